@@ -1,0 +1,114 @@
+"""The `Document`: the data of one ``aws-auth``, and what the authenticator makes of it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from awsauth.core import full, plain
+from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
+from awsauth.core.reading import KEYS, Key, Layout, Mapped, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from awsauth.core.finding import Finding
+
+
+def read(key: Key, text: str | None) -> Reading:
+    """Read the text of one data key, which may be absent."""
+    if text is None:
+        return Reading(key, "", (), Layout("empty"))
+    return plain.read(key, text) or full.read(key, text)
+
+
+class Document:
+    """The data of an ``aws-auth`` ConfigMap, read as the authenticator reads it.
+
+    Reading happens when something is first asked for, once for each key. A document never changes.
+
+    Args:
+        data: The ConfigMap's ``data``: text by key. Other keys than ``mapRoles``, ``mapUsers`` and ``mapAccounts``
+            are kept and not read, as the authenticator does.
+
+    Raises:
+        TypeError: a key or a text is not a string.
+    """
+
+    __slots__ = ("_data", "_readings")
+
+    def __init__(self, data: Mapping[str, str]) -> None:
+        copy = dict(data)
+        for key, text in copy.items():
+            if not isinstance(key, str) or not isinstance(text, str):
+                msg = f"data[{key!r}] is {type(text).__name__}; every key and every value of a ConfigMap's data is text"
+                raise TypeError(msg)
+        self._data = MappingProxyType(copy)
+        self._readings: dict[Key, Reading] = {}
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """The text, by data key; read-only."""
+        return self._data
+
+    @property
+    def roles(self) -> tuple[RoleMapping, ...]:
+        """The role mappings that the authenticator reads, in order, duplicates included."""
+        return tuple(
+            RoleMapping(role_arn=m.principal, username=m.username, groups=m.groups, sso=_sso(m))
+            for m in self.reading("mapRoles").mapped
+        )
+
+    @property
+    def users(self) -> tuple[UserMapping, ...]:
+        """The user mappings that the authenticator reads, in order, duplicates included."""
+        return tuple(
+            UserMapping(user_arn=m.principal, username=m.username, groups=m.groups)
+            for m in self.reading("mapUsers").mapped
+        )
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts whose principals are let in under their own ARN, in order."""
+        return tuple(m.principal for m in self.reading("mapAccounts").mapped)
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What the authenticator cannot read, in the order of the text."""
+        return tuple(finding for key in KEYS for finding in self.reading(key).findings)
+
+    def reading(self, key: Key) -> Reading:
+        """Return what is known of one key's text."""
+        if key not in self._readings:
+            self._readings[key] = read(key, self._data.get(key))
+        return self._readings[key]
+
+    def with_reading(self, reading: Reading) -> Document:
+        """Return a document with one key's text replaced by one that is read already."""
+        document = self.with_text(reading.key, reading.text)
+        document._readings[reading.key] = reading  # noqa: SLF001 - of its own kind
+        return document
+
+    def with_text(self, key: Key, text: str | None) -> Document:
+        """Return a document with one key's text replaced, or without it; what is read of the others is kept."""
+        data = {name: value for name, value in self._data.items() if name != key or text is not None}
+        document = Document(data if text is None else {**data, key: text})
+        document._readings = {name: kept for name, kept in self._readings.items() if name != key}  # noqa: SLF001
+        return document
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document) and self._data == other._data
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._data.items()))
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{key}: {len(text):,} characters" for key, text in self._data.items())
+        return f"<Document {sizes or 'without data'}>"
+
+
+def _sso(mapped: Mapped) -> SsoMatch | None:
+    sso = mapped.sso
+    if sso is None:
+        return None
+    return SsoMatch(permission_set_name=sso.permission_set, account_id=sso.account, partition=sso.partition)

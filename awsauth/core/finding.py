@@ -1,0 +1,65 @@
+"""The one value for everything that this library has to say about a document."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from awsauth.core.escaping import quoted
+
+
+class Severity(enum.Enum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    """Somebody loses access, or gets none, or the document cannot be read."""
+    WARNING = "warning"
+    """It works, but not as it reads, or more is granted than it seems."""
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a document: a data key and, counted from 1, line and column in its text."""
+
+    key: str
+    line: int
+    column: int
+    text: str = ""
+    """The text at fault, as it stands there."""
+
+    @classmethod
+    def of(cls, key: str, text: str, start: int, end: int | None = None) -> Place:
+        """Return the place of the span `start` to `end` (offsets) in the text of `key`."""
+        line_start = text.rfind("\n", 0, start) + 1
+        at_fault = "" if end is None else text[start:end]
+        return cls(key, text.count("\n", 0, start) + 1, start - line_start + 1, at_fault)
+
+    def __str__(self) -> str:
+        return f"{self.key} line {self.line}, column {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about a document that somebody should know.
+
+    Attributes:
+        code: Stable name of the kind of finding, in lower case with hyphens.
+        severity: How bad it is.
+        message: What is the matter, one sentence.
+        consequence: What the authenticator does because of it.
+        cure: What to do about it, in words.
+        place: Where; None for what concerns the whole document.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    consequence: str
+    cure: str
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        at_fault = f" ({quoted(self.place.text)})" if self.place and self.place.text else ""
+        return f"{where}{self.message}{at_fault} {self.consequence} {self.cure}".rstrip()

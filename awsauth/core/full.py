@@ -1,0 +1,104 @@
+"""The full reader: whatever goyaml reads, through libyaml's events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.core import nodes
+from awsauth.core.authenticator import EntryReader, Winners, is_json, is_skipped
+from awsauth.core.decoding import Value, decode, scalar_type
+from awsauth.core.finding import Finding, Place, Severity
+from awsauth.core.geometry import account_shape, empty_layout, entry_shape, list_layout
+from awsauth.core.reading import Key, Layout, Mapped, Reading, Shape
+
+if TYPE_CHECKING:
+    from awsauth.core.nodes import Node
+
+_WHO: Final = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
+
+
+class FullEntry(NamedTuple):
+    """An `Entry` that knows everything from the start."""
+
+    mapped: Mapped | None
+    shape: Shape
+
+
+def read(key: Key, text: str) -> Reading:
+    """Read the text of one data key."""
+    if is_skipped(text):
+        return Reading(key, text, (), Layout("empty", end=len(text)))
+    if key != "mapAccounts" and is_json(text):
+        return _lost(key, text, "not-a-list", "A text that starts with a brace is taken as JSON, and that is no list.", 0)
+    try:
+        root = nodes.parse_first(text)
+        return Reading(key, text, (), empty_layout(text, None)) if root is None else _read_root(key, text, root)
+    except nodes.UntrustedYamlError as error:
+        return _untrusted(key, text, error)
+    except nodes.YamlSyntaxError as error:
+        return _lost(key, text, "unreadable", f"The YAML cannot be read: {error.problem}.", error.offset)
+
+
+def _read_root(key: Key, text: str, root: Node) -> Reading:
+    items = _accounts(root) if key == "mapAccounts" else _items(decode(root))
+    if items is None:
+        return _lost(key, text, "not-a-list", f"{key} has to hold a list.", root.start)
+    reader = EntryReader(key, text)
+    layout = list_layout(text, root)
+    entries = []
+    for item in items:
+        if key == "mapAccounts":
+            entries.append(FullEntry(reader.account(item), account_shape(text, item, layout)))
+        else:
+            mapped, winners = reader.role_or_user(item)
+            entries.append(FullEntry(mapped, entry_shape(text, item, winners, layout)))
+    return Reading(key, text, tuple(entries), layout, tuple(reader.findings))
+
+
+def _items(root: Value) -> tuple[Value, ...] | None:
+    if root.type == "null":
+        return ()
+    return root.items if root.type == "list" else None
+
+
+def _accounts(root: Node) -> tuple[Value, ...] | None:
+    """Return the accounts: yaml.v2 reads them straight into strings, and never decodes what lies deeper."""
+    if root.kind == "scalar" and scalar_type(root) == "null":
+        return ()
+    return tuple([_account(child) for child in root.children]) if root.kind == "sequence" else None
+
+
+def _account(written: Node) -> Value:
+    node = written.target or written
+    if node.kind != "scalar":
+        return Value(node, written, "list")
+    return Value(node, written, scalar_type(node), node.value)
+
+
+def _lost(key: Key, text: str, code: str, message: str, start: int) -> Reading:
+    finding = Finding(
+        code,
+        Severity.ERROR,
+        message,
+        f"The authenticator drops the whole of {key}: every {_WHO[key]} in it loses access.",
+        "Repair the text, or roll back to a revision that could be read.",
+        _line_from(key, text, start),
+    )
+    return Reading(key, text, (), Layout("other"), (finding,))
+
+
+def _untrusted(key: Key, text: str, error: nodes.UntrustedYamlError) -> Reading:
+    finding = Finding(
+        "untrusted",
+        Severity.ERROR,
+        f"It cannot be said for certain what the authenticator makes of this: {error.problem}.",
+        "It may drop the whole of it.",
+        "Write it plainly.",
+        _line_from(key, text, error.offset),
+    )
+    return Reading(key, text, (), Layout("other"), (finding,), trusted=False)
+
+
+def _line_from(key: Key, text: str, start: int) -> Place:
+    end = text.find("\n", start)
+    return Place.of(key, text, start, len(text) if end < 0 else end)

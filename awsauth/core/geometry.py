@@ -1,0 +1,135 @@
+"""Where a node and its fields stand in the text, as the editor needs to know it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+from awsauth.core.reading import Field, Groups, Layout, Scalar, Shape
+
+if TYPE_CHECKING:
+    from awsauth.core.authenticator import Winners
+    from awsauth.core.decoding import Value
+    from awsauth.core.nodes import Node
+
+_STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
+_DASH: Final = re.compile(r" *- +")
+_ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+"""Line breaks of YAML 1.1 beside LF and CRLF; a text with one is never edited."""
+
+
+def list_layout(text: str, root: Node) -> Layout:
+    """Return how the list at the root of a text is written."""
+    if _ODD_BREAK.search(text) or root.anchor is not None or root.tag:
+        return Layout("other")
+    if root.kind != "sequence":
+        return empty_layout(text, root)
+    if root.style == "flow":
+        if not root.children and text[root.start : root.end] == "[]" and _stands_alone(text, root):
+            return empty_layout(text, root)
+        return Layout("flow", start=root.start, end=root.end)
+    line_start = text.rfind("\n", 0, root.start) + 1
+    if text[line_start : root.start].strip(" "):
+        return Layout("other")
+    return Layout("block", column=root.start - line_start)
+
+
+def empty_layout(text: str, root: Node | None) -> Layout:
+    """Return where entries may be written in a text that holds none: in place of its null, or behind its comments."""
+    if root is not None and root.end > root.start:
+        if not _stands_alone(text, root):
+            return Layout("other")
+        column = root.start - (text.rfind("\n", 0, root.start) + 1)
+        return Layout("empty", column=column, start=root.start, end=root.end)
+    end = len(text.rstrip())
+    if text[end:].startswith("\r\n"):
+        end += 2
+    elif text[end:].startswith("\n"):
+        end += 1
+    return Layout("empty", start=end, end=end)
+
+
+def _stands_alone(text: str, node: Node) -> bool:
+    """Whether a node has its line for itself."""
+    before = text[text.rfind("\n", 0, node.start) + 1 : node.start]
+    after = text[node.end : _line_end(text, node.end)]
+    return not before.strip(" ") and not after.strip()
+
+
+def entry_shape(text: str, item: Value, winners: Winners, layout: Layout) -> Shape:
+    """Return how an entry of ``mapRoles`` or ``mapUsers`` is laid out, by the fields that count."""
+    node = item.written
+    fields = tuple(
+        sorted(
+            (
+                Field(name, key.start, key.end, _groups(text, value) if name == "groups" else _scalar(text, value))
+                for name, (key, value) in winners.items()
+                if name in _EDITED and node.start <= key.start < node.end
+            ),
+            key=lambda field: field.start,
+        )
+    )
+    start, end, own_lines = _extent(text, node, layout)
+    if node.kind != "mapping" or node.anchor is not None or node.tag or not own_lines:
+        return Shape(start, end, "other", 0, fields)
+    if node.style == "flow":
+        return Shape(start, end, "flow" if text[node.start] == "{" else "other", 0, fields)
+    return Shape(start, end, "block", node.start - (text.rfind("\n", 0, node.start) + 1), fields)
+
+
+_EDITED: Final = ("rolearn", "userarn", "username", "groups")
+
+
+def account_shape(text: str, item: Value, layout: Layout) -> Shape:
+    """Return how an entry of ``mapAccounts`` is laid out: its one field is called ``account``."""
+    node = item.written
+    start, end, own_lines = _extent(text, node, layout)
+    fields = (Field("account", node.start, node.start, _scalar(text, item)),)
+    return Shape(start, end, layout.style if own_lines and layout.style != "empty" else "other", 0, fields)
+
+
+def _extent(text: str, node: Node, layout: Layout) -> tuple[int, int, bool]:
+    """Return start and end of an entry, and whether nothing else stands there."""
+    if layout.style != "block":
+        return node.start, node.end, layout.style == "flow"
+    start = text.rfind("\n", 0, node.start) + 1
+    dash = text[start : node.start]
+    alone = _DASH.fullmatch(dash) is not None and dash.index("-") == layout.column
+    return start, _line_end(text, _content_end(text, node), past=True), alone
+
+
+def _content_end(text: str, node: Node) -> int:
+    """Return where the last character of a node stands, without the blanks that libyaml counts to its end."""
+    while node.style != "flow" and node.children:
+        node = node.children[-1]
+    return node.start + len(text[node.start : node.end].rstrip())
+
+
+def _line_end(text: str, offset: int, *, past: bool = False) -> int:
+    """Return the offset of the line feed that ends the line, or of what follows it."""
+    end = text.find("\n", offset)
+    return len(text) if end < 0 else end + past
+
+
+def _scalar(text: str, value: Value) -> Scalar:
+    node = value.written
+    source = text[node.start : node.end]
+    style = _STYLES.get(node.style) if node.kind == "scalar" and "\n" not in source else None
+    if style == "plain":
+        simple = source == node.value
+    else:
+        simple = style is not None and source[:1] == node.style
+    return Scalar(node.start, node.end, value.text, style if style and simple else "other")
+
+
+def _groups(text: str, value: Value) -> Groups:
+    node = value.written
+    if value.type == "null" and node.kind == "scalar" and not node.tag and node.anchor is None:
+        return Groups(node.start, node.end, "none", 0, ())
+    items = tuple([_scalar(text, item) for item in value.items])
+    if value.type != "list" or node.kind != "sequence" or text[node.start] not in "[-":
+        return Groups(node.start, node.end, "other", 0, items)
+    if node.style == "flow":
+        return Groups(node.start, node.end, "flow", 0, items)
+    column = node.start - (text.rfind("\n", 0, node.start) + 1)
+    return Groups(node.start, _content_end(text, node), "block", column, items)

@@ -1,0 +1,257 @@
+"""The node tree of a YAML text, with the place of every node, as goyaml v2 builds it.
+
+The authenticator reads with goyaml v2, which is libyaml translated to Go, so the events come from libyaml itself.
+Where the two are known to part ways, the difference is copied here or the text is declared untrusted.
+What goyaml makes of the nodes is in `awsauth.core.decoding`.
+
+Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``parser``) and ``scannerc.go``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Kind = Literal["scalar", "sequence", "mapping", "alias"]
+
+BOM: Final = "\ufeff"
+
+DEEPEST: Final = 100
+"""Levels of nesting that are followed; an ``aws-auth`` needs three, goyaml allows ten thousand."""
+
+_COMMENT: Final = "(?:#[^\n\r\x85\u2028\u2029]*)?"
+_LINES: Final = rf"(?: *{_COMMENT}\r?\n)*"
+_EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *{_COMMENT}\r?\n{_LINES}))? *(\[\s*\])")
+_NEVER_READ: Final = re.compile(rf" *(?: {_COMMENT})?(?:\Z|\r?\n{_LINES} *(?:{_COMMENT}\Z|(?:- +)?[A-Za-z]|---|\.\.\.))")
+"""What may follow an empty list without any doubt: nothing, comments, or lines that goyaml never comes to."""
+_FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
+_DOCUMENT_MARK: Final = re.compile(r"^(?:---|\.\.\.)", re.MULTILINE)
+_TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
+_ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
+_BRACKET: Final = re.compile(r"[\[\]{}]")
+_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_YAML_1_1: Final = (1, 1)
+
+
+class YamlSyntaxError(ValueError):
+    """The text cannot be read; `offset` is where that was noticed."""
+
+    def __init__(self, problem: str, offset: int) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.offset = offset
+
+
+class UntrustedYamlError(YamlSyntaxError):
+    """goyaml and libyaml part ways here, or may: it cannot be said what the authenticator reads."""
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One node of the tree.
+
+    Attributes:
+        kind: What it is.
+        start: Its offset in the text, with its anchor and tag.
+        end: Where it ends, exclusive. For block collections and block scalars that is where libyaml noticed the end,
+            which may be far behind their last character.
+        value: The text of a scalar; the name of an alias.
+        tag: Its tag, resolved, or empty.
+        implicit: Whether the text of a scalar decides its type: it is plain, or has the tag ``!``.
+        style: ``"``, ``'``, ``|``, ``>`` or empty for scalars; ``flow`` or empty for collections.
+        anchor: The anchor's name, or None.
+        children: Items of a sequence; keys and values of a mapping in turn.
+        target: What an alias stands for.
+    """
+
+    kind: Kind
+    start: int
+    end: int
+    value: str = ""
+    tag: str = ""
+    implicit: bool = True
+    style: str = ""
+    anchor: str | None = None
+    children: list[Node] = field(default_factory=list)
+    target: Node | None = None
+
+    def pairs(self) -> Iterator[tuple[Node, Node]]:
+        """Yield keys and values of a mapping, in the order of the text, repeated keys included."""
+        return zip(self.children[::2], self.children[1::2], strict=True)
+
+
+def parse_first(text: str) -> Node | None:
+    """Return the root of the first document, or None where there is none. What follows it is not looked at.
+
+    Raises:
+        YamlSyntaxError: goyaml cannot read the text.
+        UntrustedYamlError: it may or may not.
+    """
+    empty = _EMPTY_LIST.match(text)
+    if empty is not None:
+        return _empty_list(text, *empty.span(1))
+    builder = _Builder(text)
+    return None if builder.at_end() else builder.document()
+
+
+def parse_all(text: str) -> list[Node]:
+    """Return the roots of all documents of a stream.
+
+    Raises:
+        YamlSyntaxError: a document cannot be read, or not for certain.
+    """
+    builder = _Builder(text)
+    roots = []
+    while not builder.at_end():
+        roots.append(builder.document())
+    return roots
+
+
+def _empty_list(text: str, start: int, end: int) -> Node:
+    """Return a root that is an empty list: goyaml ends the document there, where libyaml takes it for a key at times."""
+    if not _NEVER_READ.match(text, end) or _FORBIDDEN.search(text):
+        raise UntrustedYamlError("something follows the brackets of an empty list", end)
+    return Node("sequence", start, end, style="flow")
+
+
+class _Builder:
+    """Turns libyaml's events into nodes, without recursion: the depth of a text is its author's choice."""
+
+    def __init__(self, text: str) -> None:
+        _check_marks(text)
+        self._text = text
+        # libyaml swallows a byte order mark without counting it.
+        self._shift = int(text.startswith(BOM))
+        try:
+            self._parser = yaml.CSafeLoader(text)
+        except UnicodeEncodeError as error:
+            raise YamlSyntaxError("half of a surrogate pair is no character", error.start) from error
+        self._event: Any = None
+        self._expect(yaml.StreamStartEvent)
+
+    def at_end(self) -> bool:
+        return isinstance(self._peek(), yaml.StreamEndEvent)
+
+    def document(self) -> Node:
+        start = self._expect(yaml.DocumentStartEvent)
+        if start.version is not None and start.version != _YAML_1_1:
+            raise YamlSyntaxError("a directive asks for another YAML than 1.1", self._start(start))
+        if start.tags:
+            raise UntrustedYamlError("a directive for tags", self._start(start))
+        root = self._tree()
+        self._expect(yaml.DocumentEndEvent)
+        return root
+
+    def _expect(self, kind: type[yaml.Event]) -> Any:
+        event = self._peek()
+        if not isinstance(event, kind):
+            raise YamlSyntaxError(f"found {type(event).__name__}", self._start(event))
+        self._event = None
+        return event
+
+    def _start(self, event: yaml.Event) -> int:
+        return int(event.start_mark.index) + self._shift
+
+    def _tree(self) -> Node:
+        anchors: dict[str, Node] = {}
+        open_nodes: list[Node] = []
+        while True:
+            event = self._peek()
+            self._event = None
+            if isinstance(event, yaml.CollectionEndEvent):
+                node = open_nodes.pop()
+                node.end = event.end_mark.index + self._shift
+                self._check_collection(node)
+            else:
+                node = self._node(event, anchors)
+                self._check_node(node, in_flow=bool(open_nodes) and open_nodes[-1].style == "flow")
+                if node.anchor is not None:
+                    anchors[node.anchor] = node
+                if open_nodes:
+                    open_nodes[-1].children.append(node)
+                if node.kind in ("sequence", "mapping"):
+                    open_nodes.append(node)
+            if not open_nodes:
+                return node
+
+    def _node(self, event: Any, anchors: dict[str, Node]) -> Node:
+        start, end = self._start(event), event.end_mark.index + self._shift
+        if isinstance(event, yaml.ScalarEvent):
+            style = event.style if event.style in ("'", '"', "|", ">") else ""
+            return Node("scalar", start, end, event.value, event.tag or "", event.implicit[0], style, event.anchor)
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in anchors:
+                raise YamlSyntaxError(f"there is no anchor {event.anchor!r}", start)
+            return Node("alias", start, end, event.anchor, target=anchors[event.anchor])
+        kind: Kind = "sequence" if isinstance(event, yaml.SequenceStartEvent) else "mapping"
+        style = "flow" if event.flow_style else ""
+        return Node(kind, start, end, tag=event.tag or "", style=style, anchor=event.anchor)
+
+    def _check_node(self, node: Node, *, in_flow: bool) -> None:
+        """Find what libyaml accepts and goyaml does not, or reads otherwise."""
+        if in_flow and node.kind == "scalar" and not node.style and "?" in node.value:
+            raise YamlSyntaxError("a question mark in brackets has to stand in quotes", node.start)
+        first = self._text[node.start : node.start + 1]
+        if first == '"' and "\\/" in self._text and _ESCAPED_SLASH.search(self._text, node.start, node.end):
+            raise YamlSyntaxError(r"found unknown escape character \/", node.start)
+        if first in ("!", "&"):
+            tag = _TAG.match(self._text, node.start)
+            if tag is not None and set(tag[1]) & set(",[]{}%"):
+                raise UntrustedYamlError("a tag that ends in a bracket, a brace or a comma", node.start)
+
+    def _check_collection(self, node: Node) -> None:
+        # goyaml loses sight of some brackets as possible keys, and then of what follows on their line.
+        if node.style == "flow" and _FORGOTTEN_BRACKET.match(self._text, node.start):
+            rest = self._text[node.end :].split("\n", 1)[0].strip(" \t\r")
+            if rest[:1] not in ("", ",", "]", "}", "#"):
+                raise UntrustedYamlError("something follows on the line of a bracket", node.end)
+
+    def _peek(self) -> Any:
+        if self._event is None:
+            try:
+                self._event = self._parser.get_event()
+            except yaml.MarkedYAMLError as error:
+                raise self._marked(error) from error
+            except yaml.reader.ReaderError as error:
+                raise self._forbidden(error) from error
+        return self._event
+
+    def _marked(self, error: yaml.MarkedYAMLError) -> YamlSyntaxError:
+        mark = error.problem_mark or error.context_mark
+        offset = mark.index + self._shift if mark else 0
+        problem = error.problem or "something is wrong"
+        liberal = (
+            problem == "found unexpected ':'"
+            or "whitespace or line break" in problem
+            or "tag" in (error.context or "")
+            or _FORGOTTEN_BRACKET.search(self._text)
+        )
+        return UntrustedYamlError(problem, offset) if liberal else YamlSyntaxError(problem, offset)
+
+    def _forbidden(self, error: yaml.reader.ReaderError) -> YamlSyntaxError:
+        # libyaml gives the position in bytes or not at all, and reads further ahead than goyaml.
+        bad = _FORBIDDEN.search(self._text)
+        offset = bad.start() if bad else 0
+        if _DOCUMENT_MARK.search(self._text, 0, offset):
+            return UntrustedYamlError(error.reason, offset)
+        return YamlSyntaxError(error.reason, offset)
+
+
+def _check_marks(text: str) -> None:
+    """Refuse what could not be read for certain, or not in bounded time: libyaml's time grows with depth squared."""
+    if (mark := text.find(BOM, 1)) > 0:
+        raise UntrustedYamlError("a byte order mark stands inside the text", mark)
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return
+    depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > DEEPEST:
+            raise UntrustedYamlError(f"more than {DEEPEST} brackets are open", bracket.start())
+

@@ -1,0 +1,217 @@
+"""The plain reader: the few forms that almost all documents have, by one expression a form, and nothing else.
+
+It may refuse any text. What it accepts means the same to the full reader, which the tests show.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import Final
+
+from awsauth.core.authenticator import is_skipped
+from awsauth.core.reading import ARN_FIELD, Field, Groups, Key, Layout, Mapped, Reading, Scalar, Shape
+from awsauth.core.scalars import WORDS, Style
+
+# Pieces of the expressions. Visible ASCII only, but for comments: whatever YAML allows on a line.
+_COMMENT: Final = "#[\t -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
+_LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
+_TRAIL: Final = rf" *(?: {_COMMENT})?(?:\n|\Z)"
+_REST: Final = re.compile(rf"{_LINES} *(?:{_COMMENT})?\Z")
+_NO_WORD: Final = rf"(?!(?:{'|'.join(word for word in WORDS if word.isalpha())})(?:[ ,\]\n]|\Z))"
+_DOUBLE: Final = r'"[ !#-\[\]-~]*"'
+_SINGLE: Final = r"'[ -&(-~]*'"
+_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<](?:[!-~]*[!-9;-~])?"
+_FLOW_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<](?:[!-+\--\>@-Z\\^-z|~]*[!-+\--9;-\>@-Z\\^-z|~])?"
+_VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
+_FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
+_FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})*)? *\]"
+_GAP: Final = r"[ \n]*"
+
+_NOT_EMPTY: Final = """(?!""|'')"""
+_MUST_HAVE: Final = "(?(key_{})|(?!))"
+
+_FIRST_DASH: Final = re.compile(rf"{_LINES}( *)- ")
+_EMPTY: Final = re.compile(rf"{_LINES}( *)(\[\]) *(?P<comment> {_COMMENT})?(?:\n{_LINES} *(?:{_COMMENT})?)?\Z")
+_OPENING: Final = re.compile(rf"[ \n]*\[{_GAP}")
+_NEXT_OR_CLOSING: Final = re.compile(rf"{_GAP}(?:,{_GAP}(?=\S)|(?P<closing>\])[ \n]*\Z)")
+_BLOCK_ITEM: Final = re.compile(rf"^ *- +({_VALUE})", re.MULTILINE)
+_FLOW_ITEM: Final = re.compile(rf"[\[,]{_GAP}({_FLOW_VALUE})")
+
+
+def read(key: Key, text: str) -> Reading | None:
+    """Read the text of one data key, or return None for everything but the plain forms."""
+    if is_skipped(text):
+        return Reading(key, text, (), Layout("empty", end=len(text)))
+    first = _FIRST_DASH.match(text)
+    if first is not None:
+        return _read_block(key, text, first[1])
+    empty = _EMPTY.match(text)
+    if empty is not None:
+        flow = empty["comment"] is not None
+        layout = Layout("flow" if flow else "empty", 0 if flow else len(empty[1]), *empty.span(2))
+        return Reading(key, text, (), layout)
+    return _read_json(key, text)
+
+
+def _read_block(key: Key, text: str, indent: str) -> Reading | None:
+    entries = []
+    position = 0
+    next_entry = _block_entry(key, indent).match
+    while match := next_entry(text, position):
+        entries.append(PlainEntry(key, match))
+        position = match.end()
+    if not _REST.match(text, position):
+        return None
+    return Reading(key, text, entries, Layout("block", len(indent)))
+
+
+def _read_json(key: Key, text: str) -> Reading | None:
+    opening = _OPENING.match(text)
+    entries = []
+    next_entry = _json_entry(key).match
+    position = opening.end() if opening else 0
+    while opening and (match := next_entry(text, position)):
+        entries.append(PlainEntry(key, match))
+        separator = _NEXT_OR_CLOSING.match(text, match.end())
+        if separator is None:
+            return None
+        if separator["closing"]:
+            bracket = text.index("[")
+            return Reading(key, text, entries, Layout("flow", start=bracket, end=separator.end("closing")))
+        position = separator.end()
+    return None
+
+
+@cache
+def _block_entry(key: Key, indent: str) -> re.Pattern[str]:
+    """Return the expression for one entry of a block list, with the blank and comment lines before it.
+
+    Its groups are the spans that `PlainEntry` looks up: `entry`, and for each field its key and its value.
+    """
+    if key == "mapAccounts":
+        return re.compile(rf"{_LINES}(?P<entry>{indent}- +(?P<account>{_VALUE}|[0-9]+){_TRAIL})")
+    column = rf"{indent} (?P=gap)"
+    item = rf"- +{_VALUE}{_TRAIL}"
+    groups = (
+        rf"(?:{_TRAIL}{_LINES}(?P<groups>(?P<dashes>{column} *){item}(?:{_LINES}(?P=dashes){item})*)"
+        rf"| +(?P<flow_groups>{_FLOW_LIST}){_TRAIL})"
+    )
+    fields = "|".join(
+        _once(name, rf"(?P<key_{name}>{name}|{name.replace('arn', 'ARN')}|\"{name}\"|'{name}'):{value}")
+        for name, value in (
+            (ARN_FIELD[key], rf" +(?P<{ARN_FIELD[key]}>{_NOT_EMPTY}{_VALUE}){_TRAIL}"),
+            ("username", rf" +(?P<username>{_VALUE}){_TRAIL}"),
+            ("groups", groups),
+        )
+    )
+    entry = rf"{indent}-(?P<gap> +)(?:(?(last)(?!))(?:{fields})(?:{_LINES}{column}(?=\S)|(?P<last>)))+(?(last)|(?!))"
+    return _compiled(rf"{_LINES}(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}")
+
+
+@cache
+def _json_entry(key: Key) -> re.Pattern[str]:
+    """Return the expression for one entry of a list in JSON, as the CDK writes it."""
+    if key == "mapAccounts":
+        return re.compile(rf"(?P<entry>(?P<account>{_DOUBLE}))")
+    texts = rf"\[{_GAP}(?:{_DOUBLE}(?:{_GAP},{_GAP}{_DOUBLE})*{_GAP})?\]"
+    fields = "|".join(
+        _once(name, rf'(?P<key_{name}>"{name}"):{_GAP}(?P<{group}>{value})')
+        for name, group, value in (
+            (ARN_FIELD[key], ARN_FIELD[key], _NOT_EMPTY + _DOUBLE),
+            ("username", "username", _DOUBLE),
+            ("groups", "flow_groups", texts),
+        )
+    )
+    entry = rf"\{{{_GAP}(?:(?(last)(?!))(?:{fields}){_GAP}(?:,{_GAP}|(?P<last>)))+(?(last)|(?!))\}}"
+    return _compiled(rf"(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}")
+
+
+def _once(name: str, field: str) -> str:
+    """Refuse a field that was there before: which of two counts is for the full reader to say."""
+    return rf"(?(key_{name})(?!)){field}"
+
+
+def _compiled(expression: str) -> re.Pattern[str]:
+    """Compile, with conditions on groups that come later: `re` knows those by number alone."""
+    for number, name in enumerate(re.findall(r"\(\?P<(\w+)>", expression), 1):
+        expression = expression.replace(f"(?({name})", f"(?({number})")
+    return re.compile(expression)
+
+
+@lru_cache(maxsize=1024)
+def _texts(chunk: str, item: re.Pattern[str]) -> tuple[str, ...]:
+    """Return what the items of a list mean; most documents have the same few lists again and again."""
+    return tuple([_meaning(source) for source in item.findall(chunk)])
+
+
+def _meaning(source: str) -> str:
+    return source[1:-1] if source[0] in "\"'" else source
+
+
+class PlainEntry:
+    """An `Entry` that is a match: what it means is worked out when somebody asks."""
+
+    __slots__ = ("_key", "_match")
+
+    def __init__(self, key: Key, match: re.Match[str]) -> None:
+        self._key: Key = key
+        self._match = match
+
+    @property
+    def mapped(self) -> Mapped:
+        """What it maps; the plain forms have nothing that is dropped."""
+        group = self._match.groupdict()
+        if self._key == "mapAccounts":
+            return Mapped(_meaning(group["account"]))
+        block, flow = group.get("groups"), group["flow_groups"]
+        groups = _texts(block, _BLOCK_ITEM) if block else _texts(flow, _FLOW_ITEM) if flow else ()
+        username = group["username"]
+        return Mapped(_meaning(group[ARN_FIELD[self._key]]), _meaning(username) if username else "", groups)
+
+    @property
+    def shape(self) -> Shape:
+        """How it is laid out."""
+        start, end = self._match.span("entry")
+        if self._key == "mapAccounts":
+            account = self._scalar("account")
+            fields = (Field("account", account.start, account.start, account),)
+            return Shape(start, end, "flow" if account.start == start else "block", 0, fields)
+        spans = self._match.re.groupindex
+        fields = tuple(
+            sorted(
+                (
+                    Field(name, *self._match.span(f"key_{name}"), self._value(name))
+                    for name in (ARN_FIELD[self._key], "username", "groups")
+                    if self._match[f"key_{name}"]
+                ),
+                key=lambda field: field.start,
+            )
+        )
+        if "gap" not in spans:
+            return Shape(start, end, "flow", 0, fields)
+        line = self._match.string.rfind("\n", 0, fields[0].start) + 1
+        return Shape(start, end, "block", fields[0].start - line, fields)
+
+    def _value(self, name: str) -> Scalar | Groups:
+        if name != "groups":
+            return self._scalar(name)
+        start, end = self._match.span("flow_groups")
+        if start >= 0:
+            return Groups(start, end, "flow", 0, self._items(_FLOW_ITEM, start, end))
+        start, end = self._match.span("groups")
+        column = len(self._match["dashes"])
+        items = self._items(_BLOCK_ITEM, start, end)
+        return Groups(start + column, items[-1].end, "block", column, items)
+
+    def _items(self, item: re.Pattern[str], start: int, end: int) -> tuple[Scalar, ...]:
+        found = item.finditer(self._match.string, start, end)
+        return tuple([_scalar(match[1], match.start(1)) for match in found])
+
+    def _scalar(self, name: str) -> Scalar:
+        return _scalar(self._match[name], self._match.start(name))
+
+
+def _scalar(source: str, start: int) -> Scalar:
+    style: Style = "double" if source[0] == '"' else "single" if source[0] == "'" else "plain"
+    return Scalar(start, start + len(source), _meaning(source), style)

@@ -1,0 +1,154 @@
+"""What is known of one data key's text after reading it: mappings, their places, and what is wrong.
+
+Two readers make it, `awsauth.core.plain` and `awsauth.core.full`; nothing in it tells which one did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from awsauth.core.finding import Finding
+
+Key = Literal["mapRoles", "mapUsers", "mapAccounts"]
+KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers", "mapAccounts")
+
+ARN_FIELD: Final[dict[str, str]] = {"mapRoles": "rolearn", "mapUsers": "userarn"}
+"""The field of an entry that names its principal."""
+
+
+class Sso(NamedTuple):
+    """The ``sso`` of a role entry."""
+
+    permission_set: str = ""
+    account: str = ""
+    partition: str = ""
+
+
+class Mapped(NamedTuple):
+    """One entry as the authenticator holds it after reading.
+
+    `principal` is the ARN or the account, as written, and empty for an `sso` entry. The authenticator has no
+    difference between no groups and an empty list of them.
+    """
+
+    principal: str
+    username: str = ""
+    groups: tuple[str, ...] = ()
+    sso: Sso | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A scalar that stands in the text at `start` to `end` and means `text`."""
+
+    start: int
+    end: int
+    text: str
+    style: Literal["plain", "single", "double", "other"]
+    """``other``: on several lines, or with an anchor, alias or tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The value of ``groups``.
+
+    Attributes:
+        start: Where it begins: the first dash, the bracket, or where a value would stand.
+        end: Where it ends, exclusive.
+        style: ``none`` for a key without a value.
+        column: Column of the dashes, from 0; for other styles 0.
+        items: The groups.
+    """
+
+    start: int
+    end: int
+    style: Literal["block", "flow", "none", "other"]
+    column: int
+    items: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an entry that the authenticator uses, by its canonical name; `start` and `end` are its key's."""
+
+    name: str
+    start: int
+    end: int
+    value: Scalar | Groups
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an entry is laid out.
+
+    Attributes:
+        start: Of a block entry, where the line of its dash begins; of a flow entry, where it begins.
+        end: Of a block entry, where the line after its last line begins; of a flow entry, where it ends.
+        style: ``block`` where every field has lines of its own.
+        column: Column of the keys, from 0; for ``flow`` that of the entry.
+        fields: In the order of the text. Of repeated fields the one that counts. Of an account the one scalar.
+    """
+
+    start: int
+    end: int
+    style: Literal["block", "flow", "other"]
+    column: int
+    fields: tuple[Field, ...]
+
+    def field(self, name: str) -> Field | None:
+        """Return the field called `name`, or None."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+class Entry(Protocol):
+    """One item of the list."""
+
+    @property
+    def mapped(self) -> Mapped | None:
+        """What it maps; None when the authenticator drops it."""
+
+    @property
+    def shape(self) -> Shape:
+        """How it is laid out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the list itself is written.
+
+    Attributes:
+        style: ``block``; ``flow`` (in brackets); ``empty``: no entry, and `start` to `end` may be replaced by some;
+            ``other``: it cannot be edited.
+        column: Of ``block``, the column of the dashes, from 0.
+        start: Of ``flow``, where the bracket stands.
+        end: Of ``flow``, where the closing bracket ends.
+    """
+
+    style: Literal["block", "flow", "empty", "other"]
+    column: int = 0
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text, and what the authenticator makes of it.
+
+    `trusted` is False where it cannot be said what the authenticator makes of it; such a text is never edited.
+    """
+
+    key: Key
+    text: str
+    entries: Sequence[Entry]
+    layout: Layout
+    findings: tuple[Finding, ...] = ()
+    trusted: bool = True
+
+    @property
+    def mapped(self) -> list[Mapped]:
+        """What is mapped, in order, duplicates included, without the entries that are dropped."""
+        return [entry.mapped for entry in self.entries if entry.mapped is not None]
