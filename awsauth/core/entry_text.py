@@ -1,0 +1,167 @@
+"""Writing a new entry the way its neighbours are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Literal
+
+from awsauth.core.reading import ARN_FIELD, Groups, Scalar
+from awsauth.core.scalars import Style, write_scalar
+from awsauth.core.text import line_start, newline_of
+
+if TYPE_CHECKING:
+    from awsauth.core.reading import Key, Mapped, Reading, Shape
+
+_NEIGHBOURS: Final = 20
+"""How many entries, from the last one up, are looked at for one that shows how every field is written."""
+
+_ARN: Final = "arn"
+"""The principal's field, whatever it is called under the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How an entry is written; as it stands here, the way ``kubectl`` users write by hand."""
+
+    style: Literal["block", "flow"] = "block"
+    gap: int = 1
+    """Spaces behind the dash."""
+    order: tuple[str, ...] = (_ARN, "username", "groups")
+    key_quote: str = ""
+    arn: Style = "plain"
+    username: Style = "plain"
+    group: Style = "plain"
+    groups: Literal["block", "flow"] = "block"
+    groups_offset: int = 2
+    """Columns from the keys to the dashes of the groups."""
+    colon: str = ": "
+    comma: str = ", "
+    padding: str = ""
+    """What stands inside braces and brackets."""
+
+
+class EntryWriter:
+    """Writes entries, and fields of entries, for one reading.
+
+    Args:
+        reading: Where they are to stand; its last entries show how.
+        sibling: Another key's reading to learn from when `reading` has no entry of its own.
+    """
+
+    def __init__(self, reading: Reading, sibling: Reading | None = None) -> None:
+        self._key: Key = reading.key
+        self._indent = " " * reading.layout.column
+        self._newline = newline_of(reading.text)
+        self._in_brackets = reading.layout.style == "flow"
+        self._manner = _manner_of(reading) or (_manner_of(sibling) if sibling else None) or _Manner()
+
+    def entry(self, mapped: Mapped) -> str:
+        """Return a whole entry, without the line end behind it."""
+        manner = self._manner
+        if self._key == "mapAccounts":
+            account = write_scalar(mapped.principal, manner.arn, flow=self._in_brackets)
+            return account if self._in_brackets else f"{self._indent}-{' ' * manner.gap}{account}"
+        if self._in_brackets:
+            return self._flow_entry(mapped)
+        if manner.style == "flow":
+            return f"{self._indent}-{' ' * manner.gap}{self._flow_entry(mapped)}"
+        column = len(self._indent) + 1 + manner.gap
+        lines = [line for name in self._order() for line in self.field_lines(name, mapped, column)]
+        return f"{self._indent}-{' ' * manner.gap}" + self._newline.join(lines).lstrip(" ")
+
+    def field_lines(self, name: str, mapped: Mapped, column: int) -> list[str]:
+        """Return the lines of one field of a block entry whose keys stand at `column`."""
+        manner = self._manner
+        key = f"{' ' * column}{manner.key_quote}{name}{manner.key_quote}:"
+        if name != "groups":
+            return [f"{key} {self._value(name, mapped, flow=False)}"]
+        if manner.groups == "flow" or not mapped.groups:
+            return [f"{key} {self.flow_list(mapped.groups)}"]
+        dashes = " " * (column + manner.groups_offset)
+        return [key, *(f"{dashes}- {write_scalar(group, manner.group)}" for group in mapped.groups)]
+
+    def flow_field(self, name: str, mapped: Mapped) -> str:
+        """Return one field of a flow entry."""
+        manner = self._manner
+        value = self.flow_list(mapped.groups) if name == "groups" else self._value(name, mapped, flow=True)
+        return f"{manner.key_quote}{name}{manner.key_quote}{manner.colon}{value}"
+
+    def flow_list(self, groups: tuple[str, ...]) -> str:
+        """Return groups as a list in brackets."""
+        written = self._manner.comma.join(write_scalar(group, self._manner.group, flow=True) for group in groups)
+        return f"[{self._manner.padding}{written}{self._manner.padding}]" if written else "[]"
+
+    def _flow_entry(self, mapped: Mapped) -> str:
+        fields = self._manner.comma.join(self.flow_field(name, mapped) for name in self._order())
+        return f"{{{self._manner.padding}{fields}{self._manner.padding}}}"
+
+    def _order(self) -> tuple[str, ...]:
+        return tuple([ARN_FIELD[self._key] if name == _ARN else name for name in self._manner.order])
+
+    def _value(self, name: str, mapped: Mapped, *, flow: bool) -> str:
+        if name == "username":
+            return write_scalar(mapped.username, self._manner.username, flow=flow)
+        return write_scalar(mapped.principal, self._manner.arn, flow=flow)
+
+
+def _manner_of(reading: Reading) -> _Manner | None:
+    """Return how the last entry with all fields is written, or else the last one that is written plainly."""
+    shapes = [entry.shape for entry in islice(reversed(reading.entries), _NEIGHBOURS)]
+    plain = [shape for shape in shapes if shape.style != "other"]
+    complete = [shape for shape in plain if len(shape.fields) == 3 and _has_groups(shape)]  # noqa: PLR2004
+    shape = next(iter(complete or plain), None)
+    return _manner(reading, shape) if shape else None
+
+
+def _has_groups(shape: Shape) -> bool:
+    groups = shape.field("groups")
+    return groups is not None and isinstance(groups.value, Groups) and bool(groups.value.items)
+
+
+def _manner(reading: Reading, shape: Shape) -> _Manner:
+    text = reading.text
+    first = shape.fields[0]
+    styles = {field.name: _style(field.value) for field in shape.fields}
+    groups = shape.field("groups")
+    value = groups.value if groups else None
+    in_block = isinstance(value, Groups) and value.style == "block"
+    start = line_start(text, first.start)
+    dash = text.find("-", start, first.start)
+    quote = text[first.start] if first.name != "account" and text[first.start] in "\"'" else ""
+    is_json = shape.style == "flow" and quote == '"'
+    return _Manner(
+        style="flow" if shape.style == "flow" else "block",
+        gap=max(first.start - dash - 1, 1) if dash >= 0 and shape.style == "block" else 1,
+        order=_order(reading.key, [field.name for field in shape.fields]),
+        key_quote=quote,
+        arn=styles.get(ARN_FIELD.get(reading.key, "account"), "plain"),
+        username=styles.get("username", "double" if is_json else "plain"),
+        group=_style(value.items[0]) if isinstance(value, Groups) and value.items else "double" if is_json else "plain",
+        groups="flow" if shape.style == "flow" or (isinstance(value, Groups) and value.style == "flow") else "block",
+        groups_offset=value.column - shape.column if in_block and isinstance(value, Groups) else 2,
+        colon=_between(text, first.end, first.value.start, ":"),
+        comma=_comma(text, shape),
+        padding=" " if isinstance(value, Groups) and text[value.start : value.start + 2] == "[ " else "",
+    )
+
+
+def _style(value: Scalar | Groups) -> Style:
+    return value.style if isinstance(value, Scalar) and value.style != "other" else "plain"
+
+
+def _order(key: Key, names: list[str]) -> tuple[str, ...]:
+    """Return all fields in the neighbour's order; what it has not comes last."""
+    seen = [_ARN if name == ARN_FIELD.get(key) else name for name in names if name != "account"]
+    return tuple([*seen, *(name for name in (_ARN, "username", "groups") if name not in seen)])
+
+
+def _between(text: str, start: int, end: int, sign: str) -> str:
+    found = text[start:end]
+    return found if found.strip() == sign and "\n" not in found else f"{sign} "
+
+
+def _comma(text: str, shape: Shape) -> str:
+    if shape.style != "flow" or len(shape.fields) < 2:  # noqa: PLR2004
+        return ", "
+    return _between(text, shape.fields[0].value.end, shape.fields[1].start, ",")

@@ -1,0 +1,105 @@
+"""Edits as splices into a text: what is not replaced stays byte for byte.
+
+`rewrite` is told what each entry should map afterwards, finds the smallest replacements, and reads the result again:
+it has to hold exactly what was asked for, or nothing is changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awsauth.core.entry_text import EntryWriter
+from awsauth.core.field_edits import field_splices
+from awsauth.core.finding import Place
+from awsauth.core.surroundings import list_splices
+from awsauth.core.text import Splice, spliced
+from awsauth.errors import EditError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from awsauth.core.reading import Key, Mapped, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The reading of the new text, and the splices that lead to it from the old one, in the order of the text."""
+
+    reading: Reading
+    splices: tuple[Splice, ...]
+
+
+def rewrite(
+    reading: Reading,
+    changed: Mapping[int, Mapped | None],
+    added: Sequence[Mapped],
+    *,
+    read: Callable[[Key, str], Reading],
+    sibling: Reading | None = None,
+) -> Rewritten:
+    """Change the entries at the indexes in `changed` (None takes one out) and add others at the end.
+
+    Args:
+        reading: The text to edit.
+        changed: What entries are to map, by their index in `reading.entries`.
+        added: What is to be mapped by new entries.
+        read: Reads the new text.
+        sibling: Another key's reading to take the layout from when `reading` has no entry of its own.
+
+    Raises:
+        EditError: the text, or an entry in it, is not written in a way that can be edited without touching more.
+    """
+    changed = {index: new for index, new in changed.items() if reading.entries[index].mapped != new or new is None}
+    if not changed and not added:
+        return Rewritten(reading, ())
+    _check_editable(reading)
+    splices = _splices(reading, changed, added, EntryWriter(reading, sibling))
+    after = read(reading.key, spliced(reading.text, splices))
+    wanted = _wanted(reading, changed, added)
+    if not after.trusted or [entry.mapped for entry in after.entries] != wanted:
+        raise EditError(
+            f"The edit of {reading.key} would not have the effect that is wanted; nothing was changed.",
+            where=_first_place(reading, changed),
+            cure="Write the entry in plain block style, or edit the text by hand.",
+        )
+    return Rewritten(after, tuple(splices))
+
+
+def _wanted(reading: Reading, changed: Mapping[int, Mapped | None], added: Sequence[Mapped]) -> list[Mapped | None]:
+    kept = [
+        changed.get(index, entry.mapped)
+        for index, entry in enumerate(reading.entries)
+        if changed.get(index, entry) is not None
+    ]
+    return [*kept, *added]
+
+
+def _splices(
+    reading: Reading, changed: Mapping[int, Mapped | None], added: Sequence[Mapped], writer: EntryWriter
+) -> list[Splice]:
+    splices = []
+    for index, new in changed.items():
+        if new is not None:
+            splices += field_splices(reading, reading.entries[index], new, writer)
+    removed = [index for index, new in changed.items() if new is None]
+    splices += list_splices(reading, removed, [writer.entry(mapped) for mapped in added])
+    return sorted(splices, key=lambda splice: (splice.start, splice.end))
+
+
+def _check_editable(reading: Reading) -> None:
+    if reading.layout.style != "other" and reading.trusted:
+        return
+    finding = reading.findings[0] if reading.findings else None
+    raise EditError(
+        str(finding) if finding else f"{reading.key} is written in a way that cannot be edited; nothing was changed.",
+        where="" if finding else f"{reading.key} line 1",
+        cure="Nothing was changed. Repair the text first."
+        if finding
+        else "Write it as a plain list, with ordinary line ends and without an anchor or tag before it.",
+    )
+
+
+def _first_place(reading: Reading, changed: Mapping[int, Mapped | None]) -> str:
+    start = reading.entries[min(changed)].shape.start if changed else len(reading.text)
+    return str(Place.of(reading.key, reading.text, start))

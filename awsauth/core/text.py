@@ -1,0 +1,48 @@
+"""Splices, lines and indentation: the few things that every edit of a text needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Splice(NamedTuple):
+    """Replace what stands from `start` to `end` (exclusive) by `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def spliced(text: str, splices: Iterable[Splice]) -> str:
+    """Apply splices, which are in the order of the text and do not overlap."""
+    pieces = []
+    position = 0
+    for splice in splices:
+        pieces += [text[position : splice.start], splice.text]
+        position = splice.end
+    return "".join([*pieces, text[position:]])
+
+
+def line_start(text: str, offset: int) -> int:
+    """Return the offset at which the line begins that `offset` stands in."""
+    return text.rfind("\n", 0, offset) + 1
+
+
+def line_end(text: str, offset: int) -> int:
+    """Return the offset behind the line feed that ends the line, or the end of the text."""
+    end = text.find("\n", offset)
+    return len(text) if end < 0 else end + 1
+
+
+def newline_of(text: str) -> str:
+    """Return the line end that the first line has; a text on one line gets a line feed."""
+    first = text.find("\n")
+    return "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
+
+
+def indent_of(line: str) -> int:
+    """Return how many spaces a line begins with."""
+    return len(line) - len(line.lstrip(" "))
