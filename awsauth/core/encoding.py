@@ -1,0 +1,71 @@
+"""The bytes of a manifest file, and its text: UTF-8 with or without a byte order mark, UTF-16 with one.
+
+kubectl reads the same encodings, told apart by the same marks (``go.yaml.in/yaml/v2`` ``readerc.go``).
+"""
+
+from __future__ import annotations
+
+import enum
+
+from awsauth.errors import ManifestError
+
+_CURE = "Nothing was changed. Save the file as UTF-8 and try again."
+
+
+class Encoding(enum.Enum):
+    """How a file's text is written in bytes: Python's name of the codec, and the byte order mark in front."""
+
+    UTF8 = ("utf-8", b"")
+    UTF8_MARKED = ("utf-8", b"\xef\xbb\xbf")
+    UTF16_LE = ("utf-16-le", b"\xff\xfe")
+    UTF16_BE = ("utf-16-be", b"\xfe\xff")
+
+    @property
+    def codec(self) -> str:
+        """Python's name for the encoding."""
+        return self.value[0]
+
+    @property
+    def mark(self) -> bytes:
+        """The bytes before the text."""
+        return self.value[1]
+
+    def encode(self, text: str) -> bytes:
+        """Return the bytes of a file with this text.
+
+        Raises:
+            ManifestError: the text holds half of a surrogate pair, which is no character.
+        """
+        try:
+            return self.mark + text.encode(self.codec)
+        except UnicodeEncodeError as error:
+            line = text.count("\n", 0, error.start) + 1
+            what = f"the text holds U+{ord(text[error.start]):04X}, which is no character"
+            raise ManifestError(
+                what, where=f"line {line}", cure="Nothing was changed. Remove it and try again."
+            ) from error
+
+
+def decode(raw: bytes) -> tuple[str, Encoding]:
+    """Return the text of a file, without its byte order mark, and how it was encoded.
+
+    ``encoding.encode(text)`` gives exactly `raw` again.
+
+    Raises:
+        ManifestError: the bytes are not text in the encoding that they begin with.
+    """
+    encoding = next((e for e in Encoding if e.mark and raw.startswith(e.mark)), Encoding.UTF8)
+    body = raw[len(encoding.mark) :]
+    try:
+        text = body.decode(encoding.codec)
+    except UnicodeDecodeError as error:
+        before = body[: error.start].decode(encoding.codec)
+        name = encoding.codec[:6].upper().rstrip("-")
+        what = f"the file is not {name} text: byte {error.start + len(encoding.mark)} cannot be read ({error.reason})"
+        raise ManifestError(what, where=f"line {before.count(chr(10)) + 1}", cure=_CURE) from error
+    nul = text.find("\0")
+    if nul >= 0:
+        byte = len(encoding.encode(text[:nul]))
+        what = f"the file holds a NUL, at byte {byte}: it is UTF-16 without a byte order mark, or no text at all"
+        raise ManifestError(what, where=f"line {text.count(chr(10), 0, nul) + 1}", cure=_CURE)
+    return text, encoding

@@ -1,0 +1,190 @@
+"""Which object in a manifest file is the ``aws-auth`` ConfigMap, and where its data is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awsauth.core.escaping import quoted, visible
+from awsauth.core.json_nodes import parse_json
+from awsauth.core.nodes import UntrustedYamlError, YamlSyntaxError, parse_all
+from awsauth.core.refusal import line_of, refusal
+from awsauth.core.templates import is_template_line, templates
+from awsauth.core.text import line_end, line_start, newline_of
+from awsauth.errors import ManifestError
+
+if TYPE_CHECKING:
+    from awsauth.core.nodes import Node
+
+KEYS = ("mapRoles", "mapUsers", "mapAccounts")
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_SMALLEST = """\
+The smallest one is:
+
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: aws-auth
+  namespace: kube-system
+data:
+  mapRoles: |
+    []
+"""
+_LISTED = 5
+
+TEMPLATE_CURE = "Give the rendered manifest, or change the values that the template is made from."
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the ConfigMap is among the nodes of a file."""
+
+    text: str
+    """The file's text, ended by a line break: kubectl reads the last line as if it had one."""
+    roots: list[Node]
+    path: list[Node]
+    """From the root of its document down to the ConfigMap."""
+    data_key: Node | None
+    data: Node | None
+    """What `data` holds: a mapping, an alias or a null; None where there is no such key."""
+    is_json: bool
+
+    @property
+    def document(self) -> Node:
+        """The ConfigMap, or the fragment of one."""
+        return self.path[-1]
+
+
+def find_config_map(text: str) -> Found:
+    """Find the one ``aws-auth`` ConfigMap of a file.
+
+    It is the ConfigMap of that name in ``kube-system`` or without a namespace, in a document of its own or in the
+    items of a List. Only where there is none, a fragment counts (``data:``, or the keys of data on their own), and
+    where that is missing too, a ConfigMap of another name with the keys of ``aws-auth``.
+
+    Raises:
+        ManifestError: the file cannot be read, holds no such object, or more than one.
+    """
+    if not text.endswith("\n"):
+        # k8s.io/apimachinery pkg/util/yaml (LineReader), which kubectl reads with, ends every line.
+        text += newline_of(text)
+    json_roots = parse_json(text)
+    roots = _yaml_roots(text) if json_roots is None else json_roots
+    candidates: dict[int, list[list[Node]]] = {}
+    objects = _objects(roots)
+    for path in objects:
+        rank = _rank(path[-1])
+        if rank is not None:
+            candidates.setdefault(rank, []).append(path)
+    if not candidates:
+        raise _nothing_found(text, objects)
+    best = candidates[min(candidates)]
+    if len(best) > 1:
+        lines = " and ".join(str(line_of(text, path[-1].start)) for path in best[:_LISTED])
+        what = f"the file holds {len(best)} objects that may be the aws-auth ConfigMap, at lines {lines}"
+        raise refusal(what, text, best[1][-1].start, "Keep one of them in the file, or give them files of their own.")
+    return _located(text, best[0], roots, is_json=json_roots is not None)
+
+
+def fields(node: Node | None) -> dict[str, tuple[Node, Node]]:
+    """Return the keys of a mapping with the nodes of key and value; the last of repeated keys counts."""
+    node = target(node)
+    if node is None or node.kind != "mapping":
+        return {}
+    return {key.value: (key, value) for key, value in node.pairs() if key.kind == "scalar"}
+
+
+def target(node: Node | None) -> Node | None:
+    """Return what an alias stands for; any other node itself."""
+    return node.target if node is not None and node.kind == "alias" else node
+
+
+def _located(text: str, path: list[Node], roots: list[Node], *, is_json: bool) -> Found:
+    document = path[-1]
+    top = fields(document)
+    key, data = top.get("data", (None, None))
+    if data is None and "kind" not in top and any(name in top for name in KEYS):
+        data = document
+    return Found(text, roots, path, key, data, is_json)
+
+
+def _yaml_roots(text: str) -> list[Node]:
+    try:
+        return parse_all(text)
+    except YamlSyntaxError as error:
+        raise _unreadable(text, error) from error
+
+
+def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
+    control = _CONTROL.search(text)
+    if control is not None:
+        what = f"the file holds the character {quoted(control.group())}, which YAML does not allow"
+        return refusal(what, text, control.start(), "Remove it and try again.")
+    fault = line_of(text, error.offset)
+    for number, line in enumerate(text.split("\n"), 1):
+        if is_template_line(line) or (number in (fault - 1, fault) and any(templates(line))):
+            what = f"the file is a template, not YAML: {quoted(line.strip())}"
+            return ManifestError(what, where=f"line {number}", cure=f"Nothing was changed. {TEMPLATE_CURE}")
+    cure = "Correct it so that `kubectl create --dry-run=client -f` reads the file, and try again."
+    if text[line_start(text, error.offset) : line_end(text, error.offset)].lstrip(" ").startswith("- "):
+        cure = "The lines below `mapRoles: |` have to be indented further than `mapRoles`. Correct that and try again."
+    where = f"line {fault}, column {error.offset - line_start(text, error.offset) + 1}"
+    uncertain = isinstance(error, UntrustedYamlError)
+    what = f"the file {'cannot be read for certain' if uncertain else 'is not YAML'}: {visible(error.problem)}"
+    return ManifestError(what, where=where, cure=f"Nothing was changed. {cure}")
+
+
+def _objects(roots: list[Node]) -> list[list[Node]]:
+    """Return the path to every object of a file, those in Lists instead of the Lists."""
+    objects = []
+    waiting = [[root] for root in reversed(roots)]
+    while waiting:
+        path = waiting.pop()
+        items = target(fields(path[-1]).get("items", (None, None))[1])
+        if _string(path[-1], "kind").endswith("List") and items is not None and items.kind == "sequence":
+            waiting += [[*path, items, item] for item in reversed(items.children)]
+        else:
+            objects.append(path)
+    return objects
+
+
+def _string(node: Node | None, key: str) -> str:
+    """Return what a mapping says about itself; empty where it does not, or not as text."""
+    value = target(fields(node).get(key, (None, None))[1])
+    return value.value if value is not None and value.kind == "scalar" else ""
+
+
+def _rank(document: Node) -> int | None:
+    """Return how well an object answers to ``aws-auth``, 1 being best; None where it does not."""
+    top = fields(document)
+    kind = _string(document, "kind")
+    metadata = top.get("metadata", (None, None))[1]
+    name, namespace = _string(metadata, "name"), _string(metadata, "namespace")
+    in_place = namespace in ("", "kube-system")
+    data = fields(top["data"][1]) if "data" in top else top if not kind else {}
+    known = any(key in data for key in KEYS)
+    if kind not in ("", "ConfigMap"):
+        return None
+    if kind and name == "aws-auth" and in_place:
+        return 1
+    if name in ("", "aws-auth") and in_place and (known or name):
+        return 2
+    return 3 if known else None
+
+
+def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
+    shown = [_described(text, path[-1]) for path in objects[:_LISTED]]
+    if len(objects) > _LISTED:
+        shown.append(f"{len(objects) - _LISTED} more")
+    held = ", ".join(shown) if shown else "nothing"
+    what = f"the file holds no aws-auth ConfigMap; it holds {held}"
+    return ManifestError(what, cure=f"Nothing was changed. Name the file that holds it. {_SMALLEST}")
+
+
+def _described(text: str, node: Node) -> str:
+    metadata = fields(node).get("metadata", (None, None))[1]
+    kind, name, namespace = _string(node, "kind"), _string(metadata, "name"), _string(metadata, "namespace")
+    what = quoted(kind) if kind else f"a {node.kind} without a kind"
+    return f"{what}{' ' + quoted(name) if name else ''}{' in ' + quoted(namespace) if namespace else ''} (line {line_of(text, node.start)})"
