@@ -16,7 +16,9 @@ from awsauth.errors import InvalidValueError
 LONGEST: Final = 2048
 """Characters in an ARN, by IAM's own limit."""
 
-_ARN: Final = re.compile(r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.DOTALL)
+_ARN: Final = re.compile(
+    r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.DOTALL
+)
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH: Final = re.compile(r"(?:[!-.0-~]+/)*")
@@ -83,7 +85,9 @@ def same(left: str, right: str) -> bool:
 
 def _parts(arn: str, example: str) -> tuple[str, str, str, str]:
     if len(arn) > LONGEST:
-        raise _invalid(arn, f"is longer than the {LONGEST:,} characters that an ARN may have", "Check where it comes from.")
+        raise _invalid(
+            arn, f"is longer than the {LONGEST:,} characters that an ARN may have", "Check where it comes from."
+        )
     match = _ARN.fullmatch(arn)
     if match is None:
         raise _invalid(arn, "is no ARN", f"An ARN looks like {example}.")

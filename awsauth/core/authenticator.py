@@ -115,7 +115,10 @@ class EntryReader:
             return False
         if value.type != "list":
             self._wrong_type(
-                value, "`groups` has to be a list", "The authenticator drops the groups.", "Write a list: `- ` before it."
+                value,
+                "`groups` has to be a list",
+                "The authenticator drops the groups.",
+                "Write a list: `- ` before it.",
             )
             return False
         groups.start()
@@ -129,7 +132,9 @@ class EntryReader:
     def _sso(self, value: Value, fields: dict[str, str]) -> dict[str, str]:
         """Read into `fields`: Go decodes a repeated field into the struct that the earlier one made."""
         if value.type != "map":
-            self._wrong_type(value, "`sso` has to be a mapping", "The authenticator takes it for an empty one.", "Write its fields.")
+            self._wrong_type(
+                value, "`sso` has to be a mapping", "The authenticator takes it for an empty one.", "Write its fields."
+            )
             return fields
         for name, _, child in _known_fields(value, _SSO_FIELDS):
             if self._is_text(name, child):
@@ -140,7 +145,9 @@ class EntryReader:
         found = _FOUND[value.type]
         if not cure:
             is_scalar = value.type in ("bool", "number")
-            cure = f"Write it in quotes: {write_scalar(value.text, 'double')}" if is_scalar else "Write one line of text."
+            cure = (
+                f"Write it in quotes: {write_scalar(value.text, 'double')}" if is_scalar else "Write one line of text."
+            )
         self._add("wrong-type", value, f"{rule}, and this is {found}.", consequence, cure)
 
     def _dropped(self, item: Value, problem: str) -> None:

@@ -49,7 +49,7 @@ def _role_or_user(arn: str) -> str:
     return arns.canonical_user(arn) if is_user else arns.canonical_role(arn)
 
 
-def _without_repeats(groups: tuple[str, ...]) -> tuple[str, ...]:
+def _without_repeats(groups: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(groups))
 
 
@@ -60,7 +60,8 @@ WrittenArn = Annotated[str, Field(min_length=1)]
 """An ARN as it may stand in a document, right or wrong: what is to be taken out need not be valid."""
 Username = Annotated[str, _checked("the username")]
 GroupName = Annotated[str, _checked("the group")]
-Groups = Annotated[tuple[GroupName, ...], BeforeValidator(_texts), AfterValidator(_without_repeats)]
+Groups = Annotated[Sequence[GroupName], BeforeValidator(_texts), AfterValidator(_without_repeats)]
+"""Any sequence is taken; a tuple is kept."""
 
 
 class BaseChange(BaseModel):
@@ -133,7 +134,7 @@ class RemoveGroups(BaseChange):
 
     change: Literal["RemoveGroups"] = "RemoveGroups"
     principal_arn: WrittenArn
-    groups: Annotated[tuple[str, ...], BeforeValidator(_texts)]
+    groups: Annotated[Sequence[str], BeforeValidator(_texts)]
 
 
 class RenamePrincipal(BaseChange):
@@ -203,4 +204,6 @@ def _translated(name: str, error: ValidationError) -> AwsAuthError:
     if own is not None:
         return InvalidValueError("\n".join(str(cause) for cause in ours))
     found = "; ".join(f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems)
-    return UsageError(f"{name} is not filled in right: {visible(found)}; nothing was changed.", cure=f"See help({name}).")
+    return UsageError(
+        f"{name} is not filled in right: {visible(found)}; nothing was changed.", cure=f"See help({name})."
+    )

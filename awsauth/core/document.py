@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from awsauth.core import full, plain
 from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
 from awsauth.core.reading import KEYS, Key, Layout, Mapped, Reading
+from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from awsauth.core.finding import Finding
 
 
@@ -32,18 +32,13 @@ class Document:
             are kept and not read, as the authenticator does.
 
     Raises:
-        TypeError: a key or a text is not a string.
+        UsageError: `data` is no mapping of text to text.
     """
 
     __slots__ = ("_data", "_readings")
 
     def __init__(self, data: Mapping[str, str]) -> None:
-        copy = dict(data)
-        for key, text in copy.items():
-            if not isinstance(key, str) or not isinstance(text, str):
-                msg = f"data[{key!r}] is {type(text).__name__}; every key and every value of a ConfigMap's data is text"
-                raise TypeError(msg)
-        self._data = MappingProxyType(copy)
+        self._data = MappingProxyType(_checked(data))
         self._readings: dict[Key, Reading] = {}
 
     @property
@@ -93,7 +88,7 @@ class Document:
         """Return a document with one key's text replaced, or without it; what is read of the others is kept."""
         data = {name: value for name, value in self._data.items() if name != key or text is not None}
         document = Document(data if text is None else {**data, key: text})
-        document._readings = {name: kept for name, kept in self._readings.items() if name != key}  # noqa: SLF001
+        document._readings = {name: kept for name, kept in self._readings.items() if name != key}
         return document
 
     def __eq__(self, other: object) -> bool:
@@ -105,6 +100,17 @@ class Document:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{key}: {len(text):,} characters" for key, text in self._data.items())
         return f"<Document {sizes or 'without data'}>"
+
+
+def _checked(data: Any) -> dict[str, str]:
+    if not isinstance(data, Mapping):
+        raise UsageError(f"data is {type(data).__name__}.", cure='Give a mapping, such as {"mapRoles": text}.')
+    for key, text in data.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise UsageError(
+                f"data[{key!r}] is {type(text).__name__}.", cure="Every key and every value has to be text."
+            )
+    return dict(data)
 
 
 def _sso(mapped: Mapped) -> SsoMatch | None:

@@ -109,7 +109,7 @@ def _manner_of(reading: Reading) -> _Manner | None:
     """Return how the last entry with all fields is written, or else the last one that is written plainly."""
     shapes = [entry.shape for entry in islice(reversed(reading.entries), _NEIGHBOURS)]
     plain = [shape for shape in shapes if shape.style != "other"]
-    complete = [shape for shape in plain if len(shape.fields) == 3 and _has_groups(shape)]  # noqa: PLR2004
+    complete = [shape for shape in plain if len(shape.fields) == 3 and _has_groups(shape)]
     shape = next(iter(complete or plain), None)
     return _manner(reading, shape) if shape else None
 
@@ -153,7 +153,7 @@ def _style(value: Scalar | Groups) -> Style:
 def _order(key: Key, names: list[str]) -> tuple[str, ...]:
     """Return all fields in the neighbour's order; what it has not comes last."""
     seen = [_ARN if name == ARN_FIELD.get(key) else name for name in names if name != "account"]
-    return tuple([*seen, *(name for name in (_ARN, "username", "groups") if name not in seen)])
+    return (*seen, *(name for name in (_ARN, "username", "groups") if name not in seen))
 
 
 def _between(text: str, start: int, end: int, sign: str) -> str:
@@ -162,6 +162,6 @@ def _between(text: str, start: int, end: int, sign: str) -> str:
 
 
 def _comma(text: str, shape: Shape) -> str:
-    if shape.style != "flow" or len(shape.fields) < 2:  # noqa: PLR2004
+    if shape.style != "flow" or len(shape.fields) < 2:
         return ", "
     return _between(text, shape.fields[0].value.end, shape.fields[1].start, ",")

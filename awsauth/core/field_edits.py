@@ -56,7 +56,9 @@ class _FieldEdits:
         value = field.value
         if not isinstance(value, Scalar) or value.style == "other":
             raise self._refused(value.start, f"The value of `{name}` is written in a way that cannot be edited")
-        written = write_scalar(text, value.style, flow=self._shape.style == "flow" or self._reading.layout.style == "flow")
+        written = write_scalar(
+            text, value.style, flow=self._shape.style == "flow" or self._reading.layout.style == "flow"
+        )
         return [self._value(value.start, value.end, written)]
 
     def _value(self, start: int, end: int, written: str) -> Splice:

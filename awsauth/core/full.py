@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core import nodes
-from awsauth.core.authenticator import EntryReader, Winners, is_json, is_skipped
+from awsauth.core.authenticator import EntryReader, is_json, is_skipped
 from awsauth.core.decoding import Value, decode, scalar_type
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.geometry import account_shape, empty_layout, entry_shape, list_layout
@@ -29,7 +29,9 @@ def read(key: Key, text: str) -> Reading:
     if is_skipped(text):
         return Reading(key, text, (), Layout("empty", end=len(text)))
     if key != "mapAccounts" and is_json(text):
-        return _lost(key, text, "not-a-list", "A text that starts with a brace is taken as JSON, and that is no list.", 0)
+        return _lost(
+            key, text, "not-a-list", "A text that starts with a brace is taken as JSON, and that is no list.", 0
+        )
     try:
         root = nodes.parse_first(text)
         return Reading(key, text, (), empty_layout(text, None)) if root is None else _read_root(key, text, root)

@@ -115,10 +115,7 @@ def _scalar(text: str, value: Value) -> Scalar:
     node = value.written
     source = text[node.start : node.end]
     style = _STYLES.get(node.style) if node.kind == "scalar" and "\n" not in source else None
-    if style == "plain":
-        simple = source == node.value
-    else:
-        simple = style is not None and source[:1] == node.style
+    simple = source == node.value if style == "plain" else style is not None and source[:1] == node.style
     return Scalar(node.start, node.end, value.text, style if style and simple else "other")
 
 

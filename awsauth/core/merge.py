@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core import changes as c
 from awsauth.core.arn import canonical_role, canonical_user
@@ -13,11 +13,12 @@ from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.reading import KEYS, Key, Mapped, Reading
 from awsauth.core.splice import rewrite
-from awsauth.core.text import Splice
 from awsauth.errors import InvalidValueError, MappingConflictError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from awsauth.core.text import Splice
 
 MASTERS: Final = "system:masters"
 """The group that may do everything, whatever RBAC says."""
@@ -61,11 +62,13 @@ def merged(document: Document, changes: Iterable[c.Change]) -> Merged:
     return work.finish()
 
 
-def _checked(changes: Iterable[c.Change]) -> Sequence[c.Change]:
-    made = [changes] if isinstance(changes, c.BaseChange) else list(changes)
+def _checked(changes: Any) -> Sequence[c.Change]:
+    made: list[Any] = [changes] if isinstance(changes, c.BaseChange) else list(changes)
     for change in made:
         if not isinstance(change, c.BaseChange):
-            raise UsageError(f"{type(change).__name__} is no change; nothing was changed.", cure="Give a list of changes.")
+            raise UsageError(
+                f"{type(change).__name__} is no change; nothing was changed.", cure="Give a list of changes."
+            )
     return made
 
 
@@ -191,7 +194,7 @@ class _Work:
         entries = self._entries(key)
         found = entries.winners(entries.find(arn))
         if not found:
-            entries.add(Mapped(arn, change.username, change.groups))
+            entries.add(Mapped(arn, change.username, tuple(change.groups)))
         for position in found:
             now = entries.get(position)
             assert now is not None  # noqa: S101 - find yields what is mapped
@@ -207,14 +210,18 @@ class _Work:
         extra = tuple(group for group in now.groups if group not in change.groups)
         missing = tuple(group for group in change.groups if group not in now.groups)
         if change.if_mapped == "fail" and (extra or missing or now.username != change.username):
-            raise _conflict(now, change, "Pass if_mapped=\"extend\" to add groups, or \"replace\" to make it what you ask for.")
+            raise _conflict(
+                now, change, 'Pass if_mapped="extend" to add groups, or "replace" to make it what you ask for.'
+            )
         if now.username != change.username:
-            raise _conflict(now, change, "Pass if_mapped=\"replace\" to give it the new username, or ask for the one it has.")
+            raise _conflict(
+                now, change, 'Pass if_mapped="replace" to give it the new username, or ask for the one it has.'
+            )
         if MASTERS in extra:
             raise _conflict(
                 now,
                 change,
-                f"It would stay in {MASTERS}, which may do everything. Pass if_mapped=\"replace\" to take that away, "
+                f'It would stay in {MASTERS}, which may do everything. Pass if_mapped="replace" to take that away, '
                 f"or ask for {MASTERS} too to keep it.",
             )
         if extra:
@@ -230,7 +237,9 @@ class _Work:
     def _of_principal(self, principal: str) -> list[tuple[_Entries, int]]:
         keys: tuple[Key, ...] = ("mapRoles", "mapUsers")
         return [
-            (self._entries(key), position) for key in keys for position in self._entries(key).find(*_spellings(principal))
+            (self._entries(key), position)
+            for key in keys
+            for position in self._entries(key).find(*_spellings(principal))
         ]
 
     def _remove_groups(self, change: c.RemoveGroups) -> None:
@@ -286,7 +295,7 @@ def _conflict(now: Mapped, change: c.EnsureRole | c.EnsureUser, cure: str) -> Ma
     )
 
 
-def _described(username: str, groups: tuple[str, ...]) -> str:
+def _described(username: str, groups: Sequence[str]) -> str:
     listed = ", ".join(quoted(group) for group in groups)
     return f"username {quoted(username)} with {f'groups {listed}' if groups else 'no groups'}"
 

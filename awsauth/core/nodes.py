@@ -28,7 +28,9 @@ DEEPEST: Final = 100
 _COMMENT: Final = "(?:#[^\n\r\x85\u2028\u2029]*)?"
 _LINES: Final = rf"(?: *{_COMMENT}\r?\n)*"
 _EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *{_COMMENT}\r?\n{_LINES}))? *(\[\s*\])")
-_NEVER_READ: Final = re.compile(rf" *(?: {_COMMENT})?(?:\Z|\r?\n{_LINES} *(?:{_COMMENT}\Z|(?:- +)?[A-Za-z]|---|\.\.\.))")
+_NEVER_READ: Final = re.compile(
+    rf" *(?: {_COMMENT})?(?:\Z|\r?\n{_LINES} *(?:{_COMMENT}\Z|(?:- +)?[A-Za-z]|---|\.\.\.))"
+)
 """What may follow an empty list without any doubt: nothing, comments, or lines that goyaml never comes to."""
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
 _DOCUMENT_MARK: Final = re.compile(r"^(?:---|\.\.\.)", re.MULTILINE)
@@ -155,8 +157,11 @@ class _Builder:
         self._event = None
         return event
 
-    def _start(self, event: yaml.Event) -> int:
+    def _start(self, event: Any) -> int:
         return int(event.start_mark.index) + self._shift
+
+    def _end(self, event: Any) -> int:
+        return int(event.end_mark.index) + self._shift
 
     def _tree(self) -> Node:
         anchors: dict[str, Node] = {}
@@ -164,9 +169,9 @@ class _Builder:
         while True:
             event = self._peek()
             self._event = None
-            if isinstance(event, yaml.CollectionEndEvent):
+            if isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
                 node = open_nodes.pop()
-                node.end = event.end_mark.index + self._shift
+                node.end = self._end(event)
                 self._check_collection(node)
             else:
                 node = self._node(event, anchors)
@@ -181,7 +186,7 @@ class _Builder:
                 return node
 
     def _node(self, event: Any, anchors: dict[str, Node]) -> Node:
-        start, end = self._start(event), event.end_mark.index + self._shift
+        start, end = self._start(event), self._end(event)
         if isinstance(event, yaml.ScalarEvent):
             style = event.style if event.style in ("'", '"', "|", ">") else ""
             return Node("scalar", start, end, event.value, event.tag or "", event.implicit[0], style, event.anchor)
@@ -254,4 +259,3 @@ def _check_marks(text: str) -> None:
         depth += 1 if bracket[0] in "[{" else -1
         if depth > DEEPEST:
             raise UntrustedYamlError(f"more than {DEEPEST} brackets are open", bracket.start())
-

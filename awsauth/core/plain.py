@@ -175,8 +175,8 @@ class PlainEntry:
         start, end = self._match.span("entry")
         if self._key == "mapAccounts":
             account = self._scalar("account")
-            fields = (Field("account", account.start, account.start, account),)
-            return Shape(start, end, "flow" if account.start == start else "block", 0, fields)
+            field = Field("account", account.start, account.start, account)
+            return Shape(start, end, "flow" if account.start == start else "block", 0, (field,))
         spans = self._match.re.groupindex
         fields = tuple(
             sorted(

@@ -19,7 +19,9 @@ Type = Literal["string", "null", "bool", "number", "unmarshalable"]
 Style = Literal["plain", "single", "double"]
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
-ODD_TAGS: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "timestamp", "binary"))
+ODD_TAGS: Final = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "timestamp", "binary")
+)
 """Tags of YAML's own with rules of their own for what they accept; every other tag makes the scalar a text."""
 
 _NULLS: Final = ("", "~", "null", "Null", "NULL")

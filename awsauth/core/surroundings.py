@@ -22,7 +22,9 @@ def list_splices(reading: Reading, removed: Iterable[int], new: Sequence[str]) -
     gone = sorted(removed)
     runs = [[index for _, index in run] for _, run in groupby(enumerate(gone), lambda pair: pair[1] - pair[0])]
     lines: _Lines | _Flow = _Flow(reading, gone) if reading.layout.style == "flow" else _Lines(reading, gone)
-    replaced = bool(runs) and runs[-1][-1] == len(reading.entries) - 1 and (bool(new) or len(runs[0]) == len(reading.entries))
+    replaced = (
+        bool(runs) and runs[-1][-1] == len(reading.entries) - 1 and (bool(new) or len(runs[0]) == len(reading.entries))
+    )
     splices = [lines.without(run[0], run[-1]) for run in (runs[:-1] if replaced else runs)]
     if replaced:
         splices.append(lines.instead_of(runs[-1][0], runs[-1][-1], new))
@@ -113,7 +115,7 @@ class _Lines:
 
     def _separator(self) -> int:
         """Return how many blank lines stand between the last two entries that stay."""
-        if len(self._kept) < 2:  # noqa: PLR2004
+        if len(self._kept) < 2:
             return 0
         previous, last = self._kept
         gap = self._text[self._tail_end(previous) : self._head_start(last, last)]

@@ -1,0 +1,199 @@
+"""What a change does: to whom, by mapping, and in the text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.escaping import visible
+from awsauth.core.markdown import code, fenced
+from awsauth.core.reading import KEYS, Key, Mapped
+from awsauth.core.text_diff import unified
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from awsauth.core.document import Document
+    from awsauth.core.merge import Merged
+    from awsauth.core.text import Splice
+
+_KIND: Final = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
+
+
+@dataclass(frozen=True, slots=True)
+class MappingDiff:
+    """What becomes of one principal under one key.
+
+    `before` and `after` hold all its entries, in order. The authenticator honours the last of them.
+    """
+
+    key: Key
+    principal: str
+    before: tuple[Mapped, ...]
+    after: tuple[Mapped, ...]
+
+    @property
+    def kind(self) -> str:
+        """``added``, ``removed``, ``changed``; or ``shadowed`` when only entries change that never counted."""
+        if not self.before or not self.after:
+            return "removed" if self.before else "added"
+        return "changed" if self.before[-1] != self.after[-1] else "shadowed"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the change as values that JSON can hold."""
+        return {
+            "key": self.key,
+            "principal": self.principal,
+            "kind": self.kind,
+            "before": [_as_json(mapped) for mapped in self.before],
+            "after": [_as_json(mapped) for mapped in self.after],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The difference of two documents. False when there is none; `str` gives it as text.
+
+    Attributes:
+        mappings: What becomes of each principal that is concerned, by key and in the order of the text.
+        texts: By data key, the difference of the text in unified form.
+    """
+
+    mappings: tuple[MappingDiff, ...]
+    texts: Mapping[str, str] = field(compare=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.mappings or self.texts)
+
+    def __str__(self) -> str:
+        lines = [line for mapping in self.mappings for line in _text_lines(mapping)]
+        return "\n".join([*lines, *(text.removesuffix("\n") for text in self.texts.values())])
+
+    def markdown(self) -> str:
+        """Return the difference as Markdown, for a pull request or a release's page."""
+        if not self:
+            return "No change.\n"
+        rows = [_markdown_line(mapping) for mapping in self.mappings]
+        blocks = [fenced(text, "diff") for text in self.texts.values()]
+        return "\n\n".join(["\n".join(rows), *blocks] if rows else blocks) + "\n"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the difference as values that JSON can hold."""
+        return {"mappings": [mapping.to_json() for mapping in self.mappings], "texts": dict(self.texts)}
+
+
+_SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "shadowed": "="}
+_SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
+
+
+def diff(before: Document, after: Document) -> Diff:
+    """Return what changes from one document to another."""
+    return _diff(before, after, {})
+
+
+def diff_of(merged: Merged) -> Diff:
+    """Return what a merge changes, with the help of the splices that it made."""
+    return _diff(merged.before, merged.after, merged.splices)
+
+
+def _diff(before: Document, after: Document, splices: Mapping[Key, Sequence[Splice]]) -> Diff:
+    changed = [
+        name for name in dict.fromkeys([*before.data, *after.data]) if before.data.get(name) != after.data.get(name)
+    ]
+    texts = {name: _text(name, before, after, splices) for name in changed}
+    mappings = tuple(found for key in KEYS if key in changed for found in _mappings(key, before, after))
+    return Diff(mappings, texts)
+
+
+def _text(name: str, before: Document, after: Document, splices: Mapping[Any, Sequence[Splice]]) -> str:
+    shown = visible(name)
+    if name not in after.data:
+        return unified(shown, before.data[name], "", None) or f"--- {shown}\n+++ (taken out)\n"
+    return unified(shown, before.data.get(name, ""), after.data[name], splices.get(name)) or f"+++ {shown} (empty)\n"
+
+
+def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDiff]:
+    old, new = before.reading(key).mapped, after.reading(key).mapped
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    concerned = {_identity(mapped) for mapped in [*old[head : len(old) - tail], *new[head : len(new) - tail]]}
+    was, now = _by_principal(old, concerned), _by_principal(new, concerned)
+    for identity in dict.fromkeys([*was, *now]):
+        if was[identity] != now[identity]:
+            shown = (now[identity] or was[identity])[-1]
+            principal = shown.principal or f"sso {shown.sso.permission_set if shown.sso else ''}"
+            yield MappingDiff(key, principal, was[identity], now[identity])
+
+
+def _by_principal(mapped: Sequence[Mapped], concerned: set[Any]) -> defaultdict[Any, tuple[Mapped, ...]]:
+    found: defaultdict[Any, tuple[Mapped, ...]] = defaultdict(tuple)
+    for one in mapped:
+        identity = _identity(one)
+        if identity in concerned:
+            found[identity] += (one,)
+    return found
+
+
+def _identity(mapped: Mapped) -> Any:
+    return mapped.principal.lower() or mapped.sso
+
+
+def _text_lines(mapping: MappingDiff) -> Iterator[str]:
+    first, *more = list(_sentences(mapping, visible)) or [""]
+    line = f"{_SIGNS[mapping.kind]} {_KIND[mapping.key]} {visible(mapping.principal)}"
+    yield f"{line}: {first}" if first else line
+    for sentence in more:
+        yield f"    {sentence}"
+
+
+def _markdown_line(mapping: MappingDiff) -> str:
+    line = f"- {_SIGN_WORDS[mapping.kind]} {_KIND[mapping.key]} {code(mapping.principal)}"
+    return ": ".join(filter(None, [line, "; ".join(_sentences(mapping, code))]))
+
+
+def _sentences(mapping: MappingDiff, show: Callable[[str], str]) -> Iterator[str]:
+    """Yield what changes for a principal, in words; `show` makes values of the document fit to be shown."""
+    if mapping.kind in ("added", "removed"):
+        if mapping.key != "mapAccounts":
+            now = (mapping.after or mapping.before)[-1]
+            yield f"username {_name(now.username, show)}, {_groups(now.groups, show)}"
+    else:
+        yield from _differences(mapping.before[-1], mapping.after[-1], show)
+    shadowed = (max(len(mapping.before) - 1, 0), max(len(mapping.after) - 1, 0))
+    if shadowed[0] != shadowed[1] or mapping.kind == "shadowed":
+        yield f"entries that do not count because a later one does: {shadowed[1]}, before {shadowed[0]}"
+
+
+def _differences(old: Mapped, new: Mapped, show: Callable[[str], str]) -> Iterator[str]:
+    if old.principal != new.principal:
+        yield f"written {_name(new.principal, show)}, before {_name(old.principal, show)}"
+    if old.username != new.username:
+        yield f"username {_name(new.username, show)}, before {_name(old.username, show)}"
+    added = [group for group in new.groups if group not in old.groups]
+    taken = [group for group in old.groups if group not in new.groups]
+    if added:
+        yield f"into {_groups(added, show)}"
+    if taken:
+        yield f"out of {_groups(taken, show)}"
+    if old.groups != new.groups and not added and not taken:
+        yield "the same groups, in another order or number"
+
+
+def _name(text: str, show: Callable[[str], str]) -> str:
+    return show(text) if text else "(empty)"
+
+
+def _groups(groups: Sequence[str], show: Callable[[str], str]) -> str:
+    if not groups:
+        return "no groups"
+    return f"group{'s' if len(groups) > 1 else ''} {', '.join(_name(group, show) for group in groups)}"
+
+
+def _as_json(mapped: Mapped) -> dict[str, Any]:
+    sso = mapped.sso._asdict() if mapped.sso else None
+    return {"username": mapped.username, "groups": list(mapped.groups), **({"sso": sso} if sso else {})}

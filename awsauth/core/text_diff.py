@@ -1,0 +1,162 @@
+"""Unified diffs of texts, made from splices where they are known: no search, so no time to speak of."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.core.escaping import visible
+from awsauth.core.text import Splice, line_end, line_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_CONTEXT: Final = 3
+_MOST_LINES_COMPARED: Final = 4_000
+"""Above this the lines between the first and the last difference are shown as replaced, not compared."""
+
+
+class _Replaced(NamedTuple):
+    """Lines of the old text, from the offset `start` to `end`, and what stands in their place."""
+
+    start: int
+    end: int
+    new: str
+
+
+def unified(name: str, before: str, after: str, splices: Sequence[Splice] | None = None) -> str:
+    """Return the difference of two texts in unified form, every line visible, or nothing where there is none.
+
+    Args:
+        name: What the texts are called in the heading.
+        before: The old text.
+        after: The new text.
+        splices: How one becomes the other, in the order of the text; None when that is not known.
+    """
+    if before == after:
+        return ""
+    edits = _compared(before, after) if splices is None else splices
+    replaced = [trimmed for lines in _whole_lines(before, edits) for trimmed in _trimmed(before, lines)]
+    body = "".join(_hunk(before, hunk, shift) for hunk, shift in _hunks(before, replaced))
+    return f"--- {name}\n+++ {name}\n{body}"
+
+
+def _compared(before: str, after: str) -> Iterator[Splice]:
+    """Yield splices between two texts of which nothing is known."""
+    old, new = _split(before), _split(after)
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    start = sum(map(len, old[:head]))
+    old, new = old[head : len(old) - tail], new[head : len(new) - tail]
+    if len(old) + len(new) > _MOST_LINES_COMPARED:
+        yield Splice(start, start + sum(map(len, old)), "".join(new))
+        return
+    offsets = [start]
+    for line in old:
+        offsets.append(offsets[-1] + len(line))
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield Splice(offsets[a], offsets[b], "".join(new[c:d]))
+
+
+def _whole_lines(text: str, splices: Iterable[Splice]) -> list[_Replaced]:
+    """Widen splices to the lines they touch, and join those that meet."""
+    found: list[_Replaced] = []
+    for splice in splices:
+        start = line_start(text, splice.start)
+        if found and start < found[-1].end:
+            # Both touch one line: what the earlier one left of it comes before this one.
+            earlier = found.pop()
+            start = earlier.start
+            before = earlier.new[: len(earlier.new) - (earlier.end - splice.start)]
+        else:
+            before = text[start : splice.start]
+        new = before + splice.text
+        end = splice.end if _is_boundary(text, splice.end) else line_end(text, splice.end)
+        if new and not (new + text[splice.end : end]).endswith("\n"):
+            end = line_end(text, end) if end < len(text) else end
+        found.append(_Replaced(start, end, new + text[splice.end : end]))
+    return found
+
+
+def _is_boundary(text: str, offset: int) -> bool:
+    return offset in (0, len(text)) or text[offset - 1] == "\n"
+
+
+def _trimmed(text: str, lines: _Replaced) -> Iterator[_Replaced]:
+    """Leave out the lines at both ends that are the same."""
+    start, end, new = lines
+    old_lines, new_lines = _split(text[start:end]), _split(new)
+    while old_lines and new_lines and old_lines[0] == new_lines[0]:
+        start += len(old_lines.pop(0))
+        new_lines.pop(0)
+    while old_lines and new_lines and old_lines[-1] == new_lines[-1]:
+        end -= len(old_lines.pop())
+        new_lines.pop()
+    if old_lines or new_lines:
+        yield _Replaced(start, end, "".join(new_lines))
+
+
+def _hunks(text: str, replaced: Sequence[_Replaced]) -> Iterator[tuple[list[_Replaced], int]]:
+    """Yield what belongs into one hunk, with how many lines earlier hunks have added."""
+    hunk: list[_Replaced] = []
+    shift = pending = 0
+    for lines in replaced:
+        if hunk and text.count("\n", hunk[-1].end, lines.start) > 2 * _CONTEXT:
+            yield hunk, shift
+            hunk, shift, pending = [], shift + pending, 0
+        hunk.append(lines)
+        pending += len(_split(lines.new)) - len(_split(text[lines.start : lines.end]))
+    if hunk:
+        yield hunk, shift
+
+
+def _hunk(text: str, hunk: Sequence[_Replaced], shift: int) -> str:
+    first = _lines_up(text, hunk[0].start)
+    last = _lines_down(text, hunk[-1].end)
+    shown: list[str] = []
+    position = first
+    for lines in hunk:
+        shown += _marked(" ", text[position : lines.start])
+        shown += _marked("-", text[lines.start : lines.end]) + _marked("+", lines.new)
+        position = lines.end
+    shown += _marked(" ", text[position:last])
+    old = sum(line[0] in " -" for line in shown)
+    new = sum(line[0] in " +" for line in shown)
+    start = text.count("\n", 0, first) + 1
+    return f"@@ -{_range(start, old)} +{_range(start + shift, new)} @@\n" + "".join(shown)
+
+
+def _range(start: int, count: int) -> str:
+    return f"{start - (count == 0)},{count}" if count != 1 else f"{start}"
+
+
+def _marked(mark: str, text: str) -> list[str]:
+    marked = [f"{mark}{visible(line.removesuffix(chr(10)), keep=chr(9))}\n" for line in _split(text)]
+    if text and not text.endswith("\n"):
+        marked[-1] += "\\ No newline at end of file\n"
+    return marked
+
+
+def _split(text: str) -> list[str]:
+    """Split at line feeds alone: other line breaks stay inside, where they are shown escaped."""
+    lines = text.split("\n")
+    last = lines.pop()
+    return [line + "\n" for line in lines] + ([last] if last else [])
+
+
+def _lines_up(text: str, offset: int) -> int:
+    for _ in range(_CONTEXT):
+        if offset:
+            offset = line_start(text, offset - 1)
+    return offset
+
+
+def _lines_down(text: str, offset: int) -> int:
+    for _ in range(_CONTEXT):
+        offset = line_end(text, offset) if offset < len(text) else offset
+    return offset
