@@ -1,0 +1,1 @@
+"""Where an aws-auth may live: each store is one of them."""

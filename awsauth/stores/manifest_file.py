@@ -1,0 +1,205 @@
+"""A manifest file on disk: read whole, written whole or not at all, and only if it is still the one that was read."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.encoding import Encoding, decode
+from awsauth.core.escaping import visible
+from awsauth.core.manifest import Manifest
+from awsauth.errors import FileChangedError, FileError, ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of a file that are read; the ConfigMap in it may have 1 MiB."""
+
+_PROBLEMS: Final = {
+    errno.ENOENT: ("there is no such file", "Give the path of a manifest that holds the aws-auth ConfigMap."),
+    errno.EISDIR: ("it is a directory", "Give the path of a manifest file."),
+    errno.EACCES: ("permission is denied", "Run as somebody who may read and write the file and its directory."),
+    errno.EPERM: ("permission is denied", "Run as somebody who may read and write the file and its directory."),
+    errno.EROFS: ("the file system is read-only", "Work on a copy elsewhere."),
+    errno.ENOSPC: ("the disk is full", "Free some space and try again."),
+    errno.ELOOP: ("its symbolic links lead in a circle", "Repair the links."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as it was read: what it says, and the bytes by which it is known again."""
+
+    manifest: Manifest = field(repr=False)
+    encoding: Encoding
+    raw: bytes = field(repr=False)
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """The data of the ConfigMap in the file."""
+        return self.manifest.data
+
+
+class ManifestFile:
+    """The file at `path`; a symbolic link is followed, and stays one.
+
+    Writers that use this class cannot lose each other's changes. Another program that writes the file at the same
+    moment is noticed, but for the instant between the last look and the exchange.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def read(self) -> FileState:
+        """Read the file.
+
+        Raises:
+            FileError: it cannot be read.
+            ManifestError: it holds no ``aws-auth`` that can be read.
+        """
+        with self._translated("read"):
+            fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            try:
+                raw = self._contents(fd)
+            finally:
+                os.close(fd)
+        with self._located():
+            text, encoding = decode(raw)
+            return FileState(Manifest.parse(text), encoding, raw)
+
+    def write(self, data: Mapping[str, str], base: FileState) -> FileState:
+        """Write other data into the file, and return its new state.
+
+        The new file takes the place of the old one in one step, with its mode, owner and extended attributes.
+
+        Raises:
+            FileChangedError: the file is no longer `base`.
+            FileError: it cannot be written.
+            ManifestError: the manifest cannot be edited.
+        """
+        with self._located():
+            text = base.manifest.with_data(data)
+            raw = base.encoding.encode(text)
+            state = FileState(Manifest.parse(text), base.encoding, raw)
+        if raw != base.raw:
+            with self._translated("written"):
+                self._exchange(Path(os.path.realpath(self.path)), raw, base.raw)
+        return state
+
+    def _contents(self, fd: int) -> bytes:
+        status = os.fstat(fd)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(status.st_mode):
+            raise FileError("It is no ordinary file.", where=self._name, cure="Give the path of a manifest file.")
+        if status.st_size > LARGEST:
+            raise FileError(
+                f"It has {status.st_size:,} bytes, and {LARGEST:,} are read at most.",
+                where=self._name,
+                cure="Give the path of a manifest file.",
+            )
+        with os.fdopen(os.dup(fd), "rb") as file:
+            return file.read()
+
+    def _exchange(self, target: Path, raw: bytes, expected: bytes) -> None:
+        fd = os.open(target, os.O_RDONLY)
+        try:
+            _lock(fd)
+            status = os.fstat(fd)
+            current = target.stat()
+            if (status.st_ino, status.st_dev) != (current.st_ino, current.st_dev) or self._contents(fd) != expected:
+                raise FileChangedError(
+                    "Somebody else has written the file since it was read; nothing was changed.",
+                    where=self._name,
+                    cure="Run it again: it starts from the file as it is now.",
+                )
+            if not status.st_mode & 0o222:
+                raise FileError(
+                    "The file is read-only; nothing was changed.", where=self._name, cure=f"Run chmod u+w {self._name}"
+                )
+            _replace(target, raw, fd, status)
+        finally:
+            os.close(fd)
+
+    @property
+    def _name(self) -> str:
+        return visible(os.fspath(self.path))
+
+    @contextlib.contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except FileError:
+            raise
+        except (OSError, ValueError) as error:
+            number = error.errno if isinstance(error, OSError) else None
+            problem, cure = _PROBLEMS.get(number or 0, (str(error), "Check the path."))
+            raise FileError(
+                f"The file cannot be {done}: {problem}. Nothing was changed.", where=self._name, cure=cure
+            ) from error
+
+    @contextlib.contextmanager
+    def _located(self) -> Iterator[None]:
+        """Name the file in front of the line that a manifest's error names."""
+        try:
+            yield
+        except ManifestError as error:
+            where = f"{self._name}, {error.where}" if error.where else self._name
+            raise ManifestError(error.what, where=where, cure=error.cure) from error
+
+
+def _lock(fd: int) -> None:
+    """Wait until no other writer is between its last look at the file and the exchange."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: what remains is the comparison.
+        return
+    with contextlib.suppress(OSError):  # Some network file systems have no locks.
+        fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def _replace(target: Path, raw: bytes, old_fd: int, status: os.stat_result) -> None:
+    """Put a file with the contents `raw` in the place of `target`: after a crash it is the old one or the new one."""
+    fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(raw)
+            file.flush()
+            _copy_attributes(old_fd, fd, status)
+            os.fsync(fd)
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+    _sync_directory(target.parent)
+
+
+def _copy_attributes(old_fd: int, fd: int, status: os.stat_result) -> None:
+    if hasattr(os, "fchown") and (status.st_uid, status.st_gid) != (os.fstat(fd).st_uid, os.fstat(fd).st_gid):
+        os.fchown(fd, status.st_uid, status.st_gid)
+    if hasattr(os, "fchmod"):
+        os.fchmod(fd, stat.S_IMODE(status.st_mode))
+    for attribute in os.listxattr(old_fd) if hasattr(os, "listxattr") else ():
+        with contextlib.suppress(OSError):  # Some belong to the system and cannot be set.
+            os.setxattr(fd, attribute, os.getxattr(old_fd, attribute))
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the exchange itself outlive a power cut, where directories can be synchronised."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(fd)
+    finally:
+        os.close(fd)
