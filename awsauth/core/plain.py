@@ -124,7 +124,8 @@ def _json_entry(key: Key) -> re.Pattern[str]:
         )
     )
     entry = rf"\{{{_GAP}(?:(?(last)(?!))(?:{fields}){_GAP}(?:,{_GAP}|(?P<last>)))+(?(last)|(?!))\}}"
-    return _compiled(rf"(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}")
+    never = "(?P<groups>(?!))?"  # so that both expressions have the same groups
+    return _compiled(rf"(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}{never}")
 
 
 def _once(name: str, field: str) -> str:
@@ -152,22 +153,26 @@ def _meaning(source: str) -> str:
 class PlainEntry:
     """An `Entry` that is a match: what it means is worked out when somebody asks."""
 
-    __slots__ = ("_key", "_match")
+    __slots__ = ("_key", "_mapped", "_match")
 
     def __init__(self, key: Key, match: re.Match[str]) -> None:
         self._key: Key = key
         self._match = match
+        self._mapped: Mapped | None = None
 
     @property
     def mapped(self) -> Mapped:
         """What it maps; the plain forms have nothing that is dropped."""
-        group = self._match.groupdict()
+        if self._mapped is None:
+            self._mapped = self._read()
+        return self._mapped
+
+    def _read(self) -> Mapped:
         if self._key == "mapAccounts":
-            return Mapped(_meaning(group["account"]))
-        block, flow = group.get("groups"), group["flow_groups"]
+            return Mapped(_meaning(self._match["account"]))
+        arn, username, block, flow = self._match.group(ARN_FIELD[self._key], "username", "groups", "flow_groups")
         groups = _texts(block, _BLOCK_ITEM) if block else _texts(flow, _FLOW_ITEM) if flow else ()
-        username = group["username"]
-        return Mapped(_meaning(group[ARN_FIELD[self._key]]), _meaning(username) if username else "", groups)
+        return Mapped(_meaning(arn), _meaning(username) if username else "", groups)
 
     @property
     def shape(self) -> Shape:

@@ -1,0 +1,110 @@
+"""Importing awsauth is cheap, its names are stable, and its core stays pure."""
+
+from __future__ import annotations
+
+import ast
+import json
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import awsauth
+
+PACKAGE = Path(awsauth.__file__).parent
+SUBMODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "awsauth."))
+HEAVY = ("boto3", "botocore", "click", "kubernetes", "pydantic", "rich", "ruamel", "urllib3", "yaml")
+
+
+def in_new_interpreter(code: str) -> list[str]:
+    """Run code that prints one JSON list of strings, and return that."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    names: list[str] = json.loads(done.stdout)
+    return names
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_importing_awsauth_does_not_load(package: str, loaded_by_awsauth: list[str]) -> None:
+    assert [name for name in loaded_by_awsauth if name.partition(".")[0] == package] == []
+
+
+@pytest.fixture(scope="module")
+def loaded_by_awsauth() -> list[str]:
+    """Return what `import awsauth` loads, without what the interpreter had loaded before (a .pth file may load much)."""
+    return in_new_interpreter(
+        "import json, sys; before = set(sys.modules); import awsauth; print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+
+
+@pytest.mark.parametrize("name", SUBMODULES)
+def test_every_submodule_imports(name: str) -> None:
+    import_module(name)
+
+
+def test_no_submodule_takes_the_place_of_a_public_name() -> None:
+    """After `import awsauth.x`, Python binds `awsauth.x` to the module, whatever the name meant before."""
+    modules = in_new_interpreter(
+        f"""
+import importlib, json, types
+for name in {SUBMODULES!r}:
+    importlib.import_module(name)
+import awsauth
+print(json.dumps([name for name in awsauth.__all__ if isinstance(getattr(awsauth, name), types.ModuleType)]))
+"""
+    )
+    assert modules == []
+
+
+def test_public_names_are_sorted_and_listed_by_dir() -> None:
+    assert list(awsauth.__all__) == sorted(awsauth.__all__)
+    assert set(awsauth.__all__) <= set(dir(awsauth))
+
+
+def test_a_public_name_is_the_same_object_each_time() -> None:
+    """A lazy name that is made anew would break `isinstance` and `except`."""
+    assert [name for name in awsauth.__all__ if getattr(awsauth, name) is not getattr(awsauth, name)] == []
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        getattr(awsauth, "no_such_" + "name")
+
+
+def test_the_version_is_the_installed_distributions() -> None:
+    assert awsauth.__version__ == version("eks-aws-auth")
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_core_imports_only_what_it_may(path: Path) -> None:
+    """The linter's import rules name what is forbidden; this names what is allowed."""
+    allowed = {"awsauth.core", "awsauth.errors", "pydantic", "yaml"}
+    foreign = [name for name in imported(path) if not is_below(name, allowed | sys.stdlib_module_names)]
+    assert foreign == []
+
+
+def imported(path: Path) -> list[str]:
+    """Return the dotted names that a module imports, wherever in it."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}:{node.lineno}: imports are absolute here"
+            assert node.module is not None
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def is_below(name: str, packages: set[str] | frozenset[str]) -> bool:
+    """Tell whether a dotted name is one of the packages or inside one."""
+    parts = name.split(".")
+    return any(".".join(parts[:count]) in packages for count in range(1, len(parts) + 1))

@@ -1,0 +1,180 @@
+"""The file is replaced whole or not at all, keeps what it is, and only ever takes the place of what was read."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+import awsauth
+from awsauth.stores import manifest_file
+from awsauth.stores.manifest_file import ManifestFile
+
+MANIFEST = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: aws-auth
+  namespace: kube-system
+data:
+  mapRoles: |
+    - rolearn: arn:aws:iam::111122223333:role/node
+      username: system:node:{{EC2PrivateDNSName}}
+      groups: [system:bootstrappers, system:nodes]
+"""
+ROLE = "arn:aws:iam::111122223333:role/r{}"
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    path = tmp_path / "aws-auth.yaml"
+    path.write_text(MANIFEST, encoding="utf-8")
+    return path
+
+
+def add(path: Path, name: str) -> awsauth.Result:
+    return awsauth.add_role_mapping(ROLE.format(name), username=name, file=path)
+
+
+def roles(path: Path) -> list[str]:
+    return [role.username for role in awsauth.Document(ManifestFile(path).read().data).roles]
+
+
+def test_mode_survives(manifest: Path) -> None:
+    manifest.chmod(0o640)
+    add(manifest, "a")
+    assert stat.S_IMODE(manifest.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give a file away")
+def test_owner_survives(manifest: Path) -> None:
+    os.chown(manifest, 12345, 54321)
+    add(manifest, "a")
+    assert (manifest.stat().st_uid, manifest.stat().st_gid) == (12345, 54321)
+
+
+def test_a_symbolic_link_stays_one_and_its_target_is_written(manifest: Path, tmp_path: Path) -> None:
+    link = tmp_path / "folder" / "link.yaml"
+    link.parent.mkdir()
+    link.symlink_to(manifest)
+    add(link, "a")
+    assert link.is_symlink()
+    assert roles(manifest)[-1] == "a"
+    assert os.listdir(link.parent) == ["link.yaml"]
+
+
+def test_no_change_does_not_touch_the_file(manifest: Path) -> None:
+    add(manifest, "a")
+    before = manifest.stat()
+    assert not add(manifest, "a").changed
+    assert manifest.stat() == before
+
+
+def test_dry_run_does_not_touch_the_file(manifest: Path) -> None:
+    result = awsauth.add_role_mapping(ROLE.format("a"), username="a", file=manifest, dry_run=True)
+    assert result.changed
+    assert manifest.read_text(encoding="utf-8") == MANIFEST
+
+
+def test_a_file_that_was_written_meanwhile_is_left_alone(manifest: Path) -> None:
+    file = ManifestFile(manifest)
+    base = file.read()
+    manifest.write_text(MANIFEST + "# somebody was here\n", encoding="utf-8")
+    with pytest.raises(awsauth.FileChangedError, match="nothing was changed"):
+        file.write({**base.data, "mapUsers": "[]\n"}, base)
+    assert manifest.read_text(encoding="utf-8") == MANIFEST + "# somebody was here\n"
+
+
+def test_nothing_is_left_behind_when_the_exchange_fails(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk may be full: the old file stays, and no temporary one beside it."""
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(manifest_file.os, "fsync", full)
+    with pytest.raises(awsauth.FileError, match="the disk is full"):
+        add(manifest, "a")
+    assert manifest.read_text(encoding="utf-8") == MANIFEST
+    assert os.listdir(manifest.parent) == ["aws-auth.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: path.unlink(), "there is no such file"),
+        (lambda path: (path.unlink(), path.mkdir()), "it is a directory"),
+        (lambda path: path.chmod(0o444), "read-only"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "no ordinary file"),
+        (lambda path: (path.unlink(), path.symlink_to(path)), "circle"),
+    ],
+)
+def test_what_is_no_writable_file_is_a_clear_error(manifest: Path, make: object, says: str) -> None:
+    assert callable(make)
+    make(manifest)
+    with pytest.raises(awsauth.FileError, match=says) as caught:
+        add(manifest, "a")
+    assert str(manifest) in str(caught.value)
+    assert isinstance(caught.value, OSError)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "kind: Secret\n"])
+def test_a_file_without_the_config_map_is_a_clear_error(manifest: Path, text: str) -> None:
+    manifest.write_text(text, encoding="utf-8")
+    with pytest.raises(awsauth.ManifestError) as caught:
+        add(manifest, "a")
+    assert str(manifest) in str(caught.value)
+    assert manifest.read_text(encoding="utf-8") == text
+
+
+def test_invalid_utf_8_is_a_clear_error(manifest: Path) -> None:
+    raw = MANIFEST.encode() + b"# \xff\n"
+    manifest.write_bytes(raw)
+    with pytest.raises(awsauth.ManifestError, match="line 11"):
+        add(manifest, "a")
+    assert manifest.read_bytes() == raw
+
+
+def _write_many(path: Path, writer: int, changes: int) -> None:
+    for number in range(changes):
+        while True:
+            try:
+                add(path, f"w{writer}-{number}")
+            except awsauth.FileChangedError:
+                continue
+            break
+
+
+def test_writers_at_once_lose_nothing(manifest: Path) -> None:
+    """Eight processes make 25 changes each; every one that said it was done is there at the end."""
+    processes = multiprocessing.get_context("spawn")
+    writers = [processes.Process(target=_write_many, args=(manifest, writer, 25)) for writer in range(8)]
+    for process in writers:
+        process.start()
+    for process in writers:
+        process.join(timeout=120)
+    assert [process.exitcode for process in writers] == [0] * 8
+    assert sorted(roles(manifest)[1:]) == sorted(f"w{writer}-{number}" for writer in range(8) for number in range(25))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_a_killed_writer_leaves_a_whole_file(manifest: Path) -> None:
+    """Wherever it is killed, the file can be read and holds its changes up to one of them, in order."""
+    processes = multiprocessing.get_context("spawn")
+    for delay in (0.3, 0.35, 0.4, 0.5):
+        manifest.write_text(MANIFEST, encoding="utf-8")
+        process = processes.Process(target=_write_many, args=(manifest, 0, 10_000))
+        process.start()
+        deadline = time.monotonic() + 30
+        while len(roles(manifest)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(delay - 0.3)
+        process.kill()
+        process.join(timeout=30)
+        found = roles(manifest)
+        assert len(found) > 1
+        assert found[1:] == [f"w0-{number}" for number in range(len(found) - 1)]
