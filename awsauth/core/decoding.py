@@ -5,6 +5,8 @@ Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``decoder``) and
 
 from __future__ import annotations
 
+import base64
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.nodes import Node
 
+_BASE64: Final = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _ALIASES_ALWAYS_ALLOWED: Final = 100
 _STEPS_ALWAYS_ALLOWED: Final = 1_000
 _MANY_STEPS: Final = 400_000
@@ -73,7 +76,7 @@ class _Decoder:
         if written.kind == "alias":
             return self._alias(written)
         if written.kind == "scalar":
-            value = Value(written, written, scalar_type(written), written.value)
+            value = scalar(written, written)
             self.met_oddities |= value.type == "unmarshalable"
             return value
         self._depth += 1
@@ -139,15 +142,34 @@ class _Decoder:
             self._open_aliases.discard(id(source))
 
 
-def scalar_type(node: Node) -> scalars.Type:
-    """Return what a scalar is, by its tag or, for a plain one, by its text.
+def scalar(node: Node, written: Node) -> Value:
+    """Decode a scalar: by its tag or, for a plain one without a tag, by its text.
 
     Raises:
-        UntrustedYamlError: it has one of the tags that goyaml checks.
+        YamlSyntaxError: it does not fit its tag.
+        UntrustedYamlError: it is not known here whether it does.
     """
-    if node.tag in scalars.ODD_TAGS:
+    name = scalars.CHECKED_TAGS.get(node.tag)
+    if name is None:
+        kind = scalars.plain_type(node.value) if node.implicit and not node.tag else "string"
+        return Value(node, written, kind, node.value)
+    if name == "timestamp":
         raise UntrustedYamlError(f"the tag {quoted(node.tag)}", node.start)
-    return scalars.plain_type(node.value) if node.implicit and not node.tag else "string"
+    if name == "binary":
+        return Value(node, written, "string", _binary(node))
+    if not scalars.fits_tag(name, node.value):
+        raise YamlSyntaxError(f"{quoted(node.value)} does not fit the tag !!{name}", node.start)
+    return Value(node, written, scalars.plain_type(node.value), node.value)
+
+
+def _binary(node: Node) -> str:
+    encoded = node.value.replace("\r", "").replace("\n", "")
+    if not _BASE64.fullmatch(encoded):
+        raise YamlSyntaxError("what has the tag !!binary is no base64", node.start)
+    try:
+        return base64.b64decode(encoded).decode()
+    except UnicodeDecodeError as error:
+        raise UntrustedYamlError("bytes that are no text", node.start) from error
 
 
 def _not_for_json(value: Value) -> Iterator[tuple[Node, str]]:

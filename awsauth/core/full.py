@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core import nodes
 from awsauth.core.authenticator import EntryReader, is_json, is_skipped
-from awsauth.core.decoding import Value, decode, scalar_type
+from awsauth.core.decoding import Value, decode, scalar
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.geometry import account_shape, empty_layout, entry_shape, list_layout
 from awsauth.core.reading import Key, Layout, Mapped, Reading, Shape
+from awsauth.core.scalars import CHECKED_TAGS
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
@@ -65,7 +66,7 @@ def _items(root: Value) -> tuple[Value, ...] | None:
 
 def _accounts(root: Node) -> tuple[Value, ...] | None:
     """Return the accounts: yaml.v2 reads them straight into strings, and never decodes what lies deeper."""
-    if root.kind == "scalar" and scalar_type(root) == "null":
+    if root.kind == "scalar" and scalar(root, root).type == "null":
         return ()
     return tuple([_account(child) for child in root.children]) if root.kind == "sequence" else None
 
@@ -74,7 +75,10 @@ def _account(written: Node) -> Value:
     node = written.target or written
     if node.kind != "scalar":
         return Value(node, written, "list")
-    return Value(node, written, scalar_type(node), node.value)
+    if node.tag in CHECKED_TAGS:
+        # Where a tag does not fit, yaml.v2 leaves an empty account for each that it has not come to.
+        raise nodes.UntrustedYamlError("a tag on an account", node.start)
+    return scalar(node, written)
 
 
 def _lost(key: Key, text: str, code: str, message: str, start: int) -> Reading:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from awsauth.core.decoding import scalar_type
+from awsauth.core.decoding import scalar
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.manifest_search import TEMPLATE_CURE, Found, fields, find_config_map, target
-from awsauth.core.nodes import UntrustedYamlError
 from awsauth.core.outer_mapping import fill_empty, insert_key, remove_key
 from awsauth.core.outer_scalar import edit_scalar
 from awsauth.core.refusal import refusal
+from awsauth.core.scalars import CHECKED_TAGS
 from awsauth.core.templates import templates
 from awsauth.core.text import spliced
 
@@ -156,10 +156,9 @@ def _value_text(text: str, key: Node, value: Node) -> str:
 
 def _type(node: Node) -> str:
     """Return what a scalar is by YAML 1.1: ``string``, ``null``, ``number`` and so on."""
-    try:
-        return scalar_type(node)
-    except UntrustedYamlError:
+    if node.tag in CHECKED_TAGS:
         return "value with a tag of its own"
+    return scalar(node, node).type
 
 
 def _named(node: Node) -> str:

@@ -27,17 +27,22 @@ DEEPEST: Final = 100
 
 _COMMENT: Final = "(?:#[^\n\r\x85\u2028\u2029]*)?"
 _LINES: Final = rf"(?: *{_COMMENT}\r?\n)*"
-_EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *{_COMMENT}\r?\n{_LINES}))? *(\[\s*\])")
-_NEVER_READ: Final = re.compile(
-    rf" *(?: {_COMMENT})?(?:\Z|\r?\n{_LINES} *(?:{_COMMENT}\Z|(?:- +)?[A-Za-z]|---|\.\.\.))"
+_EMPTY_LIST: Final = re.compile(
+    rf"{BOM}?{_LINES}(?:---(?: +| *{_COMMENT}\r?\n{_LINES}))? *(\[[ \t\r\n\x85\u2028\u2029]*\])"
 )
-"""What may follow an empty list without any doubt: nothing, comments, or lines that goyaml never comes to."""
+_ANOTHER_END: Final = re.compile(r"[ \t]*:|(?s:.*)[!%\\]")
+"""What may not follow an empty list: a colon, which makes it a key, and what goyaml scans otherwise."""
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
-_DOCUMENT_MARK: Final = re.compile(r"^(?:---|\.\.\.)", re.MULTILINE)
+_BRACKET_FIRST: Final = re.compile(r"^[ \t]*[\[{]\s*[\]}:?,]", re.MULTILINE)
+_LINE_OF_BRACKET: Final = re.compile(r"^[ \t]*[\[{]", re.MULTILINE)
+_BRACKET: Final = re.compile(r"[\[\]{}]")
 _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
 _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
-_BRACKET: Final = re.compile(r"[\[\]{}]")
+_ESCAPED_SLASH_AHEAD: Final = re.compile(r'"(?:[^"\\]|\\.)*?\\/', re.DOTALL)
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MARK_AT_LINE_START: Final = re.compile("(?:\\A\ufeff|[\r\n\x85\u2028\u2029])\ufeff")
+_READ_AT_ONCE: Final = 512
+"""How many bytes goyaml takes at a time, and checks, before it looks at any of them."""
 _YAML_1_1: Final = (1, 1)
 
 
@@ -117,8 +122,13 @@ def parse_all(text: str) -> list[Node]:
 
 def _empty_list(text: str, start: int, end: int) -> Node:
     """Return a root that is an empty list: goyaml ends the document there, where libyaml takes it for a key at times."""
-    if not _NEVER_READ.match(text, end) or _FORBIDDEN.search(text):
+    if _ANOTHER_END.match(text, end):
         raise UntrustedYamlError("something follows the brackets of an empty list", end)
+    # What follows is looked at until the document is over, as it is behind a text in quotes.
+    try:
+        _Builder('""' + text[end:]).document()
+    except YamlSyntaxError as error:  # libyaml looks further ahead than goyaml does here
+        raise UntrustedYamlError(error.problem, end) from error
     return Node("sequence", start, end, style="flow")
 
 
@@ -135,6 +145,8 @@ class _Builder:
         except UnicodeEncodeError as error:
             raise YamlSyntaxError("half of a surrogate pair is no character", error.start) from error
         self._event: Any = None
+        self._open: list[Node] = []
+        self.document_end = 0
         self._expect(yaml.StreamStartEvent)
 
     def at_end(self) -> bool:
@@ -147,7 +159,10 @@ class _Builder:
         if start.tags:
             raise UntrustedYamlError("a directive for tags", self._start(start))
         root = self._tree()
-        self._expect(yaml.DocumentEndEvent)
+        end = self._expect(yaml.DocumentEndEvent)
+        self.document_end = int(end.end_mark.index) + self._shift
+        if "\\/" in self._text and _ESCAPED_SLASH_AHEAD.match(self._text, self.document_end):
+            raise YamlSyntaxError(r"found unknown escape character \/", self.document_end)
         return root
 
     def _expect(self, kind: type[yaml.Event]) -> Any:
@@ -165,7 +180,7 @@ class _Builder:
 
     def _tree(self) -> Node:
         anchors: dict[str, Node] = {}
-        open_nodes: list[Node] = []
+        open_nodes = self._open
         while True:
             event = self._peek()
             self._event = None
@@ -203,7 +218,7 @@ class _Builder:
         if in_flow and node.kind == "scalar" and not node.style and "?" in node.value:
             raise YamlSyntaxError("a question mark in brackets has to stand in quotes", node.start)
         first = self._text[node.start : node.start + 1]
-        if first == '"' and "\\/" in self._text and _ESCAPED_SLASH.search(self._text, node.start, node.end):
+        if node.style == '"' and "\\/" in self._text and _ESCAPED_SLASH.search(self._text, node.start, node.end):
             raise YamlSyntaxError(r"found unknown escape character \/", node.start)
         if first in ("!", "&"):
             tag = _TAG.match(self._text, node.start)
@@ -231,11 +246,18 @@ class _Builder:
         mark = error.problem_mark or error.context_mark
         offset = mark.index + self._shift if mark else 0
         problem = error.problem or "something is wrong"
+        # Either goyaml has its document by now, or it may have, and never comes to what libyaml stumbles over.
+        may_be_over = _FORGOTTEN_BRACKET.search(self._text) and (not self._open or _BRACKET_FIRST.search(self._text))
+        follows = self._text[offset + 1 : offset + 2]
         liberal = (
-            problem == "found unexpected ':'"
+            may_be_over
+            or (
+                problem == "found unexpected ':'"
+                and (follows not in ("[", "{", "?") or _LINE_OF_BRACKET.search(self._text))
+            )
+            or (problem == "found unknown escape character" and "\\'" in self._text)
             or "whitespace or line break" in problem
             or "tag" in (error.context or "")
-            or _FORGOTTEN_BRACKET.search(self._text)
         )
         return UntrustedYamlError(problem, offset) if liberal else YamlSyntaxError(problem, offset)
 
@@ -243,15 +265,26 @@ class _Builder:
         # libyaml gives the position in bytes or not at all, and reads further ahead than goyaml.
         bad = _FORBIDDEN.search(self._text)
         offset = bad.start() if bad else 0
-        if _DOCUMENT_MARK.search(self._text, 0, offset):
+        before = self._text[:offset]
+        if len(before.encode()) >= _READ_AT_ONCE and _ends_early(before):
             return UntrustedYamlError(error.reason, offset)
         return YamlSyntaxError(error.reason, offset)
 
 
+def _ends_early(text: str) -> bool:
+    """Whether the first document is over before the end of the text."""
+    builder = _Builder(text)
+    try:
+        builder.at_end() or builder.document()
+    except YamlSyntaxError as error:
+        return isinstance(error, UntrustedYamlError)
+    return builder.document_end < len(text)
+
+
 def _check_marks(text: str) -> None:
     """Refuse what could not be read for certain, or not in bounded time: libyaml's time grows with depth squared."""
-    if (mark := text.find(BOM, 1)) > 0:
-        raise UntrustedYamlError("a byte order mark stands inside the text", mark)
+    if BOM in text[1:] and (mark := _MARK_AT_LINE_START.search(text)):
+        raise UntrustedYamlError("a byte order mark stands inside the text", mark.end() - 1)
     if text.count("[") + text.count("{") <= DEEPEST:
         return
     depth = 0

@@ -19,10 +19,10 @@ Type = Literal["string", "null", "bool", "number", "unmarshalable"]
 Style = Literal["plain", "single", "double"]
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
-ODD_TAGS: Final = frozenset(
-    f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "timestamp", "binary")
-)
-"""Tags of YAML's own with rules of their own for what they accept; every other tag makes the scalar a text."""
+CHECKED_TAGS: Final = {
+    f"tag:yaml.org,2002:{name}": name for name in ("null", "bool", "int", "float", "timestamp", "binary")
+}
+"""Tags that a scalar has to fit, by their names; every other tag makes it a text, whatever it looks like."""
 
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
 _BOOLS: Final = tuple(
@@ -46,6 +46,7 @@ _UNWRITABLE: Final = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
 
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _DOT_FLOAT: Final = re.compile(r"\.[0-9]+(?:[eE][-+]?[0-9]+)?")
+_DECIMAL: Final = re.compile(r"([-+]?)(?:[1-9][0-9]*|0)")
 _BASED_INT: Final = re.compile(r"([-+]?)0(?:[xX]([0-9a-fA-F]+)|[bB]([01]+)|[oO]?([0-7]+))")
 
 # What is written without quotes: printable ASCII that starts like a word, single spaces inside. Narrower than what YAML
@@ -69,7 +70,19 @@ def plain_type(text: str) -> Type:
     if text[0] not in "+-0123456789":
         return "string"
     digits = text.replace("_", "")
-    return "number" if _is_based_int(digits) or _is_float(_FLOAT, digits) else "string"
+    return "number" if _is_float(_FLOAT, digits) or _integer(digits) is not None else "string"
+
+
+def fits_tag(name: str, text: str) -> bool:
+    """Whether a scalar fits the tag ``null``, ``bool``, ``int`` or ``float``; where it does not, goyaml gives up."""
+    found = plain_type(text)
+    if found != "number":
+        return name == ("float" if found == "unmarshalable" else found)
+    integer = _integer(text.replace("_", ""))
+    if name == "int":
+        return integer is not None
+    # goyaml makes a float of an int, but not of what only an unsigned one holds.
+    return name == "float" and (integer is None or integer < 2**63)
 
 
 def _is_float(form: re.Pattern[str], digits: str) -> bool:
@@ -77,17 +90,22 @@ def _is_float(form: re.Pattern[str], digits: str) -> bool:
     return form.fullmatch(digits) is not None and not math.isinf(float(digits))
 
 
-def _is_based_int(digits: str) -> bool:
-    match = _BASED_INT.fullmatch(digits)
+def _integer(digits: str) -> int | None:
+    """Return the integer of at most 64 bits that Go reads, in base 10 or with a prefix, or None."""
+    match = _DECIMAL.fullmatch(digits)
+    base, value = 10, digits
     if match is None:
-        return False
-    sign, *groups = match.groups()
-    value, base = next((group, base) for group, base in zip(groups, (16, 2, 8), strict=True) if group)
-    value = value.lstrip("0")
-    if len(value) > 64:  # More digits than 64 bits have, and Python limits how many it converts.
-        return False
-    number = int(value or "0", base)
-    return number < 2**63 or (sign == "-" and number == 2**63) or (not sign and number < 2**64)
+        match = _BASED_INT.fullmatch(digits)
+        if match is None:
+            return None
+        value, base = next((match[group], base) for group, base in ((2, 16), (3, 2), (4, 8)) if match[group])
+    sign = match[1]
+    if len(value) > 80:  # Longer than 64 bits, and Python limits how many digits it converts.
+        value = value.lstrip("0") or "0"
+        if len(value) > 80:
+            return None
+    number = int(value, base) * (-1 if sign == "-" and base != 10 else 1)
+    return number if -(2**63) <= number < (2**63 if sign else 2**64) else None
 
 
 def write_scalar(text: str, style: Style = "plain", *, flow: bool = False) -> str:

@@ -1,0 +1,114 @@
+"""The authenticator's own reader, as a process to ask."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import threading
+from typing import IO, TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+class SsoAnswer(TypedDict):
+    """The ``sso`` of a role mapping."""
+
+    permissionSetName: str
+    accountID: str
+    partition: str
+
+
+class RoleAnswer(TypedDict):
+    """A role mapping, as the authenticator holds it."""
+
+    rolearn: str
+    username: str
+    groups: list[str]
+    sso: SsoAnswer | None
+
+
+class UserAnswer(TypedDict):
+    """A user mapping, as the authenticator holds it."""
+
+    userarn: str
+    username: str
+    groups: list[str]
+
+
+class Answer(TypedDict):
+    """What ``ParseMap`` returns; `error` is empty where it has nothing to complain about."""
+
+    roles: list[RoleAnswer]
+    users: list[UserAnswer]
+    accounts: list[str]
+    error: str
+
+
+class Authenticator:
+    """Asks one process, which lives until `close`; not for several threads at once."""
+
+    def __init__(self, binary: Path) -> None:
+        self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def parse(self, data: Mapping[str, str]) -> Answer:
+        """Return what the authenticator reads from a ConfigMap's ``data``."""
+        return self.parse_many([data])[0]
+
+    def parse_many(self, texts: Sequence[Mapping[str, str]]) -> list[Answer]:
+        """Return what the authenticator reads from each.
+
+        Raises:
+            RuntimeError: the process ended before it had answered all of them.
+        """
+        # Written beside the reading: both pipes hold only so much, and either side would wait for the other.
+        writer = threading.Thread(target=self._write, args=(texts,), daemon=True)
+        writer.start()
+        assert self._process.stdout is not None
+        answers: list[Answer] = []
+        for data in texts:
+            line = self._process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the authenticator's reader ended at {dict(data)!r}:\n{self._said()}")
+            answers.append(json.loads(line))
+        writer.join()
+        return answers
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._messages):
+            assert pipe is not None
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue  # what was still to be written is of no use any more
+
+    def _write(self, texts: Sequence[Mapping[str, str]]) -> None:
+        assert self._process.stdin is not None
+        try:
+            for data in texts:
+                self._process.stdin.write(json.dumps({"parse": dict(data)}).encode() + b"\n")
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            return  # the process ended, or was closed: whoever reads the answers says so
+
+    def _said(self) -> str:
+        self._process.wait()
+        self._messages.seek(0)
+        return self._messages.read().decode(errors="replace")[:4000]
