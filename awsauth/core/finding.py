@@ -50,6 +50,8 @@ class Finding:
         consequence: What the authenticator does because of it.
         cure: What to do about it, in words.
         place: Where; None for what concerns the whole document.
+        principal: Whom it concerns: an ARN, an account, or for what concerns the text of one data key that key;
+            empty for everybody.
     """
 
     code: str
@@ -58,6 +60,7 @@ class Finding:
     consequence: str
     cure: str
     place: Place | None = None
+    principal: str = ""
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""

@@ -1,0 +1,96 @@
+"""The guards: what a change is refused for unless that is allowed by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core import access_guards, text_guards
+from awsauth.core.escaping import quoted
+from awsauth.core.finding import Finding, Severity
+from awsauth.core.guard_case import Case, GuardContext, allowance
+from awsauth.core.matching import principal_of
+from awsauth.errors import GuardError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from awsauth.core.document import Document
+
+GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
+    access_guards.NODE_MAPPING: access_guards.node_mapping,
+    access_guards.LAST_ADMIN: access_guards.last_admin,
+    access_guards.OWN_ACCESS: access_guards.own_access,
+    text_guards.UNREADABLE: text_guards.unreadable,
+    text_guards.TOO_LARGE: text_guards.too_large,
+    access_guards.REGRANT: access_guards.regrant,
+    text_guards.FOREIGN_HISTORY: text_guards.foreign_history,
+}
+"""By name. Each yields findings with its name as code: of severity ``error`` for what is refused, others are said."""
+
+
+def guard(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
+    """Return what all guards have to say about a change; those of severity ``error`` refuse it."""
+    case = Case.of(before, after, context or GuardContext())
+    return tuple(finding for one in GUARDS.values() for finding in one(case))
+
+
+def check(
+    before: Document, after: Document, context: GuardContext | None = None, allow: Iterable[str] = ()
+) -> tuple[Finding, ...]:
+    """Like `guard`, and raise where something is refused that is not allowed.
+
+    Args:
+        before: The document that there is.
+        after: The one that there would be.
+        context: What is known around the change.
+        allow: Names of guards, or name and principal: ``last-admin``, ``node-mapping=arn:aws:iam::…``.
+
+    Raises:
+        GuardError: the change is refused; it names every reason and how to allow it.
+        UsageError: `allow` names no guard.
+    """
+    allowed = _parsed(allow)
+    findings = guard(before, after, context)
+    _refuse(
+        [finding for finding in findings if finding.severity is Severity.ERROR and not _is_allowed(finding, allowed)]
+    )
+    return findings
+
+
+def _refuse(refused: list[Finding]) -> None:
+    """Raise one error for all of `refused`, if there are any."""
+    if not refused:
+        return
+    listed = "\n".join(f"- {finding.code}: {finding}" for finding in refused)
+    reasons = "one reason" if len(refused) == 1 else f"{len(refused)} reasons"
+    names = dict.fromkeys(allowance(finding.code, finding.principal) for finding in refused)
+    raise GuardError(
+        f"The change is refused for {reasons}; nothing was changed.\n{listed}",
+        cure=f"To have all of it, pass allow={list(names)!r}.",
+        findings=tuple(refused),
+    )
+
+
+def _parsed(allow: Iterable[str]) -> set[tuple[str, str]]:
+    """Return names with principals, the empty one for all."""
+    if isinstance(allow, str):
+        raise UsageError(
+            f"allow is the text {quoted(allow)}; nothing was changed.", cure=f"Put it in a list: [{allow!r}]."
+        )
+    allowed = set()
+    for item in allow:
+        name, equals, principal = item.partition("=")
+        if name not in GUARDS:
+            known = ", ".join(GUARDS)
+            raise UsageError(f"There is no guard {quoted(name)}; nothing was changed.", cure=f"The guards are {known}.")
+        if equals and not principal:
+            raise UsageError(
+                f"{quoted(item)} names nobody; nothing was changed.",
+                cure=f"Write whom it is allowed for, or `{name}` alone to allow it for all.",
+            )
+        allowed.add((name, principal and principal_of(principal)))
+    return allowed
+
+
+def _is_allowed(finding: Finding, allowed: set[tuple[str, str]]) -> bool:
+    return not allowed.isdisjoint({(finding.code, ""), (finding.code, principal_of(finding.principal))})

@@ -1,0 +1,239 @@
+"""A plan: what is to be done, to which object, and what must come of it. It can be saved, and applied later, elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from awsauth.core import changes as c
+from awsauth.core.diff import Diff, MappingDiff, diff_of
+from awsauth.core.escaping import quoted, visible
+from awsauth.core.finding import Finding
+from awsauth.core.merge import Merged, merged
+from awsauth.errors import AwsAuthError, PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from awsauth.core.document import Document
+    from awsauth.core.reading import Key, Mapped
+
+VERSION: Final = 1
+"""Of the saved form. A reader refuses every other one."""
+
+_FORMAT: Final = "awsauth-plan"
+_MAPPINGS: Final = TypeAdapter(tuple[MappingDiff, ...])
+_TEXTS: Final = TypeAdapter(dict[str, str])
+_FINDINGS: Final = TypeAdapter(tuple[Finding, ...])
+_AGAIN: Final = "Nothing was changed. Make the plan again, and look at what it does."
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Changes that were looked at before they are made.
+
+    What the guards are to let pass is said when it is applied, and no part of it.
+
+    Attributes:
+        uid: The uid of the ConfigMap it was made for; empty for one that has none, such as a file.
+        digest: The `digest` of the data it was made for.
+        changes: What is to be done.
+        diff: What comes of it, and may come of it when it is applied.
+        findings: What there was to say about it, the guards' refusals included.
+    """
+
+    uid: str
+    digest: str
+    changes: tuple[c.Change, ...]
+    diff: Diff
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(
+        cls, result: Merged, changes: Iterable[c.Change], *, uid: str = "", findings: Iterable[Finding] = ()
+    ) -> Plan:
+        """Return the plan to make `changes`, which give `result`; `findings` go behind those of the merge."""
+        return cls(uid, digest(result.before), tuple(changes), diff_of(result), (*result.findings, *findings))
+
+    def __str__(self) -> str:
+        made_for = f"the object with uid {visible(self.uid)}" if self.uid else "an object without uid"
+        parts = [f"Plan for {made_for}, {self.digest}", str(self.diff) if self.diff else "No change."]
+        parts += [f"{finding.severity.value} {finding.code}: {finding}" for finding in self.findings]
+        return "\n".join(parts)
+
+    def refuse_for(self, uid: str) -> None:
+        """Check that the plan was made for the object with this uid.
+
+        Raises:
+            PlanError: it was made for another one.
+        """
+        if uid != self.uid:
+            raise PlanError(
+                f"The plan was made for {_object(self.uid)}, and this is {_object(uid)}.",
+                cure=f"Apply it to the object it was made for. {_AGAIN}",
+            )
+
+    def merge_into(self, document: Document) -> Merged:
+        """Make the changes in a document, which may have changed since, and check what comes of it.
+
+        The outcome has to be what the plan shows: the same mappings change, in the same way. A text that is replaced
+        as a whole has to change by the same lines too, so that nobody's comment is lost with it. Where everything is
+        done already, nothing changes.
+
+        Raises:
+            PlanError: something else would come of it.
+            MappingConflictError: a principal is mapped by now, to something else than is asked for.
+            EditError: the text cannot be edited any more.
+        """
+        result = merged(document, self.changes)
+        outcome = diff_of(result)
+        if not outcome and _is_done(document, self.diff):
+            return result
+        replaced = [change.key for change in self.changes if isinstance(change, c.ReplaceText)]
+        same_texts = all(outcome.texts.get(key) == self.diff.texts.get(key) for key in replaced)
+        if outcome.mappings != self.diff.mappings or not same_texts:
+            raise _other_outcome(self.diff, outcome, replaced)
+        return result
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as values that JSON can hold."""
+        values: dict[str, Any] = {
+            "format": _FORMAT,
+            "version": VERSION,
+            "uid": self.uid,
+            "digest": self.digest,
+            "changes": c.to_json(self.changes),
+            "diff": {
+                "mappings": [_mapping_json(mapping) for mapping in self.diff.mappings],
+                "texts": dict(self.diff.texts),
+            },
+            "findings": [_finding_json(finding) for finding in self.findings],
+        }
+        return {**values, "checksum": _digest(values)}
+
+    @classmethod
+    def from_json(cls, values: Any) -> Plan:
+        """Return the plan of `to_json`, from values that came out of JSON.
+
+        The checksum finds what was edited or cut off by accident. It is no signature: who may write the file may plan.
+
+        Raises:
+            PlanError: this is no plan, one of another version, or not as it was saved.
+        """
+        if not isinstance(values, dict) or values.get("format") != _FORMAT:
+            raise PlanError("This is no plan.", cure=f'A plan is JSON with "format": "{_FORMAT}". {_AGAIN}')
+        version = values.get("version")
+        if version != VERSION:
+            raise PlanError(
+                f"The plan has version {quoted(str(version))} of the format, and version {VERSION} can be read here.",
+                cure="Nothing was changed. Apply it with the version of this library that made it, or make it again.",
+            )
+        content = {key: value for key, value in values.items() if key != "checksum"}
+        if values.get("checksum") != _digest(content):
+            raise PlanError("The plan is not as it was saved: its checksum is another.", cure=_AGAIN)
+        return cls._loaded(content)
+
+    @classmethod
+    def _loaded(cls, values: dict[str, Any]) -> Plan:
+        try:
+            found = Diff(
+                _MAPPINGS.validate_python(values["diff"]["mappings"]), _TEXTS.validate_python(values["diff"]["texts"])
+            )
+            findings = _FINDINGS.validate_python(values["findings"])
+            uid, made_for = _text(values["uid"]), _text(values["digest"])
+            return cls(uid, made_for, c.from_json(values["changes"]), found, findings)
+        except (KeyError, TypeError, ValidationError, AwsAuthError) as error:
+            raise PlanError(f"The plan cannot be read: {_problem(error)}", cure=_AGAIN) from error
+
+    def to_text(self) -> str:
+        """Return the plan as it is saved in a file: JSON, in ASCII."""
+        return json.dumps(self.to_json(), indent=2) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str | bytes) -> Plan:
+        """Return the plan of `to_text`.
+
+        Raises:
+            PlanError: as for `from_json`.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise PlanError(f"This is no plan: the text is no JSON ({visible(str(error))}).", cure=_AGAIN) from error
+        return cls.from_json(values)
+
+
+def digest(document: Document) -> str:
+    """Return what tells one state of the data from another: ``sha256:`` and 64 hexadecimal digits."""
+    return _digest(dict(document.data))
+
+
+def _digest(values: dict[str, Any]) -> str:
+    # ASCII, so that a lone surrogate has bytes too.
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
+
+
+def _object(uid: str) -> str:
+    return f"the object with uid {quoted(uid)}" if uid else "an object without uid, such as a file"
+
+
+def _is_done(document: Document, planned: Diff) -> bool:
+    """Whether a document has what was to come of a plan."""
+    for mapping in planned.mappings:
+        concerned = {_identity(mapped) for mapped in (*mapping.before, *mapping.after)}
+        now = [mapped for mapped in document.reading(mapping.key).mapped if _identity(mapped) in concerned]
+        if tuple(now) != mapping.after:
+            return False
+    return True
+
+
+def _identity(mapped: Mapped) -> Any:
+    return mapped.principal.lower() or mapped.sso
+
+
+def _other_outcome(planned: Diff, outcome: Diff, replaced: list[Key]) -> PlanError:
+    return PlanError(
+        "The object has changed since the plan was made, and something else would come of it now.\n"
+        f"Planned:\n{_shown(planned, replaced)}\nNow:\n{_shown(outcome, replaced)}",
+        cure=_AGAIN,
+    )
+
+
+def _shown(found: Diff, replaced: list[Key]) -> str:
+    """Return what was compared of a difference."""
+    texts: dict[str, str] = {key: found.texts[key] for key in replaced if key in found.texts}
+    return str(Diff(found.mappings, texts)) or "No change."
+
+
+def _mapping_json(mapping: MappingDiff) -> dict[str, Any]:
+    sides = {"before": mapping.before, "after": mapping.after}
+    entries = {side: [_entry_json(mapped) for mapped in of_side] for side, of_side in sides.items()}
+    return {"key": mapping.key, "principal": mapping.principal, **entries}
+
+
+def _entry_json(mapped: Mapped) -> dict[str, Any]:
+    return {**mapped._asdict(), "groups": list(mapped.groups), "sso": mapped.sso._asdict() if mapped.sso else None}
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "severity": finding.severity.value}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} in place of text")
+    return value
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, AwsAuthError):
+        return str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{visible('.'.join(str(part) for part in first['loc']))}: {visible(first['msg'])}."
+    return f"{visible(str(error))}."

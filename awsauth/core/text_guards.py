@@ -1,0 +1,114 @@
+"""The guards of the text itself: it can be read, fits, and belongs to the object."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.escaping import quoted
+from awsauth.core.finding import Finding, Severity
+from awsauth.core.guard_case import Case, how_to_allow, refusal, remark
+from awsauth.core.reading import KEYS, Key, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.document import Document
+
+UNREADABLE: Final = "unreadable"
+TOO_LARGE: Final = "too-large"
+FOREIGN_HISTORY: Final = "foreign-history"
+
+LARGEST: Final = 1024 * 1024
+"""Bytes that all values of a ConfigMap may have together (``MaxSecretSize`` of Kubernetes)."""
+
+_TRUSTED: Final = 2
+_LOST_CODES: Final = frozenset({"unreadable", "not-a-list"})
+
+
+def unreadable(case: Case) -> Iterator[Finding]:
+    """Refuse a text that the authenticator cannot read where it could, or not as much of it."""
+    for key in KEYS:
+        before, after = case.before.reading(key), case.after.reading(key)
+        if before.text == after.text:
+            continue
+        if _trust(after) < _trust(before):
+            yield from map(_refused, after.findings)
+        elif _trust(before) == _TRUSTED:
+            yield from map(_refused, _new_problems(before, after))
+        elif not before.trusted and _trust(after) == _TRUSTED:
+            yield _nobody_knows(key)
+
+
+def _trust(reading: Reading) -> int:
+    """Return how far a text can be read: 2 it parses, 1 nobody knows, 0 it does not."""
+    if any(finding.code in _LOST_CODES for finding in reading.findings):
+        return 0
+    return _TRUSTED if reading.trusted else 1
+
+
+def _new_problems(before: Reading, after: Reading) -> list[Finding]:
+    """Return the problems that a change makes; one that is only written otherwise, or on another line, is none."""
+    known = Counter(map(_identity, before.findings))
+    new = []
+    for finding in after.findings:
+        if known[_identity(finding)]:
+            known[_identity(finding)] -= 1
+        else:
+            new.append(finding)
+    is_worse = len(after.findings) > len(before.findings) or Counter(before.mapped) - Counter(after.mapped)
+    return new if is_worse else []
+
+
+def _identity(finding: Finding) -> tuple[str, str, str]:
+    return finding.code, finding.message, finding.place.text if finding.place else ""
+
+
+def _refused(problem: Finding) -> Finding:
+    key = problem.place.key if problem.place else ""
+    cure = f"{problem.cure} {how_to_allow(UNREADABLE, key)}"
+    return replace(problem, code=UNREADABLE, severity=Severity.ERROR, cure=cure, principal=key)
+
+
+def _nobody_knows(key: Key) -> Finding:
+    return remark(
+        UNREADABLE,
+        Severity.WARNING,
+        f"It could not be said what {key} gave before the change.",
+        "So it cannot be said either whether the change takes something away.",
+        "Compare the two texts.",
+    )
+
+
+def too_large(case: Case) -> Iterator[Finding]:
+    """Refuse what the API server would not take; making it smaller is never refused.
+
+    It counts the bytes of the values of ``data`` and ``binaryData``, not the keys (Kubernetes
+    ``pkg/apis/core/validation``, ``ValidateConfigMap``).
+    """
+    size = _size(case.after) + case.context.binary_bytes
+    if size > LARGEST and _size(case.after) > _size(case.before):
+        yield refusal(
+            TOO_LARGE,
+            f"All values together would have {size:,} bytes, and a ConfigMap may have {LARGEST:,}.",
+            "The API server would not take it.",
+            "Take out mappings that nobody needs, or use access entries.",
+        )
+
+
+def _size(document: Document) -> int:
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in document.data.values())
+
+
+def foreign_history(case: Case) -> Iterator[Finding]:
+    """Refuse to restore the revision of another object, such as one that came with a restored backup."""
+    uid, revision_uid = case.context.uid, case.context.revision_uid
+    if uid and revision_uid and uid != revision_uid:
+        yield refusal(
+            FOREIGN_HISTORY,
+            f"The revision was made of the object with uid {quoted(revision_uid)}, and this one has {quoted(uid)}.",
+            "It may hold another cluster's mappings, or those of a time before the object was made anew.",
+            "Look at what the revision holds.",
+            principal=revision_uid,
+        )
