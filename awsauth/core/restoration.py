@@ -1,0 +1,243 @@
+"""Going back to an earlier state, without losing what others have added since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.document import Document, read
+from awsauth.core.reading import KEYS, Key, Mapped, Reading
+from awsauth.core.splice import rewrite
+from awsauth.errors import EditError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from awsauth.core.revision_info import Kind
+
+_Identity = tuple[str, object]
+_Mappings = dict[_Identity, tuple[Mapped, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who made a state.
+
+    Attributes:
+        kind: How it came about; ``outside`` when not through this library.
+        author: Who, as was claimed at the time; empty where nobody said.
+        number: The number of the revision; 0 for a present state that is in none.
+    """
+
+    kind: Kind
+    author: str
+    number: int
+
+    def is_other_than(self, author: str) -> bool:
+        """Whether this is somebody else than `author`."""
+        return self.kind == "outside" or self.author != author
+
+
+OUTSIDE: Final = Actor("outside", "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A state on the way from the revision that is restored to the present, and who made it."""
+
+    document: Document
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a rollback does to one principal, or to one data key that holds no mappings.
+
+    Attributes:
+        key: The data key.
+        principal: The ARN or account; empty for a whole data key.
+        before: Its entries at present; none where it has none or the text cannot be read.
+        after: Its entries after the rollback.
+        by: Who made it what it is at present.
+        known: Its entries in the latest state that can be read; `before`, unless the present text is broken.
+    """
+
+    key: str
+    principal: str
+    before: tuple[Mapped, ...]
+    after: tuple[Mapped, ...]
+    by: Actor
+    known: tuple[Mapped, ...] = ()
+
+    @property
+    def regranted(self) -> tuple[str, ...] | None:
+        """The groups that it gives back, empty for a whole mapping; None where it gives nothing back."""
+        if not self.after or not self.known:
+            return () if self.after else None
+        had = self.known[-1].groups
+        return tuple(group for group in self.after[-1].groups if group not in had) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """What a rollback leads to.
+
+    Attributes:
+        to: The number of the revision that is restored.
+        document: The result.
+        kept: What others have added since, and keep.
+        reverted: What does not stay as it is, and whose it was.
+    """
+
+    to: int
+    document: Document
+    kept: tuple[Effect, ...] = ()
+    reverted: tuple[Effect, ...] = ()
+
+
+def restore(
+    to: int, target: Document, steps: Sequence[Step], present: Document, *, author: str = "", exact: bool = False
+) -> Restoration:
+    """Return the restoration of an earlier document.
+
+    Its text comes back, and with it go the mappings of principals that it does not map and that somebody else than
+    `author` has added since: as they left them, not as `author` changed them later. What others removed, changed or
+    broke is reverted. Where nothing was added by others, the result is the earlier text, byte for byte.
+
+    Args:
+        to: The number of the revision that `target` comes from.
+        target: The document to go back to.
+        steps: The states since, oldest first, up to the present one.
+        present: The present document.
+        author: Who goes back.
+        exact: Keep nothing.
+
+    Raises:
+        EditError: what is to be kept cannot be written into the earlier text.
+    """
+    data = dict(target.data)
+    kept: list[Effect] = []
+    reverted: list[Effect] = []
+    for key in KEYS:
+        record = _Record(key, target, steps)
+        keep = {} if exact else record.added_by_others(author)
+        if keep:
+            data[key] = _with_kept(target, present, key, keep)
+        for effect in record.effects(_mappings(present, key) or {}, keep):
+            (kept if _identity(effect) in keep else reverted).append(effect)
+    for effect in _other_keys(target, steps, present):
+        is_kept = not exact and effect.key not in target.data and effect.by.is_other_than(author)
+        (kept if is_kept else reverted).append(effect)
+        if is_kept:
+            data[effect.key] = present.data[effect.key]
+    return Restoration(to, Document(data), tuple(kept), tuple(reverted))
+
+
+@dataclass(slots=True)
+class _Record:
+    """What became of the principals of one key since the state that is restored."""
+
+    key: Key
+    target: Document
+    steps: Sequence[Step]
+    base: _Mappings = field(init=False)
+    last: _Mappings = field(init=False)
+    added_by: dict[_Identity, Actor] = field(default_factory=dict)
+    touched_by: dict[_Identity, Actor] = field(default_factory=dict)
+    as_left: dict[_Identity, list[tuple[Actor, tuple[Mapped, ...]]]] = field(default_factory=dict)
+    broken_by: Actor | None = None
+
+    def __post_init__(self) -> None:
+        self.base = self.last = _mappings(self.target, self.key) or {}
+        for step in self.steps:
+            now = _mappings(step.document, self.key)
+            if now is None:  # What cannot be read says nothing about who is wanted: the state before it still counts.
+                self.broken_by = self.broken_by or step.by
+                continue
+            self.broken_by = None
+            self._follow(now, step.by)
+            self.last = now
+
+    def _follow(self, now: _Mappings, by: Actor) -> None:
+        for identity in [*self.last, *(identity for identity in now if identity not in self.last)]:
+            if self.last.get(identity) == now.get(identity):
+                continue
+            self.touched_by[identity] = by
+            if identity not in self.last:
+                self.added_by[identity] = by
+                self.as_left[identity] = []
+            if identity in now and identity not in self.base:
+                self.as_left[identity].append((by, now[identity]))
+
+    def added_by_others(self, author: str) -> _Mappings:
+        """Return what others than `author` have added and is still there, as others left it last."""
+        found = {}
+        for identity in self.last:
+            if identity not in self.base and self.added_by[identity].is_other_than(author):
+                found[identity] = [now for by, now in self.as_left[identity] if by.is_other_than(author)][-1]
+        return found
+
+    def effects(self, present: _Mappings, keep: _Mappings) -> Iterator[Effect]:
+        """Yield what the rollback does to each principal that it changes, or that it keeps for others."""
+        for identity in dict.fromkeys([*present, *self.base, *keep]):
+            before = present.get(identity, ())
+            after = keep.get(identity) or self.base.get(identity, ())
+            if before != after or identity in keep:
+                by = self.broken_by or self.touched_by.get(identity, OUTSIDE)
+                yield Effect(self.key, (before or after)[0].principal, before, after, by, self.last.get(identity, ()))
+
+
+def _identity(entry: Mapped | Effect) -> _Identity:
+    if isinstance(entry, Effect):
+        return _identity((entry.before or entry.after)[0])
+    return entry.principal.lower(), entry.sso
+
+
+def _mappings(document: Document, key: Key) -> _Mappings | None:
+    """Return the entries of each principal, in order; None where the authenticator drops the whole text."""
+    reading = document.reading(key)
+    if reading.layout.style == "other" and not reading.entries and reading.findings:
+        return None
+    found: _Mappings = {}
+    for mapped in reading.mapped:
+        identity = _identity(mapped)
+        found[identity] = (*found.get(identity, ()), mapped)
+    return found
+
+
+def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[_Identity, tuple[Mapped, ...]]) -> str:
+    """Return the earlier text of a key with what is kept behind it."""
+    reading = target.reading(key)
+    entries = [mapped for mappings in keep.values() for mapped in mappings]
+    now = present.reading(key)
+    if now.text.startswith(reading.text) and not now.findings and now.mapped == [*reading.mapped, *entries]:
+        return now.text  # The same, in the words of those who added it.
+    try:
+        return rewrite(reading, {}, entries, read=read, sibling=_sibling(target, key)).reading.text
+    except EditError as error:
+        raise EditError(
+            f"{len(entries)} of the entries that others have added to {key} since cannot be written "
+            f"into its earlier text; nothing was changed. {error.what}",
+            where=error.where,
+            cure="Roll back with exact=True to keep nothing, and add what is needed again.",
+        ) from error
+
+
+def _sibling(target: Document, key: Key) -> Reading | None:
+    if key == "mapAccounts":
+        return None
+    other = target.reading("mapUsers" if key == "mapRoles" else "mapRoles")
+    return other if other.entries else None
+
+
+def _other_keys(target: Document, steps: Sequence[Step], present: Document) -> Iterator[Effect]:
+    """Yield the data keys without mappings that differ from the earlier state, and who made them so."""
+    names = dict.fromkeys(name for data in (present.data, target.data) for name in data if name not in KEYS)
+    for name in names:
+        last = target.data.get(name)
+        by = OUTSIDE
+        for step in steps:
+            if step.document.data.get(name) != last:
+                last, by = step.document.data.get(name), step.by
+        if present.data.get(name) != target.data.get(name):
+            yield Effect(name, "", (), (), by)

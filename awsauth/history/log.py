@@ -1,0 +1,138 @@
+"""The history as it can be shown: every revision, which one is live, and what is wrong with the chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awsauth.core.escaping import quoted, visible
+from awsauth.core.finding import Finding, Severity
+from awsauth.history.position import locate, parent
+
+if TYPE_CHECKING:
+    from awsauth.core.revision_info import Head, RevisionInfo
+    from awsauth.stores.store import Listing, Snapshot, Store
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One revision in the history.
+
+    Attributes:
+        info: What is known about it.
+        live: Whether it holds the object's present state.
+        unconfirmed: Whether nothing shows that it was ever applied: no revision came from it, it is not the live one
+            nor named by the object, and it was not recorded from the object itself. Its writer was refused or stopped,
+            or is at work, or somebody took the object back to an earlier state by other means.
+        findings: What is wrong with it.
+    """
+
+    info: RevisionInfo
+    live: bool
+    unconfirmed: bool
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The history of an object.
+
+    Attributes:
+        entries: The revisions, newest first.
+        findings: What is wrong with the history as a whole, and with things in it that are no revisions. Those about
+            one revision are with its entry.
+        is_recorded: Whether the present state is in a revision. If not, somebody else has written, and the next
+            change records it first.
+    """
+
+    entries: tuple[LogEntry, ...]
+    findings: tuple[Finding, ...]
+    is_recorded: bool
+
+
+def log(store: Store) -> Log:
+    """Return the history. Data is not read, only listed: what a revision holds is checked when it is used.
+
+    Raises:
+        AwsAuthError: what the store raises.
+    """
+    snapshot = store.read()
+    listing = store.list_revisions()
+    position = locate(store, snapshot, listing=listing)
+    came_from = {origin.number for info in listing.revisions if (origin := parent(listing, info))}
+    entries = [
+        _entry(info, listing, snapshot, position.head, is_built_on=info.number in came_from)
+        for info in reversed(listing.revisions)
+    ]
+    findings = [_stranger(stranger.name, stranger.problem) for stranger in listing.strangers]
+    if snapshot.head and not listing.find(snapshot.head.number):
+        findings.append(_lost_head(snapshot.head.number))
+    return Log(tuple(entries), tuple(findings), is_recorded=position.head is not None)
+
+
+def _entry(
+    info: RevisionInfo, listing: Listing, snapshot: Snapshot, head: Head | None, *, is_built_on: bool
+) -> LogEntry:
+    live = info.head == head
+    named = info.head == snapshot.head
+    findings = [*_chain(info, listing)]
+    if info.uid != snapshot.uid and snapshot.exists:
+        findings.append(_foreign(info))
+    unconfirmed = not (live or named or is_built_on or info.kind == "outside")
+    return LogEntry(info, live, unconfirmed, tuple(findings))
+
+
+def _chain(info: RevisionInfo, listing: Listing) -> list[Finding]:
+    """Return what is wrong between a revision and the one that it came from."""
+    if not info.parent:
+        return []
+    if info.parent >= info.number:
+        return [_broken(info, f"says that it came from revision {info.parent}, which is not older")]
+    there = listing.find(info.parent)
+    if there is None:
+        # What is older than all that is kept was pruned; a hole further up was not.
+        pruned = info.parent < listing.revisions[0].number
+        return [] if pruned else [_broken(info, f"came from revision {info.parent}, which is gone")]
+    if there.digest != info.parent_digest:
+        return [_broken(info, f"came from another revision {info.parent} than the one that is there")]
+    return []
+
+
+def _broken(info: RevisionInfo, problem: str) -> Finding:
+    return Finding(
+        "broken-chain",
+        Severity.WARNING,
+        f"Revision {info.number} {problem}.",
+        "Something in the history was deleted or replaced; what happened in between cannot be told for certain.",
+        "What is kept can still be restored; look at it before you do.",
+    )
+
+
+def _foreign(info: RevisionInfo) -> Finding:
+    return Finding(
+        "foreign-history",
+        Severity.NOTE,
+        f"Revision {info.number} is of another object ({quoted(info.uid or 'one without uid', 60)}).",
+        "The ConfigMap was deleted and made again since, or a backup was restored.",
+        "",
+    )
+
+
+def _stranger(name: str, problem: str) -> Finding:
+    return Finding(
+        "foreign-revision",
+        Severity.WARNING,
+        f"{visible(name)} is no revision that can be used. {problem}",
+        "It is left out of the history.",
+        "Delete it if nobody needs it.",
+    )
+
+
+def _lost_head(number: int) -> Finding:
+    return Finding(
+        "broken-chain",
+        Severity.WARNING,
+        f"The object says that it is at revision {number}, and there is none.",
+        "The revision was deleted, or the object was brought here from elsewhere.",
+        "The next change goes on from it.",
+    )

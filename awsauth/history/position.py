@@ -1,0 +1,77 @@
+"""Where in its history an object stands: by the digest of its state, and by what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awsauth.core.revision import HIGHEST
+from awsauth.core.revision_info import data_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.revision_info import Head, RevisionInfo
+    from awsauth.stores.store import Listing, Snapshot, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an object stands.
+
+    Attributes:
+        head: The revision that holds its state; None where no revision does.
+        before: The revision that the state came from: the head itself, or the last one known before an outside change.
+        next_number: The number for the next revision, as far as is known.
+    """
+
+    head: Head | None
+    before: Head | None
+    next_number: int
+
+
+def locate(store: Store, snapshot: Snapshot, *, listing: Listing | None = None) -> Position:
+    """Return where the object stands.
+
+    The revisions are listed only for an object that says nothing of its own: one that carries the head of another
+    state was written by another tool since, and that state is a new one.
+
+    Args:
+        store: Where to list the revisions, if need be.
+        snapshot: The object.
+        listing: The revisions, where they are known already. With them a free number is found too, and a state that
+            was recorded by a writer who then was stopped.
+    """
+    carried = snapshot.head if snapshot.head and snapshot.head.number < HIGHEST else None
+    own = snapshot.own_head if carried else None
+    if listing is None and carried:
+        return Position(own, carried, carried.number + 1)
+    listing = listing or store.list_revisions()
+    head = own or _found(snapshot, listing, above=carried.number if carried else 0)
+    newest = listing.revisions[-1].head if listing.revisions else None
+    return Position(head, head or carried or newest, listing.next_number)
+
+
+def _found(snapshot: Snapshot, listing: Listing, *, above: int) -> Head | None:
+    """Return the newest revision with the object's data."""
+    if not snapshot.exists:
+        return None
+    digest = data_digest(snapshot.data)
+    same = [info for info in listing.revisions if info.number > above and info.data_digest == digest]
+    return same[-1].head if same else None
+
+
+def lineage(listing: Listing, start: Head | None) -> Iterator[RevisionInfo]:
+    """Yield a revision and what it came from, back to the first one that is kept or to a break in the chain."""
+    info = listing.find(start.number) if start else None
+    if info is None or start is None or info.digest != start.digest:
+        return
+    while info is not None:
+        yield info
+        info = parent(listing, info)
+
+
+def parent(listing: Listing, info: RevisionInfo) -> RevisionInfo | None:
+    """Return the revision that one came from; None for the first, and where it is gone or is another one."""
+    found = listing.find(info.parent) if 0 < info.parent < info.number else None
+    return found if found and found.digest == info.parent_digest else None

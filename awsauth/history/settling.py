@@ -1,0 +1,97 @@
+"""Finding out what became of a write that was not answered, without guessing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from awsauth.core.escaping import visible
+from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError
+from awsauth.history.position import lineage, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from awsauth.core.revision import Revision
+    from awsauth.history.patience import Patience
+    from awsauth.stores.store import Snapshot, Store
+
+
+def settle(
+    store: Store,
+    data: Mapping[str, str],
+    base: Snapshot,
+    revision: Revision | None,
+    *,
+    patience: Patience,
+    cause: OutcomeUnknownError,
+) -> Snapshot:
+    """Return the object after a write that was not answered at first.
+
+    The same write is sent again: it is for one version of the object, so at most one of them can be accepted. When
+    it is refused, either the first one was accepted, and our revision is the object's or came before it, or neither
+    ever can be.
+
+    Raises:
+        ConflictError: somebody else has written; nothing of ours was, or will be.
+        OutcomeUnknownError: it is not known until the deadline.
+        AwsAuthError: the write was refused for good; nothing of ours was written, or will be.
+    """
+    unknown = _unknown(revision, cause)
+    while True:
+        patience.pause(unknown)
+        try:
+            return store.write(data, base, revision)
+        except OutcomeUnknownError:
+            continue
+        except AwsAuthError as error:
+            refused = error
+            break
+    live, ours = _look(store, data, revision, patience, unknown)
+    if ours:
+        return live
+    # While the version is still ours to write, the first write may be on its way yet.
+    if live.version == base.version or (revision is None and isinstance(refused, ConflictError)):
+        raise unknown from refused
+    raise refused
+
+
+def _look(
+    store: Store,
+    data: Mapping[str, str],
+    revision: Revision | None,
+    patience: Patience,
+    unknown: OutcomeUnknownError,
+) -> tuple[Snapshot, bool]:
+    """Return the object, and whether our write was made: then our revision is its own, or came before it."""
+    while True:
+        try:
+            live = store.read()
+            if revision is None:
+                return live, live.data == data
+            if live.head == revision.info.head:
+                return live, True
+            listing = store.list_revisions()
+            # Not what merely is the newest revision: that is our own, whether it was applied or not.
+            head = locate(store, live, listing=listing).head or live.head
+            ours = (revision.number, revision.digest)
+            return live, any((info.number, info.digest) == ours for info in lineage(listing, head))
+        except AwsAuthError:
+            patience.pause(unknown)
+
+
+def _unknown(revision: Revision | None, cause: OutcomeUnknownError) -> OutcomeUnknownError:
+    if revision is None:
+        what = "A write was sent and not answered, and it could not be found out whether it was made."
+        cure = "Look at aws-auth. To run the change again does no harm: what is there already is not written twice."
+    else:
+        what = (
+            f"The write of revision {revision.number} was sent and not answered, "
+            "and it could not be found out whether it was made."
+        )
+        cure = (
+            f"List the history: if revision {revision.number} is live, or came before the one that is, it was made. "
+            "To run the change again does no harm."
+        )
+    error = OutcomeUnknownError(what, where=cause.where, cure=f"{visible(cause.what)}\n{cure}")
+    error.__cause__ = cause
+    return error

@@ -1,0 +1,120 @@
+"""An ``aws-auth`` in memory, that behaves as one in a cluster does: for tests, and to try things out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from awsauth.core.document import Document
+from awsauth.core.revision import Revision, info_from_object
+from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
+from awsauth.stores.store import Listing, Snapshot, Stranger, no_such_revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class MemoryStore:
+    """An ``aws-auth`` in memory.
+
+    Args:
+        data: Its data; None for an object that does not exist yet.
+        clock: Gives the time of the recording of revisions, in UTC.
+        uid: Which object it is.
+        carries_head: Whether the object names its revision, as in a cluster; a manifest file does not.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, str] | None = None,
+        *,
+        clock: Callable[[], datetime] = _now,
+        uid: str = "in-memory",
+        carries_head: bool = True,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._carries_head = carries_head
+        self._objects: dict[int, Any] = {}
+        self._state = Snapshot(Document(data or {}), "1", uid, exists=data is not None)
+
+    def read(self) -> Snapshot:
+        """Return the object as it is now."""
+        with self._lock:
+            return self._state
+
+    def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+        """Write other data into the object (see `Store.write`)."""
+        with self._lock:
+            if self._state.version != base.version:
+                raise ConflictError(
+                    "The object has been written since it was read; nothing was changed.",
+                    where="aws-auth in memory",
+                    cure="Try again: it starts from the object as it is now.",
+                )
+            head = revision.info.head if revision and self._carries_head else self._state.head
+            self._put(data, replace(self._state, head=head))
+            return self._state
+
+    def overwrite(self, data: Mapping[str, str], *, keep_head: bool = True) -> None:
+        """Write as another tool does: without asking, and without a revision.
+
+        Args:
+            data: What is there afterwards.
+            keep_head: Whether that tool leaves our annotations alone; ``kubectl replace`` does not.
+        """
+        with self._lock:
+            self._put(data, self._state if keep_head else replace(self._state, head=None))
+
+    def record(self, revision: Revision) -> Revision:
+        """Add a revision (see `Store.record`)."""
+        with self._lock:
+            if revision.number in self._objects:
+                raise RevisionTakenError(
+                    f"There is a revision {revision.number} already; nothing was changed.", where="aws-auth in memory"
+                )
+            recorded = revision.recorded(self._clock())
+            self._objects[revision.number] = recorded.to_object()
+            return recorded
+
+    def record_object(self, number: int, value: Any) -> None:
+        """Put any object in the place of a revision, as somebody could by hand."""
+        with self._lock:
+            self._objects[number] = value
+
+    def list_revisions(self) -> Listing:
+        """Return what is known about all revisions."""
+        with self._lock:
+            objects = sorted(self._objects.items())
+        revisions, strangers = [], []
+        for number, value in objects:
+            try:
+                revisions.append(info_from_object(value))
+            except HistoryError as error:
+                strangers.append(Stranger(f"revision {number}", error.what, number))
+        return Listing(tuple(revisions), self._clock(), tuple(strangers))
+
+    def read_revision(self, number: int) -> Revision:
+        """Return a revision with its data (see `Store.read_revision`)."""
+        with self._lock:
+            value = self._objects.get(number)
+        if value is None:
+            raise RevisionNotFoundError(no_such_revision(number), where="aws-auth in memory", cure="List the history.")
+        return Revision.from_object(value)
+
+    def discard_revision(self, number: int, digest: str) -> None:
+        """Delete the revision, if it has this digest."""
+        with self._lock:
+            value = self._objects.get(number)
+            if value is not None and info_from_object(value).digest == digest:
+                del self._objects[number]
+
+    def _put(self, data: Mapping[str, str], state: Snapshot) -> None:
+        self._state = replace(state, document=Document(data), version=str(int(state.version) + 1), exists=True)

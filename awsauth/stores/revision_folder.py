@@ -1,0 +1,224 @@
+"""The folder of revisions beside a manifest file: one file for each, written once and never changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.escaping import visible
+from awsauth.core.revision import Revision, info_from_object
+from awsauth.errors import HistoryError, RevisionNotFoundError, RevisionTakenError
+from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
+from awsauth.stores.store import Listing, Stranger, no_such_revision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.revision_info import RevisionInfo
+
+_NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
+_Identity = tuple[int, int, int]
+
+
+class RevisionFolder:
+    """The folder ``.NAME.history`` beside the manifest ``NAME``; made when the first revision is recorded.
+
+    Files are called ``000007.revision``: what deploys a folder of manifests takes every ``.yaml`` in it. They hold a
+    ``ControllerRevision`` as YAML.
+
+    Args:
+        manifest: The manifest file; symbolic links are followed each time.
+    """
+
+    def __init__(self, manifest: Path) -> None:
+        self._manifest = manifest
+        self._known: dict[str, tuple[_Identity, RevisionInfo]] = {}
+
+    @property
+    def path(self) -> Path:
+        """Where the folder is, or would be."""
+        target = Path(os.path.realpath(self._manifest))
+        return target.parent / f".{target.name}.history"
+
+    def record(self, revision: Revision) -> Revision:
+        """Write a revision's file.
+
+        The empty file comes first and takes the number, because only one writer can make it; then the whole text
+        takes its place in one step. Nobody ever sees half a revision, on any file system.
+
+        Raises:
+            RevisionTakenError: there is a file of that number.
+            HistoryError: the folder cannot be written.
+        """
+        recorded = revision.recorded(datetime.now(timezone.utc))
+        raw = to_yaml(recorded.to_object()).encode("utf-8")
+        with self._translated(f"Revision {revision.number} cannot be written"):
+            folder = self._made()
+            target = folder / _file_name(revision.number)
+            try:
+                os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            except FileExistsError:
+                raise self._taken(revision.number) from None
+            self._fill(target, raw)
+        return recorded
+
+    def list_all(self) -> Listing:
+        """Return what is known about all revisions; only the first lines of their files are read.
+
+        Raises:
+            HistoryError: the folder cannot be read.
+        """
+        revisions, strangers = [], []
+        now = datetime.now(timezone.utc)
+        with self._translated("The history cannot be listed"):
+            names = sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
+        for name in names:
+            if not name.endswith(".revision"):
+                continue
+            match = _NAME.fullmatch(name)
+            number = int(match[1]) if match else None
+            try:
+                info = self._info(name, number)
+            except FileNotFoundError:
+                continue  # Discarded by somebody else in the meantime.
+            except HistoryError as error:
+                strangers.append(Stranger(name, error.what, number))
+                continue
+            if info is None:
+                strangers.append(Stranger(name, "It is empty: its writer is at work, or was stopped.", number))
+            else:
+                revisions.append(info)
+        revisions.sort(key=lambda info: info.number)
+        return Listing(tuple(revisions), now, tuple(strangers))
+
+    def read(self, number: int) -> Revision:
+        """Read a revision.
+
+        Raises:
+            RevisionNotFoundError: there is no file of that number, or an empty one.
+            HistoryError: it cannot be read, or is no revision.
+        """
+        target = self.path / _file_name(number)
+        try:
+            with self._translated(f"Revision {number} cannot be read", may_be_absent=True):
+                raw = target.read_bytes()
+        except FileNotFoundError:
+            raw = b""
+        if not raw:
+            raise RevisionNotFoundError(no_such_revision(number), where=self._name, cure="List the history.")
+        revision = Revision.from_object(from_yaml(raw, visible(str(target))))
+        if revision.number != number:
+            raise _renamed(target.name, revision.number)
+        return revision
+
+    def discard(self, number: int, digest: str) -> None:
+        """Delete a revision's file, if it has this digest.
+
+        Raises:
+            HistoryError: it cannot be deleted, or is no revision.
+        """
+        name = _file_name(number)
+        with contextlib.suppress(FileNotFoundError):
+            info = self._info(name, number)
+            if info is None or info.digest != digest:
+                return
+            with self._translated(f"Revision {number} cannot be deleted", may_be_absent=True):
+                (self.path / name).unlink()
+
+    def _info(self, name: str, number: int | None) -> RevisionInfo | None:
+        """Return what a file says of its revision, or None for one that is empty yet."""
+        path = self.path / name
+        with self._translated(f"{name} cannot be read", may_be_absent=True):
+            status = path.stat()
+            identity = (status.st_ino, status.st_mtime_ns, status.st_size)
+            known = self._known.get(name)
+            if known and known[0] == identity:
+                return known[1]
+            raw = path.read_bytes()
+        if not raw:
+            return None
+        info = info_from_object(metadata_from_yaml(raw, visible(str(path))))
+        if info.number != number:
+            raise _renamed(name, info.number)
+        self._known[name] = (identity, info)
+        return info
+
+    def _made(self) -> Path:
+        folder = self.path
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            _synchronise(folder.parent)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            # Git would otherwise offer to commit the history of what it keeps the history of itself.
+            self._fill(ignore, b"*\n")
+        return folder
+
+    def _fill(self, target: Path, raw: bytes) -> None:
+        fd, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(fd)
+            # mkstemp makes files for their owner only; who may read the manifest may read where it comes from.
+            temporary.chmod(self._manifest.stat().st_mode & 0o666)
+            temporary.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _synchronise(target.parent)
+
+    @property
+    def _name(self) -> str:
+        return visible(str(self.path))
+
+    def _taken(self, number: int) -> RevisionTakenError:
+        return RevisionTakenError(
+            f"There is a revision {number} already; nothing was changed.",
+            where=self._name,
+            cure="Another writer was quicker: try again.",
+        )
+
+    @contextlib.contextmanager
+    def _translated(self, what: str, *, may_be_absent: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if may_be_absent and isinstance(error, FileNotFoundError):
+                raise  # What that means is the caller's to say.
+            raise HistoryError(
+                f"{what}: {(error.strerror or str(error)).lower()}. The manifest was not changed.",
+                where=self._name,
+                cure="See that the folder can be read and written, or do without history.",
+            ) from error
+
+
+def _file_name(number: int) -> str:
+    return f"{number:06}.revision"
+
+
+def _renamed(name: str, number: int) -> HistoryError:
+    return HistoryError(
+        f"The file {visible(name)} holds revision {number}: it was renamed or copied by hand. It is not used.",
+        cure="Delete it, or give it back its name.",
+    )
+
+
+def _synchronise(folder: Path) -> None:
+    """Make a new name in a folder outlive a power cut, where folders can be synchronised."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(fd)
+    finally:
+        os.close(fd)

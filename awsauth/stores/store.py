@@ -1,0 +1,152 @@
+"""The protocol of a store: one ``aws-auth``, and its revisions.
+
+Each method is one request. None of them tries again, merges, or decides anything: what to do about a conflict, a
+taken number or a lost answer is decided once, for all stores, in `awsauth.history`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from awsauth.core.document import Document
+    from awsauth.core.revision import Revision
+    from awsauth.core.revision_info import Head, RevisionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One ``aws-auth`` as it was at one moment.
+
+    Attributes:
+        document: Its data; without any when it does not exist.
+        version: Which of the object's states this is; opaque, and another one after every write.
+        uid: Which object it is; empty where objects have no identity, as in a file.
+        exists: Whether there is such an object.
+        head: What the object says of its own revision; None where it says nothing, or cannot.
+        binary_data: Its ``binaryData``, in base64.
+        labels: Its labels.
+        annotations: Its annotations.
+        managers: By data key, who owns it according to ``managedFields``.
+        carried: The store's own; comes back with `Store.write`.
+    """
+
+    document: Document
+    version: str
+    uid: str = ""
+    exists: bool = True
+    head: Head | None = None
+    binary_data: Mapping[str, str] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    carried: object = field(default=None, repr=False, compare=False)
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """The text, by data key."""
+        return self.document.data
+
+    @property
+    def own_head(self) -> Head | None:
+        """The head that the object carries, if it is the head of this very state."""
+        return self.head if self.head and self.head.is_of(self.data, self.binary_data) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Something among the revisions that is none, or that was changed by hand.
+
+    Attributes:
+        name: What it is called.
+        problem: Why it is no revision; a sentence.
+        number: The number that it takes up all the same, or None.
+    """
+
+    name: str
+    problem: str
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The revisions there are, without their data.
+
+    Attributes:
+        revisions: In the order of their numbers.
+        now: When it was made, by the clock that their `created` comes from.
+        strangers: What is in their place and none of them.
+    """
+
+    revisions: tuple[RevisionInfo, ...]
+    now: datetime
+    strangers: tuple[Stranger, ...] = ()
+
+    def find(self, number: int) -> RevisionInfo | None:
+        """Return the revision with this number, or None."""
+        return next((info for info in self.revisions if info.number == number), None)
+
+    @property
+    def next_number(self) -> int:
+        """The number behind all revisions, and not taken by anything else either."""
+        number = self.revisions[-1].number + 1 if self.revisions else 1
+        taken = {stranger.number for stranger in self.strangers}
+        while number in taken:
+            number += 1
+        return number
+
+
+class Store(Protocol):
+    """One ``aws-auth``. Safe to use from several threads.
+
+    Every method may raise another `AwsAuthError` when it was refused for good (a missing right, a full disk); it
+    changed nothing then.
+    """
+
+    def read(self) -> Snapshot:
+        """Return the object as it is now."""
+
+    def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+        """Write other data into the object, which carries the revision's head from then on, where it can.
+
+        Without a revision, whatever head the object carries stays. An object that does not exist is made.
+
+        Raises:
+            ConflictError: the object is no longer `base`; nothing was changed.
+            OutcomeUnknownError: there was no answer. The same call again is accepted or conflicts, never both.
+        """
+
+    def record(self, revision: Revision) -> Revision:
+        """Add a revision, and return it with the time of its recording.
+
+        Raises:
+            RevisionTakenError: there is one of that number; nothing was changed.
+            OutcomeUnknownError: there was no answer.
+        """
+
+    def list_revisions(self) -> Listing:
+        """Return what is known about all revisions, without their data."""
+
+    def read_revision(self, number: int) -> Revision:
+        """Return a revision with its data.
+
+        Raises:
+            RevisionNotFoundError: there is none of that number.
+            HistoryError: what is there is no revision.
+        """
+
+    def discard_revision(self, number: int, digest: str) -> None:
+        """Delete the revision, if it has this digest; one that is gone, or another one, is left as it is.
+
+        Raises:
+            OutcomeUnknownError: there was no answer.
+        """
+
+
+def no_such_revision(number: int) -> str:
+    """Return what is said of a revision that is not there."""
+    return f"There is no revision {number}: it never was recorded here, or it was pruned. Nothing was changed."
