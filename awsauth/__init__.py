@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from awsauth.client import AwsAuthClient
     from awsauth.core.changes import (
         Change,
         Deduplicate,
@@ -27,23 +28,50 @@ if TYPE_CHECKING:
     from awsauth.core.finding import Finding, Place, Severity
     from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
     from awsauth.core.merge import merge
+    from awsauth.core.plan import Plan
+    from awsauth.core.restoration import Restoration
+    from awsauth.core.revision import Revision
     from awsauth.errors import (
         AwsAuthError,
+        ConflictError,
         EditError,
         FileChangedError,
         FileError,
+        GuardError,
+        HistoryError,
         InvalidValueError,
         ManifestError,
         MappingConflictError,
+        OutcomeUnknownError,
+        PlanError,
+        RevisionNotFoundError,
+        RevisionTakenError,
         UsageError,
     )
-    from awsauth.functions import Result, add_role_mapping
+    from awsauth.functions import (
+        add_account_mapping,
+        add_node_role,
+        add_role_mapping,
+        add_user_mapping,
+        connect,
+        remove_account_mapping,
+        remove_groups,
+        remove_role_mapping,
+        remove_user_mapping,
+        remove_username,
+        rename_principal,
+    )
+    from awsauth.history.log import Log, LogEntry
+    from awsauth.result import Result
+    from awsauth.transaction import Transaction
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AwsAuthClient",
     "AwsAuthError",
     "Change",
+    "ConflictError",
     "Deduplicate",
     "Diff",
     "Document",
@@ -54,42 +82,77 @@ __all__ = [
     "FileChangedError",
     "FileError",
     "Finding",
+    "GuardError",
+    "HistoryError",
     "InvalidValueError",
+    "Log",
+    "LogEntry",
     "ManifestError",
     "MappingConflictError",
     "MappingDiff",
+    "OutcomeUnknownError",
     "Place",
+    "Plan",
+    "PlanError",
     "RemoveAccount",
     "RemoveGroups",
     "RemoveRole",
     "RemoveUser",
     "RenamePrincipal",
     "ReplaceText",
+    "Restoration",
     "Result",
+    "Revision",
+    "RevisionNotFoundError",
+    "RevisionTakenError",
     "RoleMapping",
     "Severity",
     "SsoMatch",
+    "Transaction",
     "UsageError",
     "UserMapping",
+    "add_account_mapping",
+    "add_node_role",
     "add_role_mapping",
+    "add_user_mapping",
+    "connect",
     "diff",
     "merge",
+    "remove_account_mapping",
+    "remove_groups",
+    "remove_role_mapping",
+    "remove_user_mapping",
+    "remove_username",
+    "rename_principal",
 ]
 
 _HOMES: Final = {
+    "awsauth.client": "AwsAuthClient",
     "awsauth.core.changes": (
-        "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups RemoveRole RemoveUser "
-        "RenamePrincipal ReplaceText"
+        "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "
+        "RemoveRole RemoveUser RenamePrincipal ReplaceText"
     ),
     "awsauth.core.diff": "Diff MappingDiff diff",
     "awsauth.core.document": "Document",
     "awsauth.core.finding": "Finding Place Severity",
     "awsauth.core.mappings": "RoleMapping SsoMatch UserMapping",
     "awsauth.core.merge": "merge",
+    "awsauth.core.plan": "Plan",
+    "awsauth.core.restoration": "Restoration",
+    "awsauth.core.revision": "Revision",
     "awsauth.errors": (
-        "AwsAuthError EditError FileChangedError FileError InvalidValueError ManifestError MappingConflictError UsageError"
+        "AwsAuthError ConflictError EditError FileChangedError FileError GuardError HistoryError "
+        "InvalidValueError ManifestError MappingConflictError OutcomeUnknownError PlanError "
+        "RevisionNotFoundError RevisionTakenError UsageError"
     ),
-    "awsauth.functions": "Result add_role_mapping",
+    "awsauth.functions": (
+        "add_account_mapping add_node_role add_role_mapping add_user_mapping connect "
+        "remove_account_mapping remove_groups remove_role_mapping remove_user_mapping "
+        "remove_username rename_principal"
+    ),
+    "awsauth.history.log": "Log LogEntry",
+    "awsauth.result": "Result",
+    "awsauth.transaction": "Transaction",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -1,42 +1,47 @@
-"""The one-call functions."""
+"""The one-call functions: connect, do one thing, let go."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from awsauth.core.changes import EnsureRole
-from awsauth.core.diff import Diff, diff_of
-from awsauth.core.document import Document
-from awsauth.core.merge import merged
+from awsauth.client import AwsAuthClient
 from awsauth.errors import UsageError
-from awsauth.stores.manifest_file import ManifestFile
+from awsauth.mapping_methods import Options
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from typing_extensions import Unpack
+
     from awsauth.core.changes import IfMapped
-    from awsauth.core.finding import Finding
+    from awsauth.core.presets import NodeKind
+    from awsauth.result import Result
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a call did.
+class Call(Options, total=False):
+    """Where and how a change is made.
 
     Attributes:
-        changed: Whether anything is different now, or would be after a dry run.
-        diff: The difference.
-        findings: What the caller should know.
-        extra_groups: The groups that the principal stays in though they were not asked for.
-        document: The data as it is now, or would be.
+        file: The manifest file that holds the ConfigMap.
+        client: A client to use, which stays open.
     """
 
-    changed: bool
-    diff: Diff
-    findings: tuple[Finding, ...]
-    extra_groups: tuple[str, ...]
-    document: Document
+    file: str | os.PathLike[str] | None
+    client: AwsAuthClient
+
+
+def connect(*, file: str | os.PathLike[str], author: str | None = None) -> AwsAuthClient:
+    """Return a client for the ``aws-auth`` in a manifest file.
+
+    Args:
+        file: The manifest file.
+        author: Who makes the changes, for the history.
+
+    Raises:
+        UsageError: `file` names no file.
+    """
+    return AwsAuthClient.from_file(file, author=author)
 
 
 def add_role_mapping(
@@ -44,9 +49,8 @@ def add_role_mapping(
     *,
     username: str,
     groups: Sequence[str] = (),
-    file: str | os.PathLike[str],
     if_mapped: IfMapped = "extend",
-    dry_run: bool = False,
+    **call: Unpack[Call],
 ) -> Result:
     """Map an IAM role to a username and groups, or extend what it is mapped to. A second call changes nothing.
 
@@ -54,32 +58,101 @@ def add_role_mapping(
         role_arn: The role's ARN. Its path is stripped, as the authenticator needs; a session's ARN stands for its role.
         username: The Kubernetes username; may hold templates such as ``{{SessionName}}``.
         groups: The Kubernetes groups.
-        file: The manifest file that holds the ConfigMap.
         if_mapped: What becomes of a role that is mapped already: ``extend`` adds groups and fails on another username
             or where ``system:masters`` would stay unasked for; ``replace`` makes it what is asked for; ``fail``
             fails unless it is that already.
-        dry_run: Only say what would change.
+        **call: Where (``file=`` or ``client=``) and how (``reason=``, ``allow=``, ``dry_run=``, ``history=``).
 
     Raises:
         UsageError: the arguments make no sense.
         InvalidValueError: the ARN, the username or a group may not be written.
-        MappingConflictError: the role is mapped already, to something else.
-        EditError: the text cannot be edited without touching more.
-        ManifestError: the file holds no ``aws-auth`` that can be read or edited.
-        FileError: the file cannot be read or written, or was changed meanwhile.
+        AwsAuthError: as for `AwsAuthClient.apply`.
     """
-    if not file or not str(file).strip():
-        raise UsageError("file names no file; nothing was changed.", cure="Is the variable that it comes from set?")
-    change = EnsureRole(role_arn=role_arn, username=username, groups=groups, if_mapped=if_mapped)
-    manifest = ManifestFile(file)
-    state = manifest.read()
-    merge = merged(Document(state.data), [change])
-    if merge.after is not merge.before and not dry_run:
-        manifest.write(merge.after.data, state)
-    return Result(
-        changed=merge.after is not merge.before,
-        diff=diff_of(merge),
-        findings=merge.findings,
-        extra_groups=tuple(group for groups in merge.extra_groups.values() for group in groups),
-        document=merge.after,
-    )
+    client, options = _target(call)
+    return client.add_role_mapping(role_arn, username=username, groups=groups, if_mapped=if_mapped, **options)
+
+
+def add_user_mapping(
+    user_arn: str,
+    *,
+    username: str,
+    groups: Sequence[str] = (),
+    if_mapped: IfMapped = "extend",
+    **call: Unpack[Call],
+) -> Result:
+    """Map an IAM user to a username and groups, or extend what it is mapped to (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.add_user_mapping(user_arn, username=username, groups=groups, if_mapped=if_mapped, **options)
+
+
+def add_account_mapping(account: str, **call: Unpack[Call]) -> Result:
+    """Let all principals of an account in, under their own ARN and without groups (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.add_account_mapping(account, **options)
+
+
+def add_node_role(
+    role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **call: Unpack[Call]
+) -> Result:
+    """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid`` (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.add_node_role(role_arn, kind=kind, if_mapped=if_mapped, **options)
+
+
+def remove_role_mapping(role_arn: str, **call: Unpack[Call]) -> Result:
+    """Take every mapping of a role out (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_role_mapping(role_arn, **options)
+
+
+def remove_user_mapping(user_arn: str, **call: Unpack[Call]) -> Result:
+    """Take every mapping of a user out (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_user_mapping(user_arn, **options)
+
+
+def remove_account_mapping(account: str, **call: Unpack[Call]) -> Result:
+    """Take an account out (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_account_mapping(account, **options)
+
+
+def remove_groups(principal_arn: str, groups: Sequence[str], **call: Unpack[Call]) -> Result:
+    """Take groups from a role or user, and leave it mapped (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_groups(principal_arn, groups, **options)
+
+
+def remove_username(username: str, **call: Unpack[Call]) -> Result:
+    """Take out every role and user that is mapped to a username (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_username(username, **options)
+
+
+def rename_principal(principal_arn: str, new_arn: str, **call: Unpack[Call]) -> Result:
+    """Give every mapping of a role or user to another one: username and groups stay (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.rename_principal(principal_arn, new_arn, **options)
+
+
+def _target(call: Call) -> tuple[AwsAuthClient, Options]:
+    """Return the client that a call is for, and what else was said.
+
+    Raises:
+        UsageError: no target was named, or two, or one that is empty.
+    """
+    named = [name for name in ("file", "client") if name in call]
+    if len(named) != 1:
+        said = f"{' and '.join(named)} were both named" if named else "nothing says which aws-auth is meant"
+        raise UsageError(
+            f"{said[0].upper()}{said[1:]}; nothing was changed.", cure="Pass file= or client=, one of them."
+        )
+    unknown = set(call) - Call.__annotations__.keys() - Options.__annotations__.keys()
+    if unknown:
+        raise UsageError(f"{', '.join(sorted(unknown))}: no such argument; nothing was changed.", cure="See help().")
+    options = Options(**{name: value for name, value in call.items() if name not in named})  # type: ignore[typeddict-item]
+    if named == ["client"]:
+        if not isinstance(call["client"], AwsAuthClient):
+            raise UsageError("client is no client; nothing was changed.", cure="Pass what connect() returned.")
+        return call["client"], options
+    return AwsAuthClient.from_file(call["file"] or ""), options

@@ -1,4 +1,4 @@
-"""Add a role beside the node role of a real aws-auth, see what changes, and see that nothing else did.
+"""Add a role beside the node role of a real aws-auth, see what changes, approve it, and go back.
 
 Works on a copy of aws-auth.yaml in a temporary folder: no cluster, no AWS account, no credentials.
 """
@@ -11,27 +11,45 @@ from pathlib import Path
 
 import awsauth
 
+NODE = "arn:aws:iam::968802670493:role/eksctl-k8s-cluster-nodegroup-ng-1-NodeInstanceRole-1FI6JXPS9MDWK"
 ROLE = "arn:aws:iam::968802670493:role/mytestrole"
 
 
 def main() -> None:
-    """Add the role twice, and show what each call did."""
+    """Show each step with what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(shutil.copy(Path(__file__).with_name("aws-auth.yaml"), folder))
-        before = manifest.read_text(encoding="utf-8")
+        before = manifest.read_bytes()
 
-        result = awsauth.add_role_mapping(ROLE, username="admin", groups=["system:masters"], file=manifest)
+        print("1. Add a role, in one call:\n")
+        result = awsauth.add_role_mapping(
+            ROLE, username="admin", groups=["system:masters"], file=manifest, reason="release 42"
+        )
         print(result.diff)
-
-        after = manifest.read_text(encoding="utf-8")
-        kept = all(line in after.splitlines() for line in before.splitlines())
+        kept = all(line in manifest.read_bytes().splitlines() for line in before.splitlines())
         print(f"\nEvery line that was there still is: {kept}")
 
         again = awsauth.add_role_mapping(ROLE, username="admin", groups=["system:masters"], file=manifest)
         print(f"A second run changes something: {again.changed}")
 
-        for role in result.document.roles:
-            print(f"{role.role_arn}\n    is {role.username} in {', '.join(role.groups)}")
+        print("\n2. Plan something, look at it, apply it:\n")
+        client = awsauth.connect(file=manifest)
+        plan = client.plan([awsauth.EnsureAccount(account="012345678901")])
+        print(plan.diff)
+        client.apply(plan, reason="let our tooling account in")
+
+        print("\n3. What would lock the nodes out is refused:\n")
+        try:
+            client.remove_role_mapping(NODE)
+        except awsauth.GuardError as error:
+            print(error)
+
+        print("\n4. Every change is in the history, and there is a way back:\n")
+        for entry in client.history().entries:
+            live = "  <- live" if entry.live else ""
+            print(f"{entry.info.number}  {entry.info.kind:8}  {entry.info.reason}{live}")
+        client.rollback(to=1, allow=["last-admin"])
+        print(f"\nAfter going back to 1, the file is as it was: {manifest.read_bytes() == before}")
 
 
 if __name__ == "__main__":

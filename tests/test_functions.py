@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import runpy
 import shutil
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import awsauth
 from tests.conftest import PROJECT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ROLE = "arn:aws:iam::968802670493:role/mytestrole"
 NODE = "arn:aws:iam::968802670493:role/eksctl-k8s-cluster-nodegroup-ng-1-NodeInstanceRole-1FI6JXPS9MDWK"
@@ -20,7 +18,7 @@ NODE = "arn:aws:iam::968802670493:role/eksctl-k8s-cluster-nodegroup-ng-1-NodeIns
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    return shutil.copy(PROJECT / "examples" / "aws-auth.yaml", tmp_path / "aws-auth.yaml")
+    return Path(shutil.copy(PROJECT / "examples" / "aws-auth.yaml", tmp_path))
 
 
 def test_the_original_story(manifest: Path) -> None:
@@ -50,12 +48,17 @@ def test_quickstart_tells_the_story(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"+ role {ROLE}: username admin, group system:masters" in told
     assert "Every line that was there still is: True" in told
     assert "A second run changes something: False" in told
+    assert "node-mapping" in told
+    assert "let our tooling account in  <- live" in told
+    assert "the file is as it was: True" in told
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         {"file": ""},
+        {"client": awsauth.AwsAuthClient.in_memory()},
+        {"cluster_name": "k8s"},
         {"file": " "},
         {"file": None},
         {"groups": "system:masters"},
@@ -78,7 +81,7 @@ def test_extra_groups_are_told(manifest: Path) -> None:
     awsauth.add_role_mapping(ROLE, username="ci", groups=["builders", "testers"], file=manifest)
     result = awsauth.add_role_mapping(ROLE, username="ci", groups=["testers"], file=manifest)
     assert not result.changed
-    assert result.extra_groups == ("builders",)
+    assert result.extra_groups == {ROLE: ("builders",)}
     assert result.findings[0].code == "extra-groups"
 
 

@@ -7,13 +7,16 @@ import os
 import signal
 import stat
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import awsauth
-from awsauth.stores import manifest_file
 from awsauth.stores.manifest_file import ManifestFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 MANIFEST = """\
 apiVersion: v1
@@ -38,7 +41,16 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def add(path: Path, name: str) -> awsauth.Result:
-    return awsauth.add_role_mapping(ROLE.format(name), username=name, file=path)
+    return awsauth.add_role_mapping(ROLE.format(name), username=name, file=path, history=False)
+
+
+def as_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 def roles(path: Path) -> list[str]:
@@ -65,7 +77,7 @@ def test_a_symbolic_link_stays_one_and_its_target_is_written(manifest: Path, tmp
     add(link, "a")
     assert link.is_symlink()
     assert roles(manifest)[-1] == "a"
-    assert os.listdir(link.parent) == ["link.yaml"]
+    assert names(link.parent) == ["link.yaml"]
 
 
 def test_no_change_does_not_touch_the_file(manifest: Path) -> None:
@@ -77,6 +89,7 @@ def test_no_change_does_not_touch_the_file(manifest: Path) -> None:
 
 def test_dry_run_does_not_touch_the_file(manifest: Path) -> None:
     result = awsauth.add_role_mapping(ROLE.format("a"), username="a", file=manifest, dry_run=True)
+    assert names(manifest.parent) == ["aws-auth.yaml"]
     assert result.changed
     assert manifest.read_text(encoding="utf-8") == MANIFEST
 
@@ -93,14 +106,14 @@ def test_a_file_that_was_written_meanwhile_is_left_alone(manifest: Path) -> None
 def test_nothing_is_left_behind_when_the_exchange_fails(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk may be full: the old file stays, and no temporary one beside it."""
 
-    def full(fd: int) -> None:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(manifest_file.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(awsauth.FileError, match="the disk is full"):
         add(manifest, "a")
     assert manifest.read_text(encoding="utf-8") == MANIFEST
-    assert os.listdir(manifest.parent) == ["aws-auth.yaml"]
+    assert names(manifest.parent) == ["aws-auth.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -109,12 +122,11 @@ def test_nothing_is_left_behind_when_the_exchange_fails(manifest: Path, monkeypa
         (lambda path: path.unlink(), "there is no such file"),
         (lambda path: (path.unlink(), path.mkdir()), "it is a directory"),
         (lambda path: path.chmod(0o444), "read-only"),
-        (lambda path: (path.unlink(), os.mkfifo(path)), "no ordinary file"),
+        (as_pipe, "no ordinary file"),
         (lambda path: (path.unlink(), path.symlink_to(path)), "circle"),
     ],
 )
-def test_what_is_no_writable_file_is_a_clear_error(manifest: Path, make: object, says: str) -> None:
-    assert callable(make)
+def test_what_is_no_writable_file_is_a_clear_error(manifest: Path, make: Callable[[Path], object], says: str) -> None:
     make(manifest)
     with pytest.raises(awsauth.FileError, match=says) as caught:
         add(manifest, "a")

@@ -1,0 +1,133 @@
+"""The methods that add and remove mappings: the same on a client, where each is one change, and in a transaction."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar
+
+from awsauth.core.changes import (
+    Change,
+    EnsureAccount,
+    EnsureRole,
+    EnsureUser,
+    RemoveAccount,
+    RemoveGroups,
+    RemoveRole,
+    RemoveUser,
+    RenamePrincipal,
+)
+from awsauth.core.presets import node_role
+from awsauth.core.scalars import check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from typing_extensions import Unpack
+
+    from awsauth.core.changes import IfMapped
+    from awsauth.core.document import Document
+    from awsauth.core.presets import NodeKind
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Options(TypedDict, total=False):
+    """How a change is made.
+
+    Attributes:
+        reason: Why; kept with the revision.
+        allow: Guards that are to let the change pass: by name, or by name and principal (``node-mapping=arn:…``).
+        dry_run: Only say what would change.
+        history: Whether to keep a revision; without one there is no way back.
+    """
+
+    reason: str
+    allow: Sequence[str]
+    dry_run: bool
+    history: bool
+
+
+class MappingMethods(ABC, Generic[T_co]):
+    """Adds and removes mappings. All of it is idempotent: a second call changes nothing.
+
+    Every method may raise what making a change may raise: see `awsauth.AwsAuthClient.apply`.
+    """
+
+    @abstractmethod
+    def _make(self, expand: Callable[[Document], Sequence[Change]], options: Options) -> T_co:
+        """Make the changes that `expand` gives for the document as it is then."""
+
+    def _one(self, change: Change, options: Options) -> T_co:
+        return self._make(lambda _: [change], options)
+
+    def add_role_mapping(
+        self,
+        role_arn: str,
+        *,
+        username: str,
+        groups: Sequence[str] = (),
+        if_mapped: IfMapped = "extend",
+        **options: Unpack[Options],
+    ) -> T_co:
+        """Map an IAM role to a username and groups, or extend what it is mapped to (see `awsauth.EnsureRole`)."""
+        change = EnsureRole(role_arn=role_arn, username=username, groups=groups, if_mapped=if_mapped)
+        return self._one(change, options)
+
+    def add_user_mapping(
+        self,
+        user_arn: str,
+        *,
+        username: str,
+        groups: Sequence[str] = (),
+        if_mapped: IfMapped = "extend",
+        **options: Unpack[Options],
+    ) -> T_co:
+        """Map an IAM user to a username and groups, or extend what it is mapped to (see `awsauth.EnsureUser`)."""
+        change = EnsureUser(user_arn=user_arn, username=username, groups=groups, if_mapped=if_mapped)
+        return self._one(change, options)
+
+    def add_account_mapping(self, account: str, **options: Unpack[Options]) -> T_co:
+        """Let all principals of an account in, under their own ARN and without groups."""
+        return self._one(EnsureAccount(account=account), options)
+
+    def add_node_role(
+        self,
+        role_arn: str,
+        *,
+        kind: NodeKind = "ec2",
+        if_mapped: IfMapped = "extend",
+        **options: Unpack[Options],
+    ) -> T_co:
+        """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid``."""
+        return self._one(node_role(role_arn, kind, if_mapped=if_mapped), options)
+
+    def remove_role_mapping(self, role_arn: str, **options: Unpack[Options]) -> T_co:
+        """Take every mapping of a role out."""
+        return self._one(RemoveRole(role_arn=role_arn), options)
+
+    def remove_user_mapping(self, user_arn: str, **options: Unpack[Options]) -> T_co:
+        """Take every mapping of a user out."""
+        return self._one(RemoveUser(user_arn=user_arn), options)
+
+    def remove_account_mapping(self, account: str, **options: Unpack[Options]) -> T_co:
+        """Take an account out."""
+        return self._one(RemoveAccount(account=account), options)
+
+    def remove_groups(self, principal_arn: str, groups: Sequence[str], **options: Unpack[Options]) -> T_co:
+        """Take groups from a role or user, and leave it mapped."""
+        return self._one(RemoveGroups(principal_arn=principal_arn, groups=groups), options)
+
+    def remove_username(self, username: str, **options: Unpack[Options]) -> T_co:
+        """Take out every role and user that is mapped to a username, exactly as it is written in the mapping."""
+        check_text("the username", username)
+        return self._make(lambda document: _mapped_to(document, username), options)
+
+    def rename_principal(self, principal_arn: str, new_arn: str, **options: Unpack[Options]) -> T_co:
+        """Give every mapping of a role or user to another one: username and groups stay."""
+        return self._one(RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn), options)
+
+
+def _mapped_to(document: Document, username: str) -> list[Change]:
+    roles = {role.role_arn: None for role in document.roles if role.username == username and role.role_arn}
+    users = {user.user_arn: None for user in document.users if user.username == username}
+    return [*(RemoveRole(role_arn=arn) for arn in roles), *(RemoveUser(user_arn=arn) for arn in users)]

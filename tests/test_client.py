@@ -1,0 +1,272 @@
+"""The client: plan and apply, one write for a transaction, guards on every way, and ways back."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import awsauth
+from awsauth.mapping_methods import MappingMethods
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ACCOUNT = "arn:aws:iam::111122223333"
+NODE = f"{ACCOUNT}:role/node"
+ADMIN = f"{ACCOUNT}:role/admin"
+CI = f"{ACCOUNT}:role/ci"
+ALICE = f"{ACCOUNT}:user/alice"
+DATA = {
+    "mapRoles": f"""\
+- rolearn: {NODE}
+  username: system:node:{{{{EC2PrivateDNSName}}}}
+  groups:
+  - system:bootstrappers
+  - system:nodes
+- rolearn: {ADMIN}
+  username: admin
+  groups:
+  - system:masters
+""",
+    "other": "kept\n",
+}
+ENSURE_CI = awsauth.EnsureRole(role_arn=CI, username="ci", groups=["builders"])
+
+
+@pytest.fixture
+def client() -> awsauth.AwsAuthClient:
+    return awsauth.AwsAuthClient.in_memory(DATA, author="us")
+
+
+def other_writer(client: awsauth.AwsAuthClient, data: dict[str, str]) -> None:
+    """Write as a tool that knows nothing of revisions does."""
+    store = client._store
+    store.write({**store.read().data, **data}, store.read(), None)
+
+
+def usernames(client: awsauth.AwsAuthClient) -> list[str]:
+    return [role.username for role in client.read().roles]
+
+
+def test_a_plan_changes_nothing_until_it_is_applied(client: awsauth.AwsAuthClient) -> None:
+    plan = client.plan([ENSURE_CI])
+    assert client.read().data == DATA
+    result = client.apply(awsauth.Plan.from_text(plan.to_text()), reason="release 42")
+    assert result.changed
+    assert usernames(client)[-1] == "ci"
+    assert client.show(result.revision or 0).info.reason == "release 42"
+    assert client.read().data["other"] == "kept\n"
+
+
+def test_a_plan_is_merged_with_what_others_did_meanwhile(client: awsauth.AwsAuthClient) -> None:
+    plan = client.plan(ENSURE_CI)
+    other_writer(client, {"mapUsers": f"- userarn: {ALICE}\n  username: alice\n"})
+    client.apply(plan)
+    assert usernames(client)[-1] == "ci"
+    assert [user.username for user in client.read().users] == ["alice"]
+
+
+def test_a_plan_of_which_something_else_would_come_is_refused(client: awsauth.AwsAuthClient) -> None:
+    plan = client.plan(ENSURE_CI)
+    other_writer(client, {"mapRoles": DATA["mapRoles"] + f"- rolearn: {CI}\n  username: ci\n  groups: [testers]\n"})
+    before = client.read()
+    with pytest.raises(awsauth.PlanError, match="has changed since"):
+        client.apply(plan)
+    assert client.read() == before
+
+
+def test_a_plan_for_another_object_is_refused(client: awsauth.AwsAuthClient) -> None:
+    from awsauth.stores.memory import MemoryStore
+
+    other = awsauth.AwsAuthClient(MemoryStore(DATA, uid="another"))
+    with pytest.raises(awsauth.PlanError, match="was made for"):
+        other.apply(client.plan(ENSURE_CI))
+
+
+def test_guards_stop_what_locks_out_unless_allowed_by_name(client: awsauth.AwsAuthClient) -> None:
+    with pytest.raises(awsauth.GuardError) as caught:
+        client.apply([awsauth.RemoveRole(role_arn=NODE), awsauth.RemoveRole(role_arn=ADMIN)])
+    assert {finding.code for finding in caught.value.findings} == {"node-mapping", "last-admin"}
+    assert client.read().data == DATA
+    with pytest.raises(awsauth.GuardError):
+        client.remove_role_mapping(NODE, allow=["node-mapping=" + ADMIN])
+    assert client.remove_role_mapping(NODE, allow=["node-mapping=" + NODE]).changed
+
+
+def test_a_dry_run_says_and_refuses_the_same_and_writes_nothing(client: awsauth.AwsAuthClient) -> None:
+    dry = client.add_role_mapping(CI, username="ci", dry_run=True)
+    assert (dry.changed, dry.revision) == (True, None)
+    assert client.read().data == DATA
+    assert not client.history().entries
+    with pytest.raises(awsauth.GuardError):
+        client.remove_role_mapping(ADMIN, dry_run=True)
+    assert str(client.add_role_mapping(CI, username="ci").diff) == str(dry.diff)
+
+
+def test_a_transaction_is_one_write(client: awsauth.AwsAuthClient) -> None:
+    with client.transaction(reason="release 42") as tx:
+        tx.add_role_mapping(CI, username="ci")
+        tx.add_user_mapping(ALICE, username="alice")
+        tx.add_node_role(f"{ACCOUNT}:role/fargate", kind="fargate")
+        tx.apply([awsauth.EnsureAccount(account="012345678901")])
+        assert client.read().data == DATA
+    assert tx.result.changed
+    kinds = [(entry.info.kind, entry.info.reason) for entry in client.history().entries]
+    assert kinds == [("change", "release 42"), ("outside", "")]
+    assert usernames(client)[-2:] == ["ci", "system:node:{{SessionName}}"]
+    assert client.read().accounts == ("012345678901",)
+
+
+def test_a_transaction_whose_block_raises_writes_nothing(client: awsauth.AwsAuthClient) -> None:
+    with pytest.raises(ZeroDivisionError), client.transaction() as tx:  # noqa: PT012 - the block is what is tested
+        tx.add_role_mapping(CI, username="ci")
+        _ = 1 / 0
+    assert client.read().data == DATA
+    with pytest.raises(awsauth.UsageError):
+        _ = tx.result
+    with pytest.raises(awsauth.UsageError, match="is over"):
+        tx.add_role_mapping(CI, username="ci")
+
+
+def test_a_transaction_takes_its_options_once_for_all(client: awsauth.AwsAuthClient) -> None:
+    with pytest.raises(awsauth.UsageError, match="reason"), client.transaction() as tx:
+        tx.add_role_mapping(CI, username="ci", reason="why")
+    assert client.read().data == DATA
+
+
+def test_removing_what_is_absent_changes_nothing(client: awsauth.AwsAuthClient) -> None:
+    for result in (
+        client.remove_role_mapping(CI),
+        client.remove_user_mapping(ALICE),
+        client.remove_account_mapping("012345678901"),
+        client.remove_groups(CI, ["x"]),
+        client.remove_username("nobody"),
+        client.rename_principal(CI, ADMIN),
+    ):
+        assert not result.changed
+    assert not client.history().entries
+
+
+def test_an_empty_username_removes_nobody(client: awsauth.AwsAuthClient) -> None:
+    other_writer(client, {"mapUsers": f"- userarn: {ALICE}\n"})
+    with pytest.raises(awsauth.InvalidValueError):
+        client.remove_username("")
+    assert len(client.read().users) == 1
+
+
+def test_each_method_does_what_it_says(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="ci", groups=["builders", "testers"])
+    client.remove_groups(CI, ["testers"])
+    client.rename_principal(CI, f"{ACCOUNT}:role/ci2")
+    client.add_user_mapping(ALICE, username="ci")
+    assert client.read().roles[-1].groups == ("builders",)
+    assert client.read().roles[-1].role_arn == f"{ACCOUNT}:role/ci2"
+    client.remove_username("ci")
+    assert (len(client.read().roles), len(client.read().users)) == (2, 0)
+
+
+def test_rollback_restores_the_bytes_and_keeps_what_others_added(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="ci")
+    assert client.rollback().changed
+    assert client.read().data == DATA
+    client.rollback(to=2)
+    assert usernames(client)[-1] == "ci"
+    other_writer(client, {"mapUsers": f"- userarn: {ALICE}\n  username: alice\n"})
+    kept = client.rollback(to=1)
+    assert kept.restoration
+    assert [effect.principal for effect in kept.restoration.kept] == [ALICE]
+    assert [user.username for user in client.read().users] == ["alice"]
+    client.rollback(to=1, exact=True)
+    assert client.read().data == DATA
+
+
+def test_rollback_repairs_what_cannot_be_read(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="ci")
+    good = client.read().data
+    other_writer(client, {"mapRoles": good["mapRoles"].replace("  username: ci", " username: ci")})
+    assert client.read().problems
+    client.rollback(to=2)
+    assert client.read().data == good
+
+
+def test_who_was_taken_out_before_the_text_broke_is_not_let_in_again(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="ci")
+    other_writer(client, {"mapRoles": DATA["mapRoles"]})
+    client.add_user_mapping(ALICE, username="alice")
+    other_writer(client, {"mapRoles": "broken: ["})
+    with pytest.raises(awsauth.GuardError) as caught:
+        client.rollback(to=2)
+    assert [(finding.code, finding.principal) for finding in caught.value.findings] == [("regrant", CI)]
+
+
+def test_giving_back_what_somebody_took_has_to_be_allowed(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="ci", groups=["builders"])
+    other_writer(client, {"mapRoles": DATA["mapRoles"]})
+    with pytest.raises(awsauth.GuardError, match="regrant"):
+        client.rollback(to=2)
+    client.rollback(to=2, allow=[f"regrant={CI}"])
+    assert usernames(client)[-1] == "ci"
+
+
+def test_what_we_took_ourselves_may_be_given_back(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="ci", groups=["builders"])
+    client.remove_role_mapping(CI)
+    client.rollback()
+    assert usernames(client)[-1] == "ci"
+
+
+def test_revisions_can_be_compared(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="ci")
+    client.add_user_mapping(ALICE, username="alice")
+    assert [mapping.principal for mapping in client.diff(1, 3).mappings] == [CI, ALICE]
+    assert [mapping.principal for mapping in client.diff(2).mappings] == [ALICE]
+    with pytest.raises(awsauth.RevisionNotFoundError):
+        client.diff(1, 9)
+
+
+def test_without_history_nothing_is_kept(client: awsauth.AwsAuthClient) -> None:
+    result = client.add_role_mapping(CI, username="ci", history=False)
+    assert result.changed
+    assert result.revision is None
+    assert not client.history().entries
+    assert client.prune() == ()
+
+
+def test_many_threads_lose_nothing(client: awsauth.AwsAuthClient) -> None:
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for change in range(5):
+                client.add_role_mapping(f"{ACCOUNT}:role/t{number}-{change}", username=f"t{number}-{change}")
+        except BaseException as error:  # noqa: BLE001 - any failure of a thread fails the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert sorted(usernames(client)[2:]) == sorted(f"t{number}-{change}" for number in range(8) for change in range(5))
+
+
+def test_a_closed_block_gives_the_client(client: awsauth.AwsAuthClient) -> None:
+    with client as same:
+        assert same is client
+
+
+def parameters(function: Callable[..., Any]) -> list[tuple[str, Any]]:
+    found = inspect.signature(function).parameters.values()
+    return [(p.name, p.default) for p in found if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+
+
+METHODS = [name for name, value in vars(MappingMethods).items() if not name.startswith("_") and callable(value)]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_function_and_method_share_name_and_signature(name: str) -> None:
+    assert parameters(getattr(awsauth, name)) == parameters(getattr(MappingMethods, name))
