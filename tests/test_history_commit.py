@@ -9,6 +9,7 @@ import pytest
 from awsauth.core.changes import Change, EnsureAccount, EnsureRole, RemoveRole
 from awsauth.core.document import Document
 from awsauth.core.merge import merge
+from awsauth.core.revision import draft
 from awsauth.errors import (
     AwsAuthError,
     ConflictError,
@@ -159,6 +160,32 @@ def test_a_state_put_back_from_a_revision_with_kubectl_is_that_revision() -> Non
     assert_true_history(store)
 
 
+def test_a_change_that_another_tool_undid_in_place_is_a_change_from_outside() -> None:
+    """That tool left our annotations alone: the object was at revision 2 and is not at revision 1 again by us."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    store.overwrite(BEFORE)
+    assert not log(store).is_recorded
+    ensure(store, OTHER)
+    assert [(entry.info.kind, entry.info.parent) for entry in log(store).entries][:2] == [("change", 3), ("outside", 2)]
+
+
+def test_a_change_from_outside_came_from_what_the_object_names_not_from_what_nothing_came_of() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    store.record(draft(3, store.read().head, {"mapRoles": "left over"}, uid="in-memory"))
+    store.overwrite({})
+    ensure(store, OTHER)
+    assert [(entry.info.number, entry.info.parent) for entry in log(store).entries] == [
+        (5, 4),
+        (4, 2),
+        (3, 2),
+        (2, 1),
+        (1, 0),
+    ]
+    assert_true_history(store)
+
+
 def test_an_object_that_does_not_exist_is_made() -> None:
     store = MemoryStore(None)
     outcome = ensure(store, ADMIN)
@@ -207,6 +234,16 @@ def test_checks_see_every_proposal_again_and_what_they_refuse_leaves_nothing_beh
     assert_true_history(store)
 
 
+def test_a_refused_revision_that_the_present_state_may_be_found_by_stays(store: Store) -> None:
+    """Another tool wrote the very same text: whoever looks for its revision from now on finds ours."""
+    ensure(store, ADMIN)
+    same = with_changes(store.read().data, OTHER)
+    outcome = ensure(Interrupted(store, "write", lambda: outside(store, same)), OTHER)
+    assert not outcome.changed
+    assert [(entry.info.number, entry.live) for entry in log(store).entries] == [(3, True), (2, False), (1, False)]
+    assert_true_history(store)
+
+
 def test_an_endless_rival_ends_in_a_conflict_at_the_deadline() -> None:
     store = MemoryStore(BEFORE)
 
@@ -219,6 +256,7 @@ def test_an_endless_rival_ends_in_a_conflict_at_the_deadline() -> None:
         commit(Rival(store), changing([ADMIN]), patience=quick())
     assert len(store.read().document.roles) == 1
     assert not [entry for entry in log(store).entries if entry.info.kind == "change"]
+    assert not any(entry.unconfirmed for entry in log(store).entries)
 
 
 def test_a_definite_refusal_removes_the_revision_and_is_passed_on(store: Store) -> None:
@@ -355,6 +393,23 @@ def test_a_lost_answer_before_somebody_else_writes_is_settled_by_the_history(*, 
     assert_true_history(store)
 
 
+@pytest.mark.parametrize("is_carried_out", [True, False])
+def test_a_lost_answer_before_another_tool_replaces_the_object_is_not_taken_for_a_success(
+    *, is_carried_out: bool
+) -> None:
+    """Nothing tells any more what became of the write: it is made again, and its revision kept, in case it was live."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    theirs = with_changes(BEFORE, EnsureAccount(account="111122223333"))
+    cut = Unanswered(store, "write", [is_carried_out], then=lambda: store.overwrite(theirs, keep_head=False))
+    outcome = ensure(cut, OTHER)
+    assert outcome.outside is not None
+    assert outcome.outside.data == theirs
+    assert store.read().data == with_changes(theirs, OTHER)
+    assert [entry.info.number for entry in log(store).entries] == [5, 4, 3, 2, 1]
+    assert_true_history(store)
+
+
 def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:
     """Both make the same revision of the same parent: digests are equal, and still each knows its own."""
     store = MemoryStore(BEFORE)
@@ -363,6 +418,18 @@ def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:
     outcome = ensure(rival, OTHER)
     assert not outcome.changed
     assert log(store).entries[0].info.author == "bob"
+
+
+def test_nor_when_our_own_record_of_it_was_not_answered() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    cut = Unanswered(store, "record", [False], then=lambda: ensure(store, OTHER, author="bob"))
+    assert not ensure(cut, OTHER).changed
+    assert [(entry.info.author, entry.live) for entry in log(store).entries] == [
+        ("bob", True),
+        ("alice", False),
+        ("", False),
+    ]
 
 
 def test_without_any_answer_until_the_deadline_the_outcome_is_unknown_and_the_revision_named(store: Store) -> None:

@@ -165,9 +165,8 @@ class _Record:
             self.touched_by[identity] = by
             if identity not in self.last:
                 self.added_by[identity] = by
-                self.as_left[identity] = []
             if identity in now and identity not in self.base:
-                self.as_left[identity].append((by, now[identity]))
+                self.as_left.setdefault(identity, []).append((by, now[identity]))
 
     def added_by_others(self, author: str) -> _Mappings:
         """Return what others than `author` have added and is still there, as others left it last."""
