@@ -15,6 +15,7 @@ from awsauth.core.encoding import Encoding, decode
 from awsauth.core.escaping import visible
 from awsauth.core.manifest import Manifest
 from awsauth.errors import FileChangedError, FileError, ManifestError
+from awsauth.stores.durability import synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -180,7 +181,7 @@ def _replace(target: Path, raw: bytes, old_fd: int, status: os.stat_result) -> N
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
         raise
-    _sync_directory(target.parent)
+    synchronise(target.parent)
 
 
 def _copy_attributes(old_fd: int, fd: int, status: os.stat_result) -> None:
@@ -191,15 +192,3 @@ def _copy_attributes(old_fd: int, fd: int, status: os.stat_result) -> None:
     for attribute in os.listxattr(old_fd) if hasattr(os, "listxattr") else ():
         with contextlib.suppress(OSError):  # Some belong to the system and cannot be set.
             os.setxattr(fd, attribute, os.getxattr(old_fd, attribute))
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the exchange itself outlive a power cut, where directories can be synchronised."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.escaping import visible
 from awsauth.core.revision import Revision, info_from_object
 from awsauth.errors import HistoryError, RevisionNotFoundError, RevisionTakenError
+from awsauth.stores.durability import synchronise
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
 from awsauth.stores.store import Listing, Stranger, no_such_revision
 
@@ -152,7 +153,7 @@ class RevisionFolder:
         folder = self.path
         if not folder.is_dir():
             folder.mkdir(exist_ok=True)
-            _synchronise(folder.parent)
+            synchronise(folder.parent)
         ignore = folder / ".gitignore"
         if not ignore.exists():
             # Git would otherwise offer to commit the history of what it keeps the history of itself.
@@ -174,7 +175,7 @@ class RevisionFolder:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-        _synchronise(target.parent)
+        synchronise(target.parent)
 
     @property
     def _name(self) -> str:
@@ -197,7 +198,7 @@ class RevisionFolder:
             raise HistoryError(
                 f"{what}: {(error.strerror or str(error)).lower()}. The manifest was not changed.",
                 where=self._name,
-                cure="See that the folder can be read and written, or do without history.",
+                cure="See that the folder can be read and written, or pass history=False to do without one.",
             ) from error
 
 
@@ -210,15 +211,3 @@ def _renamed(name: str, number: int) -> HistoryError:
         f"The file {visible(name)} holds revision {number}: it was renamed or copied by hand. It is not used.",
         cure="Delete it, or give it back its name.",
     )
-
-
-def _synchronise(folder: Path) -> None:
-    """Make a new name in a folder outlive a power cut, where folders can be synchronised."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(fd)
-    finally:
-        os.close(fd)
