@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document import read
 from awsauth.core.reading import Mapped
@@ -33,7 +34,8 @@ _KINDS: Final[dict[str, Callable[[Mapped], Mapped | None]]] = {
 KINDS: Final = ("entry added", *_KINDS)
 
 
-class Edit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Edit:
     """One edit of a text: an entry added, or the one at `index` changed to `new` (None: taken out)."""
 
     kind: str

@@ -89,7 +89,7 @@ def test_patch_takes_the_diff(tmp_path: Path) -> None:
     after = awsauth.merge(BEFORE, [role(CI, "ci", "builders")])
     old = tmp_path / "mapRoles"
     old.write_text(BEFORE.data["mapRoles"], encoding="utf-8")
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         ["patch", "--fuzz=0", str(old)],  # noqa: S607
         input=awsauth.diff(BEFORE, after).texts["mapRoles"],
         text=True,
@@ -111,7 +111,7 @@ def test_each_mapping_is_said_to_be_added_removed_or_changed() -> None:
         ],
     )
     text = str(awsauth.diff(before, after))
-    assert text.split("--- mapRoles")[0] == (
+    assert text.split("--- mapRoles", maxsplit=1)[0] == (
         f"- role {NODE}: username node, group system:nodes\n"
         f"~ role {CI}: username deployer, before ci\n"
         "    into group deployers\n"

@@ -31,9 +31,11 @@ IfMapped = Literal["extend", "replace", "fail"]
 
 def _texts(value: Any) -> Any:
     if isinstance(value, str):
-        msg = f"groups is the text {quoted(value)}, and has to be a list: [{quoted(value)[1:-1]!r}]"
-        raise UsageError(msg, cure="Put it in a list.")
-    return tuple(value) if isinstance(value, (list, set, frozenset)) else value
+        msg = f"groups is the text {quoted(value)}, and has to be a list; nothing was changed."
+        raise UsageError(msg, cure="Put it in a list, also where it is one.")
+    if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
+        return tuple(sorted(value, key=str))
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _checked(what: str) -> AfterValidator:
@@ -197,13 +199,13 @@ def from_json(values: Any) -> tuple[Change, ...]:
 def _translated(name: str, error: ValidationError) -> AwsAuthError:
     """Return the error of ours that a validator raised, or one that says what pydantic found."""
     problems = error.errors(include_url=False)
-    ours = [problem["ctx"]["error"] for problem in problems if "error" in problem.get("ctx", {})]
-    own = next((cause for cause in ours if isinstance(cause, AwsAuthError)), None)
-    if own is not None and len(problems) == 1:
-        return own
-    if own is not None:
-        return InvalidValueError("\n".join(str(cause) for cause in ours))
-    found = "; ".join(f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems)
-    return UsageError(
-        f"{name} is not filled in right: {visible(found)}; nothing was changed.", cure=f"See help({name})."
-    )
+    causes = [problem.get("ctx", {}).get("error") for problem in problems]
+    ours = [cause for cause in causes if isinstance(cause, AwsAuthError)]
+    if len(ours) == 1:
+        return ours[0]
+    if ours:
+        cures = dict.fromkeys(cause.cure for cause in ours)
+        return InvalidValueError("\n".join(cause.what for cause in ours), cure=" ".join(cures))
+    found = "; ".join(".".join(map(str, (name, *problem["loc"]))) + f": {problem['msg']}" for problem in problems)
+    cure = f"See help(awsauth.{name})." if name[0].isupper() else "Give a list of changes as `to_json` makes it."
+    return UsageError(f"This is not filled in right: {visible(found)}; nothing was changed.", cure=cure)

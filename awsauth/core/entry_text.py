@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.core.reading import ARN_FIELD, Groups, Scalar
 from awsauth.core.scalars import Style, write_scalar
@@ -18,6 +18,17 @@ _NEIGHBOURS: Final = 20
 
 _ARN: Final = "arn"
 """The principal's field, whatever it is called under the key."""
+
+
+class _Enclosed(NamedTuple):
+    """What stands inside braces or brackets around and between what they hold; line ends with it."""
+
+    opening: str = ""
+    comma: str = ", "
+    closing: str = ""
+
+
+_TIGHT: Final = _Enclosed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +47,8 @@ class _Manner:
     groups_offset: int = 2
     """Columns from the keys to the dashes of the groups."""
     colon: str = ": "
-    comma: str = ", "
-    padding: str = ""
-    """What stands inside braces and brackets."""
+    braces: _Enclosed = _TIGHT
+    brackets: _Enclosed = _TIGHT
 
 
 class EntryWriter:
@@ -54,7 +64,14 @@ class EntryWriter:
         self._indent = " " * reading.layout.column
         self._newline = newline_of(reading.text)
         self._in_brackets = reading.layout.style == "flow"
-        self._manner = _manner_of(reading) or (_manner_of(sibling) if sibling else None) or _Manner()
+        # A list in brackets teaches nothing to one in lines, nor the other way round.
+        teaches = sibling is not None and (sibling.layout.style == "flow") == self._in_brackets
+        self._manner = _manner_of(reading) or (_manner_of(sibling) if sibling and teaches else None) or _Manner()
+
+    @property
+    def comma(self) -> str:
+        """What stands between two groups in brackets."""
+        return self._manner.brackets.comma
 
     def entry(self, mapped: Mapped) -> str:
         """Return a whole entry, without the line end behind it."""
@@ -89,12 +106,13 @@ class EntryWriter:
 
     def flow_list(self, groups: tuple[str, ...]) -> str:
         """Return groups as a list in brackets."""
-        written = self._manner.comma.join(write_scalar(group, self._manner.group, flow=True) for group in groups)
-        return f"[{self._manner.padding}{written}{self._manner.padding}]" if written else "[]"
+        opening, comma, closing = self._manner.brackets
+        written = comma.join(write_scalar(group, self._manner.group, flow=True) for group in groups)
+        return f"[{opening}{written}{closing}]" if written else "[]"
 
     def _flow_entry(self, mapped: Mapped) -> str:
-        fields = self._manner.comma.join(self.flow_field(name, mapped) for name in self._order())
-        return f"{{{self._manner.padding}{fields}{self._manner.padding}}}"
+        opening, comma, closing = self._manner.braces
+        return f"{{{opening}{comma.join(self.flow_field(name, mapped) for name in self._order())}{closing}}}"
 
     def _order(self) -> tuple[str, ...]:
         return tuple([ARN_FIELD[self._key] if name == _ARN else name for name in self._manner.order])
@@ -108,7 +126,7 @@ class EntryWriter:
 def _manner_of(reading: Reading) -> _Manner | None:
     """Return how the last entry with all fields is written, or else the last one that is written plainly."""
     shapes = [entry.shape for entry in islice(reversed(reading.entries), _NEIGHBOURS)]
-    plain = [shape for shape in shapes if shape.style != "other"]
+    plain = [shape for shape in shapes if shape.style != "other" and shape.fields]
     complete = [shape for shape in plain if len(shape.fields) == 3 and _has_groups(shape)]
     shape = next(iter(complete or plain), None)
     return _manner(reading, shape) if shape else None
@@ -130,6 +148,7 @@ def _manner(reading: Reading, shape: Shape) -> _Manner:
     dash = text.find("-", start, first.start)
     quote = text[first.start] if first.name != "account" and text[first.start] in "\"'" else ""
     is_json = shape.style == "flow" and quote == '"'
+    braces = _braces(text, shape)
     return _Manner(
         style="flow" if shape.style == "flow" else "block",
         gap=max(first.start - dash - 1, 1) if dash >= 0 and shape.style == "block" else 1,
@@ -141,8 +160,8 @@ def _manner(reading: Reading, shape: Shape) -> _Manner:
         groups="flow" if shape.style == "flow" or (isinstance(value, Groups) and value.style == "flow") else "block",
         groups_offset=value.column - shape.column if in_block and isinstance(value, Groups) else 2,
         colon=_between(text, first.end, first.value.start, ":"),
-        comma=_comma(text, shape),
-        padding=" " if isinstance(value, Groups) and text[value.start : value.start + 2] == "[ " else "",
+        braces=braces,
+        brackets=_brackets(text, value, "," if braces.comma == "," else ", "),
     )
 
 
@@ -161,7 +180,30 @@ def _between(text: str, start: int, end: int, sign: str) -> str:
     return found if found.strip() == sign and "\n" not in found else f"{sign} "
 
 
-def _comma(text: str, shape: Shape) -> str:
-    if shape.style != "flow" or len(shape.fields) < 2:
-        return ", "
-    return _between(text, shape.fields[0].value.end, shape.fields[1].start, ",")
+def _braces(text: str, shape: Shape) -> _Enclosed:
+    """Return what stands around the fields of a flow entry; nothing of fields that we do not know."""
+    if shape.style != "flow" or shape.fields[0].name == "account":
+        return _TIGHT
+    opening = text[shape.start + 1 : shape.fields[0].start]
+    alone = "," if text[shape.fields[0].end : shape.fields[0].value.start] == ":" else ", "
+    closing = text[shape.fields[-1].value.end : shape.end - 1]
+    comma = text[shape.fields[0].value.end : shape.fields[1].start] if len(shape.fields) > 1 else alone
+    if (opening + closing).strip() or comma.strip() != ",":
+        return _TIGHT
+    return _Enclosed(opening, comma, closing)
+
+
+def _brackets(text: str, groups: Scalar | Groups | None, comma: str) -> _Enclosed:
+    """Return what stands around groups in brackets, with `comma` where there are not two of them."""
+    if not isinstance(groups, Groups) or groups.style != "flow" or not groups.items:
+        return _Enclosed(comma=comma)
+    items = groups.items
+    opening = text[groups.start + 1 : items[0].start]
+    closing = text[items[-1].end : groups.end - 1]
+    if len(items) > 1:
+        comma = text[items[0].end : items[1].start]
+    elif "\n" in opening:
+        comma = f",{opening}"
+    if (opening + closing).strip() or comma.strip() != ",":
+        return _TIGHT
+    return _Enclosed(opening, comma, closing)

@@ -63,7 +63,7 @@ class _FieldEdits:
 
     def _value(self, start: int, end: int, written: str) -> Splice:
         # Where no value stood, there may be no blank behind the colon either.
-        return Splice(start, end, f" {written}" if self._text[start - 1 : start] == ":" else written)
+        return Splice(start, end, f" {written}" if start == end and self._text[start - 1] == ":" else written)
 
     def _new_field(self, name: str) -> Splice:
         """Return the splice that adds a field: a username behind the principal, groups at the end."""
@@ -94,7 +94,8 @@ class _FieldEdits:
             return [self._new_field("groups")]
         groups = field.value
         if not isinstance(groups, Groups) or groups.style == "other":
-            raise self._refused(field.start, "`groups` is written in a way that cannot be edited")
+            problem = "`groups` is written in a way that cannot be edited"
+            raise self._refused(field.start, problem, cure="Write it as a list, without anchor, alias or tag.")
         if groups.style == "none":
             return [self._value(groups.start, groups.end, self._writer.flow_list(self._new.groups))]
         taken, added = self._difference(groups)
@@ -115,13 +116,16 @@ class _FieldEdits:
 
     def _in_brackets(self, groups: Groups, taken: list[int], added: list[str]) -> list[Splice]:
         items = groups.items
+        comma = self._comma(groups)
+        if not items:
+            return [Splice(groups.start, groups.end, self._writer.flow_list(tuple(added)))]
         if len(taken) == len(items):
-            written = self._writer.flow_list(tuple(added))
-            if items:
-                style = self._item_style(items[0])
-                written = ", ".join(write_scalar(group, style, flow=True) for group in added)
-                return [Splice(items[0].start, items[-1].end, written)]
-            return [Splice(groups.start, groups.end, written)]
+            style = self._item_style(items[0])
+            written = comma.join(write_scalar(group, style, flow=True) for group in added)
+            around = self._text[groups.start + 1 : items[0].start] + self._text[items[-1].end : groups.end - 1]
+            if not written and not around.strip(" \r\n"):
+                return [Splice(groups.start, groups.end, "[]")]
+            return [Splice(items[0].start, items[-1].end, written)]
         splices = []
         kept = [index for index in range(len(items)) if index not in taken]
         for index in taken:
@@ -130,11 +134,18 @@ class _FieldEdits:
             else:
                 splices.append(Splice(items[index - 1].end, items[index].end, ""))
         if added:
-            comma = self._text[items[0].end : items[1].start] if len(items) > 1 else ", "
             style = self._item_style(items[-1])
             end = items[-1].end
             splices.append(Splice(end, end, "".join(comma + write_scalar(group, style, flow=True) for group in added)))
         return splices
+
+    def _comma(self, groups: Groups) -> str:
+        """Return what stands between two groups, or would by the way that the first one stands."""
+        items = groups.items
+        if len(items) > 1:
+            return self._text[items[0].end : items[1].start]
+        opening = self._text[groups.start + 1 : items[0].start] if items else ""
+        return f",{opening}" if "\n" in opening and not opening.strip() else self._writer.comma
 
     def _in_lines(self, field: Field, groups: Groups, taken: list[int], added: list[str]) -> list[Splice]:
         items = groups.items
@@ -144,7 +155,8 @@ class _FieldEdits:
             start = line_start(self._text, items[index].start)
             splices.append(Splice(start, line_end(self._text, items[index].end), ""))
         if len(taken) == len(items) and not added:
-            return [self._value(field.end + 1, field.end + 1, "[]"), *self._without_last_line_end(splices)]
+            behind_colon = self._text.index(":", field.end) + 1
+            return [self._value(behind_colon, behind_colon, "[]"), *self._without_last_line_end(splices)]
         if added:
             last = items[-1]
             dash = self._text[line_start(self._text, last.start) : last.start]
@@ -168,9 +180,11 @@ class _FieldEdits:
             raise self._refused(item.start, "A group is written in a way that cannot be edited")
         return item.style
 
-    def _refused(self, start: int, problem: str) -> EditError:
+    def _refused(
+        self, start: int, problem: str, *, cure: str = "Write it on a line of its own, without anchor, alias or tag."
+    ) -> EditError:
         return EditError(
             f"{problem}; nothing was changed.",
             where=str(Place.of(self._reading.key, self._text, start)),
-            cure="Write it on a line of its own, without anchor, alias or tag.",
+            cure=cure,
         )

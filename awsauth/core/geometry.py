@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.reading import Field, Groups, Layout, Scalar, Shape
@@ -123,10 +124,16 @@ def _groups(text: str, value: Value) -> Groups:
     node = value.written
     if value.type == "null" and node.kind == "scalar" and not node.tag and node.anchor is None:
         return Groups(node.start, node.end, "none", 0, ())
-    items = tuple([_scalar(text, item) for item in value.items])
+    items = tuple([_group(text, item) for item in value.items])
     if value.type != "list" or node.kind != "sequence" or text[node.start] not in "[-":
         return Groups(node.start, node.end, "other", 0, items)
     if node.style == "flow":
         return Groups(node.start, node.end, "flow", 0, items)
     column = node.start - (text.rfind("\n", 0, node.start) + 1)
     return Groups(node.start, _content_end(text, node), "block", column, items)
+
+
+def _group(text: str, value: Value) -> Scalar:
+    """Return a group as the authenticator holds it: one that is no text is an empty one to it."""
+    scalar = _scalar(text, value)
+    return scalar if value.type == "string" else replace(scalar, text="")

@@ -116,7 +116,7 @@ class _Entries:
         return sorted(last.values())
 
     def everything(self) -> list[int]:
-        return [position for positions in self._positions().values() for position in positions]
+        return sorted({position for positions in self._positions().values() for position in positions})
 
     def _note(self, position: int, mapped: Mapped) -> None:
         self._positions()[mapped.principal.lower()].append(position)
@@ -136,6 +136,7 @@ class _Work:
         self._document = document
         self._open: dict[Key, _Entries] = {}
         self._splices: dict[Key, tuple[Splice, ...]] = {}
+        self._replaced: set[Key] = set()
         self._findings: list[Finding] = []
         self._extra: dict[str, tuple[str, ...]] = {}
 
@@ -179,7 +180,8 @@ class _Work:
             added = [mapped for mapped in entries.added if mapped is not None]
             result = rewrite(entries.reading, entries.changed, added, read=read, sibling=self._sibling(key))
             if result.splices:
-                self._splices[key] = result.splices
+                if key not in self._replaced:
+                    self._splices[key] = result.splices
                 self._document = self._document.with_reading(result.reading)
         self._open = {}
 
@@ -265,8 +267,9 @@ class _Work:
                     entries.put(position, None)
 
     def _replace_text(self, change: c.ReplaceText) -> None:
-        self._close()
-        self._splices.pop(change.key, None)
+        # What was collected for the text goes with it, readable or not; splices into the new one lead from nowhere.
+        self._open.pop(change.key, None)
+        self._replaced.add(change.key)
         self._document = self._document.with_text(change.key, change.text)
 
 

@@ -25,7 +25,8 @@ _WORD: Final = rf"{_NO_WORD}[A-Za-z/$<](?:[!-~]*[!-9;-~])?"
 _FLOW_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<](?:[!-+\--\>@-Z\\^-z|~]*[!-+\--9;-\>@-Z\\^-z|~])?"
 _VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
 _FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
-_FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})*)? *\]"
+# No two runs of blanks side by side: how a long one is shared out would be tried in every way.
+_FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})* *)?\]"
 _GAP: Final = r"[ \n]*"
 
 _NOT_EMPTY: Final = """(?!""|'')"""

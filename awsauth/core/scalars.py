@@ -126,7 +126,7 @@ def write_scalar(text: str, style: Style = "plain", *, flow: bool = False) -> st
 def _may_be_plain(text: str, *, flow: bool) -> bool:
     return (
         _PLAIN.fullmatch(text) is not None
-        and text not in WORDS
+        and plain_type(text) == "string"
         and _LIKE_ANOTHER_TYPE.fullmatch(text) is None
         and not text.endswith(":")
         and ": " not in text
@@ -148,6 +148,8 @@ def check_text(what: str, text: str) -> None:
         problem = f"holds the character U+{ord(bad):04X} at position {text.index(bad) + 1}"
     else:
         return
+    shown = f" {quoted(text)}" if text else ""
     raise InvalidValueError(
-        f"{what} {quoted(text)} {problem}; nothing was changed.", cure="Give it as one line of visible characters."
+        f"{what[0].upper()}{what[1:]}{shown} {problem}; nothing was changed.",
+        cure="Give it as one line of visible characters.",
     )

@@ -58,8 +58,10 @@ def rewrite(
     after = read(reading.key, spliced(reading.text, splices))
     wanted = _wanted(reading, changed, added)
     if not after.trusted or [entry.mapped for entry in after.entries] != wanted:
+        new = [finding.message for finding in after.findings if len(after.findings) > len(reading.findings)]
+        because = f": {new[0].rstrip('.')}" if new else ""
         raise EditError(
-            f"The edit of {reading.key} would not have the effect that is wanted; nothing was changed.",
+            f"The edit of {reading.key} would not have the effect that is wanted{because}; nothing was changed.",
             where=_first_place(reading, changed),
             cure="Write the entry in plain block style, or edit the text by hand.",
         )
@@ -90,7 +92,8 @@ def _splices(
 def _check_editable(reading: Reading) -> None:
     if reading.layout.style != "other" and reading.trusted:
         return
-    finding = reading.findings[0] if reading.findings else None
+    # With entries the findings are about those, and not why the list cannot be edited.
+    finding = reading.findings[0] if reading.findings and not reading.entries else None
     raise EditError(
         str(finding) if finding else f"{reading.key} is written in a way that cannot be edited; nothing was changed.",
         where="" if finding else f"{reading.key} line 1",

@@ -49,6 +49,9 @@ class _Flow:
 
     def instead_of(self, first: int, last: int, new: Sequence[str]) -> Splice:
         start, end = self._entries[first].shape.start, self._entries[last].shape.end
+        opening, closing = self._layout.start + 1, self._layout.end - 1
+        if not new and not (self._text[opening:start] + self._text[end:closing]).strip(" \r\n"):
+            start, end = opening, closing
         return Splice(start, end, self._comma().join(new))
 
     def behind_last(self, new: Sequence[str]) -> Splice:
@@ -62,7 +65,12 @@ class _Flow:
         if len(self._entries) > 1:
             between = self._text[self._entries[-2].shape.end : self._entries[-1].shape.start]
             return between if between.strip() == "," else ", "
-        is_compact = bool(self._entries) and ", " not in self._text and "\n" not in self._text.strip()
+        if not self._entries:
+            return ", "
+        opening = self._text[self._layout.start + 1 : self._entries[0].shape.start]
+        if "\n" in opening and not opening.strip():
+            return f",{opening}"
+        is_compact = not any(sign in self._text for sign in (", ", ": ", "\n"))
         return "," if is_compact else ", "
 
 
@@ -80,9 +88,10 @@ class _Lines:
         start, end = self._head_start(first, last), self._tail_end(last)
         if last + 1 < len(self._entries):
             above, below = self._blank_above(start), self._blank_below(end)
-            return Splice(start, below[min(len(above), len(below) - 1) if first else -1], "")
+            return Splice(start, below[min(len(above), len(below)) - 1 if first else -1], "")
         above = self._blank_above(start)
-        start = above[min(self._separator(), len(above) - 1)]
+        # Of one entry alone nobody can say how many blank lines would stand behind it: none.
+        start = above[min(self._separator(), len(above) - 1) if len(self._kept) > 1 else -1]
         if not self._ends_line(end):
             start -= len(self._newline)
         return Splice(start, end, "")

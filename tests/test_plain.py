@@ -1,0 +1,93 @@
+"""The plain reader: whatever it takes means the same to the full reader, and it takes almost everything."""
+
+from __future__ import annotations
+
+import json
+import os
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from awsauth.core import full, plain
+from awsauth.core.reading import KEYS, Key, Reading
+from tests import generated
+from tests.mutations import mutated
+from tests.strategies import broken_texts, texts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXTS: Final = int(os.environ.get("AWSAUTH_PLAIN_TEXTS", "9000"))
+SEED: Final = int(os.environ.get("AWSAUTH_SEED", "20261122"))
+_ALPHABET: Final = st.sampled_from((
+    "- ", "rolearn", "userarn", "username", "groups", ": ", ":", "\n", "  ", " ", "a", "[", "]", "{", "}", ",", '"', "'", "#",
+    "x: y", "yes", "12", "-", "\t", "\r\n", "é", "?", "&a", "*a", "|", "~", "- rolearn: a\n", "  username: b\n",
+    "  groups:\n", '[{"rolearn":"a"}]', "---\n", "...\n", "\x85", "\u2028", "\ufeff", "\\", "!", "%", "<<", "\x00",
+    "  - c\n", "  - d #\n",
+))  # fmt: skip
+
+
+def same_or_refused(key: Key, text: str) -> bool:
+    """Check that the plain reader agrees with the full one, and return whether it took the text."""
+    reading = plain.read(key, text)
+    if reading is None:
+        return False
+    other = full.read(key, text)
+    assert other.trusted, text
+    assert other.findings == (), text
+    assert _entries(reading) == _entries(other), text
+    assert reading.layout == other.layout, text
+    assert (reading.key, reading.text) == (key, text)
+    return True
+
+
+def _entries(reading: Reading) -> list[Any]:
+    return [(entry.mapped, entry.shape) for entry in reading.entries]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_generated_and_mutated_texts(key: Key) -> None:
+    """In volume: of broken texts, and of texts under another key than theirs."""
+    random = Random(f"{SEED} {key}")
+    sources = [generated.text(random, random.choice((key, key, key, "mapRoles"))) for _ in range(500)]
+    taken = sum(same_or_refused(key, mutated(random, sources)) for _ in range(TEXTS // 3))
+    assert taken > TEXTS / 3 * 0.04
+
+
+def test_mutated_real_texts(corpus: Path) -> None:
+    """The same, of what people really wrote."""
+    random = Random(SEED)
+    documents = [line["data"] for line in _expected(corpus) if "result" in line]
+    for key in KEYS:
+        sources = [data[key] for data in documents if key in data]
+        taken = sum(same_or_refused(key, mutated(random, sources)) for _ in range(TEXTS // 3))
+        assert taken > TEXTS / 3 * 0.2
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(KEYS), st.lists(_ALPHABET, max_size=14).map("".join))
+def test_texts_of_hostile_pieces(key: Key, text: str) -> None:
+    same_or_refused(key, text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts("mapRoles") | broken_texts("mapRoles"), texts("mapUsers"), texts("mapAccounts"))
+def test_texts_of_each_key(roles: str, users: str, accounts: str) -> None:
+    for key, text in zip(KEYS, (roles, users, accounts), strict=True):
+        same_or_refused(key, text)
+
+
+def test_takes_nine_of_ten_real_documents(corpus: Path) -> None:
+    """Of those that the authenticator reads without complaint; a document counts when all its keys are taken."""
+    readable = [line["data"] for line in _expected(corpus) if "result" in line and "error" not in line["result"]]
+    taken = [data for data in readable if all(same_or_refused(key, data[key]) for key in KEYS if key in data)]
+    assert len(readable) == 115
+    assert len(taken) >= 0.9 * len(readable)
+
+
+def _expected(corpus: Path) -> list[dict[str, Any]]:
+    lines = (corpus / "expected.jsonl").read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]
