@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         RemoveGroups,
         RemoveRole,
         RemoveUser,
+        RemoveUsername,
         RenamePrincipal,
         ReplaceText,
     )
@@ -98,6 +99,7 @@ __all__ = [
     "RemoveGroups",
     "RemoveRole",
     "RemoveUser",
+    "RemoveUsername",
     "RenamePrincipal",
     "ReplaceText",
     "Restoration",
@@ -130,7 +132,7 @@ _HOMES: Final = {
     "awsauth.client": "AwsAuthClient",
     "awsauth.core.changes": (
         "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "
-        "RemoveRole RemoveUser RenamePrincipal ReplaceText"
+        "RemoveRole RemoveUser RemoveUsername RenamePrincipal ReplaceText"
     ),
     "awsauth.core.diff": "Diff MappingDiff diff",
     "awsauth.core.document": "Document",
@@ -160,12 +162,11 @@ _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.s
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
-from awsauth.core.changes import BaseChange
+from awsauth.core.changes import as_list
 from awsauth.core.diff import Diff, diff, diff_of
 from awsauth.core.document import Document
+from awsauth.core.escaping import quoted
 from awsauth.core.guard_case import GuardContext
 from awsauth.core.guards import check, guard
 from awsauth.core.merge import merged
 from awsauth.core.plan import Plan
-from awsauth.errors import UsageError
+from awsauth.errors import HistoryError, UsageError
 from awsauth.history.commit import Proposal, changing, commit
 from awsauth.history.log import Log, log
 from awsauth.history.pruning import prune
 from awsauth.history.rollback import restoring
-from awsauth.mapping_methods import MappingMethods, Options
+from awsauth.mapping_methods import MappingMethods
+from awsauth.options import Options, checked
 from awsauth.result import Result
 from awsauth.stores.file import FileStore
 from awsauth.stores.memory import MemoryStore
 from awsauth.transaction import Transaction
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
@@ -57,7 +59,8 @@ class AwsAuthClient(MappingMethods[Result]):
         Raises:
             UsageError: `path` names no file. Whether there is such a file is seen when it is first used.
         """
-        if not path or not str(path).strip():
+        named: Any = path
+        if not isinstance(named, (str, os.PathLike)) or not str(named).strip():
             raise UsageError("file names no file; nothing was changed.", cure="Is the variable that it comes from set?")
         return cls(FileStore(path), author=author)
 
@@ -77,7 +80,7 @@ class AwsAuthClient(MappingMethods[Result]):
             MappingConflictError: a principal is mapped already, to something else than is asked for.
             EditError: the text cannot be edited without touching more.
         """
-        made = [changes] if isinstance(changes, BaseChange) else list(changes)
+        made = as_list(changes)
         snapshot = self._store.read()
         result = merged(snapshot.document, made)
         findings = guard(result.before, result.after, _context(snapshot))
@@ -114,11 +117,10 @@ class AwsAuthClient(MappingMethods[Result]):
             OutcomeUnknownError: it cannot be told whether the change was made.
             FileError, ManifestError: of a file.
         """
-        options = Options(reason=reason, allow=allow, dry_run=dry_run, history=history)
+        options = checked({"reason": reason, "allow": allow, "dry_run": dry_run, "history": history})
         if isinstance(what, Plan):
             return self._commit(_applying(what), options)
-        made = [what] if isinstance(what, BaseChange) else list(what)
-        return self._commit(changing(made), options)
+        return self._make(as_list(what), options)
 
     def transaction(
         self, *, reason: str = "", allow: Sequence[str] = (), dry_run: bool = False, history: bool = True
@@ -127,25 +129,41 @@ class AwsAuthClient(MappingMethods[Result]):
 
         The arguments are those of `apply`, which tells what may be raised when the block ends.
         """
-        options = Options(reason=reason, allow=allow, dry_run=dry_run, history=history)
-        return Transaction(lambda expand: self._make(expand, options))
+        options = checked({"reason": reason, "allow": allow, "dry_run": dry_run, "history": history})
+        return Transaction(lambda changes: self._make(changes, options))
 
     def history(self) -> Log:
         """Return the revisions, newest first: which one is live, and what is wrong with the chain."""
         return log(self._store)
 
     def show(self, revision: int) -> Revision:
-        """Return a revision with its data.
+        """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.
 
         Raises:
             RevisionNotFoundError: there is none of that number.
+            UsageError: `revision` is no number.
         """
+        _check_number(revision)
         return self._store.read_revision(revision)
 
     def diff(self, before: int, after: int | None = None) -> Diff:
-        """Return what changed from one revision to another, or to the present."""
-        later = self._store.read().document if after is None else Document(self.show(after).data)
-        return diff(Document(self.show(before).data), later)
+        """Return what changed from one revision to another, or to the present.
+
+        Raises:
+            RevisionNotFoundError: there is none of that number.
+            HistoryError: one was altered since it was recorded.
+        """
+        later = self._store.read().document if after is None else self._recorded(after)
+        return diff(self._recorded(before), later)
+
+    def _recorded(self, number: int) -> Document:
+        revision = self.show(number)
+        if not revision.is_intact:
+            raise HistoryError(
+                f"Revision {number} was altered since it was recorded: its data is not what its digest says.",
+                cure="Look at it with show().",
+            )
+        return Document(revision.data)
 
     def rollback(
         self,
@@ -170,7 +188,9 @@ class AwsAuthClient(MappingMethods[Result]):
             GuardError: it would lock somebody out, or give somebody back what was taken.
             HistoryError: the revision was altered since it was recorded.
         """
-        options = Options(reason=reason, allow=allow, dry_run=dry_run)
+        options = checked({"reason": reason, "allow": allow, "dry_run": dry_run})
+        if to is not None:
+            _check_number(to)
         return self._commit(restoring(self._store, to, exact=exact, author=self._author), options)
 
     def prune(self) -> tuple[int, ...]:
@@ -181,7 +201,7 @@ class AwsAuthClient(MappingMethods[Result]):
         return prune(self._store)
 
     def close(self) -> None:
-        """Let go of what the client holds; it is not to be used any more."""
+        """Let go of what the client holds, which for a file and in memory is nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -191,24 +211,22 @@ class AwsAuthClient(MappingMethods[Result]):
     ) -> None:
         self.close()
 
-    def _make(self, expand: Callable[[Document], Sequence[Change]], options: Options) -> Result:
-        def propose(snapshot: Snapshot) -> Proposal:
-            return Proposal(snapshot, merged(snapshot.document, expand(snapshot.document)))
-
-        return self._commit(propose, options)
+    def _make(self, changes: Sequence[Change], options: Options) -> Result:
+        return self._commit(changing(changes), options)
 
     def _commit(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
-        said: list[tuple[Finding, ...]] = []
+        findings: tuple[Finding, ...] = ()
 
         def guarded(proposal: Proposal) -> None:
+            nonlocal findings
             context = _context(proposal.snapshot, proposal.restoration, self._author)
-            said[:] = [check(proposal.merged.before, proposal.merged.after, context, options.get("allow", ()))]
+            findings = check(proposal.merged.before, proposal.merged.after, context, options.get("allow", ()))
 
         if options.get("dry_run"):
             proposal = propose(self._store.read())
             if proposal.changes_something:
                 guarded(proposal)
-            return _result(proposal, said, changed=proposal.changes_something)
+            return _result(proposal, findings, changed=proposal.changes_something)
         outcome = commit(
             self._store,
             propose,
@@ -218,7 +236,7 @@ class AwsAuthClient(MappingMethods[Result]):
             history=options.get("history", True),
         )
         revision = outcome.revision.number if outcome.revision else None
-        return _result(outcome.proposal, said, changed=outcome.changed, revision=revision)
+        return _result(outcome.proposal, findings, changed=outcome.changed, revision=revision)
 
 
 def _applying(plan: Plan) -> Callable[[Snapshot], Proposal]:
@@ -234,6 +252,7 @@ def _context(snapshot: Snapshot, restoration: Restoration | None = None, author:
         uid=snapshot.uid,
         binary_bytes=sum(len(text) * 3 // 4 for text in snapshot.binary_data.values()),
         regranted=_regranted(restoration, author) if restoration else {},
+        revision_uid=restoration.uid if restoration else "",
     )
 
 
@@ -246,19 +265,25 @@ def _regranted(restoration: Restoration, author: str) -> dict[str, tuple[str, ..
     }
 
 
-def _result(
-    proposal: Proposal, said: Sequence[tuple[Finding, ...]], *, changed: bool, revision: int | None = None
-) -> Result:
+def _result(proposal: Proposal, findings: tuple[Finding, ...], *, changed: bool, revision: int | None = None) -> Result:
     result = proposal.merged
     return Result(
         changed=changed,
         diff=diff_of(result),
         document=result.after,
-        findings=(*result.findings, *(finding for findings in said for finding in findings)),
+        findings=(*result.findings, *findings),
         extra_groups=dict(result.extra_groups),
         revision=revision,
         restoration=proposal.restoration,
     )
+
+
+def _check_number(revision: Any) -> None:
+    if not isinstance(revision, int) or isinstance(revision, bool):
+        raise UsageError(
+            f"{quoted(repr(revision))} is no number of a revision; nothing was changed.",
+            cure="Pass a whole number, as the history lists them.",
+        )
 
 
 def _account_name() -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from awsauth.client import AwsAuthClient
 from awsauth.errors import UsageError
-from awsauth.mapping_methods import Options
+from awsauth.options import Options, checked
 
 if TYPE_CHECKING:
     import os
@@ -141,18 +141,12 @@ def _target(call: Call) -> tuple[AwsAuthClient, Options]:
     Raises:
         UsageError: no target was named, or two, or one that is empty.
     """
-    named = [name for name in ("file", "client") if name in call]
-    if len(named) != 1:
-        said = f"{' and '.join(named)} were both named" if named else "nothing says which aws-auth is meant"
-        raise UsageError(
-            f"{said[0].upper()}{said[1:]}; nothing was changed.", cure="Pass file= or client=, one of them."
-        )
-    unknown = set(call) - Call.__annotations__.keys() - Options.__annotations__.keys()
-    if unknown:
-        raise UsageError(f"{', '.join(sorted(unknown))}: no such argument; nothing was changed.", cure="See help().")
-    options = Options(**{name: value for name, value in call.items() if name not in named})  # type: ignore[typeddict-item]
-    if named == ["client"]:
-        if not isinstance(call["client"], AwsAuthClient):
-            raise UsageError("client is no client; nothing was changed.", cure="Pass what connect() returned.")
-        return call["client"], options
-    return AwsAuthClient.from_file(call["file"] or ""), options
+    if ("file" in call) == ("client" in call):
+        both = "file and client were both named" if "file" in call else "Nothing says which aws-auth is meant"
+        raise UsageError(f"{both}; nothing was changed.", cure="Pass file= or client=, one of them.")
+    options = checked({name: value for name, value in call.items() if name not in ("file", "client")})
+    if "file" in call:
+        return AwsAuthClient.from_file(call["file"] or ""), options
+    if not isinstance(call["client"], AwsAuthClient):
+        raise UsageError("client is no client; nothing was changed.", cure="Pass what connect() returned.")
+    return call["client"], options

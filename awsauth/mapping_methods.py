@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from awsauth.core.changes import (
     Change,
@@ -14,37 +14,21 @@ from awsauth.core.changes import (
     RemoveGroups,
     RemoveRole,
     RemoveUser,
+    RemoveUsername,
     RenamePrincipal,
 )
 from awsauth.core.presets import node_role
-from awsauth.core.scalars import check_text
+from awsauth.options import Options, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from typing_extensions import Unpack
 
     from awsauth.core.changes import IfMapped
-    from awsauth.core.document import Document
     from awsauth.core.presets import NodeKind
 
 T_co = TypeVar("T_co", covariant=True)
-
-
-class Options(TypedDict, total=False):
-    """How a change is made.
-
-    Attributes:
-        reason: Why; kept with the revision.
-        allow: Guards that are to let the change pass: by name, or by name and principal (``node-mapping=arn:…``).
-        dry_run: Only say what would change.
-        history: Whether to keep a revision; without one there is no way back.
-    """
-
-    reason: str
-    allow: Sequence[str]
-    dry_run: bool
-    history: bool
 
 
 class MappingMethods(ABC, Generic[T_co]):
@@ -54,11 +38,11 @@ class MappingMethods(ABC, Generic[T_co]):
     """
 
     @abstractmethod
-    def _make(self, expand: Callable[[Document], Sequence[Change]], options: Options) -> T_co:
-        """Make the changes that `expand` gives for the document as it is then."""
+    def _make(self, changes: Sequence[Change], options: Options) -> T_co:
+        """Make changes."""
 
     def _one(self, change: Change, options: Options) -> T_co:
-        return self._make(lambda _: [change], options)
+        return self._make([change], checked(options))
 
     def add_role_mapping(
         self,
@@ -119,15 +103,8 @@ class MappingMethods(ABC, Generic[T_co]):
 
     def remove_username(self, username: str, **options: Unpack[Options]) -> T_co:
         """Take out every role and user that is mapped to a username, exactly as it is written in the mapping."""
-        check_text("the username", username)
-        return self._make(lambda document: _mapped_to(document, username), options)
+        return self._one(RemoveUsername(username=username), options)
 
     def rename_principal(self, principal_arn: str, new_arn: str, **options: Unpack[Options]) -> T_co:
         """Give every mapping of a role or user to another one: username and groups stay."""
         return self._one(RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn), options)
-
-
-def _mapped_to(document: Document, username: str) -> list[Change]:
-    roles = {role.role_arn: None for role in document.roles if role.username == username and role.role_arn}
-    users = {user.user_arn: None for user in document.users if user.username == username}
-    return [*(RemoveRole(role_arn=arn) for arn in roles), *(RemoveUser(user_arn=arn) for arn in users)]

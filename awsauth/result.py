@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from awsauth.core.diff import Diff
     from awsauth.core.document import Document
     from awsauth.core.finding import Finding
@@ -17,9 +19,9 @@ class Result:
     """What a call did, or would do after ``dry_run=True``.
 
     Attributes:
-        changed: Whether anything is different now.
+        changed: Whether anything was changed, or would be.
         diff: The difference; `str` gives it as text, `.markdown()` and `.to_json()` otherwise.
-        document: The data as it is now.
+        document: The data as it is now, or would be.
         findings: What the caller should know.
         extra_groups: By ARN, the groups that a principal stays in though they were not asked for.
         revision: The number of the revision that was made; None without a change or without history.
@@ -30,6 +32,11 @@ class Result:
     diff: Diff
     document: Document
     findings: tuple[Finding, ...] = ()
-    extra_groups: dict[str, tuple[str, ...]] | None = None
+    extra_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revision: int | None = None
     restoration: Restoration | None = None
+
+    def __str__(self) -> str:
+        """Return the difference with the findings, fit for a log."""
+        shown = str(self.diff) if self.diff else "No change."
+        return "\n".join([shown, *(f"{found.severity.value} {found.code}: {found}" for found in self.findings)])

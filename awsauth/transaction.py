@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from awsauth.core.changes import as_list
 from awsauth.errors import UsageError
-from awsauth.mapping_methods import MappingMethods, Options
+from awsauth.mapping_methods import MappingMethods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,16 +15,16 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from awsauth.core.changes import Change
-    from awsauth.core.document import Document
+    from awsauth.options import Options
     from awsauth.result import Result
 
 
 class Transaction(MappingMethods[None]):
     """What ``client.transaction()`` gives; use it in a ``with`` block, by one thread."""
 
-    def __init__(self, commit: Callable[[Callable[[Document], Sequence[Change]]], Result]) -> None:
+    def __init__(self, commit: Callable[[Sequence[Change]], Result]) -> None:
         self._commit = commit
-        self._parts: list[Callable[[Document], Sequence[Change]]] = []
+        self._changes: list[Change] = []
         self._result: Result | None = None
         self._ended = False
 
@@ -38,12 +39,11 @@ class Transaction(MappingMethods[None]):
             raise UsageError("The transaction has no result yet.", cure="Ask for it after the with block.")
         return self._result
 
-    def apply(self, changes: Sequence[Change]) -> None:
+    def apply(self, changes: Sequence[Change] | Change) -> None:
         """Add changes that are values already."""
-        fixed = tuple(changes)
-        self._make(lambda _: fixed, {})
+        self._make(as_list(changes), {})
 
-    def _make(self, expand: Callable[[Document], Sequence[Change]], options: Options) -> None:
+    def _make(self, changes: Sequence[Change], options: Options) -> None:
         if options:
             raise UsageError(
                 f"{', '.join(options)} cannot be said for one change of a transaction; nothing was changed.",
@@ -51,7 +51,7 @@ class Transaction(MappingMethods[None]):
             )
         if self._ended:
             raise UsageError("The transaction is over; nothing was changed.", cure="Begin a new one.")
-        self._parts.append(expand)
+        self._changes += changes
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +61,4 @@ class Transaction(MappingMethods[None]):
     ) -> None:
         self._ended = True
         if kind is None:
-            self._result = self._commit(self._expand)
-
-    def _expand(self, document: Document) -> list[Change]:
-        return [change for part in self._parts for change in part(document)]
+            self._result = self._commit(self._changes)

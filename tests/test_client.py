@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -254,6 +256,73 @@ def test_many_threads_lose_nothing(client: awsauth.AwsAuthClient) -> None:
     assert sorted(usernames(client)[2:]) == sorted(f"t{number}-{change}" for number in range(8) for change in range(5))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dryrun": True},
+        {"dry_run": "no"},
+        {"reason": 5},
+        {"allow": "last-admin"},
+        {"allow": [5]},
+        {"allow": 5},
+        {"allow": ["no-such-guard"]},
+        {"history": None},
+    ],
+)
+def test_a_misspelt_option_does_not_write(client: awsauth.AwsAuthClient, options: dict[str, Any]) -> None:
+    """Least of all where it was meant for a dry run."""
+    calls: list[Callable[..., Any]] = [
+        lambda **given: client.add_role_mapping(CI, username="ci", **given),
+        lambda **given: client.remove_username("nobody", **given),
+        lambda **given: awsauth.add_role_mapping(CI, username="ci", client=client, **given),
+    ]
+    if "dryrun" not in options:
+        calls += [lambda **given: client.apply(ENSURE_CI, **given), client.transaction]
+    for call in calls:
+        with pytest.raises(awsauth.UsageError, match="nothing was changed"):
+            call(**options)
+    assert client.read().data == DATA
+
+
+@pytest.mark.parametrize("what", [None, 5, "EnsureRole", {"change": "Deduplicate"}, [None], [ENSURE_CI, "x"]])
+def test_what_is_no_change_is_refused(client: awsauth.AwsAuthClient, what: Any) -> None:
+    with pytest.raises(awsauth.UsageError):
+        client.plan(what)
+    with pytest.raises(awsauth.UsageError):
+        client.apply(what)
+    with pytest.raises(awsauth.UsageError), client.transaction() as tx:
+        tx.apply(what)
+
+
+@pytest.mark.parametrize("number", ["1", 1.0, True, None])
+def test_what_is_no_revision_number_is_refused(client: awsauth.AwsAuthClient, number: Any) -> None:
+    client.add_role_mapping(CI, username="ci")
+    with pytest.raises(awsauth.UsageError):
+        client.show(number)
+    if number is not None:
+        with pytest.raises(awsauth.UsageError):
+            client.rollback(to=number)
+
+
+@pytest.mark.parametrize("path", [7, b"x", "", None])
+def test_what_names_no_file_is_refused(path: Any) -> None:
+    with pytest.raises(awsauth.UsageError):
+        awsauth.connect(file=path)
+
+
+def test_a_revision_of_another_object_has_to_be_allowed() -> None:
+    """As after a restored backup: the history is there, and the object is a new one."""
+    from awsauth.stores.memory import MemoryStore
+
+    store = MemoryStore(DATA, uid="old")
+    awsauth.AwsAuthClient(store).add_role_mapping(CI, username="ci")
+    store._state = replace(store._state, uid="new")
+    client = awsauth.AwsAuthClient(store)
+    with pytest.raises(awsauth.GuardError, match="foreign-history"):
+        client.rollback(to=1)
+    assert client.rollback(to=1, allow=["foreign-history"]).changed
+
+
 def test_a_closed_block_gives_the_client(client: awsauth.AwsAuthClient) -> None:
     with client as same:
         assert same is client
@@ -270,3 +339,60 @@ METHODS = [name for name, value in vars(MappingMethods).items() if not name.star
 @pytest.mark.parametrize("name", METHODS)
 def test_function_and_method_share_name_and_signature(name: str) -> None:
     assert parameters(getattr(awsauth, name)) == parameters(getattr(MappingMethods, name))
+
+
+def test_a_username_is_removed_where_it_stands_and_nowhere_else() -> None:
+    """Another mapping of the same principal, which may be the one that counts, is left alone."""
+    twice = f"- rolearn: {CI}\n  username: old\n- rolearn: {CI}\n  username: ci\n"
+    client = awsauth.AwsAuthClient.in_memory({"mapRoles": twice})
+    client.remove_username("old")
+    assert usernames(client) == ["ci"]
+    with client.transaction() as tx:
+        tx.add_role_mapping(ADMIN, username="short-lived")
+        tx.remove_username("short-lived")
+    assert usernames(client) == ["ci"]
+
+
+@pytest.mark.parametrize("text", ["- broken: [", '- !!timestamp "x"\n', "{}"])
+def test_nobody_is_said_to_be_out_of_a_text_that_cannot_be_read(text: str) -> None:
+    client = awsauth.AwsAuthClient.in_memory({"mapRoles": text, "mapUsers": text, "mapAccounts": text + "["})
+    calls: list[Callable[[], Any]] = [
+        lambda: client.remove_role_mapping(CI),
+        lambda: client.remove_user_mapping(ALICE),
+        lambda: client.remove_account_mapping("012345678901"),
+        lambda: client.remove_groups(CI, ["x"]),
+        lambda: client.rename_principal(CI, ADMIN),
+        lambda: client.remove_username("ci"),
+        lambda: client.apply(awsauth.Deduplicate()),
+    ]
+    for call in calls:
+        with pytest.raises(awsauth.EditError):
+            call()
+
+
+def test_what_was_not_there_is_told(client: awsauth.AwsAuthClient) -> None:
+    (finding,) = client.remove_role_mapping(ADMIN + "n").findings
+    assert finding.code == "not-mapped"
+    assert ADMIN + "n" in finding.message
+
+
+def test_a_user_that_is_mapped_as_a_role_is_taken_out_there(client: awsauth.AwsAuthClient) -> None:
+    """Roles are tried first, and nothing checks what kind of ARN is mapped."""
+    client.apply(awsauth.ReplaceText(key="mapRoles", text=DATA["mapRoles"] + f"- rolearn: {ALICE}\n  username: a\n"))
+    with pytest.raises(awsauth.MappingConflictError, match="mapRoles"):
+        client.add_user_mapping(ALICE, username="alice")
+    client.remove_user_mapping(ALICE)
+    assert client.add_user_mapping(ALICE, username="alice").changed
+    assert len(client.read().roles) == 2
+
+
+def test_a_username_that_somebody_took_is_not_given_back(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="cluster-boss")
+    other_writer(client, {"mapRoles": client.read().data["mapRoles"].replace("cluster-boss", "nobody")})
+    with pytest.raises(awsauth.GuardError, match="regrant"):
+        client.rollback(to=2)
+
+
+def test_values_survive_pickling(client: awsauth.AwsAuthClient) -> None:
+    result = client.add_role_mapping(CI, username="ci")
+    assert pickle.loads(pickle.dumps(result)).document == result.document  # noqa: S301 - our own bytes

@@ -171,6 +171,6 @@ def test_json_holds_both_sides() -> None:
         "key": "mapRoles",
         "principal": NODE,
         "kind": "changed",
-        "before": [{"username": "node", "groups": ["system:nodes"]}],
-        "after": [{"username": "node", "groups": ["system:nodes", "more"]}],
+        "before": [{"principal": NODE, "username": "node", "groups": ["system:nodes"], "sso": None}],
+        "after": [{"principal": NODE, "username": "node", "groups": ["system:nodes", "more"], "sso": None}],
     }

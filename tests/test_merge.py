@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awsauth.core import changes as c
+from awsauth.core.diff import diff
 from awsauth.core.document import Document
 from awsauth.core.merge import MASTERS, merge, merged
 from awsauth.core.text import spliced
@@ -193,9 +194,22 @@ def test_deduplicate_keeps_what_counts() -> None:
 
 def test_deduplicate_after_a_rename_keeps_what_counts() -> None:
     """The last one counts however it came to be a duplicate."""
-    document = roles((ROLE, "renamed", []), (ROLE + "-2", "counts", []))
+    document = roles((ROLE, "shadowed", []), (ROLE.upper().replace("ROLE/", "role/"), "counts", []))
     changes: list[c.Change] = [c.RenamePrincipal(principal_arn=ROLE, new_arn=ROLE + "-2"), c.Deduplicate()]
     assert [role.username for role in merge(document, changes).roles] == ["counts"]
+
+
+def test_a_rename_onto_somebody_who_is_mapped_is_refused() -> None:
+    """Of two mappings one would not count: whose access would be gone is not for a rename to decide."""
+    document = roles((ROLE, "renamed", []), (ROLE + "-2", "there", []))
+    with pytest.raises(MappingConflictError, match="is mapped already"):
+        merge(document, [c.RenamePrincipal(principal_arn=ROLE, new_arn=ROLE + "-2")])
+
+
+def test_a_rename_to_another_spelling_is_made() -> None:
+    document = roles((ROLE.replace("role/ci", "role/CI"), "ci", []))
+    renamed = merge(document, [c.RenamePrincipal(principal_arn=ROLE, new_arn=ROLE)])
+    assert [role.role_arn for role in renamed.roles] == [ROLE]
 
 
 def test_deduplicate_leaves_users_in_two_spellings() -> None:
@@ -326,7 +340,7 @@ def test_usage_errors(fields: dict[str, Any]) -> None:
 
 
 def test_merge_refuses_what_is_no_change() -> None:
-    with pytest.raises(UsageError, match="dict is no change"):
+    with pytest.raises(UsageError, match="is no change"):
         merge(Document({}), [{"change": "Deduplicate"}])  # type: ignore[list-item]
 
 
@@ -355,3 +369,29 @@ def test_changes_are_values() -> None:
     assert len({ensure(), ensure(), ensure(username="x")}) == 2
     with pytest.raises((AttributeError, ValueError, AwsAuthError)):
         ensure().username = "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        (
+            f"[\n  {{rolearn: {ROLE}}}, # one\n  # about two\n  {{rolearn: {ROLE}-2}} # two\n]",
+            c.RemoveRole(role_arn=ROLE),
+        ),
+        (
+            f"- rolearn: {ROLE}\n  groups: [a, # one\n    b, # two\n    c]\n",
+            c.RemoveGroups(principal_arn=ROLE, groups=["b"]),
+        ),
+    ],
+)
+def test_a_comment_between_what_is_in_brackets_is_never_lost(text: str, change: c.Change) -> None:
+    """Whose it is cannot be told, so nothing is taken out around it."""
+    with pytest.raises(EditError, match="comment"):
+        merge(Document({"mapRoles": text}), [change])
+
+
+def test_documents_are_asked_for() -> None:
+    with pytest.raises(UsageError, match="is no Document"):
+        merge({}, [])  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="is no Document"):
+        diff(Document({}), None)  # type: ignore[arg-type]

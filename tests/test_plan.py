@@ -97,8 +97,9 @@ def test_a_plan_is_refused_for_another_object() -> None:
     with pytest.raises(PlanError) as error:
         plan.refuse_for("uid-2")
     assert str(error.value) == (
-        "The plan was made for the object with uid `uid-1`, and this is the object with uid `uid-2`.\n"
-        "Apply it to the object it was made for. Nothing was changed. Make the plan again, and look at what it does."
+        "The plan was made for the object with uid `uid-1`, and this is the object with uid `uid-2`; "
+        "nothing was changed.\n"
+        "Apply it to the object it was made for, or make the plan again, and look at what it does."
     )
 
 
@@ -127,10 +128,10 @@ def test_another_outcome_is_refused_with_both() -> None:
     with pytest.raises(PlanError) as error:
         plan_of(ENSURE).merge_into(others)
     assert str(error.value) == (
-        "The object has changed since the plan was made, and something else would come of it now.\n"
+        "The object has changed since the plan was made, and something else would come of it now; nothing was changed.\n"
         f"Planned:\n+ role {PREFIX}/ci: username ci, group builders\n"
         f"Now:\n~ role {PREFIX}/ci: into group builders\n"
-        "Nothing was changed. Make the plan again, and look at what it does."
+        "Make the plan again, and look at what it does."
     )
 
 

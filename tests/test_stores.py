@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from awsauth.client import AwsAuthClient
 from awsauth.core.revision import draft
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
 from awsauth.stores.file import FileStore
@@ -125,3 +127,46 @@ def test_an_object_that_is_no_revision_is_not_read_as_one() -> None:
     store.record_object(2, {})
     store.record(draft(3, None, DATA))
     assert store.list_revisions().next_number == 4
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "",
+        "not yaml: [",
+        "a: !!bool x\n",
+        "apiVersion: !!timestamp x\n",
+        'apiVersion: !!int ""\n',
+        "[" * 50_000,
+        "- " * 50_000,
+        "apiVersion: " + "[" * 200,
+        "apiVersion: &a [*a]\n",
+        (
+            "apiVersion: apps/v1\nkind: ControllerRevision\nmetadata:\n  name: aws-auth-2\n"
+            "  creationTimestamp: '0001-01-01T00:00:00+2359'\nrevision: 2\ndata: {}\n"
+        ),
+    ],
+)
+def test_junk_among_the_revisions_is_told_and_stops_nothing(tmp_path: Path, junk: str) -> None:
+    """It is a stranger in the list; changes go on beside it, and reading it is a clear error."""
+    path = tmp_path / "aws-auth.yaml"
+    path.write_text(MANIFEST)
+    client = AwsAuthClient.from_file(path)
+    client.add_account_mapping("111122223333")
+    (tmp_path / ".aws-auth.yaml.history" / "000003.revision").write_text(junk)
+    assert client.add_account_mapping("444455556666").changed
+    assert [finding.code for finding in client.history().findings] == ["foreign-revision"]
+    with pytest.raises(HistoryError):
+        client.show(3)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_among_the_revisions_does_not_hang(tmp_path: Path) -> None:
+    path = tmp_path / "aws-auth.yaml"
+    path.write_text(MANIFEST)
+    client = AwsAuthClient.from_file(path)
+    client.add_account_mapping("111122223333")
+    os.mkfifo(tmp_path / ".aws-auth.yaml.history" / "000003.revision")
+    assert [finding.code for finding in client.history().findings] == ["foreign-revision"]
+    with pytest.raises(HistoryError, match="no ordinary file"):
+        client.show(3)

@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from awsauth.core.authenticator import PARTITIONS
 from awsauth.core.escaping import quoted
 from awsauth.errors import InvalidValueError
 
 LONGEST: Final = 2048
 """Characters in an ARN, by IAM's own limit."""
 
+PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
+"""``aws-iam-authenticator`` ``pkg/endpoints``."""
+
+ACCOUNT: Final = re.compile(r"[0-9]{12}")
+"""The number of an account, all of the text."""
+
 _ARN: Final = re.compile(
     r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.DOTALL
 )
-_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH: Final = re.compile(r"(?:[!-.0-~]+/)*")
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
@@ -65,13 +69,18 @@ def canonical_user(arn: str) -> str:
     return prefix + resource
 
 
+def is_user(arn: str) -> bool:
+    """Whether an ARN, right or wrong, looks like that of a user rather than of a role."""
+    return ":user/" in arn or ":federated-user/" in arn or arn.endswith(":root")
+
+
 def account_id(account: str) -> str:
     """Return `account` if it is one.
 
     Raises:
         InvalidValueError: it is not 12 digits.
     """
-    if not _ACCOUNT.fullmatch(account):
+    if not ACCOUNT.fullmatch(account):
         raise InvalidValueError(
             f"{quoted(account)} is no AWS account; nothing was changed.", cure="An account is 12 digits, given as text."
         )
@@ -93,7 +102,7 @@ def _parts(arn: str, example: str) -> tuple[str, str, str, str]:
         raise _invalid(arn, "is no ARN", f"An ARN looks like {example}.")
     if match["partition"] not in PARTITIONS:
         raise _invalid(arn, "has an unknown partition", f"The partitions are {', '.join(PARTITIONS)}.")
-    if not _ACCOUNT.fullmatch(match["account"]) or match["region"]:
+    if not ACCOUNT.fullmatch(match["account"]) or match["region"]:
         raise _invalid(arn, "has no account of 12 digits in its place", f"An ARN looks like {example}.")
     return match["partition"], match["service"], match["account"], match["resource"]
 

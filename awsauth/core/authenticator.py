@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.reading import ARN_FIELD, Key, Mapped, Sso
 from awsauth.core.scalars import write_scalar
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 """What Go trims: Python's ``str.strip`` takes U+001C to U+001F as well."""
 
-PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
-"""``aws-iam-authenticator`` ``pkg/endpoints``."""
+TEMPLATES: Final = ("EC2PrivateDNSName", "SessionName", "SessionNameRaw", "AccountID", "AccessKeyID")
+"""What it fills in, between double braces, in usernames and groups: ``pkg/server/server.go`` (``renderTemplates``)."""
 
 _SKIPPED: Final = ("", "``", '""', "''")
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
 _PERMISSION_SET: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,32}")
-_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 # Go's JSON takes these two for the letters they look like.
 _FOLD: Final = str.maketrans({"\u017f": "s", "\u212a": "k"} | {chr(c): chr(c + 32) for c in range(65, 91)})
 
@@ -168,7 +168,7 @@ def _why_invalid(arn_field: str, mapped: Mapped) -> str:
         return ""
     if mapped.principal:
         return "The entry has both `rolearn` and `sso`."
-    if not _ACCOUNT.fullmatch(sso.account):
+    if not ACCOUNT.fullmatch(sso.account):
         return "`accountID` of `sso` has to be 12 digits, in quotes."
     if not _PERMISSION_SET.fullmatch(sso.permission_set):
         return "`permissionSetName` of `sso` has to be 1 to 32 letters, digits or `+=,.@_-`."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -31,8 +31,10 @@ IfMapped = Literal["extend", "replace", "fail"]
 
 def _texts(value: Any) -> Any:
     if isinstance(value, str):
-        msg = f"groups is the text {quoted(value)}, and has to be a list; nothing was changed."
-        raise UsageError(msg, cure="Put it in a list, also where it is one.")
+        raise UsageError(
+            f"groups is the text {quoted(value)}, and has to be a list; nothing was changed.",
+            cure="Pass a list, for one group too.",
+        )
     if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
         return tuple(sorted(value, key=str))
     return tuple(value) if isinstance(value, list) else value
@@ -47,8 +49,7 @@ def _checked(what: str) -> AfterValidator:
 
 
 def _role_or_user(arn: str) -> str:
-    is_user = ":user/" in arn or ":federated-user/" in arn or arn.endswith(":root")
-    return arns.canonical_user(arn) if is_user else arns.canonical_role(arn)
+    return arns.canonical_user(arn) if arns.is_user(arn) else arns.canonical_role(arn)
 
 
 def _without_repeats(groups: Sequence[str]) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ def _without_repeats(groups: Sequence[str]) -> tuple[str, ...]:
 RoleArn = Annotated[str, AfterValidator(arns.canonical_role)]
 UserArn = Annotated[str, AfterValidator(arns.canonical_user)]
 Account = Annotated[str, AfterValidator(arns.account_id)]
-WrittenArn = Annotated[str, Field(min_length=1)]
+Written = Annotated[str, Field(min_length=1)]
 """An ARN as it may stand in a document, right or wrong: what is to be taken out need not be valid."""
 Username = Annotated[str, _checked("the username")]
 GroupName = Annotated[str, _checked("the group")]
@@ -111,31 +112,38 @@ class EnsureAccount(BaseChange):
 
 
 class RemoveRole(BaseChange):
-    """Take every mapping of a role out, whether it is written with or without its path."""
+    """Take every mapping of a role out: as its ARN is given, and as the authenticator sees it (without the path)."""
 
     change: Literal["RemoveRole"] = "RemoveRole"
-    role_arn: WrittenArn
+    role_arn: Written
 
 
 class RemoveUser(BaseChange):
     """Take every mapping of a user out."""
 
     change: Literal["RemoveUser"] = "RemoveUser"
-    user_arn: WrittenArn
+    user_arn: Written
 
 
 class RemoveAccount(BaseChange):
     """Take an account out."""
 
     change: Literal["RemoveAccount"] = "RemoveAccount"
-    account: WrittenArn
+    account: Written
+
+
+class RemoveUsername(BaseChange):
+    """Take out every mapping of a role or user to a username, exactly as it is written there."""
+
+    change: Literal["RemoveUsername"] = "RemoveUsername"
+    username: Username
 
 
 class RemoveGroups(BaseChange):
     """Take groups from a role or user, and leave it mapped."""
 
     change: Literal["RemoveGroups"] = "RemoveGroups"
-    principal_arn: WrittenArn
+    principal_arn: Written
     groups: Annotated[Sequence[str], BeforeValidator(_texts)]
 
 
@@ -143,7 +151,7 @@ class RenamePrincipal(BaseChange):
     """Give every mapping of a role or user to another one: the username and groups stay."""
 
     change: Literal["RenamePrincipal"] = "RenamePrincipal"
-    principal_arn: WrittenArn
+    principal_arn: Written
     new_arn: Annotated[str, AfterValidator(_role_or_user)]
 
 
@@ -168,6 +176,7 @@ Change = (
     | RemoveRole
     | RemoveUser
     | RemoveAccount
+    | RemoveUsername
     | RemoveGroups
     | RenamePrincipal
     | Deduplicate
@@ -176,6 +185,24 @@ Change = (
 """Any change; `change` tells which one in JSON."""
 
 _CHANGES: TypeAdapter[list[Change]] = TypeAdapter(list[Annotated[Change, Field(discriminator="change")]])
+
+
+def as_list(changes: Any) -> list[Change]:
+    """Return changes as a list, a single one too.
+
+    Raises:
+        UsageError: these are no changes.
+    """
+    made: list[Any] = (
+        [changes] if isinstance(changes, BaseChange) or not isinstance(changes, Iterable) else list(changes)
+    )
+    for change in made:
+        if not isinstance(change, BaseChange):
+            raise UsageError(
+                f"{quoted(repr(change))} is no change; nothing was changed.",
+                cure="Pass a list of changes, such as [awsauth.EnsureRole(…)].",
+            )
+    return made
 
 
 def to_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
@@ -206,6 +233,26 @@ def _translated(name: str, error: ValidationError) -> AwsAuthError:
     if ours:
         cures = dict.fromkeys(cause.cure for cause in ours)
         return InvalidValueError("\n".join(cause.what for cause in ours), cure=" ".join(cures))
-    found = "; ".join(".".join(map(str, (name, *problem["loc"]))) + f": {problem['msg']}" for problem in problems)
-    cure = f"See help(awsauth.{name})." if name[0].isupper() else "Give a list of changes as `to_json` makes it."
-    return UsageError(f"This is not filled in right: {visible(found)}; nothing was changed.", cure=cure)
+    # A single change is named by the call already, one of a list is not.
+    prefix = () if name[0].isupper() else (name,)
+    found = "; ".join(_problem(problem, prefix) for problem in problems)
+    return UsageError(
+        f"{found[0].upper()}{found[1:]}; nothing was changed.", cure="Is the variable that it comes from set?"
+    )
+
+
+def _problem(problem: Any, prefix: tuple[str, ...]) -> str:
+    """Return what pydantic found in our words, with the value that was given."""
+    name = ".".join(str(part) for part in (*prefix, *problem["loc"]))
+    given = quoted(repr(problem["input"]), 60)
+    match problem["type"]:
+        case "missing":
+            return f"{name} is missing"
+        case "extra_forbidden":
+            return f"there is no field {quoted(name)}"
+        case "string_type":
+            return f"{name} is {given} and has to be text"
+        case "is_instance_of" | "tuple_type" | "list_type":
+            return f"{name} is {given} and has to be a list"
+        case _:
+            return f"{name} is {given}: {visible(problem['msg'])}"

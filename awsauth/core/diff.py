@@ -6,19 +6,18 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.escaping import visible
+from awsauth.core.document import Document
+from awsauth.core.escaping import quoted, visible
 from awsauth.core.markdown import code, fenced
-from awsauth.core.reading import KEYS, Key, Mapped
+from awsauth.core.reading import KEYS, KIND, Identity, Key, Mapped
 from awsauth.core.text_diff import unified
+from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from awsauth.core.document import Document
     from awsauth.core.merge import Merged
     from awsauth.core.text import Splice
-
-_KIND: Final = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class MappingDiff:
         return "changed" if self.before[-1] != self.after[-1] else "shadowed"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the change as values that JSON can hold."""
+        """Return the change as values that JSON can hold, everything that is known of each entry included."""
         return {
             "key": self.key,
             "principal": self.principal,
@@ -88,7 +87,14 @@ _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Change
 
 
 def diff(before: Document, after: Document) -> Diff:
-    """Return what changes from one document to another."""
+    """Return what changes from one document to another.
+
+    Raises:
+        UsageError: one of them is no document.
+    """
+    for document in (before, after):
+        if not isinstance(document, Document):
+            raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
     return _diff(before, after, {})
 
 
@@ -121,7 +127,7 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
     tail = 0
     while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
         tail += 1
-    concerned = {_identity(mapped) for mapped in [*old[head : len(old) - tail], *new[head : len(new) - tail]]}
+    concerned = {mapped.identity for mapped in [*old[head : len(old) - tail], *new[head : len(new) - tail]]}
     was, now = _by_principal(old, concerned), _by_principal(new, concerned)
     for identity in dict.fromkeys([*was, *now]):
         if was[identity] != now[identity]:
@@ -130,29 +136,24 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
             yield MappingDiff(key, principal, was[identity], now[identity])
 
 
-def _by_principal(mapped: Sequence[Mapped], concerned: set[Any]) -> defaultdict[Any, tuple[Mapped, ...]]:
-    found: defaultdict[Any, tuple[Mapped, ...]] = defaultdict(tuple)
+def _by_principal(mapped: Sequence[Mapped], concerned: set[Identity]) -> defaultdict[Identity, tuple[Mapped, ...]]:
+    found: defaultdict[Identity, tuple[Mapped, ...]] = defaultdict(tuple)
     for one in mapped:
-        identity = _identity(one)
-        if identity in concerned:
-            found[identity] += (one,)
+        if one.identity in concerned:
+            found[one.identity] += (one,)
     return found
-
-
-def _identity(mapped: Mapped) -> Any:
-    return mapped.principal.lower() or mapped.sso
 
 
 def _text_lines(mapping: MappingDiff) -> Iterator[str]:
     first, *more = list(_sentences(mapping, visible)) or [""]
-    line = f"{_SIGNS[mapping.kind]} {_KIND[mapping.key]} {visible(mapping.principal)}"
+    line = f"{_SIGNS[mapping.kind]} {KIND[mapping.key]} {visible(mapping.principal)}"
     yield f"{line}: {first}" if first else line
     for sentence in more:
         yield f"    {sentence}"
 
 
 def _markdown_line(mapping: MappingDiff) -> str:
-    line = f"- {_SIGN_WORDS[mapping.kind]} {_KIND[mapping.key]} {code(mapping.principal)}"
+    line = f"- {_SIGN_WORDS[mapping.kind]} {KIND[mapping.key]} {code(mapping.principal)}"
     return ": ".join(filter(None, [line, "; ".join(_sentences(mapping, code))]))
 
 
@@ -195,5 +196,4 @@ def _groups(groups: Sequence[str], show: Callable[[str], str]) -> str:
 
 
 def _as_json(mapped: Mapped) -> dict[str, Any]:
-    sso = mapped.sso._asdict() if mapped.sso else None
-    return {"username": mapped.username, "groups": list(mapped.groups), **({"sso": sso} if sso else {})}
+    return {**mapped._asdict(), "groups": list(mapped.groups), "sso": mapped.sso._asdict() if mapped.sso else None}

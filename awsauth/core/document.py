@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from awsauth.core import full, plain
+from awsauth.core.escaping import visible
 from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
 from awsauth.core.reading import KEYS, Key, Layout, Mapped, Reading
 from awsauth.errors import UsageError
@@ -78,6 +79,13 @@ class Document:
             self._readings[key] = read(key, self._data.get(key))
         return self._readings[key]
 
+    def sibling(self, key: Key) -> Reading | None:
+        """Return the other key's reading that entries of this one can learn their layout from; None without one."""
+        if key == "mapAccounts":
+            return None
+        other = self.reading("mapUsers" if key == "mapRoles" else "mapRoles")
+        return other if other.entries else None
+
     def with_reading(self, reading: Reading) -> Document:
         """Return a document with one key's text replaced by one that is read already."""
         document = self.with_text(reading.key, reading.text)
@@ -97,8 +105,11 @@ class Document:
     def __hash__(self) -> int:
         return hash(frozenset(self._data.items()))
 
+    def __reduce__(self) -> tuple[type[Document], tuple[dict[str, str]]]:
+        return Document, (dict(self._data),)
+
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{key}: {len(text):,} characters" for key, text in self._data.items())
+        sizes = ", ".join(f"{visible(key)}: {len(text):,} characters" for key, text in self._data.items())
         return f"<Document {sizes or 'without data'}>"
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 
-from awsauth.errors import ManifestError
+from awsauth.core.refusal import refusal
 
-_CURE = "Nothing was changed. Save the file as UTF-8 and try again."
+_CURE = "Save the file as UTF-8 and try again."
 
 
 class Encoding(enum.Enum):
@@ -39,11 +39,8 @@ class Encoding(enum.Enum):
         try:
             return self.mark + text.encode(self.codec)
         except UnicodeEncodeError as error:
-            line = text.count("\n", 0, error.start) + 1
-            what = f"the text holds U+{ord(text[error.start]):04X}, which is no character"
-            raise ManifestError(
-                what, where=f"line {line}", cure="Nothing was changed. Remove it and try again."
-            ) from error
+            what = f"The text holds U+{ord(text[error.start]):04X}, which is no character"
+            raise refusal(what, text, error.start, "Remove it and try again.") from error
 
 
 def decode(raw: bytes) -> tuple[str, Encoding]:
@@ -61,11 +58,11 @@ def decode(raw: bytes) -> tuple[str, Encoding]:
     except UnicodeDecodeError as error:
         before = body[: error.start].decode(encoding.codec)
         name = encoding.codec[:6].upper().rstrip("-")
-        what = f"the file is not {name} text: byte {error.start + len(encoding.mark)} cannot be read ({error.reason})"
-        raise ManifestError(what, where=f"line {before.count(chr(10)) + 1}", cure=_CURE) from error
+        what = f"The file is not {name} text: byte {error.start + len(encoding.mark)} cannot be read ({error.reason})"
+        raise refusal(what, before, len(before), _CURE) from error
     nul = text.find("\0")
     if nul >= 0:
         byte = len(encoding.encode(text[:nul]))
-        what = f"the file holds a NUL, at byte {byte}: it is UTF-16 without a byte order mark, or no text at all"
-        raise ManifestError(what, where=f"line {text.count(chr(10), 0, nul) + 1}", cure=_CURE)
+        what = f"The file holds a NUL, at byte {byte}: it is UTF-16 without a byte order mark, or no text at all"
+        raise refusal(what, text, nul, _CURE)
     return text, encoding

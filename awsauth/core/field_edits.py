@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from awsauth.core.finding import Place
@@ -128,6 +129,9 @@ class _FieldEdits:
             return [Splice(items[0].start, items[-1].end, written)]
         splices = []
         kept = [index for index in range(len(items)) if index not in taken]
+        for one, next_one in pairwise(items):
+            if taken and "#" in self._text[one.end : next_one.start]:
+                raise self._refused(one.end, "A comment stands between the groups")
         for index in taken:
             if index < kept[0]:
                 splices.append(Splice(items[index].start, items[index + 1].start, ""))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import enum
+import re
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from awsauth.core.escaping import quoted
 
@@ -16,6 +20,15 @@ class Severity(enum.Enum):
     WARNING = "warning"
     """It works, but not as it reads, or more is granted than it seems."""
     NOTE = "note"
+
+
+@lru_cache(maxsize=4)
+def _line_starts(text: str) -> list[int]:
+    """Return the offsets at which lines start: worked out once for a text, however many findings it has."""
+    return [0, *(match.end() for match in _LINE_FEED.finditer(text))]
+
+
+_LINE_FEED: Final = re.compile("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +44,10 @@ class Place:
     @classmethod
     def of(cls, key: str, text: str, start: int, end: int | None = None) -> Place:
         """Return the place of the span `start` to `end` (offsets) in the text of `key`."""
-        line_start = text.rfind("\n", 0, start) + 1
+        starts = _line_starts(text)
+        line = bisect_right(starts, start)
         at_fault = "" if end is None else text[start:end]
-        return cls(key, text.count("\n", 0, start) + 1, start - line_start + 1, at_fault)
+        return cls(key, line, start - starts[line - 1] + 1, at_fault)
 
     def __str__(self) -> str:
         return f"{self.key} line {self.line}, column {self.column}"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core import nodes
 from awsauth.core.authenticator import EntryReader, is_json, is_skipped
 from awsauth.core.decoding import Value, decode, scalar
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.geometry import account_shape, empty_layout, entry_shape, list_layout
-from awsauth.core.reading import Key, Layout, Mapped, Reading, Shape
+from awsauth.core.reading import KIND, Key, Layout, Mapped, Reading, Shape
 from awsauth.core.scalars import CHECKED_TAGS
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
-
-_WHO: Final = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
 
 
 class FullEntry(NamedTuple):
@@ -86,7 +84,7 @@ def _lost(key: Key, text: str, code: str, message: str, start: int) -> Reading:
         code,
         Severity.ERROR,
         message,
-        f"The authenticator drops the whole of {key}: every {_WHO[key]} in it loses access.",
+        f"The authenticator drops the whole of {key}: every {KIND[key]} in it loses access.",
         "Repair the text, or roll back to a revision that could be read.",
         _line_from(key, text, start),
     )

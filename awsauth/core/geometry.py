@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.reading import Field, Groups, Layout, Scalar, Shape
+from awsauth.core.text import ODD_BREAK, line_end, line_start
 
 if TYPE_CHECKING:
     from awsauth.core.authenticator import Winners
@@ -15,13 +16,11 @@ if TYPE_CHECKING:
 
 _STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
 _DASH: Final = re.compile(r" *- +")
-_ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
-"""Line breaks of YAML 1.1 beside LF and CRLF; a text with one is never edited."""
 
 
 def list_layout(text: str, root: Node) -> Layout:
     """Return how the list at the root of a text is written."""
-    if _ODD_BREAK.search(text) or root.anchor is not None or root.tag:
+    if ODD_BREAK.search(text) or root.anchor is not None or root.tag:
         return Layout("other")
     if root.kind != "sequence":
         return empty_layout(text, root)
@@ -29,10 +28,10 @@ def list_layout(text: str, root: Node) -> Layout:
         if not root.children and text[root.start : root.end] == "[]" and _stands_alone(text, root):
             return empty_layout(text, root)
         return Layout("flow", start=root.start, end=root.end)
-    line_start = text.rfind("\n", 0, root.start) + 1
-    if text[line_start : root.start].strip(" "):
+    start = line_start(text, root.start)
+    if text[start : root.start].strip(" "):
         return Layout("other")
-    return Layout("block", column=root.start - line_start)
+    return Layout("block", column=root.start - start)
 
 
 def empty_layout(text: str, root: Node | None) -> Layout:
@@ -40,7 +39,7 @@ def empty_layout(text: str, root: Node | None) -> Layout:
     if root is not None and root.end > root.start:
         if not _stands_alone(text, root):
             return Layout("other")
-        column = root.start - (text.rfind("\n", 0, root.start) + 1)
+        column = root.start - line_start(text, root.start)
         return Layout("empty", column=column, start=root.start, end=root.end)
     end = len(text.rstrip())
     if text[end:].startswith("\r\n"):
@@ -52,8 +51,8 @@ def empty_layout(text: str, root: Node | None) -> Layout:
 
 def _stands_alone(text: str, node: Node) -> bool:
     """Whether a node has its line for itself."""
-    before = text[text.rfind("\n", 0, node.start) + 1 : node.start]
-    after = text[node.end : _line_end(text, node.end)]
+    before = text[line_start(text, node.start) : node.start]
+    after = text[node.end : line_end(text, node.end)]
     return not before.strip(" ") and not after.strip()
 
 
@@ -75,7 +74,7 @@ def entry_shape(text: str, item: Value, winners: Winners, layout: Layout) -> Sha
         return Shape(start, end, "other", 0, fields)
     if node.style == "flow":
         return Shape(start, end, "flow" if text[node.start] == "{" else "other", 0, fields)
-    return Shape(start, end, "block", node.start - (text.rfind("\n", 0, node.start) + 1), fields)
+    return Shape(start, end, "block", node.start - line_start(text, node.start), fields)
 
 
 _EDITED: Final = ("rolearn", "userarn", "username", "groups")
@@ -93,10 +92,10 @@ def _extent(text: str, node: Node, layout: Layout) -> tuple[int, int, bool]:
     """Return start and end of an entry, and whether nothing else stands there."""
     if layout.style != "block":
         return node.start, node.end, layout.style == "flow"
-    start = text.rfind("\n", 0, node.start) + 1
+    start = line_start(text, node.start)
     dash = text[start : node.start]
     alone = _DASH.fullmatch(dash) is not None and dash.index("-") == layout.column
-    return start, _line_end(text, _content_end(text, node), past=True), alone
+    return start, line_end(text, _content_end(text, node)), alone
 
 
 def _content_end(text: str, node: Node) -> int:
@@ -104,12 +103,6 @@ def _content_end(text: str, node: Node) -> int:
     while node.style != "flow" and node.children:
         node = node.children[-1]
     return node.start + len(text[node.start : node.end].rstrip())
-
-
-def _line_end(text: str, offset: int, *, past: bool = False) -> int:
-    """Return the offset of the line feed that ends the line, or of what follows it."""
-    end = text.find("\n", offset)
-    return len(text) if end < 0 else end + past
 
 
 def _scalar(text: str, value: Value) -> Scalar:
@@ -129,7 +122,7 @@ def _groups(text: str, value: Value) -> Groups:
         return Groups(node.start, node.end, "other", 0, items)
     if node.style == "flow":
         return Groups(node.start, node.end, "flow", 0, items)
-    column = node.start - (text.rfind("\n", 0, node.start) + 1)
+    column = node.start - line_start(text, node.start)
     return Groups(node.start, _content_end(text, node), "block", column, items)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core import access_guards, text_guards
 from awsauth.core.escaping import quoted
@@ -12,7 +13,7 @@ from awsauth.core.matching import principal_of
 from awsauth.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from awsauth.core.document import Document
 
@@ -49,7 +50,7 @@ def check(
         GuardError: the change is refused; it names every reason and how to allow it.
         UsageError: `allow` names no guard.
     """
-    allowed = _parsed(allow)
+    allowed = allowed_by(allow)
     findings = guard(before, after, context)
     _refuse(
         [finding for finding in findings if finding.severity is Severity.ERROR and not _is_allowed(finding, allowed)]
@@ -71,14 +72,21 @@ def _refuse(refused: list[Finding]) -> None:
     )
 
 
-def _parsed(allow: Iterable[str]) -> set[tuple[str, str]]:
-    """Return names with principals, the empty one for all."""
-    if isinstance(allow, str):
+def allowed_by(allow: Any) -> set[tuple[str, str]]:
+    """Return names of guards with principals, the empty one for all.
+
+    Raises:
+        UsageError: `allow` is no list of names of guards.
+    """
+    if isinstance(allow, str) or not isinstance(allow, Iterable):
         raise UsageError(
-            f"allow is the text {quoted(allow)}; nothing was changed.", cure=f"Put it in a list: [{allow!r}]."
+            f"allow is {quoted(repr(allow))}; nothing was changed.",
+            cure=f"Pass a list, for one guard too: [{allow!r}].",
         )
     allowed = set()
     for item in allow:
+        if not isinstance(item, str):
+            raise UsageError(f"allow holds {quoted(repr(item))}; nothing was changed.", cure="Pass names of guards.")
         name, equals, principal = item.partition("=")
         if name not in GUARDS:
             known = ", ".join(GUARDS)

@@ -15,7 +15,7 @@ from awsauth.core.line_changes import changed_lines
 from awsauth.core.nodes import BOM
 from awsauth.core.refusal import refusal
 from awsauth.core.templates import check_lines
-from awsauth.core.text import Splice, line_end, line_start, newline_of
+from awsauth.core.text import ODD_BREAK, Splice, line_end, line_start, newline_of
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
@@ -24,7 +24,6 @@ STEP = 2
 """How many columns deeper than its key a new block is, where no neighbour shows another habit."""
 
 _HEADER = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
-_ODD_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _NOT_LITERAL = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
@@ -128,7 +127,7 @@ class _Block:
         if not digit and _needs_indicator(inner_lines(wanted)):
             digit = str(self.indent - self.column)
             if digit not in "123456789":
-                what = "the text would begin with a space, and this block is too deep below its key to say so"
+                what = "The text would begin with a space, and this block is too deep below its key to say so"
                 raise refusal(what, text, node.start, "Indent the block by 1 to 9 columns and try again.")
         if (digit, chomp) == (self.digit, self.chomp):
             return []
@@ -168,7 +167,7 @@ def _check_breaks(text: str, key: Node, node: Node) -> None:
     raw = text[node.start : node.end]
     if raw.count("\r") == raw.count("\r\n") and not any(odd in raw for odd in "\x85\u2028\u2029"):
         return  # many times faster than the expression
-    odd = _ODD_BREAK.search(text, node.start, node.end)
+    odd = ODD_BREAK.search(text, node.start, node.end)
     if odd is not None:
         what = f"{quoted(key.value)} has a line break of an unusual kind ({quoted(odd.group())})"
         raise refusal(what, text, odd.start(), "Replace it by an ordinary line break and try again.")
@@ -177,5 +176,5 @@ def _check_breaks(text: str, key: Node, node: Node) -> None:
 def _check_characters(text: str, offset: int, value: str) -> None:
     match = _NOT_LITERAL.search(value)
     if match is not None:
-        what = f"the new text holds {quoted(match.group())}, which cannot stand in a literal block"
+        what = f"The new text holds {quoted(match.group())}, which cannot stand in a literal block"
         raise refusal(what, text, offset, "Leave that character out, or write it as an escape in double quotes.")

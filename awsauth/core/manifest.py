@@ -132,7 +132,7 @@ def _check_merge(text: str, mapping: Node) -> None:
     for key, _ in mapping.pairs():
         if key.value == "<<" and key.implicit:
             cure = "Write the merged keys out and try again."
-            raise refusal("the ConfigMap takes keys from elsewhere with `<<`", text, key.start, cure)
+            raise refusal("The ConfigMap takes keys from elsewhere with `<<`", text, key.start, cure)
 
 
 def _key_text(text: str, key: Node) -> str:
@@ -171,17 +171,17 @@ def _named(node: Node) -> str:
 
 def _not_text(text: str, node: Node, name: str, what: str) -> ManifestError:
     if text.startswith("{{", node.start) and any(templates(text, node.start, node.end)):
-        what = f"the value of {name} is made by a template, {quoted(text[node.start : node.end])}"
+        what = f"The value of {name} is made by a template, {quoted(text[node.start : node.end])}"
         return refusal(what, text, node.start, TEMPLATE_CURE)
     cure = f"Put {'`|` behind the key, and the list indented below it' if node.kind == 'sequence' else 'it in quotes'}."
-    return refusal(f"{name} is {what}", text, node.start, f"{cure} Then try again.")
+    return refusal(f"{name[0].upper()}{name[1:]} is {what}", text, node.start, f"{cure} Then try again.")
 
 
 def _check_shared(text: str, found: Found) -> None:
     """Refuse to edit what an alias may bring in at other places too."""
     for node in [*found.path, *([found.data] if found.data else [])]:
         if node.kind == "alias" or node.anchor is not None:
-            what = "the ConfigMap is written with an anchor or an alias, so that an edit would change other objects too"
+            what = "The ConfigMap is written with an anchor or an alias, so that an edit would change other objects too"
             raise refusal(what, text, node.start, "Write it out without them and try again.")
 
 

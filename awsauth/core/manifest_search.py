@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.json_nodes import parse_json
 from awsauth.core.nodes import UntrustedYamlError, YamlSyntaxError, parse_all
-from awsauth.core.refusal import line_of, refusal
+from awsauth.core.reading import KEYS
+from awsauth.core.refusal import line_of, refusal, refusal_at
 from awsauth.core.templates import is_template_line, templates
 from awsauth.core.text import line_end, line_start, newline_of
-from awsauth.errors import ManifestError
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
-
-KEYS = ("mapRoles", "mapUsers", "mapAccounts")
+    from awsauth.errors import ManifestError
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _SMALLEST = """\
@@ -83,7 +82,7 @@ def find_config_map(text: str) -> Found:
     best = candidates[min(candidates)]
     if len(best) > 1:
         lines = " and ".join(str(line_of(text, path[-1].start)) for path in best[:_LISTED])
-        what = f"the file holds {len(best)} objects that may be the aws-auth ConfigMap, at lines {lines}"
+        what = f"The file holds {len(best)} objects that may be the aws-auth ConfigMap, at lines {lines}"
         raise refusal(what, text, best[1][-1].start, "Keep one of them in the file, or give them files of their own.")
     return _located(text, best[0], roots, is_json=json_roots is not None)
 
@@ -120,30 +119,34 @@ def _yaml_roots(text: str) -> list[Node]:
 def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
     control = _CONTROL.search(text)
     if control is not None:
-        what = f"the file holds the character {quoted(control.group())}, which YAML does not allow"
+        what = f"The file holds the character {quoted(control.group())}, which YAML does not allow"
         return refusal(what, text, control.start(), "Remove it and try again.")
     fault = line_of(text, error.offset)
     for number, line in enumerate(text.split("\n"), 1):
         if is_template_line(line) or (number in (fault - 1, fault) and any(templates(line))):
-            what = f"the file is a template, not YAML: {quoted(line.strip())}"
-            return ManifestError(what, where=f"line {number}", cure=f"Nothing was changed. {TEMPLATE_CURE}")
+            what = f"The file is a template, not YAML: {quoted(line.strip())}"
+            return refusal_at(f"line {number}", what, TEMPLATE_CURE)
     cure = "Correct it so that `kubectl create --dry-run=client -f` reads the file, and try again."
     if text[line_start(text, error.offset) : line_end(text, error.offset)].lstrip(" ").startswith("- "):
         cure = "The lines below `mapRoles: |` have to be indented further than `mapRoles`. Correct that and try again."
     where = f"line {fault}, column {error.offset - line_start(text, error.offset) + 1}"
     uncertain = isinstance(error, UntrustedYamlError)
-    what = f"the file {'cannot be read for certain' if uncertain else 'is not YAML'}: {visible(error.problem)}"
-    return ManifestError(what, where=where, cure=f"Nothing was changed. {cure}")
+    what = f"The file {'cannot be read for certain' if uncertain else 'is not YAML'}: {visible(error.problem)}"
+    return refusal_at(where, what, cure)
 
 
 def _objects(roots: list[Node]) -> list[list[Node]]:
     """Return the path to every object of a file, those in Lists instead of the Lists."""
     objects = []
     waiting = [[root] for root in reversed(roots)]
+    seen: set[int] = set()  # Aliases may lead to a List again and again, or for ever.
     while waiting:
         path = waiting.pop()
         items = target(fields(path[-1]).get("items", (None, None))[1])
         if _string(path[-1], "kind").endswith("List") and items is not None and items.kind == "sequence":
+            if id(items) in seen:
+                continue
+            seen.add(id(items))
             waiting += [[*path, items, item] for item in reversed(items.children)]
         else:
             objects.append(path)
@@ -179,8 +182,8 @@ def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
     if len(objects) > _LISTED:
         shown.append(f"{len(objects) - _LISTED} more")
     held = ", ".join(shown) if shown else "nothing"
-    what = f"the file holds no aws-auth ConfigMap; it holds {held}"
-    return ManifestError(what, cure=f"Nothing was changed. Name the file that holds it. {_SMALLEST}")
+    what = f"The file holds no aws-auth ConfigMap (it holds {held})"
+    return refusal_at("", what, f"Name the file that holds it. {_SMALLEST}")
 
 
 def _described(text: str, node: Node) -> str:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.arn import canonical_role, canonical_user
+from awsauth.core.authenticator import TEMPLATES
 from awsauth.core.reading import Mapped
 from awsauth.errors import InvalidValueError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
 """With this in a username or group, nobody but an EC2 instance gets in."""
 
-_TEMPLATE: Final = re.compile(r"\{\{(?:EC2PrivateDNSName|SessionName|SessionNameRaw|AccountID|AccessKeyID)\}\}")
+_TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
 # No ARN has these; a manifest that is filled in before it is applied does.
 _FILLED_IN_LATER: Final = re.compile(r"[<>${}]")
 

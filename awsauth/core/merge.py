@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core import changes as c
-from awsauth.core.arn import canonical_role, canonical_user
+from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.document import Document, read
+from awsauth.core.entries import Entries
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
-from awsauth.core.reading import KEYS, Key, Mapped, Reading
-from awsauth.core.splice import rewrite
+from awsauth.core.reading import KEYS, Key, Mapped
+from awsauth.core.splice import check_editable, rewrite
 from awsauth.errors import InvalidValueError, MappingConflictError, UsageError
 
 if TYPE_CHECKING:
@@ -56,91 +56,25 @@ def merge(document: Document, changes: Iterable[c.Change]) -> Document:
 
 def merged(document: Document, changes: Iterable[c.Change]) -> Merged:
     """Like `merge`, with everything there is to say about it."""
+    if not isinstance(document, Document):
+        raise UsageError(f"{quoted(repr(document))} is no Document; nothing was changed.", cure="Pass Document(data).")
     work = _Work(document)
-    for change in _checked(changes):
+    for change in c.as_list(changes):
         work.make(change)
     return work.finish()
-
-
-def _checked(changes: Any) -> Sequence[c.Change]:
-    made: list[Any] = [changes] if isinstance(changes, c.BaseChange) else list(changes)
-    for change in made:
-        if not isinstance(change, c.BaseChange):
-            raise UsageError(
-                f"{type(change).__name__} is no change; nothing was changed.", cure="Give a list of changes."
-            )
-    return made
-
-
-class _Entries:
-    """The entries of one key while changes are made: what each is to map in the end."""
-
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        self.changed: dict[int, Mapped | None] = {}
-        self.added: list[Mapped | None] = []
-        self._index: dict[str, list[int]] | None = None
-
-    def get(self, position: int) -> Mapped | None:
-        count = len(self.reading.entries)
-        if position >= count:
-            return self.added[position - count]
-        return self.changed[position] if position in self.changed else self.reading.entries[position].mapped
-
-    def put(self, position: int, mapped: Mapped | None) -> None:
-        count = len(self.reading.entries)
-        if position >= count:
-            self.added[position - count] = mapped
-        else:
-            self.changed[position] = mapped
-        if mapped is not None:
-            self._note(position, mapped)
-
-    def add(self, mapped: Mapped) -> None:
-        self.added.append(mapped)
-        self._note(len(self.reading.entries) + len(self.added) - 1, mapped)
-
-    def find(self, *principals: str) -> list[int]:
-        """Return the positions of the entries that map one of `principals`, whatever its case."""
-        wanted = {principal.lower() for principal in principals}
-        found = sorted({position for principal in wanted for position in self._positions().get(principal, ())})
-        return [position for position in found if (now := self.get(position)) and now.principal.lower() in wanted]
-
-    def winners(self, positions: Sequence[int]) -> list[int]:
-        """Return those the authenticator honours: the last of equals; users are equal by their exact spelling."""
-        last: dict[str, int] = {}
-        for position in positions:
-            now = self.get(position)
-            if now is not None:
-                last[now.principal if self.reading.key == "mapUsers" else now.principal.lower()] = position
-        return sorted(last.values())
-
-    def everything(self) -> list[int]:
-        return sorted({position for positions in self._positions().values() for position in positions})
-
-    def _note(self, position: int, mapped: Mapped) -> None:
-        self._positions()[mapped.principal.lower()].append(position)
-
-    def _positions(self) -> dict[str, list[int]]:
-        if self._index is None:
-            self._index = defaultdict(list)
-            for position, entry in enumerate(self.reading.entries):
-                if entry.mapped is not None:
-                    self._index[entry.mapped.principal.lower()].append(position)
-        return self._index
 
 
 class _Work:
     def __init__(self, document: Document) -> None:
         self._before = document
         self._document = document
-        self._open: dict[Key, _Entries] = {}
+        self._open: dict[Key, Entries] = {}
         self._splices: dict[Key, tuple[Splice, ...]] = {}
         self._replaced: set[Key] = set()
         self._findings: list[Finding] = []
         self._extra: dict[str, tuple[str, ...]] = {}
 
-    def make(self, change: c.Change) -> None:
+    def make(self, change: c.Change) -> None:  # noqa: C901 - one arm for each kind of change
         match change:
             case c.EnsureRole():
                 self._ensure("mapRoles", change.role_arn, change)
@@ -150,11 +84,14 @@ class _Work:
                 if not self._entries("mapAccounts").find(change.account):
                     self._entries("mapAccounts").add(Mapped(change.account))
             case c.RemoveRole():
-                self._remove("mapRoles", change.role_arn)
+                self._remove(change.role_arn, self._of_principal(change.role_arn, "mapRoles"))
             case c.RemoveUser():
-                self._remove("mapUsers", change.user_arn)
+                self._remove(change.user_arn, self._of_principal(change.user_arn, "mapUsers"))
             case c.RemoveAccount():
-                self._remove("mapAccounts", change.account)
+                entries = self._known_entries("mapAccounts")
+                self._remove(change.account, [(entries, position) for position in entries.find(change.account)])
+            case c.RemoveUsername():
+                self._remove(change.username, self._of_username(change.username))
             case c.RemoveGroups():
                 self._remove_groups(change)
             case c.RenamePrincipal():
@@ -169,32 +106,30 @@ class _Work:
         after = self._before if self._document.data == self._before.data else self._document
         return Merged(self._before, after, self._splices, tuple(self._findings), self._extra)
 
-    def _entries(self, key: Key) -> _Entries:
+    def _entries(self, key: Key) -> Entries:
         if key not in self._open:
-            self._open[key] = _Entries(self._document.reading(key))
+            self._open[key] = Entries(self._document.reading(key))
         return self._open[key]
 
     def _close(self) -> None:
         """Write what was collected, key by key."""
         for key, entries in self._open.items():
             added = [mapped for mapped in entries.added if mapped is not None]
-            result = rewrite(entries.reading, entries.changed, added, read=read, sibling=self._sibling(key))
+            result = rewrite(entries.reading, entries.changed, added, read=read, sibling=self._document.sibling(key))
             if result.splices:
                 if key not in self._replaced:
                     self._splices[key] = result.splices
                 self._document = self._document.with_reading(result.reading)
         self._open = {}
 
-    def _sibling(self, key: Key) -> Reading | None:
-        """Return another key's reading that has entries to learn the layout from."""
-        if key == "mapAccounts":
-            return None
-        other = self._document.reading("mapUsers" if key == "mapRoles" else "mapRoles")
-        return other if other.entries else None
-
     def _ensure(self, key: Key, arn: str, change: c.EnsureRole | c.EnsureUser) -> None:
         entries = self._entries(key)
         found = entries.winners(entries.find(arn))
+        if key == "mapUsers" and self._entries("mapRoles").find(arn):
+            raise MappingConflictError(
+                f"{quoted(arn, 200)} is mapped under mapRoles, which counts before mapUsers; nothing was changed.",
+                cure="Remove it there first, with remove_user_mapping.",
+            )
         if not found:
             entries.add(Mapped(arn, change.username, tuple(change.groups)))
         for position in found:
@@ -231,12 +166,28 @@ class _Work:
             self._findings.append(_extra_groups(now.principal, extra))
         return now._replace(groups=now.groups + missing)
 
-    def _remove(self, key: Key, principal: str) -> None:
-        entries = self._entries(key)
-        for position in entries.find(*_spellings(principal)):
+    def _remove(self, what: str, found: Sequence[tuple[Entries, int]]) -> None:
+        self._note_absent(what, found)
+        for entries, position in found:
             entries.put(position, None)
 
-    def _of_principal(self, principal: str) -> list[tuple[_Entries, int]]:
+    def _note_absent(self, what: str, found: Sequence[tuple[Entries, int]]) -> None:
+        """Say so where a change finds nothing to do: it may be done already, or the name be misspelt."""
+        if not found:
+            self._findings.append(_not_mapped(what))
+
+    def _known_entries(self, key: Key) -> Entries:
+        """Return the entries of a text in which absence can be told: of a broken one nobody knows who is in it."""
+        entries = self._entries(key)
+        reading = entries.reading
+        if not reading.trusted or (reading.findings and not reading.entries):
+            check_editable(reading)
+        return entries
+
+    def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[Entries, int]]:
+        """Return the entries of a role or user, under both keys: the authenticator does not look at the ARN's kind."""
+        home = home or ("mapUsers" if is_user(principal) else "mapRoles")
+        self._known_entries(home)
         keys: tuple[Key, ...] = ("mapRoles", "mapUsers")
         return [
             (self._entries(key), position)
@@ -244,22 +195,41 @@ class _Work:
             for position in self._entries(key).find(*_spellings(principal))
         ]
 
+    def _of_username(self, username: str) -> list[tuple[Entries, int]]:
+        keys: tuple[Key, ...] = ("mapRoles", "mapUsers")
+        return [
+            (entries, position)
+            for entries in map(self._known_entries, keys)
+            for position in entries.everything()
+            if (now := entries.get(position)) and now.username == username
+        ]
+
     def _remove_groups(self, change: c.RemoveGroups) -> None:
-        for entries, position in self._of_principal(change.principal_arn):
+        found = self._of_principal(change.principal_arn)
+        self._note_absent(change.principal_arn, found)
+        for entries, position in found:
             now = entries.get(position)
             if now is not None and set(now.groups) & set(change.groups):
                 kept = tuple(group for group in now.groups if group not in change.groups)
                 entries.put(position, now._replace(groups=kept))
 
     def _rename(self, change: c.RenamePrincipal) -> None:
-        for entries, position in self._of_principal(change.principal_arn):
+        renamed = self._of_principal(change.principal_arn)
+        self._note_absent(change.principal_arn, renamed)
+        for entries, position in renamed:
+            # Spelling the same principal otherwise is fine; a second mapping of another one would not count.
+            if any((entries, other) not in renamed for other in entries.find(change.new_arn)):
+                raise MappingConflictError(
+                    f"{quoted(change.new_arn, 200)} is mapped already; nothing was changed.",
+                    cure=f"Remove that mapping first, or the one of {quoted(change.principal_arn, 200)}.",
+                )
             now = entries.get(position)
             if now is not None and now.principal != change.new_arn:
                 entries.put(position, now._replace(principal=change.new_arn))
 
     def _deduplicate(self) -> None:
         for key in KEYS:
-            entries = self._entries(key)
+            entries = self._known_entries(key)
             everything = entries.everything()
             for position in set(everything) - set(entries.winners(everything)):
                 now = entries.get(position)
@@ -300,7 +270,17 @@ def _conflict(now: Mapped, change: c.EnsureRole | c.EnsureUser, cure: str) -> Ma
 
 def _described(username: str, groups: Sequence[str]) -> str:
     listed = ", ".join(quoted(group) for group in groups)
-    return f"username {quoted(username)} with {f'groups {listed}' if groups else 'no groups'}"
+    return f"username {quoted(username)} with {f'the groups {listed}' if groups else 'no groups'}"
+
+
+def _not_mapped(what: str) -> Finding:
+    return Finding(
+        "not-mapped",
+        Severity.NOTE,
+        f"There is no mapping of {quoted(what, 200)}.",
+        "Nothing was done about it.",
+        "If it should have been there, check how it is spelt.",
+    )
 
 
 def _extra_groups(principal: str, extra: tuple[str, ...]) -> Finding:

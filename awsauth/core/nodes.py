@@ -144,6 +144,7 @@ class _Builder:
             self._parser = yaml.CSafeLoader(text)
         except UnicodeEncodeError as error:
             raise YamlSyntaxError("half of a surrogate pair is no character", error.start) from error
+        self._may_escape_slashes = "\\/" in text
         self._event: Any = None
         self._open: list[Node] = []
         self.document_end = 0
@@ -161,7 +162,7 @@ class _Builder:
         root = self._tree()
         end = self._expect(yaml.DocumentEndEvent)
         self.document_end = int(end.end_mark.index) + self._shift
-        if "\\/" in self._text and _ESCAPED_SLASH_AHEAD.match(self._text, self.document_end):
+        if self._may_escape_slashes and _ESCAPED_SLASH_AHEAD.match(self._text, self.document_end):
             raise YamlSyntaxError(r"found unknown escape character \/", self.document_end)
         return root
 
@@ -218,7 +219,7 @@ class _Builder:
         if in_flow and node.kind == "scalar" and not node.style and "?" in node.value:
             raise YamlSyntaxError("a question mark in brackets has to stand in quotes", node.start)
         first = self._text[node.start : node.start + 1]
-        if node.style == '"' and "\\/" in self._text and _ESCAPED_SLASH.search(self._text, node.start, node.end):
+        if node.style == '"' and self._may_escape_slashes and _ESCAPED_SLASH.search(self._text, node.start, node.end):
             raise YamlSyntaxError(r"found unknown escape character \/", node.start)
         if first in ("!", "&"):
             tag = _TAG.match(self._text, node.start)

@@ -12,6 +12,7 @@ from typing import Final
 from awsauth.core.authenticator import is_skipped
 from awsauth.core.reading import ARN_FIELD, Field, Groups, Key, Layout, Mapped, Reading, Scalar, Shape
 from awsauth.core.scalars import WORDS, Style
+from awsauth.core.text import line_start
 
 # Pieces of the expressions. Visible ASCII only, but for comments: whatever YAML allows on a line.
 _COMMENT: Final = "#[\t -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
@@ -196,7 +197,7 @@ class PlainEntry:
         )
         if "gap" not in spans:
             return Shape(start, end, "flow", 0, fields)
-        line = self._match.string.rfind("\n", 0, fields[0].start) + 1
+        line = line_start(self._match.string, fields[0].start)
         return Shape(start, end, "block", fields[0].start - line, fields)
 
     def _value(self, name: str) -> Scalar | Groups:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from awsauth.core import changes as c
 from awsauth.core.diff import Diff, MappingDiff, diff_of
+from awsauth.core.digest import sha256_of
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding
 from awsauth.core.merge import Merged, merged
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from awsauth.core.document import Document
-    from awsauth.core.reading import Key, Mapped
+    from awsauth.core.reading import Key
 
 VERSION: Final = 1
 """Of the saved form. A reader refuses every other one."""
@@ -29,7 +29,7 @@ _FORMAT: Final = "awsauth-plan"
 _MAPPINGS: Final = TypeAdapter(tuple[MappingDiff, ...])
 _TEXTS: Final = TypeAdapter(dict[str, str])
 _FINDINGS: Final = TypeAdapter(tuple[Finding, ...])
-_AGAIN: Final = "Nothing was changed. Make the plan again, and look at what it does."
+_AGAIN: Final = "Make the plan again, and look at what it does."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ class Plan:
         """
         if uid != self.uid:
             raise PlanError(
-                f"The plan was made for {_object(self.uid)}, and this is {_object(uid)}.",
-                cure=f"Apply it to the object it was made for. {_AGAIN}",
+                f"The plan was made for {_object(self.uid)}, and this is {_object(uid)}; nothing was changed.",
+                cure="Apply it to the object it was made for, or make the plan again, and look at what it does.",
             )
 
     def merge_into(self, document: Document) -> Merged:
@@ -107,10 +107,7 @@ class Plan:
             "uid": self.uid,
             "digest": self.digest,
             "changes": c.to_json(self.changes),
-            "diff": {
-                "mappings": [_mapping_json(mapping) for mapping in self.diff.mappings],
-                "texts": dict(self.diff.texts),
-            },
+            "diff": self.diff.to_json(),
             "findings": [_finding_json(finding) for finding in self.findings],
         }
         return {**values, "checksum": _digest(values)}
@@ -125,16 +122,21 @@ class Plan:
             PlanError: this is no plan, one of another version, or not as it was saved.
         """
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
-            raise PlanError("This is no plan.", cure=f'A plan is JSON with "format": "{_FORMAT}". {_AGAIN}')
+            raise PlanError(
+                f'This is no plan: a plan is JSON with "format": "{_FORMAT}"; nothing was changed.', cure=_AGAIN
+            )
         version = values.get("version")
         if version != VERSION:
             raise PlanError(
-                f"The plan has version {quoted(str(version))} of the format, and version {VERSION} can be read here.",
-                cure="Nothing was changed. Apply it with the version of this library that made it, or make it again.",
+                f"The plan has version {quoted(str(version))} of the format, and version {VERSION} can be read here; "
+                "nothing was changed.",
+                cure="Apply it with the version of this library that made it, or make it again.",
             )
         content = {key: value for key, value in values.items() if key != "checksum"}
         if values.get("checksum") != _digest(content):
-            raise PlanError("The plan is not as it was saved: its checksum is another.", cure=_AGAIN)
+            raise PlanError(
+                "The plan is not as it was saved: its checksum is another; nothing was changed.", cure=_AGAIN
+            )
         return cls._loaded(content)
 
     @classmethod
@@ -163,7 +165,9 @@ class Plan:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise PlanError(f"This is no plan: the text is no JSON ({visible(str(error))}).", cure=_AGAIN) from error
+            raise PlanError(
+                f"This is no plan: the text is no JSON ({visible(str(error))}); nothing was changed.", cure=_AGAIN
+            ) from error
         return cls.from_json(values)
 
 
@@ -173,9 +177,7 @@ def digest(document: Document) -> str:
 
 
 def _digest(values: dict[str, Any]) -> str:
-    # ASCII, so that a lone surrogate has bytes too.
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
+    return f"sha256:{sha256_of(values)}"
 
 
 def _object(uid: str) -> str:
@@ -185,20 +187,16 @@ def _object(uid: str) -> str:
 def _is_done(document: Document, planned: Diff) -> bool:
     """Whether a document has what was to come of a plan."""
     for mapping in planned.mappings:
-        concerned = {_identity(mapped) for mapped in (*mapping.before, *mapping.after)}
-        now = [mapped for mapped in document.reading(mapping.key).mapped if _identity(mapped) in concerned]
+        concerned = {mapped.identity for mapped in (*mapping.before, *mapping.after)}
+        now = [mapped for mapped in document.reading(mapping.key).mapped if mapped.identity in concerned]
         if tuple(now) != mapping.after:
             return False
     return True
 
 
-def _identity(mapped: Mapped) -> Any:
-    return mapped.principal.lower() or mapped.sso
-
-
 def _other_outcome(planned: Diff, outcome: Diff, replaced: list[Key]) -> PlanError:
     return PlanError(
-        "The object has changed since the plan was made, and something else would come of it now.\n"
+        "The object has changed since the plan was made, and something else would come of it now; nothing was changed.\n"
         f"Planned:\n{_shown(planned, replaced)}\nNow:\n{_shown(outcome, replaced)}",
         cure=_AGAIN,
     )
@@ -208,16 +206,6 @@ def _shown(found: Diff, replaced: list[Key]) -> str:
     """Return what was compared of a difference."""
     texts: dict[str, str] = {key: found.texts[key] for key in replaced if key in found.texts}
     return str(Diff(found.mappings, texts)) or "No change."
-
-
-def _mapping_json(mapping: MappingDiff) -> dict[str, Any]:
-    sides = {"before": mapping.before, "after": mapping.after}
-    entries = {side: [_entry_json(mapped) for mapped in of_side] for side, of_side in sides.items()}
-    return {"key": mapping.key, "principal": mapping.principal, **entries}
-
-
-def _entry_json(mapped: Mapped) -> dict[str, Any]:
-    return {**mapped._asdict(), "groups": list(mapped.groups), "sso": mapped.sso._asdict() if mapped.sso else None}
 
 
 def _finding_json(finding: Finding) -> dict[str, Any]:
@@ -232,8 +220,8 @@ def _text(value: Any) -> str:
 
 def _problem(error: Exception) -> str:
     if isinstance(error, AwsAuthError):
-        return str(error)
+        return error.what  # its cure is for who writes changes by hand
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return f"{visible('.'.join(str(part) for part in first['loc']))}: {visible(first['msg'])}."
-    return f"{visible(str(error))}."
+        return f"{visible('.'.join(str(part) for part in first['loc']))}: {visible(first['msg'])}; nothing was changed."
+    return f"{visible(str(error))}; nothing was changed."

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Key = Literal["mapRoles", "mapUsers", "mapAccounts"]
 KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers", "mapAccounts")
 
+KIND: Final[dict[Key, str]] = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
+"""What one entry is called."""
+
 ARN_FIELD: Final[dict[str, str]] = {"mapRoles": "rolearn", "mapUsers": "userarn"}
 """The field of an entry that names its principal."""
 
@@ -26,6 +29,10 @@ class Sso(NamedTuple):
     permission_set: str = ""
     account: str = ""
     partition: str = ""
+
+
+Identity = tuple[str, Sso | None]
+"""Of a principal: its ARN or account in lower case, and its `sso` where it has one."""
 
 
 class Mapped(NamedTuple):
@@ -39,6 +46,15 @@ class Mapped(NamedTuple):
     username: str = ""
     groups: tuple[str, ...] = ()
     sso: Sso | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What tells which principal it is of: equal for all entries of one.
+
+        The authenticator ignores the case of a principal (``aws-iam-authenticator`` ``pkg/config/mapper.go``,
+        ``Key``).
+        """
+        return self.principal.lower(), self.sso
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,5 +11,10 @@ def line_of(text: str, offset: int) -> int:
 
 
 def refusal(what: str, text: str, offset: int, cure: str) -> ManifestError:
-    """Return the error for what stands at `offset` of a manifest's text."""
-    return ManifestError(what, where=f"line {line_of(text, offset)}", cure=f"Nothing was changed. {cure}")
+    """Return the error for what stands at `offset` of a manifest's text; `what` is a sentence without its full stop."""
+    return refusal_at(f"line {line_of(text, offset)}", what, cure)
+
+
+def refusal_at(where: str, what: str, cure: str) -> ManifestError:
+    """Return the error for a place that is named already, or for none."""
+    return ManifestError(f"{what}; nothing was changed.", where=where, cure=cure)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document import Document, read
-from awsauth.core.reading import KEYS, Key, Mapped, Reading
+from awsauth.core.reading import KEYS, Identity, Key, Mapped
 from awsauth.core.splice import rewrite
 from awsauth.errors import EditError
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.revision_info import Kind
 
-_Identity = tuple[str, object]
-_Mappings = dict[_Identity, tuple[Mapped, ...]]
+_Mappings = dict[Identity, tuple[Mapped, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,11 @@ class Effect:
 
     @property
     def regranted(self) -> tuple[str, ...] | None:
-        """The groups that it gives back, empty for a whole mapping; None where it gives nothing back."""
+        """The groups that it gives back; empty for a whole mapping or a username; None where it gives nothing back."""
         if not self.after or not self.known:
             return () if self.after else None
+        if self.after[-1].username != self.known[-1].username:
+            return ()
         had = self.known[-1].groups
         return tuple(group for group in self.after[-1].groups if group not in had) or None
 
@@ -87,12 +88,14 @@ class Restoration:
         document: The result.
         kept: What others have added since, and keep.
         reverted: What does not stay as it is, and whose it was.
+        uid: The uid of the object that the revision is of; empty where it has none.
     """
 
     to: int
     document: Document
     kept: tuple[Effect, ...] = ()
     reverted: tuple[Effect, ...] = ()
+    uid: str = ""
 
 
 def restore(
@@ -124,7 +127,7 @@ def restore(
         if keep:
             data[key] = _with_kept(target, present, key, keep)
         for effect in record.effects(_mappings(present, key) or {}, keep):
-            (kept if _identity(effect) in keep else reverted).append(effect)
+            (kept if (effect.before or effect.after)[0].identity in keep else reverted).append(effect)
     for effect in _other_keys(target, steps, present):
         is_kept = not exact and effect.key not in target.data and effect.by.is_other_than(author)
         (kept if is_kept else reverted).append(effect)
@@ -142,9 +145,9 @@ class _Record:
     steps: Sequence[Step]
     base: _Mappings = field(init=False)
     last: _Mappings = field(init=False)
-    added_by: dict[_Identity, Actor] = field(default_factory=dict)
-    touched_by: dict[_Identity, Actor] = field(default_factory=dict)
-    as_left: dict[_Identity, list[tuple[Actor, tuple[Mapped, ...]]]] = field(default_factory=dict)
+    added_by: dict[Identity, Actor] = field(default_factory=dict)
+    touched_by: dict[Identity, Actor] = field(default_factory=dict)
+    as_left: dict[Identity, list[tuple[Actor, tuple[Mapped, ...]]]] = field(default_factory=dict)
     broken_by: Actor | None = None
 
     def __post_init__(self) -> None:
@@ -186,12 +189,6 @@ class _Record:
                 yield Effect(self.key, (before or after)[0].principal, before, after, by, self.last.get(identity, ()))
 
 
-def _identity(entry: Mapped | Effect) -> _Identity:
-    if isinstance(entry, Effect):
-        return _identity((entry.before or entry.after)[0])
-    return entry.principal.lower(), entry.sso
-
-
 def _mappings(document: Document, key: Key) -> _Mappings | None:
     """Return the entries of each principal, in order; None where the authenticator drops the whole text."""
     reading = document.reading(key)
@@ -199,12 +196,11 @@ def _mappings(document: Document, key: Key) -> _Mappings | None:
         return None
     found: _Mappings = {}
     for mapped in reading.mapped:
-        identity = _identity(mapped)
-        found[identity] = (*found.get(identity, ()), mapped)
+        found[mapped.identity] = (*found.get(mapped.identity, ()), mapped)
     return found
 
 
-def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[_Identity, tuple[Mapped, ...]]) -> str:
+def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[Identity, tuple[Mapped, ...]]) -> str:
     """Return the earlier text of a key with what is kept behind it."""
     reading = target.reading(key)
     entries = [mapped for mappings in keep.values() for mapped in mappings]
@@ -212,7 +208,7 @@ def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[_Ide
     if now.text.startswith(reading.text) and not now.findings and now.mapped == [*reading.mapped, *entries]:
         return now.text  # The same, in the words of those who added it.
     try:
-        return rewrite(reading, {}, entries, read=read, sibling=_sibling(target, key)).reading.text
+        return rewrite(reading, {}, entries, read=read, sibling=target.sibling(key)).reading.text
     except EditError as error:
         raise EditError(
             f"{len(entries)} of the entries that others have added to {key} since cannot be written "
@@ -220,13 +216,6 @@ def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[_Ide
             where=error.where,
             cure="Roll back with exact=True to keep nothing, and add what is needed again.",
         ) from error
-
-
-def _sibling(target: Document, key: Key) -> Reading | None:
-    if key == "mapAccounts":
-        return None
-    other = target.reading("mapUsers" if key == "mapRoles" else "mapRoles")
-    return other if other.entries else None
 
 
 def _other_keys(target: Document, steps: Sequence[Step], present: Document) -> Iterator[Effect]:

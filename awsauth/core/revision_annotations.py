@@ -103,7 +103,9 @@ def _time(value: Any) -> datetime:
     except ValueError:
         msg = f"its `creationTimestamp` is {quoted(str(value), 40)}"
         raise ValueError(msg) from None
-    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    # Year 1 has no moment before it, whatever the zone.
+    in_zone = moment.tzinfo is not None and 1 < moment.year < 9999
+    return moment.astimezone(timezone.utc) if in_zone else moment.replace(tzinfo=timezone.utc)
 
 
 def _number(ours: Mapping[str, str], name: str) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from awsauth.core.digest import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,19 +23,13 @@ NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 def data_digest(data: Mapping[str, str]) -> str:
     """Return the SHA-256, in hex, of the data alone: by it a state is found again."""
-    return _sha256({"data": dict(data)})
+    return sha256_of({"data": dict(data)})
 
 
 def state_digest(data: Mapping[str, str], binary_data: Mapping[str, str], parent_digest: str) -> str:
     """Return the SHA-256, in hex, of a state and of all that came before it, through the digest of its parent."""
     carried = {"binaryData": dict(binary_data)} if binary_data else {}
-    return _sha256({"data": dict(data), **carried, "parent": parent_digest})
-
-
-def _sha256(value: Any) -> str:
-    # Escaped, so that half a surrogate pair, which no UTF-8 can hold, has a digest like any other text.
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return sha256_of({"data": dict(data), **carried, "parent": parent_digest})
 
 
 @dataclass(frozen=True, slots=True)

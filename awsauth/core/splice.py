@@ -53,7 +53,7 @@ def rewrite(
     changed = {index: new for index, new in changed.items() if reading.entries[index].mapped != new or new is None}
     if not changed and not added:
         return Rewritten(reading, ())
-    _check_editable(reading)
+    check_editable(reading)
     splices = _splices(reading, changed, added, EntryWriter(reading, sibling))
     after = read(reading.key, spliced(reading.text, splices))
     wanted = _wanted(reading, changed, added)
@@ -89,17 +89,24 @@ def _splices(
     return sorted(splices, key=lambda splice: (splice.start, splice.end))
 
 
-def _check_editable(reading: Reading) -> None:
+def check_editable(reading: Reading) -> None:
+    """Refuse to edit what cannot be read for certain, or is written in a way that cannot be edited.
+
+    Raises:
+        EditError: it is.
+    """
     if reading.layout.style != "other" and reading.trusted:
         return
     # With entries the findings are about those, and not why the list cannot be edited.
     finding = reading.findings[0] if reading.findings and not reading.entries else None
+    if finding is not None:
+        raise EditError(
+            f"{finding.message} {finding.consequence} Nothing was changed.", where=str(finding.place), cure=finding.cure
+        )
     raise EditError(
-        str(finding) if finding else f"{reading.key} is written in a way that cannot be edited; nothing was changed.",
-        where="" if finding else f"{reading.key} line 1",
-        cure="Nothing was changed. Repair the text first."
-        if finding
-        else "Write it as a plain list, with ordinary line ends and without an anchor or tag before it.",
+        f"{reading.key} is written in a way that cannot be edited; nothing was changed.",
+        where=f"{reading.key} line 1",
+        cure="Write it as a plain list, with ordinary line ends and without an anchor or tag before it.",
     )
 
 

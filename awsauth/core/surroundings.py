@@ -6,10 +6,12 @@ an entry belongs to it too, unless the next entry follows without a gap: then it
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
+from awsauth.core.finding import Place
 from awsauth.core.text import Splice, indent_of, line_end, line_start, newline_of
+from awsauth.errors import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,15 +39,27 @@ class _Flow:
     """A list in brackets."""
 
     def __init__(self, reading: Reading, gone: Sequence[int]) -> None:
+        self._key = reading.key
         self._text = reading.text
         self._layout = reading.layout
         self._entries = reading.entries
         self._gone = gone
 
     def without(self, first: int, last: int) -> Splice:
+        shapes = [entry.shape for entry in self._entries[max(first - 1, 0) : last + 2]]
+        for previous, following in pairwise(shapes):
+            if "#" in self._text[previous.end : following.start]:
+                raise self._refused(previous.end)
         if last + 1 < len(self._entries):
             return Splice(self._entries[first].shape.start, self._entries[last + 1].shape.start, "")
         return Splice(self._entries[first - 1].shape.end, self._entries[last].shape.end, "")
+
+    def _refused(self, offset: int) -> EditError:
+        return EditError(
+            "A comment stands between the entries, and whose it is cannot be told; nothing was changed.",
+            where=str(Place.of(self._key, self._text, offset)),
+            cure="Write the list in block style, or edit it by hand.",
+        )
 
     def instead_of(self, first: int, last: int, new: Sequence[str]) -> Splice:
         start, end = self._entries[first].shape.start, self._entries[last].shape.end

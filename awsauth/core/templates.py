@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from awsauth.core.authenticator import TEMPLATES
 from awsauth.core.escaping import quoted
 from awsauth.core.refusal import refusal
 from awsauth.core.text import line_end, line_start
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.text import Splice
 
-_OPENING = re.compile(r"\{\{(?!(?:EC2PrivateDNSName|SessionName|SessionNameRaw|AccountID|AccessKeyID)\}\})|\{%|\$\{")
+_OPENING = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|\${{")
 _CLOSING = {"{{": "}}", "{%": "%}", "${": "}"}
 _WHOLE_LINE = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\})\s*")
 _CONTROL = re.compile(r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b")
@@ -53,7 +54,7 @@ def check_spans(text: str, splices: list[Splice], within: tuple[int, int]) -> No
         while splice is not None and splice.end <= opening:
             splice = next(waiting, None)
         if splice is not None and splice.start < closing:
-            what = f"the edit would change the template {quoted(text[opening:closing])}"
+            what = f"The edit would change the template {quoted(text[opening:closing])}"
             raise refusal(what, text, opening, _CURE)
     _check_enclosing(text, splices)
 
@@ -67,14 +68,14 @@ def check_lines(text: str, splices: list[Splice]) -> None:
     """
     for splice in splices:
         for opening, closing in templates(text, splice.start, splice.end):
-            what = f"the edit would change the template {quoted(text[opening:closing])}"
+            what = f"The edit would change the template {quoted(text[opening:closing])}"
             raise refusal(what, text, opening, _CURE)
         if splice.end > splice.start:
             continue
-        before = text.rfind("\n", 0, max(splice.start - 1, 0)) + 1
+        before = line_start(text, max(splice.start - 1, 0))
         for start, end in ((before, splice.start), (splice.end, line_end(text, splice.end))):
             if is_template_line(text[start:end]):
-                what = f"the edit would be next to the template line {quoted(text[start:end].strip())}"
+                what = f"The edit would be next to the template line {quoted(text[start:end].strip())}"
                 raise refusal(what, text, start, _CURE)
     _check_enclosing(text, splices)
 
@@ -87,7 +88,7 @@ def _check_enclosing(text: str, splices: list[Splice]) -> None:
         number = bisect_left(starts, splice.start) - 1
         if number >= 0 and splice.start <= blocks[number][1]:
             line = text[line_start(text, starts[number]) : line_end(text, starts[number])]
-            what = f"the edit would be inside of the template block that begins with {quoted(line.strip())}"
+            what = f"The edit would be inside of the template block that begins with {quoted(line.strip())}"
             raise refusal(what, text, starts[number], _CURE)
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.escaping import visible
+from awsauth.core.line_changes import changed_lines
 from awsauth.core.text import Splice, line_end, line_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _CONTEXT: Final = 3
-_MOST_LINES_COMPARED: Final = 4_000
-"""Above this the lines between the first and the last difference are shown as replaced, not compared."""
 
 
 class _Replaced(NamedTuple):
@@ -44,23 +43,10 @@ def unified(name: str, before: str, after: str, splices: Sequence[Splice] | None
 def _compared(before: str, after: str) -> Iterator[Splice]:
     """Yield splices between two texts of which nothing is known."""
     old, new = _split(before), _split(after)
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    start = sum(map(len, old[:head]))
-    old, new = old[head : len(old) - tail], new[head : len(new) - tail]
-    if len(old) + len(new) > _MOST_LINES_COMPARED:
-        yield Splice(start, start + sum(map(len, old)), "".join(new))
-        return
-    offsets = [start]
-    for line in old:
-        offsets.append(offsets[-1] + len(line))
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag != "equal":
-            yield Splice(offsets[a], offsets[b], "".join(new[c:d]))
+    offsets = [0, *accumulate(map(len, old))]
+    for change in changed_lines(old, new):
+        text = "".join(new[change.new_start : change.new_end])
+        yield Splice(offsets[change.old_start], offsets[change.old_end], text)
 
 
 def _whole_lines(text: str, splices: Iterable[Splice]) -> list[_Replaced]:

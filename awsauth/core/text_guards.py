@@ -33,7 +33,7 @@ def unreadable(case: Case) -> Iterator[Finding]:
         before, after = case.before.reading(key), case.after.reading(key)
         if before.text == after.text:
             continue
-        if _trust(after) < _trust(before):
+        if _trust(after) < _trust(before) or (not before.trusted and not after.trusted):
             yield from map(_refused, after.findings)
         elif _trust(before) == _TRUSTED:
             yield from map(_refused, _new_problems(before, after))

@@ -231,7 +231,11 @@ class _Commit:
         else:
             self._discard()
 
-    def _pause(self, error: AwsAuthError) -> None:
+    def _pause(self, cause: AwsAuthError) -> None:
+        error = ConflictError(
+            "Others have written again and again until the time was up; nothing was changed.", cure="Try again."
+        )
+        error.__cause__ = cause
         try:
             self._patience.pause(error)
         except AwsAuthError:

@@ -32,6 +32,21 @@ class LogEntry:
     unconfirmed: bool
     findings: tuple[Finding, ...] = ()
 
+    def __str__(self) -> str:
+        """Return the revision on one line: number, time, kind, author, reason, and whether it is live."""
+        info = self.info
+        created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
+        state = "live" if self.live else "unconfirmed" if self.unconfirmed else ""
+        shown = [
+            f"{info.number:>4}",
+            created,
+            f"{info.kind:<8}",
+            visible(info.author) or "-",
+            visible(info.reason),
+            state,
+        ]
+        return "  ".join(filter(None, shown))
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -48,6 +63,11 @@ class Log:
     entries: tuple[LogEntry, ...]
     findings: tuple[Finding, ...]
     is_recorded: bool
+
+    def __str__(self) -> str:
+        """Return a line for each revision, newest first, and one for each finding."""
+        found = [*self.findings, *(finding for entry in self.entries for finding in entry.findings)]
+        return "\n".join([*map(str, self.entries), *(f"{one.severity.value} {one.code}: {one}" for one in found)])
 
 
 def log(store: Store) -> Log:

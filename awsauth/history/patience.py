@@ -29,7 +29,6 @@ class Patience:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.seconds = seconds
         self._clock = clock
         self._sleep = sleep
         self._end = clock() + seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from awsauth.core.document import Document
@@ -80,6 +80,7 @@ class _Restoring:
         restoration = restore(
             self.to, Document(target.data), steps, snapshot.document, author=self.author, exact=self.exact
         )
+        restoration = replace(restoration, uid=target.info.uid)
         return Proposal(snapshot, _merged(snapshot.document, restoration), restoration)
 
     def _steps(self, listing: Listing, position: Position, snapshot: Snapshot, target: RevisionInfo) -> Iterator[Step]:
@@ -102,7 +103,14 @@ class _Restoring:
             yield Step(snapshot.document, OUTSIDE)
 
     def _document(self, info: RevisionInfo) -> Document:
-        return Document(self._revision(info.number, info.digest).data)
+        revision = self._revision(info.number, info.digest)
+        if not self.exact and not (revision.is_intact and revision.digest == info.digest):
+            raise HistoryError(
+                f"Revision {info.number} was altered after it was recorded, so nobody can tell any more what others have "
+                "added since. Nothing was changed.",
+                cure="Pass exact=True to go back without keeping what others have added.",
+            )
+        return Document(revision.data)
 
     def _intact(self, number: int) -> Revision:
         """Return the revision to restore, which nobody may have altered since it was recorded."""

@@ -142,9 +142,11 @@ class ManifestFile:
         except (OSError, ValueError) as error:
             number = error.errno if isinstance(error, OSError) else None
             problem, cure = _PROBLEMS.get(number or 0, (str(error), "Check the path."))
-            raise FileError(
+            failure = FileError(
                 f"The file cannot be {done}: {problem}. Nothing was changed.", where=self._name, cure=cure
-            ) from error
+            )
+            failure.errno, failure.filename = number, os.fspath(self.path)
+            raise failure from error
 
     @contextlib.contextmanager
     def _located(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
@@ -107,6 +108,7 @@ class RevisionFolder:
         target = self.path / _file_name(number)
         try:
             with self._translated(f"Revision {number} cannot be read", may_be_absent=True):
+                _check_ordinary(target.stat(), target.name)
                 raw = target.read_bytes()
         except FileNotFoundError:
             raw = b""
@@ -140,6 +142,7 @@ class RevisionFolder:
             known = self._known.get(name)
             if known and known[0] == identity:
                 return known[1]
+            _check_ordinary(status, name)
             raw = path.read_bytes()
         if not raw:
             return None
@@ -200,6 +203,13 @@ class RevisionFolder:
                 where=self._name,
                 cure="See that the folder can be read and written, or pass history=False to do without one.",
             ) from error
+
+
+def _check_ordinary(status: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise HistoryError(
+            f"{visible(name)} is no ordinary file. It is not used.", cure="Delete it if nobody needs it."
+        )
 
 
 def _file_name(number: int) -> str:

@@ -12,6 +12,9 @@ from awsauth.errors import HistoryError
 _DATA: Final = "\ndata:"
 """Where the data begins; what stands before it is small, and enough for a list."""
 
+_FIRST_KEYS: Final = ("apiVersion:", "data:", "kind:", "metadata:", "revision:")
+_DEEPEST: Final = 20
+
 
 class _Dumper(yaml.CSafeDumper):
     """Writes several lines as a block, and quotes what Go's YAML would not take for text."""
@@ -36,13 +39,28 @@ def from_yaml(raw: bytes, name: str) -> Any:
         HistoryError: it is no YAML.
     """
     try:
-        return yaml.load(raw.decode("utf-8"), yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        text = raw.decode("utf-8")
+        _check_simple(text)
+        return yaml.load(text, yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError) as error:
         raise HistoryError(
             "This file is no YAML that can be read, so it was not written, or not left, by awsauth. It is not used.",
             where=name,
             cure="Delete it if nobody needs it.",
         ) from error
+
+
+def _check_simple(text: str) -> None:
+    """Refuse what is none of ours before it is loaded: loading follows tags, aliases and any depth, on the C stack."""
+    if not text.startswith(_FIRST_KEYS):
+        msg = "it does not begin as an object does"
+        raise ValueError(msg)
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST or isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
+            msg = "it holds more than texts and numbers in a few levels"
+            raise ValueError(msg)
 
 
 def metadata_from_yaml(raw: bytes, name: str) -> Any:

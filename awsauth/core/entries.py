@@ -1,0 +1,81 @@
+"""The entries of one key while changes are made."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from awsauth.core.reading import Identity, Mapped, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Entries:
+    """The entries of one key while changes are made: what each is to map in the end.
+
+    An entry goes by its position: those of the reading first, then those that were added.
+
+    Attributes:
+        reading: What there was before.
+        changed: By position, what an entry of the reading is to map; None where it is to go.
+        added: What entries behind those of the reading are to map; None for one that is not wanted any more.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.changed: dict[int, Mapped | None] = {}
+        self.added: list[Mapped | None] = []
+        self._index: dict[Identity, list[int]] | None = None
+
+    def get(self, position: int) -> Mapped | None:
+        """Return what an entry maps by now; None where nothing."""
+        count = len(self.reading.entries)
+        if position >= count:
+            return self.added[position - count]
+        return self.changed[position] if position in self.changed else self.reading.entries[position].mapped
+
+    def put(self, position: int, mapped: Mapped | None) -> None:
+        """Let an entry map this; None takes it away."""
+        count = len(self.reading.entries)
+        if position >= count:
+            self.added[position - count] = mapped
+        else:
+            self.changed[position] = mapped
+        if mapped is not None:
+            self._note(position, mapped)
+
+    def add(self, mapped: Mapped) -> None:
+        """Add an entry behind all others."""
+        self.added.append(mapped)
+        self._note(len(self.reading.entries) + len(self.added) - 1, mapped)
+
+    def find(self, *principals: str) -> list[int]:
+        """Return the positions of the entries that map one of `principals`, whatever its case."""
+        wanted = {Mapped(principal).identity for principal in principals}
+        found = sorted({position for identity in wanted for position in self._positions().get(identity, ())})
+        return [position for position in found if (now := self.get(position)) and now.identity in wanted]
+
+    def winners(self, positions: Sequence[int]) -> list[int]:
+        """Return those the authenticator honours: the last of equals; users are equal by their exact spelling."""
+        last: dict[object, int] = {}
+        for position in positions:
+            now = self.get(position)
+            if now is not None:
+                last[now.principal if self.reading.key == "mapUsers" else now.identity] = position
+        return sorted(last.values())
+
+    def everything(self) -> list[int]:
+        """Return the positions of all entries that map or mapped something."""
+        return sorted({position for positions in self._positions().values() for position in positions})
+
+    def _note(self, position: int, mapped: Mapped) -> None:
+        self._positions()[mapped.identity].append(position)
+
+    def _positions(self) -> dict[Identity, list[int]]:
+        if self._index is None:
+            self._index = defaultdict(list)
+            for position, entry in enumerate(self.reading.entries):
+                if entry.mapped is not None:
+                    self._index[entry.mapped.identity].append(position)
+        return self._index
