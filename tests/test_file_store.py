@@ -95,6 +95,7 @@ def test_eight_processes_with_twenty_five_changes_each_lose_nothing(path: Path) 
     assert path.read_text().startswith(MANIFEST)
     assert_true_history(FileStore(path))
     made = [entry for entry in log(FileStore(path)).entries if not entry.unconfirmed]
+    assert [entry.info.kind for entry in made].count("change") == 200
     assert len(made) == 201
     for writer in writers:
         assert writer.stdout is not None

@@ -50,8 +50,8 @@ class RevisionFolder:
     def record(self, revision: Revision) -> Revision:
         """Write a revision's file.
 
-        The empty file comes first and takes the number, because only one writer can make it; then the whole text
-        takes its place in one step. Nobody ever sees half a revision, on any file system.
+        The file is written under another name, and then given its own, which only one writer can get. Nobody ever
+        sees half a revision; where there are no hard links, somebody may see an empty one for a moment.
 
         Raises:
             RevisionTakenError: there is a file of that number.
@@ -63,10 +63,9 @@ class RevisionFolder:
             folder = self._made()
             target = folder / _file_name(revision.number)
             try:
-                os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+                self._put(target, raw, replaces=False)
             except FileExistsError:
                 raise self._taken(revision.number) from None
-            self._fill(target, raw)
         return recorded
 
     def list_all(self) -> Listing:
@@ -160,10 +159,15 @@ class RevisionFolder:
         ignore = folder / ".gitignore"
         if not ignore.exists():
             # Git would otherwise offer to commit the history of what it keeps the history of itself.
-            self._fill(ignore, b"*\n")
+            self._put(ignore, b"*\n", replaces=True)
         return folder
 
-    def _fill(self, target: Path, raw: bytes) -> None:
+    def _put(self, target: Path, raw: bytes, *, replaces: bool) -> None:
+        """Put a file in the folder that is whole from the moment it has its name.
+
+        Raises:
+            FileExistsError: there is one of that name, and it is not to be replaced.
+        """
         fd, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
         temporary = Path(name)
         try:
@@ -173,7 +177,10 @@ class RevisionFolder:
                 os.fsync(fd)
             # mkstemp makes files for their owner only; who may read the manifest may read where it comes from.
             temporary.chmod(self._manifest.stat().st_mode & 0o666)
-            temporary.replace(target)
+            if replaces or not _linked(temporary, target):
+                temporary.replace(target)
+            else:
+                temporary.unlink()
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -203,6 +210,22 @@ class RevisionFolder:
                 where=self._name,
                 cure="See that the folder can be read and written, or pass history=False to do without one.",
             ) from error
+
+
+def _linked(temporary: Path, target: Path) -> bool:
+    """Give a file a second name that nobody has; where there are no such links, take the name empty and return False.
+
+    Raises:
+        FileExistsError: somebody has it.
+    """
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        return False
+    return True
 
 
 def _check_ordinary(status: os.stat_result, name: str) -> None:
