@@ -10,7 +10,6 @@ from awsauth.core.decoding import Value, decode, scalar
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.geometry import account_shape, empty_layout, entry_shape, list_layout
 from awsauth.core.reading import KIND, Key, Layout, Mapped, Reading, Shape
-from awsauth.core.scalars import CHECKED_TAGS
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
@@ -73,10 +72,13 @@ def _account(written: Node) -> Value:
     node = written.target or written
     if node.kind != "scalar":
         return Value(node, written, "list")
-    if node.tag in CHECKED_TAGS:
+    try:
+        return scalar(node, written)
+    except nodes.UntrustedYamlError:
+        raise
+    except nodes.YamlSyntaxError as error:
         # Where a tag does not fit, yaml.v2 leaves an empty account for each that it has not come to.
-        raise nodes.UntrustedYamlError("a tag on an account", node.start)
-    return scalar(node, written)
+        raise nodes.UntrustedYamlError(error.problem, error.offset) from error
 
 
 def _lost(key: Key, text: str, code: str, message: str, start: int) -> Reading:
