@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from awsauth.core.nodes import Node
 
 _STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
+_EDITED: Final = ("rolearn", "userarn", "username", "groups")
 _DASH: Final = re.compile(r" *- +")
 
 
@@ -75,9 +76,6 @@ def entry_shape(text: str, item: Value, winners: Winners, layout: Layout) -> Sha
     if node.style == "flow":
         return Shape(start, end, "flow" if text[node.start] == "{" else "other", 0, fields)
     return Shape(start, end, "block", node.start - line_start(text, node.start), fields)
-
-
-_EDITED: Final = ("rolearn", "userarn", "username", "groups")
 
 
 def account_shape(text: str, item: Value, layout: Layout) -> Shape:

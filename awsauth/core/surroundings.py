@@ -6,7 +6,7 @@ an entry belongs to it too, unless the next entry follows without a gap: then it
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from typing import TYPE_CHECKING
 
 from awsauth.core.finding import Place
@@ -23,7 +23,7 @@ def list_splices(reading: Reading, removed: Iterable[int], new: Sequence[str]) -
     """Return the splices that take out the entries at `removed` and put in others, written out in `new`, at the end."""
     gone = sorted(removed)
     runs = [[index for _, index in run] for _, run in groupby(enumerate(gone), lambda pair: pair[1] - pair[0])]
-    lines: _Lines | _Flow = _Flow(reading, gone) if reading.layout.style == "flow" else _Lines(reading, gone)
+    lines: _Lines | _Flow = _Flow(reading) if reading.layout.style == "flow" else _Lines(reading, set(gone))
     replaced = (
         bool(runs) and runs[-1][-1] == len(reading.entries) - 1 and (bool(new) or len(runs[0]) == len(reading.entries))
     )
@@ -38,12 +38,11 @@ def list_splices(reading: Reading, removed: Iterable[int], new: Sequence[str]) -
 class _Flow:
     """A list in brackets."""
 
-    def __init__(self, reading: Reading, gone: Sequence[int]) -> None:
+    def __init__(self, reading: Reading) -> None:
         self._key = reading.key
         self._text = reading.text
         self._layout = reading.layout
         self._entries = reading.entries
-        self._gone = gone
 
     def without(self, first: int, last: int) -> Splice:
         shapes = [entry.shape for entry in self._entries[max(first - 1, 0) : last + 2]]
@@ -91,11 +90,12 @@ class _Flow:
 class _Lines:
     """A block list, or a text without entries that may become one."""
 
-    def __init__(self, reading: Reading, gone: Sequence[int]) -> None:
+    def __init__(self, reading: Reading, gone: set[int]) -> None:
         self._text = reading.text
         self._layout = reading.layout
         self._entries = reading.entries
-        self._kept = [index for index in range(len(reading.entries)) if index not in set(gone)][-2:]
+        staying = (index for index in reversed(range(len(reading.entries))) if index not in gone)
+        self._kept = [*islice(staying, 2)][::-1]
         self._newline = newline_of(reading.text)
 
     def without(self, first: int, last: int) -> Splice:
