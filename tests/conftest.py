@@ -1,20 +1,52 @@
-"""What all tests share: the real documents, and the authenticator's own reader."""
+"""What all tests share: the real documents, the authenticator's own reader, and a real control plane.
+
+A machine without Go runs the rest of the tests, and says what it skipped and why; in CI (where ``CI`` or
+``AWSAUTH_REQUIRE_ORACLE`` is set to something) that is an error.
+"""
 
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.authenticator import Authenticator
-from tests.oracle_binary import NoGoError, oracle_binary
+from tests.go_programs import NoGoError
+from tests.oracle_binary import oracle_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.controlplane.cluster import Cluster
+    from tests.controlplane.metadata import InstanceMetadata
+    from tests.controlplane.plane import ControlPlane
+
 PROJECT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Take the options of pytest-xdist that pyproject.toml gives, also where that is switched off."""
+    if not pluginmanager.hasplugin("xdist"):
+        parser.addoption("--numprocesses", help="ignored without pytest-xdist")
+        parser.addoption("--dist", help="ignored without pytest-xdist")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know xdist's marker, also where that is switched off."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        config.addinivalue_line("markers", "xdist_group(name): tests of one group run in the same process")
+
+
+# First, as xdist reads the marker in this hook too.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all the tests that use the control plane, so that there is one."""
+    for item in items:
+        if "control_plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("control-plane"))
 
 
 @pytest.fixture(scope="session")
@@ -28,18 +60,51 @@ def corpus() -> Path:
 
 @pytest.fixture(scope="session")
 def authenticator(request: pytest.FixtureRequest) -> Iterator[Authenticator]:
-    """Yield the authenticator's own reader; skip where there is no Go to build it, other than in CI.
+    """Yield the authenticator's own reader; skip where there is no Go to build it, other than in CI."""
+    with _building(request, "the authenticator cannot be built to compare with"):
+        binary = oracle_binary()
+    with Authenticator(binary) as authenticator:
+        yield authenticator
 
-    CI is where ``CI`` or ``AWSAUTH_REQUIRE_ORACLE`` is set to something.
-    """
+
+@pytest.fixture(scope="session")
+def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """Yield a control plane that runs as long as the tests; skip where there is no Go to build it, other than in CI."""
+    # They take a second to import, and most runs of a few tests do not need them.
+    from tests.controlplane.plane import ControlPlane
+    from tests.controlplane.programs import programs
+
+    with _building(request, "the control plane cannot be built"):
+        built = programs()
+    with ControlPlane(built) as plane:
+        yield plane
+
+
+@pytest.fixture
+def cluster(control_plane: ControlPlane, tmp_path: Path) -> Cluster:
+    """Return the control plane's cluster as it was in the beginning: without ``aws-auth`` and anything of tests."""
+    from tests.controlplane.cluster import Cluster
+
+    return Cluster(control_plane, tmp_path)
+
+
+@pytest.fixture
+def instance(control_plane: ControlPlane) -> Iterator[InstanceMetadata]:
+    """Yield the metadata service of an EC2 instance that wears no role yet."""
+    from tests.controlplane.metadata import InstanceMetadata
+
+    with InstanceMetadata(control_plane.aws) as instance:
+        yield instance
+
+
+@contextmanager
+def _building(request: pytest.FixtureRequest, without_go: str) -> Iterator[None]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     try:
         # The first build takes minutes: whoever waits should see why.
         with capture.global_and_fixture_disabled():
-            binary = oracle_binary()
+            yield
     except NoGoError as error:
         if os.environ.get("CI") or os.environ.get("AWSAUTH_REQUIRE_ORACLE"):
             raise
-        pytest.skip(f"the authenticator cannot be built to compare with: {error}")
-    with Authenticator(binary) as authenticator:
-        yield authenticator
+        pytest.skip(f"{without_go}: {error}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.authenticator import Answer, Authenticator
-from tests.oracle_binary import SOURCE, find_go, oracle_binary
+from tests.go_programs import find_go
+from tests.oracle_binary import SOURCE, oracle_binary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,10 @@ def test_two_processes_build_once(tmp_path: Path) -> None:
     """Of two that start at once with an empty cache, one builds, and both get the finished program."""
     command = [sys.executable, "-c", "from tests.oracle_binary import oracle_binary; print(oracle_binary())"]
     # An empty cache for the program, not for the compiler, which would take minutes.
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "GOCACHE": find_go().run("env", "GOCACHE").strip()}
+    environment = os.environ | {
+        "XDG_CACHE_HOME": str(tmp_path),
+        "GOCACHE": find_go(SOURCE).run("env", "GOCACHE").strip(),
+    }
     both = [
         subprocess.Popen(
             command,

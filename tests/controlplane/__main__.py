@@ -1,0 +1,75 @@
+"""Starts a control plane to try things on, with ``examples/aws-auth.yaml`` in it, and keeps it until Ctrl-C.
+
+``python -m tests.controlplane``             prints what to set in another terminal, and stays up
+``python -m tests.controlplane COMMAND...``  runs one command with that set, and ends with its status
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from tests.controlplane.cluster import Cluster
+from tests.controlplane.metadata import InstanceMetadata
+from tests.controlplane.plane import ControlPlane
+from tests.controlplane.programs import programs
+from tests.go_programs import NoGoError
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "aws-auth.yaml"
+ROLE = "awsauth-test"
+# boto3 takes these before the instance's role.
+_UNSET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+
+
+def main(command: list[str]) -> int:
+    """Run `command`, or until interrupted; return its exit status."""
+    for ends in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ends, _interrupt)
+    try:
+        built = programs()
+    except (NoGoError, RuntimeError, OSError) as error:
+        sys.stderr.write(f"The control plane cannot be built: {error}\n")
+        return 1
+    try:
+        with ControlPlane(built) as plane, InstanceMetadata(plane.aws) as instance:
+            instance.role_arn = plane.aws.create_role(ROLE)
+            Cluster(plane, plane.folder).kubectl("create", "-f", str(EXAMPLE))
+            # Whoever uses it is an EC2 instance that wears the role.
+            environment = plane.environment | instance.environment
+            if command:
+                kept = {name: value for name, value in os.environ.items() if name not in _UNSET}
+                return subprocess.run(command, env=kept | environment, check=False).returncode
+            _stay(plane, environment)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _stay(plane: ControlPlane, environment: dict[str, str]) -> NoReturn:
+    sys.stderr.write(
+        f"A control plane is up, with {EXAMPLE.name} in it; its context is {plane.cluster_name}. "
+        "In another terminal:\n\n"
+    )
+    for name, value in environment.items():
+        # The path of the other terminal is its own.
+        shown = f"{shlex.quote(value.partition(os.pathsep)[0])}:$PATH" if name == "PATH" else shlex.quote(value)
+        print(f"export {name}={shown}")
+    print("unset", *_UNSET)
+    sys.stdout.flush()
+    sys.stderr.write("\nCtrl-C ends it.\n")
+    while True:
+        time.sleep(3600)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

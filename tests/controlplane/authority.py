@@ -1,0 +1,107 @@
+"""A certificate authority of its own for each control plane, for its servers and for AWS's host names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LIFETIME = dt.timedelta(days=7)
+
+
+class Authority:
+    """Issues certificates; `certificate_file` is what clients have to trust."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make a new authority that keeps its files in `folder`."""
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "awsauth-test-ca")])
+        self._identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        builder = self._builder(self._name, self._key.public_key()).add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
+        usage = _usage(key_cert_sign=True, crl_sign=True)
+        certificate = builder.add_extension(usage, critical=True).add_extension(self._identifier, critical=False)
+        self.certificate_file = folder / "ca.crt"
+        self.certificate_file.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
+
+    def issue(self, *hosts: str) -> tuple[Path, Path]:
+        """Write a server's certificate for these names and addresses; return its file and that of its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
+        certificate = (
+            self._builder(name, key.public_key())
+            .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier), critical=False
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        certificate_file = self._folder / f"{hosts[0]}.crt"
+        certificate_file.write_bytes(_pem(certificate))
+        return certificate_file, write_key(key, self._folder / f"{hosts[0]}.key")
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        now = dt.datetime.now(dt.timezone.utc)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + _LIFETIME)
+        )
+
+
+def write_key(key: ec.EllipticCurvePrivateKey, path: Path) -> Path:
+    """Write a private key and return where it is."""
+    path.touch(mode=0o600)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+    )
+    return path
+
+
+def write_new_key(path: Path) -> Path:
+    """Write a new private key and return where it is."""
+    return write_key(ec.generate_private_key(ec.SECP256R1()), path)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        encipher_only=False,
+        decipher_only=False,
+    )
