@@ -1,4 +1,4 @@
-"""The authenticator's own reader, as a process to ask."""
+"""The authenticator's own reader, mapper and server, as a process to ask."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import subprocess
 import tempfile
 import threading
-from typing import IO, TYPE_CHECKING, TypedDict
+from typing import IO, TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -50,6 +50,32 @@ class Answer(TypedDict):
     error: str
 
 
+class Identity(TypedDict):
+    """What STS says of a caller, and the access key that its token is signed with."""
+
+    arn: str
+    account: str
+    userID: str
+    accessKeyID: str
+
+
+class Attempt(TypedDict):
+    """A ConfigMap's ``data``, the prefixes of usernames that the server reserves, and callers who come one by one."""
+
+    data: Mapping[str, str]
+    reserved: Sequence[str]
+    callers: Sequence[Identity]
+
+
+class Admission(TypedDict):
+    """What the server answers; where `error` is not empty nobody is let in. EC2 calls each instance ``ID.internal``."""
+
+    username: str
+    groups: list[str]
+    canonicalARN: str
+    error: str
+
+
 class Authenticator:
     """Asks one process, which lives until `close`; not for several threads at once."""
 
@@ -75,18 +101,28 @@ class Authenticator:
         Raises:
             RuntimeError: the process ended before it had answered all of them.
         """
+        return list(self._ask("parse", [dict(data) for data in texts]))
+
+    def authenticate_many(self, attempts: Sequence[Attempt]) -> list[list[Admission]]:
+        """Return what the server answers the callers of each.
+
+        Raises:
+            RuntimeError: the process ended before it had answered all of them.
+        """
+        return list(self._ask("authenticate", attempts))
+
+    def _ask(self, operation: str, questions: Sequence[Any]) -> Iterator[Any]:
+        lines = [json.dumps({operation: question}).encode() + b"\n" for question in questions]
         # Written beside the reading: both pipes hold only so much, and either side would wait for the other.
-        writer = threading.Thread(target=self._write, args=(texts,), daemon=True)
+        writer = threading.Thread(target=self._write, args=(lines,), daemon=True)
         writer.start()
         assert self._process.stdout is not None
-        answers: list[Answer] = []
-        for data in texts:
+        for question in questions:
             line = self._process.stdout.readline()
             if not line:
-                raise RuntimeError(f"the authenticator's reader ended at {dict(data)!r}:\n{self._said()}")
-            answers.append(json.loads(line))
+                raise RuntimeError(f"the authenticator's reader ended at {question!r}:\n{self._said()}")
+            yield json.loads(line)
         writer.join()
-        return answers
 
     def close(self) -> None:
         """End the process."""
@@ -99,11 +135,11 @@ class Authenticator:
             except BrokenPipeError:
                 continue  # what was still to be written is of no use any more
 
-    def _write(self, texts: Sequence[Mapping[str, str]]) -> None:
+    def _write(self, lines: Sequence[bytes]) -> None:
         assert self._process.stdin is not None
         try:
-            for data in texts:
-                self._process.stdin.write(json.dumps({"parse": dict(data)}).encode() + b"\n")
+            for line in lines:
+                self._process.stdin.write(line)
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
             return  # the process ended, or was closed: whoever reads the answers says so

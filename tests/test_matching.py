@@ -38,6 +38,23 @@ def test_roles_are_tried_before_users_and_users_before_accounts() -> None:
     assert usernames(Document({"mapAccounts": '["999999999999"]'}), arn) == []
 
 
+def test_letters_are_equal_as_go_has_it() -> None:
+    """The long s is an s ignoring case and another letter in lower case: either of two may count. A dotted I is no i."""
+    document = roles(
+        role("si", "1"), role("\u017fi", "2"), role("\u212a", "3"), role("k", "4"), role("\u0130"), role("i", "5")
+    )
+    assert usernames(document, f"{PREFIX}/SI") == ["1", "2"]
+    assert usernames(document, f"{PREFIX}/k") == ["4"]
+    assert usernames(document, f"{PREFIX}/i") == ["5"]
+    assert is_exact(f"{PREFIX}/\u017fi")
+    assert not is_exact(f"{PREFIX}/\u0130")
+
+
+def test_the_path_of_whoever_asks_does_not_matter() -> None:
+    assert usernames(roles(role("a", "x")), f"{PREFIX}/path/a") == ["x"]
+    assert usernames(Document({"mapAccounts": '["111122223333"]'}), f"{PREFIX}/path/a") == [f"{PREFIX}/a"]
+
+
 def test_an_sso_entry_gives_nobody_anything() -> None:
     entry = {"sso": {"permissionSetName": "X", "accountID": "111122223333"}, "username": "x"}
     assert Access.of(roles(entry)).by_principal == {}

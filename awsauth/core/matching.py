@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.arn import canonical_role, canonical_user
 from awsauth.core.authenticator import TEMPLATES
+from awsauth.core.lookup import candidates
 from awsauth.core.reading import Mapped
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from awsauth.core.document import Document
+    from awsauth.core.reading import Key, Reading
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
 """With this in a username or group, nobody but an EC2 instance gets in."""
@@ -41,38 +43,89 @@ class Access:
     Attributes:
         by_principal: By ARN in lower case. Duplicates that never count are left out; ARNs that nobody can have are not.
         accounts: Accounts whose principals get in under their own ARN, where no mapping is theirs.
+        elsewhere: Principals, in lower case, that something else lets in, which wins over the document.
     """
 
     by_principal: Mapping[str, Outcomes]
     accounts: frozenset[str]
+    elsewhere: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, document: Document) -> Access:
-        """Return what a document gives: roles before users, and of equals the last."""
-        # Users are kept by their exact spelling and found whatever their case: of two spellings either may be found.
-        spellings: defaultdict[str, dict[str, Mapped]] = defaultdict(dict)
-        for mapped in document.reading("mapUsers").mapped:
-            spellings[mapped.principal.lower()][mapped.principal] = mapped
-        by_principal: dict[str, Outcomes] = {arn: tuple(users.values()) for arn, users in spellings.items()}
-        for mapped in document.reading("mapRoles").mapped:
-            if mapped.principal:
-                by_principal[mapped.principal.lower()] = (mapped,)
+    def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
+        """Return what a document gives, to everybody or to `principals`: roles before users, and of equals the last."""
+        by_principal: dict[str, Outcomes] = {}
+        keys: tuple[Key, ...] = ("mapUsers", "mapRoles")  # the later one wins
+        for key in keys:
+            for arn, found in winners(document.reading(key), principals).items():
+                by_principal[arn] = tuple(found.values())
         return cls(by_principal, frozenset(document.accounts))
+
+    def without(self, principals: frozenset[str]) -> Access:
+        """Return what is left where something else lets `principals` in, which wins over the document."""
+        if not principals:
+            return self
+        left = {arn: outcomes for arn, outcomes in self.by_principal.items() if arn not in principals}
+        return Access(left, self.accounts, principals)
 
     def of_caller(self, arn: str) -> Outcomes:
         """Return what the caller with this ARN gets."""
-        found = self.by_principal.get(principal_of(arn), ())
-        if found or account_of(arn) not in self.accounts:
+        principal = principal_of(arn)
+        found = self.by_principal.get(principal, ())
+        if found or principal in self.elsewhere or account_of(arn) not in self.accounts:
             return found
-        return (Mapped(arn, username=arn),)
+        return (Mapped(canonical(arn), username=canonical(arn)),)
+
+
+def winners(reading: Reading, principals: Collection[str] | None = None) -> dict[str, dict[int, Mapped]]:
+    """Return the entries that can be found, by their ARN as `folded`: their positions, and what they map.
+
+    Of all principals, or of `principals` alone, which are `folded` too. Roles are kept by their ARN in lower case, users by their exact spelling; of equals the last stays. Both are found
+    whatever their case: of several spellings of one ARN it is undefined which one is found.
+    """
+    kept: dict[str, tuple[int, Mapped]] = {}
+    entries = reading.entries
+    some = (
+        None if principals is None else [(position, entries[position]) for position in candidates(reading, principals)]
+    )
+    for position, entry in enumerate(entries) if some is None else some:
+        mapped = entry.mapped
+        if mapped is not None and mapped.principal:
+            name = mapped.principal if reading.key == "mapUsers" else _lowered(mapped.principal)
+            kept[name] = position, mapped
+    found: defaultdict[str, dict[int, Mapped]] = defaultdict(dict)
+    for position, mapped in kept.values():
+        arn = folded(mapped.principal)
+        if principals is None or arn in principals:
+            found[arn][position] = mapped
+    return found
+
+
+def folded(arn: str) -> str:
+    """Return what is equal for ARNs that Go finds equal ignoring case (``strings.EqualFold``)."""
+    if arn.isascii():
+        return arn.lower()
+    lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in arn)
+    return lower.replace("\u017f", "s")
+
+
+def _lowered(arn: str) -> str:
+    """Return an ARN in lower case as Go has it: one letter for one."""
+    if arn.isascii():
+        return arn.lower()
+    return "".join("i" if c == "\u0130" else c.lower() for c in arn)
 
 
 def principal_of(arn: str) -> str:
     """Return the ARN by which the authenticator looks a caller up, in lower case; of what is no ARN, the text itself."""
+    return canonical(arn).lower()
+
+
+def canonical(arn: str) -> str:
+    """Return the ARN by which the authenticator knows a caller: of a role without path; what is no role's as it is."""
     try:
-        return canonical_role(arn).lower()
+        return canonical_role(arn)
     except InvalidValueError:
-        return arn.lower()
+        return arn
 
 
 def account_of(arn: str) -> str:
@@ -86,10 +139,10 @@ def is_exact(principal: str) -> bool:
 
     Nobody has that of a role with its path, of a role's session, of an instance profile, or one with a space behind it.
     """
-    arn = principal.lower()
-    for canonical in (canonical_role, canonical_user):
+    arn = folded(principal)
+    for normalised in (canonical_role, canonical_user):
         try:
-            return canonical(arn) == arn
+            return normalised(arn) == arn
         except InvalidValueError:
             continue
     return False
@@ -102,11 +155,16 @@ def can_match(principal: str) -> bool:
 
 def could_render(template: str, text: str) -> bool:
     """Whether `text` can be what the authenticator makes of a username or group, for some caller."""
-    first, *rest = _TEMPLATE.split(template)
+    return fits(_TEMPLATE.split(template), text)
+
+
+def fits(literals: list[str], text: str) -> bool:
+    """Whether `text` is these literals, in their order, with anything or nothing between them."""
+    first, *rest = literals
     if not rest:
-        return template == text
+        return first == text
     *middle, last = rest
-    # By hand: an expression with `.*` for each template takes for ever on a username of many templates.
+    # By hand: an expression with `.*` for each gap takes for ever on a text of many gaps.
     position = len(first)
     end = len(text) - len(last)
     if position > end or not text.startswith(first) or not text.endswith(last):
@@ -138,7 +196,12 @@ def takes_away(before: Access, after: Access) -> bool:
             and (not new or lost_groups(old, new) or _usernames(old) != _usernames(new))
         ):
             return True
-    return False
+    # Whoever came in under its ARN, by its account, comes in under the username of its mapping from now on.
+    return any(
+        account_of(principal) in before.accounts
+        for principal in after.by_principal.keys() - before.by_principal.keys() - before.elsewhere
+        if can_match(principal)
+    )
 
 
 def _usernames(outcomes: Outcomes) -> set[str]:

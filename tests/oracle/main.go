@@ -6,6 +6,11 @@
 //	{"parse": {"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/r\n"}}
 //	{"roles": [{"rolearn": "arn:aws:iam::111122223333:role/r", ...}], "users": [], "accounts": [], "error": ""}
 //
+//	{"authenticate": {"data": {"mapAccounts": "- '111122223333'\n"}, "reserved": [],
+//	  "callers": [{"arn": "arn:aws:sts::111122223333:assumed-role/r/s", "account": "111122223333",
+//	    "userID": "AROAEXAMPLE:s", "accessKeyID": "ASIAEXAMPLE"}]}}
+//	[{"username": "arn:aws:iam::111122223333:role/r", "groups": [], "canonicalARN": "...", "error": ""}]
+//
 // What is not a request ends it with a message on standard error and exit status 1.
 package main
 
@@ -15,6 +20,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net/http"
 	"os"
 
 	"github.com/sirupsen/logrus"
@@ -22,13 +28,17 @@ import (
 
 // A request has one field for each operation; the one that is set says what is asked.
 type request struct {
-	Parse map[string]string `json:"parse"`
+	Parse        map[string]string `json:"parse"`
+	Authenticate *attempt          `json:"authenticate"`
 }
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("oracle: ")
 	logrus.SetOutput(io.Discard)
+	logrus.SetLevel(logrus.WarnLevel)
+	logrus.AddHook(reasons)
+	http.DefaultTransport = sts
 	if err := serve(os.Stdin, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
@@ -65,6 +75,8 @@ func answer(asked request) (any, error) {
 	switch {
 	case asked.Parse != nil:
 		return parse(asked.Parse), nil
+	case asked.Authenticate != nil:
+		return authenticate(*asked.Authenticate)
 	default:
 		return nil, errors.New("a request without an operation")
 	}

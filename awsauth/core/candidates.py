@@ -1,0 +1,275 @@
+"""The entries under one data key that concern a caller: which count, and the others and why they do not."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.core.changes import EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal, ReplaceText
+from awsauth.core.document import read
+from awsauth.core.escaping import quoted
+from awsauth.core.explanation import Candidate, Standing
+from awsauth.core.finding import Place
+from awsauth.core.matching import folded, winners
+from awsauth.core.near_misses import Likeness, is_account, likeness, similar, would_match
+from awsauth.core.reading import ARN_FIELD, KEYS, Groups, Key, Mapped, Reading, Scalar, Shape
+from awsauth.core.rendering import needs_instance
+from awsauth.core.scalars import check_text
+from awsauth.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.caller import Caller
+    from awsauth.core.changes import Change
+    from awsauth.core.document import Document
+    from awsauth.core.finding import Finding
+
+_PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
+_MOST_MENTIONS: Final = 3
+_SPACES: Final = re.compile(" +")
+_SSO_OFF: Final = (
+    "it is an `sso` entry, an alpha feature of the authenticator that is off by default: it gives nobody anything"
+)
+
+
+class Looked(NamedTuple):
+    """What one data key holds for a caller.
+
+    Attributes:
+        found: The entries one of which the authenticator finds, by position.
+        candidates: All that concern the caller.
+        problems: What cannot be read of the whole text, or of the entries that are found.
+    """
+
+    found: dict[int, Mapped]
+    candidates: tuple[Candidate, ...]
+    problems: tuple[Finding, ...]
+
+
+def ensured(caller: Caller, username: str = "", groups: tuple[str, ...] = ()) -> Change:
+    """Return the change that maps a caller; to its own name where there is no username that may be written."""
+    name = username if _may_be_written(username) else caller.name
+    kept = [group for group in groups if _may_be_written(group)]
+    if caller.is_role:
+        return EnsureRole(role_arn=caller.canonical_arn, username=name, groups=kept)
+    return EnsureUser(user_arn=caller.canonical_arn, username=name, groups=kept)
+
+
+def place_of(reading: Reading, position: int) -> Place:
+    """Return where the principal of an entry stands, or the entry where it has none."""
+    shape = reading.entries[position].shape
+    field = shape.field(ARN_FIELD.get(reading.key, "account"))
+    scalar = field.value if field else None
+    if isinstance(scalar, Scalar):
+        return Place.of(reading.key, reading.text, scalar.start, scalar.end)
+    indented = _SPACES.match(reading.text, shape.start)
+    return Place.of(reading.key, reading.text, indented.end() if indented else shape.start)
+
+
+class Search:
+    """Looks for one caller in one document.
+
+    Args:
+        wide: Whether entries count that are somebody else's, or not read, but may have been meant for the caller.
+    """
+
+    def __init__(self, document: Document, caller: Caller, *, wide: bool) -> None:
+        self._document = document
+        self._caller = caller
+        self._wide = wide
+        self._target = folded(caller.canonical_arn)
+        self._winners = {key: winners(document.reading(key)) for key in _PRINCIPAL_KEYS}
+
+    def principals(self, key: Key, *, decided: bool) -> Looked:
+        """Look into ``mapRoles`` or ``mapUsers``; `decided` tells that an earlier key decides already."""
+        reading = self._document.reading(key)
+        found = self._winners[key].get(self._target, {})
+        candidates = [*self._entries(reading, found, decided=decided), *self._misnamed(key)]
+        if self._wide:
+            candidates += self._mentions(key, candidates)
+        return Looked(found, tuple(candidates), self._problems(reading, found))
+
+    def accounts(self, *, decided: bool) -> Looked:
+        """Look into ``mapAccounts``."""
+        reading = self._document.reading("mapAccounts")
+        found = {p: m for p, m in _mapped_in(reading) if m.principal == self._caller.account}
+        candidates = []
+        for position, mapped in _mapped_in(reading):
+            if position in found:
+                standing: Standing = "not-reached" if decided else "counts"
+                why = "it is the caller's account" + (", and an entry of its own decides before" if decided else "")
+                candidates.append(self._candidate(reading, position, standing, Likeness("match", why, of_nobody=False)))
+            elif self._wide and is_account(mapped.principal, self._caller):
+                why = f"an account is 12 digits, such as {quoted(self._caller.account)}, and nothing else"
+                change = EnsureAccount(account=self._caller.account)
+                alike = Likeness("account-digits", why, of_nobody=True)
+                candidates.append(self._candidate(reading, position, "never", alike, change))
+        candidates += self._misnamed("mapAccounts")
+        return Looked(found, tuple(candidates), self._problems(reading, {}))
+
+    def _entries(self, reading: Reading, found: dict[int, Mapped], *, decided: bool) -> Iterator[Candidate]:
+        alike = self._similar(reading)
+        for position, entry in enumerate(reading.entries):
+            mapped = entry.mapped
+            if mapped is None:
+                yield from self._dropped(reading, position, entry.shape)
+            elif position in found:
+                yield self._candidate(reading, position, *_found(reading, found, decided=decided))
+            elif folded(mapped.principal) == self._target:
+                yield self._candidate(reading, position, "shadowed", _shadowed(reading, found))
+            elif mapped.sso is not None:
+                if would_match(mapped.sso, self._caller):
+                    change = self._same(mapped)
+                    off = Likeness("sso", _SSO_OFF, of_nobody=True)
+                    yield self._candidate(reading, position, "never", off, change)
+            else:
+                like = likeness(mapped.principal, self._caller) or alike.get(position)
+                if like and (like.of_nobody or self._wide):
+                    standing: Standing = "never" if like.of_nobody else "other"
+                    yield self._candidate(reading, position, standing, like, self._cure(mapped, like))
+
+    def _similar(self, reading: Reading) -> dict[int, Likeness]:
+        return similar(self._caller, {p: m.principal for p, m in _mapped_in(reading)}) if self._wide else {}
+
+    def _cure(self, mapped: Mapped, like: Likeness) -> Change | None:
+        # To rename one is to rename all of its principal.
+        all_of_it = [m for found in self._winners.values() for m in found.get(folded(mapped.principal), {}).values()]
+        if like.of_nobody and not any(map(self._is_shut_out_of, all_of_it)):
+            return RenamePrincipal(principal_arn=mapped.principal, new_arn=self._caller.canonical_arn)
+        return self._same(mapped)
+
+    def _same(self, mapped: Mapped) -> Change | None:
+        """Return the change that gives the caller what an entry gives; None where that would not let it in."""
+        return None if self._is_shut_out_of(mapped) else ensured(self._caller, mapped.username, mapped.groups)
+
+    def _is_shut_out_of(self, mapped: Mapped) -> bool:
+        return needs_instance(mapped) and self._caller.is_instance is False
+
+    def _dropped(self, reading: Reading, position: int, shape: Shape) -> Iterator[Candidate]:
+        """Yield an entry that the authenticator drops, where it is or may be meant for the caller."""
+        written = _as_written(reading, shape)
+        text = folded(reading.text[shape.start : shape.end])
+        is_meant = folded(written.principal) == self._target or _mention(self._target).search(text)
+        like = None if is_meant else likeness(written.principal, self._caller)
+        if is_meant or (like and like.of_nobody):
+            about = _problems_of(reading, shape)
+            why = f"the authenticator drops this entry. {about[0].message}" if about else "it is dropped"
+            change = self._same(written)
+            reason = Likeness("entry-dropped", why.removesuffix("."), of_nobody=False)
+            yield self._candidate(reading, position, "dropped", reason, change)
+
+    def _misnamed(self, key: Key) -> Iterator[Candidate]:
+        """Yield what stands under a name that the authenticator does not look at, such as ``maproles``."""
+        for name, text in self._document.data.items():
+            if name in KEYS or _normal(name) != _normal(key):
+                continue
+            reading = read(key, text)
+            if key == "mapAccounts":
+                found = {p: m for p, m in _mapped_in(reading) if m.principal == self._caller.account}
+            else:
+                found = winners(reading).get(self._target, {})
+            for position, mapped in found.items():
+                place = place_of(reading, position)
+                place = Place(name, place.line, place.column, place.text)
+                why = f"the authenticator reads {key}, and not {quoted(name)}"
+                change = self._moved(key, text, mapped)
+                yield Candidate(name, place, mapped.principal, "dropped", "data-key", why, change)
+
+    def _moved(self, key: Key, text: str, mapped: Mapped) -> Change | None:
+        if key not in self._document.data:
+            return None if self._is_shut_out_of(mapped) else ReplaceText(key=key, text=text)
+        return EnsureAccount(account=mapped.principal) if key == "mapAccounts" else self._same(mapped)
+
+    def _mentions(self, key: Key, known: list[Candidate]) -> Iterator[Candidate]:
+        """Yield where the ARN stands in the text without being read there."""
+        text = self._document.data.get(key, "")
+        lines = {candidate.place.line for candidate in known if candidate.place}
+        reading = self._document.reading(key)
+        why = "the ARN stands here, but not in an entry that is read: in a comment, or behind the end of the list"
+        if reading.findings and not reading.entries:
+            why = f"{key} as a whole cannot be read, and this with it"
+        places = (Place.of(key, text, *match.span()) for match in _mention(self._target).finditer(text))
+        for place in [place for place in places if place.line not in lines][:_MOST_MENTIONS]:
+            yield Candidate(key, place, place.text, "dropped", "not-read", why)
+
+    def _problems(self, reading: Reading, found: dict[int, Mapped]) -> tuple[Finding, ...]:
+        if not reading.entries:
+            return reading.findings
+        return tuple(
+            problem for position in found for problem in _problems_of(reading, reading.entries[position].shape)
+        )
+
+    def _candidate(
+        self, reading: Reading, position: int, standing: Standing, like: Likeness, change: Change | None = None
+    ) -> Candidate:
+        mapped = reading.entries[position].mapped
+        principal = mapped.principal if mapped else _as_written(reading, reading.entries[position].shape).principal
+        place = place_of(reading, position)
+        return Candidate(reading.key, place, principal, standing, like.code, like.why, change)
+
+
+def _mapped_in(reading: Reading) -> list[tuple[int, Mapped]]:
+    """Return what is mapped, with the position of each entry."""
+    return [(p, entry.mapped) for p, entry in enumerate(reading.entries) if entry.mapped is not None]
+
+
+def _problems_of(reading: Reading, shape: Shape) -> tuple[Finding, ...]:
+    """Return what is wrong within one entry."""
+    ends = (shape.start, max(shape.end - 1, shape.start))
+    first, last = (Place.of(reading.key, reading.text, offset).line for offset in ends)
+    return tuple(p for p in reading.findings if p.place and first <= p.place.line <= last)
+
+
+def _found(reading: Reading, found: dict[int, Mapped], *, decided: bool) -> tuple[Standing, Likeness]:
+    if decided:
+        return "not-reached", Likeness(
+            "not-reached", "it is the caller's, and mapRoles decides before", of_nobody=False
+        )
+    if len(found) > 1:
+        why = (
+            f"it may count: {len(found)} spellings of this ARN are kept, and which one is found is undefined. "
+            "Leave one of them"
+        )
+        return "may-count", Likeness("several-spellings", why, of_nobody=False)
+    same = _count_of(reading, next(iter(found.values())))
+    why = f"it counts: the last of {same} entries for the caller" if same > 1 else "it counts: it is the caller's"
+    return "counts", Likeness("match", why, of_nobody=False)
+
+
+def _count_of(reading: Reading, mapped: Mapped) -> int:
+    """Return how many entries there are of one principal."""
+    return sum(folded(other.principal) == folded(mapped.principal) for _, other in _mapped_in(reading))
+
+
+def _shadowed(reading: Reading, found: dict[int, Mapped]) -> Likeness:
+    lines = ", ".join(str(place_of(reading, position).line) for position in found)
+    counts = f", in line {lines}" if lines else ""
+    return Likeness("shadowed", f"it never counts: of equal entries the last does{counts}", of_nobody=False)
+
+
+def _as_written(reading: Reading, shape: Shape) -> Mapped:
+    """Return what the fields of a dropped entry say, as far as they can be read."""
+    values = {field.name: field.value for field in shape.fields}
+    arn, username, groups = values.get(ARN_FIELD[reading.key]), values.get("username"), values.get("groups")
+    return Mapped(
+        arn.text if isinstance(arn, Scalar) else "",
+        username.text if isinstance(username, Scalar) else "",
+        tuple(item.text for item in groups.items) if isinstance(groups, Groups) else (),
+    )
+
+
+def _mention(target: str) -> re.Pattern[str]:
+    return re.compile(re.escape(target) + r"(?![\w+=,.@/-])", re.IGNORECASE)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower().removesuffix("s")
+
+
+def _may_be_written(text: str) -> bool:
+    try:
+        check_text("the text", text)
+    except InvalidValueError:
+        return False
+    return True

@@ -1,0 +1,211 @@
+"""Explaining what the authenticator does with a caller.
+
+Source of the rules: ``aws-iam-authenticator`` ``pkg/token`` (``getIdentityFromSTSResponse``), ``pkg/mapper/configmap``
+(``Map``), ``pkg/server/server.go`` (``doMapping``, ``renderTemplates``). Shown against that code by the tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.caller import Caller, as_caller
+from awsauth.core.candidates import Looked, Search, ensured, place_of
+from awsauth.core.document import Document
+from awsauth.core.escaping import quoted
+from awsauth.core.explanation import Explanation, Outcome, Step, Verdict
+from awsauth.core.matching import INSTANCES_ONLY, folded, winners
+from awsauth.core.merge import merge
+from awsauth.core.rendering import needs_instance, render
+from awsauth.errors import EditError, MappingConflictError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from awsauth.core.changes import Change
+    from awsauth.core.finding import Place
+    from awsauth.core.reading import Key, Mapped
+
+_NEAREST: Final = (
+    "role-path", "session-arn", "space", "user-path", "account-digits", "malformed", "no-arn", "data-key",
+    "entry-dropped", "other-partition", "sso", "sso-suffix", "similar-name", "pattern", "other-account", "other-kind",
+)  # fmt: skip
+_MOST_CHANGES: Final = 5
+_PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
+
+
+def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequence[str] = ()) -> Explanation:
+    """Say what the authenticator does with a caller: each step, what counts, what does not and why.
+
+    For a caller that gets nothing it names the nearest misses, and changes that would let it in.
+
+    Args:
+        document: The ``aws-auth`` to look into.
+        caller: Its ARN, as STS reports it or as IAM shows it; or a `Caller`, with what else is known of it. Templates
+            whose value is not known stay in the username and groups as they are.
+        reserved_prefixes: Beginnings of usernames that the server's configuration refuses.
+
+    Raises:
+        InvalidValueError: `caller` is the ARN of no role or user.
+        UsageError: `document` is no document.
+    """
+    if not isinstance(document, Document):
+        raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
+    work = _Work(document, as_caller(caller), tuple(reserved_prefixes))
+    return work.explained()
+
+
+@dataclass(slots=True)
+class _Work:
+    document: Document
+    caller: Caller
+    reserved: tuple[str, ...]
+    outcomes: list[Outcome] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    untrusted: bool = False
+
+    def explained(self) -> Explanation:
+        steps = [_identity(self.caller)]
+        # What may have been meant for somebody is looked for only where nothing is theirs.
+        wide = not self._is_mapped()
+        search = Search(self.document, self.caller, wide=wide)
+        decided = ""
+        for key in _PRINCIPAL_KEYS:
+            looked = search.principals(key, decided=bool(decided))
+            steps.append(self._step(key, looked, decided))
+            if looked.found and not decided:
+                decided = key
+                self.outcomes = _distinct(self._outcome(key, *entry) for entry in looked.found.items())
+        looked = search.accounts(decided=bool(decided))
+        steps.append(self._step("mapAccounts", looked, decided))
+        if looked.found and not decided:
+            place = place_of(self.document.reading("mapAccounts"), min(looked.found))
+            self.outcomes = [self._by_account(place)]
+        elif decided:
+            steps.append(self._rendering())
+        verdict = self._verdict()
+        changes = self._changes(steps) if verdict == "not-mapped" else ()
+        return Explanation(
+            self.caller, verdict, tuple(self.outcomes), tuple(steps), tuple(dict.fromkeys(self.conditions)), changes
+        )
+
+    def _is_mapped(self) -> bool:
+        target = folded(self.caller.canonical_arn)
+        return self.caller.account in self.document.accounts or any(
+            target in winners(self.document.reading(key)) for key in _PRINCIPAL_KEYS
+        )
+
+    def _step(self, key: Key, looked: Looked, decided: str) -> Step:
+        reading = self.document.reading(key)
+        if not decided and not reading.trusted:
+            self.untrusted = True
+            self.conditions.append(f"It cannot be said for certain what the authenticator makes of {key}.")
+        count = len(reading.entries)
+        if decided:
+            summary = f"not looked at, since {decided} decides."
+        elif key not in self.document.data:
+            summary = "there is none."
+        elif not reading.entries:
+            summary = "nothing in it can be read." if reading.findings else "it is empty."
+        elif looked.found:
+            summary = (
+                f"{len(looked.found)} of {count} counts." if len(looked.found) == 1 else "it is undefined which counts."
+            )
+        else:
+            summary = f"none of {count} is the caller's."
+        return Step(key, summary, looked.candidates, looked.problems)
+
+    def _outcome(self, key: Key, position: int, mapped: Mapped) -> Outcome:
+        place = place_of(self.document.reading(key), position)
+        username = render(mapped.username, self.caller)
+        groups = [render(group, self.caller) for group in mapped.groups]
+        unresolved = tuple(dict.fromkeys(marker for part in (username, *groups) for marker in part.unresolved))
+        refusal = self._reserved(username.text)
+        if needs_instance(mapped):
+            if self.caller.is_instance is None:
+                self.conditions.append(
+                    f"{INSTANCES_ONLY} lets nobody in but EC2 instances, by a session name such as `i-0123456789abcdef0`; "
+                    "the session's name is not known here."
+                )
+            elif not self.caller.is_instance:
+                refusal = _no_instance(self.caller)
+                self.conditions.append(
+                    "Fargate and hybrid nodes come as `system:node:{{SessionName}}`; people need a role of their own."
+                )
+        return Outcome(username.text, tuple(group.text for group in groups), unresolved, refusal, place)
+
+    def _by_account(self, place: Place) -> Outcome:
+        return Outcome(self.caller.canonical_arn, (), place=place)
+
+    def _reserved(self, username: str) -> str:
+        prefix = next((prefix for prefix in self.reserved if prefix and username.startswith(prefix)), "")
+        if not prefix:
+            return ""
+        return (
+            f"the username {quoted(username)} starts with {quoted(prefix)}, which the server's configuration reserves"
+        )
+
+    def _rendering(self) -> Step:
+        refused = [outcome for outcome in self.outcomes if outcome.refusal]
+        left = dict.fromkeys(marker for outcome in self.outcomes for marker in outcome.unresolved)
+        if refused:
+            summary = "it fails, and nothing else is tried."
+        elif left:
+            summary = f"filled in but for {', '.join(left)}."
+        else:
+            summary = "username and groups are filled in."
+        return Step("rendering", summary)
+
+    def _verdict(self) -> Verdict:
+        if self.untrusted:
+            return "depends"
+        if len(self.outcomes) > 1:
+            return "undefined"
+        if not self.outcomes:
+            return "not-mapped"
+        if self.outcomes[0].refusal:
+            return "refused"
+        return "depends" if self.conditions else "let-in"
+
+    def _changes(self, steps: Iterable[Step]) -> tuple[Change, ...]:
+        near = [c for step in steps for c in step.candidates if c.change is not None and c.code in _NEAREST]
+        near.sort(key=lambda candidate: _NEAREST.index(candidate.code))
+        changes: list[Change] = []
+        for candidate in near:
+            change = candidate.change
+            if change and len(changes) < _MOST_CHANGES and change not in changes and self._can_be_made(change):
+                changes.append(change)
+        if not changes and self._can_be_made(default := ensured(self.caller)):
+            self.conditions.append("The username and the groups to give it are yours to choose.")
+            changes.append(default)
+        return tuple(changes)
+
+    def _can_be_made(self, change: Change) -> bool:
+        """Whether the text allows it: one that cannot be read has to be repaired first."""
+        try:
+            merge(self.document, [change])
+        except (EditError, MappingConflictError):
+            return False
+        return True
+
+
+def _identity(caller: Caller) -> Step:
+    looked_for = quoted(caller.canonical_arn, 200)
+    if caller.canonical_arn == caller.arn:
+        summary = f"it looks for {looked_for}, ignoring case."
+    elif ":assumed-role/" in caller.arn:
+        summary = f"{quoted(caller.arn, 200)} is a session of {looked_for}; it looks for that, ignoring case."
+    else:
+        summary = f"STS reports {quoted(caller.arn, 200)} without its path; it looks for {looked_for}, ignoring case."
+    return Step("identity", summary)
+
+
+def _no_instance(caller: Caller) -> str:
+    whose = f"the session's name {quoted(caller.session_name)} is" if caller.session_name else "a user is"
+    return f"{INSTANCES_ONLY} lets nobody in but EC2 instances, and {whose} none"
+
+
+def _distinct(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Leave one of those that come to the same."""
+    by_effect = {(outcome.username, outcome.groups, outcome.refusal): outcome for outcome in outcomes}
+    return list(by_effect.values())
