@@ -18,8 +18,9 @@ from awsauth.core import changes as c
 from awsauth.core.document import Document
 from awsauth.core.guards import check
 from awsauth.core.manifest import Manifest
-from awsauth.core.merge import merge
+from awsauth.core.merge import merge, merged
 from awsauth.core.plan import Plan
+from awsauth.core.policy import Policy
 from awsauth.errors import AwsAuthError
 from awsauth.stores.manifest_file import ManifestFile
 
@@ -37,8 +38,29 @@ ELSEWHERE: Final = {
     errors.RevisionNotFoundError,
     errors.RevisionTakenError,
     errors.OutcomeUnknownError,
+    errors.KubeconfigError,
+    errors.UnreachableError,
+    errors.ApiError,
+    errors.AuthenticationError,
+    errors.ForbiddenError,
+    errors.NotFoundError,
+    errors.AdmissionError,
+    errors.UnavailableError,
+    errors.CredentialsError,
+    errors.AwsServiceError,
+    errors.AwsPermissionError,
+    errors.ClusterNotFoundError,
+    errors.RoleError,
+    errors.RevertedError,
+    errors.NotRevertedError,
+    errors.RecoveryError,
 }
-"""The base, which is never raised itself, and what only stores and history raise: their own tests hold the texts."""
+"""The base, which is never raised itself, and what only stores, servers and AWS make: their own tests hold the texts."""
+
+
+def merged_plan() -> Plan:
+    """Return a plan that maps a role that nothing maps yet."""
+    return Plan.of(merged(Document({}), [ensure()]), [ensure()])
 
 
 def ensure(**fields: Any) -> c.EnsureRole:
@@ -105,6 +127,7 @@ CASES: Final[dict[str, Callable[[], object]]] = {
         Document({"mapRoles": mapped(groups="[system:masters]")}), Document({"mapRoles": mapped()})
     ),
     "plan-no-json": lambda: Plan.from_text("mapRoles: []"),
+    "plan-outdated": lambda: merged_plan().merge_into(Document({"mapRoles": f"- rolearn: {ROLE}\n  username: deployer\n  groups: [a]\n"})),
     "plan-other-kind": lambda: Plan.from_json({"kind": "Plan"}),
     "manifest-empty": lambda: Manifest.parse("# nothing\n"),
     "manifest-folded": lambda: Manifest.parse(MANIFEST.replace("|", ">")).with_data({"mapRoles": "[]\n"}),
@@ -112,6 +135,10 @@ CASES: Final[dict[str, Callable[[], object]]] = {
     "file-absent": lambda: ManifestFile(Path("aws-auth.yaml")).read(),
     "file-directory": lambda: ManifestFile(Path()).read(),
     "file-changed": written_meanwhile,
+    "policy-field": lambda: Policy.from_text("acounts: ['111122223333']\n"),
+    "policy-account": lambda: Policy.from_text("accounts: [1111, deployers]\n"),
+    "policy-twice": lambda: Policy.from_text("most_administrators: 3\nmost_administrators: 30\n"),
+    "policy-empty": lambda: Policy.from_text("# nothing yet\n"),
 }
 
 

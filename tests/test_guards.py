@@ -13,6 +13,7 @@ from awsauth.core.document import Document
 from awsauth.core.finding import Severity
 from awsauth.core.guard_case import GuardContext
 from awsauth.core.guards import GUARDS, check, guard
+from awsauth.core.policy import Policy
 from awsauth.core.text_guards import LARGEST
 from awsauth.errors import GuardError, UsageError
 from tests import strategies
@@ -32,10 +33,16 @@ from tests.changed import (
 UNREADABLE = "- rolearn: ["
 
 
-MINE = GuardContext(caller_arn=f"{PREFIX}/admin", uid="new", revision_uid="old", binary_bytes=LARGEST)
+MINE = GuardContext(
+    caller_arn=f"{PREFIX}/admin",
+    uid="new",
+    revision_uid="old",
+    binary_bytes=LARGEST,
+    policy=Policy(required_groups=[MASTERS]),
+)
 EVERYTHING = roles(node(), ADMIN)
 BAD = Document({"mapRoles": UNREADABLE + "#" * 1000})
-ALL_BUT_REGRANT = [name for name in GUARDS if name != "regrant"]
+ALL_BUT_REGRANT = [name for name in GUARDS if name not in ("regrant", "authentication-mode")]
 
 
 def test_all_guards_fire_at_once_and_the_error_lists_each() -> None:
@@ -87,7 +94,7 @@ def test_an_unknown_guard_is_named_with_the_known_ones() -> None:
         check(Document({}), Document({}), allow=["last_admin"])
     assert str(error.value) == (
         "There is no guard `last_admin`; nothing was changed.\nThe guards are node-mapping, last-admin, own-access, "
-        "unreadable, too-large, regrant, foreign-history."
+        "unreadable, too-large, regrant, foreign-history, authentication-mode, policy."
     )
 
 

@@ -16,13 +16,17 @@ from awsauth.core.matching import (
     could_render,
     is_exact,
     lost_groups,
+    principal_of,
 )
 from awsauth.core.merge import MASTERS
 from awsauth.core.presets import NODE_GROUPS, is_node_mapping, still_lets_in
 from awsauth.core.reading import Mapped
+from awsauth.core.rendering import needs_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from awsauth.core.access_entries import AccessEntry
 
 NODE_MAPPING: Final = "node-mapping"
 LAST_ADMIN: Final = "last-admin"
@@ -35,8 +39,9 @@ _EVERYBODY: Final = "system:authenticated"
 
 def node_mapping(case: Case) -> Iterator[Finding]:
     """Refuse a change after which a mapping lets nodes in no longer, unless it is proven that it has none."""
-    for principal, old in case.old.by_principal.items():
-        new = case.new.by_principal.get(principal, ())
+    # As written: an entry that is no entry for nodes may be the mistake that keeps them out.
+    for principal, old in case.written_old.by_principal.items():
+        new = case.written_new.by_principal.get(principal, ())
         nodes = [mapped for mapped in old if is_node_mapping(mapped)]
         if new == old or not nodes or not can_match(principal):
             continue
@@ -46,12 +51,18 @@ def node_mapping(case: Case) -> Iterator[Finding]:
             yield refusal(
                 NODE_MAPPING,
                 f"{quoted(nodes[-1].principal, 200)} lets nodes in, and {_what_nodes_lose(nodes[-1], new)}.",
-                "There are nodes with this role: they become NotReady, and no new one can join."
-                if use == "in use"
-                else "Nodes with this role become NotReady, and it is not known that there are none.",
+                _what_becomes_of_nodes(case, principal, in_use=use == "in use"),
                 "Leave the mapping as it is while there are such nodes.",
                 principal=nodes[-1].principal,
             )
+
+
+def _what_becomes_of_nodes(case: Case, principal: str, *, in_use: bool) -> str:
+    reasons = {principal_of(arn): reason for arn, reason in case.context.node_reasons.items()}
+    why = f" ({reasons[principal]})" if reasons.get(principal) else ""
+    if in_use:
+        return f"There are nodes with this role{why}: they become NotReady, and no new one can join."
+    return f"Nodes with this role become NotReady, and it is not known that there are none{why}."
 
 
 def _what_nodes_lose(node: Mapped, new: Outcomes) -> str:
@@ -66,13 +77,18 @@ def _what_nodes_lose(node: Mapped, new: Outcomes) -> str:
 
 def last_admin(case: Case) -> Iterator[Finding]:
     """Refuse a change after which nobody is left who may do everything, where somebody was before."""
-    old, new = (_administrators(access, case.context) for access in (case.old, case.new))
+    if any(_is_admin_by_entry(entry, case.context) for entry in case.entries.values()):
+        return
+    if not _may_lose_administrators(case):
+        return
+    all_old, all_new = case.given_to_all()
+    old, new = (_administrators(access, case.context) for access in (all_old, all_new))
     left = max(new.values(), default=0)
     if not old or left >= max(old.values()):
         return
     for principal, certainty in old.items():
         if certainty > left:
-            shown = case.old.by_principal.get(principal)
+            shown = all_old.by_principal.get(principal)
             written = shown[-1].principal if shown else principal
             yield refusal(
                 LAST_ADMIN,
@@ -84,6 +100,22 @@ def last_admin(case: Case) -> Iterator[Finding]:
             )
 
 
+def _may_lose_administrators(case: Case) -> bool:
+    """Whether those whose mappings change are worse administrators than before; the others are what they were."""
+    if case.old.accounts != case.new.accounts:
+        return True
+    old, new = (
+        {
+            principal: _certainty(principal, outcomes, case.context)
+            for principal, outcomes in access.by_principal.items()
+        }
+        for access in (case.old, case.new)
+    )
+    # What becomes of a username that RBAC knows and no mapping does hangs on its account.
+    by_username = any(username.lower() in (old.keys() | new.keys()) for username in case.context.admin_usernames)
+    return by_username or max(new.values(), default=0) < max(old.values(), default=0)
+
+
 def _administrators(access: Access, context: GuardContext) -> dict[str, int]:
     """Return who may do everything: 2 where that is certain, 1 where it depends.
 
@@ -92,7 +124,8 @@ def _administrators(access: Access, context: GuardContext) -> dict[str, int]:
     """
     found = {principal: _certainty(principal, outcomes, context) for principal, outcomes in access.by_principal.items()}
     for username in context.admin_usernames:
-        if account_of(username) in access.accounts and username.lower() not in access.by_principal:
+        known = username.lower() in access.by_principal or username.lower() in access.elsewhere
+        if account_of(username) in access.accounts and not known:
             found[username] = 2 if is_exact(username) else 0
     return {principal: certainty for principal, certainty in found.items() if certainty}
 
@@ -107,12 +140,16 @@ def _certainty(principal: str, outcomes: Outcomes, context: GuardContext) -> int
 def _is_admin(mapped: Mapped, context: GuardContext) -> int:
     admin_groups = context.admin_groups | {MASTERS}
     if not admin_groups.isdisjoint(mapped.groups) or mapped.username in context.admin_usernames:
-        return 1 if _instances_only(mapped) else 2
+        return 1 if needs_instance(mapped) else 2
     return int(any(could_render(mapped.username, username) for username in context.admin_usernames))
 
 
-def _instances_only(mapped: Mapped) -> bool:
-    return INSTANCES_ONLY in mapped.username or any(INSTANCES_ONLY in group for group in mapped.groups)
+def _is_admin_by_entry(entry: AccessEntry, context: GuardContext) -> bool:
+    return (
+        entry.is_administrator
+        or not context.admin_groups.isdisjoint(entry.groups)
+        or entry.username in context.admin_usernames
+    )
 
 
 def own_access(case: Case) -> Iterator[Finding]:
@@ -120,13 +157,7 @@ def own_access(case: Case) -> Iterator[Finding]:
     arn = case.context.caller_arn
     if not arn:
         if case.takes_away:
-            yield remark(
-                OWN_ACCESS,
-                Severity.WARNING,
-                "The change takes something away, and it is not known who asks for it.",
-                "It was not checked that you keep your own access.",
-                "Make sure that what goes is not what you come in by.",
-            )
+            yield _unknown_caller(case.context.caller_username)
         return
     old, new = case.old.of_caller(arn), case.new.of_caller(arn)
     if not _came_in_by(old, case.context):
@@ -136,12 +167,28 @@ def own_access(case: Case) -> Iterator[Finding]:
         yield from _own_loss(arn, old, new, case.context)
 
 
+def _unknown_caller(username: str | None) -> Finding:
+    who = (
+        "and it is not known who asks for it"
+        if username is None
+        else f"and the cluster knows you as {quoted(username)}, without an ARN: you came in by something else than IAM, "
+        "or act as somebody else"
+    )
+    return remark(
+        OWN_ACCESS,
+        Severity.WARNING,
+        f"The change takes something away, {who}.",
+        "It was not checked that you keep your own access.",
+        "Make sure that what goes is not what you come in by.",
+    )
+
+
 def _own_loss(arn: str, old: Outcomes, new: Outcomes, context: GuardContext) -> Iterator[Finding]:
     lost = lost_groups(old, new)
     was, now = old[-1].username, new[-1].username if new else ""
     if not new:
         what = "would no longer be let in"
-    elif any(map(_instances_only, new)) and not any(map(_instances_only, old)):
+    elif any(map(needs_instance, new)) and not any(map(needs_instance, old)):
         what = f"would no longer be let in: {INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
         what = f"would lose {_groups(lost)}"
@@ -196,7 +243,8 @@ def _other_way_in(arn: str) -> Finding:
 def regrant(case: Case) -> Iterator[Finding]:
     """Refuse a rollback that gives a principal back what somebody has taken from it."""
     for principal, groups in case.context.regranted.items():
-        old, new = (_given_to(access, principal) for access in (case.old, case.new))
+        # As written: what an access entry wins over today counts again on the day that the entry goes.
+        old, new = (_given_to(access, principal) for access in (case.written_old, case.written_new))
         again = [
             group
             for group in groups

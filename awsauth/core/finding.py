@@ -7,9 +7,12 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.escaping import quoted
+
+if TYPE_CHECKING:
+    from awsauth.core.changes import Change
 
 
 class Severity(enum.Enum):
@@ -49,6 +52,10 @@ class Place:
         at_fault = "" if end is None else text[start:end]
         return cls(key, line, start - starts[line - 1] + 1, at_fault)
 
+    def offset_in(self, text: str) -> int:
+        """Return where it is in the text of its key."""
+        return _line_starts(text)[self.line - 1] + self.column - 1
+
     def __str__(self) -> str:
         return f"{self.key} line {self.line}, column {self.column}"
 
@@ -66,6 +73,7 @@ class Finding:
         place: Where; None for what concerns the whole document.
         principal: Whom it concerns: an ARN, an account, or for what concerns the text of one data key that key;
             empty for everybody.
+        fix: The cure as changes, where it is safe: nobody gets more than the text says.
     """
 
     code: str
@@ -75,6 +83,7 @@ class Finding:
     cure: str
     place: Place | None = None
     principal: str = ""
+    fix: tuple[Change, ...] = ()
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Place, Severity
-from awsauth.core.matching import Access, principal_of, takes_away
+from awsauth.core.lookup import differing
+from awsauth.core.matching import Access, folded, principal_of, takes_away
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from awsauth.core.access_entries import AccessEntry, AuthenticationMode
     from awsauth.core.document import Document
+    from awsauth.core.policy import Policy
+    from awsauth.core.reading import Key
 
 NodeUse = Literal["in use", "unused", "unknown"]
 """Whether nodes have a role; ``unused`` only where that is proven."""
@@ -26,7 +30,11 @@ class GuardContext:
         caller_arn: The ARN of whoever asks for the change (``canonicalArn`` of a SelfSubjectReview); None if unknown.
         caller_username: Under which name the cluster knows the caller; None if unknown.
         caller_groups: The groups that the cluster has the caller in; None if unknown.
-        nodes: By ARN of a role, with or without path, whether nodes have it. A role that is not in it is unknown.
+        nodes: By ARN of a role, with or without path, whether nodes have it and come in by its mapping. A role that
+            is not in it is unknown.
+        node_reasons: By ARN of a role, likewise, why that is said, in words.
+        authentication_mode: What the cluster looks at; None if unknown.
+        access_entries: The cluster's access entries, each of which wins over the mapping of its principal.
         admin_usernames: Users that RBAC binds to ``cluster-admin``.
         admin_groups: Groups that it does; ``system:masters`` needs no mention.
         binary_bytes: Bytes of all values of ``binaryData``.
@@ -34,41 +42,95 @@ class GuardContext:
             where somebody took the whole mapping.
         uid: The uid of the object that is to be changed; empty where it has none.
         revision_uid: The uid of the object that the revision to restore was made of; empty if there is none.
+        policy: What changes are held to; None for nothing.
     """
 
     caller_arn: str | None = None
     caller_username: str | None = None
     caller_groups: frozenset[str] | None = None
     nodes: Mapping[str, NodeUse] = field(default_factory=dict)
+    node_reasons: Mapping[str, str] = field(default_factory=dict)
+    authentication_mode: AuthenticationMode | None = None
+    access_entries: tuple[AccessEntry, ...] = ()
     admin_usernames: frozenset[str] = frozenset()
     admin_groups: frozenset[str] = frozenset()
     binary_bytes: int = 0
     regranted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     uid: str = ""
     revision_uid: str = ""
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A change with what it means for access, worked out once for all guards."""
+    """A change with what it means for access, worked out once for all guards.
+
+    Attributes:
+        before: The document that there is.
+        after: The one that there would be.
+        context: What is known around the change.
+        old: What is given by `before`, as far as the cluster looks at it, to those whom the guards look at: whose
+            mappings change, who asks, and who is given something back.
+        new: What is given by `after`, likewise.
+        written_old: What `before` says, also to principals whose access entry wins over it.
+        written_new: What `after` says, likewise.
+        nodes: By principal, whether nodes come in by a mapping.
+        entries: By principal, the access entry that wins.
+    """
 
     before: Document
     after: Document
     context: GuardContext
     old: Access
     new: Access
+    written_old: Access
+    written_new: Access
     nodes: Mapping[str, NodeUse]
+    entries: Mapping[str, AccessEntry]
 
     @classmethod
     def of(cls, before: Document, after: Document, context: GuardContext) -> Case:
         """Return the case of a change from one document to another."""
+        mode = context.authentication_mode
+        effective = () if mode == "CONFIG_MAP" else context.access_entries
+        entries = {entry.principal: entry for entry in effective}
         nodes = {principal_of(arn): use for arn, use in context.nodes.items()}
-        return cls(before, after, context, Access.of(before), Access.of(after), nodes)
+        for principal, entry in entries.items():
+            if entry.lets_nodes_in:
+                nodes[principal] = "unused"
+        concerned = _concerned(before, after, context)
+        nothing = Access({}, frozenset())
+        written_old, written_new = (
+            nothing if mode == "API" else Access.of(document, concerned) for document in (before, after)
+        )
+        old, new = (access.without(frozenset(entries)) for access in (written_old, written_new))
+        return cls(before, after, context, old, new, written_old, written_new, nodes, entries)
+
+    def given_to_all(self) -> tuple[Access, Access]:
+        """Return `old` and `new` not only for those whom the guards look at, which takes time on a large document."""
+        if self.context.authentication_mode == "API":
+            return self.old, self.new
+        old, new = (Access.of(document).without(frozenset(self.entries)) for document in (self.before, self.after))
+        return old, new
 
     @property
     def takes_away(self) -> bool:
         """Whether anybody loses access or a group, or gets another username."""
         return takes_away(self.old, self.new)
+
+
+def _concerned(before: Document, after: Document, context: GuardContext) -> set[str]:
+    """Return whom the guards look at, as `folded`."""
+    found = {folded(principal) for principal in context.regranted}
+    if context.caller_arn:
+        found.add(principal_of(context.caller_arn))
+    keys: tuple[Key, ...] = ("mapUsers", "mapRoles")
+    for key in keys:
+        readings = before.reading(key), after.reading(key)
+        for reading, positions in zip(readings, differing(*readings), strict=True):
+            entries = (reading.entries[position].mapped for position in positions)
+            found.update(folded(mapped.principal) for mapped in entries if mapped is not None)
+    return found
 
 
 def refusal(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core import access_guards, text_guards
+from awsauth.core import access_guards, entry_guards, policy_guard, text_guards
+from awsauth.core.access_entries import AUTHENTICATION_MODE
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, GuardContext, allowance
@@ -25,6 +26,8 @@ GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
     text_guards.TOO_LARGE: text_guards.too_large,
     access_guards.REGRANT: access_guards.regrant,
     text_guards.FOREIGN_HISTORY: text_guards.foreign_history,
+    AUTHENTICATION_MODE: entry_guards.authentication_mode,
+    policy_guard.POLICY: policy_guard.policy,
 }
 """By name. Each yields findings with its name as code: of severity ``error`` for what is refused, others are said."""
 
@@ -32,7 +35,8 @@ GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
 def guard(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
     """Return what all guards have to say about a change; those of severity ``error`` refuse it."""
     case = Case.of(before, after, context or GuardContext())
-    return tuple(finding for one in GUARDS.values() for finding in one(case))
+    said = (*GUARDS.values(), entry_guards.access_entry_wins)
+    return tuple(finding for one in said for finding in one(case))
 
 
 def check(
@@ -50,16 +54,21 @@ def check(
         GuardError: the change is refused; it names every reason and how to allow it.
         UsageError: `allow` names no guard.
     """
-    allowed = allowed_by(allow)
     findings = guard(before, after, context)
-    _refuse(
-        [finding for finding in findings if finding.severity is Severity.ERROR and not _is_allowed(finding, allowed)]
-    )
+    refuse(findings, allow)
     return findings
 
 
-def _refuse(refused: list[Finding]) -> None:
-    """Raise one error for all of `refused`, if there are any."""
+def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
+    """Raise one error for all findings of guards by which a change is refused, if there are any.
+
+    Raises:
+        GuardError: there are, and not all of them are allowed.
+        UsageError: `allow` names no guard.
+    """
+    allowed = allowed_by(allow)
+    against = [finding for finding in findings if finding.code in GUARDS and finding.severity is Severity.ERROR]
+    refused = [finding for finding in against if not _is_allowed(finding, allowed)]
     if not refused:
         return
     listed = "\n".join(f"- {finding.code}: {finding}" for finding in refused)

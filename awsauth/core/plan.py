@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-
-from pydantic import TypeAdapter, ValidationError
 
 from awsauth.core import changes as c
 from awsauth.core.diff import Diff, MappingDiff, diff_of
 from awsauth.core.digest import sha256_of
 from awsauth.core.escaping import quoted, visible
-from awsauth.core.finding import Finding
+from awsauth.core.finding_json import finding_from_json, finding_to_json
+from awsauth.core.guards import refuse
 from awsauth.core.merge import Merged, merged
-from awsauth.errors import AwsAuthError, PlanError
+from awsauth.core.reading import KEYS
+from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from awsauth.core.document import Document
+    from awsauth.core.finding import Finding
     from awsauth.core.reading import Key
 
 VERSION: Final = 1
 """Of the saved form. A reader refuses every other one."""
 
 _FORMAT: Final = "awsauth-plan"
-_MAPPINGS: Final = TypeAdapter(tuple[MappingDiff, ...])
-_TEXTS: Final = TypeAdapter(dict[str, str])
-_FINDINGS: Final = TypeAdapter(tuple[Finding, ...])
 _AGAIN: Final = "Make the plan again, and look at what it does."
 
 
@@ -65,14 +63,23 @@ class Plan:
         parts += [f"{finding.severity.value} {finding.code}: {finding}" for finding in self.findings]
         return "\n".join(parts)
 
+    def refuse(self, allow: Iterable[str] = ()) -> None:
+        """Raise what the guards have against it, as applying it would; `allow` as there.
+
+        Raises:
+            GuardError: the change is refused; it names every reason and how to allow it.
+            UsageError: `allow` names no guard.
+        """
+        refuse(self.findings, allow)
+
     def refuse_for(self, uid: str) -> None:
         """Check that the plan was made for the object with this uid.
 
         Raises:
-            PlanError: it was made for another one.
+            PlanOutdatedError: it was made for another one.
         """
         if uid != self.uid:
-            raise PlanError(
+            raise PlanOutdatedError(
                 f"The plan was made for {_object(self.uid)}, and this is {_object(uid)}; nothing was changed.",
                 cure="Apply it to the object it was made for, or make the plan again, and look at what it does.",
             )
@@ -85,7 +92,7 @@ class Plan:
         done already, nothing changes.
 
         Raises:
-            PlanError: something else would come of it.
+            PlanOutdatedError: something else would come of it.
             MappingConflictError: a principal is mapped by now, to something else than is asked for.
             EditError: the text cannot be edited any more.
         """
@@ -108,7 +115,7 @@ class Plan:
             "digest": self.digest,
             "changes": c.to_json(self.changes),
             "diff": self.diff.to_json(),
-            "findings": [_finding_json(finding) for finding in self.findings],
+            "findings": [finding_to_json(finding) for finding in self.findings],
         }
         return {**values, "checksum": _digest(values)}
 
@@ -141,14 +148,17 @@ class Plan:
 
     @classmethod
     def _loaded(cls, values: dict[str, Any]) -> Plan:
+        from pydantic import TypeAdapter
+
         try:
             found = Diff(
-                _MAPPINGS.validate_python(values["diff"]["mappings"]), _TEXTS.validate_python(values["diff"]["texts"])
+                TypeAdapter(tuple[MappingDiff, ...]).validate_python(values["diff"]["mappings"]),
+                TypeAdapter(dict[str, str]).validate_python(values["diff"]["texts"]),
             )
-            findings = _FINDINGS.validate_python(values["findings"])
+            findings = tuple(finding_from_json(one) for one in values["findings"])
             uid, made_for = _text(values["uid"]), _text(values["digest"])
             return cls(uid, made_for, c.from_json(values["changes"]), found, findings)
-        except (KeyError, TypeError, ValidationError, AwsAuthError) as error:
+        except (KeyError, TypeError, ValueError, AwsAuthError) as error:
             raise PlanError(f"The plan cannot be read: {_problem(error)}", cure=_AGAIN) from error
 
     def to_text(self) -> str:
@@ -169,6 +179,17 @@ class Plan:
                 f"This is no plan: the text is no JSON ({visible(str(error))}); nothing was changed.", cure=_AGAIN
             ) from error
         return cls.from_json(values)
+
+
+def refuse_other(approved: Diff, result: Merged) -> None:
+    """Check that of a restoration nothing comes but what was approved, to the last line.
+
+    Raises:
+        PlanOutdatedError: something else would come of it.
+    """
+    outcome = diff_of(result)
+    if (outcome.mappings, dict(outcome.texts)) != (approved.mappings, dict(approved.texts)):
+        raise _other_outcome(approved, outcome, list(KEYS))
 
 
 def digest(document: Document) -> str:
@@ -194,8 +215,8 @@ def _is_done(document: Document, planned: Diff) -> bool:
     return True
 
 
-def _other_outcome(planned: Diff, outcome: Diff, replaced: list[Key]) -> PlanError:
-    return PlanError(
+def _other_outcome(planned: Diff, outcome: Diff, replaced: list[Key]) -> PlanOutdatedError:
+    return PlanOutdatedError(
         "The object has changed since the plan was made, and something else would come of it now; nothing was changed.\n"
         f"Planned:\n{_shown(planned, replaced)}\nNow:\n{_shown(outcome, replaced)}",
         cure=_AGAIN,
@@ -208,10 +229,6 @@ def _shown(found: Diff, replaced: list[Key]) -> str:
     return str(Diff(found.mappings, texts)) or "No change."
 
 
-def _finding_json(finding: Finding) -> dict[str, Any]:
-    return {**asdict(finding), "severity": finding.severity.value}
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} in place of text")
@@ -221,6 +238,8 @@ def _text(value: Any) -> str:
 def _problem(error: Exception) -> str:
     if isinstance(error, AwsAuthError):
         return error.what  # its cure is for who writes changes by hand
+    from pydantic import ValidationError
+
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         return f"{visible('.'.join(str(part) for part in first['loc']))}: {visible(first['msg'])}; nothing was changed."

@@ -57,6 +57,8 @@ def _new_problems(before: Reading, after: Reading) -> list[Finding]:
             known[_identity(finding)] -= 1
         else:
             new.append(finding)
+    if not new:
+        return []
     is_worse = len(after.findings) > len(before.findings) or Counter(before.mapped) - Counter(after.mapped)
     return new if is_worse else []
 
@@ -87,8 +89,8 @@ def too_large(case: Case) -> Iterator[Finding]:
     It counts the bytes of the values of ``data`` and ``binaryData``, not the keys (Kubernetes
     ``pkg/apis/core/validation``, ``ValidateConfigMap``).
     """
-    size = _size(case.after) + case.context.binary_bytes
-    if size > LARGEST and _size(case.after) > _size(case.before):
+    size = bytes_of(case.after) + case.context.binary_bytes
+    if size > LARGEST and bytes_of(case.after) > bytes_of(case.before):
         yield refusal(
             TOO_LARGE,
             f"All values together would have {size:,} bytes, and a ConfigMap may have {LARGEST:,}.",
@@ -97,7 +99,8 @@ def too_large(case: Case) -> Iterator[Finding]:
         )
 
 
-def _size(document: Document) -> int:
+def bytes_of(document: Document) -> int:
+    """Return how many bytes all values of ``data`` have."""
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in document.data.values())
 
 

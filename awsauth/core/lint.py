@@ -1,0 +1,68 @@
+"""What is wrong with a document, or will surprise somebody, and what can be cured safely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.merge import merge
+from awsauth.core.reading import KEYS
+from awsauth.core.rules import RULES, Subject
+from awsauth.errors import EditError, MappingConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from awsauth.core.changes import Change
+    from awsauth.core.document import Document
+    from awsauth.core.finding import Finding
+    from awsauth.core.policy import Policy
+
+_ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
+
+
+def lint(document: Document, policy: Policy | None = None) -> tuple[Finding, ...]:
+    """Return everything there is to say about a document: what cannot be read of it, and what the rules find.
+
+    In the order of the text; what has no place comes last. Rules look at what can be read, however little that is.
+
+    Args:
+        document: The document.
+        policy: What it is held to as well.
+    """
+    subject = Subject(document, policy)
+    found = [*document.problems, *(finding for rule in RULES.values() for finding in rule.findings(subject))]
+    return tuple(sorted(found, key=_position))
+
+
+def _position(finding: Finding) -> tuple[int, int, int]:
+    place = finding.place
+    return (len(_ORDER), 0, 0) if place is None else (_ORDER[place.key], place.line, place.column)
+
+
+def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[Change, ...]:
+    """Return the changes that cure what can be cured safely: ``awsauth.merge(document, awsauth.fixes(document))``.
+
+    They are those in the findings of `lint`, each once, without what the text does not allow to be edited. After them
+    nobody has more than the text says: a shadowed duplicate goes, an ARN is written as the authenticator sees it.
+    A second time there are none.
+
+    Args:
+        document: The document.
+        found: The findings to cure; those of `lint` by default, and of a cluster those of ``client.check()``.
+    """
+    findings = lint(document) if found is None else found
+    wanted = list(dict.fromkeys(change for finding in findings for change in finding.fix))
+    return tuple(_possible(document, wanted)[1])
+
+
+def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, list[Change]]:
+    """Return the changes that can be made, and the document with them; halving, as those that cannot are few."""
+    try:
+        return merge(document, changes), list(changes)
+    except (EditError, MappingConflictError):
+        if len(changes) == 1:
+            return document, []
+    half = len(changes) // 2
+    document, first = _possible(document, changes[:half])
+    document, second = _possible(document, changes[half:])
+    return document, [*first, *second]
