@@ -9,6 +9,8 @@
     ├── EditError (ValueError)             the text cannot be changed safely
     ├── GuardError (ValueError)            the change would lock somebody out, and is not allowed by name
     ├── PlanError (ValueError)             the plan cannot be read, or is not for this object in this state
+    │   └── PlanOutdatedError              something else would come of it now; nothing was changed
+    ├── PolicyError (ValueError)           the policy cannot be read, or says what no policy can
     ├── ManifestError (ValueError)         the file holds no ConfigMap that can be read or edited
     ├── FileError (OSError)                the file cannot be read or written
     │   └── FileChangedError               somebody else wrote the file in the meantime; a ConflictError, too
@@ -16,6 +18,22 @@
     ├── HistoryError                       the history cannot be read, trusted or written
     │   ├── RevisionNotFoundError (LookupError)  there is no such revision
     │   └── RevisionTakenError             another revision has the number already
+    ├── KubeconfigError (ValueError)       there is no kubeconfig, or no credentials come of it; nothing was sent
+    ├── UnreachableError (ConnectionError) no answer came, and nothing that could change anything was sent
+    ├── ApiError                           the API server refused; nothing was changed
+    │   ├── AuthenticationError (PermissionError)  it does not know who is asking (401)
+    │   ├── ForbiddenError (PermissionError)       it knows, and the one may not do that (403)
+    │   ├── NotFoundError (LookupError)            there is no such object (404)
+    │   ├── AdmissionError                         a policy or a webhook refused the request, in its own words
+    │   └── UnavailableError                       it cannot answer at the moment (429, 500, 502, 503, 504)
+    ├── CredentialsError                   AWS credentials are missing, expired or refused, or the clock is wrong
+    ├── AwsServiceError                    an AWS service refused a call, or did not answer
+    │   ├── AwsPermissionError (PermissionError)  IAM does not allow the call
+    │   └── ClusterNotFoundError (LookupError)    there is no such EKS cluster in the region and account
+    ├── RoleError                          a role is not as it would have to be, or not the only one that fits
+    ├── RecoveryError                      getting back into a cluster did not work, or cannot
+    ├── RevertedError                      the change was made, somebody did not get in, and it was taken back
+    ├── NotRevertedError                   the change was made, somebody did not get in, and it could not be taken back
     └── OutcomeUnknownError                a write was sent, and it cannot be told whether it was made
 
 Every error says what happened and where, that nothing was changed, and what to do next.
@@ -23,7 +41,10 @@ Every error says what happened and where, that nothing was changed, and what to 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class AwsAuthError(Exception):
@@ -89,6 +110,14 @@ class PlanError(AwsAuthError, ValueError):
     """The plan cannot be read, was made for another object, or would do something else by now."""
 
 
+class PlanOutdatedError(PlanError):
+    """What was approved is not what would come of it now: the object, or which object it is, has changed since."""
+
+
+class PolicyError(AwsAuthError, ValueError):
+    """The policy cannot be read, or says what no policy can."""
+
+
 class ManifestError(AwsAuthError, ValueError):
     """The file holds no ``aws-auth`` ConfigMap that can be read, or not in a form that can be edited."""
 
@@ -115,6 +144,158 @@ class RevisionNotFoundError(HistoryError, LookupError):
 
 class RevisionTakenError(HistoryError):
     """A revision of that number is there already: of another writer, or left over from one that was stopped."""
+
+
+class KubeconfigError(AwsAuthError, ValueError):
+    """No kubeconfig was found, it cannot be read, or no credentials come of it; no request was sent."""
+
+
+class UnreachableError(AwsAuthError, ConnectionError):
+    """No answer came from the API server, and nothing that could change anything was sent.
+
+    Its name is unknown, it refuses the connection, its certificate cannot be verified, or a read timed out.
+    """
+
+
+class ApiError(AwsAuthError):
+    """The API server answered, and refused; nothing was changed.
+
+    Attributes:
+        status: The HTTP status, such as 409.
+        reason: The reason in a word, as Kubernetes' ``Status`` has it, such as ``AlreadyExists``; may be empty.
+        details: The ``details`` of the ``Status``: group, kind, name, causes; may be empty.
+        stamp: The server's clock when it answered, as its ``Date`` header; empty where it did not say.
+    """
+
+    stamp: str = ""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        cure: str = "",
+        status: int = 0,
+        reason: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.status = status
+        self.reason = reason
+        self.details: dict[str, Any] = dict(details or {})
+
+
+class AuthenticationError(ApiError, PermissionError):
+    """The API server does not know who is asking: no credentials, or they are wrong or have expired."""
+
+
+class ForbiddenError(ApiError, PermissionError):
+    """RBAC does not let this user do that.
+
+    Attributes:
+        rule: The rule that is missing, as YAML that can be pasted under ``rules``; empty where it is not known.
+        role: The kind of role that it goes into: ``Role`` or ``ClusterRole``.
+    """
+
+    rule: str = ""
+    role: str = ""
+
+
+class NotFoundError(ApiError, LookupError):
+    """There is no such object, or no such kind of object."""
+
+
+class AdmissionError(ApiError):
+    """A policy, a webhook or the namespace's own state refused the request; RBAC had let it pass."""
+
+
+class UnavailableError(ApiError):
+    """The API server cannot answer at the moment; later it may.
+
+    Attributes:
+        retry_after: For how many seconds it asks to be left alone; 0 where it does not say.
+    """
+
+    retry_after: float = 0.0
+
+
+class CredentialsError(AwsAuthError):
+    """AWS credentials are missing, have expired, or are refused, or a wrong clock makes them look so."""
+
+
+class AwsServiceError(AwsAuthError):
+    """An AWS service refused a call, or did not answer.
+
+    Attributes:
+        code: The code that AWS gave, such as ``NoSuchEntity``; empty where it gave none.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "", code: str = "") -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.code = code
+
+
+class AwsPermissionError(AwsServiceError, PermissionError):
+    """IAM does not allow the call.
+
+    Attributes:
+        action: What is not allowed, as a policy names it: ``eks:DescribeCluster``.
+        resource: On what: an ARN, or ``*``.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        cure: str = "",
+        code: str = "",
+        action: str = "",
+        resource: str = "*",
+    ) -> None:
+        super().__init__(what, where=where, cure=cure, code=code)
+        self.action = action
+        self.resource = resource
+
+
+class ClusterNotFoundError(AwsServiceError, LookupError):
+    """There is no EKS cluster of that name in the region and account that were looked in."""
+
+
+class RoleError(AwsAuthError):
+    """An IAM role, an instance profile or an instance is not as it would have to be, or there is none or several."""
+
+
+class RevertedError(AwsAuthError):
+    """The change was made, and reverted because somebody who was named did not get in with a fresh token.
+
+    Attributes:
+        revision: The number of the revision that was reverted.
+        restored: The number of the revision whose state is back.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "", revision: int = 0, restored: int = 0) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.revision = revision
+        self.restored = restored
+
+
+class NotRevertedError(AwsAuthError):
+    """The change was made, somebody who was named did not get in, and taking it back failed: it is still in force.
+
+    Attributes:
+        revision: The number of the revision that is in force.
+        restores: The number of the revision to go back to; 0 where there was no ``aws-auth`` before.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "", revision: int = 0, restores: int = 0) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.revision = revision
+        self.restores = restores
+
+
+class RecoveryError(AwsAuthError):
+    """Getting back into a cluster did not work, or cannot; it says what was done, and what is left of it."""
 
 
 class OutcomeUnknownError(AwsAuthError):

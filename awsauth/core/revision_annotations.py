@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.escaping import quoted, visible
-from awsauth.core.revision_info import RevisionInfo
+from awsauth.core.revision_info import Head, RevisionInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ _CUT: Final = "…"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _KINDS: Final = ("change", "outside", "rollback")
+_HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}parent-digest")
 
 
 def fitting(info: RevisionInfo) -> RevisionInfo:
@@ -90,6 +91,25 @@ def read(number: int, annotations: Mapping[str, str], created: Any) -> RevisionI
         managers=_managers(ours.get("managers", "")),
         created=None if created is None else _time(created),
     )
+
+
+def head_written(head: Head) -> dict[str, str]:
+    """Return the annotations in which a live ConfigMap says which revision it is at."""
+    number, digest, parent = _HEAD
+    named = {number: str(head.number), digest: head.digest, parent: head.parent_digest}
+    return {key: text for key, text in named.items() if text}
+
+
+def head_replaced(annotations: Mapping[str, str], head: Head) -> dict[str, str]:
+    """Return the annotations of a ConfigMap with this head in place of the one that was there."""
+    return {**{key: text for key, text in annotations.items() if key not in _HEAD}, **head_written(head)}
+
+
+def head_read(annotations: Mapping[str, str]) -> Head | None:
+    """Return what the annotations of a live ConfigMap say of its revision; None for nothing that can be understood."""
+    number, digest, parent = (annotations.get(key, "") for key in _HEAD)
+    is_head = bool(_NUMBER.fullmatch(number) and int(number) and _DIGEST.fullmatch(digest))
+    return Head(int(number), digest, parent) if is_head and (not parent or _DIGEST.fullmatch(parent)) else None
 
 
 def time_text(moment: datetime) -> str:

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.merge import merged
 from awsauth.core.revision import draft
 from awsauth.core.revision_info import data_digest
-from awsauth.errors import AwsAuthError, ConflictError, HistoryError, OutcomeUnknownError, RevisionTakenError
+from awsauth.errors import (
+    AwsAuthError,
+    ConflictError,
+    HistoryError,
+    OutcomeUnknownError,
+    RevisionTakenError,
+    UnreachableError,
+)
 from awsauth.history.patience import Patience
+from awsauth.history.patient_store import PatientStore
 from awsauth.history.position import locate
-from awsauth.history.pruning import prune
 from awsauth.history.settling import settle
 
 if TYPE_CHECKING:
@@ -113,7 +120,7 @@ def commit(
 
 class _Commit:
     def __init__(self, store: Store, reason: str, author: str, *, history: bool, patience: Patience) -> None:
-        self._store = store
+        self._store = PatientStore(store, patience)
         self._reason = reason
         self._author = author
         self._history = history
@@ -123,6 +130,7 @@ class _Commit:
         self._outside: Revision | None = None
         self._number_was_taken = False
         self._was_unanswered = False
+        self._had_head = False
 
     def run(self, propose: Callable[[Snapshot], Proposal], checks: Sequence[Callable[[Proposal], None]]) -> Outcome:
         while True:
@@ -131,6 +139,7 @@ class _Commit:
             proposal = propose(snapshot)
             if not proposal.changes_something:
                 return Outcome(changed=False, proposal=proposal, snapshot=snapshot)
+            snapshot.check_mutable()
             for check in checks:
                 check(proposal)
             try:
@@ -185,8 +194,11 @@ class _Commit:
         while True:
             try:
                 return self._store.record(revision)
-            except OutcomeUnknownError as error:
-                unanswered = True
+            except (OutcomeUnknownError, UnreachableError) as error:
+                # What was not even sent is no reason to go on, unless something was sent before.
+                unanswered = unanswered or isinstance(error, OutcomeUnknownError)
+                if not unanswered:
+                    raise
                 self._patience.pause(_not_recorded(revision, error))
             except RevisionTakenError:
                 self._number_was_taken = True
@@ -204,6 +216,7 @@ class _Commit:
 
     def _write(self, proposal: Proposal, revision: Revision | None) -> Snapshot:
         data, base = proposal.merged.after.data, proposal.snapshot
+        self._had_head = base.head is not None
         try:
             try:
                 return self._store.write(data, base, revision)
@@ -217,19 +230,28 @@ class _Commit:
             raise
 
     def _tidy(self, snapshot: Snapshot) -> None:
-        """Remove the revision whose write was refused.
-
-        It stays where the object does not say which revision it is at, and may be found by this one's digest, or may
-        have been at this one until another tool replaced it.
-        """
+        """Remove the revision whose write was refused, unless the history may need it."""
         left = self._recorded
-        if left is None:
-            return
-        may_be_found = snapshot.own_head is None and left.info.data_digest == data_digest(snapshot.data)
-        if may_be_found or (snapshot.head is None and self._was_unanswered):
+        if left and self._may_be_needed(left, snapshot):
             self._recorded = None
         else:
             self._discard()
+
+    def _may_be_needed(self, left: Revision, snapshot: Snapshot) -> bool:
+        """Whether somebody may take our revision for one that the object has been at.
+
+        Where the object does not say which revision it is at, that is looked for: the one with its data, or else the
+        newest. What was recorded on top of ours since then would hang in the air without it.
+        """
+        if snapshot.own_head is None and left.info.data_digest == data_digest(snapshot.data):
+            return True
+        if snapshot.head is None and (self._was_unanswered or self._had_head):
+            return True
+        if snapshot.head and snapshot.head.parent_digest == left.info.parent_digest:
+            return False  # Another writer was quicker, and the object said all the time which revision it was at.
+        with contextlib.suppress(AwsAuthError):
+            return any(info.parent_digest == left.digest for info in self._store.list_revisions().revisions)
+        return True
 
     def _pause(self, cause: AwsAuthError) -> None:
         error = ConflictError(
@@ -252,6 +274,8 @@ class _Commit:
 
     def _prune(self) -> tuple[int, ...]:
         # Who may write need not be allowed to delete, and the change is made already.
+        from awsauth.history.pruning import prune
+
         with contextlib.suppress(AwsAuthError):
             return prune(self._store)
         return ()

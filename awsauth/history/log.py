@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
+from awsauth.core.finding_json import finding_to_json
 from awsauth.history.position import locate, parent
+from awsauth.history.pruning import KEEP_LAST
 
 if TYPE_CHECKING:
+    from awsauth.core.diff import Diff
     from awsauth.core.revision_info import Head, RevisionInfo
     from awsauth.stores.store import Listing, Snapshot, Store
 
@@ -25,15 +28,17 @@ class LogEntry:
             nor named by the object, and it was not recorded from the object itself. Its writer was refused or stopped,
             or is at work, or somebody took the object back to an earlier state by other means.
         findings: What is wrong with it.
+        diff: What changed from the revision that it came from; None where that is not known, or was not asked for.
     """
 
     info: RevisionInfo
     live: bool
     unconfirmed: bool
     findings: tuple[Finding, ...] = ()
+    diff: Diff | None = None
 
     def __str__(self) -> str:
-        """Return the revision on one line: number, time, kind, author, reason, and whether it is live."""
+        """Return the revision on one line: number, time, kind, author, reason, what changed, and whether it is live."""
         info = self.info
         created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
         state = "live" if self.live else "unconfirmed" if self.unconfirmed else ""
@@ -43,6 +48,7 @@ class LogEntry:
             f"{info.kind:<8}",
             visible(info.author) or "-",
             visible(info.reason),
+            "" if self.diff is None else f"({self.diff.summary})",
             state,
         ]
         return "  ".join(filter(None, shown))
@@ -68,6 +74,31 @@ class Log:
         """Return a line for each revision, newest first, and one for each finding."""
         found = [*self.findings, *(finding for entry in self.entries for finding in entry.findings)]
         return "\n".join([*map(str, self.entries), *(f"{one.severity.value} {one.code}: {one}" for one in found)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the history as values that JSON can hold."""
+        return {
+            "revisions": [_entry_json(entry) for entry in self.entries],
+            "findings": [finding_to_json(finding) for finding in self.findings],
+            "is_recorded": self.is_recorded,
+        }
+
+
+def _entry_json(entry: LogEntry) -> dict[str, Any]:
+    info = entry.info
+    return {
+        "number": info.number,
+        "created": info.created.isoformat() if info.created else None,
+        "kind": info.kind,
+        "author": info.author,
+        "reason": info.reason,
+        "restores": info.restores or None,
+        "parent": info.parent or None,
+        "live": entry.live,
+        "unconfirmed": entry.unconfirmed,
+        "findings": [finding_to_json(finding) for finding in entry.findings],
+        "diff": entry.diff.to_json() if entry.diff else None,
+    }
 
 
 def log(store: Store) -> Log:
@@ -96,7 +127,8 @@ def _entry(
     live = info.head == head
     named = info.head == snapshot.head
     findings = [*_chain(info, listing)]
-    if info.uid != snapshot.uid and snapshot.exists:
+    # The one that an object was made with knows no uid yet.
+    if info.uid and info.uid != snapshot.uid and snapshot.exists:
         findings.append(_foreign(info))
     unconfirmed = not (live or named or is_built_on or info.kind == "outside")
     return LogEntry(info, live, unconfirmed, tuple(findings))
@@ -110,8 +142,9 @@ def _chain(info: RevisionInfo, listing: Listing) -> list[Finding]:
         return [_broken(info, f"says that it came from revision {info.parent}, which is not older")]
     there = listing.find(info.parent)
     if there is None:
-        # What is older than all that is kept was pruned; a hole further up was not.
-        pruned = info.parent < listing.revisions[0].number
+        # What is older than all that is kept may have been pruned, or than as many as always are; a later hole was not.
+        later = sum(other.number > info.parent for other in listing.revisions)
+        pruned = later >= min(KEEP_LAST, len(listing.revisions))
         return [] if pruned else [_broken(info, f"came from revision {info.parent}, which is gone")]
     if there.digest != info.parent_digest:
         return [_broken(info, f"came from another revision {info.parent} than the one that is there")]

@@ -6,6 +6,8 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
+from awsauth.errors import UnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,11 +36,28 @@ class Patience:
         self._end = clock() + seconds
         self._pauses = 0
 
-    def pause(self, error: Exception) -> None:
-        """Wait before the next attempt, or raise `error` when the deadline has passed."""
+    def pause(self, error: Exception, *, after: Exception | None = None) -> None:
+        """Wait before the next attempt, or raise `error` when the deadline has passed.
+
+        Where a server has asked for time, all of it passes; when that takes longer than the deadline, nothing does.
+
+        Args:
+            error: What to raise when there is no time left.
+            after: What happened; `error` itself by default. A server's wish is looked for in it and in its causes.
+        """
         left = self._end - self._clock()
-        if left <= 0:
+        asked = _asked_for(after or error)
+        if left <= 0 or asked > left:
             raise error
         longest = min(_LONGEST, _FIRST * 2**self._pauses)
         self._pauses = min(self._pauses + 1, 10)
-        self._sleep(min(left, random.uniform(0, longest)))  # noqa: S311 - spreads writers, guards nothing
+        self._sleep(min(left, asked + random.uniform(0, longest)))  # noqa: S311 - spreads writers, guards nothing
+
+
+def _asked_for(error: BaseException | None) -> float:
+    """Return for how many seconds a server has asked to be left alone."""
+    while error is not None:
+        if isinstance(error, UnavailableError):
+            return error.retry_after
+        error = error.__cause__
+    return 0.0

@@ -18,11 +18,12 @@ TOO_YOUNG: Final = timedelta(hours=1)
 """Another writer may stand between recording its revision and the write that makes it the live one."""
 
 
-def prune(store: Store) -> tuple[int, ...]:
+def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
     """Delete the revisions that are no longer kept, the oldest first, and return their numbers.
 
     Kept are the last 50 and all of the last 30 days, at most 500 of them, and always: what is younger than an hour
-    by the store's clock, the live revision, the one that the object names, and the one before it.
+    by the store's clock, the live revision, the one that the object names, and the one before it. With `dry_run`
+    nothing is deleted.
 
     Raises:
         AwsAuthError: what the store raises. What was deleted until then stays deleted.
@@ -31,7 +32,8 @@ def prune(store: Store) -> tuple[int, ...]:
     listing = store.list_revisions()
     pruned = []
     for info in expendable(listing, _in_use(store, snapshot, listing)):
-        store.discard_revision(info.number, info.digest)
+        if not dry_run:
+            store.discard_revision(info.number, info.digest)
         pruned.append(info.number)
     return tuple(pruned)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from awsauth.core.escaping import visible
-from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError
+from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError, UnavailableError, UnreachableError
 from awsauth.history.position import lineage, locate
 
 if TYPE_CHECKING:
@@ -37,11 +37,13 @@ def settle(
         AwsAuthError: the write was refused for good; nothing of ours was written, or will be.
     """
     unknown = _unknown(revision, cause)
+    unanswered: AwsAuthError = cause
     while True:
-        patience.pause(unknown)
+        patience.pause(unknown, after=unanswered)
         try:
             return store.write(data, base, revision)
-        except OutcomeUnknownError:
+        except (OutcomeUnknownError, UnreachableError) as error:
+            unanswered = error
             continue
         except AwsAuthError as error:
             refused = error
@@ -75,8 +77,10 @@ def _look(
             head = locate(store, live, listing=listing).head or live.head
             ours = (revision.number, revision.digest)
             return live, any((info.number, info.digest) == ours for info in lineage(listing, head))
-        except AwsAuthError:
-            patience.pause(unknown)
+        except (UnavailableError, UnreachableError) as error:
+            patience.pause(unknown, after=error)
+        except AwsAuthError as error:
+            raise unknown from error
 
 
 def _unknown(revision: Revision | None, cause: OutcomeUnknownError) -> OutcomeUnknownError:

@@ -7,7 +7,9 @@ taken number or a lost answer is decided once, for all stores, in `awsauth.histo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from awsauth.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +29,13 @@ class Snapshot:
         version: Which of the object's states this is; opaque, and another one after every write.
         uid: Which object it is; empty where objects have no identity, as in a file.
         exists: Whether there is such an object.
+        immutable: Whether Kubernetes lets nobody change its data.
         head: What the object says of its own revision; None where it says nothing, or cannot.
         binary_data: Its ``binaryData``, in base64.
         labels: Its labels.
         annotations: Its annotations.
         managers: By data key, who owns it according to ``managedFields``.
+        owners: What it is deleted together with (``ownerReferences``), each as kind and name.
         carried: The store's own; comes back with `Store.write`.
     """
 
@@ -39,17 +43,35 @@ class Snapshot:
     version: str
     uid: str = ""
     exists: bool = True
+    immutable: bool = False
     head: Head | None = None
     binary_data: Mapping[str, str] = field(default_factory=dict, hash=False)
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
     managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    owners: tuple[str, ...] = ()
     carried: object = field(default=None, repr=False, compare=False)
 
     @property
     def data(self) -> Mapping[str, str]:
         """The text, by data key."""
         return self.document.data
+
+    def check_mutable(self) -> None:
+        """Check that the object can be changed at all, before anything is written for a change of it.
+
+        Raises:
+            ApiError: it is immutable.
+        """
+        if self.immutable:
+            raise ApiError(
+                "The ConfigMap is immutable: Kubernetes lets nobody change its data. Nothing was changed.",
+                where="kube-system/aws-auth",
+                cure="It has to be deleted and made again without `immutable: true`; "
+                "until it is back, nobody is let in by it.",
+                status=422,
+                reason="Invalid",
+            )
 
     @property
     def own_head(self) -> Head | None:
@@ -144,6 +166,18 @@ class Store(Protocol):
 
         Raises:
             OutcomeUnknownError: there was no answer.
+        """
+
+
+@runtime_checkable
+class Rehearsing(Protocol):
+    """A store whose server can say what it would do with a write."""
+
+    def rehearse(self, data: Mapping[str, str], base: Snapshot) -> Snapshot:
+        """Have the server look at a write, its admission included, and change nothing; return what would come of it.
+
+        Raises:
+            AwsAuthError: what `Store.write` would raise.
         """
 
 

@@ -1,0 +1,60 @@
+"""What revisions changed: each compared with the one that it came from, since none of them says so itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from awsauth.core.diff import diff
+from awsauth.core.document import Document
+from awsauth.errors import HistoryError
+
+if TYPE_CHECKING:
+    from awsauth.history.log import Log, LogEntry
+    from awsauth.stores.store import Store
+
+
+def with_effects(store: Store, log: Log, newest: int) -> Log:
+    """Return a history whose newest entries say what they changed.
+
+    Each costs one request for its data, and the oldest of them another one for what was before it. Where either is
+    gone, or is not as it was recorded, it stays unknown.
+
+    Args:
+        store: Where the revisions are.
+        log: The history.
+        newest: How many entries.
+
+    Raises:
+        AwsAuthError: what the store raises.
+    """
+    effects = _Effects(store)
+    described = [effects.of(entry) for entry in log.entries[:newest]]
+    return replace(log, entries=(*described, *log.entries[newest:]))
+
+
+class _Effects:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._documents: dict[int, Document | None] = {}
+
+    def of(self, entry: LogEntry) -> LogEntry:
+        # What was there before the first revision is not known.
+        if not entry.info.parent:
+            return entry
+        before, after = self._document(entry.info.parent), self._document(entry.info.number)
+        if before is None or after is None:
+            return entry
+        return replace(entry, diff=diff(before, after))
+
+    def _document(self, number: int) -> Document | None:
+        if number not in self._documents:
+            self._documents[number] = self._read(number)
+        return self._documents[number]
+
+    def _read(self, number: int) -> Document | None:
+        try:
+            revision = self._store.read_revision(number)
+        except HistoryError:
+            return None
+        return Document(revision.data) if revision.is_intact else None

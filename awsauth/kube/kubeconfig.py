@@ -1,0 +1,212 @@
+"""Kubeconfig files, found and merged as kubectl does; what they say is then loaded by the kubernetes client.
+
+Source of the rules: ``k8s.io/client-go`` ``tools/clientcmd``: of several files the first that says something is right,
+for ``current-context``, too, and relative paths are relative to the file they stand in.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.escaping import quoted, visible
+from awsauth.errors import KubeconfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
+_PATHS: Final = {
+    "clusters": ("certificate-authority",),
+    "contexts": (),
+    "users": ("client-certificate", "client-key", "tokenFile"),
+}
+_MOST_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Kubeconfig:
+    """One or several kubeconfig files, merged.
+
+    Attributes:
+        files: Those that were read.
+        current: The name of the current context; empty where none is named.
+        clusters: By name.
+        contexts: By name.
+        users: By name; their credentials are not shown in the repr.
+        folders: By the name of a user, the folder of the file it stands in.
+    """
+
+    files: tuple[str, ...]
+    current: str = ""
+    clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    contexts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    users: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    folders: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def target(self, context: str | None = None) -> Target:
+        """Return what a context leads to.
+
+        Args:
+            context: Its name; None for the current one.
+
+        Raises:
+            KubeconfigError: there is no such context, or no such cluster or user as it names.
+        """
+        name = context if context is not None else self.current
+        if not name:
+            raise self._wrong("No context is current, and none was named", self._known(self.contexts))
+        chosen = self.contexts.get(name)
+        if chosen is None:
+            raise self._wrong(f"There is no context {quoted(name)}", self._known(self.contexts))
+        cluster_name, user_name = str(chosen.get("cluster") or ""), str(chosen.get("user") or "")
+        cluster, user = self.clusters.get(cluster_name), self.users.get(user_name)
+        if cluster is None or not isinstance(cluster.get("server"), str) or not cluster["server"]:
+            raise self._wrong(f"The context {quoted(name)} leads to no cluster with an address", "")
+        if user is None and user_name:
+            raise self._wrong(f"The context {quoted(name)} names the user {quoted(user_name)}, who is not there", "")
+        return Target(name, cluster, user or {}, self.folders.get(user_name, ""), self.files)
+
+    def _known(self, contexts: Iterable[str]) -> str:
+        names = sorted(contexts)
+        shown = ", ".join(quoted(name) for name in names[:_MOST_SHOWN])
+        more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+        return f"There are: {shown}{more}." if names else "There are none at all."
+
+    def _wrong(self, problem: str, cure: str) -> KubeconfigError:
+        where = visible(os.pathsep.join(self.files))
+        return KubeconfigError(f"{problem}. Nothing was sent.", where=where, cure=cure)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a context leads to.
+
+    Attributes:
+        context: The context's name.
+        cluster: The cluster; its address is a text.
+        user: The user, with credentials.
+        folder: The folder of the file that the user stands in.
+        files: The kubeconfig's files.
+    """
+
+    context: str
+    cluster: Mapping[str, Any] = field(repr=False)
+    user: Mapping[str, Any] = field(repr=False)
+    folder: str = field(repr=False)
+    files: tuple[str, ...]
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self.cluster["server"])
+
+    @property
+    def acts_as(self) -> tuple[str | None, Sequence[str]]:
+        """Whom the user acts as (``as``, ``as-groups``): a user, or None for nobody else, and groups.
+
+        Raises:
+            KubeconfigError: there is more to it than can be passed on.
+        """
+        if self.user.get("as-uid") or self.user.get("as-user-extra"):
+            raise KubeconfigError(
+                f"The user of the context {quoted(self.context)} acts as another one with `as-uid` or "
+                "`as-user-extra`, which is not supported. Nothing was sent.",
+                where=visible(os.pathsep.join(self.files)),
+                cure="Use a context without them.",
+            )
+        return self.user.get("as") or None, self.user.get("as-groups") or ()
+
+    def to_dict(self, user: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a kubeconfig with this context alone, and with this user."""
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "it",
+            "clusters": [{"name": "it", "cluster": dict(self.cluster)}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+            "users": [{"name": "it", "user": dict(user)}],
+        }
+
+
+def usual_files() -> tuple[Path, ...]:
+    """Return where kubectl looks: the files that ``KUBECONFIG`` lists, or ``~/.kube/config``; they need not exist."""
+    listed = [Path(name) for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
+    # Left as it is where nobody has a home, as in a container whose user has no name.
+    return tuple(listed) or (Path(os.path.expanduser("~/.kube/config")),)  # noqa: PTH111 - pathlib's raises there
+
+
+def read(files: Sequence[Path]) -> Kubeconfig:
+    """Read and merge kubeconfig files; one that does not exist is passed over.
+
+    Raises:
+        KubeconfigError: one cannot be read, or is no kubeconfig.
+    """
+    current, folders = "", {}
+    parts: dict[str, dict[str, Mapping[str, Any]]] = {kind: {} for kind in _KINDS}
+    found = [file for file in files if _is_there(file)]
+    for file in found:
+        value = _loaded(file)
+        folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - a link's folder, not its target's
+        current = current or str(value.get("current-context") or "")
+        for kind, name_of_it in _KINDS.items():
+            for name, one in _named(value.get(kind), name_of_it, file):
+                if name not in parts[kind]:
+                    parts[kind][name] = _absolute(one, _PATHS[kind], folder)
+                    if kind == "users":
+                        folders[name] = folder
+    return Kubeconfig(tuple(map(str, found)), current, parts["clusters"], parts["contexts"], parts["users"], folders)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:
+        raise _unreadable(file, error.strerror or "it cannot be looked for") from error
+
+
+def _loaded(file: Path) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        with file.open(encoding="utf-8") as stream:
+            value = yaml.load(stream, yaml.CSafeLoader)
+    except yaml.MarkedYAMLError as error:
+        # Not the whole of what it says: that might show the line, and the line a credential.
+        mark = error.problem_mark or error.context_mark
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise _unreadable(file, f"it is no YAML{place} ({error.problem})") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else "it is no YAML in UTF-8"
+        raise _unreadable(file, said) from error
+    if value is not None and not isinstance(value, dict):
+        raise _unreadable(file, "it is no mapping")
+    return value or {}
+
+
+def _named(items: Any, name_of_it: str, file: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the named parts of a list of clusters, contexts or users."""
+    if items is None:
+        return []
+    whole = isinstance(items, list) and all(
+        isinstance(item, dict) and isinstance(item.get("name"), str) and isinstance(item.get(name_of_it) or {}, dict)
+        for item in items
+    )
+    if not whole:
+        raise _unreadable(file, f"its list of {name_of_it}s does not hold names, and a {name_of_it} for each")
+    return [(item["name"], item.get(name_of_it) or {}) for item in items]
+
+
+def _absolute(one: Mapping[str, Any], keys: tuple[str, ...], folder: str) -> Mapping[str, Any]:
+    paths = {key: os.path.join(folder, one[key]) for key in keys if isinstance(one.get(key), str) and one[key]}  # noqa: PTH118
+    return {**one, **paths}
+
+
+def _unreadable(file: Path, problem: str) -> KubeconfigError:
+    return KubeconfigError(
+        f"The kubeconfig cannot be read: {visible(problem)}. Nothing was sent.",
+        where=visible(str(file)),
+        cure="Correct it; `kubectl config view` reads it the same way.",
+    )

@@ -1,0 +1,124 @@
+"""The RBAC rule that a refused request would have needed, in a form that can be pasted."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.escaping import quoted
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
+"""The verbs that a rule with ``resourceNames`` does not grant: the object's name is not known when they are judged."""
+
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_PATH: Final = re.compile(
+    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?"
+)
+# k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go, forbiddenMessage
+_REFUSAL: Final = re.compile(
+    r'User (?P<user>"(?:[^"\\]|\\.)*") cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)"'
+    r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]+)")?'
+)
+
+
+_NAMED: Final = re.compile(
+    r"(?P<verb>[a-z]+|\*) (?P<resource>[a-z0-9]+|\*)(?:\.(?P<group>[a-z0-9.-]+))?(?P<part>/[a-z]+)?"
+    r"(?: in (?P<namespace>[a-z0-9-]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RbacRule:
+    """One rule that would let a request pass.
+
+    Attributes:
+        verb: Such as ``update``.
+        resource: Such as ``configmaps``.
+        group: The API group; empty for the core group.
+        name: The object's name; empty for all.
+        namespace: The namespace; empty for what belongs to the whole cluster.
+        user: Who was refused, as far as the server says.
+    """
+
+    verb: str
+    resource: str
+    group: str = ""
+    name: str = ""
+    namespace: str = ""
+    user: str = ""
+
+    def __str__(self) -> str:
+        resource, _, subresource = self.resource.partition("/")
+        kind = f"{resource}.{self.group}" if self.group and self.group != "*" else resource
+        part = f"/{subresource}" if subresource else ""
+        return f"{self.verb} {kind}{part}" + (f" in {self.namespace}" if self.namespace else "")
+
+    @property
+    def role(self) -> str:
+        """The kind of role that the rule goes into."""
+        return "Role" if self.namespace else "ClusterRole"
+
+    @property
+    def yaml(self) -> str:
+        """The rule, as one item of a role's ``rules``."""
+        lines = [f"- apiGroups: [{json.dumps(self.group)}]", f"  resources: [{json.dumps(self.resource)}]"]
+        # Revisions are numbered: a rule for one of them would be too narrow for the next.
+        if self.name and self.verb not in _NAMELESS and self.resource != "controllerrevisions":
+            lines.append(f"  resourceNames: [{json.dumps(self.name)}]")
+        return "\n".join([*lines, f"  verbs: [{json.dumps(self.verb)}]"])
+
+
+def rule_of(text: str) -> RbacRule:
+    """Return the rule for what is written as ``list nodes``, ``create deployments.apps in web`` or ``get pods/log``.
+
+    A resource of another group than the core one has its group behind a dot, a subresource stands behind a slash; ``*``
+    is every verb, or every resource of every group.
+
+    Raises:
+        UsageError: it is written otherwise.
+    """
+    match = _NAMED.fullmatch(" ".join(text.split()))
+    if match is None:
+        raise UsageError(
+            f"{quoted(text)} names nothing that could be allowed; nothing was contacted.",
+            cure="Write VERB RESOURCE, such as `list nodes`, `create deployments.apps in web` or `get pods/log in web`.",
+        )
+    resource = match["resource"] + (match["part"] or "")
+    group = "*" if match["resource"] == "*" else match["group"] or ""
+    return RbacRule(match["verb"], resource, group, "", match["namespace"] or "")
+
+
+def missing_rule(message: str, details: Mapping[str, Any], method: str, path: str) -> RbacRule | None:
+    """Return the rule that a request was refused for want of; None where it was not RBAC that refused.
+
+    What the server says counts more than what was asked for: with impersonation, another right may be missing.
+
+    Args:
+        message: The ``Status``'s message.
+        details: The ``Status``'s details.
+        method: The request's method.
+        path: The request's path.
+    """
+    said = _REFUSAL.search(message)
+    if said is None:
+        return None
+    asked = _asked_for(method, path)
+    verb, resource, group = said["verb"], said["resource"], said["group"]
+    same = asked is not None and (asked.verb, asked.resource, asked.group) == (verb, resource, group)
+    name = asked.name if asked and same else details.get("name")
+    user = json.loads(said["user"]) if "\\" not in said["user"] else said["user"][1:-1]
+    return RbacRule(verb, resource, group, name if isinstance(name, str) else "", said["namespace"] or "", user)
+
+
+def _asked_for(method: str, path: str) -> RbacRule | None:
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    verb = _VERBS.get(method) or ("get" if match["name"] else "list")
+    return RbacRule(verb, match["resource"], match["group"] or "", match["name"] or "", match["namespace"] or "")

@@ -1,0 +1,80 @@
+"""Who is asking, in the API server's own words (``SelfSubjectReview``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from awsauth.core.guard_case import GuardContext
+    from awsauth.kube.transport import Transport
+
+_VERSIONS: Final = ("v1", "v1beta1")
+"""Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have nothing that is on by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Who is asking.
+
+    ARN and what follows it come from what aws-iam-authenticator puts beside the username (``pkg/server/server.go``:
+    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for whoever comes in by something else,
+    such as a certificate or a service account, and under impersonation, where nothing is put there.
+
+    Attributes:
+        username: Under which name the cluster knows the caller.
+        groups: In which groups, ``system:authenticated`` included.
+        arn: The ARN by which the authenticator looks the caller up.
+        session_name: The name of the role's session.
+        access_key_id: The access key that signed the token; it tells nobody how to sign another.
+    """
+
+    username: str
+    groups: frozenset[str]
+    arn: str = ""
+    session_name: str = ""
+    access_key_id: str = field(default="", repr=False)
+
+    def known_to(self, context: GuardContext) -> GuardContext:
+        """Return what is known around a change with who asks for it.
+
+        Without an ARN the caller stays unknown: it cannot be told which mapping is the caller's, and the guard of own
+        access says that it has not looked.
+        """
+        return replace(context, caller_arn=self.arn or None, caller_username=self.username, caller_groups=self.groups)
+
+
+def review(transport: Transport) -> Review | None:
+    """Return who is asking; one request, another where the server knows no ``v1``.
+
+    None from a server that cannot tell: before Kubernetes 1.27 none does.
+
+    Raises:
+        ForbiddenError: the right to ask, which everybody has by default (``system:basic-user``), was taken away.
+        AwsAuthError: what else the transport raises.
+    """
+    for version in _VERSIONS:
+        group = f"authentication.k8s.io/{version}"
+        asked = {"apiVersion": group, "kind": "SelfSubjectReview"}
+        try:
+            answer = transport.post(f"/apis/{group}/selfsubjectreviews", asked, changes=False)
+        except NotFoundError:
+            continue
+        return review_of(answer)
+    return None
+
+
+def review_of(answer: Any) -> Review:
+    """Return who is asking, from a ``SelfSubjectReview`` with its status."""
+    user = (answer.get("status") or {}).get("userInfo") or {}
+    # Names of extras that came over HTTP headers are in lower case.
+    extra = {name.lower(): values[0] for name, values in (user.get("extra") or {}).items() if values}
+    return Review(
+        user.get("username", ""),
+        frozenset(user.get("groups") or ()),
+        extra.get("canonicalarn") or extra.get("arn", ""),
+        extra.get("sessionname", ""),
+        extra.get("accesskeyid", ""),
+    )

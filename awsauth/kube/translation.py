@@ -1,0 +1,272 @@
+"""From what the API server answers, and from what goes wrong before it does, to this library's errors.
+
+The one place where exceptions of kubernetes and urllib3 are known. Whoever calls raises what comes back ``from`` them;
+and imports this only then, as most processes never meet an error.
+"""
+
+from __future__ import annotations
+
+import binascii
+import email.utils
+import json
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.escaping import visible
+from awsauth.errors import (
+    AdmissionError,
+    ApiError,
+    AuthenticationError,
+    AwsAuthError,
+    ForbiddenError,
+    KubeconfigError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnavailableError,
+    UnreachableError,
+)
+from awsauth.kube.rbac_rule import missing_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from awsauth.kube.transport import Request
+
+_PASSING: Final = frozenset({410, 429, 500, 502, 503, 504})
+"""What may be answered otherwise later. 410: the next page of a list was asked for too late."""
+
+_DEFINITE: Final = frozenset({410, 429})
+"""Of these, what is answered before anything is done. After another one, a write may have been made all the same."""
+
+# k8s.io/apiserver pkg/admission/plugin/webhook/errors/statuserror.go, .../plugin/policy/validating/dispatcher.go
+_ADMISSION: Final = re.compile(
+    r"admission webhook \"|(?:Validating|Mutating)AdmissionPolicy '|failed calling webhook|failed calling admission"
+)
+_TOO_LARGE: Final = re.compile(
+    r"request is too large|Request entity too large|larger than max|Too long: may not be more"
+)
+_LONGEST_MESSAGE: Final = 2_000
+_CHECK: Final = "Nothing was changed. Check the cluster's address, the network, the proxy and the VPN; then try again."
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    code: int
+    reason: str
+    message: str
+    details: dict[str, Any]
+
+    @property
+    def causes(self) -> set[str]:
+        causes = self.details.get("causes")
+        found = causes if isinstance(causes, list) else []
+        return {str(cause.get("reason")) for cause in found if isinstance(cause, dict)}
+
+    @property
+    def words(self) -> str:
+        return visible(self.message[:_LONGEST_MESSAGE])
+
+
+def refused(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> AwsAuthError:
+    """Return the error for an answer that is none of success."""
+    said = _status(status, body)
+    fields: dict[str, Any] = {"where": request.where, "status": status, "reason": said.reason, "details": said.details}
+    if "NamespaceTerminating" in said.causes:
+        return AdmissionError(
+            f"The namespace is being deleted, so nothing can be made in it; nothing was changed. {said.words}",
+            cure="Wait until it is gone and made again. Should kube-system be meant, the cluster needs help first.",
+            **fields,
+        )
+    if _ADMISSION.search(said.message):
+        return AdmissionError(
+            f"The cluster's admission control refused the request; nothing was changed. It says: {said.words}",
+            cure="Ask whoever is in charge of that policy or webhook, or change what is asked for.",
+            **fields,
+        )
+    if status == 413 or _TOO_LARGE.search(said.message):
+        return ApiError(
+            f"This is too large for the API server; nothing was changed. {said.words}",
+            cure="A ConfigMap may hold 1 MiB, and an object with everything about it about 1.5 MiB: take something out.",
+            **fields,
+        )
+    if status in _PASSING:
+        return _unavailable(request, said, headers, fields)
+    if status == 401:
+        return _unauthenticated(said, fields)
+    if status == 403:
+        return _forbidden(request, said, fields)
+    kind = NotFoundError if status == 404 else ApiError
+    return kind(
+        f"The API server refused the request; nothing was changed. {said.words}",
+        cure="See that the address is that of a Kubernetes API server." if not said.reason else "",
+        **fields,
+    )
+
+
+def _unauthenticated(said: _Status, fields: dict[str, Any]) -> ApiError:
+    return AuthenticationError(
+        f"The API server does not know who is asking; nothing was changed. {said.words}",
+        cure=(
+            "The credentials have expired, belong to another cluster, or to a principal that is mapped to nothing. "
+            "Renew them, or use other ones."
+        ),
+        **fields,
+    )
+
+
+def _forbidden(request: Request, said: _Status, fields: dict[str, Any]) -> ApiError:
+    rule = missing_rule(said.message, said.details, request.method, request.path)
+    if rule is None:
+        return AdmissionError(
+            f"The API server forbids this, and not for want of a role; nothing was changed. {said.words}",
+            cure="Ask whoever is in charge of the cluster, or change what is asked for.",
+            **fields,
+        )
+    if rule.user == "system:anonymous":
+        cure = "No credentials were sent: see that the kubeconfig has some for this user."
+    else:
+        bound = "a Role in " + rule.namespace if rule.namespace else "a ClusterRole"
+        cure = f"Add this rule to {visible(bound)} that is bound to {visible(rule.user)}:\n{rule.yaml}"
+    target = rule.resource if not rule.name else f"{rule.resource}/{rule.name}"
+    place = f"in {rule.namespace}" if rule.namespace else "in the cluster"
+    error = ForbiddenError(
+        visible(f"{rule.user} may not {rule.verb} {target} {place}; nothing was changed."), cure=cure, **fields
+    )
+    error.rule, error.role = rule.yaml, rule.role
+    return error
+
+
+def _unavailable(request: Request, said: _Status, headers: Mapping[str, str], fields: dict[str, Any]) -> AwsAuthError:
+    error = UnavailableError(
+        f"The API server cannot answer at the moment; nothing was changed. {said.words}", cure="Try again.", **fields
+    )
+    error.retry_after = _seconds(headers.get("Retry-After"))
+    if not request.changes or said.code in _DEFINITE:
+        return error
+    # etcd may have stored the object before its answer was lost on the way, and a gateway knows even less.
+    unknown = _unknown(request, f"The API server answered with an error of its own ({said.code}). {said.words}")
+    unknown.__cause__ = error
+    return unknown
+
+
+def failed(request: Request, error: Exception, hint: str = "") -> AwsAuthError:
+    """Return the error for a request that was not answered; `hint` says why that may be."""
+    what, was_sent = _failure(error)
+    if was_sent and request.changes:
+        return _unknown(request, what)
+    return UnreachableError(what, where=request.where, cure=f"{hint} {_CHECK}".lstrip())
+
+
+def unprepared(error: Exception) -> AwsAuthError:
+    """Return the error for a configuration or credentials that cannot be had; nothing was sent then."""
+    from kubernetes.config import ConfigException
+
+    # Of other exceptions, who knows what their text tells: an answer's headers, or a secret.
+    telling = isinstance(error, (ConfigException, OSError, binascii.Error))
+    said = visible(str(error)[:_LONGEST_MESSAGE]) if telling else type(error).__name__
+    return KubeconfigError(
+        f"The configuration of the kubernetes client, or its credentials, cannot be used: {said}. Nothing was sent.",
+        cure="See whether kubectl works with the same kubeconfig.",
+    )
+
+
+def _failure(error: BaseException) -> tuple[str, bool]:
+    """Return what happened, and whether the request may have reached the server."""
+    from urllib3 import exceptions as u
+
+    reason = getattr(error, "reason", None)
+    if isinstance(error, u.MaxRetryError) and isinstance(reason, BaseException):
+        return _failure(reason)
+    if isinstance(error, u.SSLError):
+        return _tls_failure(error)
+    if isinstance(error, u.NameResolutionError):
+        return "The API server's name cannot be resolved.", False
+    if isinstance(error, u.NewConnectionError):
+        return f"The API server cannot be reached: {_cause(error)}.", False
+    if isinstance(error, u.ConnectTimeoutError):
+        return "No connection to the API server came about in time.", False
+    if isinstance(error, u.ProxyError) or "Tunnel connection failed" in str(error):
+        return f"The proxy does not lead to the API server: {_cause(error)}.", False
+    never_sent = (u.LocationValueError, u.EmptyPoolError, u.FullPoolError, u.ClosedPoolError, u.ProxySchemeUnsupported)
+    if isinstance(error, never_sent):
+        return f"The request cannot be sent: {_cause(error)}.", False
+    if isinstance(error, (u.TimeoutError, TimeoutError)):
+        return "The API server did not answer in time.", True
+    return f"The connection was cut before the answer was complete: {_cause(error)}.", True
+
+
+def _tls_failure(error: Exception) -> tuple[str, bool]:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"The API server's certificate is not to be trusted: {visible(cause.verify_message)}.", False
+    # A server may refuse the client's certificate as late as in its answer to the first request.
+    return f"The encrypted connection failed: {_cause(error)}.", True
+
+
+def _cause(error: BaseException) -> str:
+    """Return what the system says of an error, without what urllib3 puts around it."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and (said := cause.strerror or str(cause)):
+            return visible(said[:_LONGEST_MESSAGE]).rstrip(".")
+    return visible(str(error)[:_LONGEST_MESSAGE] or type(error).__name__).rstrip(".")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what is behind it."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if any(one is other for other in seen):
+            continue
+        seen.append(one)
+        yield one
+        behind = (one.__cause__, one.__context__, getattr(one, "original_error", None), *one.args)
+        waiting += [other for other in behind if isinstance(other, BaseException)]
+
+
+def _unknown(request: Request, what: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f"{what} The request had been sent: what it was to change may have been changed, or not.",
+        where=request.where,
+        cure="Look at the object before trying again.",
+    )
+
+
+def _status(code: int, body: bytes) -> _Status:
+    """Return Kubernetes' ``Status``, or what there is of one: a proxy answers with pages of its own."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or value.get("kind") != "Status":
+        return _Status(code, "", f"It answered {code}, and not as a Kubernetes API server does.", {})
+    reason, message, details = value.get("reason"), value.get("message"), value.get("details")
+    return _Status(
+        code,
+        reason if isinstance(reason, str) else "",
+        f"{message}" if message else f"It answered {code}.",
+        details if isinstance(details, dict) else {},
+    )
+
+
+def _seconds(value: str | None) -> float:
+    """Return the seconds of a ``Retry-After``, which may also be a date (RFC 9110, 10.2.3)."""
+    if value is None:
+        return 0.0
+    if value.strip().isdecimal():
+        return float(value)
+    moment = moment_of(value)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds()) if moment else 0.0
+
+
+def moment_of(value: str | None) -> datetime | None:
+    """Return the time in a header such as ``Date``; None where there is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return moment.astimezone(timezone.utc) if moment.tzinfo else None

@@ -1,0 +1,325 @@
+"""Requests to one API server, over the connection that the official client has configured.
+
+The client's generated API classes are not used: importing them takes longer than a whole change does. What is used
+of it is what works alike in all its releases: it loads configurations, its `auth_settings` give (and renew) the
+credentials, and its connection pool sends.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from awsauth.core.escaping import visible
+from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import urllib3
+    from kubernetes.client import ApiClient
+
+TIMEOUT: Final = 30.0
+"""Seconds to wait for the next part of an answer."""
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds to wait for a connection, at most."""
+
+FIELD_MANAGER: Final = "awsauth"
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for, as far as errors tell of it.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, without the query.
+        host: The API server's address.
+        changes: Whether it is meant to change something.
+    """
+
+    method: str
+    path: str
+    host: str
+    changes: bool
+
+    @property
+    def where(self) -> str:
+        """The request and the server, for an error."""
+        return visible(f"{self.method} {self.path} at {self.host}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API server answered.
+
+    Attributes:
+        value: The JSON, parsed.
+        stamp: The header ``Date``, if any.
+    """
+
+    value: Any
+    stamp: str | None
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's clock; None where it does not tell."""
+        from awsauth.kube.translation import moment_of
+
+        return moment_of(self.stamp)
+
+
+class Transport:
+    """One API server. Safe to use from several threads.
+
+    Every request has a time-out, and is sent once, with two exceptions in which nothing can be done twice: when the
+    server does not know the credentials and they can be renewed, and when a read met a connection that the server had
+    closed in the meantime.
+
+    Args:
+        api: The official client for this server.
+        timeout: Seconds to wait for an answer; for a connection, at most 10 of them.
+        as_user: The user to act as (impersonation).
+        as_groups: The groups to act as a member of; needs `as_user`.
+        hint: Why it may be that the server cannot be reached, for the error that says so.
+
+    Raises:
+        UsageError: the time-out is no positive number, or the user or groups to act as are none.
+    """
+
+    def __init__(
+        self,
+        api: ApiClient,
+        *,
+        timeout: float = TIMEOUT,
+        as_user: str | None = None,
+        as_groups: Sequence[str] = (),
+        hint: str = "",
+    ) -> None:
+        if not timeout > 0:
+            raise UsageError(f"The time-out is {timeout}.", cure="Give a number of seconds, greater than 0.")
+        self._api = api
+        self._timeout = timeout
+        self._impersonation = _impersonation(as_user, as_groups)
+        self._hint = hint
+        self._token: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The server's address."""
+        return str(self._api.configuration.host).rstrip("/")
+
+    @property
+    def trust(self) -> str:
+        """What is known of the server's certificate once it has answered, as the end of a sentence."""
+        if not self.host.startswith("https:"):
+            return "without encryption"
+        if not self._api.configuration.verify_ssl:
+            return "whose certificate is not looked at (insecure-skip-tls-verify)"
+        return "whose certificate is right"
+
+    def with_token(self, token: str, *, acts: bool = False) -> Transport:
+        """Return requests to the same server over the same connections, as whoever has a token, which is not renewed.
+
+        Args:
+            token: The bearer token.
+            acts: Whether to act as the same user as this one does.
+        """
+        other = Transport(self._api, timeout=self._timeout, hint=self._hint)
+        other._token = token
+        if acts:
+            other._impersonation = self._impersonation
+        return other
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> Any:
+        """Return what is at a path.
+
+        Raises:
+            UnreachableError: there was no answer.
+            ApiError: the server refused.
+            KubeconfigError: the credentials cannot be had.
+        """
+        return self.request("GET", path, query, accept=accept).value
+
+    def post(
+        self, path: str, body: Any, query: Mapping[str, str] | None = None, *, changes: bool = True, accept: str = JSON
+    ) -> Any:
+        """Make an object, and return it.
+
+        Args:
+            path: Where.
+            body: The object.
+            query: As in the address.
+            changes: Whether something is changed by it; not so for reviews, whose answers may be lost without harm.
+            accept: The form of the answer.
+
+        Raises:
+            OutcomeUnknownError: it was sent and there was no answer, or one that does not tell what was done.
+            UnreachableError: it was not sent.
+            ApiError: the server refused.
+            KubeconfigError: the credentials cannot be had.
+        """
+        return self.request("POST", path, query, body=body, changes=changes, accept=accept).value
+
+    def put(self, path: str, body: Any, query: Mapping[str, str] | None = None) -> Any:
+        """Replace an object, and return what it is now; raises what `post` does."""
+        return self.request("PUT", path, query, body=body, changes=True).value
+
+    def delete(self, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
+        """Delete an object; raises what `post` does.
+
+        Args:
+            path: Where.
+            body: ``DeleteOptions``, with preconditions.
+            query: As in the address.
+        """
+        return self.request("DELETE", path, query, body=body, changes=True).value
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Any = None,
+        changes: bool = False,
+        accept: str = JSON,
+    ) -> Answer:
+        """Send any request, and return the answer with the server's time (see `post`)."""
+        asked = dict(query or {})
+        if changes and method != "DELETE":
+            asked["fieldManager"] = FIELD_MANAGER
+        request = Request(method, path, self.host, changes and "dryRun" not in asked)
+        url = self.host + path + (f"?{urlencode(asked)}" if asked else "")
+        raw = None if body is None else _encoded(body)
+        headers = self._headers(accept, has_body=raw is not None)
+        try:
+            return self._answered(request, url, raw, headers)
+        except AuthenticationError:
+            # Who asks is settled before anything is done: sending it again cannot do anything twice.
+            renewed = self._renewed(accept, has_body=raw is not None)
+            if renewed.get("authorization") == headers.get("authorization"):
+                raise
+        return self._answered(request, url, raw, renewed)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.rest_client.pool_manager.clear()
+
+    def __repr__(self) -> str:
+        return f"<Transport {visible(self.host)}>"
+
+    def _answered(self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict) -> Answer:
+        response = self._sent(request, url, body, headers)
+        if not 200 <= response.status < 300:
+            from awsauth.kube.translation import refused
+
+            error = refused(request, response.status, response.headers, response.data)
+            if isinstance(error, ApiError):
+                error.stamp = response.headers.get("Date", "")
+            raise error
+        try:
+            value = json.loads(response.data)
+        except (ValueError, RecursionError) as error:
+            raise self._failed(request, error) from error
+        return Answer(value, response.headers.get("Date"))
+
+    def _sent(
+        self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict
+    ) -> urllib3.BaseHTTPResponse:
+        from urllib3.exceptions import HTTPError, HTTPWarning, ProtocolError
+        from urllib3.util import Timeout
+
+        timeout = Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
+        may_repeat = request.method == "GET"
+        while True:
+            try:
+                return self._api.rest_client.pool_manager.request(
+                    request.method, url, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
+                )
+            except (HTTPError, HTTPWarning, http.client.HTTPException, OSError, ValueError) as error:
+                if may_repeat and isinstance(error, ProtocolError):
+                    may_repeat = False
+                    continue
+                raise self._failed(request, error) from error
+
+    def _failed(self, request: Request, error: Exception) -> AwsAuthError:
+        from awsauth.kube.translation import failed
+
+        return failed(request, error, self._hint)
+
+    def _headers(self, accept: str, *, has_body: bool) -> urllib3.HTTPHeaderDict:
+        from urllib3 import HTTPHeaderDict
+
+        from awsauth.version import __version__
+
+        headers = HTTPHeaderDict(self._api.default_headers)
+        headers.update({"User-Agent": f"awsauth/{__version__}", "Accept": accept})
+        if has_body:
+            headers["Content-Type"] = JSON
+        for name, value in self._credentials().items():
+            headers[name] = value
+        for name, value in self._impersonation:
+            headers.add(name, value)
+        return headers
+
+    def _credentials(self) -> dict[str, str]:
+        if self._token is not None:
+            return {"authorization": f"Bearer {self._token}"}
+        try:
+            settings = self._api.configuration.auth_settings().values()
+        except AwsAuthError:
+            raise
+        except Exception as error:
+            from awsauth.kube.translation import unprepared
+
+            # Renewing credentials runs whatever the caller, or the kubeconfig, has put there.
+            raise unprepared(error) from error
+        found = {setting["key"]: setting["value"] for setting in settings if setting["in"] == "header"}
+        for value in found.values():
+            # http.client would show the whole credential in its complaint.
+            if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+                raise KubeconfigError(
+                    "The credentials hold a line break or another character that no request can carry; "
+                    "nothing was sent.",
+                    cure="Look at the token in the kubeconfig, or in the file that it names.",
+                )
+        return found
+
+    def _renewed(self, accept: str, *, has_body: bool) -> urllib3.HTTPHeaderDict:
+        if self._token is not None:
+            return self._headers(accept, has_body=has_body)
+        hook = self._api.configuration.refresh_api_key_hook
+        expire = getattr(hook, "expire", None)
+        if callable(expire):
+            expire()
+        return self._headers(accept, has_body=has_body)
+
+
+def _encoded(body: Any) -> bytes:
+    # Half a surrogate pair, which a Python text may hold, has no UTF-8: as an escape, the server says what it makes of it.
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _impersonation(user: str | None, groups: Sequence[str]) -> list[tuple[str, str]]:
+    if isinstance(groups, str):
+        raise UsageError("as_groups is a text; nothing was sent.", cure='Give a list, such as ["viewers"].')
+    if user is None and not groups:
+        return []
+    if not user:
+        raise UsageError("as_user names nobody; nothing was sent.", cure="Is the variable that it comes from set?")
+    pairs = [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
+    for name, value in pairs:
+        named: Any = value
+        if not isinstance(named, str) or not named.strip() or not named.isprintable():
+            raise UsageError(f"{name} cannot be {visible(repr(value))}; nothing was sent.", cure="Give a name.")
+    return [(name, value.encode().decode("latin-1")) for name, value in pairs]

@@ -1,0 +1,138 @@
+"""The objects of a live cluster that make up an ``aws-auth``: what is read from them, and what is written into them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.document import Document
+from awsauth.core.escaping import quoted
+from awsauth.core.revision import LABEL, NAMESPACE, info_from_object, number_of_name
+from awsauth.core.revision_annotations import head_read, head_replaced
+from awsauth.core.revision_info import NAME
+from awsauth.errors import ApiError, HistoryError
+from awsauth.kube.owners import owners_of
+from awsauth.stores.store import Snapshot, Stranger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from awsauth.core.revision_info import Head, RevisionInfo
+
+CONFIG_MAPS: Final = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+CONFIG_MAP: Final = f"{CONFIG_MAPS}/{NAME}"
+REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
+SELECTOR: Final = f"{LABEL}={NAME}"
+WHERE: Final = f"{NAMESPACE}/{NAME}"
+
+Identity = dict[str, str]
+"""The ``uid`` and ``resourceVersion`` of an object."""
+
+ABSENT: Final = Snapshot(Document({}), "", exists=False)
+"""An ``aws-auth`` that does not exist."""
+
+
+def snapshot_of(config_map: Any) -> Snapshot:
+    """Return what a ConfigMap's object holds.
+
+    Raises:
+        ApiError: it is no ConfigMap.
+    """
+    metadata = config_map.get("metadata") if isinstance(config_map, dict) else None
+    if not isinstance(metadata, dict) or config_map.get("kind", "ConfigMap") != "ConfigMap":
+        raise _unexpected("ConfigMap")
+    annotations = metadata.get("annotations") or {}
+    return Snapshot(
+        Document(config_map.get("data") or {}),
+        metadata.get("resourceVersion") or "",
+        metadata.get("uid") or "",
+        immutable=config_map.get("immutable") is True,
+        head=head_read(annotations),
+        binary_data=config_map.get("binaryData") or {},
+        labels=metadata.get("labels") or {},
+        annotations=annotations,
+        managers=_managers(metadata.get("managedFields")),
+        owners=owners_of(metadata),
+        carried=config_map,
+    )
+
+
+def changed_config_map(carried: Mapping[str, Any], data: Mapping[str, str], head: Head | None) -> dict[str, Any]:
+    """Return the object with other data and, where one is given, another head; all else is as it was.
+
+    Who manages which field is for the server to say: without ``managedFields`` it keeps what it has.
+    """
+    metadata = {key: value for key, value in carried["metadata"].items() if key != "managedFields"}
+    if head:
+        metadata["annotations"] = head_replaced(metadata.get("annotations") or {}, head)
+    return {**carried, "metadata": metadata, "data": dict(data)}
+
+
+def new_config_map(data: Mapping[str, str], head: Head | None) -> dict[str, Any]:
+    """Return an ``aws-auth`` that is to be made."""
+    metadata: dict[str, Any] = {"name": NAME, "namespace": NAMESPACE}
+    if head:
+        metadata["annotations"] = head_replaced({}, head)
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+
+
+def page_of(listed: Any) -> tuple[list[Any], str]:
+    """Return the objects on one page of a list, and where the next page begins; empty after the last one.
+
+    Raises:
+        ApiError: it is no list.
+    """
+    # An empty list is null there.
+    items = listed["items"] or [] if isinstance(listed, dict) and "items" in listed else None
+    if not isinstance(items, list):
+        raise _unexpected("list")
+    return items, (listed.get("metadata") or {}).get("continue") or ""
+
+
+def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[Stranger]]:
+    """Return the revisions among listed objects, in the order of their numbers, and what is none."""
+    revisions: dict[RevisionInfo, Identity] = {}
+    strangers = []
+    for item in items:
+        try:
+            revisions[info_from_object(item)] = identity_of(item)
+        except HistoryError as error:
+            name = _name(item)
+            strangers.append(Stranger(name, error.what, number_of_name(name)))
+    return dict(sorted(revisions.items(), key=lambda pair: pair[0].number)), strangers
+
+
+def identity_of(value: Any) -> Identity:
+    """Return what tells an object in this very state from all others, for preconditions."""
+    return {key: text for key in ("uid", "resourceVersion") if (text := value["metadata"].get(key))}
+
+
+def unlabelled(number: int) -> Stranger:
+    """Return what stands for an object that has a revision's name but is not listed among the revisions."""
+    name = f"{NAME}-{number}"
+    return Stranger(name, f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}.", number)
+
+
+def _unexpected(kind: str) -> ApiError:
+    return ApiError(
+        f"The server answered with something that is no {kind}; nothing was changed.",
+        where=WHERE,
+        cure="See that the address is that of a Kubernetes API server.",
+    )
+
+
+def _name(item: Any) -> str:
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else "an object without a name"
+
+
+def _managers(managed_fields: Any) -> dict[str, tuple[str, ...]]:
+    """Return who owns which data key: those managers whose ``fieldsV1`` name it."""
+    owners: dict[str, dict[str, None]] = {}
+    for entry in managed_fields if isinstance(managed_fields, list) else []:
+        fields = entry.get("fieldsV1") if isinstance(entry, dict) else None
+        data = fields.get("f:data") if isinstance(fields, dict) else None
+        for field in data if isinstance(data, dict) else ():
+            if field.startswith("f:"):
+                owners.setdefault(field[2:], {})[str(entry.get("manager") or "")] = None
+    return {key: tuple(managers) for key, managers in owners.items()}

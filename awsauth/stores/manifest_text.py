@@ -1,0 +1,60 @@
+"""A manifest that comes from somewhere and goes on to somewhere, as through a pipe: in memory, without a history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from awsauth.core.encoding import decode
+from awsauth.core.manifest import Manifest
+from awsauth.errors import ManifestError
+from awsauth.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from awsauth.core.revision import Revision
+    from awsauth.stores.store import Snapshot
+
+
+class ManifestText(MemoryStore):
+    """The ``aws-auth`` in the bytes of a manifest.
+
+    Args:
+        raw: The manifest, as in a file.
+        name: What it is called in errors.
+
+    Raises:
+        ManifestError: it holds no ``aws-auth`` that can be read.
+    """
+
+    def __init__(self, raw: bytes, name: str = "standard input") -> None:
+        self._name = name
+        try:
+            text, self._encoding = decode(raw)
+            self.manifest = Manifest.parse(text)
+        except ManifestError as error:
+            raise self._located(error) from error
+        super().__init__(self.manifest.data, uid="", carries_head=False)
+
+    @property
+    def raw(self) -> bytes:
+        """The manifest as it is now, in the encoding that it came in."""
+        return self._encoding.encode(self.manifest.text)
+
+    def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+        """Write other data into the manifest (see `Store.write`).
+
+        Raises:
+            ManifestError: the manifest cannot be edited.
+        """
+        try:
+            manifest = Manifest.parse(self.manifest.with_data(data))
+        except ManifestError as error:
+            raise self._located(error) from error
+        snapshot = super().write(data, base, revision)
+        self.manifest = manifest
+        return snapshot
+
+    def _located(self, error: ManifestError) -> ManifestError:
+        where = f"{self._name}, {error.where}" if error.where else self._name
+        return ManifestError(error.what, where=where, cure=error.cure)

@@ -1,0 +1,85 @@
+"""What a release of the kubernetes client is tried on, in a process of its own: ``python -m tests.kubernetes_release``.
+
+The argument is a folder of kubeconfigs. Printed, as JSON: the release, whom the API server takes us for with each of
+them, or the error, and what became of a change and a rollback with the one called ``admin``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes
+from kubernetes.client import exceptions
+
+from awsauth.client import AwsAuthClient
+from awsauth.connecting import Connection, from_api_client, from_kubeconfig
+from awsauth.errors import AwsAuthError, KubeconfigError
+from awsauth.stores.cluster import ClusterStore
+
+
+def who(connection: Connection) -> str:
+    """Return whom the API server takes us for."""
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    return str(connection.transport.post(path, {}, changes=False)["status"]["userInfo"]["username"])
+
+
+def outcome(file: Path) -> str:
+    """Return whom the API server takes us for, or the error."""
+    try:
+        return who(from_kubeconfig(path=file, timeout=5))
+    except AwsAuthError as error:
+        return type(error).__name__
+
+
+def changed(connection: Connection) -> list[Any]:
+    """Return the revisions that two changes and a rollback make, and what is mapped then."""
+    client = AwsAuthClient(ClusterStore(connection.transport), author="release")
+    for name in ("one", "two"):
+        arn = f"arn:aws:iam::111122223333:role/{name}"
+        client.add_role_mapping(arn, username=name, groups=["some"])
+    client.rollback(to=1, exact=True)
+    return [
+        [entry.info.number for entry in client.history().entries],
+        [role.username for role in client.read().roles],
+    ]
+
+
+def unmapped(connection: Connection) -> list[str]:
+    """Return the exceptions of the release that get out."""
+    found = []
+    kinds = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, Exception)]
+    for kind in kinds:
+
+        def fail(_: Any, kind: type[Exception] = kind) -> None:
+            raise kind("text")
+
+        connection.transport._api.configuration.refresh_api_key_hook = fail
+        try:
+            who(connection)
+        except KubeconfigError:
+            continue
+        except Exception:  # noqa: BLE001 - that is the question
+            found.append(kind.__name__)
+    return found
+
+
+def main(folder: Path) -> None:
+    """Try everything."""
+    files = sorted(folder.glob("*.kubeconfig"))
+    connection = from_kubeconfig(path=folder / "admin.kubeconfig")
+    result = {
+        "release": kubernetes.__version__,
+        "who": {file.stem: outcome(file) for file in files},
+        "changed": changed(connection),
+        "own client": who(from_api_client(connection.transport._api)),
+        "unmapped": unmapped(connection),
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,429 @@
+"""Connecting: what kubectl would use, every way to credentials, and what is said when there are none."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import yaml
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import incluster_config
+
+from awsauth import connecting
+from awsauth.errors import AuthenticationError, KubeconfigError, UnreachableError, UsageError
+from awsauth.kube import kubeconfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.connecting import Connection
+    from tests.controlplane.cluster import Cluster
+
+REVIEWS: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+SECRET: Final = "s3cret"  # noqa: S105 - looked for in errors
+NAMES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide what this machine has of kubeconfigs, proxies and service accounts."""
+    for name in (*NAMES, *(name.lower() for name in NAMES), "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def config(cluster: Cluster | None, user: dict[str, Any], name: str = "it", **more: Any) -> dict[str, Any]:
+    """Return a kubeconfig with one context."""
+    server = {"server": cluster.server, "certificate-authority": str(cluster.ca_file)} if cluster else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": server | more}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "current-context": name,
+    }
+
+
+def written(path: Path, value: Any) -> Path:
+    """Write a kubeconfig."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(value if isinstance(value, str) else yaml.safe_dump(value), encoding="utf-8")
+    return path
+
+
+def who(connection: Connection) -> str:
+    """Return whom the API server takes us for."""
+    review = connection.transport.post(REVIEWS, {}, changes=False)
+    connection.close()
+    return str(review["status"]["userInfo"]["username"])
+
+
+def test_a_named_context_of_a_named_file_is_used(cluster: Cluster) -> None:
+    connection = connecting.from_kubeconfig(cluster.context, cluster.kubeconfig)
+    assert connection.description == f"context {cluster.context} at {cluster.server}"
+    assert who(connection) == "admin"
+    assert who(connecting.from_kubeconfig(path=str(cluster.kubeconfig))) == "admin"
+
+
+def test_of_several_files_the_first_that_says_something_is_right(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in kubectl, which is asked the same."""
+    alice, bob = cluster.user(), cluster.user()
+    first = config(cluster, {"token": alice.token}, "one")
+    first["users"].append({"name": "shared", "user": {"token": alice.token}})
+    second = config(cluster, {"token": bob.token}, "two")
+    second["users"].append({"name": "shared", "user": {"token": bob.token}})
+    second["contexts"].append({"name": "shared", "context": {"cluster": "one", "user": "shared"}})
+    files = [tmp_path / "missing", written(tmp_path / "a", first), written(tmp_path / "b", second)]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(["", *map(str, files)]))
+    assert who(connecting.usual()) == alice.name
+    assert who(connecting.from_kubeconfig("two")) == bob.name
+    assert who(connecting.from_kubeconfig("shared")) == alice.name
+    for context, user in (("one", alice), ("two", bob), ("shared", alice)):
+        said = cluster.kubectl(
+            "--context", context, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}",
+            kubeconfig=Path(os.environ["KUBECONFIG"]),
+        )  # fmt: skip
+        assert said.stdout == user.name
+
+
+def test_the_file_in_the_home_folder_is_the_usual_one(cluster: Cluster, tmp_path: Path) -> None:
+    user = cluster.user()
+    written(tmp_path / "home" / ".kube" / "config", config(cluster, {"token": user.token}))
+    assert who(connecting.usual()) == user.name
+
+
+def test_paths_are_relative_to_the_file_that_they_stand_in(cluster: Cluster, tmp_path: Path) -> None:
+    user = cluster.user()
+    written(tmp_path / "sub" / "token", user.token + "\n")
+    (tmp_path / "sub" / "ca.crt").write_bytes(cluster.ca_file.read_bytes())
+    content = config(cluster, {"tokenFile": "token"}, **{"certificate-authority": "ca.crt"})
+    assert who(connecting.from_kubeconfig(path=written(tmp_path / "sub" / "config", content))) == user.name
+
+
+def test_a_token_file_is_read_again_when_it_was_renewed(cluster: Cluster, tmp_path: Path) -> None:
+    first, second = cluster.user(), cluster.user()
+    file = written(tmp_path / "token", first.token)
+    content = config(cluster, {"tokenFile": str(file), "token": "older"})
+    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+    assert who(connection) == first.name
+    written(file, second.token + "\n")
+    assert who(connection) == second.name
+    written(file, " ")
+    with pytest.raises(KubeconfigError, match="it is empty"):
+        who(connection)
+    file.unlink()
+    with pytest.raises(KubeconfigError, match="cannot be read"):
+        who(connection)
+
+
+def plugin(tmp_path: Path, script: str, **more: Any) -> dict[str, Any]:
+    """Return a user whose credentials a Python script prints."""
+    file = tmp_path / "plugin.py"
+    file.write_text(script, encoding="utf-8")
+    api_version = "client.authentication.k8s.io/v1"
+    return {"exec": {"apiVersion": api_version, "command": sys.executable, "args": [str(file)], **more}}
+
+
+def printing(status: dict[str, Any]) -> str:
+    """Return a script that prints credentials and counts its runs in a file beside it."""
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+    return f"open(__file__ + '.runs', 'a').write('x')\nprint({json.dumps(credential)!r})\n"
+
+
+def runs(tmp_path: Path) -> int:
+    """Return how often the script was run."""
+    return len((tmp_path / "plugin.py.runs").read_text())
+
+
+def test_a_programs_token_is_used_until_it_expires(cluster: Cluster, tmp_path: Path) -> None:
+    user = cluster.user()
+    for lasts, expected in ((timedelta(hours=1), 1), (timedelta(seconds=-1), 4), (None, 1)):
+        (tmp_path / "plugin.py.runs").unlink(missing_ok=True)
+        end = {"expirationTimestamp": (datetime.now(timezone.utc) + lasts).isoformat()} if lasts is not None else {}
+        content = config(cluster, plugin(tmp_path, printing({"token": user.token, **end})))
+        connection = connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+        assert [who(connection), who(connection)] == [user.name] * 2
+        assert runs(tmp_path) == expected
+
+
+def test_a_programs_token_that_is_refused_is_asked_for_once_more(cluster: Cluster, tmp_path: Path) -> None:
+    content = config(cluster, plugin(tmp_path, printing({"token": SECRET})))
+    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+    with pytest.raises(AuthenticationError) as caught:
+        who(connection)
+    assert runs(tmp_path) == 2
+    assert SECRET not in f"{caught.value!r}{caught.value}{connection!r}"
+
+
+def test_a_programs_certificate_is_used(cluster: Cluster, tmp_path: Path) -> None:
+    pair = {"clientCertificateData": "CERTIFICATE\n", "clientKeyData": f"{SECRET}\n"}
+    content = config(cluster, plugin(tmp_path, printing(pair)))
+    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+    configuration = connection.transport._api.configuration
+    assert Path(configuration.cert_file).read_text() == "CERTIFICATE\n"
+    assert Path(configuration.key_file).read_text() == f"{SECRET}\n"
+    with pytest.raises(UnreachableError) as caught:
+        who(connection)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("import sys; sys.exit('no \\x1b[31msession\\nlog in')", r"process returned 1\. no \\x1b\[31msession"),
+        ("print('oops')", "failed to decode process output"),
+        ("print('{}')", "malformed response"),
+        (printing({}), "neither a token nor a certificate"),
+    ],
+)
+def test_a_program_that_gives_no_credentials_is_told_with_what_it_says(
+    cluster: Cluster, tmp_path: Path, script: str, message: str
+) -> None:
+    file = written(tmp_path / "config", config(cluster, plugin(tmp_path, script)))
+    with pytest.raises(KubeconfigError, match=message) as caught:
+        connecting.from_kubeconfig(path=file)
+    assert "Nothing was sent" in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+def test_a_program_that_is_not_there_is_told_with_how_to_get_it(cluster: Cluster, tmp_path: Path) -> None:
+    user = plugin(tmp_path, "", command="no-such-program", installHint="Install it from here.\n")
+    with pytest.raises(KubeconfigError, match=r"`no-such-program`, gives none: there is no such program") as caught:
+        connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
+    assert str(caught.value).endswith("\nInstall it from here.")
+
+
+def test_a_user_of_the_aws_cli_is_let_in_without_the_aws_cli(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = cluster.aws.assume_role("connecting", session_name="session")
+    for name, value in (cluster.aws.environment | credentials.environment).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    mapped = f"- rolearn: {cluster_role(credentials.arn)}\n  username: connected\n  groups: [some]\n"
+    cluster.put_aws_auth({"mapRoles": mapped})
+    cluster.await_identity(lambda: cluster.eks_token(credentials), lambda identity: identity is not None)
+    stanza = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": ["--region", "us-east-1", "eks", "get-token", "--cluster-name", cluster.name, "--output", "json"],
+    }
+    file = written(tmp_path / "config", config(cluster, {"exec": stanza}))
+    assert who(connecting.from_kubeconfig(path=file)) == "connected"
+
+
+def cluster_role(arn: str) -> str:
+    """Return the role of an assumed one."""
+    parts = arn.split(":")
+    return f"arn:aws:iam::{parts[4]}:role/{parts[5].split('/')[1]}"
+
+
+def test_the_kubeconfigs_own_impersonation_counts_unless_another_is_asked_for(cluster: Cluster, tmp_path: Path) -> None:
+    user = {"token": cluster.admin_token, "as": "alice", "as-groups": ["one"]}
+    file = written(tmp_path / "config", config(cluster, user))
+    assert who(connecting.from_kubeconfig(path=file)) == "alice"
+    assert who(connecting.from_kubeconfig(path=file, as_user="bob", as_groups=["two"])) == "bob"
+    file = written(tmp_path / "config", config(cluster, user | {"as-uid": "7"}))
+    with pytest.raises(KubeconfigError, match="as-uid"):
+        connecting.from_kubeconfig(path=file)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (f"users:\n- name: a\n  user: {{token: {SECRET}\n", r"it is no YAML at line \d+, column \d+"),
+        ("- a\n", "it is no mapping"),
+        ("clusters: {a: b}\n", "its list of clusters"),
+        (f"users:\n- user: {{token: {SECRET}}}\n", "its list of users"),
+        ("contexts:\n- {name: a, context: b}\n", "its list of contexts"),
+        ("\0", "it is no YAML"),
+    ],
+)
+def test_a_kubeconfig_that_cannot_be_read_is_told_and_not_shown(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(KubeconfigError, match=message) as caught:
+        connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+    shown = f"{caught.value} {caught.value.__cause__}"
+    assert SECRET not in shown
+    assert str(tmp_path / "config") in shown
+
+
+def test_a_folder_in_place_of_a_kubeconfig_is_told(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="Is a directory"):
+        connecting.from_kubeconfig(path=tmp_path)
+
+
+def test_a_context_that_is_not_there_is_told_with_those_that_are(cluster: Cluster, tmp_path: Path) -> None:
+    file = written(tmp_path / "config", config(cluster, {}, "kind-dev"))
+    with pytest.raises(KubeconfigError, match=r"no context `prod`(?s:.*)There are: `kind-dev`\."):
+        connecting.from_kubeconfig("prod", file)
+    content = config(cluster, {}, "kind-dev")
+    del content["current-context"]
+    with pytest.raises(KubeconfigError, match=r"No context is current(?s:.*)There are: `kind-dev`\."):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+
+
+@pytest.mark.parametrize(("part", "message"), [("clusters", "leads to no cluster"), ("users", "names the user `it`")])
+def test_a_context_that_leads_nowhere_is_told(cluster: Cluster, tmp_path: Path, part: str, message: str) -> None:
+    content = config(cluster, {"token": "x"}) | {part: []}
+    with pytest.raises(KubeconfigError, match=message):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+
+
+@pytest.mark.parametrize("more", [{"certificate-authority": "/no/such/file"}, {"certificate-authority-data": "x"}])
+def test_a_cluster_whose_certificates_cannot_be_read_is_told(
+    cluster: Cluster, tmp_path: Path, more: dict[str, str]
+) -> None:
+    content = config(cluster, {"token": "x"}, **more)
+    with pytest.raises(KubeconfigError, match="cannot be used"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+
+
+def test_without_anything_it_is_told_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KubeconfigError, match=r"\.kube/config: There is no kubeconfig with a context"):
+        connecting.usual()
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    with pytest.raises(KubeconfigError, match="nowhere: There is no kubeconfig with a context"):
+        connecting.usual()
+    with pytest.raises(KubeconfigError, match="nowhere: There is no kubeconfig there"):
+        connecting.from_kubeconfig()
+    with pytest.raises(KubeconfigError, match="elsewhere: There is no kubeconfig there"):
+        connecting.from_kubeconfig(path=tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("options", [{"context": ""}, {"path": " "}, {"context": "\t", "path": "x"}])
+def test_an_empty_name_is_no_name(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="is empty; nothing was contacted"):
+        connecting.from_kubeconfig(**options)
+
+
+@pytest.fixture
+def pod(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make this process look like one in a pod of the cluster, and return the file with its token."""
+    host, port = cluster.server.removeprefix("https://").split(":")
+    token = written(tmp_path / "pod" / "token", cluster.user().token)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(cluster.ca_file))
+    return token
+
+
+def test_a_pod_connects_with_its_service_account(cluster: Cluster, pod: Path) -> None:
+    connection = connecting.in_cluster()
+    assert connection.description == f"this pod's cluster at {cluster.server}"
+    assert who(connection).startswith("user-")
+    assert who(connecting.usual()) == who(connection)
+    pod.unlink()
+    with pytest.raises(KubeconfigError, match="Service token file does not exist"):
+        connecting.in_cluster()
+
+
+def test_a_kubeconfig_beats_the_pods_service_account(cluster: Cluster, pod: Path, tmp_path: Path) -> None:
+    user = cluster.user()
+    written(tmp_path / "home" / ".kube" / "config", config(cluster, {"token": user.token}))
+    assert who(connecting.usual()) == user.name
+    assert pod.exists()
+
+
+def test_outside_a_pod_there_is_no_service_account() -> None:
+    with pytest.raises(KubeconfigError, match="Service host/port is not set"):
+        connecting.in_cluster()
+
+
+def test_a_client_of_the_callers_own_is_used_and_left_open(cluster: Cluster) -> None:
+    configuration = Configuration()
+    configuration.host = cluster.server
+    configuration.ssl_ca_cert = str(cluster.ca_file)
+    configuration.proxy = None
+    configuration.api_key["authorization"] = f"Bearer {cluster.admin_token}"
+    api = ApiClient(configuration)
+    connection = connecting.from_api_client(api)
+    assert connection.description == f"the cluster at {cluster.server}"
+    assert who(connection) == "admin"
+    assert len(api.rest_client.pool_manager.pools) == 1
+    with pytest.raises(UsageError, match="str is no client of an API server"):
+        connecting.from_api_client("https://example.com")  # type: ignore[arg-type]
+
+
+class Proxy:
+    """A proxy that refuses every connection, and keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.asked: list[str] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                self.asked.append(connection.recv(4096).decode().partition(" HTTP/")[0])
+                connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    def close(self) -> None:
+        """Stop."""
+        self._socket.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """Yield a proxy."""
+    proxy = Proxy()
+    yield proxy
+    proxy.close()
+
+
+def reached(file: Path) -> str:
+    """Try to get through, and return what is said."""
+    connection = connecting.from_kubeconfig(path=file, timeout=2)
+    with pytest.raises(UnreachableError) as caught:
+        who(connection)
+    return str(caught.value)
+
+
+def test_the_proxy_is_the_one_that_kubectl_would_use(
+    cluster: Cluster, tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    file = written(tmp_path / "config", config(None, {"token": "x"}, server="https://nowhere.invalid"))
+    assert "The proxy does not lead to the API server: Tunnel connection failed: 403 Forbidden" in reached(file)
+    assert proxy.asked == ["CONNECT nowhere.invalid:443"]
+    monkeypatch.setenv("NO_PROXY", "example.com,.invalid")
+    assert "cannot be resolved" in reached(file)
+    assert len(proxy.asked) == 1
+    # The kubeconfig's own is used in any case.
+    content = config(None, {"token": "x"}, server="https://nowhere.invalid", **{"proxy-url": proxy.url})
+    assert "The proxy does not lead" in reached(written(tmp_path / "config", content))
+    assert len(proxy.asked) == 2
+    # And to this machine, none of the environment's.
+    assert who(connecting.from_kubeconfig(path=cluster.kubeconfig)) == "admin"
+    assert len(proxy.asked) == 2
+
+
+def test_nothing_of_a_kubeconfig_is_shown_by_accident(cluster: Cluster, tmp_path: Path) -> None:
+    file = written(tmp_path / "config", config(cluster, {"token": SECRET}))
+    merged = kubeconfig.read([file])
+    connection = connecting.from_kubeconfig(path=file)
+    assert SECRET not in f"{merged!r} {merged.target()!r} {connection!r}"
+
+
+def test_importing_it_is_cheap() -> None:
+    code = "import sys, awsauth.connecting; print([n for n in ('kubernetes', 'urllib3', 'boto3', 'yaml') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
