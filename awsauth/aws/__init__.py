@@ -1,0 +1,1 @@
+"""Talking to AWS: credentials, tokens, EKS, instance metadata, IAM."""

@@ -1,0 +1,108 @@
+"""Reading the access entries of an EKS cluster."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.aws.aws_errors import translated
+from awsauth.core.access_entries import AccessEntry, AccessPolicy
+from awsauth.core.escaping import quoted, visible
+from awsauth.errors import AwsAuthError, AwsServiceError
+
+if TYPE_CHECKING:
+    from awsauth.aws.eks import EksCluster
+    from awsauth.aws.session import AwsSession
+
+AT_ONCE: Final = 8
+"""Requests under way at the same time: an entry takes two, and a cluster may have 3,000 of them."""
+
+_GONE: Final = "ResourceNotFoundException"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEntries:
+    """The access entries that could be read.
+
+    Attributes:
+        entries: In the order in which EKS lists them; one that could only be listed has no `type`.
+        notes: What could not be read, and why, such as the right that is missing; empty where nothing is left out.
+    """
+
+    entries: tuple[AccessEntry, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [str(entry) for entry in self.entries] or ["No access entry."]
+        return "\n".join([*lines, *(f"Note: {visible(note)}" for note in self.notes)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {"entries": [entry.to_json() for entry in self.entries], "notes": list(self.notes)}
+
+
+def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries:
+    """Return the access entries of a cluster with all that they give; none where it does not look at them.
+
+    An entry that can only be listed is told by its principal, and what could not be read of it is noted.
+
+    Raises:
+        AwsPermissionError: the right eks:ListAccessEntries is missing.
+        CredentialsError, AwsServiceError: they cannot be listed for another reason.
+    """
+    if cluster.authentication_mode == "CONFIG_MAP":
+        return ReadEntries()
+    principals = _listed(session, cluster)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(partial(_read, session, cluster), principals))
+    notes = dict.fromkeys(note for _, noted in found for note in noted)
+    return ReadEntries(tuple(entry for entry, _ in found if entry), tuple(notes))
+
+
+def _listed(session: AwsSession, cluster: EksCluster) -> list[str]:
+    eks = session.client("eks", cluster.region)
+    with translated(f"The access entries of {quoted(cluster.name)} cannot be listed", session, service="eks"):
+        pages = eks.get_paginator("list_access_entries").paginate(clusterName=cluster.name)
+        return [principal for page in pages for principal in page["accessEntries"]]
+
+
+def _read(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[AccessEntry | None, list[str]]:
+    """Return an entry, None where it has been deleted since, and notes."""
+    try:
+        entry = _described(session, cluster, principal)
+    except AwsServiceError as error:
+        return (None, []) if error.code == _GONE else (AccessEntry(principal), [error.what])
+    except AwsAuthError as error:
+        return AccessEntry(principal), [error.what]
+    if entry.lets_nodes_in:  # Such an entry can have no policies.
+        return entry, []
+    try:
+        policies = _policies(session, cluster, principal)
+    except AwsAuthError as error:
+        return entry, [error.what]
+    return AccessEntry(principal, entry.type, entry.username, entry.groups, policies), []
+
+
+def _described(session: AwsSession, cluster: EksCluster, principal: str) -> AccessEntry:
+    eks = session.client("eks", cluster.region)
+    # Of all entries in the same words, so that a right that is missing is noted once.
+    with translated(f"Access entries of {quoted(cluster.name)} cannot be described", session, service="eks"):
+        found = eks.describe_access_entry(clusterName=cluster.name, principalArn=principal)["accessEntry"]
+    groups = tuple(found.get("kubernetesGroups", ()))
+    return AccessEntry(principal, found.get("type", "STANDARD"), found.get("username", ""), groups)
+
+
+def _policies(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[AccessPolicy, ...]:
+    eks = session.client("eks", cluster.region)
+    doing = f"The policies of access entries of {quoted(cluster.name)} cannot be listed"
+    with translated(doing, session, service="eks"):
+        pages = eks.get_paginator("list_associated_access_policies").paginate(
+            clusterName=cluster.name, principalArn=principal
+        )
+        return tuple(
+            AccessPolicy(policy["policyArn"], tuple(policy["accessScope"].get("namespaces", ())))
+            for page in pages
+            for policy in page["associatedAccessPolicies"]
+        )

@@ -1,0 +1,181 @@
+"""Who this machine is to AWS, where its credentials come from, and as whom the authenticator will see it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from awsauth.aws.aws_errors import translated
+from awsauth.aws.session import AwsSession
+from awsauth.core.arn import canonical_role, canonical_user, is_user
+from awsauth.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    import boto3
+
+_FALLBACK_REGION: Final = "us-east-1"
+"""Whose STS is asked where no region is known: it answers for the whole partition `aws`."""
+
+_POD_IDENTITY_HOSTS: Final = frozenset({"169.254.170.23", "fd00:ec2::23"})
+_IRSA_FOLDER: Final = "/eks.amazonaws.com/"
+
+_SOURCES: Final = {
+    "iam-role": "instance-role",
+    "env": "environment",
+    "explicit": "session",
+    "shared-credentials-file": "profile",
+    "config-file": "profile",
+    "assume-role": "assumed-role",
+    "assume-role-with-web-identity": "web-identity",
+    "container-role": "container",
+    "custom-process": "process",
+    "sso": "sso",
+    "login": "login",
+}
+"""By the name that boto3 has for it."""
+
+_IN_WORDS: Final = {
+    "instance-role": "the role of the EC2 instance, through instance metadata",
+    "environment": "environment variables",
+    "session": "given to the session",
+    "profile": "keys in the AWS configuration files",
+    "assumed-role": "a role that the profile assumes",
+    "web-identity": "a web identity token",
+    "irsa": "the role of the pod's service account (IRSA)",
+    "pod-identity": "EKS Pod Identity",
+    "container": "the role of the container",
+    "process": "credential_process",
+    "sso": "single sign-on",
+    "login": "aws login",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the caller is to AWS.
+
+    Attributes:
+        arn: Of the caller, as STS says.
+        canonical_arn: As the authenticator will see it, and as it is to be mapped; empty where it would see none.
+        account: Its account.
+        partition: Its partition, such as ``aws-us-gov``.
+        user_id: Its unique id, with the session's name.
+        source: Where the credentials come from: ``instance-role``, ``environment``, ``session``, ``profile``,
+            ``assumed-role``, ``web-identity``, ``irsa``, ``pod-identity``, ``container``, ``process``, ``sso``,
+            ``login``, or what boto3 calls it.
+        profile: The profile in use; None for the default one.
+        region: The region in use; empty where none is known.
+        instance_id: Of the EC2 instance that this runs on; empty where it is none, or does not say.
+        instance_role: The name of that instance's role, as instance metadata tells it.
+        metadata_problem: Why instance metadata could not be read; empty where it could.
+    """
+
+    arn: str
+    canonical_arn: str
+    account: str
+    partition: str
+    user_id: str
+    source: str
+    profile: str | None
+    region: str
+    instance_id: str
+    instance_role: str
+    metadata_problem: str
+
+    def __str__(self) -> str:
+        mapped = self.canonical_arn or "nothing that aws-auth could map"
+        if self.metadata_problem:
+            instance = f"not known: instance metadata {self.metadata_problem}"
+        else:
+            instance = f"{self.instance_id or 'id not told'}, role {self.instance_role or 'none'}"
+        return "\n".join((
+            f"caller:       {self.arn}",
+            f"to aws-auth:  {mapped}",
+            f"credentials:  {_in_words(self.source, self.profile)}",
+            f"account:      {self.account} ({self.partition})",
+            f"region:       {self.region or 'not known'}",
+            f"EC2 instance: {instance}",
+        ))  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return asdict(self)
+
+
+def whoami(*, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None) -> Identity:
+    """Say who this machine is to AWS: one request to STS, and a few to instance metadata where it answers.
+
+    Off EC2 it waits for instance metadata no longer than a second.
+
+    Args:
+        session: Whose credentials to look at; by default as `profile` says, or as boto3 finds out.
+        profile: A profile of the AWS configuration.
+        region: Whose STS to ask; by default the one that is known, or that of the instance.
+
+    Raises:
+        CredentialsError: there are no credentials, or AWS does not take them.
+        AwsServiceError: STS does not answer.
+        UsageError: the arguments contradict each other, or there is no such region.
+    """
+    return identity_of(AwsSession(session=session, profile=profile, region=region))
+
+
+def identity_of(session: AwsSession) -> Identity:
+    """Return who a session is; raises what `whoami` does."""
+    metadata = session.metadata
+    # While boto3 looks for credentials, so that off EC2 the two do not wait one after the other.
+    threading.Thread(target=metadata.instance_id, daemon=True).start()
+    credentials = session.credentials()
+    region = session.known_region or metadata.region()
+    client = session.client("sts", region or _FALLBACK_REGION)
+    with translated("AWS cannot be asked who the caller is", session, service="sts"):
+        answer = client.get_caller_identity()
+    arn = answer["Arn"]
+    return Identity(
+        arn=arn,
+        canonical_arn=_canonical(arn),
+        account=answer["Account"],
+        partition=arn.split(":")[1],
+        user_id=answer["UserId"],
+        source=_source(str(credentials.method)),
+        profile=session.profile,
+        region=region,
+        instance_id=metadata.instance_id(),
+        instance_role=metadata.role_name(),
+        metadata_problem=metadata.problem,
+    )
+
+
+def source_in_words(session: AwsSession) -> str:
+    """Return where a session's credentials come from, for people.
+
+    Raises:
+        CredentialsError: there are none, or they cannot be had.
+    """
+    source = _source(str(session.credentials().method))
+    return _in_words(source, session.profile)
+
+
+def _in_words(source: str, profile: str | None) -> str:
+    return _IN_WORDS.get(source, source) + (f", profile {profile}" if profile else "")
+
+
+def _canonical(arn: str) -> str:
+    try:
+        return canonical_user(arn) if is_user(arn) else canonical_role(arn)
+    except InvalidValueError:
+        return ""
+
+
+def _source(method: str) -> str:
+    """Return where credentials come from, in this library's words."""
+    source = _SOURCES.get(method, method)
+    if source == "container":
+        host = urlsplit(os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")).hostname
+        return "pod-identity" if host in _POD_IDENTITY_HOSTS else source
+    if source == "web-identity" and _IRSA_FOLDER in os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", ""):
+        return "irsa"
+    return source

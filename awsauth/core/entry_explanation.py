@@ -1,0 +1,64 @@
+"""Explanations for clusters that look at access entries, before ``aws-auth`` or instead of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.access_entries import AccessEntry, entry_for
+from awsauth.core.explanation import Explanation, Outcome, Step
+from awsauth.core.rendering import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from awsauth.core.access_entries import AuthenticationMode
+    from awsauth.core.caller import Caller
+
+NAME: Final = "access entries"
+
+
+def with_entries(
+    explanation: Explanation, mode: AuthenticationMode | None, entries: Iterable[AccessEntry]
+) -> Explanation:
+    """Return what comes of it when the cluster looks at access entries too.
+
+    An entry wins for its principal, whatever ``aws-auth`` says.
+
+    Args:
+        explanation: What ``aws-auth`` alone comes to.
+        mode: What the cluster looks at; None for unknown, which is taken for ``aws-auth`` alone.
+        entries: The access entries there are.
+    """
+    if mode not in ("API_AND_CONFIG_MAP", "API"):
+        return explanation
+    entry = entry_for(explanation.caller.canonical_arn, entries)
+    if entry:
+        return _by_entry(explanation, entry)
+    identity, *others = explanation.steps
+    if mode == "API_AND_CONFIG_MAP":
+        return replace(explanation, steps=(identity, Step(NAME, "none is the caller's."), *others))
+    return Explanation(
+        explanation.caller,
+        "not-mapped",
+        (),
+        (identity, Step(NAME, "none is the caller's, and the cluster does not look at aws-auth.")),
+        ("What would let it in is an access entry.",),
+    )
+
+
+def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
+    identity, *others = explanation.steps
+    passed_over = [
+        Step(step.name, "not looked at, since the access entry decides.") for step in others if step.name != "rendering"
+    ]
+    steps = (identity, Step(NAME, f"the caller's decides: {entry.gives}."), *passed_over)
+    conditions = tuple(f"The policy {policy} allows more than its groups." for policy in entry.policies)
+    return Explanation(explanation.caller, "let-in", (_outcome(entry, explanation.caller),), steps, conditions)
+
+
+def _outcome(entry: AccessEntry, caller: Caller) -> Outcome:
+    parts = [render(text, caller) for text in (entry.username, *entry.groups)]
+    unresolved = tuple(dict.fromkeys(marker for part in parts for marker in part.unresolved))
+    username, *groups = (part.text for part in parts)
+    return Outcome(username, tuple(groups), unresolved)

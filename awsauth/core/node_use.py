@@ -1,0 +1,153 @@
+"""Which roles nodes have, from what several sources tell: in use, proven unused, or unknown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.escaping import visible
+from awsauth.core.matching import Access, can_match, principal_of
+from awsauth.core.presets import is_node_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from awsauth.core.access_entries import AccessEntry
+    from awsauth.core.document import Document
+    from awsauth.core.guard_case import NodeUse
+
+
+_SHOWN: Final = 3
+"""How many reasons are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleUser:
+    """Something that gives a role to nodes.
+
+    Attributes:
+        role_arn: The role, with or without its path.
+        who: What it is, such as ``node group ng-1 (3 nodes)``.
+    """
+
+    role_arn: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one source told.
+
+    Attributes:
+        users: Who has which role, as far as the source knows.
+        notes: Why it could not tell all of it, such as the right that is missing; empty where it could.
+    """
+
+    users: tuple[RoleUser, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoleUse:
+    """Whether nodes come in by the mapping of a role.
+
+    Attributes:
+        role_arn: The role, as it was asked for.
+        use: ``unused`` only where that is proven.
+        reasons: Why: who has the role, or what could not be asked.
+    """
+
+    role_arn: str
+    use: NodeUse
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{visible(self.role_arn)} is {_WORDS[self.use]}{f': {self.why}' if self.reasons else ''}"
+
+    @property
+    def why(self) -> str:
+        """The reasons, at most three of them."""
+        return _listed(self.reasons)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {"role_arn": self.role_arn, "use": self.use, "reasons": list(self.reasons)}
+
+
+_WORDS: Final[dict[NodeUse, str]] = {"in use": "in use", "unused": "proven unused", "unknown": "not known to be unused"}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvidence:
+    """What is known of the roles of a cluster's nodes.
+
+    Attributes:
+        users: By role, without path and in lower case, who has it.
+        entries: By role, likewise, the access entry that lets its nodes in, so that they need no mapping.
+        notes: What could not be asked, and why. Unless it is empty, no role that nobody has is proven unused.
+    """
+
+    users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    entries: Mapping[str, AccessEntry] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, told: Iterable[Told], entries: Iterable[AccessEntry] = ()) -> NodeEvidence:
+        """Return what all sources together tell.
+
+        Args:
+            told: What each source told: all of those that can give a role to nodes, or nothing can be proven.
+            entries: The access entries of a cluster that looks at them.
+        """
+        users: defaultdict[str, list[str]] = defaultdict(list)
+        notes: list[str] = []
+        for one in told:
+            notes += one.notes
+            for user in one.users:
+                users[principal_of(user.role_arn)].append(user.who)
+        return cls(
+            {role: tuple(dict.fromkeys(found)) for role, found in users.items()},
+            {entry.principal: entry for entry in entries if entry.lets_nodes_in},
+            tuple(dict.fromkeys(notes)),
+        )
+
+    def use_of(self, role_arn: str) -> RoleUse:
+        """Return whether nodes come in by the mapping of a role.
+
+        A role with an access entry for nodes is unused in that sense, even where nodes have it: the entry lets them in.
+        """
+        role = principal_of(role_arn)
+        users = self.users.get(role, ())
+        if entry := self.entries.get(role):
+            by_entry = f"its access entry of type {entry.type} lets its nodes in, not aws-auth"
+            return RoleUse(role_arn, "unused", (by_entry, *users))
+        if users:
+            return RoleUse(role_arn, "in use", users)
+        return RoleUse(role_arn, "unknown" if self.notes else "unused", self.notes)
+
+    def of_document(self, document: Document) -> tuple[RoleUse, ...]:
+        """Return whether nodes come in by each mapping of a document that lets nodes in, in its order."""
+        return tuple(
+            self.use_of(outcomes[-1].principal)
+            for principal, outcomes in Access.of(document).by_principal.items()
+            if can_match(principal) and any(map(is_node_mapping, outcomes))
+        )
+
+    @property
+    def gap(self) -> str:
+        """The notes, in one sentence at most three of them; empty where all could be asked."""
+        return _listed(self.notes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {
+            "users": {role: list(found) for role, found in self.users.items()},
+            "entries": {role: entry.to_json() for role, entry in self.entries.items()},
+            "notes": list(self.notes),
+        }
+
+
+def _listed(texts: tuple[str, ...]) -> str:
+    more = f"; and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return "; ".join(map(visible, texts[:_SHOWN])) + more
