@@ -17,6 +17,21 @@ import awsauth
 
 PACKAGE = Path(awsauth.__file__).parent
 SUBMODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "awsauth."))
+NOT_FOR_PLAIN_TEXT = ("pydantic", "yaml", "awsauth.core.full", "awsauth.core.nodes", "awsauth.client", "hashlib")
+NOT_FOR_A_FILE = (
+    *("boto3", "botocore", "click", "kubernetes", "pydantic", "pydantic_core", "requests", "rich", "ruamel", "urllib3"),
+    *("asyncio", "concurrent", "email", "http", "importlib.metadata", "logging", "multiprocessing", "socket", "ssl"),
+    *("subprocess", "typing_extensions", "uuid", "xml", "zipfile"),
+    *("awsauth.aws", "awsauth.cli", "awsauth.connecting", "awsauth.kube", "awsauth.stores.cluster"),
+    *("awsauth.core.explain", "awsauth.core.full", "awsauth.core.lint", "awsauth.core.mappings", "awsauth.core.plan"),
+    *("awsauth.core.policy", "awsauth.core.restoration", "awsauth.core.rules"),
+    *("awsauth.history.log", "awsauth.history.pruning", "awsauth.history.rollback"),
+)
+MODULES_OF = """
+import json, sys; before = set(sys.modules)
+{change}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
 HEAVY = ("boto3", "botocore", "click", "kubernetes", "pydantic", "rich", "ruamel", "urllib3", "yaml")
 
 
@@ -39,6 +54,40 @@ def loaded_by_awsauth() -> list[str]:
     return in_new_interpreter(
         "import json, sys; before = set(sys.modules); import awsauth; print(json.dumps(sorted(set(sys.modules) - before)))"
     )
+
+
+@pytest.mark.parametrize("module", NOT_FOR_A_FILE)
+def test_changing_a_file_does_not_load(module: str, loaded_by_a_file: list[str]) -> None:
+    """A step of a deployment starts a process for one change, so whatever is loaded for it is waited for."""
+    assert [name for name in loaded_by_a_file if is_below(name, {module})] == []
+
+
+def test_a_change_of_a_plain_text_loads_no_parser() -> None:
+    """Most documents are read and edited without a YAML parser."""
+    change = """
+import awsauth
+change = awsauth.EnsureRole(role_arn="arn:aws:iam::111122223333:role/a", username="a", groups=["a"])
+data = {"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/b\\n  username: b\\n"}
+str(awsauth.diff(awsauth.Document(data), awsauth.merge(awsauth.Document(data), [change])))
+"""
+    loaded = in_new_interpreter(MODULES_OF.format(change=change))
+    assert [name for name in loaded if is_below(name, set(NOT_FOR_PLAIN_TEXT))] == []
+
+
+@pytest.fixture(scope="module")
+def loaded_by_a_file(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return what one change to a manifest file loads, revision included."""
+    manifest = tmp_path_factory.mktemp("hot") / "aws-auth.yaml"
+    manifest.write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapRoles: |\n"
+        "    - rolearn: arn:aws:iam::111122223333:role/b\n      username: b\n",
+        encoding="utf-8",
+    )
+    change = f"""
+import awsauth
+awsauth.add_role_mapping("arn:aws:iam::111122223333:role/a", username="a", groups=["a"], file={str(manifest)!r})
+"""
+    return in_new_interpreter(MODULES_OF.format(change=change))
 
 
 @pytest.mark.parametrize("name", SUBMODULES)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-)
+from awsauth.core import change_fields as hold
+from awsauth.core.escaping import quoted
+from awsauth.errors import UsageError
 
-from awsauth.core import arn as arns
-from awsauth.core.escaping import quoted, visible
-from awsauth.core.reading import Key
-from awsauth.core.scalars import check_text
-from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
+if TYPE_CHECKING:
+    from awsauth.core.reading import Key
 
 IfMapped = Literal["extend", "replace", "fail"]
 """What becomes of a principal that is mapped already.
@@ -29,45 +23,33 @@ IfMapped = Literal["extend", "replace", "fail"]
 """
 
 
-def _texts(value: Any) -> Any:
-    if isinstance(value, str):
-        raise UsageError(
-            f"groups is the text {quoted(value)}, and has to be a list; nothing was changed.",
-            cure="Pass a list, for one group too.",
-        )
-    if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
-        return tuple(sorted(value, key=str))
-    return tuple(value) if isinstance(value, list) else value
+class _Checking(ABCMeta):
+    """Checks the fields of a change before it is made.
+
+    By hand, not by pydantic: importing that takes longer than everything else that a change to a file takes.
+    """
+
+    def __call__(cls, **given: Any) -> Any:
+        problems: list[hold.Problem] = []
+        kept = {}
+        for name, (check, is_required) in _checks(cls).items():
+            if name in given:
+                kept[name] = check(name, given.pop(name), problems)
+            elif is_required:
+                problems.append(f"{name} is missing")
+        problems += [f"there is no field {quoted(name)}" for name in given]
+        if problems:
+            raise hold.problems_as_error(problems)
+        return super().__call__(**kept)
 
 
-def _checked(what: str) -> AfterValidator:
-    def check(text: str) -> str:
-        check_text(what, text)
-        return text
-
-    return AfterValidator(check)
+@cache
+def _checks(kind: Any) -> dict[str, tuple[hold.Check, bool]]:
+    return {one.name: (one.metadata["check"], one.default is MISSING) for one in fields(kind)}
 
 
-def _role_or_user(arn: str) -> str:
-    return arns.canonical_user(arn) if arns.is_user(arn) else arns.canonical_role(arn)
-
-
-def _without_repeats(groups: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(groups))
-
-
-RoleArn = Annotated[str, AfterValidator(arns.canonical_role)]
-UserArn = Annotated[str, AfterValidator(arns.canonical_user)]
-Account = Annotated[str, AfterValidator(arns.account_id)]
-Written = Annotated[str, Field(min_length=1)]
-"""An ARN as it may stand in a document, right or wrong: what is to be taken out need not be valid."""
-Username = Annotated[str, _checked("the username")]
-GroupName = Annotated[str, _checked("the group")]
-Groups = Annotated[Sequence[GroupName], BeforeValidator(_texts), AfterValidator(_without_repeats)]
-"""Any sequence is taken; a tuple is kept."""
-
-
-class BaseChange(BaseModel):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaseChange(metaclass=_Checking):
     """A change. ARNs are normalised to what the authenticator sees: role paths stripped, sessions turned into roles.
 
     Raises:
@@ -75,98 +57,94 @@ class BaseChange(BaseModel):
         UsageError: a field is missing, unknown or of another type.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
-
-    def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            raise _translated(type(self).__name__, error) from error
+    @property
+    def change(self) -> str:
+        """Which change it is, as JSON has it."""
+        return type(self).__name__
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureRole(BaseChange):
     """Map a role, or extend what it is mapped to."""
 
-    change: Literal["EnsureRole"] = "EnsureRole"
-    role_arn: RoleArn
-    username: Username
-    groups: Groups = ()
-    if_mapped: IfMapped = "extend"
+    role_arn: str = field(metadata=hold.ROLE_ARN)
+    username: str = field(metadata=hold.USERNAME)
+    groups: Sequence[str] = field(default=(), metadata=hold.GROUPS)
+    if_mapped: IfMapped = field(default="extend", metadata=hold.choice(IfMapped))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureUser(BaseChange):
     """Map a user, or extend what it is mapped to."""
 
-    change: Literal["EnsureUser"] = "EnsureUser"
-    user_arn: UserArn
-    username: Username
-    groups: Groups = ()
-    if_mapped: IfMapped = "extend"
+    user_arn: str = field(metadata=hold.USER_ARN)
+    username: str = field(metadata=hold.USERNAME)
+    groups: Sequence[str] = field(default=(), metadata=hold.GROUPS)
+    if_mapped: IfMapped = field(default="extend", metadata=hold.choice(IfMapped))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureAccount(BaseChange):
     """Let all principals of an account in, under their own ARN and without groups."""
 
-    change: Literal["EnsureAccount"] = "EnsureAccount"
-    account: Account
+    account: str = field(metadata=hold.ACCOUNT)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveRole(BaseChange):
     """Take every mapping of a role out: as its ARN is given, and as the authenticator sees it (without the path)."""
 
-    change: Literal["RemoveRole"] = "RemoveRole"
-    role_arn: Written
+    role_arn: str = field(metadata=hold.WRITTEN)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveUser(BaseChange):
     """Take every mapping of a user out."""
 
-    change: Literal["RemoveUser"] = "RemoveUser"
-    user_arn: Written
+    user_arn: str = field(metadata=hold.WRITTEN)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveAccount(BaseChange):
     """Take an account out."""
 
-    change: Literal["RemoveAccount"] = "RemoveAccount"
-    account: Written
+    account: str = field(metadata=hold.WRITTEN)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveUsername(BaseChange):
     """Take out every mapping of a role or user to a username, exactly as it is written there."""
 
-    change: Literal["RemoveUsername"] = "RemoveUsername"
-    username: Username
+    username: str = field(metadata=hold.USERNAME)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveGroups(BaseChange):
     """Take groups from a role or user, and leave it mapped."""
 
-    change: Literal["RemoveGroups"] = "RemoveGroups"
-    principal_arn: Written
-    groups: Annotated[Sequence[str], BeforeValidator(_texts)]
+    principal_arn: str = field(metadata=hold.WRITTEN)
+    groups: Sequence[str] = field(metadata=hold.ANY_GROUPS)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RenamePrincipal(BaseChange):
     """Give every mapping of a role or user to another one: the username and groups stay."""
 
-    change: Literal["RenamePrincipal"] = "RenamePrincipal"
-    principal_arn: Written
-    new_arn: Annotated[str, AfterValidator(_role_or_user)]
+    principal_arn: str = field(metadata=hold.WRITTEN)
+    new_arn: str = field(metadata=hold.PRINCIPAL_ARN)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Deduplicate(BaseChange):
     """Take out every mapping that another one of the same principal keeps the authenticator from seeing."""
 
-    change: Literal["Deduplicate"] = "Deduplicate"
 
-
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReplaceText(BaseChange):
     """Replace the whole text of a data key: for an editor, a repair, an exact restore. None takes the key out."""
 
-    change: Literal["ReplaceText"] = "ReplaceText"
-    key: Key
-    text: str | None
+    key: Key = field(metadata=hold.KEY)
+    text: str | None = field(metadata=hold.TEXT)
 
 
 Change = (
@@ -184,7 +162,7 @@ Change = (
 )
 """Any change; `change` tells which one in JSON."""
 
-_CHANGES: TypeAdapter[list[Change]] = TypeAdapter(list[Annotated[Change, Field(discriminator="change")]])
+_KINDS: Final[dict[str, type[BaseChange]]] = {kind.__name__: kind for kind in get_args(Change)}
 
 
 def as_list(changes: Any) -> list[Change]:
@@ -205,9 +183,22 @@ def as_list(changes: Any) -> list[Change]:
     return made
 
 
+def asked_for(change: Change) -> dict[str, Any]:
+    """Return the fields of a change that were said, or say something else than they would by themselves."""
+    values = ((one, getattr(change, one.name)) for one in fields(change))
+    return {one.name: value for one, value in values if value != one.default}
+
+
 def to_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
     """Return changes as values that JSON can hold."""
-    return [change.model_dump(mode="json") for change in changes]
+    return [
+        {"change": change.change} | {one.name: _plain(getattr(change, one.name)) for one in fields(change)}
+        for change in changes
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def from_json(values: Any) -> tuple[Change, ...]:
@@ -217,42 +208,14 @@ def from_json(values: Any) -> tuple[Change, ...]:
         InvalidValueError: a value may not be written.
         UsageError: this is no list of changes.
     """
-    try:
-        return tuple(_CHANGES.validate_python(values))
-    except ValidationError as error:
-        raise _translated("changes", error) from error
+    if not isinstance(values, (list, tuple)):
+        raise hold.problems_as_error([hold.shown("changes", values, "has to be a list")])
+    return tuple([_from_json(f"changes.{index}", value) for index, value in enumerate(values)])
 
 
-def _translated(name: str, error: ValidationError) -> AwsAuthError:
-    """Return the error of ours that a validator raised, or one that says what pydantic found."""
-    problems = error.errors(include_url=False)
-    causes = [problem.get("ctx", {}).get("error") for problem in problems]
-    ours = [cause for cause in causes if isinstance(cause, AwsAuthError)]
-    if len(ours) == 1:
-        return ours[0]
-    if ours:
-        cures = dict.fromkeys(cause.cure for cause in ours)
-        return InvalidValueError("\n".join(cause.what for cause in ours), cure=" ".join(cures))
-    # A single change is named by the call already, one of a list is not.
-    prefix = () if name[0].isupper() else (name,)
-    found = "; ".join(_problem(problem, prefix) for problem in problems)
-    return UsageError(
-        f"{found[0].upper()}{found[1:]}; nothing was changed.", cure="Is the variable that it comes from set?"
-    )
-
-
-def _problem(problem: Any, prefix: tuple[str, ...]) -> str:
-    """Return what pydantic found in our words, with the value that was given."""
-    name = ".".join(str(part) for part in (*prefix, *problem["loc"]))
-    given = quoted(repr(problem["input"]), 60)
-    match problem["type"]:
-        case "missing":
-            return f"{name} is missing"
-        case "extra_forbidden":
-            return f"there is no field {quoted(name)}"
-        case "string_type":
-            return f"{name} is {given} and has to be text"
-        case "is_instance_of" | "tuple_type" | "list_type":
-            return f"{name} is {given} and has to be a list"
-        case _:
-            return f"{name} is {given}: {visible(problem['msg'])}"
+def _from_json(name: str, value: Any) -> Any:
+    kind = value.get("change") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in _KINDS:
+        rule = f"has to be an object whose field `change` names one of {', '.join(_KINDS)}"
+        raise hold.problems_as_error([hold.shown(name, value, rule)])
+    return _KINDS[kind](**{str(field_name): given for field_name, given in value.items() if field_name != "change"})

@@ -199,8 +199,8 @@ def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
             Severity.WARNING,
             f"The revision {quoted(name)} belongs to {', '.join(quoted(owner, 200) for owner in owned)}.",
             "When its owner is deleted, the garbage collector deletes it too, and the way back to it is gone.",
-            f"Take metadata.ownerReferences out: kubectl -n kube-system patch controllerrevision {visible(name)} "
-            """--type=json -p='[{"op":"remove","path":"/metadata/ownerReferences"}]'.""",
+            f"Take metadata.ownerReferences out: `kubectl -n kube-system patch controllerrevision {visible(name)} "
+            """--type=json -p='[{"op":"remove","path":"/metadata/ownerReferences"}]'`.""",
         )
         for name, owned in owners.items()
         if owned

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document import Document
 from awsauth.core.escaping import quoted, visible
+from awsauth.core.lookup import differing, mapped_of
 from awsauth.core.markdown import code, fenced
 from awsauth.core.reading import KEYS, KIND, Identity, Key, Mapped
 from awsauth.core.text_diff import unified
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from awsauth.core.merge import Merged
+    from awsauth.core.reading import Reading
     from awsauth.core.text import Splice
 
 
@@ -65,6 +67,15 @@ class Diff:
     def __bool__(self) -> bool:
         return bool(self.mappings or self.texts)
 
+    @property
+    def summary(self) -> str:
+        """The principals concerned, on one line: ``+role deployer, ~user alice and 3 more``."""
+        shown = [_brief(mapping) for mapping in self.mappings[:_SUMMARISED]]
+        if not shown:
+            return "other text, same mappings" if self.texts else "no change"
+        more = len(self.mappings) - len(shown)
+        return ", ".join(shown) + (f" and {more} more" if more else "")
+
     def __str__(self) -> str:
         lines = [line for mapping in self.mappings for line in _text_lines(mapping)]
         return "\n".join([*lines, *(text.removesuffix("\n") for text in self.texts.values())])
@@ -83,6 +94,7 @@ class Diff:
 
 
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "shadowed": "="}
+_SUMMARISED: Final = 3
 _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
 
 
@@ -120,15 +132,14 @@ def _text(name: str, before: Document, after: Document, splices: Mapping[Any, Se
 
 
 def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDiff]:
-    old, new = before.reading(key).mapped, after.reading(key).mapped
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    concerned = {mapped.identity for mapped in [*old[head : len(old) - tail], *new[head : len(new) - tail]]}
-    was, now = _by_principal(old, concerned), _by_principal(new, concerned)
+    readings = before.reading(key), after.reading(key)
+    concerned = {
+        mapped.identity
+        for reading, positions in zip(readings, differing(*readings), strict=True)
+        for position in positions
+        if (mapped := reading.entries[position].mapped) is not None
+    }
+    was, now = (_by_principal(reading, concerned) for reading in readings)
     for identity in dict.fromkeys([*was, *now]):
         if was[identity] != now[identity]:
             shown = (now[identity] or was[identity])[-1]
@@ -136,11 +147,11 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
             yield MappingDiff(key, principal, was[identity], now[identity])
 
 
-def _by_principal(mapped: Sequence[Mapped], concerned: set[Identity]) -> defaultdict[Identity, tuple[Mapped, ...]]:
+def _by_principal(reading: Reading, concerned: set[Identity]) -> defaultdict[Identity, tuple[Mapped, ...]]:
     found: defaultdict[Identity, tuple[Mapped, ...]] = defaultdict(tuple)
-    for one in mapped:
-        if one.identity in concerned:
-            found[one.identity] += (one,)
+    for mapped in mapped_of(reading, {principal for principal, _ in concerned}):
+        if mapped.identity in concerned:
+            found[mapped.identity] += (mapped,)
     return found
 
 
@@ -150,6 +161,12 @@ def _text_lines(mapping: MappingDiff) -> Iterator[str]:
     yield f"{line}: {first}" if first else line
     for sentence in more:
         yield f"    {sentence}"
+
+
+def _brief(mapping: MappingDiff) -> str:
+    # The name alone: there is one line for everything, and the diff has the whole ARN.
+    name = mapping.principal.rpartition("/")[2] or mapping.principal
+    return f"{_SIGNS[mapping.kind]}{KIND[mapping.key]} {quoted(name, 64)[1:-1]}"
 
 
 def _markdown_line(mapping: MappingDiff) -> str:

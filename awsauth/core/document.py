@@ -4,23 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core import full, plain
+from awsauth.core import plain
 from awsauth.core.escaping import visible
-from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
 from awsauth.core.reading import KEYS, Key, Layout, Mapped, Reading
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from awsauth.core.finding import Finding
+    from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
 
 
-def read(key: Key, text: str | None) -> Reading:
-    """Read the text of one data key, which may be absent."""
+def read(key: Key, text: str | None, before: Reading | None = None, unchanged: int = 0) -> Reading:
+    """Read the text of one data key, which may be absent.
+
+    Args:
+        key: The data key.
+        text: The text.
+        before: The reading of the text that it was made of by an edit: what it says of the start is not read again.
+        unchanged: How many characters they both begin with.
+    """
     if text is None:
-        return Reading(key, "", (), Layout("empty"))
-    return plain.read(key, text) or full.read(key, text)
+        return _ABSENT[key]
+    found = plain.read_edited(before, text, unchanged) if before else plain.read(key, text)
+    return found or _read_fully(key, text)
+
+
+def _read_fully(key: Key, text: str) -> Reading:
+    from awsauth.core import full  # most documents never need it, nor PyYAML
+
+    return full.read(key, text)
+
+
+_ABSENT: Final = {key: Reading(key, "", (), Layout("empty")) for key in KEYS}
 
 
 class Document:
@@ -50,6 +67,8 @@ class Document:
     @property
     def roles(self) -> tuple[RoleMapping, ...]:
         """The role mappings that the authenticator reads, in order, duplicates included."""
+        from awsauth.core.mappings import RoleMapping
+
         return tuple(
             RoleMapping(role_arn=m.principal, username=m.username, groups=m.groups, sso=_sso(m))
             for m in self.reading("mapRoles").mapped
@@ -58,6 +77,8 @@ class Document:
     @property
     def users(self) -> tuple[UserMapping, ...]:
         """The user mappings that the authenticator reads, in order, duplicates included."""
+        from awsauth.core.mappings import UserMapping
+
         return tuple(
             UserMapping(user_arn=m.principal, username=m.username, groups=m.groups)
             for m in self.reading("mapUsers").mapped
@@ -128,4 +149,6 @@ def _sso(mapped: Mapped) -> SsoMatch | None:
     sso = mapped.sso
     if sso is None:
         return None
+    from awsauth.core.mappings import SsoMatch
+
     return SsoMatch(permission_set_name=sso.permission_set, account_id=sso.account, partition=sso.partition)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from awsauth.core.lookup import SEARCHES, positions
 from awsauth.core.reading import Identity, Mapped, Reading
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class Entries:
         self.reading = reading
         self.changed: dict[int, Mapped | None] = {}
         self.added: list[Mapped | None] = []
-        self._index: dict[Identity, list[int]] | None = None
+        self._noted: defaultdict[Identity, list[int]] = defaultdict(list)
+        self._index: dict[str, list[int]] | None = None
+        self._searches = 0
 
     def get(self, position: int) -> Mapped | None:
         """Return what an entry maps by now; None where nothing."""
@@ -53,8 +56,9 @@ class Entries:
     def find(self, *principals: str) -> list[int]:
         """Return the positions of the entries that map one of `principals`, whatever its case."""
         wanted = {Mapped(principal).identity for principal in principals}
-        found = sorted({position for identity in wanted for position in self._positions().get(identity, ())})
-        return [position for position in found if (now := self.get(position)) and now.identity in wanted]
+        found = {position for identity in wanted for position in self._noted.get(identity, ())}
+        found.update(self._in_reading({principal for principal, _ in wanted}))
+        return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:
         """Return those the authenticator honours: the last of equals; users are equal by their exact spelling."""
@@ -67,15 +71,21 @@ class Entries:
 
     def everything(self) -> list[int]:
         """Return the positions of all entries that map or mapped something."""
-        return sorted({position for positions in self._positions().values() for position in positions})
+        count = len(self.reading.entries)
+        found = {position for position, entry in enumerate(self.reading.entries) if entry.mapped is not None}
+        return sorted(found.union(self.changed, range(count, count + len(self.added))))
 
     def _note(self, position: int, mapped: Mapped) -> None:
-        self._positions()[mapped.identity].append(position)
+        self._noted[mapped.identity].append(position)
 
-    def _positions(self) -> dict[Identity, list[int]]:
+    def _in_reading(self, principals: set[str]) -> list[int]:
+        """Return the positions of the entries of the reading that mapped one of the principals, in lower case."""
+        if self._index is None and self._searches < SEARCHES:
+            self._searches += len(principals)
+            return positions(self.reading, principals)
         if self._index is None:
             self._index = defaultdict(list)
             for position, entry in enumerate(self.reading.entries):
                 if entry.mapped is not None:
-                    self._index[entry.mapped.identity].append(position)
-        return self._index
+                    self._index[entry.mapped.principal.lower()].append(position)
+        return [position for principal in principals for position in self._index.get(principal, ())]

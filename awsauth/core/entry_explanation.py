@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access_entries import AccessEntry, entry_for
-from awsauth.core.explanation import Explanation, Outcome, Step
+from awsauth.core.explanation import Explanation, Outcome, Step, Verdict
+from awsauth.core.matching import INSTANCES_ONLY
 from awsauth.core.rendering import render
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ NAME: Final = "access entries"
 
 
 def with_entries(
-    explanation: Explanation, mode: AuthenticationMode | None, entries: Iterable[AccessEntry]
+    explanation: Explanation, mode: AuthenticationMode | None, entries: Iterable[AccessEntry] | None
 ) -> Explanation:
     """Return what comes of it when the cluster looks at access entries too.
 
@@ -28,10 +29,12 @@ def with_entries(
     Args:
         explanation: What ``aws-auth`` alone comes to.
         mode: What the cluster looks at; None for unknown, which is taken for ``aws-auth`` alone.
-        entries: The access entries there are.
+        entries: The access entries there are; None where they could not be read.
     """
     if mode not in ("API_AND_CONFIG_MAP", "API"):
         return explanation
+    if entries is None:
+        return _by_unknown(explanation, mode)
     entry = entry_for(explanation.caller.canonical_arn, entries)
     if entry:
         return _by_entry(explanation, entry)
@@ -47,6 +50,15 @@ def with_entries(
     )
 
 
+def _by_unknown(explanation: Explanation, mode: AuthenticationMode) -> Explanation:
+    identity, *others = explanation.steps
+    if mode == "API":
+        step = Step(NAME, "they could not be read, and the cluster does not look at aws-auth.")
+        return Explanation(explanation.caller, "depends", (), (identity, step))
+    step = Step(NAME, "they could not be read; if one is the caller's, it decides, and not what follows.")
+    return replace(explanation, verdict="depends", steps=(identity, step, *others))
+
+
 def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
     identity, *others = explanation.steps
     passed_over = [
@@ -54,7 +66,11 @@ def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
     ]
     steps = (identity, Step(NAME, f"the caller's decides: {entry.gives}."), *passed_over)
     conditions = tuple(f"The policy {policy} allows more than its groups." for policy in entry.policies)
-    return Explanation(explanation.caller, "let-in", (_outcome(entry, explanation.caller),), steps, conditions)
+    if not entry.type:
+        return Explanation(explanation.caller, "depends", (), steps)
+    outcome = _outcome(entry, explanation.caller)
+    verdict: Verdict = "depends" if INSTANCES_ONLY in outcome.unresolved else "let-in"
+    return Explanation(explanation.caller, verdict, (outcome,), steps, conditions)
 
 
 def _outcome(entry: AccessEntry, caller: Caller) -> Outcome:

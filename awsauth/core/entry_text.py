@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -31,8 +30,7 @@ class _Enclosed(NamedTuple):
 _TIGHT: Final = _Enclosed()
 
 
-@dataclass(frozen=True, slots=True)
-class _Manner:
+class _Manner(NamedTuple):
     """How an entry is written; as it stands here, the way ``kubectl`` users write by hand."""
 
     style: Literal["block", "flow"] = "block"
@@ -125,11 +123,15 @@ class EntryWriter:
 
 def _manner_of(reading: Reading) -> _Manner | None:
     """Return how the last entry with all fields is written, or else the last one that is written plainly."""
-    shapes = [entry.shape for entry in islice(reversed(reading.entries), _NEIGHBOURS)]
-    plain = [shape for shape in shapes if shape.style != "other" and shape.fields]
-    complete = [shape for shape in plain if len(shape.fields) == 3 and _has_groups(shape)]
-    shape = next(iter(complete or plain), None)
-    return _manner(reading, shape) if shape else None
+    plain = None
+    for entry in islice(reversed(reading.entries), _NEIGHBOURS):
+        shape = entry.shape
+        if shape.style == "other" or not shape.fields:
+            continue
+        if len(shape.fields) == 3 and _has_groups(shape):
+            return _manner(reading, shape)
+        plain = plain or shape
+    return _manner(reading, plain) if plain else None
 
 
 def _has_groups(shape: Shape) -> bool:

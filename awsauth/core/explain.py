@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from awsauth.core.changes import Change
     from awsauth.core.finding import Place
     from awsauth.core.reading import Key, Mapped
+    from awsauth.core.rendering import Rendered
 
 _NEAREST: Final = (
     "role-path", "session-arn", "space", "user-path", "account-digits", "malformed", "no-arn", "data-key",
@@ -47,10 +48,12 @@ def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequ
 
     Raises:
         InvalidValueError: `caller` is the ARN of no role or user.
-        UsageError: `document` is no document.
+        UsageError: `document` is no document, or `reserved_prefixes` no list.
     """
     if not isinstance(document, Document):
         raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
+    if isinstance(reserved_prefixes, str):
+        raise UsageError("reserved_prefixes is a text.", cure=f"Pass a list: [{reserved_prefixes!r}].")
     work = _Work(document, as_caller(caller), tuple(reserved_prefixes))
     return work.explained()
 
@@ -121,6 +124,8 @@ class _Work:
         groups = [render(group, self.caller) for group in mapped.groups]
         unresolved = tuple(dict.fromkeys(marker for part in (username, *groups) for marker in part.unresolved))
         refusal = self._reserved(username.text)
+        if not refusal and self._may_become_reserved(username):
+            self.conditions.append("Some usernames are refused by the server's configuration, and this may become one.")
         if needs_instance(mapped):
             if self.caller.is_instance is None:
                 self.conditions.append(
@@ -145,11 +150,16 @@ class _Work:
             f"the username {quoted(username)} starts with {quoted(prefix)}, which the server's configuration reserves"
         )
 
+    def _may_become_reserved(self, username: Rendered) -> bool:
+        beginning = username.text.partition("{{")[0]
+        return bool(username.unresolved) and any(prefix and prefix.startswith(beginning) for prefix in self.reserved)
+
     def _rendering(self) -> Step:
         refused = [outcome for outcome in self.outcomes if outcome.refusal]
         left = dict.fromkeys(marker for outcome in self.outcomes for marker in outcome.unresolved)
         if refused:
-            summary = "it fails, and nothing else is tried."
+            which = "" if len(refused) == len(self.outcomes) else " for one of them"
+            summary = f"it fails{which}, and nothing else is tried."
         elif left:
             summary = f"filled in but for {', '.join(left)}."
         else:

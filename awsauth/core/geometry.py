@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.reading import Field, Groups, Layout, Scalar, Shape
@@ -127,4 +126,4 @@ def _groups(text: str, value: Value) -> Groups:
 def _group(text: str, value: Value) -> Scalar:
     """Return a group as the authenticator holds it: one that is no text is an empty one to it."""
     scalar = _scalar(text, value)
-    return scalar if value.type == "string" else replace(scalar, text="")
+    return scalar if value.type == "string" else scalar._replace(text="")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.document import Document
+from awsauth.core.escaping import quoted
 from awsauth.core.merge import merge
+from awsauth.core.policy import as_policy
 from awsauth.core.reading import KEYS
 from awsauth.core.rules import RULES, Subject
-from awsauth.errors import EditError, MappingConflictError
+from awsauth.errors import EditError, MappingConflictError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from awsauth.core.changes import Change
-    from awsauth.core.document import Document
     from awsauth.core.finding import Finding
     from awsauth.core.policy import Policy
 
@@ -28,8 +30,13 @@ def lint(document: Document, policy: Policy | None = None) -> tuple[Finding, ...
     Args:
         document: The document.
         policy: What it is held to as well.
+
+    Raises:
+        UsageError: `document` is no document, or `policy` no policy.
     """
-    subject = Subject(document, policy)
+    if not isinstance(document, Document):
+        raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
+    subject = Subject(document, as_policy(policy))
     found = [*document.problems, *(finding for rule in RULES.values() for finding in rule.findings(subject))]
     return tuple(sorted(found, key=_position))
 

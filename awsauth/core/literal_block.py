@@ -15,7 +15,7 @@ from awsauth.core.line_changes import changed_lines
 from awsauth.core.nodes import BOM
 from awsauth.core.refusal import refusal
 from awsauth.core.templates import check_lines
-from awsauth.core.text import ODD_BREAK, Splice, line_end, line_start, newline_of
+from awsauth.core.text import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start, newline_of
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
@@ -25,7 +25,7 @@ STEP = 2
 
 _HEADER = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
-_NOT_LITERAL = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_NOT_LITERAL = re.compile(f"[{ODD_CHARACTERS}]")
 
 
 def column_of(text: str, offset: int) -> int:

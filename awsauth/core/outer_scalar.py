@@ -16,7 +16,7 @@ from awsauth.core.line_changes import changed_lines
 from awsauth.core.literal_block import column_of, edit_literal, new_literal, place_below
 from awsauth.core.refusal import refusal
 from awsauth.core.templates import check_spans
-from awsauth.core.text import Splice, line_end, newline_of
+from awsauth.core.text import ODD_CHARACTERS, Splice, line_end, newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ _ESCAPED_IN_DOUBLE = re.compile(
 )
 _ESCAPED_IN_SINGLE = re.compile("''")
 _NOT_PLAIN_IN_DOUBLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_ONE_LINE = re.compile("[\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+_ONE_LINE = re.compile(rf"[^\n{ODD_CHARACTERS}]*")
 _PIECE = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
 """Lines, and what is between two commas: a list in JSON is often a single line."""
 _CURE = "Put the text in a literal block, `{}: |` with the lines indented below it, and try again."

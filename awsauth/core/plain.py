@@ -6,24 +6,35 @@ It may refuse any text. What it accepts means the same to the full reader, which
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.authenticator import is_skipped
 from awsauth.core.reading import ARN_FIELD, Field, Groups, Key, Layout, Mapped, Reading, Scalar, Shape
 from awsauth.core.scalars import WORDS, Style
-from awsauth.core.text import line_start
+from awsauth.core.text import ODD_CHARACTERS, line_start
 
-# Pieces of the expressions. Visible ASCII only, but for comments: whatever YAML allows on a line.
-_COMMENT: Final = "#[\t -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Pieces of the expressions. Visible ASCII only, but for comments: what those may hold is looked at once for a text.
+_COMMENT: Final = "#.*"
+_NOT_IN_COMMENTS: Final = f"[{ODD_CHARACTERS}]"
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
-_TRAIL: Final = rf" *(?: {_COMMENT})?(?:\n|\Z)"
+_TRAIL: Final = rf"(?:\n| *(?: {_COMMENT})?(?:\n|\Z))"
+# The same where something follows; a look ahead spares the loop where there are none, which is the rule.
+_LINES_BETWEEN: Final = rf"(?:(?! *[#\n])|(?: *(?:{_COMMENT})?\n)+)"
 _REST: Final = re.compile(rf"{_LINES} *(?:{_COMMENT})?\Z")
-_NO_WORD: Final = rf"(?!(?:{'|'.join(word for word in WORDS if word.isalpha())})(?:[ ,\]\n]|\Z))"
+_WORDS: Final = [word for word in WORDS if word.isalpha()]
+# A look at the first letter spares most values the list of words.
+_NO_WORD: Final = rf"(?!(?=[{''.join(sorted({word[0] for word in _WORDS}))}])(?:{'|'.join(_WORDS)})(?:[ ,\]\n]|\Z))"
 _DOUBLE: Final = r'"[ !#-\[\]-~]*"'
 _SINGLE: Final = r"'[ -&(-~]*'"
-_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<](?:[!-~]*[!-9;-~])?"
-_FLOW_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<](?:[!-+\--\>@-Z\\^-z|~]*[!-+\--9;-\>@-Z\\^-z|~])?"
+_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-~]*(?<!:)"
+_FLOW_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-+\--\>@-Z\\^-z|~]*(?<!:)"
 _VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
 _FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
 # No two runs of blanks side by side: how a long one is shared out would be tried in every way.
@@ -37,6 +48,8 @@ _FIRST_DASH: Final = re.compile(rf"{_LINES}( *)- ")
 _EMPTY: Final = re.compile(rf"{_LINES}( *)(\[\]) *(?P<comment> {_COMMENT})?(?:\n{_LINES} *(?:{_COMMENT})?)?\Z")
 _OPENING: Final = re.compile(rf"[ \n]*\[{_GAP}")
 _NEXT_OR_CLOSING: Final = re.compile(rf"{_GAP}(?:,{_GAP}(?=\S)|(?P<closing>\])[ \n]*\Z)")
+_START: Final = attrgetter("start")
+
 _BLOCK_ITEM: Final = re.compile(rf"^ *- +({_VALUE})", re.MULTILINE)
 _FLOW_ITEM: Final = re.compile(rf"[\[,]{_GAP}({_FLOW_VALUE})")
 
@@ -45,43 +58,65 @@ def read(key: Key, text: str) -> Reading | None:
     """Read the text of one data key, or return None for everything but the plain forms."""
     if is_skipped(text):
         return Reading(key, text, (), Layout("empty", end=len(text)))
+    if not _may_be_comments(text):
+        return None
     first = _FIRST_DASH.match(text)
     if first is not None:
-        return _read_block(key, text, first[1])
+        return _read_block(key, text, first[1], [0])
     empty = _EMPTY.match(text)
     if empty is not None:
         flow = empty["comment"] is not None
         layout = Layout("flow" if flow else "empty", 0 if flow else len(empty[1]), *empty.span(2))
         return Reading(key, text, (), layout)
-    return _read_json(key, text)
+    opening = _OPENING.match(text)
+    return _read_json(key, text, text.index("["), [opening.end()]) if opening else None
 
 
-def _read_block(key: Key, text: str, indent: str) -> Reading | None:
-    entries = []
-    position = 0
-    next_entry = _block_entry(key, indent).match
-    while match := next_entry(text, position):
-        entries.append(PlainEntry(key, match))
-        position = match.end()
+def read_edited(before: Reading, text: str, unchanged: int) -> Reading | None:
+    """Read a text whose first `unchanged` characters are those of a text that was read already.
+
+    Where an entry ends depends on nothing behind the dash, or the comma, of the next one.
+    """
+    # The last two entries that begin in there may go on differently now; the others are taken over.
+    known = bisect_left(before.bounds, unchanged) - 1
+    if known < 1:
+        return read(before.key, text)
+    if not _may_be_comments(text[before.bounds[known] :]):
+        return None
+    bounds = list(before.bounds[:known])
+    if before.layout.style == "block":
+        return _read_block(before.key, text, " " * before.layout.column, bounds)
+    return _read_json(before.key, text, before.layout.start, bounds)
+
+
+def _may_be_comments(text: str) -> bool:
+    """Whether all comments in a text hold only what they may; other parts of it are matched character by character."""
+    return "#" not in text or re.search(_NOT_IN_COMMENTS, text) is None
+
+
+def _read_block(key: Key, text: str, indent: str, bounds: list[int]) -> Reading | None:
+    entry = _block_entry(key, indent)
+    match, found = entry.match, bounds.append
+    position = bounds[-1]
+    while one := match(text, position):
+        position = one.end()
+        found(position)
     if not _REST.match(text, position):
         return None
-    return Reading(key, text, entries, Layout("block", len(indent)))
+    return Reading(key, text, PlainEntries(key, text, entry, bounds), Layout("block", len(indent)), bounds=bounds)
 
 
-def _read_json(key: Key, text: str) -> Reading | None:
-    opening = _OPENING.match(text)
-    entries = []
-    next_entry = _json_entry(key).match
-    position = opening.end() if opening else 0
-    while opening and (match := next_entry(text, position)):
-        entries.append(PlainEntry(key, match))
-        separator = _NEXT_OR_CLOSING.match(text, match.end())
+def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> Reading | None:
+    entry = _json_entry(key)
+    while one := entry.match(text, bounds[-1]):
+        separator = _NEXT_OR_CLOSING.match(text, one.end())
         if separator is None:
             return None
         if separator["closing"]:
-            bracket = text.index("[")
-            return Reading(key, text, entries, Layout("flow", start=bracket, end=separator.end("closing")))
-        position = separator.end()
+            bounds.append(one.end())
+            layout = Layout("flow", start=bracket, end=separator.end("closing"))
+            return Reading(key, text, PlainEntries(key, text, entry, bounds), layout, bounds=bounds)
+        bounds.append(separator.end())
     return None
 
 
@@ -92,11 +127,11 @@ def _block_entry(key: Key, indent: str) -> re.Pattern[str]:
     Its groups are the spans that `PlainEntry` looks up: `entry`, and for each field its key and its value.
     """
     if key == "mapAccounts":
-        return re.compile(rf"{_LINES}(?P<entry>{indent}- +(?P<account>{_VALUE}|[0-9]+){_TRAIL})")
+        return re.compile(rf"{_LINES_BETWEEN}(?P<entry>{indent}- +(?P<account>{_VALUE}|[0-9]+){_TRAIL})")
     column = rf"{indent} (?P=gap)"
     item = rf"- +{_VALUE}{_TRAIL}"
     groups = (
-        rf"(?:{_TRAIL}{_LINES}(?P<groups>(?P<dashes>{column} *){item}(?:{_LINES}(?P=dashes){item})*)"
+        rf"(?:{_TRAIL}{_LINES_BETWEEN}(?P<groups>(?P<dashes>{column} *){item}(?:{_LINES_BETWEEN}(?P=dashes){item})*)"
         rf"| +(?P<flow_groups>{_FLOW_LIST}){_TRAIL})"
     )
     fields = "|".join(
@@ -107,8 +142,8 @@ def _block_entry(key: Key, indent: str) -> re.Pattern[str]:
             ("groups", groups),
         )
     )
-    entry = rf"{indent}-(?P<gap> +)(?:(?(last)(?!))(?:{fields})(?:{_LINES}{column}(?=\S)|(?P<last>)))+(?(last)|(?!))"
-    return _compiled(rf"{_LINES}(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}")
+    entry = rf"{indent}-(?P<gap> +)(?:(?(last)(?!))(?:{fields})(?:{_LINES_BETWEEN}{column}(?=\S)|(?P<last>)))+(?(last)|(?!))"
+    return _compiled(rf"{_LINES_BETWEEN}(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}")
 
 
 @cache
@@ -152,15 +187,56 @@ def _meaning(source: str) -> str:
     return source[1:-1] if source[0] in "\"'" else source
 
 
+class PlainEntries(Sequence[Any]):
+    """The entries of a text, of which only the places are kept: the expression finds the rest of one again.
+
+    Args:
+        key: The data key that the text is of.
+        text: The text.
+        expression: Matches an entry.
+        bounds: Where it has matched: the start of each entry, and the end of the last one.
+    """
+
+    __slots__ = ("_bounds", "_expression", "_key", "_seen", "_text")
+
+    def __init__(self, key: Key, text: str, expression: re.Pattern[str], bounds: Sequence[int]) -> None:
+        self._key: Key = key
+        self._text = text
+        self._expression = expression
+        self._bounds = bounds
+        self._seen: dict[int, PlainEntry] = {}
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple([self[position] for position in range(len(self))[index]])
+        entry = self._seen.get(index)
+        if entry is None:
+            entry = self._seen[index] = self._entry(range(len(self))[index])
+        return entry
+
+    def __iter__(self) -> Iterator[PlainEntry]:
+        # Whoever looks at all of them keeps what is needed of each.
+        return map(self._entry, range(len(self)))
+
+    def _entry(self, position: int) -> PlainEntry:
+        match = self._expression.match(self._text, self._bounds[position])
+        assert match is not None  # noqa: S101 - it has matched there before
+        return PlainEntry(self._key, match)
+
+
 class PlainEntry:
     """An `Entry` that is a match: what it means is worked out when somebody asks."""
 
-    __slots__ = ("_key", "_mapped", "_match")
+    __slots__ = ("_key", "_mapped", "_match", "_shape")
 
     def __init__(self, key: Key, match: re.Match[str]) -> None:
         self._key: Key = key
         self._match = match
         self._mapped: Mapped | None = None
+        self._shape: Shape | None = None
 
     @property
     def mapped(self) -> Mapped:
@@ -179,22 +255,23 @@ class PlainEntry:
     @property
     def shape(self) -> Shape:
         """How it is laid out."""
+        if self._shape is None:
+            self._shape = self._laid_out()
+        return self._shape
+
+    def _laid_out(self) -> Shape:
         start, end = self._match.span("entry")
         if self._key == "mapAccounts":
             account = self._scalar("account")
             field = Field("account", account.start, account.start, account)
             return Shape(start, end, "flow" if account.start == start else "block", 0, (field,))
         spans = self._match.re.groupindex
-        fields = tuple(
-            sorted(
-                (
-                    Field(name, *self._match.span(f"key_{name}"), self._value(name))
-                    for name in (ARN_FIELD[self._key], "username", "groups")
-                    if self._match[f"key_{name}"]
-                ),
-                key=lambda field: field.start,
-            )
-        )
+        found = []
+        for name in (ARN_FIELD[self._key], "username", "groups"):
+            key_start, key_end = self._match.span(f"key_{name}")
+            if key_start >= 0:
+                found.append(Field(name, key_start, key_end, self._value(name)))
+        fields = tuple(sorted(found, key=_START))
         if "gap" not in spans:
             return Shape(start, end, "flow", 0, fields)
         line = line_start(self._match.string, fields[0].start)

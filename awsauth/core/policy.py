@@ -25,7 +25,7 @@ from awsauth.core import nodes
 from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Place
-from awsauth.errors import PolicyError
+from awsauth.errors import PolicyError, UsageError
 
 
 def _list(value: Any) -> Any:
@@ -108,6 +108,20 @@ class Policy(BaseModel):
         if len(roots) != 1:
             raise _invalid("has more than one document" if roots else "is empty")
         return cls(**_fields(text, roots[0]))
+
+
+def as_policy(policy: Any) -> Policy | None:
+    """Return a policy, or None for none.
+
+    Raises:
+        UsageError: it is something else, such as the name of a file.
+    """
+    if policy is None or isinstance(policy, Policy):
+        return policy
+    raise UsageError(
+        f"policy is {quoted(repr(policy))}; nothing was changed.",
+        cure="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
+    )
 
 
 def _fields(text: str, root: nodes.Node) -> dict[str, Any]:

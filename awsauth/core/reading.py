@@ -5,7 +5,7 @@ Two readers make it, `awsauth.core.plain` and `awsauth.core.full`; nothing in it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class Mapped(NamedTuple):
         return self.principal.lower(), self.sso
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A scalar that stands in the text at `start` to `end` and means `text`."""
 
     start: int
@@ -68,8 +67,7 @@ class Scalar:
     """``other``: on several lines, or with an anchor, alias or tag."""
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
+class Groups(NamedTuple):
     """The value of ``groups``.
 
     Attributes:
@@ -87,8 +85,7 @@ class Groups:
     items: tuple[Scalar, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A field of an entry that the authenticator uses, by its canonical name; `start` and `end` are its key's."""
 
     name: str
@@ -97,8 +94,7 @@ class Field:
     value: Scalar | Groups
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """How an entry is laid out.
 
     Attributes:
@@ -154,7 +150,15 @@ class Layout:
 class Reading:
     """A text, and what the authenticator makes of it.
 
-    `trusted` is False where it cannot be said what the authenticator makes of it; such a text is never edited.
+    Attributes:
+        key: The data key that it is of.
+        text: The text.
+        entries: The items of the list, those that the authenticator drops included.
+        layout: How the list is written.
+        findings: What the authenticator cannot read.
+        trusted: False where it cannot be said what the authenticator makes of it; such a text is never edited.
+        bounds: Where the part of each entry begins, and where that of the last one ends. What an entry means depends
+            on its part alone, and its principal stands in there as it is. Empty where that cannot be said.
     """
 
     key: Key
@@ -163,8 +167,14 @@ class Reading:
     layout: Layout
     findings: tuple[Finding, ...] = ()
     trusted: bool = True
+    bounds: Sequence[int] = field(default=(), repr=False, compare=False)
+    _mapped: Sequence[Mapped] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
-    def mapped(self) -> list[Mapped]:
+    def mapped(self) -> Sequence[Mapped]:
         """What is mapped, in order, duplicates included, without the entries that are dropped."""
-        return [entry.mapped for entry in self.entries if entry.mapped is not None]
+        found = self._mapped
+        if found is None:
+            found = [mapped for entry in self.entries if (mapped := entry.mapped) is not None]
+            object.__setattr__(self, "_mapped", found)
+        return found

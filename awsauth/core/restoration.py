@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document import Document, read
+from awsauth.core.escaping import quoted, visible
 from awsauth.core.reading import KEYS, Identity, Key, Mapped
 from awsauth.core.splice import rewrite
 from awsauth.errors import EditError
@@ -68,6 +69,19 @@ class Effect:
     by: Actor
     known: tuple[Mapped, ...] = ()
 
+    def __str__(self) -> str:
+        by = f"revision {self.by.number}" if self.by.number else "not recorded"
+        whose = quoted(self.by.author) if self.by.author else "somebody without this library"
+        return f"{self.key} {visible(self.principal)}".rstrip() + f" (of {whose}, {by})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return whom it concerns, and whose it was, as values that JSON can hold."""
+        return {
+            "key": self.key,
+            "principal": self.principal,
+            "by": {"kind": self.by.kind, "author": self.by.author, "revision": self.by.number or None},
+        }
+
     @property
     def regranted(self) -> tuple[str, ...] | None:
         """The groups that it gives back; empty for a whole mapping or a username; None where it gives nothing back."""
@@ -96,6 +110,19 @@ class Restoration:
     kept: tuple[Effect, ...] = ()
     reverted: tuple[Effect, ...] = ()
     uid: str = ""
+
+    def __str__(self) -> str:
+        """Return what is kept and what goes, with whose it was: a line for each."""
+        said = [("kept", effect) for effect in self.kept] + [("reverted", effect) for effect in self.reverted]
+        return "\n".join([f"Back to revision {self.to}", *(f"  {done}: {effect}" for done, effect in said)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is kept and what goes as values that JSON can hold; not the whole document."""
+        return {
+            "to": self.to,
+            "kept": [effect.to_json() for effect in self.kept],
+            "reverted": [effect.to_json() for effect in self.reverted],
+        }
 
 
 def restore(

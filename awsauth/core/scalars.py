@@ -144,6 +144,8 @@ def check_text(what: str, text: str) -> None:
     """
     if not text or text != text.strip():
         problem = "is empty" if not text else "begins or ends with white space"
+    elif text.isprintable():
+        return
     elif bad := next((c for c in text if unicodedata.category(c) in _UNWRITABLE), ""):
         problem = f"holds the character U+{ord(bad):04X} at position {text.index(bad) + 1}"
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from awsauth.core.entry_text import EntryWriter
 from awsauth.core.field_edits import field_splices
 from awsauth.core.finding import Place
+from awsauth.core.lookup import differing
 from awsauth.core.surroundings import list_splices
 from awsauth.core.text import Splice, spliced
 from awsauth.errors import EditError
@@ -35,7 +36,7 @@ def rewrite(
     changed: Mapping[int, Mapped | None],
     added: Sequence[Mapped],
     *,
-    read: Callable[[Key, str], Reading],
+    read: Callable[[Key, str, Reading, int], Reading],
     sibling: Reading | None = None,
 ) -> Rewritten:
     """Change the entries at the indexes in `changed` (None takes one out) and add others at the end.
@@ -44,7 +45,7 @@ def rewrite(
         reading: The text to edit.
         changed: What entries are to map, by their index in `reading.entries`.
         added: What is to be mapped by new entries.
-        read: Reads the new text.
+        read: Reads the new text, told how many characters it begins with that `reading` has too.
         sibling: Another key's reading to take the layout from when `reading` has no entry of its own.
 
     Raises:
@@ -55,9 +56,8 @@ def rewrite(
         return Rewritten(reading, ())
     check_editable(reading)
     splices = _splices(reading, changed, added, EntryWriter(reading, sibling))
-    after = read(reading.key, spliced(reading.text, splices))
-    wanted = _wanted(reading, changed, added)
-    if not after.trusted or [entry.mapped for entry in after.entries] != wanted:
+    after = read(reading.key, spliced(reading.text, splices), reading, splices[0].start)
+    if not after.trusted or not _has_effect(reading, after, changed, added):
         new = [finding.message for finding in after.findings if len(after.findings) > len(reading.findings)]
         because = f": {new[0].rstrip('.')}" if new else ""
         raise EditError(
@@ -68,13 +68,23 @@ def rewrite(
     return Rewritten(after, tuple(splices))
 
 
-def _wanted(reading: Reading, changed: Mapping[int, Mapped | None], added: Sequence[Mapped]) -> list[Mapped | None]:
-    kept = [
-        changed.get(index, entry.mapped)
-        for index, entry in enumerate(reading.entries)
-        if changed.get(index, entry) is not None
+def _has_effect(
+    reading: Reading, after: Reading, changed: Mapping[int, Mapped | None], added: Sequence[Mapped]
+) -> bool:
+    """Whether all entries map what they did, but for those that are changed, and those that are added at the end."""
+    old, _ = differing(reading, after)
+    start, behind = old.start, len(reading.entries) - old.stop
+    if added:
+        behind = 0
+    if changed:
+        start, behind = min(start, *changed), min(behind, len(reading.entries) - 1 - max(changed))
+    wanted = [
+        changed.get(index, reading.entries[index].mapped)
+        for index in range(start, len(reading.entries) - behind)
+        if index not in changed or changed[index] is not None
     ]
-    return [*kept, *added]
+    found = [after.entries[index].mapped for index in range(start, len(after.entries) - behind)]
+    return found == [*wanted, *added]
 
 
 def _splices(

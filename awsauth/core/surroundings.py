@@ -94,6 +94,7 @@ class _Lines:
         self._text = reading.text
         self._layout = reading.layout
         self._entries = reading.entries
+        self._bounds = reading.bounds
         staying = (index for index in reversed(range(len(reading.entries))) if index not in gone)
         self._kept = [*islice(staying, 2)][::-1]
         self._newline = newline_of(reading.text)
@@ -146,7 +147,7 @@ class _Lines:
 
     def _tail_end(self, index: int) -> int:
         """Return where an entry ends with the comments below it that are indented deeper than its dash."""
-        end = self._entries[index].shape.end
+        end = self._bounds[index + 1] if self._bounds else self._entries[index].shape.end
         while (line := self._text[end : line_end(self._text, end)]).lstrip().startswith("#"):
             if indent_of(line) <= self._layout.column or not self._ends_line(end):
                 break

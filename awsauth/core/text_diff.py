@@ -36,8 +36,14 @@ def unified(name: str, before: str, after: str, splices: Sequence[Splice] | None
         return ""
     edits = _compared(before, after) if splices is None else splices
     replaced = [trimmed for lines in _whole_lines(before, edits) for trimmed in _trimmed(before, lines)]
-    body = "".join(_hunk(before, hunk, shift) for hunk, shift in _hunks(before, replaced))
-    return f"--- {name}\n+++ {name}\n{body}"
+    shown = [f"--- {name}\n+++ {name}\n"]
+    line, counted = 1, 0
+    for hunk, shift in _hunks(before, replaced):
+        first = _lines_up(before, hunk[0].start)
+        line += before.count("\n", counted, first)
+        counted = first
+        shown.append(_hunk(before, hunk, first, line, line + shift))
+    return "".join(shown)
 
 
 def _compared(before: str, after: str) -> Iterator[Splice]:
@@ -101,8 +107,8 @@ def _hunks(text: str, replaced: Sequence[_Replaced]) -> Iterator[tuple[list[_Rep
         yield hunk, shift
 
 
-def _hunk(text: str, hunk: Sequence[_Replaced], shift: int) -> str:
-    first = _lines_up(text, hunk[0].start)
+def _hunk(text: str, hunk: Sequence[_Replaced], first: int, line: int, new_line: int) -> str:
+    """Return a hunk that begins at the offset `first`, which is in line `line` and will be in line `new_line`."""
     last = _lines_down(text, hunk[-1].end)
     shown: list[str] = []
     position = first
@@ -113,8 +119,7 @@ def _hunk(text: str, hunk: Sequence[_Replaced], shift: int) -> str:
     shown += _marked(" ", text[position:last])
     old = sum(line[0] in " -" for line in shown)
     new = sum(line[0] in " +" for line in shown)
-    start = text.count("\n", 0, first) + 1
-    return f"@@ -{_range(start, old)} +{_range(start + shift, new)} @@\n" + "".join(shown)
+    return f"@@ -{_range(line, old)} +{_range(new_line, new)} @@\n" + "".join(shown)
 
 
 def _range(start: int, count: int) -> str:

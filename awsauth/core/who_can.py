@@ -107,7 +107,7 @@ def who_can(document: Document, *, group: str | None = None, username: str | Non
     ``system:authenticated``, is in no document.
 
     Raises:
-        UsageError: not exactly one of `group` and `username` is given.
+        UsageError: `document` is no document, or not exactly one of `group` and `username` is given.
     """
     if not isinstance(document, Document):
         raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")

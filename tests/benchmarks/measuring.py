@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import subprocess
 import sys
@@ -26,25 +27,22 @@ class Times:
     def median(self) -> float:
         return statistics.median(self.seconds)
 
-    @property
-    def fastest(self) -> float:
-        return min(self.seconds)
-
-    @property
-    def slowest(self) -> float:
-        return max(self.seconds)
+    def __str__(self) -> str:
+        """Return two cells of a table: median, and range, in milliseconds."""
+        return f"{self.median * 1e3:.2f} | {min(self.seconds) * 1e3:.2f} to {max(self.seconds) * 1e3:.2f}"
 
 
-def time_in_rounds(rounds: Iterable[Mapping[str, Callable[[], object]]]) -> dict[str, Times]:
-    """Run the jobs of each round in turn, and return the times of each name over all rounds."""
+def time_in_rounds(rounds: Iterable[Mapping[str, Callable[[], float]]]) -> dict[str, Times]:
+    """Run the jobs of each round in turn, and return the times of each name over all rounds.
+
+    A job returns the seconds that count; what it does before and afterwards does not.
+    """
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for jobs in rounds:
         for name, job in jobs.items():
             # A collection that is due because of the job before must not be paid by this one.
             gc.collect()
-            start = time.perf_counter()
-            job()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(job())
     return {name: Times(tuple(each)) for name, each in seconds.items()}
 
 
@@ -59,6 +57,15 @@ def peak_bytes(job: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def run_python(code: str) -> None:
-    """Start a new interpreter for the code and wait for its end."""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+def python_seconds(bytecode: str, *arguments: str) -> float:
+    """Start a new interpreter, wait for its end, and return how long that took.
+
+    Compiled modules are kept in the folder `bytecode`, as they are where a package was installed: this machine may be
+    told to keep none.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, *arguments], check=True, timeout=60, env=environment | {"PYTHONPYCACHEPREFIX": bytecode}
+    )
+    return time.perf_counter() - began

@@ -1,0 +1,125 @@
+"""What a field of a change may hold: each check returns the value as it is kept, and notes what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, get_args
+
+from awsauth.core import arn as arns
+from awsauth.core.escaping import quoted
+from awsauth.core.reading import KEYS
+from awsauth.core.scalars import check_text
+from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
+
+Problem = AwsAuthError | str
+"""An error, or a sentence for one."""
+
+Check = Callable[[str, Any, list[Problem]], Any]
+"""Takes a field's name, its value, and the list of problems to add to."""
+
+
+def problems_as_error(problems: Sequence[Problem]) -> AwsAuthError:
+    """Return one error for all that is wrong with a change."""
+    errors = [problem for problem in problems if isinstance(problem, AwsAuthError)]
+    if len(errors) == 1:
+        return errors[0]
+    if errors:
+        cures = dict.fromkeys(error.cure for error in errors)
+        return InvalidValueError("\n".join(error.what for error in errors), cure=" ".join(cures))
+    found = "; ".join(map(str, problems))
+    return UsageError(
+        f"{found[0].upper()}{found[1:]}; nothing was changed.", cure="Is the variable that it comes from set?"
+    )
+
+
+def shown(name: str, value: Any, rule: str) -> str:
+    """Return the sentence that `value` is not what the rule asks for."""
+    return f"{name} is {quoted(repr(value), 60)} and {rule}"
+
+
+def _text(keep: Callable[[str], str]) -> Check:
+    def check(name: str, value: Any, problems: list[Problem]) -> Any:
+        if not isinstance(value, str):
+            problems.append(shown(name, value, "has to be text"))
+            return value
+        try:
+            return keep(value)
+        except AwsAuthError as error:
+            problems.append(error)
+            return value
+
+    return check
+
+
+def _visible(what: str) -> Callable[[str], str]:
+    def keep(text: str) -> str:
+        check_text(what, text)
+        return text
+
+    return keep
+
+
+def _role_or_user(arn: str) -> str:
+    return arns.canonical_user(arn) if arns.is_user(arn) else arns.canonical_role(arn)
+
+
+def _one_of(choices: Sequence[str]) -> Check:
+    def check(name: str, value: Any, problems: list[Problem]) -> Any:
+        if not isinstance(value, str) or value not in choices:
+            problems.append(shown(name, value, f"has to be one of {', '.join(choices)}"))
+        return value
+
+    return check
+
+
+def _list(each: Check) -> Check:
+    def check(name: str, value: Any, problems: list[Problem]) -> Any:
+        if isinstance(value, str):
+            problems.append(
+                UsageError(
+                    f"{name} is the text {quoted(value)}, and has to be a list; nothing was changed.",
+                    cure="Pass a list, for one group too.",
+                )
+            )
+            return value
+        if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
+            value = sorted(value, key=str)
+        if not isinstance(value, Sequence) or isinstance(value, (bytes, bytearray, memoryview)):
+            problems.append(shown(name, value, "has to be a list"))
+            return value
+        kept = [each(f"{name}.{index}", item, problems) for index, item in enumerate(value)]
+        return tuple(kept) if problems else tuple(dict.fromkeys(kept))
+
+    return check
+
+
+def _written(name: str, value: Any, problems: list[Problem]) -> Any:
+    if value == "":
+        problems.append(shown(name, value, "may not be empty"))
+    return _any_text(name, value, problems)
+
+
+def _optional_text(name: str, value: Any, problems: list[Problem]) -> Any:
+    return value if value is None else _any_text(name, value, problems)
+
+
+_any_text = _text(str)
+_GROUP: Final = _text(_visible("the group"))
+
+# As `metadata` of a dataclass's field.
+ROLE_ARN: Final = {"check": _text(arns.canonical_role)}
+USER_ARN: Final = {"check": _text(arns.canonical_user)}
+PRINCIPAL_ARN: Final = {"check": _text(_role_or_user)}
+ACCOUNT: Final = {"check": _text(arns.account_id)}
+WRITTEN: Final = {"check": _written}
+"""A principal as it may stand in a document, right or wrong: what is to be taken out need not be valid."""
+USERNAME: Final = {"check": _text(_visible("the username"))}
+GROUPS: Final = {"check": _list(_GROUP)}
+ANY_GROUPS: Final = {"check": _list(_any_text)}
+TEXT: Final = {"check": _optional_text}
+KEY: Final = {"check": _one_of(KEYS)}
+
+
+def choice(literal: Any) -> dict[str, Check]:
+    """Return the metadata of a field that holds one of the values of a `Literal`."""
+    return {"check": _one_of(get_args(literal))}

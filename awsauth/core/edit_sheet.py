@@ -1,0 +1,104 @@
+"""The data as it is put before somebody in an editor, and what that makes of it.
+
+The sheet is a manifest. Lines that begin with ``#!`` are this library's own: they say what is wrong with the line
+below them, and are dropped when the sheet is read.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.core.changes import ReplaceText
+from awsauth.core.document import Document
+from awsauth.core.escaping import quoted, visible
+from awsauth.core.manifest import Manifest
+from awsauth.core.manifest_places import position_in_file
+from awsauth.core.manifest_search import fields
+from awsauth.core.reading import KEYS
+from awsauth.core.refusal import line_of
+from awsauth.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from awsauth.core.changes import Change
+
+MARK: Final = "#!"
+_MARKED: Final = re.compile(rf"^[ \t]*{MARK}[^\n]*\n?", re.MULTILINE)
+_LINE: Final = re.compile(r"line (\d+)")
+_EMPTY: Final = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: aws-auth
+  namespace: kube-system
+data: {}
+"""
+
+
+class Complaint(NamedTuple):
+    """What is wrong with a sheet.
+
+    Attributes:
+        line: On which of its lines, counted from 1; 0 for the sheet as a whole.
+        text: What, and what to do about it.
+    """
+
+    line: int
+    text: str
+
+
+def sheet_of(document: Document) -> str:
+    """Return a document as a sheet: what the authenticator reads of it."""
+    return Manifest.parse(_EMPTY).with_data({key: document.data[key] for key in KEYS if key in document.data})
+
+
+def read_sheet(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[Complaint, ...]]:
+    """Return the changes that a sheet asks for, and what is wrong with the texts that it changes.
+
+    The changes can be made only if nothing is; the lines are those of the sheet without its marks.
+
+    Args:
+        sheet: The sheet.
+        document: What `sheet_of` has made it of.
+    """
+    try:
+        manifest = Manifest.parse(without_marks(sheet))
+    except ManifestError as error:
+        named = _LINE.search(error.where)
+        return (), (Complaint(int(named[1]) if named else 0, f"{error.what} {error.cure}"),)
+    changes = tuple(
+        ReplaceText(key=key, text=manifest.data.get(key))
+        for key in KEYS
+        if manifest.data.get(key) != document.data.get(key)
+    )
+    return changes, tuple(_complaints(manifest, {change.key for change in changes}))
+
+
+def without_marks(sheet: str) -> str:
+    """Return a sheet without the lines that say what is wrong with it."""
+    return _MARKED.sub("", sheet)
+
+
+def with_marks(sheet: str, complaints: Iterable[Complaint]) -> str:
+    """Return a sheet with what is wrong with each line above it, in place of what was said before."""
+    lines = without_marks(sheet).splitlines(keepends=True)
+    for line, text in sorted(complaints, reverse=True):
+        at = min(max(line - 1, 0), len(lines))
+        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip(" "))] if at < len(lines) and line else ""
+        lines[at:at] = [f"{indent}{MARK} {visible(part)}\n" for part in text.splitlines()]
+    return "".join(lines)
+
+
+def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[Complaint]:
+    text = manifest.found.text
+    for name, (key, _) in fields(manifest.found.data).items():
+        if name not in KEYS:
+            yield Complaint(
+                line_of(text, key.start), f"There is no key {quoted(name)} to edit here: only {', '.join(KEYS)}."
+            )
+    for finding in Document(manifest.data).problems:
+        position = position_in_file(manifest, finding.place)
+        if finding.place and finding.place.key in changed:
+            yield Complaint(position.line if position else 0, f"{finding.severity.value} {finding.code}: {finding}")
