@@ -8,8 +8,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.version import __version__ as __version__
+
 if TYPE_CHECKING:
+    from awsauth.aws.attachment import attach_instance_role
+    from awsauth.aws.identity import Identity, whoami
+    from awsauth.aws.role_setup import RoleSetup
+    from awsauth.aws.roles import ensure_instance_role
     from awsauth.client import AwsAuthClient
+    from awsauth.core.access_entries import AccessEntry, AccessPolicy
+    from awsauth.core.caller import Caller
     from awsauth.core.changes import (
         Change,
         Deduplicate,
@@ -26,35 +34,61 @@ if TYPE_CHECKING:
     )
     from awsauth.core.diff import Diff, MappingDiff, diff
     from awsauth.core.document import Document
+    from awsauth.core.explain import explain
+    from awsauth.core.explanation import Candidate, Explanation, Outcome, Step
     from awsauth.core.finding import Finding, Place, Severity
+    from awsauth.core.lint import fixes, lint
     from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
     from awsauth.core.merge import merge
+    from awsauth.core.overview import Listed, overview
     from awsauth.core.plan import Plan
+    from awsauth.core.policy import Policy
     from awsauth.core.restoration import Restoration
     from awsauth.core.revision import Revision
+    from awsauth.core.saved import saved_from_text
+    from awsauth.core.who_can import Grant, Grants, who_can
     from awsauth.errors import (
+        AdmissionError,
+        ApiError,
+        AuthenticationError,
         AwsAuthError,
+        AwsPermissionError,
+        AwsServiceError,
+        ClusterNotFoundError,
         ConflictError,
+        CredentialsError,
         EditError,
         FileChangedError,
         FileError,
+        ForbiddenError,
         GuardError,
         HistoryError,
         InvalidValueError,
+        KubeconfigError,
         ManifestError,
         MappingConflictError,
+        NotFoundError,
+        NotRevertedError,
         OutcomeUnknownError,
         PlanError,
+        PlanOutdatedError,
+        PolicyError,
+        RevertedError,
         RevisionNotFoundError,
         RevisionTakenError,
+        RoleError,
+        UnavailableError,
+        UnreachableError,
         UsageError,
     )
     from awsauth.functions import (
         add_account_mapping,
         add_node_role,
         add_role_mapping,
+        add_sso_mapping,
         add_user_mapping,
         connect,
+        health_check,
         remove_account_mapping,
         remove_groups,
         remove_role_mapping,
@@ -62,17 +96,29 @@ if TYPE_CHECKING:
         remove_username,
         rename_principal,
     )
+    from awsauth.health import HealthReport, HealthStep
     from awsauth.history.log import Log, LogEntry
+    from awsauth.planning import Planning
     from awsauth.result import Result
     from awsauth.transaction import Transaction
 
-__version__ = "0.1.0"
 
 __all__ = [
+    "AccessEntry",
+    "AccessPolicy",
+    "AdmissionError",
+    "ApiError",
+    "AuthenticationError",
     "AwsAuthClient",
     "AwsAuthError",
+    "AwsPermissionError",
+    "AwsServiceError",
+    "Caller",
+    "Candidate",
     "Change",
+    "ClusterNotFoundError",
     "ConflictError",
+    "CredentialsError",
     "Deduplicate",
     "Diff",
     "Document",
@@ -80,21 +126,37 @@ __all__ = [
     "EnsureAccount",
     "EnsureRole",
     "EnsureUser",
+    "Explanation",
     "FileChangedError",
     "FileError",
     "Finding",
+    "ForbiddenError",
+    "Grant",
+    "Grants",
     "GuardError",
+    "HealthReport",
+    "HealthStep",
     "HistoryError",
+    "Identity",
     "InvalidValueError",
+    "KubeconfigError",
+    "Listed",
     "Log",
     "LogEntry",
     "ManifestError",
     "MappingConflictError",
     "MappingDiff",
+    "NotFoundError",
+    "NotRevertedError",
+    "Outcome",
     "OutcomeUnknownError",
     "Place",
     "Plan",
     "PlanError",
+    "PlanOutdatedError",
+    "Planning",
+    "Policy",
+    "PolicyError",
     "RemoveAccount",
     "RemoveGroups",
     "RemoveRole",
@@ -104,55 +166,91 @@ __all__ = [
     "ReplaceText",
     "Restoration",
     "Result",
+    "RevertedError",
     "Revision",
     "RevisionNotFoundError",
     "RevisionTakenError",
+    "RoleError",
     "RoleMapping",
+    "RoleSetup",
     "Severity",
     "SsoMatch",
+    "Step",
     "Transaction",
+    "UnavailableError",
+    "UnreachableError",
     "UsageError",
     "UserMapping",
     "add_account_mapping",
     "add_node_role",
     "add_role_mapping",
+    "add_sso_mapping",
     "add_user_mapping",
+    "attach_instance_role",
     "connect",
     "diff",
+    "ensure_instance_role",
+    "explain",
+    "fixes",
+    "health_check",
+    "lint",
     "merge",
+    "overview",
     "remove_account_mapping",
     "remove_groups",
     "remove_role_mapping",
     "remove_user_mapping",
     "remove_username",
     "rename_principal",
+    "saved_from_text",
+    "who_can",
+    "whoami",
 ]
 
 _HOMES: Final = {
+    "awsauth.aws.attachment": "attach_instance_role",
+    "awsauth.aws.identity": "Identity whoami",
+    "awsauth.aws.role_setup": "RoleSetup",
+    "awsauth.aws.roles": "ensure_instance_role",
     "awsauth.client": "AwsAuthClient",
+    "awsauth.core.access_entries": "AccessEntry AccessPolicy",
+    "awsauth.core.caller": "Caller",
     "awsauth.core.changes": (
         "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "
         "RemoveRole RemoveUser RemoveUsername RenamePrincipal ReplaceText"
     ),
     "awsauth.core.diff": "Diff MappingDiff diff",
     "awsauth.core.document": "Document",
+    "awsauth.core.explain": "explain",
+    "awsauth.core.explanation": "Candidate Explanation Outcome Step",
     "awsauth.core.finding": "Finding Place Severity",
+    "awsauth.core.lint": "fixes lint",
     "awsauth.core.mappings": "RoleMapping SsoMatch UserMapping",
     "awsauth.core.merge": "merge",
+    "awsauth.core.overview": "Listed overview",
     "awsauth.core.plan": "Plan",
+    "awsauth.core.policy": "Policy",
     "awsauth.core.restoration": "Restoration",
     "awsauth.core.revision": "Revision",
+    "awsauth.core.saved": "saved_from_text",
+    "awsauth.core.who_can": "Grant Grants who_can",
     "awsauth.errors": (
-        "AwsAuthError ConflictError EditError FileChangedError FileError GuardError HistoryError "
-        "InvalidValueError ManifestError MappingConflictError OutcomeUnknownError PlanError "
-        "RevisionNotFoundError RevisionTakenError UsageError"
+        "AdmissionError ApiError AuthenticationError AwsAuthError AwsPermissionError "
+        "AwsServiceError ClusterNotFoundError ConflictError CredentialsError EditError "
+        "FileChangedError FileError ForbiddenError GuardError HistoryError InvalidValueError "
+        "KubeconfigError ManifestError MappingConflictError NotFoundError NotRevertedError "
+        "OutcomeUnknownError PlanError PlanOutdatedError PolicyError RevertedError "
+        "RevisionNotFoundError RevisionTakenError RoleError UnavailableError UnreachableError "
+        "UsageError"
     ),
     "awsauth.functions": (
-        "add_account_mapping add_node_role add_role_mapping add_user_mapping connect "
-        "remove_account_mapping remove_groups remove_role_mapping remove_user_mapping "
-        "remove_username rename_principal"
+        "add_account_mapping add_node_role add_role_mapping add_sso_mapping add_user_mapping "
+        "connect health_check remove_account_mapping remove_groups remove_role_mapping "
+        "remove_user_mapping remove_username rename_principal"
     ),
+    "awsauth.health": "HealthReport HealthStep",
     "awsauth.history.log": "Log LogEntry",
+    "awsauth.planning": "Planning",
     "awsauth.result": "Result",
     "awsauth.transaction": "Transaction",
 }

@@ -4,70 +4,94 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from awsauth.core.changes import as_list
-from awsauth.core.diff import Diff, diff, diff_of
 from awsauth.core.document import Document
 from awsauth.core.escaping import quoted
-from awsauth.core.guard_case import GuardContext
-from awsauth.core.guards import check, guard
-from awsauth.core.merge import merged
-from awsauth.core.plan import Plan
 from awsauth.errors import HistoryError, UsageError
-from awsauth.history.commit import Proposal, changing, commit
-from awsauth.history.log import Log, log
-from awsauth.history.pruning import prune
-from awsauth.history.rollback import restoring
+from awsauth.guarded_commit import GuardedCommit
+from awsauth.history.commit import Proposal, changing
 from awsauth.mapping_methods import MappingMethods
-from awsauth.options import Options, checked
+from awsauth.options import DryRun, Options, checked
+from awsauth.origins import Origins
+from awsauth.principals import Principals
 from awsauth.result import Result
-from awsauth.stores.file import FileStore
-from awsauth.stores.memory import MemoryStore
 from awsauth.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from awsauth.aws.session import AwsSession
+    from awsauth.circumstances import Circumstances
+    from awsauth.connecting import Connection
+    from awsauth.core.caller import Caller
     from awsauth.core.changes import Change
+    from awsauth.core.diff import Diff
+    from awsauth.core.explanation import Explanation
     from awsauth.core.finding import Finding
-    from awsauth.core.restoration import Restoration
+    from awsauth.core.plan import Plan
+    from awsauth.core.policy import Policy
     from awsauth.core.revision import Revision
+    from awsauth.health import HealthReport
+    from awsauth.history.log import Log
+    from awsauth.origins import Habits
+    from awsauth.planning import Planning
     from awsauth.stores.store import Snapshot, Store
 
 
-class AwsAuthClient(MappingMethods[Result]):
+class AwsAuthClient(Origins, MappingMethods[Result]):
     """One ``aws-auth``. Safe to use from several threads, and in a ``with`` block.
 
     Args:
-        store: Where it lives; see `from_file` and `in_memory`.
+        store: Where it lives; the ``from_…`` methods make it.
         author: Who makes the changes, for the history: a claim. The name of the account that runs this by default.
+        policy: What may be mapped at all: checked by `check`, and on every change by the guard ``policy``.
+        circumstances: What can be asked around it; None where there is no cluster.
+        connection: The connection to the cluster, which the client closes.
+        session: Whom to ask AWS as, where that is known.
+
+    Raises:
+        UsageError: `policy` is no policy.
     """
 
-    def __init__(self, store: Store, *, author: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        author: str | None = None,
+        policy: Policy | None = None,
+        circumstances: Circumstances | None = None,
+        connection: Connection | None = None,
+        session: AwsSession | None = None,
+    ) -> None:
+        if policy is not None:
+            from awsauth.core.policy import check_policy
+
+            check_policy(policy)
         self._store = store
         self._author = _account_name() if author is None else author
+        self._policy = policy
+        self._circumstances = circumstances
+        self._connection = connection
+        self._principals = Principals(session)
+        self._making = GuardedCommit(store, self._author, circumstances=circumstances, policy=policy)
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], *, author: str | None = None) -> Self:
-        """Return a client for the ConfigMap in a manifest file, with its history in ``.NAME.history`` beside it.
-
-        Raises:
-            UsageError: `path` names no file. Whether there is such a file is seen when it is first used.
-        """
-        named: Any = path
-        if not isinstance(named, (str, os.PathLike)) or not str(named).strip():
-            raise UsageError("file names no file; nothing was changed.", cure="Is the variable that it comes from set?")
-        return cls(FileStore(path), author=author)
-
-    @classmethod
-    def in_memory(cls, data: Mapping[str, str] | None = None, *, author: str | None = None) -> Self:
-        """Return a client for an ``aws-auth`` in memory: for tests, and to try things out."""
-        return cls(MemoryStore(data), author=author)
+    def _of(
+        cls,
+        store: Store,
+        habits: Habits,
+        *,
+        circumstances: Circumstances | None = None,
+        connection: Connection | None = None,
+        session: AwsSession | None = None,
+    ) -> Self:
+        return cls(store, **habits, circumstances=circumstances, connection=connection, session=session)
 
     def read(self) -> Document:
         """Return the data as it is now."""
@@ -80,11 +104,60 @@ class AwsAuthClient(MappingMethods[Result]):
             MappingConflictError: a principal is mapped already, to something else than is asked for.
             EditError: the text cannot be edited without touching more.
         """
+        from awsauth.core.plan import Plan
+
         made = as_list(changes)
-        snapshot = self._store.read()
-        result = merged(snapshot.document, made)
-        findings = guard(result.before, result.after, _context(snapshot))
-        return Plan.of(result, made, uid=snapshot.uid, findings=findings)
+        proposal = changing(made)(self._store.read())
+        findings = self._making.findings(proposal)
+        return Plan.of(proposal.merged, made, uid=proposal.snapshot.uid, findings=findings)
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return what is wrong with the data, or will surprise somebody; of a cluster, also what only it can tell.
+
+        What can be cured safely has the cure with it (`Finding.fix`); ``client.apply(awsauth.fixes(client.read()))``
+        makes all of them.
+        """
+        from awsauth.core.lint import lint
+
+        document = self.read()
+        found = lint(document, self._policy)
+        return (*found, *self._circumstances.findings(document)) if self._circumstances else found
+
+    def explain(self, caller: Caller | str) -> Explanation:
+        """Say what the authenticator does with a caller, and for one who gets nothing why (see `awsauth.explain`).
+
+        On an EKS cluster that looks at access entries, what they come to.
+
+        Raises:
+            InvalidValueError: `caller` is the ARN of no role or user.
+        """
+        from awsauth.core.explain import explain
+
+        found = explain(self.read(), caller)
+        return self._circumstances.explained(found) if self._circumstances else found
+
+    def health_check(
+        self, *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces")
+    ) -> HealthReport:
+        """Check, as a deployment target is checked before it is used, whether the caller gets in and may do its work.
+
+        The steps (`HealthStep`): AWS credentials are found; STS says whose; a token is signed; the API server is
+        reached and has the right certificate; it knows the caller, by which entry of ``aws-auth``; the caller may do
+        what is named. Each that fails says why and what to do: whom to map, with the call and the command that would;
+        or which role and binding are missing. Nothing is changed, and a step that fails raises nothing.
+
+        Args:
+            role_arn: Another role, to check after assuming it: that a mapping works, before it is handed over.
+            may: What the caller needs: ``VERB RESOURCE[.GROUP][/SUBRESOURCE] [in NAMESPACE]``, such as
+                ``create deployments.apps in web``.
+
+        Raises:
+            UsageError: there is no cluster to check, a role cannot be assumed here, or `may` cannot be read.
+            InvalidValueError: `role_arn` is the ARN of no role.
+        """
+        from awsauth.health_steps import health_report
+
+        return health_report(self._connection, self._store, role_arn=role_arn, may=may)
 
     def apply(
         self,
@@ -92,8 +165,11 @@ class AwsAuthClient(MappingMethods[Result]):
         *,
         reason: str = "",
         allow: Sequence[str] = (),
-        dry_run: bool = False,
+        dry_run: DryRun = False,
         history: bool = True,
+        wait: float = 0.0,
+        verify: Sequence[str] = (),
+        revert_after: float = 0.0,
     ) -> Result:
         """Apply a plan, or changes, in one write.
 
@@ -104,8 +180,11 @@ class AwsAuthClient(MappingMethods[Result]):
             what: What to apply.
             reason: Why; kept with the revision.
             allow: Guards that are to let it pass: by name, or by name and principal (``node-mapping=arn:…``).
-            dry_run: Only say what would change.
+            dry_run: Only say what would change; ``server`` has the API server look at it too.
             history: Whether to keep a revision; without one there is no way back.
+            wait: Seconds to wait until a new token shows the change; see `Options`, as for the next two.
+            verify: Roles whose new tokens are looked at, as the caller's are.
+            revert_after: Seconds within which all of them have to get in, or the change is reverted at once.
 
         Raises:
             GuardError: it would lock somebody out, and that is not allowed by name.
@@ -115,26 +194,54 @@ class AwsAuthClient(MappingMethods[Result]):
             ConflictError: others were quicker again and again.
             HistoryError: the revision cannot be recorded.
             OutcomeUnknownError: it cannot be told whether the change was made.
+            RevertedError: somebody did not get in with a new token, and the change was reverted.
+            NotRevertedError: somebody did not get in with a new token, and the change could not be reverted.
             FileError, ManifestError: of a file.
         """
-        options = checked({"reason": reason, "allow": allow, "dry_run": dry_run, "history": history})
+        from awsauth.core.plan import Plan
+
+        options: Any = {"reason": reason, "allow": allow, "dry_run": dry_run, "history": history}
+        options = checked(options | {"wait": wait, "verify": verify, "revert_after": revert_after})
         if isinstance(what, Plan):
-            return self._commit(_applying(what), options)
+            return self._run(_applying(what), options)
         return self._make(as_list(what), options)
 
     def transaction(
-        self, *, reason: str = "", allow: Sequence[str] = (), dry_run: bool = False, history: bool = True
+        self,
+        *,
+        reason: str = "",
+        allow: Sequence[str] = (),
+        dry_run: DryRun = False,
+        history: bool = True,
+        wait: float = 0.0,
+        verify: Sequence[str] = (),
+        revert_after: float = 0.0,
     ) -> Transaction:
         """Return a transaction: several changes with one write, or none when the block raises.
 
         The arguments are those of `apply`, which tells what may be raised when the block ends.
         """
-        options = checked({"reason": reason, "allow": allow, "dry_run": dry_run, "history": history})
-        return Transaction(lambda changes: self._make(changes, options))
+        options: Any = {"reason": reason, "allow": allow, "dry_run": dry_run, "history": history}
+        options = checked(options | {"wait": wait, "verify": verify, "revert_after": revert_after})
+        return Transaction(lambda changes, found: self._make(changes, options, found), self._principals)
 
-    def history(self) -> Log:
-        """Return the revisions, newest first: which one is live, and what is wrong with the chain."""
-        return log(self._store)
+    @property
+    def planning(self) -> Planning:
+        """The methods that add and remove mappings, which return a plan in place of making the change."""
+        from awsauth.planning import Planning
+
+        return Planning(self.plan, self._principals)
+
+    def history(self, *, changes: int = 10) -> Log:
+        """Return the revisions, newest first: which one is live, and what is wrong with the chain.
+
+        Args:
+            changes: For how many of the newest to say what they changed; each is one more request.
+        """
+        from awsauth.history.effects import with_effects
+        from awsauth.history.log import log
+
+        return with_effects(self._store, log(self._store), changes)
 
     def show(self, revision: int) -> Revision:
         """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.
@@ -153,6 +260,8 @@ class AwsAuthClient(MappingMethods[Result]):
             RevisionNotFoundError: there is none of that number.
             HistoryError: one was altered since it was recorded.
         """
+        from awsauth.core.diff import diff
+
         later = self._store.read().document if after is None else self._recorded(after)
         return diff(self._recorded(before), later)
 
@@ -172,7 +281,8 @@ class AwsAuthClient(MappingMethods[Result]):
         exact: bool = False,
         reason: str = "",
         allow: Sequence[str] = (),
-        dry_run: bool = False,
+        dry_run: DryRun = False,
+        approved: Diff | None = None,
     ) -> Result:
         """Go back to a revision, and make a new one of it. The result's `restoration` tells what it keeps and what goes.
 
@@ -182,26 +292,36 @@ class AwsAuthClient(MappingMethods[Result]):
             reason: Why; kept with the revision.
             allow: Guards that are to let it pass.
             dry_run: Only say what would change.
+            approved: What may come of it: the `diff` of an earlier ``dry_run``; None for anything.
 
         Raises:
             RevisionNotFoundError: there is no such revision, or none further back.
+            PlanOutdatedError: something else than was approved would come of it.
             GuardError: it would lock somebody out, or give somebody back what was taken.
             HistoryError: the revision was altered since it was recorded.
         """
         options = checked({"reason": reason, "allow": allow, "dry_run": dry_run})
         if to is not None:
             _check_number(to)
-        return self._commit(restoring(self._store, to, exact=exact, author=self._author), options)
+        from awsauth.history.rollback import restoring
 
-    def prune(self) -> tuple[int, ...]:
+        propose = restoring(self._store, to, exact=exact, author=self._author)
+        return self._making.run(propose if approved is None else _only(approved, propose), options)
+
+    def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:
         """Delete old revisions, and return their numbers.
 
         Kept are the last 50 and all of the last 30 days, at most 500, and always what is live or younger than an hour.
+        With `dry_run` nothing is deleted.
         """
-        return prune(self._store)
+        from awsauth.history.pruning import prune
+
+        return prune(self._store, dry_run=dry_run)
 
     def close(self) -> None:
-        """Let go of what the client holds, which for a file and in memory is nothing."""
+        """Close the connections; a file and memory need no closing."""
+        if self._connection:
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -211,71 +331,41 @@ class AwsAuthClient(MappingMethods[Result]):
     ) -> None:
         self.close()
 
-    def _make(self, changes: Sequence[Change], options: Options) -> Result:
-        return self._commit(changing(changes), options)
+    def _run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
+        if not options.get("wait") and not options.get("revert_after"):
+            return self._making.run(propose, options)
+        from awsauth.verifying import watched
 
-    def _commit(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
-        findings: tuple[Finding, ...] = ()
+        return watched(self._making.run, propose, options, connection=self._connection, author=self._author)
 
-        def guarded(proposal: Proposal) -> None:
-            nonlocal findings
-            context = _context(proposal.snapshot, proposal.restoration, self._author)
-            findings = check(proposal.merged.before, proposal.merged.after, context, options.get("allow", ()))
-
-        if options.get("dry_run"):
-            proposal = propose(self._store.read())
-            if proposal.changes_something:
-                guarded(proposal)
-            return _result(proposal, findings, changed=proposal.changes_something)
-        outcome = commit(
-            self._store,
-            propose,
-            reason=options.get("reason", ""),
-            author=self._author,
-            checks=[guarded],
-            history=options.get("history", True),
-        )
-        revision = outcome.revision.number if outcome.revision else None
-        return _result(outcome.proposal, findings, changed=outcome.changed, revision=revision)
+    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> Result:
+        result = self._run(changing(changes), options)
+        return replace(result, findings=(*findings, *result.findings)) if findings else result
 
 
 def _applying(plan: Plan) -> Callable[[Snapshot], Proposal]:
+    was_absent = False
+
     def propose(snapshot: Snapshot) -> Proposal:
-        plan.refuse_for(snapshot.uid)
+        nonlocal was_absent
+        # What was not there a moment ago and is now, another creator has made: it is the object that was planned.
+        if not was_absent:
+            plan.refuse_for(snapshot.uid)
+        was_absent = was_absent or not snapshot.exists
         return Proposal(snapshot, plan.merge_into(snapshot.document))
 
     return propose
 
 
-def _context(snapshot: Snapshot, restoration: Restoration | None = None, author: str = "") -> GuardContext:
-    return GuardContext(
-        uid=snapshot.uid,
-        binary_bytes=sum(len(text) * 3 // 4 for text in snapshot.binary_data.values()),
-        regranted=_regranted(restoration, author) if restoration else {},
-        revision_uid=restoration.uid if restoration else "",
-    )
+def _only(approved: Diff, propose: Callable[[Snapshot], Proposal]) -> Callable[[Snapshot], Proposal]:
+    def checked_proposal(snapshot: Snapshot) -> Proposal:
+        from awsauth.core.plan import refuse_other
 
+        proposal = propose(snapshot)
+        refuse_other(approved, proposal.merged)
+        return proposal
 
-def _regranted(restoration: Restoration, author: str) -> dict[str, tuple[str, ...]]:
-    """Return what a rollback gives back though somebody else took it: by principal, the groups."""
-    return {
-        effect.principal: effect.regranted
-        for effect in restoration.reverted
-        if effect.principal and effect.by.is_other_than(author) and effect.regranted is not None
-    }
-
-
-def _result(proposal: Proposal, findings: tuple[Finding, ...], *, changed: bool, revision: int | None = None) -> Result:
-    result = proposal.merged
-    return Result(
-        changed=changed,
-        diff=diff_of(result),
-        document=result.after,
-        findings=(*result.findings, *findings),
-        extra_groups=dict(result.extra_groups),
-        revision=revision,
-        restoration=proposal.restoration,
-    )
+    return checked_proposal
 
 
 def _check_number(revision: Any) -> None:

@@ -2,46 +2,75 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from awsauth.client import AwsAuthClient
-from awsauth.errors import UsageError
+from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 from awsauth.options import Options, checked
+from awsauth.target import NAMES, Target, connected
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from typing_extensions import Unpack
 
     from awsauth.core.changes import IfMapped
     from awsauth.core.presets import NodeKind
+    from awsauth.health import HealthReport
     from awsauth.result import Result
 
 
-class Call(Options, total=False):
+class Call(Options, Target, total=False):
     """Where and how a change is made.
 
     Attributes:
-        file: The manifest file that holds the ConfigMap.
-        client: A client to use, which stays open.
+        client: A client to use, which stays open; in place of everything that names a target.
     """
 
-    file: str | os.PathLike[str] | None
     client: AwsAuthClient
 
 
-def connect(*, file: str | os.PathLike[str], author: str | None = None) -> AwsAuthClient:
-    """Return a client for the ``aws-auth`` in a manifest file.
+def connect(**target: Unpack[Target]) -> AwsAuthClient:
+    """Return a client for an ``aws-auth``; with no argument for the one of the cluster that kubectl would use.
 
     Args:
-        file: The manifest file.
-        author: Who makes the changes, for the history.
+        **target: ``cluster=`` (an EKS cluster's name or ARN, with ``region=``, ``profile=``, ``assume_role=``), or
+            ``context=`` and ``kubeconfig=``, or ``file=``; see `Target`.
 
     Raises:
-        UsageError: `file` names no file.
+        UsageError: the arguments make no sense.
+        AwsAuthError: as for the ``from_…`` methods of `AwsAuthClient`.
     """
-    return AwsAuthClient.from_file(file, author=author)
+    return connected(target)
+
+
+def health_check(
+    *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces"), **target: Unpack[Target]
+) -> HealthReport:
+    """Check whether the caller gets in and may do its work (see `AwsAuthClient.health_check`).
+
+    What keeps it from connecting at all, such as missing credentials, is a step that failed, too.
+
+    Args:
+        role_arn: Another role, to check after assuming it.
+        may: What the caller needs.
+        **target: Where; see `Target`.
+
+    Raises:
+        UsageError, InvalidValueError: the arguments make no sense.
+    """
+    from awsauth.health import unconnected
+
+    started = time.perf_counter()
+    try:
+        client = connected(target)
+    except (UsageError, InvalidValueError):
+        raise
+    except AwsAuthError as error:
+        return unconnected(error, str(target.get("cluster") or "The cluster"), time.perf_counter() - started)
+    with client:
+        return client.health_check(role_arn=role_arn, may=may)
 
 
 def add_role_mapping(
@@ -50,18 +79,22 @@ def add_role_mapping(
     username: str,
     groups: Sequence[str] = (),
     if_mapped: IfMapped = "extend",
+    for_ec2: bool = False,
     **call: Unpack[Call],
 ) -> Result:
     """Map an IAM role to a username and groups, or extend what it is mapped to. A second call changes nothing.
 
     Args:
         role_arn: The role's ARN. Its path is stripped, as the authenticator needs; a session's ARN stands for its role.
+            Or the role's name, whose ARN is then looked up in the caller's AWS account.
         username: The Kubernetes username; may hold templates such as ``{{SessionName}}``.
         groups: The Kubernetes groups.
         if_mapped: What becomes of a role that is mapped already: ``extend`` adds groups and fails on another username
             or where ``system:masters`` would stay unasked for; ``replace`` makes it what is asked for; ``fail``
             fails unless it is that already.
-        **call: Where (``file=`` or ``client=``) and how (``reason=``, ``allow=``, ``dry_run=``, ``history=``).
+        for_ec2: Also say whether an EC2 instance could wear the role.
+        **call: Where (``cluster=``, ``context=``, ``file=``, ``client=``, … see `Target`; without any, where kubectl
+            would), and how (``reason=``, ``allow=``, ``dry_run=``, ``history=``, see `Options`).
 
     Raises:
         UsageError: the arguments make no sense.
@@ -69,7 +102,38 @@ def add_role_mapping(
         AwsAuthError: as for `AwsAuthClient.apply`.
     """
     client, options = _target(call)
-    return client.add_role_mapping(role_arn, username=username, groups=groups, if_mapped=if_mapped, **options)
+    return client.add_role_mapping(
+        role_arn, username=username, groups=groups, if_mapped=if_mapped, for_ec2=for_ec2, **options
+    )
+
+
+def add_sso_mapping(
+    permission_set: str,
+    *,
+    username: str,
+    groups: Sequence[str] = (),
+    account: str | None = None,
+    if_mapped: IfMapped = "extend",
+    **call: Unpack[Call],
+) -> Result:
+    """Map the role behind a permission set of IAM Identity Center (as `add_role_mapping`).
+
+    Args:
+        permission_set: The permission set's name; its role is looked up in the caller's AWS account.
+        username: The Kubernetes username.
+        groups: The Kubernetes groups.
+        account: The account that it has to be; any by default.
+        if_mapped: What becomes of a role that is mapped already.
+        **call: Where and how.
+
+    Raises:
+        RoleError: the account has no such role, or several, or is another one than `account`.
+        AwsAuthError: as for `add_role_mapping`.
+    """
+    client, options = _target(call)
+    return client.add_sso_mapping(
+        permission_set, username=username, groups=groups, account=account, if_mapped=if_mapped, **options
+    )
 
 
 def add_user_mapping(
@@ -139,14 +203,17 @@ def _target(call: Call) -> tuple[AwsAuthClient, Options]:
     """Return the client that a call is for, and what else was said.
 
     Raises:
-        UsageError: no target was named, or two, or one that is empty.
+        UsageError: two targets were named, or one that is empty.
     """
-    if ("file" in call) == ("client" in call):
-        both = "file and client were both named" if "file" in call else "Nothing says which aws-auth is meant"
-        raise UsageError(f"{both}; nothing was changed.", cure="Pass file= or client=, one of them.")
-    options = checked({name: value for name, value in call.items() if name not in ("file", "client")})
-    if "file" in call:
-        return AwsAuthClient.from_file(call["file"] or ""), options
+    options = checked({name: value for name, value in call.items() if name not in NAMES and name != "client"})
+    target: Any = {name: value for name, value in call.items() if name in NAMES}
+    if "client" not in call:
+        return connected(target), options
+    if target:
+        raise UsageError(
+            f"client and {' and '.join(sorted(target))} were both named; nothing was changed.",
+            cure="The client knows its target: pass client= alone.",
+        )
     if not isinstance(call["client"], AwsAuthClient):
         raise UsageError("client is no client; nothing was changed.", cure="Pass what connect() returned.")
     return call["client"], options

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from awsauth.core.changes import IfMapped
+    from awsauth.core.finding import Finding
     from awsauth.core.presets import NodeKind
+    from awsauth.principals import Principals
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -37,9 +39,12 @@ class MappingMethods(ABC, Generic[T_co]):
     Every method may raise what making a change may raise: see `awsauth.AwsAuthClient.apply`.
     """
 
+    _principals: Principals
+    """Finds roles by their name."""
+
     @abstractmethod
-    def _make(self, changes: Sequence[Change], options: Options) -> T_co:
-        """Make changes."""
+    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> T_co:
+        """Make changes; `findings` is what there is to say about them already."""
 
     def _one(self, change: Change, options: Options) -> T_co:
         return self._make([change], checked(options))
@@ -51,11 +56,55 @@ class MappingMethods(ABC, Generic[T_co]):
         username: str,
         groups: Sequence[str] = (),
         if_mapped: IfMapped = "extend",
+        for_ec2: bool = False,
         **options: Unpack[Options],
     ) -> T_co:
-        """Map an IAM role to a username and groups, or extend what it is mapped to (see `awsauth.EnsureRole`)."""
-        change = EnsureRole(role_arn=role_arn, username=username, groups=groups, if_mapped=if_mapped)
-        return self._one(change, options)
+        """Map an IAM role to a username and groups, or extend what it is mapped to (see `awsauth.EnsureRole`).
+
+        Args:
+            role_arn: The role's ARN; or its name, whose ARN is then looked up in the caller's account.
+            username: The Kubernetes username.
+            groups: The Kubernetes groups.
+            if_mapped: What becomes of a role that is mapped already.
+            for_ec2: Also say whether an EC2 instance could wear the role.
+            **options: How the change is made; see `Options`.
+
+        Raises:
+            RoleError: the caller's account has no role of that name.
+        """
+        made = checked(options)
+        arn, findings = self._principals.role(role_arn, for_ec2=for_ec2)
+        change = EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)
+        return self._make([change], made, findings)
+
+    def add_sso_mapping(
+        self,
+        permission_set: str,
+        *,
+        username: str,
+        groups: Sequence[str] = (),
+        account: str | None = None,
+        if_mapped: IfMapped = "extend",
+        **options: Unpack[Options],
+    ) -> T_co:
+        """Map the role behind a permission set of IAM Identity Center, which is looked up in the caller's account.
+
+        The role gets another name when the permission set is assigned anew: ``check`` finds mappings of the old one.
+
+        Args:
+            permission_set: The permission set's name.
+            username: The Kubernetes username.
+            groups: The Kubernetes groups.
+            account: The account that it has to be; any by default.
+            if_mapped: What becomes of a role that is mapped already.
+            **options: How the change is made; see `Options`.
+
+        Raises:
+            RoleError: the account has no such role, or several, or is another one than `account`.
+        """
+        made = checked(options)
+        arn = self._principals.sso_role(permission_set, account)
+        return self._make([EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)], made)
 
     def add_user_mapping(
         self,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
+from awsauth.core.arn import canonical_role
 from awsauth.core.escaping import quoted
 from awsauth.core.guards import allowed_by
-from awsauth.errors import UsageError
+from awsauth.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+DryRun = bool | Literal["server"]
 
 
 class Options(TypedDict, total=False):
@@ -18,17 +22,37 @@ class Options(TypedDict, total=False):
     Attributes:
         reason: Why; kept with the revision.
         allow: Guards that are to let the change pass: by name, or by name and principal (``node-mapping=arn:…``).
-        dry_run: Only say what would change.
+        dry_run: Only say what would change; ``server`` has the API server look at it too, its admission included.
         history: Whether to keep a revision; without one there is no way back.
+        wait: Seconds to wait until a new token of the caller, or of a role in `verify`, shows the change. Where it
+            concerns nobody whose token can be made, a finding says so (``not-observed``), and nobody waits; another
+            one where the time is over (``not-seen-yet``). The caller's new tokens take AWS credentials (``cluster=``).
+        verify: Roles, by their ARN with path, whose new tokens are looked at as the caller's are (``caller`` may stand
+            there too). The caller has to be allowed to assume them.
+        revert_after: Seconds, 5 to 60, within which the caller and all in `verify` have to get in with new tokens, or
+            the change is reverted, with the token that the API server still knows. Who got in before and is refused is
+            not waited for. With `dry_run` it means nothing.
     """
 
     reason: str
     allow: Sequence[str]
-    dry_run: bool
+    dry_run: DryRun
     history: bool
+    wait: float
+    verify: Sequence[str]
+    revert_after: float
 
 
-_KINDS: Final[dict[str, type]] = {"reason": str, "allow": object, "dry_run": bool, "history": bool}
+CALLER: Final = "caller"
+
+SHORTEST: Final = 5.0
+LONGEST: Final = 60.0
+"""Bounds of ``revert_after`` in seconds: enough to see the change, and to take it back before the API server asks about
+a token again that it has seen just before the change: by default it does so after two minutes."""
+
+_KINDS: Final[dict[str, type]] = {"reason": str, "allow": object, "dry_run": bool, "history": bool} | dict.fromkeys(
+    ("wait", "verify", "revert_after"), object
+)
 
 
 def checked(options: Mapping[str, Any]) -> Options:
@@ -44,8 +68,43 @@ def checked(options: Mapping[str, Any]) -> Options:
                 f"There is no argument {quoted(name)}; nothing was changed.",
                 cure=f"What says how a change is made: {', '.join(_KINDS)}.",
             )
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) and not (name == "dry_run" and value == "server"):
             wanted = "a text" if kind is str else "True or False"
             raise UsageError(f"{name} is {quoted(repr(value))}; nothing was changed.", cure=f"Pass {wanted}.")
     allowed_by(options.get("allow", ()))
+    _check_watching(options)
     return cast("Options", options)
+
+
+def _check_watching(options: Mapping[str, Any]) -> None:
+    wait, revert_after = (options.get(name, 0.0) for name in ("wait", "revert_after"))
+    verify = options.get("verify", ())
+    for name, seconds, least, most in (("wait", wait, 0.0, 3600.0), ("revert_after", revert_after, SHORTEST, LONGEST)):
+        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+        if not is_number or (seconds != 0 and not least <= seconds <= most):
+            raise UsageError(
+                f"{name} is {quoted(repr(seconds))}; nothing was changed.",
+                cure=f"Pass seconds, {least:g} to {most:g}; 0 for none.",
+            )
+    if not isinstance(verify, (list, tuple)) or not all(name == CALLER or _is_role(name) for name in verify):
+        raise UsageError(
+            f"verify is {quoted(repr(verify))}; nothing was changed.",
+            cure='Pass a list of roles that the caller may assume, by their ARNs, or ["caller"].',
+        )
+    if verify and not wait and not revert_after:
+        raise UsageError(
+            "verify says whom to look at, and not for how long; nothing was changed.",
+            cure="Pass revert_after= or wait= with it, in seconds.",
+        )
+    if revert_after and not options.get("history", True):
+        raise UsageError(
+            "Without a revision there is nothing that could be reverted to; nothing was changed.",
+            cure="Leave history=False or revert_after out.",
+        )
+
+
+def _is_role(name: Any) -> bool:
+    try:
+        return isinstance(name, str) and ":role/" in name and bool(canonical_role(name))
+    except InvalidValueError:
+        return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from awsauth.core.finding_json import finding_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,3 +42,14 @@ class Result:
         """Return the difference with the findings, fit for a log."""
         shown = str(self.diff) if self.diff else "No change."
         return "\n".join([shown, *(f"{found.severity.value} {found.code}: {found}" for found in self.findings)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was done as values that JSON can hold; not the whole document."""
+        return {
+            "changed": self.changed,
+            "diff": self.diff.to_json(),
+            "findings": [finding_to_json(finding) for finding in self.findings],
+            "extra_groups": {arn: list(groups) for arn, groups in self.extra_groups.items()},
+            "revision": self.revision,
+            "restoration": self.restoration.to_json() if self.restoration else None,
+        }

@@ -15,16 +15,22 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from awsauth.core.changes import Change
+    from awsauth.core.finding import Finding
     from awsauth.options import Options
+    from awsauth.principals import Principals
     from awsauth.result import Result
 
 
 class Transaction(MappingMethods[None]):
     """What ``client.transaction()`` gives; use it in a ``with`` block, by one thread."""
 
-    def __init__(self, commit: Callable[[Sequence[Change]], Result]) -> None:
+    def __init__(
+        self, commit: Callable[[Sequence[Change], tuple[Finding, ...]], Result], principals: Principals
+    ) -> None:
         self._commit = commit
+        self._principals = principals
         self._changes: list[Change] = []
+        self._findings: tuple[Finding, ...] = ()
         self._result: Result | None = None
         self._ended = False
 
@@ -43,7 +49,7 @@ class Transaction(MappingMethods[None]):
         """Add changes that are values already."""
         self._make(as_list(changes), {})
 
-    def _make(self, changes: Sequence[Change], options: Options) -> None:
+    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> None:
         if options:
             raise UsageError(
                 f"{', '.join(options)} cannot be said for one change of a transaction; nothing was changed.",
@@ -52,6 +58,7 @@ class Transaction(MappingMethods[None]):
         if self._ended:
             raise UsageError("The transaction is over; nothing was changed.", cure="Begin a new one.")
         self._changes += changes
+        self._findings += findings
 
     def __enter__(self) -> Self:
         return self
@@ -61,4 +68,4 @@ class Transaction(MappingMethods[None]):
     ) -> None:
         self._ended = True
         if kind is None:
-            self._result = self._commit(self._changes)
+            self._result = self._commit(self._changes, self._findings)

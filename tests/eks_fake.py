@@ -47,6 +47,7 @@ class FakeCluster:
         nodegroups: By name, the ARN of its node role; `windows` names those of Windows.
         fargate_profiles: By name, the ARN of the pod execution role.
         update_polls: How many DescribeUpdate calls an update stays ``InProgress``.
+        update_error: Why updates fail; empty for none.
         updates: By id: type, value and calls left.
     """
 
@@ -64,6 +65,7 @@ class FakeCluster:
     windows: set[str] = field(default_factory=set)
     fargate_profiles: dict[str, str] = field(default_factory=dict)
     update_polls: int = 1
+    update_error: str = ""
     updates: dict[str, _Update] = field(default_factory=dict)
 
     @property
@@ -92,11 +94,14 @@ class _Update:
     kind: str
     value: str
     polls_left: int
+    error: str = ""
     created: float = field(default_factory=time.time)
 
     @property
     def status(self) -> str:
-        return "Successful" if self.polls_left <= 0 else "InProgress"
+        if self.polls_left > 0:
+            return "InProgress"
+        return "Failed" if self.error else "Successful"
 
 
 @dataclass
@@ -263,7 +268,7 @@ class EksFake:
         if wanted not in MODES or MODES.index(wanted) != MODES.index(present) + 1:
             raise invalid_parameter(f"Unsupported authentication mode update from {present} to {wanted}")
         update_id = str(uuid.uuid4())
-        cluster.updates[update_id] = _Update("AccessConfigUpdate", wanted, cluster.update_polls)
+        cluster.updates[update_id] = _Update("AccessConfigUpdate", wanted, cluster.update_polls, cluster.update_error)
         return {"update": self._settled(cluster, update_id)}
 
     def _DescribeUpdate(self, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -291,7 +296,7 @@ class EksFake:
             "type": update.kind,
             "params": [{"type": "AuthenticationMode", "value": f'"{update.value}"'}],
             "createdAt": update.created,
-            "errors": [],
+            "errors": [{"errorCode": "Unknown", "errorMessage": update.error}] if update.error else [],
         }
 
     def _entries(self, parameters: dict[str, Any]) -> AccessEntries:
@@ -343,6 +348,23 @@ class EksFake:
         policies = [_association(entry, policy) for policy in entry.policies]
         own = {"clusterName": parameters["name"], "principalArn": entry.principal_arn}
         return own | self._pages("associatedAccessPolicies", policies, parameters)
+
+    def _TagResource(self, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        self._tagged(parameters).tags.update(parameters["tags"])
+        return {}
+
+    def _UntagResource(self, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        self._tagged(parameters).tags.pop(parameters["tagKeys"], None)
+        return {}
+
+    def _tagged(self, parameters: dict[str, Any]) -> Entry:
+        """Return the access entry that an ARN names: no other resource has tags here."""
+        arn = parameters["resourceArn"]
+        cluster = self.clusters.get(arn.split("/")[1])
+        for entry in cluster.entries.entries.values() if cluster else ():
+            if cluster and cluster.entries.shown(entry)["accessEntryArn"] == arn:
+                return entry
+        raise not_found(f"No resource found for arn: {arn}.")
 
     def _ListNodegroups(self, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return self._pages("nodegroups", list(self._cluster(parameters).nodegroups), parameters)
@@ -416,6 +438,8 @@ def _routes() -> list[tuple[str, str, re.Pattern[str]]]:
         ("AssociateAccessPolicy", "POST", f"{entry}/access-policies"),
         ("ListAssociatedAccessPolicies", "GET", f"{entry}/access-policies"),
         ("DisassociateAccessPolicy", "DELETE", f"{entry}/access-policies/{{policyArn}}"),
+        ("TagResource", "POST", "/tags/{resourceArn}"),
+        ("UntagResource", "DELETE", "/tags/{resourceArn}"),
         ("ListNodegroups", "GET", f"{cluster}/node-groups"),
         ("DescribeNodegroup", "GET", f"{cluster}/node-groups/{{nodegroupName}}"),
         ("ListFargateProfiles", "GET", f"{cluster}/fargate-profiles"),
@@ -430,6 +454,8 @@ _ROUTES: Final = _routes()
 def _handler(fake: EksFake) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and content go out together: the second of two packets would wait for the first one's acknowledgement.
+        wbufsize = -1
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)

@@ -98,6 +98,36 @@ def test_guards_stop_what_locks_out_unless_allowed_by_name(client: awsauth.AwsAu
     assert client.remove_role_mapping(NODE, allow=["node-mapping=" + NODE]).changed
 
 
+def test_a_policy_holds_for_every_change_and_can_be_allowed_by_name() -> None:
+    policy = awsauth.Policy.from_text("username_prefixes: [team-]\n")
+    client = awsauth.AwsAuthClient.in_memory(DATA, policy=policy)
+    with pytest.raises(awsauth.GuardError, match="policy"):
+        client.apply([ENSURE_CI])
+    assert [finding.code for finding in client.plan([ENSURE_CI]).findings] == ["policy"]
+    assert "policy-username" in [finding.code for finding in client.check()]
+    assert client.apply([ENSURE_CI], allow=["policy"]).changed
+
+
+def test_a_check_lints_and_its_cures_can_be_applied(client: awsauth.AwsAuthClient) -> None:
+    other_writer(client, {"mapUsers": f"- userarn: {ALICE}\n  username: a\n- userarn: {ALICE}\n  username: alice\n"})
+    assert "duplicate" in [finding.code for finding in client.check()]
+    client.apply(awsauth.fixes(client.read()))
+    assert "duplicate" not in [finding.code for finding in client.check()]
+    assert [user.username for user in client.read().users] == ["alice"]
+
+
+def test_an_explanation_is_of_what_is_there_now(client: awsauth.AwsAuthClient) -> None:
+    assert client.explain(CI).verdict == "not-mapped"
+    client.apply([ENSURE_CI])
+    assert client.explain(CI).groups == ("builders",)
+
+
+def test_without_a_server_there_is_nobody_to_ask_for_a_dry_run(client: awsauth.AwsAuthClient) -> None:
+    with pytest.raises(awsauth.UsageError, match="no server"):
+        client.apply([ENSURE_CI], dry_run="server")
+    assert client.read().data == DATA
+
+
 def test_a_dry_run_says_and_refuses_the_same_and_writes_nothing(client: awsauth.AwsAuthClient) -> None:
     dry = client.add_role_mapping(CI, username="ci", dry_run=True)
     assert (dry.changed, dry.revision) == (True, None)

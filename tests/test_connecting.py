@@ -263,6 +263,20 @@ def test_a_folder_in_place_of_a_kubeconfig_is_told(tmp_path: Path) -> None:
         connecting.from_kubeconfig(path=tmp_path)
 
 
+def test_a_kubeconfig_that_cannot_even_be_looked_for_is_told() -> None:
+    with pytest.raises(KubeconfigError, match="File name too long"):
+        connecting.from_kubeconfig(path="x" * 5000)
+
+
+def test_an_account_without_a_home_has_no_kubeconfig(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number without a name."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    with pytest.raises(KubeconfigError, match="There is no kubeconfig with a context"):
+        connecting.usual()
+
+
 def test_a_context_that_is_not_there_is_told_with_those_that_are(cluster: Cluster, tmp_path: Path) -> None:
     file = written(tmp_path / "config", config(cluster, {}, "kind-dev"))
     with pytest.raises(KubeconfigError, match=r"no context `prod`(?s:.*)There are: `kind-dev`\."):

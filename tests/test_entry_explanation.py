@@ -46,3 +46,14 @@ def test_what_is_not_known_of_the_caller_stays_visible() -> None:
     found = with_entries(awsauth.explain(DOCUMENT, ROLE), "API", [ENTRY])
     assert found.outcomes[0].username == "ci:{{SessionName}}"
     assert found.outcomes[0].unresolved == ("{{SessionName}}",)
+
+
+def test_an_entry_that_could_not_be_read_decides_and_nobody_knows_how() -> None:
+    found = with_entries(PLAIN, "API_AND_CONFIG_MAP", [AccessEntry(ROLE)])
+    assert (found.verdict, found.username, found.outcomes) == ("depends", None, ())
+    assert "what it gives could not be read" in str(found)
+
+
+def test_an_entry_for_nodes_depends_on_the_instance() -> None:
+    entry = AccessEntry(ROLE, "EC2_LINUX", "system:node:{{EC2PrivateDNSName}}", ("system:nodes",))
+    assert with_entries(PLAIN, "API", [entry]).verdict == "depends"

@@ -350,3 +350,23 @@ def test_what_is_left_open_is_what_is_known_later(random: Random) -> None:
         elif less.username is not None and more.username is not None:
             assert render(less.username, caller).text == more.username
             assert [render(group, caller).text for group in less.groups or ()] == list(more.groups or ())
+
+
+def test_a_change_that_the_text_does_not_allow_is_not_proposed() -> None:
+    """To rename a principal, every text has to be readable, also that of another data key."""
+    written = users({**user("x"), "userarn": f"{PREFIX}/team/ci"})
+    assert [change.change for change in explain(written, CI).changes] == ["RenamePrincipal"]
+    broken = Document({**written.data, "mapRoles": "- rolearn: *\n"})
+    assert explain(broken, CI).changes == ()
+
+
+def test_a_username_that_may_become_a_reserved_one_depends() -> None:
+    for username, verdict in (
+        ("{{SessionName}}", "depends"),
+        ("sys{{SessionName}}", "depends"),
+        ("x{{SessionName}}", "let-in"),
+    ):
+        found = explain(roles(role("ci", username)), f"{PREFIX}/ci", reserved_prefixes=["system:"])
+        assert found.verdict == verdict
+    with pytest.raises(UsageError):
+        explain(roles(), CI, reserved_prefixes="system:")

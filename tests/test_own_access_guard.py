@@ -134,3 +134,13 @@ def test_an_account_that_goes_takes_something_away() -> None:
     accounts = Document({"mapAccounts": '["111122223333"]'})
     assert len(said(accounts, Document({}), GuardContext())) == 1
     assert refused(accounts, Document({}), ME) == ["own-access"]
+
+
+def test_a_mapping_in_place_of_access_by_account_gives_another_username() -> None:
+    """Whoever comes in by its account has its ARN as username, and what RBAC gives to that goes."""
+    account = '["111122223333"]'
+    before = Document({"mapAccounts": account})
+    after = Document({**roles(role("me", "me")).data, "mapAccounts": account})
+    assert [finding.severity for finding in said(before, after, GuardContext())] == [Severity.WARNING]
+    known = GuardContext(caller_arn=f"{PREFIX}/me", admin_usernames=frozenset({f"{PREFIX}/me"}))
+    assert refused(before, after, known) == ["last-admin", "own-access"]

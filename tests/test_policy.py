@@ -13,7 +13,7 @@ from awsauth.core.guard_case import GuardContext
 from awsauth.core.guards import check
 from awsauth.core.lint import lint
 from awsauth.core.policy import Policy
-from awsauth.errors import GuardError, PolicyError
+from awsauth.errors import GuardError, PolicyError, UsageError
 from tests import strategies
 from tests.changed import ADMIN, BOTH, DNS, MASTERS, PREFIX, USERS, node, refusals, role, roles, user, users
 from tests.conftest import PROJECT
@@ -106,6 +106,12 @@ def test_a_policy_from_code_is_held_to_the_same() -> None:
     for wrong in wrongs:
         with pytest.raises(PolicyError):
             Policy(**wrong)
+
+
+def test_the_name_of_a_file_is_no_policy() -> None:
+    path: Any = "policy.yaml"
+    with pytest.raises(UsageError, match=r"policy is `'policy\.yaml'`"):
+        lint(Document({}), path)
 
 
 def test_a_policy_that_says_nothing_allows_everything() -> None:

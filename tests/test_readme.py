@@ -2,7 +2,8 @@
 
 Blocks marked ``python`` and ``console`` run from top to bottom in one folder that holds a copy of ``examples/``: the
 Python blocks in one namespace, the commands of the console blocks (``$ ...``) with this interpreter's environment first
-on the path. What follows a command up to the next one is its output. Blocks marked otherwise are not run.
+on the path. What follows a command up to the next one is its output. Blocks marked otherwise are not run. Where README
+speaks of a cluster, it is the control plane of the tests.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pytest
+
+    from tests.controlplane.cluster import Cluster
 
 README = PROJECT / "README.md"
 FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -75,9 +78,14 @@ def run_console(block: Block, folder: Path) -> None:
         assert done.stdout.rstrip() == shown.rstrip(), f"README.md:{block.line}: $ {command}"
 
 
-def test_every_block_does_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_block_does_what_the_readme_says(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(PROJECT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
+    for name, value in cluster.plane.environment.items():
+        monkeypatch.setenv(name, value)
+    cluster.kubectl("create", "-f", "examples/aws-auth.yaml")
     namespace: dict[str, object] = {"__name__": "readme"}
     ran = []
     for block in blocks(README.read_text(encoding="utf-8")):

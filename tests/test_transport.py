@@ -140,6 +140,7 @@ def test_it_acts_as_somebody_else_with_all_groups(cluster: Cluster, relay: Relay
         {"as_user": "a", "as_groups": "one"},
         {"as_user": "a", "as_groups": [""]},
         {"timeout": 0},
+        {"timeout": "30"},
     ],
 )
 def test_nonsense_is_refused_before_anything_is_sent(options: dict[str, Any]) -> None:
@@ -154,6 +155,12 @@ def test_a_read_that_met_a_closed_connection_is_sent_once_more(transport: Transp
     with pytest.raises(UnreachableError, match=r"The connection was cut before the answer was complete"):
         transport.get(NAMESPACES)
     assert len(relay.seen) == 4
+
+
+def test_an_answer_that_is_no_json_is_told_as_such(transport: Transport, relay: Relay) -> None:
+    relay.harm = [Harm(200, body=b"<html>Sign in</html>")]
+    with pytest.raises(UnreachableError, match="something else than a Kubernetes API server gave it"):
+        transport.get(NAMESPACES)
 
 
 @pytest.mark.parametrize("harm", [CUT, CUT_AFTER, Harm(200, body=b'{"kind": "Conf')])

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.document import Document
 from awsauth.core.escaping import quoted
 from awsauth.core.merge import merge
-from awsauth.core.policy import as_policy
 from awsauth.core.reading import KEYS
 from awsauth.core.rules import RULES, Subject
 from awsauth.errors import EditError, MappingConflictError, UsageError
@@ -36,7 +35,11 @@ def lint(document: Document, policy: Policy | None = None) -> tuple[Finding, ...
     """
     if not isinstance(document, Document):
         raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
-    subject = Subject(document, as_policy(policy))
+    if policy is not None:
+        from awsauth.core.policy import check_policy  # pydantic takes longer to load than most documents to read
+
+        check_policy(policy)
+    subject = Subject(document, policy)
     found = [*document.problems, *(finding for rule in RULES.values() for finding in rule.findings(subject))]
     return tuple(sorted(found, key=_position))
 

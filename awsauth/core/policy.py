@@ -110,18 +110,17 @@ class Policy(BaseModel):
         return cls(**_fields(text, roots[0]))
 
 
-def as_policy(policy: Any) -> Policy | None:
-    """Return a policy, or None for none.
+def check_policy(policy: Any) -> None:
+    """Check that this is a policy, or None for none.
 
     Raises:
         UsageError: it is something else, such as the name of a file.
     """
-    if policy is None or isinstance(policy, Policy):
-        return policy
-    raise UsageError(
-        f"policy is {quoted(repr(policy))}; nothing was changed.",
-        cure="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
-    )
+    if policy is not None and not isinstance(policy, Policy):
+        raise UsageError(
+            f"policy is {quoted(repr(policy))}; nothing was changed.",
+            cure="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
+        )
 
 
 def _fields(text: str, root: nodes.Node) -> dict[str, Any]:

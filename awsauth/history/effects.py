@@ -10,6 +10,7 @@ from awsauth.core.document import Document
 from awsauth.errors import HistoryError
 
 if TYPE_CHECKING:
+    from awsauth.core.revision import Revision
     from awsauth.history.log import Log, LogEntry
     from awsauth.stores.store import Store
 
@@ -18,7 +19,7 @@ def with_effects(store: Store, log: Log, newest: int) -> Log:
     """Return a history whose newest entries say what they changed.
 
     Each costs one request for its data, and the oldest of them another one for what was before it. Where either is
-    gone, or is not as it was recorded, it stays unknown.
+    gone, is not as it was recorded, or is not the one that the other names, it stays unknown.
 
     Args:
         store: Where the revisions are.
@@ -36,25 +37,27 @@ def with_effects(store: Store, log: Log, newest: int) -> Log:
 class _Effects:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._documents: dict[int, Document | None] = {}
+        self._revisions: dict[int, Revision | None] = {}
 
     def of(self, entry: LogEntry) -> LogEntry:
         # What was there before the first revision is not known.
         if not entry.info.parent:
             return entry
-        before, after = self._document(entry.info.parent), self._document(entry.info.number)
+        before = self._revision(entry.info.parent, entry.info.parent_digest)
+        after = self._revision(entry.info.number, entry.info.digest)
         if before is None or after is None:
             return entry
-        return replace(entry, diff=diff(before, after))
+        return replace(entry, diff=diff(Document(before.data), Document(after.data)))
 
-    def _document(self, number: int) -> Document | None:
-        if number not in self._documents:
-            self._documents[number] = self._read(number)
-        return self._documents[number]
+    def _revision(self, number: int, digest: str) -> Revision | None:
+        if number not in self._revisions:
+            self._revisions[number] = self._read(number)
+        found = self._revisions[number]
+        return found if found and found.digest == digest else None
 
-    def _read(self, number: int) -> Document | None:
+    def _read(self, number: int) -> Revision | None:
         try:
             revision = self._store.read_revision(number)
         except HistoryError:
             return None
-        return Document(revision.data) if revision.is_intact else None
+        return revision if revision.is_intact else None

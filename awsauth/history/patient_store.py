@@ -56,12 +56,7 @@ class PatientStore:
         self._again(lambda: self._store.discard_revision(number, digest))
 
     def _again(self, call: Callable[[], _T]) -> _T:
-        patience = self._patience or Patience(60)
-        while True:
-            try:
-                return call()
-            except UnavailableError as error:
-                patience.pause(error)
+        return patiently(call, self._patience)
 
 
 class _PatientRehearsal(PatientStore):
@@ -71,6 +66,20 @@ class _PatientRehearsal(PatientStore):
         """Have the server look at a write (see `Rehearsing.rehearse`)."""
         store = cast("Rehearsing", self._store)
         return self._again(lambda: store.rehearse(data, base))
+
+
+def patiently(call: Callable[[], _T], patience: Patience | None = None) -> _T:
+    """Return what a call returns, made again while the server cannot answer; by default, for 60 seconds.
+
+    Raises:
+        UnavailableError: the server could not answer until then.
+    """
+    patience = patience or Patience(60)
+    while True:
+        try:
+            return call()
+        except UnavailableError as error:
+            patience.pause(error)
 
 
 def patient(store: Store) -> PatientStore:

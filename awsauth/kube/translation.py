@@ -193,6 +193,8 @@ def _failure(error: BaseException) -> tuple[str, bool]:
     never_sent = (u.LocationValueError, u.EmptyPoolError, u.FullPoolError, u.ClosedPoolError, u.ProxySchemeUnsupported)
     if isinstance(error, never_sent):
         return f"The request cannot be sent: {_cause(error)}.", False
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
+        return "The answer is no JSON: it was cut, or something else than a Kubernetes API server gave it.", True
     if isinstance(error, (u.TimeoutError, TimeoutError)):
         return "The API server did not answer in time.", True
     return f"The connection was cut before the answer was complete: {_cause(error)}.", True

@@ -102,8 +102,11 @@ class Transport:
         as_groups: Sequence[str] = (),
         hint: str = "",
     ) -> None:
-        if not timeout > 0:
-            raise UsageError(f"The time-out is {timeout}.", cure="Give a number of seconds, greater than 0.")
+        given: Any = timeout
+        if not isinstance(given, (int, float)) or not given > 0:
+            raise UsageError(
+                f"The time-out is {visible(repr(given))}.", cure="Give a number of seconds, greater than 0."
+            )
         self._api = api
         self._timeout = timeout
         self._impersonation = _impersonation(as_user, as_groups)

@@ -87,6 +87,11 @@ class ControlPlane:
         return [Process(child.name, child.process.pid, child.log) for child in self._children]
 
     @property
+    def webhook(self) -> Path:
+        """The kubeconfig by which an API server finds the authenticator."""
+        return self.folder / "authenticator" / "aws-iam-authenticator.kubeconfig"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What a program has to be given to use kubectl, the cluster and AWS as this control plane has them."""
         return {
@@ -98,12 +103,13 @@ class ControlPlane:
         }
 
     @contextmanager
-    def second_api_server(self, *, cache_ttl: str = "2m") -> Iterator[ApiServer]:
+    def second_api_server(self, *, cache_ttl: str = "2m", webhook: Path | None = None) -> Iterator[ApiServer]:
         """Run another API server on the same etcd, which remembers for `cache_ttl` whom a token belongs to.
 
-        Two minutes are kube-apiserver's default, and what EKS has.
+        Two minutes are kube-apiserver's default, and what EKS has. It asks the authenticator, or whoever the kubeconfig
+        `webhook` names.
         """
-        child, api = self._launch_api_server("kube-apiserver-2", cache_ttl)
+        child, api = self._launch_api_server("kube-apiserver-2", cache_ttl, webhook)
         try:
             child.wait_until(api.ready)
             yield api
@@ -191,7 +197,7 @@ class ControlPlane:
             check=True,
         )
 
-    def _launch_api_server(self, name: str, cache_ttl: str) -> tuple[Child, ApiServer]:
+    def _launch_api_server(self, name: str, cache_ttl: str, webhook: Path | None = None) -> tuple[Child, ApiServer]:
         port = free_port()
         certificate, key = self._authority.issue(LOOPBACK, "localhost", "kubernetes.default.svc")
         service_accounts = self.folder / "service-accounts.key"
@@ -206,9 +212,7 @@ class ControlPlane:
             "cert-dir": self.folder,
             "authorization-mode": "RBAC",
             "token-auth-file": self.folder / "tokens.csv",
-            "authentication-token-webhook-config-file": (
-                self.folder / "authenticator" / "aws-iam-authenticator.kubeconfig"
-            ),
+            "authentication-token-webhook-config-file": webhook or self.webhook,
             "authentication-token-webhook-cache-ttl": cache_ttl,
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-account-key-file": service_accounts,

@@ -1,0 +1,158 @@
+"""Making a change with the guards on: what every change goes through, whatever asks for it and wherever it is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.diff import diff_of
+from awsauth.core.finding import Finding, Severity
+from awsauth.core.guard_case import GuardContext
+from awsauth.core.guards import check, guard
+from awsauth.errors import UsageError
+from awsauth.history.commit import commit
+from awsauth.result import Result
+from awsauth.stores.store import Rehearsing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from awsauth.circumstances import Circumstances
+    from awsauth.core.policy import Policy
+    from awsauth.core.restoration import Restoration
+    from awsauth.history.commit import Proposal
+    from awsauth.options import Options
+    from awsauth.stores.store import Snapshot, Store
+
+WILL_BE_CREATED: Final = "will-be-created"
+
+
+class GuardedCommit:
+    """Makes changes to one ``aws-auth``, each looked at by the guards as often as it is merged anew.
+
+    Args:
+        store: Where it lives.
+        author: Who makes the changes, for the history.
+        circumstances: What is known around it; None for a file, where nothing is.
+        policy: What may be mapped at all.
+    """
+
+    def __init__(
+        self, store: Store, author: str, *, circumstances: Circumstances | None = None, policy: Policy | None = None
+    ) -> None:
+        self._store = store
+        self._author = author
+        self._circumstances = circumstances
+        self._policy = policy
+
+    def findings(self, proposal: Proposal) -> tuple[Finding, ...]:
+        """Return what the guards say, refusals included, and who else is likely to undo the change."""
+        if not proposal.changes_something:
+            return ()
+        proposal.snapshot.check_mutable()
+        context, notes = self._around(proposal)
+        guarded = guard(proposal.merged.before, proposal.merged.after, context)
+        return (*_creation(proposal), *guarded, *notes, *self._rivals(proposal, thorough=True))
+
+    def run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
+        """Make what is proposed, or with ``dry_run`` only say what would come of it.
+
+        Raises:
+            GuardError: a guard refuses it.
+            UsageError: the server is to rehearse it, and there is none.
+            AwsAuthError: as for `awsauth.history.commit.commit`.
+        """
+        allow = options.get("allow", ())
+        dry_run = options.get("dry_run", False)
+        if dry_run:
+            return self._rehearsed(propose(self._store.read()), allow, by_server=dry_run == "server")
+        findings: tuple[Finding, ...] = ()
+
+        def guarded(proposal: Proposal) -> None:
+            nonlocal findings
+            findings = self._checked(proposal, allow)
+
+        outcome = commit(
+            self._store,
+            propose,
+            reason=options.get("reason", ""),
+            author=self._author,
+            checks=[guarded],
+            history=options.get("history", True),
+        )
+        revision = outcome.revision.number if outcome.revision else None
+        return _result(outcome.proposal, findings, changed=outcome.changed, revision=revision)
+
+    def _rehearsed(self, proposal: Proposal, allow: Sequence[str], *, by_server: bool) -> Result:
+        if not proposal.changes_something:
+            return _result(proposal, (), changed=False)
+        proposal.snapshot.check_mutable()
+        findings = self._checked(proposal, allow, thorough=True)
+        if by_server:
+            _rehearse(self._store, proposal)
+        return _result(proposal, findings, changed=True)
+
+    def _checked(self, proposal: Proposal, allow: Sequence[str], *, thorough: bool = False) -> tuple[Finding, ...]:
+        context, notes = self._around(proposal)
+        found = check(proposal.merged.before, proposal.merged.after, context, allow)
+        return (*_creation(proposal), *found, *notes, *self._rivals(proposal, thorough=thorough))
+
+    def _around(self, proposal: Proposal) -> tuple[GuardContext, tuple[Finding, ...]]:
+        snapshot, restoration = proposal.snapshot, proposal.restoration
+        known = GuardContext(
+            uid=snapshot.uid,
+            binary_bytes=sum(len(text) * 3 // 4 - text[-2:].count("=") for text in snapshot.binary_data.values()),
+            regranted=_regranted(restoration, self._author) if restoration else {},
+            revision_uid=restoration.uid if restoration else "",
+            policy=self._policy,
+        )
+        return self._circumstances.around(proposal.merged, known) if self._circumstances else (known, ())
+
+    def _rivals(self, proposal: Proposal, *, thorough: bool) -> tuple[Finding, ...]:
+        if self._circumstances is None:
+            return ()
+        return self._circumstances.rivals(self._store, proposal.snapshot, proposal.merged, thorough=thorough)
+
+
+def _creation(proposal: Proposal) -> tuple[Finding, ...]:
+    if proposal.snapshot.exists:
+        return ()
+    return (
+        Finding(
+            WILL_BE_CREATED,
+            Severity.NOTE,
+            "There is no aws-auth: the change makes it.",
+            "Nobody is mapped now. Whoever else is about to make it conflicts with this, and the two are merged.",
+            "If there was one before, its history may have what it held: roll back instead.",
+        ),
+    )
+
+
+def _rehearse(store: Store, proposal: Proposal) -> None:
+    if not isinstance(store, Rehearsing):
+        raise UsageError(
+            "There is no server here that could be asked; nothing was changed.",
+            cure="Pass dry_run=True, which asks nobody.",
+        )
+    store.rehearse(proposal.merged.after.data, proposal.snapshot)
+
+
+def _regranted(restoration: Restoration, author: str) -> dict[str, tuple[str, ...]]:
+    """Return what a rollback gives back though somebody else took it: by principal, the groups."""
+    return {
+        effect.principal: effect.regranted
+        for effect in restoration.reverted
+        if effect.principal and effect.by.is_other_than(author) and effect.regranted is not None
+    }
+
+
+def _result(proposal: Proposal, findings: tuple[Finding, ...], *, changed: bool, revision: int | None = None) -> Result:
+    result = proposal.merged
+    return Result(
+        changed=changed,
+        diff=diff_of(result),
+        document=result.after,
+        findings=(*result.findings, *findings),
+        extra_groups=dict(result.extra_groups),
+        revision=revision,
+        restoration=proposal.restoration,
+    )

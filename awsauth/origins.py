@@ -1,0 +1,203 @@
+"""Where a client comes from: a cluster, found in any of several ways, a manifest file, or memory."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import boto3
+    from kubernetes.client import ApiClient
+    from typing_extensions import Self, Unpack
+
+    from awsauth.aws.session import AwsSession
+    from awsauth.circumstances import Circumstances, EksFacts
+    from awsauth.connecting import Connection
+    from awsauth.core.policy import Policy
+    from awsauth.stores.store import Store
+
+
+class Habits(TypedDict, total=False):
+    """What a client does the same with every change.
+
+    Attributes:
+        author: Who makes the changes, for the history: a claim. The name of the account that runs this by default.
+        policy: What may be mapped at all: checked by ``check``, and on every change by the guard ``policy``.
+    """
+
+    author: str | None
+    policy: Policy | None
+
+
+class Manner(Habits, total=False):
+    """How a client comes before an API server.
+
+    Attributes:
+        timeout: Seconds to wait for an answer.
+        as_user: The user to act as.
+        as_groups: The groups to act as a member of.
+    """
+
+    timeout: float
+    as_user: str | None
+    as_groups: Sequence[str]
+
+
+class Origins(ABC):
+    """Makes clients."""
+
+    @classmethod
+    @abstractmethod
+    def _of(
+        cls,
+        store: Store,
+        habits: Habits,
+        *,
+        circumstances: Circumstances | None = None,
+        connection: Connection | None = None,
+        session: AwsSession | None = None,
+    ) -> Self:
+        """Return a client on a store."""
+
+    @classmethod
+    def from_environment(cls, **manner: Unpack[Manner]) -> Self:
+        """Return a client for the cluster that kubectl would use: the current context, or else, in a pod, its cluster.
+
+        Raises:
+            KubeconfigError: there is neither, or it cannot be used.
+        """
+        from awsauth.connecting import usual
+
+        return cls._on(usual, manner)
+
+    @classmethod
+    def from_kubeconfig(
+        cls, context: str | None = None, path: str | os.PathLike[str] | None = None, **manner: Unpack[Manner]
+    ) -> Self:
+        """Return a client for the cluster of a kubeconfig's context.
+
+        Args:
+            context: The context; None for the current one.
+            path: The kubeconfig's file; None for the ones that kubectl would take.
+            **manner: See `Manner`.
+
+        Raises:
+            KubeconfigError: there is no such file or context, or no credentials come of it.
+            UsageError: `context` or `path` is empty.
+        """
+        from awsauth.connecting import from_kubeconfig
+
+        return cls._on(from_kubeconfig, manner, context, path)
+
+    @classmethod
+    def in_cluster(cls, **manner: Unpack[Manner]) -> Self:
+        """Return a client for the cluster of the pod that this runs in, as its service account.
+
+        Raises:
+            KubeconfigError: this is no pod, or it has no service account.
+        """
+        from awsauth.connecting import in_cluster
+
+        return cls._on(in_cluster, manner)
+
+    @classmethod
+    def from_api_client(cls, api: ApiClient, **manner: Unpack[Manner]) -> Self:
+        """Return a client on a ``kubernetes.client.ApiClient`` of the caller's own, which stays open.
+
+        Raises:
+            UsageError: `api` is none.
+        """
+        from awsauth.connecting import from_api_client
+
+        return cls._on(from_api_client, manner, api)
+
+    @classmethod
+    def from_eks(
+        cls,
+        name: str,
+        *,
+        region: str | None = None,
+        profile: str | None = None,
+        session: boto3.Session | None = None,
+        role_arn: str | None = None,
+        **manner: Unpack[Manner],
+    ) -> Self:
+        """Return a client for an EKS cluster by its name: no kubeconfig, no AWS CLI, tokens are signed in this process.
+
+        Args:
+            name: The cluster's name, or its ARN.
+            region: Where it is; by default the ARN's, the profile's, the environment's, or that of the EC2 instance.
+            profile: A profile of the AWS configuration.
+            session: A boto3 session, in place of a profile.
+            role_arn: A role to assume before the API server, as ``aws eks get-token --role-arn`` does.
+            **manner: See `Manner`.
+
+        Raises:
+            CredentialsError: there are no AWS credentials, or AWS does not take them.
+            ClusterNotFoundError: there is no such cluster.
+            AwsPermissionError: IAM does not allow ``eks:DescribeCluster``, or to assume the role.
+            AwsServiceError: EKS does not answer, or the cluster has no API server yet.
+            UsageError: arguments contradict each other, or no region is known.
+        """
+        named: Any = name
+        if not isinstance(named, str) or not named.strip():
+            raise UsageError("cluster is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
+        from awsauth.connecting_eks import from_eks
+
+        how, habits = _parted(manner)
+        connection = from_eks(name, region=region, profile=profile, session=session, role_arn=role_arn, **how)
+        return cls._at(connection, habits, connection.facts, connection.session)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **habits: Unpack[Habits]) -> Self:
+        """Return a client for the ConfigMap in a manifest file, with its history in ``.NAME.history`` beside it.
+
+        Raises:
+            UsageError: `path` names no file. Whether there is such a file is seen when it is first used.
+        """
+        named: Any = path
+        if not isinstance(named, (str, os.PathLike)) or not str(named).strip():
+            raise UsageError("file names no file; nothing was changed.", cure="Is the variable that it comes from set?")
+        from awsauth.stores.file import FileStore
+
+        return cls._of(FileStore(path), habits)
+
+    @classmethod
+    def in_memory(cls, data: Mapping[str, str] | None = None, **habits: Unpack[Habits]) -> Self:
+        """Return a client for an ``aws-auth`` in memory: for tests, and to try things out."""
+        from awsauth.stores.memory import MemoryStore
+
+        return cls._of(MemoryStore(data), habits)
+
+    @classmethod
+    def _on(cls, connect: Callable[..., Connection], manner: Manner, *where: Any) -> Self:
+        how, habits = _parted(manner)
+        return cls._at(connect(*where, **how), habits)
+
+    @classmethod
+    def _at(
+        cls,
+        connection: Connection,
+        habits: Habits,
+        eks: EksFacts | None = None,
+        session: AwsSession | None = None,
+    ) -> Self:
+        from awsauth.circumstances import Circumstances
+        from awsauth.history.patient_store import patient
+        from awsauth.stores.cluster import ClusterStore
+
+        circumstances = Circumstances(connection.transport, eks)
+        store = patient(ClusterStore(connection.transport))
+        return cls._of(store, habits, circumstances=circumstances, connection=connection, session=session)
+
+
+def _parted(manner: Manner) -> tuple[dict[str, Any], Habits]:
+    """Return what is for the connection, and what is for the client."""
+    how = {name: value for name, value in manner.items() if name not in Habits.__annotations__}
+    habits: Any = {name: value for name, value in manner.items() if name in Habits.__annotations__}
+    return how, habits

@@ -1,0 +1,255 @@
+"""Seeing with new tokens that a change works, and taking it back where it shuts somebody out.
+
+An API server asks the authenticator about a token once, and then goes by the answer for two minutes (its default,
+``--authentication-token-webhook-cache-ttl``). So only a new token shows what a change has done, and a token that the
+server has just been asked about still works for whoever has been shut out: with it the change is taken back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.document import Document
+from awsauth.core.escaping import quoted
+from awsauth.core.finding import Finding, Severity
+from awsauth.core.merge import Merged
+from awsauth.errors import AwsAuthError, ForbiddenError, HistoryError, NotRevertedError, RevertedError, UsageError
+from awsauth.history.commit import Proposal, commit
+from awsauth.history.rollback import restoring
+from awsauth.kube.review import review
+from awsauth.options import CALLER
+from awsauth.stores.cluster import ClusterStore
+from awsauth.witness import Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from awsauth.aws.token import TokenSource
+    from awsauth.connecting import Connection
+    from awsauth.kube.transport import Transport
+    from awsauth.options import Options
+    from awsauth.result import Result
+    from awsauth.stores.store import Snapshot, Store
+
+    Make = Callable[[Callable[[Snapshot], Proposal], Options], Result]
+
+NOT_OBSERVED: Final = "not-observed"
+NOT_SEEN_YET: Final = "not-seen-yet"
+
+SETTLES: Final = 3.0
+"""Seconds after which an authenticator has seen a change; mostly it takes milliseconds, and up to 2 seconds."""
+
+
+def watched(
+    make: Make,
+    propose: Callable[[Snapshot], Proposal],
+    options: Options,
+    *,
+    connection: Connection | None,
+    author: str,
+) -> Result:
+    """Make a change and look with new tokens at what it does (see `awsauth.AwsAuthClient.apply`).
+
+    Args:
+        make: Makes what is proposed.
+        propose: Proposes the change.
+        options: How; with ``wait``, ``verify`` or ``revert_after``.
+        connection: To the cluster.
+        author: Who makes it.
+
+    Raises:
+        UsageError: what is asked for cannot be done on this connection; nothing was changed.
+        AuthenticationError, AwsServiceError: the tokens to look with cannot be had; nothing was changed.
+        RevertedError: somebody did not get in, and the change was reverted.
+        NotRevertedError: somebody did not get in, and the change could not be reverted.
+        AwsAuthError: what `make` raises.
+    """
+    if options.get("dry_run"):
+        return make(propose, options)
+    proposed: list[Proposal] = []
+
+    def remembered(snapshot: Snapshot) -> Proposal:
+        proposed[:] = [propose(snapshot)]
+        return proposed[0]
+
+    transport, tokens = _to_look_with(connection, options)
+    watch = _Watch(transport, tokens, options.get("verify", ()))
+    way_back = _WayBack(transport, tokens, watch, author) if tokens and options.get("revert_after") else None
+    result = make(remembered, options)
+    if not result.changed:
+        return result
+    for witness in watch.witnesses:
+        witness.expect(proposed[0].merged.before, result.document)
+    if way_back:
+        way_back.revision = result.revision or 0
+        _verify(watch, way_back, options["revert_after"])
+    wait = options.get("wait", 0.0)
+    findings = watch.waited(wait) if wait else ()
+    return replace(result, findings=(*result.findings, *findings))
+
+
+def _to_look_with(connection: Connection | None, options: Options) -> tuple[Transport, TokenSource | None]:
+    verify, revert_after = options.get("verify", ()), options.get("revert_after", 0.0)
+    if connection is None:
+        raise UsageError(
+            "There is no cluster behind this client that could show a change; nothing was changed.",
+            cure="Leave wait, verify and revert_after out.",
+        )
+    if connection.tokens is None and (verify or revert_after):
+        raise UsageError(
+            "No new tokens can be made here, because this connection has no AWS credentials; nothing was changed.",
+            cure="Connect to the EKS cluster by its name (cluster=, from_eks).",
+        )
+    return connection.transport, connection.tokens
+
+
+class _Watch:
+    """Those whose new tokens are looked at: the caller, and the roles named."""
+
+    def __init__(self, transport: Transport, tokens: TokenSource | None, verify: Sequence[str]) -> None:
+        self.witnesses: list[Witness] = []
+        if tokens is None:
+            return
+        self.witnesses.append(Witness("the caller", tokens.of_role(tokens.role_arn), transport))
+        self.avoid(tokens.token().value)
+        roles = dict.fromkeys(role for role in verify if role != CALLER)
+        self.witnesses += [Witness(quoted(role, 200), tokens.of_role(role), transport) for role in roles]
+
+    def avoid(self, token: str) -> None:
+        """Never look with a token that was used for something else; two of the caller's of one second are the same."""
+        self.witnesses[0].avoid(token)
+
+    def failing(self, seconds: float) -> Witness | None:
+        """Look until everybody gets in, and return who does not; None where all do."""
+        began = time.monotonic()
+        pending = list(self.witnesses)
+        while pending:
+            for witness in list(pending):
+                elapsed = time.monotonic() - began
+                witness.look()
+                if witness.is_shut_out or (elapsed > seconds and not witness.gets_in):
+                    return witness
+                settled = elapsed > SETTLES and not witness.is_concerned
+                if witness.gets_in and (settled or witness.shows_change or elapsed > seconds):
+                    pending.remove(witness)
+        return None
+
+    def waited(self, seconds: float) -> tuple[Finding, ...]:
+        """Look until the change shows, and return what there is to say where it does not."""
+        concerned = [witness for witness in self.witnesses if witness.is_concerned]
+        if not concerned:
+            return (_not_observed([witness.name for witness in self.witnesses]),)
+        deadline = time.monotonic() + seconds
+        while pending := [witness for witness in concerned if not witness.shows_change]:
+            if time.monotonic() > deadline:
+                return (_not_seen_yet([witness.name for witness in pending], seconds),)
+            for witness in pending:
+                witness.look()
+        return ()
+
+
+class _WayBack:
+    """The token with which a change is taken back.
+
+    Signed and shown to the API server just before the change, so that the server goes by what it was told then.
+    """
+
+    def __init__(self, transport: Transport, tokens: TokenSource, watch: _Watch, author: str) -> None:
+        token = tokens.of_role(tokens.role_arn).fresh().value
+        watch.avoid(token)
+        self._transport = transport.with_token(token, acts=True)
+        self._store = ClusterStore(self._transport)
+        self._author = author
+        self.revision = self.parent = 0
+        with contextlib.suppress(ForbiddenError):
+            review(self._transport)
+
+    def look_behind(self) -> None:
+        """Find out what was before the revision."""
+        self.parent = self._store.read_revision(self.revision).info.parent
+
+    def take(self) -> None:
+        """Take the revision back; raises what `take_back` does."""
+        take_back(self._store, self.revision, author=self._author)
+
+
+def take_back(store: Store, revision: int, *, author: str) -> None:
+    """Take a revision back that was just made; what others have written since stays.
+
+    Raises:
+        HistoryError: it was the first, and others have written since.
+        AwsAuthError: what reading and committing raise.
+    """
+    parent = store.read_revision(revision).info.parent
+    snapshot = store.read()
+    head = snapshot.own_head
+    untouched = head is not None and head.number == revision
+    if not parent and not untouched:
+        raise HistoryError(f"There is no revision before {revision}, and somebody else has written since.")
+    back = restoring(store, parent, exact=untouched, author=author) if parent else _nothing
+    commit(store, back, reason=f"Reverted revision {revision}: somebody did not get in", author=author)
+
+
+def _nothing(snapshot: Snapshot) -> Proposal:
+    """Propose what there was before the first revision."""
+    return Proposal(snapshot, Merged(snapshot.document, Document({})))
+
+
+def _verify(watch: _Watch, way_back: _WayBack, seconds: float) -> None:
+    try:
+        way_back.look_behind()
+        failing = watch.failing(seconds)
+    except BaseException as error:
+        # Whoever interrupts it, or whatever goes wrong: what was not seen to work does not stay.
+        _take(way_back, f"it was not looked at to the end ({type(error).__name__}).")
+        raise
+    if failing is None:
+        return
+    why = f"{failing.name} does not get in with a new token: {failing.problem}"
+    _take(way_back, why)
+    back = f"aws-auth is again what it was in revision {way_back.parent}." if way_back.parent else "aws-auth is empty."
+    raise RevertedError(
+        f"The change was made as revision {way_back.revision}, and reverted: {why}",
+        cure=f"{back} explain() says what it does with {failing.arn}, and why.",
+        revision=way_back.revision,
+        restored=way_back.parent,
+    )
+
+
+def _take(way_back: _WayBack, why: str) -> None:
+    try:
+        way_back.take()
+    except AwsAuthError as error:
+        source = f"get controllerrevision aws-auth-{way_back.parent} -o jsonpath='{{.data}}'"
+        way = f"kubectl -n kube-system {source} | kubectl replace -f -" if way_back.parent else "take the mappings out"
+        raise NotRevertedError(
+            f"The change was made as revision {way_back.revision}, and {why} It could not be reverted, so it is in "
+            f"force: {error.what}",
+            cure=f"Whoever still gets in can go back:\n  {way}\nWhere nobody does: awsauth.recover().",
+            revision=way_back.revision,
+            restores=way_back.parent,
+        ) from error
+
+
+def _not_observed(names: list[str]) -> Finding:
+    whom = " and ".join(names) or "nobody"
+    return Finding(
+        NOT_OBSERVED,
+        Severity.NOTE,
+        f"It was not waited for: new tokens can be made here for {whom}, and the change concerns somebody else.",
+        "When the authenticator sees it is not known; mostly that takes less than 2 seconds.",
+        "Name a role that it concerns and that you may assume in verify.",
+    )
+
+
+def _not_seen_yet(names: list[str], seconds: float) -> Finding:
+    return Finding(
+        NOT_SEEN_YET,
+        Severity.WARNING,
+        f"The change is made, but a new token of {' and '.join(names)} does not show it after {seconds:g} seconds.",
+        "The authenticator has not seen it yet, or something else lets them in (an access entry, or being the creator).",
+        "Look again with health_check().",
+    )
