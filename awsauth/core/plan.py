@@ -202,7 +202,7 @@ def _digest(values: dict[str, Any]) -> str:
 
 
 def _object(uid: str) -> str:
-    return f"the object with uid {quoted(uid)}" if uid else "an object without uid, such as a file or one that is not there"
+    return f"the object with uid {quoted(uid)}" if uid else "an object without uid (a file, or one that is not there)"
 
 
 def _is_done(document: Document, planned: Diff) -> bool:
