@@ -13,6 +13,7 @@ from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, GuardContext
 from awsauth.core.guards import guard
+from awsauth.core.matching import Access, could_render, principal_of
 from awsauth.core.rivals import Traces, rivals
 from awsauth.core.sso_roles import maps_sso_roles, replaced_sso_roles
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
@@ -84,7 +85,7 @@ class Circumstances:
             known = self._by_eks(self._eks, known, notes)
         if not Case.of(change.before, change.after, known).takes_away:
             return known, tuple(notes)
-        if asking := _or_note(self.caller, notes, "who is asking"):
+        if asking := _or_note(lambda: self._asking(change.before), notes, "who is asking"):
             known = asking.known_to(known)
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "who is bound to cluster-admin"):
             known = replace(known, admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
@@ -99,10 +100,17 @@ class Circumstances:
         return known, tuple(notes)
 
     def caller(self) -> Review | None:
-        """Return who is asking; asked once. None where the server cannot tell."""
-        if not self._reviews:
-            self._reviews.append(review(self._transport))
+        """Return who is asking, as the server says now. None where it cannot tell."""
+        self._reviews = [review(self._transport)]
         return self._reviews[0]
+
+    def _asking(self, document: Document) -> Review | None:
+        """Return who is asking; asked once, and again when that is not what the document says of them any more."""
+        kept = self._reviews[0] if self._reviews else self.caller()
+        if kept and kept.arn and (given := Access.of(document, {principal_of(kept.arn)}).of_caller(kept.arn)):
+            fits = any(could_render(mapped.username, kept.username) for mapped in given)
+            return kept if fits else self.caller()
+        return kept
 
     def rivals(self, store: Store, snapshot: Snapshot, change: Merged, *, thorough: bool) -> tuple[Finding, ...]:
         """Return who is likely to undo a change.

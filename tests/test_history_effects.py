@@ -31,6 +31,12 @@ def test_each_revision_tells_its_own_change(store: MemoryStore) -> None:
     assert "(-role one)" in str(client.history().entries[0])
 
 
+def test_a_change_that_made_the_object_tells_all_of_it() -> None:
+    client = awsauth.AwsAuthClient(MemoryStore())
+    add(client, "one")
+    assert [entry.diff and entry.diff.summary for entry in client.history().entries] == ["+role one"]
+
+
 def test_what_somebody_else_did_is_told_too(store: MemoryStore) -> None:
     client = awsauth.AwsAuthClient(store)
     add(client, "one")

@@ -254,6 +254,6 @@ def test_a_revision_with_an_owner_is_found(history: Cluster) -> None:
     api = connected(history.kubeconfig)
     assert read_revision_owners(api) == {"aws-auth-2": ("Namespace kube-system",)}
     [found] = owned_revisions(read_revision_owners(api))
-    command = found.cure.partition(": ")[2].removesuffix(".")
+    command = found.cure.split("`")[1]
     history.kubectl(*shlex.split(command)[1:])
     assert read_revision_owners(api) == {}

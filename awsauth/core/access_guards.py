@@ -33,9 +33,6 @@ LAST_ADMIN: Final = "last-admin"
 OWN_ACCESS: Final = "own-access"
 REGRANT: Final = "regrant"
 
-_EVERYBODY: Final = "system:authenticated"
-"""The API server puts whoever it knows into this group, whatever the map says."""
-
 
 def node_mapping(case: Case) -> Iterator[Finding]:
     """Refuse a change after which a mapping lets nodes in no longer, unless it is proven that it has none."""
@@ -162,7 +159,7 @@ def own_access(case: Case) -> Iterator[Finding]:
     old, new = case.old.of_caller(arn), case.new.of_caller(arn)
     if not _came_in_by(old, case.context):
         if case.takes_away:
-            yield _other_way_in(arn)
+            yield _other_way_in(arn, old)
     elif old != new:
         yield from _own_loss(arn, old, new, case.context)
 
@@ -214,29 +211,30 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, context: GuardContext) -> 
 
 
 def _came_in_by(old: Outcomes, context: GuardContext) -> bool:
-    """Whether the cluster knows the caller as what `old` gives; as far as it is known what it knows."""
-    return any(_is_known_as(mapped, context) for mapped in old)
+    """Whether the cluster knows the caller by a username that `old` gives; as far as it is known how it knows it.
+
+    Not by the groups: they lag behind. The API server remembers a token's answer for two minutes, and a mapping that
+    has just got another group is no less the one that the caller comes in by.
+    """
+    username = context.caller_username
+    return any(username is None or could_render(mapped.username, username) for mapped in old)
 
 
-def _is_known_as(mapped: Mapped, context: GuardContext) -> bool:
-    username, groups = context.caller_username, context.caller_groups
-    if username is not None and not could_render(mapped.username, username):
-        return False
-    if groups is None:
-        return True
-    all_given = all(any(could_render(given, group) for group in groups) for given in mapped.groups if given)
-    return all_given and all(
-        any(could_render(given, group) for given in mapped.groups) for group in groups - {_EVERYBODY}
-    )
-
-
-def _other_way_in(arn: str) -> Finding:
+def _other_way_in(arn: str, old: Outcomes) -> Finding:
+    other = f"You ({quoted(arn, 200)}) are not let in by what aws-auth gives you but by something else, "
+    if not old:
+        return remark(
+            OWN_ACCESS,
+            Severity.NOTE,
+            f"{other}such as an access entry, or as the creator of the cluster.",
+            "The change does not touch that, so your own access was not checked.",
+        )
     return remark(
         OWN_ACCESS,
-        Severity.NOTE,
-        f"You ({quoted(arn, 200)}) are not let in by what aws-auth gives you but by something else, "
-        "such as an access entry, or as the creator of the cluster.",
-        "The change does not touch that, so your own access was not checked.",
+        Severity.WARNING,
+        f"{other}or your mapping got another username in the last two minutes.",
+        "Your own access was not checked.",
+        "If your username has just been changed, wait until the API server knows you by the new one.",
     )
 
 

@@ -16,18 +16,21 @@ if TYPE_CHECKING:
     from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
 
 
-def read(key: Key, text: str | None, before: Reading | None = None, unchanged: int = 0) -> Reading:
+def read(
+    key: Key, text: str | None, before: Reading | None = None, unchanged: int = 0, unchanged_end: int = 0
+) -> Reading:
     """Read the text of one data key, which may be absent.
 
     Args:
         key: The data key.
         text: The text.
-        before: The reading of the text that it was made of by an edit: what it says of the start is not read again.
+        before: The reading of the text that it was made of by an edit: what is the same is not read again.
         unchanged: How many characters they both begin with.
+        unchanged_end: How many characters they both end with, behind what was edited.
     """
     if text is None:
         return _ABSENT[key]
-    found = plain.read_edited(before, text, unchanged) if before else plain.read(key, text)
+    found = plain.read_edited(before, text, unchanged, unchanged_end) if before else plain.read(key, text)
     return found or _read_fully(key, text)
 
 

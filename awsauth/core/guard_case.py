@@ -29,7 +29,6 @@ class GuardContext:
     Attributes:
         caller_arn: The ARN of whoever asks for the change (``canonicalArn`` of a SelfSubjectReview); None if unknown.
         caller_username: Under which name the cluster knows the caller; None if unknown.
-        caller_groups: The groups that the cluster has the caller in; None if unknown.
         nodes: By ARN of a role, with or without path, whether nodes have it and come in by its mapping. A role that
             is not in it is unknown.
         node_reasons: By ARN of a role, likewise, why that is said, in words.
@@ -47,7 +46,6 @@ class GuardContext:
 
     caller_arn: str | None = None
     caller_username: str | None = None
-    caller_groups: frozenset[str] | None = None
     nodes: Mapping[str, NodeUse] = field(default_factory=dict)
     node_reasons: Mapping[str, str] = field(default_factory=dict)
     authentication_mode: AuthenticationMode | None = None

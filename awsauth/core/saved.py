@@ -21,11 +21,25 @@ def saved_from_text(text: str | bytes) -> Plan | tuple[Change, ...]:
         PlanError: it is neither, or a plan that is not as it was saved.
         UsageError, InvalidValueError: it is a list, and not of changes that can be made.
     """
+    values = _loaded(text)
+    return changes.from_json(values) if isinstance(values, list) else Plan.from_json(values)
+
+
+def changes_from_text(text: str | bytes) -> tuple[Change, ...]:
+    """Return changes as for `saved_from_text`; of a plan its changes.
+
+    Raises:
+        PlanError, UsageError, InvalidValueError: as there.
+    """
+    saved = saved_from_text(text)
+    return saved.changes if isinstance(saved, Plan) else saved
+
+
+def _loaded(text: str | bytes) -> object:
     try:
-        values = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise PlanError(
             f"This is neither a plan nor a list of changes: it is no JSON ({visible(str(error))}). Nothing was changed.",
             cure='Give a file that a plan was saved to, or one such as [{"change": "EnsureAccount", "account": "…"}].',
         ) from error
-    return changes.from_json(values) if isinstance(values, list) else Plan.from_json(values)

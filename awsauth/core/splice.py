@@ -36,7 +36,7 @@ def rewrite(
     changed: Mapping[int, Mapped | None],
     added: Sequence[Mapped],
     *,
-    read: Callable[[Key, str, Reading, int], Reading],
+    read: Callable[[Key, str, Reading, int, int], Reading],
     sibling: Reading | None = None,
 ) -> Rewritten:
     """Change the entries at the indexes in `changed` (None takes one out) and add others at the end.
@@ -45,7 +45,7 @@ def rewrite(
         reading: The text to edit.
         changed: What entries are to map, by their index in `reading.entries`.
         added: What is to be mapped by new entries.
-        read: Reads the new text, told how many characters it begins with that `reading` has too.
+        read: Reads the new text, told with how many characters of `reading` it begins, and ends.
         sibling: Another key's reading to take the layout from when `reading` has no entry of its own.
 
     Raises:
@@ -56,7 +56,8 @@ def rewrite(
         return Rewritten(reading, ())
     check_editable(reading)
     splices = _splices(reading, changed, added, EntryWriter(reading, sibling))
-    after = read(reading.key, spliced(reading.text, splices), reading, splices[0].start)
+    same_end = len(reading.text) - splices[-1].end
+    after = read(reading.key, spliced(reading.text, splices), reading, splices[0].start, same_end)
     if not after.trusted or not _has_effect(reading, after, changed, added):
         new = [finding.message for finding in after.findings if len(after.findings) > len(reading.findings)]
         because = f": {new[0].rstrip('.')}" if new else ""

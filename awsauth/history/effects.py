@@ -40,20 +40,20 @@ class _Effects:
         self._revisions: dict[int, Revision | None] = {}
 
     def of(self, entry: LogEntry) -> LogEntry:
-        # What was there before the first revision is not known.
-        if not entry.info.parent:
-            return entry
-        before = self._revision(entry.info.parent, entry.info.parent_digest)
-        after = self._revision(entry.info.number, entry.info.digest)
+        info = entry.info
+        # What somebody else made before the first revision is not known; a change of ours that is the first made it all.
+        is_first = not info.parent and info.kind != "outside"
+        before = Document({}) if is_first else self._document(info.parent, info.parent_digest)
+        after = self._document(info.number, info.digest) if before else None
         if before is None or after is None:
             return entry
-        return replace(entry, diff=diff(Document(before.data), Document(after.data)))
+        return replace(entry, diff=diff(before, after))
 
-    def _revision(self, number: int, digest: str) -> Revision | None:
-        if number not in self._revisions:
+    def _document(self, number: int, digest: str) -> Document | None:
+        if number and number not in self._revisions:
             self._revisions[number] = self._read(number)
-        found = self._revisions[number]
-        return found if found and found.digest == digest else None
+        found = self._revisions.get(number)
+        return Document(found.data) if found and found.digest == digest else None
 
     def _read(self, number: int) -> Revision | None:
         try:

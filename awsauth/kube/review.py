@@ -43,7 +43,7 @@ class Review:
         Without an ARN the caller stays unknown: it cannot be told which mapping is the caller's, and the guard of own
         access says that it has not looked.
         """
-        return replace(context, caller_arn=self.arn or None, caller_username=self.username, caller_groups=self.groups)
+        return replace(context, caller_arn=self.arn or None, caller_username=self.username)
 
 
 def review(transport: Transport) -> Review | None:
