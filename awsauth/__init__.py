@@ -98,7 +98,9 @@ if TYPE_CHECKING:
     )
     from awsauth.health import HealthReport, HealthStep
     from awsauth.history.log import Log, LogEntry
+    from awsauth.kube.review import Review
     from awsauth.planning import Planning
+    from awsauth.recovery.recovering import recover
     from awsauth.result import Result
     from awsauth.transaction import Transaction
 
@@ -167,6 +169,7 @@ __all__ = [
     "Restoration",
     "Result",
     "RevertedError",
+    "Review",
     "Revision",
     "RevisionNotFoundError",
     "RevisionTakenError",
@@ -196,6 +199,7 @@ __all__ = [
     "lint",
     "merge",
     "overview",
+    "recover",
     "remove_account_mapping",
     "remove_groups",
     "remove_role_mapping",
@@ -250,7 +254,9 @@ _HOMES: Final = {
     ),
     "awsauth.health": "HealthReport HealthStep",
     "awsauth.history.log": "Log LogEntry",
+    "awsauth.kube.review": "Review",
     "awsauth.planning": "Planning",
+    "awsauth.recovery.recovering": "recover",
     "awsauth.result": "Result",
     "awsauth.transaction": "Transaction",
 }

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from awsauth.core.changes import as_list
-from awsauth.core.document import Document
-from awsauth.core.escaping import quoted
-from awsauth.errors import HistoryError, UsageError
+from awsauth.errors import UsageError
 from awsauth.guarded_commit import GuardedCommit
 from awsauth.history.commit import Proposal, changing
+from awsauth.history_methods import HistoryMethods
 from awsauth.mapping_methods import MappingMethods
 from awsauth.options import DryRun, Options, checked
 from awsauth.origins import Origins
@@ -31,20 +30,19 @@ if TYPE_CHECKING:
     from awsauth.connecting import Connection
     from awsauth.core.caller import Caller
     from awsauth.core.changes import Change
-    from awsauth.core.diff import Diff
+    from awsauth.core.document import Document
     from awsauth.core.explanation import Explanation
     from awsauth.core.finding import Finding
     from awsauth.core.plan import Plan
     from awsauth.core.policy import Policy
-    from awsauth.core.revision import Revision
     from awsauth.health import HealthReport
-    from awsauth.history.log import Log
+    from awsauth.kube.review import Review
     from awsauth.origins import Habits
     from awsauth.planning import Planning
     from awsauth.stores.store import Snapshot, Store
 
 
-class AwsAuthClient(Origins, MappingMethods[Result]):
+class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
     """One ``aws-auth``. Safe to use from several threads, and in a ``with`` block.
 
     Args:
@@ -225,98 +223,25 @@ class AwsAuthClient(Origins, MappingMethods[Result]):
         options = checked(options | {"wait": wait, "verify": verify, "revert_after": revert_after})
         return Transaction(lambda changes, found: self._make(changes, options, found), self._principals)
 
+    def whoami(self) -> Review | None:
+        """Return who this client is to the cluster: username, groups, and for whoever comes by IAM the ARN.
+
+        None where the server cannot tell, as before Kubernetes 1.27. Who this machine is to AWS: `awsauth.whoami`.
+
+        Raises:
+            UsageError: there is no cluster to ask.
+            AwsAuthError: what the API server answers, such as an `AuthenticationError`.
+        """
+        if self._circumstances is None:
+            raise UsageError("There is no cluster here that could be asked.", cure="Connect with a cluster.")
+        return self._circumstances.caller()
+
     @property
     def planning(self) -> Planning:
         """The methods that add and remove mappings, which return a plan in place of making the change."""
         from awsauth.planning import Planning
 
         return Planning(self.plan, self._principals)
-
-    def history(self, *, changes: int = 10) -> Log:
-        """Return the revisions, newest first: which one is live, and what is wrong with the chain.
-
-        Args:
-            changes: For how many of the newest to say what they changed; each is one more request.
-        """
-        from awsauth.history.effects import with_effects
-        from awsauth.history.log import log
-
-        return with_effects(self._store, log(self._store), changes)
-
-    def show(self, revision: int) -> Revision:
-        """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.
-
-        Raises:
-            RevisionNotFoundError: there is none of that number.
-            UsageError: `revision` is no number.
-        """
-        _check_number(revision)
-        return self._store.read_revision(revision)
-
-    def diff(self, before: int, after: int | None = None) -> Diff:
-        """Return what changed from one revision to another, or to the present.
-
-        Raises:
-            RevisionNotFoundError: there is none of that number.
-            HistoryError: one was altered since it was recorded.
-        """
-        from awsauth.core.diff import diff
-
-        later = self._store.read().document if after is None else self._recorded(after)
-        return diff(self._recorded(before), later)
-
-    def _recorded(self, number: int) -> Document:
-        revision = self.show(number)
-        if not revision.is_intact:
-            raise HistoryError(
-                f"Revision {number} was altered since it was recorded: its data is not what its digest says.",
-                cure="Look at it with show().",
-            )
-        return Document(revision.data)
-
-    def rollback(
-        self,
-        to: int | None = None,
-        *,
-        exact: bool = False,
-        reason: str = "",
-        allow: Sequence[str] = (),
-        dry_run: DryRun = False,
-        approved: Diff | None = None,
-    ) -> Result:
-        """Go back to a revision, and make a new one of it. The result's `restoration` tells what it keeps and what goes.
-
-        Args:
-            to: The revision. None goes one further back each time.
-            exact: Also take away what others have added since.
-            reason: Why; kept with the revision.
-            allow: Guards that are to let it pass.
-            dry_run: Only say what would change.
-            approved: What may come of it: the `diff` of an earlier ``dry_run``; None for anything.
-
-        Raises:
-            RevisionNotFoundError: there is no such revision, or none further back.
-            PlanOutdatedError: something else than was approved would come of it.
-            GuardError: it would lock somebody out, or give somebody back what was taken.
-            HistoryError: the revision was altered since it was recorded.
-        """
-        options = checked({"reason": reason, "allow": allow, "dry_run": dry_run})
-        if to is not None:
-            _check_number(to)
-        from awsauth.history.rollback import restoring
-
-        propose = restoring(self._store, to, exact=exact, author=self._author)
-        return self._making.run(propose if approved is None else _only(approved, propose), options)
-
-    def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:
-        """Delete old revisions, and return their numbers.
-
-        Kept are the last 50 and all of the last 30 days, at most 500, and always what is live or younger than an hour.
-        With `dry_run` nothing is deleted.
-        """
-        from awsauth.history.pruning import prune
-
-        return prune(self._store, dry_run=dry_run)
 
     def close(self) -> None:
         """Close the connections; a file and memory need no closing."""
@@ -355,25 +280,6 @@ def _applying(plan: Plan) -> Callable[[Snapshot], Proposal]:
         return Proposal(snapshot, plan.merge_into(snapshot.document))
 
     return propose
-
-
-def _only(approved: Diff, propose: Callable[[Snapshot], Proposal]) -> Callable[[Snapshot], Proposal]:
-    def checked_proposal(snapshot: Snapshot) -> Proposal:
-        from awsauth.core.plan import refuse_other
-
-        proposal = propose(snapshot)
-        refuse_other(approved, proposal.merged)
-        return proposal
-
-    return checked_proposal
-
-
-def _check_number(revision: Any) -> None:
-    if not isinstance(revision, int) or isinstance(revision, bool):
-        raise UsageError(
-            f"{quoted(repr(revision))} is no number of a revision; nothing was changed.",
-            cure="Pass a whole number, as the history lists them.",
-        )
 
 
 def _account_name() -> str:
