@@ -143,8 +143,8 @@ class _HealthCheck:
                 raise
             version = {}
         named = version.get("gitVersion") if isinstance(version, dict) else None
-        server = f"Kubernetes {visible(str(named))}" if named else "a server"
-        return f"{server} at {visible(self._transport.host)}, {self._transport.trust}"
+        server = f"Kubernetes {named}" if named else "a server"
+        return f"{server} at {self._transport.host}, {self._transport.trust}"
 
     def _authenticated(self) -> str:
         try:
@@ -227,4 +227,4 @@ def _taken(name: str, action: Callable[[], str]) -> HealthStep:
     except AwsAuthError as error:
         cause = f"{error.where}: {error.what}" if error.where else error.what
         return HealthStep(name, "failed", seconds=time.perf_counter() - started, cause=cause, cure=error.cure)
-    return HealthStep(name, "passed", detail, time.perf_counter() - started)
+    return HealthStep(name, "passed", visible(detail), time.perf_counter() - started)

@@ -2,7 +2,8 @@
 
 An API server asks the authenticator about a token once, and then goes by the answer for two minutes (its default,
 ``--authentication-token-webhook-cache-ttl``). So only a new token shows what a change has done, and a token that the
-server has just been asked about still works for whoever has been shut out: with it the change is taken back.
+server has just been asked about still works for whoever has been shut out: with it the change is taken back. A cluster
+may have several API servers, each of which remembers for itself: all of it goes over the connection that is open.
 """
 
 from __future__ import annotations
@@ -204,16 +205,25 @@ def _verify(watch: _Watch, way_back: _WayBack, seconds: float) -> None:
         failing = watch.failing(seconds)
     except BaseException as error:
         # Whoever interrupts it, or whatever goes wrong: what was not seen to work does not stay.
-        _take(way_back, f"it was not looked at to the end ({type(error).__name__}).")
+        cut = f"it was not looked at to the end: {error.what if isinstance(error, AwsAuthError) else type(error).__name__}"
+        reverted = _taken_back(way_back, cut)
+        if isinstance(error, AwsAuthError):
+            raise reverted from error
         raise
-    if failing is None:
-        return
-    why = f"{failing.name} does not get in with a new token: {failing.problem}"
+    if failing:
+        raise _taken_back(
+            way_back,
+            f"{failing.name} does not get in with a new token: {failing.problem}",
+            f" explain() says what it does with {failing.arn}, and why.",
+        )
+
+
+def _taken_back(way_back: _WayBack, why: str, more: str = "") -> RevertedError:
     _take(way_back, why)
     back = f"aws-auth is again what it was in revision {way_back.parent}." if way_back.parent else "aws-auth is empty."
-    raise RevertedError(
+    return RevertedError(
         f"The change was made as revision {way_back.revision}, and reverted: {why}",
-        cure=f"{back} explain() says what it does with {failing.arn}, and why.",
+        cure=f"{back}{more}",
         revision=way_back.revision,
         restored=way_back.parent,
     )

@@ -79,7 +79,7 @@ def _read(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[Acc
     if entry.lets_nodes_in:  # Such an entry can have no policies.
         return entry, []
     try:
-        policies = _policies(session, cluster, principal)
+        policies = policies_of(session, cluster, principal)
     except AwsAuthError as error:
         return entry, [error.what]
     return AccessEntry(principal, entry.type, entry.username, entry.groups, policies), []
@@ -94,7 +94,13 @@ def _described(session: AwsSession, cluster: EksCluster, principal: str) -> Acce
     return AccessEntry(principal, found.get("type", "STANDARD"), found.get("username", ""), groups)
 
 
-def _policies(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[AccessPolicy, ...]:
+def policies_of(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[AccessPolicy, ...]:
+    """Return the access policies of an entry, given its principal with the path.
+
+    Raises:
+        AwsPermissionError: the right eks:ListAssociatedAccessPolicies is missing.
+        CredentialsError, AwsServiceError: they cannot be listed for another reason.
+    """
     eks = session.client("eks", cluster.region)
     doing = f"The policies of access entries of {quoted(cluster.name)} cannot be listed"
     with translated(doing, session, service="eks"):

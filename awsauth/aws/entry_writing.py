@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from awsauth.aws.access_entries import policies_of
 from awsauth.aws.aws_errors import translated
 from awsauth.aws.waiting import attempts
-from awsauth.core.access_entries import AccessEntry, AccessPolicy
+from awsauth.core.access_entries import AccessEntry
 from awsauth.core.escaping import quoted
 from awsauth.core.matching import principal_of
 from awsauth.errors import AwsPermissionError, AwsServiceError
@@ -101,7 +102,7 @@ class AccessEntries:
         def described(eks: EKSClient) -> FoundEntry:
             found = eks.describe_access_entry(clusterName=self.cluster.name, principalArn=principal_arn)["accessEntry"]
             kind = found.get("type", "STANDARD")
-            policies = self._policies(eks, principal_arn) if kind == "STANDARD" else ()
+            policies = policies_of(self._session, self.cluster, principal_arn) if kind == "STANDARD" else ()
             groups = tuple(found.get("kubernetesGroups", ()))
             entry = AccessEntry(principal_arn, kind, found.get("username", ""), groups, policies)
             return FoundEntry(entry, found["accessEntryArn"], dict(found.get("tags") or {}))
@@ -202,16 +203,6 @@ class AccessEntries:
         self._call(
             f"the access entry of {quoted(principal_arn, 200)} cannot be untagged",
             lambda eks: eks.untag_resource(resourceArn=found.arn, tagKeys=[TEMPORARY_POLICY]),
-        )
-
-    def _policies(self, eks: EKSClient, principal_arn: str) -> tuple[AccessPolicy, ...]:
-        pages = eks.get_paginator("list_associated_access_policies").paginate(
-            clusterName=self.cluster.name, principalArn=principal_arn
-        )
-        return tuple(
-            AccessPolicy(policy["policyArn"], tuple(policy["accessScope"].get("namespaces", ())))
-            for page in pages
-            for policy in page["associatedAccessPolicies"]
         )
 
     def _call(self, problem: str, call: Callable[[EKSClient], _T]) -> _T:

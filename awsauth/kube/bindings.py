@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.cluster_facts import Bindings
-from awsauth.kube.listing import pages
+from awsauth.kube.listing import objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,8 +24,8 @@ def read_bindings(transport: Transport) -> Bindings:
         ForbiddenError: the right to list bindings in the whole cluster is missing.
         AwsAuthError: what else the transport raises.
     """
-    cluster_wide = pages(transport, f"{_PATH}clusterrolebindings")
-    in_namespaces = pages(transport, f"{_PATH}rolebindings")
+    cluster_wide = objects(transport, f"{_PATH}clusterrolebindings")
+    in_namespaces = objects(transport, f"{_PATH}rolebindings")
     return bindings_of(cluster_wide, in_namespaces)
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.core.escaping import visible
+from awsauth.errors import ApiError
+from awsauth.kube.transport import JSON
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+    from datetime import datetime
 
     from awsauth.kube.transport import Transport
 
@@ -16,19 +21,40 @@ METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v
 """Asks for objects without what is in them."""
 
 
-def pages(
-    transport: Transport, path: str, *, accept: str = "application/json", **query: str
-) -> Iterator[Mapping[str, Any]]:
-    """Yield the items of a list.
+def objects(transport: Transport, path: str, *, accept: str = JSON, **query: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list.
 
     Raises:
-        AwsAuthError: what the transport raises.
+        ApiError: what is there is no list of objects.
+        AwsAuthError: what else the transport raises.
     """
+    for page, _date in pages(transport, path, accept=accept, **query):
+        yield from page
+
+
+def pages(
+    transport: Transport, path: str, *, accept: str = JSON, **query: str
+) -> Iterator[tuple[list[dict[str, Any]], datetime | None]]:
+    """Yield the pages of a list, each with the server's time; raises what `objects` does."""
     asked = {**query, "limit": PAGE}
     while True:
-        answer = transport.get(path, asked, accept=accept)
-        yield from answer.get("items") or ()
-        following = (answer.get("metadata") or {}).get("continue")
+        answer = transport.request("GET", path, asked, accept=accept)
+        page, following = _page_of(answer.value, path)
+        yield page, answer.date
         if not following:
             return
         asked["continue"] = following
+
+
+def _page_of(listed: dict[str, Any], path: str) -> tuple[list[dict[str, Any]], str]:
+    """Return the objects on one page of a list, and where the next page begins; empty after the last one."""
+    # An empty list is null there.
+    items, metadata = listed.get("items", "") or [], listed.get("metadata") or {}
+    is_list = "items" in listed and isinstance(items, list) and all(isinstance(item, dict) for item in items)
+    if not is_list or not isinstance(metadata, dict):
+        raise ApiError(
+            "The server answered with something that is no list of objects; nothing was changed.",
+            where=visible(path),
+            cure="See that the address is that of a Kubernetes API server.",
+        )
+    return items, metadata.get("continue") or ""

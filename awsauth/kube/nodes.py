@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from awsauth.core.cluster_facts import ClusterNode, ComputeType
-from awsauth.kube.listing import pages
+from awsauth.kube.listing import objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ def read_nodes(transport: Transport) -> tuple[ClusterNode, ...]:
         ForbiddenError: the right to list nodes is missing.
         AwsAuthError: what else the transport raises.
     """
-    return tuple(node_of(item) for item in pages(transport, "/api/v1/nodes"))
+    return tuple(node_of(item) for item in objects(transport, "/api/v1/nodes"))
 
 
 def node_of(item: Mapping[str, Any]) -> ClusterNode:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.revision import LABEL, NAMESPACE
 from awsauth.core.revision_info import NAME
-from awsauth.kube.listing import METADATA, pages
+from awsauth.kube.listing import METADATA, objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.kube.transport import Transport
 
-_REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
+REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
+SELECTOR: Final = f"{LABEL}={NAME}"
+"""Of the revisions of ``aws-auth``."""
 
 
 def owners_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
@@ -28,6 +30,6 @@ def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
         ForbiddenError: the right to list revisions is missing.
         AwsAuthError: what else the transport raises.
     """
-    items = pages(transport, _REVISIONS, accept=METADATA, labelSelector=f"{LABEL}={NAME}")
+    items = objects(transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR)
     found = {item["metadata"]["name"]: owners_of(item["metadata"]) for item in items}
     return {name: owners for name, owners in found.items() if owners}

@@ -77,4 +77,4 @@ def _is_allowed(transport: Transport, rule: RbacRule) -> bool:
         },
         changes=False,
     )
-    return answer.get("status", {}).get("allowed") is True
+    return (answer.get("status") or {}).get("allowed") is True

@@ -29,11 +29,12 @@ from awsauth.errors import (
     UnreachableError,
 )
 from awsauth.kube.rbac_rule import missing_rule
+from awsauth.kube.request import NoObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from awsauth.kube.transport import Request
+    from awsauth.kube.request import Request
 
 _PASSING: Final = frozenset({410, 429, 500, 502, 503, 504})
 """What may be answered otherwise later. 410: the next page of a list was asked for too late."""
@@ -193,6 +194,8 @@ def _failure(error: BaseException) -> tuple[str, bool]:
     never_sent = (u.LocationValueError, u.EmptyPoolError, u.FullPoolError, u.ClosedPoolError, u.ProxySchemeUnsupported)
     if isinstance(error, never_sent):
         return f"The request cannot be sent: {_cause(error)}.", False
+    if isinstance(error, NoObjectError):
+        return "The answer is JSON but no object: something else than a Kubernetes API server gave it.", True
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
         return "The answer is no JSON: it was cut, or something else than a Kubernetes API server gave it.", True
     if isinstance(error, (u.TimeoutError, TimeoutError)):

@@ -8,17 +8,15 @@ credentials, and its connection pool sends.
 from __future__ import annotations
 
 import http.client
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from awsauth.core.escaping import visible
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
+from awsauth.kube.request import Answer, Request, encoded, impersonation, object_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     import urllib3
     from kubernetes.client import ApiClient
@@ -31,48 +29,6 @@ CONNECT_TIMEOUT: Final = 10.0
 
 FIELD_MANAGER: Final = "awsauth"
 JSON: Final = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked for, as far as errors tell of it.
-
-    Attributes:
-        method: The HTTP method.
-        path: The path, without the query.
-        host: The API server's address.
-        changes: Whether it is meant to change something.
-    """
-
-    method: str
-    path: str
-    host: str
-    changes: bool
-
-    @property
-    def where(self) -> str:
-        """The request and the server, for an error."""
-        return visible(f"{self.method} {self.path} at {self.host}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the API server answered.
-
-    Attributes:
-        value: The JSON, parsed.
-        stamp: The header ``Date``, if any.
-    """
-
-    value: Any
-    stamp: str | None
-
-    @property
-    def date(self) -> datetime | None:
-        """The server's clock; None where it does not tell."""
-        from awsauth.kube.translation import moment_of
-
-        return moment_of(self.stamp)
 
 
 class Transport:
@@ -109,7 +65,7 @@ class Transport:
             )
         self._api = api
         self._timeout = timeout
-        self._impersonation = _impersonation(as_user, as_groups)
+        self._impersonation = impersonation(as_user, as_groups)
         self._hint = hint
         self._token: str | None = None
 
@@ -140,7 +96,7 @@ class Transport:
             other._impersonation = self._impersonation
         return other
 
-    def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> Any:
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> dict[str, Any]:
         """Return what is at a path.
 
         Raises:
@@ -152,7 +108,7 @@ class Transport:
 
     def post(
         self, path: str, body: Any, query: Mapping[str, str] | None = None, *, changes: bool = True, accept: str = JSON
-    ) -> Any:
+    ) -> dict[str, Any]:
         """Make an object, and return it.
 
         Args:
@@ -170,11 +126,11 @@ class Transport:
         """
         return self.request("POST", path, query, body=body, changes=changes, accept=accept).value
 
-    def put(self, path: str, body: Any, query: Mapping[str, str] | None = None) -> Any:
+    def put(self, path: str, body: Any, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Replace an object, and return what it is now; raises what `post` does."""
         return self.request("PUT", path, query, body=body, changes=True).value
 
-    def delete(self, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
+    def delete(self, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Delete an object; raises what `post` does.
 
         Args:
@@ -200,7 +156,7 @@ class Transport:
             asked["fieldManager"] = FIELD_MANAGER
         request = Request(method, path, self.host, changes and "dryRun" not in asked)
         url = self.host + path + (f"?{urlencode(asked)}" if asked else "")
-        raw = None if body is None else _encoded(body)
+        raw = None if body is None else encoded(body)
         headers = self._headers(accept, has_body=raw is not None)
         try:
             return self._answered(request, url, raw, headers)
@@ -228,7 +184,7 @@ class Transport:
                 error.stamp = response.headers.get("Date", "")
             raise error
         try:
-            value = json.loads(response.data)
+            value = object_of(response.data)
         except (ValueError, RecursionError) as error:
             raise self._failed(request, error) from error
         return Answer(value, response.headers.get("Date"))
@@ -303,26 +259,3 @@ class Transport:
         if callable(expire):
             expire()
         return self._headers(accept, has_body=has_body)
-
-
-def _encoded(body: Any) -> bytes:
-    # Half a surrogate pair, which a Python text may hold, has no UTF-8: as an escape, the server says what it makes of it.
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return json.dumps(body, separators=(",", ":")).encode()
-
-
-def _impersonation(user: str | None, groups: Sequence[str]) -> list[tuple[str, str]]:
-    if isinstance(groups, str):
-        raise UsageError("as_groups is a text; nothing was sent.", cure='Give a list, such as ["viewers"].')
-    if user is None and not groups:
-        return []
-    if not user:
-        raise UsageError("as_user names nobody; nothing was sent.", cure="Is the variable that it comes from set?")
-    pairs = [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
-    for name, value in pairs:
-        named: Any = value
-        if not isinstance(named, str) or not named.strip() or not named.isprintable():
-            raise UsageError(f"{name} cannot be {visible(repr(value))}; nothing was sent.", cure="Give a name.")
-    return [(name, value.encode().decode("latin-1")) for name, value in pairs]

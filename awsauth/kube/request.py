@@ -1,0 +1,101 @@
+"""One request to an API server and its answer: what is told of it, and how it goes over the wire."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from awsauth.core.escaping import visible
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for, as far as errors tell of it.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, without the query.
+        host: The API server's address.
+        changes: Whether it is meant to change something.
+    """
+
+    method: str
+    path: str
+    host: str
+    changes: bool
+
+    @property
+    def where(self) -> str:
+        """The request and the server, for an error."""
+        return visible(f"{self.method} {self.path} at {self.host}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API server answered.
+
+    Attributes:
+        value: The object, parsed.
+        stamp: The header ``Date``, if any.
+    """
+
+    value: dict[str, Any]
+    stamp: str | None
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's clock; None where it does not tell."""
+        from awsauth.kube.translation import moment_of
+
+        return moment_of(self.stamp)
+
+
+class NoObjectError(ValueError):
+    """An answer is JSON, but no object, as every answer of Kubernetes is."""
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """Return the object that an answer holds.
+
+    Raises:
+        ValueError, RecursionError: it holds none.
+    """
+    value = json.loads(body)
+    if not isinstance(value, dict):
+        raise NoObjectError(type(value).__name__)
+    return value
+
+
+def encoded(body: Any) -> bytes:
+    """Return a body as it is sent."""
+    # Half a surrogate pair, which a Python text may hold, has no UTF-8: as an escape, the server says what it makes of it.
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def impersonation(user: str | None, groups: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the headers by which a request acts as somebody else; none for nobody.
+
+    Raises:
+        UsageError: the user or the groups are none.
+    """
+    if isinstance(groups, str):
+        raise UsageError("as_groups is a text; nothing was sent.", cure='Give a list, such as ["viewers"].')
+    if user is None and not groups:
+        return []
+    if not user:
+        raise UsageError("as_user names nobody; nothing was sent.", cure="Is the variable that it comes from set?")
+    pairs = [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
+    for name, value in pairs:
+        named: Any = value
+        if not isinstance(named, str) or not named.strip() or not named.isprintable():
+            raise UsageError(f"{name} cannot be {visible(repr(value))}; nothing was sent.", cure="Give a name.")
+    return [(name, value.encode().decode("latin-1")) for name, value in pairs]
