@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         PlanError,
         PlanOutdatedError,
         PolicyError,
+        RecoveryError,
         RevertedError,
         RevisionNotFoundError,
         RevisionTakenError,
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     from awsauth.kube.review import Review
     from awsauth.planning import Planning
     from awsauth.recovery.recovering import recover
+    from awsauth.recovery.report import Leftover, Recovery, RecoveryPlan, RecoveryStep
     from awsauth.result import Result
     from awsauth.transaction import Transaction
 
@@ -142,6 +144,7 @@ __all__ = [
     "Identity",
     "InvalidValueError",
     "KubeconfigError",
+    "Leftover",
     "Listed",
     "Log",
     "LogEntry",
@@ -159,6 +162,10 @@ __all__ = [
     "Planning",
     "Policy",
     "PolicyError",
+    "Recovery",
+    "RecoveryError",
+    "RecoveryPlan",
+    "RecoveryStep",
     "RemoveAccount",
     "RemoveGroups",
     "RemoveRole",
@@ -243,7 +250,7 @@ _HOMES: Final = {
         "AwsServiceError ClusterNotFoundError ConflictError CredentialsError EditError "
         "FileChangedError FileError ForbiddenError GuardError HistoryError InvalidValueError "
         "KubeconfigError ManifestError MappingConflictError NotFoundError NotRevertedError "
-        "OutcomeUnknownError PlanError PlanOutdatedError PolicyError RevertedError "
+        "OutcomeUnknownError PlanError PlanOutdatedError PolicyError RecoveryError RevertedError "
         "RevisionNotFoundError RevisionTakenError RoleError UnavailableError UnreachableError "
         "UsageError"
     ),
@@ -257,6 +264,7 @@ _HOMES: Final = {
     "awsauth.kube.review": "Review",
     "awsauth.planning": "Planning",
     "awsauth.recovery.recovering": "recover",
+    "awsauth.recovery.report": "Leftover Recovery RecoveryPlan RecoveryStep",
     "awsauth.result": "Result",
     "awsauth.transaction": "Transaction",
 }

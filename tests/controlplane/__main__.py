@@ -12,19 +12,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import NoReturn
 
 from tests.controlplane.cluster import Cluster
-from tests.controlplane.metadata import InstanceMetadata
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.programs import programs
+from tests.controlplane.tryout import EXAMPLE, ROLE, UNSET, tryout
 from tests.go_programs import NoGoError
-
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "aws-auth.yaml"
-ROLE = "awsauth-test"
-# boto3 takes these before the instance's role.
-_UNSET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
 
 def main(command: list[str]) -> int:
@@ -37,13 +31,10 @@ def main(command: list[str]) -> int:
         sys.stderr.write(f"The control plane cannot be built: {error}\n")
         return 1
     try:
-        with ControlPlane(built) as plane, InstanceMetadata(plane.aws) as instance:
-            instance.role_arn = plane.aws.create_role(ROLE)
-            Cluster(plane, plane.folder).kubectl("create", "-f", str(EXAMPLE))
-            # Whoever uses it is an EC2 instance that wears the role.
-            environment = plane.environment | instance.environment
+        # Whoever uses it is an EC2 instance that wears a role.
+        with ControlPlane(built) as plane, tryout(Cluster(plane, plane.folder)) as environment:
             if command:
-                kept = {name: value for name, value in os.environ.items() if name not in _UNSET}
+                kept = {name: value for name, value in os.environ.items() if name not in UNSET}
                 return subprocess.run(command, env=kept | environment, check=False).returncode
             _stay(plane, environment)
     except KeyboardInterrupt:
@@ -53,14 +44,14 @@ def main(command: list[str]) -> int:
 
 def _stay(plane: ControlPlane, environment: dict[str, str]) -> NoReturn:
     sys.stderr.write(
-        f"A control plane is up, with {EXAMPLE.name} in it; its context is {plane.cluster_name}. "
-        "In another terminal:\n\n"
+        f"A control plane is up, with {EXAMPLE.name} in it. Its context, and its name as an EKS cluster, is "
+        f"{plane.cluster_name}; this machine is an EC2 instance that wears the role {ROLE}. In another terminal:\n\n"
     )
     for name, value in environment.items():
         # The path of the other terminal is its own.
         shown = f"{shlex.quote(value.partition(os.pathsep)[0])}:$PATH" if name == "PATH" else shlex.quote(value)
         print(f"export {name}={shown}")
-    print("unset", *_UNSET)
+    print("unset", *UNSET)
     sys.stdout.flush()
     sys.stderr.write("\nCtrl-C ends it.\n")
     while True:

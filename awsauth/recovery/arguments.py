@@ -1,0 +1,101 @@
+"""What a recovery is asked for, looked at before anything is contacted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from awsauth.core.arn import canonical_role
+from awsauth.core.changes import as_list
+from awsauth.core.escaping import quoted
+from awsauth.core.guards import allowed_by
+from awsauth.errors import InvalidValueError, UsageError
+from awsauth.recovery.repair import Wish
+from awsauth.recovery.report import SWITCH
+
+
+def wish_of(changes: Any, rollback_to: Any, allow: tuple[Any, ...], reason: Any) -> Wish:
+    """Return how ``aws-auth`` is to be repaired.
+
+    Raises:
+        UsageError: that makes no sense.
+    """
+    if changes is not None and rollback_to is not None:
+        raise UsageError(
+            "Both changes and rollback_to are given; nothing was contacted.", cure="Pass one of them, or neither."
+        )
+    made = () if changes is None else tuple(as_list(changes))
+    if changes is not None and not made:
+        raise UsageError("changes is empty; nothing was contacted.", cure="Leave it out to go back instead.")
+    if rollback_to is not None and (
+        not isinstance(rollback_to, int) or isinstance(rollback_to, bool) or rollback_to < 1
+    ):
+        raise UsageError(
+            f"rollback_to is {quoted(repr(rollback_to))}; nothing was contacted.", cure="Pass a revision's number."
+        )
+    if not isinstance(reason, str):
+        raise UsageError(f"reason is {quoted(repr(reason))}; nothing was contacted.", cure="Pass a text.")
+    guards = tuple(name for name in allow if name != SWITCH)
+    allowed_by(guards)
+    return Wish(made, rollback_to, guards, reason)
+
+
+def names_in(allow: Any) -> tuple[Any, ...]:
+    """Return what is allowed by name.
+
+    Raises:
+        UsageError: it is no list.
+    """
+    if isinstance(allow, str) or not isinstance(allow, Iterable):
+        raise UsageError(
+            f"allow is {quoted(repr(allow))}; nothing was contacted.", cure=f"Pass a list, such as [{SWITCH!r}]."
+        )
+    return tuple(allow)
+
+
+def check_texts(**given: Any) -> None:
+    """Refuse what an unset variable leaves.
+
+    Raises:
+        UsageError: one is empty, or no text.
+    """
+    for name, value in given.items():
+        if (value is not None or name == "cluster") and (not isinstance(value, str) or not value.strip()):
+            raise UsageError(
+                f"{name} is {quoted(repr(value))}; nothing was contacted.",
+                cure="Is the variable that it comes from set?",
+            )
+
+
+def check_creator(role_arn: Any) -> None:
+    """Refuse what is no role.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        canonical_role(role_arn)
+    except InvalidValueError as error:
+        raise UsageError(
+            f"creator_role is {quoted(role_arn, 200)}, which is the ARN of no role; nothing was contacted.",
+            cure="Pass one like arn:aws:iam::111122223333:role/platform, with its path.",
+        ) from error
+
+
+def check_flags(timeout: Any, *, dry_run: Any) -> None:
+    """Refuse a misspelt ``dry_run``, which must not do anything, and a time that is none.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
+        raise UsageError(
+            f"timeout is {quoted(repr(timeout))}; nothing was contacted.", cure="Pass seconds, greater than 0."
+        )
+    if not isinstance(dry_run, bool):
+        raise UsageError(f"dry_run is {quoted(repr(dry_run))}; nothing was contacted.", cure="Pass True or False.")
+
+
+def region_in(cluster: str) -> str | None:
+    """Return the region that an ARN names: IAM and STS are asked, too, and nothing else may tell it."""
+    return "".join(cluster.split(":", 5)[3:4]) or None if cluster.startswith("arn:") else None

@@ -1,0 +1,198 @@
+"""What a recovery would do, what it did, and what is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from awsauth.core.escaping import visible
+
+if TYPE_CHECKING:
+    from awsauth.core.access_entries import AuthenticationMode
+    from awsauth.core.explanation import Explanation
+    from awsauth.result import Result
+
+Way = Literal["direct", "creator", "access-entry"]
+"""How it gets in: the caller may change ``aws-auth`` already; as the cluster's creator; by an access entry."""
+
+SWITCH: Final = "switch-authentication-mode"
+"""What has to be allowed by name: the mode cannot be switched back."""
+
+_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryStep:
+    """One step.
+
+    Attributes:
+        name: Its stable name, such as ``make-entry``.
+        text: What it does, as a sentence without its full stop.
+        actions: The IAM actions that it needs, such as ``eks:CreateAccessEntry``.
+        is_one_way: Whether it cannot be undone.
+    """
+
+    name: str
+    text: str
+    actions: tuple[str, ...] = ()
+    is_one_way: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {
+            "name": self.name,
+            "text": self.text,
+            "actions": list(self.actions),
+            "is_one_way": self.is_one_way,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPlan:
+    """What a recovery would do. `str` gives it as text, to be shown before it is done.
+
+    Attributes:
+        cluster: The cluster, for people.
+        authentication_mode: What lets people in at present.
+        caller: Whom STS takes the caller for.
+        finding: What a new token of the caller's gets at present.
+        way: How it gets in.
+        steps: What is done, in order.
+        needs: What has to be allowed by name first, and is not.
+        notes: What else is worth knowing.
+    """
+
+    cluster: str
+    authentication_mode: AuthenticationMode
+    caller: str
+    finding: str
+    way: Way
+    steps: tuple[RecoveryStep, ...]
+    needs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The IAM actions that it needs, all of them."""
+        return tuple(dict.fromkeys(action for step in self.steps for action in step.actions))
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.cluster}, authentication mode {self.authentication_mode}",
+            f"{self.caller}: {self.finding}",
+            "To be done:",
+            *(
+                f"{number}. {step.text}.{' This cannot be undone.' if step.is_one_way else ''}"
+                for number, step in enumerate(self.steps, 1)
+            ),
+        ]
+        if self.actions:
+            lines.append(f"Needs in IAM: {', '.join(self.actions)}")
+        lines += [f"Note: {note}" for note in self.notes]
+        if self.needs:
+            lines.append(f"Not allowed yet: {', '.join(self.needs)}. Pass allow={list(self.needs)!r}.")
+        return visible("\n".join(lines), keep="\n")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {
+            "cluster": self.cluster,
+            "authentication_mode": self.authentication_mode,
+            "caller": self.caller,
+            "finding": self.finding,
+            "way": self.way,
+            "steps": [step.to_json() for step in self.steps],
+            "actions": list(self.actions),
+            "needs": list(self.needs),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something that a recovery has left behind.
+
+    Attributes:
+        text: What it is.
+        command: What takes it away; empty where nothing does.
+    """
+
+    text: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return visible(f"{self.text}: {self.command}" if self.command else f"{self.text}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {"text": self.text, "command": self.command}
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a recovery did, or with ``dry_run`` would do.
+
+    Attributes:
+        plan: What it set out to do.
+        dry_run: Whether nothing was done.
+        done: What was done, in order.
+        result: What was changed in ``aws-auth``; None where nothing had to be.
+        explanation: What ``aws-auth`` comes to for the caller now.
+        administrators: Whom it makes administrators now: their ARNs.
+        seen: As whom a new token of the caller's was let in at the end, by nothing but ``aws-auth``; empty where that
+            could not be tried.
+        left: What is left behind.
+        entries: The principals that have an access entry, if the authentication mode was switched: EKS made them.
+        notes: What else is worth knowing.
+    """
+
+    plan: RecoveryPlan
+    dry_run: bool = False
+    done: tuple[str, ...] = ()
+    result: Result | None = None
+    explanation: Explanation | None = None
+    administrators: tuple[str, ...] = ()
+    seen: str = ""
+    left: tuple[Leftover, ...] = ()
+    entries: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was changed, in ``aws-auth`` or in EKS; False for a dry run."""
+        return bool(self.done)
+
+    def __str__(self) -> str:
+        if self.dry_run:
+            return str(self.plan)
+        lines = ["Done:", *(f"- {done}." for done in self.done)] if self.done else ["Nothing had to be done."]
+        if self.administrators:
+            lines.append(f"Administrators by aws-auth: {_listed(self.administrators)}")
+        if self.seen:
+            lines.append(f"A new token of {self.plan.caller} gets in as {self.seen}.")
+        if self.entries:
+            lines.append(f"Access entries that EKS made at the switch: {_listed(self.entries)}")
+        lines += [f"Left behind: {left}" for left in self.left]
+        lines += [f"Note: {note}" for note in self.notes]
+        return visible("\n".join(lines), keep="\n")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {
+            "plan": self.plan.to_json(),
+            "dry_run": self.dry_run,
+            "changed": self.changed,
+            "done": list(self.done),
+            "revision": self.result.revision if self.result else None,
+            "explanation": self.explanation.to_json() if self.explanation else None,
+            "administrators": list(self.administrators),
+            "seen": self.seen,
+            "left": [left.to_json() for left in self.left],
+            "entries": list(self.entries),
+            "notes": list(self.notes),
+        }
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
