@@ -12,9 +12,12 @@ import pytest
 
 import awsauth
 from awsauth.mapping_methods import MappingMethods
+from awsauth.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from awsauth.stores.store import Snapshot
 
 ACCOUNT = "arn:aws:iam::111122223333"
 NODE = f"{ACCOUNT}:role/node"
@@ -426,3 +429,27 @@ def test_a_username_that_somebody_took_is_not_given_back(client: awsauth.AwsAuth
 def test_values_survive_pickling(client: awsauth.AwsAuthClient) -> None:
     result = client.add_role_mapping(CI, username="ci")
     assert pickle.loads(pickle.dumps(result)).document == result.document  # noqa: S301 - our own bytes
+
+
+def test_an_author_who_is_no_text_is_refused() -> None:
+    wrong: Any = 5
+    with pytest.raises(awsauth.UsageError, match="author is `5`"):
+        awsauth.AwsAuthClient(MemoryStore(DATA), author=wrong)
+
+
+@pytest.mark.parametrize("changes", [-1, "3", True, None])
+def test_a_history_takes_a_number_of_changes(changes: Any) -> None:
+    with pytest.raises(awsauth.UsageError, match=r"changes is .*\."):
+        awsauth.AwsAuthClient(MemoryStore(DATA)).history(changes=changes)
+
+
+def test_binary_data_counts_for_what_is_almost_full() -> None:
+    class Large(MemoryStore):
+        def read(self) -> Snapshot:
+            return replace(super().read(), binary_data={"blob": "A" * 1_200_000})
+
+    def is_said(store: MemoryStore) -> bool:
+        return "almost-full" in {finding.code for finding in awsauth.AwsAuthClient(store).check()}
+
+    assert is_said(Large(DATA))
+    assert not is_said(MemoryStore(DATA))

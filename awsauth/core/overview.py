@@ -63,7 +63,7 @@ class Listed:
             "username": self.username,
             "groups": list(self.groups),
             "notes": list(self.notes),
-            "place": {"key": self.place.key, "line": self.place.line, "column": self.place.column},
+            "place": self.place.to_json(),
         }
 
 

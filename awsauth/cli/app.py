@@ -1,0 +1,116 @@
+"""The program: its commands, each loaded when it is used, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from awsauth.cli.command import AwsAuthGroup
+from awsauth.cli.completion import COMPLETION
+from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE
+from awsauth.cli.screen import drop_output
+from awsauth.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS: Final = {
+    "get": ("looking", "Show what is mapped."),
+    "add": ("changing", "Map a role, user, account, node role or SSO role."),
+    "remove": ("changing", "Take a role, user, account or username out."),
+    "check": ("checking", "Look for what is wrong, and cure it."),
+    "explain": ("looking", "Say what a principal gets, and why."),
+    "plan": ("planned", "Show what changes would do, and save that."),
+    "apply": ("planned", "Make a saved plan, or changes in a file."),
+    "edit": ("editing", "Edit the mappings, checked when saved."),
+    "history": ("revisions", "Show who changed what, when and why."),
+    "show": ("revisions", "Show a revision with its data."),
+    "diff": ("revisions", "Show what changed between revisions."),
+    "rollback": ("revisions", "Go back to a revision."),
+    "prune": ("revisions", "Delete old revisions."),
+    "whoami": ("aws", "Say who this machine is to AWS."),
+    "health": ("aws", "Check whether you get in, and may do your work."),
+    "recover": ("aws", "Get back into a cluster that you are locked out of."),
+    "completion": ("completion", "Print the completion for a shell."),
+}
+"""Of each command its module and what it does, in the order of the help, which loads none of them."""
+
+
+class Program(AwsAuthGroup):
+    """All commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands, as people come to need them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, from a module that is loaded now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"awsauth.cli.{module}"), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in _COMMANDS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what exit codes mean."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in MEANINGS.items()])
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
+        """Run, and exit with a code that says how it went (`awsauth.cli.exit_codes`)."""
+        words = sys.argv[1:] if args is None else list(args)
+        if COMPLETION in os.environ:
+            super().main(words, prog_name, complete_var=COMPLETION, **extra)
+        sys.exit(self._run(words, prog_name or "awsauth"))
+
+    def _run(self, words: list[str], prog_name: str) -> int:
+        try:
+            with self.make_context(prog_name, words) as ctx:
+                code = self.invoke(ctx)
+            sys.stdout.flush()
+        except click.exceptions.Exit as end:
+            return end.exit_code
+        except BrokenPipeError:
+            drop_output()
+            return READER_GONE
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("\nInterrupted.", err=True)
+            return INTERRUPTED
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        return code if isinstance(code, int) else DONE
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "--version", prog_name="awsauth")
+def program() -> None:
+    """Manage the aws-auth ConfigMap of Amazon EKS.
+
+    Without connection options a command is for the cluster that kubectl would use. The options may stand
+    before or behind the command; each has an environment variable, in brackets.
+
+    Every change shows its difference first, and asks; where there is no terminal it needs --yes.
+    """
+
+
+def main() -> None:
+    """Run as ``awsauth``, or as the kubectl plugin ``kubectl awsauth``."""
+    for stream in (sys.stdout, sys.stderr):
+        # Where the terminal's encoding has no such character, its escape is better than a failure.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    name = Path(sys.argv[0]).stem
+    program.main(prog_name="kubectl awsauth" if name == "kubectl-awsauth" else "awsauth")

@@ -1,0 +1,216 @@
+"""What all commands have in common: the options that say where and how, and help in sections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import click
+
+from awsauth.cli.connection import VARIABLES, given, said
+from awsauth.cli.exit_codes import READER_GONE, code_of
+from awsauth.cli.invocation import Invocation, Output
+from awsauth.cli.known import complete_context
+from awsauth.cli.screen import Screen, drop_output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_CHANGE: Final = "Change"
+_CONNECTION: Final = "Connection"
+_OUTPUT: Final = "Output"
+_WITHOUT_VALUE: Final = "--dry-run"
+
+
+class SectionedOption(click.Option):
+    """An option that stands in a section of the help of its own."""
+
+    def __init__(self, *names: str, section: str, **attributes: Any) -> None:
+        super().__init__(list(names), **attributes)
+        self.section = section
+
+
+def _shared_option(*names: str, section: str, **attributes: Any) -> SectionedOption:
+    """Return an option that may stand before or behind the command: what is said last counts."""
+    return SectionedOption(*names, section=section, expose_value=False, callback=_keep, **attributes)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value not in (None, (), False):
+        said(ctx)[param.name or ""] = value
+
+
+def _shared(outputs: Sequence[str]) -> Iterator[SectionedOption]:
+    """Yield the options that all commands have, before or behind the command's name."""
+    for one in VARIABLES:
+        completion = {"shell_complete": complete_context} if one.option == "--context" else {}
+        yield _shared_option(
+            one.option,
+            section=_CONNECTION,
+            metavar=one.metavar,
+            help=f"{one.help} [{one.environment}]",
+            multiple=one.repeated,
+            type=click.Path() if one.metavar == "FILE" else str,
+            **completion,
+        )
+    yield _shared_option(
+        "-o", "--output", section=_OUTPUT, type=click.Choice(outputs), help="How to print; text by default."
+    )
+    yield _shared_option("--no-color", section=_OUTPUT, is_flag=True, help="No colours, like the variable NO_COLOR.")
+    yield _shared_option("-v", "--verbose", section=_OUTPUT, is_flag=True, help="Of an error, show what led to it.")
+
+
+def _changing() -> Iterator[SectionedOption]:
+    """Yield the options of commands that change something."""
+    yield SectionedOption("-y", "--yes", section=_CHANGE, is_flag=True, help="Do not ask.")
+    yield SectionedOption(
+        _WITHOUT_VALUE,
+        section=_CHANGE,
+        metavar="[=server]",
+        type=click.Choice(["client", "server"]),
+        help="Only show what would change; with =server the API server looks at it too.",
+    )
+    yield SectionedOption("--reason", section=_CHANGE, metavar="TEXT", default="", help="Why; kept with the revision.")
+    yield SectionedOption(
+        "--allow",
+        section=_CHANGE,
+        metavar="GUARD[=PRINCIPAL]",
+        multiple=True,
+        help="A guard that is to let it pass; repeatable.",
+    )
+    yield SectionedOption("--no-history", section=_CHANGE, is_flag=True, help="Keep no revision: no way back.")
+
+
+def _observing() -> Iterator[SectionedOption]:
+    """Yield the options of changes whose effect can be waited for."""
+    yield SectionedOption(
+        "--wait",
+        section=_CHANGE,
+        metavar="SECONDS",
+        type=float,
+        default=0.0,
+        help="Wait until a new token shows the change.",
+    )
+    yield SectionedOption(
+        "--verify",
+        section=_CHANGE,
+        metavar="ROLE-ARN",
+        multiple=True,
+        help="A role whose new token is looked at too; repeatable.",
+    )
+    yield SectionedOption(
+        "--revert-after",
+        section=_CHANGE,
+        metavar="SECONDS",
+        type=float,
+        default=0.0,
+        help="Take it back when you, or one in --verify, do not get in by then.",
+    )
+
+
+class _Sectioned(click.Command):
+    """A command whose help has the shared options in sections of their own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], _CHANGE: [], _CONNECTION: [], _OUTPUT: []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                sections[getattr(param, "section", "Options")].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class AwsAuthCommand(_Sectioned):
+    """A command with the shared options.
+
+    Args:
+        library: The call of the library that it makes, for the help.
+        changes: Whether it has the options of a change.
+        observes: Whether it has those of a change whose effect can be waited for.
+        outputs: How it can print.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        library: str,
+        changes: bool = False,
+        observes: bool = False,
+        outputs: Sequence[Output] = ("text", "json", "markdown"),
+        **attributes: Any,
+    ) -> None:
+        super().__init__(*args, **attributes)
+        self.library = library
+        self.outputs = outputs
+        self.changes = changes
+        self.params += [
+            *(_changing() if changes else ()),
+            *(_observing() if observes else ()),
+            *_shared(outputs),
+        ]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, with ``--dry-run`` alone as one argument: its value could not be told from the next one."""
+        if not self.changes:
+            return super().parse_args(ctx, args)
+        end = args.index("--") if "--" in args else len(args)
+        alone = [f"{arg}=client" if arg == _WITHOUT_VALUE else arg for arg in args[:end]]
+        return super().parse_args(ctx, alone + args[end:])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command, with the invocation in place of the shared options."""
+        ctx.obj = invocation_of(ctx)
+        if ctx.obj.output not in self.outputs:
+            raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except BrokenPipeError:
+            drop_output()
+            ctx.exit(READER_GONE)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes words and a code
+            from awsauth.cli.failing import show
+
+            show(error, ctx.obj)
+            ctx.exit(code_of(error))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the call of the library below the options."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("In Python"):
+            formatter.write(f"{'':{formatter.current_indent}}{self.library}\n")
+
+
+class AwsAuthGroup(_Sectioned, click.Group):
+    """A group of commands, which takes the shared options too."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.params += _shared(get_args(Output))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, and then the options."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+
+def invocation_of(ctx: click.Context) -> Invocation:
+    """Return what the shared options say."""
+    options = said(ctx)
+    return Invocation(
+        command=_words(ctx),
+        target=given(options),
+        output=options.get("output", "text"),
+        output_is_open="output" not in options,
+        verbose="verbose" in options,
+        screen=Screen.of(no_color="no_color" in options),
+    )
+
+
+def _words(ctx: click.Context) -> str:
+    """Return the command's words, without the program's."""
+    above = _words(ctx.parent) if ctx.parent else ""
+    return f"{above} {ctx.info_name}".strip() if ctx.parent else ""

@@ -1,0 +1,115 @@
+"""How an error is shown: what, where, what to do; and in the words of the command line."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.cli.exit_codes import code_of
+from awsauth.core.escaping import visible
+from awsauth.core.finding_json import finding_to_json
+from awsauth.errors import AwsAuthError, GuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.cli.invocation import Invocation
+
+_OPTIONS: Final = {
+    "allow": "--allow",
+    "as_groups": "--as-group",
+    "as_user": "--as",
+    "assume_role": "--role-arn",
+    "cluster": "--cluster",
+    "context": "--context",
+    "dry_run": "--dry-run",
+    "exact": "--exact",
+    "file": "--file",
+    "history": "--history",
+    "if_mapped": "--if-mapped",
+    "kubeconfig": "--kubeconfig",
+    "profile": "--profile",
+    "region": "--region",
+}
+"""By the library's name of an argument."""
+
+_ARGUMENT: Final = re.compile(rf"\b({'|'.join(_OPTIONS)})=(\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|…)?(?!\w)")
+
+_SECRET: Final = re.compile(
+    r"k8s-aws-v1\.[\w-]+"
+    r"|(?<=Bearer )\S+"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Security-Token=)[\w%+/=-]+|(?<=X-Amz-Credential=)[\w%/-]+"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
+)
+"""What others' errors may hold and nobody should see: tokens, signatures, keys."""
+
+
+def show(error: Exception, invocation: Invocation) -> None:
+    """Show an error on standard error; with JSON also as an object on standard output."""
+    screen = invocation.screen
+    what, where, cure = _parts(error)
+    screen.tell(f"{screen.style('error:', 'red')} {what}")
+    if where:
+        screen.tell(f"where: {where}")
+    if cure:
+        screen.tell(f"what to do: {cure}")
+    if invocation.verbose:
+        for line in _chain(error):
+            screen.tell(line)
+    if invocation.output == "json":
+        invocation.emit({"error": _as_json(error, what, where, cure)})
+
+
+def in_options(text: str) -> str:
+    """Return a text of the library with arguments of its calls as options of the command line."""
+    return _ARGUMENT.sub(_as_options, text)
+
+
+def _as_options(match: re.Match[str]) -> str:
+    option, written = _OPTIONS[match[1]], match[2]
+    if written == "False":
+        return f"--no-{match[1].replace('_', '-')}"
+    if written in (None, "True", "…"):
+        return f"{option} …" if written == "…" else option
+    values = ast.literal_eval(written)
+    return " ".join(f"{option} {shlex.quote(value)}" for value in ([values] if isinstance(values, str) else values))
+
+
+def _parts(error: Exception) -> tuple[str, str, str]:
+    if isinstance(error, AwsAuthError):
+        return in_options(error.what), error.where, in_options(error.cure)
+    what = f"This is a defect of awsauth: {type(error).__name__}: {_safe(str(error))}"
+    return what, "", "Look at the object before you go on. Then report it, with what -v shows."
+
+
+def _as_json(error: Exception, what: str, where: str, cure: str) -> dict[str, Any]:
+    findings = error.findings if isinstance(error, GuardError) else ()
+    return {
+        "type": type(error).__name__,
+        "exit_code": code_of(error),
+        "what": what,
+        "where": where,
+        "what_to_do": cure,
+        "findings": [finding_to_json(finding) for finding in findings],
+    }
+
+
+def _chain(error: BaseException) -> Iterator[str]:
+    """Yield how an error came about: each error with the places in the code that it went through, the first one last."""
+    import traceback
+
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield f"{type(current).__module__}.{type(current).__qualname__}: {_safe(str(current))}"
+        for frame in reversed(traceback.extract_tb(current.__traceback__)):
+            yield f"    at {frame.filename}:{frame.lineno} in {frame.name}"
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _safe(text: str) -> str:
+    return visible(_SECRET.sub("(hidden)", text), keep="\n")

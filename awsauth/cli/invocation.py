@@ -1,0 +1,147 @@
+"""One run of a command: what it is for, how it prints, and its client."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from awsauth.cli.connection import STANDARD_INPUT, described, policy_of
+from awsauth.cli.waiting import waiting_for
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from awsauth.cli.screen import Screen
+    from awsauth.client import AwsAuthClient
+    from awsauth.core.finding import Place
+    from awsauth.core.manifest import Manifest
+    from awsauth.core.manifest_places import FilePosition
+    from awsauth.core.policy import Policy
+    from awsauth.stores.manifest_text import ManifestText
+
+Output = Literal["text", "json", "markdown", "github"]
+VERSION: Final = 1
+"""Of the JSON that commands print: a higher one has other fields, or fields with another meaning."""
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of a command.
+
+    Attributes:
+        command: The command's words: ``add role``.
+        target: What it is for, as `awsauth.connect` takes it; the policy is the name of a file.
+        output: How to print.
+        output_is_open: Whether nobody has said how to print.
+        verbose: Whether to show the chain of errors.
+        screen: Where to print.
+    """
+
+    command: str
+    target: Mapping[str, Any]
+    output: Output
+    output_is_open: bool
+    verbose: bool
+    screen: Screen
+    _manifest: ManifestText | None = field(default=None, init=False)
+    _file_manifest: Manifest | None = field(default=None, init=False)
+    _part: str = field(default="", init=False)
+    _parts: dict[str, Any] = field(default_factory=dict, init=False)
+
+    @property
+    def is_filter(self) -> bool:
+        """Whether the manifest comes on standard input and goes to standard output."""
+        return self.target.get("file") == STANDARD_INPUT
+
+    @property
+    def policy(self) -> Policy | None:
+        """What may be mapped at all."""
+        return policy_of(self.target["policy"]) if "policy" in self.target else None
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Return what says, around a call that may take long, what is being waited for."""
+        return waiting_for(described(self.target))
+
+    def client(self) -> AwsAuthClient:
+        """Return a client for what the command is for."""
+        import awsauth
+
+        named: dict[str, Any] = {name: value for name, value in self.target.items() if name != "policy"}
+        if policy := self.policy:
+            named["policy"] = policy
+        if not self.is_filter:
+            return awsauth.connect(**named)
+        del named["file"]
+        if unfit := sorted(named.keys() - {"policy"}):
+            raise click.UsageError(f"{' and '.join(unfit)} cannot be said together with --file; nothing was contacted.")
+        from awsauth.stores.manifest_text import ManifestText
+
+        self._manifest = self._manifest or ManifestText(sys.stdin.buffer.read())
+        return awsauth.AwsAuthClient(self._manifest, **named)
+
+    @property
+    def file(self) -> str | None:
+        """The manifest file; None where there is none that has a name."""
+        return None if self.is_filter else self.target.get("file")
+
+    def position(self, place: Place | None) -> FilePosition | None:
+        """Return where something is in the manifest; None where there is no manifest."""
+        from awsauth.core.manifest_places import position_in_file
+
+        manifest = self._read_manifest()
+        return position_in_file(manifest, place) if manifest else None
+
+    def _read_manifest(self) -> Manifest | None:
+        if self.file and self._file_manifest is None:
+            from awsauth.stores.manifest_file import ManifestFile
+
+            self._file_manifest = ManifestFile(self.file).read().manifest
+        return self._manifest.manifest if self._manifest else self._file_manifest
+
+    def need_somebody_to_ask(self, purpose: str) -> None:
+        """Check that there is a terminal to ask on: without one nobody waits for an answer that never comes.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if not self.screen.can_ask:
+            raise UsageError(
+                "There is no terminal to ask on; nothing was contacted.",
+                cure=f"Pass --yes {purpose} without being asked, or --dry-run to only see what would be done.",
+            )
+
+    def give_way(self) -> None:
+        """Print on standard error from now on, because standard output is for the manifest."""
+        self.screen = replace(self.screen, to_error=True)
+
+    def write_back(self) -> None:
+        """Write the manifest that came on standard input to standard output, as it is now."""
+        if self._manifest is not None:
+            click.echo(self._manifest.raw, nl=False)
+
+    def emit(self, values: Mapping[str, Any]) -> None:
+        """Print what the command found or did as JSON; inside `part_of_output` keep it until then."""
+        import json
+
+        if self._part:
+            self._parts[self._part] = values
+            return
+        values = {"version": VERSION, "command": self.command, **self._parts, **values}
+        self.screen.print(json.dumps(values, indent=2))
+
+    @contextmanager
+    def part_of_output(self, name: str) -> Iterator[None]:
+        """Make what is emitted in the block a part of what is emitted later."""
+        self._part = name
+        yield
+        self._part = ""
+
+
+current = click.make_pass_decorator(Invocation)
+"""Gives a command the invocation as its first argument."""

@@ -1,0 +1,132 @@
+"""Where text goes, and in which colours: plain where nobody looks at a terminal, or does not want any."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from awsauth.core.escaping import visible
+from awsauth.core.markdown import code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from awsauth.core.diff import Diff
+    from awsauth.core.finding import Finding
+
+_SEVERITIES: Final = {"error": "red", "warning": "yellow", "note": "blue"}
+_SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "@": "cyan"}
+_GAP: Final = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where a command prints.
+
+    Attributes:
+        coloured: Whether colours are wanted, where there is a terminal.
+        to_error: Whether all goes to standard error, because standard output is for something else.
+    """
+
+    coloured: bool = True
+    to_error: bool = False
+
+    @classmethod
+    def of(cls, *, no_color: bool, to_error: bool = False) -> Screen:
+        """Return the screen, in colour unless an option, ``NO_COLOR`` or a terminal without colours says otherwise."""
+        unwanted = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return cls(not unwanted, to_error)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody looks at it."""
+        return (sys.stderr if self.to_error else sys.stdout).isatty()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is somebody to ask."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def print(self, text: str) -> None:
+        """Print text that is safe to show already."""
+        if text:
+            click.echo(text, err=self.to_error, color=None if self.coloured else False)
+
+    def tell(self, text: str) -> None:
+        """Say something to whoever runs the command, beside the output."""
+        click.echo(text, err=True, color=None if self.coloured else False)
+
+    def ask(self, question: str) -> bool:
+        """Ask for a yes."""
+        return click.confirm(question, err=True)
+
+    def style(self, text: str, colour: str) -> str:
+        """Return text in a colour."""
+        return click.style(text, fg=colour) if self.coloured else text
+
+    def diff(self, found: Diff) -> str:
+        """Return a difference with its lines in colour."""
+        return "\n".join(self._diff_line(line) for line in str(found).splitlines()) if found else "No change."
+
+    def finding(self, found: Finding, where: str = "") -> str:
+        """Return a finding, for a line."""
+        severity = self.style(found.severity.value, _SEVERITIES[found.severity.value])
+        return f"{where}{severity} {visible(found.code)}: {found}"
+
+    def findings(self, found: Sequence[Finding]) -> str:
+        """Return findings, each on a line."""
+        return "\n".join(map(self.finding, found))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        """Return a table: on a terminal as wide as that, with cells on several lines; elsewhere a line for each row."""
+        shown = [[visible(cell) for cell in row] for row in rows]
+        if self.is_terminal:
+            return self._fitted(header, shown)
+        widths = [max(map(len, column)) for column in zip(header, *shown, strict=True)]
+        return "\n".join(
+            _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in (header, *shown)
+        )
+
+    def _diff_line(self, line: str) -> str:
+        colour = _SIGNS.get(line[:1])
+        return self.style(line, colour) if colour else line
+
+    def _fitted(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0), header_style="bold")
+        for name in header:
+            table.add_column(Text(name), overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console = Console(
+            force_terminal=True,
+            no_color=not self.coloured,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            width=shutil.get_terminal_size().columns,
+        )
+        with console.capture() as captured:
+            console.print(table)
+        return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def findings_as_markdown(found: Iterable[Finding]) -> str:
+    """Return findings as a list in Markdown; what they say as code, since it quotes what others have written."""
+    return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(str(one))}" for one in found)
+
+
+def drop_output() -> None:
+    """Send what is still in the buffers nowhere, once nobody reads it: it would fail again when the interpreter ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

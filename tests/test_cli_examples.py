@@ -1,0 +1,108 @@
+"""The examples for pipelines do what they say: every command in them runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from awsauth import AwsAuthClient
+from tests.command_line import NODE, Done, environment
+from tests.conftest import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+EXAMPLES = PROJECT / "examples"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return a folder with the examples in it, as somebody's repository has them."""
+    return shutil.copytree(EXAMPLES, tmp_path / "clone")
+
+
+def shell(command: str, folder: Path, **variables: str) -> Done:
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", command],  # noqa: S607 - as GitHub runs a step
+        cwd=folder,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def steps(job: dict[str, Any]) -> Iterator[str]:
+    for step in job["steps"]:
+        assert {"run", "uses"} & step.keys()
+        command = step.get("run", "")
+        if command and not command.startswith("pip install"):
+            yield command
+
+
+def test_every_step_of_the_workflow_runs(clone: Path, tmp_path: Path) -> None:
+    """In the order of a change's life, with the cluster's place taken by a file."""
+    workflow = yaml.safe_load((EXAMPLES / "github-actions.yaml").read_text(encoding="utf-8"))
+    summary = tmp_path / "summary"
+    cluster = shutil.copy(EXAMPLES / "aws-auth.yaml", tmp_path)
+    assert shell("awsauth apply changes.json --yes --file aws-auth.yaml", clone).code == 0
+    ran = []
+    for name, job in workflow["jobs"].items():
+        variables = {**workflow["env"], "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+        variables |= {"GITHUB_REPOSITORY": "platform/clusters", "GITHUB_SHA": "0123abc"}
+        if "AWSAUTH_CLUSTER" in job.get("env", {}):
+            variables["AWSAUTH_FILE"] = cluster
+        for command in steps(job):
+            done = shell(command, clone, **variables)
+            assert done.code == 0, (name, command, done)
+            ran.append(name)
+    assert ran == ["check", "plan", "apply", "drift"]
+    shown = summary.read_text(encoding="utf-8")
+    assert shown.count("- Added role `arn:aws:iam::968802670493:role/deployer`") == 2
+    assert "## To be put right\n\nNo change.\n" in shown
+    client = AwsAuthClient.from_file(cluster)
+    assert len(client.read().roles) == 3
+    assert client.history().entries[0].info.reason == "platform/clusters 0123abc"
+
+
+def test_the_drift_report_tells_drift(clone: Path) -> None:
+    file = str(clone / "aws-auth.yaml")
+    drifted = shell("sh drift-report changes.json", clone, AWSAUTH_FILE=file)
+    assert (drifted.code, "- Added role" in drifted.out) == (1, True)
+    assert shell("sh drift-report none.json", clone, AWSAUTH_FILE=file).code == 2
+    assert shell("sh drift-report changes.json", clone, AWSAUTH_FILE=f"{file}.none").code == 4
+    assert shell("sh drift-report", clone, AWSAUTH_FILE=file).code != 0
+
+
+def test_the_changes_are_the_librarys(clone: Path) -> None:
+    values = json.loads((clone / "changes.json").read_text(encoding="utf-8"))
+    assert {value["change"] for value in values} == {"EnsureRole"}
+    assert shell("awsauth check --file aws-auth.yaml --policy policy.yaml", clone).code in (0, 1)
+
+
+def test_the_hook_refuses_what_is_wrong_as_it_is_staged(clone: Path) -> None:
+    hook = clone / ".git" / "hooks" / "pre-commit"
+    shell("git init -q . && git config user.name x && git config user.email x@example.com", clone)
+    shutil.copy(clone / "pre-commit", hook)
+    hook.chmod(0o755)
+    file = clone / "aws-auth.yaml"
+    good = file.read_text(encoding="utf-8")
+    assert shell("git add aws-auth.yaml && git commit -q -m good", clone).code == 0
+    file.write_text(good.replace("rolearn:", "rolearn: ["), encoding="utf-8")
+    shell("git add aws-auth.yaml", clone)
+    file.write_text(good, encoding="utf-8")
+    refused = shell("git commit -q -m bad", clone)
+    assert refused.code == 1, refused
+    assert "unreadable" in refused.err
+    shell("git add aws-auth.yaml && echo x >other && git add other", clone)
+    assert shell("git commit -q -m good", clone).code == 0
+    assert NODE in good
