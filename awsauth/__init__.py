@@ -12,7 +12,7 @@ from awsauth.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from awsauth.aws.attachment import attach_instance_role
-    from awsauth.aws.identity import Identity, whoami
+    from awsauth.aws.identity import Identity
     from awsauth.aws.role_setup import RoleSetup
     from awsauth.aws.roles import ensure_instance_role
     from awsauth.client import AwsAuthClient
@@ -96,6 +96,7 @@ if TYPE_CHECKING:
         remove_user_mapping,
         remove_username,
         rename_principal,
+        whoami,
     )
     from awsauth.health import HealthReport, HealthStep
     from awsauth.history.log import Log, LogEntry
@@ -220,7 +221,7 @@ __all__ = [
 
 _HOMES: Final = {
     "awsauth.aws.attachment": "attach_instance_role",
-    "awsauth.aws.identity": "Identity whoami",
+    "awsauth.aws.identity": "Identity",
     "awsauth.aws.role_setup": "RoleSetup",
     "awsauth.aws.roles": "ensure_instance_role",
     "awsauth.client": "AwsAuthClient",
@@ -257,7 +258,7 @@ _HOMES: Final = {
     "awsauth.functions": (
         "add_account_mapping add_node_role add_role_mapping add_sso_mapping add_user_mapping "
         "connect health_check remove_account_mapping remove_groups remove_role_mapping "
-        "remove_user_mapping remove_username rename_principal"
+        "remove_user_mapping remove_username rename_principal whoami"
     ),
     "awsauth.health": "HealthReport HealthStep",
     "awsauth.history.log": "Log LogEntry",

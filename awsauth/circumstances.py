@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from awsauth.core.access_entries import without_effect
-from awsauth.core.access_guards import NODE_MAPPING
+from awsauth.core.access_guards import node_mapping
 from awsauth.core.cluster_findings import bound, nodes_here, owned_revisions
 from awsauth.core.entry_explanation import with_entries
 from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, GuardContext
-from awsauth.core.guards import guard
 from awsauth.core.matching import Access, could_render, principal_of
 from awsauth.core.rivals import Traces, rivals
 from awsauth.core.sso_roles import maps_sso_roles, replaced_sso_roles
@@ -89,7 +88,7 @@ class Circumstances:
             known = asking.known_to(known)
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "who is bound to cluster-admin"):
             known = replace(known, admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
-        if self._eks and any(found.code == NODE_MAPPING for found in guard(change.before, change.after, known)):
+        if self._eks and any(node_mapping(Case.of(change.before, change.after, known))):
             nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
             uses = self._node_uses(self._eks, nodes, change.before, notes)
             known = replace(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from awsauth.core.changes import as_list
+from awsauth.core.escaping import quoted
 from awsauth.errors import UsageError
 from awsauth.guarded_commit import GuardedCommit
 from awsauth.history.commit import Proposal, changing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from awsauth.aws.identity import Identity
     from awsauth.aws.session import AwsSession
     from awsauth.circumstances import Circumstances
     from awsauth.connecting import Connection
@@ -54,7 +56,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         session: Whom to ask AWS as, where that is known.
 
     Raises:
-        UsageError: `policy` is no policy.
+        UsageError: `policy` is no policy, or `author` no text.
     """
 
     def __init__(
@@ -72,7 +74,10 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
 
             check_policy(policy)
         self._store = store
-        self._author = _account_name() if author is None else author
+        claimed: Any = _account_name() if author is None else author
+        if not isinstance(claimed, str):
+            raise UsageError(f"author is {quoted(repr(claimed), 60)}; nothing was contacted.", cure="Pass a name.")
+        self._author: str = claimed
         self._policy = policy
         self._circumstances = circumstances
         self._connection = connection
@@ -117,8 +122,9 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         """
         from awsauth.core.lint import lint
 
-        document = self.read()
-        found = lint(document, self._policy)
+        snapshot = self._store.read()
+        document = snapshot.document
+        found = lint(document, self._policy, binary_bytes=snapshot.binary_bytes)
         return (*found, *self._circumstances.findings(document)) if self._circumstances else found
 
     def explain(self, caller: Caller | str) -> Explanation:
@@ -226,7 +232,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
     def whoami(self) -> Review | None:
         """Return who this client is to the cluster: username, groups, and for whoever comes by IAM the ARN.
 
-        None where the server cannot tell, as before Kubernetes 1.27. Who this machine is to AWS: `awsauth.whoami`.
+        None where the server cannot tell, as before Kubernetes 1.27. Who this machine is to AWS, too: `identity`.
 
         Raises:
             UsageError: there is no cluster to ask.
@@ -235,6 +241,20 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         if self._circumstances is None:
             raise UsageError("There is no cluster here that could be asked.", cure="Connect with a cluster.")
         return self._circumstances.caller()
+
+    def identity(self) -> Identity:
+        """Return who this machine is to AWS, and with which username and groups it comes into the cluster.
+
+        Whoever does not get in is told so in `Identity.cluster_problem`. Without asking AWS: `whoami`.
+
+        Raises:
+            CredentialsError: there are no AWS credentials, or AWS does not take them.
+            UsageError: there is no cluster to ask.
+            AwsAuthError: STS or the API server does not answer.
+        """
+        from awsauth.cluster_identity import cluster_identity
+
+        return cluster_identity(self._connection)
 
     @property
     def planning(self) -> Planning:

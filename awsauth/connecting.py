@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,9 @@ from awsauth.core.escaping import visible
 from awsauth.errors import AwsAuthError, KubeconfigError, UsageError
 from awsauth.kube import credentials, kubeconfig
 from awsauth.kube.proxy import use_proxy
+from awsauth.kube.request import without_userinfo
 from awsauth.kube.transport import TIMEOUT, Transport
+from awsauth.kubeconfig_user import signed_here, tokens_of, without_exec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +55,7 @@ def usual(*, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Se
     files = kubeconfig.usual_files()
     config = kubeconfig.read(files)
     if config.contexts:
-        return _connected(config.target(), timeout, as_user, as_groups)
+        return _connected(config.destination(), timeout, as_user, as_groups)
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         return in_cluster(timeout=timeout, as_user=as_user, as_groups=as_groups)
     raise KubeconfigError(
@@ -99,7 +100,7 @@ def from_kubeconfig(
             where=visible(os.pathsep.join(map(str, files))),
             cure="Name another one with path, or set KUBECONFIG.",
         )
-    return _connected(config.target(context), timeout, as_user, as_groups)
+    return _connected(config.destination(context), timeout, as_user, as_groups)
 
 
 def in_cluster(*, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()) -> Connection:
@@ -159,13 +160,13 @@ def with_tokens(
         UsageError: as for `Transport`.
         AwsAuthError: whatever making a token raises.
     """
-    target = kubeconfig.Target("", cluster, {}, "", ())
+    destination = kubeconfig.Destination("", cluster, {}, "", ())
     user = {"token": tokens.token().value}
 
     def load(configuration: Configuration) -> None:
         from kubernetes.config import load_kube_config_from_dict
 
-        load_kube_config_from_dict(target.to_dict(user), client_configuration=configuration)
+        load_kube_config_from_dict(destination.to_dict(user), client_configuration=configuration)
 
     configuration = _configured(load)
     credentials.renew(configuration, tokens)
@@ -173,88 +174,30 @@ def with_tokens(
     return _made(configuration, description, timeout, as_user, as_groups, hint=hint)
 
 
-def _connected(target: kubeconfig.Target, timeout: float, as_user: str | None, as_groups: Sequence[str]) -> Connection:
+def _connected(
+    destination: kubeconfig.Destination, timeout: float, as_user: str | None, as_groups: Sequence[str]
+) -> Connection:
     if as_user is None and not as_groups:
-        as_user, as_groups = target.acts_as
-    signed = _signed_here(target)
-    tokens = signed or _tokens(target)
-    user = _without_exec(target, tokens)
+        as_user, as_groups = destination.acts_as
+    signed = signed_here(destination)
+    tokens = signed or tokens_of(destination)
+    user = without_exec(destination, tokens)
 
     def load(configuration: Configuration) -> None:
         from kubernetes.config import load_kube_config, load_kube_config_from_dict
 
         if "auth-provider" in user:
             # A renewed refresh token has to be written back into the file.
-            load_kube_config(os.pathsep.join(target.files), target.context, configuration)
+            load_kube_config(os.pathsep.join(destination.files), destination.context, configuration)
         else:
-            load_kube_config_from_dict(target.to_dict(user), client_configuration=configuration)
+            load_kube_config_from_dict(destination.to_dict(user), client_configuration=configuration)
 
     configuration = _configured(load)
     if tokens and "token" in user:
         credentials.renew(configuration, tokens)
-    use_proxy(configuration, target.cluster.get("proxy-url"))
-    description = f"context {visible(target.context)} at {visible(target.server)}"
+    use_proxy(configuration, destination.cluster.get("proxy-url"))
+    description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
     return _made(configuration, description, timeout, as_user, as_groups, tokens=signed)
-
-
-def _tokens(target: kubeconfig.Target) -> credentials.BearerTokens | None:
-    """Return where the user's tokens come from, for those that are renewed."""
-    if isinstance(target.user.get("tokenFile"), str):
-        return credentials.TokenFile(target.user["tokenFile"])
-    stanza = _exec(target)
-    if stanza is None:
-        return None
-    from awsauth.kube.exec_plugin import ExecPlugin
-
-    return ExecPlugin(stanza, target.folder, target.cluster)
-
-
-def _exec(target: kubeconfig.Target) -> Mapping[str, Any] | None:
-    """Return what says which program gives the user's credentials; None where nothing does, or something else wins."""
-    user = target.user
-    stanza = user.get("exec")
-    is_used = isinstance(stanza, dict) and not user.get("token") and not isinstance(user.get("tokenFile"), str)
-    return stanza if is_used else None
-
-
-def _signed_here(target: kubeconfig.Target) -> TokenSource | None:
-    """Return the tokens that the AWS CLI, or the authenticator, would be started for; None for any other program."""
-    stanza = _exec(target)
-    if stanza is None:
-        return None
-    from awsauth.aws.kubeconfig_exec import recognised
-
-    identity = recognised(stanza, os.environ)
-    if identity is None:
-        return None
-    from awsauth.aws.session import AwsSession
-    from awsauth.aws.token import TokenSource
-
-    session = AwsSession(profile=identity.profile, region=identity.region)
-    return TokenSource(
-        session,
-        identity.cluster_id,
-        region=session.region,
-        role_arn=identity.role_arn,
-        session_name=identity.session_name,
-    )
-
-
-def _without_exec(target: kubeconfig.Target, tokens: credentials.BearerTokens | None) -> Mapping[str, Any]:
-    """Return the user with the credentials themselves in place of the program or the file that they come from.
-
-    The client's own loader goes on without any when the program fails: as nobody, and to no avail.
-    """
-    if tokens is None:
-        return target.user
-    kept = {key: value for key, value in target.user.items() if key not in {"exec", "tokenFile", "token"}}
-    from awsauth.kube.exec_plugin import ExecCredential
-
-    token = tokens.token()
-    if not isinstance(token, ExecCredential) or token.value:
-        return {**kept, "token": token.value}
-    pair = {"client-certificate-data": token.certificate, "client-key-data": token.key}
-    return {**kept, **{key: b64encode(text.encode()).decode() for key, text in pair.items()}}
 
 
 def _load_service_account(configuration: Configuration) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import math
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from awsauth.aws.eks import EksCluster, describe_cluster
+from awsauth.aws.eks import EksCluster, describe_cluster, is_cluster_name
 from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
 from awsauth.connecting import Connection, with_tokens
-from awsauth.errors import AwsServiceError
+from awsauth.core.escaping import quoted
+from awsauth.errors import AwsAuthError, AwsServiceError
 from awsauth.kube.transport import TIMEOUT, Transport
 
 if TYPE_CHECKING:
@@ -55,15 +57,16 @@ class Facts:
 
     Args:
         session: Whom to ask as.
-        cluster: What EKS has just said about the cluster.
+        cluster: What EKS has just said about the cluster; or its name, and EKS is asked when that is needed.
         transport: To its API server.
     """
 
-    def __init__(self, session: AwsSession, cluster: EksCluster, transport: Transport) -> None:
+    def __init__(self, session: AwsSession, cluster: EksCluster | str, transport: Transport) -> None:
         self._session = session
         self._cluster = cluster
         self._transport = transport
-        self._described = time.monotonic()
+        self._described = -math.inf if isinstance(cluster, str) else time.monotonic()
+        self._failure: AwsAuthError | None = None
         self._entries: ReadEntries | None = None
         self._listed = 0.0
         self._lock = threading.Lock()
@@ -115,9 +118,37 @@ class Facts:
     def _now(self) -> EksCluster:
         with self._lock:
             if time.monotonic() - self._described > _LASTS:
-                self._cluster = describe_cluster(self._session, self._cluster.arn)
+                self._failure = None
+                try:
+                    self._cluster = self._asked()
+                except AwsAuthError as error:
+                    # Where EKS cannot be reached, asking again and again would take a while each time.
+                    self._failure = error
                 self._described = time.monotonic()
-            return self._cluster
+            if self._failure:
+                raise self._failure
+            return cast("EksCluster", self._cluster)
+
+    def _asked(self) -> EksCluster:
+        if not isinstance(self._cluster, str):
+            return describe_cluster(self._session, self._cluster.arn)
+        found = describe_cluster(self._session, self._cluster)
+        # A name is known in one account and region; the address may be that of another cluster, or of a tunnel.
+        if found.endpoint.rstrip("/").lower() != self._transport.host.rstrip("/").lower():
+            raise AwsServiceError(
+                f"EKS has the API server of {found.arn} at {quoted(found.endpoint, 200)}, and the one asked is at "
+                f"{quoted(self._transport.host, 200)}, so it may be another cluster.",
+                cure="Connect to it by its name (cluster=, from_eks), with the right profile and region.",
+            )
+        return found
+
+
+def facts_of(connection: Connection) -> Facts | None:
+    """Return what EKS knows of the cluster of a kubeconfig; None where that names none that EKS could know."""
+    tokens = connection.tokens
+    if tokens is None or not is_cluster_name(tokens.cluster_id):
+        return None
+    return Facts(tokens.session, tokens.cluster_id, connection.transport)
 
 
 def from_eks(

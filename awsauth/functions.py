@@ -13,8 +13,10 @@ from awsauth.target import NAMES, Target, connected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import boto3
     from typing_extensions import Unpack
 
+    from awsauth.aws.identity import Identity
     from awsauth.core.changes import IfMapped
     from awsauth.core.presets import NodeKind
     from awsauth.health import HealthReport
@@ -71,6 +73,36 @@ def health_check(
         return unconnected(error, str(target.get("cluster") or "The cluster"), time.perf_counter() - started)
     with client:
         return client.health_check(role_arn=role_arn, may=may)
+
+
+def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) -> Identity:
+    """Say who this machine is to AWS; and where a cluster is named, with which username and groups it comes in there.
+
+    Without a cluster it takes one request to STS, and a few to instance metadata where that answers; off EC2 it waits
+    for that no longer than a second.
+
+    Args:
+        session: Whose credentials to look at; by default as ``profile=`` says, or as boto3 finds out.
+        **target: ``profile=`` and ``region=``, and the cluster, if any: ``cluster=`` with ``assume_role=``, or
+            ``context=`` and ``kubeconfig=``; see `Target`.
+
+    Raises:
+        CredentialsError: there are no credentials, or AWS does not take them.
+        AwsServiceError: STS does not answer.
+        UsageError: the arguments make no sense.
+        AwsAuthError: the cluster cannot be asked. That it lets nobody in is told in `Identity.cluster_problem`.
+    """
+    if not target.keys() - {"profile", "region"}:
+        from awsauth.aws.identity import whoami as to_aws
+
+        return to_aws(session=session, profile=target.get("profile"), region=target.get("region"))
+    if session is not None:
+        raise UsageError(
+            "session cannot be said together with a cluster; nothing was contacted.",
+            cure="Pass it to AwsAuthClient.from_eks, and ask that client for its identity().",
+        )
+    with connected(target) as client:
+        return client.identity()
 
 
 def add_role_mapping(

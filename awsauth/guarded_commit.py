@@ -63,32 +63,31 @@ class GuardedCommit:
         """
         allow = options.get("allow", ())
         dry_run = options.get("dry_run", False)
-        if dry_run:
-            return self._rehearsed(propose(self._store.read()), allow, by_server=dry_run == "server")
+        if dry_run is True:
+            return self._foretold(propose(self._store.read()), allow)
         findings: tuple[Finding, ...] = ()
 
         def guarded(proposal: Proposal) -> None:
             nonlocal findings
-            findings = self._checked(proposal, allow)
+            findings = self._checked(proposal, allow, thorough=bool(dry_run))
 
+        # A rehearsal is a whole change, revision and all, so that the server says whatever it would say to that one.
         outcome = commit(
-            self._store,
+            _rehearsal(self._store) if dry_run else self._store,
             propose,
             reason=options.get("reason", ""),
             author=self._author,
             checks=[guarded],
             history=options.get("history", True),
         )
-        revision = outcome.revision.number if outcome.revision else None
+        revision = outcome.revision.number if outcome.revision and not dry_run else None
         return _result(outcome.proposal, findings, changed=outcome.changed, revision=revision)
 
-    def _rehearsed(self, proposal: Proposal, allow: Sequence[str], *, by_server: bool) -> Result:
+    def _foretold(self, proposal: Proposal, allow: Sequence[str]) -> Result:
         if not proposal.changes_something:
             return _result(proposal, (), changed=False)
         proposal.snapshot.check_mutable()
         findings = self._checked(proposal, allow, thorough=True)
-        if by_server:
-            _rehearse(self._store, proposal)
         return _result(proposal, findings, changed=True)
 
     def _checked(self, proposal: Proposal, allow: Sequence[str], *, thorough: bool = False) -> tuple[Finding, ...]:
@@ -100,7 +99,7 @@ class GuardedCommit:
         snapshot, restoration = proposal.snapshot, proposal.restoration
         known = GuardContext(
             uid=snapshot.uid,
-            binary_bytes=sum(len(text) * 3 // 4 - text[-2:].count("=") for text in snapshot.binary_data.values()),
+            binary_bytes=snapshot.binary_bytes,
             regranted=_regranted(restoration, self._author) if restoration else {},
             revision_uid=restoration.uid if restoration else "",
             policy=self._policy,
@@ -127,13 +126,13 @@ def _creation(proposal: Proposal) -> tuple[Finding, ...]:
     )
 
 
-def _rehearse(store: Store, proposal: Proposal) -> None:
+def _rehearsal(store: Store) -> Store:
     if not isinstance(store, Rehearsing):
         raise UsageError(
             "There is no server here that could be asked; nothing was changed.",
             cure="Pass dry_run=True, which asks nobody.",
         )
-    store.rehearse(proposal.merged.after.data, proposal.snapshot)
+    return store.rehearsal()
 
 
 def _regranted(restoration: Restoration, author: str) -> dict[str, tuple[str, ...]]:

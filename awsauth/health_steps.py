@@ -142,7 +142,7 @@ class _HealthCheck:
             if error.status not in (401, 403):
                 raise
             version = {}
-        named = version.get("gitVersion") if isinstance(version, dict) else None
+        named = version.get("gitVersion")
         server = f"Kubernetes {named}" if named else "a server"
         return f"{server} at {self._transport.host}, {self._transport.trust}"
 
@@ -170,13 +170,19 @@ class _HealthCheck:
         return unknown(caller, self._target(), self._explained(self._arn), clock_difference(error.stamp))
 
     def _target(self) -> EksTarget:
-        from awsauth.connecting_eks import EksConnection
+        from awsauth.connecting_eks import EksConnection, facts_of
 
         connection = self._connection
         if isinstance(connection, EksConnection):
-            cluster = connection.cluster
-            return EksTarget(cluster.name, cluster.region, cluster.authentication_mode != "API")
-        return EksTarget(self._signing.cluster_id, self._signing.region)
+            # The token of a local cluster names its id.
+            name, facts = connection.cluster.name, connection.facts
+        else:
+            name, facts = self._signing.cluster_id, facts_of(connection)
+        try:
+            mode = facts and facts.authentication_mode()
+        except AwsAuthError:
+            mode = None
+        return EksTarget(name, self._signing.region, mode != "API")
 
     def _entry(self, found: Review) -> str:
         """Say which entry of ``aws-auth`` makes the caller who it is."""

@@ -33,7 +33,13 @@ class HistoryMethods:
 
         Args:
             changes: For how many of the newest to say what they changed; each is one more request.
+
+        Raises:
+            UsageError: `changes` is no number, or less than 0.
         """
+        given: Any = changes
+        if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+            raise UsageError(f"changes is {quoted(repr(given), 60)}.", cure="Pass a whole number, 0 or more.")
         from awsauth.history.effects import with_effects
         from awsauth.history.log import log
 

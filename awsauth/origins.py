@@ -177,7 +177,13 @@ class Origins(ABC):
     @classmethod
     def _on(cls, connect: Callable[..., Connection], manner: Manner, *where: Any) -> Self:
         how, habits = _parted(manner)
-        return cls._at(connect(*where, **how), habits)
+        connection = connect(*where, **how)
+        if connection.tokens is None:
+            return cls._at(connection, habits)
+        from awsauth.connecting_eks import facts_of
+
+        # A kubeconfig that `aws eks update-kubeconfig` wrote says which cluster it is, and as whom to ask about it.
+        return cls._at(connection, habits, facts_of(connection), connection.tokens.session)
 
     @classmethod
     def _at(

@@ -89,7 +89,11 @@ def _given(name: str, value: Any) -> Any:
                 f"as_groups is {quoted(repr(value))}; nothing was contacted.", cure="Pass a list of names."
             )
         return tuple(value)
-    if not isinstance(value, (str, os.PathLike)) or (name != "author" and not str(value).strip()):
+    if value is not None and not isinstance(value, (str, os.PathLike)):
+        raise UsageError(
+            f"{name} is {quoted(repr(value), 60)}; nothing was contacted.", cure="Pass a text, or leave it out."
+        )
+    if value is None or (name != "author" and not str(value).strip()):
         raise UsageError(f"{name} is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
     return value
 

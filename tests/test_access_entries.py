@@ -17,7 +17,21 @@ from awsauth.core.guard_case import GuardContext
 from awsauth.core.guards import check
 from awsauth.errors import AwsPermissionError, GuardError
 from tests.aws_environment import KEYS, only
-from tests.changed import ADMIN, MASTERS, OUT_OF_THE_WAY, PREFIX, USERS, node, refused, role, roles, said, user, users
+from tests.changed import (
+    ADMIN,
+    MASTERS,
+    OUT_OF_THE_WAY,
+    PREFIX,
+    USERS,
+    node,
+    refusals,
+    refused,
+    role,
+    roles,
+    said,
+    user,
+    users,
+)
 from tests.eks_fake import EksFake
 
 if TYPE_CHECKING:
@@ -266,3 +280,25 @@ def test_in_api_mode_a_change_is_refused_for_that_alone() -> None:
     assert "access entries" in str(error.value)
     assert check(before, roles(), api, allow=["authentication-mode"])
     assert refused(before, roles(ADMIN), OUT_OF_THE_WAY) == ["node-mapping"]
+
+
+UNREAD = AccessEntry(f"{PREFIX}/admin")
+
+
+def test_an_entry_that_could_not_be_read_takes_no_administrator_out_of_sight() -> None:
+    ci = role("ci", "ci")
+    assert refused(roles(ADMIN, ci), roles(ci), context(UNREAD)) == ["last-admin"]
+    assert refused(roles(ADMIN, ci), roles(ADMIN), context(UNREAD)) == []
+
+
+def test_who_has_an_entry_that_could_not_be_read_is_no_certain_administrator() -> None:
+    """Whoever goes may be the last one, if the entry gives less than the mapping."""
+    other = role("other", "other", MASTERS)
+    [found] = refusals(roles(ADMIN, other), roles(ADMIN), context(UNREAD))
+    assert found.code == "last-admin"
+    assert "it is not certain that anybody else is" in found.message
+
+
+def test_an_entry_of_the_caller_that_could_not_be_read_does_not_hide_what_is_lost() -> None:
+    around = GuardContext(caller_arn=f"{PREFIX}/ops", access_entries=(AccessEntry(f"{PREFIX}/ops"),))
+    assert "own-access" in refused(roles(role("ops", "ops", "team")), roles(), around)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,10 @@ def test_it_is_a_value() -> None:
     assert str(caller) == f"{PREFIX}/ci"
     assert as_caller(caller) is caller
     assert as_caller(f"{PREFIX}/ci") == Caller(f"{PREFIX}/ci")
+
+
+@pytest.mark.parametrize("name", ["session_name", "access_key_id"])
+def test_what_is_no_text_is_refused_by_name(name: str) -> None:
+    wrong: dict[str, Any] = {name: 5}
+    with pytest.raises(UsageError, match=f"{name} is no text but int"):
+        Caller(f"{PREFIX}/ci", **wrong)

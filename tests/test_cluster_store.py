@@ -20,13 +20,14 @@ from awsauth.errors import (
     ConflictError,
     ForbiddenError,
     HistoryError,
+    NotFoundError,
     OutcomeUnknownError,
     RevisionNotFoundError,
     RevisionTakenError,
 )
 from awsauth.history.commit import changing, commit
 from awsauth.history.pruning import prune
-from awsauth.stores import cluster as cluster_module
+from awsauth.kube import listing as listing_module
 from awsauth.stores.cluster import ClusterStore
 from tests.relay import CUT_AFTER, Harm, Relay
 
@@ -220,6 +221,60 @@ def test_what_was_deleted_or_made_anew_meanwhile_is_a_conflict(cluster: Cluster,
     assert live(cluster)["data"] == DATA
 
 
+def test_a_gateways_404_does_not_say_that_there_is_no_object(
+    cluster: Cluster, relay: Relay, watched: AwsAuthClient
+) -> None:
+    cluster.put_aws_auth(DATA)
+    relay.harm = [Harm(404, {"Content-Type": "text/html"}, b"<html>", is_passed_on=False)]
+    with pytest.raises(NotFoundError, match="not as a Kubernetes API server does"):
+        watched.read()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"data": ["x"]},
+        {"data": {"mapRoles": 5}},
+        {"binaryData": {"x": 5}},
+        {"metadata": {"annotations": {"awsauth/revision": 5}}},
+        {"metadata": {"labels": "x"}},
+        {"metadata": {"ownerReferences": [1]}},
+        {"metadata": {"resourceVersion": 5}},
+    ],
+)
+def test_an_answer_that_is_no_config_map_inside_is_told(
+    relay: Relay, watched: AwsAuthClient, more: dict[str, Any]
+) -> None:
+    answer = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, **more}
+    relay.harm = [Harm(200, {}, json.dumps(answer).encode(), is_passed_on=False)]
+    with pytest.raises(ApiError, match="is no ConfigMap"):
+        watched.read()
+
+
+def test_a_write_whose_answer_is_no_config_map_is_settled(
+    cluster: Cluster, relay: Relay, watched: AwsAuthClient
+) -> None:
+    cluster.put_aws_auth(DATA)
+    passed: list[Harm | None] = [None, None, None, None]
+    relay.harm = [*passed, Harm(200, {}, b'{"kind": "Status"}')]
+    result = add(watched, "settled")
+    assert relay.seen[len(passed)].method == "PUT"
+    assert result.changed
+    assert "role/settled" in live(cluster)["data"]["mapRoles"]
+    assert [entry.live for entry in watched.history().entries][:1] == [True]
+
+
+@pytest.mark.parametrize("number", [899_999_999, 900_000_000, 999_999_998, 999_999_999])
+def test_a_forged_number_does_not_use_up_all_numbers(cluster: Cluster, store: ClusterStore, number: int) -> None:
+    client = AwsAuthClient(store, author="tester")
+    add(client, "one")
+    annotations = live(cluster)["metadata"]["annotations"]
+    cluster.put_aws_auth(live(cluster)["data"], annotations={**annotations, "awsauth/revision": str(number)})
+    made = [add(client, name).revision for name in ("two", "three", "four")]
+    assert made[-1] < 100
+    assert [entry.info.number for entry in client.history().entries if entry.live] == [made[-1]]
+
+
 def test_an_immutable_one_is_told_and_leaves_no_revision(cluster: Cluster, store: ClusterStore) -> None:
     cluster.api.must("PUT", AWS_AUTH, {**live(cluster), "immutable": True})
     with pytest.raises(ApiError, match=r"immutable.*Nothing was changed") as caught:
@@ -236,16 +291,19 @@ def test_an_immutable_one_is_told_and_leaves_no_revision(cluster: Cluster, store
 def test_a_rehearsal_asks_the_server_and_stores_nothing(cluster: Cluster, store: ClusterStore) -> None:
     before = live(cluster)
     base = store.read()
-    assert store.rehearse(OTHER, base).data == OTHER
+    rehearsal = store.rehearsal()
+    assert rehearsal.write(OTHER, base, None).data == OTHER
+    rehearsal.record(draft(1, None, DATA))
+    rehearsal.discard_revision(1, draft(1, None, DATA).digest)
     assert live(cluster) == before
     assert cluster.revisions() == []
     store.write(DATA | {"x": "y"}, base, None)
     with pytest.raises(ConflictError):
-        store.rehearse(OTHER, base)
+        rehearsal.write(OTHER, base, None)
 
 
 def test_a_rehearsal_of_the_first_write_stores_nothing(cluster: Cluster, empty: ClusterStore) -> None:
-    assert empty.rehearse(OTHER, empty.read()).data == OTHER
+    assert empty.rehearsal().write(OTHER, empty.read(), None).data == OTHER
     assert cluster.aws_auth() is None
     assert cluster.revisions() == []
 
@@ -254,7 +312,7 @@ def test_a_policys_refusal_comes_in_its_words_and_leaves_no_revision(cluster: Cl
     cluster.delete_aws_auth()
     deny(cluster, "aws-auth", "Ask the platform team.")
     with pytest.raises(AdmissionError, match=r"Ask the platform team\."):
-        store.rehearse(OTHER, store.read())
+        store.rehearsal().write(OTHER, store.read(), None)
     with pytest.raises(AdmissionError, match=r"Ask the platform team\."):
         add(AwsAuthClient(store), "first")
     assert cluster.aws_auth() is None
@@ -282,6 +340,9 @@ def test_without_the_right_to_keep_revisions_the_rule_is_named_and_nothing_chang
     listing = {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["list"]}
     user = cluster.user([{**config_map, "verbs": ["get"]}, {**config_map, "verbs": ["update"]}, listing])
     client = AwsAuthClient(ClusterStore(direct(cluster, user.token)))
+    with pytest.raises(ForbiddenError, match="history=False"):
+        add(client, "first", dry_run="server")
+    assert add(client, "first", dry_run="server", history=False).changed
     with pytest.raises(ForbiddenError, match="history=False") as caught:
         add(client, "first")
     assert yaml.safe_load(caught.value.rule) == [
@@ -294,7 +355,7 @@ def test_without_the_right_to_keep_revisions_the_rule_is_named_and_nothing_chang
 
 
 def test_many_revisions_are_listed_in_pages(store: ClusterStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_module, "_PAGE", 2)
+    monkeypatch.setattr(listing_module, "PAGE", "2")
     for number in range(1, 6):
         store.record(draft(number, None, {"mapRoles": str(number)}, reason="x" * 900))
     assert [info.number for info in store.list_revisions().revisions] == [1, 2, 3, 4, 5]

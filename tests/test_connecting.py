@@ -258,6 +258,50 @@ def test_a_kubeconfig_that_cannot_be_read_is_told_and_not_shown(tmp_path: Path, 
     assert str(tmp_path / "config") in shown
 
 
+def test_a_kubeconfig_that_is_nested_without_end_does_not_end_the_process(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="nested more than 100 levels deep"):
+        kubeconfig.read([written(tmp_path / "config", "[" * 50_000)])
+
+
+def test_a_tag_that_does_not_fit_its_value_is_told(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="it is no YAML") as error:
+        kubeconfig.read([written(tmp_path / "config", f"users: [!!bool {SECRET}]")])
+    assert SECRET not in str(error.value)
+
+
+def test_the_check_of_certificates_is_not_turned_off_by_a_text(tmp_path: Path) -> None:
+    value = config(None, {}, server="https://127.0.0.1:1", **{"insecure-skip-tls-verify": "false"})
+    with pytest.raises(KubeconfigError, match="is no boolean"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", value))
+
+
+def test_a_password_in_the_address_is_never_shown(tmp_path: Path) -> None:
+    file = written(tmp_path / "config", config(None, {}, server=f"https://me:{SECRET}@127.0.0.1:1"))
+    connection = connecting.from_kubeconfig(path=file)
+    assert connection.description == "context it at https://127.0.0.1:1"
+    with pytest.raises(UnreachableError, match="cannot be reached") as error:
+        connection.transport.get("/api")
+    assert SECRET not in f"{error.value}{connection}{connection.transport!r}"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [{"clientCertificateData": 5, "clientKeyData": [1]}, {"clientCertificateData": "\ud800", "clientKeyData": "x"}],
+)
+def test_a_program_whose_certificate_is_no_text_is_told(tmp_path: Path, pair: dict[str, Any]) -> None:
+    value = config(None, plugin(tmp_path, printing(pair)), server="https://127.0.0.1:1")
+    with pytest.raises(KubeconfigError, match="neither a token nor a certificate"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", value))
+
+
+def test_a_token_that_has_expired_since_the_year_1_is_one_that_has_expired(tmp_path: Path) -> None:
+    status = {"token": SECRET, "expirationTimestamp": "0001-01-01T00:00:00Z"}
+    value = config(None, plugin(tmp_path, printing(status)), server="https://127.0.0.1:1")
+    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", value))
+    with pytest.raises(UnreachableError):
+        connection.transport.get("/api")
+
+
 def test_a_folder_in_place_of_a_kubeconfig_is_told(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError, match="Is a directory"):
         connecting.from_kubeconfig(path=tmp_path)
@@ -434,7 +478,7 @@ def test_nothing_of_a_kubeconfig_is_shown_by_accident(cluster: Cluster, tmp_path
     file = written(tmp_path / "config", config(cluster, {"token": SECRET}))
     merged = kubeconfig.read([file])
     connection = connecting.from_kubeconfig(path=file)
-    assert SECRET not in f"{merged!r} {merged.target()!r} {connection!r}"
+    assert SECRET not in f"{merged!r} {merged.destination()!r} {connection!r}"
 
 
 def test_importing_it_is_cheap() -> None:

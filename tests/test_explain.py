@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,13 @@ def test_no_more_than_five_changes_are_offered() -> None:
     said = explain(document, CI)
     assert len(said.candidates) == 9
     assert [change["username"] for change in to_json(said.changes)] == ["x0", "x1", "x2", "x3", "x4"]
+
+
+def test_near_misses_that_cannot_be_put_right_are_tried_once() -> None:
+    document = Document({"mapRoles": "- &a {rolearn: x, username: y}\n" + "- *a\n" * 1_000})
+    started = time.process_time()
+    explain(document, f"{PREFIX}/x")
+    assert time.process_time() - started < 10
 
 
 def test_what_another_key_decides_is_said_not_to_be_reached() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from awsauth.core.changes import EnsureAccount
-from awsauth.core.document import Document
 from awsauth.errors import (
     AdmissionError,
     ApiError,
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeVar
 
+    from awsauth.core.revision import Revision
     from awsauth.stores.store import Snapshot, Store
 
     _T = TypeVar("_T")
@@ -206,15 +205,20 @@ def test_a_patient_store_can_do_what_the_one_behind_it_can() -> None:
     class Server(MemoryStore):
         busy: Final = [busy()]
 
-        def rehearse(self, data: Mapping[str, str], base: Snapshot) -> Snapshot:
+        def rehearsal(self) -> Server:
+            return Server(DATA)
+
+        def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
             if self.busy:
                 raise self.busy.pop()
-            return replace(base, document=Document(data))
+            return super().write(data, base, revision)
 
     assert not isinstance(patient(MemoryStore(DATA)), Rehearsing)
     store = patient(Server(DATA))
     assert isinstance(store, Rehearsing)
-    assert store.rehearse({}, store.read()).data == {}
+    rehearsal = store.rehearsal()
+    assert rehearsal.write({}, rehearsal.read(), None).data == {}
+    assert store.read().data == DATA
 
 
 def test_a_patient_store_around_another_one_waits_once() -> None:

@@ -146,6 +146,26 @@ def test_forbidden_groups() -> None:
     assert codes(roles(role("a", "a", "View")), forbidden_groups=["view"]) == []
 
 
+@pytest.mark.parametrize(
+    ("group", "pattern", "may_match"),
+    [
+        ("{{SessionName}}-x", "legacy-*", True),
+        ("leg{{SessionName}}", "*-builders", True),
+        ("leg{{SessionName}}", "[lm]egacy-?", True),
+        ("a{{AccountID}}b{{SessionName}}", "a*b", True),
+        ("a{{SessionName}}", "[!a]*", False),
+        ("x{{SessionName}}y", "x*z", False),
+        ("{{SessionName}}", "[!]", True),
+        ("a{{SessionName}}", "b", False),
+    ],
+)
+def test_a_group_is_forbidden_that_a_template_can_turn_into_what_a_pattern_matches(
+    group: str, pattern: str, *, may_match: bool
+) -> None:
+    found = codes(roles(role("a", "a", group)), forbidden_groups=[pattern])
+    assert found == ["policy-forbidden-group"] * may_match
+
+
 def test_required_groups() -> None:
     """In the end somebody can have them: not by a mapping that never matches."""
     assert codes(roles(role("a", "a", "break-glass")), required_groups=["break-glass"]) == []
@@ -159,6 +179,12 @@ def test_username_prefixes() -> None:
     assert [finding.principal for finding in found] == [f"{PREFIX}/b", f"{PREFIX}/c"]
     assert codes(roles(node(), role("a", "a")), username_prefixes=[]) == ["policy-username"]
     assert codes(users(user("a", DNS + "x")), username_prefixes=["team-"]) == ["policy-username"]
+
+
+def test_whoever_gets_in_by_the_account_has_an_arn_as_username() -> None:
+    document = Document({"mapAccounts": f'["{ACCOUNT}"]'})
+    assert codes(document, username_prefixes=["team-"]) == ["policy-username"]
+    assert codes(document, username_prefixes=["team-", "arn:"]) == []
 
 
 def test_most_administrators() -> None:
@@ -225,9 +251,10 @@ def test_what_was_violated_before_refuses_nothing(before: Document, after: Docum
         (roles(ADMIN, BAD), roles(ADMIN, {**BAD, "username": "y"})),
         (roles(ADMIN, role("b", "admin-b", MASTERS)), roles(ADMIN, role("b", "admin-b", MASTERS), role("c", "admin-c", MASTERS))),
         (roles(ADMIN, role("a", "admin", "legacy"), role("a", "admin")), roles(ADMIN, role("a", "admin", "legacy"))),
+        (roles(ADMIN, role("p/a", "admin", "legacy")), roles(ADMIN, role("a", "admin", "legacy"))),
         (Document({"mapRoles": "- [", "mapUsers": json.dumps([user("a", "admin", MASTERS)])}), roles(ADMIN, BAD)),
     ],
-    ids=["another principal", "another username", "one more administrator", "no longer shadowed", "unreadable before"],
+    ids=["another principal", "another username", "one more administrator", "no longer shadowed", "no longer with a path", "unreadable before"],
 )  # fmt: skip
 def test_what_a_change_brings_is_refused(before: Document, after: Document) -> None:
     assert refused(before, after, **EVERYTHING) != []
@@ -262,3 +289,27 @@ def test_the_guard_refuses_only_what_lint_tells_of_the_new_document(old: dict[st
 def test_nodes_pass_a_policy_of_usernames_and_groups() -> None:
     assert codes(roles(node()), username_prefixes=["x"], forbidden_groups=["x*"], accounts=[ACCOUNT]) == []
     assert codes(roles(role("n", DNS, *BOTH)), administrators=[]) == []
+
+
+@pytest.mark.parametrize("pattern", [f"{PREFIX}/team/admin-*", "arn:aws:iam::*:ROLE/*/admin", "*:role/team/*"])
+def test_a_pattern_of_administrators_with_a_roles_path_is_refused_since_it_could_never_match(pattern: str) -> None:
+    with pytest.raises(PolicyError, match=r"administrators.*has a path.*what follows the last slash"):
+        Policy(administrators=[pattern])
+
+
+@pytest.mark.parametrize("pattern", [f"{PREFIX}/admin-*", f"{USERS}/team/*", "*/admin"])
+def test_other_patterns_of_administrators_are_taken(pattern: str) -> None:
+    assert Policy(administrators=[pattern]).administrators == (pattern,)
+
+
+def test_the_username_of_nodes_without_their_groups_needs_a_prefix() -> None:
+    fargate = node("pods", "fargate")
+    assert codes(roles(fargate), username_prefixes=["team-"]) == []
+    person = role("ci", fargate["username"], "builders")
+    assert codes(roles(person), username_prefixes=["team-"]) == ["policy-username"]
+
+
+@pytest.mark.parametrize("wrong", [{"accounts": 5}, {"forbidden_groups": [7]}, {"nothing": 1}, {"administrators": {}}])
+def test_what_no_policy_says_is_an_error_of_this_library(wrong: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError, match="nothing was changed"):
+        Policy(**wrong)

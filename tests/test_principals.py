@@ -13,7 +13,7 @@ from awsauth.core.changes import RemoveRole, RenamePrincipal
 from awsauth.core.document import Document
 from awsauth.core.finding import Severity
 from awsauth.core.merge import merge
-from awsauth.core.sso_roles import maps_sso_roles, replaced_sso_roles, sso_role
+from awsauth.core.sso_roles import maps_sso_roles, permission_set, replaced_sso_roles, sso_role
 from awsauth.errors import AwsAuthError, AwsPermissionError, InvalidValueError, RoleError, UsageError
 from tests.aws_account import NUMBER, ROLE, AwsAccount, aws_account
 
@@ -305,3 +305,18 @@ def test_no_error_of_boto3_gets_out(account: AwsAccount) -> None:
     account.refuse("iam", "ListRoles", "ServiceFailure", "internal", status=500)
     with pytest.raises(AwsAuthError, match="ServiceFailure"):
         find_sso_role("Admin", account.asking)
+
+
+@pytest.mark.parametrize(
+    ("principal", "of_set"),
+    [
+        (ADMIN_OLD, "Admin"),
+        (path_of(ADMIN_OLD).lower(), "admin"),
+        ("AWSReservedSSO_a_b_0123456789abcdef", "a_b"),
+        ("AWSReservedSSO_Admin_0123456789abcdeg", None),
+        ("AWSReservedSSO_Admin_0123456789abcdef0", None),
+        (f"{ROLE}/x", None),
+    ],
+)
+def test_a_permission_set_is_told_by_the_name_of_its_role(principal: str, of_set: str | None) -> None:
+    assert permission_set(principal) == of_set

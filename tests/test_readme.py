@@ -2,8 +2,8 @@
 
 Blocks marked ``python`` and ``console`` run from top to bottom in one folder that holds a copy of ``examples/``: the
 Python blocks in one namespace, the commands of the console blocks (``$ ...``) with this interpreter's environment first
-on the path. What follows a command up to the next one is its output. Blocks marked otherwise are not run. Where README
-speaks of a cluster, it is the control plane of the tests.
+on the path. What follows a command up to the next one is its output, which ``AWSAUTH_REGENERATE=1`` writes anew. Blocks
+marked otherwise are not run. Where README speaks of a cluster, it is the control plane of the tests.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.conftest import PROJECT
+from tests.controlplane.tryout import UNSET, tryout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,20 @@ def run_console(block: Block, folder: Path) -> None:
             timeout=60,
             check=False,
         )
-        assert done.stdout.rstrip() == shown.rstrip(), f"README.md:{block.line}: $ {command}"
+        if os.environ.get("AWSAUTH_REGENERATE"):
+            write(command, done.stdout)
+        else:
+            assert done.stdout.rstrip() == shown.rstrip(), f"README.md:{block.line}: $ {command}"
+
+
+def write(command: str, output: str) -> None:
+    """Write the output of a command behind it, in place of what is there."""
+    text = README.read_text(encoding="utf-8")
+    before, after = text.split(f"\n$ {command}\n", 1)
+    end = re.search(r"^(\$ |```$)", after, re.MULTILINE)
+    assert end
+    output = f"{output.rstrip()}\n" if output.strip() else ""
+    README.write_text(f"{before}\n$ {command}\n{output}{after[end.start() :]}", encoding="utf-8")
 
 
 def test_every_block_does_what_the_readme_says(
@@ -83,19 +97,21 @@ def test_every_block_does_what_the_readme_says(
 ) -> None:
     shutil.copytree(PROJECT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
-    for name, value in cluster.plane.environment.items():
-        monkeypatch.setenv(name, value)
-    cluster.kubectl("create", "-f", "examples/aws-auth.yaml")
+    for name in UNSET:
+        monkeypatch.delenv(name, raising=False)
     namespace: dict[str, object] = {"__name__": "readme"}
     ran = []
-    for block in blocks(README.read_text(encoding="utf-8")):
-        if block.language == "python":
-            run_python(block, namespace)
-        elif block.language == "console":
-            run_console(block, tmp_path)
-        else:
-            continue
-        ran.append(block)
+    with tryout(cluster) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        for block in blocks(README.read_text(encoding="utf-8")):
+            if block.language == "python":
+                run_python(block, namespace)
+            elif block.language == "console":
+                run_console(block, tmp_path)
+            else:
+                continue
+            ran.append(block)
     assert any(block.language == "python" for block in ran)
 
 

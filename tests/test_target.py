@@ -27,7 +27,7 @@ ROLE = "arn:aws:iam::111122223333:role/mytestrole"
         ({"cluster": None}, "cluster is empty"),
         ({"context": " "}, "context is empty"),
         ({"kubeconfig": ""}, "kubeconfig is empty"),
-        ({"context": 7}, "context is empty"),
+        ({"context": 7}, "context is `7`"),
         ({"as_groups": "system:masters"}, "as_groups is"),
         ({"as_groups": [""]}, "as_groups is"),
         ({"as_groups": None}, "as_groups is"),

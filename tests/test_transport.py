@@ -34,13 +34,19 @@ from awsauth.errors import (
     UnreachableError,
     UsageError,
 )
+from awsauth.kube.bindings import read_bindings
 from awsauth.kube.credentials import renew
+from awsauth.kube.nodes import read_nodes
+from awsauth.kube.permissions import READER, missing
+from awsauth.kube.review import review
+from awsauth.kube.translation import moment_of
 from awsauth.kube.transport import Transport
+from awsauth.stores.cluster import ClusterStore
 from tests.controlplane.authority import Authority
 from tests.relay import CUT, CUT_AFTER, Harm, Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.controlplane.cluster import Cluster
@@ -163,6 +169,41 @@ def test_an_answer_that_is_no_json_is_told_as_such(transport: Transport, relay: 
         transport.get(NAMESPACES)
 
 
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"ok"', b"7"])
+def test_an_answer_that_is_no_object_is_told_whatever_was_asked(
+    transport: Transport, relay: Relay, body: bytes
+) -> None:
+    asks: list[Callable[[Transport], object]] = [review, read_bindings, lambda to: ClusterStore(to).list_revisions()]
+    for ask in asks:
+        relay.harm = [Harm(200, body=body, is_passed_on=False)]
+        with pytest.raises(UnreachableError, match="no object: something else than a Kubernetes API server gave it"):
+            ask(transport)
+    relay.harm = [Harm(201, body=body, is_passed_on=False)]
+    with pytest.raises(OutcomeUnknownError, match="no object"):
+        transport.post(MAPS, config_map())
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"items": 7}', b'{"items": [null]}', b'{"items": [], "metadata": 7}'])
+def test_a_list_that_is_none_is_told(transport: Transport, relay: Relay, body: bytes) -> None:
+    asks: list[Callable[[Transport], object]] = [
+        read_bindings,
+        read_nodes,
+        lambda to: ClusterStore(to).list_revisions(),
+    ]
+    for ask in asks:
+        relay.harm = [Harm(200, body=body, is_passed_on=False)]
+        with pytest.raises(ApiError, match="no list of objects; nothing was changed"):
+            ask(transport)
+
+
+def test_a_review_without_a_status_allows_nothing_and_names_nobody(transport: Transport, relay: Relay) -> None:
+    relay.harm = [Harm(201, body=b'{"status": null}', is_passed_on=False)] * 2
+    assert missing(transport, READER[:1]) == READER[:1]
+    found = review(transport)
+    assert found
+    assert (found.username, found.groups) == ("", frozenset())
+
+
 @pytest.mark.parametrize("harm", [CUT, CUT_AFTER, Harm(200, body=b'{"kind": "Conf')])
 def test_a_write_without_an_answer_is_sent_once_and_its_outcome_unknown(
     transport: Transport, relay: Relay, harm: Harm
@@ -255,6 +296,11 @@ def test_a_certificate_that_has_expired_is_told(tmp_path: Path, monkeypatch: pyt
         transport = transport_to(f"https://127.0.0.1:{server.getsockname()[1]}", ca_file=authority.certificate_file)
         with pytest.raises(UnreachableError, match="certificate is not to be trusted: certificate has expired"):
             transport.post(MAPS, config_map())
+
+
+@pytest.mark.parametrize("stamp", ["Fri, 31 Dec 9999 23:59:59 -1200", "tomorrow", "", None])
+def test_a_time_that_is_none_is_no_time(stamp: str | None) -> None:
+    assert moment_of(stamp) is None
 
 
 def test_a_busy_server_says_for_how_long(transport: Transport, relay: Relay) -> None:

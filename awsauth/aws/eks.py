@@ -67,6 +67,11 @@ class EksCluster:
         return self.arn.split(":")[4]
 
 
+def is_cluster_name(name: str) -> bool:
+    """Whether EKS takes this for a cluster's name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
     """Return what EKS says about a cluster, given its name or ARN: one request.
 
@@ -82,7 +87,7 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
     """
     arn = _ARN.fullmatch(cluster)
     name = arn["name"] if arn else cluster
-    if not _NAME.fullmatch(name):
+    if not is_cluster_name(name):
         raise InvalidValueError(
             f"{quoted(cluster)} is neither the name of an EKS cluster nor an ARN of one; nothing was contacted.",
             cure="A name has up to 100 letters, digits, hyphens and underscores; an ARN looks like "

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from awsauth.aws.aws_errors import translated
 from awsauth.aws.session import AwsSession
 from awsauth.core.arn import canonical_role, canonical_user, is_user
+from awsauth.core.escaping import quoted, visible
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class Identity:
         instance_id: Of the EC2 instance that this runs on; empty where it is none, or does not say.
         instance_role: The name of that instance's role, as instance metadata tells it.
         metadata_problem: Why instance metadata could not be read; empty where it could.
+        cluster: Which cluster was asked whom it takes the caller for, in words; empty where none was.
+        username: The username that the caller gets there; empty where that is not known.
+        groups: The groups likewise, sorted, without ``system:authenticated``, in which everybody is.
+        cluster_problem: Why that is not known; empty where it is, and where no cluster was asked.
     """
 
     arn: str
@@ -84,6 +89,10 @@ class Identity:
     instance_id: str
     instance_role: str
     metadata_problem: str
+    cluster: str = ""
+    username: str = ""
+    groups: tuple[str, ...] = ()
+    cluster_problem: str = ""
 
     def __str__(self) -> str:
         mapped = self.canonical_arn or "nothing that aws-auth could map"
@@ -91,6 +100,7 @@ class Identity:
             instance = f"not known: instance metadata {self.metadata_problem}"
         else:
             instance = f"{self.instance_id or 'id not told'}, role {self.instance_role or 'none'}"
+        cluster = (f"on {visible(self.cluster)}:", f"              {self._standing()}") if self.cluster else ()
         return "\n".join((
             f"caller:       {self.arn}",
             f"to aws-auth:  {mapped}",
@@ -98,11 +108,17 @@ class Identity:
             f"account:      {self.account} ({self.partition})",
             f"region:       {self.region or 'not known'}",
             f"EC2 instance: {instance}",
+            *cluster,
         ))  # fmt: skip
+
+    def _standing(self) -> str:
+        if self.cluster_problem:
+            return f"not known: it {self.cluster_problem}"
+        return f"{quoted(self.username)}, in {', '.join(map(quoted, self.groups)) or 'no group'}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as values that JSON can hold."""
-        return asdict(self)
+        return {**asdict(self), "groups": list(self.groups)}
 
 
 def whoami(*, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None) -> Identity:
@@ -123,13 +139,18 @@ def whoami(*, session: boto3.Session | None = None, profile: str | None = None, 
     return identity_of(AwsSession(session=session, profile=profile, region=region))
 
 
-def identity_of(session: AwsSession) -> Identity:
-    """Return who a session is; raises what `whoami` does."""
+def identity_of(session: AwsSession, *, near: str = "") -> Identity:
+    """Return who a session is; raises what `whoami` does.
+
+    Args:
+        session: Whose credentials to look at.
+        near: The region whose STS to ask where the session knows none.
+    """
     metadata = session.metadata
     # While boto3 looks for credentials, so that off EC2 the two do not wait one after the other.
     threading.Thread(target=metadata.instance_id, daemon=True).start()
     credentials = session.credentials()
-    region = session.known_region or metadata.region()
+    region = session.known_region or near or metadata.region()
     client = session.client("sts", region or _FALLBACK_REGION)
     with translated("AWS cannot be asked who the caller is", session, service="sts"):
         answer = client.get_caller_identity()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
-CONNECT_SECONDS: Final = 5
+CONNECT_SECONDS: Final = 3
 READ_SECONDS: Final = 20
 ATTEMPTS: Final = 3
 
@@ -134,7 +134,7 @@ class AwsSession:
     def client(self, service: str, region: str | None = None) -> Any:
         """Return the client of a service in `region`, or the session's; calls belong inside `translated`.
 
-        It gives up connecting after 5 seconds and waiting for an answer after 20, and tries 3 times.
+        It gives up connecting after 3 seconds and waiting for an answer after 20, and tries 3 times.
 
         Raises:
             CredentialsError: there are no credentials to sign with.

@@ -198,8 +198,10 @@ class TokenSource:
         """Return the credentials of the role: assumed when first needed, and again before they run out."""
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
+        from awsauth.aws.session import limits
+
         def client(service: str, **how: Any) -> Any:
-            return self.session.botocore.create_client(service, region_name=self.region, **how)
+            return self.session.botocore.create_client(service, region_name=self.region, config=limits(), **how)
 
         fetcher = AssumeRoleCredentialFetcher(client, own, role_arn, extra_args={"RoleSessionName": self._session_name})
         return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)

@@ -13,14 +13,14 @@ from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.matching import principal_of
 from awsauth.core.places import principal_place
-from awsauth.core.reading import KEYS
+from awsauth.core.reading import KEYS, PRINCIPAL_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from awsauth.core.document import Document
     from awsauth.core.finding import Place
-    from awsauth.core.reading import Key, Mapped
+    from awsauth.core.reading import Mapped
 
 AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 """What a cluster looks at: ``aws-auth`` alone, both, access entries alone. It only ever goes forward."""
@@ -153,8 +153,7 @@ def without_effect(
 
 def _overruled_by(document: Document, entries: Iterable[AccessEntry]) -> Iterator[Finding]:
     by_principal = {entry.principal: entry for entry in entries}
-    keys: tuple[Key, ...] = ("mapRoles", "mapUsers") if by_principal else ()
-    for key in keys:
+    for key in PRINCIPAL_KEYS if by_principal else ():
         reading = document.reading(key)
         for entry in reading.entries:
             # Compared as it is written: the authenticator never matches a role's path, so nothing is lost there.

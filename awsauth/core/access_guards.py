@@ -79,7 +79,7 @@ def last_admin(case: Case) -> Iterator[Finding]:
     if not _may_lose_administrators(case):
         return
     all_old, all_new = case.given_to_all()
-    old, new = (_administrators(access, case.context) for access in (all_old, all_new))
+    old, new = (_administrators(access, case) for access in (all_old, all_new))
     left = max(new.values(), default=0)
     if not old or left >= max(old.values()):
         return
@@ -102,10 +102,7 @@ def _may_lose_administrators(case: Case) -> bool:
     if case.old.accounts != case.new.accounts:
         return True
     old, new = (
-        {
-            principal: _certainty(principal, outcomes, case.context)
-            for principal, outcomes in access.by_principal.items()
-        }
+        {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
         for access in (case.old, case.new)
     )
     # What becomes of a username that RBAC knows and no mapping does hangs on its account.
@@ -113,25 +110,26 @@ def _may_lose_administrators(case: Case) -> bool:
     return by_username or max(new.values(), default=0) < max(old.values(), default=0)
 
 
-def _administrators(access: Access, context: GuardContext) -> dict[str, int]:
+def _administrators(access: Access, case: Case) -> dict[str, int]:
     """Return who may do everything: 2 where that is certain, 1 where it depends.
 
     It depends where it is undefined which of two mappings counts, where the username is a template that may or may not
-    give an administrator's name, where the ARN is filled in later, and where only an EC2 instance can use it.
+    give an administrator's name, where the ARN is filled in later, where only an EC2 instance can use it, and where
+    an access entry that could not be read wins.
     """
-    found = {principal: _certainty(principal, outcomes, context) for principal, outcomes in access.by_principal.items()}
-    for username in context.admin_usernames:
+    found = {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
+    for username in case.context.admin_usernames:
         known = username.lower() in access.by_principal or username.lower() in access.elsewhere
         if account_of(username) in access.accounts and not known:
-            found[username] = 2 if is_exact(username) else 0
+            found[username] = (1 if case.is_unread(username.lower()) else 2) if is_exact(username) else 0
     return {principal: certainty for principal, certainty in found.items() if certainty}
 
 
-def _certainty(principal: str, outcomes: Outcomes, context: GuardContext) -> int:
-    each = [_is_admin(mapped, context) for mapped in outcomes]
+def _certainty(principal: str, outcomes: Outcomes, case: Case) -> int:
+    each = [_is_admin(mapped, case.context) for mapped in outcomes]
     if not any(each) or not can_match(principal):
         return 0
-    return min(each) if is_exact(principal) and min(each) else 1
+    return min(each) if is_exact(principal) and min(each) and not case.is_unread(principal) else 1
 
 
 def _is_admin(mapped: Mapped, context: GuardContext) -> int:

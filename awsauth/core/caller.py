@@ -47,6 +47,10 @@ class Caller:
             raise UsageError(
                 f"The caller's ARN is {quoted(repr(given))}.", cure="Is the variable that it comes from set?"
             )
+        names: dict[str, Any] = {"session_name": self.session_name, "access_key_id": self.access_key_id}
+        for name, value in names.items():
+            if value is not None and not isinstance(value, str):
+                raise UsageError(f"{name} is no text but {type(value).__name__}.", cure="Pass a text, or leave it out.")
         canonical = canonical_user(self.arn) if is_user(self.arn) else canonical_role(self.arn)
         object.__setattr__(self, "session_name", self._session())
         object.__setattr__(self, "canonical_arn", canonical)

@@ -12,7 +12,7 @@ from awsauth.core.explanation import Candidate, Standing
 from awsauth.core.finding import Place
 from awsauth.core.matching import folded, winners
 from awsauth.core.near_misses import Likeness, is_account, likeness, similar, would_match
-from awsauth.core.reading import ARN_FIELD, KEYS, Groups, Key, Mapped, Reading, Scalar, Shape
+from awsauth.core.reading import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Groups, Key, Mapped, Reading, Scalar, Shape
 from awsauth.core.rendering import needs_instance
 from awsauth.core.scalars import check_text
 from awsauth.errors import InvalidValueError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from awsauth.core.document import Document
     from awsauth.core.finding import Finding
 
-_PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
 _MOST_MENTIONS: Final = 3
 _SPACES: Final = re.compile(" +")
 _SSO_OFF: Final = (
@@ -79,7 +78,7 @@ class Search:
         self._caller = caller
         self._wide = wide
         self._target = folded(caller.canonical_arn)
-        self._winners = {key: winners(document.reading(key)) for key in _PRINCIPAL_KEYS}
+        self._winners = {key: winners(document.reading(key)) for key in PRINCIPAL_KEYS}
 
     def principals(self, key: Key, *, decided: bool) -> Looked:
         """Look into ``mapRoles`` or ``mapUsers``; `decided` tells that an earlier key decides already."""

@@ -6,13 +6,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.document import Document
+from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.lookup import differing, mapped_of
 from awsauth.core.markdown import code, fenced
 from awsauth.core.reading import KEYS, KIND, Identity, Key, Mapped
 from awsauth.core.text_diff import unified
-from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,8 +104,7 @@ def diff(before: Document, after: Document) -> Diff:
         UsageError: one of them is no document.
     """
     for document in (before, after):
-        if not isinstance(document, Document):
-            raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
+        check_document(document)
     return _diff(before, after, {})
 
 

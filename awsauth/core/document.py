@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core import plain
-from awsauth.core.escaping import visible
+from awsauth.core.escaping import quoted, visible
 from awsauth.core.reading import KEYS, Key, Layout, Mapped, Reading
 from awsauth.errors import UsageError
 
@@ -135,6 +135,16 @@ class Document:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{visible(key)}: {len(text):,} characters" for key, text in self._data.items())
         return f"<Document {sizes or 'without data'}>"
+
+
+def check_document(value: Any) -> None:
+    """Check that this is a document.
+
+    Raises:
+        UsageError: it is something else, such as its data.
+    """
+    if not isinstance(value, Document):
+        raise UsageError(f"{quoted(repr(value))} is no Document.", cure="Pass Document(data).")
 
 
 def _checked(data: Any) -> dict[str, str]:

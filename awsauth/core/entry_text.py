@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.core.reading import ARN_FIELD, Groups, Scalar
@@ -58,13 +58,20 @@ class EntryWriter:
     """
 
     def __init__(self, reading: Reading, sibling: Reading | None = None) -> None:
+        self._reading = reading
+        self._sibling = sibling
         self._key: Key = reading.key
         self._indent = " " * reading.layout.column
         self._newline = newline_of(reading.text)
         self._in_brackets = reading.layout.style == "flow"
+
+    @cached_property
+    def _manner(self) -> _Manner:
+        # Not before it is needed: most edits inside an entry take after what stands there.
+        sibling = self._sibling
         # A list in brackets teaches nothing to one in lines, nor the other way round.
         teaches = sibling is not None and (sibling.layout.style == "flow") == self._in_brackets
-        self._manner = _manner_of(reading) or (_manner_of(sibling) if sibling and teaches else None) or _Manner()
+        return _manner_of(self._reading) or (_manner_of(sibling) if sibling and teaches else None) or _Manner()
 
     @property
     def comma(self) -> str:
@@ -124,8 +131,9 @@ class EntryWriter:
 def _manner_of(reading: Reading) -> _Manner | None:
     """Return how the last entry with all fields is written, or else the last one that is written plainly."""
     plain = None
-    for entry in islice(reversed(reading.entries), _NEIGHBOURS):
-        shape = entry.shape
+    count = len(reading.entries)
+    for position in range(count - 1, max(count - _NEIGHBOURS, 0) - 1, -1):
+        shape = reading.entries[position].shape
         if shape.style == "other" or not shape.fields:
             continue
         if len(shape.fields) == 3 and _has_groups(shape):

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.caller import Caller, as_caller
 from awsauth.core.candidates import Looked, Search, ensured, place_of
-from awsauth.core.document import Document
+from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted
 from awsauth.core.explanation import Explanation, Outcome, Step, Verdict
 from awsauth.core.matching import INSTANCES_ONLY, folded, winners
 from awsauth.core.merge import merge
+from awsauth.core.reading import PRINCIPAL_KEYS
 from awsauth.core.rendering import needs_instance, render
 from awsauth.errors import EditError, MappingConflictError, UsageError
 
@@ -32,7 +33,7 @@ _NEAREST: Final = (
     "entry-dropped", "other-partition", "sso", "sso-suffix", "similar-name", "pattern", "other-account", "other-kind",
 )  # fmt: skip
 _MOST_CHANGES: Final = 5
-_PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
+_MOST_TRIED: Final = 10
 
 
 def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequence[str] = ()) -> Explanation:
@@ -50,12 +51,14 @@ def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequ
         InvalidValueError: `caller` is the ARN of no role or user.
         UsageError: `document` is no document, or `reserved_prefixes` no list.
     """
-    if not isinstance(document, Document):
-        raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
+    check_document(document)
     if isinstance(reserved_prefixes, str):
         raise UsageError("reserved_prefixes is a text.", cure=f"Pass a list: [{reserved_prefixes!r}].")
     work = _Work(document, as_caller(caller), tuple(reserved_prefixes))
     return work.explained()
+
+
+_IN: Final = ("let-in", "undefined", "depends")
 
 
 @dataclass(slots=True)
@@ -67,13 +70,13 @@ class _Work:
     conditions: list[str] = field(default_factory=list)
     untrusted: bool = False
 
-    def explained(self) -> Explanation:
+    def explained(self, *, offers: bool = True) -> Explanation:
         steps = [_identity(self.caller)]
         # What may have been meant for somebody is looked for only where nothing is theirs.
         wide = not self._is_mapped()
         search = Search(self.document, self.caller, wide=wide)
         decided = ""
-        for key in _PRINCIPAL_KEYS:
+        for key in PRINCIPAL_KEYS:
             looked = search.principals(key, decided=bool(decided))
             steps.append(self._step(key, looked, decided))
             if looked.found and not decided:
@@ -87,7 +90,7 @@ class _Work:
         elif decided:
             steps.append(self._rendering())
         verdict = self._verdict()
-        changes = self._changes(steps) if verdict == "not-mapped" else ()
+        changes = self._changes(steps) if offers and verdict == "not-mapped" else ()
         return Explanation(
             self.caller, verdict, tuple(self.outcomes), tuple(steps), tuple(dict.fromkeys(self.conditions)), changes
         )
@@ -95,7 +98,7 @@ class _Work:
     def _is_mapped(self) -> bool:
         target = folded(self.caller.canonical_arn)
         return self.caller.account in self.document.accounts or any(
-            target in winners(self.document.reading(key)) for key in _PRINCIPAL_KEYS
+            target in winners(self.document.reading(key)) for key in PRINCIPAL_KEYS
         )
 
     def _step(self, key: Key, looked: Looked, decided: str) -> Step:
@@ -181,22 +184,23 @@ class _Work:
         near = [c for step in steps for c in step.candidates if c.change is not None and c.code in _NEAREST]
         near.sort(key=lambda candidate: _NEAREST.index(candidate.code))
         changes: list[Change] = []
-        for candidate in near:
-            change = candidate.change
-            if change and len(changes) < _MOST_CHANGES and change not in changes and self._can_be_made(change):
+        # Each once, and not all: a text may hold thousands of near misses that cannot be edited.
+        distinct = dict.fromkeys(change for candidate in near if (change := candidate.change))
+        for change in list(distinct)[:_MOST_TRIED]:
+            if len(changes) < _MOST_CHANGES and self._helps(change):
                 changes.append(change)
-        if not changes and self._can_be_made(default := ensured(self.caller)):
+        if not changes and self._helps(default := ensured(self.caller)):
             self.conditions.append("The username and the groups to give it are yours to choose.")
             changes.append(default)
         return tuple(changes)
 
-    def _can_be_made(self, change: Change) -> bool:
-        """Whether the text allows it: one that cannot be read has to be repaired first."""
+    def _helps(self, change: Change) -> bool:
+        """Whether the text allows a change, and the caller gets in by what comes of it."""
         try:
-            merge(self.document, [change])
+            after = merge(self.document, [change])
         except (EditError, MappingConflictError):
             return False
-        return True
+        return _Work(after, self.caller, self.reserved).explained(offers=False).verdict in _IN
 
 
 def _identity(caller: Caller) -> Step:

@@ -62,7 +62,7 @@ class Candidate:
         """Return it as values that JSON can hold."""
         return {
             "key": self.key,
-            "place": _place(self.place),
+            "place": self.place and self.place.to_json(),
             "principal": self.principal,
             "standing": self.standing,
             "code": self.code,
@@ -94,7 +94,7 @@ class Step:
             "summary": self.summary,
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "problems": [
-                {"code": problem.code, "place": _place(problem.place), "text": str(problem)}
+                {"code": problem.code, "place": problem.place and problem.place.to_json(), "text": str(problem)}
                 for problem in self.problems
             ],
         }
@@ -131,7 +131,7 @@ class Outcome:
             "groups": list(self.groups),
             "unresolved": {marker: TAKES[marker] for marker in self.unresolved},
             "refusal": self.refusal,
-            "place": _place(self.place),
+            "place": self.place and self.place.to_json(),
         }
 
 
@@ -232,7 +232,3 @@ def call(change: Change) -> str:
 
 def _literal(value: Any) -> str:
     return repr(list(value)) if isinstance(value, tuple) else repr(value)
-
-
-def _place(place: Place | None) -> dict[str, Any] | None:
-    return {"key": place.key, "line": place.line, "column": place.column} if place else None

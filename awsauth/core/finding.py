@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.escaping import quoted
 
@@ -55,6 +55,10 @@ class Place:
     def offset_in(self, text: str) -> int:
         """Return where it is in the text of its key."""
         return _line_starts(text)[self.line - 1] + self.column - 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return where it is, without the text, as values that JSON can hold."""
+        return {"key": self.key, "line": self.line, "column": self.column}
 
     def __str__(self) -> str:
         return f"{self.key} line {self.line}, column {self.column}"

@@ -22,7 +22,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "consequence": finding.consequence,
         "cure": finding.cure,
-        "place": place and {"key": place.key, "line": place.line, "column": place.column, "text": place.text},
+        "place": place and {**place.to_json(), "text": place.text},
         "principal": finding.principal,
         "fix": changes.to_json(finding.fix),
     }

@@ -9,6 +9,7 @@ from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.lookup import differing
 from awsauth.core.matching import Access, folded, principal_of, takes_away
+from awsauth.core.reading import PRINCIPAL_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from awsauth.core.access_entries import AccessEntry, AuthenticationMode
     from awsauth.core.document import Document
     from awsauth.core.policy import Policy
-    from awsauth.core.reading import Key
 
 NodeUse = Literal["in use", "unused", "unknown"]
 """Whether nodes have a role; ``unused`` only where that is proven."""
@@ -68,7 +68,8 @@ class Case:
         after: The one that there would be.
         context: What is known around the change.
         old: What is given by `before`, as far as the cluster looks at it, to those whom the guards look at: whose
-            mappings change, who asks, and who is given something back.
+            mappings change, who asks, and who is given something back. Where an access entry wins that could not be
+            read, it is what is mapped: a loss that may be none is better asked about than passed over.
         new: What is given by `after`, likewise.
         written_old: What `before` says, also to principals whose access entry wins over it.
         written_new: What `after` says, likewise.
@@ -101,15 +102,21 @@ class Case:
         written_old, written_new = (
             nothing if mode == "API" else Access.of(document, concerned) for document in (before, after)
         )
-        old, new = (access.without(frozenset(entries)) for access in (written_old, written_new))
+        read = _read(entries)
+        old, new = (access.without(read) for access in (written_old, written_new))
         return cls(before, after, context, old, new, written_old, written_new, nodes, entries)
 
     def given_to_all(self) -> tuple[Access, Access]:
         """Return `old` and `new` not only for those whom the guards look at, which takes time on a large document."""
         if self.context.authentication_mode == "API":
             return self.old, self.new
-        old, new = (Access.of(document).without(frozenset(self.entries)) for document in (self.before, self.after))
+        read = _read(self.entries)
+        old, new = (Access.of(document).without(read) for document in (self.before, self.after))
         return old, new
+
+    def is_unread(self, principal: str) -> bool:
+        """Whether a principal has an access entry that could not be read: it may have more than is mapped, or less."""
+        return principal in self.entries and not self.entries[principal].type
 
     @property
     def takes_away(self) -> bool:
@@ -117,17 +124,22 @@ class Case:
         return takes_away(self.old, self.new)
 
 
+def _read(entries: Mapping[str, AccessEntry]) -> frozenset[str]:
+    return frozenset(principal for principal, entry in entries.items() if entry.type)
+
+
 def _concerned(before: Document, after: Document, context: GuardContext) -> set[str]:
     """Return whom the guards look at, as `folded`."""
     found = {folded(principal) for principal in context.regranted}
     if context.caller_arn:
         found.add(principal_of(context.caller_arn))
-    keys: tuple[Key, ...] = ("mapUsers", "mapRoles")
-    for key in keys:
+    for key in PRINCIPAL_KEYS:
         readings = before.reading(key), after.reading(key)
+        if readings[0] is readings[1]:
+            continue
         for reading, positions in zip(readings, differing(*readings), strict=True):
-            entries = (reading.entries[position].mapped for position in positions)
-            found.update(folded(mapped.principal) for mapped in entries if mapped is not None)
+            entries = [reading.entries[position].mapped for position in positions]
+            found.update([folded(mapped.principal) for mapped in entries if mapped is not None])
     return found
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.document import Document
-from awsauth.core.escaping import quoted
+from awsauth.core.document import Document, check_document
 from awsauth.core.merge import merge
 from awsauth.core.reading import KEYS
 from awsauth.core.rules import RULES, Subject
-from awsauth.errors import EditError, MappingConflictError, UsageError
+from awsauth.errors import EditError, MappingConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
 
 
-def lint(document: Document, policy: Policy | None = None) -> tuple[Finding, ...]:
+def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> tuple[Finding, ...]:
     """Return everything there is to say about a document: what cannot be read of it, and what the rules find.
 
     In the order of the text; what has no place comes last. Rules look at what can be read, however little that is.
@@ -29,17 +28,17 @@ def lint(document: Document, policy: Policy | None = None) -> tuple[Finding, ...
     Args:
         document: The document.
         policy: What it is held to as well.
+        binary_bytes: Bytes of all values of ``binaryData``, which a document does not have and the limit counts.
 
     Raises:
         UsageError: `document` is no document, or `policy` no policy.
     """
-    if not isinstance(document, Document):
-        raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
+    check_document(document)
     if policy is not None:
         from awsauth.core.policy import check_policy  # pydantic takes longer to load than most documents to read
 
         check_policy(policy)
-    subject = Subject(document, policy)
+    subject = Subject(document, policy, binary_bytes)
     found = [*document.problems, *(finding for rule in RULES.values() for finding in rule.findings(subject))]
     return tuple(sorted(found, key=_position))
 

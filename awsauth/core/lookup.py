@@ -5,8 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.text import same_end, same_start
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from awsauth.core.reading import Mapped, Reading
 
@@ -39,25 +41,38 @@ def candidates(reading: Reading, principals: Collection[str]) -> Iterable[int]:
         return ()
     if not bounds or len(principals) > SEARCHES or "" in principals:
         return range(len(reading.entries))
-    # One byte for a character, so that places in it are places in the text; no other letter than an ASCII one changes.
-    folded = reading.text.encode("ascii", "replace").lower()
-    return sorted({
-        bisect_right(bounds, offset) - 1
-        for principal in principals
-        for offset in _occurrences(folded, principal.encode("ascii", "replace"))
-        if bounds[0] <= offset < bounds[-1]
-    })  # fmt: skip
+    if len(principals) == 1:
+        return _candidates(reading, *principals)
+    return sorted({position for principal in principals for position in _candidates(reading, principal)})
 
 
-def _occurrences(text: bytes, part: bytes) -> Iterator[int]:
-    offset = text.find(part)
-    while offset >= 0:
-        yield offset
-        offset = text.find(part, offset + 1)
+def _candidates(reading: Reading, principal: str) -> list[int]:
+    known = reading.remembered
+    found = known.candidates.get(principal)
+    if found is None:
+        if known.folded is None:
+            # One byte for a character: places in it are places in the text. No letters but those of ASCII change.
+            known.folded = reading.text.encode("ascii", "replace").lower()
+        bounds, text, part = reading.bounds, known.folded, principal.encode("ascii", "replace")
+        found = []
+        offset = text.find(part, bounds[0], bounds[-1])
+        while offset >= 0:
+            position = bisect_right(bounds, offset) - 1
+            found.append(position)
+            offset = text.find(part, bounds[position + 1], bounds[-1])
+        known.candidates[principal] = found  # now that it is complete: other threads look here too
+    return found
 
 
 def differing(before: Reading, after: Reading) -> tuple[range, range]:
     """Return the positions of the entries by which two readings of one key differ: those around them map the same."""
+    known = after.remembered.differing
+    if known is None or known[0] is not before.text:
+        known = after.remembered.differing = before.text, _differing(before, after)
+    return known[1]
+
+
+def _differing(before: Reading, after: Reading) -> tuple[range, range]:
     old, new = before.entries, after.entries
     if before.text == after.text:
         return range(len(old), len(old)), range(len(new), len(new))
@@ -72,14 +87,14 @@ def differing(before: Reading, after: Reading) -> tuple[range, range]:
 
 def _shared(before: Reading, after: Reading) -> tuple[int, int]:
     """Return how many entries at the start, and how many at the end, have the same text, part by part."""
-    length = _same_start(before.text, after.text)
+    length = same_start(before.text, after.text)
     heads = min(bisect_right(reading.bounds, length) for reading in (before, after))
     head = next((n for n in range(heads, max(heads - 3, 0), -1) if before.bounds[:n] == after.bounds[:n]), 1) - 1
 
     if head == min(len(before.entries), len(after.entries)):
         return head, 0
     shift = len(after.text) - len(before.text)
-    length = _same_end(before.text, after.text)
+    length = same_end(before.text, after.text)
     tails = min(len(one.bounds) - bisect_left(one.bounds, len(one.text) - length) for one in (before, after))
     tail = next((n for n in range(tails, max(tails - 3, 0), -1) if _is_shifted(before, after, n, shift)), 1) - 1
     return head, min(tail, len(before.entries) - head, len(after.entries) - head)
@@ -88,28 +103,3 @@ def _shared(before: Reading, after: Reading) -> tuple[int, int]:
 def _is_shifted(before: Reading, after: Reading, count: int, shift: int) -> bool:
     """Whether the last `count` bounds are the same but for the shift."""
     return [bound + shift for bound in before.bounds[-count:]] == after.bounds[-count:]
-
-
-def _same_start(one: str, other: str) -> int:
-    """Return how many characters two texts begin with both."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _same_end(one: str, other: str) -> int:
-    """Return how many characters two texts end with both."""
-    length, other_length = len(one), len(other)
-    low, high = 0, min(length, other_length)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[length - middle : length - low] == other[other_length - middle : other_length - low]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

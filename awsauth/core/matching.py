@@ -10,25 +10,29 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.arn import canonical_role, canonical_user
 from awsauth.core.authenticator import TEMPLATES
 from awsauth.core.lookup import candidates
-from awsauth.core.reading import Mapped
+from awsauth.core.reading import PRINCIPAL_KEYS, Mapped
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from awsauth.core.document import Document
-    from awsauth.core.reading import Key, Reading
+    from awsauth.core.reading import Reading
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
 """With this in a username or group, nobody but an EC2 instance gets in."""
 
 _TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
+_PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.", re.DOTALL)
+"""The parts of a pattern, each of which matches one character, but for the star; an unclosed bracket is itself."""
+
 # No ARN has these; a manifest that is filled in before it is applied does.
 _FILLED_IN_LATER: Final = re.compile(r"[<>${}]")
 
@@ -54,8 +58,7 @@ class Access:
     def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
         """Return what a document gives, to everybody or to `principals`: roles before users, and of equals the last."""
         by_principal: dict[str, Outcomes] = {}
-        keys: tuple[Key, ...] = ("mapUsers", "mapRoles")  # the later one wins
-        for key in keys:
+        for key in reversed(PRINCIPAL_KEYS):  # the later one wins
             for arn, found in winners(document.reading(key), principals).items():
                 by_principal[arn] = tuple(found.values())
         return cls(by_principal, frozenset(document.accounts))
@@ -82,8 +85,10 @@ def winners(reading: Reading, principals: Collection[str] | None = None) -> dict
     Of all principals, or of `principals` alone, which are `folded` too. Roles are kept by their ARN in lower case, users by their exact spelling; of equals the last stays. Both are found
     whatever their case: of several spellings of one ARN it is undefined which one is found.
     """
-    kept: dict[str, tuple[int, Mapped]] = {}
     entries = reading.entries
+    if not entries:
+        return {}
+    kept: dict[str, tuple[int, Mapped]] = {}
     some = (
         None if principals is None else [(position, entries[position]) for position in candidates(reading, principals)]
     )
@@ -156,6 +161,35 @@ def can_match(principal: str) -> bool:
 def could_render(template: str, text: str) -> bool:
     """Whether `text` can be what the authenticator makes of a username or group, for some caller."""
     return fits(_TEMPLATE.split(template), text)
+
+
+def could_match(template: str, pattern: str) -> bool:
+    """Whether some text that a username or group may become matches a pattern of `fnmatch`."""
+    first, *rest = _TEMPLATE.split(template)
+    parts = _PARTS.findall(pattern)
+    # Where in the pattern what was looked at so far may end.
+    ends = _read(first, parts, _skipped(parts, {0}))
+    for literal in rest:
+        ends = _read(literal, parts, set(range(min(ends), len(parts) + 1))) if ends else ends
+    return len(parts) in ends
+
+
+def _read(literal: str, parts: list[str], ends: set[int]) -> set[int]:
+    for c in literal:
+        matched = [end for end in ends if end < len(parts) and (parts[end] == c or fnmatchcase(c, parts[end]))]
+        ends = _skipped(parts, {end if parts[end] == "*" else end + 1 for end in matched})
+    return ends
+
+
+def _skipped(parts: list[str], ends: set[int]) -> set[int]:
+    """Add where one may go on to without reading anything."""
+    found = set(ends)
+    for end in ends:
+        after = end
+        while after < len(parts) and parts[after] == "*":
+            after += 1
+            found.add(after)
+    return found
 
 
 def fits(literals: list[str], text: str) -> bool:

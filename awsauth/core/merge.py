@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core import changes as c
 from awsauth.core.arn import canonical_role, canonical_user, is_user
-from awsauth.core.document import Document, read
+from awsauth.core.document import Document, check_document, read
 from awsauth.core.entries import Entries
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
-from awsauth.core.reading import KEYS, Key, Mapped
+from awsauth.core.reading import KEYS, PRINCIPAL_KEYS, Key, Mapped
 from awsauth.core.splice import check_editable, rewrite
-from awsauth.errors import InvalidValueError, MappingConflictError, UsageError
+from awsauth.errors import InvalidValueError, MappingConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,8 +56,7 @@ def merge(document: Document, changes: Iterable[c.Change]) -> Document:
 
 def merged(document: Document, changes: Iterable[c.Change]) -> Merged:
     """Like `merge`, with everything there is to say about it."""
-    if not isinstance(document, Document):
-        raise UsageError(f"{quoted(repr(document))} is no Document; nothing was changed.", cure="Pass Document(data).")
+    check_document(document)
     work = _Work(document)
     for change in c.as_list(changes):
         work.make(change)
@@ -188,18 +187,16 @@ class _Work:
         """Return the entries of a role or user, under both keys: the authenticator does not look at the ARN's kind."""
         home = home or ("mapUsers" if is_user(principal) else "mapRoles")
         self._known_entries(home)
-        keys: tuple[Key, ...] = ("mapRoles", "mapUsers")
         return [
             (self._entries(key), position)
-            for key in keys
+            for key in PRINCIPAL_KEYS
             for position in self._entries(key).find(*_spellings(principal))
         ]
 
     def _of_username(self, username: str) -> list[tuple[Entries, int]]:
-        keys: tuple[Key, ...] = ("mapRoles", "mapUsers")
         return [
             (entries, position)
-            for entries in map(self._known_entries, keys)
+            for entries in map(self._known_entries, PRINCIPAL_KEYS)
             for position in entries.everything()
             if (now := entries.get(position)) and now.username == username
         ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.escaping import quoted
 from awsauth.core.matching import fits, folded
+from awsauth.core.sso_roles import permission_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from awsauth.core.caller import Caller
     from awsauth.core.reading import Sso
 
-_SSO_ROLE: Final = re.compile(r"awsreservedsso_(?P<set>.+)_[0-9a-z]+")
 _MOST_SIMILAR: Final = 3
 _AS_SIMILAR: Final = 0.75
 
@@ -76,7 +76,7 @@ def similar(caller: Caller, written: Mapping[int, str]) -> dict[int, Likeness]:
     names: dict[str, list[int]] = {}
     for position, arn in written.items():
         its = _parts(folded(arn))
-        if its[:4] == own[:4] and its.name != own.name and not _SSO_ROLE.fullmatch(its.name):
+        if its[:4] == own[:4] and its.name != own.name and permission_set(its.name) is None:
             names.setdefault(its.name, []).append(position)
     close = get_close_matches(own.name, names, _MOST_SIMILAR, _AS_SIMILAR)
     why = f"it is somebody else's, called almost like {_resource(caller)}"
@@ -119,8 +119,8 @@ def _pattern(pattern: str, looked_for: str) -> Likeness | None:
 
 
 def _same_permission_set(its: _Parts, own: _Parts) -> Likeness | None:
-    ours, theirs = (_SSO_ROLE.fullmatch(parts.name) for parts in (own, its))
-    if not ours or not theirs or ours["set"] != theirs["set"] or its.account != own.account:
+    ours, theirs = (permission_set(parts.name) for parts in (own, its))
+    if ours is None or ours != theirs or its.account != own.account:
         return None
     why = "it is another role of the same permission set, as there was before the set was assigned anew"
     return Likeness("sso-suffix", why, of_nobody=False)

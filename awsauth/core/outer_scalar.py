@@ -16,7 +16,7 @@ from awsauth.core.line_changes import changed_lines
 from awsauth.core.literal_block import column_of, edit_literal, new_literal, place_below
 from awsauth.core.refusal import refusal
 from awsauth.core.templates import check_spans
-from awsauth.core.text import ODD_CHARACTERS, Splice, line_end, newline_of
+from awsauth.core.text import ODD_CHARACTERS, Splice, line_end, newline_of, same_end, same_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,23 +136,11 @@ def _changed_characters(old: str, new: str) -> list[tuple[int, int, str]]:
     for change in changed_lines(old_pieces, new_pieces):
         before = "".join(old_pieces[change.old_start : change.old_end])
         after = "".join(new_pieces[change.new_start : change.new_end])
-        same = _common_prefix(before, after)
-        same_end = _common_prefix(before[same:][::-1], after[same:][::-1])
-        start, end = old_at[change.old_start] + same, old_at[change.old_end] - same_end
-        changes.append((start, end, after[same : len(after) - same_end]))
+        same = same_start(before, after)
+        tail = same_end(before[same:], after[same:])
+        start, end = old_at[change.old_start] + same, old_at[change.old_end] - tail
+        changes.append((start, end, after[same : len(after) - tail]))
     return changes
-
-
-def _common_prefix(one: str, other: str) -> int:
-    """Return how many characters both begin with; halving, because lines of minified JSON may be a megabyte long."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _replaced(text: str, node: Node, new: str) -> Splice:

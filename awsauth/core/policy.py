@@ -16,8 +16,9 @@ for any one, and ``[ab]`` for either.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -26,6 +27,8 @@ from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Place
 from awsauth.errors import PolicyError, UsageError
+
+_ROLE_WITH_PATH: Final = re.compile(":role/[^/]*/", re.IGNORECASE)
 
 
 def _list(value: Any) -> Any:
@@ -55,10 +58,18 @@ def _whole(value: Any) -> Any:
     return number
 
 
+def _without_path(pattern: str) -> str:
+    if _ROLE_WITH_PATH.search(pattern):
+        raise ValueError("has a path, and a role is known without: write what follows the last slash behind `role/`")
+    return pattern
+
+
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_list)]
 Accounts = Annotated[tuple[Annotated[str, AfterValidator(_known_account)], ...], BeforeValidator(_list)]
 Partitions = Annotated[tuple[Annotated[str, AfterValidator(_known_partition)], ...], BeforeValidator(_list)]
+
+Administrators = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)], ...], BeforeValidator(_list)]
 
 
 class Policy(BaseModel):
@@ -86,7 +97,7 @@ class Policy(BaseModel):
     required_groups: Texts = ()
     username_prefixes: Texts | None = None
     most_administrators: Annotated[int, BeforeValidator(_whole)] | None = None
-    administrators: Texts | None = None
+    administrators: Administrators | None = None
 
     def __init__(self, **fields: Any) -> None:
         try:

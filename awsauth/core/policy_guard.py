@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.guard_case import Case, refusal
-from awsauth.core.matching import principal_of
+from awsauth.core.matching import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,5 @@ def _violations(document: Document, wanted: Policy) -> dict[tuple[str, str, str]
     from awsauth.core.rules import Subject, policies
 
     subject = Subject(document, wanted)
-    return {
-        (rule.code, principal_of(hit.principal), hit.about): hit
-        for rule in policies.RULES
-        for hit in rule.find(subject)
-    }
+    # With its path: what never matched a caller comes alive when the path goes.
+    return {(rule.code, folded(hit.principal), hit.about): hit for rule in policies.RULES for hit in rule.find(subject)}

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Key = Literal["mapRoles", "mapUsers", "mapAccounts"]
 KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers", "mapAccounts")
 
+PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
+"""Those that map a principal; the first one counts before the second."""
+
 KIND: Final[dict[Key, str]] = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
 """What one entry is called."""
 
@@ -146,6 +149,25 @@ class Layout:
     end: int = 0
 
 
+class Remembered:
+    """What was found in a reading, for whoever looks for the same.
+
+    Attributes:
+        mapped: What it maps.
+        folded: Its text, as `awsauth.core.lookup` searches it.
+        candidates: By principal, where it may be mapped.
+        differing: The text of another reading that it was compared with, and by which entries they differ.
+    """
+
+    __slots__ = ("candidates", "differing", "folded", "mapped")
+
+    def __init__(self) -> None:
+        self.mapped: Sequence[Mapped] | None = None
+        self.folded: bytes | None = None
+        self.candidates: dict[str, list[int]] = {}
+        self.differing: tuple[str, tuple[range, range]] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A text, and what the authenticator makes of it.
@@ -159,6 +181,7 @@ class Reading:
         trusted: False where it cannot be said what the authenticator makes of it; such a text is never edited.
         bounds: Where the part of each entry begins, and where that of the last one ends. What an entry means depends
             on its part alone, and its principal stands in there as it is. Empty where that cannot be said.
+        remembered: What was found in it already.
     """
 
     key: Key
@@ -168,13 +191,12 @@ class Reading:
     findings: tuple[Finding, ...] = ()
     trusted: bool = True
     bounds: Sequence[int] = field(default=(), repr=False, compare=False)
-    _mapped: Sequence[Mapped] | None = field(default=None, init=False, repr=False, compare=False)
+    remembered: Remembered = field(default_factory=Remembered, init=False, repr=False, compare=False)
 
     @property
     def mapped(self) -> Sequence[Mapped]:
         """What is mapped, in order, duplicates included, without the entries that are dropped."""
-        found = self._mapped
+        found = self.remembered.mapped
         if found is None:
-            found = [mapped for entry in self.entries if (mapped := entry.mapped) is not None]
-            object.__setattr__(self, "_mapped", found)
+            found = self.remembered.mapped = [mapped for entry in self.entries if (mapped := entry.mapped) is not None]
         return found

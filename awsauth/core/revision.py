@@ -25,7 +25,10 @@ LABEL: Final = "awsauth/config-map"
 """Label of every revision; its value is the ConfigMap's name."""
 
 HIGHEST: Final = 999_999_999
-"""The highest number that is believed: a higher one was made by hand, and counting on from it would lead nowhere."""
+"""The highest number that a revision may have."""
+
+COUNTED: Final = 900_000_000
+"""From here on a number was made by hand: it is not counted on from, or none would be left in the end."""
 
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 

@@ -13,16 +13,13 @@ from awsauth.core.finding import Finding, Severity
 from awsauth.core.reading import KIND
 from awsauth.core.reversals import Reversal, reversals
 from awsauth.core.revision_info import data_digest
-from awsauth.core.writers import KUBECTL_APPLY, UNKNOWN, Tool, marks, tool_of
+from awsauth.core.writers import KUBECTL_APPLY, OURS, UNKNOWN, Tool, marks, tool_of
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from awsauth.core.revision_info import Head, RevisionInfo
-
-OURS: Final = "awsauth"
-"""The manager under which this library writes."""
 
 RIVAL_MANAGER: Final = "rival-manager"
 RIVAL_TOOL: Final = "rival-tool"

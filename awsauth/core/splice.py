@@ -96,7 +96,8 @@ def _splices(
         if new is not None:
             splices += field_splices(reading, reading.entries[index], new, writer)
     removed = [index for index, new in changed.items() if new is None]
-    splices += list_splices(reading, removed, [writer.entry(mapped) for mapped in added])
+    if removed or added:
+        splices += list_splices(reading, removed, [writer.entry(mapped) for mapped in added])
     return sorted(splices, key=lambda splice: (splice.start, splice.end))
 
 

@@ -46,8 +46,17 @@ def sso_role(arn: str) -> SsoRole | None:
         canonical = canonical_role(arn)
     except InvalidValueError:
         return None
-    match = _NAME.fullmatch(canonical.rpartition("/")[2])
-    return SsoRole(canonical, match["set"]) if match else None
+    name = permission_set(canonical)
+    return SsoRole(canonical, name) if name else None
+
+
+def permission_set(principal: str) -> str | None:
+    """Return the permission set that a role is of, by its ARN or its name alone; None for any other principal.
+
+    Whoever comes in by such a role has a session name that IAM Identity Center chose.
+    """
+    match = _NAME.fullmatch(principal.rpartition("/")[2])
+    return match["set"] if match else None
 
 
 def maps_sso_roles(document: Document) -> bool:

@@ -57,3 +57,28 @@ def newline_of(text: str) -> str:
 def indent_of(line: str) -> int:
     """Return how many spaces a line begins with."""
     return len(line) - len(line.lstrip(" "))
+
+
+def same_start(one: str, other: str) -> int:
+    """Return how many characters two texts begin with both; halving, as a line of JSON may be a megabyte long."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def same_end(one: str, other: str) -> int:
+    """Return how many characters two texts end with both."""
+    length, other_length = len(one), len(other)
+    low, high = 0, min(length, other_length)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[length - middle : length - low] == other[other_length - middle : other_length - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -102,7 +102,7 @@ def _hunks(text: str, replaced: Sequence[_Replaced]) -> Iterator[tuple[list[_Rep
             yield hunk, shift
             hunk, shift, pending = [], shift + pending, 0
         hunk.append(lines)
-        pending += len(_split(lines.new)) - len(_split(text[lines.start : lines.end]))
+        pending += _count(lines.new) - _count(text[lines.start : lines.end])
     if hunk:
         yield hunk, shift
 
@@ -110,27 +110,32 @@ def _hunks(text: str, replaced: Sequence[_Replaced]) -> Iterator[tuple[list[_Rep
 def _hunk(text: str, hunk: Sequence[_Replaced], first: int, line: int, new_line: int) -> str:
     """Return a hunk that begins at the offset `first`, which is in line `line` and will be in line `new_line`."""
     last = _lines_down(text, hunk[-1].end)
-    shown: list[str] = []
+    parts: list[tuple[str, str]] = []
     position = first
     for lines in hunk:
-        shown += _marked(" ", text[position : lines.start])
-        shown += _marked("-", text[lines.start : lines.end]) + _marked("+", lines.new)
+        parts += (" ", text[position : lines.start]), ("-", text[lines.start : lines.end]), ("+", lines.new)
         position = lines.end
-    shown += _marked(" ", text[position:last])
-    old = sum(line[0] in " -" for line in shown)
-    new = sum(line[0] in " +" for line in shown)
-    return f"@@ -{_range(line, old)} +{_range(new_line, new)} @@\n" + "".join(shown)
+    parts.append((" ", text[position:last]))
+    old = sum([_count(part) for mark, part in parts if mark != "+"])
+    new = sum([_count(part) for mark, part in parts if mark != "-"])
+    shown = "".join([_marked(mark, part) for mark, part in parts if part])
+    return f"@@ -{_range(line, old)} +{_range(new_line, new)} @@\n{shown}"
 
 
 def _range(start: int, count: int) -> str:
     return f"{start - (count == 0)},{count}" if count != 1 else f"{start}"
 
 
-def _marked(mark: str, text: str) -> list[str]:
-    marked = [f"{mark}{visible(line.removesuffix(chr(10)), keep=chr(9))}\n" for line in _split(text)]
-    if text and not text.endswith("\n"):
-        marked[-1] += "\\ No newline at end of file\n"
-    return marked
+def _marked(mark: str, text: str) -> str:
+    if not text.replace("\n", "").isprintable():  # looked at once: one by one, characters take time
+        text = visible(text, keep="\t\n")
+    lines = text.removesuffix("\n").replace("\n", f"\n{mark}")
+    return f"{mark}{lines}\n" if text.endswith("\n") else f"{mark}{lines}\n\\ No newline at end of file\n"
+
+
+def _count(text: str) -> int:
+    """Return how many lines a text has, a last one without line feed included."""
+    return text.count("\n") + (not text.endswith("\n")) if text else 0
 
 
 def _split(text: str) -> list[str]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from awsauth.core.arn import is_user
 from awsauth.core.caller import Caller, is_session_name
 from awsauth.core.candidates import place_of
-from awsauth.core.document import Document
+from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted
 from awsauth.core.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, folded, is_exact, winners
-from awsauth.core.reading import KEYS
+from awsauth.core.reading import KEYS, PRINCIPAL_KEYS
 from awsauth.core.rendering import TAKES, needs_instance, render
 from awsauth.errors import AwsAuthError, UsageError
 
@@ -52,14 +52,13 @@ class Grant:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as values that JSON can hold."""
-        place = {"key": self.place.key, "line": self.place.line, "column": self.place.column}
         return {
             "principal": self.principal,
             "key": self.key,
             "username": self.username,
             "groups": list(self.groups),
             "conditions": list(self.conditions),
-            "place": place,
+            "place": self.place.to_json(),
         }
 
 
@@ -109,8 +108,7 @@ def who_can(document: Document, *, group: str | None = None, username: str | Non
     Raises:
         UsageError: `document` is no document, or not exactly one of `group` and `username` is given.
     """
-    if not isinstance(document, Document):
-        raise UsageError(f"{quoted(repr(document))} is no Document.", cure="Pass Document(data).")
+    check_document(document)
     name = group if username is None else username
     if not name or (group is None) == (username is None):
         raise UsageError("who_can asks for either a group or a username.", cure='Pass one: group="system:masters".')
@@ -123,8 +121,7 @@ def who_can(document: Document, *, group: str | None = None, username: str | Non
 
 def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
     taken: set[str] = set()
-    keys: tuple[Key, ...] = ("mapRoles", "mapUsers")
-    for key in keys:
+    for key in PRINCIPAL_KEYS:
         reading = document.reading(key)
         by_arn = winners(reading)
         found = [

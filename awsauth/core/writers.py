@@ -12,6 +12,9 @@ from awsauth.core.revision_info import NAME
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+OURS: Final = "awsauth"
+"""The manager under which this library writes."""
+
 
 class Tool(NamedTuple):
     """Somebody who writes ``aws-auth``.

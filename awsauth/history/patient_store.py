@@ -62,10 +62,9 @@ class PatientStore:
 class _PatientRehearsal(PatientStore):
     """A patient store around one whose server can say what it would do."""
 
-    def rehearse(self, data: Mapping[str, str], base: Snapshot) -> Snapshot:
-        """Have the server look at a write (see `Rehearsing.rehearse`)."""
-        store = cast("Rehearsing", self._store)
-        return self._again(lambda: store.rehearse(data, base))
+    def rehearsal(self) -> Store:
+        """Return the store that changes nothing (see `Rehearsing.rehearsal`), as patient as this one."""
+        return PatientStore(cast("Rehearsing", self._store).rehearsal(), self._patience)
 
 
 def patiently(call: Callable[[], _T], patience: Patience | None = None) -> _T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from awsauth.core.revision import HIGHEST
+from awsauth.core.revision import COUNTED
 from awsauth.core.revision_info import data_digest
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def locate(store: Store, snapshot: Snapshot, *, listing: Listing | None = None) 
         listing: The revisions, where they are known already. With them a free number is found too, and a state that
             was recorded by a writer who then was stopped.
     """
-    carried = snapshot.head if snapshot.head and snapshot.head.number < HIGHEST else None
+    carried = snapshot.head if snapshot.head and snapshot.head.number < COUNTED else None
     own = snapshot.own_head if carried else None
     if listing is None and carried:
         return Position(own, carried, carried.number + 1)

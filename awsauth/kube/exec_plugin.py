@@ -60,7 +60,7 @@ class ExecPlugin:
         """
         with self._lock:
             last = self._last
-            if last is None or (last.expires and datetime.now(timezone.utc) > last.expires - _EARLY):
+            if last is None or (last.expires and datetime.now(timezone.utc) + _EARLY > last.expires):
                 last = self._last = self._run()
             return last
 
@@ -108,7 +108,8 @@ def _credential(status: Any) -> ExecCredential:
     moment = parse_rfc3339(expires) if expires else None
     if status.get("token"):
         return ExecCredential(str(status["token"]), moment)
-    if status.get("clientCertificateData") and status.get("clientKeyData"):
-        return ExecCredential("", moment, status["clientCertificateData"], status["clientKeyData"])
+    certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
+    if all(isinstance(pem, str) and pem.isascii() and pem for pem in (certificate, key)):
+        return ExecCredential("", moment, certificate, key)
     msg = "what it prints holds neither a token nor a certificate with its key"
     raise ValueError(msg)

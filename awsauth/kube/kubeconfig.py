@@ -24,6 +24,7 @@ _PATHS: Final = {
     "users": ("client-certificate", "client-key", "tokenFile"),
 }
 _MOST_SHOWN: Final = 20
+_DEEPEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Kubeconfig:
     users: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     folders: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def target(self, context: str | None = None) -> Target:
+    def destination(self, context: str | None = None) -> Destination:
         """Return what a context leads to.
 
         Args:
@@ -65,9 +66,14 @@ class Kubeconfig:
         cluster, user = self.clusters.get(cluster_name), self.users.get(user_name)
         if cluster is None or not isinstance(cluster.get("server"), str) or not cluster["server"]:
             raise self._wrong(f"The context {quoted(name)} leads to no cluster with an address", "")
+        unverified = cluster.get("insecure-skip-tls-verify")
+        if unverified is not None and not isinstance(unverified, bool):
+            # The client would take the text "false" for true.
+            problem = f"The context {quoted(name)} leads to a cluster whose `insecure-skip-tls-verify` is no boolean"
+            raise self._wrong(problem, "Write true or false, without quotes.")
         if user is None and user_name:
             raise self._wrong(f"The context {quoted(name)} names the user {quoted(user_name)}, who is not there", "")
-        return Target(name, cluster, user or {}, self.folders.get(user_name, ""), self.files)
+        return Destination(name, cluster, user or {}, self.folders.get(user_name, ""), self.files)
 
     def _known(self, contexts: Iterable[str]) -> str:
         names = sorted(contexts)
@@ -81,7 +87,7 @@ class Kubeconfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Destination:
     """What a context leads to.
 
     Attributes:
@@ -171,19 +177,36 @@ def _loaded(file: Path) -> Mapping[str, Any]:
     import yaml
 
     try:
-        with file.open(encoding="utf-8") as stream:
-            value = yaml.load(stream, yaml.CSafeLoader)
+        text = file.read_text(encoding="utf-8")
+        if _is_too_deep(text):
+            raise _unreadable(file, f"it is nested more than {_DEEPEST} levels deep")
+        value = yaml.load(text, yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         # Not the whole of what it says: that might show the line, and the line a credential.
         mark = error.problem_mark or error.context_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise _unreadable(file, f"it is no YAML{place} ({error.problem})") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except KubeconfigError:
+        raise
+    except (OSError, ValueError, LookupError, AttributeError, yaml.YAMLError) as error:
+        # The last but one: of a tag such as `!!bool` on what is none.
         said = error.strerror if isinstance(error, OSError) and error.strerror else "it is no YAML in UTF-8"
         raise _unreadable(file, said) from error
     if value is not None and not isinstance(value, dict):
         raise _unreadable(file, "it is no mapping")
     return value or {}
+
+
+def _is_too_deep(text: str) -> bool:
+    """Whether YAML is nested so deep that loading it would end the process: the loader calls itself for each level."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _named(items: Any, name_of_it: str, file: Path) -> list[tuple[str, Mapping[str, Any]]]:

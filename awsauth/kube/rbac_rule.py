@@ -112,7 +112,7 @@ def missing_rule(message: str, details: Mapping[str, Any], method: str, path: st
     verb, resource, group = said["verb"], said["resource"], said["group"]
     same = asked is not None and (asked.verb, asked.resource, asked.group) == (verb, resource, group)
     name = asked.name if asked and same else details.get("name")
-    user = json.loads(said["user"]) if "\\" not in said["user"] else said["user"][1:-1]
+    user = said["user"][1:-1]
     return RbacRule(verb, resource, group, name if isinstance(name, str) else "", said["namespace"] or "", user)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.escaping import visible
 from awsauth.errors import UsageError
@@ -12,6 +13,8 @@ from awsauth.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+_USERINFO: Final = re.compile(r"//.*@", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,11 @@ class Answer:
         from awsauth.kube.translation import moment_of
 
         return moment_of(self.stamp)
+
+
+def without_userinfo(address: str) -> str:
+    """Return an address without the user and password that may stand in it, such as in ``https://me:secret@host``."""
+    return _USERINFO.sub("//", address, count=1)
 
 
 class NoObjectError(ValueError):

@@ -272,6 +272,6 @@ def moment_of(value: str | None) -> datetime | None:
     """Return the time in a header such as ``Date``; None where there is none."""
     try:
         moment = email.utils.parsedate_to_datetime(value or "")
-    except ValueError:
+        return moment.astimezone(timezone.utc) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(timezone.utc) if moment.tzinfo else None

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from awsauth.core.escaping import visible
+from awsauth.core.writers import OURS
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
-from awsauth.kube.request import Answer, Request, encoded, impersonation, object_of
+from awsauth.kube.request import Answer, Request, encoded, impersonation, object_of, without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,6 @@ TIMEOUT: Final = 30.0
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to wait for a connection, at most."""
 
-FIELD_MANAGER: Final = "awsauth"
 JSON: Final = "application/json"
 
 
@@ -71,8 +71,8 @@ class Transport:
 
     @property
     def host(self) -> str:
-        """The server's address."""
-        return str(self._api.configuration.host).rstrip("/")
+        """The server's address, without the user and password that may stand in it: they are never sent."""
+        return without_userinfo(str(self._api.configuration.host)).rstrip("/")
 
     @property
     def trust(self) -> str:
@@ -153,7 +153,7 @@ class Transport:
         """Send any request, and return the answer with the server's time (see `post`)."""
         asked = dict(query or {})
         if changes and method != "DELETE":
-            asked["fieldManager"] = FIELD_MANAGER
+            asked["fieldManager"] = OURS
         request = Request(method, path, self.host, changes and "dryRun" not in asked)
         url = self.host + path + (f"?{urlencode(asked)}" if asked else "")
         raw = None if body is None else encoded(body)

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from awsauth.core.revision import Revision, info_from_object
 from awsauth.core.revision_info import NAME
 from awsauth.errors import (
+    AdmissionError,
     ApiError,
-    AuthenticationError,
     ConflictError,
+    ForbiddenError,
     NotFoundError,
+    OutcomeUnknownError,
     RevisionNotFoundError,
     RevisionTakenError,
-    UnavailableError,
 )
+from awsauth.kube.listing import METADATA, pages
+from awsauth.kube.owners import REVISIONS, SELECTOR
 from awsauth.stores import cluster_objects as objects
 from awsauth.stores.store import Listing, no_such_revision
 
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Snapshot, Stranger
 
 _META: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-_META_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_PAGE: Final = 500
-_DRY_RUN: Final = {"dryRun": "All"}
 
 
 class ClusterStore:
@@ -36,10 +36,12 @@ class ClusterStore:
 
     Args:
         transport: To the cluster's API server.
+        rehearses: Whether the server is to go through all that is written, admission included, and store nothing.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, rehearses: bool = False) -> None:
         self._transport = transport
+        self._query = {"dryRun": "All"} if rehearses else {}
         self._taken: set[int] = set()
         self._identities: dict[tuple[int, str], objects.Identity] = {}
 
@@ -52,7 +54,10 @@ class ClusterStore:
         """
         try:
             return objects.snapshot_of(self._transport.get(objects.CONFIG_MAP))
-        except NotFoundError:
+        except NotFoundError as error:
+            # Something else than an API server answers 404, too, and says nothing of the object by it.
+            if not error.reason:
+                raise
             return objects.ABSENT
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
@@ -68,14 +73,35 @@ class ClusterStore:
             ApiError: it is immutable, or too large; nothing was changed.
             AwsAuthError: what `Transport.put` raises.
         """
-        return self._write(data, base, revision, {})
+        head = revision.info.head if revision else None
+        try:
+            if not base.exists:
+                made = objects.new_config_map(data, head)
+                return self._written(self._transport.post(objects.CONFIG_MAPS, made, self._query))
+            carried = cast("dict[str, Any]", base.carried)
+            base.check_mutable()
+            changed = objects.changed_config_map(carried, data, head)
+            return self._written(self._transport.put(objects.CONFIG_MAP, changed, self._query))
+        except ApiError as error:
+            if error.status == 409 or (error.status == 404 and base.exists):
+                raise _conflict(base) from error
+            raise
 
-    def rehearse(self, data: Mapping[str, str], base: Snapshot) -> Snapshot:
-        """Return what would come of a write: the server goes through all of it, admission included, and stores nothing.
+    def _written(self, answer: Any) -> Snapshot:
+        try:
+            return objects.snapshot_of(answer)
+        except ApiError as error:
+            if self._query:
+                raise
+            raise OutcomeUnknownError(
+                "The answer to a write was no ConfigMap: it may have been made, or not.",
+                where=objects.WHERE,
+                cure="Look at the object before trying again.",
+            ) from error
 
-        Raises what `write` would, other than `OutcomeUnknownError`: nothing is ever changed.
-        """
-        return self._write(data, base, None, _DRY_RUN)
+    def rehearsal(self) -> ClusterStore:
+        """Return this ``aws-auth`` as one whose server says what it would do with a write, and never does it."""
+        return ClusterStore(self._transport, rehearses=True)
 
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`); its time is the server's.
@@ -97,20 +123,16 @@ class ClusterStore:
         Raises:
             AwsAuthError: what `Transport.get` raises.
         """
-        items: list[Any] = []
-        query = {"labelSelector": objects.SELECTOR, "limit": str(_PAGE)}
-        while True:
-            answer = self._transport.request("GET", objects.REVISIONS, query, accept=_META_LIST)
-            page, following = objects.page_of(answer.value)
+        items: list[dict[str, Any]] = []
+        now = datetime.now(timezone.utc)
+        for page, date in pages(self._transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR):
             items += page
-            if not following:
-                break
-            query["continue"] = following
+            now = date or now
         revisions, strangers = objects.sorted_out(items)
         self._identities = {(info.number, info.digest): identity for info, identity in revisions.items()}
         seen = {info.number for info in revisions} | {stranger.number for stranger in strangers}
         strangers += self._unlisted(seen)
-        return Listing(tuple(revisions), answer.date or datetime.now(timezone.utc), tuple(strangers))
+        return Listing(tuple(revisions), now, tuple(strangers))
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`).
@@ -146,31 +168,14 @@ class ClusterStore:
         if info_from_object(there).digest == digest:
             self._deleted(number, objects.identity_of(there))
 
-    def _write(
-        self, data: Mapping[str, str], base: Snapshot, revision: Revision | None, query: Mapping[str, str]
-    ) -> Snapshot:
-        head = revision.info.head if revision else None
+    def _record(self, revision: Revision) -> dict[str, Any]:
         try:
-            if not base.exists:
-                made = objects.new_config_map(data, head)
-                return objects.snapshot_of(self._transport.post(objects.CONFIG_MAPS, made, query))
-            carried = cast("dict[str, Any]", base.carried)
-            base.check_mutable()
-            changed = objects.changed_config_map(carried, data, head)
-            return objects.snapshot_of(self._transport.put(objects.CONFIG_MAP, changed, query))
-        except ApiError as error:
-            if error.status == 409 or (error.status == 404 and base.exists):
-                raise _conflict(base) from error
-            raise
-
-    def _record(self, revision: Revision) -> Any:
-        try:
-            return self._transport.post(objects.REVISIONS, revision.to_object(), accept=_META)
-        except (AuthenticationError, UnavailableError):
-            raise
+            return self._transport.post(REVISIONS, revision.to_object(), self._query, accept=_META)
         except ApiError as error:
             if error.status != 409:
-                error.cure += "\nOr pass history=False, to change it without a revision and without a way back."
+                # A change without one may pass where the revision is what is refused: not allowed, or too large.
+                if isinstance(error, (ForbiddenError, AdmissionError)) or type(error) is ApiError:
+                    error.cure += "\nOr pass history=False, to change it without a revision and without a way back."
                 raise
             self._taken.add(revision.number)
             raise RevisionTakenError(
@@ -196,7 +201,7 @@ class ClusterStore:
         """Delete an object if it is this one in this state; tell whether it is gone."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": identity}
         try:
-            self._transport.delete(_path(number), options)
+            self._transport.delete(_path(number), options, self._query)
         except NotFoundError:
             return True
         except ApiError as error:
@@ -207,7 +212,7 @@ class ClusterStore:
 
 
 def _path(number: int) -> str:
-    return f"{objects.REVISIONS}/{NAME}-{number}"
+    return f"{REVISIONS}/{NAME}-{number}"
 
 
 def _conflict(base: Snapshot) -> ConflictError:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 CONFIG_MAPS: Final = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 CONFIG_MAP: Final = f"{CONFIG_MAPS}/{NAME}"
-REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
-SELECTOR: Final = f"{LABEL}={NAME}"
 WHERE: Final = f"{NAMESPACE}/{NAME}"
 
 Identity = dict[str, str]
@@ -38,8 +36,12 @@ def snapshot_of(config_map: Any) -> Snapshot:
         ApiError: it is no ConfigMap.
     """
     metadata = config_map.get("metadata") if isinstance(config_map, dict) else None
-    if not isinstance(metadata, dict) or config_map.get("kind", "ConfigMap") != "ConfigMap":
-        raise _unexpected("ConfigMap")
+    if not isinstance(metadata, dict) or not _is_config_map(config_map, metadata):
+        raise ApiError(
+            "The server answered with something that is no ConfigMap; nothing was changed.",
+            where=WHERE,
+            cure="See that the address is that of a Kubernetes API server.",
+        )
     annotations = metadata.get("annotations") or {}
     return Snapshot(
         Document(config_map.get("data") or {}),
@@ -54,6 +56,22 @@ def snapshot_of(config_map: Any) -> Snapshot:
         owners=owners_of(metadata),
         carried=config_map,
     )
+
+
+def _is_config_map(value: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
+    owners = metadata.get("ownerReferences") or []
+    texts = (value.get("data"), value.get("binaryData"), metadata.get("labels"), metadata.get("annotations"))
+    return (
+        value.get("kind", "ConfigMap") == "ConfigMap"
+        and all(map(_holds_texts, texts))
+        and all(isinstance(metadata.get(name) or "", str) for name in ("uid", "resourceVersion"))
+        and isinstance(owners, list)
+        and all(isinstance(owner, dict) for owner in owners)
+    )
+
+
+def _holds_texts(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and all(isinstance(text, str) for text in value.values()))
 
 
 def changed_config_map(carried: Mapping[str, Any], data: Mapping[str, str], head: Head | None) -> dict[str, Any]:
@@ -75,26 +93,14 @@ def new_config_map(data: Mapping[str, str], head: Head | None) -> dict[str, Any]
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
 
 
-def page_of(listed: Any) -> tuple[list[Any], str]:
-    """Return the objects on one page of a list, and where the next page begins; empty after the last one.
-
-    Raises:
-        ApiError: it is no list.
-    """
-    # An empty list is null there.
-    items = listed["items"] or [] if isinstance(listed, dict) and "items" in listed else None
-    if not isinstance(items, list):
-        raise _unexpected("list")
-    return items, (listed.get("metadata") or {}).get("continue") or ""
-
-
 def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[Stranger]]:
     """Return the revisions among listed objects, in the order of their numbers, and what is none."""
     revisions: dict[RevisionInfo, Identity] = {}
     strangers = []
     for item in items:
         try:
-            revisions[info_from_object(item)] = identity_of(item)
+            info = info_from_object(item)
+            revisions[info] = identity_of(item)
         except HistoryError as error:
             name = _name(item)
             strangers.append(Stranger(name, error.what, number_of_name(name)))
@@ -110,14 +116,6 @@ def unlabelled(number: int) -> Stranger:
     """Return what stands for an object that has a revision's name but is not listed among the revisions."""
     name = f"{NAME}-{number}"
     return Stranger(name, f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}.", number)
-
-
-def _unexpected(kind: str) -> ApiError:
-    return ApiError(
-        f"The server answered with something that is no {kind}; nothing was changed.",
-        where=WHERE,
-        cure="See that the address is that of a Kubernetes API server.",
-    )
 
 
 def _name(item: Any) -> str:

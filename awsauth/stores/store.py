@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from awsauth.core.revision import COUNTED
 from awsauth.errors import ApiError
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ class Snapshot:
             )
 
     @property
+    def binary_bytes(self) -> int:
+        """How many bytes all values of ``binaryData`` have."""
+        return sum(len(text) * 3 // 4 - text[-2:].count("=") for text in self.binary_data.values())
+
+    @property
     def own_head(self) -> Head | None:
         """The head that the object carries, if it is the head of this very state."""
         return self.head if self.head and self.head.is_of(self.data, self.binary_data) else None
@@ -114,9 +120,10 @@ class Listing:
 
     @property
     def next_number(self) -> int:
-        """The number behind all revisions, and not taken by anything else either."""
-        number = self.revisions[-1].number + 1 if self.revisions else 1
-        taken = {stranger.number for stranger in self.strangers}
+        """The number behind all revisions that count (see `COUNTED`), and not taken by anything else either."""
+        numbers = [info.number for info in self.revisions]
+        number = max((one for one in numbers if one < COUNTED), default=0) + 1
+        taken = {*numbers, *(stranger.number for stranger in self.strangers)}
         while number in taken:
             number += 1
         return number
@@ -173,11 +180,10 @@ class Store(Protocol):
 class Rehearsing(Protocol):
     """A store whose server can say what it would do with a write."""
 
-    def rehearse(self, data: Mapping[str, str], base: Snapshot) -> Snapshot:
-        """Have the server look at a write, its admission included, and change nothing; return what would come of it.
+    def rehearsal(self) -> Store:
+        """Return a store of the same ``aws-auth`` whose server looks at all writes, its admission included.
 
-        Raises:
-            AwsAuthError: what `Store.write` would raise.
+        It changes nothing: what is written or recorded there is answered as if it were, and is not.
         """
 
 

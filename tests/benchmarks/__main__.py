@@ -1,6 +1,7 @@
-"""``python -m tests.benchmarks [--small] [--no-go]``: prints Markdown tables of how long changes take, and how much memory.
+"""``python -m tests.benchmarks [--small] [--no-go] [--readme]``: prints Markdown tables of how long changes take.
 
 Times compare within one run only. ``--small`` takes seconds and shows that the benchmark works, not how fast anything is.
+``--readme`` also puts the tables into the README, between its marks. Where `aws` is on the PATH, it is measured too.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +22,9 @@ from typing import TYPE_CHECKING, Final
 import awsauth
 from tests.benchmarks.contenders import AWSAUTH, NEWCOMER, PYYAML, Contenders, Keiko, Role, check, mapped
 from tests.benchmarks.documents import FORMS, document
+from tests.benchmarks.live import live
 from tests.benchmarks.measuring import peak_bytes, python_seconds, time_in_rounds
+from tests.go_programs import NoGoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,21 +38,24 @@ class Size:
 
     Attributes:
         rounds: By number of entries, how often.
-        form_entries: Entries of the documents by which the forms are compared.
-        form_rounds: How often that is done.
+        forms: By number of entries of the documents by which the forms are compared, how often.
         many: By how many entries and changes a transaction of many is measured.
         processes: How often a process is started.
     """
 
     rounds: dict[int, int]
-    form_entries: int
-    form_rounds: int
+    forms: dict[int, int]
     many: tuple[int, ...]
     processes: int
 
 
-FULL: Final = Size({10: 100, 100: 50, 1_000: 20, 7_000: 7}, 1_000, 10, (250, 500, 1_000, 2_000), 20)
-SMALL: Final = Size({10: 3, 100: 3}, 20, 2, (20, 40), 2)
+FULL: Final = Size({10: 100, 100: 50, 1_000: 20, 7_000: 7}, {100: 30, 1_000: 10}, (250, 500, 1_000, 2_000), 15)
+SMALL: Final = Size({10: 3, 100: 3}, {20: 2}, (20, 40), 2)
+
+MARK: Final = "<!-- performance: made by python -m tests.benchmarks --readme -->"
+END_MARK: Final = "<!-- end of performance -->"
+SAID: Final[list[str]] = []
+"""What was printed."""
 
 _ONE_CHANGE: Final = """
 import sys, awsauth
@@ -62,11 +70,16 @@ def main() -> None:
     parser.add_argument(
         "--no-go", action="store_true", help="leave out what is built with Go first, which takes minutes"
     )
+    parser.add_argument("--readme", action="store_true", help="put the tables into the README too")
     arguments = parser.parse_args()
     size = SMALL if arguments.small else FULL
     versions = ", ".join(f"{name} {version(name)}" for name in ("eks-aws-auth", "PyYAML", "ruamel.yaml"))
+    # What else runs makes all of it slower, and a process more than a moment in memory.
+    load = os.getloadavg()[0]
+    busy = f", load {load:.1f} from other work" if load >= 0.5 else ""
     say(
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, {versions}"
+        f"{datetime.now(timezone.utc):%d %B %Y}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs{busy}, "
+        f"Python {platform.python_version()}, {versions}. Medians, and from the shortest to the longest."
     )
     with Contenders(with_go=not arguments.no_go) as contenders:
         if contenders.missing:
@@ -82,9 +95,13 @@ def main() -> None:
             ),
         )
         table(
-            f"Add a role to {size.form_entries:,} entries, by the form that they are written in.",
-            "form | | ms | from, to | times awsauth",
-            form_rows([AWSAUTH, *contenders.compiled, PYYAML], size),
+            "The same by the form that the entries are written in.",
+            "entries | form | | add: ms | from, to | extend: ms | from, to | add, extend: times awsauth",
+            (
+                row
+                for entries, rounds in size.forms.items()
+                for row in form_rows([AWSAUTH, *contenders.compiled, PYYAML], entries, rounds)
+            ),
         )
     table(
         "As many changes in one transaction as there are entries: half of them new, half of them extended.",
@@ -92,6 +109,38 @@ def main() -> None:
         map(many_row, size.many),
     )
     table("A new process.", "| ms | from, to", process_rows(size.processes))
+    if not arguments.no_go:
+        on_a_cluster(size.processes)
+    if arguments.readme:
+        write_readme()
+
+
+def on_a_cluster(rounds: int) -> None:
+    """Measure changes to a real API server on this machine, where there is one."""
+    try:
+        with live() as cluster:
+            table(
+                "A client that is kept open, on an API server on this machine: requests, connections so far.",
+                "change | requests | connections | ms",
+                cluster.client_rows(),
+            )
+            table(
+                "One change to 100 entries there by a new process, by what the kubeconfig gives.",
+                "kubeconfig | | ms | from, to",
+                cluster.process_rows(max(2, rounds // 3)),
+            )
+    except (NoGoError, RuntimeError) as error:
+        say(f"\nWithout an API server: {str(error).splitlines()[0]}")
+
+
+def write_readme() -> None:
+    """Put what was printed between the README's marks."""
+    path = Path(__file__).parent.parent.parent / "README.md"
+    shown = "\n".join(SAID)
+    text = re.sub(
+        rf"(?<={MARK}\n).*?(?={END_MARK})", lambda _: f"{shown}\n", path.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    path.write_text(text, encoding="utf-8")
 
 
 def change_rows(contenders: Sequence[Contender], entries: int, rounds: int) -> Iterator[str]:
@@ -111,15 +160,18 @@ def change_rows(contenders: Sequence[Contender], entries: int, rounds: int) -> I
         yield f"{entries:,} | {size / 1000:.1f} | {one.name} | {added[one.name]} | {extended[one.name]} | {times} | {memory}"
 
 
-def form_rows(contenders: Sequence[Contender], size: Size) -> Iterator[str]:
+def form_rows(contenders: Sequence[Contender], entries: int, rounds: int) -> Iterator[str]:
     """Measure by forms; a row for each and contender."""
     for form in FORMS:
-        warm_up, *timed = (document(size.form_entries, account, form) for account in range(size.form_rounds + 1))
+        warm_up, *timed = (document(entries, account, form) for account in range(rounds + 1))
         check(contenders, warm_up, NEWCOMER)
-        times = time_in_rounds({one.name: seconds(one, text, NEWCOMER) for one in contenders} for text in timed)
+        roles = [(text, in_the_middle(text)) for text in timed]
+        added = time_in_rounds({one.name: seconds(one, text, NEWCOMER) for one in contenders} for text in timed)
+        extended = time_in_rounds({one.name: seconds(one, text, role) for one in contenders} for text, role in roles)
         for one in contenders:
-            ratio = times[one.name].median / times[AWSAUTH.name].median
-            yield f"{form} | {one.name} | {times[one.name]} | {ratio:.1f}"
+            ratios = (f"{times[one.name].median / times[AWSAUTH.name].median:.1f}" for times in (added, extended))
+            cells = (f"{entries:,}", form, one.name, str(added[one.name]), str(extended[one.name]), ", ".join(ratios))
+            yield " | ".join(cells)
 
 
 def many_row(count: int) -> str:
@@ -197,6 +249,7 @@ def table(title: str, heads: str, rows: Iterable[str]) -> None:
 
 def say(line: str) -> None:
     """Print at once: a run takes minutes."""
+    SAID.append(line)
     print(line, flush=True)
 
 

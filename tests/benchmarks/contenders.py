@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _FLAGS: Final = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w")
 _KEIKO: Final = GoProgram("keiko", Path(__file__).parent / "keiko", ".", _FLAGS)
+KEIKO_COMMAND: Final = GoProgram(
+    "keiko-command", Path(__file__).parent / "keiko", "github.com/keikoproj/aws-auth", _FLAGS
+)
 _MOST_FOR_RUAMEL: Final = 1_000
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,26 @@ def peak_bytes(job: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def python_seconds(bytecode: str, *arguments: str) -> float:
+def process_seconds(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Run a command to its end, and return how long that took.
+
+    Raises:
+        SystemExit: it fails.
+    """
+    began = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    took = time.perf_counter() - began
+    if done.returncode:
+        message = f"{command[:2]} failed, so its time means nothing:\n{done.stderr}"
+        raise SystemExit(message)
+    return took
+
+
+def python_seconds(bytecode: str, *arguments: str, environment: Mapping[str, str] = os.environ) -> float:
     """Start a new interpreter, wait for its end, and return how long that took.
 
     Compiled modules are kept in the folder `bytecode`, as they are where a package was installed: this machine may be
     told to keep none.
     """
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    began = time.perf_counter()
-    subprocess.run(
-        [sys.executable, *arguments], check=True, timeout=60, env=environment | {"PYTHONPYCACHEPREFIX": bytecode}
-    )
-    return time.perf_counter() - began
+    kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return process_seconds([sys.executable, *arguments], kept | {"PYTHONPYCACHEPREFIX": bytecode})

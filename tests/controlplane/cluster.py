@@ -184,7 +184,7 @@ class Cluster:
             raise RuntimeError(f"the API server answered {response.status}: {response.body}")
         user = response.body["status"]["userInfo"]
         groups = tuple(group for group in user.get("groups", []) if group != "system:authenticated")
-        return Identity(user["username"], groups, user.get("extra", {}))
+        return Identity(user.get("username", ""), groups, user.get("extra", {}))
 
     def await_identity(
         self, token: Callable[[], str], expected: Callable[[Identity | None], bool], *, timeout: float = 10

@@ -56,7 +56,7 @@ def unknown_data_key(subject: Subject) -> Iterator[Hit]:
 
 @rule(Severity.WARNING, "data that takes more than three quarters of the 1 MiB there is")
 def almost_full(subject: Subject) -> Iterator[Hit]:
-    """Find data that will soon not fit any more, or does not; ``binaryData`` comes on top.
+    """Find data that will soon not fit any more, or does not, ``binaryData`` included where that is known.
 
     Fires::
 
@@ -69,7 +69,7 @@ def almost_full(subject: Subject) -> Iterator[Hit]:
         mapRoles: |
           []
     """
-    size = bytes_of(subject.document)
+    size = bytes_of(subject.document) + subject.binary_bytes
     if size > LARGEST * 3 // 4:
         yield Hit(
             f"All values together have {size:,} bytes, {size * 100 // LARGEST} % of what a ConfigMap may have.",

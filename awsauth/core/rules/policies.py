@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.arn import ACCOUNT
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Severity
-from awsauth.core.matching import account_of, could_render, principal_of
+from awsauth.core.matching import account_of, could_match, could_render, principal_of
 from awsauth.core.merge import MASTERS
-from awsauth.core.presets import PRESETS
+from awsauth.core.presets import PRESETS, is_node_mapping
 from awsauth.core.rules import rule as registry
 from awsauth.core.rules.rule import Hit, Rule, rule
 
@@ -123,7 +123,7 @@ def policy_forbidden_group(subject: Subject) -> Iterator[Hit]:
     forbidden = subject.policy.forbidden_groups if subject.policy else ()
     counts = set(subject.winners)
     for group, items in subject.groups.items() if forbidden else ():
-        pattern = next((one for one in forbidden if fnmatchcase(group, one) or could_render(group, one)), None)
+        pattern = next((one for one in forbidden if fnmatchcase(group, one) or could_match(group, one)), None)
         for item in items if pattern is not None else ():
             if item in counts:
                 yield Hit(
@@ -172,7 +172,7 @@ def policy_required_group(subject: Subject) -> Iterator[Hit]:
 
 @rule(Severity.ERROR, "policy: a username that begins with none of `username_prefixes`")
 def policy_username(subject: Subject) -> Iterator[Hit]:
-    """Find usernames without a prefix. What EKS calls nodes is let pass; a template at the beginning is not.
+    """Find usernames without a prefix. Nodes, by name and groups, are let pass; a template at the beginning is not.
 
     Fires::
 
@@ -196,7 +196,8 @@ def policy_username(subject: Subject) -> Iterator[Hit]:
     prefixes = subject.policy.username_prefixes if subject.policy else None
     for item in subject.winners if prefixes is not None else ():
         username = item.mapped.username
-        if username not in _OF_NODES and not username.startswith(prefixes or ()):
+        is_node = username in _OF_NODES and is_node_mapping(item.mapped)
+        if not is_node and not username.startswith(prefixes or ()):
             yield Hit(
                 f"The username {quoted(username)} begins with none of {', '.join(map(quoted, prefixes or ()))}."
                 if prefixes
@@ -206,6 +207,15 @@ def policy_username(subject: Subject) -> Iterator[Hit]:
                 item.place("username"),
                 item.mapped.principal,
                 about=username,
+            )
+    for item in subject.accounts if prefixes is not None else ():
+        if not any("arn:".startswith(prefix) for prefix in prefixes or ()):
+            yield Hit(
+                f"Everybody in the account {quoted(item.mapped.principal)} gets in under their own ARN as username.",
+                _NOT_ALLOWED,
+                "Take the account out, or add `arn:` to the policy's `username_prefixes`.",
+                item.place(),
+                item.mapped.principal,
             )
 
 

@@ -9,7 +9,7 @@ from awsauth.core.escaping import quoted
 from awsauth.core.finding import Severity
 from awsauth.core.matching import account_of
 from awsauth.core.rules.rule import Hit, rule
-from awsauth.core.rules.sso_roles import permission_set
+from awsauth.core.sso_roles import permission_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ def stale_sso_role(subject: Subject) -> Iterator[Hit]:
     """
     by_set: defaultdict[tuple[str, str], dict[str, Item]] = defaultdict(dict)
     for item in subject.items:
-        name = permission_set(item.mapped.principal)
+        name = permission_set(item.mapped.principal.lower())
         if name is not None:
             role = item.mapped.principal.lower().rpartition("/")[2]
             by_set[account_of(item.mapped.principal), name].setdefault(role, item)

@@ -10,7 +10,7 @@ from awsauth.core.arn import is_user
 from awsauth.core.finding import Place
 from awsauth.core.reading import ARN_FIELD, KEYS, Groups, Key
 from awsauth.core.rules.faults import Fault, bare, fault_of
-from awsauth.core.rules.sso_roles import permission_set
+from awsauth.core.sso_roles import permission_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,6 +97,9 @@ class Subject:
     Attributes:
         document: The document.
         policy: What it is held to; None for nothing.
+        binary_bytes: Bytes of all values of ``binaryData``.
+        roles: Those of `items` that stand in ``mapRoles``.
+        users: Those of `items` that stand in ``mapUsers``.
         items: The roles and users that are mapped, in the order of the text.
         accounts: The accounts that are.
         groups: By group, the items that are in it.
@@ -104,9 +107,10 @@ class Subject:
         winners: Of the items, those that count: neither replaced by a later one nor, among users, by a role.
     """
 
-    def __init__(self, document: Document, policy: Policy | None = None) -> None:
+    def __init__(self, document: Document, policy: Policy | None = None, binary_bytes: int = 0) -> None:
         self.document = document
         self.policy = policy
+        self.binary_bytes = binary_bytes
         self.roles = self._items("mapRoles")
         self.users = self._items("mapUsers")
         self.items: Final = [*self.roles, *self.users]

@@ -8,7 +8,6 @@ from awsauth.core.escaping import quoted
 from awsauth.core.finding import Severity
 from awsauth.core.presets import NODES, PRESETS
 from awsauth.core.rules.rule import Hit, rule
-from awsauth.core.rules.sso_roles import permission_set
 from awsauth.core.rules.templates import misspelt, unfilled
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def chooses_session_name(item: Item) -> bool:
     principal = item.mapped.principal.lower()
     if item.fault == "placeholder" and "sso" in principal:
         return False
-    return not item.is_person and permission_set(principal.rpartition("/")[2]) is None
+    return not item.is_person
 
 
 @rule(Severity.WARNING, "groups without a username")
