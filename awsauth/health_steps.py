@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from awsauth.aws.token import TokenSource
     from awsauth.connecting import Connection
+    from awsauth.connecting_eks import Facts
     from awsauth.core.explanation import Explanation
     from awsauth.kube.rbac_rule import RbacRule
     from awsauth.kube.review import Review
@@ -173,13 +174,14 @@ class _HealthCheck:
         from awsauth.connecting_eks import EksConnection, facts_of
 
         connection = self._connection
+        facts: Facts | None
         if isinstance(connection, EksConnection):
             # The token of a local cluster names its id.
             name, facts = connection.cluster.name, connection.facts
         else:
             name, facts = self._signing.cluster_id, facts_of(connection)
         try:
-            mode = facts and facts.authentication_mode()
+            mode = facts.authentication_mode() if facts is not None else None
         except AwsAuthError:
             mode = None
         return EksTarget(name, self._signing.region, mode != "API")

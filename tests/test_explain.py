@@ -378,3 +378,12 @@ def test_a_username_that_may_become_a_reserved_one_depends() -> None:
         assert found.verdict == verdict
     with pytest.raises(UsageError):
         explain(roles(), CI, reserved_prefixes="system:")
+
+
+def test_no_change_is_offered_that_takes_from_somebody_else() -> None:
+    """A session's ARN stands for its role: to rename it would rename the mapping by which nodes come in."""
+    node = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:nodes]\n"
+    session = "- rolearn: arn:aws:sts::111122223333:assumed-role/ci/bob\n  username: bob\n"
+    document = Document({"mapRoles": node + session})
+    for change in explain(document, "arn:aws-us-gov:sts::111122223333:assumed-role/ci/laptop").changes:
+        assert document.roles[0] in merge(document, [change]).roles

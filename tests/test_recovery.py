@@ -397,6 +397,19 @@ def test_what_iam_does_not_allow_is_said_before_the_one_way_step(stage: Stage, o
     assert stage.state() == before
 
 
+def test_a_switch_that_was_begun_is_told_when_what_follows_fails(stage: Stage) -> None:
+    stage.map_caller()
+    stage.lock_out()
+    stage.eks.fail("DescribeUpdate", "ThrottlingException", "Rate exceeded", times=3)
+    with pytest.raises(AwsServiceError, match="too many calls") as caught:
+        stage.recover(allow=[SWITCH])
+    assert (
+        f"Done so far: Began to switch the authentication mode to {BOTH}, which goes on by itself" in caught.value.cure
+    )
+    stage.recover(allow=[SWITCH])
+    assert stage.shown.authentication_mode == BOTH
+
+
 def test_what_was_made_is_taken_away_when_iam_does_not_allow_the_next_step(stage: Stage) -> None:
     stage.map_caller()
     stage.lock_out()
@@ -747,12 +760,12 @@ def test_a_switch_that_does_not_come_or_fails_or_is_refused_is_told(
         session = AwsSession()
         cluster = describe_cluster(session, "prod")
         with pytest.raises(AwsServiceError, match="still CONFIG_MAP after 0 seconds") as caught:
-            switch_to_both(session, cluster, timeout=0.1)
+            switch_to_both(session, cluster, timeout=0.1, done=[])
         assert "aws eks list-updates --name prod" in caught.value.cure
         eks.fail("UpdateClusterConfig", "InvalidParameterException", "Unsupported platform version")
         eks.clusters["prod"].updates.clear()
         with pytest.raises(AwsServiceError, match="Unsupported platform version"):
-            switch_to_both(session, cluster, timeout=0.1)
+            switch_to_both(session, cluster, timeout=0.1, done=[])
         eks.clusters["prod"].update_polls, eks.clusters["prod"].update_error = 1, "out of capacity"
         with pytest.raises(AwsServiceError, match=r"did not switch .* is Failed\. Unknown: out of capacity"):
-            switch_to_both(session, cluster, timeout=1)
+            switch_to_both(session, cluster, timeout=1, done=[])

@@ -25,7 +25,7 @@ _UNDER_WAY: Final = "InProgress"
 _INVALID: Final = "InvalidParameterException"
 
 
-def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float) -> EksCluster:
+def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, done: list[str]) -> EksCluster:
     """Switch a cluster from ``CONFIG_MAP`` to ``API_AND_CONFIG_MAP``, and wait until that is done; it cannot be undone.
 
     A switch that is under way already is waited for, and so is another update, which EKS does not do at the same time.
@@ -34,6 +34,7 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float) 
         session: Whom to ask as.
         cluster: The cluster.
         timeout: Seconds to wait.
+        done: Gets what was done, as soon as EKS has taken it on: it then goes on whatever happens here.
 
     Returns:
         The cluster as it is then.
@@ -48,7 +49,8 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float) 
     begun: list[str] = []
     for _ in attempts(timeout):
         # Once it is done, asking for it again is an error, also while the cluster does not show it yet.
-        begun = begun or _begun(session, eks, cluster, doing)
+        if not begun and (begun := _begun(session, eks, cluster, doing)):
+            done.append(f"Began to switch the authentication mode to {BOTH}, which goes on by itself")
         with translated(doing, session, service="eks"):
             for update_id in begun or _under_way(eks, cluster.name):
                 _await(eks, cluster.name, update_id, timeout)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.caller import Caller, as_caller
 from awsauth.core.candidates import Looked, Search, ensured, place_of
+from awsauth.core.changes import RenamePrincipal
 from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted
 from awsauth.core.explanation import Explanation, Outcome, Step, Verdict
-from awsauth.core.matching import INSTANCES_ONLY, folded, winners
+from awsauth.core.matching import INSTANCES_ONLY, Access, folded, takes_away, winners
 from awsauth.core.merge import merge
 from awsauth.core.reading import PRINCIPAL_KEYS
 from awsauth.core.rendering import needs_instance, render
@@ -195,10 +196,14 @@ class _Work:
         return tuple(changes)
 
     def _helps(self, change: Change) -> bool:
-        """Whether the text allows a change, and the caller gets in by what comes of it."""
+        """Whether the text allows a change, the caller gets in by what comes of it, and nobody else loses anything."""
         try:
             after = merge(self.document, [change])
         except (EditError, MappingConflictError):
+            return False
+        # Whoever is renamed is meant to lose the mapping; but a session's ARN stands for its role, too.
+        renamed = frozenset({folded(change.principal_arn)} if isinstance(change, RenamePrincipal) else ())
+        if takes_away(Access.of(self.document).without(renamed), Access.of(after).without(renamed)):
             return False
         return _Work(after, self.caller, self.reserved).explained(offers=False).verdict in _IN
 

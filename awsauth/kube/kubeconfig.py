@@ -71,6 +71,12 @@ class Kubeconfig:
             # The client would take the text "false" for true.
             problem = f"The context {quoted(name)} leads to a cluster whose `insecure-skip-tls-verify` is no boolean"
             raise self._wrong(problem, "Write true or false, without quotes.")
+        if not cluster["server"].startswith(("https://", "http://")):
+            # What comes of it differs from client to client: the token could go over a connection that nobody secures.
+            raise self._wrong(
+                f"The address of the cluster of context {quoted(name)} begins neither with https:// nor with http://",
+                "Write it with https:// in the kubeconfig.",
+            )
         if user is None and user_name:
             raise self._wrong(f"The context {quoted(name)} names the user {quoted(user_name)}, who is not there", "")
         return Destination(name, cluster, user or {}, self.folders.get(user_name, ""), self.files)

@@ -159,8 +159,9 @@ class _Recovering:
         """Switch to access entries, and return the caller's access as it is then."""
         # What cannot be undone comes after what might be refused.
         AccessEntries(self._found.session, self._cluster).try_right_to_make(principal_arn)
-        self._cluster = switch_to_both(self._found.session, self._cluster, timeout=self._timeout)
-        self._done.append(f"Switched the authentication mode to {self._cluster.authentication_mode}")
+        self._cluster = switch_to_both(self._found.session, self._cluster, timeout=self._timeout, done=self._done)
+        # Nothing comes before it, and now it is more than begun.
+        self._done[:] = [f"Switched the authentication mode to {self._cluster.authentication_mode}"]
         entries = AccessEntries(self._found.session, self._cluster)
         self._entries = tuple(arn for arn in entries.principals() if arn != principal_arn)
         self._temporary = TemporaryAccess(entries, principal_arn, entries.find(principal_arn))
