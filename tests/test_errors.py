@@ -127,7 +127,9 @@ CASES: Final[dict[str, Callable[[], object]]] = {
         Document({"mapRoles": mapped(groups="[system:masters]")}), Document({"mapRoles": mapped()})
     ),
     "plan-no-json": lambda: Plan.from_text("mapRoles: []"),
-    "plan-outdated": lambda: merged_plan().merge_into(Document({"mapRoles": f"- rolearn: {ROLE}\n  username: deployer\n  groups: [a]\n"})),
+    "plan-outdated": lambda: merged_plan().merge_into(
+        Document({"mapRoles": f"- rolearn: {ROLE}\n  username: deployer\n  groups: [a]\n"})
+    ),
     "plan-other-kind": lambda: Plan.from_json({"kind": "Plan"}),
     "manifest-empty": lambda: Manifest.parse("# nothing\n"),
     "manifest-folded": lambda: Manifest.parse(MANIFEST.replace("|", ">")).with_data({"mapRoles": "[]\n"}),

@@ -104,7 +104,9 @@ def test_a_plan_is_refused_for_another_object() -> None:
 
 
 def test_a_files_plan_is_not_for_a_cluster_nor_the_other_way_round() -> None:
-    with pytest.raises(PlanError, match=r"without uid \(a file, or one that is not there\), and this is the object with uid `uid-2`"):
+    with pytest.raises(
+        PlanError, match=r"without uid \(a file, or one that is not there\), and this is the object with uid `uid-2`"
+    ):
         plan_of(uid="").refuse_for("uid-2")
     with pytest.raises(PlanError, match="this is an object without uid"):
         plan_of().refuse_for("")
