@@ -321,6 +321,15 @@ def test_an_editor_that_fails_changes_nothing(file: str, command: str, code: int
     assert os.environ.get("EDITOR") != command
 
 
+def test_an_editor_that_makes_the_same_mistake_again_is_not_asked_for_ever(file: str, tmp_path: Path) -> None:
+    """A script in place of a person would never put it right."""
+    before = Path(file).read_bytes()
+    environ = {"EDITOR": "sed -i s/mapRoles/mapRolez/", "VISUAL": "", "TMPDIR": str(tmp_path)}
+    done = process("edit", "--yes", "--file", file, env=environ)
+    assert (done.code, "mapRolez" in done.err) == (8, True)
+    assert Path(file).read_bytes() == before
+
+
 def test_without_the_extra_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['click'] = None; import awsauth.cli; awsauth.cli.main()"
     done = subprocess.run(

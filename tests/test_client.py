@@ -453,3 +453,11 @@ def test_binary_data_counts_for_what_is_almost_full() -> None:
 
     assert is_said(Large(DATA))
     assert not is_said(MemoryStore(DATA))
+
+
+def test_a_bare_name_that_nothing_is_mapped_under_is_refused(client: awsauth.AwsAuthClient) -> None:
+    """Somebody who is to be shut out must not stay in because a name stood for an ARN."""
+    with pytest.raises(awsauth.InvalidValueError, match="is no ARN") as caught:
+        client.remove_role_mapping("admin")
+    assert ADMIN in caught.value.cure
+    assert client.read().data == DATA

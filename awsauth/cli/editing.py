@@ -110,10 +110,13 @@ def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, mann
         document = client.read()
     text = _HINT + sheet_of(document)
     refused: AwsAuthError | None = None
+    last = ""
     while True:
         edited = editor.open(text)
-        if edited == text and refused:
+        # What was refused and comes back the same will be refused for ever: an editor may be a script.
+        if refused and without_marks(edited) == last:
             raise refused
+        last = without_marks(edited)
         if edited == text or not without_marks(edited).strip():
             return client.plan(())
         try:

@@ -18,6 +18,7 @@ from awsauth.errors import InvalidValueError, MappingConflictError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from awsauth.core.reading import Reading
     from awsauth.core.text import Splice
 
 MASTERS: Final = "system:masters"
@@ -83,9 +84,9 @@ class _Work:
                 if not self._entries("mapAccounts").find(change.account):
                     self._entries("mapAccounts").add(Mapped(change.account))
             case c.RemoveRole():
-                self._remove(change.role_arn, self._of_principal(change.role_arn, "mapRoles"))
+                self._remove_principal(change.role_arn, "mapRoles")
             case c.RemoveUser():
-                self._remove(change.user_arn, self._of_principal(change.user_arn, "mapUsers"))
+                self._remove_principal(change.user_arn, "mapUsers")
             case c.RemoveAccount():
                 entries = self._known_entries("mapAccounts")
                 self._remove(change.account, [(entries, position) for position in entries.find(change.account)])
@@ -164,6 +165,13 @@ class _Work:
             self._extra[now.principal] = extra
             self._findings.append(_extra_groups(now.principal, extra))
         return now._replace(groups=now.groups + missing)
+
+    def _remove_principal(self, principal: str, key: Key) -> None:
+        found = self._of_principal(principal, key)
+        # A typo must not look like an offboarding: a name alone is nobody's ARN.
+        if not found and ":" not in principal:
+            raise _no_arn(principal, self._document.reading(key))
+        self._remove(principal, found)
 
     def _remove(self, what: str, found: Sequence[tuple[Entries, int]]) -> None:
         self._note_absent(what, found)
@@ -268,6 +276,14 @@ def _conflict(now: Mapped, change: c.EnsureRole | c.EnsureUser, cure: str) -> Ma
 def _described(username: str, groups: Sequence[str]) -> str:
     listed = ", ".join(quoted(group) for group in groups)
     return f"username {quoted(username)} with {f'the groups {listed}' if groups else 'no groups'}"
+
+
+def _no_arn(name: str, reading: Reading) -> InvalidValueError:
+    meant = [mapped.principal for mapped in reading.mapped if mapped.principal.endswith(f"/{name}")][:3]
+    return InvalidValueError(
+        f"{quoted(name, 200)} is no ARN, and nothing is mapped under it; nothing was changed.",
+        cure=f"Give the ARN: {' or '.join(quoted(arn, 200) for arn in meant)}." if meant else "Give the ARN.",
+    )
 
 
 def _not_mapped(what: str) -> Finding:
