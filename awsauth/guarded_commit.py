@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from awsauth.circumstances import Circumstances
+    from awsauth.core.document import Document
     from awsauth.core.policy import Policy
     from awsauth.core.restoration import Restoration
     from awsauth.history.commit import Proposal
@@ -48,10 +49,7 @@ class GuardedCommit:
         """Return what the guards say, refusals included, and who else is likely to undo the change."""
         if not proposal.changes_something:
             return ()
-        proposal.snapshot.check_mutable()
-        context, notes = self._around(proposal)
-        guarded = guard(proposal.merged.before, proposal.merged.after, context)
-        return (*_creation(proposal), *guarded, *notes, *self._rivals(proposal, thorough=True))
+        return self._said(proposal, guard, thorough=True)
 
     def run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
         """Make what is proposed, or with ``dry_run`` only say what would come of it.
@@ -86,13 +84,24 @@ class GuardedCommit:
     def _foretold(self, proposal: Proposal, allow: Sequence[str]) -> Result:
         if not proposal.changes_something:
             return _result(proposal, (), changed=False)
-        proposal.snapshot.check_mutable()
         findings = self._checked(proposal, allow, thorough=True)
         return _result(proposal, findings, changed=True)
 
-    def _checked(self, proposal: Proposal, allow: Sequence[str], *, thorough: bool = False) -> tuple[Finding, ...]:
+    def _checked(self, proposal: Proposal, allow: Sequence[str], *, thorough: bool) -> tuple[Finding, ...]:
+        return self._said(
+            proposal, lambda before, after, context: check(before, after, context, allow), thorough=thorough
+        )
+
+    def _said(
+        self,
+        proposal: Proposal,
+        judge: Callable[[Document, Document, GuardContext], tuple[Finding, ...]],
+        *,
+        thorough: bool,
+    ) -> tuple[Finding, ...]:
+        proposal.snapshot.check_mutable()
         context, notes = self._around(proposal)
-        found = check(proposal.merged.before, proposal.merged.after, context, allow)
+        found = judge(proposal.merged.before, proposal.merged.after, context)
         return (*_creation(proposal), *found, *notes, *self._rivals(proposal, thorough=thorough))
 
     def _around(self, proposal: Proposal) -> tuple[GuardContext, tuple[Finding, ...]]:

@@ -82,8 +82,9 @@ class Access:
 def winners(reading: Reading, principals: Collection[str] | None = None) -> dict[str, dict[int, Mapped]]:
     """Return the entries that can be found, by their ARN as `folded`: their positions, and what they map.
 
-    Of all principals, or of `principals` alone, which are `folded` too. Roles are kept by their ARN in lower case, users by their exact spelling; of equals the last stays. Both are found
-    whatever their case: of several spellings of one ARN it is undefined which one is found.
+    Of all principals, or of `principals` alone, which are `folded` too. Roles are kept by their ARN in lower case, users
+    by their exact spelling; of equals the last stays. Both are found whatever their case: of several spellings of one
+    ARN it is undefined which one is found.
     """
     entries = reading.entries
     if not entries:
