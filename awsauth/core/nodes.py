@@ -25,13 +25,15 @@ BOM: Final = "\ufeff"
 DEEPEST: Final = 100
 """Levels of nesting that are followed; an ``aws-auth`` needs three, goyaml allows ten thousand."""
 
-_COMMENT: Final = "(?:#[^\n\r\x85\u2028\u2029]*)?"
-_LINES: Final = rf"(?: *{_COMMENT}\r?\n)*"
+_COMMENT: Final = "#[^\n\r\x85\u2028\u2029]*"
+_LINE_END: Final = r"(?![^\n\r\x85\u2028\u2029])"
+_BLANK: Final = r"[ \t\r\n\x85\u2028\u2029]"
+_LINES: Final = rf"(?: *(?:{_COMMENT})?\r?\n)*"
 _EMPTY_LIST: Final = re.compile(
-    rf"{BOM}?{_LINES}(?:---(?: +| *{_COMMENT}\r?\n{_LINES}))? *(\[[ \t\r\n\x85\u2028\u2029]*\])"
+    rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES}))? *(\[{_BLANK}*\])"
 )
-_ANOTHER_END: Final = re.compile(r"[ \t]*:|(?s:.*)[!%\\]")
-"""What may not follow an empty list: a colon, which makes it a key, and what goyaml scans otherwise."""
+_ANOTHER_END: Final = re.compile(rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]")
+"""What may not follow an empty list: a colon, which makes it a key, and outside of comments what goyaml scans otherwise."""
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
 _BRACKET_FIRST: Final = re.compile(r"^[ \t]*[\[{]\s*[\]}:?,]", re.MULTILINE)
 _LINE_OF_BRACKET: Final = re.compile(r"^[ \t]*[\[{]", re.MULTILINE)
@@ -258,6 +260,7 @@ class _Builder:
             )
             or (problem == "found unknown escape character" and "\\'" in self._text)
             or "whitespace or line break" in problem
+            or "nesting depth" in problem  # goyaml goes ten times as deep
             or "tag" in (error.context or "")
         )
         return UntrustedYamlError(problem, offset) if liberal else YamlSyntaxError(problem, offset)
