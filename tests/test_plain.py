@@ -18,6 +18,7 @@ from tests.mutations import mutated
 from tests.strategies import broken_texts, texts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TEXTS: Final = int(os.environ.get("AWSAUTH_PLAIN_TEXTS", "9000"))
@@ -28,6 +29,14 @@ _ALPHABET: Final = st.sampled_from((
     "  groups:\n", '[{"rolearn":"a"}]', "---\n", "...\n", "\x85", "\u2028", "\ufeff", "\\", "!", "%", "<<", "\x00",
     "  - c\n", "  - d #\n",
 ))  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_texts_are_read_as_long_ones() -> Iterator[None]:
+    """Learn from an entry how the others are written, however few there are: texts here are short."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain, "_WORTH_A_LOOK", 0)
+        yield
 
 
 def same_or_refused(key: Key, text: str) -> bool:
@@ -65,6 +74,25 @@ def test_mutated_real_texts(corpus: Path) -> None:
         sources = [data[key] for data in documents if key in data]
         taken = sum(same_or_refused(key, mutated(random, sources)) for _ in range(TEXTS // 3))
         assert taken > TEXTS / 3 * 0.2
+
+
+@pytest.mark.parametrize("key", ["mapRoles", "mapUsers"])
+def test_long_texts_of_which_some_entries_are_written_otherwise(key: Key) -> None:
+    """Read by what they have in common, entry by entry by what they have not: the same, and taken as often."""
+    random = Random(f"{SEED} {key}")
+    taken = []
+    sources = [text for text in (generated.text(random, key) for _ in range(500)) if plain.read(key, text)]
+    blocks = [text for text in sources if text.startswith("- ")]
+    for _ in range(TEXTS // 3):
+        few = random.choices(blocks, k=random.randint(1, 3))
+        text = "".join(random.choices(few, k=random.randrange(12)))
+        text = random.choice((text, mutated(random, [text])))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plain, "_WORTH_A_LOOK", len(text))
+            one_by_one = plain.read(key, text)
+        taken.append(same_or_refused(key, text))
+        assert taken[-1] is (one_by_one is not None), text
+    assert sum(taken) > len(taken) * 0.3
 
 
 @settings(max_examples=400, deadline=None)

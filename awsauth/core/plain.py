@@ -6,7 +6,7 @@ It may refuse any text. What it accepts means the same to the full reader, which
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core import plain_forms as forms
 from awsauth.core.authenticator import is_skipped
@@ -14,7 +14,11 @@ from awsauth.core.plain_entries import PlainEntries
 from awsauth.core.reading import Key, Layout, Reading
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
+
+_WORTH_A_LOOK: Final = 1_000
+"""How many characters have to be left for it to pay to look how the entries are written."""
 
 
 def read(key: Key, text: str) -> Reading | None:
@@ -59,17 +63,31 @@ def read_edited(before: Reading, text: str, unchanged: int, unchanged_end: int =
 def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Sequence[int] = ()) -> Reading | None:
     """Read on behind `bounds`; when an entry begins where `tail` does, the rest of the bounds is known to be that."""
     entry = forms.block_entry(key, indent)
-    match, found = entry.match, bounds.append
-    position = bounds[-1]
     known = tail[0] if len(tail) > 1 else -1
-    while position != known and (one := match(text, position)):
-        position = one.end()
-        found(position)
-    if position == known:
+    alike = None
+    while bounds[-1] != known and (one := entry.match(text, bounds[-1])):
+        bounds.append(one.end())
+        if alike is None and key != "mapAccounts" and len(text) - bounds[-1] >= _WORTH_A_LOOK:
+            alike = forms.alike(key, indent, one)
+        if alike is not None:
+            _read_alike(alike, text, bounds, known)
+    if bounds[-1] == known:
         bounds += tail[1:]
-    elif not forms.REST.match(text, position):
+    elif not forms.REST.match(text, bounds[-1]):
         return None
     return Reading(key, text, PlainEntries(key, text, entry, bounds), Layout("block", len(indent)), bounds=bounds)
+
+
+def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], known: int) -> None:
+    """Read on behind `bounds`, up to `known`, for as long as the entries are written alike."""
+    position = start = bounds[-1]
+    for one in alike.finditer(text, position):
+        if position == known or one.end() == position:
+            break
+        position = one.end()
+        bounds.append(position)
+    if position not in (start, known):
+        bounds.pop()  # the last one may go on with more than they have in common
 
 
 def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> Reading | None:

@@ -32,6 +32,7 @@ _WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-~]*(?<!:)"
 _FLOW_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-+\--\>@-Z\\^-z|~]*(?<!:)"
 _VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
 _FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
+_ITEM: Final = rf"- +{_VALUE}{_TRAIL}"
 # No two runs of blanks side by side: how a long one is shared out would be tried in every way.
 _FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})* *)?\]"
 _GAP: Final = r"[ \n]*"
@@ -66,9 +67,8 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
     if key == "mapAccounts":
         return re.compile(rf"{_LINES_BETWEEN}(?P<entry>{indent}- +(?P<account>{_VALUE}|[0-9]+){_TRAIL})")
     column = rf"{indent} (?P=gap)"
-    item = rf"- +{_VALUE}{_TRAIL}"
     groups = (
-        rf"(?:{_TRAIL}{_LINES_BETWEEN}(?P<groups>(?P<dashes>{column} *){item}(?:{_LINES_BETWEEN}(?P=dashes){item})*)"
+        rf"(?:{_TRAIL}{_LINES_BETWEEN}(?P<groups>(?P<dashes>{column} *){_ITEM}(?:{_LINES_BETWEEN}(?P=dashes){_ITEM})*)"
         rf"| +(?P<flow_groups>{_FLOW_LIST}){_TRAIL})"
     )
     fields = "|".join(
@@ -81,6 +81,30 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
     )
     entry = rf"{indent}-(?P<gap> +)(?:(?(last)(?!))(?:{fields})(?:{_LINES_BETWEEN}{column}(?=\S)|(?P<last>)))+(?(last)|(?!))"
     return _compiled(rf"{_LINES_BETWEEN}(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}")
+
+
+def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
+    """Return the expression for entries written as that one which `block_entry` has matched, or for nothing.
+
+    Almost all entries of a text are written alike, and to know how takes a third of the time. Blank lines and comments
+    may stand before such an entry, not within; and it may go on with a field that the other one does not have.
+    """
+    names = (ARN_FIELD[key], "username", "groups")
+    starts = sorted((start, name) for name in names if (start := entry.start(f"key_{name}")) >= 0)
+    keys = tuple([(name, entry[f"key_{name}"]) for _, name in starts])
+    return _alike(indent, entry["gap"], keys, entry["dashes"])
+
+
+@cache
+def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str | None) -> re.Pattern[str]:
+    """Compile that, for keys by name and as they are written, in their order, and what stands before a group's dash."""
+    values = {
+        "username": rf" +{_VALUE}{_TRAIL}",
+        "groups": rf"{_TRAIL}(?:{dashes}{_ITEM})+" if dashes else rf" +{_FLOW_LIST}{_TRAIL}",
+    }
+    arn = rf" +{_NOT_EMPTY}{_VALUE}{_TRAIL}"
+    fields = f"{indent} {gap}".join([f"{key}:{values.get(name, arn)}" for name, key in keys])
+    return re.compile(f"{_LINES_BETWEEN}{indent}-{gap}{fields}|")
 
 
 @cache
