@@ -260,7 +260,7 @@ def test_a_kubeconfig_that_cannot_be_read_is_told_and_not_shown(tmp_path: Path, 
 
 def test_a_kubeconfig_that_is_nested_without_end_does_not_end_the_process(tmp_path: Path) -> None:
     # Newer releases of libyaml stop by themselves.
-    with pytest.raises(KubeconfigError, match="nested more than 100 levels deep|exceeded maximum nesting depth"):
+    with pytest.raises(KubeconfigError, match=r"nested more than 100 levels deep|exceeded maximum nesting depth"):
         kubeconfig.read([written(tmp_path / "config", "[" * 50_000)])
 
 
