@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from awsauth.core.reading import ARN_FIELD, Groups, Scalar
-from awsauth.core.scalars import Style, write_scalar
+from awsauth.core.manner import ARN, Manner, example_of, is_complete, manner_of, style_of
+from awsauth.core.reading import ARN_FIELD, Scalar
+from awsauth.core.scalars import write_scalar
 from awsauth.core.text import line_start, newline_of
 
 if TYPE_CHECKING:
-    from awsauth.core.reading import Key, Mapped, Reading, Shape
+    from collections.abc import Sequence
 
-_NEIGHBOURS: Final = 20
-"""How many entries, from the last one up, are looked at for one that shows how every field is written."""
-
-_ARN: Final = "arn"
-"""The principal's field, whatever it is called under the key."""
+    from awsauth.core.reading import Key, Mapped, Reading
+    from awsauth.core.scalars import Style
 
 
-class _Enclosed(NamedTuple):
-    """What stands inside braces or brackets around and between what they hold; line ends with it."""
+class _Value(NamedTuple):
+    """A value, or the first of a list of them.
 
-    opening: str = ""
-    comma: str = ", "
-    closing: str = ""
+    Attributes:
+        name: Of its field.
+        key: The line of its key, where that has one of its own.
+        before: What stands before it on its line.
+        style: How it is written.
+    """
 
-
-_TIGHT: Final = _Enclosed()
-
-
-class _Manner(NamedTuple):
-    """How an entry is written; as it stands here, the way ``kubectl`` users write by hand."""
-
-    style: Literal["block", "flow"] = "block"
-    gap: int = 1
-    """Spaces behind the dash."""
-    order: tuple[str, ...] = (_ARN, "username", "groups")
-    key_quote: str = ""
-    arn: Style = "plain"
-    username: Style = "plain"
-    group: Style = "plain"
-    groups: Literal["block", "flow"] = "block"
-    groups_offset: int = 2
-    """Columns from the keys to the dashes of the groups."""
-    colon: str = ": "
-    braces: _Enclosed = _TIGHT
-    brackets: _Enclosed = _TIGHT
+    name: str
+    key: str
+    before: str
+    style: Style
 
 
 class EntryWriter:
@@ -66,20 +50,54 @@ class EntryWriter:
         self._in_brackets = reading.layout.style == "flow"
 
     @cached_property
-    def _manner(self) -> _Manner:
+    def _manner(self) -> Manner:
         # Not before it is needed: most edits inside an entry take after what stands there.
         sibling = self._sibling
         # A list in brackets teaches nothing to one in lines, nor the other way round.
         teaches = sibling is not None and (sibling.layout.style == "flow") == self._in_brackets
-        return _manner_of(self._reading) or (_manner_of(sibling) if sibling and teaches else None) or _Manner()
+        return manner_of(self._reading) or (manner_of(sibling) if sibling and teaches else None) or Manner()
 
     @property
     def comma(self) -> str:
         """What stands between two groups in brackets."""
         return self._manner.brackets.comma
 
-    def entry(self, mapped: Mapped) -> str:
-        """Return a whole entry, without the line end behind it."""
+    def entries(self, added: Sequence[Mapped]) -> list[str]:
+        """Return whole entries, without the line end behind them."""
+        pattern = self._pattern() if added and not self._in_brackets else None
+        return [
+            self._by_pattern(pattern, mapped) if pattern and mapped.groups else self._entry(mapped) for mapped in added
+        ]
+
+    def _pattern(self) -> list[_Value] | None:
+        """Return the values of the entry that shows how others are written, where each stands on a line of its own."""
+        text, shape = self._reading.text, example_of(self._reading)
+        if shape is None or shape.style != "block" or not is_complete(shape):
+            return None
+        if line_start(text, shape.fields[0].start) != shape.start:
+            return None  # what stands behind the dash is repeated further down, or nobody knows it
+        found = []
+        for name, start, end, value in shape.fields:
+            key = line_start(text, start)
+            if isinstance(value, Scalar):
+                found.append(_Value(name, "", text[key : value.start], style_of(value)))
+            elif value.style == "block":
+                first = value.items[0]
+                item = text[line_start(text, first.start) : first.start]
+                found.append(_Value(name, f"{text[key:end]}:", item, style_of(first)))
+        is_clear = all(value.before.endswith(" ") and "\n" not in value.before for value in found)
+        return found if is_clear and len(found) == 3 else None
+
+    def _by_pattern(self, pattern: list[_Value], mapped: Mapped) -> str:
+        lines = []
+        for name, key, before, style in pattern:
+            if name == "groups":
+                lines += [key, *[before + write_scalar(group, style) for group in mapped.groups]]
+            else:
+                lines.append(before + write_scalar(mapped.username if name == "username" else mapped.principal, style))
+        return self._newline.join(lines)
+
+    def _entry(self, mapped: Mapped) -> str:
         manner = self._manner
         if self._key == "mapAccounts":
             account = write_scalar(mapped.principal, manner.arn, flow=self._in_brackets)
@@ -120,100 +138,9 @@ class EntryWriter:
         return f"{{{opening}{comma.join(self.flow_field(name, mapped) for name in self._order())}{closing}}}"
 
     def _order(self) -> tuple[str, ...]:
-        return tuple([ARN_FIELD[self._key] if name == _ARN else name for name in self._manner.order])
+        return tuple([ARN_FIELD[self._key] if name == ARN else name for name in self._manner.order])
 
     def _value(self, name: str, mapped: Mapped, *, flow: bool) -> str:
         if name == "username":
             return write_scalar(mapped.username, self._manner.username, flow=flow)
         return write_scalar(mapped.principal, self._manner.arn, flow=flow)
-
-
-def _manner_of(reading: Reading) -> _Manner | None:
-    """Return how the last entry with all fields is written, or else the last one that is written plainly."""
-    plain = None
-    count = len(reading.entries)
-    for position in range(count - 1, max(count - _NEIGHBOURS, 0) - 1, -1):
-        shape = reading.entries[position].shape
-        if shape.style == "other" or not shape.fields:
-            continue
-        if len(shape.fields) == 3 and _has_groups(shape):
-            return _manner(reading, shape)
-        plain = plain or shape
-    return _manner(reading, plain) if plain else None
-
-
-def _has_groups(shape: Shape) -> bool:
-    groups = shape.field("groups")
-    return groups is not None and isinstance(groups.value, Groups) and bool(groups.value.items)
-
-
-def _manner(reading: Reading, shape: Shape) -> _Manner:
-    text = reading.text
-    first = shape.fields[0]
-    styles = {field.name: _style(field.value) for field in shape.fields}
-    groups = shape.field("groups")
-    value = groups.value if groups else None
-    in_block = isinstance(value, Groups) and value.style == "block"
-    start = line_start(text, first.start)
-    dash = text.find("-", start, first.start)
-    quote = text[first.start] if first.name != "account" and text[first.start] in "\"'" else ""
-    is_json = shape.style == "flow" and quote == '"'
-    braces = _braces(text, shape)
-    return _Manner(
-        style="flow" if shape.style == "flow" else "block",
-        gap=max(first.start - dash - 1, 1) if dash >= 0 and shape.style == "block" else 1,
-        order=_order(reading.key, [field.name for field in shape.fields]),
-        key_quote=quote,
-        arn=styles.get(ARN_FIELD.get(reading.key, "account"), "plain"),
-        username=styles.get("username", "double" if is_json else "plain"),
-        group=_style(value.items[0]) if isinstance(value, Groups) and value.items else "double" if is_json else "plain",
-        groups="flow" if shape.style == "flow" or (isinstance(value, Groups) and value.style == "flow") else "block",
-        groups_offset=value.column - shape.column if in_block and isinstance(value, Groups) else 2,
-        colon=_between(text, first.end, first.value.start, ":"),
-        braces=braces,
-        brackets=_brackets(text, value, "," if braces.comma == "," else ", "),
-    )
-
-
-def _style(value: Scalar | Groups) -> Style:
-    return value.style if isinstance(value, Scalar) and value.style != "other" else "plain"
-
-
-def _order(key: Key, names: list[str]) -> tuple[str, ...]:
-    """Return all fields in the neighbour's order; what it has not comes last."""
-    seen = [_ARN if name == ARN_FIELD.get(key) else name for name in names if name != "account"]
-    return (*seen, *(name for name in (_ARN, "username", "groups") if name not in seen))
-
-
-def _between(text: str, start: int, end: int, sign: str) -> str:
-    found = text[start:end]
-    return found if found.strip() == sign and "\n" not in found else f"{sign} "
-
-
-def _braces(text: str, shape: Shape) -> _Enclosed:
-    """Return what stands around the fields of a flow entry; nothing of fields that we do not know."""
-    if shape.style != "flow" or shape.fields[0].name == "account":
-        return _TIGHT
-    opening = text[shape.start + 1 : shape.fields[0].start]
-    alone = "," if text[shape.fields[0].end : shape.fields[0].value.start] == ":" else ", "
-    closing = text[shape.fields[-1].value.end : shape.end - 1]
-    comma = text[shape.fields[0].value.end : shape.fields[1].start] if len(shape.fields) > 1 else alone
-    if (opening + closing).strip() or comma.strip() != ",":
-        return _TIGHT
-    return _Enclosed(opening, comma, closing)
-
-
-def _brackets(text: str, groups: Scalar | Groups | None, comma: str) -> _Enclosed:
-    """Return what stands around groups in brackets, with `comma` where there are not two of them."""
-    if not isinstance(groups, Groups) or groups.style != "flow" or not groups.items:
-        return _Enclosed(comma=comma)
-    items = groups.items
-    opening = text[groups.start + 1 : items[0].start]
-    closing = text[items[-1].end : groups.end - 1]
-    if len(items) > 1:
-        comma = text[items[0].end : items[1].start]
-    elif "\n" in opening:
-        comma = f",{opening}"
-    if (opening + closing).strip() or comma.strip() != ",":
-        return _TIGHT
-    return _Enclosed(opening, comma, closing)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.reading import Edit
 from awsauth.core.text import same_end, same_start
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Sequence
 
     from awsauth.core.reading import Mapped, Reading
 
@@ -34,12 +35,11 @@ def mapped_of(reading: Reading, principals: Collection[str]) -> list[Mapped]:
     return [mapped for mapped in found if mapped is not None]
 
 
-def candidates(reading: Reading, principals: Collection[str]) -> Iterable[int]:
+def candidates(reading: Reading, principals: Collection[str]) -> Sequence[int]:
     """Return positions among which are those of all entries of `principals`, in lower case; often few others."""
-    bounds = reading.bounds
     if not principals:
         return ()
-    if not bounds or len(principals) > SEARCHES or "" in principals:
+    if not reading.bounds or len(principals) > SEARCHES or "" in principals:
         return range(len(reading.entries))
     if len(principals) == 1:
         return _candidates(reading, *principals)
@@ -50,33 +50,56 @@ def _candidates(reading: Reading, principal: str) -> list[int]:
     known = reading.remembered
     found = known.candidates.get(principal)
     if found is None:
-        if known.folded is None:
-            # One byte for a character: places in it are places in the text. No letters but those of ASCII change.
-            known.folded = reading.text.encode("ascii", "replace").lower()
-        bounds, text, part = reading.bounds, known.folded, principal.encode("ascii", "replace")
-        found = []
-        offset = text.find(part, bounds[0], bounds[-1])
-        while offset >= 0:
-            position = bisect_right(bounds, offset) - 1
-            found.append(position)
-            offset = text.find(part, bounds[position + 1], bounds[-1])
+        edit = known.edit
+        is_small = edit is not None and edit.before.bounds and len(edit.new) <= SEARCHES
+        found = _from_before(edit, principal) if edit is not None and is_small else _searched(reading, principal)
         known.candidates[principal] = found  # now that it is complete: other threads look here too
     return found
 
 
-def differing(before: Reading, after: Reading) -> tuple[range, range]:
-    """Return the positions of the entries by which two readings of one key differ: those around them map the same."""
-    known = after.remembered.differing
-    if known is None or known[0] is not before.text:
-        known = after.remembered.differing = before.text, _differing(before, after)
-    return known[1]
+def _searched(reading: Reading, principal: str) -> list[int]:
+    known = reading.remembered
+    if known.folded is None:
+        # One byte for a character: places in it are places in the text. No letters but those of ASCII change.
+        known.folded = reading.text.encode("ascii", "replace").lower()
+    bounds, text, part = reading.bounds, known.folded, principal.encode("ascii", "replace")
+    found = []
+    offset = text.find(part, bounds[0], bounds[-1])
+    while offset >= 0:
+        position = bisect_right(bounds, offset) - 1
+        found.append(position)
+        offset = text.find(part, bounds[position + 1], bounds[-1])
+    return found
 
 
-def _differing(before: Reading, after: Reading) -> tuple[range, range]:
+def _from_before(edit: Edit, principal: str) -> list[int]:
+    """Return the candidates by those of the reading before an edit: the entries around it are the same."""
+    before, old, new = edit
+    earlier = _candidates(before, principal)
+    shift = new.stop - old.stop
+    behind = [position + shift for position in earlier if position >= old.stop]
+    return [*[position for position in earlier if position < old.start], *new, *behind]
+
+
+def differing(before: Reading, after: Reading, unchanged: tuple[int, int] | None = None) -> tuple[range, range]:
+    """Return the positions of the entries by which two readings of one key differ: those around them map the same.
+
+    Args:
+        before: One.
+        after: The other.
+        unchanged: How many characters both texts begin with, and end with, where that is known.
+    """
+    known = after.remembered.edit
+    if known is None or known.before is not before:
+        known = after.remembered.edit = Edit(before, *_differing(before, after, unchanged))
+    return known.old, known.new
+
+
+def _differing(before: Reading, after: Reading, unchanged: tuple[int, int] | None) -> tuple[range, range]:
     old, new = before.entries, after.entries
     if before.text == after.text:
         return range(len(old), len(old)), range(len(new), len(new))
-    head, tail = _shared(before, after) if before.bounds and after.bounds else (0, 0)
+    head, tail = _shared(before, after, unchanged) if before.bounds and after.bounds else (0, 0)
     shortest = min(len(old), len(new))
     while head < shortest - tail and old[head].mapped == new[head].mapped:
         head += 1
@@ -85,16 +108,15 @@ def _differing(before: Reading, after: Reading) -> tuple[range, range]:
     return range(head, len(old) - tail), range(head, len(new) - tail)
 
 
-def _shared(before: Reading, after: Reading) -> tuple[int, int]:
+def _shared(before: Reading, after: Reading, unchanged: tuple[int, int] | None) -> tuple[int, int]:
     """Return how many entries at the start, and how many at the end, have the same text, part by part."""
-    length = same_start(before.text, after.text)
-    heads = min(bisect_right(reading.bounds, length) for reading in (before, after))
+    length = unchanged[0] if unchanged else same_start(before.text, after.text)
+    heads = min(bisect_right(before.bounds, length), bisect_right(after.bounds, length))
     head = next((n for n in range(heads, max(heads - 3, 0), -1) if before.bounds[:n] == after.bounds[:n]), 1) - 1
-
     if head == min(len(before.entries), len(after.entries)):
         return head, 0
     shift = len(after.text) - len(before.text)
-    length = same_end(before.text, after.text)
+    length = unchanged[1] if unchanged else same_end(before.text, after.text)
     tails = min(len(one.bounds) - bisect_left(one.bounds, len(one.text) - length) for one in (before, after))
     tail = next((n for n in range(tails, max(tails - 3, 0), -1) if _is_shifted(before, after, n, shift)), 1) - 1
     return head, min(tail, len(before.entries) - head, len(after.entries) - head)

@@ -131,8 +131,7 @@ class Entry(Protocol):
         """How it is laid out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How the list itself is written.
 
     Attributes:
@@ -149,6 +148,14 @@ class Layout:
     end: int = 0
 
 
+class Edit(NamedTuple):
+    """What a reading was compared with, and the positions of the entries by which the two differ."""
+
+    before: Reading
+    old: range
+    new: range
+
+
 class Remembered:
     """What was found in a reading, for whoever looks for the same.
 
@@ -156,16 +163,16 @@ class Remembered:
         mapped: What it maps.
         folded: Its text, as `awsauth.core.lookup` searches it.
         candidates: By principal, where it may be mapped.
-        differing: The text of another reading that it was compared with, and by which entries they differ.
+        edit: What it was compared with.
     """
 
-    __slots__ = ("candidates", "differing", "folded", "mapped")
+    __slots__ = ("candidates", "edit", "folded", "mapped")
 
     def __init__(self) -> None:
         self.mapped: Sequence[Mapped] | None = None
         self.folded: bytes | None = None
         self.candidates: dict[str, list[int]] = {}
-        self.differing: tuple[str, tuple[range, range]] | None = None
+        self.edit: Edit | None = None
 
 
 @dataclass(frozen=True, slots=True)

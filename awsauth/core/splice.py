@@ -56,9 +56,9 @@ def rewrite(
         return Rewritten(reading, ())
     check_editable(reading)
     splices = _splices(reading, changed, added, EntryWriter(reading, sibling))
-    same_end = len(reading.text) - splices[-1].end
-    after = read(reading.key, spliced(reading.text, splices), reading, splices[0].start, same_end)
-    if not after.trusted or not _has_effect(reading, after, changed, added):
+    unchanged = splices[0].start, len(reading.text) - splices[-1].end
+    after = read(reading.key, spliced(reading.text, splices), reading, *unchanged)
+    if not after.trusted or not _has_effect(reading, after, changed, added, unchanged):
         new = [finding.message for finding in after.findings if len(after.findings) > len(reading.findings)]
         because = f": {new[0].rstrip('.')}" if new else ""
         raise EditError(
@@ -70,10 +70,14 @@ def rewrite(
 
 
 def _has_effect(
-    reading: Reading, after: Reading, changed: Mapping[int, Mapped | None], added: Sequence[Mapped]
+    reading: Reading,
+    after: Reading,
+    changed: Mapping[int, Mapped | None],
+    added: Sequence[Mapped],
+    unchanged: tuple[int, int],
 ) -> bool:
     """Whether all entries map what they did, but for those that are changed, and those that are added at the end."""
-    old, _ = differing(reading, after)
+    old, _ = differing(reading, after, unchanged)
     start, behind = old.start, len(reading.entries) - old.stop
     if added:
         behind = 0
@@ -97,7 +101,7 @@ def _splices(
             splices += field_splices(reading, reading.entries[index], new, writer)
     removed = [index for index, new in changed.items() if new is None]
     if removed or added:
-        splices += list_splices(reading, removed, [writer.entry(mapped) for mapped in added])
+        splices += list_splices(reading, removed, writer.entries(added))
     return sorted(splices, key=lambda splice: (splice.start, splice.end))
 
 
