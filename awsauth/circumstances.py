@@ -87,12 +87,11 @@ class Circumstances:
         if asking := _or_note(lambda: self._asking(change.before), notes, "who is asking"):
             known = asking.known_to(known)
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "who is bound to cluster-admin"):
-            known = replace(known, admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
+            known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
         if self._eks and any(node_mapping(Case.of(change.before, change.after, known))):
             nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
             uses = self._node_uses(self._eks, nodes, change.before, notes)
-            known = replace(
-                known,
+            known = known._replace(
                 nodes={use.role_arn: use.use for use in uses},
                 node_reasons={use.role_arn: use.why for use in uses},
             )
@@ -163,12 +162,12 @@ class Circumstances:
     def _by_eks(self, eks: EksFacts, known: GuardContext, notes: list[Finding]) -> GuardContext:
         mode = _or_note(eks.authentication_mode, notes, "the cluster's authentication mode")
         if mode == "CONFIG_MAP":
-            return replace(known, authentication_mode=mode)
+            return known._replace(authentication_mode=mode)
         read = _or_note(eks.access_entries, notes, _ENTRIES)
         if read is None:
-            return replace(known, authentication_mode=mode)
+            return known._replace(authentication_mode=mode)
         notes += [_not_looked_at(_ENTRIES, note, "") for note in read.notes]
-        return replace(known, authentication_mode=mode, access_entries=read.entries)
+        return known._replace(authentication_mode=mode, access_entries=read.entries)
 
     def _node_uses(
         self, eks: EksFacts, nodes: tuple[ClusterNode, ...] | None, document: Document, notes: list[Finding]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import pickle
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -349,7 +348,7 @@ def test_a_revision_of_another_object_has_to_be_allowed() -> None:
 
     store = MemoryStore(DATA, uid="old")
     awsauth.AwsAuthClient(store).add_role_mapping(CI, username="ci")
-    store._state = replace(store._state, uid="new")
+    store._state = store._state._replace(uid="new")
     client = awsauth.AwsAuthClient(store)
     with pytest.raises(awsauth.GuardError, match="foreign-history"):
         client.rollback(to=1)
@@ -446,7 +445,7 @@ def test_a_history_takes_a_number_of_changes(changes: Any) -> None:
 def test_binary_data_counts_for_what_is_almost_full() -> None:
     class Large(MemoryStore):
         def read(self) -> Snapshot:
-            return replace(super().read(), binary_data={"blob": "A" * 1_200_000})
+            return super().read()._replace(binary_data={"blob": "A" * 1_200_000})
 
     def is_said(store: MemoryStore) -> bool:
         return "almost-full" in {finding.code for finding in awsauth.AwsAuthClient(store).check()}

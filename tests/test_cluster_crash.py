@@ -155,7 +155,7 @@ class Aged(Wrapped):
             else info
             for info in listing.revisions
         ]
-        return replace(listing, revisions=tuple(aged))
+        return listing._replace(revisions=tuple(aged))
 
 
 def store(kubeconfig: Path) -> ClusterStore:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Place, Severity
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 NodeUse = Literal["in use", "unused", "unknown"]
 """Whether nodes have a role; ``unused`` only where that is proven."""
 
+_NOTHING: Final = MappingProxyType[str, Any]({})
 
-@dataclass(frozen=True, slots=True)
-class GuardContext:
+
+class GuardContext(NamedTuple):
     """What is known around a change. Whatever is left out is taken for unknown.
 
     Attributes:
@@ -46,21 +47,20 @@ class GuardContext:
 
     caller_arn: str | None = None
     caller_username: str | None = None
-    nodes: Mapping[str, NodeUse] = field(default_factory=dict)
-    node_reasons: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, NodeUse] = _NOTHING
+    node_reasons: Mapping[str, str] = _NOTHING
     authentication_mode: AuthenticationMode | None = None
     access_entries: tuple[AccessEntry, ...] = ()
     admin_usernames: frozenset[str] = frozenset()
     admin_groups: frozenset[str] = frozenset()
     binary_bytes: int = 0
-    regranted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    regranted: Mapping[str, tuple[str, ...]] = _NOTHING
     uid: str = ""
     revision_uid: str = ""
     policy: Policy | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A change with what it means for access, worked out once for all guards.
 
     Attributes:

@@ -6,9 +6,8 @@ Source of the rules (how deep a block is, what its indicators mean): libyaml ``s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.escaping import quoted
 from awsauth.core.line_changes import changed_lines
@@ -87,8 +86,7 @@ def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
     return block.header_splices(text, node, wanted) + splices + block.blank_splices(text, node, wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(NamedTuple):
     """A literal block as it stands in the text."""
 
     column: int

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.json_nodes import parse_json
@@ -36,8 +35,7 @@ _LISTED = 5
 TEMPLATE_CURE = "Give the rendered manifest, or change the values that the template is made from."
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Where the ConfigMap is among the nodes of a file."""
 
     text: str

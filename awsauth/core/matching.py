@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.arn import canonical_role, canonical_user
 from awsauth.core.authenticator import TEMPLATES
@@ -40,8 +39,7 @@ Outcomes = tuple[Mapped, ...]
 """What a caller may get: one mapping; several where it is undefined which of them counts; none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """What a document gives, and to whom.
 
     Attributes:

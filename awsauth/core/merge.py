@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core import changes as c
 from awsauth.core.arn import canonical_role, canonical_user, is_user
@@ -16,7 +16,7 @@ from awsauth.core.splice import check_editable, rewrite
 from awsauth.errors import InvalidValueError, MappingConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from awsauth.core.reading import Reading
     from awsauth.core.text import Splice
@@ -25,8 +25,7 @@ MASTERS: Final = "system:masters"
 """The group that may do everything, whatever RBAC says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """The outcome of a merge.
 
     Attributes:
@@ -39,9 +38,9 @@ class Merged:
 
     before: Document
     after: Document
-    splices: dict[Key, tuple[Splice, ...]] = field(default_factory=dict)
+    splices: Mapping[Key, tuple[Splice, ...]] = MappingProxyType({})
     findings: tuple[Finding, ...] = ()
-    extra_groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    extra_groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 def merge(document: Document, changes: Iterable[c.Change]) -> Document:

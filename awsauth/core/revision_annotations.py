@@ -21,6 +21,7 @@ LONGEST: Final = 1024
 _CUT: Final = "…"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
+_INSTANT: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _KINDS: Final = ("change", "outside", "rollback")
 _HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}parent-digest")
 
@@ -119,13 +120,20 @@ def time_text(moment: datetime) -> str:
 
 def _time(value: Any) -> datetime:
     try:
-        moment = value if isinstance(value, datetime) else datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%S%z")
+        moment = value if isinstance(value, datetime) else _instant(str(value))
     except ValueError:
         msg = f"its `creationTimestamp` is {quoted(str(value), 40)}"
         raise ValueError(msg) from None
     # Year 1 has no moment before it, whatever the zone.
     in_zone = moment.tzinfo is not None and 1 < moment.year < 9999
     return moment.astimezone(timezone.utc) if in_zone else moment.replace(tzinfo=timezone.utc)
+
+
+def _instant(text: str) -> datetime:
+    """Return a time by its RFC 3339 text. Not by `strptime`, which loads locales."""
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _number(ours: Mapping[str, str], name: str) -> int:

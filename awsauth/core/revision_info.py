@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from awsauth.core.digest import sha256_of
 
@@ -32,8 +32,7 @@ def state_digest(data: Mapping[str, str], binary_data: Mapping[str, str], parent
     return sha256_of({"data": dict(data), **carried, "parent": parent_digest})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What a live object says about its own revision. The digest is the truth, the number saves a search.
 
     Attributes:

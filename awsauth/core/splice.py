@@ -6,8 +6,7 @@ it has to hold exactly what was asked for, or nothing is changed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.entry_text import EntryWriter
 from awsauth.core.field_edits import field_splices
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from awsauth.core.reading import Key, Mapped, Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(NamedTuple):
     """The reading of the new text, and the splices that lead to it from the old one, in the order of the text."""
 
     reading: Reading

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import os
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.merge import merged
 from awsauth.core.revision import draft
@@ -37,8 +36,7 @@ PRUNE_EVERY: Final = 25
 """Pruning goes by the way with every revision whose number this divides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """What is about to be written.
 
     Attributes:
@@ -57,8 +55,7 @@ class Proposal:
         return self.merged.after is not self.merged.before
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a commit did.
 
     Attributes:
@@ -125,7 +122,7 @@ class _Commit:
         self._author = author
         self._history = history
         self._patience = patience
-        self._attempt = secrets.token_hex(8)
+        self._attempt = os.urandom(8).hex()
         self._recorded: Revision | None = None
         self._outside: Revision | None = None
         self._number_was_taken = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +44,8 @@ class Patience:
             error: What to raise when there is no time left.
             after: What happened; `error` itself by default. A server's wish is looked for in it and in its causes.
         """
+        import random  # most changes meet nobody
+
         left = self._end - self._clock()
         asked = _asked_for(after or error)
         if left <= 0 or asked > left:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.revision import COUNTED
 from awsauth.core.revision_info import data_digest
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Listing, Snapshot, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where an object stands.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.errors import NotFoundError
@@ -43,7 +43,7 @@ class Review:
         Without an ARN the caller stays unknown: it cannot be told which mapping is the caller's, and the guard of own
         access says that it has not looked.
         """
-        return replace(context, caller_arn=self.arn or None, caller_username=self.username)
+        return context._replace(caller_arn=self.arn or None, caller_username=self.username)
 
 
 def review(transport: Transport) -> Review | None:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +14,7 @@ from awsauth.core.encoding import Encoding, decode
 from awsauth.core.escaping import visible
 from awsauth.core.manifest import Manifest
 from awsauth.errors import FileChangedError, FileError, ManifestError
-from awsauth.stores.durability import synchronise
+from awsauth.stores.durability import new_file, synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -170,8 +169,7 @@ def _lock(fd: int) -> None:
 
 def _replace(target: Path, raw: bytes, old_fd: int, status: os.stat_result) -> None:
     """Put a file with the contents `raw` in the place of `target`: after a crash it is the old one or the new one."""
-    fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    temporary = Path(name)
+    fd, temporary = new_file(target.parent, f".{target.name}.")
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(raw)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ from awsauth.stores.store import Listing, Snapshot, Stranger, no_such_revision
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
+
+    from awsauth.core.revision_info import Head
 
 
 def _now() -> datetime:
@@ -59,8 +60,7 @@ class MemoryStore:
                     where="aws-auth in memory",
                     cure="Try again: it starts from the object as it is now.",
                 )
-            head = revision.info.head if revision and self._carries_head else self._state.head
-            self._put(data, replace(self._state, head=head))
+            self._put(data, revision.info.head if revision and self._carries_head else self._state.head)
             return self._state
 
     def overwrite(self, data: Mapping[str, str], *, keep_head: bool = True) -> None:
@@ -71,7 +71,7 @@ class MemoryStore:
             keep_head: Whether that tool leaves our annotations alone; ``kubectl replace`` does not.
         """
         with self._lock:
-            self._put(data, self._state if keep_head else replace(self._state, head=None))
+            self._put(data, self._state.head if keep_head else None)
 
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`)."""
@@ -116,5 +116,6 @@ class MemoryStore:
             if value is not None and info_from_object(value).digest == digest:
                 del self._objects[number]
 
-    def _put(self, data: Mapping[str, str], state: Snapshot) -> None:
-        self._state = replace(state, document=Document(data), version=str(int(state.version) + 1), exists=True)
+    def _put(self, data: Mapping[str, str], head: Head | None) -> None:
+        version = str(int(self._state.version) + 1)
+        self._state = self._state._replace(document=Document(data), version=version, exists=True, head=head)

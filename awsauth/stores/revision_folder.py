@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import stat
-import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.escaping import visible
 from awsauth.core.revision import Revision, info_from_object
 from awsauth.errors import HistoryError, RevisionNotFoundError, RevisionTakenError
-from awsauth.stores.durability import synchronise
+from awsauth.stores.durability import new_file, synchronise
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
 from awsauth.stores.store import Listing, Stranger, no_such_revision
 
@@ -168,14 +167,13 @@ class RevisionFolder:
         Raises:
             FileExistsError: there is one of that name, and it is not to be replaced.
         """
-        fd, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
-        temporary = Path(name)
+        fd, temporary = new_file(target.parent)
         try:
             with os.fdopen(fd, "wb") as file:
                 file.write(raw)
                 file.flush()
                 os.fsync(fd)
-            # mkstemp makes files for their owner only; who may read the manifest may read where it comes from.
+            # It was made for its owner only; who may read the manifest may read where it comes from.
             temporary.chmod(self._manifest.stat().st_mode & 0o666)
             if replaces or not _linked(temporary, target):
                 temporary.replace(target)

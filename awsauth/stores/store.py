@@ -6,10 +6,10 @@ taken number or a lost answer is decided once, for all stores, in `awsauth.histo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from awsauth.core.revision import COUNTED
+from awsauth.core.revision_info import NOTHING
 from awsauth.errors import ApiError
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from awsauth.core.revision_info import Head, RevisionInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One ``aws-auth`` as it was at one moment.
 
     Attributes:
@@ -46,12 +45,12 @@ class Snapshot:
     exists: bool = True
     immutable: bool = False
     head: Head | None = None
-    binary_data: Mapping[str, str] = field(default_factory=dict, hash=False)
-    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
-    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
-    managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    binary_data: Mapping[str, str] = NOTHING
+    labels: Mapping[str, str] = NOTHING
+    annotations: Mapping[str, str] = NOTHING
+    managers: Mapping[str, tuple[str, ...]] = NOTHING
     owners: tuple[str, ...] = ()
-    carried: object = field(default=None, repr=False, compare=False)
+    carried: object = None
 
     @property
     def data(self) -> Mapping[str, str]:
@@ -85,8 +84,7 @@ class Snapshot:
         return self.head if self.head and self.head.is_of(self.data, self.binary_data) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(NamedTuple):
     """Something among the revisions that is none, or that was changed by hand.
 
     Attributes:
@@ -100,8 +98,7 @@ class Stranger:
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """The revisions there are, without their data.
 
     Attributes:
