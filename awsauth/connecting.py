@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awsauth.core.escaping import visible
-from awsauth.errors import AwsAuthError, KubeconfigError, UsageError
+from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import credentials, kubeconfig
-from awsauth.kube.proxy import use_proxy
+from awsauth.kube.proxy import proxy_for
 from awsauth.kube.request import without_userinfo
 from awsauth.kube.transport import TIMEOUT, Transport
 from awsauth.kubeconfig_user import signed_here, tokens_of, without_exec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from kubernetes.client import ApiClient, Configuration
+    from kubernetes.client import ApiClient
 
     from awsauth.aws.token import TokenSource
+    from awsauth.kube.api_server import ApiServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,10 @@ def in_cluster(*, timeout: float = TIMEOUT, as_user: str | None = None, as_group
         KubeconfigError: this is no pod, or it has no service account.
         UsageError: as for `Transport`.
     """
-    configuration = _configured(_load_service_account)
-    use_proxy(configuration)
-    description = f"this pod's cluster at {visible(configuration.host)}"
-    return _made(configuration, description, timeout, as_user, as_groups)
+    from awsauth.kube.client_server import in_pod
+
+    transport = Transport(in_pod(), timeout=timeout, as_user=as_user, as_groups=as_groups)
+    return Connection(transport, f"this pod's cluster at {visible(transport.host)}")
 
 
 def from_api_client(
@@ -130,7 +131,9 @@ def from_api_client(
             f"{type(given).__name__} is no client of an API server; nothing was contacted.",
             cure="Give a kubernetes.client.ApiClient.",
         )
-    transport = Transport(api, timeout=timeout, as_user=as_user, as_groups=as_groups)
+    from awsauth.kube.client_server import ClientServer
+
+    transport = Transport(ClientServer(api), timeout=timeout, as_user=as_user, as_groups=as_groups)
     return Connection(transport, f"the cluster at {visible(transport.host)}", is_own=False)
 
 
@@ -160,18 +163,10 @@ def with_tokens(
         UsageError: as for `Transport`.
         AwsAuthError: whatever making a token raises.
     """
-    destination = kubeconfig.Destination("", cluster, {}, "", ())
     user = {"token": tokens.token().value}
-
-    def load(configuration: Configuration) -> None:
-        from kubernetes.config import load_kube_config_from_dict
-
-        load_kube_config_from_dict(destination.to_dict(user), client_configuration=configuration)
-
-    configuration = _configured(load)
-    credentials.renew(configuration, tokens)
-    use_proxy(configuration)
-    return _made(configuration, description, timeout, as_user, as_groups, hint=hint)
+    server = _server(kubeconfig.Destination("", cluster, {}, "", ()), user, tokens)
+    transport = Transport(server, timeout=timeout, as_user=as_user, as_groups=as_groups, hint=hint)
+    return Connection(transport, description)
 
 
 def _connected(
@@ -181,64 +176,23 @@ def _connected(
         as_user, as_groups = destination.acts_as
     signed = signed_here(destination)
     tokens = signed or tokens_of(destination)
-    user = without_exec(destination, tokens)
-
-    def load(configuration: Configuration) -> None:
-        from kubernetes.config import load_kube_config, load_kube_config_from_dict
-
-        if "auth-provider" in user:
-            # A renewed refresh token has to be written back into the file.
-            load_kube_config(os.pathsep.join(destination.files), destination.context, configuration)
-        else:
-            load_kube_config_from_dict(destination.to_dict(user), client_configuration=configuration)
-
-    configuration = _configured(load)
-    if tokens and "token" in user:
-        credentials.renew(configuration, tokens)
-    use_proxy(configuration, destination.cluster.get("proxy-url"))
+    server = _server(destination, without_exec(destination, tokens), tokens)
+    transport = Transport(server, timeout=timeout, as_user=as_user, as_groups=as_groups)
     description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
-    return _made(configuration, description, timeout, as_user, as_groups, tokens=signed)
+    return Connection(transport, description, tokens=signed)
 
 
-def _load_service_account(configuration: Configuration) -> None:
-    from kubernetes.config import load_incluster_config
+def _server(
+    destination: kubeconfig.Destination, user: Mapping[str, Any], tokens: credentials.BearerTokens | None
+) -> ApiServer:
+    """Return the server with what a user has, whose token, if there is one, is the first of `tokens`."""
+    from awsauth.kube import direct_server
 
-    load_incluster_config(client_configuration=configuration)
+    cluster = destination.cluster
+    proxy = cluster.get("proxy-url") or proxy_for(destination.server)
+    token = credentials.CurrentToken(tokens) if tokens and "token" in user else None
+    if direct_server.is_enough(cluster, user, proxy):
+        return direct_server.DirectServer(cluster, user, token, proxy)
+    from awsauth.kube.client_server import of_kubeconfig
 
-
-def _configured(load: Callable[[Configuration], None]) -> Configuration:
-    from kubernetes.client import Configuration
-
-    configuration = Configuration()
-    try:
-        load(configuration)
-    except AwsAuthError:
-        raise
-    except Exception as error:
-        from awsauth.kube.translation import unprepared
-
-        # What a kubeconfig holds may trip the client's loader anywhere.
-        raise unprepared(error) from error
-    return configuration
-
-
-def _made(
-    configuration: Configuration,
-    description: str,
-    timeout: float,
-    as_user: str | None,
-    as_groups: Sequence[str],
-    *,
-    hint: str = "",
-    tokens: TokenSource | None = None,
-) -> Connection:
-    from kubernetes.client import ApiClient
-
-    try:
-        api = ApiClient(configuration)
-    except Exception as error:
-        from awsauth.kube.translation import unprepared
-
-        raise unprepared(error) from error
-    transport = Transport(api, timeout=timeout, as_user=as_user, as_groups=as_groups, hint=hint)
-    return Connection(transport, description, tokens=tokens)
+    return of_kubeconfig(destination, user, token, proxy)

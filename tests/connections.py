@@ -1,18 +1,57 @@
-"""Connections to an API server from a kubeconfig, without a client around them."""
+"""Connections to an API server without a client around them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from kubernetes.client import ApiClient, Configuration
 
 from awsauth.connecting import from_kubeconfig
+from awsauth.kube.client_server import ClientServer, renew
+from awsauth.kube.credentials import CurrentToken
+from awsauth.kube.direct_server import DirectServer
+from awsauth.kube.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from awsauth.kube.transport import Transport
+    from awsauth.kube.credentials import BearerTokens
+    from tests.controlplane.cluster import Cluster
+
+WAYS = ("urllib3", "kubernetes")
+"""The libraries by way of which a server is reached."""
+
+way = "urllib3"
+"""The one that `transport_to` takes."""
 
 
 def connected(kubeconfig: Path, *, as_user: str | None = None, as_groups: Sequence[str] = ()) -> Transport:
     """Return a transport for whoever has the kubeconfig, or whom that one acts as."""
     return from_kubeconfig(path=kubeconfig, as_user=as_user, as_groups=as_groups).transport
+
+
+def transport_to(
+    host: str, token: str | BearerTokens = "", *, ca_file: Path | None = None, proxy: str | None = None, **options: Any
+) -> Transport:
+    """Return a transport to an address, with a token or with tokens that are renewed, if any."""
+    current = None if isinstance(token, str) else CurrentToken(token)
+    if way == "urllib3":
+        trusted = {"certificate-authority": str(ca_file)} if ca_file else {}
+        user = {"token": token} if isinstance(token, str) else {}
+        return Transport(DirectServer({"server": host, **trusted}, user, current, proxy), **options)
+    configuration = Configuration()
+    configuration.host = host
+    configuration.ssl_ca_cert = str(ca_file) if ca_file else None
+    configuration.proxy = proxy
+    if current:
+        renew(configuration, current)
+    elif token:
+        configuration.api_key["authorization"] = f"Bearer {token}"
+    return Transport(ClientServer(ApiClient(configuration)), **options)
+
+
+def direct(cluster: Cluster, token: str | None = None, **options: Any) -> Transport:
+    """Return a transport to the cluster's API server itself."""
+    token = cluster.admin_token if token is None else token
+    return transport_to(cluster.server, token, ca_file=cluster.ca_file, **options)

@@ -13,8 +13,8 @@ from awsauth.core.guard_case import GuardContext
 from awsauth.core.merge import merged
 from awsauth.errors import AwsServiceError
 from tests.changed import PREFIX, role, roles
+from tests.connections import transport_to
 from tests.relay import Harm, Relay
-from tests.test_transport import transport_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,6 +29,7 @@ from awsauth.history.commit import changing, commit
 from awsauth.history.pruning import prune
 from awsauth.kube import listing as listing_module
 from awsauth.stores.cluster import ClusterStore
+from tests.connections import direct, transport_to
 from tests.relay import CUT_AFTER, Harm, Relay
 
 # The contract of every store, with the fixture `store` of this module.
@@ -44,7 +45,7 @@ from tests.test_stores import (
     test_the_next_number_is_behind_all_and_taken_by_nobody,  # noqa: F401
     test_what_was_written_is_read_and_is_another_version,  # noqa: F401
 )
-from tests.test_transport import deny, direct, transport_to
+from tests.test_transport import deny
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +20,8 @@ from kubernetes.config import incluster_config
 
 from awsauth import connecting
 from awsauth.errors import AuthenticationError, KubeconfigError, UnreachableError, UsageError
-from awsauth.kube import kubeconfig
+from awsauth.kube import direct_server, kubeconfig
+from awsauth.kube.proxy import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +40,15 @@ def _nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (*NAMES, *(name.lower() for name in NAMES), "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(params=["urllib3", "kubernetes"], autouse=True)
+def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return by way of which library kubeconfigs are used: all here do the same by both."""
+    if request.param == "kubernetes":
+        monkeypatch.setattr(direct_server, "is_enough", lambda *_: False)
+    way: str = request.param
+    return way
 
 
 def config(cluster: Cluster | None, user: dict[str, Any], name: str = "it", **more: Any) -> dict[str, Any]:
@@ -146,9 +157,10 @@ def runs(tmp_path: Path) -> int:
     return len((tmp_path / "plugin.py.runs").read_text())
 
 
-def test_a_programs_token_is_used_until_it_expires(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_programs_token_is_used_until_it_expires(cluster: Cluster, tmp_path: Path, by: str) -> None:
     user = cluster.user()
-    for lasts, expected in ((timedelta(hours=1), 1), (timedelta(seconds=-1), 4), (None, 1)):
+    each_time = 3 if by == "urllib3" else 4
+    for lasts, expected in ((timedelta(hours=1), 1), (timedelta(seconds=-1), each_time), (None, 1)):
         (tmp_path / "plugin.py.runs").unlink(missing_ok=True)
         end = {"expirationTimestamp": (datetime.now(timezone.utc) + lasts).isoformat()} if lasts is not None else {}
         content = config(cluster, plugin(tmp_path, printing({"token": user.token, **end})))
@@ -167,15 +179,62 @@ def test_a_programs_token_that_is_refused_is_asked_for_once_more(cluster: Cluste
 
 
 def test_a_programs_certificate_is_used(cluster: Cluster, tmp_path: Path) -> None:
-    pair = {"clientCertificateData": "CERTIFICATE\n", "clientKeyData": f"{SECRET}\n"}
+    certificate, key = (file.read_text() for file in cluster.plane.authority.issue_to_user("alice"))
+    pair = {"clientCertificateData": certificate, "clientKeyData": key}
     content = config(cluster, plugin(tmp_path, printing(pair)))
-    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", content))
-    configuration = connection.transport._api.configuration
-    assert Path(configuration.cert_file).read_text() == "CERTIFICATE\n"
-    assert Path(configuration.key_file).read_text() == f"{SECRET}\n"
-    with pytest.raises(UnreachableError) as caught:
-        who(connection)
-    assert SECRET not in str(caught.value)
+    assert who(connecting.from_kubeconfig(path=written(tmp_path / "config", content))) == "alice"
+
+
+def test_a_certificate_is_used_by_its_file_and_by_what_is_in_it(cluster: Cluster, tmp_path: Path) -> None:
+    """As kubeadm and kind write it; what is in the kubeconfig wins over a file."""
+    certificate, key = cluster.plane.authority.issue_to_user("alice", "team-a")
+    (tmp_path / "alice.crt").write_bytes(certificate.read_bytes())
+    files = {"client-certificate": "alice.crt", "client-key": str(key)}
+    data = {
+        "client-certificate-data": b64encode(certificate.read_bytes()).decode(),
+        "client-key-data": b64encode(key.read_bytes()).decode(),
+    }
+    for user in (files, data, files | {"client-key-data": data["client-key-data"]}, data | {"client-key": "/no/such"}):
+        file = written(tmp_path / "config", config(cluster, user))
+        connection = connecting.from_kubeconfig(path=file)
+        review = connection.transport.post(REVIEWS, {}, changes=False)["status"]["userInfo"]
+        assert (review["username"], "team-a" in review["groups"]) == ("alice", True), user
+
+
+def test_a_certificate_file_is_read_again_for_a_new_connection(cluster: Cluster, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "it.crt", tmp_path / "it.key"
+
+    def renewed(username: str) -> None:
+        for file, made in zip((certificate, key), cluster.plane.authority.issue_to_user(username), strict=True):
+            file.write_bytes(made.read_bytes())
+
+    renewed("alice")
+    user = {"client-certificate": str(certificate), "client-key": str(key)}
+    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
+    assert who(connection) == "alice"  # and the connection is closed
+    renewed("bob")
+    assert who(connection) == "bob"
+
+
+# The kubernetes client looks at certificates when it connects, and sends proxies no password.
+only_urllib3 = pytest.mark.parametrize("by", ["urllib3"], indirect=True)
+
+
+@only_urllib3
+@pytest.mark.parametrize(
+    ("user", "problem"),
+    [
+        ({"client-certificate-data": b64encode(b"x").decode(), "client-key-data": b64encode(b"x").decode()}, ""),
+        ({"client-certificate-data": "x", "client-key-data": "x"}, "client-certificate-data"),
+        ({"client-certificate": "/no/such/file", "client-key": "/no/such/file"}, "client-certificate and client-key"),
+        ({"client-certificate": "/no/such/file"}, "client-key"),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_is_told(
+    cluster: Cluster, tmp_path: Path, user: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(KubeconfigError, match=rf"{problem}.* of the kubeconfig cannot be used: .*Nothing was sent"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
 
 
 @pytest.mark.parametrize(
@@ -422,6 +481,7 @@ class Proxy:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.asked: list[str] = []
+        self.heard: list[str] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -431,7 +491,8 @@ class Proxy:
             except OSError:
                 return
             with connection:
-                self.asked.append(connection.recv(4096).decode().partition(" HTTP/")[0])
+                self.heard.append(connection.recv(4096).decode())
+                self.asked.append(self.heard[-1].partition(" HTTP/")[0])
                 connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
     def close(self) -> None:
@@ -473,6 +534,77 @@ def test_the_proxy_is_the_one_that_kubectl_would_use(
     # And to this machine, none of the environment's.
     assert who(connecting.from_kubeconfig(path=cluster.kubeconfig)) == "admin"
     assert len(proxy.asked) == 2
+
+
+@only_urllib3
+def test_a_proxy_may_want_a_password(tmp_path: Path, proxy: Proxy) -> None:
+    address = proxy.url.replace("//", f"//me:{SECRET}@")
+    content = config(None, {"token": "x"}, server="https://nowhere.invalid", **{"proxy-url": address})
+    assert SECRET not in reached(written(tmp_path / "config", content))
+    assert f"Basic {b64encode(f'me:{SECRET}'.encode()).decode()}" in proxy.heard[0]
+
+
+@pytest.mark.parametrize("address", ["ftp://proxy:1", "http://[::1", "://"])
+def test_a_proxy_that_is_none_is_told(tmp_path: Path, address: str) -> None:
+    content = config(None, {"token": "x"}, server="https://nowhere.invalid", **{"proxy-url": address})
+    with pytest.raises(KubeconfigError, match="cannot be used"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+
+
+@pytest.mark.parametrize(
+    ("excepted", "address", "is_proxied"),
+    [
+        ("", "https://a.example.com", True),
+        ("*", "https://a.example.com", False),
+        ("example.com", "https://a.example.com", False),
+        ("example.com", "https://example.com", False),
+        (".example.com", "https://example.com", True),
+        (".example.com, *.b.org", "https://a.b.org", False),
+        ("ample.com", "https://example.com", True),
+        ("EXAMPLE.com:443", "https://a.example.com", False),
+        ("example.com:6443", "https://a.example.com", True),
+        ("10.0.0.0/8", "https://10.1.2.3", False),
+        ("10.0.0.0/8,x/y", "https://11.1.2.3", True),
+        ("10.1.2.3:443", "https://10.1.2.3", False),
+        ("10.1.2.3", "https://10.1.2.3:6443", False),
+        ("10.1.2", "https://10.1.2.3", True),
+        ("[fd00::1]:443", "https://[fd00::1]", False),
+        ("fd00::1", "https://[fd00::1]", False),
+        ("fd00::/8", "https://[fd00::1]", False),
+        (", ,", "https://a.example.com", True),
+        ("", "https://localhost", False),
+        ("", "https://127.9.9.9:6443", False),
+        ("", "https://[::1]", False),
+        ("", "http://a.example.com", False),
+        ("", "https://[", False),
+    ],
+)
+def test_who_is_excepted_from_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, excepted: str, address: str, *, is_proxied: bool
+) -> None:
+    """As Go does it."""
+    monkeypatch.setenv("https_proxy", "proxy:3128")
+    monkeypatch.setenv("no_proxy", excepted)
+    assert proxy_for(address) == ("http://proxy:3128" if is_proxied else None)
+
+
+@pytest.mark.parametrize(
+    ("cluster_says", "user_says", "proxy"),
+    [
+        ({}, {"auth-provider": {"name": "oidc"}}, None),
+        ({}, {"username": "a", "password": "b"}, None),
+        ({}, {"token": 5}, None),
+        ({"proxy-url": 5}, {}, None),
+        ({}, {"a-field-of-tomorrow": "x"}, None),
+        ({}, {}, "socks5://127.0.0.1:1"),
+    ],
+)
+def test_what_is_not_known_is_left_to_the_kubernetes_client(
+    cluster_says: dict[str, Any], user_says: dict[str, Any], proxy: str | None
+) -> None:
+    is_enough = direct_server.__dict__["is_enough"]
+    server = {"server": "https://example.com", "certificate-authority-data": None}
+    assert not is_enough(server | cluster_says, user_says, proxy)
 
 
 def test_nothing_of_a_kubeconfig_is_shown_by_accident(cluster: Cluster, tmp_path: Path) -> None:

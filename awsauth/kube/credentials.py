@@ -1,16 +1,13 @@
-"""Bearer tokens that are renewed, for a configuration of the kubernetes client."""
+"""Bearer tokens that are renewed."""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 from awsauth.core.escaping import visible
 from awsauth.errors import KubeconfigError
-
-if TYPE_CHECKING:
-    from kubernetes.client import Configuration
 
 
 class BearerToken(Protocol):
@@ -72,11 +69,11 @@ class TokenFile:
         )
 
 
-class Renewal:
-    """The hook by which the kubernetes client has a token renewed; it is called before every request.
+class CurrentToken:
+    """The token to use for the next request.
 
     Args:
-        tokens: Where the tokens come from.
+        tokens: Where tokens come from.
     """
 
     def __init__(self, tokens: BearerTokens) -> None:
@@ -84,25 +81,14 @@ class Renewal:
         self._lock = threading.Lock()
         self._is_refused = False
 
-    def __call__(self, configuration: Configuration) -> None:
-        """Put a token that is good into the configuration."""
+    def value(self) -> str:
+        """Return a token that is good."""
         with self._lock:
             token = self._tokens.fresh() if self._is_refused else self._tokens.token()
             self._is_refused = False
-        # The releases of the client differ in the name under which they look for it.
-        for name in list(configuration.api_key):
-            configuration.api_key[name] = f"Bearer {token.value}"
+        return token.value
 
     def expire(self) -> None:
         """Say that the token was refused: the next one is a new one."""
         with self._lock:
             self._is_refused = True
-
-
-def renew(configuration: Configuration, tokens: BearerTokens) -> None:
-    """Have a configuration that was loaded with any token use and renew these."""
-    keys: dict[str, Any] = configuration.api_key
-    renewal = Renewal(tokens)
-    setattr(configuration, "refresh_api_key_hook", renewal)  # noqa: B010 - annotated as never set
-    keys.setdefault("authorization", "")
-    renewal(configuration)

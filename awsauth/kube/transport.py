@@ -1,9 +1,4 @@
-"""Requests to one API server, over the connection that the official client has configured.
-
-The client's generated API classes are not used: importing them takes longer than a whole change does. What is used
-of it is what works alike in all its releases: it loads configurations, its `auth_settings` give (and renew) the
-credentials, and its connection pool sends.
-"""
+"""Requests to one API server: each sent once, with a time-out, and its failure told as an error of this library."""
 
 from __future__ import annotations
 
@@ -17,10 +12,11 @@ from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, Kubeconf
 from awsauth.kube.request import Answer, Request, encoded, impersonation, object_of, without_userinfo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import urllib3
-    from kubernetes.client import ApiClient
+
+    from awsauth.kube.api_server import ApiServer
 
 TIMEOUT: Final = 30.0
 """Seconds to wait for the next part of an answer."""
@@ -39,7 +35,7 @@ class Transport:
     closed in the meantime.
 
     Args:
-        api: The official client for this server.
+        server: The server.
         timeout: Seconds to wait for an answer; for a connection, at most 10 of them.
         as_user: The user to act as (impersonation).
         as_groups: The groups to act as a member of; needs `as_user`.
@@ -51,7 +47,7 @@ class Transport:
 
     def __init__(
         self,
-        api: ApiClient,
+        server: ApiServer,
         *,
         timeout: float = TIMEOUT,
         as_user: str | None = None,
@@ -63,7 +59,7 @@ class Transport:
             raise UsageError(
                 f"The time-out is {visible(repr(given))}.", cure="Give a number of seconds, greater than 0."
             )
-        self._api = api
+        self._server = server
         self._timeout = timeout
         self._impersonation = impersonation(as_user, as_groups)
         self._hint = hint
@@ -72,14 +68,14 @@ class Transport:
     @property
     def host(self) -> str:
         """The server's address, without the user and password that may stand in it: they are never sent."""
-        return without_userinfo(str(self._api.configuration.host)).rstrip("/")
+        return without_userinfo(self._server.address).rstrip("/")
 
     @property
     def trust(self) -> str:
         """What is known of the server's certificate once it has answered, as the end of a sentence."""
         if not self.host.startswith("https:"):
             return "without encryption"
-        if not self._api.configuration.verify_ssl:
+        if not self._server.verifies:
             return "whose certificate is not looked at (insecure-skip-tls-verify)"
         return "whose certificate is right"
 
@@ -90,7 +86,7 @@ class Transport:
             token: The bearer token.
             acts: Whether to act as the same user as this one does.
         """
-        other = Transport(self._api, timeout=self._timeout, hint=self._hint)
+        other = Transport(self._server, timeout=self._timeout, hint=self._hint)
         other._token = token
         if acts:
             other._impersonation = self._impersonation
@@ -169,7 +165,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
-        self._api.rest_client.pool_manager.clear()
+        self._server.pool.clear()
 
     def __repr__(self) -> str:
         return f"<Transport {visible(self.host)}>"
@@ -199,7 +195,7 @@ class Transport:
         may_repeat = request.method == "GET"
         while True:
             try:
-                return self._api.rest_client.pool_manager.request(
+                return self._server.pool.request(
                     request.method, url, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
                 )
             except (HTTPError, HTTPWarning, http.client.HTTPException, OSError, ValueError) as error:
@@ -218,7 +214,7 @@ class Transport:
 
         from awsauth.version import __version__
 
-        headers = HTTPHeaderDict(self._api.default_headers)
+        headers = HTTPHeaderDict(self._server.headers)
         headers.update({"User-Agent": f"awsauth/{__version__}", "Accept": accept})
         if has_body:
             headers["Content-Type"] = JSON
@@ -228,20 +224,12 @@ class Transport:
             headers.add(name, value)
         return headers
 
-    def _credentials(self) -> dict[str, str]:
+    def _credentials(self) -> Mapping[str, str]:
         if self._token is not None:
             return {"authorization": f"Bearer {self._token}"}
-        try:
-            settings = self._api.configuration.auth_settings().values()
-        except AwsAuthError:
-            raise
-        except Exception as error:
-            from awsauth.kube.translation import unprepared
-
-            # Renewing credentials runs whatever the caller, or the kubeconfig, has put there.
-            raise unprepared(error) from error
-        found = {setting["key"]: setting["value"] for setting in settings if setting["in"] == "header"}
-        for value in found.values():
+        found = self._server.credentials()
+        values: Collection[Any] = found.values()
+        for value in values:
             # http.client would show the whole credential in its complaint.
             if not isinstance(value, str) or not value.isascii() or not value.isprintable():
                 raise KubeconfigError(
@@ -252,10 +240,6 @@ class Transport:
         return found
 
     def _renewed(self, accept: str, *, has_body: bool) -> urllib3.HTTPHeaderDict:
-        if self._token is not None:
-            return self._headers(accept, has_body=has_body)
-        hook = self._api.configuration.refresh_api_key_hook
-        expire = getattr(hook, "expire", None)
-        if callable(expire):
-            expire()
+        if self._token is None:
+            self._server.expire()
         return self._headers(accept, has_body=has_body)

@@ -38,20 +38,32 @@ class Authority:
         """Write a server's certificate for these names and addresses; return its file and that of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
+        names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
+        builder = self._builder(name, key.public_key()).add_extension(names, critical=False)
+        return self._signed(builder, ExtendedKeyUsageOID.SERVER_AUTH, hosts[0], key)
+
+    def issue_to_user(self, username: str, *groups: str) -> tuple[Path, Path]:
+        """Write the certificate that Kubernetes takes for this user in these groups; return its file and its key's."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        organisations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        name = x509.Name([*organisations, x509.NameAttribute(NameOID.COMMON_NAME, username)])
+        return self._signed(self._builder(name, key.public_key()), ExtendedKeyUsageOID.CLIENT_AUTH, username, key)
+
+    def _signed(
+        self, builder: x509.CertificateBuilder, use: x509.ObjectIdentifier, name: str, key: ec.EllipticCurvePrivateKey
+    ) -> tuple[Path, Path]:
         certificate = (
-            self._builder(name, key.public_key())
-            .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier), critical=False
             )
             .sign(self._key, hashes.SHA256())
         )
-        certificate_file = self._folder / f"{hosts[0]}.crt"
+        certificate_file = self._folder / f"{name}.crt"
         certificate_file.write_bytes(_pem(certificate))
-        return certificate_file, write_key(key, self._folder / f"{hosts[0]}.key")
+        return certificate_file, write_key(key, self._folder / f"{name}.key")
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.timezone.utc)

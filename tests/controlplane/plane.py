@@ -129,7 +129,7 @@ class ControlPlane:
     def _start(self) -> None:
         aws = self._keep(start_aws(self.folder / "aws"))
         self._etcd_url = self._start_etcd()
-        self._authority = Authority(self.folder)
+        self.authority = Authority(self.folder)
         self._prepare()
         server, self.api = self._launch_api_server("kube-apiserver", "0s")
         self.kubeconfig = self.api.write_kubeconfig(self.folder / "kubeconfig", context=CLUSTER)
@@ -199,7 +199,7 @@ class ControlPlane:
 
     def _launch_api_server(self, name: str, cache_ttl: str, webhook: Path | None = None) -> tuple[Child, ApiServer]:
         port = free_port()
-        certificate, key = self._authority.issue(LOOPBACK, "localhost", "kubernetes.default.svc")
+        certificate, key = self.authority.issue(LOOPBACK, "localhost", "kubernetes.default.svc")
         service_accounts = self.folder / "service-accounts.key"
         flags = {
             "etcd-servers": self._etcd_url,
@@ -212,6 +212,7 @@ class ControlPlane:
             "cert-dir": self.folder,
             "authorization-mode": "RBAC",
             "token-auth-file": self.folder / "tokens.csv",
+            "client-ca-file": self.authority.certificate_file,
             "authentication-token-webhook-config-file": webhook or self.webhook,
             "authentication-token-webhook-cache-ttl": cache_ttl,
             "service-account-issuer": "https://kubernetes.default.svc",
@@ -228,7 +229,7 @@ class ControlPlane:
             *(f"--{flag}={value}" for flag, value in flags.items()),
         ]
         child = self._keep(start(command, name=name, folder=self.folder, environment=_environment()))
-        return child, ApiServer(f"https://{LOOPBACK}:{port}", self._authority.certificate_file, self._admin_token)
+        return child, ApiServer(f"https://{LOOPBACK}:{port}", self.authority.certificate_file, self._admin_token)
 
     def _start_authenticator(self) -> None:
         state = self.folder / "authenticator"
