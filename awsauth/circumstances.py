@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from awsauth.core.access_entries import without_effect
 from awsauth.core.access_guards import node_mapping
-from awsauth.core.cluster_findings import bound, nodes_here, owned_revisions
-from awsauth.core.entry_explanation import with_entries
 from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, GuardContext
 from awsauth.core.matching import Access, could_render, principal_of
 from awsauth.core.rivals import Traces, rivals
-from awsauth.core.sso_roles import maps_sso_roles, replaced_sso_roles
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
 from awsauth.history.patient_store import patiently
 from awsauth.kube.bindings import read_bindings
@@ -131,6 +128,9 @@ class Circumstances:
 
     def findings(self, document: Document) -> tuple[Finding, ...]:
         """Return what the cluster adds to what can be said about its ``aws-auth``."""
+        from awsauth.core.cluster_findings import bound, nodes_here, owned_revisions
+        from awsauth.core.sso_roles import maps_sso_roles, replaced_sso_roles
+
         notes: list[Finding] = []
         found: list[Finding] = []
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "whom RBAC mentions"):
@@ -151,6 +151,8 @@ class Circumstances:
         """Return what an explanation comes to with the cluster's access entries, where it looks at them."""
         if self._eks is None:
             return explanation
+        from awsauth.core.entry_explanation import with_entries
+
         notes: list[Finding] = []
         known = self._by_eks(self._eks, GuardContext(), notes)
         entries = known.access_entries if known.access_entries or not notes else None

@@ -95,7 +95,7 @@ def test_no_rival_is_made_up(managers: dict[str, tuple[str, ...]]) -> None:
 
 
 def test_what_changes_nothing_has_no_rival() -> None:
-    everything = replace(applied(BEFORE), managers={"mapRoles": ("Terraform",)}, owners=("Release x",))
+    everything = applied(BEFORE)._replace(managers={"mapRoles": ("Terraform",)}, owners=("Release x",))
     assert rivals(everything, AFTER, AFTER) == ()
 
 
@@ -182,7 +182,7 @@ def test_applying_the_old_manifest_again_is_told_by_mapping() -> None:
 
 def test_a_manifest_that_says_the_same_undoes_nothing() -> None:
     """Nor is kubectl apply said as a manager then: what it would do is known."""
-    traces = replace(applied(AFTER), managers={"mapRoles": ("kubectl-client-side-apply",)})
+    traces = applied(AFTER)._replace(managers={"mapRoles": ("kubectl-client-side-apply",)})
     assert rivals(traces, BEFORE, AFTER) == ()
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.iam_lookup import get_instance_profile, get_role, own_account
+from awsauth.aws.iam_lookup import check_role_name, get_instance_profile, get_role, own_account
 from awsauth.aws.role_setup import RoleSetup, Step, carry_out
 from awsauth.aws.session import AwsSession
 from awsauth.core.escaping import quoted
@@ -16,10 +16,7 @@ from awsauth.errors import RoleError, UsageError
 if TYPE_CHECKING:
     import boto3
 
-_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH: Final = re.compile(r"/(?:[!-~]{1,510}/)?")
-
-_OR_ARN: Final = " Or pass an ARN: arn:aws:iam::111122223333:role/mytestrole."
 
 _ABSENT: Final = frozenset({"NoSuchEntity"})
 _EXISTS: Final = frozenset({"EntityAlreadyExists"})
@@ -60,19 +57,6 @@ def ensure_instance_role(
     asking = AwsSession(session=session, profile=profile, region=region)
     role = _InstanceRole(asking, name, path)
     return carry_out(asking, role.look, what=f"The instance role {quoted(name)}", dry_run=dry_run)
-
-
-def check_role_name(name: Any, *, or_arn: bool = False) -> None:
-    """Check that this is the name of a role, without path; or else, where that will do, that it looks like an ARN.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if not isinstance(name, str) or not (_NAME.fullmatch(name) or (or_arn and name.startswith("arn:"))):
-        raise UsageError(
-            f"{quoted(str(name))} is no name of a role; nothing was changed.",
-            cure=f"A name has 1 to 64 letters, digits or +=,.@_-, and no path: mytestrole.{_OR_ARN if or_arn else ''}",
-        )
 
 
 def _check_path(path: Any) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.diff import MappingDiff, diff
 from awsauth.core.document import Document
@@ -12,7 +11,7 @@ from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.reading import KIND
 from awsauth.core.reversals import Reversal, reversals
-from awsauth.core.revision_info import data_digest
+from awsauth.core.revision_info import NOTHING, data_digest
 from awsauth.core.writers import KUBECTL_APPLY, OURS, UNKNOWN, Tool, marks, tool_of
 from awsauth.errors import UsageError
 
@@ -33,8 +32,7 @@ _SHOWN: Final = 5
 _VERBS: Final = {"removed": "takes out", "added": "brings back", "changed": "changes", "shadowed": "changes"}
 
 
-@dataclass(frozen=True, slots=True)
-class Traces:
+class Traces(NamedTuple):
     """What an object and its history show of who writes it.
 
     Attributes:
@@ -47,9 +45,9 @@ class Traces:
             first write, which takes the fields over.
     """
 
-    managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    managers: Mapping[str, tuple[str, ...]] = NOTHING
+    labels: Mapping[str, str] = NOTHING
+    annotations: Mapping[str, str] = NOTHING
     owners: tuple[str, ...] = ()
     carried: Head | None = None
     history: tuple[RevisionInfo, ...] = ()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.escaping import visible
 from awsauth.errors import UsageError
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 _USERINFO: Final = re.compile(r"//.*@", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What was asked for, as far as errors tell of it.
 
     Attributes:
@@ -39,8 +37,7 @@ class Request:
         return visible(f"{self.method} {self.path} at {self.host}")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the API server answered.
 
     Attributes:
