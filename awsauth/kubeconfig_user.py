@@ -67,10 +67,11 @@ def without_exec(destination: Destination, tokens: BearerTokens | None) -> Mappi
     if tokens is None:
         return destination.user
     kept = {key: value for key, value in destination.user.items() if key not in {"exec", "tokenFile", "token"}}
+    token = tokens.token()
+    if token.value:
+        return {**kept, "token": token.value}
     from awsauth.kube.exec_plugin import ExecCredential
 
-    token = tokens.token()
-    if not isinstance(token, ExecCredential) or token.value:
-        return {**kept, "token": token.value}
+    assert isinstance(token, ExecCredential)  # noqa: S101 - nothing else has a certificate in place of a token
     pair = {"client-certificate-data": token.certificate, "client-key-data": token.key}
     return {**kept, **{key: b64encode(text.encode()).decode() for key, text in pair.items()}}

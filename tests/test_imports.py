@@ -10,10 +10,15 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 import awsauth
+
+if TYPE_CHECKING:
+    from tests.controlplane.cluster import Cluster
 
 PACKAGE = Path(awsauth.__file__).parent
 SUBMODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "awsauth."))
@@ -26,6 +31,21 @@ NOT_FOR_A_FILE = (
     *("awsauth.core.explain", "awsauth.core.full", "awsauth.core.lint", "awsauth.core.mappings", "awsauth.core.plan"),
     *("awsauth.core.policy", "awsauth.core.restoration", "awsauth.core.rules"),
     *("awsauth.history.log", "awsauth.history.pruning", "awsauth.history.rollback"),
+)
+NOT_FOR_A_CLUSTER = (
+    *("boto3", "click", "google", "kubernetes", "oauthlib", "pydantic", "requests", "rich", "ruamel", "subprocess"),
+    *(
+        "typing_extensions",
+        "websocket",
+        "awsauth.cli",
+        "awsauth.core.explain",
+        "awsauth.core.explanation",
+        "awsauth.core.full",
+        "awsauth.core.lint",
+    ),
+    *("awsauth.core.manifest", "awsauth.core.mappings", "awsauth.core.plan", "awsauth.core.policy"),
+    *("awsauth.core.rules", "awsauth.history.log", "awsauth.history.rollback", "awsauth.kube.client_server"),
+    *("awsauth.kube.exec_plugin", "awsauth.kube.translation", "awsauth.stores.file", "awsauth.verifying"),
 )
 MODULES_OF = """
 import json, sys; before = set(sys.modules)
@@ -88,6 +108,43 @@ import awsauth
 awsauth.add_role_mapping("arn:aws:iam::111122223333:role/a", username="a", groups=["a"], file={str(manifest)!r})
 """
     return in_new_interpreter(MODULES_OF.format(change=change))
+
+
+def loaded_by_a_cluster(cluster: Cluster, kubeconfig: Path) -> list[str]:
+    """Return what one change to a cluster loads that was changed before."""
+    add = "add_role_mapping('arn:aws:iam::111122223333:role/{0}', username='{0}', groups=['g'], {1})"
+    with awsauth.AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
+        client.add_role_mapping("arn:aws:iam::111122223333:role/a", username="a", groups=["g"])
+    change = "import awsauth\nassert awsauth." + add.format("b", f"kubeconfig={str(kubeconfig)!r}") + ".changed"
+    return in_new_interpreter(MODULES_OF.format(change=change))
+
+
+def test_changing_a_cluster_loads_no_more_than_it_takes(cluster: Cluster) -> None:
+    loaded = loaded_by_a_cluster(cluster, cluster.kubeconfig)
+    assert "urllib3" in loaded
+    assert [name for name in loaded if is_below(name, {*NOT_FOR_A_CLUSTER, "botocore", "awsauth.aws"})] == []
+
+
+def test_changing_an_eks_cluster_loads_no_more_than_it_takes(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the kubeconfig that ``aws eks update-kubeconfig`` writes, whose tokens are signed in the process."""
+    worker = cluster.aws.assume_role("worker")
+    role = f"arn:aws:iam::{cluster.aws.account}:role/worker"
+    cluster.put_aws_auth({"mapRoles": f"- rolearn: {role}\n  username: worker\n  groups: [system:masters]\n"})
+    cluster.await_identity(lambda: cluster.eks_token(worker), lambda identity: identity is not None)
+    for name, value in (cluster.aws.environment | worker.environment).items():
+        monkeypatch.setenv(name, value)
+    content = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))
+    arguments = ["--region", cluster.aws.region, "eks", "get-token", "--cluster-name", cluster.name]
+    version = "client.authentication.k8s.io/v1beta1"
+    content["users"][0]["user"] = {"exec": {"apiVersion": version, "command": "aws", "args": arguments}}
+    kubeconfig = tmp_path / "exec.kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(content), encoding="utf-8")
+    loaded = loaded_by_a_cluster(cluster, kubeconfig)
+    assert "botocore" in loaded
+    used_by_botocore = {"subprocess"}
+    assert [name for name in loaded if is_below(name, set(NOT_FOR_A_CLUSTER) - used_by_botocore)] == []
 
 
 @pytest.mark.parametrize("name", SUBMODULES)
