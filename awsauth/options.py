@@ -50,8 +50,9 @@ LONGEST: Final = 60.0
 """Bounds of ``revert_after`` in seconds: enough to see the change, and to take it back before the API server asks about
 a token again that it has seen just before the change: by default it does so after two minutes."""
 
+_WATCHING: Final = ("wait", "verify", "revert_after")
 _KINDS: Final[dict[str, type]] = {"reason": str, "allow": object, "dry_run": bool, "history": bool} | dict.fromkeys(
-    ("wait", "verify", "revert_after"), object
+    _WATCHING, object
 )
 
 
@@ -71,8 +72,10 @@ def checked(options: Mapping[str, Any]) -> Options:
         if not isinstance(value, kind) and not (name == "dry_run" and value == "server"):
             wanted = "a text" if kind is str else "True or False"
             raise UsageError(f"{name} is {quoted(repr(value))}; nothing was changed.", cure=f"Pass {wanted}.")
-    allowed_by(options.get("allow", ()))
-    _check_watching(options)
+    if "allow" in options:
+        allowed_by(options["allow"])
+    if not options.keys().isdisjoint(_WATCHING):
+        _check_watching(options)
     return cast("Options", options)
 
 

@@ -101,6 +101,8 @@ def _may_lose_administrators(case: Case) -> bool:
     """Whether those whose mappings change are worse administrators than before; the others are what they were."""
     if case.old.accounts != case.new.accounts:
         return True
+    if not case.old.by_principal and not case.context.admin_usernames:
+        return False
     old, new = (
         {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
         for access in (case.old, case.new)

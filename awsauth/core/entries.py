@@ -6,10 +6,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from awsauth.core.lookup import SEARCHES, positions
-from awsauth.core.reading import Identity, Mapped, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from awsauth.core.reading import Identity, Mapped, Reading
 
 
 class Entries:
@@ -55,9 +56,11 @@ class Entries:
 
     def find(self, *principals: str) -> list[int]:
         """Return the positions of the entries that map one of `principals`, whatever its case."""
-        wanted = {Mapped(principal).identity for principal in principals}
-        found = {position for identity in wanted for position in self._noted.get(identity, ())}
-        found.update(self._in_reading({principal for principal, _ in wanted}))
+        lowered = {principal.lower() for principal in principals}
+        found = set(self._in_reading(lowered))
+        if self._noted:
+            found.update(position for principal in lowered for position in self._noted.get((principal, None), ()))
+        wanted = {(principal, None) for principal in lowered}
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:

@@ -97,13 +97,13 @@ class Case(NamedTuple):
         for principal, entry in entries.items():
             if entry.lets_nodes_in:
                 nodes[principal] = "unused"
-        concerned = _concerned(before, after, context)
-        nothing = Access({}, frozenset())
-        written_old, written_new = (
-            nothing if mode == "API" else Access.of(document, concerned) for document in (before, after)
-        )
+        if mode == "API":
+            written_old = written_new = Access({}, frozenset())
+        else:
+            concerned = _concerned(before, after, context)
+            written_old, written_new = Access.of(before, concerned), Access.of(after, concerned)
         read = _read(entries)
-        old, new = (access.without(read) for access in (written_old, written_new))
+        old, new = written_old.without(read), written_new.without(read)
         return cls(before, after, context, old, new, written_old, written_new, nodes, entries)
 
     def given_to_all(self) -> tuple[Access, Access]:

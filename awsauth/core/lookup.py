@@ -31,13 +31,14 @@ def mapped_of(reading: Reading, principals: Collection[str]) -> list[Mapped]:
     """Return what is mapped to one of `principals`, which are in lower case, in the order of the text."""
     if not reading.bounds or len(principals) > SEARCHES:
         return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
-    found = [reading.entries[position].mapped for position in positions(reading, principals)]
-    return [mapped for mapped in found if mapped is not None]
+    entries = reading.entries
+    found = [entries[position].mapped for position in candidates(reading, principals)]
+    return [mapped for mapped in found if mapped is not None and mapped.principal.lower() in principals]
 
 
 def candidates(reading: Reading, principals: Collection[str]) -> Sequence[int]:
     """Return positions among which are those of all entries of `principals`, in lower case; often few others."""
-    if not principals:
+    if not principals or not reading.entries:
         return ()
     if not reading.bounds or len(principals) > SEARCHES or "" in principals:
         return range(len(reading.entries))

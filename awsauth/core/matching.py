@@ -20,10 +20,10 @@ from awsauth.core.reading import PRINCIPAL_KEYS, Mapped
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from awsauth.core.document import Document
-    from awsauth.core.reading import Reading
+    from awsauth.core.reading import Entry, Reading
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
 """With this in a username or group, nobody but an EC2 instance gets in."""
@@ -59,7 +59,8 @@ class Access(NamedTuple):
         for key in reversed(PRINCIPAL_KEYS):  # the later one wins
             for arn, found in winners(document.reading(key), principals).items():
                 by_principal[arn] = tuple(found.values())
-        return cls(by_principal, frozenset(document.accounts))
+        accounts = document.reading("mapAccounts").mapped
+        return cls(by_principal, frozenset([mapped.principal for mapped in accounts]))
 
     def without(self, principals: frozenset[str]) -> Access:
         """Return what is left where something else lets `principals` in, which wins over the document."""
@@ -85,13 +86,14 @@ def winners(reading: Reading, principals: Collection[str] | None = None) -> dict
     ARN it is undefined which one is found.
     """
     entries = reading.entries
-    if not entries:
+    if principals is None:
+        looked_at: Iterable[tuple[int, Entry]] = enumerate(entries)
+    else:
+        looked_at = [(position, entries[position]) for position in candidates(reading, principals)]
+    if not looked_at:
         return {}
     kept: dict[str, tuple[int, Mapped]] = {}
-    some = (
-        None if principals is None else [(position, entries[position]) for position in candidates(reading, principals)]
-    )
-    for position, entry in enumerate(entries) if some is None else some:
+    for position, entry in looked_at:
         mapped = entry.mapped
         if mapped is not None and mapped.principal:
             name = mapped.principal if reading.key == "mapUsers" else _lowered(mapped.principal)
@@ -230,7 +232,7 @@ def takes_away(before: Access, after: Access) -> bool:
         ):
             return True
     # Whoever came in under its ARN, by its account, comes in under the username of its mapping from now on.
-    return any(
+    return bool(before.accounts) and any(
         account_of(principal) in before.accounts
         for principal in after.by_principal.keys() - before.by_principal.keys() - before.elsewhere
         if can_match(principal)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 def list_splices(reading: Reading, removed: Iterable[int], new: Sequence[str]) -> list[Splice]:
     """Return the splices that take out the entries at `removed` and put in others, written out in `new`, at the end."""
     gone = sorted(removed)
-    runs = [[index for _, index in run] for _, run in groupby(enumerate(gone), lambda pair: pair[1] - pair[0])]
     lines: _Lines | _Flow = _Flow(reading) if reading.layout.style == "flow" else _Lines(reading, set(gone))
-    replaced = (
-        bool(runs) and runs[-1][-1] == len(reading.entries) - 1 and (bool(new) or len(runs[0]) == len(reading.entries))
-    )
+    if not gone:
+        return [lines.behind_last(new)]
+    runs = [[index for _, index in run] for _, run in groupby(enumerate(gone), lambda pair: pair[1] - pair[0])]
+    replaced = runs[-1][-1] == len(reading.entries) - 1 and (bool(new) or len(runs[0]) == len(reading.entries))
     splices = [lines.without(run[0], run[-1]) for run in (runs[:-1] if replaced else runs)]
     if replaced:
         splices.append(lines.instead_of(runs[-1][0], runs[-1][-1], new))

@@ -82,6 +82,10 @@ def _is_boundary(text: str, offset: int) -> bool:
 def _trimmed(text: str, lines: _Replaced) -> Iterator[_Replaced]:
     """Leave out the lines at both ends that are the same."""
     start, end, new = lines
+    if start == end or not new:
+        if new or start < end:
+            yield lines
+        return
     old_lines, new_lines = _split(text[start:end]), _split(new)
     while old_lines and new_lines and old_lines[0] == new_lines[0]:
         start += len(old_lines.pop(0))
@@ -110,16 +114,16 @@ def _hunks(text: str, replaced: Sequence[_Replaced]) -> Iterator[tuple[list[_Rep
 def _hunk(text: str, hunk: Sequence[_Replaced], first: int, line: int, new_line: int) -> str:
     """Return a hunk that begins at the offset `first`, which is in line `line` and will be in line `new_line`."""
     last = _lines_down(text, hunk[-1].end)
-    parts: list[tuple[str, str]] = []
-    position = first
-    for lines in hunk:
-        parts += (" ", text[position : lines.start]), ("-", text[lines.start : lines.end]), ("+", lines.new)
-        position = lines.end
-    parts.append((" ", text[position:last]))
-    old = sum([_count(part) for mark, part in parts if mark != "+"])
-    new = sum([_count(part) for mark, part in parts if mark != "-"])
-    shown = "".join([_marked(mark, part) for mark, part in parts if part])
-    return f"@@ -{_range(line, old)} +{_range(new_line, new)} @@\n{shown}"
+    shown = []
+    position, added = first, 0
+    for start, end, new in hunk:
+        shown += [(" ", text[position:start]), ("-", text[start:end]), ("+", new)]
+        added += _count(new) - _count(text[start:end])
+        position = end
+    shown.append((" ", text[position:last]))
+    old = _count(text[first:last])
+    ranges = f"-{_range(line, old)} +{_range(new_line, old + added)}"
+    return f"@@ {ranges} @@\n{''.join([_marked(mark, part) for mark, part in shown if part])}"
 
 
 def _range(start: int, count: int) -> str:

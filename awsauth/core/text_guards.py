@@ -31,7 +31,7 @@ def unreadable(case: Case) -> Iterator[Finding]:
     """Refuse a text that the authenticator cannot read where it could, or not as much of it."""
     for key in KEYS:
         before, after = case.before.reading(key), case.after.reading(key)
-        if before.text == after.text:
+        if before.text == after.text or not (before.findings or after.findings):
             continue
         if _trust(after) < _trust(before) or (not before.trusted and not after.trusted):
             yield from map(_refused, after.findings)
@@ -101,7 +101,8 @@ def too_large(case: Case) -> Iterator[Finding]:
 
 def bytes_of(document: Document) -> int:
     """Return how many bytes all values of ``data`` have."""
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in document.data.values())
+    texts = document.data.values()
+    return sum([len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts])
 
 
 def foreign_history(case: Case) -> Iterator[Finding]:
