@@ -119,7 +119,10 @@ class Document:
     def with_text(self, key: Key, text: str | None) -> Document:
         """Return a document with one key's text replaced, or without it; what is read of the others is kept."""
         data = {name: value for name, value in self._data.items() if name != key or text is not None}
-        document = Document(data if text is None else {**data, key: text})
+        if text is not None:
+            data[key] = text
+        document = object.__new__(Document)  # all of it was checked already
+        document._data = MappingProxyType(data)
         document._readings = {name: kept for name, kept in self._readings.items() if name != key}
         return document
 

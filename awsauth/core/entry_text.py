@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from awsauth.core.manner import ARN, Manner, example_of, is_complete, manner_of, style_of
+from awsauth.core.manner import ARN, Manner, example_of, manner_of, style_of
 from awsauth.core.reading import ARN_FIELD, Scalar
 from awsauth.core.scalars import write_scalar
 from awsauth.core.text import line_start, newline_of
@@ -72,7 +72,7 @@ class EntryWriter:
     def _pattern(self) -> list[_Value] | None:
         """Return the values of the entry that shows how others are written, where each stands on a line of its own."""
         text, shape = self._reading.text, example_of(self._reading)
-        if shape is None or shape.style != "block" or not is_complete(shape):
+        if shape is None or shape.style != "block":
             return None
         if line_start(text, shape.fields[0].start) != shape.start:
             return None  # what stands behind the dash is repeated further down, or nobody knows it
@@ -81,7 +81,7 @@ class EntryWriter:
             key = line_start(text, start)
             if isinstance(value, Scalar):
                 found.append(_Value(name, "", text[key : value.start], style_of(value)))
-            elif value.style == "block":
+            elif value.style == "block" and value.items:
                 first = value.items[0]
                 item = text[line_start(text, first.start) : first.start]
                 found.append(_Value(name, f"{text[key:end]}:", item, style_of(first)))

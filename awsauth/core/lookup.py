@@ -51,11 +51,22 @@ def _candidates(reading: Reading, principal: str) -> list[int]:
     known = reading.remembered
     found = known.candidates.get(principal)
     if found is None:
-        edit = known.edit
-        is_small = edit is not None and edit.before.bounds and len(edit.new) <= SEARCHES
-        found = _from_before(edit, principal) if edit is not None and is_small else _searched(reading, principal)
+        found = _told_by_before(known.edit, principal) if known.edit else None
+        if found is None:
+            found = _searched(reading, principal)
         known.candidates[principal] = found  # now that it is complete: other threads look here too
     return found
+
+
+def _told_by_before(edit: Edit, principal: str) -> list[int] | None:
+    """Return the candidates by those of the reading before an edit, if they are known: the entries around it are the same."""
+    before, old, new = edit
+    earlier = before.remembered.candidates.get(principal)
+    if earlier is None or len(new) > SEARCHES:
+        return None
+    shift = new.stop - old.stop
+    behind = [position + shift for position in earlier if position >= old.stop]
+    return [*[position for position in earlier if position < old.start], *new, *behind]
 
 
 def _searched(reading: Reading, principal: str) -> list[int]:
@@ -71,15 +82,6 @@ def _searched(reading: Reading, principal: str) -> list[int]:
         found.append(position)
         offset = text.find(part, bounds[position + 1], bounds[-1])
     return found
-
-
-def _from_before(edit: Edit, principal: str) -> list[int]:
-    """Return the candidates by those of the reading before an edit: the entries around it are the same."""
-    before, old, new = edit
-    earlier = _candidates(before, principal)
-    shift = new.stop - old.stop
-    behind = [position + shift for position in earlier if position >= old.stop]
-    return [*[position for position in earlier if position < old.start], *new, *behind]
 
 
 def differing(before: Reading, after: Reading, unchanged: tuple[int, int] | None = None) -> tuple[range, range]:

@@ -56,13 +56,13 @@ def example_of(reading: Reading) -> Shape | None:
         shape = reading.entries[position].shape
         if shape.style == "other" or not shape.fields:
             continue
-        if is_complete(shape):
+        if _is_complete(shape):
             return shape
         plain = plain or shape
     return plain
 
 
-def is_complete(shape: Shape) -> bool:
+def _is_complete(shape: Shape) -> bool:
     """Whether an entry has all fields, and a group."""
     values = [field.value for field in shape.fields]
     return len(values) == 3 and any(isinstance(value, Groups) and value.items for value in values)

@@ -56,38 +56,61 @@ def read_edited(before: Reading, text: str, unchanged: int, unchanged_end: int =
     same = bisect_left(before.bounds, len(before.text) - unchanged_end)
     tail = [bound + shift for bound in before.bounds[same:]]
     if before.layout.style == "block":
-        return _read_block(before.key, text, " " * before.layout.column, bounds, tail)
+        entries = before.entries
+        alike = entries.alike if isinstance(entries, PlainEntries) else None
+        return _read_block(before.key, text, " " * before.layout.column, bounds, tail, alike=alike)
     return _read_json(before.key, text, before.layout.start, bounds)
 
 
-def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Sequence[int] = ()) -> Reading | None:
-    """Read on behind `bounds`; when an entry begins where `tail` does, the rest of the bounds is known to be that."""
+def _read_block(
+    key: Key,
+    text: str,
+    indent: str,
+    bounds: list[int],
+    tail: Sequence[int] = (),
+    *,
+    alike: re.Pattern[str] | None = None,
+) -> Reading | None:
+    """Read on behind `bounds`.
+
+    Args:
+        key: The data key.
+        text: The text.
+        indent: What stands before the dashes.
+        bounds: Where each entry begins that is known, and where the last of them ends.
+        tail: Bounds again: when an entry begins where they do, they are right.
+        alike: The expression for entries that are written like others of the text, if that is known.
+    """
     entry = forms.block_entry(key, indent)
     known = tail[0] if len(tail) > 1 else -1
-    alike = None
-    while bounds[-1] != known and (one := entry.match(text, bounds[-1])):
+    while True:
+        are_alike = alike is not None and _read_alike(alike, text, bounds, known)
+        if bounds[-1] == known:
+            bounds += tail[1:]
+            break
+        if forms.REST.match(text, bounds[-1]):
+            break
+        if are_alike:
+            bounds.pop()  # the last one may go on with more than they have in common
+        one = entry.match(text, bounds[-1])
+        if one is None:
+            return None
         bounds.append(one.end())
         if alike is None and key != "mapAccounts" and len(text) - bounds[-1] >= _WORTH_A_LOOK:
             alike = forms.alike(key, indent, one)
-        if alike is not None:
-            _read_alike(alike, text, bounds, known)
-    if bounds[-1] == known:
-        bounds += tail[1:]
-    elif not forms.REST.match(text, bounds[-1]):
-        return None
-    return Reading(key, text, PlainEntries(key, text, entry, bounds), Layout("block", len(indent)), bounds=bounds)
+    entries = PlainEntries(key, text, entry, bounds, alike)
+    return Reading(key, text, entries, Layout("block", len(indent)), bounds=bounds)
 
 
-def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], known: int) -> None:
-    """Read on behind `bounds`, up to `known`, for as long as the entries are written alike."""
+def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], known: int) -> bool:
+    """Read on behind `bounds`, up to `known`, while entries are written alike; return whether there is one."""
     position = start = bounds[-1]
     for one in alike.finditer(text, position):
         if position == known or one.end() == position:
             break
         position = one.end()
         bounds.append(position)
-    if position not in (start, known):
-        bounds.pop()  # the last one may go on with more than they have in common
+    return position > start
 
 
 def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> Reading | None:

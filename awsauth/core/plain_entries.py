@@ -28,31 +28,41 @@ class PlainEntries(Sequence[Any]):
         text: The text.
         expression: Matches an entry.
         bounds: Where it has matched: the start of each entry, and the end of the last one.
+        alike: The expression for entries that are written like others of the text, if that was looked at.
     """
 
-    __slots__ = ("_bounds", "_expression", "_key", "_seen", "_text")
+    __slots__ = ("_bounds", "_count", "_expression", "_key", "_seen", "_text", "alike")
 
-    def __init__(self, key: Key, text: str, expression: re.Pattern[str], bounds: Sequence[int]) -> None:
+    def __init__(
+        self,
+        key: Key,
+        text: str,
+        expression: re.Pattern[str],
+        bounds: Sequence[int],
+        alike: re.Pattern[str] | None = None,
+    ) -> None:
         self._key: Key = key
         self._text = text
         self._expression = expression
         self._bounds = bounds
+        self._count = len(bounds) - 1
         self._seen: dict[int, PlainEntry] = {}
+        self.alike = alike
 
     def __len__(self) -> int:
-        return len(self._bounds) - 1
+        return self._count
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return tuple([self[position] for position in range(len(self))[index]])
+            return tuple([self[position] for position in range(self._count)[index]])
         entry = self._seen.get(index)
         if entry is None:
-            entry = self._seen[index] = self._entry(range(len(self))[index])
+            entry = self._seen[index] = self._entry(range(self._count)[index])
         return entry
 
     def __iter__(self) -> Iterator[PlainEntry]:
         # Whoever looks at all of them keeps what is needed of each.
-        return map(self._entry, range(len(self)))
+        return map(self._entry, range(self._count))
 
     def _entry(self, position: int) -> PlainEntry:
         match = self._expression.match(self._text, self._bounds[position])
@@ -93,26 +103,27 @@ class PlainEntry:
         return self._shape
 
     def _laid_out(self) -> Shape:
-        start, end = self._match.span("entry")
+        match = self._match
+        start, end = match.span("entry")
         if self._key == "mapAccounts":
             account = self._scalar("account")
             field = Field("account", account.start, account.start, account)
             return Shape(start, end, "flow" if account.start == start else "block", 0, (field,))
-        spans = self._match.re.groupindex
+        arn = ARN_FIELD[self._key]
         found = []
-        for name in (ARN_FIELD[self._key], "username", "groups"):
-            key_start, key_end = self._match.span(f"key_{name}")
+        for name, key in ((arn, f"key_{arn}"), ("username", "key_username"), ("groups", "key_groups")):
+            key_start, key_end = match.span(key)
             if key_start >= 0:
-                found.append(Field(name, key_start, key_end, self._value(name)))
-        fields = tuple(sorted(found, key=_START))
-        if "gap" not in spans:
-            return Shape(start, end, "flow", 0, fields)
-        line = line_start(self._match.string, fields[0].start)
-        return Shape(start, end, "block", fields[0].start - line, fields)
+                found.append(
+                    Field(name, key_start, key_end, self._groups() if name == "groups" else self._scalar(name))
+                )
+        found.sort(key=_START)
+        if "gap" not in match.re.groupindex:
+            return Shape(start, end, "flow", 0, tuple(found))
+        first = found[0].start
+        return Shape(start, end, "block", first - line_start(match.string, first), tuple(found))
 
-    def _value(self, name: str) -> Scalar | Groups:
-        if name != "groups":
-            return self._scalar(name)
+    def _groups(self) -> Groups:
         start, end = self._match.span("flow_groups")
         if start >= 0:
             return Groups(start, end, "flow", 0, self._items(FLOW_ITEM, start, end))
@@ -129,11 +140,6 @@ class PlainEntry:
         return _scalar(self._match[name], self._match.start(name))
 
 
-def _scalar(source: str, start: int) -> Scalar:
-    style: Style = "double" if source[0] == '"' else "single" if source[0] == "'" else "plain"
-    return Scalar(start, start + len(source), _meaning(source), style)
-
-
 @lru_cache(maxsize=1024)
 def _texts(chunk: str, item: re.Pattern[str]) -> tuple[str, ...]:
     """Return what the items of a list mean; most documents have the same few lists again and again."""
@@ -142,3 +148,8 @@ def _texts(chunk: str, item: re.Pattern[str]) -> tuple[str, ...]:
 
 def _meaning(source: str) -> str:
     return source[1:-1] if source[0] in "\"'" else source
+
+
+def _scalar(source: str, start: int) -> Scalar:
+    style: Style = "double" if source[0] == '"' else "single" if source[0] == "'" else "plain"
+    return Scalar(start, start + len(source), _meaning(source), style)
