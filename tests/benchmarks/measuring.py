@@ -38,6 +38,9 @@ def time_in_rounds(rounds: Iterable[Mapping[str, Callable[[], float]]]) -> dict[
     A job returns the seconds that count; what it does before and afterwards does not.
     """
     seconds: defaultdict[str, list[float]] = defaultdict(list)
+    # Else each collection would walk through all that was imported, and the next job find the processor's caches empty.
+    gc.collect()
+    gc.freeze()
     for jobs in rounds:
         for name, job in jobs.items():
             # A collection that is due because of the job before must not be paid by this one.
