@@ -6,8 +6,8 @@ import json
 import pickle
 import pkgutil
 import re
-import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +21,7 @@ from awsauth.core.merge import merge
 from awsauth.core.rules import RULES, Rule
 from tests.changed import ADMIN, BOTH, DNS, MASTERS, PREFIX, USERS, Entry, node, role, roles, user, users
 from tests.rule_examples import examples_of
+from tests.steps import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -437,24 +438,9 @@ def odd(n: int) -> str:
 def test_the_steps_of_lint_grow_with_the_entries_and_not_their_square(entry: Callable[[int], str]) -> None:
     """Whether nothing is wrong with any of them, or something with every one."""
     lint(Document({"mapRoles": entry(0)}))  # what is made once
-    few, many = (steps("".join(map(entry, range(count)))) for count in (200, 800))
+    texts = ("".join(map(entry, range(count))) for count in (200, 800))
+    few, many = (steps(partial(lint, Document({"mapRoles": text}))) for text in texts)
     assert many < 4.5 * few
-
-
-def steps(text: str) -> int:
-    """Return how often lint calls a function, or comes back from one, those of Python itself included."""
-    made = 0
-
-    def count(*_: object) -> None:
-        nonlocal made
-        made += 1
-
-    sys.setprofile(count)
-    try:
-        lint(Document({"mapRoles": text}))
-    finally:
-        sys.setprofile(None)
-    return made
 
 
 @pytest.mark.parametrize(
