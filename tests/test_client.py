@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import awsauth
 from awsauth.mapping_methods import MappingMethods
 from awsauth.stores.memory import MemoryStore
+from tests.steps import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,6 +154,23 @@ def test_a_transaction_is_one_write(client: awsauth.AwsAuthClient) -> None:
     assert kinds == [("change", "release 42"), ("outside", "")]
     assert usernames(client)[-2:] == ["ci", "system:node:{{SessionName}}"]
     assert client.read().accounts == ("012345678901",)
+
+
+def test_the_steps_of_a_transaction_grow_with_document_and_changes_and_not_their_square() -> None:
+    """Half of the changes add a role, half of them extend one; the difference is shown, and the guards have looked."""
+
+    def changed(count: int) -> None:
+        entry = f"- rolearn: {ACCOUNT}:role/{{0}}\n  username: '{{0}}'\n  groups:\n  - some\n"
+        client = awsauth.AwsAuthClient.in_memory({"mapRoles": "".join(map(entry.format, range(count)))})
+        with client.transaction(history=False) as tx:
+            for number in range(count // 2, count + count // 2):
+                tx.add_role_mapping(f"{ACCOUNT}:role/{number}", username=str(number), groups=["more", "some"])
+        assert len(tx.result.diff.mappings) == count
+        assert str(tx.result.diff)
+
+    changed(2)  # what is made once
+    few, many = (steps(partial(changed, count)) for count in (100, 400))
+    assert many < 4.5 * few
 
 
 def test_a_transaction_whose_block_raises_writes_nothing(client: awsauth.AwsAuthClient) -> None:
