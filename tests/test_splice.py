@@ -187,6 +187,26 @@ def test_unreadable_text_is_not_edited(text: str, code: str) -> None:
     assert "Nothing was changed" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("last", "new"),
+    [
+        ("- rolearn: a\n  username: a\n  groups:\n  - a\n", "- rolearn: {0}\n  username: new\n  groups:\n  - one\n  - two\n"),
+        ("-  username: 'a'\n   groups:\n     -   \"a\"\n   rolearn:   a # b\n", "-  username: 'new'\n   groups:\n     -   \"one\"\n     -   \"two\"\n   rolearn:   {0}\n"),
+        ('- "groups":\n\n  # b\n  - a # b\n  "rolearn": a\n  "username": a\n', '- "groups":\n  - one\n  - two\n  "rolearn": {0}\n  "username": new\n'),
+        # As other tools know the keys; and no line of several.
+        ("- roleARN: a\n  userName: a\n  Groups:\n    - a\n", "- rolearn: {0}\n  username: new\n  groups:\n    - one\n    - two\n"),
+        ("- rolearn : a\n  username:\n    a\n  groups:\n  - a\n", "- rolearn: {0}\n  username: new\n  groups:\n  - one\n  - two\n"),
+        ("- rolearn: b\n  rolearn: a\n  username: a\n  groups:\n  - a\n", "- rolearn: {0}\n  username: new\n  groups:\n  - one\n  - two\n"),
+        ("- rolearn: a\n  username: \n  groups:\n    - a\n", "- rolearn: {0}\n  username: new\n  groups:\n    - one\n    - two\n"),
+    ],
+)  # fmt: skip
+def test_a_new_entry_is_written_as_the_last_one_is(last: str, new: str) -> None:
+    """With what stands before each value there, without the comments and blank lines."""
+    arn = "arn:aws:iam::111122223333:role/new"
+    made = rewrite(read("mapRoles", last), {}, [Mapped(arn, "new", ("one", "two"))], read=read)
+    assert made.reading.text == last + new.format(arn)
+
+
 @pytest.mark.parametrize("text", ["&a\n- rolearn: x\n", "!!seq\n- rolearn: x\n", "- rolearn: x\r- rolearn: y\n"])
 def test_odd_list_is_not_edited(text: str) -> None:
     """A list with an anchor or tag, or with old line ends, is read but never edited."""

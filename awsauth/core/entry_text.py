@@ -78,6 +78,8 @@ class EntryWriter:
             return None  # what stands behind the dash is repeated further down, or nobody knows it
         found = []
         for name, start, end, value in shape.fields:
+            if text[start:end].strip("\"'") != name or text[end : end + 1] != ":":
+                return None  # other tools know but one spelling
             key = line_start(text, start)
             if isinstance(value, Scalar):
                 found.append(_Value(name, "", text[key : value.start], style_of(value)))
