@@ -128,6 +128,7 @@ class Circumstances:
 
     def findings(self, document: Document) -> tuple[Finding, ...]:
         """Return what the cluster adds to what can be said about its ``aws-auth``."""
+        # Only a check needs these.
         from awsauth.core.cluster_findings import bound, nodes_here, owned_revisions
         from awsauth.core.sso_roles import maps_sso_roles, replaced_sso_roles
 
@@ -151,7 +152,7 @@ class Circumstances:
         """Return what an explanation comes to with the cluster's access entries, where it looks at them."""
         if self._eks is None:
             return explanation
-        from awsauth.core.entry_explanation import with_entries
+        from awsauth.core.entry_explanation import with_entries  # no change needs it
 
         notes: list[Finding] = []
         known = self._by_eks(self._eks, GuardContext(), notes)

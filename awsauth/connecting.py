@@ -159,7 +159,7 @@ def with_tokens(
         as_groups: The groups to act as a member of.
 
     Raises:
-        KubeconfigError: the client cannot use the description.
+        KubeconfigError: the description cannot be used.
         UsageError: as for `Transport`.
         AwsAuthError: whatever making a token raises.
     """
@@ -185,7 +185,7 @@ def _connected(
 def _server(
     destination: kubeconfig.Destination, user: Mapping[str, Any], tokens: credentials.BearerTokens | None
 ) -> ApiServer:
-    """Return the server with what a user has, whose token, if there is one, is the first of `tokens`."""
+    """Return the server for a user; `tokens`, if any, has given the token that the user has, and renews it."""
     from awsauth.kube import direct_server
 
     cluster = destination.cluster

@@ -62,7 +62,7 @@ def signed_here(destination: Destination) -> TokenSource | None:
 def without_exec(destination: Destination, tokens: BearerTokens | None) -> Mapping[str, Any]:
     """Return the user with the credentials themselves in place of the program or the file that they come from.
 
-    The client's own loader goes on without any when the program fails: as nobody, and to no avail.
+    The kubernetes client's own loader goes on without any when the program fails: as nobody, and to no avail.
     """
     if tokens is None:
         return destination.user

@@ -34,15 +34,8 @@ NOT_FOR_A_FILE = (
 )
 NOT_FOR_A_CLUSTER = (
     *("boto3", "click", "google", "kubernetes", "oauthlib", "pydantic", "requests", "rich", "ruamel", "subprocess"),
-    *(
-        "typing_extensions",
-        "websocket",
-        "awsauth.cli",
-        "awsauth.core.explain",
-        "awsauth.core.explanation",
-        "awsauth.core.full",
-        "awsauth.core.lint",
-    ),
+    *("typing_extensions", "websocket", "awsauth.cli", "awsauth.core.explain", "awsauth.core.explanation"),
+    *("awsauth.core.full", "awsauth.core.lint"),
     *("awsauth.core.manifest", "awsauth.core.mappings", "awsauth.core.plan", "awsauth.core.policy"),
     *("awsauth.core.rules", "awsauth.history.log", "awsauth.history.rollback", "awsauth.kube.client_server"),
     *("awsauth.kube.exec_plugin", "awsauth.kube.translation", "awsauth.stores.file", "awsauth.verifying"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awsauth.core import access_guards, guard_case, plain
+from awsauth.core.changes import EnsureRole
 from awsauth.core.diff import diff
 from awsauth.core.document import Document, read
 from awsauth.core.guards import guard
@@ -96,6 +98,19 @@ def test_outside_of_what_differs_both_map_the_same(key: Key) -> None:
         assert 0 <= new.start <= new.stop <= len(now)
         if was == now:
             assert (len(old), len(new)) == (0, 0)
+
+
+def test_a_document_does_not_keep_what_it_was_made_of() -> None:
+    """Nor does the one after it: whoever changes a document again and again holds one."""
+    change = EnsureRole(role_arn="arn:aws:iam::111122223333:role/new", username="new", groups=["new"])
+    text = "- rolearn: arn:aws:iam::111122223333:role/old\n  username: kept in memory?\n"
+    document = Document({"mapRoles": text})
+    after = merge(document, [change])
+    assert diff(document, after).mappings
+    assert guard(document, after) == ()
+    del document
+    gc.collect()
+    assert [one for one in gc.get_objects() if isinstance(one, Reading) and one.text == text] == []
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +17,7 @@ from awsauth.core import full, plain
 from awsauth.core.reading import KEYS, Key, Reading
 from tests import generated
 from tests.mutations import mutated
+from tests.steps import steps
 from tests.strategies import broken_texts, texts
 
 if TYPE_CHECKING:
@@ -93,6 +96,33 @@ def test_long_texts_of_which_some_entries_are_written_otherwise(key: Key) -> Non
         taken.append(same_or_refused(key, text))
         assert taken[-1] is (one_by_one is not None), text
     assert sum(taken) > len(taken) * 0.3
+
+
+ENTRIES: Final = {
+    "in lines": "- rolearn: {0}\n  username: {0}\n  groups:\n  - a\n",
+    "in brackets": "- rolearn: {0}\n  username: {0}\n  groups: [a]\n",
+    "username first": "- username: {0}\n  rolearn: {0}\n",
+}
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ["in lines"],
+        ["in brackets", *["in lines"] * 1000],
+        ["in lines", "in brackets"],
+        ["in lines", "in brackets", "username first"],
+        [*["in lines"] * 3, *["in brackets"] * 3],
+        [*["in lines"] * 50, *["in brackets"] * 50],
+    ],
+)
+def test_it_takes_few_steps_more_where_entries_are_written_otherwise(forms: list[str]) -> None:
+    """Six for each; and looking how others are written is given up where it does not help."""
+    chosen = itertools.islice(itertools.cycle(forms), 1000)
+    text = "".join(ENTRIES[form].format(f"role-{number}") for number, form in enumerate(chosen))
+    assert plain.read("mapRoles", text)  # what is made once
+    taken = steps(partial(plain.read, "mapRoles", text))
+    assert taken < 1000 * 8
 
 
 @settings(max_examples=400, deadline=None)

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.aws_errors import translated
-from awsauth.aws.iam_lookup import check_role_name, profiles_of_role
+from awsauth.aws.iam_lookup import profiles_of_role
+from awsauth.aws.role_name import check_role_name
 from awsauth.aws.role_setup import RoleSetup, Step, carry_out
 from awsauth.aws.session import AwsSession
 from awsauth.core.escaping import quoted

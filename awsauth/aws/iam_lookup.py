@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from awsauth.aws.aws_errors import translated
 from awsauth.core.escaping import quoted
-from awsauth.errors import AwsServiceError, UsageError
+from awsauth.errors import AwsServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from awsauth.aws.session import AwsSession
 
 _T = TypeVar("_T")
-
-_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
-_OR_ARN: Final = " Or pass an ARN: arn:aws:iam::111122223333:role/mytestrole."
 
 
 class Account(NamedTuple):
@@ -38,19 +34,6 @@ def own_account(session: AwsSession) -> Account:
     with translated("The caller's account cannot be asked for", session, service="sts"):
         caller = session.client("sts").get_caller_identity()
         return Account(caller["Account"], caller["Arn"].split(":")[1])
-
-
-def check_role_name(name: Any, *, or_arn: bool = False) -> None:
-    """Check that this is the name of a role, without path; or else, where that will do, that it looks like an ARN.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if not isinstance(name, str) or not (_NAME.fullmatch(name) or (or_arn and name.startswith("arn:"))):
-        raise UsageError(
-            f"{quoted(str(name))} is no name of a role; nothing was changed.",
-            cure=f"A name has 1 to 64 letters, digits or +=,.@_-, and no path: mytestrole.{_OR_ARN if or_arn else ''}",
-        )
 
 
 def get_role(session: AwsSession, name: str) -> RoleTypeDef | None:

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.aws_errors import translated
-from awsauth.aws.iam_lookup import check_role_name, get_role, own_account
+from awsauth.aws.iam_lookup import get_role, own_account
+from awsauth.aws.role_name import check_role_name
 from awsauth.core.arn import canonical_role
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity

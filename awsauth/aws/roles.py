@@ -6,7 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.iam_lookup import check_role_name, get_instance_profile, get_role, own_account
+from awsauth.aws.iam_lookup import get_instance_profile, get_role, own_account
+from awsauth.aws.role_name import check_role_name
 from awsauth.aws.role_setup import RoleSetup, Step, carry_out
 from awsauth.aws.session import AwsSession
 from awsauth.core.escaping import quoted

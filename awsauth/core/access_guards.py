@@ -102,7 +102,7 @@ def _may_lose_administrators(case: Case) -> bool:
     if case.old.accounts != case.new.accounts:
         return True
     if not case.old.by_principal and not case.context.admin_usernames:
-        return False
+        return False  # nobody who is looked at was one
     old, new = (
         {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
         for access in (case.old, case.new)

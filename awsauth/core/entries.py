@@ -60,7 +60,7 @@ class Entries:
         found = set(self._in_reading(lowered))
         if self._noted:
             found.update(position for principal in lowered for position in self._noted.get((principal, None), ()))
-        wanted = {(principal, None) for principal in lowered}
+        wanted = {(principal, None) for principal in lowered}  # as `Mapped.identity` has it
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from awsauth.core.scalars import Style
 
 
-class _Value(NamedTuple):
-    """A value, or the first of a list of them.
+class _Before(NamedTuple):
+    """What stands before a value, or before each group.
 
     Attributes:
-        name: Of its field.
-        key: The line of its key, where that has one of its own.
-        before: What stands before it on its line.
-        style: How it is written.
+        name: The name of the field.
+        key: Of groups, the line of their key.
+        prefix: What stands before it on its line.
+        style: How the value is written.
     """
 
     name: str
     key: str
-    before: str
+    prefix: str
     style: Style
 
 
@@ -69,34 +69,35 @@ class EntryWriter:
             self._by_pattern(pattern, mapped) if pattern and mapped.groups else self._entry(mapped) for mapped in added
         ]
 
-    def _pattern(self) -> list[_Value] | None:
+    def _pattern(self) -> list[_Before] | None:
         """Return the values of the entry that shows how others are written, where each stands on a line of its own."""
         text, shape = self._reading.text, example_of(self._reading)
         if shape is None or shape.style != "block":
             return None
         if line_start(text, shape.fields[0].start) != shape.start:
-            return None  # what stands behind the dash is repeated further down, or nobody knows it
+            return None  # the first key that counts is not on the line of the dash
         found = []
         for name, start, end, value in shape.fields:
             if text[start:end].strip("\"'") != name or text[end : end + 1] != ":":
                 return None  # other tools know but one spelling
             key = line_start(text, start)
             if isinstance(value, Scalar):
-                found.append(_Value(name, "", text[key : value.start], style_of(value)))
+                found.append(_Before(name, "", text[key : value.start], style_of(value)))
             elif value.style == "block" and value.items:
                 first = value.items[0]
                 item = text[line_start(text, first.start) : first.start]
-                found.append(_Value(name, f"{text[key:end]}:", item, style_of(first)))
-        is_clear = all(value.before.endswith(" ") and "\n" not in value.before for value in found)
-        return found if is_clear and len(found) == 3 else None
+                found.append(_Before(name, f"{text[key:end]}:", item, style_of(first)))
+        can_be_repeated = all(one.prefix.endswith(" ") and "\n" not in one.prefix for one in found)
+        return found if can_be_repeated and len(found) == 3 else None
 
-    def _by_pattern(self, pattern: list[_Value], mapped: Mapped) -> str:
+    def _by_pattern(self, pattern: list[_Before], mapped: Mapped) -> str:
+        """Return an entry with what stands before each value in that one, its blanks too, without working out a manner."""
         lines = []
-        for name, key, before, style in pattern:
+        for name, key, prefix, style in pattern:
             if name == "groups":
-                lines += [key, *[before + write_scalar(group, style) for group in mapped.groups]]
+                lines += [key, *[prefix + write_scalar(group, style) for group in mapped.groups]]
             else:
-                lines.append(before + write_scalar(mapped.username if name == "username" else mapped.principal, style))
+                lines.append(prefix + write_scalar(mapped.username if name == "username" else mapped.principal, style))
         return self._newline.join(lines)
 
     def _entry(self, mapped: Mapped) -> str:

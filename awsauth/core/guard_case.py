@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.lookup import differing
 from awsauth.core.matching import Access, folded, principal_of, takes_away
+from awsauth.core.nothing import NOTHING
 from awsauth.core.reading import PRINCIPAL_KEYS
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 NodeUse = Literal["in use", "unused", "unknown"]
 """Whether nodes have a role; ``unused`` only where that is proven."""
-
-_NOTHING: Final = MappingProxyType[str, Any]({})
 
 
 class GuardContext(NamedTuple):
@@ -47,14 +45,14 @@ class GuardContext(NamedTuple):
 
     caller_arn: str | None = None
     caller_username: str | None = None
-    nodes: Mapping[str, NodeUse] = _NOTHING
-    node_reasons: Mapping[str, str] = _NOTHING
+    nodes: Mapping[str, NodeUse] = NOTHING
+    node_reasons: Mapping[str, str] = NOTHING
     authentication_mode: AuthenticationMode | None = None
     access_entries: tuple[AccessEntry, ...] = ()
     admin_usernames: frozenset[str] = frozenset()
     admin_groups: frozenset[str] = frozenset()
     binary_bytes: int = 0
-    regranted: Mapping[str, tuple[str, ...]] = _NOTHING
+    regranted: Mapping[str, tuple[str, ...]] = NOTHING
     uid: str = ""
     revision_uid: str = ""
     policy: Policy | None = None

@@ -31,13 +31,14 @@ GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
 }
 """By name. Each yields findings with its name as code: of severity ``error`` for what is refused, others are said."""
 
-_SAID: Final = (*GUARDS.values(), entry_guards.access_entry_wins)
+_SPEAKERS: Final = (*GUARDS.values(), entry_guards.access_entry_wins)
+"""All guards, and what is only said beside them."""
 
 
 def guard(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
     """Return what all guards have to say about a change; those of severity ``error`` refuse it."""
     case = Case.of(before, after, context or GuardContext())
-    return tuple([finding for one in _SAID for finding in one(case)])
+    return tuple([finding for one in _SPEAKERS for finding in one(case)])
 
 
 def check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.reading import Edit
+from awsauth.core.reading import Comparison
 from awsauth.core.text import same_end, same_start
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SEARCHES: Final = 32
 """How many searches through a text take about as long as looking at all its entries."""
+
+_MOST_NEW: Final = 32
+"""With more new entries than that, a search leaves fewer to look at."""
 
 
 def positions(reading: Reading, principals: Collection[str]) -> list[int]:
@@ -51,18 +54,17 @@ def _candidates(reading: Reading, principal: str) -> list[int]:
     known = reading.remembered
     found = known.candidates.get(principal)
     if found is None:
-        found = _told_by_before(known.edit, principal) if known.edit else None
+        found = _carried_over(known.compared, principal) if known.compared else None
         if found is None:
             found = _searched(reading, principal)
         known.candidates[principal] = found  # now that it is complete: other threads look here too
     return found
 
 
-def _told_by_before(edit: Edit, principal: str) -> list[int] | None:
-    """Return the candidates by those of the reading before an edit, if they are known: the entries around it are the same."""
-    before, old, new = edit
-    earlier = before.remembered.candidates.get(principal)
-    if earlier is None or len(new) > SEARCHES:
+def _carried_over(compared: Comparison, principal: str) -> list[int] | None:
+    """Return the candidates by those in the other reading, where they are known: the entries around are the same."""
+    earlier, old, new = compared.candidates.get(principal), compared.old, compared.new
+    if earlier is None or len(new) > _MOST_NEW:
         return None
     shift = new.stop - old.stop
     behind = [position + shift for position in earlier if position >= old.stop]
@@ -88,13 +90,14 @@ def differing(before: Reading, after: Reading, unchanged: tuple[int, int] | None
     """Return the positions of the entries by which two readings of one key differ: those around them map the same.
 
     Args:
-        before: One.
-        after: The other.
+        before: The earlier one.
+        after: The later one, which remembers the answer.
         unchanged: How many characters both texts begin with, and end with, where that is known.
     """
-    known = after.remembered.edit
-    if known is None or known.before is not before:
-        known = after.remembered.edit = Edit(before, *_differing(before, after, unchanged))
+    known = after.remembered.compared
+    if known is None or known.text is not before.text:
+        positions = _differing(before, after, unchanged)
+        known = after.remembered.compared = Comparison(before.text, before.remembered.candidates, *positions)
     return known.old, known.new
 
 

@@ -69,7 +69,7 @@ def _is_complete(shape: Shape) -> bool:
 
 
 def manner_of(reading: Reading) -> Manner | None:
-    """Return how such an entry is written; None where there is none."""
+    """Return how the entry of `example_of` is written; None where there is none."""
     example = example_of(reading)
     return _manner(reading, example) if example else None
 
@@ -86,18 +86,15 @@ def _manner(reading: Reading, shape: Shape) -> Manner:
     quote = text[first.start] if first.name != "account" and text[first.start] in "\"'" else ""
     is_json = shape.style == "flow" and quote == '"'
     braces = _braces(text, shape)
+    unknown: Style = "double" if is_json else "plain"
     return Manner(
         style="flow" if shape.style == "flow" else "block",
         gap=max(first.start - dash - 1, 1) if dash >= 0 and shape.style == "block" else 1,
         order=_order(reading.key, [field.name for field in shape.fields]),
         key_quote=quote,
         arn=styles.get(ARN_FIELD.get(reading.key, "account"), "plain"),
-        username=styles.get("username", "double" if is_json else "plain"),
-        group=style_of(value.items[0])
-        if isinstance(value, Groups) and value.items
-        else "double"
-        if is_json
-        else "plain",
+        username=styles.get("username", unknown),
+        group=style_of(value.items[0]) if isinstance(value, Groups) and value.items else unknown,
         groups="flow" if shape.style == "flow" or (isinstance(value, Groups) and value.style == "flow") else "block",
         groups_offset=value.column - shape.column if in_block and isinstance(value, Groups) else 2,
         colon=_between(text, first.end, first.value.start, ":"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core import changes as c
@@ -11,6 +10,7 @@ from awsauth.core.document import Document, check_document, read
 from awsauth.core.entries import Entries
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
+from awsauth.core.nothing import NOTHING
 from awsauth.core.reading import KEYS, PRINCIPAL_KEYS, Key, Mapped
 from awsauth.core.splice import check_editable, rewrite
 from awsauth.errors import InvalidValueError, MappingConflictError
@@ -38,9 +38,9 @@ class Merged(NamedTuple):
 
     before: Document
     after: Document
-    splices: Mapping[Key, tuple[Splice, ...]] = MappingProxyType({})
+    splices: Mapping[Key, tuple[Splice, ...]] = NOTHING
     findings: tuple[Finding, ...] = ()
-    extra_groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    extra_groups: Mapping[str, tuple[str, ...]] = NOTHING
 
 
 def merge(document: Document, changes: Iterable[c.Change]) -> Document:

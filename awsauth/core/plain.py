@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _WORTH_A_LOOK: Final = 1_000
 """How many characters have to be left for it to pay to look how the entries are written."""
+_ENOUGH: Final = 8
+"""How many entries have to be written alike for that to have paid, and how often in a row it may not have."""
 
 
 def read(key: Key, text: str) -> Reading | None:
@@ -79,38 +81,38 @@ def _read_block(
         indent: What stands before the dashes.
         bounds: Where each entry begins that is known, and where the last of them ends.
         tail: Bounds again: when an entry begins where they do, they are right.
-        alike: The expression for entries that are written like others of the text, if that is known.
+        alike: The expression for entries that are written like one that was read before, if that was looked at.
     """
     entry = forms.block_entry(key, indent)
     known = tail[0] if len(tail) > 1 else -1
-    while True:
-        are_alike = alike is not None and _read_alike(alike, text, bounds, known)
-        if bounds[-1] == known:
-            bounds += tail[1:]
-            break
-        if forms.REST.match(text, bounds[-1]):
-            break
-        if are_alike:
-            bounds.pop()  # the last one may go on with more than they have in common
-        one = entry.match(text, bounds[-1])
-        if one is None:
-            return None
+    if alike is not None:
+        _read_alike(alike, text, bounds, known)
+    fruitless = 0
+    while bounds[-1] != known and (one := entry.match(text, bounds[-1])):
         bounds.append(one.end())
-        if alike is None and key != "mapAccounts" and len(text) - bounds[-1] >= _WORTH_A_LOOK:
+        if key != "mapAccounts" and fruitless < _ENOUGH and len(text) - bounds[-1] >= _WORTH_A_LOOK:
             alike = forms.alike(key, indent, one)
+            fruitless = 0 if _read_alike(alike, text, bounds, known) >= _ENOUGH else fruitless + 1
+    if bounds[-1] == known:
+        bounds += tail[1:]
+    elif not forms.REST.match(text, bounds[-1]):
+        return None
     entries = PlainEntries(key, text, entry, bounds, alike)
     return Reading(key, text, entries, Layout("block", len(indent)), bounds=bounds)
 
 
-def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], known: int) -> bool:
-    """Read on behind `bounds`, up to `known`, while entries are written alike; return whether there is one."""
+def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], known: int) -> int:
+    """Read on behind `bounds`, up to `known`, while entries are written alike; return how many there are."""
+    before = len(bounds)
     position = start = bounds[-1]
     for one in alike.finditer(text, position):
         if position == known or one.end() == position:
             break
         position = one.end()
         bounds.append(position)
-    return position > start
+    if position not in (start, known):
+        bounds.pop()  # the last one may go on with more than they have in common
+    return len(bounds) - before
 
 
 def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> Reading | None:

@@ -28,7 +28,7 @@ class PlainEntries(Sequence[Any]):
         text: The text.
         expression: Matches an entry.
         bounds: Where it has matched: the start of each entry, and the end of the last one.
-        alike: The expression for entries that are written like others of the text, if that was looked at.
+        alike: The expression for entries that are written like one that was read before, if that was looked at.
     """
 
     __slots__ = ("_bounds", "_count", "_expression", "_key", "_seen", "_text", "alike")

@@ -97,7 +97,14 @@ def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
 
 @cache
 def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str | None) -> re.Pattern[str]:
-    """Compile that, for keys by name and as they are written, in their order, and what stands before a group's dash."""
+    """Return the expression for entries with these keys.
+
+    Args:
+        indent: What stands before the dash.
+        gap: What stands behind it.
+        keys: By name, and as they are written, in their order.
+        dashes: What stands before a group's dash; None for groups in brackets, and for none.
+    """
     values = {
         "username": rf" +{_VALUE}{_TRAIL}",
         "groups": rf"{_TRAIL}(?:{dashes}{_ITEM})+" if dashes else rf" +{_FLOW_LIST}{_TRAIL}",

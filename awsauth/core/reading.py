@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from awsauth.core.finding import Finding
 
@@ -148,10 +148,20 @@ class Layout(NamedTuple):
     end: int = 0
 
 
-class Edit(NamedTuple):
-    """What a reading was compared with, and the positions of the entries by which the two differ."""
+class Comparison(NamedTuple):
+    """By which entries a reading differs from another one: those around them map the same.
 
-    before: Reading
+    Not with that reading itself, which would keep all that it was compared with in memory.
+
+    Attributes:
+        text: The text of the other one.
+        candidates: What was found in the other one, as in `Remembered`.
+        old: The positions of the entries there.
+        new: The positions of the entries here.
+    """
+
+    text: str
+    candidates: Mapping[str, list[int]]
     old: range
     new: range
 
@@ -163,16 +173,16 @@ class Remembered:
         mapped: What it maps.
         folded: Its text, as `awsauth.core.lookup` searches it.
         candidates: By principal, where it may be mapped.
-        edit: What it was compared with.
+        compared: How it differs from the reading that it was compared with last.
     """
 
-    __slots__ = ("candidates", "edit", "folded", "mapped")
+    __slots__ = ("candidates", "compared", "folded", "mapped")
 
     def __init__(self) -> None:
         self.mapped: Sequence[Mapped] | None = None
         self.folded: bytes | None = None
         self.candidates: dict[str, list[int]] = {}
-        self.edit: Edit | None = None
+        self.compared: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)

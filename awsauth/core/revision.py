@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.core import revision_annotations as notes
 from awsauth.core.escaping import quoted
-from awsauth.core.revision_info import NAME, NOTHING, Head, Kind, RevisionInfo, data_digest, state_digest
+from awsauth.core.nothing import NOTHING
+from awsauth.core.revision_info import NAME, Head, Kind, RevisionInfo, data_digest, state_digest
 from awsauth.errors import HistoryError
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.core.digest import sha256_of
+from awsauth.core.nothing import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,6 @@ Kind = Literal["change", "outside", "rollback"]
 
 NAME: Final = "aws-auth"
 """The ConfigMap's name, with which the names of its revisions begin."""
-
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def data_digest(data: Mapping[str, str]) -> str:

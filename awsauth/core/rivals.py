@@ -9,9 +9,10 @@ from awsauth.core.diff import MappingDiff, diff
 from awsauth.core.document import Document
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
+from awsauth.core.nothing import NOTHING
 from awsauth.core.reading import KIND
 from awsauth.core.reversals import Reversal, reversals
-from awsauth.core.revision_info import NOTHING, data_digest
+from awsauth.core.revision_info import data_digest
 from awsauth.core.writers import KUBECTL_APPLY, OURS, UNKNOWN, Tool, marks, tool_of
 from awsauth.errors import UsageError
 

@@ -52,8 +52,8 @@ _BASED_INT: Final = re.compile(r"([-+]?)0(?:[xX]([0-9a-fA-F]+)|[bB]([01]+)|[oO]?
 # What is written without quotes: printable ASCII that starts like a word, single spaces inside. Narrower than what YAML
 # allows, so that no reader of YAML 1.1 or 1.2, strict or lax, can take it for something else.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/$<(.+-][!-~]*(?: [!-~]+)*")
-_NAME: Final = re.compile(r"[A-Za-z/][!-~]*(?<!:)")
-"""Most of those, of which only a few words are no text."""
+_WORD_LIKE: Final = re.compile(r"[A-Za-z/][!-~]*(?<!:)")
+"""Most of them. It begins with a letter or a slash and has no blank: of all other types only `WORDS` are left to look for."""
 _LIKE_ANOTHER_TYPE: Final = re.compile(
     r"[-+]?(?:\.?[0-9][0-9_.,:]*(?:[eE][-+]?[0-9]*)?|0[xX][0-9a-fA-F_]+|0[oObB][0-9_]+)"  # numbers, times
     r"|[0-9]{4}-[0-9]+-[0-9].*"  # dates
@@ -126,7 +126,7 @@ def write_scalar(text: str, style: Style = "plain", *, flow: bool = False) -> st
 
 
 def _may_be_plain(text: str, *, flow: bool) -> bool:
-    if _NAME.fullmatch(text):
+    if _WORD_LIKE.fullmatch(text):
         return text not in WORDS and not (flow and _FLOW_INDICATOR.search(text))
     return (
         _PLAIN.fullmatch(text) is not None

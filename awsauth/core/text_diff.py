@@ -82,9 +82,8 @@ def _is_boundary(text: str, offset: int) -> bool:
 def _trimmed(text: str, lines: _Replaced) -> Iterator[_Replaced]:
     """Leave out the lines at both ends that are the same."""
     start, end, new = lines
-    if start == end or not new:
-        if new or start < end:
-            yield lines
+    if (start == end) != (not new):  # nothing to compare with
+        yield lines
         return
     old_lines, new_lines = _split(text[start:end]), _split(new)
     while old_lines and new_lines and old_lines[0] == new_lines[0]:

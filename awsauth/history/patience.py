@@ -44,7 +44,7 @@ class Patience:
             error: What to raise when there is no time left.
             after: What happened; `error` itself by default. A server's wish is looked for in it and in its causes.
         """
-        import random  # most changes meet nobody
+        import random  # most changes never wait
 
         left = self._end - self._clock()
         asked = _asked_for(after or error)

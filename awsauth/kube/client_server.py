@@ -8,7 +8,7 @@ releases: it loads configurations, its `auth_settings` give (and renew) the cred
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from awsauth.errors import AwsAuthError
 from awsauth.kube.proxy import proxy_for
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from awsauth.kube.credentials import CurrentToken
     from awsauth.kube.kubeconfig import Destination
+
+_T = TypeVar("_T")
 
 
 class ClientServer:
@@ -99,8 +101,7 @@ def of_kubeconfig(
     configuration = _configured(load)
     if token:
         renew(configuration, token)
-    configuration.proxy, configuration.no_proxy = proxy, None
-    return _made(configuration)
+    return _made(configuration, proxy)
 
 
 def in_pod() -> ClientServer:
@@ -112,11 +113,10 @@ def in_pod() -> ClientServer:
     from kubernetes.config import load_incluster_config
 
     configuration = _configured(lambda empty: load_incluster_config(client_configuration=empty))
-    configuration.proxy, configuration.no_proxy = proxy_for(configuration.host), None
-    return _made(configuration)
+    return _made(configuration, proxy_for(configuration.host))
 
 
-class _Hook:
+class _RenewalHook:
     """What the kubernetes client calls before every request, to have a token renewed."""
 
     def __init__(self, token: CurrentToken) -> None:
@@ -133,7 +133,7 @@ class _Hook:
 def renew(configuration: Configuration, token: CurrentToken) -> None:
     """Have a configuration that was loaded with any token use and renew this one."""
     keys: dict[str, Any] = configuration.api_key
-    hook = _Hook(token)
+    hook = _RenewalHook(token)
     setattr(configuration, "refresh_api_key_hook", hook)  # noqa: B010 - annotated as never set
     keys.setdefault("authorization", "")
     hook(configuration)
@@ -147,13 +147,15 @@ def _configured(load: Callable[[Configuration], None]) -> Configuration:
     return configuration
 
 
-def _made(configuration: Configuration) -> ClientServer:
+def _made(configuration: Configuration, proxy: str | None) -> ClientServer:
     from kubernetes.client import ApiClient
 
+    # What NO_PROXY says is settled by then: the releases of the client read it each in its own way.
+    configuration.proxy, configuration.no_proxy = proxy, None
     return ClientServer(_prepared(lambda: ApiClient(configuration)))
 
 
-def _prepared(call: Callable[[], Any]) -> Any:
+def _prepared(call: Callable[[], _T]) -> _T:
     """Return what a call into the client returns, which may trip over what a kubeconfig holds anywhere."""
     try:
         return call()

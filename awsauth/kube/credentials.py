@@ -82,7 +82,11 @@ class CurrentToken:
         self._is_refused = False
 
     def value(self) -> str:
-        """Return a token that is good."""
+        """Return a token that is good.
+
+        Raises:
+            AwsAuthError: none can be had.
+        """
         with self._lock:
             token = self._tokens.fresh() if self._is_refused else self._tokens.token()
             self._is_refused = False

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from awsauth.kube.credentials import CurrentToken
 
-_PAIRS: Final = ("client-certificate", "client-key")
-_TEXTS: Final = frozenset({
-    *("server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url", "token"),
-    *(f"{name}{data}" for name in _PAIRS for data in ("", "-data")),
-})  # fmt: skip
-_OTHERS: Final = frozenset({
-    *("insecure-skip-tls-verify", "disable-compression", "as", "as-groups", "as-uid", "as-user-extra", "extensions")
-})  # fmt: skip
-"""What a kubeconfig may say of a cluster or a user beside that."""
+_PAIR: Final = ("client-certificate", "client-key")
+_TEXT_FIELDS: Final = frozenset(
+    ("server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url", "token")
+) | {f"{name}{data}" for name in _PAIR for data in ("", "-data")}
+"""Fields of a cluster or a user that hold text."""
+_OTHER_FIELDS: Final = frozenset(
+    ("insecure-skip-tls-verify", "disable-compression", "as", "as-groups", "as-uid", "as-user-extra", "extensions")
+)
+"""Fields that hold something else, or that change nothing here."""
 _CONNECTIONS: Final = 8
 """How many connections are kept for threads that send at the same time; more of them are made, and not kept."""
 
@@ -53,12 +53,16 @@ class DirectServer:
         self.verifies: Final = not cluster.get("insecure-skip-tls-verify")
         self.headers: Final[Mapping[str, str]] = {}
         self._token = token
-        self._fixed = str(user.get("token") or "")
+        self._given = str(user.get("token") or "")
         self.pool: Final = _pool(cluster, user, proxy, verifies=self.verifies)
 
     def credentials(self) -> Mapping[str, str]:
-        """Return the header with the token, if there is one."""
-        token = self._token.value() if self._token else self._fixed
+        """Return the header with the token, if there is one.
+
+        Raises:
+            AwsAuthError: a token cannot be had.
+        """
+        token = self._token.value() if self._token else self._given
         return {"authorization": f"Bearer {token}"} if token else {}
 
     def expire(self) -> None:
@@ -68,12 +72,12 @@ class DirectServer:
 
 
 def is_enough(cluster: Mapping[str, Any], user: Mapping[str, Any], proxy: str | None) -> bool:
-    """Whether all is known here that a kubeconfig says of a cluster and a user; if not, the kubernetes client may know."""
+    """Whether what a kubeconfig says, and the proxy, is all that is known here; if not, the kubernetes client may know it."""
     is_known = all(
-        name in _OTHERS or (name in _TEXTS and (value is None or isinstance(value, str)))
+        name in _OTHER_FIELDS or (name in _TEXT_FIELDS and (value is None or isinstance(value, str)))
         for name, value in (*cluster.items(), *user.items())
     )
-    return is_known and not (proxy or "").startswith("socks")
+    return is_known and (not proxy or proxy.lower().startswith(("http://", "https://")))
 
 
 def _pool(
@@ -87,9 +91,12 @@ def _pool(
     if cluster["server"].startswith("https:"):
         options["ssl_context"] = _tls(cluster, user, verifies=verifies)
         options["server_hostname"] = cluster.get("tls-server-name") or None
-        files = [user.get(name) for name in _PAIRS if not user.get(f"{name}-data")]
-        if all(files) and len(files) == len(_PAIRS):
+        # What is named by its file is read again for every connection.
+        files = [user.get(name) for name in _PAIR if not user.get(f"{name}-data")]
+        if all(files) and len(files) == len(_PAIR):
             options["cert_file"], options["key_file"] = files
+        if verifies and not cluster.get("certificate-authority-data"):
+            options["ca_certs"] = cluster.get("certificate-authority") or None
     if proxy is None:
         return PoolManager(**options)
     try:
@@ -97,7 +104,7 @@ def _pool(
         return ProxyManager(proxy, proxy_headers=make_headers(proxy_basic_auth=auth) if auth else None, **options)
     except HTTPError as error:
         # Not what it says: the address may hold a password.
-        raise _unusable("proxy-url", "it is no address of a proxy") from error
+        raise _unusable("The proxy", "it is no address of one") from error
 
 
 def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], *, verifies: bool) -> ssl.SSLContext:
@@ -131,8 +138,8 @@ def _identify(context: ssl.SSLContext, user: Mapping[str, Any]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        certificate, key = (_file(user, name, Path(folder)) for name in _PAIRS)
-        with _using(" and ".join(_PAIRS)):
+        certificate, key = (_file(user, name, Path(folder)) for name in _PAIR)
+        with _using(" and ".join(_PAIR)):
             # Without one, OpenSSL would ask for the password of a key at the terminal.
             context.load_cert_chain(certificate, key, password="")
 
@@ -153,7 +160,7 @@ def _file(user: Mapping[str, Any], name: str, folder: Path) -> str:
 
 @contextmanager
 def _using(name: str) -> Iterator[None]:
-    """Name the field of a kubeconfig whose value cannot be used."""
+    """Name the field whose value cannot be used."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -163,6 +170,7 @@ def _using(name: str) -> Iterator[None]:
 
 def _unusable(name: str, problem: str) -> KubeconfigError:
     return KubeconfigError(
-        f"{name} of the kubeconfig cannot be used: {visible(problem)}. Nothing was sent.",
-        cure="See whether kubectl works with the same kubeconfig.",
+        f"{name} cannot be used: {visible(problem)}. Nothing was sent.",
+        cure="It is in the kubeconfig, or in what describes the cluster; a proxy may also come from HTTPS_PROXY or "
+        "HTTP_PROXY. See whether kubectl works with the same.",
     )

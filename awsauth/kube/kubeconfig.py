@@ -1,4 +1,4 @@
-"""Kubeconfig files, found and merged as kubectl does; what they say is then loaded by the kubernetes client.
+"""Kubeconfig files, found and merged as kubectl does.
 
 Source of the rules: ``k8s.io/client-go`` ``tools/clientcmd``: of several files the first that says something is right,
 for ``current-context``, too, and relative paths are relative to the file they stand in.
@@ -68,7 +68,7 @@ class Kubeconfig:
             raise self._wrong(f"The context {quoted(name)} leads to no cluster with an address", "")
         unverified = cluster.get("insecure-skip-tls-verify")
         if unverified is not None and not isinstance(unverified, bool):
-            # The client would take the text "false" for true.
+            # Any text, "false" too, would count as true further on.
             problem = f"The context {quoted(name)} leads to a cluster whose `insecure-skip-tls-verify` is no boolean"
             raise self._wrong(problem, "Write true or false, without quotes.")
         if not cluster["server"].startswith(("https://", "http://")):

@@ -6,13 +6,13 @@ Source of the rules: ``golang.org/x/net/http/httpproxy``. The releases of the ku
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 def proxy_for(address: str) -> str | None:

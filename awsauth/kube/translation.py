@@ -1,6 +1,6 @@
 """From what the API server answers, and from what goes wrong before it does, to this library's errors.
 
-The one place where exceptions of kubernetes and urllib3 are known. Whoever calls raises what comes back ``from`` them;
+The one place where exceptions of requests and of credentials are told apart. Whoever calls raises what comes back ``from`` them;
 and imports this only then, as most processes never meet an error.
 """
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
+from awsauth.core.nothing import NOTHING
 from awsauth.core.revision import COUNTED
-from awsauth.core.revision_info import NOTHING
 from awsauth.errors import ApiError
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Snapshot(NamedTuple):
     managers: Mapping[str, tuple[str, ...]] = NOTHING
     owners: tuple[str, ...] = ()
     carried: object = None
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {self.version!r} of {self.document!r}>"
 
     @property
     def data(self) -> Mapping[str, str]:
