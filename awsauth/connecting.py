@@ -99,7 +99,7 @@ def from_kubeconfig(
         raise KubeconfigError(
             "There is no kubeconfig there. Nothing was sent.",
             where=visible(os.pathsep.join(map(str, files))),
-            cure="Name another one with path, or set KUBECONFIG.",
+            cure="Name another one with kubeconfig=…, or set KUBECONFIG.",
         )
     return _connected(config.destination(context), timeout, as_user, as_groups)
 

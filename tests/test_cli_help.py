@@ -136,6 +136,10 @@ def test_a_defect_is_no_difference_found() -> None:
         ("Pass a profile=… of that account", "Pass a --profile … of that account"),
         ("username `a=b` and profiles=3", "username `a=b` and profiles=3"),
         ("allow=['it''s']", "--allow its"),
+        (
+            'Pass region="a", or:\n  awsauth.add_role_mapping("arn", groups=["G"], cluster="c", region="a")',
+            'Pass --region a, or:\n  awsauth.add_role_mapping("arn", groups=["G"], cluster="c", region="a")',
+        ),
     ],
 )
 def test_arguments_of_the_library_are_shown_as_options(text: str, shown: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -107,6 +109,10 @@ def program() -> None:
 
 def main() -> None:
     """Run as ``awsauth``, or as the kubectl plugin ``kubectl awsauth``."""
+    # A command ends too soon for circles of objects to matter, and would spend a tenth of its time looking for them.
+    gc.disable()
+    # Whoever switches the check of certificates off in the kubeconfig need not be told with every request.
+    warnings.filterwarnings("ignore", message="Unverified HTTPS request")
     for stream in (sys.stdout, sys.stderr):
         # Where the terminal's encoding has no such character, its escape is better than a failure.
         reconfigure = getattr(stream, "reconfigure", None)

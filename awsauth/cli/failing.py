@@ -37,6 +37,8 @@ _OPTIONS: Final = {
 
 _ARGUMENT: Final = re.compile(rf"\b({'|'.join(_OPTIONS)})=(\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|…)?(?!\w)")
 
+_CALL: Final = re.compile(r"\bawsauth\.\w+\(")
+
 _SECRET: Final = re.compile(
     r"k8s-aws-v1\.[\w-]+"
     r"|(?<=Bearer )\S+"
@@ -64,8 +66,9 @@ def show(error: Exception, invocation: Invocation) -> None:
 
 
 def in_options(text: str) -> str:
-    """Return a text of the library with arguments of its calls as options of the command line."""
-    return _ARGUMENT.sub(_as_options, text)
+    """Return a text of the library with arguments that it speaks of as options of the command line; calls stay calls."""
+    lines = text.split("\n")
+    return "\n".join([line if _CALL.search(line) else _ARGUMENT.sub(_as_options, line) for line in lines])
 
 
 def _as_options(match: re.Match[str]) -> str:

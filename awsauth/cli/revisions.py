@@ -38,6 +38,8 @@ def history_command(invocation: Invocation, /) -> int:
     else:
         if log.entries:
             screen.print(screen.table(_HEADER, [_cells(entry) for entry in log.entries]))
+        if any(entry.diff is None and entry.info.parent for entry in log.entries):
+            screen.tell("What older revisions changed is not looked up: `awsauth diff REVISION REVISION` tells.")
         screen.print(screen.findings([*log.findings, *(found for entry in log.entries for found in entry.findings)]))
         if not log.entries:
             screen.tell("There is no history yet: the first change begins it.")

@@ -52,7 +52,11 @@ def _read_root(key: Key, text: str, root: Node) -> Reading:
         else:
             mapped, winners = reader.role_or_user(item)
             entries.append(FullEntry(mapped, entry_shape(text, item, winners, layout)))
-    return Reading(key, text, tuple(entries), layout, tuple(reader.findings))
+    return Reading(key, text, tuple(entries), layout, tuple(sorted(reader.findings, key=_place)))
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    return (finding.place.line, finding.place.column) if finding.place else (0, 0)
 
 
 def _items(root: Value) -> tuple[Value, ...] | None:

@@ -50,6 +50,11 @@ _TOO_LARGE: Final = re.compile(
     r"request is too large|Request entity too large|larger than max|Too long: may not be more"
 )
 _LONGEST_MESSAGE: Final = 2_000
+_UNTRUSTED: Final = "The API server's certificate is not to be trusted"
+_CHECK_TRUST: Final = (
+    "Nothing was changed. See that `certificate-authority-data` in the kubeconfig is the cluster's own, that the address "
+    "is the right one, and whether something in between, such as a proxy, shows a certificate of its own."
+)
 _CHECK: Final = "Nothing was changed. Check the cluster's address, the network, the proxy and the VPN; then try again."
 
 
@@ -112,7 +117,7 @@ def _unauthenticated(said: _Status, fields: dict[str, Any]) -> ApiError:
         f"The API server does not know who is asking; nothing was changed. {said.words}",
         cure=(
             "The credentials have expired, belong to another cluster, or to a principal that is mapped to nothing. "
-            "Renew them, or use other ones."
+            "Renew them, or use other ones. On EKS, `awsauth health` (health_check) says which of these it is."
         ),
         **fields,
     )
@@ -158,7 +163,8 @@ def failed(request: Request, error: Exception, hint: str = "") -> AwsAuthError:
     what, was_sent = _failure(error)
     if was_sent and request.changes:
         return _unknown(request, what)
-    return UnreachableError(what, where=request.where, cure=f"{hint} {_CHECK}".lstrip())
+    check = _CHECK_TRUST if what.startswith(_UNTRUSTED) else _CHECK
+    return UnreachableError(what, where=request.where, cure=f"{hint} {check}".lstrip())
 
 
 def unprepared(error: Exception) -> AwsAuthError:
@@ -206,7 +212,7 @@ def _failure(error: BaseException) -> tuple[str, bool]:
 def _tls_failure(error: Exception) -> tuple[str, bool]:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"The API server's certificate is not to be trusted: {visible(cause.verify_message)}.", False
+            return f"{_UNTRUSTED}: {visible(cause.verify_message).rstrip('.')}.", False
     # A server may refuse the client's certificate as late as in its answer to the first request.
     return f"The encrypted connection failed: {_cause(error)}.", True
 
