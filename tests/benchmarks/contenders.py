@@ -61,15 +61,26 @@ class Contender(Protocol):
         """Map the role as the text has it not yet, or add its groups to those that it has."""
 
 
+@dataclass(frozen=True, slots=True)
 class Awsauth:
-    """This library as it is used: read, merge, guard, write and show the difference, over a store in memory."""
+    """This library as it is used: read, merge, guard, write and show the difference, over a store in memory.
 
-    name = "awsauth"
+    Attributes:
+        name: What it is called.
+        history: Whether it keeps a revision, of an object that has some already.
+    """
+
+    name: str
+    history: bool
 
     def map_role(self, text: str, role: Role) -> Outcome:
         client = awsauth.AwsAuthClient.in_memory({"mapRoles": text}, author="benchmark")
+        if self.history:
+            client.add_role_mapping(_EARLIER, username="earlier", groups=["earlier"])
+            client.remove_role_mapping(_EARLIER)
+            assert client.read().data["mapRoles"] == text
         began = time.perf_counter()
-        result = client.add_role_mapping(role.arn, username=role.username, groups=role.groups, history=False)
+        result = client.add_role_mapping(role.arn, username=role.username, groups=role.groups, history=self.history)
         shown = str(result.diff)
         seconds = time.perf_counter() - began
         assert shown
@@ -138,7 +149,7 @@ class Contenders:
     def for_entries(self, entries: int) -> Sequence[Contender]:
         """Return all, without the one that takes many seconds for one change of a large document."""
         slow = [RUAMEL] if entries <= _MOST_FOR_RUAMEL else []
-        return [AWSAUTH, *self.compiled, PYYAML, *slow]
+        return [AWSAUTH, WITH_REVISION, *self.compiled, PYYAML, *slow]
 
     def __enter__(self) -> Contenders:  # noqa: PYI034 - nobody makes a kind of it
         return self
@@ -167,7 +178,10 @@ def _dump_with_pyyaml(entries: Any) -> str:
     return dumped
 
 
-AWSAUTH: Final = Awsauth()
+_EARLIER: Final = "arn:aws:iam::111122223333:role/earlier"
+
+AWSAUTH: Final = Awsauth("awsauth", history=False)
+WITH_REVISION: Final = Awsauth("awsauth, with its revision", history=True)
 PYYAML: Final = RoundTrip("PyYAML (libyaml)", lambda text: yaml.load(text, yaml.CSafeLoader), _dump_with_pyyaml)
 RUAMEL: Final = RoundTrip("ruamel.yaml", lambda text: _ruamel().load(text), _dump_with_ruamel)
 

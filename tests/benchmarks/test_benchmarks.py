@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.benchmarks.contenders import AWSAUTH, PYYAML, RUAMEL
+from tests.benchmarks.contenders import AWSAUTH, PYYAML, RUAMEL, WITH_REVISION
 from tests.benchmarks.documents import FORMS
 from tests.conftest import PROJECT
 
@@ -22,7 +22,7 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
     assert done.returncode == 0, done.stderr
     one_change, forms, many, processes = [rows(part) for part in done.stdout.split("\n\n") if part.startswith("|")]
     assert [(row[0], row[2]) for row in one_change] == [
-        (entries, one.name) for entries in ("10", "100") for one in (AWSAUTH, PYYAML, RUAMEL)
+        (entries, one.name) for entries in ("10", "100") for one in (AWSAUTH, WITH_REVISION, PYYAML, RUAMEL)
     ]
     assert [(row[1], row[2]) for row in forms] == [(form, one.name) for form in FORMS for one in (AWSAUTH, PYYAML)]
     assert [row[0] for row in many] == ["20", "40"]
