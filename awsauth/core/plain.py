@@ -110,7 +110,7 @@ def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], known: int
             break
         position = one.end()
         bounds.append(position)
-    if position not in (start, known):
+    if position not in (start, known) and not forms.REST.match(text, position):
         bounds.pop()  # the last one may go on with more than they have in common
     return len(bounds) - before
 
