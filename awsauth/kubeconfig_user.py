@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.kube.credentials import TokenFile
 
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from awsauth.kube.credentials import BearerTokens
     from awsauth.kube.kubeconfig import Destination
 
+_WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
+"""What of a user wins over a program: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``)."""
+
 
 def tokens_of(destination: Destination) -> BearerTokens | None:
     """Return where the user's tokens come from, for those that are renewed."""
-    if isinstance(destination.user.get("tokenFile"), str):
-        return TokenFile(destination.user["tokenFile"])
+    user = destination.user
+    if isinstance(user.get("tokenFile"), str):
+        return TokenFile(user["tokenFile"], user["token"] if isinstance(user.get("token"), str) else "")
     stanza = _exec(destination)
     if stanza is None:
         return None
@@ -30,10 +34,8 @@ def tokens_of(destination: Destination) -> BearerTokens | None:
 
 def _exec(destination: Destination) -> Mapping[str, Any] | None:
     """Return what says which program gives the user's credentials; None where nothing does, or something else wins."""
-    user = destination.user
-    stanza = user.get("exec")
-    is_used = isinstance(stanza, dict) and not user.get("token") and not isinstance(user.get("tokenFile"), str)
-    return stanza if is_used else None
+    stanza = destination.user.get("exec")
+    return stanza if isinstance(stanza, dict) and _WINS.isdisjoint(destination.user) else None
 
 
 def signed_here(destination: Destination) -> TokenSource | None:
@@ -65,13 +67,14 @@ def without_exec(destination: Destination, tokens: BearerTokens | None) -> Mappi
     The kubernetes client's own loader goes on without any when the program fails: as nobody, and to no avail.
     """
     if tokens is None:
-        return destination.user
-    kept = {key: value for key, value in destination.user.items() if key not in {"exec", "tokenFile", "token"}}
+        # The kubernetes client's loader would run a program over which something else wins.
+        loses = not _WINS.isdisjoint(destination.user)
+        return {key: value for key, value in destination.user.items() if key != "exec" or not loses}
+    user = {key: value for key, value in destination.user.items() if key not in {"exec", "tokenFile", "token"}}
     token = tokens.token()
     if token.value:
-        return {**kept, "token": token.value}
-    from awsauth.kube.exec_plugin import ExecCredential
-
-    assert isinstance(token, ExecCredential)  # noqa: S101 - nothing else has a certificate in place of a token
-    pair = {"client-certificate-data": token.certificate, "client-key-data": token.key}
-    return {**kept, **{key: b64encode(text.encode()).decode() for key, text in pair.items()}}
+        user["token"] = token.value
+    for name in ("certificate", "key"):  # which a program may hand out, too
+        if pem := getattr(token, name, ""):
+            user[f"client-{name}-data"] = b64encode(pem.encode()).decode()
+    return user

@@ -136,7 +136,7 @@ def test_paths_are_relative_to_the_file_that_they_stand_in(cluster: Cluster, tmp
 def test_a_token_file_is_read_again_when_it_was_renewed(cluster: Cluster, tmp_path: Path) -> None:
     first, second = cluster.user(), cluster.user()
     file = written(tmp_path / "token", first.token)
-    content = config(cluster, {"tokenFile": str(file), "token": "older"})
+    content = config(cluster, {"tokenFile": str(file)})
     connection = connecting.from_kubeconfig(path=written(tmp_path / "config", content))
     assert who(connection) == first.name
     written(file, second.token + "\n")
@@ -147,6 +147,36 @@ def test_a_token_file_is_read_again_when_it_was_renewed(cluster: Cluster, tmp_pa
     file.unlink()
     with pytest.raises(KubeconfigError, match="cannot be read"):
         who(connection)
+
+
+@both_ways
+def test_of_a_users_several_credentials_the_same_count_as_for_kubectl(cluster: Cluster, tmp_path: Path) -> None:
+    """A token file before a token, unless there is none in it; either, or a certificate, before a program."""
+    one, other = cluster.user(), cluster.user()
+    certificate, key = cluster.plane.authority.issue_to_user("alice")
+    pair = {"client-certificate": str(certificate), "client-key": str(key)}
+    file = written(tmp_path / "token", one.token)
+    from_program = plugin(tmp_path, printing({"token": other.token}))
+
+    def known_as(user: dict[str, Any]) -> str:
+        connection = connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
+        return who(connection)
+
+    assert known_as({"tokenFile": str(file), "token": other.token}) == one.name
+    assert known_as({"tokenFile": "/no/such/file", "token": other.token}) == other.name
+    assert known_as({"tokenFile": "", "token": other.token, "client-certificate": None}) == other.name
+    assert known_as({"tokenFile": str(file), **from_program}) == one.name
+    assert known_as({"token": one.token, **from_program}) == one.name
+    assert known_as({**pair, **from_program}) == "alice"
+    assert not (tmp_path / "plugin.py.runs").exists()
+    assert known_as(from_program) == other.name
+    # The API server asks for the certificate first.
+    certificate_and_token = {
+        "token": other.token,
+        "clientCertificateData": certificate.read_text(),
+        "clientKeyData": key.read_text(),
+    }
+    assert known_as(plugin(tmp_path, printing(certificate_and_token))) == "alice"
 
 
 def plugin(tmp_path: Path, script: str, **more: Any) -> dict[str, Any]:
@@ -248,7 +278,7 @@ def test_a_certificate_file_is_read_again_for_a_new_connection(cluster: Cluster,
 def test_a_certificate_that_cannot_be_used_is_told(
     cluster: Cluster, tmp_path: Path, user: dict[str, Any], problem: str
 ) -> None:
-    with pytest.raises(KubeconfigError, match=rf"^{problem} cannot be used: .*Nothing was sent"):
+    with pytest.raises(KubeconfigError, match=rf"(^|: ){problem} cannot be used: .*Nothing was sent"):
         connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
 
 
@@ -628,7 +658,7 @@ def test_who_is_excepted_from_the_proxy_of_the_environment(
 def test_what_is_not_known_is_left_to_the_kubernetes_client(
     cluster_says: dict[str, Any], user_says: dict[str, Any], proxy: str | None
 ) -> None:
-    server = {"server": "https://example.com", "certificate-authority-data": None}
+    server = {"server": "https://example.com"}
     assert direct_server.is_enough(server, {"token": "x", "as": "alice"}, "http://127.0.0.1:1")
     assert not direct_server.is_enough(server | cluster_says, user_says, proxy)
 

@@ -27,7 +27,11 @@ class ApiServer(Protocol):
 
     @property
     def pool(self) -> urllib3.PoolManager:
-        """The connections."""
+        """The connections.
+
+        Raises:
+            KubeconfigError: they cannot be made.
+        """
 
     def credentials(self) -> Mapping[str, str]:
         """Return the headers that say who is asking.
@@ -35,6 +39,9 @@ class ApiServer(Protocol):
         Raises:
             AwsAuthError: the credentials cannot be had.
         """
+
+    def close(self) -> None:
+        """Close the connections."""
 
     def expire(self) -> None:
         """Say that the credentials were refused: the next ones are new, where there are others to be had."""

@@ -68,6 +68,10 @@ class ClientServer:
         settings = _prepared(self._api.configuration.auth_settings).values()
         return {setting["key"]: setting["value"] for setting in settings if setting["in"] == "header"}
 
+    def close(self) -> None:
+        """Close the client's connections."""
+        self.pool.clear()
+
     def expire(self) -> None:
         """Have a token renewed that was refused, where the configuration has one that can be."""
         expire = getattr(self._api.configuration.refresh_api_key_hook, "expire", None)

@@ -33,10 +33,12 @@ class TokenFile:
 
     Args:
         path: The file.
+        otherwise: The token to use while there is none in the file; empty for an error then.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, otherwise: str = "") -> None:
         self._path = Path(path)
+        self._otherwise = otherwise
 
     @property
     def value(self) -> str:
@@ -48,10 +50,12 @@ class TokenFile:
         try:
             text = self._path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
+            if self._otherwise:
+                return self._otherwise
             raise self._unreadable("it cannot be read") from error
-        if not text:
+        if not text and not self._otherwise:
             raise self._unreadable("it is empty")
-        return text
+        return text or self._otherwise
 
     def token(self) -> TokenFile:
         """Return the token that is in the file."""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from contextlib import contextmanager
-from pathlib import Path
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.escaping import visible
-from awsauth.errors import KubeconfigError
+from awsauth.kube import tls
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import urllib3
 
     from awsauth.kube.credentials import CurrentToken
 
-_PAIR: Final = ("client-certificate", "client-key")
 _TEXT_FIELDS: Final = frozenset(
     ("server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url", "token")
-) | {f"{name}{data}" for name in _PAIR for data in ("", "-data")}
+) | {f"{name}{data}" for name in ("client-certificate", "client-key") for data in ("", "-data")}
 """Fields of a cluster or a user that hold text."""
 _OTHER_FIELDS: Final = frozenset(
     ("insecure-skip-tls-verify", "disable-compression", "as", "as-groups", "as-uid", "as-user-extra", "extensions")
@@ -34,7 +29,7 @@ _CONNECTIONS: Final = 8
 class DirectServer:
     """An `ApiServer` as a kubeconfig describes it.
 
-    Certificates that are named by their files are read for every connection, as they may be renewed.
+    Certificates that are named by their files are read again when these have changed.
 
     Args:
         cluster: The cluster, as in a kubeconfig.
@@ -52,9 +47,28 @@ class DirectServer:
         self.address: Final = str(cluster["server"])
         self.verifies: Final = not cluster.get("insecure-skip-tls-verify")
         self.headers: Final[Mapping[str, str]] = {}
+        self._cluster = cluster
+        self._user = user
         self._token = token
-        self._given = str(user.get("token") or "")
-        self.pool: Final = _pool(cluster, user, proxy, verifies=self.verifies)
+        self._proxy = proxy
+        self._lock = threading.Lock()
+        self._stamp = tls.stamp(cluster, user)
+        self._pool = self._connections()
+
+    @property
+    def pool(self) -> urllib3.PoolManager:
+        """The connections.
+
+        Raises:
+            KubeconfigError: a certificate or key was renewed, and cannot be used.
+        """
+        with self._lock:
+            # Others in place of those that there are: what encrypts a connection must not change under it.
+            if (stamp := tls.stamp(self._cluster, self._user)) != self._stamp:
+                self._pool, renewed = self._connections(), self._pool
+                self._stamp = stamp
+                renewed.clear()
+            return self._pool
 
     def credentials(self) -> Mapping[str, str]:
         """Return the header with the token, if there is one.
@@ -62,7 +76,7 @@ class DirectServer:
         Raises:
             AwsAuthError: a token cannot be had.
         """
-        token = self._token.value() if self._token else self._given
+        token = self._token.value() if self._token else self._user.get("token")
         return {"authorization": f"Bearer {token}"} if token else {}
 
     def expire(self) -> None:
@@ -70,107 +84,51 @@ class DirectServer:
         if self._token:
             self._token.expire()
 
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            self._pool.clear()
+
+    def _connections(self) -> urllib3.PoolManager:
+        from urllib3 import PoolManager
+
+        options: dict[str, Any] = {"maxsize": _CONNECTIONS}
+        if self.address.startswith("https:"):
+            options["ssl_context"] = tls.context(self._cluster, self._user)
+            options["server_hostname"] = self._cluster.get("tls-server-name") or None
+        return self._through(self._proxy, options) if self._proxy else PoolManager(**options)
+
+    def _through(self, proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
+        from urllib3 import ProxyManager
+        from urllib3.exceptions import HTTPError
+
+        if proxy.lower().startswith("https:"):
+            options["proxy_ssl_context"] = tls.context(self._cluster, {})
+        try:
+            return ProxyManager(proxy, proxy_headers=_authorization(proxy), **options)
+        except HTTPError:
+            pass  # what it says holds the address, and that may hold a password
+        raise tls.unusable("The proxy", "it is no address of one")
+
 
 def is_enough(cluster: Mapping[str, Any], user: Mapping[str, Any], proxy: str | None) -> bool:
     """Whether what a kubeconfig says, and the proxy, is all that is known here; if not, the kubernetes client may know it."""
     is_known = all(
-        name in _OTHER_FIELDS or (name in _TEXT_FIELDS and (value is None or isinstance(value, str)))
+        name in _OTHER_FIELDS or (name in _TEXT_FIELDS and isinstance(value, str))
         for name, value in (*cluster.items(), *user.items())
     )
     return is_known and (not proxy or proxy.lower().startswith(("http://", "https://")))
 
 
-def _pool(
-    cluster: Mapping[str, Any], user: Mapping[str, Any], proxy: str | None, *, verifies: bool
-) -> urllib3.PoolManager:
-    from urllib3 import PoolManager, ProxyManager
-    from urllib3.exceptions import HTTPError
-    from urllib3.util import make_headers, parse_url
+def _authorization(proxy: str) -> dict[str, str] | None:
+    """Return the header for the user and password in a proxy's address, which are percent-encoded there."""
+    from base64 import b64encode
+    from urllib.parse import unquote_to_bytes
 
-    options: dict[str, Any] = {"maxsize": _CONNECTIONS}
-    if cluster["server"].startswith("https:"):
-        options["ssl_context"] = _tls(cluster, user, verifies=verifies)
-        options["server_hostname"] = cluster.get("tls-server-name") or None
-        # What is named by its file is read again for every connection.
-        files = [user.get(name) for name in _PAIR if not user.get(f"{name}-data")]
-        if all(files) and len(files) == len(_PAIR):
-            options["cert_file"], options["key_file"] = files
-        if verifies and not cluster.get("certificate-authority-data"):
-            options["ca_certs"] = cluster.get("certificate-authority") or None
-    if proxy is None:
-        return PoolManager(**options)
-    try:
-        auth = parse_url(proxy).auth
-        return ProxyManager(proxy, proxy_headers=make_headers(proxy_basic_auth=auth) if auth else None, **options)
-    except HTTPError as error:
-        # Not what it says: the address may hold a password.
-        raise _unusable("The proxy", "it is no address of one") from error
+    from urllib3.util import parse_url
 
-
-def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], *, verifies: bool) -> ssl.SSLContext:
-    import ssl
-
-    from urllib3.util.ssl_ import create_urllib3_context
-
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE)
-    if verifies:
-        _trust(context, cluster)
-    _identify(context, user)
-    return context
-
-
-def _trust(context: ssl.SSLContext, cluster: Mapping[str, Any]) -> None:
-    """Trust the cluster's own authority, or else those that this machine trusts."""
-    if cluster.get("certificate-authority-data"):
-        with _using("certificate-authority-data"):
-            context.load_verify_locations(cadata=b64decode(cluster["certificate-authority-data"]).decode("ascii"))
-    elif cluster.get("certificate-authority"):
-        with _using("certificate-authority"):
-            context.load_verify_locations(cafile=cluster["certificate-authority"])
-    else:
-        context.load_default_certs()
-
-
-def _identify(context: ssl.SSLContext, user: Mapping[str, Any]) -> None:
-    """Show the certificate of the user, if there is one."""
-    if not user.get("client-certificate") and not user.get("client-certificate-data"):
-        return
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        certificate, key = (_file(user, name, Path(folder)) for name in _PAIR)
-        with _using(" and ".join(_PAIR)):
-            # Without one, OpenSSL would ask for the password of a key at the terminal.
-            context.load_cert_chain(certificate, key, password="")
-
-
-def _file(user: Mapping[str, Any], name: str, folder: Path) -> str:
-    """Return the file of a certificate or key: OpenSSL takes them by their files alone."""
-    data = user.get(f"{name}-data")
-    if not data:
-        if not user.get(name):
-            raise _unusable(name, "there is none for the certificate")
-        return str(user[name])
-    with _using(f"{name}-data"):
-        file = folder / name
-        file.touch(mode=0o600)
-        file.write_bytes(b64decode(data))
-        return str(file)
-
-
-@contextmanager
-def _using(name: str) -> Iterator[None]:
-    """Name the field whose value cannot be used."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unusable(name, said) from error
-
-
-def _unusable(name: str, problem: str) -> KubeconfigError:
-    return KubeconfigError(
-        f"{name} cannot be used: {visible(problem)}. Nothing was sent.",
-        cure="It is in the kubeconfig, or in what describes the cluster; a proxy may also come from HTTPS_PROXY or "
-        "HTTP_PROXY. See whether kubectl works with the same.",
-    )
+    user, _, password = (parse_url(proxy).auth or "").partition(":")
+    if not user:
+        return None
+    both = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+    return {"proxy-authorization": f"Basic {b64encode(both).decode('ascii')}"}

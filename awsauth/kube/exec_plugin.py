@@ -24,8 +24,8 @@ class ExecCredential:
     """What such a program hands out.
 
     Attributes:
-        value: The token; empty where it hands out a certificate.
-        expires: Until when the token is good; None for as long as the process lives.
+        value: The token; empty where it hands out a certificate alone.
+        expires: Until when it is good; None for as long as the process lives.
         certificate: The client's certificate, PEM; empty where there is none.
         key: The key of the certificate, PEM.
     """
@@ -106,10 +106,11 @@ def _credential(status: Any) -> ExecCredential:
 
     expires = status.get("expirationTimestamp")
     moment = parse_rfc3339(expires) if expires else None
-    if status.get("token"):
-        return ExecCredential(str(status["token"]), moment)
+    token = str(status.get("token") or "")
     certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
     if all(isinstance(pem, str) and pem.isascii() and pem for pem in (certificate, key)):
-        return ExecCredential("", moment, certificate, key)
+        return ExecCredential(token, moment, certificate, key)
+    if token:
+        return ExecCredential(token, moment)
     msg = "what it prints holds neither a token nor a certificate with its key"
     raise ValueError(msg)

@@ -7,12 +7,16 @@ for ``current-context``, too, and relative paths are relative to the file they s
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.errors import KubeconfigError
+from awsauth.kube.proxy import is_here
+from awsauth.kube.request import without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +27,8 @@ _PATHS: Final = {
     "contexts": (),
     "users": ("client-certificate", "client-key", "tokenFile"),
 }
+_ADDRESS: Final = re.compile(r"https?://[^\s\\?#]+")
+_NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
 _MOST_SHOWN: Final = 20
 _DEEPEST: Final = 100
 
@@ -63,23 +69,12 @@ class Kubeconfig:
         if chosen is None:
             raise self._wrong(f"There is no context {quoted(name)}", self._known(self.contexts))
         cluster_name, user_name = str(chosen.get("cluster") or ""), str(chosen.get("user") or "")
-        cluster, user = self.clusters.get(cluster_name), self.users.get(user_name)
-        if cluster is None or not isinstance(cluster.get("server"), str) or not cluster["server"]:
-            raise self._wrong(f"The context {quoted(name)} leads to no cluster with an address", "")
-        unverified = cluster.get("insecure-skip-tls-verify")
-        if unverified is not None and not isinstance(unverified, bool):
-            # Any text, "false" too, would count as true further on.
-            problem = f"The context {quoted(name)} leads to a cluster whose `insecure-skip-tls-verify` is no boolean"
-            raise self._wrong(problem, "Write true or false, without quotes.")
-        if not cluster["server"].startswith(("https://", "http://")):
-            # What comes of it differs from client to client: the token could go over a connection that nobody secures.
-            raise self._wrong(
-                f"The address of the cluster of context {quoted(name)} begins neither with https:// nor with http://",
-                "Write it with https:// in the kubeconfig.",
-            )
-        if user is None and user_name:
+        cluster, user = (_said(part) for part in (self.clusters.get(cluster_name), self.users.get(user_name)))
+        if user_name and user_name not in self.users:
             raise self._wrong(f"The context {quoted(name)} names the user {quoted(user_name)}, who is not there", "")
-        return Destination(name, cluster, user or {}, self.folders.get(user_name, ""), self.files)
+        if problem := _problem(cluster, user):
+            raise self._wrong(f"The context {quoted(name)} leads to {problem[0]}", problem[1])
+        return Destination(name, cluster, user, self.folders.get(user_name, ""), self.files)
 
     def _known(self, contexts: Iterable[str]) -> str:
         names = sorted(contexts)
@@ -141,6 +136,37 @@ class Destination:
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
             "users": [{"name": "it", "user": dict(user)}],
         }
+
+
+def _said(part: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a cluster or user says; to kubectl, a null or an empty text says nothing."""
+    return {name: value for name, value in (part or {}).items() if value is not None and value != ""}
+
+
+def _problem(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return why nothing is sent to a cluster, and what to do about it; None where nothing is wrong."""
+    address, unverified = cluster.get("server"), cluster.get("insecure-skip-tls-verify")
+    if not isinstance(address, str):
+        return "no cluster with an address", ""
+    if unverified is not None and not isinstance(unverified, bool):
+        # Any text, "false" too, would count as true further on.
+        return "a cluster whose `insecure-skip-tls-verify` is no boolean", "Write true or false, without quotes."
+    if unverified and any(name.startswith("certificate-authority") for name in cluster):
+        return (
+            "a cluster that has a certificate authority, and whose certificate is not to be looked at",
+            "Take out `insecure-skip-tls-verify`, or else `certificate-authority` and `certificate-authority-data`.",
+        )
+    if not _ADDRESS.fullmatch(address):
+        # What comes of it differs from client to client: the token could go elsewhere, or where everybody reads it.
+        what = "it begins neither with https:// nor with http://, or has a `?`, `#`, backslash or blank in it"
+        return f"a cluster whose address is none: {what}", "Write https:// and the host, and a port and a path if any."
+    host = urlsplit(without_userinfo(address)).hostname or ""
+    if address.startswith("http:") and set(user) - _NO_CREDENTIALS and not is_here(host):
+        return (
+            "a cluster whose address begins with http://: the credentials would go over the network for all to read",
+            "Write it with https://.",
+        )
+    return None
 
 
 def usual_files() -> tuple[Path, ...]:

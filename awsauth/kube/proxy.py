@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-_PORTS: Final = {"http": 80, "https": 443}
+    _Address = IPv4Address | IPv6Address
+
+_PORTS: Final = {"http": "80", "https": "443"}
 
 
 def proxy_for(address: str) -> str | None:
@@ -23,58 +25,69 @@ def proxy_for(address: str) -> str | None:
     """
     try:
         parts = urlsplit(address)
-        host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
+        host, port = parts.hostname or "", str(parts.port or _PORTS.get(parts.scheme, ""))
     except ValueError:
         return None  # whoever connects says what is wrong with it
     proxy = _variable(f"{parts.scheme}_proxy")
-    if not proxy or not host or _is_direct(host, port):
+    if not proxy or not host or is_here(host) or _is_excepted(host, port):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this machine, by its name or address."""
+    ip = _ip(host)
+    return host == "localhost" or (ip is not None and ip.is_loopback)
 
 
 def _variable(name: str) -> str:
     return os.environ.get(name.upper()) or os.environ.get(name, "")
 
 
-def _is_direct(host: str, port: int) -> bool:
+def _is_excepted(host: str, port: str) -> bool:
     ip = _ip(host)
-    if host == "localhost" or (ip is not None and ip.is_loopback):
-        return True
-    excepted = (entry.strip().lower() for entry in _variable("no_proxy").split(","))
-    return any(_excepts(entry, host, ip, port) for entry in excepted if entry)
+    entries = (entry.strip().lower() for entry in _variable("no_proxy").split(","))
+    return any(_excepts(entry, host, ip, port) for entry in entries if entry)
 
 
-def _excepts(entry: str, host: str, ip: IPv4Address | IPv6Address | None, port: int) -> bool:
-    """Whether an entry of ``NO_PROXY`` is about a host: ``*``, an address or network, or a domain; maybe with a port."""
+def _excepts(entry: str, host: str, ip: _Address | None, port: str) -> bool:
+    """Whether an entry of ``NO_PROXY`` is about a host: ``*``, a network, an address or a domain, those with a port."""
     if entry == "*":
         return True
-    if "/" in entry:
-        return ip is not None and _is_in(ip, entry)
-    name, colon, wanted = entry.rpartition(":")
-    if colon and wanted.isdigit() and (name.endswith("]") or ":" not in name):
-        if int(wanted) != port:
-            return False
-        entry = name
-    entry = entry.strip("[]")
-    if ip is not None:
-        return _ip(entry) == ip
-    domain = entry.removeprefix("*")
+    if (network := _network(entry)) is not None:
+        return ip is not None and ip in network
+    name, wanted = _with_port(entry)
+    if wanted not in ("", port) or not name:
+        return False
+    if (address := _ip(name)) is not None:
+        return address == ip
+    domain = name[1:] if name.startswith("*.") else name
     return host.endswith(domain) if domain.startswith(".") else host == domain or host.endswith(f".{domain}")
 
 
-def _ip(text: str) -> IPv4Address | IPv6Address | None:
+def _with_port(entry: str) -> tuple[str, str]:
+    """Return a name and a port, of which either may be empty; brackets around an address only count with a port."""
+    if entry.startswith("["):
+        name, bracket, port = entry[1:].partition("]:")
+        return (name, port) if bracket else (entry, "")
+    name, _, port = entry.partition(":")
+    return (entry, "") if ":" in port else (name, port)
+
+
+def _ip(text: str) -> _Address | None:
     from ipaddress import ip_address
 
     try:
-        return ip_address(text)
+        ip = ip_address(text.partition("%")[0])
     except ValueError:
         return None
+    return getattr(ip, "ipv4_mapped", None) or ip
 
 
-def _is_in(ip: IPv4Address | IPv6Address, network: str) -> bool:
+def _network(text: str) -> IPv4Network | IPv6Network | None:
     from ipaddress import ip_network
 
     try:
-        return ip in ip_network(network, strict=False)
+        return ip_network(text, strict=False) if text.rpartition("/")[2].isdecimal() and "/" in text else None
     except ValueError:
-        return False
+        return None

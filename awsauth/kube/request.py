@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-_USERINFO: Final = re.compile(r"//.*@", re.DOTALL)
+_USERINFO: Final = re.compile(r"//[^/?#]*@")
 
 
 class Request(NamedTuple):

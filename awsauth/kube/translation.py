@@ -50,6 +50,10 @@ _TOO_LARGE: Final = re.compile(
     r"request is too large|Request entity too large|larger than max|Too long: may not be more"
 )
 _LONGEST_MESSAGE: Final = 2_000
+_CONFIG_PROBLEM: Final = re.compile(
+    r"(?:Invalid kube-config file\. )?Expected key [\w-]+|File does not exist: .*|Service [\w /]+|\w+ file exists but empty"
+)
+"""What the kubernetes client says of a configuration without showing anything of it."""
 _UNTRUSTED: Final = "The API server's certificate is not to be trusted"
 _CHECK_TRUST: Final = (
     "Nothing was changed. See that `certificate-authority-data` in the kubeconfig is the cluster's own, that the address "
@@ -171,12 +175,19 @@ def unprepared(error: Exception) -> AwsAuthError:
     """Return the error for a configuration or credentials that cannot be had; nothing was sent then."""
     from kubernetes.config import ConfigException
 
+    if isinstance(error, ConfigException):
+        # It may go on with the whole entry of the user, and be shown as the cause: nothing of that stays.
+        found = _CONFIG_PROBLEM.match(str(error))
+        error.args = (found[0] if found else type(error).__name__,)
     # Of other exceptions, who knows what their text tells: an answer's headers, or a secret.
-    telling = isinstance(error, (ConfigException, OSError, binascii.Error))
+    telling = isinstance(error, (ConfigException, OSError, ImportError, binascii.Error))
     said = visible(str(error)[:_LONGEST_MESSAGE]) if telling else type(error).__name__
+    cure = "See whether kubectl works with the same kubeconfig."
+    if isinstance(error, ImportError):
+        cure = "For a SOCKS proxy: pip install 'urllib3[socks]'."
     return KubeconfigError(
         f"The configuration of the kubernetes client, or its credentials, cannot be used: {said}. Nothing was sent.",
-        cure="See whether kubectl works with the same kubeconfig.",
+        cure=cure,
     )
 
 

@@ -165,7 +165,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
-        self._server.pool.clear()
+        self._server.close()
 
     def __repr__(self) -> str:
         return f"<Transport {visible(self.host)}>"
@@ -193,9 +193,10 @@ class Transport:
 
         timeout = Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
         may_repeat = request.method == "GET"
+        pool = self._server.pool
         while True:
             try:
-                return self._server.pool.request(
+                return pool.request(
                     request.method, url, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
                 )
             except (HTTPError, HTTPWarning, http.client.HTTPException, OSError, ValueError) as error:
@@ -225,9 +226,8 @@ class Transport:
         return headers
 
     def _credentials(self) -> Mapping[str, str]:
-        if self._token is not None:
-            return {"authorization": f"Bearer {self._token}"}
-        found = self._server.credentials()
+        known = self._token
+        found = self._server.credentials() if known is None else {"authorization": f"Bearer {known}"}
         values: Collection[Any] = found.values()
         for value in values:
             # http.client would show the whole credential in its complaint.

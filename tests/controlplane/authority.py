@@ -20,9 +20,15 @@ _LIFETIME = dt.timedelta(days=7)
 class Authority:
     """Issues certificates; `certificate_file` is what clients have to trust."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make a new authority that keeps its files in `folder`."""
+    def __init__(self, folder: Path, *, identifies: bool = True) -> None:
+        """Make a new authority that keeps its files in `folder`.
+
+        Args:
+            folder: Where.
+            identifies: Whether certificates name the keys that they are for and signed with, as most do.
+        """
         self._folder = folder
+        self._identifies = identifies
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "awsauth-test-ca")])
         self._identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
@@ -30,7 +36,9 @@ class Authority:
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         usage = _usage(key_cert_sign=True, crl_sign=True)
-        certificate = builder.add_extension(usage, critical=True).add_extension(self._identifier, critical=False)
+        certificate = builder.add_extension(usage, critical=True)
+        if identifies:
+            certificate = certificate.add_extension(self._identifier, critical=False)
         self.certificate_file = folder / "ca.crt"
         self.certificate_file.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
 
@@ -52,17 +60,16 @@ class Authority:
     def _signed(
         self, builder: x509.CertificateBuilder, use: x509.ObjectIdentifier, name: str, key: ec.EllipticCurvePrivateKey
     ) -> tuple[Path, Path]:
-        certificate = (
+        builder = (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier), critical=False
-            )
-            .sign(self._key, hashes.SHA256())
         )
+        if self._identifies:
+            signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier)
+            builder = builder.add_extension(signer, critical=False)
         certificate_file = self._folder / f"{name}.crt"
-        certificate_file.write_bytes(_pem(certificate))
+        certificate_file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
         return certificate_file, write_key(key, self._folder / f"{name}.key")
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

@@ -1,0 +1,282 @@
+"""Servers reached without the kubernetes client: whom they trust, what they show, and that nothing goes elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import traceback
+from base64 import b64encode
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from awsauth import connecting
+from awsauth.errors import KubeconfigError, UnreachableError
+from awsauth.kube.direct_server import DirectServer
+from awsauth.kube.transport import Transport
+from tests.controlplane.authority import Authority
+from tests.test_connecting import SECRET, config, written
+from tests.tls_servers import TlsProxy, TlsServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _nothing_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return made(tmp_path / "authority")
+
+
+def made(folder: Path, **how: Any) -> Authority:
+    folder.mkdir()
+    return Authority(folder, **how)
+
+
+def encoded(*parts: bytes) -> str:
+    return b64encode(b"".join(parts)).decode()
+
+
+def shown(url: str, proxy: str | None = None, **said: Any) -> str:
+    """Connect as a kubeconfig says, and return whose certificate the server was shown."""
+    user = {name: said.pop(name) for name in list(said) if name.startswith("client_")}
+    cluster, user = ({key.replace("_", "-"): value for key, value in part.items()} for part in (said, user))
+    transport = Transport(DirectServer({"server": url, **cluster}, user, None, proxy), timeout=5)
+    try:
+        return str(transport.get("/api")["shown"])
+    finally:
+        transport.close()
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_what_is_trusted_is_what_kubectl_trusts(authority: Authority, tmp_path: Path) -> None:
+    """Text around certificates does not matter, nor one that is broken; and a server's own certificate is enough."""
+    ca = authority.certificate_file.read_bytes()
+    broken = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    with TlsServer(authority) as server:
+        own = (tmp_path / "authority" / "127.0.0.1.crt").read_bytes()
+        comment = "# Autorité de certification\n".encode()
+        for pem in (ca, comment + ca, broken + ca, ca + broken, ca.replace(b"\n", b"\r\n"), own):
+            assert shown(server.url, certificate_authority_data=encoded(pem)) == ""
+        (tmp_path / "ca.crt").write_bytes(broken + comment + ca)
+        assert shown(server.url, certificate_authority=str(tmp_path / "ca.crt")) == ""
+        assert shown(server.url, insecure_skip_tls_verify=True) == ""
+
+
+def test_keys_need_no_identifiers(tmp_path: Path) -> None:
+    """As with some EKS clusters, which Python 3.13 and later would refuse."""
+    authority = made(tmp_path / "plain", identifies=False)
+    with TlsServer(authority) as server:
+        assert shown(server.url, certificate_authority=str(authority.certificate_file)) == ""
+
+
+def test_nobody_else_is_trusted(authority: Authority, tmp_path: Path) -> None:
+    other = made(tmp_path / "other")
+    ca = encoded(authority.certificate_file.read_bytes())
+    with TlsServer(authority) as server:
+        for said in (
+            {},
+            {"certificate_authority_data": encoded(other.certificate_file.read_bytes())},
+            {"certificate_authority": str(other.certificate_file)},
+            {"certificate_authority_data": ca, "tls_server_name": "example.com"},
+        ):
+            with pytest.raises(UnreachableError, match="certificate is not to be trusted") as caught:
+                shown(server.url, **said)
+            assert "certificate-authority-data" in caught.value.cure
+        assert server.heard == []
+    for pem in (b"", b"no certificate", other.certificate_file.read_bytes()[:-40]):
+        with pytest.raises(KubeconfigError, match="certificate-authority-data cannot be used"):
+            shown("https://127.0.0.1:1", certificate_authority_data=encoded(pem) or "====")
+
+
+def test_threads_share_a_server_while_certificates_are_renewed(authority: Authority, tmp_path: Path) -> None:
+    """What encrypts connections is replaced then, never changed: OpenSSL would end the process."""
+    certificate, key = tmp_path / "it.crt", tmp_path / "it.key"
+    pairs = [[file.read_bytes() for file in authority.issue_to_user(name)] for name in ("alice", "bob")]
+
+    def renew(pair: list[bytes]) -> None:
+        for file, content in zip((key, certificate), reversed(pair), strict=True):
+            file.with_suffix(".new").write_bytes(content)
+            file.with_suffix(".new").replace(file)
+
+    renew(pairs[0])
+    seen: set[str] = set()
+    others: list[BaseException] = []
+    with TlsServer(authority, clients=authority.certificate_file) as server:
+        files = {"client-certificate": str(certificate), "client-key": str(key)}
+        cluster = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
+        transport = Transport(DirectServer(cluster, files, None, None), timeout=10)
+
+        def ask() -> None:
+            for _ in range(60):
+                try:
+                    seen.add(transport.get("/api")["shown"])
+                except KubeconfigError:
+                    continue  # the one is renewed, and the other not yet
+                except BaseException as error:  # noqa: BLE001 - a thread keeps what it raises to itself
+                    others.append(error)
+                    return
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        turn = 0
+        while any(thread.is_alive() for thread in threads):
+            turn += 1
+            renew(pairs[turn % 2])
+            threads[0].join(0.02)
+        assert (seen, others) == ({"alice", "bob"}, [])
+        transport.close()
+
+
+def test_a_renewed_certificate_that_cannot_be_used_is_told_before_anything_is_sent(
+    authority: Authority, tmp_path: Path
+) -> None:
+    certificate, key = authority.issue_to_user("alice")
+    with TlsServer(authority, clients=authority.certificate_file) as server:
+        ca = tmp_path / "ca.crt"
+        ca.write_bytes(authority.certificate_file.read_bytes())
+        cluster = {"server": server.url, "certificate-authority": str(ca)}
+        user = {"client-certificate": str(certificate), "client-key": str(key)}
+        transport = Transport(DirectServer(cluster, user, None, None), timeout=5)
+        assert transport.get("/api")["shown"] == "alice"
+        for file in (certificate, key, ca):
+            content = file.read_bytes()
+            file.unlink()
+            with pytest.raises(KubeconfigError, match=r"No such file.*Nothing was sent") as caught:
+                transport.post("/api", {})
+            assert str(file) in caught.value.where
+            file.write_bytes(content)
+        assert transport.post("/api", {})["shown"] == "alice"
+        # Nobody is trusted any longer who was before.
+        ca.write_bytes(made(tmp_path / "other").certificate_file.read_bytes())
+        with pytest.raises(UnreachableError, match="not to be trusted"):
+            transport.get("/api")
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_a_proxy_is_trusted_as_the_cluster_is(authority: Authority, tmp_path: Path) -> None:
+    ca = encoded(authority.certificate_file.read_bytes())
+    other = made(tmp_path / "other")
+    with TlsServer(authority) as server, TlsProxy(authority) as proxy, TlsProxy(other) as stranger:
+        assert shown(server.url, proxy.url, certificate_authority_data=ca) == ""
+        assert shown(server.url, stranger.url, insecure_skip_tls_verify=True) == ""
+        with pytest.raises(UnreachableError):
+            shown(server.url, stranger.url, certificate_authority_data=ca)
+
+
+def test_without_a_place_for_temporary_files_a_certificate_is_told_not_to_be_usable(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
+    certificate, key = (encoded(file.read_bytes()) for file in authority.issue_to_user("alice"))
+    with pytest.raises(KubeconfigError, match="client-certificate and client-key cannot be used"):
+        shown("https://127.0.0.1:1", client_certificate_data=certificate, client_key_data=key)
+
+
+def test_nothing_of_certificates_is_left_behind(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    certificate, key = (encoded(file.read_bytes()) for file in authority.issue_to_user("alice"))
+    for data in (key, encoded(b"x")):
+        with suppress(KubeconfigError, UnreachableError):
+            shown("https://127.0.0.1:1", client_certificate_data=certificate, client_key_data=data)
+        assert os.listdir(folder) == []  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://127.0.0.1:{0}/u/me@localhost:1/x",
+        "https://127.0.0.1:{0}\\@localhost:1",
+        "https://127.0.0.1:{0}/?@localhost:1",
+        "https://127.0.0.1:{0}/#@localhost:1",
+        "https://127.0.0.1:{0}/ a",
+    ],
+)
+def test_a_token_goes_nowhere_but_to_the_host_of_the_address(
+    tmp_path: Path, authority: Authority, address: str
+) -> None:
+    with TlsServer(authority) as server, TlsServer(authority) as other:
+        port, elsewhere = (one.url.rpartition(":")[2] for one in (server, other))
+        url = address.format(port).replace("localhost:1", f"localhost:{elsewhere}")
+        said = {"server": url, "certificate-authority": str(authority.certificate_file)}
+        file = written(tmp_path / "config", config(None, {"token": SECRET}, **said))
+        with suppress(KubeconfigError):
+            connecting.from_kubeconfig(path=file).transport.get("/api")
+        assert other.heard == []
+        assert server.heard in ([], [(f"Bearer {SECRET}", f"/u/me@localhost:{elsewhere}/x/api")])
+
+
+def test_credentials_do_not_go_over_the_network_for_all_to_read(tmp_path: Path) -> None:
+    """Kubectl sends none to an address with http://; to this machine they may go, as to a proxy that listens there."""
+    for user in ({"token": SECRET}, {"tokenFile": "/no/such"}, {"exec": {"command": "/no/such"}}):
+        file = written(tmp_path / "config", config(None, user, server="http://api.example.com"))
+        with pytest.raises(KubeconfigError, match="for all to read"):
+            connecting.from_kubeconfig(path=file)
+    with TlsServer(None) as server:
+        for user in ({"token": SECRET}, {}):
+            file = written(tmp_path / "config", config(None, user, server=server.url))
+            connecting.from_kubeconfig(path=file).transport.get("/api")
+        assert server.heard == [(f"Bearer {SECRET}", "/api"), ("", "/api")]
+    file = written(tmp_path / "config", config(None, {"as": "alice"}, server="http://api.example.com"))
+    assert connecting.from_kubeconfig(path=file).description
+
+
+@pytest.mark.parametrize("more", [{"certificate-authority": "ca.crt"}, {"certificate-authority-data": "eA=="}])
+def test_certificates_are_looked_at_or_not(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Both at once is a mistake, and kubectl takes it for one."""
+    said = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True, **more}
+    file = written(tmp_path / "config", config(None, {"token": "x"}, **said))
+    with pytest.raises(KubeconfigError, match="not to be looked at"):
+        connecting.from_kubeconfig(path=file)
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"auth-provider": {"name": "oidc", "config": {"client-secret": SECRET, "refresh-token": SECRET}}},
+        {"auth-provider": {"config": {"client-secret": SECRET}}},
+        {"auth-provider": SECRET},
+        {"username": "a", "password": SECRET, "exec": [SECRET]},
+    ],
+)
+def test_an_unusual_user_is_never_shown(tmp_path: Path, user: dict[str, Any]) -> None:
+    """Neither in the error nor in what caused it."""
+    file = written(tmp_path / "config", config(None, user, server="https://127.0.0.1:1"))
+    with pytest.raises((KubeconfigError, UnreachableError)) as caught:
+        connecting.from_kubeconfig(path=file).transport.get("/api")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_proxys_password_is_not_shown_where_its_address_is_none(tmp_path: Path) -> None:
+    address = f"http://me:{SECRET}@proxy.example.com:99999"
+    said = {"server": "https://api.example.com", "proxy-url": address}
+    file = written(tmp_path / "config", config(None, {"token": "x"}, **said))
+    with pytest.raises(KubeconfigError, match="The proxy cannot be used") as caught:
+        connecting.from_kubeconfig(path=file)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.filterwarnings("ignore:SOCKS support")
+def test_a_socks_proxy_needs_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socks", None)
+    monkeypatch.delitem(sys.modules, "urllib3.contrib.socks", raising=False)
+    said = {"server": "https://127.0.0.1:1", "proxy-url": "socks5://127.0.0.1:2"}
+    file = written(tmp_path / "config", config(None, {"token": "x"}, **said))
+    with pytest.raises(KubeconfigError, match="socks") as caught:
+        connecting.from_kubeconfig(path=file)
+    assert "pip install 'urllib3[socks]'" in caught.value.cure

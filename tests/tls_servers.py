@@ -1,0 +1,131 @@
+"""Small servers with certificates of their own, on loopback: one that answers, and a proxy that connects with it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+    from tests.controlplane.authority import Authority
+
+HOST = "127.0.0.1"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None) -> None:
+        super().__init__((HOST, 0), handler)
+        self.context = context
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing: clients that go away are what is tested."""
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shake hands in the thread of the request."""
+        if self.context is None:
+            super().finish_request(request, client_address)
+            return
+        with contextlib.suppress(OSError), self.context.wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
+
+
+class TlsServer:
+    """A server that answers every GET and POST with whose certificate it was shown, and closes the connection.
+
+    Attributes:
+        url: Its address.
+        heard: The header `authorization` of each request, and the path.
+    """
+
+    def __init__(self, authority: Authority | None, *, clients: Path | None = None) -> None:
+        heard: list[tuple[str, str]] = []
+
+        class Answering(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                heard.append((self.headers.get("authorization", ""), self.path))
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                shown: Any = self.connection.getpeercert() if authority else None
+                names = [
+                    value for part in (shown or {}).get("subject", ()) for key, value in part if key == "commonName"
+                ]
+                body = f'{{"shown": "{"".join(names)}"}}'.encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.heard = heard
+        self._server = _served(Answering, _context(authority, clients) if authority else None)
+        self.url = f"http{'s' if authority else ''}://{HOST}:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class TlsProxy:
+    """A proxy that is itself reached over TLS, and connects with whatever it is asked for."""
+
+    def __init__(self, authority: Authority) -> None:
+        class Connecting(BaseHTTPRequestHandler):
+            def do_CONNECT(self) -> None:
+                host, _, port = self.path.rpartition(":")
+                with socket.create_connection((host, int(port)), timeout=5) as there:
+                    self.send_response(200)
+                    self.end_headers()
+                    answers = threading.Thread(target=_pass_on, args=(there.recv, self.wfile.write), daemon=True)
+                    answers.start()
+                    _pass_on(self.connection.recv, there.sendall)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = _served(Connecting, _context(authority, None))
+        self.url = f"https://{HOST}:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _context(authority: Authority, clients: Path | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue(HOST))
+    if clients:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(clients)
+    return context
+
+
+def _served(handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None) -> _Server:
+    server = _Server(handler, context)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    return server
+
+
+def _pass_on(receive: Callable[[int], bytes], send: Callable[[bytes], object]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while data := receive(65_536):
+            send(data)
