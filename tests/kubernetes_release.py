@@ -1,6 +1,6 @@
-"""What a release of the kubernetes client is tried on, in a process of its own: ``python -m tests.kubernetes_release``.
+"""What releases of the kubernetes client and of urllib3 are tried on, in a process of its own: ``python -m tests.kubernetes_release``.
 
-The argument is a folder of kubeconfigs. Printed, as JSON: the release, whom the API server takes us for with each of
+The argument is a folder of kubeconfigs. Printed, as JSON: the releases, whom the API server takes us for with each of
 them, or the error, and what became of a change and a rollback with the one called ``admin``.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes
+import urllib3
 from kubernetes.client import exceptions
 
 from awsauth.client import AwsAuthClient
@@ -70,13 +71,15 @@ def unmapped(connection: Connection) -> list[str]:
 
 
 def main(folder: Path) -> None:
-    """Try everything, by way of the client also where awsauth would do without."""
-    setattr(direct_server, "is_enough", lambda *_: False)  # noqa: B010 - a function is nothing to assign to
+    """Try everything, then also by way of the client where awsauth does without."""
     files = sorted(folder.glob("*.kubeconfig"))
+    without_client = {file.stem: outcome(file) for file in files}
+    setattr(direct_server, "is_enough", lambda *_: False)  # noqa: B010 - a function is nothing to assign to
     connection = from_kubeconfig(path=folder / "admin.kubeconfig")
     server: Any = connection.transport._server
     result = {
-        "release": kubernetes.__version__,
+        "releases": {module.__name__: module.__dict__["__version__"] for module in (kubernetes, urllib3)},
+        "who without client": without_client,
         "who": {file.stem: outcome(file) for file in files},
         "changed": changed(connection),
         "own client": who(from_api_client(server._api)),

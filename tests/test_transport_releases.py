@@ -1,4 +1,4 @@
-"""The lowest release of the kubernetes client that is allowed does what the installed one does."""
+"""The lowest releases of the kubernetes client and of urllib3 that are allowed do what the installed ones do."""
 
 from __future__ import annotations
 
@@ -23,27 +23,29 @@ if TYPE_CHECKING:
     from tests.controlplane.cluster import Cluster
 
 PROJECT: Final = Path(__file__).parent.parent
+LIBRARIES: Final = ("kubernetes", "urllib3")
 
 
-def lowest() -> str:
-    """Return the lowest release that the distribution allows."""
-    (requirement,) = [
-        one for one in map(Requirement, requires("eks-aws-auth") or []) if one.name == "kubernetes" and not one.marker
+def lowest() -> dict[str, str]:
+    """Return the lowest releases that the distribution allows."""
+    wanted = [
+        one for one in map(Requirement, requires("eks-aws-auth") or []) if one.name in LIBRARIES and not one.marker
     ]
-    (bound,) = [part.version for part in requirement.specifier if part.operator == ">="]
-    return bound if bound.count(".") == 2 else f"{bound}.0.0"
+    bounds = {one.name: part.version for one in wanted for part in one.specifier if part.operator == ">="}
+    return {name: bound if bound.count(".") == 2 else f"{bound}.0.0" for name, bound in sorted(bounds.items())}
 
 
-def installed(release: str) -> Path:
-    """Return a folder with this release and nothing else; pip puts it there once, in a second or two."""
+def installed(releases: dict[str, str]) -> Path:
+    """Return a folder with these releases and nothing else; pip puts them there once, in a second or two."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "awsauth-tests"
-    folder = cache / f"kubernetes-{release}"
+    pinned = [f"{name}=={release}" for name, release in releases.items()]
+    folder = cache / "-".join(pinned)
     if folder.exists():
         return folder
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as temporary:
         target = Path(temporary) / "target"
-        wanted = ["--no-deps", "--only-binary=:all:", "--target", str(target), f"kubernetes=={release}"]
+        wanted = ["--no-deps", "--only-binary=:all:", "--target", str(target), *pinned]
         # Without an index, pip asks for minutes.
         quick = ["--quiet", "--disable-pip-version-check", "--retries=1", "--timeout=10"]
         done = subprocess.run(
@@ -52,7 +54,7 @@ def installed(release: str) -> Path:
         if done.returncode:
             if os.environ.get("CI"):
                 raise RuntimeError(done.stderr)
-            pytest.skip(f"kubernetes {release} cannot be installed: {done.stderr.strip()[-300:]}")
+            pytest.skip(f"{pinned} cannot be installed: {done.stderr.strip()[-300:]}")
         try:
             target.rename(folder)
         except OSError:
@@ -107,22 +109,24 @@ def test_every_release_connects_changes_and_fails_alike(
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    whom = {
+        "admin": "admin",
+        "embedded": "admin",
+        "exec": user.name,
+        "failing": "KubeconfigError",
+        "file": user.name,
+        "impersonating": "alice",
+        "named": user.name,
+        "proxied": "UnreachableError",
+        "refused": "AuthenticationError",
+        "without": "ForbiddenError",
+    }
     assert json.loads(done.stdout) == {
-        "release": lowest() if which == "lowest" else version("kubernetes"),
-        "who": {
-            "admin": "admin",
-            "embedded": "admin",
-            "exec": user.name,
-            "failing": "KubeconfigError",
-            "file": user.name,
-            "impersonating": "alice",
-            "named": user.name,
-            "proxied": "UnreachableError",
-            "refused": "AuthenticationError",
-            "without": "ForbiddenError",
-        },
+        "releases": lowest() if which == "lowest" else {name: version(name) for name in LIBRARIES},
+        "who without client": whom,
+        "who": whom,
         "changed": [[3, 2, 1], ["one"]],
         "own client": "admin",
         "unmapped": [],
     }
-    assert proxy.asked == ["CONNECT nowhere.invalid:443"]
+    assert proxy.asked == ["CONNECT nowhere.invalid:443"] * 2
