@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from awsauth.core.revision import Revision
     from awsauth.stores.store import Snapshot, Store
 
 NODE: Final = """- rolearn: arn:aws:iam::111122223333:role/node
@@ -74,7 +76,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Return a store with one node role: one that carries its head, one that does not, and a manifest file."""
     if request.param == "file":
         return file_store(tmp_path, BEFORE)
-    return MemoryStore(BEFORE, carries_head=request.param == "cluster-like")
+    if request.param == "without head":
+        return MemoryStore(BEFORE, uid="", carries_head=False)
+    return MemoryStore(BEFORE)
 
 
 def file_store(folder: Path, data: Mapping[str, str]) -> FileStore:
@@ -183,6 +187,40 @@ def test_a_change_from_outside_came_from_what_the_object_names_not_from_what_not
         (2, 1),
         (1, 0),
     ]
+    assert_true_history(store)
+
+
+def first_use(now: Callable[[], datetime]) -> tuple[MemoryStore, Revision]:
+    """Return a store whose object names no revision, and the newest one: its writer has not written yet."""
+    store = MemoryStore(BEFORE, clock=now)
+    state = store.record(draft(1, None, BEFORE, kind="outside", uid="in-memory"))
+    pending = store.record(draft(2, state.info.head, with_changes(BEFORE, ADMIN), uid="in-memory"))
+    store.overwrite({**BEFORE, "note": "somebody else's"})
+    return store, pending
+
+
+def test_while_another_writers_first_change_is_pending_nothing_is_recorded_on_top_of_it() -> None:
+    store, pending = first_use(lambda: datetime(2026, 1, 1, tzinfo=timezone.utc))
+
+    def refused(_: float) -> None:
+        store.discard_revision(pending.number, pending.digest)
+
+    outcome = commit(store, changing([OTHER]), patience=Patience(60, sleep=refused))
+    assert outcome.outside is not None
+    assert outcome.outside.info.parent == 1
+    assert_true_history(store)
+    assert not any(entry.unconfirmed for entry in log(store).entries)
+
+
+def test_a_pending_first_change_is_not_waited_for_longer_than_its_writer_would_take() -> None:
+    """It may have been made, and its mark wiped off by another tool: then it is what the state came from."""
+    times = (datetime(2026, 1, 1, second=second, tzinfo=timezone.utc) for second in range(60))
+    store, pending = first_use(lambda: next(times))
+    waits: list[float] = []
+    outcome = commit(store, changing([OTHER]), patience=Patience(60, sleep=waits.append))
+    assert outcome.outside is not None
+    assert outcome.outside.info.parent == pending.number
+    assert len(waits) == 2
     assert_true_history(store)
 
 
@@ -339,7 +377,6 @@ def test_stopped_before_any_call_the_state_is_old_or_new_the_history_true_and_th
 @pytest.fixture
 def old() -> Callable[[str, bool], MemoryStore]:
     """Return what makes a store for an action; its clock is two months on after the preparation of a prune."""
-    from datetime import datetime, timedelta, timezone
 
     def make(action: str, carries_head: bool) -> MemoryStore:  # noqa: FBT001
         now = [datetime(2026, 1, 1, tzinfo=timezone.utc)]

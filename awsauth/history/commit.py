@@ -158,6 +158,8 @@ class _Commit:
         listing = self._store.list_revisions() if self._number_was_taken else None
         position = locate(self._store, snapshot, listing=listing)
         number, before = position.next_number, position.before
+        if position.pending and position.pending.attempt != self._attempt:
+            raise _at_work(number)
         if position.head is None and snapshot.exists:
             self._outside = self._post(self._draft(number, before, proposal, "outside"))
             number, before = number + 1, self._outside.info.head
@@ -276,6 +278,13 @@ class _Commit:
         with contextlib.suppress(AwsAuthError):
             return prune(self._store)
         return ()
+
+
+def _at_work(number: int) -> RevisionTakenError:
+    return RevisionTakenError(
+        f"Another writer has recorded revision {number - 1} and may be about to write; nothing was changed.",
+        cure="Try again in a moment.",
+    )
 
 
 def _not_recorded(revision: Revision, cause: Exception) -> HistoryError:
