@@ -86,8 +86,9 @@ def main() -> None:
             say(f"Without keikoproj/aws-auth: {contenders.missing}")
         table(
             "One change in memory: read, add a role or extend the one in the middle, write. Of awsauth with its guards "
-            "and its difference; without a revision, as the others keep none, and with one. Memory is the peak of "
-            "Python's objects, as a multiple of the text; ruamel.yaml is left out where it takes seconds.",
+            "and its difference; without a revision, as the others keep none, and with one, where the same client has "
+            "made changes just before. Memory is the peak of Python's objects, as a multiple of the text; ruamel.yaml "
+            "is left out where it takes seconds.",
             "entries | kB | | add: ms | from, to | extend: ms | from, to | add, times awsauth | memory",
             (
                 row
