@@ -52,6 +52,7 @@ def usual(*, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Se
     Raises:
         KubeconfigError: there is neither, or it cannot be used.
         UsageError: as for `Transport`.
+        AwsAuthError: whatever making a token raises, where tokens are signed here.
     """
     files = kubeconfig.usual_files()
     config = kubeconfig.read(files)
@@ -88,6 +89,7 @@ def from_kubeconfig(
     Raises:
         KubeconfigError: there is no such file or context, or no credentials come of it.
         UsageError: `context` or `path` is empty; or as for `Transport`.
+        AwsAuthError: whatever making a token raises, where tokens are signed here.
     """
     named: dict[str, Any] = {"context": context, "path": path}
     for name, value in named.items():

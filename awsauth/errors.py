@@ -147,7 +147,11 @@ class RevisionTakenError(HistoryError):
 
 
 class KubeconfigError(AwsAuthError, ValueError):
-    """No kubeconfig was found, it cannot be read, or no credentials come of it; no request was sent."""
+    """No kubeconfig was found, it cannot be read or used, or no credentials come of it; no request was sent.
+
+    Among what cannot be used: a certificate, a key, a proxy; and what would be unsafe, such as credentials for an address
+    with ``http://``.
+    """
 
 
 class UnreachableError(AwsAuthError, ConnectionError):

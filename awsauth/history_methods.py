@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document import Document
 from awsauth.core.escaping import quoted
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from awsauth.result import Result
     from awsauth.stores.store import Snapshot, Store
 
+DESCRIBED: Final = 10
+"""For how many of the newest revisions the history says what they changed, unless it is asked for more."""
+
 
 class HistoryMethods:
     """Looks at revisions, goes back to them, and deletes old ones."""
@@ -28,7 +31,7 @@ class HistoryMethods:
     _author: str
     _making: GuardedCommit
 
-    def history(self, *, changes: int = 10) -> Log:
+    def history(self, *, changes: int = DESCRIBED) -> Log:
         """Return the revisions, newest first: which one is live, and what is wrong with the chain.
 
         Args:

@@ -70,6 +70,7 @@ class Origins(ABC):
 
         Raises:
             KubeconfigError: there is neither, or it cannot be used.
+            CredentialsError: it is an EKS cluster's, and there are no AWS credentials for it.
         """
         from awsauth.connecting import usual
 
@@ -88,6 +89,7 @@ class Origins(ABC):
 
         Raises:
             KubeconfigError: there is no such file or context, or no credentials come of it.
+            CredentialsError: the context is an EKS cluster's, and there are no AWS credentials for it.
             UsageError: `context` or `path` is empty.
         """
         from awsauth.connecting import from_kubeconfig

@@ -20,7 +20,7 @@ from kubernetes.config import incluster_config
 
 from awsauth import connecting
 from awsauth.errors import AuthenticationError, KubeconfigError, UnreachableError, UsageError
-from awsauth.kube import direct_server, kubeconfig
+from awsauth.kube import client_server, direct_server, kubeconfig
 from awsauth.kube.proxy import proxy_for
 from tests.connections import WAYS
 
@@ -53,8 +53,6 @@ def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 both_ways = pytest.mark.usefixtures("by")
-# The kubernetes client looks at certificates when it connects, and sends proxies no password.
-only_urllib3 = pytest.mark.parametrize("by", ["urllib3"], indirect=True)
 
 
 def config(cluster: Cluster | None, user: dict[str, Any], name: str = "it", **more: Any) -> dict[str, Any]:
@@ -261,8 +259,6 @@ def test_a_certificate_file_is_read_again_for_a_new_connection(cluster: Cluster,
     assert who(connection) == "bob"
 
 
-@both_ways
-@only_urllib3
 @pytest.mark.parametrize(
     ("user", "problem"),
     [
@@ -278,6 +274,7 @@ def test_a_certificate_file_is_read_again_for_a_new_connection(cluster: Cluster,
 def test_a_certificate_that_cannot_be_used_is_told(
     cluster: Cluster, tmp_path: Path, user: dict[str, Any], problem: str
 ) -> None:
+    """At once; by the kubernetes client only when it connects."""
     with pytest.raises(KubeconfigError, match=rf"(^|: ){problem} cannot be used: .*Nothing was sent"):
         connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
 
@@ -589,9 +586,8 @@ def test_the_proxy_is_the_one_that_kubectl_would_use(
     assert len(proxy.asked) == 2
 
 
-@both_ways
-@only_urllib3
 def test_a_proxy_may_want_a_password(tmp_path: Path, proxy: Proxy) -> None:
+    """The kubernetes client sends none."""
     address = proxy.url.replace("//", f"//me:{SECRET}@")
     content = config(None, {"token": "x"}, server="https://nowhere.invalid", **{"proxy-url": address})
     assert SECRET not in reached(written(tmp_path / "config", content))
@@ -644,23 +640,38 @@ def test_who_is_excepted_from_the_proxy_of_the_environment(
 
 
 @pytest.mark.parametrize(
-    ("cluster_says", "user_says", "proxy"),
+    ("cluster_says", "user_says", "is_known"),
     [
-        ({}, {"auth-provider": {"name": "oidc"}}, None),
-        ({}, {"username": "a", "password": "b"}, None),
-        ({}, {"token": 5}, None),
-        ({"proxy-url": 5}, {}, None),
-        ({}, {"a-field-of-tomorrow": "x"}, None),
-        ({}, {}, "socks5://127.0.0.1:1"),
-        ({}, {}, "127.0.0.1:1"),
+        ({}, {"token": "x", "as": "alice"}, True),
+        ({"proxy-url": "http://127.0.0.1:1"}, {"token": "x"}, True),
+        ({}, {"auth-provider": {"name": "oidc"}}, False),
+        ({}, {"username": "a", "password": "b"}, False),
+        ({}, {"token": 5}, False),
+        ({"proxy-url": 5}, {}, False),
+        ({}, {"a-field-of-tomorrow": "x"}, False),
+        ({"proxy-url": "socks5://127.0.0.1:1"}, {}, False),
+        ({"proxy-url": "127.0.0.1:1"}, {}, False),
     ],
 )
 def test_what_is_not_known_is_left_to_the_kubernetes_client(
-    cluster_says: dict[str, Any], user_says: dict[str, Any], proxy: str | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cluster_says: dict[str, Any],
+    user_says: dict[str, Any],
+    *,
+    is_known: bool,
 ) -> None:
-    server = {"server": "https://example.com"}
-    assert direct_server.is_enough(server, {"token": "x", "as": "alice"}, "http://127.0.0.1:1")
-    assert not direct_server.is_enough(server | cluster_says, user_says, proxy)
+    left: list[kubeconfig.Destination] = []
+
+    def of_kubeconfig(destination: kubeconfig.Destination, *_: object) -> client_server.ClientServer:
+        left.append(destination)
+        return client_server.ClientServer(ApiClient(Configuration(host=destination.server)))
+
+    monkeypatch.setattr(client_server, "of_kubeconfig", of_kubeconfig)
+    said = {"server": "https://example.com", **cluster_says}
+    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", config(None, user_says, **said)))
+    assert connection.transport.host == "https://example.com"
+    assert len(left) == (not is_known)
 
 
 @both_ways

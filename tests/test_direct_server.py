@@ -196,28 +196,46 @@ def test_nothing_of_certificates_is_left_behind(
         assert os.listdir(folder) == []  # noqa: PTH208
 
 
+def test_a_token_goes_nowhere_but_to_the_host_of_the_address(tmp_path: Path, authority: Authority) -> None:
+    with TlsServer(authority) as server, TlsServer(authority) as other:
+        elsewhere = other.url.removeprefix("https://")
+        said = {"server": f"{server.url}/u/me@{elsewhere}/x", "certificate-authority": str(authority.certificate_file)}
+        file = written(tmp_path / "config", config(None, {"token": SECRET}, **said))
+        connecting.from_kubeconfig(path=file).transport.get("/api")
+        assert other.heard == []
+        assert server.heard == [(f"Bearer {SECRET}", f"/u/me@{elsewhere}/x/api")]
+
+
 @pytest.mark.parametrize(
     "address",
     [
-        "https://127.0.0.1:{0}/u/me@localhost:1/x",
-        "https://127.0.0.1:{0}\\@localhost:1",
-        "https://127.0.0.1:{0}/?@localhost:1",
-        "https://127.0.0.1:{0}/#@localhost:1",
-        "https://127.0.0.1:{0}/ a",
+        "https://127.0.0.1:1\\@localhost:2",
+        "https://127.0.0.1:1/?@localhost:2",
+        "https://127.0.0.1:1/#@localhost:2",
+        "https://127.0.0.1:1/ a",
+        "https://[::1",
+        "http://[::1",
+        "https://",
+        "https:///api",
+        "127.0.0.1:1",
+        "ftp://127.0.0.1:1",
     ],
 )
-def test_a_token_goes_nowhere_but_to_the_host_of_the_address(
-    tmp_path: Path, authority: Authority, address: str
-) -> None:
-    with TlsServer(authority) as server, TlsServer(authority) as other:
-        port, elsewhere = (one.url.rpartition(":")[2] for one in (server, other))
-        url = address.format(port).replace("localhost:1", f"localhost:{elsewhere}")
-        said = {"server": url, "certificate-authority": str(authority.certificate_file)}
-        file = written(tmp_path / "config", config(None, {"token": SECRET}, **said))
-        with suppress(KubeconfigError):
-            connecting.from_kubeconfig(path=file).transport.get("/api")
-        assert other.heard == []
-        assert server.heard in ([], [(f"Bearer {SECRET}", f"/u/me@localhost:{elsewhere}/x/api")])
+def test_what_is_no_address_is_refused(tmp_path: Path, address: str) -> None:
+    """What comes of such a one differs from client to client: the token could go elsewhere."""
+    file = written(tmp_path / "config", config(None, {"token": SECRET}, server=address))
+    with pytest.raises(KubeconfigError, match="whose address is none"):
+        connecting.from_kubeconfig(path=file)
+
+
+@pytest.mark.parametrize("name", ["certificate-authority", "client-certificate", "tokenFile"])
+def test_a_path_that_can_be_none_is_refused(tmp_path: Path, name: str) -> None:
+    named = {name: "/no\0where"}
+    server = {"server": "https://127.0.0.1:1"} | (named if name == "certificate-authority" else {})
+    user = {"token": "x"} if name == "certificate-authority" else {**named, "client-key": "/no/key"}
+    file = written(tmp_path / "config", config(None, user, **server))
+    with pytest.raises(KubeconfigError, match="cannot be"):
+        connecting.from_kubeconfig(path=file)
 
 
 def test_credentials_do_not_go_over_the_network_for_all_to_read(tmp_path: Path) -> None:
@@ -236,7 +254,7 @@ def test_credentials_do_not_go_over_the_network_for_all_to_read(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("more", [{"certificate-authority": "ca.crt"}, {"certificate-authority-data": "eA=="}])
-def test_certificates_are_looked_at_or_not(tmp_path: Path, more: dict[str, Any]) -> None:
+def test_an_authority_beside_skipped_verification_is_refused(tmp_path: Path, more: dict[str, Any]) -> None:
     """Both at once is a mistake, and kubectl takes it for one."""
     said = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True, **more}
     file = written(tmp_path / "config", config(None, {"token": "x"}, **said))

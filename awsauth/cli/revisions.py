@@ -13,6 +13,7 @@ from awsauth.cli.invocation import Invocation, current
 from awsauth.core.escaping import visible
 from awsauth.core.guards import GUARDS
 from awsauth.core.markdown import fenced
+from awsauth.history_methods import DESCRIBED
 
 if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
@@ -38,7 +39,7 @@ def history_command(invocation: Invocation, /) -> int:
     else:
         if log.entries:
             screen.print(screen.table(_HEADER, [_cells(entry) for entry in log.entries]))
-        if any(entry.diff is None and entry.info.parent for entry in log.entries):
+        if len(log.entries) > DESCRIBED:
             screen.tell("What older revisions changed is not looked up: `awsauth diff REVISION REVISION` tells.")
         screen.print(screen.findings([*log.findings, *(found for entry in log.entries for found in entry.findings)]))
         if not log.entries:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from awsauth.core.lookup import SEARCHES, positions
+from awsauth.core.reading import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +60,8 @@ class Entries:
         lowered = {principal.lower() for principal in principals}
         found = set(self._in_reading(lowered))
         if self._noted:
-            found.update(position for principal in lowered for position in self._noted.get((principal, None), ()))
-        wanted = {(principal, None) for principal in lowered}  # as `Mapped.identity` has it
+            found.update(position for principal in lowered for position in self._noted.get(identity_of(principal), ()))
+        wanted = {identity_of(principal) for principal in lowered}
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:

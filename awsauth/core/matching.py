@@ -59,8 +59,7 @@ class Access(NamedTuple):
         for key in reversed(PRINCIPAL_KEYS):  # the later one wins
             for arn, found in winners(document.reading(key), principals).items():
                 by_principal[arn] = tuple(found.values())
-        accounts = document.reading("mapAccounts").mapped
-        return cls(by_principal, frozenset([mapped.principal for mapped in accounts]))
+        return cls(by_principal, frozenset(document.accounts))
 
     def without(self, principals: frozenset[str]) -> Access:
         """Return what is left where something else lets `principals` in, which wins over the document."""

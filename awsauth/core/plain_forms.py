@@ -6,7 +6,7 @@ Each may refuse anything. What it matches means what the full reader says it mea
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from awsauth.core.reading import ARN_FIELD, Key
@@ -58,7 +58,7 @@ def may_be_comments(text: str) -> bool:
     return re.search(_NOT_IN_COMMENTS, text) is None
 
 
-@cache
+@lru_cache(maxsize=64)
 def block_entry(key: Key, indent: str) -> re.Pattern[str]:
     """Return the expression for one entry of a block list, with the blank and comment lines before it.
 
@@ -95,7 +95,7 @@ def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
     return _alike(indent, entry["gap"], keys, entry["dashes"])
 
 
-@cache
+@lru_cache(maxsize=64)
 def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str | None) -> re.Pattern[str]:
     """Return the expression for entries with these keys.
 

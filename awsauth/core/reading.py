@@ -57,7 +57,12 @@ class Mapped(NamedTuple):
         The authenticator ignores the case of a principal (``aws-iam-authenticator`` ``pkg/config/mapper.go``,
         ``Key``).
         """
-        return self.principal.lower(), self.sso
+        return identity_of(self.principal, self.sso)
+
+
+def identity_of(principal: str, sso: Sso | None = None) -> Identity:
+    """Return what tells a principal from others (see `Mapped.identity`)."""
+    return principal.lower(), sso
 
 
 class Scalar(NamedTuple):

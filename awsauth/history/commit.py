@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.merge import merged
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
     from awsauth.core.restoration import Restoration
     from awsauth.core.revision import Revision
     from awsauth.core.revision_info import Head, Kind
-    from awsauth.stores.store import Snapshot, Store
+    from awsauth.stores.store import Listing, Snapshot, Store
+
+AT_WORK: Final = timedelta(seconds=3)
+"""For how long after the recording of a revision its writer may be about to write; most need a few milliseconds.
+
+A server tells times in whole seconds.
+"""
 
 PRUNE_EVERY: Final = 25
 """Pruning goes by the way with every revision whose number this divides."""
@@ -122,7 +129,7 @@ class _Commit:
         self._author = author
         self._history = history
         self._patience = patience
-        self._attempt = os.urandom(8).hex()
+        self._attempt = os.urandom(8).hex()  # what `secrets` takes, without its import
         self._recorded: Revision | None = None
         self._outside: Revision | None = None
         self._number_was_taken = False
@@ -155,17 +162,34 @@ class _Commit:
     def _record(self, proposal: Proposal) -> Revision:
         """Record the revision of the proposal, and before it the present state where no revision holds it."""
         snapshot = proposal.snapshot
-        listing = self._store.list_revisions() if self._number_was_taken else None
+        names_none = snapshot.head is None
+        listing = self._store.list_revisions() if names_none or self._number_was_taken else None
         position = locate(self._store, snapshot, listing=listing)
+        if names_none and position.head is None and listing:
+            self._check_is_settled(listing, snapshot)
         number, before = position.next_number, position.before
-        if position.pending and position.pending.attempt != self._attempt:
-            raise _at_work(number)
         if position.head is None and snapshot.exists:
             self._outside = self._post(self._draft(number, before, proposal, "outside"))
             number, before = number + 1, self._outside.info.head
         kind: Kind = "rollback" if proposal.restoration else "change"
         self._recorded = self._post(self._draft(number, before, proposal, kind))
         return self._recorded
+
+    def _check_is_settled(self, listing: Listing, snapshot: Snapshot) -> None:
+        """Check that the newest revision, which passes for what a state came from, is not about to be written or taken back.
+
+        Raises:
+            ConflictError: its writer may be at work.
+        """
+        newest = listing.revisions[-1] if listing.revisions else None
+        if newest is None or newest.created is None or newest.kind == "outside" or newest.attempt == self._attempt:
+            return
+        # An object without a uid never names its revision, so that says nothing there.
+        if snapshot.uid and listing.now - newest.created < AT_WORK:
+            raise ConflictError(
+                f"Another writer has recorded revision {newest.number} and may be about to write; nothing was changed.",
+                cure="Try again in a moment.",
+            )
 
     def _draft(self, number: int, before: Head | None, proposal: Proposal, kind: Kind) -> Revision:
         snapshot = proposal.snapshot
@@ -278,13 +302,6 @@ class _Commit:
         with contextlib.suppress(AwsAuthError):
             return prune(self._store)
         return ()
-
-
-def _at_work(number: int) -> RevisionTakenError:
-    return RevisionTakenError(
-        f"Another writer has recorded revision {number - 1} and may be about to write; nothing was changed.",
-        cure="Try again in a moment.",
-    )
 
 
 def _not_recorded(revision: Revision, cause: Exception) -> HistoryError:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.revision import COUNTED
 from awsauth.core.revision_info import data_digest
@@ -14,12 +13,6 @@ if TYPE_CHECKING:
     from awsauth.core.revision_info import Head, RevisionInfo
     from awsauth.stores.store import Listing, Snapshot, Store
 
-AT_WORK: Final = timedelta(seconds=3)
-"""For how long after the recording of a revision its writer may be about to write; most need a few milliseconds.
-
-A server tells times in whole seconds.
-"""
-
 
 class Position(NamedTuple):
     """Where an object stands.
@@ -28,14 +21,11 @@ class Position(NamedTuple):
         head: The revision that holds its state; None where no revision does.
         before: The revision that the state came from: the head itself, or the last one known before an outside change.
         next_number: The number for the next revision, as far as is known.
-        pending: What `before` is a revision of that the object does not name, and that is so young that its writer may
-            not have written yet; None where `before` is known, or old enough.
     """
 
     head: Head | None
     before: Head | None
     next_number: int
-    pending: RevisionInfo | None = None
 
 
 def locate(store: Store, snapshot: Snapshot, *, listing: Listing | None = None) -> Position:
@@ -56,12 +46,8 @@ def locate(store: Store, snapshot: Snapshot, *, listing: Listing | None = None) 
         return Position(own, carried, carried.number + 1)
     listing = listing or store.list_revisions()
     head = own or _found(snapshot, listing, above=carried.number if carried else 0)
-    if head or carried or not listing.revisions:
-        return Position(head, head or carried, listing.next_number)
-    newest = listing.revisions[-1]
-    return Position(
-        None, newest.head, listing.next_number, newest if _may_be_pending(newest, listing, snapshot) else None
-    )
+    newest = listing.revisions[-1].head if listing.revisions else None
+    return Position(head, head or carried or newest, listing.next_number)
 
 
 def _found(snapshot: Snapshot, listing: Listing, *, above: int) -> Head | None:
@@ -71,12 +57,6 @@ def _found(snapshot: Snapshot, listing: Listing, *, above: int) -> Head | None:
     digest = data_digest(snapshot.data)
     same = [info for info in listing.revisions if info.number > above and info.data_digest == digest]
     return same[-1].head if same else None
-
-
-def _may_be_pending(info: RevisionInfo, listing: Listing, snapshot: Snapshot) -> bool:
-    # Where an object has no uid, none ever says which revision it is at: a young one is nothing to be seen by.
-    is_young = info.created is not None and listing.now - info.created < AT_WORK
-    return is_young and info.kind != "outside" and bool(snapshot.uid)
 
 
 def lineage(listing: Listing, start: Head | None) -> Iterator[RevisionInfo]:

@@ -7,10 +7,13 @@ releases: it loads configurations, its `auth_settings` give (and renew) the cred
 
 from __future__ import annotations
 
+import binascii
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from awsauth.errors import AwsAuthError
+from awsauth.core.escaping import visible
+from awsauth.errors import AwsAuthError, KubeconfigError
 from awsauth.kube.proxy import proxy_for
 
 if TYPE_CHECKING:
@@ -23,6 +26,14 @@ if TYPE_CHECKING:
     from awsauth.kube.kubeconfig import Destination
 
 _T = TypeVar("_T")
+
+_PROBLEM: Final = re.compile(
+    r"(?:Invalid kube-config file\. )?Expected key [\w-]+|File does not exist: .*|Service [\w /]+|\w+ file exists but empty"
+)
+"""What the client says of a configuration without showing anything of it."""
+_LONGEST_PROBLEM: Final = 2_000
+_AS_KUBECTL: Final = "See whether kubectl works with the same kubeconfig."
+_FOR_SOCKS: Final = "For a SOCKS proxy: pip install 'urllib3[socks]'."
 
 
 class ClientServer:
@@ -156,16 +167,38 @@ def _made(configuration: Configuration, proxy: str | None) -> ClientServer:
 
     # What NO_PROXY says is settled by then: the releases of the client read it each in its own way.
     configuration.proxy, configuration.no_proxy = proxy, None
-    return ClientServer(_prepared(lambda: ApiClient(configuration)))
+    missing = _FOR_SOCKS if (proxy or "").lower().startswith("socks") else _AS_KUBECTL
+    return ClientServer(_prepared(lambda: ApiClient(configuration), missing))
 
 
-def _prepared(call: Callable[[], _T]) -> _T:
-    """Return what a call into the client returns, which may trip over what a kubeconfig holds anywhere."""
+def _prepared(call: Callable[[], _T], missing: str = _AS_KUBECTL) -> _T:
+    """Return what a call into the client returns, which may trip over what a kubeconfig holds anywhere.
+
+    Args:
+        call: The call.
+        missing: What to do where it finds a package missing.
+    """
     try:
         return call()
     except AwsAuthError:
         raise
     except Exception as error:
-        from awsauth.kube.translation import unprepared
+        raise KubeconfigError(
+            f"The configuration of the kubernetes client, or its credentials, cannot be used: {_told(error)}. "
+            "Nothing was sent.",
+            cure=missing if isinstance(error, ImportError) else _AS_KUBECTL,
+        ) from error
 
-        raise unprepared(error) from error
+
+def _told(error: Exception) -> str:
+    """Return what an error says as far as that is no secret; of the client's own, nothing else stays in it, either."""
+    from kubernetes.config import ConfigException
+
+    if isinstance(error, ConfigException):
+        # It may go on with the whole entry of the user, and is shown as the cause.
+        found = _PROBLEM.match(str(error))
+        error.args = (found[0] if found else type(error).__name__,)
+    # Of other exceptions, who knows what their text tells: an answer's headers, or a secret.
+    if isinstance(error, (ConfigException, OSError, ImportError, binascii.Error)):
+        return visible(str(error)[:_LONGEST_PROBLEM])
+    return type(error).__name__

@@ -49,7 +49,7 @@ class TokenFile:
         """
         try:
             text = self._path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             if self._otherwise:
                 return self._otherwise
             raise self._unreadable("it cannot be read") from error

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.errors import KubeconfigError
 from awsauth.kube import tls
+from awsauth.kube.kubeconfig import NO_CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +20,7 @@ _TEXT_FIELDS: Final = frozenset(
     ("server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url", "token")
 ) | {f"{name}{data}" for name in ("client-certificate", "client-key") for data in ("", "-data")}
 """Fields of a cluster or a user that hold text."""
-_OTHER_FIELDS: Final = frozenset(
-    ("insecure-skip-tls-verify", "disable-compression", "as", "as-groups", "as-uid", "as-user-extra", "extensions")
-)
+_OTHER_FIELDS: Final = NO_CREDENTIALS | {"insecure-skip-tls-verify", "disable-compression"}
 """Fields that hold something else, or that change nothing here."""
 _CONNECTIONS: Final = 8
 """How many connections are kept for threads that send at the same time; more of them are made, and not kept."""
@@ -65,9 +65,9 @@ class DirectServer:
         with self._lock:
             # Others in place of those that there are: what encrypts a connection must not change under it.
             if (stamp := tls.stamp(self._cluster, self._user)) != self._stamp:
-                self._pool, renewed = self._connections(), self._pool
+                self._pool, replaced = self._connections(), self._pool
                 self._stamp = stamp
-                renewed.clear()
+                replaced.clear()
             return self._pool
 
     def credentials(self) -> Mapping[str, str]:
@@ -108,7 +108,10 @@ class DirectServer:
             return ProxyManager(proxy, proxy_headers=_authorization(proxy), **options)
         except HTTPError:
             pass  # what it says holds the address, and that may hold a password
-        raise tls.unusable("The proxy", "it is no address of one")
+        raise KubeconfigError(
+            "The proxy cannot be used: that is no address of one. Nothing was sent.",
+            cure="It is `proxy-url` in the kubeconfig, or else HTTPS_PROXY or HTTP_PROXY: write http:// and a host and port.",
+        )
 
 
 def is_enough(cluster: Mapping[str, Any], user: Mapping[str, Any], proxy: str | None) -> bool:

@@ -39,6 +39,8 @@ class ExecCredential:
 class ExecPlugin:
     """A program that hands out credentials; it is run when they are first needed, and when a token has expired.
 
+    Of a certificate that it hands out, the first stays for as long as the connection is kept.
+
     Args:
         stanza: The value of ``exec``.
         folder: The folder of the kubeconfig, in which the program is run.

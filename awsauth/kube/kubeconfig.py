@@ -28,7 +28,8 @@ _PATHS: Final = {
     "users": ("client-certificate", "client-key", "tokenFile"),
 }
 _ADDRESS: Final = re.compile(r"https?://[^\s\\?#]+")
-_NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
+NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
+"""What a user may have that are no credentials."""
 _MOST_SHOWN: Final = 20
 _DEEPEST: Final = 100
 
@@ -60,7 +61,9 @@ class Kubeconfig:
             context: Its name; None for the current one.
 
         Raises:
-            KubeconfigError: there is no such context, or no such cluster or user as it names.
+            KubeconfigError: there is no such context, or no such cluster or user as it names; or what they say is
+                refused: an address that is none, credentials for one with ``http://``, certificates that are to be
+                looked at and not.
         """
         name = context if context is not None else self.current
         if not name:
@@ -156,17 +159,27 @@ def _problem(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, 
             "a cluster that has a certificate authority, and whose certificate is not to be looked at",
             "Take out `insecure-skip-tls-verify`, or else `certificate-authority` and `certificate-authority-data`.",
         )
-    if not _ADDRESS.fullmatch(address):
+    host = _host(address)
+    if host is None:
         # What comes of it differs from client to client: the token could go elsewhere, or where everybody reads it.
-        what = "it begins neither with https:// nor with http://, or has a `?`, `#`, backslash or blank in it"
+        what = (
+            "it begins neither with https:// nor with http:// and a host, or has a `?`, `#`, backslash or blank in it"
+        )
         return f"a cluster whose address is none: {what}", "Write https:// and the host, and a port and a path if any."
-    host = urlsplit(without_userinfo(address)).hostname or ""
-    if address.startswith("http:") and set(user) - _NO_CREDENTIALS and not is_here(host):
+    if address.startswith("http:") and set(user) - NO_CREDENTIALS and not is_here(host):
         return (
             "a cluster whose address begins with http://: the credentials would go over the network for all to read",
             "Write it with https://.",
         )
     return None
+
+
+def _host(address: str) -> str | None:
+    """Return the host of an address; None for what is no address."""
+    try:
+        return urlsplit(without_userinfo(address)).hostname if _ADDRESS.fullmatch(address) else None
+    except ValueError:
+        return None
 
 
 def usual_files() -> tuple[Path, ...]:

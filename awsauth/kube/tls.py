@@ -61,7 +61,7 @@ def stamp(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Stamp:
 def _looked_at(file: str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(file)  # noqa: PTH116 - for every request
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_ino, found.st_size
 
@@ -103,7 +103,7 @@ def _show(made: ssl.SSLContext, user: Mapping[str, Any]) -> None:
 def _file(user: Mapping[str, Any], name: str, folder: Path) -> str:
     if not user.get(f"{name}-data"):
         if not user.get(name):
-            raise unusable(name, "there is none for the certificate")
+            raise _unusable(name, "there is none for the certificate")
         return str(user[name])
     with _using(f"{name}-data", user):
         file = folder / name
@@ -126,14 +126,12 @@ def _using(name: str, where: Mapping[str, Any]) -> Iterator[None]:
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         files = [str(where[one]) for one in (_CA, *_PAIR) if where.get(one) and not where.get(f"{one}-data")]
-        raise unusable(name, said, ", ".join(files)) from error
+        raise _unusable(name, said, ", ".join(files)) from error
 
 
-def unusable(name: str, problem: str, where: str = "") -> KubeconfigError:
-    """Return the error for a value that cannot be used."""
+def _unusable(name: str, problem: str, where: str = "") -> KubeconfigError:
     return KubeconfigError(
         f"{name} cannot be used: {visible(problem)}. Nothing was sent.",
         where=visible(where),
-        cure="It is in the kubeconfig, or in what describes the cluster; a proxy may also come from HTTPS_PROXY or "
-        "HTTP_PROXY. See whether kubectl works with the same.",
+        cure="It is in the kubeconfig, or in what describes the cluster. See whether kubectl works with the same.",
     )

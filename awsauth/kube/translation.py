@@ -1,19 +1,18 @@
 """From what the API server answers, and from what goes wrong before it does, to this library's errors.
 
-The one place where exceptions of requests and of credentials are told apart. Whoever calls raises what comes back ``from`` them;
-and imports this only then, as most processes never meet an error.
+The one place where exceptions of requests are told apart. Whoever calls raises what comes back ``from`` them; and imports
+this only then, as most processes never meet an error.
 """
 
 from __future__ import annotations
 
-import binascii
 import email.utils
 import json
 import re
 import ssl
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.escaping import visible
 from awsauth.errors import (
@@ -22,7 +21,6 @@ from awsauth.errors import (
     AuthenticationError,
     AwsAuthError,
     ForbiddenError,
-    KubeconfigError,
     NotFoundError,
     OutcomeUnknownError,
     UnavailableError,
@@ -50,11 +48,6 @@ _TOO_LARGE: Final = re.compile(
     r"request is too large|Request entity too large|larger than max|Too long: may not be more"
 )
 _LONGEST_MESSAGE: Final = 2_000
-_CONFIG_PROBLEM: Final = re.compile(
-    r"(?:Invalid kube-config file\. )?Expected key [\w-]+|File does not exist: .*|Service [\w /]+|\w+ file exists but empty"
-)
-"""What the kubernetes client says of a configuration without showing anything of it."""
-_UNTRUSTED: Final = "The API server's certificate is not to be trusted"
 _CHECK_TRUST: Final = (
     "Nothing was changed. See that `certificate-authority-data` in the kubeconfig is the cluster's own, that the address "
     "is the right one, and whether something in between, such as a proxy, shows a certificate of its own."
@@ -78,6 +71,14 @@ class _Status:
     @property
     def words(self) -> str:
         return visible(self.message[:_LONGEST_MESSAGE])
+
+
+class _Failure(NamedTuple):
+    """Why there is no answer, whether the request may have reached the server all the same, and what to look at."""
+
+    what: str
+    may_have_arrived: bool = False
+    check: str = _CHECK
 
 
 def refused(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> AwsAuthError:
@@ -164,35 +165,13 @@ def _unavailable(request: Request, said: _Status, headers: Mapping[str, str], fi
 
 def failed(request: Request, error: Exception, hint: str = "") -> AwsAuthError:
     """Return the error for a request that was not answered; `hint` says why that may be."""
-    what, was_sent = _failure(error)
-    if was_sent and request.changes:
-        return _unknown(request, what)
-    check = _CHECK_TRUST if what.startswith(_UNTRUSTED) else _CHECK
-    return UnreachableError(what, where=request.where, cure=f"{hint} {check}".lstrip())
+    failure = _failure(error)
+    if failure.may_have_arrived and request.changes:
+        return _unknown(request, failure.what)
+    return UnreachableError(failure.what, where=request.where, cure=f"{hint} {failure.check}".lstrip())
 
 
-def unprepared(error: Exception) -> AwsAuthError:
-    """Return the error for a configuration or credentials that cannot be had; nothing was sent then."""
-    from kubernetes.config import ConfigException
-
-    if isinstance(error, ConfigException):
-        # It may go on with the whole entry of the user, and be shown as the cause: nothing of that stays.
-        found = _CONFIG_PROBLEM.match(str(error))
-        error.args = (found[0] if found else type(error).__name__,)
-    # Of other exceptions, who knows what their text tells: an answer's headers, or a secret.
-    telling = isinstance(error, (ConfigException, OSError, ImportError, binascii.Error))
-    said = visible(str(error)[:_LONGEST_MESSAGE]) if telling else type(error).__name__
-    cure = "See whether kubectl works with the same kubeconfig."
-    if isinstance(error, ImportError):
-        cure = "For a SOCKS proxy: pip install 'urllib3[socks]'."
-    return KubeconfigError(
-        f"The configuration of the kubernetes client, or its credentials, cannot be used: {said}. Nothing was sent.",
-        cure=cure,
-    )
-
-
-def _failure(error: BaseException) -> tuple[str, bool]:
-    """Return what happened, and whether the request may have reached the server."""
+def _failure(error: BaseException) -> _Failure:
     from urllib3 import exceptions as u
 
     reason = getattr(error, "reason", None)
@@ -201,31 +180,39 @@ def _failure(error: BaseException) -> tuple[str, bool]:
     if isinstance(error, u.SSLError):
         return _tls_failure(error)
     if isinstance(error, u.NameResolutionError):
-        return "The API server's name cannot be resolved.", False
+        return _Failure("The API server's name cannot be resolved.")
     if isinstance(error, u.NewConnectionError):
-        return f"The API server cannot be reached: {_cause(error)}.", False
+        return _Failure(f"The API server cannot be reached: {_cause(error)}.")
     if isinstance(error, u.ConnectTimeoutError):
-        return "No connection to the API server came about in time.", False
+        return _Failure("No connection to the API server came about in time.")
     if isinstance(error, u.ProxyError) or "Tunnel connection failed" in str(error):
-        return f"The proxy does not lead to the API server: {_cause(error)}.", False
+        return _Failure(f"The proxy does not lead to the API server: {_cause(error)}.")
     never_sent = (u.LocationValueError, u.EmptyPoolError, u.FullPoolError, u.ClosedPoolError, u.ProxySchemeUnsupported)
     if isinstance(error, never_sent):
-        return f"The request cannot be sent: {_cause(error)}.", False
+        return _Failure(f"The request cannot be sent: {_cause(error)}.")
+    return _Failure(_cut_short(error), may_have_arrived=True)
+
+
+def _cut_short(error: BaseException) -> str:
+    """Return what happened after the request was on its way."""
+    from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
+
     if isinstance(error, NoObjectError):
-        return "The answer is JSON but no object: something else than a Kubernetes API server gave it.", True
+        return "The answer is JSON but no object: something else than a Kubernetes API server gave it."
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
-        return "The answer is no JSON: it was cut, or something else than a Kubernetes API server gave it.", True
-    if isinstance(error, (u.TimeoutError, TimeoutError)):
-        return "The API server did not answer in time.", True
-    return f"The connection was cut before the answer was complete: {_cause(error)}.", True
+        return "The answer is no JSON: it was cut, or something else than a Kubernetes API server gave it."
+    if isinstance(error, (Urllib3TimeoutError, TimeoutError)):
+        return "The API server did not answer in time."
+    return f"The connection was cut before the answer was complete: {_cause(error)}."
 
 
-def _tls_failure(error: Exception) -> tuple[str, bool]:
+def _tls_failure(error: Exception) -> _Failure:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{_UNTRUSTED}: {visible(cause.verify_message).rstrip('.')}.", False
+            why = visible(cause.verify_message).rstrip(".")
+            return _Failure(f"The API server's certificate is not to be trusted: {why}.", check=_CHECK_TRUST)
     # A server may refuse the client's certificate as late as in its answer to the first request.
-    return f"The encrypted connection failed: {_cause(error)}.", True
+    return _Failure(f"The encrypted connection failed: {_cause(error)}.", may_have_arrived=True)
 
 
 def _cause(error: BaseException) -> str:

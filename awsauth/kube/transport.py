@@ -98,7 +98,7 @@ class Transport:
         Raises:
             UnreachableError: there was no answer.
             ApiError: the server refused.
-            KubeconfigError: the credentials cannot be had.
+            AwsAuthError: the credentials cannot be had, or a certificate that was renewed cannot be used.
         """
         return self.request("GET", path, query, accept=accept).value
 
@@ -118,7 +118,7 @@ class Transport:
             OutcomeUnknownError: it was sent and there was no answer, or one that does not tell what was done.
             UnreachableError: it was not sent.
             ApiError: the server refused.
-            KubeconfigError: the credentials cannot be had.
+            AwsAuthError: the credentials cannot be had, or a certificate that was renewed cannot be used.
         """
         return self.request("POST", path, query, body=body, changes=changes, accept=accept).value
 
