@@ -19,6 +19,7 @@ from awsauth.core.lookup import SEARCHES, differing, mapped_of, positions
 from awsauth.core.matching import Access, folded
 from awsauth.core.merge import merge
 from awsauth.core.reading import KEYS, Key, Mapped, Reading
+from awsauth.core.text import Unchanged
 from awsauth.errors import AwsAuthError
 from tests import generated
 from tests.edits import edits
@@ -65,7 +66,8 @@ def test_reading_on_from_an_edit_is_reading_all_of_it(key: Key) -> None:
         most = common_start(text, edited)
         unchanged = random.choice((random.randint(0, most), most))
         most = min(common_start(text[::-1], edited[::-1]), len(text) - unchanged, len(edited) - unchanged)
-        after = plain.read_edited(before, edited, unchanged, random.choice((random.randint(0, most), most, 0)))
+        behind = random.choice((random.randint(0, most), most, 0))
+        after = plain.read_edited(before, edited, Unchanged(unchanged, behind))
         assert contents(after) == contents(plain.read(key, edited)), (text, edited)
         read_on += after is not None
     assert read_on > TEXTS / 3 * 0.05

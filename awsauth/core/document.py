@@ -14,23 +14,21 @@ from awsauth.errors import UsageError
 if TYPE_CHECKING:
     from awsauth.core.finding import Finding
     from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
+    from awsauth.core.text import Unchanged
 
 
-def read(
-    key: Key, text: str | None, before: Reading | None = None, unchanged: int = 0, unchanged_end: int = 0
-) -> Reading:
+def read(key: Key, text: str | None, before: Reading | None = None, unchanged: Unchanged | None = None) -> Reading:
     """Read the text of one data key, which may be absent.
 
     Args:
         key: The data key.
         text: The text.
         before: The reading of the text that it was made of by an edit: what is the same is not read again.
-        unchanged: How many characters they both begin with.
-        unchanged_end: How many characters they both end with, behind what was edited.
+        unchanged: What it has in common with that one.
     """
     if text is None:
         return _ABSENT[key]
-    found = plain.read_edited(before, text, unchanged, unchanged_end) if before else plain.read(key, text)
+    found = plain.read_edited(before, text, unchanged) if before and unchanged else plain.read(key, text)
     return found or _read_fully(key, text)
 
 
@@ -117,11 +115,14 @@ class Document:
         return document
 
     def with_text(self, key: Key, text: str | None) -> Document:
-        """Return a document with one key's text replaced, or without it; what is read of the others is kept."""
+        """Return a document with one key's text replaced, or without it; what is read of the others is kept.
+
+        That `text` is one is taken for granted, as all callers have checked it.
+        """
         data = {name: value for name, value in self._data.items() if name != key or text is not None}
         if text is not None:
             data[key] = text
-        document = object.__new__(Document)  # all of it was checked already
+        document = object.__new__(Document)  # the rest was checked already
         document._data = MappingProxyType(data)
         document._readings = {name: kept for name, kept in self._readings.items() if name != key}
         return document

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from awsauth.core.manner import ARN, Manner, example_of, manner_of, style_of
-from awsauth.core.reading import ARN_FIELD, Scalar
+from awsauth.core.manner import ARN, Manner, manner_of
+from awsauth.core.reading import ARN_FIELD
 from awsauth.core.scalars import write_scalar
-from awsauth.core.text import line_start, newline_of
+from awsauth.core.text import newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awsauth.core.reading import Key, Mapped, Reading
-    from awsauth.core.scalars import Style
-
-
-class _Before(NamedTuple):
-    """What stands before a value, or before each group.
-
-    Attributes:
-        name: The name of the field.
-        key: Of groups, the line of their key.
-        prefix: What stands before it on its line.
-        style: How the value is written.
-    """
-
-    name: str
-    key: str
-    prefix: str
-    style: Style
 
 
 class EntryWriter:
@@ -64,41 +47,7 @@ class EntryWriter:
 
     def entries(self, added: Sequence[Mapped]) -> list[str]:
         """Return whole entries, without the line end behind them."""
-        pattern = self._pattern() if added and not self._in_brackets else None
-        return [
-            self._by_pattern(pattern, mapped) if pattern and mapped.groups else self._entry(mapped) for mapped in added
-        ]
-
-    def _pattern(self) -> list[_Before] | None:
-        """Return the values of the entry that shows how others are written, where each stands on a line of its own."""
-        text, shape = self._reading.text, example_of(self._reading)
-        if shape is None or shape.style != "block":
-            return None
-        if line_start(text, shape.fields[0].start) != shape.start:
-            return None  # the first key that counts is not on the line of the dash
-        found = []
-        for name, start, end, value in shape.fields:
-            if text[start:end].strip("\"'") != name or text[end : end + 1] != ":":
-                return None  # other tools know but one spelling
-            key = line_start(text, start)
-            if isinstance(value, Scalar):
-                found.append(_Before(name, "", text[key : value.start], style_of(value)))
-            elif value.style == "block" and value.items:
-                first = value.items[0]
-                item = text[line_start(text, first.start) : first.start]
-                found.append(_Before(name, f"{text[key:end]}:", item, style_of(first)))
-        can_be_repeated = all(one.prefix.endswith(" ") and "\n" not in one.prefix for one in found)
-        return found if can_be_repeated and len(found) == 3 else None
-
-    def _by_pattern(self, pattern: list[_Before], mapped: Mapped) -> str:
-        """Return an entry with what stands before each value in that one, its blanks too, without working out a manner."""
-        lines = []
-        for name, key, prefix, style in pattern:
-            if name == "groups":
-                lines += [key, *[prefix + write_scalar(group, style) for group in mapped.groups]]
-            else:
-                lines.append(prefix + write_scalar(mapped.username if name == "username" else mapped.principal, style))
-        return self._newline.join(lines)
+        return [self._entry(mapped) for mapped in added]
 
     def _entry(self, mapped: Mapped) -> str:
         manner = self._manner
@@ -118,11 +67,11 @@ class EntryWriter:
         manner = self._manner
         key = f"{' ' * column}{manner.key_quote}{name}{manner.key_quote}:"
         if name != "groups":
-            return [f"{key} {self._value(name, mapped, flow=False)}"]
+            return [f"{key}{manner.blanks.get(name, ' ')}{self._value(name, mapped, flow=False)}"]
         if manner.groups == "flow" or not mapped.groups:
             return [f"{key} {self.flow_list(mapped.groups)}"]
-        dashes = " " * (column + manner.groups_offset)
-        return [key, *(f"{dashes}- {write_scalar(group, manner.group)}" for group in mapped.groups)]
+        dash = f"{' ' * (column + manner.groups_offset)}-{' ' * manner.groups_gap}"
+        return [key, *[dash + write_scalar(group, manner.group) for group in mapped.groups]]
 
     def flow_field(self, name: str, mapped: Mapped) -> str:
         """Return one field of a flow entry."""

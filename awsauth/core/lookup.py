@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from awsauth.core.reading import Mapped, Reading
+    from awsauth.core.text import Unchanged
 
 SEARCHES: Final = 32
 """How many searches through a text take about as long as looking at all its entries."""
@@ -86,13 +87,13 @@ def _searched(reading: Reading, principal: str) -> list[int]:
     return found
 
 
-def differing(before: Reading, after: Reading, unchanged: tuple[int, int] | None = None) -> tuple[range, range]:
+def differing(before: Reading, after: Reading, unchanged: Unchanged | None = None) -> tuple[range, range]:
     """Return the positions of the entries by which two readings of one key differ: those around them map the same.
 
     Args:
         before: The earlier one.
         after: The later one, which remembers the answer.
-        unchanged: How many characters both texts begin with, and end with, where that is known.
+        unchanged: What their texts have in common, where that is known.
     """
     known = after.remembered.compared
     if known is None or known.text is not before.text:
@@ -101,7 +102,7 @@ def differing(before: Reading, after: Reading, unchanged: tuple[int, int] | None
     return known.old, known.new
 
 
-def _differing(before: Reading, after: Reading, unchanged: tuple[int, int] | None) -> tuple[range, range]:
+def _differing(before: Reading, after: Reading, unchanged: Unchanged | None) -> tuple[range, range]:
     old, new = before.entries, after.entries
     if before.text == after.text:
         return range(len(old), len(old)), range(len(new), len(new))
@@ -114,15 +115,15 @@ def _differing(before: Reading, after: Reading, unchanged: tuple[int, int] | Non
     return range(head, len(old) - tail), range(head, len(new) - tail)
 
 
-def _shared(before: Reading, after: Reading, unchanged: tuple[int, int] | None) -> tuple[int, int]:
+def _shared(before: Reading, after: Reading, unchanged: Unchanged | None) -> tuple[int, int]:
     """Return how many entries at the start, and how many at the end, have the same text, part by part."""
-    length = unchanged[0] if unchanged else same_start(before.text, after.text)
+    length = unchanged.start if unchanged else same_start(before.text, after.text)
     heads = min(bisect_right(before.bounds, length), bisect_right(after.bounds, length))
     head = next((n for n in range(heads, max(heads - 3, 0), -1) if before.bounds[:n] == after.bounds[:n]), 1) - 1
     if head == min(len(before.entries), len(after.entries)):
         return head, 0
     shift = len(after.text) - len(before.text)
-    length = unchanged[1] if unchanged else same_end(before.text, after.text)
+    length = unchanged.end if unchanged else same_end(before.text, after.text)
     tails = min(len(one.bounds) - bisect_left(one.bounds, len(one.text) - length) for one in (before, after))
     tail = next((n for n in range(tails, max(tails - 3, 0), -1) if _is_shifted(before, after, n, shift)), 1) - 1
     return head, min(tail, len(before.entries) - head, len(after.entries) - head)

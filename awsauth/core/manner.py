@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from awsauth.core.nothing import NOTHING
 from awsauth.core.reading import ARN_FIELD, Groups, Scalar
 from awsauth.core.text import line_start
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from awsauth.core.reading import Key, Reading, Shape
     from awsauth.core.scalars import Style
 
@@ -43,6 +46,10 @@ class Manner(NamedTuple):
     groups: Literal["block", "flow"] = "block"
     groups_offset: int = 2
     """Columns from the keys to the dashes of the groups."""
+    groups_gap: int = 1
+    """Spaces behind each of those."""
+    blanks: Mapping[str, str] = NOTHING
+    """By field, the spaces before its value on the line of its key; one where it says nothing."""
     colon: str = ": "
     braces: Enclosed = _TIGHT
     brackets: Enclosed = _TIGHT
@@ -80,12 +87,12 @@ def _manner(reading: Reading, shape: Shape) -> Manner:
     styles = {field.name: style_of(field.value) for field in shape.fields}
     groups = shape.field("groups")
     value = groups.value if groups else None
-    in_block = isinstance(value, Groups) and value.style == "block"
     start = line_start(text, first.start)
     dash = text.find("-", start, first.start)
     quote = text[first.start] if first.name != "account" and text[first.start] in "\"'" else ""
     is_json = shape.style == "flow" and quote == '"'
     braces = _braces(text, shape)
+    groups_offset, groups_gap = _dashes(text, shape, value)
     unknown: Style = "double" if is_json else "plain"
     return Manner(
         style="flow" if shape.style == "flow" else "block",
@@ -96,7 +103,9 @@ def _manner(reading: Reading, shape: Shape) -> Manner:
         username=styles.get("username", unknown),
         group=style_of(value.items[0]) if isinstance(value, Groups) and value.items else unknown,
         groups="flow" if shape.style == "flow" or (isinstance(value, Groups) and value.style == "flow") else "block",
-        groups_offset=value.column - shape.column if in_block and isinstance(value, Groups) else 2,
+        groups_offset=groups_offset,
+        groups_gap=groups_gap,
+        blanks=_blanks(text, shape) if shape.style == "block" else NOTHING,
         colon=_between(text, first.end, first.value.start, ":"),
         braces=braces,
         brackets=_brackets(text, value, "," if braces.comma == "," else ", "),
@@ -112,6 +121,27 @@ def _order(key: Key, names: list[str]) -> tuple[str, ...]:
     """Return all fields in the neighbour's order; what it has not comes last."""
     seen = [ARN if name == ARN_FIELD.get(key) else name for name in names if name != "account"]
     return (*seen, *(name for name in (ARN, "username", "groups") if name not in seen))
+
+
+def _dashes(text: str, shape: Shape, groups: Scalar | Groups | None) -> tuple[int, int]:
+    """Return how far from the keys the dashes of groups in lines stand, and how many spaces behind each."""
+    if not isinstance(groups, Groups) or groups.style != "block":
+        return Manner().groups_offset, Manner().groups_gap
+    gap = text[groups.start + 1 : groups.items[0].start] if groups.items else ""
+    return groups.column - shape.column, len(gap) if _is_spaces(gap) else Manner().groups_gap
+
+
+def _blanks(text: str, shape: Shape) -> dict[str, str]:
+    found = {}
+    for name, _, end, value in shape.fields:
+        blank = text[end + 1 : value.start]
+        if isinstance(value, Scalar) and text[end] == ":" and _is_spaces(blank):
+            found[name] = blank
+    return found
+
+
+def _is_spaces(text: str) -> bool:
+    return bool(text) and not text.strip(" ")
 
 
 def _between(text: str, start: int, end: int, sign: str) -> str:

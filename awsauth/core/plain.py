@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Sequence
 
+    from awsauth.core.text import Unchanged
+
 _WORTH_A_LOOK: Final = 1_000
 """How many characters have to be left for it to pay to look how the entries are written."""
-_ENOUGH: Final = 8
-"""How many entries have to be written alike for that to have paid, and how often in a row it may not have."""
+_WORTH_IT: Final = 8
+"""How many entries have to be written alike for that look to have paid."""
+_MOST_IN_VAIN: Final = 8
+"""How often in a row it may not have, until nobody looks any more."""
 
 
 def read(key: Key, text: str) -> Reading | None:
@@ -41,38 +45,28 @@ def read(key: Key, text: str) -> Reading | None:
     return _read_json(key, text, text.index("["), [opening.end()]) if opening else None
 
 
-def read_edited(before: Reading, text: str, unchanged: int, unchanged_end: int = 0) -> Reading | None:
-    """Read a text that begins, and ends, with as many characters of a text that was read already.
+def read_edited(before: Reading, text: str, unchanged: Unchanged) -> Reading | None:
+    """Read a text that has as much in common with one that was read already.
 
     Where an entry ends depends on nothing behind the dash, or the comma, of the next one; and how the text goes on from
     the beginning of an entry on nothing before that.
     """
     # The last two entries that begin in there may go on differently now; the others are taken over.
-    known = bisect_left(before.bounds, unchanged) - 1
+    known = bisect_left(before.bounds, unchanged.start) - 1
     if known < 1:
         return read(before.key, text)
-    if not forms.may_be_comments(text[before.bounds[known] : len(text) - unchanged_end]):
+    if not forms.may_be_comments(text[before.bounds[known] : len(text) - unchanged.end]):
         return None
     bounds = list(before.bounds[:known])
     shift = len(text) - len(before.text)
-    same = bisect_left(before.bounds, len(before.text) - unchanged_end)
+    same = bisect_left(before.bounds, len(before.text) - unchanged.end)
     tail = [bound + shift for bound in before.bounds[same:]]
     if before.layout.style == "block":
-        entries = before.entries
-        alike = entries.alike if isinstance(entries, PlainEntries) else None
-        return _read_block(before.key, text, " " * before.layout.column, bounds, tail, alike=alike)
+        return _read_block(before.key, text, " " * before.layout.column, bounds, tail)
     return _read_json(before.key, text, before.layout.start, bounds)
 
 
-def _read_block(
-    key: Key,
-    text: str,
-    indent: str,
-    bounds: list[int],
-    tail: Sequence[int] = (),
-    *,
-    alike: re.Pattern[str] | None = None,
-) -> Reading | None:
+def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Sequence[int] = ()) -> Reading | None:
     """Read on behind `bounds`.
 
     Args:
@@ -81,36 +75,33 @@ def _read_block(
         indent: What stands before the dashes.
         bounds: Where each entry begins that is known, and where the last of them ends.
         tail: Bounds again: when an entry begins where they do, they are right.
-        alike: The expression for entries that are written like one that was read before, if that was looked at.
     """
     entry = forms.block_entry(key, indent)
-    known = tail[0] if len(tail) > 1 else -1
-    if alike is not None:
-        _read_alike(alike, text, bounds, known)
-    fruitless = 0
-    while bounds[-1] != known and (one := entry.match(text, bounds[-1])):
+    stop = tail[0] if len(tail) > 1 else -1
+    in_vain = 0
+    while bounds[-1] != stop and (one := entry.match(text, bounds[-1])):
         bounds.append(one.end())
-        if key != "mapAccounts" and fruitless < _ENOUGH and len(text) - bounds[-1] >= _WORTH_A_LOOK:
+        if key != "mapAccounts" and in_vain < _MOST_IN_VAIN and len(text) - bounds[-1] >= _WORTH_A_LOOK:
             alike = forms.alike(key, indent, one)
-            fruitless = 0 if _read_alike(alike, text, bounds, known) >= _ENOUGH else fruitless + 1
-    if bounds[-1] == known:
+            in_vain = 0 if _read_alike(alike, text, bounds, stop) >= _WORTH_IT else in_vain + 1
+    if bounds[-1] == stop:
         bounds += tail[1:]
     elif not forms.REST.match(text, bounds[-1]):
         return None
-    entries = PlainEntries(key, text, entry, bounds, alike)
+    entries = PlainEntries(key, text, entry, bounds)
     return Reading(key, text, entries, Layout("block", len(indent)), bounds=bounds)
 
 
-def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], known: int) -> int:
-    """Read on behind `bounds`, up to `known`, while entries are written alike; return how many there are."""
+def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int) -> int:
+    """Read on behind `bounds`, up to `stop`, while entries are written alike; return how many there are."""
     before = len(bounds)
     position = start = bounds[-1]
     for one in alike.finditer(text, position):
-        if position == known or one.end() == position:
+        if position == stop or one.end() == position:
             break
         position = one.end()
         bounds.append(position)
-    if position not in (start, known) and not forms.REST.match(text, position):
+    if position not in (start, stop) and not forms.REST.match(text, position):
         bounds.pop()  # the last one may go on with more than they have in common
     return len(bounds) - before
 

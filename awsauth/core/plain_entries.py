@@ -27,27 +27,18 @@ class PlainEntries(Sequence[Any]):
         key: The data key that the text is of.
         text: The text.
         expression: Matches an entry.
-        bounds: Where it has matched: the start of each entry, and the end of the last one.
-        alike: The expression for entries that are written like one that was read before, if that was looked at.
+        bounds: Where it matches: the start of each entry, and the end of the last one.
     """
 
-    __slots__ = ("_bounds", "_count", "_expression", "_key", "_seen", "_text", "alike")
+    __slots__ = ("_bounds", "_count", "_expression", "_key", "_seen", "_text")
 
-    def __init__(
-        self,
-        key: Key,
-        text: str,
-        expression: re.Pattern[str],
-        bounds: Sequence[int],
-        alike: re.Pattern[str] | None = None,
-    ) -> None:
+    def __init__(self, key: Key, text: str, expression: re.Pattern[str], bounds: Sequence[int]) -> None:
         self._key: Key = key
         self._text = text
         self._expression = expression
         self._bounds = bounds
         self._count = len(bounds) - 1
         self._seen: dict[int, PlainEntry] = {}
-        self.alike = alike
 
     def __len__(self) -> int:
         return self._count
@@ -66,7 +57,7 @@ class PlainEntries(Sequence[Any]):
 
     def _entry(self, position: int) -> PlainEntry:
         match = self._expression.match(self._text, self._bounds[position])
-        assert match is not None  # noqa: S101 - it has matched there before
+        assert match is not None  # noqa: S101 - whatever found the bounds matches no more than it does
         return PlainEntry(self._key, match)
 
 

@@ -38,6 +38,7 @@ _FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})* *)?\]"
 _GAP: Final = r"[ \n]*"
 
 _NOT_EMPTY: Final = """(?!""|'')"""
+_PRINCIPAL: Final = f"{_NOT_EMPTY}{_VALUE}"
 _MUST_HAVE: Final = "(?(key_{})|(?!))"
 
 FIRST_DASH: Final = re.compile(rf"{_LINES}( *)- ")
@@ -74,7 +75,7 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
     fields = "|".join(
         _once(name, rf"(?P<key_{name}>{name}|{name.replace('arn', 'ARN')}|\"{name}\"|'{name}'):{value}")
         for name, value in (
-            (ARN_FIELD[key], rf" +(?P<{ARN_FIELD[key]}>{_NOT_EMPTY}{_VALUE}){_TRAIL}"),
+            (ARN_FIELD[key], rf" +(?P<{ARN_FIELD[key]}>{_PRINCIPAL}){_TRAIL}"),
             ("username", rf" +(?P<username>{_VALUE}){_TRAIL}"),
             ("groups", groups),
         )
@@ -86,6 +87,7 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
 def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
     """Return the expression for entries written as that one which `block_entry` has matched, or for nothing.
 
+    It never matches more than `block_entry` does, by which what stands there is found.
     Almost all entries of a text are written alike, and to know how takes a third of the time. Blank lines and comments
     may stand before such an entry, not within; and it may go on with a field that the other one does not have.
     """
@@ -109,7 +111,7 @@ def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str
         "username": rf" +{_VALUE}{_TRAIL}",
         "groups": rf"{_TRAIL}(?:{dashes}{_ITEM})+" if dashes else rf" +{_FLOW_LIST}{_TRAIL}",
     }
-    arn = rf" +{_NOT_EMPTY}{_VALUE}{_TRAIL}"
+    arn = rf" +{_PRINCIPAL}{_TRAIL}"
     fields = f"{indent} {gap}".join([f"{key}:{values.get(name, arn)}" for name, key in keys])
     return re.compile(f"{_LINES_BETWEEN}{indent}-{gap}{fields}|")
 

@@ -13,7 +13,7 @@ from awsauth.core.field_edits import field_splices
 from awsauth.core.finding import Place
 from awsauth.core.lookup import differing
 from awsauth.core.surroundings import list_splices
-from awsauth.core.text import Splice, spliced
+from awsauth.core.text import Splice, Unchanged, spliced
 from awsauth.errors import EditError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def rewrite(
     changed: Mapping[int, Mapped | None],
     added: Sequence[Mapped],
     *,
-    read: Callable[[Key, str, Reading, int, int], Reading],
+    read: Callable[[Key, str, Reading, Unchanged], Reading],
     sibling: Reading | None = None,
 ) -> Rewritten:
     """Change the entries at the indexes in `changed` (None takes one out) and add others at the end.
@@ -43,7 +43,7 @@ def rewrite(
         reading: The text to edit.
         changed: What entries are to map, by their index in `reading.entries`.
         added: What is to be mapped by new entries.
-        read: Reads the new text, told with how many characters of `reading` it begins, and ends.
+        read: Reads the new text, told what it has in common with that of `reading`.
         sibling: Another key's reading to take the layout from when `reading` has no entry of its own.
 
     Raises:
@@ -54,8 +54,8 @@ def rewrite(
         return Rewritten(reading, ())
     check_editable(reading)
     splices = _splices(reading, changed, added, EntryWriter(reading, sibling))
-    unchanged = splices[0].start, len(reading.text) - splices[-1].end
-    after = read(reading.key, spliced(reading.text, splices), reading, *unchanged)
+    unchanged = Unchanged(splices[0].start, len(reading.text) - splices[-1].end)
+    after = read(reading.key, spliced(reading.text, splices), reading, unchanged)
     if not after.trusted or not _has_effect(reading, after, changed, added, unchanged):
         new = [finding.message for finding in after.findings if len(after.findings) > len(reading.findings)]
         because = f": {new[0].rstrip('.')}" if new else ""
@@ -72,7 +72,7 @@ def _has_effect(
     after: Reading,
     changed: Mapping[int, Mapped | None],
     added: Sequence[Mapped],
-    unchanged: tuple[int, int],
+    unchanged: Unchanged,
 ) -> bool:
     """Whether all entries map what they did, but for those that are changed, and those that are added at the end."""
     old, _ = differing(reading, after, unchanged)

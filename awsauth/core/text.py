@@ -27,6 +27,13 @@ class Splice(NamedTuple):
     text: str
 
 
+class Unchanged(NamedTuple):
+    """How many characters a text has in common with one that it was made of: at the start, and at the end."""
+
+    start: int = 0
+    end: int = 0
+
+
 def spliced(text: str, splices: Iterable[Splice]) -> str:
     """Apply splices, which are in the order of the text and do not overlap."""
     pieces = []
