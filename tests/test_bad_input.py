@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -12,12 +10,10 @@ from awsauth.core import changes as c
 from awsauth.core.document import Document
 from awsauth.core.merge import merge
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, UsageError
+from tests.bounded import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-SECONDS: Final = 10
-"""Much more than anything here takes, much less than what grows with the square of its length."""
+    from collections.abc import Callable
 
 ROLE: Final = "arn:aws:iam::111122223333:role/ci"
 ENTRY: Final = f"- rolearn: {ROLE}\n  username: ci\n  groups:\n  - view\n"
@@ -27,14 +23,6 @@ ALIAS_BOMB: Final = "".join(
     f"{'- ' if level == 0 else '  '}a{level}: &a{level} [{', '.join([f'*a{level - 1}' if level else 'x'] * 9)}]\n"
     for level in range(12)
 )
-
-
-@contextmanager
-def bounded() -> Iterator[None]:
-    """Fail when the block takes longer than it may."""
-    start = time.monotonic()
-    yield
-    assert time.monotonic() - start < SECONDS
 
 
 def is_refused_or_done(text: str, key: str = "mapRoles") -> bool:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from awsauth import connecting
-from awsauth.errors import KubeconfigError, UnreachableError
+from awsauth.errors import KubeconfigError, OutcomeUnknownError, UnreachableError
 from awsauth.kube.direct_server import DirectServer
 from awsauth.kube.transport import Transport
 from tests.controlplane.authority import Authority
 from tests.test_connecting import SECRET, config, written
-from tests.tls_servers import TlsProxy, TlsServer
+from tests.tls_servers import Proxy, TlsServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,7 +167,7 @@ def test_a_renewed_certificate_that_cannot_be_used_is_told_before_anything_is_se
 def test_a_proxy_is_trusted_as_the_cluster_is(authority: Authority, tmp_path: Path) -> None:
     ca = encoded(authority.certificate_file.read_bytes())
     other = made(tmp_path / "other")
-    with TlsServer(authority) as server, TlsProxy(authority) as proxy, TlsProxy(other) as stranger:
+    with TlsServer(authority) as server, Proxy(authority) as proxy, Proxy(other) as stranger:
         assert shown(server.url, proxy.url, certificate_authority_data=ca) == ""
         assert shown(server.url, stranger.url, insecure_skip_tls_verify=True) == ""
         with pytest.raises(UnreachableError):
@@ -298,3 +298,32 @@ def test_a_socks_proxy_needs_a_package(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(KubeconfigError, match="socks") as caught:
         connecting.from_kubeconfig(path=file)
     assert "pip install 'urllib3[socks]'" in caught.value.cure
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_a_write_whose_answer_is_lost_behind_a_proxy_may_have_been_made(
+    authority: Authority, *, is_encrypted: bool
+) -> None:
+    """Urllib3 tells that as it does that a proxy leads nowhere."""
+    with TlsServer(authority, answers=False) as server, Proxy(authority if is_encrypted else None) as proxy:
+        cluster = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
+        transport = Transport(DirectServer(cluster, {}, None, proxy.url), timeout=5)
+        with pytest.raises(OutcomeUnknownError, match="may have been changed, or not"):
+            transport.post("/api", {})
+        assert len(server.heard) == 1
+        with pytest.raises(UnreachableError, match="cut before the answer was complete"):
+            transport.get("/api")
+        assert len(server.heard) == 3  # a read is sent once more
+
+
+def test_a_child_process_has_connections_of_its_own(authority: Authority) -> None:
+    """Two that share one would get each other's answers, and break its encryption."""
+    with TlsServer(authority) as server:
+        said = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
+        there = DirectServer(said, {}, None, None)
+        before = there.pool
+        child = os.fork()
+        if not child:
+            os._exit(there.pool is before)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert there.pool is before

@@ -8,6 +8,7 @@ import pickle
 import socket
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -315,6 +316,42 @@ def test_an_error_of_the_server_leaves_a_write_unknown_and_a_read_for_later(
     assert written.value.__cause__.retry_after == 3
 
 
+@pytest.mark.parametrize("status", [103, 408, 501, 520, 524, 599])
+def test_what_something_in_between_answers_leaves_a_write_unknown(
+    transport: Transport, relay: Relay, status: int
+) -> None:
+    """A gateway, for one, that has passed the write on and was not answered in time."""
+    relay.harm = [Harm(status, body=b"<html>"), Harm(status, body=b"<html>")]
+    with pytest.raises(OutcomeUnknownError, match=rf"between here and the API server answered \({status}\)"):
+        transport.post(MAPS, config_map())
+    with pytest.raises(ApiError, match=str(status)):
+        transport.get(ONE)
+    assert transport.get(ONE)["metadata"]["name"] == "one"
+
+
+def test_an_answer_behind_an_interim_one_is_not_taken_for_the_next() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for number in (1, 2):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" if number == 1 else b"")
+                    time.sleep(0.05)
+                    body = b'{"n": %d}' % number
+                    with contextlib.suppress(OSError):
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+                        connection.recv(1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        transport = transport_to(f"http://{'127.0.0.1'}:{listening.getsockname()[1]}")
+        with pytest.raises(OutcomeUnknownError):
+            transport.put(ONE, {})
+        time.sleep(0.2)
+        assert transport.get(ONE) == {"n": 2}
+
+
 def test_redirections_are_not_followed(transport: Transport, relay: Relay) -> None:
     relay.harm = [Harm(302, {"Location": relay.url + "/elsewhere"}, is_passed_on=False)]
     with pytest.raises(ApiError, match="302"):
@@ -524,7 +561,7 @@ def made(kind: type[Exception]) -> Exception:
     """Return an exception of any class, whatever its constructor wants."""
     error = kind.__new__(kind)
     error.args = ("text",)
-    error.__dict__.update(partial=0, expected=0, length=b"", reason="text")
+    error.__dict__.update(partial=0, expected=0, length=b"", reason="text", original_error=OSError("text"))
     return error
 
 

@@ -1,4 +1,4 @@
-"""Small servers with certificates of their own, on loopback: one that answers, and a proxy that connects with it."""
+"""Small servers, most with certificates of their own, on loopback: one that answers, and a proxy that connects with it."""
 
 from __future__ import annotations
 
@@ -42,18 +42,25 @@ class _Server(ThreadingHTTPServer):
 class TlsServer:
     """A server that answers every GET and POST with whose certificate it was shown, and closes the connection.
 
+    Args:
+        authority: Of its own certificate; None for no encryption.
+        clients: Whose certificates clients may show.
+        answers: Whether it answers at all.
+
     Attributes:
         url: Its address.
         heard: The header `authorization` of each request, and the path.
     """
 
-    def __init__(self, authority: Authority | None, *, clients: Path | None = None) -> None:
+    def __init__(self, authority: Authority | None, *, clients: Path | None = None, answers: bool = True) -> None:
         heard: list[tuple[str, str]] = []
 
         class Answering(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 heard.append((self.headers.get("authorization", ""), self.path))
                 self.rfile.read(int(self.headers.get("content-length", 0)))
+                if not answers:
+                    return
                 shown: Any = self.connection.getpeercert() if authority else None
                 names = [
                     value for part in (shown or {}).get("subject", ()) for key, value in part if key == "commonName"
@@ -82,25 +89,29 @@ class TlsServer:
         self._server.server_close()
 
 
-class TlsProxy:
-    """A proxy that is itself reached over TLS, and connects with whatever it is asked for."""
+class Proxy:
+    """A proxy that connects with whatever it is asked for; with an authority, it is itself reached over TLS."""
 
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority | None = None) -> None:
         class Connecting(BaseHTTPRequestHandler):
             def do_CONNECT(self) -> None:
                 host, _, port = self.path.rpartition(":")
                 with socket.create_connection((host, int(port)), timeout=5) as there:
                     self.send_response(200)
                     self.end_headers()
-                    answers = threading.Thread(target=_pass_on, args=(there.recv, self.wfile.write), daemon=True)
-                    answers.start()
+                    threading.Thread(target=self.answer, args=(there,), daemon=True).start()
                     _pass_on(self.connection.recv, there.sendall)
+
+            def answer(self, there: socket.socket) -> None:
+                _pass_on(there.recv, self.wfile.write)
+                with contextlib.suppress(OSError):
+                    self.connection.shutdown(socket.SHUT_RDWR)
 
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = _served(Connecting, _context(authority, None))
-        self.url = f"https://{HOST}:{self._server.server_port}"
+        self._server = _served(Connecting, _context(authority, None) if authority else None)
+        self.url = f"http{'s' if authority else ''}://{HOST}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,8 @@ _CONNECTIONS: Final = 8
 class DirectServer:
     """An `ApiServer` as a kubeconfig describes it.
 
-    Certificates that are named by their files are read again when these have changed.
+    Certificates that are named by their files are read again when these have changed. A child process that was forked has
+    connections of its own.
 
     Args:
         cluster: The cluster, as in a kubeconfig.
@@ -54,6 +56,7 @@ class DirectServer:
         self._lock = threading.Lock()
         self._stamp = tls.stamp(cluster, user)
         self._pool = self._connections()
+        self._process = os.getpid()
 
     @property
     def pool(self) -> urllib3.PoolManager:
@@ -63,6 +66,8 @@ class DirectServer:
             KubeconfigError: a certificate or key was renewed, and cannot be used.
         """
         with self._lock:
+            if self._process != os.getpid():
+                self._pool, self._process = self._connections(), os.getpid()
             # Others in place of those that there are: what encrypts a connection must not change under it.
             if (stamp := tls.stamp(self._cluster, self._user)) != self._stamp:
                 self._pool, replaced = self._connections(), self._pool

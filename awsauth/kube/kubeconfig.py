@@ -166,7 +166,8 @@ def _problem(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, 
             "it begins neither with https:// nor with http:// and a host, or has a `?`, `#`, backslash or blank in it"
         )
         return f"a cluster whose address is none: {what}", "Write https:// and the host, and a port and a path if any."
-    if address.startswith("http:") and set(user) - NO_CREDENTIALS and not is_here(host):
+    is_seen = address.startswith("http:") and ("proxy-url" in cluster or not is_here(host))
+    if is_seen and set(user) - NO_CREDENTIALS:
         return (
             "a cluster whose address begins with http://: the credentials would go over the network for all to read",
             "Write it with https://.",
@@ -184,9 +185,10 @@ def _host(address: str) -> str | None:
 
 def usual_files() -> tuple[Path, ...]:
     """Return where kubectl looks: the files that ``KUBECONFIG`` lists, or ``~/.kube/config``; they need not exist."""
-    listed = [Path(name) for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
+    if listed := os.environ.get("KUBECONFIG"):
+        return tuple([Path(name) for name in listed.split(os.pathsep) if name])
     # Left as it is where nobody has a home, as in a container whose user has no name.
-    return tuple(listed) or (Path(os.path.expanduser("~/.kube/config")),)  # noqa: PTH111 - pathlib's raises there
+    return (Path(os.path.expanduser("~/.kube/config")),)  # noqa: PTH111 - pathlib's raises there
 
 
 def read(files: Sequence[Path]) -> Kubeconfig:

@@ -32,6 +32,8 @@ from awsauth.kube.request import NoObjectError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from urllib3.exceptions import ProxyError
+
     from awsauth.kube.request import Request
 
 _PASSING: Final = frozenset({410, 429, 500, 502, 503, 504})
@@ -105,6 +107,8 @@ def refused(request: Request, status: int, headers: Mapping[str, str], body: byt
         )
     if status in _PASSING:
         return _unavailable(request, said, headers, fields)
+    if request.changes and not said.reason and _is_of_something_between(status):
+        return _unknown(request, f"Something between here and the API server answered ({status}). {said.words}")
     if status == 401:
         return _unauthenticated(said, fields)
     if status == 403:
@@ -115,6 +119,11 @@ def refused(request: Request, status: int, headers: Mapping[str, str], body: byt
         cure="See that the address is that of a Kubernetes API server." if not said.reason else "",
         **fields,
     )
+
+
+def _is_of_something_between(status: int) -> bool:
+    """Whether a proxy or gateway may answer so after it has passed a request on: in the meantime, too late, or for want of more."""
+    return status < 200 or status == 408 or status >= 500
 
 
 def _unauthenticated(said: _Status, fields: dict[str, Any]) -> ApiError:
@@ -185,12 +194,26 @@ def _failure(error: BaseException) -> _Failure:
         return _Failure(f"The API server cannot be reached: {_cause(error)}.")
     if isinstance(error, u.ConnectTimeoutError):
         return _Failure("No connection to the API server came about in time.")
-    if isinstance(error, u.ProxyError) or "Tunnel connection failed" in str(error):
-        return _Failure(f"The proxy does not lead to the API server: {_cause(error)}.")
+    if isinstance(error, u.ProxyError):
+        return _proxy_failure(error)
     never_sent = (u.LocationValueError, u.EmptyPoolError, u.FullPoolError, u.ClosedPoolError, u.ProxySchemeUnsupported)
     if isinstance(error, never_sent):
         return _Failure(f"The request cannot be sent: {_cause(error)}.")
     return _Failure(_cut_short(error), may_have_arrived=True)
+
+
+def _proxy_failure(error: ProxyError) -> _Failure:
+    """Return what happened behind a proxy: urllib3 says the same whether it led nowhere or what it led to was cut later."""
+    from urllib3 import exceptions as u
+
+    behind = error.original_error
+    if isinstance(behind, u.SSLError):
+        return _tls_failure(behind, "The certificate of the API server, or of the proxy,")
+    # As http.client has it, for any answer to CONNECT but 200.
+    is_refused = isinstance(behind, OSError) and str(behind).startswith("Tunnel connection failed")
+    if is_refused or isinstance(behind, (u.NewConnectionError, u.ConnectTimeoutError)):
+        return _Failure(f"The proxy does not lead to the API server: {_cause(error)}.")
+    return _Failure(_cut_short(behind), may_have_arrived=True)
 
 
 def _cut_short(error: BaseException) -> str:
@@ -206,11 +229,11 @@ def _cut_short(error: BaseException) -> str:
     return f"The connection was cut before the answer was complete: {_cause(error)}."
 
 
-def _tls_failure(error: Exception) -> _Failure:
+def _tls_failure(error: Exception, whose: str = "The API server's certificate") -> _Failure:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = visible(cause.verify_message).rstrip(".")
-            return _Failure(f"The API server's certificate is not to be trusted: {why}.", check=_CHECK_TRUST)
+            return _Failure(f"{whose} is not to be trusted: {why}.", check=_CHECK_TRUST)
     # A server may refuse the client's certificate as late as in its answer to the first request.
     return _Failure(f"The encrypted connection failed: {_cause(error)}.", may_have_arrived=True)
 

@@ -176,6 +176,10 @@ class Transport:
             from awsauth.kube.translation import refused
 
             error = refused(request, response.status, response.headers, response.data)
+            if response.status < 200:
+                # The answer that is still to come would be taken for that to another request.
+                self._server.pool.connection_from_url(url).close()
+                self._server.pool.clear()
             if isinstance(error, ApiError):
                 error.stamp = response.headers.get("Date", "")
             raise error
@@ -188,7 +192,7 @@ class Transport:
     def _sent(
         self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict
     ) -> urllib3.BaseHTTPResponse:
-        from urllib3.exceptions import HTTPError, HTTPWarning, ProtocolError
+        from urllib3.exceptions import HTTPError, HTTPWarning
         from urllib3.util import Timeout
 
         timeout = Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
@@ -200,7 +204,7 @@ class Transport:
                     request.method, url, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
                 )
             except (HTTPError, HTTPWarning, http.client.HTTPException, OSError, ValueError) as error:
-                if may_repeat and isinstance(error, ProtocolError):
+                if may_repeat and _is_cut(error):
                     may_repeat = False
                     continue
                 raise self._failed(request, error) from error
@@ -243,3 +247,12 @@ class Transport:
         if self._token is None:
             self._server.expire()
         return self._headers(accept, has_body=has_body)
+
+
+def _is_cut(error: Exception) -> bool:
+    """Whether a connection was closed; behind a proxy, urllib3 tells that as the proxy's fault."""
+    from urllib3.exceptions import ProtocolError, ProxyError
+
+    return isinstance(error, ProtocolError) or (
+        isinstance(error, ProxyError) and isinstance(error.original_error, ConnectionError)
+    )
