@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from base64 import b64encode
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -25,7 +26,7 @@ from awsauth.kube.proxy import proxy_for
 from tests.connections import WAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from awsauth.connecting import Connection
     from tests.controlplane.cluster import Cluster
@@ -112,6 +113,12 @@ def test_of_several_files_the_first_that_says_something_is_right(
             kubeconfig=Path(os.environ["KUBECONFIG"]),
         )  # fmt: skip
         assert said.stdout == user.name
+
+
+def test_a_list_of_no_kubeconfigs_is_one_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where all variables are empty that it was made of: kubectl does not look into the home folder then."""
+    monkeypatch.setenv("KUBECONFIG", os.pathsep)
+    assert kubeconfig.usual_files() == ()
 
 
 @both_ways
@@ -282,10 +289,16 @@ def test_a_certificate_that_cannot_be_used_is_told(
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("import sys; sys.exit('no \\x1b[31msession\\nlog in')", r"process returned 1\. no \\x1b\[31msession"),
-        ("print('oops')", "failed to decode process output"),
-        ("print('{}')", "malformed response"),
+        ("import sys; sys.exit('no \\x1b[31msession\\nlog in')", r"ended with 1\. no \\x1b\[31msession"),
+        ("print('oops')", "is no ExecCredential"),
+        ("print('{}')", "is no ExecCredential"),
+        ("print('{')", "it is no YAML at line 2"),
+        ("print(chr(0))", "it is no YAML"),
+        ("import sys; sys.stdout.buffer.write(b'\\xff')", "it is no text in UTF-8"),
         (printing({}), "neither a token nor a certificate"),
+        (printing({"token": 5}), "neither a token nor a certificate"),
+        (printing({"token": "x", "expirationTimestamp": "soon"}), "`expirationTimestamp` that it prints is no time"),
+        (printing({"token": "x"}).replace("/v1", "/v1beta1"), "another `apiVersion`"),
     ],
 )
 @both_ways
@@ -296,7 +309,6 @@ def test_a_program_that_gives_no_credentials_is_told_with_what_it_says(
     with pytest.raises(KubeconfigError, match=message) as caught:
         connecting.from_kubeconfig(path=file)
     assert "Nothing was sent" in str(caught.value)
-    assert caught.value.__cause__ is not None
 
 
 def test_a_program_that_is_not_there_is_told_with_how_to_get_it(cluster: Cluster, tmp_path: Path) -> None:
@@ -304,6 +316,86 @@ def test_a_program_that_is_not_there_is_told_with_how_to_get_it(cluster: Cluster
     with pytest.raises(KubeconfigError, match=r"`no-such-program`, gives none: there is no such program") as caught:
         connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
     assert str(caught.value).endswith("\nInstall it from here.")
+
+
+def test_a_program_is_told_what_kubectl_tells_it(cluster: Cluster, tmp_path: Path) -> None:
+    user = cluster.user()
+    tell = (
+        "import json, os\n"
+        "told = json.loads(os.environ['KUBERNETES_EXEC_INFO']), os.environ['MORE']\n"
+        "open(__file__ + '.told', 'a').write(json.dumps(told) + '\\n')\n"
+    )
+    stanza = plugin(tmp_path, tell + printing({"token": user.token}))["exec"]
+    stanza |= {"provideClusterInfo": True, "interactiveMode": "Never", "env": [{"name": "MORE", "value": "x"}]}
+    extensions = [{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}, {"name": "b"}]
+    more: dict[str, Any] = {"tls-server-name": "127.0.0.1", "extensions": extensions}
+    file = written(tmp_path / "config", config(cluster, {"exec": stanza}, **more))
+    assert who(connecting.from_kubeconfig(path=file)) == user.name
+    cluster.kubectl("auth", "whoami", kubeconfig=file)
+    ours, kubectls = (tmp_path / "plugin.py.told").read_text().splitlines()[:2]
+    assert json.loads(ours) == json.loads(kubectls)
+    assert json.loads(ours)[1] == "x"
+
+
+def test_what_is_piped_into_this_process_is_not_for_a_program(cluster: Cluster, tmp_path: Path) -> None:
+    """Nor is the kubernetes package needed to run one."""
+    user = plugin(tmp_path, "import sys; sys.stdin.read()\n" + printing({"token": "x"}), interactiveMode="IfAvailable")
+    file = written(tmp_path / "config", config(cluster, user))
+    code = (
+        "import sys; from awsauth import connecting; connecting.from_kubeconfig(path=sys.argv[1])\n"
+        "print(sys.stdin.read(), 'kubernetes' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(file)]
+    done = subprocess.run(command, input="for us", capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, runs(tmp_path)) == ("for us False\n", 1)
+
+
+def test_a_program_is_looked_for_where_kubectl_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path beside the kubeconfig; a name in the folders of PATH, but never just here."""
+    here = tmp_path / "here"
+    (tmp_path / "bin").mkdir()
+    here.mkdir()
+    script = f"#!{sys.executable}\nimport os; assert os.getcwd() == {str(here)!r}\n" + printing({"token": "x"})
+    for file in (tmp_path / "bin" / "it", here / "it"):
+        file.write_text(script, encoding="utf-8")
+        file.chmod(0o755)
+    monkeypatch.chdir(here)
+
+    def connect(command: str, path: str) -> None:
+        monkeypatch.setenv("PATH", path)
+        user = plugin(tmp_path, "", command=command, args=None)
+        content = config(None, user, server="https://127.0.0.1:1")
+        connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+
+    connect("bin/it", "")
+    connect("it", str(tmp_path / "bin"))
+    for path in (".", "", f":{os.defpath}"):
+        with pytest.raises(KubeconfigError, match=r"in the current folder|no such program"):
+            connect("it", path)
+    with pytest.raises(KubeconfigError, match="No such file or directory"):
+        connect("./it", "")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"interactiveMode": "Always"}, "needs a terminal"),
+        ({"interactiveMode": "Sometimes"}, "`interactiveMode` is none of"),
+        ({"apiVersion": "v1"}, "`apiVersion` is none of"),
+        ({"command": ""}, "names no `command`"),
+        ({"command": 5}, "names no `command`"),
+        ({"args": "x"}, "`args` is no list"),
+        ({"args": [5]}, "`args` is no list"),
+        ({"env": {"a": "b"}}, "`env` is no list"),
+        ({"env": ["a"]}, "`env` is no list"),
+        ({"env": [{"name": "a=\0", "value": "b"}]}, "null byte|illegal environment"),
+    ],
+)
+def test_a_program_that_cannot_be_run_is_told(tmp_path: Path, more: dict[str, Any], problem: str) -> None:
+    user = plugin(tmp_path, printing({"token": "x"}), **more)
+    file = written(tmp_path / "config", config(None, user, server="https://127.0.0.1:1"))
+    with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
+        connecting.from_kubeconfig(path=file)
 
 
 @both_ways
@@ -338,9 +430,14 @@ def test_the_kubeconfigs_own_impersonation_counts_unless_another_is_asked_for(cl
     file = written(tmp_path / "config", config(cluster, user))
     assert who(connecting.from_kubeconfig(path=file)) == "alice"
     assert who(connecting.from_kubeconfig(path=file, as_user="bob", as_groups=["two"])) == "bob"
-    file = written(tmp_path / "config", config(cluster, user | {"as-uid": "7"}))
-    with pytest.raises(KubeconfigError, match="as-uid"):
-        connecting.from_kubeconfig(path=file)
+    for more, problem in (
+        ({"as-uid": "7"}, "as-uid"),
+        ({"as-groups": 5}, "no list"),
+        ({"as-groups": {"a": 1}}, "no list"),
+    ):
+        file = written(tmp_path / "config", config(cluster, user | more))
+        with pytest.raises(KubeconfigError, match=problem):
+            connecting.from_kubeconfig(path=file)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +446,12 @@ def test_the_kubeconfigs_own_impersonation_counts_unless_another_is_asked_for(cl
         (f"users:\n- name: a\n  user: {{token: {SECRET}\n", r"it is no YAML at line \d+, column \d+"),
         ("- a\n", "it is no mapping"),
         ("clusters: {a: b}\n", "its list of clusters"),
-        (f"users:\n- user: {{token: {SECRET}}}\n", "its list of users"),
+        (f"users:\n- name: 5\n  user: {{token: {SECRET}}}\n", "its list of users"),
+        (f"users:\n- name: a\n  user: {{token: !{SECRET} x}}\n", r"it is no YAML at line 3, column \d+\."),
+        (f"users:\n- name: a\n  user: {{token: *{SECRET}}}\n", r"it is no YAML at line 3, column \d+\."),
+        ("users: 5\n", "its list of users"),
+        (f"users: [{{name: a, user: {{token: {SECRET}}}}}, {{name: a}}]\n", "its list of users holds `a` twice"),
+        ("users: [5]\n", "its list of users"),
         ("contexts:\n- {name: a, context: b}\n", "its list of contexts"),
         ("\0", "it is no YAML"),
     ],
@@ -357,9 +459,31 @@ def test_the_kubeconfigs_own_impersonation_counts_unless_another_is_asked_for(cl
 def test_a_kubeconfig_that_cannot_be_read_is_told_and_not_shown(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(KubeconfigError, match=message) as caught:
         connecting.from_kubeconfig(path=written(tmp_path / "config", content))
-    shown = f"{caught.value} {caught.value.__cause__}"
-    assert SECRET not in shown
-    assert str(tmp_path / "config") in shown
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert str(tmp_path / "config") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text + "---\n",
+        lambda text: text + "---\nusers: 5\n",
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text + "extensions:\n- {name: 12:30, extension: 2024-01-01}\n- {name: =}\n",
+        lambda text: text.replace("it", "2024-01-01"),
+        lambda text: text.replace("it", "12:30"),
+        lambda text: text.replace("users:\n", "users:\n- user: {token: nobody}\n"),
+        lambda text: text.replace("  cluster:\n    server", "  cluster:\n    a-field-of-tomorrow: {}\n    server"),
+    ],
+)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_kubeconfig_that_kubectl_reads_is_read(
+    cluster: Cluster, tmp_path: Path, change: Callable[[str], str], codec: str
+) -> None:
+    text = yaml.safe_dump(config(None, {"token": "x"}, server="https://127.0.0.1:1"), default_flow_style=False)
+    (tmp_path / "config").write_bytes(change(text).encode(codec))
+    assert connecting.from_kubeconfig(path=tmp_path / "config").transport.host == "https://127.0.0.1:1"
+    assert "https://127.0.0.1:1" in cluster.kubectl("config", "view", "--minify", kubeconfig=tmp_path / "config").stdout
 
 
 def test_a_kubeconfig_that_is_nested_without_end_does_not_end_the_process(tmp_path: Path) -> None:
@@ -648,7 +772,7 @@ def test_who_is_excepted_from_the_proxy_of_the_environment(
         ({}, {"username": "a", "password": "b"}, False),
         ({}, {"token": 5}, False),
         ({"proxy-url": 5}, {}, False),
-        ({}, {"a-field-of-tomorrow": "x"}, False),
+        ({"a-field-of-tomorrow": {}}, {"another": "x"}, True),
         ({"proxy-url": "socks5://127.0.0.1:1"}, {}, False),
         ({"proxy-url": "127.0.0.1:1"}, {}, False),
     ],

@@ -83,6 +83,7 @@ LEFT_TO_THE_PROGRAM: dict[str, dict[str, Any]] = {
     "another program": stanza("gke-gcloud-auth-plugin", []),
     "a wrapper": stanza("aws-vault", ["exec", "ops", "--", "aws", *AWS]),
     "a program of another name": stanza("/opt/aws.sh", AWS),
+    "one beside the kubeconfig": stanza("bin/aws", AWS),
     "the program's name in capitals": stanza("AWS", AWS),
     "a Windows path, which is a name here": stanza("C:\\aws", AWS),
     "another command": stanza("aws", ["eks", "list-clusters"]),

@@ -74,6 +74,8 @@ def recognised(stanza: Mapping[str, Any], environ: Mapping[str, str]) -> ExecIde
     if not isinstance(command, str) or not isinstance(args, list) or not all(isinstance(arg, str) for arg in args):
         return None
     program = posixpath.basename(command)
+    if not posixpath.isabs(command) and program != command:
+        return None  # one beside the kubeconfig is somebody's own
     if program == "aws":
         given = _aws(args)
     elif program == "aws-iam-authenticator" and not environ.get("DEFAULT_ROLE"):

@@ -185,7 +185,7 @@ class _Commit:
         if newest is None or newest.created is None or newest.kind == "outside" or newest.attempt == self._attempt:
             return
         # An object without a uid never names its revision, so that says nothing there.
-        if snapshot.uid and listing.now - newest.created < AT_WORK:
+        if snapshot.uid and abs(listing.now - newest.created) < AT_WORK:  # clocks differ
             raise ConflictError(
                 f"Another writer has recorded revision {newest.number} and may be about to write; nothing was changed.",
                 cure="Try again in a moment.",

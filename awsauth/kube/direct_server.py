@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.errors import KubeconfigError
 from awsauth.kube import tls
-from awsauth.kube.kubeconfig import NO_CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +20,8 @@ _TEXT_FIELDS: Final = frozenset(
     ("server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url", "token")
 ) | {f"{name}{data}" for name in ("client-certificate", "client-key") for data in ("", "-data")}
 """Fields of a cluster or a user that hold text."""
-_OTHER_FIELDS: Final = NO_CREDENTIALS | {"insecure-skip-tls-verify", "disable-compression"}
-"""Fields that hold something else, or that change nothing here."""
+_FOR_THE_CLIENT: Final = ("username", "password", "auth-provider")
+"""Fields of a user that the kubernetes client knows what to do with."""
 _CONNECTIONS: Final = 8
 """How many connections are kept for threads that send at the same time; more of them are made, and not kept."""
 
@@ -120,11 +119,9 @@ class DirectServer:
 
 
 def is_enough(cluster: Mapping[str, Any], user: Mapping[str, Any], proxy: str | None) -> bool:
-    """Whether what a kubeconfig says, and the proxy, is all that is known here; if not, the kubernetes client may know it."""
-    is_known = all(
-        name in _OTHER_FIELDS or (name in _TEXT_FIELDS and isinstance(value, str))
-        for name, value in (*cluster.items(), *user.items())
-    )
+    """Whether what a kubeconfig says, and the proxy, can be used here; if not, the kubernetes client may know how."""
+    values = [one[name] for one in (cluster, user) for name in _TEXT_FIELDS if name in one]
+    is_known = all(isinstance(value, str) for value in values) and not any(name in user for name in _FOR_THE_CLIENT)
     return is_known and (not proxy or proxy.lower().startswith(("http://", "https://")))
 
 

@@ -1,14 +1,26 @@
-"""Credentials from a program that a kubeconfig names (``users[].user.exec``), run by the kubernetes client."""
+"""Credentials from a program that a kubeconfig names (``users[].user.exec``).
+
+Source of the rules: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec``.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 import threading
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.errors import KubeconfigError
+from awsauth.kube.kubeconfig_yaml import decoded, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +29,14 @@ _EARLY: Final = timedelta(minutes=1)
 """How long before its end a token is given up: a request takes a while, and clocks differ."""
 
 _LONGEST_COMPLAINT: Final = 2_000
+_FRACTION: Final = re.compile(r"\.\d+")
+_VERSIONS: Final = tuple([f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1")])
+_MODES: Final = ("Never", "IfAvailable", "Always")
+_TOLD: Final = (
+    *("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url"),
+    "disable-compression",
+)
+"""What a program is told of the cluster, where it asks for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +63,7 @@ class ExecPlugin:
 
     Args:
         stanza: The value of ``exec``.
-        folder: The folder of the kubeconfig, in which the program is run.
+        folder: The folder of the kubeconfig, which a path of the program is relative to.
         cluster: The value of ``cluster``, told to programs that ask for it.
     """
 
@@ -73,21 +93,97 @@ class ExecPlugin:
             return self._last
 
     def _run(self) -> ExecCredential:
-        from kubernetes.config.exec_provider import ExecProvider
-        from kubernetes.config.kube_config import ConfigNode
-
         try:
-            provider = ExecProvider(
-                ConfigNode("user/exec", self._stanza), self._folder, ConfigNode("cluster", self._cluster)
-            )
-            return _credential(provider.run())
-        except FileNotFoundError as error:
+            return _credential(self._printed(), self._version)
+        except KubeconfigError:
+            raise
+        except OSError as error:
+            raise self._failed(error.strerror or "it cannot be started") from error
+        except ValueError as error:
+            raise self._failed(str(error)) from None
+
+    def _printed(self) -> bytes:
+        """Run the program, and return what it prints.
+
+        Raises:
+            ValueError: it cannot be run as the kubeconfig says, or fails.
+            OSError: it cannot be started.
+        """
+        is_interactive = self._is_interactive()
+        done = subprocess.run(  # noqa: S603 - the kubeconfig says so, and kubectl would run it, too
+            [self._program(), *_texts(self._stanza.get("args"), "args")],
+            env={**os.environ, **self._environment(is_interactive=is_interactive)},
+            # What is piped into this process is not meant for the program.
+            stdin=None if is_interactive else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if is_interactive else subprocess.PIPE,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stderr or b"").decode(errors="replace").strip()
+            msg = f"it ended with {done.returncode}. {said}".strip()
+            raise ValueError(msg)
+        return done.stdout
+
+    @property
+    def _version(self) -> str:
+        version = self._stanza.get("apiVersion")
+        if version not in _VERSIONS:
+            msg = f"its `apiVersion` is none of {', '.join(_VERSIONS)}"
+            raise ValueError(msg)
+        return str(version)
+
+    def _is_interactive(self) -> bool:
+        mode = self._stanza.get("interactiveMode") or "IfAvailable"
+        if mode not in _MODES:
+            msg = f"its `interactiveMode` is none of {', '.join(_MODES)}"
+            raise ValueError(msg)
+        has_terminal = sys.stdin is not None and sys.stdin.isatty()
+        if mode == "Always" and not has_terminal:
+            msg = "it needs a terminal (`interactiveMode: Always`), and there is none"
+            raise ValueError(msg)
+        return has_terminal and mode != "Never"
+
+    def _program(self) -> str:
+        """Return the program's path: what is named without one is looked for as a shell would, but never right here."""
+        command = self._stanza.get("command")
+        if not command or not isinstance(command, str):
+            msg = "the kubeconfig names no `command`"
+            raise ValueError(msg)
+        if os.path.basename(command) != command:  # noqa: PTH119 - of any text
+            return str(Path(self._folder, command))
+        found = shutil.which(command)
+        if found is None:
             hint = self._stanza.get("installHint")
-            raise self._failed("there is no such program", hint if isinstance(hint, str) else "") from error
-        except Exception as error:
-            # The client's own code for this raises nearly anything, AttributeError when a program fails at a terminal.
-            said = str(error).removeprefix("exec: ") if not isinstance(error, AttributeError) else "it failed"
-            raise self._failed(said or type(error).__name__) from error
+            raise self._failed("there is no such program", hint if isinstance(hint, str) else "")
+        if not os.path.isabs(found):  # noqa: PTH117 - `which` gives a text
+            msg = "it would be the one in the current folder, which PATH names"
+            raise ValueError(msg)
+        return found
+
+    def _environment(self, *, is_interactive: bool) -> dict[str, str]:
+        """Return the variables that the program gets beside those of this process."""
+        named: Any = self._stanza.get("env") or []
+        if not isinstance(named, list) or not all(isinstance(one, dict) for one in named):
+            msg = "its `env` is no list of names and values"
+            raise ValueError(msg)
+        spec: dict[str, Any] = {"interactive": is_interactive}
+        if self._stanza.get("provideClusterInfo"):
+            spec["cluster"] = self._told()
+        info = {"kind": "ExecCredential", "apiVersion": self._version, "spec": spec}
+        given = {str(one.get("name") or ""): str(one.get("value") or "") for one in named}
+        return {**given, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+
+    def _told(self) -> dict[str, Any]:
+        """Return what the program is told of the cluster; its authority's file as what is in there."""
+        told: dict[str, Any] = {name: self._cluster[name] for name in _TOLD if name in self._cluster}
+        authority = self._cluster.get("certificate-authority")
+        if isinstance(authority, str) and "certificate-authority-data" not in told:
+            told["certificate-authority-data"] = b64encode(Path(authority).read_bytes()).decode()
+        for one in self._cluster.get("extensions") or []:
+            if isinstance(one, dict) and one.get("name") == "client.authentication.k8s.io/exec":
+                told["config"] = one.get("extension")
+        return told
 
     def _failed(self, problem: str, hint: str = "") -> KubeconfigError:
         command = self._stanza.get("command")
@@ -98,21 +194,50 @@ class ExecPlugin:
         )
 
 
-def _credential(status: Any) -> ExecCredential:
-    """Return the credentials in an ``ExecCredential``'s ``status``.
+def _texts(value: Any, name: str) -> list[str]:
+    if value is not None and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        msg = f"its `{name}` is no list of texts"
+        raise ValueError(msg)
+    return value or []
+
+
+def _credential(printed: bytes, version: str) -> ExecCredential:
+    """Return the credentials in an ``ExecCredential``, in JSON or YAML.
 
     Raises:
         ValueError: there are none.
     """
-    from kubernetes.config.dateutil import parse_rfc3339
-
-    expires = status.get("expirationTimestamp")
-    moment = parse_rfc3339(expires) if expires else None
-    token = str(status.get("token") or "")
+    text = decoded(printed)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = parsed(text)
+    status = value.get("status") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or value.get("kind") != "ExecCredential" or not isinstance(status, dict):
+        msg = "what it prints is no ExecCredential with a status"
+        raise ValueError(msg)
+    if value.get("apiVersion") != version:
+        msg = "what it prints has another `apiVersion` than the kubeconfig names"
+        raise ValueError(msg)
+    expires, token = _moment(status.get("expirationTimestamp")), status.get("token") or ""
     certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
     if all(isinstance(pem, str) and pem.isascii() and pem for pem in (certificate, key)):
-        return ExecCredential(token, moment, certificate, key)
-    if token:
-        return ExecCredential(token, moment)
+        return ExecCredential(str(token), expires, str(certificate), str(key))
+    if token and isinstance(token, str):
+        return ExecCredential(token, expires)
     msg = "what it prints holds neither a token nor a certificate with its key"
     raise ValueError(msg)
+
+
+def _moment(value: Any) -> datetime | None:
+    """Return a time by its RFC 3339 text, to the second; None for none at all."""
+    if not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(_FRACTION.sub("", str(value).upper()).replace("Z", "+00:00"))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        msg = "the `expirationTimestamp` that it prints is no time"
+        raise ValueError(msg)
+    return moment

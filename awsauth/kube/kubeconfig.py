@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.errors import KubeconfigError
+from awsauth.kube.kubeconfig_yaml import decoded, parsed
 from awsauth.kube.proxy import is_here
 from awsauth.kube.request import without_userinfo
 
@@ -28,10 +29,9 @@ _PATHS: Final = {
     "users": ("client-certificate", "client-key", "tokenFile"),
 }
 _ADDRESS: Final = re.compile(r"https?://[^\s\\?#]+")
-NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
+_NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
 """What a user may have that are no credentials."""
 _MOST_SHOWN: Final = 20
-_DEEPEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Destination:
         """Whom the user acts as (``as``, ``as-groups``): a user, or None for nobody else, and groups.
 
         Raises:
-            KubeconfigError: there is more to it than can be passed on.
+            KubeconfigError: there is more to it than can be passed on, or the groups are none.
         """
         if self.user.get("as-uid") or self.user.get("as-user-extra"):
             raise KubeconfigError(
@@ -127,7 +127,15 @@ class Destination:
                 where=visible(os.pathsep.join(self.files)),
                 cure="Use a context without them.",
             )
-        return self.user.get("as") or None, self.user.get("as-groups") or ()
+        groups = self.user.get("as-groups") or []
+        if not isinstance(groups, list):
+            raise KubeconfigError(
+                f"The user of the context {quoted(self.context)} acts as a member of `as-groups`, which is no list. "
+                "Nothing was sent.",
+                where=visible(os.pathsep.join(self.files)),
+                cure="Write a list.",
+            )
+        return self.user.get("as") or None, groups
 
     def to_dict(self, user: Mapping[str, Any]) -> dict[str, Any]:
         """Return a kubeconfig with this context alone, and with this user."""
@@ -167,7 +175,7 @@ def _problem(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, 
         )
         return f"a cluster whose address is none: {what}", "Write https:// and the host, and a port and a path if any."
     is_seen = address.startswith("http:") and ("proxy-url" in cluster or not is_here(host))
-    if is_seen and set(user) - NO_CREDENTIALS:
+    if is_seen and set(user) - _NO_CREDENTIALS:
         return (
             "a cluster whose address begins with http://: the credentials would go over the network for all to read",
             "Write it with https://.",
@@ -205,7 +213,7 @@ def read(files: Sequence[Path]) -> Kubeconfig:
         folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - a link's folder, not its target's
         current = current or str(value.get("current-context") or "")
         for kind, name_of_it in _KINDS.items():
-            for name, one in _named(value.get(kind), name_of_it, file):
+            for name, one in _named(value.get(kind), name_of_it, file).items():
                 if name not in parts[kind]:
                     parts[kind][name] = _absolute(one, _PATHS[kind], folder)
                     if kind == "users":
@@ -221,52 +229,40 @@ def _is_there(file: Path) -> bool:
 
 
 def _loaded(file: Path) -> Mapping[str, Any]:
-    import yaml
-
     try:
-        text = file.read_text(encoding="utf-8")
-        if _is_too_deep(text):
-            raise _unreadable(file, f"it is nested more than {_DEEPEST} levels deep")
-        value = yaml.load(text, yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        # Not the whole of what it says: that might show the line, and the line a credential.
-        mark = error.problem_mark or error.context_mark
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise _unreadable(file, f"it is no YAML{place} ({error.problem})") from error
-    except KubeconfigError:
-        raise
-    except (OSError, ValueError, LookupError, AttributeError, yaml.YAMLError) as error:
-        # The last but one: of a tag such as `!!bool` on what is none.
-        said = error.strerror if isinstance(error, OSError) and error.strerror else "it is no YAML in UTF-8"
-        raise _unreadable(file, said) from error
+        value = parsed(decoded(file.read_bytes()))
+    except OSError as error:
+        raise _unreadable(file, error.strerror or "it cannot be opened") from error
+    except ValueError as error:
+        # Nothing of what caused it: that may show a credential.
+        raise _unreadable(file, str(error)) from None
     if value is not None and not isinstance(value, dict):
         raise _unreadable(file, "it is no mapping")
     return value or {}
 
 
-def _is_too_deep(text: str) -> bool:
-    """Whether YAML is nested so deep that loading it would end the process: the loader calls itself for each level."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(text, yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            return True
-    return False
-
-
-def _named(items: Any, name_of_it: str, file: Path) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the named parts of a list of clusters, contexts or users."""
-    if items is None:
-        return []
-    whole = isinstance(items, list) and all(
-        isinstance(item, dict) and isinstance(item.get("name"), str) and isinstance(item.get(name_of_it) or {}, dict)
-        for item in items
-    )
-    if not whole:
+def _named(items: Any, name_of_it: str, file: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return the parts of a list of clusters, contexts or users by name; one without a name can be meant by nobody."""
+    found: dict[str, Mapping[str, Any]] = {}
+    if not isinstance(items or [], list) or not all(_may_be_named(item, name_of_it) for item in items or []):
         raise _unreadable(file, f"its list of {name_of_it}s does not hold names, and a {name_of_it} for each")
-    return [(item["name"], item.get(name_of_it) or {}) for item in items]
+    for item in filter(None, items or []):
+        name = item.get("name")
+        if name in found:
+            raise _unreadable(file, f"its list of {name_of_it}s holds {quoted(name)} twice")
+        if name:
+            found[name] = item.get(name_of_it) or {}
+    return found
+
+
+def _may_be_named(item: Any, name_of_it: str) -> bool:
+    if item is None:
+        return True
+    return (
+        isinstance(item, dict)
+        and isinstance(item.get("name") or "", str)
+        and isinstance(item.get(name_of_it) or {}, dict)
+    )
 
 
 def _absolute(one: Mapping[str, Any], keys: tuple[str, ...], folder: str) -> Mapping[str, Any]:
