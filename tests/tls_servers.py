@@ -39,7 +39,20 @@ class _Server(ThreadingHTTPServer):
             super().finish_request(encrypted, client_address)
 
 
-class TlsServer:
+class _Running:
+    """A server that runs, in a ``with`` block, from the moment that it is made."""
+
+    _server: _Server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class TlsServer(_Running):
     """A server that answers every GET and POST with whose certificate it was shown, and closes the connection.
 
     Args:
@@ -81,15 +94,8 @@ class TlsServer:
         self._server = _served(Answering, _context(authority, clients) if authority else None)
         self.url = f"http{'s' if authority else ''}://{HOST}:{self._server.server_port}"
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class Proxy:
+class Proxy(_Running):
     """A proxy that connects with whatever it is asked for; with an authority, it is itself reached over TLS."""
 
     def __init__(self, authority: Authority | None = None) -> None:
@@ -112,13 +118,6 @@ class Proxy:
 
         self._server = _served(Connecting, _context(authority, None) if authority else None)
         self.url = f"http{'s' if authority else ''}://{HOST}:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def _context(authority: Authority, clients: Path | None) -> ssl.SSLContext:

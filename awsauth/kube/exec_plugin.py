@@ -95,8 +95,9 @@ class ExecPlugin:
     def _run(self) -> ExecCredential:
         try:
             return _credential(self._printed(), self._version)
-        except KubeconfigError:
-            raise
+        except FileNotFoundError as error:
+            hint = self._stanza.get("installHint")
+            raise self._failed("there is no such program", hint if isinstance(hint, str) else "") from error
         except OSError as error:
             raise self._failed(error.strerror or "it cannot be started") from error
         except ValueError as error:
@@ -145,7 +146,12 @@ class ExecPlugin:
         return has_terminal and mode != "Never"
 
     def _program(self) -> str:
-        """Return the program's path: what is named without one is looked for as a shell would, but never right here."""
+        """Return the program's path: what is named without one is looked for as a shell would, but never right here.
+
+        Raises:
+            FileNotFoundError: there is no such program.
+            ValueError: none is named, or only one that is here.
+        """
         command = self._stanza.get("command")
         if not command or not isinstance(command, str):
             msg = "the kubeconfig names no `command`"
@@ -154,8 +160,7 @@ class ExecPlugin:
             return str(Path(self._folder, command))
         found = shutil.which(command)
         if found is None:
-            hint = self._stanza.get("installHint")
-            raise self._failed("there is no such program", hint if isinstance(hint, str) else "")
+            raise FileNotFoundError
         if not os.path.isabs(found):  # noqa: PTH117 - `which` gives a text
             msg = "it would be the one in the current folder, which PATH names"
             raise ValueError(msg)
@@ -179,7 +184,7 @@ class ExecPlugin:
         told: dict[str, Any] = {name: self._cluster[name] for name in _TOLD if name in self._cluster}
         authority = self._cluster.get("certificate-authority")
         if isinstance(authority, str) and "certificate-authority-data" not in told:
-            told["certificate-authority-data"] = b64encode(Path(authority).read_bytes()).decode()
+            told["certificate-authority-data"] = b64encode(_read(authority)).decode()
         for one in self._cluster.get("extensions") or []:
             if isinstance(one, dict) and one.get("name") == "client.authentication.k8s.io/exec":
                 told["config"] = one.get("extension")
@@ -192,6 +197,14 @@ class ExecPlugin:
             f"{visible(problem[:_LONGEST_COMPLAINT])}. Nothing was sent to the cluster.",
             cure=visible(hint.strip()) or "Run it by hand to see what it needs; kubectl would run it, too.",
         )
+
+
+def _read(authority: str) -> bytes:
+    try:
+        return Path(authority).read_bytes()
+    except OSError as error:
+        msg = f"the cluster's `certificate-authority`, which it is told, cannot be read: {error.strerror}"
+        raise ValueError(msg) from None
 
 
 def _texts(value: Any, name: str) -> list[str]:
