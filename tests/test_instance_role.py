@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,8 +40,11 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsAccount]:
 
 
 @pytest.fixture
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(role_setup, "PATIENCE", 0.2)
+def quick_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ten seconds pass with every look at the clock, however busy the machine is."""
+    ticks = itertools.count(step=10)
+    clock = SimpleNamespace(monotonic=lambda: next(ticks), sleep=lambda _: None)
+    monkeypatch.setattr(role_setup, "time", clock)
 
 
 def ensure(account: AwsAccount, name: str = NAME, **options: Any) -> RoleSetup:
@@ -219,15 +224,15 @@ def test_what_was_made_and_is_not_seen_yet_is_not_made_twice(account: AwsAccount
     assert changing(account).count("CreateRole") == 1
 
 
-def test_it_does_not_wait_for_ever_until_it_is_seen(account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(role_setup, "PATIENCE", 3.0)  # enough for all three steps on a busy machine
+@pytest.mark.usefixtures("quick_clock")
+def test_it_does_not_wait_for_ever_until_it_is_seen(account: AwsAccount) -> None:
     account.refuse("iam", "GetRole", "NoSuchEntity", "cannot be found", status=404)
     done = ensure(account)
     assert len(done.steps) == 3
     assert "does not show all of it everywhere yet" in str(done)
 
 
-@pytest.mark.usefixtures("short_patience")
+@pytest.mark.usefixtures("quick_clock")
 def test_it_does_not_try_for_ever(account: AwsAccount) -> None:
     account.refuse("iam", "AddRoleToInstanceProfile", "NoSuchEntity", "cannot be found", status=404)
     with pytest.raises(AwsServiceError, match="could not put the role into the instance profile") as error:
@@ -236,7 +241,7 @@ def test_it_does_not_try_for_ever(account: AwsAccount) -> None:
     assert f"create the instance profile {NAME}" in error.value.cure
 
 
-@pytest.mark.usefixtures("short_patience")
+@pytest.mark.usefixtures("quick_clock")
 def test_somebody_who_is_quicker_again_and_again_is_said(account: AwsAccount) -> None:
     account.refuse("iam", "CreateRole", "EntityAlreadyExists", "Role with name x already exists.", status=409)
     with pytest.raises(RoleError, match="changed by somebody else, again and again"):
