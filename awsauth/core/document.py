@@ -88,7 +88,7 @@ class Document:
     @property
     def accounts(self) -> tuple[str, ...]:
         """The accounts whose principals are let in under their own ARN, in order."""
-        return tuple(m.principal for m in self.reading("mapAccounts").mapped)
+        return tuple([mapped.principal for mapped in self.reading("mapAccounts").mapped])
 
     @property
     def problems(self) -> tuple[Finding, ...]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from awsauth.core.text import Unchanged
 
 _WORTH_A_LOOK: Final = 1_000
-"""How many characters have to be left for it to pay to look how the entries are written."""
+"""How many characters have to be left to read for it to pay to look how the entries are written."""
 _WORTH_IT: Final = 8
 """How many entries have to be written alike for that look to have paid."""
 _MOST_IN_VAIN: Final = 8
@@ -78,10 +78,11 @@ def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Seque
     """
     entry = forms.block_entry(key, indent)
     stop = tail[0] if len(tail) > 1 else -1
+    end = stop if stop >= 0 else len(text)
     in_vain = 0
     while bounds[-1] != stop and (one := entry.match(text, bounds[-1])):
         bounds.append(one.end())
-        if key != "mapAccounts" and in_vain < _MOST_IN_VAIN and len(text) - bounds[-1] >= _WORTH_A_LOOK:
+        if key != "mapAccounts" and in_vain < _MOST_IN_VAIN and end - bounds[-1] >= _WORTH_A_LOOK:
             alike = forms.alike(key, indent, one)
             in_vain = 0 if _read_alike(alike, text, bounds, stop) >= _WORTH_IT else in_vain + 1
     if bounds[-1] == stop:
