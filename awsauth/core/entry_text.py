@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from awsauth.core.manner import ARN, Manner, manner_of
+from awsauth.core.manner import ARN, BY_HAND, manner_of
 from awsauth.core.reading import ARN_FIELD
 from awsauth.core.scalars import write_scalar
 from awsauth.core.text import newline_of
@@ -13,6 +13,7 @@ from awsauth.core.text import newline_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from awsauth.core.manner import Manner
     from awsauth.core.reading import Key, Mapped, Reading
 
 
@@ -38,7 +39,7 @@ class EntryWriter:
         sibling = self._sibling
         # A list in brackets teaches nothing to one in lines, nor the other way round.
         teaches = sibling is not None and (sibling.layout.style == "flow") == self._in_brackets
-        return manner_of(self._reading) or (manner_of(sibling) if sibling and teaches else None) or Manner()
+        return manner_of(self._reading) or (manner_of(sibling) if sibling and teaches else None) or BY_HAND
 
     @property
     def comma(self) -> str:

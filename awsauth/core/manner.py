@@ -33,7 +33,7 @@ _TIGHT: Final = Enclosed()
 
 
 class Manner(NamedTuple):
-    """How an entry is written; as it stands here, the way ``kubectl`` users write by hand."""
+    """How an entry is written."""
 
     style: Literal["block", "flow"] = "block"
     gap: int = 1
@@ -53,6 +53,10 @@ class Manner(NamedTuple):
     colon: str = ": "
     braces: Enclosed = _TIGHT
     brackets: Enclosed = _TIGHT
+
+
+BY_HAND: Final = Manner()
+"""How ``kubectl`` users write where nothing shows another way."""
 
 
 def example_of(reading: Reading) -> Shape | None:
@@ -126,16 +130,16 @@ def _order(key: Key, names: list[str]) -> tuple[str, ...]:
 def _dashes(text: str, shape: Shape, groups: Scalar | Groups | None) -> tuple[int, int]:
     """Return how far from the keys the dashes of groups in lines stand, and how many spaces behind each."""
     if not isinstance(groups, Groups) or groups.style != "block":
-        return Manner().groups_offset, Manner().groups_gap
+        return BY_HAND.groups_offset, BY_HAND.groups_gap
     gap = text[groups.start + 1 : groups.items[0].start] if groups.items else ""
-    return groups.column - shape.column, len(gap) if _is_spaces(gap) else Manner().groups_gap
+    return groups.column - shape.column, len(gap) if _is_spaces(gap) else BY_HAND.groups_gap
 
 
 def _blanks(text: str, shape: Shape) -> dict[str, str]:
     found = {}
     for name, _, end, value in shape.fields:
         blank = text[end + 1 : value.start]
-        if isinstance(value, Scalar) and text[end] == ":" and _is_spaces(blank):
+        if isinstance(value, Scalar) and text[end : end + 1] == ":" and _is_spaces(blank):
             found[name] = blank
     return found
 
