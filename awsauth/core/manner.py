@@ -11,7 +11,7 @@ from awsauth.core.text import line_start
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.reading import Key, Reading, Shape
+    from awsauth.core.reading import Field, Key, Reading, Shape
     from awsauth.core.scalars import Style
 
 _NEIGHBOURS: Final = 20
@@ -82,34 +82,59 @@ def _is_complete(shape: Shape) -> bool:
 def manner_of(reading: Reading) -> Manner | None:
     """Return how the entry of `example_of` is written; None where there is none."""
     example = example_of(reading)
-    return _manner(reading, example) if example else None
+    if example is None:
+        return None
+    return _in_braces(reading, example) if example.style == "flow" else _in_lines(reading, example)
 
 
-def _manner(reading: Reading, shape: Shape) -> Manner:
+def _in_lines(reading: Reading, shape: Shape) -> Manner:
+    text = reading.text
+    first = shape.fields[0]
+    styles: dict[str, Style] = {}
+    blanks: dict[str, str] = {}
+    groups: Groups | None = None
+    for name, _, end, value in shape.fields:
+        if isinstance(value, Groups):
+            groups = value
+            continue
+        styles[name] = style_of(value)
+        blank = text[end + 1 : value.start]
+        if text[end : end + 1] == ":" and _is_spaces(blank):
+            blanks[name] = blank
+    dash = text.find("-", line_start(text, first.start), first.start)
+    gap = text[groups.start + 1 : groups.items[0].start] if groups and groups.items else ""
+    return Manner(
+        gap=max(first.start - dash - 1, 1) if dash >= 0 else 1,
+        order=_order(reading.key, shape),
+        key_quote=_quote(text, first),
+        arn=styles.get(ARN_FIELD.get(reading.key, "account"), "plain"),
+        username=styles.get("username", "plain"),
+        group=style_of(groups.items[0]) if groups and groups.items else "plain",
+        groups="flow" if groups and groups.style == "flow" else "block",
+        groups_offset=groups.column - shape.column if groups and groups.style == "block" else BY_HAND.groups_offset,
+        groups_gap=len(gap) if _is_spaces(gap) else BY_HAND.groups_gap,
+        blanks=blanks,
+        brackets=_brackets(text, groups, ", "),
+    )
+
+
+def _in_braces(reading: Reading, shape: Shape) -> Manner:
     text = reading.text
     first = shape.fields[0]
     styles = {field.name: style_of(field.value) for field in shape.fields}
     groups = shape.field("groups")
     value = groups.value if groups else None
-    start = line_start(text, first.start)
-    dash = text.find("-", start, first.start)
-    quote = text[first.start] if first.name != "account" and text[first.start] in "\"'" else ""
-    is_json = shape.style == "flow" and quote == '"'
+    quote = _quote(text, first)
+    unknown: Style = "double" if quote == '"' else "plain"  # JSON
     braces = _braces(text, shape)
-    groups_offset, groups_gap = _dashes(text, shape, value)
-    unknown: Style = "double" if is_json else "plain"
     return Manner(
-        style="flow" if shape.style == "flow" else "block",
-        gap=max(first.start - dash - 1, 1) if dash >= 0 and shape.style == "block" else 1,
-        order=_order(reading.key, [field.name for field in shape.fields]),
+        style="flow",
+        order=_order(reading.key, shape),
         key_quote=quote,
         arn=styles.get(ARN_FIELD.get(reading.key, "account"), "plain"),
         username=styles.get("username", unknown),
         group=style_of(value.items[0]) if isinstance(value, Groups) and value.items else unknown,
-        groups="flow" if shape.style == "flow" or (isinstance(value, Groups) and value.style == "flow") else "block",
-        groups_offset=groups_offset,
-        groups_gap=groups_gap,
-        blanks=_blanks(text, shape) if shape.style == "block" else NOTHING,
+        groups="flow",
         colon=_between(text, first.end, first.value.start, ":"),
         braces=braces,
         brackets=_brackets(text, value, "," if braces.comma == "," else ", "),
@@ -121,27 +146,16 @@ def style_of(value: Scalar | Groups) -> Style:
     return value.style if isinstance(value, Scalar) and value.style != "other" else "plain"
 
 
-def _order(key: Key, names: list[str]) -> tuple[str, ...]:
+def _order(key: Key, shape: Shape) -> tuple[str, ...]:
     """Return all fields in the neighbour's order; what it has not comes last."""
-    seen = [ARN if name == ARN_FIELD.get(key) else name for name in names if name != "account"]
-    return (*seen, *(name for name in (ARN, "username", "groups") if name not in seen))
+    arn = ARN_FIELD.get(key)
+    seen = [ARN if name == arn else name for name, *_ in shape.fields if name != "account"]
+    return tuple(seen if len(seen) == len(BY_HAND.order) else dict.fromkeys([*seen, *BY_HAND.order]))
 
 
-def _dashes(text: str, shape: Shape, groups: Scalar | Groups | None) -> tuple[int, int]:
-    """Return how far from the keys the dashes of groups in lines stand, and how many spaces behind each."""
-    if not isinstance(groups, Groups) or groups.style != "block":
-        return BY_HAND.groups_offset, BY_HAND.groups_gap
-    gap = text[groups.start + 1 : groups.items[0].start] if groups.items else ""
-    return groups.column - shape.column, len(gap) if _is_spaces(gap) else BY_HAND.groups_gap
-
-
-def _blanks(text: str, shape: Shape) -> dict[str, str]:
-    found = {}
-    for name, _, end, value in shape.fields:
-        blank = text[end + 1 : value.start]
-        if isinstance(value, Scalar) and text[end : end + 1] == ":" and _is_spaces(blank):
-            found[name] = blank
-    return found
+def _quote(text: str, first: Field) -> str:
+    sign = text[first.start]
+    return sign if sign in "\"'" and first.name != "account" else ""
 
 
 def _is_spaces(text: str) -> bool:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from awsauth.core.scalars import Style
 
 _START: Final = attrgetter("start")
+_KEYS: Final = {
+    key: tuple([(name, f"key_{name}") for name in (arn, "username", "groups")]) for key, arn in ARN_FIELD.items()
+}
+"""By data key, the fields, and the groups of the expressions that match their keys."""
 
 
 class PlainEntries(Sequence[Any]):
@@ -100,14 +104,12 @@ class PlainEntry:
             account = self._scalar("account")
             field = Field("account", account.start, account.start, account)
             return Shape(start, end, "flow" if account.start == start else "block", 0, (field,))
-        arn = ARN_FIELD[self._key]
         found = []
-        for name, key in ((arn, f"key_{arn}"), ("username", "key_username"), ("groups", "key_groups")):
+        for name, key in _KEYS[self._key]:
             key_start, key_end = match.span(key)
             if key_start >= 0:
-                found.append(
-                    Field(name, key_start, key_end, self._groups() if name == "groups" else self._scalar(name))
-                )
+                value = self._groups() if name == "groups" else self._scalar(name)
+                found.append(Field(name, key_start, key_end, value))
         found.sort(key=_START)
         if "gap" not in match.re.groupindex:
             return Shape(start, end, "flow", 0, tuple(found))
