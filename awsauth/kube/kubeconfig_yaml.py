@@ -39,16 +39,16 @@ def parsed(text: str) -> Any:
     """
     import yaml
 
-    if _is_too_deep(text):
-        msg = f"it is nested more than {_DEEPEST} levels deep"
-        raise ValueError(msg)
     try:
-        return next(yaml.load_all(text, _loader()), None)
+        if not _is_too_deep(text):
+            return next(yaml.load_all(text, _loader()), None)
     except yaml.YAMLError as error:
         raise ValueError(_no_yaml(error)) from None
     except (ValueError, LookupError, AttributeError):  # of a tag such as `!!bool` on what is none
         msg = "it is no YAML"
         raise ValueError(msg) from None
+    msg = f"it is nested more than {_DEEPEST} levels deep"
+    raise ValueError(msg)
 
 
 def _is_too_deep(text: str) -> bool:
@@ -56,13 +56,10 @@ def _is_too_deep(text: str) -> bool:
     import yaml
 
     depth = 0
-    try:
-        for event in yaml.parse(text, yaml.CSafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
-                return True
-    except yaml.YAMLError as error:
-        raise ValueError(_no_yaml(error)) from None
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            return True
     return False
 
 
