@@ -15,7 +15,9 @@ import pytest
 
 from tests.authenticator import Authenticator
 from tests.go_programs import NoGoError
+from tests.kubeconfigs import WAYS
 from tests.oracle_binary import oracle_binary
+from tests.refusing_proxy import RefusingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +97,34 @@ def instance(control_plane: ControlPlane) -> Iterator[InstanceMetadata]:
 
     with InstanceMetadata(control_plane.aws) as instance:
         yield instance
+
+
+@pytest.fixture
+def nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide what this machine has of kubeconfigs, proxies and service accounts."""
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+    for name in (*proxies, *map(str.lower, proxies), "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(params=WAYS)
+def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return by way of which library kubeconfigs are used: all that connects does the same by both."""
+    from awsauth.kube import direct_server
+
+    if request.param == "kubernetes":
+        monkeypatch.setattr(direct_server, "is_enough", lambda *_: False)
+    way: str = request.param
+    return way
+
+
+@pytest.fixture
+def proxy() -> Iterator[RefusingProxy]:
+    """Yield a proxy that refuses everything."""
+    proxy = RefusingProxy()
+    yield proxy
+    proxy.close()
 
 
 @contextmanager

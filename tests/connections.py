@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from awsauth.kube.credentials import BearerTokens
     from tests.controlplane.cluster import Cluster
 
-WAYS = ("urllib3", "kubernetes")
-"""The libraries by way of which a server is reached."""
-
 way = "urllib3"
-"""The one that `transport_to` takes."""
+"""Which of the `WAYS` `transport_to` takes."""
 
 
 def connected(kubeconfig: Path, *, as_user: str | None = None, as_groups: Sequence[str] = ()) -> Transport:

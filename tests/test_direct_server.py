@@ -18,7 +18,7 @@ from awsauth.errors import KubeconfigError, OutcomeUnknownError, UnreachableErro
 from awsauth.kube.direct_server import DirectServer
 from awsauth.kube.transport import Transport
 from tests.controlplane.authority import Authority
-from tests.test_connecting import SECRET, config, written
+from tests.kubeconfigs import SECRET, config, written
 from tests.tls_servers import Proxy, TlsServer
 
 if TYPE_CHECKING:

@@ -46,6 +46,7 @@ from awsauth.stores.cluster import ClusterStore
 from tests import connections
 from tests.connections import direct, transport_to
 from tests.controlplane.authority import Authority
+from tests.kubeconfigs import WAYS
 from tests.relay import CUT, CUT_AFTER, Harm, Relay
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def config_map(name: str = "one", **data: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
-@pytest.fixture(params=connections.WAYS, autouse=True)
+@pytest.fixture(params=WAYS, autouse=True)
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reach the server by way of urllib3 alone, and by way of the kubernetes client, in everything here."""
     monkeypatch.setattr(connections, "way", request.param)

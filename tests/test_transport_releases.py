@@ -15,12 +15,11 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tests.test_connecting import Proxy, config, plugin, printing, written
+from tests.kubeconfigs import config, plugin, printing, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.controlplane.cluster import Cluster
+    from tests.refusing_proxy import RefusingProxy
 
 PROJECT: Final = Path(__file__).parent.parent
 LIBRARIES: Final = ("kubernetes", "urllib3")
@@ -63,17 +62,9 @@ def installed(releases: dict[str, str]) -> Path:
     return folder
 
 
-@pytest.fixture
-def proxy() -> Iterator[Proxy]:
-    """Yield a proxy that refuses everything."""
-    proxy = Proxy()
-    yield proxy
-    proxy.close()
-
-
 @pytest.mark.parametrize("which", ["lowest", "installed"])
 def test_every_release_connects_changes_and_fails_alike(
-    which: str, cluster: Cluster, tmp_path: Path, proxy: Proxy
+    which: str, cluster: Cluster, tmp_path: Path, proxy: RefusingProxy
 ) -> None:
     user = cluster.user()
     folder = tmp_path / "kubeconfigs"
