@@ -192,7 +192,7 @@ def _not_looked_at(about: str, why: str, cure: str) -> Finding:
     return Finding(
         NOT_LOOKED_AT,
         Severity.NOTE,
-        f"It was not looked at {about}: {visible(why)}",
+        f"Not checked: {about}. {visible(why)}",
         "What depends on it is taken for unknown.",
         cure,
     )

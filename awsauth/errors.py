@@ -36,7 +36,7 @@
     ├── NotRevertedError                   the change was made, somebody did not get in, and it could not be taken back
     └── OutcomeUnknownError                a write was sent, and it cannot be told whether it was made
 
-Every error says what happened and where, that nothing was changed, and what to do next.
+Every error says what happened and where, what to do next, and whether anything was changed: mostly nothing was.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class GuardError(AwsAuthError, ValueError):
 
 
 class PlanError(AwsAuthError, ValueError):
-    """The plan cannot be read, was made for another object, or would do something else by now."""
+    """The plan cannot be read, or cannot be applied (`PlanOutdatedError`)."""
 
 
 class PlanOutdatedError(PlanError):

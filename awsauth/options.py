@@ -96,13 +96,13 @@ def _check_watching(options: Mapping[str, Any]) -> None:
         )
     if verify and not wait and not revert_after:
         raise UsageError(
-            "verify says whom to look at, and not for how long; nothing was changed.",
+            "verify= says whom to look at, and not for how long; nothing was changed.",
             cure="Pass revert_after= or wait= with it, in seconds.",
         )
     if revert_after and not options.get("history", True):
         raise UsageError(
             "Without a revision there is nothing that could be reverted to; nothing was changed.",
-            cure="Leave history=False or revert_after out.",
+            cure="Leave history=False or revert_after= out.",
         )
 
 

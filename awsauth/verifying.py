@@ -97,7 +97,7 @@ def _to_look_with(connection: Connection | None, options: Options) -> tuple[Tran
     if connection is None:
         raise UsageError(
             "There is no cluster behind this client that could show a change; nothing was changed.",
-            cure="Leave wait, verify and revert_after out.",
+            cure="Leave wait=, verify= and revert_after= out.",
         )
     if connection.tokens is None and (verify or revert_after):
         raise UsageError(
@@ -249,9 +249,9 @@ def _not_observed(names: list[str]) -> Finding:
     return Finding(
         NOT_OBSERVED,
         Severity.NOTE,
-        f"It was not waited for: new tokens can be made here for {whom}, and the change concerns somebody else.",
+        f"Nobody waited: new tokens can be made here for {whom}, and the change concerns somebody else.",
         "When the authenticator sees it is not known; mostly that takes less than 2 seconds.",
-        "Name a role that it concerns and that you may assume in verify.",
+        "Name a role that it concerns and that you may assume in verify=.",
     )
 
 

@@ -82,6 +82,25 @@ def test_whatever_changes_something_needs_yes(file: str, args: list[str]) -> Non
     assert run(*args, "--file", file).code == 2
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["rollback", "--no-history", "-y"], "No such option"),
+        (["check", "--reason", "x", "-y"], "--yes, --reason is of a change, which is made with --fix alone."),
+        (["check", "--dry-run"], "--dry-run is of a change"),
+        (
+            [*ADD, "--out", "plan.json", "--allow", "last-admin", "--wait", "5"],
+            "keeps no --allow, --wait: give that to",
+        ),
+    ],
+)
+def test_an_option_that_would_mean_nothing_is_refused(file: str, args: list[str], said: str) -> None:
+    before = Path(file).read_bytes()
+    done = run(*args, "--file", file)
+    assert (done.code, said in " ".join(done.err.split())) == (2, True), done
+    assert Path(file).read_bytes() == before
+
+
 def test_a_dry_run_changes_nothing(file: str) -> None:
     before = AwsAuthClient.from_file(file).read()
     done = run(*ADD, "--dry-run", "--file", file)

@@ -16,7 +16,7 @@ from awsauth import errors
 from awsauth.cli.app import program
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.exit_codes import CODES, MEANINGS, code_of
-from awsauth.cli.failing import in_options
+from awsauth.cli.failing import OPTIONS, in_options
 from tests.command_line import NODE, commands, manifest_in, run
 from tests.conftest import PROJECT
 
@@ -134,6 +134,8 @@ def test_a_defect_is_no_difference_found() -> None:
         ("pass history=False to do without", "pass --no-history to do without"),
         ("Pass cluster= (with region=, assume_role=), or", "Pass --cluster (with --region, --role-arn), or"),
         ("Pass a profile=… of that account", "Pass a --profile … of that account"),
+        ("Leave wait=, verify= and revert_after= out.", "Leave --wait, --verify and --revert-after out."),
+        ("pass it as creator_role=…: it", "pass it as --creator-role …: it"),
         ("username `a=b` and profiles=3", "username `a=b` and profiles=3"),
         ("allow=['it''s']", "--allow its"),
         (
@@ -144,6 +146,12 @@ def test_a_defect_is_no_difference_found() -> None:
 )
 def test_arguments_of_the_library_are_shown_as_options(text: str, shown: str) -> None:
     assert in_options(text) == shown
+
+
+def test_every_option_that_an_argument_is_shown_as_is_one() -> None:
+    offered = {name for _, command in COMMANDS for param in command.params for name in param.opts}
+    shown = {option if option in offered else option.replace("--", "--no-", 1) for option in OPTIONS.values()}
+    assert shown <= offered
 
 
 def test_json_has_the_fields_that_the_readme_lists(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
@@ -34,7 +34,14 @@ _IF_MAPPED = click.option(
 _OUT = click.option("--out", metavar="FILE", type=click.Path(), help="Save it as a plan in place of making it.")
 
 
+_HARMLESS: Final = ("--yes", "--dry-run")
+
+
 def _run(invocation: Invocation, manner: dict[str, Any], out: str | None, plan: Callable[[Planning], Plan]) -> int:
+    lost = [option for option in Manner(**manner).given if option not in _HARMLESS]
+    if out and lost:
+        raise click.UsageError(f"A plan keeps no {', '.join(lost)}: give that to `awsauth apply`, without --out.")
+
     def planned(client: AwsAuthClient) -> Plan:
         with invocation.waiting():
             return plan(client.planning)

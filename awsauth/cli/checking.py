@@ -49,9 +49,12 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manne
 
     In GitHub Actions, or with -o github, findings are annotations of the file.
     """
+    how = Manner(**manner)
+    if how.given and not fix:
+        raise click.UsageError(f"{', '.join(how.given)} is of a change, which is made with --fix alone.")
     if fix:
         with invocation.part_of_output("fixed"):
-            change(invocation, Manner(**manner), lambda client: _cures(invocation, client))
+            change(invocation, how, lambda client: _cures(invocation, client))
     with invocation.client() as client, invocation.waiting():
         found = client.check()
     _show(invocation, found)

@@ -59,7 +59,7 @@ def _shared(outputs: Sequence[str]) -> Iterator[SectionedOption]:
     yield _shared_option("-v", "--verbose", section=_OUTPUT, is_flag=True, help="Of an error, show what led to it.")
 
 
-def _changing() -> Iterator[SectionedOption]:
+def _changing(*, may_be_unrecorded: bool) -> Iterator[SectionedOption]:
     """Yield the options of commands that change something."""
     yield SectionedOption("-y", "--yes", section=_CHANGE, is_flag=True, help="Do not ask.")
     yield SectionedOption(
@@ -77,7 +77,8 @@ def _changing() -> Iterator[SectionedOption]:
         multiple=True,
         help="A guard that is to let it pass; repeatable.",
     )
-    yield SectionedOption("--no-history", section=_CHANGE, is_flag=True, help="Keep no revision: no way back.")
+    if may_be_unrecorded:
+        yield SectionedOption("--no-history", section=_CHANGE, is_flag=True, help="Keep no revision: no way back.")
 
 
 def _observing() -> Iterator[SectionedOption]:
@@ -128,6 +129,7 @@ class AwsAuthCommand(_Sectioned):
     Args:
         library: The call of the library that it makes, for the help.
         changes: Whether it has the options of a change.
+        always_recorded: Whether that change is kept as a revision in any case.
         observes: Whether it has those of a change whose effect can be waited for.
         outputs: How it can print.
     """
@@ -137,6 +139,7 @@ class AwsAuthCommand(_Sectioned):
         *args: Any,
         library: str,
         changes: bool = False,
+        always_recorded: bool = False,
         observes: bool = False,
         outputs: Sequence[Output] = ("text", "json", "markdown"),
         **attributes: Any,
@@ -146,7 +149,7 @@ class AwsAuthCommand(_Sectioned):
         self.outputs = outputs
         self.changes = changes
         self.params += [
-            *(_changing() if changes else ()),
+            *(_changing(may_be_unrecorded=not always_recorded) if changes else ()),
             *(_observing() if observes else ()),
             *_shared(outputs),
         ]

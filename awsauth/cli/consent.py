@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.cli.exit_codes import DONE, FOUND
@@ -44,15 +44,22 @@ class Manner:
         out: A file to save the plan in, in place of making the change.
     """
 
-    yes: bool
-    dry_run: str | None
-    reason: str
-    allow: tuple[str, ...]
-    no_history: bool
+    yes: bool = False
+    dry_run: str | None = None
+    reason: str = ""
+    allow: tuple[str, ...] = ()
+    no_history: bool = False
     wait: float = 0.0
     verify: tuple[str, ...] = ()
     revert_after: float = 0.0
     out: str | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """Those that are given, as they are written."""
+        nothing = Manner()
+        names = [one.name for one in fields(self) if getattr(self, one.name) != getattr(nothing, one.name)]
+        return [f"--{name.replace('_', '-')}" for name in names]
 
     @property
     def options(self) -> Options:

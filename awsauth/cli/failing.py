@@ -7,6 +7,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.cli.connection import VARIABLES
 from awsauth.cli.exit_codes import code_of
 from awsauth.core.escaping import visible
 from awsauth.core.finding_json import finding_to_json
@@ -17,25 +18,23 @@ if TYPE_CHECKING:
 
     from awsauth.cli.invocation import Invocation
 
-_OPTIONS: Final = {
+OPTIONS: Final = {one.argument: one.option for one in VARIABLES} | {
     "allow": "--allow",
-    "as_groups": "--as-group",
-    "as_user": "--as",
-    "assume_role": "--role-arn",
-    "cluster": "--cluster",
-    "context": "--context",
+    "creator_role": "--creator-role",
     "dry_run": "--dry-run",
     "exact": "--exact",
-    "file": "--file",
     "history": "--history",
+    "iam_arn": "--iam-arn",
     "if_mapped": "--if-mapped",
-    "kubeconfig": "--kubeconfig",
-    "profile": "--profile",
-    "region": "--region",
+    "reason": "--reason",
+    "revert_after": "--revert-after",
+    "rollback_to": "--to",
+    "verify": "--verify",
+    "wait": "--wait",
 }
-"""By the library's name of an argument."""
+"""By the library's name of an argument; where errors speak of one as False, its option begins with ``--no-``."""
 
-_ARGUMENT: Final = re.compile(rf"\b({'|'.join(_OPTIONS)})=(\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|…)?(?!\w)")
+_ARGUMENT: Final = re.compile(rf"\b({'|'.join(OPTIONS)})=(\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|…)?(?!\w)")
 
 _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
@@ -72,9 +71,9 @@ def in_options(text: str) -> str:
 
 
 def _as_options(match: re.Match[str]) -> str:
-    option, written = _OPTIONS[match[1]], match[2]
+    option, written = OPTIONS[match[1]], match[2]
     if written == "False":
-        return f"--no-{match[1].replace('_', '-')}"
+        return option.replace("--", "--no-", 1)
     if written in (None, "True", "…"):
         return f"{option} …" if written == "…" else option
     values = ast.literal_eval(written)

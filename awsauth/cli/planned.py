@@ -29,7 +29,7 @@ def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | Non
     """Show what the changes in a file would do, and save that as a plan.
 
     The file holds a JSON list, as in examples/changes.json; - is standard input. With --out, the commands that
-    add, remove, or roll back save a plan too. The exit code is 1 when something would change.
+    add or remove save a plan too. The exit code is 1 when something would change.
     """
     changes = changes_from_text(source.read())
     with invocation.client() as client, invocation.waiting():

@@ -109,6 +109,7 @@ def diff_command(invocation: Invocation, /, *, before: int, after: int | None) -
     "rollback",
     cls=AwsAuthCommand,
     changes=True,
+    always_recorded=True,
     library="client.rollback(to=revision, exact=…)",
 )
 @click.option("--to", type=int, metavar="REVISION", help="Where to; otherwise one further back each time.")

@@ -22,7 +22,7 @@ def wish_of(changes: Any, rollback_to: Any, allow: tuple[Any, ...], reason: Any)
     """
     if changes is not None and rollback_to is not None:
         raise UsageError(
-            "Both changes and rollback_to are given; nothing was contacted.", cure="Pass one of them, or neither."
+            "Both changes and rollback_to= are given; nothing was contacted.", cure="Pass one of them, or neither."
         )
     made = () if changes is None else tuple(as_list(changes))
     if changes is not None and not made:

@@ -124,7 +124,7 @@ def refuse_without_consent(plan: RecoveryPlan) -> None:
     )
     raise GuardError(
         f"There is no way in but a one-way one, and nobody has allowed that; nothing was changed.\n- {SWITCH}: {finding}",
-        cure=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that made the cluster, pass it as creator_role: "
+        cure=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that made the cluster, pass it as creator_role=…: "
         "it gets in without.",
         findings=(finding,),
     )

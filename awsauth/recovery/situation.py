@@ -177,7 +177,7 @@ class _Looking:
         if others and way == "access-entry":
             shown = f"{', '.join(others[:_SHOWN])}{' and others' if len(others) > _SHOWN else ''}"
             self._notes.append(
-                f"By access entries these are administrators: {shown}. One that you may assume, given as creator_role, "
+                f"By access entries these are administrators: {shown}. One that you may assume, given as creator_role=…, "
                 "comes before everything else."
             )
 

@@ -146,6 +146,6 @@ def no_administrator(subject: Subject) -> Iterator[Hit]:
     if subject.is_readable and not looks_like_one:
         yield Hit(
             f"Nobody is mapped to {quoted(MASTERS)}.",
-            "When the map has to be repaired, only whoever made the cluster, an access entry or RBAC can let somebody.",
+            "When the map has to be repaired, only the cluster's creator can, or whom an access entry or RBAC allows it.",
             "Map a role for emergencies, unless there is another way in.",
         )
