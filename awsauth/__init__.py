@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from awsauth.aws.role_setup import RoleSetup
     from awsauth.aws.roles import ensure_instance_role
     from awsauth.client import AwsAuthClient
-    from awsauth.core.access_entries import AccessEntry, AccessPolicy
     from awsauth.core.caller import Caller
     from awsauth.core.changes import (
         Change,
@@ -43,8 +42,10 @@ if TYPE_CHECKING:
     from awsauth.core.overview import Listed, overview
     from awsauth.core.plan import Plan
     from awsauth.core.policy import Policy
-    from awsauth.core.restoration import Restoration
+    from awsauth.core.reading import Mapped
+    from awsauth.core.restoration import Effect, Restoration
     from awsauth.core.revision import Revision
+    from awsauth.core.revision_info import RevisionInfo
     from awsauth.core.saved import saved_from_text
     from awsauth.core.who_can import Grant, Grants, who_can
     from awsauth.errors import (
@@ -101,16 +102,17 @@ if TYPE_CHECKING:
     from awsauth.health import HealthReport, HealthStep
     from awsauth.history.log import Log, LogEntry
     from awsauth.kube.review import Review
+    from awsauth.options import Options
+    from awsauth.origins import ServerOptions
     from awsauth.planning import Planning
     from awsauth.recovery.recovering import recover
     from awsauth.recovery.report import Leftover, Recovery, RecoveryPlan, RecoveryStep
     from awsauth.result import Result
+    from awsauth.target import Target
     from awsauth.transaction import Transaction
 
 
 __all__ = [
-    "AccessEntry",
-    "AccessPolicy",
     "AdmissionError",
     "ApiError",
     "AuthenticationError",
@@ -128,6 +130,7 @@ __all__ = [
     "Diff",
     "Document",
     "EditError",
+    "Effect",
     "EnsureAccount",
     "EnsureRole",
     "EnsureUser",
@@ -150,10 +153,12 @@ __all__ = [
     "Log",
     "LogEntry",
     "ManifestError",
+    "Mapped",
     "MappingConflictError",
     "MappingDiff",
     "NotFoundError",
     "NotRevertedError",
+    "Options",
     "Outcome",
     "OutcomeUnknownError",
     "Place",
@@ -179,14 +184,17 @@ __all__ = [
     "RevertedError",
     "Review",
     "Revision",
+    "RevisionInfo",
     "RevisionNotFoundError",
     "RevisionTakenError",
     "RoleError",
     "RoleMapping",
     "RoleSetup",
+    "ServerOptions",
     "Severity",
     "SsoMatch",
     "Step",
+    "Target",
     "Transaction",
     "UnavailableError",
     "UnreachableError",
@@ -225,7 +233,6 @@ _HOMES: Final = {
     "awsauth.aws.role_setup": "RoleSetup",
     "awsauth.aws.roles": "ensure_instance_role",
     "awsauth.client": "AwsAuthClient",
-    "awsauth.core.access_entries": "AccessEntry AccessPolicy",
     "awsauth.core.caller": "Caller",
     "awsauth.core.changes": (
         "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "
@@ -242,8 +249,10 @@ _HOMES: Final = {
     "awsauth.core.overview": "Listed overview",
     "awsauth.core.plan": "Plan",
     "awsauth.core.policy": "Policy",
-    "awsauth.core.restoration": "Restoration",
+    "awsauth.core.reading": "Mapped",
+    "awsauth.core.restoration": "Effect Restoration",
     "awsauth.core.revision": "Revision",
+    "awsauth.core.revision_info": "RevisionInfo",
     "awsauth.core.saved": "saved_from_text",
     "awsauth.core.who_can": "Grant Grants who_can",
     "awsauth.errors": (
@@ -263,10 +272,13 @@ _HOMES: Final = {
     "awsauth.health": "HealthReport HealthStep",
     "awsauth.history.log": "Log LogEntry",
     "awsauth.kube.review": "Review",
+    "awsauth.options": "Options",
+    "awsauth.origins": "ServerOptions",
     "awsauth.planning": "Planning",
     "awsauth.recovery.recovering": "recover",
     "awsauth.recovery.report": "Leftover Recovery RecoveryPlan RecoveryStep",
     "awsauth.result": "Result",
+    "awsauth.target": "Target",
     "awsauth.transaction": "Transaction",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -14,7 +14,7 @@ from awsauth.guarded_commit import GuardedCommit
 from awsauth.history.commit import Proposal, changing
 from awsauth.history_methods import HistoryMethods
 from awsauth.mapping_methods import MappingMethods
-from awsauth.options import DryRun, Options, checked
+from awsauth.options import Options, checked
 from awsauth.origins import Origins
 from awsauth.principals import Principals
 from awsauth.result import Result
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from awsauth.aws.identity import Identity
     from awsauth.aws.session import AwsSession
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 
 class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
     """One ``aws-auth``. Safe to use from several threads, and in a ``with`` block.
+
+    Whatever reads or writes it may raise, of a cluster: `UnreachableError`, `ApiError` (which see for its kinds),
+    `CredentialsError` and `KubeconfigError`; of a file: `FileError` and `ManifestError`. A method names only what it
+    raises beside that.
 
     Args:
         store: Where it lives; the ``from_…`` methods make it.
@@ -106,6 +110,8 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         Raises:
             MappingConflictError: a principal is mapped already, to something else than is asked for.
             EditError: the text cannot be edited without touching more.
+            InvalidValueError: what is to be removed is no ARN, and nothing is mapped under it.
+            UsageError: `changes` is no list of changes.
         """
         from awsauth.core.plan import Plan
 
@@ -163,18 +169,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
 
         return health_report(self._connection, self._store, role_arn=role_arn, may=may)
 
-    def apply(
-        self,
-        what: Plan | Sequence[Change] | Change,
-        *,
-        reason: str = "",
-        allow: Sequence[str] = (),
-        dry_run: DryRun = False,
-        history: bool = True,
-        wait: float = 0.0,
-        verify: Sequence[str] = (),
-        revert_after: float = 0.0,
-    ) -> Result:
+    def apply(self, what: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
         """Apply a plan, or changes, in one write.
 
         When the object was changed by somebody else since the plan was made, the changes are merged with what is there
@@ -182,52 +177,36 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
 
         Args:
             what: What to apply.
-            reason: Why; kept with the revision.
-            allow: Guards that are to let it pass: by name, or by name and principal (``node-mapping=arn:…``).
-            dry_run: Only say what would change; ``server`` has the API server look at it too.
-            history: Whether to keep a revision; without one there is no way back.
-            wait: Seconds to wait until a new token shows the change; see `Options`, as for the next two.
-            verify: Roles whose new tokens are looked at, as the caller's are.
-            revert_after: Seconds within which all of them have to get in, or the change is reverted at once.
+            **options: How the change is made; see `Options`.
 
         Raises:
+            UsageError: an option is none of `Options`, or of another type, or `allow` names no guard.
             GuardError: it would lock somebody out, and that is not allowed by name.
-            PlanError: the plan was made for another object, or something else would come of it now.
+            PlanOutdatedError: the plan was made for another object, or something else would come of it now.
             MappingConflictError: a principal is mapped already, to something else than is asked for.
             EditError: the text cannot be edited without touching more.
+            InvalidValueError: what is to be removed is no ARN, and nothing is mapped under it.
             ConflictError: others were quicker again and again.
             HistoryError: the revision cannot be recorded.
             OutcomeUnknownError: it cannot be told whether the change was made.
             RevertedError: somebody did not get in with a new token, and the change was reverted.
             NotRevertedError: somebody did not get in with a new token, and the change could not be reverted.
-            FileError, ManifestError: of a file.
         """
         from awsauth.core.plan import Plan
 
-        options: Any = {"reason": reason, "allow": allow, "dry_run": dry_run, "history": history}
-        options = checked(options | {"wait": wait, "verify": verify, "revert_after": revert_after})
-        if isinstance(what, Plan):
-            return self._run(_applying(what), options)
-        return self._make(as_list(what), options)
+        made = checked(options)
+        return self._run(_applying(what), made) if isinstance(what, Plan) else self._make(as_list(what), made)
 
-    def transaction(
-        self,
-        *,
-        reason: str = "",
-        allow: Sequence[str] = (),
-        dry_run: DryRun = False,
-        history: bool = True,
-        wait: float = 0.0,
-        verify: Sequence[str] = (),
-        revert_after: float = 0.0,
-    ) -> Transaction:
+    def transaction(self, **options: Unpack[Options]) -> Transaction:
         """Return a transaction: several changes with one write, or none when the block raises.
 
-        The arguments are those of `apply`, which tells what may be raised when the block ends.
+        The options are those of `apply`, which tells what may be raised when the block ends.
+
+        Raises:
+            UsageError: an option is none of `Options`, or of another type, or `allow` names no guard.
         """
-        options: Any = {"reason": reason, "allow": allow, "dry_run": dry_run, "history": history}
-        options = checked(options | {"wait": wait, "verify": verify, "revert_after": revert_after})
-        return Transaction(lambda changes, found: self._make(changes, options, found), self._principals)
+        made = checked(options)
+        return Transaction(lambda changes, found: self._make(changes, made, found), self._principals)
 
     def whoami(self) -> Review | None:
         """Return who this client is to the cluster: username, groups, and for whoever comes by IAM the ARN.

@@ -46,6 +46,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from awsauth.core.finding import Finding
+
 
 class AwsAuthError(Exception):
     """Base of all errors of this library.
@@ -101,7 +103,7 @@ class GuardError(AwsAuthError, ValueError):
         findings: Every reason, each a `Finding`; its code is the name of the guard.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "", findings: tuple[Any, ...] = ()) -> None:
+    def __init__(self, what: str, *, where: str = "", cure: str = "", findings: tuple[Finding, ...] = ()) -> None:
         super().__init__(what, where=where, cure=cure)
         self.findings = findings
 

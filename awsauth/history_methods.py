@@ -31,22 +31,22 @@ class HistoryMethods:
     _author: str
     _making: GuardedCommit
 
-    def history(self, *, changes: int = DESCRIBED) -> Log:
+    def history(self, *, described: int = DESCRIBED) -> Log:
         """Return the revisions, newest first: which one is live, and what is wrong with the chain.
 
         Args:
-            changes: For how many of the newest to say what they changed; each is one more request.
+            described: For how many of the newest to say what they changed; each is one more request.
 
         Raises:
-            UsageError: `changes` is no number, or less than 0.
+            UsageError: `described` is no number, or less than 0.
         """
-        given: Any = changes
+        given: Any = described
         if not isinstance(given, int) or isinstance(given, bool) or given < 0:
-            raise UsageError(f"changes is {quoted(repr(given), 60)}.", cure="Pass a whole number, 0 or more.")
+            raise UsageError(f"described is {quoted(repr(given), 60)}.", cure="Pass a whole number, 0 or more.")
         from awsauth.history.effects import with_effects
         from awsauth.history.log import log
 
-        return with_effects(self._store, log(self._store), changes)
+        return with_effects(self._store, log(self._store), described)
 
     def show(self, revision: int) -> Revision:
         """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.
@@ -64,6 +64,7 @@ class HistoryMethods:
         Raises:
             RevisionNotFoundError: there is none of that number.
             HistoryError: one was altered since it was recorded.
+            UsageError: `before` or `after` is no number.
         """
         from awsauth.core.diff import diff
 
@@ -104,6 +105,8 @@ class HistoryMethods:
             PlanOutdatedError: something else than was approved would come of it.
             GuardError: it would lock somebody out, or give somebody back what was taken.
             HistoryError: the revision was altered since it was recorded.
+            UsageError: an argument is of another type, or `allow` names no guard.
+            AwsAuthError: otherwise as for `AwsAuthClient.apply`.
         """
         options = checked({"reason": reason, "allow": allow, "dry_run": dry_run})
         if to is not None:
@@ -118,6 +121,9 @@ class HistoryMethods:
 
         Kept are the last 50 and all of the last 30 days, at most 500, and always what is live or younger than an hour.
         With `dry_run` nothing is deleted.
+
+        Raises:
+            ConflictError: somebody else was at them at the same time, again and again.
         """
         from awsauth.history.pruning import prune
 

@@ -36,7 +36,9 @@ T_co = TypeVar("T_co", covariant=True)
 class MappingMethods(ABC, Generic[T_co]):
     """Adds and removes mappings. All of it is idempotent: a second call changes nothing.
 
-    Every method may raise what making a change may raise: see `awsauth.AwsAuthClient.apply`.
+    Every method may raise what making a change may raise (see `awsauth.AwsAuthClient.apply`), and `InvalidValueError` for
+    an ARN, account, username or group that may not be written. Those of a transaction and of ``client.planning`` take no
+    options.
     """
 
     _principals: Principals

@@ -24,7 +24,7 @@ class Options(TypedDict, total=False):
         allow: Guards that are to let the change pass: by name, or by name and principal (``node-mapping=arn:…``).
         dry_run: Only say what would change; ``server`` has the API server look at it too, its admission included.
         history: Whether to keep a revision; without one there is no way back.
-        wait: Seconds to wait until a new token of the caller, or of a role in `verify`, shows the change. Where it
+        wait: Seconds, at most 3,600, to wait until a new token of the caller, or of a role in `verify`, shows the change. Where it
             concerns nobody whose token can be made, a finding says so (``not-observed``), and nobody waits; another
             one where the time is over (``not-seen-yet``). The caller's new tokens take AWS credentials (``cluster=``).
         verify: Roles, by their ARN with path, whose new tokens are looked at as the caller's are (``caller`` may stand
@@ -45,10 +45,14 @@ class Options(TypedDict, total=False):
 
 CALLER: Final = "caller"
 
+LONGEST_WAIT: Final = 3600.0
+"""The most that ``wait`` may be, in seconds."""
+
 SHORTEST: Final = 5.0
+"""The least that ``revert_after`` may be, in seconds: enough to see the change."""
 LONGEST: Final = 60.0
-"""Bounds of ``revert_after`` in seconds: enough to see the change, and to take it back before the API server asks about
-a token again that it has seen just before the change: by default it does so after two minutes."""
+"""The most that it may be. By default the API server asks about a token again two minutes after it has seen it: within
+these, the one that made the change can also take it back."""
 
 _WATCHING: Final = ("wait", "verify", "revert_after")
 _KINDS: Final[dict[str, type]] = {"reason": str, "allow": object, "dry_run": bool, "history": bool} | dict.fromkeys(
@@ -82,7 +86,10 @@ def checked(options: Mapping[str, Any]) -> Options:
 def _check_watching(options: Mapping[str, Any]) -> None:
     wait, revert_after = (options.get(name, 0.0) for name in ("wait", "revert_after"))
     verify = options.get("verify", ())
-    for name, seconds, least, most in (("wait", wait, 0.0, 3600.0), ("revert_after", revert_after, SHORTEST, LONGEST)):
+    for name, seconds, least, most in (
+        ("wait", wait, 0.0, LONGEST_WAIT),
+        ("revert_after", revert_after, SHORTEST, LONGEST),
+    ):
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         if not is_number or (seconds != 0 and not least <= seconds <= most):
             raise UsageError(

@@ -34,7 +34,7 @@ class Habits(TypedDict, total=False):
     policy: Policy | None
 
 
-class Manner(Habits, total=False):
+class ServerOptions(Habits, total=False):
     """How a client comes before an API server.
 
     Attributes:
@@ -65,58 +65,60 @@ class Origins(ABC):
         """Return a client on a store."""
 
     @classmethod
-    def from_environment(cls, **manner: Unpack[Manner]) -> Self:
+    def from_environment(cls, **options: Unpack[ServerOptions]) -> Self:
         """Return a client for the cluster that kubectl would use: the current context, or else, in a pod, its cluster.
 
         Raises:
             KubeconfigError: there is neither, or it cannot be used.
             CredentialsError: it is an EKS cluster's, and there are no AWS credentials for it.
+            UsageError: an option is none of `ServerOptions`, or of another type.
         """
         from awsauth.connecting import usual
 
-        return cls._on(usual, manner)
+        return cls._on(usual, options)
 
     @classmethod
     def from_kubeconfig(
-        cls, context: str | None = None, path: str | os.PathLike[str] | None = None, **manner: Unpack[Manner]
+        cls, context: str | None = None, path: str | os.PathLike[str] | None = None, **options: Unpack[ServerOptions]
     ) -> Self:
         """Return a client for the cluster of a kubeconfig's context.
 
         Args:
             context: The context; None for the current one.
             path: The kubeconfig's file; None for the ones that kubectl would take.
-            **manner: See `Manner`.
+            **options: See `ServerOptions`.
 
         Raises:
             KubeconfigError: there is no such file or context, or no credentials come of it.
             CredentialsError: the context is an EKS cluster's, and there are no AWS credentials for it.
-            UsageError: `context` or `path` is empty.
+            UsageError: `context` or `path` is empty, or an option is none of `ServerOptions`, or of another type.
         """
         from awsauth.connecting import from_kubeconfig
 
-        return cls._on(from_kubeconfig, manner, context, path)
+        return cls._on(from_kubeconfig, options, context, path)
 
     @classmethod
-    def in_cluster(cls, **manner: Unpack[Manner]) -> Self:
+    def in_cluster(cls, **options: Unpack[ServerOptions]) -> Self:
         """Return a client for the cluster of the pod that this runs in, as its service account.
 
         Raises:
             KubeconfigError: this is no pod, or it has no service account.
+            UsageError: an option is none of `ServerOptions`, or of another type.
         """
         from awsauth.connecting import in_cluster
 
-        return cls._on(in_cluster, manner)
+        return cls._on(in_cluster, options)
 
     @classmethod
-    def from_api_client(cls, api: ApiClient, **manner: Unpack[Manner]) -> Self:
+    def from_api_client(cls, api: ApiClient, **options: Unpack[ServerOptions]) -> Self:
         """Return a client on a ``kubernetes.client.ApiClient`` of the caller's own, which stays open.
 
         Raises:
-            UsageError: `api` is none.
+            UsageError: `api` is none, or an option is none of `ServerOptions`, or of another type.
         """
         from awsauth.connecting import from_api_client
 
-        return cls._on(from_api_client, manner, api)
+        return cls._on(from_api_client, options, api)
 
     @classmethod
     def from_eks(
@@ -127,7 +129,7 @@ class Origins(ABC):
         profile: str | None = None,
         session: boto3.Session | None = None,
         role_arn: str | None = None,
-        **manner: Unpack[Manner],
+        **options: Unpack[ServerOptions],
     ) -> Self:
         """Return a client for an EKS cluster by its name: no kubeconfig, no AWS CLI, tokens are signed in this process.
 
@@ -137,7 +139,7 @@ class Origins(ABC):
             profile: A profile of the AWS configuration.
             session: A boto3 session, in place of a profile.
             role_arn: A role to assume before the API server, as ``aws eks get-token --role-arn`` does.
-            **manner: See `Manner`.
+            **options: See `ServerOptions`.
 
         Raises:
             CredentialsError: there are no AWS credentials, or AWS does not take them.
@@ -151,7 +153,7 @@ class Origins(ABC):
             raise UsageError("cluster is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
         from awsauth.connecting_eks import from_eks
 
-        how, habits = _parted(manner)
+        how, habits = _parted(options)
         connection = from_eks(name, region=region, profile=profile, session=session, role_arn=role_arn, **how)
         return cls._at(connection, habits, connection.facts, connection.session)
 
@@ -177,8 +179,8 @@ class Origins(ABC):
         return cls._of(MemoryStore(data), habits)
 
     @classmethod
-    def _on(cls, connect: Callable[..., Connection], manner: Manner, *where: Any) -> Self:
-        how, habits = _parted(manner)
+    def _on(cls, connect: Callable[..., Connection], options: ServerOptions, *where: Any) -> Self:
+        how, habits = _parted(options)
         connection = connect(*where, **how)
         if connection.tokens is None:
             return cls._at(connection, habits)
@@ -204,8 +206,8 @@ class Origins(ABC):
         return cls._of(store, habits, circumstances=circumstances, connection=connection, session=session)
 
 
-def _parted(manner: Manner) -> tuple[dict[str, Any], Habits]:
+def _parted(options: ServerOptions) -> tuple[dict[str, Any], Habits]:
     """Return what is for the connection, and what is for the client."""
-    how = {name: value for name, value in manner.items() if name not in Habits.__annotations__}
-    habits: Any = {name: value for name, value in manner.items() if name in Habits.__annotations__}
+    how = {name: value for name, value in options.items() if name not in Habits.__annotations__}
+    habits: Any = {name: value for name, value in options.items() if name in Habits.__annotations__}
     return how, habits

@@ -457,8 +457,8 @@ def test_an_author_who_is_no_text_is_refused() -> None:
 
 @pytest.mark.parametrize("changes", [-1, "3", True, None])
 def test_a_history_takes_a_number_of_changes(changes: Any) -> None:
-    with pytest.raises(awsauth.UsageError, match=r"changes is .*\."):
-        awsauth.AwsAuthClient(MemoryStore(DATA)).history(changes=changes)
+    with pytest.raises(awsauth.UsageError, match=r"described is .*\."):
+        awsauth.AwsAuthClient(MemoryStore(DATA)).history(described=changes)
 
 
 def test_binary_data_counts_for_what_is_almost_full() -> None:

@@ -50,8 +50,8 @@ def test_only_as_many_are_looked_at_as_were_asked_for(store: MemoryStore) -> Non
     client = awsauth.AwsAuthClient(store)
     for name in ("one", "two", "three"):
         add(client, name)
-    assert [entry.diff is None for entry in client.history(changes=1).entries] == [False, True, True, True]
-    assert [entry.diff for entry in client.history(changes=0).entries] == [None] * 4
+    assert [entry.diff is None for entry in client.history(described=1).entries] == [False, True, True, True]
+    assert [entry.diff for entry in client.history(described=0).entries] == [None] * 4
 
 
 def test_an_altered_revision_tells_nothing(store: MemoryStore) -> None:

@@ -24,7 +24,7 @@ def assert_true_history(client: AwsAuthClient, cluster: Cluster, *, allowed: fro
         cluster: The cluster.
         allowed: The codes of findings that may be there.
     """
-    found = client.history(changes=0)
+    found = client.history(described=0)
     findings = [*found.findings, *(finding for entry in found.entries for finding in entry.findings)]
     wrong = [str(finding) for finding in findings if finding.code not in allowed]
     assert not wrong, wrong

@@ -89,7 +89,7 @@ def _observing() -> Iterator[SectionedOption]:
         metavar="SECONDS",
         type=float,
         default=0.0,
-        help="Wait until a new token shows the change.",
+        help="Wait until a new token shows the change, at most 3600.",
     )
     yield SectionedOption(
         "--verify",

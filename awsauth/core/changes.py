@@ -58,8 +58,8 @@ class BaseChange(metaclass=_Checking):
     """
 
     @property
-    def change(self) -> str:
-        """Which change it is, as JSON has it."""
+    def kind(self) -> str:
+        """Which change it is: in JSON its ``change``."""
         return type(self).__name__
 
 
@@ -192,7 +192,7 @@ def asked_for(change: Change) -> dict[str, Any]:
 def to_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
     """Return changes as values that JSON can hold."""
     return [
-        {"change": change.change} | {one.name: _plain(getattr(change, one.name)) for one in fields(change)}
+        {"change": change.kind} | {one.name: _plain(getattr(change, one.name)) for one in fields(change)}
         for change in changes
     ]
 

@@ -227,7 +227,7 @@ _VERDICTS: Final[dict[Verdict, str]] = {
 def call(change: Change) -> str:
     """Return a change as it is written in Python, on one line that is safe to show; what is the default is left out."""
     arguments = (f"{name}={_literal(value)}" for name, value in asked_for(change).items())
-    return f"{change.change}({visible(', '.join(arguments))})"
+    return f"{change.kind}({visible(', '.join(arguments))})"
 
 
 def _literal(value: Any) -> str:

@@ -58,6 +58,9 @@ def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[C
     Args:
         document: The document.
         found: The findings to cure; those of `lint` by default, and of a cluster those of ``client.check()``.
+
+    Raises:
+        UsageError: `document` is none.
     """
     findings = lint(document) if found is None else found
     wanted = list(dict.fromkeys(change for finding in findings for change in finding.fix))

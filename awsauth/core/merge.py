@@ -49,6 +49,7 @@ def merge(document: Document, changes: Iterable[c.Change]) -> Document:
     Raises:
         MappingConflictError: a principal is mapped already, to something else than is asked for.
         EditError: the text cannot be edited without touching more.
+        InvalidValueError: what is to be removed is no ARN, and nothing is mapped under it.
         UsageError: `changes` is no list of changes.
     """
     return merged(document, changes).after

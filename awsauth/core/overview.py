@@ -76,6 +76,9 @@ def overview(document: Document, pattern: str = "*", policy: Policy | None = Non
         document: The document.
         pattern: What an entry has to match (see `Listed.fits`).
         policy: What it is held to as well.
+
+    Raises:
+        UsageError: `document` or `policy` is none.
     """
     found: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in lint(document, policy):

@@ -95,6 +95,7 @@ class Plan:
             PlanOutdatedError: something else would come of it.
             MappingConflictError: a principal is mapped by now, to something else than is asked for.
             EditError: the text cannot be edited any more.
+            InvalidValueError: what is to be removed is no ARN, and by now nothing is mapped under it.
         """
         result = merged(document, self.changes)
         outcome = diff_of(result)

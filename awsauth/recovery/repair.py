@@ -166,7 +166,7 @@ def _revision(
     others = administrators.in_document(present)
     with_anybody = 0
     passed_over = False
-    for entry in client.history(changes=0).entries:
+    for entry in client.history(described=0).entries:
         # It may be another cluster's, or of a time before the object was made anew.
         is_foreign = any(found.code == FOREIGN_HISTORY for found in entry.findings)
         if entry.live or (is_foreign and FOREIGN_HISTORY not in allow):
