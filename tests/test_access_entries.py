@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,8 +88,7 @@ def test_entries_are_read_with_all_that_they_give(eks: EksFake) -> None:
     assert set(ops.policies) == {CLUSTER_ADMIN, edit}
     assert entry_for(f"{PREFIX}/OPS", found.entries) is ops
     assert [entry.principal_arn for entry in found.entries if entry.lets_nodes_in] == [f"{PREFIX}/node"]
-    assert "AmazonEKSEditPolicy in apps-*" in str(found)
-    assert json.loads(json.dumps(found.to_json()))["entries"][0]["policies"] is not None
+    assert "AmazonEKSEditPolicy in apps-*" in ops.gives
 
 
 def test_many_entries_are_read_page_by_page(eks: EksFake) -> None:
@@ -130,7 +128,6 @@ def test_what_may_only_be_listed_is_kept_and_noted_once(eks: EksFake, operation:
     ]
     assert len(found.notes) == 1
     assert f"eks:{operation}" in found.notes[0]
-    assert "Note: " in str(found)
 
 
 def test_an_entry_that_goes_meanwhile_is_left_out(eks: EksFake) -> None:
@@ -167,7 +164,7 @@ def test_text_from_outside_cannot_steer_a_terminal() -> None:
     entry = AccessEntry(
         f"{PREFIX}/x\x1b[2J", "STANDARD", "a\x1b[2J", ("b\x1b[2J",), (AccessPolicy("c/\x1b[2J", ("\x1b",)),)
     )
-    assert "\x1b" not in str(entry)
+    assert "\x1b" not in entry.gives
     [found] = without_effect(roles(role(f"{PREFIX}/x\x1b[2J", "a\x1b")), None, [entry])
     assert "\x1b" not in str(found)
 

@@ -167,9 +167,9 @@ def test_no_nodes_say_nothing() -> None:
 
 
 def test_a_node_is_read_from_its_object() -> None:
-    labels = {"eks.amazonaws.com/nodegroup": "blue", "eks.amazonaws.com/compute-type": "hybrid"}
+    labels = {"eks.amazonaws.com/compute-type": "hybrid"}
     value = {"metadata": {"name": "n", "labels": labels}, "spec": {"providerID": "eks-hybrid:///eu-west-1/dev/mi-1"}}
-    assert node_of(value) == ClusterNode("n", "eks-hybrid:///eu-west-1/dev/mi-1", "hybrid", "blue")
+    assert node_of(value) == ClusterNode("n", "eks-hybrid:///eu-west-1/dev/mi-1", "hybrid")
     assert node_of({"metadata": {"name": "n"}}) == ClusterNode("n")
     assert (EC2.instance_id, FARGATE.instance_id) == ("i-0123456789abcdef0", "")
 
@@ -239,12 +239,13 @@ def test_the_bindings_of_a_real_cluster(cluster: Cluster) -> None:
 def test_lists_longer_than_a_page_are_read_to_the_end(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "PAGE", "2")
     for number in range(5):
-        metadata = {"name": f"n{number}", "labels": {"eks.amazonaws.com/nodegroup": "blue"}}
         provider_id = f"aws:///us-east-1a/i-0123456789abcdef{number}"
-        cluster.api.must("POST", "/api/v1/nodes", {"metadata": metadata, "spec": {"providerID": provider_id}})
+        cluster.api.must(
+            "POST", "/api/v1/nodes", {"metadata": {"name": f"n{number}"}, "spec": {"providerID": provider_id}}
+        )
     found = read_nodes(connected(cluster.kubeconfig))
-    assert [(node.name, node.node_group, node.instance_id) for node in found] == [
-        (f"n{number}", "blue", f"i-0123456789abcdef{number}") for number in range(5)
+    assert [(node.name, node.instance_id) for node in found] == [
+        (f"n{number}", f"i-0123456789abcdef{number}") for number in range(5)
     ]
 
 

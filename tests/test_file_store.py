@@ -21,10 +21,10 @@ from awsauth.core.revision import draft
 from awsauth.errors import FileError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
-from awsauth.history.rollback import rollback
 from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Stranger
+from tests.going_back import rollback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

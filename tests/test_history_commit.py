@@ -23,9 +23,9 @@ from awsauth.history.commit import Outcome, Proposal, changing, commit
 from awsauth.history.log import log
 from awsauth.history.patience import Patience
 from awsauth.history.pruning import prune
-from awsauth.history.rollback import rollback
 from awsauth.stores.file import FileStore
 from awsauth.stores.memory import MemoryStore
+from tests.going_back import rollback
 from tests.stopping import Interrupted, StoppedProcess, Stopping, Unanswered, Wrapped
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from awsauth.core.revision import Revision
 from awsauth.errors import EditError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import Outcome, changing, commit
 from awsauth.history.log import log
-from awsauth.history.rollback import rollback
 from awsauth.stores.memory import MemoryStore
+from tests.going_back import rollback
 from tests.stopping import Interrupted
 from tests.strategies import documents
 

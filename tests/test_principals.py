@@ -45,9 +45,9 @@ def codes(findings: tuple[Finding, ...]) -> list[tuple[str, Severity]]:
 
 @pytest.mark.parametrize("path", ["/", "/team/ci/"])
 def test_a_name_becomes_the_arn_that_aws_auth_needs(account: AwsAccount, path: str) -> None:
-    iam_arn = account.role("mytestrole", path=path)
+    account.role("mytestrole", path=path)
     resolved = resolve_role("mytestrole", account.asking)
-    assert (resolved.role_arn, resolved.iam_arn, resolved.findings) == (f"{ROLE}/mytestrole", iam_arn, ())
+    assert (resolved.role_arn, resolved.findings) == (f"{ROLE}/mytestrole", ())
     assert account.sent == ["GetRole"]
 
 
@@ -70,8 +70,7 @@ def test_a_name_that_may_not_be_looked_up_is_taken_on_trust(account: AwsAccount)
     resolved = resolve_role("mytestrole", account.asking)
     assert resolved.role_arn == f"{ROLE}/mytestrole"
     assert codes(resolved.findings) == [("role-not-checked", Severity.NOTE)]
-    assert "IAM does not allow iam:GetRole" in str(resolved)
-    assert json.loads(json.dumps(resolved.to_json()))["findings"][0]["code"] == "role-not-checked"
+    assert "IAM does not allow iam:GetRole" in str(resolved.findings[0])
 
 
 @pytest.mark.parametrize("denied", ["iam:GetRole", "sts:GetCallerIdentity"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.aws_errors import translated
 from awsauth.core.access_entries import AccessEntry, AccessPolicy
-from awsauth.core.escaping import quoted, visible
+from awsauth.core.escaping import quoted
 from awsauth.errors import AwsAuthError, AwsServiceError
 
 if TYPE_CHECKING:
@@ -33,14 +33,6 @@ class ReadEntries:
 
     entries: tuple[AccessEntry, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        lines = [str(entry) for entry in self.entries] or ["No access entry."]
-        return "\n".join([*lines, *(f"Note: {visible(note)}" for note in self.notes)])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {"entries": [entry.to_json() for entry in self.entries], "notes": list(self.notes)}
 
 
 def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries:

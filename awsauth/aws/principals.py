@@ -10,9 +10,8 @@ from awsauth.aws.aws_errors import translated
 from awsauth.aws.iam_lookup import get_role, own_account
 from awsauth.aws.role_name import check_role_name
 from awsauth.core.arn import canonical_role
-from awsauth.core.escaping import quoted, visible
+from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
-from awsauth.core.finding_json import finding_to_json
 from awsauth.core.matching import account_of
 from awsauth.core.sso_roles import PATH, sso_role
 from awsauth.core.trust_policy import ec2_service, trust_in_ec2
@@ -41,24 +40,11 @@ class ResolvedRole:
 
     Attributes:
         role_arn: The ARN for ``aws-auth``, without path.
-        iam_arn: The ARN that IAM has for it, with its path; empty where IAM was not asked, or has none.
         findings: What else there is to say: whether it was checked, exists, and is for EC2.
     """
 
     role_arn: str
-    iam_arn: str = ""
     findings: tuple[Finding, ...] = ()
-
-    def __str__(self) -> str:
-        return "\n".join([visible(self.role_arn), *(f"- {finding}" for finding in self.findings)])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "role_arn": self.role_arn,
-            "iam_arn": self.iam_arn,
-            "findings": [finding_to_json(finding) for finding in self.findings],
-        }
 
 
 def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> ResolvedRole:
@@ -84,7 +70,7 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> Re
     except AwsPermissionError as error:
         account = own_account(session)
         arn = f"arn:{account.partition}:iam::{account.number}:role/{role}"
-        return ResolvedRole(arn, findings=(_not_checked(arn, error),))
+        return ResolvedRole(arn, (_not_checked(arn, error),))
     if found is None:
         raise _no_such_role(role, session)
     return _checked(found, for_ec2=for_ec2)
@@ -95,17 +81,17 @@ def _by_arn(arn: str, session: AwsSession, *, for_ec2: bool) -> ResolvedRole:
     try:
         own = own_account(session)
         if account_of(arn) != own.number:
-            return ResolvedRole(arn, findings=(_elsewhere(arn, own),))
+            return ResolvedRole(arn, (_elsewhere(arn, own),))
         found = get_role(session, name)
     except AwsAuthError as error:
-        return ResolvedRole(arn, findings=(_not_checked(arn, error),))
-    return _checked(found, for_ec2=for_ec2) if found else ResolvedRole(arn, findings=(_missing(arn, name, session),))
+        return ResolvedRole(arn, (_not_checked(arn, error),))
+    return _checked(found, for_ec2=for_ec2) if found else ResolvedRole(arn, (_missing(arn, name, session),))
 
 
 def _checked(role: RoleTypeDef, *, for_ec2: bool) -> ResolvedRole:
     arn = canonical_role(role["Arn"])
     findings = _ec2_findings(arn, role.get("AssumeRolePolicyDocument")) if for_ec2 else ()
-    return ResolvedRole(arn, role["Arn"], findings)
+    return ResolvedRole(arn, findings)
 
 
 def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:

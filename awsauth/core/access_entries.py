@@ -7,7 +7,7 @@ whatever the two say. An entry has the principal's real path, ``aws-auth`` has r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
@@ -93,9 +93,6 @@ class AccessEntry:
             policy.policy_arn.endswith(_CLUSTER_ADMIN) and not policy.namespaces for policy in self.policies
         )
 
-    def __str__(self) -> str:
-        return f"{visible(self.principal_arn)}: {self.gives}"
-
     @property
     def gives(self) -> str:
         """What it gives, in words."""
@@ -108,18 +105,6 @@ class AccessEntry:
             parts.append(f"groups {', '.join(map(quoted, self.groups))}")
         parts += [str(policy) for policy in self.policies]
         return "; ".join(parts)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry as values that JSON can hold."""
-        return {
-            "principal_arn": self.principal_arn,
-            "type": self.type,
-            "username": self.username,
-            "groups": list(self.groups),
-            "policies": [
-                {"policy_arn": policy.policy_arn, "namespaces": list(policy.namespaces)} for policy in self.policies
-            ],
-        }
 
 
 def entry_for(arn: str, entries: Iterable[AccessEntry]) -> AccessEntry | None:

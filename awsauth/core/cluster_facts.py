@@ -37,13 +37,11 @@ class ClusterNode:
         name: Its name; the API server knows it as the user ``system:node:NAME``.
         provider_id: What AWS calls it, such as ``aws:///eu-west-1a/i-0123456789abcdef0``; empty where nothing says so.
         compute_type: What runs it.
-        node_group: The managed node group that it is of; empty for others.
     """
 
     name: str
     provider_id: str = ""
     compute_type: ComputeType = "ec2"
-    node_group: str = ""
 
     @property
     def instance_id(self) -> str:

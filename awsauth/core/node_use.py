@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.escaping import visible
 from awsauth.core.matching import Access, can_match, principal_of
@@ -62,20 +62,10 @@ class RoleUse:
     use: NodeUse
     reasons: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return f"{visible(self.role_arn)} is {_WORDS[self.use]}{f': {self.why}' if self.reasons else ''}"
-
     @property
     def why(self) -> str:
         """The reasons, at most three of them."""
         return _listed(self.reasons)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {"role_arn": self.role_arn, "use": self.use, "reasons": list(self.reasons)}
-
-
-_WORDS: Final[dict[NodeUse, str]] = {"in use": "in use", "unused": "proven unused", "unknown": "not known to be unused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +123,6 @@ class NodeEvidence:
             for principal, outcomes in Access.of(document).by_principal.items()
             if can_match(principal) and any(map(is_node_mapping, outcomes))
         )
-
-    @property
-    def gap(self) -> str:
-        """The notes, in one sentence at most three of them; empty where all could be asked."""
-        return _listed(self.notes)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "users": {role: list(found) for role, found in self.users.items()},
-            "entries": {role: entry.to_json() for role, entry in self.entries.items()},
-            "notes": list(self.notes),
-        }
 
 
 def _listed(texts: tuple[str, ...]) -> str:

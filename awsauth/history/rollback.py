@@ -9,38 +9,15 @@ from awsauth.core.document import Document
 from awsauth.core.merge import Merged
 from awsauth.core.restoration import OUTSIDE, Actor, Restoration, Step, restore
 from awsauth.errors import HistoryError, RevisionNotFoundError
-from awsauth.history.commit import Outcome, Proposal, commit
+from awsauth.history.commit import Proposal
 from awsauth.history.position import Position, lineage, locate, parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from awsauth.core.revision import Revision
     from awsauth.core.revision_info import RevisionInfo
-    from awsauth.history.patience import Patience
     from awsauth.stores.store import Listing, Snapshot, Store
-
-
-def rollback(
-    store: Store,
-    to: int | None = None,
-    *,
-    exact: bool = False,
-    reason: str = "",
-    author: str = "",
-    checks: Sequence[Callable[[Proposal], None]] = (),
-    patience: Patience | None = None,
-) -> Outcome:
-    """Go back to an earlier revision, and make a new one of it (see `restoring` and `commit`).
-
-    Raises:
-        RevisionNotFoundError: there is no such revision, or none further back.
-        HistoryError: the revision was altered, or another one that is needed cannot be read.
-        EditError: what others have added cannot be kept.
-        AwsAuthError: as for `commit`.
-    """
-    propose = restoring(store, to, exact=exact, author=author)
-    return commit(store, propose, reason=reason, author=author, checks=checks, patience=patience)
 
 
 def restoring(
@@ -58,6 +35,11 @@ def restoring(
             was another's, there is nothing to go back on, and nothing changes: name a revision then, or be `exact`.
         exact: Keep nothing of what others have added since.
         author: Who goes back: mappings that this author has added go.
+
+    Proposing raises:
+        RevisionNotFoundError: there is no such revision, or none further back.
+        HistoryError: the revision was altered, or another one that is needed cannot be read.
+        EditError: what others have added cannot be kept.
     """
     return _Restoring(store, to, exact=exact, author=author).propose
 

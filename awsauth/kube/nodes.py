@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from awsauth.kube.transport import Transport
 
-_NODE_GROUP: Final = "eks.amazonaws.com/nodegroup"
 _COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
 _TYPES: Final[tuple[ComputeType, ...]] = get_args(ComputeType)
 
@@ -39,5 +38,4 @@ def node_of(item: Mapping[str, Any]) -> ClusterNode:
         metadata.get("name", ""),
         (item.get("spec") or {}).get("providerID", ""),
         next((known for known in _TYPES if known == found), "ec2"),
-        labels.get(_NODE_GROUP, ""),
     )

@@ -38,7 +38,10 @@ READER: Final = (
 )
 """What reading, planning, the history and checks need; the last three are for what only the whole cluster can tell."""
 
-EDITOR: Final = (*READER, _config_map("update"), _config_map("create", ""), _revisions("create"))
+CHANGER: Final = (_config_map("update"), _revisions("create"))
+"""What a change of an ``aws-auth`` that is there needs beside reading."""
+
+EDITOR: Final = (*READER, *CHANGER, _config_map("create", ""))
 """What changes and rollbacks need. ``create`` of ConfigMaps, which RBAC cannot narrow to one name, only where there is
 no ``aws-auth``."""
 

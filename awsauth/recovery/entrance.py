@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.waiting import attempts
 from awsauth.core.escaping import quoted
-from awsauth.core.revision import NAMESPACE
-from awsauth.core.revision_info import NAME
 from awsauth.errors import AuthenticationError, ForbiddenError, UnavailableError
-from awsauth.kube.permissions import missing
-from awsauth.kube.rbac_rule import RbacRule
+from awsauth.kube.permissions import CHANGER, missing
 from awsauth.kube.review import review
 
 if TYPE_CHECKING:
@@ -19,12 +16,7 @@ if TYPE_CHECKING:
 
     from awsauth.connecting_eks import EksConnection
     from awsauth.core.explanation import Explanation
-
-NEEDED: Final = (
-    RbacRule("update", "configmaps", "", NAME, NAMESPACE),
-    RbacRule("create", "controllerrevisions", "apps", "", NAMESPACE),
-)
-"""What whoever repairs ``aws-auth`` has to be allowed, among other things that go along with it."""
+    from awsauth.kube.rbac_rule import RbacRule
 
 _EVERYBODY: Final = "system:authenticated"
 
@@ -43,7 +35,7 @@ class Seen:
     is_known: bool
     username: str = ""
     groups: frozenset[str] = frozenset()
-    lacks: tuple[RbacRule, ...] = NEEDED
+    lacks: tuple[RbacRule, ...] = CHANGER
 
     @property
     def may_repair(self) -> bool:
@@ -95,7 +87,7 @@ class Entrance:
             return Seen(is_known=False)
         except ForbiddenError:
             return Seen(is_known=True)
-        lacks = missing(transport, NEEDED)
+        lacks = missing(transport, CHANGER)
         if who is None:
             return Seen(is_known=True, lacks=lacks)
         return Seen(is_known=True, username=who.username, groups=who.groups - {_EVERYBODY}, lacks=lacks)

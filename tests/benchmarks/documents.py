@@ -64,7 +64,6 @@ FORMS: Final[dict[str, Callable[[int, int], str]]] = {
 """What writes an entry, by what the form is called."""
 
 COMMON: Final = "groups first"
-NOT_PLAIN: Final = "names that are no ASCII"
 
 
 def document(entries: int, account: int, form: str = COMMON) -> str:

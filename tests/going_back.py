@@ -1,0 +1,17 @@
+"""Going back in the history, without a client around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from awsauth.history.commit import commit
+from awsauth.history.rollback import restoring
+
+if TYPE_CHECKING:
+    from awsauth.history.commit import Outcome
+    from awsauth.stores.store import Store
+
+
+def rollback(store: Store, to: int | None = None, *, exact: bool = False, author: str = "", **manner: Any) -> Outcome:
+    """Go back to an earlier revision, and make a new one of it."""
+    return commit(store, restoring(store, to, exact=exact, author=author), author=author, **manner)
