@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from awsauth.errors import AuthenticationError, ForbiddenError, UsageError
 from awsauth.kube.review import review
@@ -11,8 +11,6 @@ from awsauth.kube.review import review
 if TYPE_CHECKING:
     from awsauth.aws.identity import Identity
     from awsauth.connecting import Connection
-
-_EVERYBODY: Final = "system:authenticated"
 
 
 def cluster_identity(connection: Connection | None) -> Identity:
@@ -39,4 +37,4 @@ def cluster_identity(connection: Connection | None) -> Identity:
         return replace(identity, cluster_problem="does not tell: the right to ask was taken away (system:basic-user)")
     if found is None:
         return replace(identity, cluster_problem="cannot tell, as a server before Kubernetes 1.27")
-    return replace(identity, username=found.username, groups=tuple(sorted(found.groups - {_EVERYBODY})))
+    return replace(identity, username=found.username, groups=tuple(sorted(found.own_groups)))

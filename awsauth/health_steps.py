@@ -158,7 +158,7 @@ class _HealthCheck:
             return "somebody whom it does not tell: the right to ask was taken away (system:basic-user)"
         if found is None:
             return "somebody whom it cannot tell, as a server before Kubernetes 1.27"
-        groups = ", ".join(quoted(group) for group in sorted(found.groups - {"system:authenticated"}))
+        groups = ", ".join(quoted(group) for group in sorted(found.own_groups))
         return f"{quoted(found.username)}, in {groups or 'no group of its own'}{self._entry(found)}"
 
     def _unknown(self, error: AuthenticationError) -> AwsAuthError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.caller import Caller
 from awsauth.core.explain import explain
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError
-from awsauth.kube.review import review
+from awsauth.kube.review import EVERYBODY, review
 
 if TYPE_CHECKING:
     from awsauth.aws.token import TokenSource
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _PAUSE: Final = 0.1
-_EVERYBODY: Final = "system:authenticated"
 _CERTAIN: Final = 2
 """How many new tokens in a row have to be refused before somebody counts as shut out: one may meet a hiccup of STS."""
 
@@ -112,7 +111,7 @@ class Witness:
 
 
 def _reviewed(found: Review) -> Standing:
-    return Standing(gets_in=True, username=found.username, groups=found.groups - {_EVERYBODY})
+    return Standing(gets_in=True, username=found.username, groups=found.own_groups)
 
 
 def _standing(document: Document, arn: str) -> Standing | None:
@@ -125,5 +124,5 @@ def _standing(document: Document, arn: str) -> Standing | None:
         return Standing(gets_in=False)
     if explanation.username is None or explanation.outcomes[0].unresolved:
         return None
-    groups = frozenset(explanation.groups or ()) - {_EVERYBODY}
+    groups = frozenset(explanation.groups or ()) - {EVERYBODY}
     return Standing(gets_in=True, username=explanation.username, groups=groups)

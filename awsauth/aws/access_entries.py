@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from awsauth.aws.aws_errors import translated
+from awsauth.aws.aws_errors import GONE, translated
 from awsauth.core.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.escaping import quoted
 from awsauth.errors import AwsAuthError, AwsServiceError
 
 if TYPE_CHECKING:
+    from mypy_boto3_eks.type_defs import AccessEntryTypeDef
+
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
 
 AT_ONCE: Final = 8
 """Requests under way at the same time: an entry takes two, and a cluster may have 3,000 of them."""
-
-_GONE: Final = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _read(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[Acc
     try:
         entry = _described(session, cluster, principal)
     except AwsServiceError as error:
-        return (None, []) if error.code == _GONE else (AccessEntry(principal), [error.what])
+        return (None, []) if error.code == GONE else (AccessEntry(principal), [error.what])
     except AwsAuthError as error:
         return AccessEntry(principal), [error.what]
     if entry.lets_nodes_in:  # Such an entry can have no policies.
@@ -74,16 +74,21 @@ def _read(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[Acc
         policies = policies_of(session, cluster, principal)
     except AwsAuthError as error:
         return entry, [error.what]
-    return AccessEntry(principal, entry.type, entry.username, entry.groups, policies), []
+    return replace(entry, policies=policies), []
 
 
 def _described(session: AwsSession, cluster: EksCluster, principal: str) -> AccessEntry:
     eks = session.client("eks", cluster.region)
     # Of all entries in the same words, so that a right that is missing is noted once.
     with translated(f"Access entries of {quoted(cluster.name)} cannot be described", session, service="eks"):
-        found = eks.describe_access_entry(clusterName=cluster.name, principalArn=principal)["accessEntry"]
-    groups = tuple(found.get("kubernetesGroups", ()))
-    return AccessEntry(principal, found.get("type", "STANDARD"), found.get("username", ""), groups)
+        return entry_of(eks.describe_access_entry(clusterName=cluster.name, principalArn=principal)["accessEntry"])
+
+
+def entry_of(described: AccessEntryTypeDef) -> AccessEntry:
+    """Return an access entry, without its policies, from what ``eks:DescribeAccessEntry`` says of it."""
+    groups = tuple(described.get("kubernetesGroups", ()))
+    kind, username = described.get("type", "STANDARD"), described.get("username", "")
+    return AccessEntry(described["principalArn"], kind, username, groups)
 
 
 def policies_of(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[AccessPolicy, ...]:

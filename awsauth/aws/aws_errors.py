@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from awsauth.aws.session import AwsSession
 
+GONE: Final = "ResourceNotFoundException"
+"""The code with which EKS says that what was asked for is not there."""
+
 _LONGEST: Final = 500
 """Characters of somebody else's message that are shown."""
 

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.aws.aws_errors import translated
+from awsauth.aws.aws_errors import GONE, translated
+from awsauth.core.arn import partition_of
 from awsauth.core.escaping import quoted
 from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, InvalidValueError, UsageError
 
@@ -54,7 +55,7 @@ class EksCluster:
     @property
     def partition(self) -> str:
         """The partition that the cluster is in, such as ``aws-cn``."""
-        return self.arn.split(":")[1]
+        return partition_of(self.arn)
 
     @property
     def region(self) -> str:
@@ -103,7 +104,7 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
         ):
             answer = client.describe_cluster(name=name)
     except AwsServiceError as error:
-        if error.code == "ResourceNotFoundException":
+        if error.code == GONE:
             raise _not_found(session, name, region) from error
         raise
     found = _read(cast("Mapping[str, Any]", answer["cluster"]))
@@ -173,7 +174,7 @@ def _not_found(session: AwsSession, name: str, region: str) -> ClusterNotFoundEr
     return ClusterNotFoundError(
         f"There is no EKS cluster {quoted(name)} in {region} (account {account}); nothing was changed.",
         cure=f"{_others(session, region)} Check the region, and whose credentials are used.",
-        code="ResourceNotFoundException",
+        code=GONE,
     )
 
 

@@ -5,14 +5,13 @@ What is made for a while carries a tag that says so, by which whoever comes late
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from awsauth.aws.access_entries import policies_of
-from awsauth.aws.aws_errors import translated
+from awsauth.aws.access_entries import entry_of, policies_of
+from awsauth.aws.aws_errors import GONE, translated
 from awsauth.aws.waiting import attempts
-from awsauth.core.access_entries import AccessEntry
 from awsauth.core.escaping import quoted
 from awsauth.core.matching import principal_of
 from awsauth.errors import AwsPermissionError, AwsServiceError
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
+    from awsauth.core.access_entries import AccessEntry
 
 TEMPORARY: Final = "awsauth/temporary"
 """The tag of an access entry that is to be deleted again; its value is when it was made."""
@@ -31,7 +31,6 @@ TEMPORARY: Final = "awsauth/temporary"
 TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
 """The tag of an access entry that was there before, and from which only the cluster-admin policy is to be taken."""
 
-GONE: Final = "ResourceNotFoundException"
 TAKEN: Final = "ResourceInUseException"
 
 _SETTLES: Final = 30.0
@@ -101,24 +100,16 @@ class AccessEntries:
 
         def described(eks: EKSClient) -> FoundEntry:
             found = eks.describe_access_entry(clusterName=self.cluster.name, principalArn=principal_arn)["accessEntry"]
-            kind = found.get("type", "STANDARD")
-            policies = policies_of(self._session, self.cluster, principal_arn) if kind == "STANDARD" else ()
-            groups = tuple(found.get("kubernetesGroups", ()))
-            entry = AccessEntry(principal_arn, kind, found.get("username", ""), groups, policies)
+            entry = entry_of(found)
+            if entry.type == "STANDARD":
+                entry = replace(entry, policies=policies_of(self._session, self.cluster, principal_arn))
             return FoundEntry(entry, found["accessEntryArn"], dict(found.get("tags") or {}))
 
         return self._unless({GONE}, f"the access entry of {quoted(principal_arn, 200)} cannot be described", described)
 
     def make(self, principal_arn: str) -> FoundEntry | None:
         """Make an entry that is marked as temporary; where there is one already, return that as it is."""
-
-        def make(eks: EKSClient) -> bool:
-            eks.create_access_entry(
-                clusterName=self.cluster.name, principalArn=principal_arn, type="STANDARD", tags={TEMPORARY: _now()}
-            )
-            return True
-
-        if self._unless({TAKEN}, f"the access entry of {quoted(principal_arn, 200)} cannot be made", make):
+        if self._create(principal_arn, {TAKEN}, "cannot be made"):
             return None
         for _ in attempts(_SETTLES):
             found = self.find(principal_arn)
@@ -136,38 +127,14 @@ class AccessEntries:
             AwsPermissionError: IAM does not let it pass.
         """
         refusals = {"InvalidRequestException", "InvalidParameterException", TAKEN, GONE}
-        self._unless(
-            refusals,
-            f"the access entry of {quoted(principal_arn, 200)} could not be made",
-            lambda eks: eks.create_access_entry(
-                clusterName=self.cluster.name, principalArn=principal_arn, type="STANDARD", tags={TEMPORARY: _now()}
-            ),
-        )
-        self._unless(
-            refusals,
-            f"the access entry of {quoted(principal_arn, 200)} could not be given a policy",
-            lambda eks: eks.associate_access_policy(
-                clusterName=self.cluster.name,
-                principalArn=principal_arn,
-                policyArn=self.policy_arn,
-                accessScope={"type": "cluster"},
-            ),
-        )
+        self._create(principal_arn, refusals, "could not be made")
+        self._associate(principal_arn, refusals, "could not be given a policy")
 
     def give_policy(self, principal_arn: str) -> None:
         """Give an entry the cluster-admin policy for the whole cluster."""
         for _ in attempts(_SETTLES):
             # The entry may have been made so lately that this part of EKS does not know it.
-            if self._unless(
-                {GONE},
-                f"the access entry of {quoted(principal_arn, 200)} cannot be given the cluster-admin policy",
-                lambda eks: eks.associate_access_policy(
-                    clusterName=self.cluster.name,
-                    principalArn=principal_arn,
-                    policyArn=self.policy_arn,
-                    accessScope={"type": "cluster"},
-                ),
-            ):
+            if self._associate(principal_arn, {GONE}, "cannot be given the cluster-admin policy"):
                 return
         raise AwsServiceError(
             f"EKS does not find the access entry of {quoted(principal_arn, 200)}.",
@@ -204,6 +171,31 @@ class AccessEntries:
             f"the access entry of {quoted(principal_arn, 200)} cannot be untagged",
             lambda eks: eks.untag_resource(resourceArn=found.arn, tagKeys=[TEMPORARY_POLICY]),
         )
+
+    def _create(self, principal_arn: str, codes: set[str], problem: str) -> bool:
+        """Make an entry; whether EKS did, and did not refuse it with one of `codes`."""
+        answer = self._unless(
+            codes,
+            f"the access entry of {quoted(principal_arn, 200)} {problem}",
+            lambda eks: eks.create_access_entry(
+                clusterName=self.cluster.name, principalArn=principal_arn, type="STANDARD", tags={TEMPORARY: _now()}
+            ),
+        )
+        return answer is not None
+
+    def _associate(self, principal_arn: str, codes: set[str], problem: str) -> bool:
+        """Give an entry the cluster-admin policy; whether EKS did, likewise."""
+        answer = self._unless(
+            codes,
+            f"the access entry of {quoted(principal_arn, 200)} {problem}",
+            lambda eks: eks.associate_access_policy(
+                clusterName=self.cluster.name,
+                principalArn=principal_arn,
+                policyArn=self.policy_arn,
+                accessScope={"type": "cluster"},
+            ),
+        )
+        return answer is not None
 
     def _call(self, problem: str, call: Callable[[EKSClient], _T]) -> _T:
         eks = self._session.client("eks", self.cluster.region)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from awsauth.aws.aws_errors import translated
+from awsauth.core.arn import partition_of
 from awsauth.core.escaping import quoted
 from awsauth.errors import AwsServiceError
 
@@ -33,7 +34,7 @@ def own_account(session: AwsSession) -> Account:
     """
     with translated("The caller's account cannot be asked for", session, service="sts"):
         caller = session.client("sts").get_caller_identity()
-        return Account(caller["Account"], caller["Arn"].split(":")[1])
+        return Account(caller["Account"], partition_of(caller["Arn"]))
 
 
 def get_role(session: AwsSession, name: str) -> RoleTypeDef | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from awsauth.aws.aws_errors import translated
 from awsauth.aws.session import AwsSession
-from awsauth.core.arn import canonical_role, canonical_user, is_user
+from awsauth.core.arn import canonical_principal, partition_of
 from awsauth.core.escaping import quoted, visible
 from awsauth.errors import InvalidValueError
 
@@ -159,7 +159,7 @@ def identity_of(session: AwsSession, *, near: str = "") -> Identity:
         arn=arn,
         canonical_arn=_canonical(arn),
         account=answer["Account"],
-        partition=arn.split(":")[1],
+        partition=partition_of(arn),
         user_id=answer["UserId"],
         source=_source(str(credentials.method)),
         profile=session.profile,
@@ -186,7 +186,7 @@ def _in_words(source: str, profile: str | None) -> str:
 
 def _canonical(arn: str) -> str:
     try:
-        return canonical_user(arn) if is_user(arn) else canonical_role(arn)
+        return canonical_principal(arn)
     except InvalidValueError:
         return ""
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AT_ONCE
-from awsauth.aws.aws_errors import translated
+from awsauth.aws.aws_errors import GONE, translated
 from awsauth.aws.iam_lookup import get_instance_profile
 from awsauth.core.escaping import quoted
 from awsauth.core.node_use import NodeEvidence, RoleUser, Told
@@ -28,8 +28,6 @@ KARPENTER: Final = "/apis/karpenter.k8s.aws"
 _VERSIONS: Final = ("v1", "v1beta1")
 _LARGEST_FILTER: Final = 200
 """Values in one filter of DescribeInstances."""
-
-_GONE: Final = "ResourceNotFoundException"
 
 
 def node_evidence(
@@ -112,7 +110,7 @@ def _all_of(describe: Callable[[str], Told], names: list[str]) -> Told:
         try:
             return describe(name)
         except AwsServiceError as error:
-            if error.code == _GONE:
+            if error.code == GONE:
                 return Told()
             raise
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.aws.aws_errors import translated
 from awsauth.aws.iam_lookup import get_role, own_account
 from awsauth.aws.role_name import check_role_name
-from awsauth.core.arn import canonical_role
+from awsauth.core.arn import canonical_role, partition_of
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.matching import account_of
@@ -95,7 +95,7 @@ def _checked(role: RoleTypeDef, *, for_ec2: bool) -> ResolvedRole:
 
 
 def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
-    partition = arn.split(":")[1]
+    partition = partition_of(arn)
     trust = trust_in_ec2(policy, partition)
     if trust.verdict == "yes":
         return ()

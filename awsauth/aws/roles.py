@@ -10,6 +10,7 @@ from awsauth.aws.iam_lookup import get_instance_profile, get_role, own_account
 from awsauth.aws.role_name import check_role_name
 from awsauth.aws.role_setup import RoleSetup, Step, carry_out
 from awsauth.aws.session import AwsSession
+from awsauth.core.arn import partition_of
 from awsauth.core.escaping import quoted
 from awsauth.core.trust_policy import letting_ec2_in, trust_in_ec2
 from awsauth.errors import RoleError, UsageError
@@ -102,7 +103,7 @@ class _InstanceRole:
         )
 
     def _trusting(self, arn: str, policy: Any, notes: list[str]) -> list[Step]:
-        partition = arn.split(":")[1]
+        partition = partition_of(arn)
         trust = trust_in_ec2(policy, partition)
         if trust.verdict == "denied":
             raise RoleError(

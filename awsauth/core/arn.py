@@ -69,9 +69,23 @@ def canonical_user(arn: str) -> str:
     return prefix + resource
 
 
+def canonical_principal(arn: str) -> str:
+    """Return the ARN by which the authenticator knows a role or a user.
+
+    Raises:
+        InvalidValueError: it is the ARN of neither.
+    """
+    return canonical_user(arn) if is_user(arn) else canonical_role(arn)
+
+
 def is_user(arn: str) -> bool:
     """Whether an ARN, right or wrong, looks like that of a user rather than of a role."""
     return ":user/" in arn or ":federated-user/" in arn or arn.endswith(":root")
+
+
+def partition_of(arn: str) -> str:
+    """Return the partition in an ARN, such as ``aws-cn``."""
+    return arn.split(":")[1]
 
 
 def account_id(account: str) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from awsauth.core.arn import canonical_role, canonical_user, is_user
+from awsauth.core.arn import canonical_principal, is_user
 from awsauth.core.escaping import quoted
 from awsauth.errors import InvalidValueError, UsageError
 
@@ -51,7 +51,7 @@ class Caller:
         for name, value in names.items():
             if value is not None and not isinstance(value, str):
                 raise UsageError(f"{name} is no text but {type(value).__name__}.", cure="Pass a text, or leave it out.")
-        canonical = canonical_user(self.arn) if is_user(self.arn) else canonical_role(self.arn)
+        canonical = canonical_principal(self.arn)
         object.__setattr__(self, "session_name", self._session())
         object.__setattr__(self, "canonical_arn", canonical)
         object.__setattr__(self, "account", canonical.split(":")[4])

@@ -59,10 +59,6 @@ def _visible(what: str) -> Callable[[str], str]:
     return keep
 
 
-def _role_or_user(arn: str) -> str:
-    return arns.canonical_user(arn) if arns.is_user(arn) else arns.canonical_role(arn)
-
-
 def _one_of(choices: Sequence[str]) -> Check:
     def check(name: str, value: Any, problems: list[Problem]) -> Any:
         if not isinstance(value, str) or value not in choices:
@@ -109,7 +105,7 @@ _GROUP: Final = _text(_visible("the group"))
 # As `metadata` of a dataclass's field.
 ROLE_ARN: Final = {"check": _text(arns.canonical_role)}
 USER_ARN: Final = {"check": _text(arns.canonical_user)}
-PRINCIPAL_ARN: Final = {"check": _text(_role_or_user)}
+PRINCIPAL_ARN: Final = {"check": _text(arns.canonical_principal)}
 ACCOUNT: Final = {"check": _text(arns.account_id)}
 WRITTEN: Final = {"check": _written}
 """A principal as it may stand in a document, right or wrong: what is to be taken out need not be valid."""

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from awsauth.core.guard_case import GuardContext
     from awsauth.kube.transport import Transport
 
+EVERYBODY: Final = "system:authenticated"
+"""The group that everybody is in whom the API server knows."""
+
 _VERSIONS: Final = ("v1", "v1beta1")
 """Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have nothing that is on by default."""
 
@@ -25,7 +28,7 @@ class Review:
 
     Attributes:
         username: Under which name the cluster knows the caller.
-        groups: In which groups, ``system:authenticated`` included.
+        groups: In which groups, `EVERYBODY` included.
         arn: The ARN by which the authenticator looks the caller up.
         session_name: The name of the role's session.
         access_key_id: The access key that signed the token; it tells nobody how to sign another.
@@ -36,6 +39,11 @@ class Review:
     arn: str = ""
     session_name: str = ""
     access_key_id: str = field(default="", repr=False)
+
+    @property
+    def own_groups(self) -> frozenset[str]:
+        """Those that not everybody is in."""
+        return self.groups - {EVERYBODY}
 
     def known_to(self, context: GuardContext) -> GuardContext:
         """Return what is known around a change with who asks for it.

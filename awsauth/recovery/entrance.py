@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from awsauth.core.explanation import Explanation
     from awsauth.kube.rbac_rule import RbacRule
 
-_EVERYBODY: Final = "system:authenticated"
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -90,7 +88,7 @@ class Entrance:
         lacks = missing(transport, CHANGER)
         if who is None:
             return Seen(is_known=True, lacks=lacks)
-        return Seen(is_known=True, username=who.username, groups=who.groups - {_EVERYBODY}, lacks=lacks)
+        return Seen(is_known=True, username=who.username, groups=who.own_groups, lacks=lacks)
 
     def wait(self, until: Callable[[Seen], bool], seconds: float) -> Seen:
         """Return what a new token gets, as soon as it is what is waited for; the last one when the time is up."""

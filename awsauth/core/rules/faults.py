@@ -52,10 +52,10 @@ def _fault_of_parts(arn: str) -> Fault:
         return "account-digits"
     if partition not in PARTITIONS:
         return "unknown-partition"
-    return "" if is_exact(arn) else "role-path" if canonical(arn) else "not-an-arn"
+    return "" if is_exact(arn) else "role-path" if role_or_nothing(arn) else "not-an-arn"
 
 
-def canonical(arn: str) -> str:
+def role_or_nothing(arn: str) -> str:
     """Return the ARN by which the authenticator knows a role; empty for what is the ARN of no role."""
     try:
         return canonical_role(arn)
@@ -66,7 +66,7 @@ def canonical(arn: str) -> str:
 def bare(arn: str) -> str:
     """Return an ARN without what nobody sees, and a role's without its path too."""
     visible = without_invisible(arn)
-    return canonical(visible) or visible
+    return role_or_nothing(visible) or visible
 
 
 def without_invisible(text: str) -> str:

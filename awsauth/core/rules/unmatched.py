@@ -9,7 +9,7 @@ from awsauth.core.changes import RenamePrincipal
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Severity
 from awsauth.core.matching import is_exact
-from awsauth.core.rules.faults import bare, canonical
+from awsauth.core.rules.faults import bare, role_or_nothing
 from awsauth.core.rules.rule import Hit, rule
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def assumed_role(subject: Subject) -> Iterator[Hit]:
             username: ci
     """
     for item in subject.with_fault("assumed-role"):
-        arn = canonical(item.mapped.principal)
+        arn = role_or_nothing(item.mapped.principal)
         instead = f"Map the role, {quoted(arn, 200)}" if arn else "Map the role"
         yield Hit(
             "This is the ARN of a role's session.",
