@@ -126,14 +126,15 @@ class Circumstances:
         )
         return (*rivals(traces, change.before, change.after), *notes)
 
-    def findings(self, document: Document) -> tuple[Finding, ...]:
+    def findings(self, document: Document, *, exists: bool = True) -> tuple[Finding, ...]:
         """Return what the cluster adds to what can be said about its ``aws-auth``."""
         # Only a check needs these.
-        from awsauth.core.cluster_findings import bound, nodes_here, owned_revisions
+        from awsauth.core.cluster_findings import absent, bound, nodes_here, owned_revisions
         from awsauth.core.sso_roles import maps_sso_roles, replaced_sso_roles
 
         notes: list[Finding] = []
         found: list[Finding] = []
+        mode = None
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "whom RBAC mentions"):
             found += bound(document, bindings)
         nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
@@ -142,10 +143,13 @@ class Circumstances:
             found += nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
         if self._eks:
             known = self._by_eks(self._eks, GuardContext(), notes)
+            mode = known.authentication_mode
             found += without_effect(document, known.authentication_mode, known.access_entries)
             if maps_sso_roles(document):
                 found += replaced_sso_roles(document, _or_note(self._eks.sso_roles, notes, "the SSO roles") or ())
         found += owned_revisions(_or_note(lambda: read_revision_owners(self._transport), notes, "the revisions") or {})
+        if not exists:
+            found += absent(mode)
         return (*found, *notes)
 
     def explained(self, explanation: Explanation) -> Explanation:

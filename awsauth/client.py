@@ -105,7 +105,9 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         return self._store.read().document
 
     def plan(self, changes: Sequence[Change] | Change) -> Plan:
-        """Return what changes would do, with what the guards have to say about it; nothing is changed.
+        """Return what changes would do, with what the guards have to say about it, and what `check` would newly find.
+
+        Nothing is changed.
 
         Raises:
             MappingConflictError: a principal is mapped already, to something else than is asked for.
@@ -130,8 +132,10 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
 
         snapshot = self._store.read()
         document = snapshot.document
-        found = lint(document, self._policy, binary_bytes=snapshot.binary_bytes)
-        return (*found, *self._circumstances.findings(document)) if self._circumstances else found
+        found = (*snapshot.findings, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
+        if self._circumstances is None:
+            return found
+        return (*found, *self._circumstances.findings(document, exists=snapshot.exists))
 
     def explain(self, caller: Caller | str) -> Explanation:
         """Say what the authenticator does with a caller, and for one who gets nothing why (see `awsauth.explain`).

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.diff import diff_of
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import GuardContext
-from awsauth.core.guards import check, guard
+from awsauth.core.guards import GUARDS, check, guard
 from awsauth.errors import UsageError
 from awsauth.history.commit import commit
 from awsauth.result import Result
-from awsauth.stores.store import Rehearsing
+from awsauth.stores.store import Rehearsing, TextStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,10 +46,10 @@ class GuardedCommit:
         self._policy = policy
 
     def findings(self, proposal: Proposal) -> tuple[Finding, ...]:
-        """Return what the guards say, refusals included, and who else is likely to undo the change."""
+        """Return what the guards say, refusals included, who else is likely to undo the change, and what `lint` then finds."""
         if not proposal.changes_something:
             return ()
-        return self._said(proposal, guard, thorough=True)
+        return (*self._said(proposal, guard, thorough=True), *self._foreseen(proposal))
 
     def run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
         """Make what is proposed, or with ``dry_run`` only say what would come of it.
@@ -85,7 +85,21 @@ class GuardedCommit:
         if not proposal.changes_something:
             return _result(proposal, (), changed=False)
         findings = self._checked(proposal, allow, thorough=True)
-        return _result(proposal, findings, changed=True)
+        return _result(proposal, (*findings, *self._foreseen(proposal)), changed=True)
+
+    def _foreseen(self, proposal: Proposal) -> Sequence[Finding]:
+        """Return what `lint` finds after a change that is not going to be made yet; there is time for it.
+
+        Raises:
+            AwsAuthError: what otherwise only writing would tell.
+        """
+        from awsauth.core.lint import newly_found
+
+        before, after = proposal.merged.before, proposal.merged.after
+        if isinstance(self._store, TextStore):
+            self._store.check_edit(after.data, proposal.snapshot)
+        # Of what is theirs the guards have spoken.
+        return [finding for finding in newly_found(before, after) if finding.code not in GUARDS]
 
     def _checked(self, proposal: Proposal, allow: Sequence[str], *, thorough: bool) -> tuple[Finding, ...]:
         return self._said(
@@ -102,7 +116,8 @@ class GuardedCommit:
         proposal.snapshot.check_mutable()
         context, notes = self._around(proposal)
         found = judge(proposal.merged.before, proposal.merged.after, context)
-        return (*_creation(proposal), *found, *notes, *self._rivals(proposal, thorough=thorough))
+        rivals = self._rivals(proposal, thorough=thorough)
+        return (*_creation(proposal), *proposal.snapshot.findings, *found, *notes, *rivals)
 
     def _around(self, proposal: Proposal) -> tuple[GuardContext, tuple[Finding, ...]]:
         snapshot, restoration = proposal.snapshot, proposal.restoration

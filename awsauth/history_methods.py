@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document import Document
 from awsauth.core.escaping import quoted
 from awsauth.errors import HistoryError, UsageError
-from awsauth.options import DryRun, checked
+from awsauth.options import Options, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+
+    from typing_extensions import Unpack
 
     from awsauth.core.diff import Diff
     from awsauth.core.revision import Revision
-    from awsauth.guarded_commit import GuardedCommit
     from awsauth.history.commit import Proposal
     from awsauth.history.log import Log
     from awsauth.result import Result
@@ -24,12 +26,15 @@ DESCRIBED: Final = 10
 """For how many of the newest revisions the history says what they changed, unless it is asked for more."""
 
 
-class HistoryMethods:
+class HistoryMethods(ABC):
     """Looks at revisions, goes back to them, and deletes old ones."""
 
     _store: Store
     _author: str
-    _making: GuardedCommit
+
+    @abstractmethod
+    def _run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
+        """Make what is proposed."""
 
     def history(self, *, described: int = DESCRIBED) -> Log:
         """Return the revisions, newest first: which one is live, and what is wrong with the chain.
@@ -85,36 +90,34 @@ class HistoryMethods:
         to: int | None = None,
         *,
         exact: bool = False,
-        reason: str = "",
-        allow: Sequence[str] = (),
-        dry_run: DryRun = False,
         approved: Diff | None = None,
+        **options: Unpack[Options],
     ) -> Result:
         """Go back to a revision, and make a new one of it. The result's `restoration` tells what it keeps and what goes.
 
         Args:
             to: The revision. None goes one further back each time.
             exact: Also take away what others have added since.
-            reason: Why; kept with the revision.
-            allow: Guards that are to let it pass.
-            dry_run: Only say what would change.
             approved: What may come of it: the `diff` of an earlier ``dry_run``; None for anything.
+            **options: How it is made; see `Options`. There is always a revision of it.
 
         Raises:
             RevisionNotFoundError: there is no such revision, or none further back.
             PlanOutdatedError: something else than was approved would come of it.
             GuardError: it would lock somebody out, or give somebody back what was taken.
             HistoryError: the revision was altered since it was recorded.
-            UsageError: an argument is of another type, or `allow` names no guard.
+            UsageError: an option is none of `Options`, or of another type, `allow` names no guard, or ``history=False``.
             AwsAuthError: otherwise as for `AwsAuthClient.apply`.
         """
-        options = checked({"reason": reason, "allow": allow, "dry_run": dry_run})
+        made = checked(options)
+        if not made.get("history", True):
+            raise UsageError("A rollback makes a revision; nothing was changed.", cure="Leave history=False out.")
         if to is not None:
             _check_number(to)
         from awsauth.history.rollback import restoring
 
         propose = restoring(self._store, to, exact=exact, author=self._author)
-        return self._making.run(propose if approved is None else _only(approved, propose), options)
+        return self._run(propose if approved is None else _only(approved, propose), made)
 
     def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:
         """Delete old revisions, and return their numbers.

@@ -30,13 +30,20 @@ class SectionedOption(click.Option):
 
 
 def _shared_option(*names: str, section: str, **attributes: Any) -> SectionedOption:
-    """Return an option that may stand before or behind the command: what is said last counts."""
-    return SectionedOption(*names, section=section, expose_value=False, callback=_keep, **attributes)
+    """Return an option that may stand before or behind the command: what is said behind it counts."""
+    return SectionedOption(*names, section=section, expose_value=False, **({"callback": _keep} | attributes))
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value not in (None, (), False):
         said(ctx)[param.name or ""] = value
+
+
+def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> None:
+    """Keep what is said once: of two clusters or files, nobody should take the one that was left out for the one meant."""
+    if len(values) > 1:
+        raise click.BadParameter("is given more than once; nothing was contacted.", ctx, param)
+    _keep(ctx, param, values[0] if values else None)
 
 
 def _shared(outputs: Sequence[str]) -> Iterator[SectionedOption]:
@@ -48,7 +55,8 @@ def _shared(outputs: Sequence[str]) -> Iterator[SectionedOption]:
             section=_CONNECTION,
             metavar=one.metavar,
             help=f"{one.help} [{one.environment}]",
-            multiple=one.repeated,
+            multiple=True,
+            callback=_keep if one.repeated else _keep_one,
             type=click.Path() if one.metavar == "FILE" else str,
             **completion,
         )

@@ -9,6 +9,7 @@ from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.known import remember
 from awsauth.cli.plans import save
 from awsauth.cli.screen import findings_as_markdown
+from awsauth.core.escaping import visible
 from awsauth.core.finding_json import finding_to_json
 from awsauth.core.guards import refuse
 from awsauth.errors import GuardError, PlanOutdatedError
@@ -182,6 +183,7 @@ def _refusal(proposed: Proposed, manner: Manner) -> GuardError | None:
 def _saved(report: Report, proposed: Proposed, manner: Manner) -> int:
     if proposed.plan and manner.out:
         save(proposed.plan, manner.out)
+        report.tell_of(manner.out)
     report.end(changed=bool(proposed.diff), applied=False)
     return FOUND if proposed.diff else DONE
 
@@ -203,6 +205,10 @@ class Report:
             screen.print(shown)
         elif self._asks:
             screen.tell(shown)
+
+    def tell_of(self, out: str) -> None:
+        """Say where the plan is, and what it is for."""
+        self._invocation.screen.tell(f"Saved as a plan in {visible(out)}, for `awsauth apply`. Nothing was changed.")
 
     def end(self, *, changed: bool, applied: bool, result: Result | None = None) -> None:
         """Print what has become of it."""

@@ -110,13 +110,23 @@ def diff_command(invocation: Invocation, /, *, before: int, after: int | None) -
     cls=AwsAuthCommand,
     changes=True,
     always_recorded=True,
+    observes=True,
     library="client.rollback(to=revision, exact=…)",
 )
-@click.option("--to", type=int, metavar="REVISION", help="Where to; otherwise one further back each time.")
+@click.argument("revision", type=int, required=False)
+@click.option("--to", type=int, metavar="REVISION", help="Likewise.")
 @click.option("--exact", is_flag=True, help="Also take away what others have added since.")
 @current
-def rollback_command(invocation: Invocation, /, *, to: int | None, exact: bool, **manner: Any) -> int:
-    """Go back to a revision, and make a new one of it. What others have added since stays, unless --exact."""
+def rollback_command(
+    invocation: Invocation, /, *, revision: int | None, to: int | None, exact: bool, **manner: Any
+) -> int:
+    """Go back to a revision, and make a new one of it. What others have added since stays, unless --exact.
+
+    Without a revision, one further back each time.
+    """
+    if None not in (revision, to):
+        raise click.UsageError("The revision is given twice.")
+    to = revision if to is None else to
     how = Manner(**manner)
 
     def propose(client: AwsAuthClient) -> Proposed:
@@ -125,9 +135,8 @@ def rollback_command(invocation: Invocation, /, *, to: int | None, exact: bool, 
         number = found.restoration.to if found.restoration else to
 
         def make(dry_run: DryRun) -> Result:
-            return client.rollback(
-                to=number, exact=exact, reason=how.reason, allow=how.allow, dry_run=dry_run, approved=found.diff
-            )
+            options: Any = how.options
+            return client.rollback(to=number, exact=exact, approved=found.diff, **options, dry_run=dry_run)
 
         return Proposed(found.diff, found.findings, make, more=str(found.restoration or ""))
 

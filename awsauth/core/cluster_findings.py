@@ -13,6 +13,7 @@ from awsauth.core.presets import NODE_GROUPS, is_node_mapping
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from awsauth.core.access_entries import AuthenticationMode
     from awsauth.core.cluster_facts import Bindings, ClusterNode
     from awsauth.core.document import Document
     from awsauth.core.guard_case import NodeUse
@@ -23,6 +24,7 @@ UNBOUND_GROUP: Final = "unbound-group"
 CLUSTER_ADMIN: Final = "cluster-admin"
 NODE_ROLE_IN_USE: Final = "node-role-in-use"
 OWNED_REVISION: Final = "owned-revision"
+ABSENT: Final = "absent"
 
 _NODE_USER: Final = "system:node:"
 _BUILT_IN: Final = NODE_GROUPS | {MASTERS, "system:authenticated", "system:unauthenticated", "system:serviceaccounts"}
@@ -30,6 +32,21 @@ _BUILT_IN: Final = NODE_GROUPS | {MASTERS, "system:authenticated", "system:unaut
 
 _SHOWN: Final = 3
 """How many names a finding lists."""
+
+
+def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
+    """Return what it means in this authentication mode, None for an unknown one, that there is no ``aws-auth``."""
+    if mode == "API":
+        return ()
+    return (
+        Finding(
+            ABSENT,
+            Severity.ERROR if mode == "CONFIG_MAP" else Severity.WARNING,
+            "There is no aws-auth.",
+            "It lets nobody in: neither nodes nor people, but whom access entries let in, and who made the cluster.",
+            "If there was one, its history is still there: roll back. Otherwise map the node roles first.",
+        ),
+    )
 
 
 def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,7 @@ from awsauth.core.matching import principal_of
 from awsauth.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from awsauth.core.document import Document
 
@@ -33,6 +34,10 @@ GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
 
 _SPEAKERS: Final = (*GUARDS.values(), entry_guards.access_entry_wins)
 """All guards, and what is only said beside them."""
+
+
+_ONE_BY_ONE: Final = 5
+"""How many principals of one guard are named to be allowed; beyond that, the guard is."""
 
 
 def guard(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
@@ -75,12 +80,21 @@ def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
         return
     listed = "\n".join(f"- {finding.code}: {finding}" for finding in refused)
     reasons = "one reason" if len(refused) == 1 else f"{len(refused)} reasons"
-    names = dict.fromkeys(allowance(finding.code, finding.principal) for finding in refused)
+    names = _allowances(refused)
     raise GuardError(
         f"The change is refused for {reasons}; nothing was changed.\n{listed}",
-        cure=f"To have all of it, pass allow={list(names)!r}.",
+        cure=f"To have all of it, pass allow={names!r}.",
         findings=tuple(refused),
     )
+
+
+def _allowances(refused: Sequence[Finding]) -> list[str]:
+    """Return what allows all of it: each by its principal, as long as those are few enough to be looked at one by one."""
+    often = {code for code, count in Counter(finding.code for finding in refused).items() if count > _ONE_BY_ONE}
+    names = (
+        finding.code if finding.code in often else allowance(finding.code, finding.principal) for finding in refused
+    )
+    return list(dict.fromkeys(names))
 
 
 def allowed_by(allow: Any) -> set[tuple[str, str]]:

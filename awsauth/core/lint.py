@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document import Document, check_document
+from awsauth.core.finding import Finding, Severity
 from awsauth.core.merge import merge
 from awsauth.core.reading import KEYS
 from awsauth.core.rules import RULES, Subject
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from awsauth.core.changes import Change
-    from awsauth.core.finding import Finding
     from awsauth.core.policy import Policy
 
 _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
@@ -41,6 +41,16 @@ def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int 
     subject = Subject(document, policy, binary_bytes)
     found = [*document.problems, *(finding for rule in RULES.values() for finding in rule.findings(subject))]
     return tuple(sorted(found, key=_position))
+
+
+def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
+    """Return the errors and warnings of `lint` that a change brings: of somebody who had none of that kind before."""
+    known = {(finding.code, finding.principal) for finding in lint(before)}
+    return tuple(
+        finding
+        for finding in lint(after)
+        if finding.severity is not Severity.NOTE and (finding.code, finding.principal) not in known
+    )
 
 
 def _position(finding: Finding) -> tuple[int, int, int]:

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.decoding import scalar
 from awsauth.core.escaping import quoted, visible
+from awsauth.core.finding import Finding, Severity
 from awsauth.core.manifest_search import TEMPLATE_CURE, Found, fields, find_config_map, target
 from awsauth.core.outer_mapping import fill_empty, insert_key, remove_key
 from awsauth.core.outer_scalar import edit_scalar
-from awsauth.core.refusal import refusal
+from awsauth.core.refusal import line_of, refusal
 from awsauth.core.scalars import CHECKED_TAGS
 from awsauth.core.templates import templates
 from awsauth.core.text import spliced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from awsauth.core.nodes import Node
     from awsauth.core.text import Splice
@@ -53,6 +54,16 @@ class Manifest:
         """
         found = find_config_map(text)
         return cls(text, MappingProxyType(_read(found)), found)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with how the data is written: keys that stand twice, of which the last one counts."""
+        document, data = self.found.document, target(self.found.data)
+        keys = [key for key, _ in document.pairs() if key.value == "data" and document is not data]
+        found = [*_repetitions(self.text, keys)]
+        if data is not None and data.kind == "mapping":
+            found += _repetitions(self.text, [key for key, _ in data.pairs()])
+        return tuple(found)
 
     def with_data(self, data: Mapping[str, str]) -> str:
         """Return the file's text with other data in it.
@@ -112,6 +123,22 @@ class Manifest:
         form = f"`{visible(key)}: |` with the lines indented below it"
         cure = f"Change the file by hand, or write the key as a literal block, {form}, and try again."
         return refusal(what, self.text, offset, cure)
+
+
+def _repetitions(text: str, keys: Sequence[Node]) -> Iterator[Finding]:
+    seen: dict[str, Node] = {}
+    for key in keys:
+        if earlier := seen.get(key.value):
+            first, again = (line_of(text, one.start) for one in (earlier, key))
+            yield Finding(
+                "repeated-data-key",
+                Severity.WARNING,
+                f"The key {quoted(key.value)} stands twice in the manifest, at lines {first} and {again}.",
+                "The last one counts, to kubectl as well: what is mapped in the other one is mapped nowhere.",
+                "Put both together into one.",
+                principal=key.value,
+            )
+        seen[key.value] = key
 
 
 def _read(found: Found) -> dict[str, str]:

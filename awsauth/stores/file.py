@@ -51,6 +51,15 @@ class FileStore:
         """
         return _snapshot(self._manifest.write(data, cast("FileState", base.carried)))
 
+    def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
+        """Check that the manifest can be edited so (see `TextStore.check_edit`).
+
+        Raises:
+            FileError: the file is read-only.
+            ManifestError: the manifest cannot be edited.
+        """
+        self._manifest.check_edit(data, cast("FileState", base.carried))
+
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`); its time is that of this machine."""
         return self._revisions.record(revision)
@@ -69,4 +78,6 @@ class FileStore:
 
 
 def _snapshot(state: FileState) -> Snapshot:
-    return Snapshot(Document(state.data), hashlib.sha256(state.raw).hexdigest(), carried=state)
+    return Snapshot(
+        Document(state.data), hashlib.sha256(state.raw).hexdigest(), findings=state.manifest.findings, carried=state
+    )

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a file that are read; the ConfigMap in it may have 1 MiB."""
+
+LOCKED: Final = 30.0
+"""Seconds to wait for a lock: other writers of this library hold it for as long as the disk takes for one file."""
+
+_PAUSE: Final = 0.01
 
 _PROBLEMS: Final = {
     errno.ENOENT: ("there is no such file", "Give the path of a manifest that holds the aws-auth ConfigMap."),
@@ -84,14 +90,33 @@ class ManifestFile:
             FileError: it cannot be written.
             ManifestError: the manifest cannot be edited.
         """
+        state = self._edited(data, base)
+        if state.raw != base.raw:
+            with self._translated("written"):
+                self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw)
+        return state
+
+    def check_edit(self, data: Mapping[str, str], base: FileState) -> None:
+        """Check that the file can be edited so, as far as that can be told without writing it.
+
+        Raises:
+            FileError: it is read-only.
+            ManifestError: the manifest cannot be edited.
+        """
+        self._edited(data, base)
+        with self._translated("written"):
+            self._check_mode(self.path.stat())
+
+    def _edited(self, data: Mapping[str, str], base: FileState) -> FileState:
         with self._located():
             text = base.manifest.with_data(data)
-            raw = base.encoding.encode(text)
-            state = FileState(Manifest.parse(text), base.encoding, raw)
-        if raw != base.raw:
-            with self._translated("written"):
-                self._exchange(Path(os.path.realpath(self.path)), raw, base.raw)
-        return state
+            return FileState(Manifest.parse(text), base.encoding, base.encoding.encode(text))
+
+    def _check_mode(self, status: os.stat_result) -> None:
+        if not status.st_mode & 0o222:
+            raise FileError(
+                "The file is read-only; nothing was changed.", where=self._name, cure=f"Run chmod u+w {self._name}"
+            )
 
     def _contents(self, fd: int) -> bytes:
         status = os.fstat(fd)
@@ -111,7 +136,7 @@ class ManifestFile:
     def _exchange(self, target: Path, raw: bytes, expected: bytes) -> None:
         fd = os.open(target, os.O_RDONLY)
         try:
-            _lock(fd)
+            self._lock(fd)
             status = os.fstat(fd)
             current = target.stat()
             if (status.st_ino, status.st_dev) != (current.st_ino, current.st_dev) or self._contents(fd) != expected:
@@ -120,13 +145,31 @@ class ManifestFile:
                     where=self._name,
                     cure="Run it again: it starts from the file as it is now.",
                 )
-            if not status.st_mode & 0o222:
-                raise FileError(
-                    "The file is read-only; nothing was changed.", where=self._name, cure=f"Run chmod u+w {self._name}"
-                )
+            self._check_mode(status)
             _replace(target, raw, fd, status)
         finally:
             os.close(fd)
+
+    def _lock(self, fd: int) -> None:
+        """Wait until no other writer is between its last look at the file and the exchange."""
+        try:
+            import fcntl
+        except ImportError:  # Windows: what remains is the comparison.
+            return None
+        deadline = time.monotonic() + LOCKED
+        while True:
+            try:
+                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise FileError(
+                        f"Another program has had the file locked for {LOCKED:g} seconds; nothing was changed.",
+                        where=self._name,
+                        cure=f"See which one, with fuser {self._name}, and try again when it is done.",
+                    ) from error
+                time.sleep(_PAUSE)
+            except OSError:
+                return None  # Some network file systems have no locks.
 
     @property
     def _name(self) -> str:
@@ -155,16 +198,6 @@ class ManifestFile:
         except ManifestError as error:
             where = f"{self._name}, {error.where}" if error.where else self._name
             raise ManifestError(error.what, where=where, cure=error.cure) from error
-
-
-def _lock(fd: int) -> None:
-    """Wait until no other writer is between its last look at the file and the exchange."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: what remains is the comparison.
-        return
-    with contextlib.suppress(OSError):  # Some network file systems have no locks.
-        fcntl.flock(fd, fcntl.LOCK_EX)
 
 
 def _replace(target: Path, raw: bytes, old_fd: int, status: os.stat_result) -> None:

@@ -41,19 +41,34 @@ class ManifestText(MemoryStore):
         """The manifest as it is now, in the encoding that it came in."""
         return self._encoding.encode(self.manifest.text)
 
+    def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:  # noqa: ARG002 - as of other stores
+        """Check that the manifest can be edited so (see `TextStore.check_edit`).
+
+        Raises:
+            ManifestError: it cannot.
+        """
+        self._edited(data)
+
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
         """Write other data into the manifest (see `Store.write`).
 
         Raises:
             ManifestError: the manifest cannot be edited.
         """
-        try:
-            manifest = Manifest.parse(self.manifest.with_data(data))
-        except ManifestError as error:
-            raise self._located(error) from error
+        manifest = self._edited(data)
         snapshot = super().write(data, base, revision)
         self.manifest = manifest
         return snapshot
+
+    def read(self) -> Snapshot:
+        """Return the ConfigMap in the manifest as it is now."""
+        return super().read()._replace(findings=self.manifest.findings)
+
+    def _edited(self, data: Mapping[str, str]) -> Manifest:
+        try:
+            return Manifest.parse(self.manifest.with_data(data))
+        except ManifestError as error:
+            raise self._located(error) from error
 
     def _located(self, error: ManifestError) -> ManifestError:
         where = f"{self._name}, {error.where}" if error.where else self._name

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from awsauth.core.document import Document
+    from awsauth.core.finding import Finding
     from awsauth.core.revision import Revision
     from awsauth.core.revision_info import Head, RevisionInfo
 
@@ -36,6 +37,7 @@ class Snapshot(NamedTuple):
         annotations: Its annotations.
         managers: By data key, who owns it according to ``managedFields``.
         owners: What it is deleted together with (``ownerReferences``), each as kind and name.
+        findings: What is wrong with how the object is written, which its data does not show.
         carried: The store's own; comes back with `Store.write`.
     """
 
@@ -50,6 +52,7 @@ class Snapshot(NamedTuple):
     annotations: Mapping[str, str] = NOTHING
     managers: Mapping[str, tuple[str, ...]] = NOTHING
     owners: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     carried: object = None
 
     def __repr__(self) -> str:
@@ -185,6 +188,14 @@ class Rehearsing(Protocol):
 
         It changes nothing: what is written or recorded there is answered as if it were, and is not.
         """
+
+
+@runtime_checkable
+class TextStore(Protocol):
+    """A store whose object is a text that is edited, which may be written in a way that does not allow it."""
+
+    def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
+        """Raise what writing this would raise because of how the object is written or kept; nothing is changed."""
 
 
 def no_such_revision(number: int) -> str:
