@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.diff import diff_of
+from awsauth.core.diff import diff, diff_of
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import GuardContext
 from awsauth.core.guards import GUARDS, check, guard
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Snapshot, Store
 
 WILL_BE_CREATED: Final = "will-be-created"
+ALTERED: Final = "altered-by-server"
 
 
 class GuardedCommit:
@@ -79,7 +81,12 @@ class GuardedCommit:
             history=options.get("history", True),
         )
         revision = outcome.revision.number if outcome.revision and not dry_run else None
-        return _result(outcome.proposal, findings, changed=outcome.changed, revision=revision)
+        result = _result(outcome.proposal, findings, changed=outcome.changed, revision=revision)
+        if not outcome.is_altered:
+            return result
+        return replace(
+            result, document=outcome.snapshot.document, findings=(_altered(outcome.snapshot, result), *result.findings)
+        )
 
     def _foretold(self, proposal: Proposal, allow: Sequence[str]) -> Result:
         if not proposal.changes_something:
@@ -134,6 +141,16 @@ class GuardedCommit:
         if self._circumstances is None:
             return ()
         return self._circumstances.rivals(self._store, proposal.snapshot, proposal.merged, thorough=thorough)
+
+
+def _altered(snapshot: Snapshot, result: Result) -> Finding:
+    return Finding(
+        ALTERED,
+        Severity.ERROR,
+        f"The API server has stored something else than was sent: {diff(result.document, snapshot.document).summary}.",
+        "A mutating webhook or policy changes aws-auth, and the history holds what was sent.",
+        "Look at it, and go back if it does harm. Then ask whoever is in charge of the admission webhooks.",
+    )
 
 
 def _creation(proposal: Proposal) -> tuple[Finding, ...]:

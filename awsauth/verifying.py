@@ -17,9 +17,11 @@ from awsauth.core.document import Document
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.merge import Merged
-from awsauth.errors import AwsAuthError, ForbiddenError, HistoryError, NotRevertedError, RevertedError, UsageError
+from awsauth.core.restoration import Restoration
+from awsauth.core.undoing import undone
+from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
 from awsauth.history.commit import Proposal, commit
-from awsauth.history.rollback import restoring
+from awsauth.history.patient_store import patient
 from awsauth.kube.review import review
 from awsauth.options import CALLER
 from awsauth.stores.cluster import ClusterStore
@@ -85,7 +87,7 @@ def watched(
     for witness in watch.witnesses:
         witness.expect(proposed[0].merged.before, result.document)
     if way_back:
-        way_back.revision = result.revision or 0
+        way_back.arm(result.revision or 0, proposed[0].merged.before, result.document)
         _verify(watch, way_back, options["revert_after"])
     wait = options.get("wait", 0.0)
     findings = watch.waited(wait) if wait else ()
@@ -162,86 +164,99 @@ class _WayBack:
         token = tokens.of_role(tokens.role_arn).fresh().value
         watch.avoid(token)
         self._transport = transport.with_token(token, acts=True)
-        self._store = ClusterStore(self._transport)
+        self._store = patient(ClusterStore(self._transport))
         self._author = author
         self.revision = self.parent = 0
+        self.before = self._made = Document({})
         with contextlib.suppress(ForbiddenError):
             review(self._transport)
 
-    def look_behind(self) -> None:
-        """Find out what was before the revision."""
-        self.parent = self._store.read_revision(self.revision).info.parent
+    def arm(self, revision: int, before: Document, made: Document) -> None:
+        """Remember what is to be taken back: the change from `before` to `made`, which was recorded as `revision`."""
+        self.revision, self.before, self._made = revision, before, made
+        # Only to say where it leads: what was before is known.
+        with contextlib.suppress(AwsAuthError):
+            self.parent = self._store.read_revision(revision).info.parent
 
-    def take(self) -> None:
-        """Take the revision back; raises what `take_back` does."""
-        take_back(self._store, self.revision, author=self._author)
+    def take(self) -> bool:
+        """Take the change back, and return whether all is what it was; raises what `take_back` does."""
+        reason = f"Reverted revision {self.revision}: somebody did not get in"
+        after = take_back(self._store, self.before, self._made, to=self.parent, reason=reason, author=self._author)
+        return after == self.before
 
 
-def take_back(store: Store, revision: int, *, author: str) -> None:
-    """Take a revision back that was just made; what others have written since stays.
+def take_back(store: Store, before: Document, made: Document, *, to: int, reason: str, author: str) -> Document:
+    """Take the change from `before` to `made` back, and return what there is then; what others have made since stays.
+
+    Args:
+        store: Where it was made.
+        before: What there was.
+        made: What came of it.
+        to: The number of the revision that holds `before`; 0 for none.
+        reason: Why; kept with the revision.
+        author: Who; kept with the revision.
 
     Raises:
-        HistoryError: it was the first, and others have written since.
-        AwsAuthError: what reading and committing raise.
+        EditError: somebody has written it since in a way that cannot be edited.
+        AwsAuthError: what committing raises.
     """
-    parent = store.read_revision(revision).info.parent
-    snapshot = store.read()
-    head = snapshot.own_head
-    untouched = head is not None and head.number == revision
-    if not parent and not untouched:
-        raise HistoryError(f"There is no revision before {revision}, and somebody else has written since.")
-    back = restoring(store, parent, exact=untouched, author=author) if parent else _nothing
-    commit(store, back, reason=f"Reverted revision {revision}: somebody did not get in", author=author)
 
+    def propose(snapshot: Snapshot) -> Proposal:
+        present = snapshot.document
+        after = undone(before, made, present)
+        back = Merged(present, present if after == present else after)
+        return Proposal(snapshot, back, Restoration(to, after) if to else None)
 
-def _nothing(snapshot: Snapshot) -> Proposal:
-    """Propose what there was before the first revision."""
-    return Proposal(snapshot, Merged(snapshot.document, Document({})))
+    return commit(store, propose, reason=reason, author=author).snapshot.document
 
 
 def _verify(watch: _Watch, way_back: _WayBack, seconds: float) -> None:
     try:
-        way_back.look_behind()
         failing = watch.failing(seconds)
     except BaseException as error:
         # Whoever interrupts it, or whatever goes wrong: what was not seen to work does not stay.
         cut = f"it was not looked at to the end: {error.what if isinstance(error, AwsAuthError) else type(error).__name__}"
-        reverted = _taken_back(way_back, cut)
+        reverted = _revert(way_back, cut)
         if isinstance(error, AwsAuthError):
             raise reverted from error
         raise
     if failing:
-        raise _taken_back(
+        raise _revert(
             way_back,
             f"{failing.name} does not get in with a new token: {failing.problem}",
             f" explain() says what it does with {failing.arn}, and why.",
         )
 
 
-def _taken_back(way_back: _WayBack, why: str, more: str = "") -> RevertedError:
-    _take(way_back, why)
-    back = f"aws-auth is again what it was in revision {way_back.parent}." if way_back.parent else "aws-auth is empty."
-    return RevertedError(
-        f"The change was made as revision {way_back.revision}, and reverted: {why}",
-        cure=f"{back}{more}",
-        revision=way_back.revision,
-        restored=way_back.parent,
-    )
+def _revert(way_back: _WayBack, why: str, more: str = "") -> RevertedError:
+    """Take the change back, and return the error that says so.
 
-
-def _take(way_back: _WayBack, why: str) -> None:
+    Raises:
+        NotRevertedError: it cannot be taken back.
+    """
+    parent = way_back.parent
     try:
-        way_back.take()
+        is_as_before = way_back.take()
     except AwsAuthError as error:
-        source = f"get controllerrevision aws-auth-{way_back.parent} -o jsonpath='{{.data}}'"
-        way = f"kubectl -n kube-system {source} | kubectl replace -f -" if way_back.parent else "take the mappings out"
+        source = f"get controllerrevision aws-auth-{parent} -o jsonpath='{{.data}}'"
+        way = f"kubectl -n kube-system {source} | kubectl replace -f -" if parent else "take the change out by hand"
         raise NotRevertedError(
             f"The change was made as revision {way_back.revision}, and {why} It could not be reverted, so it is in "
             f"force: {error.what}",
             cure=f"Whoever still gets in can go back:\n  {way}\nWhere nobody does: awsauth.recover().",
             revision=way_back.revision,
-            restores=way_back.parent,
+            restores=parent,
         ) from error
+    earlier = (
+        f"what it was in revision {parent}" if parent else "what it was before" if way_back.before.data else "empty"
+    )
+    since = "" if is_as_before else ", but for what others have written since"
+    return RevertedError(
+        f"The change was made as revision {way_back.revision}, and reverted: {why}",
+        cure=f"aws-auth is again {earlier}{since}.{more}",
+        revision=way_back.revision,
+        restored=parent,
+    )
 
 
 def _not_observed(names: list[str]) -> Finding:

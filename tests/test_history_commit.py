@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from awsauth.client import AwsAuthClient
 from awsauth.core.changes import Change, EnsureAccount, EnsureRole, RemoveRole
 from awsauth.core.document import Document
+from awsauth.core.finding import Severity
 from awsauth.core.merge import merge
 from awsauth.core.revision import draft
 from awsauth.errors import (
@@ -23,6 +25,7 @@ from awsauth.history.commit import Outcome, Proposal, changing, commit
 from awsauth.history.log import log
 from awsauth.history.patience import Patience
 from awsauth.history.pruning import prune
+from awsauth.history.rollback import restoring
 from awsauth.stores.file import FileStore
 from awsauth.stores.memory import MemoryStore
 from tests.going_back import rollback
@@ -213,13 +216,13 @@ def test_while_another_writers_first_change_is_pending_nothing_is_recorded_on_to
 
 
 def test_a_pending_first_change_is_not_waited_for_longer_than_its_writer_would_take() -> None:
-    """It may have been made, and its mark wiped off by another tool: then it is what the state came from."""
+    """Nothing says that it ever was made: the state came from what was there before, as far as is known."""
     times = (datetime(2026, 1, 1, second=second, tzinfo=timezone.utc) for second in range(60))
     store, pending = first_use(lambda: next(times))
     waits: list[float] = []
     outcome = commit(store, changing([OTHER]), patience=Patience(60, sleep=waits.append))
     assert outcome.outside is not None
-    assert outcome.outside.info.parent == pending.number
+    assert outcome.outside.info.parent == pending.info.parent == 1
     assert len(waits) == 2
     assert_true_history(store)
 
@@ -445,6 +448,72 @@ def test_a_lost_answer_before_another_tool_replaces_the_object_is_not_taken_for_
     assert store.read().data == with_changes(theirs, OTHER)
     assert [entry.info.number for entry in log(store).entries] == [5, 4, 3, 2, 1]
     assert_true_history(store)
+
+
+def test_a_lost_answer_below_a_replacement_that_holds_the_change_is_not_nothing() -> None:
+    """With ``revert_after``, what is taken for nothing would not be looked at."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    theirs = {**with_changes(BEFORE, ADMIN, OTHER), "note": "replaced"}
+    cut = Unanswered(store, "write", [True], then=lambda: store.overwrite(theirs, keep_head=False))
+    outcome = ensure(cut, OTHER)
+    assert (outcome.changed, outcome.snapshot.data) == (True, theirs)
+    assert outcome.revision is not None
+    assert store.read_revision(outcome.revision.number).data == with_changes(BEFORE, ADMIN, OTHER)
+
+
+def test_an_object_that_is_deleted_meanwhile_is_not_made_again_with_this_change_alone(store: Store) -> None:
+    class Deleting(Wrapped):
+        def write(self, *_: Any) -> Snapshot:
+            raise ConflictError("The object is no longer what it was.")
+
+        def read(self) -> Snapshot:
+            snapshot = super().read()
+            gone = "record" in self.calls
+            return snapshot._replace(document=Document({}), exists=False, head=None) if gone else snapshot
+
+    ensure(store, ADMIN)
+    with pytest.raises(ConflictError, match="has deleted aws-auth while"):
+        ensure(Deleting(store), OTHER)
+    assert store.read().data == with_changes(BEFORE, ADMIN)
+
+
+def test_what_a_server_makes_of_it_is_told() -> None:
+    class Mutating(MemoryStore):
+        def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+            return super().write({**data, "mapRoles": "[]"}, base, revision)
+
+    assert ensure(Mutating(BEFORE), ADMIN).is_altered
+    result = AwsAuthClient(Mutating(BEFORE)).add_role_mapping(ADMIN.role_arn, username="admin")
+    assert result.document.data == {"mapRoles": "[]"}
+    assert (result.findings[0].code, result.findings[0].severity) == ("altered-by-server", Severity.ERROR)
+    assert "stored something else than was sent: -role " in result.findings[0].message
+
+
+@pytest.mark.parametrize("change", [RemoveRole(role_arn=ADMIN.role_arn), OTHER], ids=["takes away", "adds"])
+def test_where_the_revision_of_the_state_was_deleted_what_is_taken_away_is_recorded_first(change: Change) -> None:
+    store = MemoryStore(BEFORE)
+    kept = ensure(store, ADMIN).revision
+    assert kept is not None
+    store.discard_revision(kept.number, kept.digest)
+    assert not log(store).is_recorded
+    outcome = ensure(store, change)
+    assert (outcome.outside is not None) == isinstance(change, RemoveRole)
+    if outcome.outside is not None:
+        assert outcome.outside.data == with_changes(BEFORE, ADMIN)
+        assert commit(store, restoring(store), patience=quick()).snapshot.data == with_changes(BEFORE, ADMIN)
+
+
+def test_what_was_never_applied_is_not_gone_back_to() -> None:
+    """A writer was stopped before its first write; then somebody else wrote."""
+    times = (datetime(2026, 1, 1, minute=minute, tzinfo=timezone.utc) for minute in range(60))
+    store = MemoryStore(with_changes(BEFORE, ADMIN), clock=lambda: next(times))
+    state = store.record(draft(1, None, store.read().data, kind="outside", uid="in-memory"))
+    store.record(draft(2, state.info.head, BEFORE, uid="in-memory"))
+    store.overwrite(with_changes(BEFORE, ADMIN, OTHER))
+    outcome = commit(store, restoring(store), patience=quick())
+    assert not outcome.changed
+    assert store.read().data == with_changes(BEFORE, ADMIN, OTHER)
 
 
 def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:

@@ -17,7 +17,6 @@ from awsauth.errors import (
     AuthenticationError,
     AwsServiceError,
     GuardError,
-    HistoryError,
     NotRevertedError,
     RevertedError,
     UnavailableError,
@@ -30,10 +29,12 @@ from awsauth.witness import Witness
 from tests.named_cluster import NamedCluster, named_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from awsauth.core.revision import Revision
     from awsauth.result import Result
+    from awsauth.stores.store import Snapshot
     from tests.controlplane.api_server import ApiServer
     from tests.controlplane.cluster import Cluster
 
@@ -317,19 +318,53 @@ def test_a_caller_who_does_not_get_in_changes_nothing(named: NamedCluster) -> No
     assert named.cluster.aws_auth() is None
 
 
-@pytest.mark.parametrize("meanwhile", [False, True])
-def test_the_first_revision_of_all_is_reverted_to_nothing_unless_others_have_added_to_it(*, meanwhile: bool) -> None:
-    store = MemoryStore()
+X, Y, Z = (f"arn:aws:iam::111122223333:role/{name}" for name in "xyz")
+
+
+@pytest.mark.parametrize("when", ["before", "behind the first read", "just before the write"])
+@pytest.mark.parametrize("existed", [False, True])
+def test_what_others_write_meanwhile_stays_when_a_change_is_taken_back(when: str, *, existed: bool) -> None:
+    """Also where they have the same name, as jobs of one account have."""
+
+    class Racing(MemoryStore):
+        now = ""
+
+        def _race(self, moment: str) -> None:
+            if self.now == moment:
+                self.now = ""
+                client.add_role_mapping(Z, username="z")
+
+        def read(self) -> Snapshot:
+            snapshot = super().read()
+            self._race("behind the first read")
+            return snapshot
+
+        def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+            self._race("just before the write")
+            return super().write(data, base, revision)
+
+    store = Racing()
     client = AwsAuthClient(store, author="me")
-    result = client.add_role_mapping("arn:aws:iam::111122223333:role/x", username="x")
-    if meanwhile:
-        store.overwrite({"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/other\n  username: other\n"})
-        with pytest.raises(HistoryError, match="no revision before"):
-            take_back(store, result.revision or 0, author="me")
-        assert client.read().roles[0].username == "other"
-    else:
-        take_back(store, result.revision or 0, author="me")
-        assert client.read().roles == ()
+    if existed:
+        client.add_role_mapping(Y, username="y", groups=["a"])
+    before = client.read()
+    result = client.apply([EnsureRole(role_arn=X, username="x"), *([RemoveRole(role_arn=Y)] if existed else [])])
+    if when == "before":
+        client.add_role_mapping(Z, username="z")
+    store.now = when
+    after = take_back(store, before, result.document, to=int(existed), reason="", author="me")
+    assert after == client.read()
+    assert sorted(role.username for role in after.roles) == (["y", "z"] if existed else ["z"])
+
+
+def test_a_change_that_nobody_has_touched_is_taken_back_byte_for_byte() -> None:
+    store = MemoryStore({"mapRoles": f"# ours\n- {{rolearn: {Y}, username: y}}\n"})
+    client = AwsAuthClient(store, author="me")
+    before = client.read()
+    result = client.add_role_mapping(X, username="x")
+    assert take_back(store, before, result.document, to=1, reason="why", author="me") == before == client.read()
+    [entry, *_] = client.history().entries
+    assert (entry.info.kind, entry.info.restores, entry.info.reason) == ("rollback", 1, "why")
 
 
 # What cannot be asked for.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document import Document, read
 from awsauth.core.escaping import quoted, visible
+from awsauth.core.mappings_of import Mappings, mappings_of
 from awsauth.core.reading import KEYS, Identity, Key, Mapped
 from awsauth.core.splice import rewrite
 from awsauth.errors import EditError
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from awsauth.core.revision_info import Kind
-
-_Mappings = dict[Identity, tuple[Mapped, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def restore(
         keep = {} if exact else record.added_by_others(author)
         if keep:
             data[key] = _with_kept(target, present, key, keep)
-        for effect in record.effects(_mappings(present, key) or {}, keep):
+        for effect in record.effects(mappings_of(present, key) or {}, keep):
             (kept if (effect.before or effect.after)[0].identity in keep else reverted).append(effect)
     for effect in _other_keys(target, steps, present):
         is_kept = not exact and effect.key not in target.data and effect.by.is_other_than(author)
@@ -170,17 +169,17 @@ class _Record:
     key: Key
     target: Document
     steps: Sequence[Step]
-    base: _Mappings = field(init=False)
-    last: _Mappings = field(init=False)
+    base: Mappings = field(init=False)
+    last: Mappings = field(init=False)
     added_by: dict[Identity, Actor] = field(default_factory=dict)
     touched_by: dict[Identity, Actor] = field(default_factory=dict)
     as_left: dict[Identity, list[tuple[Actor, tuple[Mapped, ...]]]] = field(default_factory=dict)
     broken_by: Actor | None = None
 
     def __post_init__(self) -> None:
-        self.base = self.last = _mappings(self.target, self.key) or {}
+        self.base = self.last = mappings_of(self.target, self.key) or {}
         for step in self.steps:
-            now = _mappings(step.document, self.key)
+            now = mappings_of(step.document, self.key)
             if now is None:  # What cannot be read says nothing about who is wanted: the state before it still counts.
                 self.broken_by = self.broken_by or step.by
                 continue
@@ -188,7 +187,7 @@ class _Record:
             self._follow(now, step.by)
             self.last = now
 
-    def _follow(self, now: _Mappings, by: Actor) -> None:
+    def _follow(self, now: Mappings, by: Actor) -> None:
         for identity in [*self.last, *(identity for identity in now if identity not in self.last)]:
             if self.last.get(identity) == now.get(identity):
                 continue
@@ -198,7 +197,7 @@ class _Record:
             if identity in now and identity not in self.base:
                 self.as_left.setdefault(identity, []).append((by, now[identity]))
 
-    def added_by_others(self, author: str) -> _Mappings:
+    def added_by_others(self, author: str) -> Mappings:
         """Return what others than `author` have added and is still there, as others left it last."""
         found = {}
         for identity in self.last:
@@ -206,7 +205,7 @@ class _Record:
                 found[identity] = [now for by, now in self.as_left[identity] if by.is_other_than(author)][-1]
         return found
 
-    def effects(self, present: _Mappings, keep: _Mappings) -> Iterator[Effect]:
+    def effects(self, present: Mappings, keep: Mappings) -> Iterator[Effect]:
         """Yield what the rollback does to each principal that it changes, or that it keeps for others."""
         for identity in dict.fromkeys([*present, *self.base, *keep]):
             before = present.get(identity, ())
@@ -214,17 +213,6 @@ class _Record:
             if before != after or identity in keep:
                 by = self.broken_by or self.touched_by.get(identity, OUTSIDE)
                 yield Effect(self.key, (before or after)[0].principal, before, after, by, self.last.get(identity, ()))
-
-
-def _mappings(document: Document, key: Key) -> _Mappings | None:
-    """Return the entries of each principal, in order; None where the authenticator drops the whole text."""
-    reading = document.reading(key)
-    if reading.layout.style == "other" and not reading.entries and reading.findings:
-        return None
-    found: _Mappings = {}
-    for mapped in reading.mapped:
-        found[mapped.identity] = (*found.get(mapped.identity, ()), mapped)
-    return found
 
 
 def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[Identity, tuple[Mapped, ...]]) -> str:

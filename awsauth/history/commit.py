@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from awsauth.core.merge import merged
 from awsauth.core.revision import draft
@@ -15,6 +15,7 @@ from awsauth.errors import (
     ConflictError,
     HistoryError,
     OutcomeUnknownError,
+    RevisionNotFoundError,
     RevisionTakenError,
     UnreachableError,
 )
@@ -24,13 +25,14 @@ from awsauth.history.position import locate
 from awsauth.history.settling import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from awsauth.core.changes import Change
     from awsauth.core.merge import Merged
     from awsauth.core.restoration import Restoration
     from awsauth.core.revision import Revision
     from awsauth.core.revision_info import Head, Kind
+    from awsauth.core.text import Splice
     from awsauth.stores.store import Listing, Snapshot, Store
 
 AT_WORK: Final = timedelta(seconds=3)
@@ -72,6 +74,7 @@ class Outcome(NamedTuple):
         revision: The revision that was made, or None.
         outside: The revision that keeps what somebody else had made of the object before, where that was not kept.
         pruned: The numbers of the revisions that were pruned by the way.
+        is_altered: Whether the server has stored other data than was written.
     """
 
     changed: bool
@@ -80,6 +83,7 @@ class Outcome(NamedTuple):
     revision: Revision | None = None
     outside: Revision | None = None
     pruned: tuple[int, ...] = ()
+    is_altered: bool = False
 
 
 def changing(changes: Iterable[Change]) -> Callable[[Snapshot], Proposal]:
@@ -114,7 +118,7 @@ def commit(
         patience: How long to go on; 60 seconds.
 
     Raises:
-        ConflictError: others were quicker until the deadline; nothing was changed.
+        ConflictError: others were quicker until the deadline, or have deleted the object; nothing was changed.
         OutcomeUnknownError: a write was not answered, and until the deadline nothing said what became of it.
         HistoryError: the revision cannot be recorded; nothing was changed.
         AwsAuthError: what `propose`, a check or the store raises; nothing was changed.
@@ -135,13 +139,20 @@ class _Commit:
         self._number_was_taken = False
         self._was_unanswered = False
         self._had_head = False
+        self._existed = False
+        self._is_altered = False
+        self._sent: Outcome | None = None
 
     def run(self, propose: Callable[[Snapshot], Proposal], checks: Sequence[Callable[[Proposal], None]]) -> Outcome:
         while True:
             snapshot = self._store.read()
             self._tidy(snapshot)
+            self._check_is_there(snapshot)
             proposal = propose(snapshot)
             if not proposal.changes_something:
+                if self._sent and snapshot.head is None:
+                    # Others have written over it, and dropped what would tell whether ours was made: what it is for is there.
+                    return self._sent._replace(snapshot=snapshot)
                 return Outcome(changed=False, proposal=proposal, snapshot=snapshot)
             snapshot.check_mutable()
             for check in checks:
@@ -156,8 +167,27 @@ class _Commit:
         snapshot = self._write(proposal, revision)
         pruned = self._prune() if revision and revision.number % PRUNE_EVERY == 0 else ()
         return Outcome(
-            changed=True, proposal=proposal, snapshot=snapshot, revision=revision, outside=self._outside, pruned=pruned
+            changed=True,
+            proposal=proposal,
+            snapshot=snapshot,
+            revision=revision,
+            outside=self._outside,
+            pruned=pruned,
+            is_altered=self._is_altered,
         )
+
+    def _check_is_there(self, snapshot: Snapshot) -> None:
+        """Check that the object has not been deleted meanwhile: made anew, it would hold nothing but this change.
+
+        Raises:
+            ConflictError: it has.
+        """
+        if self._existed and not snapshot.exists:
+            raise ConflictError(
+                "Somebody has deleted aws-auth while it was being changed; this has not made it again.",
+                cure="Let them finish: they may be about to make it anew. Then run it again, or roll back.",
+            )
+        self._existed = snapshot.exists
 
     def _record(self, proposal: Proposal) -> Revision:
         """Record the revision of the proposal, and before it the present state where no revision holds it."""
@@ -165,6 +195,8 @@ class _Commit:
         names_none = snapshot.head is None
         listing = self._store.list_revisions() if names_none or self._number_was_taken else None
         position = locate(self._store, snapshot, listing=listing)
+        if listing is None and not _only_adds(proposal.merged) and not self._is_kept(position.head):
+            position = locate(self._store, snapshot, listing=self._store.list_revisions())
         if names_none and position.head is None and listing:
             self._check_is_settled(listing, snapshot)
         number, before = position.next_number, position.before
@@ -174,6 +206,13 @@ class _Commit:
         kind: Kind = "rollback" if proposal.restoration else "change"
         self._recorded = self._post(self._draft(number, before, proposal, kind))
         return self._recorded
+
+    def _is_kept(self, head: Head | None) -> bool:
+        """Whether the revision that holds the present state is still there: what is taken away must not be lost."""
+        try:
+            return head is None or self._store.read_revision(head.number).digest == head.digest
+        except (RevisionNotFoundError, HistoryError):
+            return False
 
     def _check_is_settled(self, listing: Listing, snapshot: Snapshot) -> None:
         """Check that the newest revision, which passes for what a state came from, is not about to be written or taken back.
@@ -242,10 +281,16 @@ class _Commit:
         self._had_head = base.head is not None
         try:
             try:
-                return self._store.write(data, base, revision)
+                snapshot = self._store.write(data, base, revision)
             except OutcomeUnknownError as error:
                 self._was_unanswered = True
+                self._sent = Outcome(
+                    changed=True, proposal=proposal, snapshot=base, revision=revision, outside=self._outside
+                )
                 return settle(self._store, data, base, revision, patience=self._patience, cause=error)
+            else:
+                self._is_altered = snapshot.data != data
+                return snapshot
         except (ConflictError, OutcomeUnknownError):
             raise  # After a conflict the revision goes when the object is known; it must stay while it may be applied.
         except AwsAuthError:
@@ -302,6 +347,13 @@ class _Commit:
         with contextlib.suppress(AwsAuthError):
             return prune(self._store)
         return ()
+
+
+def _only_adds(change: Merged) -> bool:
+    """Whether nothing of any text goes: what was there can be had again by taking out what is new."""
+    splices = cast("Mapping[str, tuple[Splice, ...]]", change.splices)
+    changed = [key for key, text in change.before.data.items() if change.after.data.get(key) != text]
+    return all(key in splices and all(one.start == one.end for one in splices[key]) for key in changed)
 
 
 def _not_recorded(revision: Revision, cause: Exception) -> HistoryError:

@@ -37,17 +37,36 @@ def locate(store: Store, snapshot: Snapshot, *, listing: Listing | None = None) 
     Args:
         store: Where to list the revisions, if need be.
         snapshot: The object.
-        listing: The revisions, where they are known already. With them a free number is found too, and a state that
-            was recorded by a writer who then was stopped.
+        listing: The revisions, where they are known already. With them a free number is found too, a state that was
+            recorded by a writer who then was stopped, and that the revision which the object names has been deleted.
     """
     carried = snapshot.head if snapshot.head and snapshot.head.number < COUNTED else None
     own = snapshot.own_head if carried else None
     if listing is None and carried:
         return Position(own, carried, carried.number + 1)
     listing = listing or store.list_revisions()
-    head = own or _found(snapshot, listing, above=carried.number if carried else 0)
-    newest = listing.revisions[-1].head if listing.revisions else None
-    return Position(head, head or carried or newest, listing.next_number)
+    known = own if own and is_kept(listing, own) else None
+    head = known or _found(snapshot, listing, above=carried.number if carried else 0)
+    return Position(head, head or carried or _newest(snapshot, listing), listing.next_number)
+
+
+def is_kept(listing: Listing, head: Head) -> bool:
+    """Whether a revision that an object names is still there."""
+    info = listing.find(head.number)
+    return info is not None and info.digest == head.digest
+
+
+def _newest(snapshot: Snapshot, listing: Listing) -> Head | None:
+    """Return the newest revision that the object is known to have been at.
+
+    Every object with a uid names the revision that it is at. Where one does not, the newest revision may be of a writer
+    who was stopped before the write: nothing says that it ever was applied, unless another one came of it.
+    """
+    came_from = {origin.number for info in listing.revisions if (origin := parent(listing, info))}
+    for info in reversed(listing.revisions):
+        if not snapshot.uid or info.kind == "outside" or info.number in came_from:
+            return info.head
+    return None
 
 
 def _found(snapshot: Snapshot, listing: Listing, *, above: int) -> Head | None:
