@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,62 @@ def test_an_option_that_would_mean_nothing_is_refused(file: str, args: list[str]
     done = run(*args, "--file", file)
     assert (done.code, said in " ".join(done.err.split())) == (2, True), done
     assert Path(file).read_bytes() == before
+
+
+def test_a_plan_takes_the_place_of_nothing_but_a_plan(file: str, tmp_path: Path) -> None:
+    before = Path(file).read_bytes()
+    for out in (file, str(tmp_path / "notes")):
+        if out != file:
+            Path(out).write_text("mine", encoding="utf-8")
+        done = run(*ADD, "--file", file, "--out", out)
+        assert (done.code, "holds no plan" in done.err) == (8, True), done
+    assert (Path(file).read_bytes(), (tmp_path / "notes").read_text()) == (before, "mine")
+    plan = str(tmp_path / "plan.json")
+    for _ in range(2):
+        assert f"Saved as a plan in {plan}" in run(*ADD, "--file", file, "--out", plan).err
+
+
+def test_what_check_would_find_is_said_before_a_change(file: str) -> None:
+    done = run("add", "role", f"{ROLE}-x", "--username", "x", "--group", "system:master,a", "--file", file, "--dry-run")
+    assert "warning listed-groups: mapRoles line " in done.out
+    assert "no-node-mapping" not in done.out
+
+
+@pytest.mark.parametrize("option", ["--file", "--cluster"])
+def test_of_two_targets_none_is_taken(file: str, option: str) -> None:
+    done = run("get", option, file, option, file)
+    assert (done.code, f"{option} is given more than once" in done.err) == (2, True), done
+    assert run("--file", "none.yaml", "get", "--file", file).code == 0
+
+
+def test_a_rollback_takes_its_revision_like_other_commands(file: str) -> None:
+    run(*ADD, "--file", file, "-y")
+    done = run("rollback", "1", "--file", file, "-y", "--allow", "last-admin")
+    assert (done.code, "Back to revision 1" in done.out) == (0, True), done
+    assert run("rollback", "1", "--to", "1", "--file", file, "-y").code == 2
+
+
+def test_of_many_principals_the_guard_is_named_once(file: str) -> None:
+    for number in range(6):
+        run("add", "node", f"{ROLE}-{number}", "--file", file, "-y")
+    changes = [{"change": "ReplaceText", "key": "mapRoles", "text": ""}]
+    plan = Path(file).with_name("changes.json")
+    plan.write_text(json.dumps(changes), encoding="utf-8")
+    done = run("apply", str(plan), "--file", file, "-y")
+    assert done.code == 3
+    assert "pass --allow node-mapping.\n" in done.err
+
+
+def test_markdown_of_a_revision_holds_nothing_of_others_bare(tmp_path: Path) -> None:
+    path = str(manifest_in(tmp_path, **{"x` <script> `": "v", "mapRoles": "[]\n"}))
+    run(*ADD, "--file", path, "-y", "--reason", "<img src=x> @team")
+    shown = run("show", "2", "--file", path, "-o", "markdown").out
+    assert re.sub(r"(`+).*?\1(?!`)", "", re.sub(r"(?ms)^```yaml$.*?^```$", "", shown)).strip() == ""
+
+
+def test_a_policy_file_that_is_not_there_is_named_without_escapes(file: str) -> None:
+    done = run("get", "--file", file, "--policy", "no\x1b]0;x\x07")
+    assert (done.code, "\x1b" in done.err) == (2, False)
 
 
 def test_a_dry_run_changes_nothing(file: str) -> None:

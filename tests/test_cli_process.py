@@ -85,6 +85,32 @@ def test_a_closed_standard_input_is_nobody_to_ask(file: str) -> None:
     assert process(*ADD, "--file", file).code == 2
 
 
+@pytest.mark.parametrize("args", [["get"], ["--help"], ["get", "-o", "json"], [*ADD, "-y"], [*ADD, "-y", "-o", "json"]])
+def test_output_that_cannot_be_written_is_told(file: str, args: list[str]) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [PROGRAM, "--file", file, *args],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 8
+    assert done.stderr.startswith("error: The output cannot be written: ")
+    assert "Traceback" not in done.stderr
+    # As text, the difference is shown before anything is done.
+    assert (ROLE in Path(file).read_text(encoding="utf-8")) == ("role" in args and "json" in args)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_as_if_nobody_was_there(file: str, closed: str) -> None:
+    command = f"exec {PROGRAM} {' '.join(ADD)} --yes --file {file} {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], env=environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ROLE in Path(file).read_text(encoding="utf-8")
+
+
 def test_what_the_encoding_has_not_is_escaped(tmp_path: Path) -> None:
     path = manifest_in(tmp_path, mapRoles=f"- rolearn: {ROLE}\n  username: Łukasz\n")
     done = process("get", "--file", str(path), env={"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"})
@@ -311,6 +337,19 @@ def test_a_change_by_others_meanwhile_is_not_taken_back(file: str, tmp_path: Pat
     assert [role.role_arn for role in document.roles] == [NODE, ROLE]
     assert "extra" not in document.roles[0].groups
     assert str(editor.left[0]) in terminal.shown.replace("\r\n", "")
+
+
+def test_what_others_add_while_the_editor_is_open_is_not_taken_back(file: str, tmp_path: Path) -> None:
+    other = f"{ROLE}-other"
+    script = tmp_path / "editor"
+    add = f"{PROGRAM} add role {other} --username other --yes --file {file} >&2"
+    script.write_text(f"#!/bin/sh\n{add}\nsed -i 's/username: system/username: x-system/' \"$1\"\n", encoding="utf-8")
+    script.chmod(0o755)
+    environ = {"EDITOR": str(script), "VISUAL": "", "TMPDIR": str(tmp_path)}
+    done = process("edit", "--yes", "--file", file, "--allow", "node-mapping", env=environ)
+    assert (done.code, "while you were editing; nothing was changed" in done.err) == (6, True), done
+    assert other in Path(file).read_text(encoding="utf-8")
+    assert "What you have written is in" in done.err
 
 
 @pytest.mark.parametrize(("command", "code"), [("/nonexistent/editor", 2), ("false", 8)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import awsauth
+from awsauth.stores import manifest_file
 from awsauth.stores.manifest_file import ManifestFile
 
 if TYPE_CHECKING:
@@ -190,3 +192,42 @@ def test_a_killed_writer_leaves_a_whole_file(manifest: Path) -> None:
         found = roles(manifest)
         assert len(found) > 1
         assert found[1:] == [f"w0-{number}" for number in range(len(found) - 1)]
+
+
+def test_a_lock_that_is_held_for_ever_is_not_waited_for_that_long(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_file, "LOCKED", 0.1)
+    with manifest.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(awsauth.FileError, match=r"has had the file locked for 0\.1 seconds; nothing was changed"):
+            add(manifest, "1")
+    assert manifest.read_text(encoding="utf-8") == MANIFEST
+    assert add(manifest, "1").changed
+
+
+FOLDED = MANIFEST.replace("mapRoles: |", "mapRoles: >")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o444])
+def test_what_cannot_be_written_is_said_by_a_plan_and_a_dry_run_too(manifest: Path, mode: int) -> None:
+    if mode == 0o644:
+        manifest.write_text(FOLDED, encoding="utf-8")
+    manifest.chmod(mode)
+    error, said = (awsauth.ManifestError, "folded block") if mode == 0o644 else (awsauth.FileError, "read-only")
+    client = awsauth.AwsAuthClient.from_file(manifest)
+    change = awsauth.EnsureRole(role_arn=ROLE.format(1), username="x")
+    for call in (client.plan, lambda one: client.apply(one, dry_run=True), client.apply):
+        with pytest.raises(error, match=said):
+            call(change)
+
+
+def test_a_key_that_stands_twice_is_told_by_checks_and_changes(manifest: Path) -> None:
+    lines = MANIFEST.partition("  mapRoles: |\n")[2]
+    manifest.write_text(f"{MANIFEST}  mapRoles: |\n{lines}", encoding="utf-8")
+    client = awsauth.AwsAuthClient.from_file(manifest)
+    [found] = [finding for finding in client.check() if finding.code == "repeated-data-key"]
+    assert found.message == "The key `mapRoles` stands twice in the manifest, at lines 7 and 11."
+    assert found in client.add_account_mapping("111122223333").findings
+    manifest.write_text(f"{MANIFEST}data: {{}}\n", encoding="utf-8")
+    assert "The key `data` stands twice" in str(client.check())

@@ -14,8 +14,8 @@ import click
 
 from awsauth.cli.command import AwsAuthGroup
 from awsauth.cli.completion import COMPLETION
-from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE
-from awsauth.cli.screen import drop_output
+from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
+from awsauth.cli.screen import OutputError, Screen, drop_output
 from awsauth.version import __version__
 
 if TYPE_CHECKING:
@@ -86,6 +86,10 @@ class Program(AwsAuthGroup):
         except BrokenPipeError:
             drop_output()
             return READER_GONE
+        except (OutputError, OSError) as error:  # what else fails in a command has become words there
+            drop_output()
+            Screen().tell(f"error: The output cannot be written: {error}. What was done before that is done.")
+            return UNFIT
         except (click.Abort, KeyboardInterrupt):
             click.echo("\nInterrupted.", err=True)
             return INTERRUPTED
@@ -113,6 +117,10 @@ def main() -> None:
     gc.disable()
     # Whoever switches the check of certificates off in the kubeconfig need not be told with every request.
     warnings.filterwarnings("ignore", message="Unverified HTTPS request")
+    for name in ("stdin", "stdout", "stderr"):
+        # Whoever has closed it would have the next file or connection in its place.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # Where the terminal's encoding has no such character, its escape is better than a failure.
         reconfigure = getattr(stream, "reconfigure", None)

@@ -10,7 +10,7 @@ from awsauth.cli.connection import VARIABLES, given, said
 from awsauth.cli.exit_codes import READER_GONE, code_of
 from awsauth.cli.invocation import Invocation, Output
 from awsauth.cli.known import complete_context
-from awsauth.cli.screen import Screen, drop_output
+from awsauth.cli.screen import OutputError, Screen, drop_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> None:
     """Keep what is said once: of two clusters or files, nobody should take the one that was left out for the one meant."""
     if len(values) > 1:
-        raise click.BadParameter("is given more than once; nothing was contacted.", ctx, param)
+        raise click.UsageError(f"{param.opts[0]} is given more than once; nothing was contacted.", ctx)
     _keep(ctx, param, values[0] if values else None)
 
 
@@ -57,7 +57,7 @@ def _shared(outputs: Sequence[str]) -> Iterator[SectionedOption]:
             help=f"{one.help} [{one.environment}]",
             multiple=True,
             callback=_keep if one.repeated else _keep_one,
-            type=click.Path() if one.metavar == "FILE" else str,
+            type=click.Path(readable=False) if one.metavar == "FILE" else str,
             **completion,
         )
     yield _shared_option(
@@ -182,6 +182,8 @@ class AwsAuthCommand(_Sectioned):
         except BrokenPipeError:
             drop_output()
             ctx.exit(READER_GONE)
+        except OutputError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes words and a code
             from awsauth.cli.failing import show
 

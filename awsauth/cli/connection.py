@@ -109,6 +109,7 @@ def policy_of(path: str) -> Policy:
     """
     from pathlib import Path
 
+    from awsauth.core.escaping import visible
     from awsauth.core.policy import Policy
     from awsauth.errors import PolicyError
 
@@ -117,6 +118,6 @@ def policy_of(path: str) -> Policy:
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise PolicyError(
-            f"The policy cannot be read: {problem}. Nothing was changed.", where=path, cure="Check the path."
+            f"The policy cannot be read: {problem}. Nothing was changed.", where=visible(path), cure="Check the path."
         ) from error
     return Policy.from_text(text)

@@ -19,7 +19,8 @@ from awsauth.cli.failing import in_options
 from awsauth.cli.invocation import Invocation, current
 from awsauth.core.edit_sheet import Complaint, read_sheet, sheet_of, with_marks, without_marks
 from awsauth.core.escaping import quoted
-from awsauth.errors import AwsAuthError, EditError, GuardError, UsageError
+from awsauth.core.plan import digest
+from awsauth.errors import AwsAuthError, EditError, GuardError, PlanOutdatedError, UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -77,12 +78,13 @@ class _Editor:
         """Let somebody edit a text, and return what they have made of it."""
         self._first = self._first or text
         self._file.write_text(text, encoding="utf-8")
-        command = [*shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"), str(self._file)]
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
         try:
-            code = subprocess.call(command)  # noqa: S603 - whoever sets the variable runs it
-        except OSError as error:
+            code = subprocess.call([*shlex.split(editor), str(self._file)])  # noqa: S603 - whoever sets the variable runs it
+        except (OSError, ValueError) as error:
+            problem = error.strerror if isinstance(error, OSError) else error
             raise UsageError(
-                f"The editor {quoted(command[0])} cannot be started: {error.strerror}; nothing was changed.",
+                f"The editor {quoted(editor)} cannot be started: {problem}; nothing was changed.",
                 cure="Set EDITOR to one that is there.",
             ) from error
         if code:
@@ -144,5 +146,10 @@ def _planned(invocation: Invocation, client: AwsAuthClient, document: Document, 
         raise error
     with invocation.waiting():
         plan = client.plan(changes)
+    if plan.digest != digest(document):
+        raise PlanOutdatedError(
+            "Somebody else has changed it while you were editing; nothing was changed.",
+            cure="Edit it again: take over from your text what is still to be done.",
+        )
     plan.refuse(manner.allow)
     return plan

@@ -123,7 +123,7 @@ class Invocation:
     def write_back(self) -> None:
         """Write the manifest that came on standard input to standard output, as it is now."""
         if self._manifest is not None:
-            click.echo(self._manifest.raw, nl=False)
+            self.screen.hand_over(self._manifest.raw)
 
     def emit(self, values: Mapping[str, Any]) -> None:
         """Print what the command found or did as JSON; inside `part_of_output` keep it until then."""

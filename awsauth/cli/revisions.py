@@ -12,7 +12,7 @@ from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, current
 from awsauth.core.escaping import visible
 from awsauth.core.guards import GUARDS
-from awsauth.core.markdown import fenced
+from awsauth.core.markdown import code, fenced
 from awsauth.history_methods import DESCRIBED
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def show_command(invocation: Invocation, /, *, revision: int) -> int:
     if invocation.output == "json":
         invocation.emit({"is_intact": found.is_intact, "revision": found.to_object()})
     elif invocation.output == "markdown":
-        blocks = [f"`{visible(key)}`\n\n{fenced(_shown(text), 'yaml')}" for key, text in found.data.items()]
-        invocation.screen.print("\n\n".join([_title(found), *blocks]))
+        blocks = [f"{code(key)}\n\n{fenced(_shown(text), 'yaml')}" for key, text in found.data.items()]
+        invocation.screen.print("\n\n".join([code(_title(found)), *blocks]))
     else:
         parts = [f"{visible(key)}:\n{_shown(text)}" for key, text in found.data.items()]
         invocation.screen.print("\n".join([_title(found), *parts]))

@@ -15,7 +15,7 @@ from awsauth.core.escaping import visible
 from awsauth.core.markdown import code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from awsauth.core.diff import Diff
     from awsauth.core.finding import Finding
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _SEVERITIES: Final = {"error": "red", "warning": "yellow", "note": "blue"}
 _SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "@": "cyan"}
 _GAP: Final = "  "
+
+
+class OutputError(Exception):
+    """What was to be printed cannot be written, as on a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,28 @@ class Screen:
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def print(self, text: str) -> None:
-        """Print text that is safe to show already."""
+        """Print text that is safe to show already.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
         if text:
-            click.echo(text, err=self.to_error, color=None if self.coloured else False)
+            with _output():
+                click.echo(text, err=self.to_error, color=None if self.coloured else False)
+
+    def hand_over(self, data: bytes) -> None:
+        """Write bytes to standard output as they are.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        with _output():
+            click.echo(data, nl=False)
 
     def tell(self, text: str) -> None:
-        """Say something to whoever runs the command, beside the output."""
-        click.echo(text, err=True, color=None if self.coloured else False)
+        """Say something to whoever runs the command, beside the output; where that cannot be, the command goes on."""
+        with contextlib.suppress(OSError):
+            click.echo(text, err=True, color=None if self.coloured else False)
 
     def ask(self, question: str) -> bool:
         """Ask for a yes."""
@@ -124,6 +143,16 @@ class Screen:
 def findings_as_markdown(found: Iterable[Finding]) -> str:
     """Return findings as a list in Markdown; what they say as code, since it quotes what others have written."""
     return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(str(one))}" for one in found)
+
+
+@contextlib.contextmanager
+def _output() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror) from error
 
 
 def drop_output() -> None:

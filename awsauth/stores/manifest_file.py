@@ -114,9 +114,11 @@ class ManifestFile:
 
     def _check_mode(self, status: os.stat_result) -> None:
         if not status.st_mode & 0o222:
-            raise FileError(
+            failure = FileError(
                 "The file is read-only; nothing was changed.", where=self._name, cure=f"Run chmod u+w {self._name}"
             )
+            failure.errno = errno.EACCES
+            raise failure
 
     def _contents(self, fd: int) -> bytes:
         status = os.fstat(fd)

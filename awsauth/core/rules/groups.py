@@ -94,6 +94,36 @@ def joined_groups(subject: Subject) -> Iterator[Hit]:
             )
 
 
+@rule(Severity.WARNING, "several names in one group: `a,b`")
+def listed_groups(subject: Subject) -> Iterator[Hit]:
+    """Find groups that are a list with commas, as of a tool that takes one text for all of them.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+            username: ci
+            groups: ["builders,viewers"]
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+            username: ci
+            groups: [builders, viewers]
+    """
+    for group, items in subject.groups.items():
+        names = [name.strip() for name in group.split(",")]
+        for item in items if len(names) > 1 and all(names) else ():
+            yield Hit(
+                f"{quoted(group)} is one group, with a comma in its name.",
+                f"It is none of {', '.join(map(quoted, names))}, and gives nothing unless RBAC names it just so.",
+                "Write each group as an item of its own.",
+                item.group_place(group),
+                item.mapped.principal,
+            )
+
+
 @rule(Severity.WARNING, "an empty group")
 def empty_group(subject: Subject) -> Iterator[Hit]:
     """Find dashes with nothing behind them.
