@@ -161,7 +161,10 @@ class TestRequests:
         assert taken(relay) == [f"GET {ONE}", f"PUT {ONE}"]
 
     def test_of_changes_that_take_away(self, cluster: Cluster, watched: AwsAuthClient, relay: Relay) -> None:
-        """Who is asking is asked once; whom RBAC makes an administrator may change, and is asked each time."""
+        """Who is asking is asked once; whom RBAC makes an administrator may change, and is asked each time.
+
+        So is whether the revision of what is there is still kept, which what is taken away would be lost without.
+        """
         cluster.put_aws_auth(BEFORE)
         for name in ("first", "second"):
             watched.apply(added(name))
@@ -171,12 +174,13 @@ class TestRequests:
         assert [call for call in first if kind(call) not in BINDINGS] == [
             f"GET {ONE}",
             f"POST {REVIEW}",
+            f"GET {HISTORY}/aws-auth-3",
             f"POST {HISTORY}",
             f"PUT {ONE}",
         ]
         assert sorted(kind(call) for call in first if kind(call) in BINDINGS) == sorted(BINDINGS)
         watched.apply(RemoveRole(role_arn=f"{ROLE}second"))
-        assert taken(relay) == [call for call in first if kind(call) != REVIEW]
+        assert taken(relay) == [call.replace("-3", "-4") for call in first if kind(call) != REVIEW]
         assert not watched.apply(RemoveRole(role_arn=f"{ROLE}second")).changed
         assert taken(relay) == [f"GET {ONE}"]
 

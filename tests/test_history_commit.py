@@ -216,13 +216,13 @@ def test_while_another_writers_first_change_is_pending_nothing_is_recorded_on_to
 
 
 def test_a_pending_first_change_is_not_waited_for_longer_than_its_writer_would_take() -> None:
-    """Nothing says that it ever was made: the state came from what was there before, as far as is known."""
+    """It may have been made, and its mark wiped off by another tool: then it is what the state came from."""
     times = (datetime(2026, 1, 1, second=second, tzinfo=timezone.utc) for second in range(60))
     store, pending = first_use(lambda: next(times))
     waits: list[float] = []
     outcome = commit(store, changing([OTHER]), patience=Patience(60, sleep=waits.append))
     assert outcome.outside is not None
-    assert outcome.outside.info.parent == pending.info.parent == 1
+    assert outcome.outside.info.parent == pending.number
     assert len(waits) == 2
     assert_true_history(store)
 
@@ -504,16 +504,18 @@ def test_where_the_revision_of_the_state_was_deleted_what_is_taken_away_is_recor
         assert commit(store, restoring(store), patience=quick()).snapshot.data == with_changes(BEFORE, ADMIN)
 
 
-def test_what_was_never_applied_is_not_gone_back_to() -> None:
-    """A writer was stopped before its first write; then somebody else wrote."""
+def test_going_back_to_what_may_never_have_been_applied_says_so() -> None:
+    """A writer was stopped before its first write; then somebody else wrote. Or it was not, and somebody wiped it off."""
     times = (datetime(2026, 1, 1, minute=minute, tzinfo=timezone.utc) for minute in range(60))
     store = MemoryStore(with_changes(BEFORE, ADMIN), clock=lambda: next(times))
     state = store.record(draft(1, None, store.read().data, kind="outside", uid="in-memory"))
     store.record(draft(2, state.info.head, BEFORE, uid="in-memory"))
     store.overwrite(with_changes(BEFORE, ADMIN, OTHER))
-    outcome = commit(store, restoring(store), patience=quick())
-    assert not outcome.changed
-    assert store.read().data == with_changes(BEFORE, ADMIN, OTHER)
+    [found] = AwsAuthClient(store).rollback(dry_run=True, allow=["last-admin"]).findings[:1]
+    assert (found.code, found.severity) == ("unconfirmed-revision", Severity.WARNING)
+    assert "revision 2 ever was applied" in found.message
+    named = AwsAuthClient(store).rollback(to=2, dry_run=True, allow=["last-admin"])
+    assert "unconfirmed-revision" not in {finding.code for finding in named.findings}
 
 
 def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:

@@ -10,7 +10,7 @@ import pytest
 from awsauth.client import AwsAuthClient
 from awsauth.core.changes import EnsureRole, RemoveGroups, RemoveRole, ReplaceText
 from awsauth.core.plan import Plan
-from awsauth.errors import AwsAuthError, EditError, MappingConflictError, PlanError
+from awsauth.errors import AwsAuthError, ConflictError, EditError, MappingConflictError, PlanError
 from awsauth.stores.cluster import ClusterStore
 from tests.connections import connected
 from tests.stopping import Interrupted
@@ -203,7 +203,6 @@ MEANWHILE: Final[dict[str, tuple[Callable[[Cluster], object], set[str]]]] = {
     "removes": (lambda cluster: rewrite(cluster, ADMIN + TWO), {"admin", "two", "new"}),
     "rewrites": (lambda cluster: rewrite(cluster, AS_JSON), {"admin", "one", "two", "new"}),
     "puts back an old file": (lambda cluster: cluster.put_aws_auth({"mapRoles": ADMIN}), {"admin", "new"}),
-    "deletes": (lambda cluster: cluster.delete_aws_auth(), {"new"}),
 }
 
 
@@ -221,6 +220,16 @@ def test_whatever_somebody_does_before_the_write_the_change_is_made_on_top_of_it
     assert names(text_of(cluster)) == after
     log = assert_true_history(client, cluster, allowed=frozenset({"foreign-history"}))
     assert log.entries[0].live
+
+
+def test_what_somebody_deletes_before_the_write_is_not_made_again(cluster: Cluster, client: AwsAuthClient) -> None:
+    """As ``kubectl replace --force`` does: it could not make the object anew, and the nodes would be without theirs."""
+    store = Interrupted(ClusterStore(connected(cluster.kubeconfig)), "write", cluster.delete_aws_auth)
+    with pytest.raises(ConflictError, match="has deleted aws-auth while it was being changed"):
+        AwsAuthClient(store, author="late").apply(NEW)
+    assert cluster.aws_auth() is None
+    cluster.put_aws_auth({"mapRoles": BEFORE})
+    assert client.apply(NEW).changed
 
 
 def test_a_planned_change_is_looked_at_again_when_somebody_writes_before_it_is_made(

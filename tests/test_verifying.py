@@ -267,16 +267,13 @@ def test_what_goes_wrong_while_it_is_looked_at_is_told_with_the_revert(
 ) -> None:
     administrator(named, "revert_odd")
     before = data(named)
-    read = ClusterStore.read_revision
-    broken = ["once"]
+    look = Witness.look
 
-    def failing(self: ClusterStore, number: int) -> Any:
-        if broken:
-            broken.clear()
-            raise UnavailableError("The API server cannot answer at the moment; nothing was changed.", status=503)
-        return read(self, number)
+    def failing(_: Witness) -> None:
+        monkeypatch.setattr(Witness, "look", look)
+        raise UnavailableError("The API server cannot answer at the moment; nothing was changed.", status=503)
 
-    monkeypatch.setattr(ClusterStore, "read_revision", failing)
+    monkeypatch.setattr(Witness, "look", failing)
     with (
         named.client() as client,
         pytest.raises(RevertedError, match="not looked at to the end: The API server cannot"),

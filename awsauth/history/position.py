@@ -47,26 +47,14 @@ def locate(store: Store, snapshot: Snapshot, *, listing: Listing | None = None) 
     listing = listing or store.list_revisions()
     known = own if own and is_kept(listing, own) else None
     head = known or _found(snapshot, listing, above=carried.number if carried else 0)
-    return Position(head, head or carried or _newest(snapshot, listing), listing.next_number)
+    newest = listing.revisions[-1].head if listing.revisions else None
+    return Position(head, head or carried or newest, listing.next_number)
 
 
 def is_kept(listing: Listing, head: Head) -> bool:
     """Whether a revision that an object names is still there."""
     info = listing.find(head.number)
     return info is not None and info.digest == head.digest
-
-
-def _newest(snapshot: Snapshot, listing: Listing) -> Head | None:
-    """Return the newest revision that the object is known to have been at.
-
-    Every object with a uid names the revision that it is at. Where one does not, the newest revision may be of a writer
-    who was stopped before the write: nothing says that it ever was applied, unless another one came of it.
-    """
-    came_from = {origin.number for info in listing.revisions if (origin := parent(listing, info))}
-    for info in reversed(listing.revisions):
-        if not snapshot.uid or info.kind == "outside" or info.number in came_from:
-            return info.head
-    return None
 
 
 def _found(snapshot: Snapshot, listing: Listing, *, above: int) -> Head | None:
@@ -76,6 +64,18 @@ def _found(snapshot: Snapshot, listing: Listing, *, above: int) -> Head | None:
     digest = data_digest(snapshot.data)
     same = [info for info in listing.revisions if info.number > above and info.data_digest == digest]
     return same[-1].head if same else None
+
+
+def may_be_unapplied(listing: Listing, position: Position, number: int) -> bool:
+    """Whether nothing shows that the object ever was at a revision: its writer may have been stopped before the write.
+
+    So it is where the object says nothing of its own, and no revision came from that one: it may as well have been
+    applied, and then wiped off by a tool that replaces the whole object.
+    """
+    info = listing.find(number)
+    if info is None or info.kind == "outside" or (position.head and position.head.number == number):
+        return False
+    return all(parent(listing, other) != info for other in listing.revisions)
 
 
 def lineage(listing: Listing, start: Head | None) -> Iterator[RevisionInfo]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from awsauth.core.document import Document
+from awsauth.core.finding import Finding, Severity
 from awsauth.core.merge import Merged
 from awsauth.core.restoration import OUTSIDE, Actor, Restoration, Step, restore
 from awsauth.errors import HistoryError, RevisionNotFoundError
 from awsauth.history.commit import Proposal
-from awsauth.history.position import Position, lineage, locate, parent
+from awsauth.history.position import Position, lineage, locate, may_be_unapplied, parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +51,7 @@ class _Restoring:
     to: int | None
     exact: bool = field(kw_only=True)
     author: str = field(kw_only=True)
+    _findings: tuple[Finding, ...] = field(default=(), init=False)
     _read: dict[tuple[int, str], Revision] = field(default_factory=dict, init=False)
 
     def propose(self, snapshot: Snapshot) -> Proposal:
@@ -57,13 +59,15 @@ class _Restoring:
         position = locate(self.store, snapshot, listing=listing)
         if self.to is None:
             self.to = _one_further_back(listing, position)
+            unsure = snapshot.head is None and bool(snapshot.uid) and may_be_unapplied(listing, position, self.to)
+            self._findings = (_unapplied(self.to),) if unsure else ()
         target = self._intact(self.to)
         steps = list(self._steps(listing, position, snapshot, target.info))
         restoration = restore(
             self.to, Document(target.data), steps, snapshot.document, author=self.author, exact=self.exact
         )
         restoration = replace(restoration, uid=target.info.uid)
-        return Proposal(snapshot, _merged(snapshot.document, restoration), restoration)
+        return Proposal(snapshot, _merged(snapshot.document, restoration, self._findings), restoration)
 
     def _steps(self, listing: Listing, position: Position, snapshot: Snapshot, target: RevisionInfo) -> Iterator[Step]:
         """Yield the states since the revision that is restored, oldest first."""
@@ -113,9 +117,19 @@ class _Restoring:
         return found
 
 
-def _merged(present: Document, restoration: Restoration) -> Merged:
+def _merged(present: Document, restoration: Restoration, findings: tuple[Finding, ...]) -> Merged:
     after = restoration.document
-    return Merged(present, present if after == present else after)
+    return Merged(present, present if after == present else after, findings=findings)
+
+
+def _unapplied(number: int) -> Finding:
+    return Finding(
+        "unconfirmed-revision",
+        Severity.WARNING,
+        f"Nothing shows that revision {number} ever was applied.",
+        "Its writer may have been stopped before the write; or somebody has replaced the whole object since.",
+        "Look at the difference: is it what there was? If not, name the revision to go back to.",
+    )
 
 
 def _one_further_back(listing: Listing, position: Position) -> int:
