@@ -21,6 +21,7 @@ from awsauth.core.manifest import Manifest
 from awsauth.core.merge import merge, merged
 from awsauth.core.plan import Plan
 from awsauth.core.policy import Policy
+from awsauth.core.saved import saved_from_text
 from awsauth.errors import AwsAuthError
 from awsauth.stores.manifest_file import ManifestFile
 
@@ -91,9 +92,14 @@ def written_meanwhile() -> None:
 CASES: Final[dict[str, Callable[[], object]]] = {
     "usage-groups-text": lambda: ensure(groups="system:masters"),
     "usage-missing-and-unknown-field": lambda: c.EnsureRole(role_arn=ROLE, user="deployer"),  # type: ignore[call-arg]
+    "usage-unnamed-fields": lambda: c.EnsureRole(ROLE, "deployer", ["deployers"]),  # type: ignore[call-arg]
+    "usage-fields-of-other-types": lambda: ensure(username=None, groups=[1], if_mapped="merge"),
+    "usage-account-number": lambda: c.EnsureAccount(account=12345678901),  # type: ignore[arg-type]
     "usage-no-change": lambda: merge(Document({}), ["EnsureRole"]),  # type: ignore[list-item]
     "usage-no-list-of-changes": lambda: c.from_json({"change": "EnsureRole"}),
     "usage-unknown-change": lambda: c.from_json([{"change": "EnsureGroup"}]),
+    "usage-unknown-field": lambda: c.from_json([{"change": "Deduplicate"}, {"change": "RemoveRole", "role": ROLE}]),
+    "usage-change-no-object": lambda: c.from_json(["EnsureRole"]),
     "usage-data-no-text": lambda: Document({"mapRoles": None}),  # type: ignore[dict-item]
     "invalid-arn": lambda: ensure(role_arn="deployer"),
     "invalid-arn-long": lambda: ensure(role_arn=ROLE + "x" * 10_240),
@@ -130,6 +136,7 @@ CASES: Final[dict[str, Callable[[], object]]] = {
     "plan-outdated": lambda: merged_plan().merge_into(
         Document({"mapRoles": f"- rolearn: {ROLE}\n  username: deployer\n  groups: [a]\n"})
     ),
+    "plan-neither": lambda: saved_from_text('{"changes": []}'),
     "plan-other-kind": lambda: Plan.from_json({"kind": "Plan"}),
     "manifest-empty": lambda: Manifest.parse("# nothing\n"),
     "manifest-folded": lambda: Manifest.parse(MANIFEST.replace("|", ">")).with_data({"mapRoles": "[]\n"}),

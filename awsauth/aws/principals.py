@@ -12,6 +12,7 @@ from awsauth.aws.role_name import check_role_name
 from awsauth.core.arn import canonical_role, partition_of
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
+from awsauth.core.given import as_text, cure_of
 from awsauth.core.matching import account_of
 from awsauth.core.sso_roles import PATH, sso_role
 from awsauth.core.trust_policy import ec2_service, trust_in_ec2
@@ -127,7 +128,7 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
     """
     _check_given("permission_set", permission_set)
     if account is not None:
-        _check_given("account", account)
+        _check_given("account", account, digits=12)
     own = own_account(session)
     if account not in (None, own.number):
         raise RoleError(
@@ -152,9 +153,10 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
     )
 
 
-def _check_given(name: str, value: Any) -> None:
+def _check_given(name: str, value: Any, digits: int = 0) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{name} is {quoted(repr(value))}; nothing was contacted.", cure="Is a variable unset?")
+        cure = cure_of(value, as_text(value, digits=digits))
+        raise UsageError(f"{name} is {quoted(repr(value))}; nothing was contacted.", cure=cure)
 
 
 def list_sso_roles(session: AwsSession) -> tuple[str, ...]:

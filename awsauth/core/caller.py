@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from awsauth.core.arn import canonical_principal, is_user
 from awsauth.core.escaping import quoted
+from awsauth.core.given import as_text, cure_of
 from awsauth.errors import InvalidValueError, UsageError
 
 _SESSION: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -44,9 +45,7 @@ class Caller:
     def __post_init__(self) -> None:
         given: Any = self.arn
         if not isinstance(given, str) or not given:
-            raise UsageError(
-                f"The caller's ARN is {quoted(repr(given))}.", cure="Is the variable that it comes from set?"
-            )
+            raise UsageError(f"The caller's ARN is {quoted(repr(given))}.", cure=cure_of(given, as_text(given)))
         names: dict[str, Any] = {"session_name": self.session_name, "access_key_id": self.access_key_id}
         for name, value in names.items():
             if value is not None and not isinstance(value, str):

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, get_args
 
 from awsauth.core import arn as arns
 from awsauth.core.escaping import quoted
+from awsauth.core.given import as_text, cure_of
 from awsauth.core.reading import KEYS
 from awsauth.core.scalars import check_text
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 
-Problem = AwsAuthError | str
-"""An error, or a sentence for one."""
-
-Check = Callable[[str, Any, list[Problem]], Any]
+Check = Callable[[str, Any, list[AwsAuthError]], Any]
 """Takes a field's name, its value, and the list of problems to add to."""
 
 
-def problems_as_error(problems: Sequence[Problem]) -> AwsAuthError:
+def problems_as_error(problems: Sequence[AwsAuthError]) -> AwsAuthError:
     """Return one error for all that is wrong with a change."""
-    errors = [problem for problem in problems if isinstance(problem, AwsAuthError)]
-    if len(errors) == 1:
-        return errors[0]
-    if errors:
-        cures = dict.fromkeys(error.cure for error in errors)
-        return InvalidValueError("\n".join(error.what for error in errors), cure=" ".join(cures))
-    found = "; ".join(map(str, problems))
-    return UsageError(
-        f"{found[0].upper()}{found[1:]}; nothing was changed.", cure="Is the variable that it comes from set?"
-    )
+    if len(problems) == 1:
+        return problems[0]
+    cures = dict.fromkeys(problem.cure for problem in problems)
+    kind = UsageError if all(isinstance(problem, UsageError) for problem in problems) else InvalidValueError
+    return kind("\n".join(problem.what for problem in problems), cure="\n".join(cures))
 
 
-def shown(name: str, value: Any, rule: str) -> str:
-    """Return the sentence that `value` is not what the rule asks for."""
-    return f"{name} is {quoted(repr(value), 60)} and {rule}"
+def wrong(name: str, value: Any, cure: str) -> UsageError:
+    """Return the error for a value of another type than the field's, with `cure` unless it is nothing at all."""
+    return UsageError(f"{name} is {quoted(repr(value), 60)}; nothing was changed.", cure=cure_of(value, cure))
 
 
-def _text(keep: Callable[[str], str]) -> Check:
-    def check(name: str, value: Any, problems: list[Problem]) -> Any:
+def _text(keep: Callable[[str], str], digits: int = 0) -> Check:
+    def check(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
         if not isinstance(value, str):
-            problems.append(shown(name, value, "has to be text"))
+            problems.append(wrong(name, value, as_text(value, digits=digits)))
             return value
         try:
             return keep(value)
@@ -60,16 +54,16 @@ def _visible(what: str) -> Callable[[str], str]:
 
 
 def _one_of(choices: Sequence[str]) -> Check:
-    def check(name: str, value: Any, problems: list[Problem]) -> Any:
+    def check(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
         if not isinstance(value, str) or value not in choices:
-            problems.append(shown(name, value, f"has to be one of {', '.join(choices)}"))
+            problems.append(wrong(name, value, f"Pass one of {', '.join(map(json.dumps, choices))}."))
         return value
 
     return check
 
 
 def _list(each: Check) -> Check:
-    def check(name: str, value: Any, problems: list[Problem]) -> Any:
+    def check(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
         if isinstance(value, str):
             problems.append(
                 UsageError(
@@ -81,21 +75,21 @@ def _list(each: Check) -> Check:
         if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
             value = sorted(value, key=str)
         if not isinstance(value, Sequence) or isinstance(value, (bytes, bytearray, memoryview)):
-            problems.append(shown(name, value, "has to be a list"))
+            problems.append(wrong(name, value, "Pass a list, for one group too."))
             return value
-        kept = [each(f"{name}.{index}", item, problems) for index, item in enumerate(value)]
+        kept = [each(f"{name}[{index}]", item, problems) for index, item in enumerate(value)]
         return tuple(kept) if problems else tuple(dict.fromkeys(kept))
 
     return check
 
 
-def _written(name: str, value: Any, problems: list[Problem]) -> Any:
+def _written(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
     if value == "":
-        problems.append(shown(name, value, "may not be empty"))
+        problems.append(wrong(name, value, ""))
     return _any_text(name, value, problems)
 
 
-def _optional_text(name: str, value: Any, problems: list[Problem]) -> Any:
+def _optional_text(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
     return value if value is None else _any_text(name, value, problems)
 
 
@@ -106,7 +100,7 @@ _GROUP: Final = _text(_visible("the group"))
 ROLE_ARN: Final = {"check": _text(arns.canonical_role)}
 USER_ARN: Final = {"check": _text(arns.canonical_user)}
 PRINCIPAL_ARN: Final = {"check": _text(arns.canonical_principal)}
-ACCOUNT: Final = {"check": _text(arns.account_id)}
+ACCOUNT: Final = {"check": _text(arns.account_id, digits=12)}
 WRITTEN: Final = {"check": _written}
 """A principal as it may stand in a document, right or wrong: what is to be taken out need not be valid."""
 USERNAME: Final = {"check": _text(_visible("the username"))}

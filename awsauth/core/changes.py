@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from awsauth.core import change_fields as hold
 from awsauth.core.escaping import quoted
-from awsauth.errors import UsageError
+from awsauth.errors import AwsAuthError, UsageError
 
 if TYPE_CHECKING:
     from awsauth.core.reading import Key
@@ -29,18 +29,32 @@ class _Checking(ABCMeta):
     By hand, not by pydantic: importing that takes longer than everything else that a change to a file takes.
     """
 
-    def __call__(cls, **given: Any) -> Any:
-        problems: list[hold.Problem] = []
-        kept = {}
-        for name, (check, is_required) in _checks(cls).items():
-            if name in given:
-                kept[name] = check(name, given.pop(name), problems)
-            elif is_required:
-                problems.append(f"{name} is missing")
-        problems += [f"there is no field {quoted(name)}" for name in given]
+    def __call__(cls, *unnamed: Any, **given: Any) -> Any:
+        checks = _checks(cls)
+        if unnamed:
+            raise UsageError(
+                f"{cls.__name__} takes its fields by their names; nothing was changed.",
+                cure=f"Write {cls.__name__}({', '.join(f'{name}=…' for name in checks)}).",
+            )
+        problems: list[AwsAuthError] = []
+        kept = {name: check(name, given[name], problems) for name, (check, _) in checks.items() if name in given}
+        missing = [name for name, (_, is_required) in checks.items() if is_required and name not in given]
+        if missing or len(kept) < len(given):
+            problems.insert(0, _wrong_names(cls, missing, [name for name in given if name not in checks]))
         if problems:
             raise hold.problems_as_error(problems)
         return super().__call__(**kept)
+
+
+def _wrong_names(kind: type, missing: Sequence[str], unknown: Sequence[str]) -> UsageError:
+    """Return the error for fields that a kind of change does not have, and for those that it needs."""
+    wrong = [f"has no field {' and '.join(map(quoted, unknown))}"] if unknown else []
+    wrong += [f"needs {' and '.join(map(quoted, missing))}"] if missing else []
+    names = ", ".join(_checks(kind)) or "none"
+    return UsageError(
+        f"{kind.__name__} {', and '.join(wrong)}; nothing was changed.",
+        cure=f"Fields of {kind.__name__}: {names}.",
+    )
 
 
 @cache
@@ -209,13 +223,25 @@ def from_json(values: Any) -> tuple[Change, ...]:
         UsageError: this is no list of changes.
     """
     if not isinstance(values, (list, tuple)):
-        raise hold.problems_as_error([hold.shown("changes", values, "has to be a list")])
-    return tuple([_from_json(f"changes.{index}", value) for index, value in enumerate(values)])
+        raise hold.wrong("changes", values, 'Put them in a list: [{"change": …}].')
+    return tuple([_from_json(number, value) for number, value in enumerate(values, start=1)])
 
 
-def _from_json(name: str, value: Any) -> Any:
-    kind = value.get("change") if isinstance(value, dict) else None
+def _from_json(number: int, value: Any) -> Any:
+    try:
+        return _made(value)
+    except AwsAuthError as error:
+        error.where = f"change {number}"
+        raise
+
+
+def _made(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise hold.wrong("A change", value, f'Write an object such as {{"change": "{EnsureRole.__name__}", …}}.')
+    kind = value.get("change")
     if not isinstance(kind, str) or kind not in _KINDS:
-        rule = f"has to be an object whose field `change` names one of {', '.join(_KINDS)}"
-        raise hold.problems_as_error([hold.shown(name, value, rule)])
+        said = (
+            f"There is no change {quoted(kind)}" if isinstance(kind, str) else "`change` has to say which change it is"
+        )
+        raise UsageError(f"{said}; nothing was changed.", cure=f"The changes are {', '.join(_KINDS)}.")
     return _KINDS[kind](**{str(field_name): given for field_name, given in value.items() if field_name != "change"})

@@ -8,6 +8,7 @@ from typing import Any
 from awsauth.core.arn import canonical_role
 from awsauth.core.changes import as_list
 from awsauth.core.escaping import quoted
+from awsauth.core.given import as_text, cure_of
 from awsauth.core.guards import allowed_by
 from awsauth.errors import InvalidValueError, UsageError
 from awsauth.recovery.repair import Wish
@@ -63,7 +64,7 @@ def check_texts(**given: Any) -> None:
         if (value is not None or name == "cluster") and (not isinstance(value, str) or not value.strip()):
             raise UsageError(
                 f"{name} is {quoted(repr(value))}; nothing was contacted.",
-                cure="Is the variable that it comes from set?",
+                cure=cure_of(value, as_text(value)),
             )
 
 
