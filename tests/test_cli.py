@@ -474,10 +474,49 @@ def test_a_defect_is_told_without_secrets(file: str, monkeypatch: pytest.MonkeyP
         assert not [secret for secret in SECRETS if secret.split("=")[-1].split(" ")[-1] in shown]
 
 
-def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "place"), [("account: ['111122223333']\n", ""), ("accounts:\n[\n", ", line 3, column 1"), ("", "")]
+)
+def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, text: str, place: str) -> None:
     policy = tmp_path / "policy.yaml"
-    policy.write_text("account: ['111122223333']\n", encoding="utf-8")
-    assert run("check", "--file", file, "--policy", str(policy)).code == 2
+    policy.write_text(text, encoding="utf-8")
+    for args in (["check"], ADD):
+        done = run(*args, "--file", file, "--policy", str(policy), "-y", *(["--fix"] if args == ["check"] else []))
+        assert (done.code, f"where: {policy}{place}\n" in done.err) == (2, True), done
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "where", "cure"),
+    [
+        ('[{"change": "EnsureRol"}]', "There is no change `EnsureRol`", ", change 1", "The changes are EnsureRole, "),
+        (
+            '[{"change": "Deduplicate"}, {"change": "EnsureRole", "role": "x", "username": "x"}]',
+            "EnsureRole has no field `role`, and needs `role_arn`",
+            ", change 2",
+            "Fields of EnsureRole: role_arn, ",
+        ),
+        ('{"change": "EnsureAccount", "account": 12345678901}', "account is", ", change 1", '"012345678901"'),
+        ('{"changes": []}', "neither a plan nor a list of changes", "", '[{"change": '),
+        ("[", "neither a plan nor a list of changes", "", '[{"change": '),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_changes_has_its_place(
+    file: str, text: str, what: str, where: str, cure: str
+) -> None:
+    changes = Path(file).with_name("changes.json")
+    changes.write_text(text, encoding="utf-8")
+    recover = ["recover", "--cluster", "k8s", "--yes", "--changes", str(changes)]
+    for args in (["plan", str(changes), "--file", file], ["apply", str(changes), "--file", file, "-y"], recover):
+        done = run(*args)
+        assert (done.code, what in done.err, cure in done.err) == (2, True, True), done
+        assert f"where: {changes}{where}\n" in done.err
+        assert "variable" not in done.err
+    assert "where: standard input" in run("plan", "-", "--file", file, stdin=text).err
+
+
+def test_a_single_change_needs_no_list(file: str) -> None:
+    change = '{"change": "EnsureAccount", "account": "012345678901"}'
+    assert "+ account 012345678901" in run("plan", "-", "--file", file, stdin=change).out
 
 
 def test_a_plan_that_cannot_be_saved_is_an_error(file: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.failing import in_options
 from awsauth.cli.invocation import Invocation, current
-from awsauth.core.saved import changes_from_text
+from awsauth.cli.sources import changes_in
 
 if TYPE_CHECKING:
     from awsauth.recovery.report import Recovery
@@ -96,7 +96,7 @@ def recover_command(
         **invocation.target,
         **how,
         "rollback_to": to,
-        "changes": changes and changes_from_text(changes.read()),
+        "changes": changes and changes_in(changes),
     }
     with invocation.waiting():
         planned = awsauth.recover(**target, dry_run=True)

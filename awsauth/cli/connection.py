@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from awsauth.cli.sources import naming
+from awsauth.core.escaping import visible
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -105,7 +108,7 @@ def policy_of(path: str) -> Policy:
     """Return the policy in a file.
 
     Raises:
-        PolicyError: it cannot be read.
+        PolicyError: it cannot be read, or says what no policy can.
     """
     from pathlib import Path
 
@@ -120,4 +123,5 @@ def policy_of(path: str) -> Policy:
         raise PolicyError(
             f"The policy cannot be read: {problem}. Nothing was changed.", where=visible(path), cure="Check the path."
         ) from error
-    return Policy.from_text(text)
+    with naming(path):
+        return Policy.from_text(text)

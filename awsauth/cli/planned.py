@@ -11,9 +11,9 @@ from awsauth.cli.consent import Manner, Proposed, agree, change
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.plans import save, show_plan
+from awsauth.cli.sources import changes_in, saved_in
 from awsauth.core.guards import GUARDS
 from awsauth.core.plan import Plan
-from awsauth.core.saved import changes_from_text, saved_from_text
 
 if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
@@ -28,10 +28,10 @@ _FILE = click.argument("source", metavar="FILE", type=click.File("rb"))
 def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | None) -> int:
     """Show what the changes in a file would do, and save that as a plan.
 
-    The file holds a JSON list, as in examples/changes.json; - is standard input. With --out, the commands that
-    add or remove save a plan too. The exit code is 1 when something would change.
+    The file holds a JSON list, as in examples/changes.json, or a single change; - is standard input. With --out, the
+    commands that add or remove save a plan too. The exit code is 1 when something would change.
     """
-    changes = changes_from_text(source.read())
+    changes = changes_in(source)
     with invocation.client() as client, invocation.waiting():
         plan = client.plan(changes)
     show_plan(invocation, plan)
@@ -55,8 +55,7 @@ def apply_command(invocation: Invocation, /, *, source: IO[bytes], **manner: Any
     A plan is made only if what comes of it is what it says: otherwise the exit code is 6. The file holds a plan, or
     changes as for `awsauth plan`; - is standard input.
     """
-    saved = saved_from_text(source.read())
-
+    saved = saved_in(source)
     how = Manner(**manner)
     if isinstance(saved, Plan):
         return agree(invocation, how, lambda client: _as_of_now(invocation, client, saved, how), again=False)
