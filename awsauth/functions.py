@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from awsauth.client import AwsAuthClient
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 from awsauth.options import Options, checked
-from awsauth.target import NAMES, Target, connected
+from awsauth.target import NAMES, Target, check_names, connected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -235,8 +235,9 @@ def _target(call: Call) -> tuple[AwsAuthClient, Options]:
     """Return the client that a call is for, and what else was said.
 
     Raises:
-        UsageError: two targets were named, or one that is empty.
+        UsageError: two targets were named, or one that is empty, or something that there is no argument for.
     """
+    check_names(call, Call)
     options = checked({name: value for name, value in call.items() if name not in NAMES and name != "client"})
     target: Any = {name: value for name, value in call.items() if name in NAMES}
     if "client" not in call:

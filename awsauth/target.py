@@ -65,6 +65,7 @@ def connected(target: Target) -> AwsAuthClient:
         UsageError: two targets are named, or something that is no part of one, or something that is empty.
         AwsAuthError: as for the client's ``from_…``.
     """
+    check_names(target, Target)
     named = {name: _given(name, value) for name, value in target.items()}
     kind = next((kind for kind in ("cluster", "file") if kind in named), "kubeconfig")
     unfit = sorted(named.keys() - _KINDS[kind] - _ALWAYS)
@@ -76,6 +77,21 @@ def connected(target: Target) -> AwsAuthClient:
             cure="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
         )
     return _CONNECT[kind](named)
+
+
+def check_names(given: Iterable[str], arguments: type) -> None:
+    """Check that what is given by name are fields of a `TypedDict` such as `Target`.
+
+    Raises:
+        UsageError: something is none.
+    """
+    known = arguments.__annotations__
+    unknown = [quoted(name) for name in given if name not in known]
+    if unknown:
+        raise UsageError(
+            f"There is no argument {' and no '.join(unknown)}; nothing was contacted.",
+            cure=f"Arguments that say where and how: {', '.join(known)}.",
+        )
 
 
 def _given(name: str, value: Any) -> Any:
