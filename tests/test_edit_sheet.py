@@ -41,7 +41,7 @@ def test_only_what_was_changed_is() -> None:
     ("old", "new", "line", "said"),
     [
         ("username: ci", "username: yes", 9, "wrong-type"),
-        (f"- rolearn: {ROLE}", "- rolearn: [", 10, "unreadable"),
+        (f"- rolearn: {ROLE}", "- rolearn: [", 9, "unreadable"),
         ("mapUsers:", "mapuser:", 10, "There is no key `mapuser`"),
         ("\ndata:", "\ndata: x", 7, "not YAML"),
         ("kind: ConfigMap", "kind: Secret", 0, "holds no"),

@@ -10,6 +10,7 @@ from awsauth.core.decoding import Value, decode, scalar
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.geometry import account_shape, empty_layout, entry_shape, list_layout
 from awsauth.core.reading import KIND, Key, Layout, Mapped, Reading, Shape
+from awsauth.core.text import noticed_at
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
@@ -110,5 +111,6 @@ def _untrusted(key: Key, text: str, error: nodes.UntrustedYamlError) -> Reading:
 
 
 def _line_from(key: Key, text: str, start: int) -> Place:
+    start = noticed_at(text, start)
     end = text.find("\n", start)
     return Place.of(key, text, start, len(text) if end < 0 else end)

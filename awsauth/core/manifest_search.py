@@ -11,7 +11,7 @@ from awsauth.core.nodes import UntrustedYamlError, YamlSyntaxError, parse_all
 from awsauth.core.reading import KEYS
 from awsauth.core.refusal import line_of, refusal, refusal_at
 from awsauth.core.templates import is_template_line, templates
-from awsauth.core.text import line_end, line_start, newline_of
+from awsauth.core.text import line_end, line_start, newline_of, noticed_at
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
@@ -119,15 +119,16 @@ def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
     if control is not None:
         what = f"The file holds the character {quoted(control.group())}, which YAML does not allow"
         return refusal(what, text, control.start(), "Remove it and try again.")
-    fault = line_of(text, error.offset)
+    offset = noticed_at(text, error.offset)
+    fault = line_of(text, offset)
     for number, line in enumerate(text.split("\n"), 1):
         if is_template_line(line) or (number in (fault - 1, fault) and any(templates(line))):
             what = f"The file is a template, not YAML: {quoted(line.strip())}"
             return refusal_at(f"line {number}", what, TEMPLATE_CURE)
     cure = "Correct it so that `kubectl create --dry-run=client -f` reads the file, and try again."
-    if text[line_start(text, error.offset) : line_end(text, error.offset)].lstrip(" ").startswith("- "):
+    if text[line_start(text, offset) : line_end(text, offset)].lstrip(" ").startswith("- "):
         cure = "The lines below `mapRoles: |` have to be indented further than `mapRoles`. Correct that and try again."
-    where = f"line {fault}, column {error.offset - line_start(text, error.offset) + 1}"
+    where = f"line {fault}, column {offset - line_start(text, offset) + 1}"
     uncertain = isinstance(error, UntrustedYamlError)
     what = f"The file {'cannot be read for certain' if uncertain else 'is not YAML'}: {visible(error.problem)}"
     return refusal_at(where, what, cure)

@@ -26,6 +26,7 @@ from awsauth.core import nodes
 from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Place
+from awsauth.core.text import noticed_at
 from awsauth.errors import PolicyError, UsageError
 
 _ROLE_WITH_PATH: Final = re.compile(":role/[^/]*/", re.IGNORECASE)
@@ -115,7 +116,9 @@ class Policy(BaseModel):
         try:
             roots = nodes.parse_all(text)
         except nodes.YamlSyntaxError as error:
-            raise _invalid(f"is not YAML: {visible(error.problem)}", _where(text, error.offset)) from error
+            raise _invalid(
+                f"is not YAML: {visible(error.problem)}", _where(text, noticed_at(text, error.offset))
+            ) from error
         if len(roots) != 1:
             raise _invalid("has more than one document" if roots else "is empty")
         return cls(**_fields(text, roots[0]))

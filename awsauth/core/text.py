@@ -49,6 +49,11 @@ def line_start(text: str, offset: int) -> int:
     return text.rfind("\n", 0, offset) + 1
 
 
+def noticed_at(text: str, offset: int) -> int:
+    """Return where to show what was noticed at `offset`: where nothing follows, that is the end of the last line."""
+    return offset if text[offset:].strip(" \r\n") else len(text.rstrip(" \r\n"))
+
+
 def line_end(text: str, offset: int) -> int:
     """Return the offset behind the line feed that ends the line, or the end of the text."""
     end = text.find("\n", offset)
