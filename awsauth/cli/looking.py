@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from awsauth.cli.again import command, command_for
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.exit_codes import DONE, NOT_FOUND
 from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.known import complete_principal, remember
 from awsauth.core.markdown import code
+from awsauth.core.reading import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awsauth.core.overview import Listed
+    from awsauth.core.reading import Reading
 
 _HEADER = ("KIND", "PRINCIPAL", "USERNAME", "GROUPS", "NOTES")
 
@@ -47,14 +50,25 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         invocation.screen.print(_markdown(listed))
     elif listed:
         invocation.screen.print(invocation.screen.table(_HEADER, [_cells(one) for one in listed]))
+    lost = [key for key in KEYS if _is_lost(document.reading(key))]
+    if lost:
+        invocation.screen.tell(f"{' and '.join(lost)} cannot be read.")
     if document.problems:
-        invocation.screen.tell(f"What is wrong with the text ({len(document.problems)}): awsauth check")
+        check = command(invocation, "check")
+        invocation.screen.tell(f"What is wrong with the text ({len(document.problems)}): {check}")
     if pattern != "*" and not listed:
-        invocation.screen.tell(f"Nothing is mapped that matches {pattern!a}.")
+        invocation.screen.tell(
+            f"Nothing is mapped that matches {pattern!a}{', as far as can be read' if lost else ''}."
+        )
         return NOT_FOUND
-    if not listed:
+    if not listed and not lost:
         invocation.screen.tell("Nothing is mapped.")
     return DONE
+
+
+def _is_lost(reading: Reading) -> bool:
+    """Whether nothing of a text can be read."""
+    return bool(reading.findings) and not reading.entries
 
 
 def _cells(listed: Listed) -> Sequence[str]:
@@ -81,10 +95,11 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
 
     with invocation.client() as client, invocation.waiting():
         explanation = client.explain(Caller(arn, session_name=session_name))
+    told = explanation.told(lambda change: command_for(invocation, change))
     if invocation.output == "json":
         invocation.emit({"explanation": explanation.to_json()})
     elif invocation.output == "markdown":
-        invocation.screen.print("\n".join(f"    {line}" for line in str(explanation).splitlines()))
+        invocation.screen.print("\n".join(f"    {line}" for line in told.splitlines()))
     else:
-        invocation.screen.print(str(explanation))
+        invocation.screen.print(told)
     return DONE

@@ -10,7 +10,7 @@ from awsauth.core.escaping import quoted, visible
 from awsauth.core.rendering import TAKES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from awsauth.core.caller import Caller
     from awsauth.core.changes import Change
@@ -175,9 +175,13 @@ class Explanation:
         return self.verdict in ("let-in", "depends") and len(self.outcomes) == 1 and not self.outcomes[0].refusal
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return self.told(call)
 
-    def _lines(self) -> Iterator[str]:
+    def told(self, written: Callable[[Change], str]) -> str:
+        """Return it as text, with every change as `written` gives it."""
+        return "\n".join(self._lines(written))
+
+    def _lines(self, written: Callable[[Change], str]) -> Iterator[str]:
         for step in self.steps:
             yield f"{step.name}: {step.summary}"
             for candidate in step.candidates:
@@ -193,7 +197,7 @@ class Explanation:
         if self.changes:
             yield "Any of these would let it in:" if len(self.changes) > 1 else "This would let it in:"
             for change in self.changes:
-                yield f"  {call(change)}"
+                yield f"  {written(change)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as values that JSON can hold."""
