@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -239,10 +240,57 @@ def test_a_mapping_to_something_else_is_a_conflict(file: str) -> None:
     assert "if_mapped" not in done.err
 
 
+def test_a_conflict_names_only_what_the_command_takes(file: str) -> None:
+    changes, plan = Path(file).with_name("changes.json"), str(Path(file).with_name("plan.json"))
+    changes.write_text(json.dumps([{"change": "EnsureRole", "role_arn": ROLE, "username": "x"}]), encoding="utf-8")
+    assert run("add", "role", ROLE, "--username", "x", "--file", file, "--out", plan).code == 1
+    assert run(*ADD, "--file", file, "-y").code == 0
+    for args in (["plan", str(changes)], ["apply", str(changes), "-y"], ["apply", plan, "-y"]):
+        done = run(*args, "--file", file)
+        assert (done.code, 'Pass "if_mapped": "replace" in the change to' in done.err) == (6, True), done
+        assert "--if-mapped" not in done.err
+        assert ("takes a new plan" in done.err) == (plan in args)
+    done = run(*ADD, "--group", "b", "--if-mapped", "fail", "--file", file, "-y")
+    assert "Pass --if-mapped extend to add groups, or --if-mapped replace to make it" in done.err
+
+
+@pytest.mark.parametrize("output", ["text", "markdown"])
+def test_findings_are_in_the_words_of_the_command_line(file: str, output: str) -> None:
+    assert run("add", "role", ROLE, "--username", "x", "--group", "a", "--file", file, "-y").code == 0
+    args = ("add", "role", ROLE, "--username", "x", "--group", "b", "--dry-run", "--file", file, "-o", output)
+    assert "Pass --if-mapped replace to take them away." in run(*args).out
+
+
 def test_what_cannot_be_edited_is_said_to_be_so(tmp_path: Path) -> None:
     path = tmp_path / "aws-auth.yaml"
     path.write_text("nothing: here\n", encoding="utf-8")
     assert run("get", "--file", str(path)).code == 8
+
+
+def test_a_text_that_cannot_be_read_is_told_with_the_line_of_the_file(tmp_path: Path) -> None:
+    path = manifest_in(tmp_path, mapRoles=f"- rolearn: {ROLE}\n  username: x\n- [\n", mapUsers="[]\n")
+    last = next(n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if line.endswith("- ["))
+    assert run("check", "--file", str(path)).out.startswith(
+        f"{path}:{last}:8: error unreadable: mapRoles line 3, column 4"
+    )
+    added = run(*ADD, "--file", str(path), "-y")
+    assert (added.code, f"where: {path}:{last}:8 (mapRoles line 3, column 4)\n" in added.err) == (8, True), added
+    piped = run(*ADD, "--file", "-", stdin=path.read_bytes())
+    assert f"where: standard input:{last}:8 (mapRoles line 3" in piped.err
+
+
+def test_get_says_what_cannot_be_read_and_how_to_look_at_it(tmp_path: Path) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    path = manifest_in(folder, mapRoles="- [\n", mapUsers=f"- userarn: {ROLE}\n  username: x\n- [\n")
+    done = run("get", "--file", str(path))
+    assert (done.code, done.out) == (0, "")
+    assert done.err == (
+        f"mapRoles and mapUsers cannot be read.\nWhat is wrong with the text (2): awsauth check --file '{path}'\n"
+    )
+    assert run("get", "ci", "--file", str(path)).code == 4
+    path = manifest_in(tmp_path, mapRoles="[]\n")
+    assert run("get", "--file", str(path)).err == "Nothing is mapped.\n"
 
 
 def test_get_shows_columns(tmp_path: Path) -> None:
@@ -297,6 +345,29 @@ def test_explain_says_why(file: str) -> None:
     assert "It is not let in" in done.out
     explanation = shown_json("explain", NODE, "--session-name", "i-0123456789abcdef0", "--file", file)["explanation"]
     assert explanation["caller"]["session_name"] == "i-0123456789abcdef0"
+
+
+def test_explain_gives_a_line_for_the_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    path = manifest_in(folder, mapRoles=f"- rolearn: {ROLE}\n  username: o'brien\n  groups: [a, b c]\n")
+    mapping = ["--username", "o'brien", "--group", "a", "--group", "b c"]
+    for kind, arn in (("role", f"{ROLE}-2"), ("user", ROLE.replace(":role/", ":user/"))):
+        line = run("explain", arn, "--file", str(path)).out.splitlines()[-1]
+        assert shlex.split(line) == ["awsauth", "add", kind, arn, *mapping, "--file", str(path)]
+        assert run(*shlex.split(line)[1:], "--yes").code == 0
+        assert "It is let in" in run("explain", arn, "--file", str(path)).out
+
+
+def test_explain_pipes_what_has_no_command(tmp_path: Path) -> None:
+    path = manifest_in(tmp_path, mapRoles=f"- rolearn: {ROLE.replace('/', '/path/')}\n  username: o'brien\n")
+    line = run("explain", ROLE, "--file", str(path)).out.splitlines()[-1]
+    print_, _, changes, *pipe = shlex.split(line)
+    assert (print_, pipe) == ("printf", ["|", "awsauth", "apply", "-", "--yes", "--file", str(path)])
+    piped = run("explain", ROLE, "--file", "-", stdin=path.read_bytes()).out
+    assert piped.splitlines()[-1].startswith("  RenamePrincipal(principal_arn=")
+    assert run(*pipe[2:], stdin=changes).code == 0
+    assert "It is let in: `o'brien`" in run("explain", ROLE, "--file", str(path)).out
 
 
 def test_history_show_and_diff(file: str) -> None:
@@ -475,7 +546,7 @@ def test_a_defect_is_told_without_secrets(file: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("text", "place"), [("account: ['111122223333']\n", ""), ("accounts:\n[\n", ", line 3, column 1"), ("", "")]
+    ("text", "place"), [("account: ['111122223333']\n", ""), ("accounts:\n[\n", ", line 2, column 2"), ("", "")]
 )
 def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, text: str, place: str) -> None:
     policy = tmp_path / "policy.yaml"

@@ -23,7 +23,10 @@ ROLE = "arn:aws:iam::111122223333:role/mytestrole"
         ({"region": "eu-west-1"}, "region cannot be said without cluster"),
         ({"context": "kind-dev", "assume_role": "x"}, "assume_role cannot be said without cluster"),
         ({"file": "a.yaml", "as_user": "jane"}, "as_user cannot be said together with file"),
-        ({"fil": "a.yaml"}, "no argument `fil`; nothing was contacted.\nArguments that say where and how: .*kubeconfig, file,"),
+        (
+            {"fil": "a.yaml"},
+            "no argument `fil`; nothing was contacted.\nArguments that say where and how: .*kubeconfig, file,",
+        ),
         ({"file": "a.yaml", "user_name": "x", "dryrun": True}, "no argument `user_name` and no `dryrun`"),
         ({"cluster": ""}, "cluster is empty"),
         ({"cluster": None}, "cluster is empty"),

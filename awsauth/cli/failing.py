@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from awsauth.cli.connection import VARIABLES
 from awsauth.cli.exit_codes import code_of
 from awsauth.core.escaping import visible
+from awsauth.core.finding import Place
 from awsauth.core.finding_json import finding_to_json
-from awsauth.errors import AwsAuthError, GuardError
+from awsauth.core.reading import KEYS
+from awsauth.errors import AwsAuthError, EditError, GuardError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +41,12 @@ OPTIONS: Final = {one.argument: one.option for one in VARIABLES} | {
 
 _ARGUMENT: Final = re.compile(rf"\b({'|'.join(OPTIONS)})=(\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|…)?(?!\w)")
 
+_FIELDS: Final = ("if_mapped",)
+"""Arguments that are fields of a change, too: so a command says it that takes changes from a file."""
+
+_PLACE: Final = re.compile(rf"({'|'.join(KEYS)}) line (\d+)(?:, column (\d+))?")
+"""Where in the text of a data key something is, as errors say it."""
+
 _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
 _SECRET: Final = re.compile(
@@ -51,7 +62,7 @@ _SECRET: Final = re.compile(
 def show(error: Exception, invocation: Invocation) -> None:
     """Show an error on standard error; with JSON also as an object on standard output."""
     screen = invocation.screen
-    what, where, cure = _parts(error)
+    what, where, cure = _parts(error, invocation)
     screen.tell(f"{screen.style('error:', 'red')} {what}")
     if where:
         screen.tell(f"where: {where}")
@@ -65,13 +76,18 @@ def show(error: Exception, invocation: Invocation) -> None:
 
 
 def in_options(text: str) -> str:
-    """Return a text of the library with arguments that it speaks of as options of the command line; calls stay calls."""
+    """Return a text of the library with arguments that it speaks of as options of the command line; calls stay calls.
+
+    What is no option of the command that runs, and can be said in a change, is a field of that.
+    """
     lines = text.split("\n")
     return "\n".join([line if _CALL.search(line) else _ARGUMENT.sub(_as_options, line) for line in lines])
 
 
 def _as_options(match: re.Match[str]) -> str:
     option, written = OPTIONS[match[1]], match[2]
+    if match[1] in _FIELDS and not _is_offered(option):
+        return f'"{match[1]}": {written} in the change'
     if written == "False":
         return option.replace("--", "--no-", 1)
     if written in (None, "True", "…"):
@@ -80,11 +96,29 @@ def _as_options(match: re.Match[str]) -> str:
     return " ".join(f"{option} {shlex.quote(value)}" for value in ([values] if isinstance(values, str) else values))
 
 
-def _parts(error: Exception) -> tuple[str, str, str]:
+def _is_offered(option: str) -> bool:
+    """Whether the command that runs has an option; where none runs, some other may have it."""
+    context = click.get_current_context(silent=True)
+    return context is None or any(option in param.opts for param in context.command.params)
+
+
+def _parts(error: Exception, invocation: Invocation) -> tuple[str, str, str]:
     if isinstance(error, AwsAuthError):
-        return in_options(error.what), error.where, in_options(error.cure)
+        return in_options(error.what), _where(error, invocation), in_options(error.cure)
     what = f"This is a defect of awsauth: {type(error).__name__}: {_safe(str(error))}"
     return what, "", "Look at the object before you go on. Then report it, with what -v shows."
+
+
+def _where(error: AwsAuthError, invocation: Invocation) -> str:
+    """Return where it happened; before a place in a text that cannot be edited, where that is in the manifest."""
+    match = _PLACE.fullmatch(error.where) if isinstance(error, EditError) else None
+    if match:
+        with contextlib.suppress(AwsAuthError):
+            at = invocation.position(Place(match[1], int(match[2]), int(match[3] or 1)))
+            if at:
+                file = visible(invocation.file or "standard input")
+                return f"{file}:{at.line}:{at.column} ({error.where})"
+    return error.where
 
 
 def _as_json(error: Exception, what: str, where: str, cure: str) -> dict[str, Any]:

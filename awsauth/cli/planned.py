@@ -14,6 +14,7 @@ from awsauth.cli.plans import save, show_plan
 from awsauth.cli.sources import changes_in, saved_in
 from awsauth.core.guards import GUARDS
 from awsauth.core.plan import Plan
+from awsauth.errors import MappingConflictError
 
 if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
@@ -69,7 +70,11 @@ def apply_command(invocation: Invocation, /, *, source: IO[bytes], **manner: Any
 
 def _as_of_now(invocation: Invocation, client: AwsAuthClient, plan: Plan, manner: Manner) -> Proposed:
     """Return what would come of a plan now, with all that the guards have to say; it was saved some time ago."""
-    with invocation.waiting():
-        found = client.apply(plan, dry_run=True, allow=[*GUARDS])
+    try:
+        with invocation.waiting():
+            found = client.apply(plan, dry_run=True, allow=[*GUARDS])
+    except MappingConflictError as error:
+        error.cure += " That takes a new plan."
+        raise
     options: Any = manner.options
     return Proposed(found.diff, found.findings, lambda dry_run: client.apply(plan, **options, dry_run=dry_run))

@@ -94,9 +94,11 @@ class Screen:
         return "\n".join(self._diff_line(line) for line in str(found).splitlines()) if found else "No change."
 
     def finding(self, found: Finding, where: str = "") -> str:
-        """Return a finding, for a line."""
+        """Return a finding, for a line, in the words of the command line."""
+        from awsauth.cli.failing import in_options
+
         severity = self.style(found.severity.value, _SEVERITIES[found.severity.value])
-        return f"{where}{severity} {visible(found.code)}: {found}"
+        return f"{where}{severity} {visible(found.code)}: {in_options(str(found))}"
 
     def findings(self, found: Sequence[Finding]) -> str:
         """Return findings, each on a line."""
@@ -142,7 +144,9 @@ class Screen:
 
 def findings_as_markdown(found: Iterable[Finding]) -> str:
     """Return findings as a list in Markdown; what they say as code, since it quotes what others have written."""
-    return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(str(one))}" for one in found)
+    from awsauth.cli.failing import in_options
+
+    return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(in_options(str(one)))}" for one in found)
 
 
 @contextlib.contextmanager

@@ -148,7 +148,9 @@ class _Work:
         missing = tuple(group for group in change.groups if group not in now.groups)
         if change.if_mapped == "fail" and (extra or missing or now.username != change.username):
             raise _conflict(
-                now, change, 'Pass if_mapped="extend" to add groups, or "replace" to make it what you ask for.'
+                now,
+                change,
+                'Pass if_mapped="extend" to add groups, or if_mapped="replace" to make it what you ask for.',
             )
         if now.username != change.username:
             raise _conflict(
