@@ -26,7 +26,7 @@ def cluster_identity(connection: Connection | None) -> Identity:
     from awsauth.aws.session import AwsSession
 
     tokens = connection.tokens
-    identity = identity_of(tokens.session, near=tokens.region) if tokens else identity_of(AwsSession())
+    identity = identity_of(tokens.session, near=tokens.region) if tokens else identity_of(AwsSession.of_environment())
     role = f", as {tokens.role_arn}" if tokens and tokens.role_arn else ""
     identity = replace(identity, cluster=f"{connection.description}{role}")
     try:

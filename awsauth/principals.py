@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from awsauth.errors import AwsServiceError, CredentialsError, UsageError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from awsauth.aws.session import AwsSession
     from awsauth.core.finding import Finding
 
@@ -37,8 +42,11 @@ class Principals:
         if not isinstance(named, str) or not (is_named or for_ec2 or self._session):
             return role, ()
         from awsauth.aws.principals import resolve_role
+        from awsauth.aws.role_name import check_role_name
 
-        found = resolve_role(role, self._asked(), for_ec2=for_ec2)
+        check_role_name(role, or_arn=True)
+        with _advising("Give the role's ARN."):
+            found = resolve_role(role, self._asked(), for_ec2=for_ec2)
         return found.role_arn, found.findings
 
     def sso_role(self, permission_set: str, account: str | None) -> str:
@@ -56,5 +64,15 @@ class Principals:
         if self._session is None:
             from awsauth.aws.session import AwsSession
 
-            self._session = AwsSession()
+            self._session = AwsSession.of_environment()
         return self._session
+
+
+@contextmanager
+def _advising(way_round: str) -> Iterator[None]:
+    """Put a way round before the cure where AWS cannot be asked."""
+    try:
+        yield
+    except (UsageError, CredentialsError, AwsServiceError) as error:
+        error.cure = f"{way_round} Or: {error.cure}" if error.cure else way_round
+        raise

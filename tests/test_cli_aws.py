@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command_line import process, run
+from tests.command_line import manifest_in, process, run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.controlplane.cluster import Cluster
 
 UNKNOWN = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_SESSION_TOKEN": None, "AWS_PROFILE": None}
@@ -43,3 +45,21 @@ def test_recovering_is_for_a_cluster_of_eks(args: list[str]) -> None:
 def test_recovering_asks() -> None:
     done = run("recover", "--cluster", "k8s")
     assert (done.code, "--yes to recover" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("region", [None, "eu-west-1"])
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [(("role", "mytestrole"), "Give the role's ARN. Or: "), (("sso", "Administrators"), "what to do: S")],
+)
+def test_beside_a_file_the_environment_says_whom_to_ask_for_a_name(
+    tmp_path: Path, words: tuple[str, str], cure: str, region: str | None
+) -> None:
+    nowhere = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+    env = {**UNKNOWN, **nowhere, "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": None, "AWS_REGION": region}
+    done = run("add", *words, "--username", "x", "--yes", "--file", str(manifest_in(tmp_path)), env=env)
+    assert done.code == (5 if region else 2), done
+    assert cure in done.err
+    assert "AWS_PROFILE" in done.err
+    assert "--region" not in done.err
+    assert "--profile" not in done.err

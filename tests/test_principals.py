@@ -199,8 +199,13 @@ def test_a_permission_set_with_several_roles_is_not_guessed(account: AwsAccount)
 
 
 def test_a_permission_set_of_another_account_cannot_be_found(account: AwsAccount) -> None:
-    with pytest.raises(RoleError, match="as somebody of account 123456789012"):
-        find_sso_role("Admin", account.asking, account="999999999999")
+    asking = account.asking
+    for asking.is_of_environment, cure in (
+        (False, "Pass a profile=… of that"),
+        (True, "Set AWS_PROFILE to one of that"),
+    ):
+        with pytest.raises(RoleError, match=f"as somebody of account 123456789012.*\n{cure}"):
+            find_sso_role("Admin", asking, account="999999999999")
 
 
 def test_the_right_to_find_permission_sets_is_named(account: AwsAccount) -> None:

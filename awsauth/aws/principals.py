@@ -134,7 +134,8 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
         raise RoleError(
             f"SSO roles of account {quoted(str(account))} cannot be looked up as somebody of account {own.number}; "
             "nothing was changed.",
-            cure="Pass a profile=… of that account, or map the role by its ARN.",
+            cure=f"{'Set AWS_PROFILE to one' if session.is_of_environment else 'Pass a profile=…'} of that account, "
+            "or map the role by its ARN.",
         )
     roles = [role for role in map(sso_role, list_sso_roles(session)) if role]
     matching = [role.role_arn for role in roles if role.permission_set.lower() == permission_set.lower()]

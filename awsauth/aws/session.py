@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
+    from typing_extensions import Self
 
 CONNECT_SECONDS: Final = 3
 READ_SECONDS: Final = 20
@@ -37,7 +38,7 @@ class AwsSession:
         UsageError: an argument is empty, or contradicts another, or is no session.
     """
 
-    __slots__ = ("_argument", "_clients", "_is_given", "_lock", "_metadata", "botocore")
+    __slots__ = ("_argument", "_clients", "_is_given", "_lock", "_metadata", "botocore", "is_of_environment")
 
     def __init__(
         self, *, profile: str | None = None, region: str | None = None, session: boto3.Session | None = None
@@ -55,10 +56,18 @@ class AwsSession:
             )
         self.botocore: Final = _opened(profile) if session is None else _inside(session)
         self._is_given = session is not None
+        self.is_of_environment = False
         self._argument = region
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.RLock()
         self._metadata: InstanceMetadata | None = None
+
+    @classmethod
+    def of_environment(cls) -> Self:
+        """Return what boto3 finds by itself, for calls that take neither profile nor region: errors advise accordingly."""
+        made = cls()
+        made.is_of_environment = True
+        return made
 
     def __repr__(self) -> str:
         return f"AwsSession(profile={self.profile!r}, region={self._argument!r})"
@@ -98,7 +107,9 @@ class AwsSession:
             raise UsageError(
                 "No AWS region is known; nothing was contacted. Instance metadata, which could tell it, "
                 f"{self.metadata.problem or 'does not tell it'}.",
-                cure="Pass region=…, or set AWS_REGION, or give the cluster's ARN instead of its name.",
+                cure="Set AWS_REGION, or AWS_PROFILE to a profile with a region."
+                if self.is_of_environment
+                else "Pass region=…, or set AWS_REGION, or give the cluster's ARN instead of its name.",
             )
         return region
 
