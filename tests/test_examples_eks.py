@@ -66,11 +66,14 @@ def test_the_administrator_does_what_the_worker_is_told_to_ask_for(
     assert "`deployer`, in `system:masters`, by mapRoles" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("script", ["worker.py", "administrator.py", "octopus_step.py"])
+@pytest.mark.parametrize(
+    "script", ["worker.py", "administrator.py", "octopus_step.py", "../cluster/plan_and_approve.py"]
+)
 def test_without_what_it_needs_an_example_says_so(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     said = run(monkeypatch, script)
     assert isinstance(said, str)
-    assert f"python examples/eks/{script}" in said or "not Octopus that runs it" in said
+    where = (EXAMPLES / script).resolve().relative_to(PROJECT)
+    assert f"python {where}" in said or "not Octopus that runs it" in said
 
 
 class Octopus:

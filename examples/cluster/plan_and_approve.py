@@ -18,6 +18,8 @@ CHANGES: list[awsauth.Change] = [
     awsauth.RemoveUser(user_arn="arn:aws:iam::968802670493:user/former-colleague"),
 ]
 
+if len(sys.argv) not in (3, 4) or sys.argv[1] not in ("plan", "apply"):
+    sys.exit(__doc__)
 step, file, *context = sys.argv[1:]
 with awsauth.connect(context=context[0]) if context else awsauth.connect() as client:
     if step == "plan":
