@@ -70,6 +70,15 @@ def test_every_kind_of_mapping_is_added_and_removed(file: str) -> None:
     assert (after.roles, after.users, after.accounts) == (before.roles, before.users, before.accounts)
 
 
+@pytest.mark.parametrize("place", [0, 1, 3, 4])
+def test_a_username_stands_wherever_one_likes(file: str, place: int) -> None:
+    assert run("add", "role", ROLE, "--username", "one", "--file", file, "-y").code == 0
+    words = ["--yes", "--reason", "role-out", "--wait=0", "--file", file]
+    done = run("remove", *words[:place], "--username", "one", *words[place:])
+    assert (done.code, f"- role {ROLE}" in done.out) == (0, True), done
+    assert "  --username NAME" in run("remove", "--help").out.split("Options:")[1].split("Connection:")[0]
+
+
 def test_without_a_terminal_a_change_needs_yes(file: str) -> None:
     before = Path(file).read_bytes()
     done = run(*ADD, "--file", file, stdin="y\n")

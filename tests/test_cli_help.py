@@ -101,6 +101,17 @@ def test_the_connection_is_said_the_same_way_everywhere(words: tuple[str, ...], 
     assert {"--cluster", "--file", "--context", "--as", "--policy", "--output", "--verbose"} <= names, words
 
 
+def test_the_help_shows_no_connection_that_is_refused() -> None:
+    shown = re.findall(r"^  (--[\w-]+)", run("recover", "--help").out.split("Connection:")[1], re.MULTILINE)
+    assert shown[:3] == ["--cluster", "--region", "--profile"]
+    assert not {"--role-arn", "--context", "--kubeconfig", "--file", "--as", "--as-group", "--policy"} & set(shown)
+
+
+def test_what_is_to_be_copied_is_not_wrapped() -> None:
+    line = "    awsauth completion bash > ~/.local/share/bash-completion/completions/awsauth\n"
+    assert line in run("completion", "--help", env={"COLUMNS": "80"}).out
+
+
 def test_the_overview_lists_every_command() -> None:
     listed = re.findall(r"^  (\w+) ", program.get_help(click.Context(program)).split("Commands:")[1], re.MULTILINE)
     assert set(listed) >= {words[0] for words, _ in COMMANDS if words}

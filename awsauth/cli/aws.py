@@ -64,7 +64,12 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
     return DONE if report.passed else FOUND
 
 
-@click.command("recover", cls=AwsAuthCommand, library="awsauth.recover(cluster, rollback_to=…, changes=[…])")
+@click.command(
+    "recover",
+    cls=AwsAuthCommand,
+    connection=("--cluster", "--region", "--profile"),
+    library="awsauth.recover(cluster, rollback_to=…, changes=[…])",
+)
 @click.option("--to", type=int, metavar="REVISION", help="The revision to go back to; by default as far as it takes.")
 @click.option(
     "--changes", type=click.File("rb"), metavar="FILE", help="Changes that repair it, as for `awsauth apply`."

@@ -197,14 +197,21 @@ class _Remove(AwsAuthGroup):
     """``remove role|user|account``, and ``remove --username``, which is the command of that name by another one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command before ``--username``."""
+        """Put the command first, wherever ``--username`` stands: its options may stand before that."""
         named = next((position for position, arg in enumerate(args) if arg.split("=")[0] == "--username"), None)
         if named is not None and not set(args[:named]) & set(self.commands):
-            args = [*args[:named], "username", *args[named:]]
+            args = ["username", *args]
         return super().parse_args(ctx, args)
 
 
 @click.group("remove", cls=_Remove)
+@click.option(
+    "--username",
+    metavar="NAME",
+    expose_value=False,
+    help="Take out everybody with this username; see `awsauth remove --username NAME --help`.",
+    shell_complete=complete_username,
+)
 def remove_command() -> None:
     """Take a role, user or account out, or everybody with a username: `remove --username NAME`."""
 

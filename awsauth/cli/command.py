@@ -13,12 +13,13 @@ from awsauth.cli.known import complete_context
 from awsauth.cli.screen import OutputError, Screen, drop_output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
 _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"
 _OUTPUT: Final = "Output"
 _WITHOUT_VALUE: Final = "--dry-run"
+_ALL: Final = frozenset(one.option for one in VARIABLES)
 
 
 class SectionedOption(click.Option):
@@ -46,8 +47,8 @@ def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...
     _keep(ctx, param, values[0] if values else None)
 
 
-def _shared(outputs: Sequence[str]) -> Iterator[SectionedOption]:
-    """Yield the options that all commands have, before or behind the command's name."""
+def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> Iterator[SectionedOption]:
+    """Yield the options that all commands have, before or behind the command's name; `connection` are those to show."""
     for one in VARIABLES:
         completion = {"shell_complete": complete_context} if one.option == "--context" else {}
         yield _shared_option(
@@ -57,6 +58,7 @@ def _shared(outputs: Sequence[str]) -> Iterator[SectionedOption]:
             help=f"{one.help} [{one.environment}]",
             multiple=True,
             callback=_keep if one.repeated else _keep_one,
+            hidden=one.option not in connection,
             type=click.Path(readable=False) if one.metavar == "FILE" else str,
             **completion,
         )
@@ -139,6 +141,7 @@ class AwsAuthCommand(_Sectioned):
         changes: Whether it has the options of a change.
         always_recorded: Whether that change is kept as a revision in any case.
         observes: Whether it has those of a change whose effect can be waited for.
+        connection: The options of the connection that its help shows. Of the others, too, it says itself what is wrong.
         outputs: How it can print.
     """
 
@@ -149,6 +152,7 @@ class AwsAuthCommand(_Sectioned):
         changes: bool = False,
         always_recorded: bool = False,
         observes: bool = False,
+        connection: Container[str] = _ALL,
         outputs: Sequence[Output] = ("text", "json", "markdown"),
         **attributes: Any,
     ) -> None:
@@ -159,7 +163,7 @@ class AwsAuthCommand(_Sectioned):
         self.params += [
             *(_changing(may_be_unrecorded=not always_recorded) if changes else ()),
             *(_observing() if observes else ()),
-            *_shared(outputs),
+            *_shared(outputs, connection),
         ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

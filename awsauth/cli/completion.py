@@ -54,18 +54,20 @@ class Bash(BashComplete):
 add_completion_class(Bash)
 
 
-@click.command("completion", cls=AwsAuthCommand, library="(a matter of the command line alone)")
+@click.command("completion", cls=AwsAuthCommand, connection=(), library="(a matter of the command line alone)")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @current
 def completion_command(invocation: Invocation, /, *, shell: str) -> int:
     """Print the completion for a shell, to be put where that looks for it.
 
-    bash: awsauth completion bash > ~/.local/share/bash-completion/completions/awsauth
-
-    zsh: awsauth completion zsh > a file called _awsauth in a folder of $fpath
-
-    fish: awsauth completion fish > ~/.config/fish/completions/awsauth.fish
-    """
+    \b
+    bash:
+      awsauth completion bash > ~/.local/share/bash-completion/completions/awsauth
+    zsh, with a folder of $fpath for FOLDER:
+      awsauth completion zsh > FOLDER/_awsauth
+    fish:
+      awsauth completion fish > ~/.config/fish/completions/awsauth.fish
+    """  # noqa: D301 - click's mark, for lines that are not to be wrapped
     completion = get_completion_class(shell)
     if completion is None:
         raise click.UsageError(f"There is no completion for {shell}.")
