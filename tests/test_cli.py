@@ -555,7 +555,8 @@ def test_a_defect_is_told_without_secrets(file: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("text", "place"), [("account: ['111122223333']\n", ""), ("accounts:\n[\n", ", line 2, column 2"), ("", "")]
+    ("text", "place"),
+    [("account: ['111122223333']\n", ", line 1, column 1"), ("accounts:\n[\n", ", line 2, column 2"), ("", "")],
 )
 def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, text: str, place: str) -> None:
     policy = tmp_path / "policy.yaml"

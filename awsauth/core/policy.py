@@ -121,7 +121,14 @@ class Policy(BaseModel):
             ) from error
         if len(roots) != 1:
             raise _invalid("has more than one document" if roots else "is empty")
-        return cls(**_fields(text, roots[0]))
+        fields, starts = _fields(text, roots[0])
+        try:
+            return cls(**fields)
+        except PolicyError as error:
+            cause: Any = error.__cause__
+            wrong = dict.fromkeys(problem["loc"][0] for problem in cause.errors())
+            error.where = " and ".join(_where(text, starts[name]) for name in wrong)
+            raise
 
 
 def check_policy(policy: Any) -> None:
@@ -137,20 +144,25 @@ def check_policy(policy: Any) -> None:
         )
 
 
-def _fields(text: str, root: nodes.Node) -> dict[str, Any]:
-    """Return the fields of a policy, every scalar as it is written: YAML 1.1 takes some accounts for octal numbers."""
+def _fields(text: str, root: nodes.Node) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the fields of a policy, and where they begin.
+
+    Every scalar is as it is written: YAML 1.1 takes some accounts for octal numbers.
+    """
     if root.kind != "mapping":
         raise _invalid("is empty" if root.kind == "scalar" and not root.value else "holds no mapping with fields")
     fields: dict[str, Any] = {}
+    starts: dict[str, int] = {}
     for key, value in root.pairs():
         # Of two limits one would be lost without a word.
         if key.kind != "scalar" or key.value in fields:
             twice = f"has the field {quoted(key.value)} twice"
             problem = twice if key.kind == "scalar" else "has a list or a mapping where a field should be"
             raise _invalid(problem, _where(text, key.start))
+        starts[key.value] = key.start
         held = value.target or value
         fields[key.value] = [_text(child) for child in held.children] if held.kind == "sequence" else _text(held)
-    return fields
+    return fields, starts
 
 
 def _text(written: nodes.Node) -> object:
@@ -169,7 +181,8 @@ def _translated(error: ValidationError) -> PolicyError:
 
 
 def _problem(problem: Any) -> str:
-    name = ".".join(str(part) for part in problem["loc"])
+    field, *items = problem["loc"]
+    name = f"{field}{''.join(f'[{item}]' for item in items)}"
     given = quoted(repr(problem["input"]), 60)
     match problem["type"]:
         case "extra_forbidden":
