@@ -16,7 +16,7 @@ from awsauth import errors
 from awsauth.cli.app import program
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.exit_codes import CODES, MEANINGS, code_of
-from awsauth.cli.failing import OPTIONS, in_options
+from awsauth.cli.failing import CALLS, OPTIONS, in_options
 from tests.command_line import NODE, commands, manifest_in, run
 from tests.conftest import PROJECT
 
@@ -149,6 +149,13 @@ def test_a_defect_is_no_difference_found() -> None:
         ("pass it as creator_role=…: it", "pass it as --creator-role …: it"),
         ("username `a=b` and profiles=3", "username `a=b` and profiles=3"),
         ("allow=['it''s']", "--allow its"),
+        ("by its name (cluster=, from_eks).", "by its name (--cluster)."),
+        (
+            "  take it out\nWhere nobody does: awsauth.recover().",
+            "  take it out\nWhere nobody does: `awsauth recover`.",
+        ),
+        ("Look again with health_check().", "Look again with `awsauth health`."),
+        ("Remove it there first, with remove_user_mapping.", "Remove it there first, with `awsauth remove user`."),
         (
             'Pass region="a", or:\n  awsauth.add_role_mapping("arn", groups=["G"], cluster="c", region="a")',
             'Pass --region a, or:\n  awsauth.add_role_mapping("arn", groups=["G"], cluster="c", region="a")',
@@ -157,6 +164,25 @@ def test_a_defect_is_no_difference_found() -> None:
 )
 def test_arguments_of_the_library_are_shown_as_options(text: str, shown: str) -> None:
     assert in_options(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('Pass if_mapped="replace" to', 'Pass "if_mapped": "replace" in the change to'),
+        ("See that it can be written, or pass history=False to do without one.", "See that it can be written."),
+        ("Ask.\nOr pass history=False, to change it without a revision.", "Ask."),
+        ("pass allow=['last-admin'].", "pass --allow last-admin."),
+    ],
+)
+def test_options_that_the_command_does_not_have_are_not_advised(text: str, shown: str) -> None:
+    with click.Context(dict(COMMANDS)[("rollback",)]):
+        assert in_options(text) == shown
+
+
+@pytest.mark.parametrize("words", CALLS.values())
+def test_every_command_that_a_call_is_shown_as_is_one(words: str) -> None:
+    assert tuple(words.split()) in dict(COMMANDS)
 
 
 def test_every_option_that_an_argument_is_shown_as_is_one() -> None:

@@ -47,6 +47,22 @@ _FIELDS: Final = ("if_mapped",)
 _PLACE: Final = re.compile(rf"({'|'.join(KEYS)}) line (\d+)(?:, column (\d+))?")
 """Where in the text of a data key something is, as errors say it."""
 
+CALLS: Final = {
+    "recover()": "recover",
+    "explain()": "explain",
+    "health_check()": "health",
+    "remove_user_mapping": "remove user",
+}
+"""By the call that errors advise to make, the command that makes it."""
+
+_NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?({'|'.join(map(re.escape, CALLS))})(?!\()")
+
+_BY_NAME: Final = ", from_eks)"
+"""What says in the library alone how to connect to a cluster by its name."""
+
+_WITHOUT_HISTORY: Final = re.compile(r",? or pass history=False[^.]*|\nOr pass history=False[^.]*\.")
+"""A way round that not all commands have."""
+
 _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
 _SECRET: Final = re.compile(
@@ -80,6 +96,9 @@ def in_options(text: str) -> str:
 
     What is no option of the command that runs, and can be said in a change, is a field of that.
     """
+    if not _is_offered("--no-history"):
+        text = _WITHOUT_HISTORY.sub("", text)
+    text = _NAMED_CALL.sub(lambda match: f"`awsauth {CALLS[match[1]]}`", text.replace(_BY_NAME, ")"))
     lines = text.split("\n")
     return "\n".join([line if _CALL.search(line) else _ARGUMENT.sub(_as_options, line) for line in lines])
 
