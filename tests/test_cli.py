@@ -288,6 +288,17 @@ def test_a_text_that_cannot_be_read_is_told_with_the_line_of_the_file(tmp_path: 
     assert f"where: standard input:{last}:8 (mapRoles line 3" in piped.err
 
 
+def test_a_place_in_an_earlier_text_is_none_in_the_file(tmp_path: Path) -> None:
+    path = manifest_in(tmp_path, mapRoles=f"&all\n- rolearn: {ROLE}\n  username: x\n")
+    assert run("add", "account", "012345678901", "--file", str(path), "-y").code == 0
+    text = path.read_text(encoding="utf-8").replace(
+        "&all", "- {rolearn: arn:aws:iam::968802670493:role/theirs, username: t}"
+    )
+    path.write_text(text, encoding="utf-8")
+    done = run("rollback", "--to", "1", "--file", str(path), "-y")
+    assert (done.code, "where: mapRoles line 1\n" in done.err) == (8, True), done
+
+
 def test_get_says_what_cannot_be_read_and_how_to_look_at_it(tmp_path: Path) -> None:
     folder = tmp_path / "a b"
     folder.mkdir()

@@ -131,7 +131,8 @@ def _parts(error: Exception, invocation: Invocation) -> tuple[str, str, str]:
 def _where(error: AwsAuthError, invocation: Invocation) -> str:
     """Return where it happened; before a place in a text that cannot be edited, where that is in the manifest."""
     match = _PLACE.fullmatch(error.where) if isinstance(error, EditError) else None
-    if match:
+    # What cannot be edited on the way back is an earlier text, and no longer in the file.
+    if match and invocation.command != "rollback":
         with contextlib.suppress(AwsAuthError):
             at = invocation.position(Place(match[1], int(match[2]), int(match[3] or 1)))
             if at:
