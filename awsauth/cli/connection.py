@@ -112,7 +112,6 @@ def policy_of(path: str) -> Policy:
     """
     from pathlib import Path
 
-    from awsauth.core.escaping import visible
     from awsauth.core.policy import Policy
     from awsauth.errors import PolicyError
 

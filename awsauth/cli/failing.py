@@ -63,6 +63,8 @@ _BY_NAME: Final = ", from_eks)"
 _WITHOUT_HISTORY: Final = re.compile(r",? or pass history=False[^.]*|\nOr pass history=False[^.]*\.")
 """A way round that not all commands have."""
 
+_QUOTED: Final = re.compile(r"(`[^`]*`)")
+
 _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
 _SECRET: Final = re.compile(
@@ -99,8 +101,12 @@ def in_options(text: str) -> str:
     if not _is_offered("--no-history"):
         text = _WITHOUT_HISTORY.sub("", text)
     text = _NAMED_CALL.sub(lambda match: f"`awsauth {CALLS[match[1]]}`", text.replace(_BY_NAME, ")"))
-    lines = text.split("\n")
-    return "\n".join([line if _CALL.search(line) else _ARGUMENT.sub(_as_options, line) for line in lines])
+    return "\n".join([line if _CALL.search(line) else _with_options(line) for line in text.split("\n")])
+
+
+def _with_options(line: str) -> str:
+    """Return a line with options in place of arguments, but for what it quotes: that is others' words."""
+    return "".join([part if part.startswith("`") else _ARGUMENT.sub(_as_options, part) for part in _QUOTED.split(line)])
 
 
 def _as_options(match: re.Match[str]) -> str:
@@ -111,8 +117,12 @@ def _as_options(match: re.Match[str]) -> str:
         return option.replace("--", "--no-", 1)
     if written in (None, "True", "…"):
         return f"{option} …" if written == "…" else option
-    values = ast.literal_eval(written)
-    return " ".join(f"{option} {shlex.quote(value)}" for value in ([values] if isinstance(values, str) else values))
+    try:
+        values = ast.literal_eval(written)
+        given = [shlex.quote(visible(value)) for value in ([values] if isinstance(values, str) else values)]
+    except (AttributeError, SyntaxError, TypeError, ValueError):
+        return match[0]  # A value with a backtick in it looks as if it was not quoted.
+    return " ".join(f"{option} {value}" for value in given)
 
 
 def _is_offered(option: str) -> bool:
