@@ -6,11 +6,18 @@ import json
 import re
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.aws.harmless import own_words, unreached, unretrieved
 from awsauth.core.escaping import quoted, visible
-from awsauth.errors import AwsAuthError, AwsPermissionError, AwsServiceError, CredentialsError, UsageError
+from awsauth.errors import (
+    AwsAuthError,
+    AwsPermissionError,
+    AwsServiceError,
+    CredentialsError,
+    OutcomeUnknownError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,29 +68,39 @@ _NOT_SIGNED_IN: Final = ("UnauthorizedSSOTokenError", "SSOTokenLoadError", "SSOE
 _NOT_LOGGED_IN: Final = ("LoginError", "LoginRefreshRequired", "LoginTokenLoadError", "LoginAuthorizationCodeError")
 _NO_REGION: Final = ("NoRegionError", "InvalidRegionError", "UnknownRegionError", "UnknownEndpointError")
 _NO_CREDENTIALS: Final = (
-    "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "UnknownCredentialError",
+    "NoCredentialsError", "PartialCredentialsError", "UnknownCredentialError",
     "MetadataRetrievalError", "RefreshWithMFAUnsupportedError", "NoAuthTokenError", "UnknownTokenProviderError",
     "InvalidIMDSEndpointError", "InvalidIMDSEndpointModeError", "LoginInsufficientPermissions",
 )  # fmt: skip
 _BAD_CONFIG: Final = ("ConfigParseError", "ConfigNotFound", "InvalidConfigError", "InfiniteLoopConfigError")
 
 
+_STILL_EXPIRED: Final = "Credentials were refreshed, but"
+"""How a RuntimeError of botocore's begins."""
+
+
 @contextmanager
-def translated(doing: str, session: AwsSession, *, service: str = "") -> Iterator[None]:
-    """Turn whatever boto3 raises inside into an error of this library.
+def translated(doing: str, session: AwsSession, *, service: str = "", look: str = "") -> Iterator[None]:
+    """Turn whatever boto3 raises inside into an error of this library, and what comes of reading an odd answer, too.
+
+    What stands inside is to be the calls and the reading of their answers, and nothing else: a defect in it would be
+    taken for an answer that cannot be read.
 
     Args:
         doing: What failed, as a sentence without its full stop: ``The cluster cannot be described``.
         session: Whose calls they are.
         service: As IAM abbreviates it (``eks``), for the statement that allows the call where AWS does not name it.
+        look: Of a call that changes something, how to see whether it was done.
 
     Raises:
         CredentialsError: credentials are missing, expired or refused, or this machine's clock is wrong.
         AwsPermissionError: IAM does not allow the call.
-        AwsServiceError: the service refused otherwise, or did not answer.
+        AwsServiceError: the service refused otherwise, did not answer, or what came back cannot be read.
+        OutcomeUnknownError: as much of a call that changes something, which may have been done: it was not answered, or
+            with an error of AWS's own.
         UsageError: there is no such region.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, UndefinedModelAttributeError
+    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, UndefinedModelAttributeError
     from botocore.parsers import ResponseParserError
 
     try:
@@ -91,19 +108,51 @@ def translated(doing: str, session: AwsSession, *, service: str = "") -> Iterato
     except AwsAuthError:
         raise
     except ClientError as error:
+        told: AwsAuthError = _perhaps(_refused(doing, session, error, service), look if _is_no_refusal(error) else "")
         # A message about a signature quotes what was signed, which no traceback may show.
-        raise _refused(doing, session, error, service) from (None if _code(error) in _SIGNATURE else error)
+        raise told from (None if _code(error) in _SIGNATURE else error)
     except BotoCoreError as error:
-        raise _failed(doing, session, error) from error
+        if missed := unreached(error):
+            told = AwsServiceError(f"{doing}: AWS cannot be reached: {missed.what}.", cure=missed.cure)
+            raise _perhaps(told, look if missed.may_have_arrived else "") from None
+        raise _failed(doing, session, error) from (None if isinstance(error, CredentialRetrievalError) else error)
     except ResponseParserError:
         # Its text quotes the answer, which of AssumeRole is credentials.
-        raise AwsServiceError(
-            f"{doing}: what came back is no answer of AWS.",
-            cure="Check the proxy (HTTPS_PROXY) and endpoint_url in the AWS configuration.",
-        ) from None
+        raise _perhaps(_no_answer(doing, "what came back is no answer of AWS"), look) from None
+    except (LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise _perhaps(_no_answer(doing, f"what came back cannot be read ({type(error).__name__})"), look) from error
     except (OSError, ValueError, UndefinedModelAttributeError) as error:
         # A credential_process that is missing, or prints no JSON: the error may hold what it printed.
         raise _strange(doing, error) from None
+    except RuntimeError as error:
+        if not str(error).startswith(_STILL_EXPIRED):
+            raise
+        raise CredentialsError(
+            f"{doing}: the credentials have expired, and so have those that came in their place.",
+            cure=_renewal(session),
+        ) from error
+
+
+def _perhaps(told: AwsAuthError, look: str) -> AwsAuthError:
+    """Return an error as it is; or with how to look, one that says that what failed may have been done."""
+    if not look:
+        return told
+    what = f"{told.what.rstrip('.')}. It may have been done all the same."
+    return OutcomeUnknownError(what, cure=f"{look} {told.cure}".rstrip())
+
+
+def _is_no_refusal(error: ClientError) -> bool:
+    """Whether AWS failed while it did what was asked for, or after."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return not 400 <= status < 500 and _code(error) not in _THROTTLED
+
+
+def _no_answer(doing: str, problem: str) -> AwsServiceError:
+    return AwsServiceError(
+        f"{doing}: {problem}.",
+        cure="Is there something in between that answers in place of AWS, such as the sign-in page of a network? Check "
+        "the proxy (HTTPS_PROXY), and endpoint_url in the AWS configuration.",
+    )
 
 
 def no_credentials(session: AwsSession) -> CredentialsError:
@@ -132,11 +181,10 @@ def clock_difference(date: str, now: datetime | None = None) -> str:
     Returns:
         Such as ``20 minutes behind``; empty when they agree within a minute, or the header is no date.
     """
-    try:
-        server = parsedate_to_datetime(date)
-    except ValueError:
-        return ""
-    if server.tzinfo is None:
+    from awsauth.kube.translation import moment_of
+
+    server = moment_of(date)
+    if server is None:
         return ""
     seconds = ((now or datetime.now(timezone.utc)) - server).total_seconds()
     if abs(seconds) < 60:
@@ -205,10 +253,10 @@ def _skewed(doing: str, error: ClientError) -> CredentialsError:
 
 
 def _failed(doing: str, session: AwsSession, error: BotoCoreError) -> AwsAuthError:
-    """Return the error for what boto3 raised by itself."""
-    from botocore import exceptions
-
+    """Return the error for what boto3 raised by itself, other than that AWS cannot be reached."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "CredentialRetrievalError" in kinds:
+        return CredentialsError(f"{doing}: {_short(unretrieved(error))}", cure="Look where they should come from.")
     if "ProfileNotFound" in kinds:
         return _no_profile(doing, session)
     if kinds.intersection(_NOT_SIGNED_IN):
@@ -226,12 +274,6 @@ def _failed(doing: str, session: AwsSession, error: BotoCoreError) -> AwsAuthErr
         return UsageError(
             f"{doing}: {_short(str(error))}", cure="Pass the name of a region, such as eu-west-1, or set AWS_REGION."
         )
-    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
-        return AwsServiceError(
-            f"{doing}: AWS cannot be reached: {_short(str(error))}",
-            cure="Check the region's name, the network, the proxy (HTTPS_PROXY), and in a private subnet the VPC "
-            "endpoint of the service.",
-        )
     return AwsServiceError(f"{doing}: {_short(str(error))}")
 
 
@@ -239,8 +281,7 @@ def _strange(doing: str, error: Exception) -> CredentialsError:
     if isinstance(error, OSError):
         text = error.strerror or type(error).__name__
     else:
-        # Of a plain ValueError botocore wrote the text itself.
-        text = str(error) if type(error) is ValueError else type(error).__name__
+        text = own_words(error) if isinstance(error, ValueError) else type(error).__name__
     name = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
     return CredentialsError(
         f"{doing}: {_short(f'{text}{name}')}",
