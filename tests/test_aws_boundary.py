@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 import traceback
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore import exceptions as botocore_exceptions
 
 from awsauth.aws.aws_errors import clock_difference, translated
+from awsauth.aws.eks import describe_cluster
 from awsauth.aws.harmless import address, own_words, unreached
-from awsauth.aws.identity import whoami
+from awsauth.aws.identity import Identity, whoami
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsServiceError, CredentialsError, OutcomeUnknownError
 from awsauth.functions import connect
@@ -235,3 +239,110 @@ def test_a_change_that_was_refused_was_not_made(monkeypatch: pytest.MonkeyPatch,
         translated("It cannot be done", AwsSession(), look="Look there."),
     ):
         raise CERTAIN[name]
+
+
+# Odd answers of a service, from the outside.
+
+
+@contextmanager
+def answering(content: str, kind: str = "application/json") -> Iterator[str]:
+    """Yield the address of a server that answers everything so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response_only(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content.encode())))
+            self.end_headers()
+            self.wfile.write(content.encode())
+
+        do_POST = do_PUT = do_GET  # noqa: N815 - http.server looks these up
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server has
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def caller(**parts: str) -> str:
+    """Return an answer of sts:GetCallerIdentity."""
+    said = "".join(f"<{name}>{value}</{name}>" for name, value in parts.items())
+    inner = f"<GetCallerIdentityResult>{said}</GetCallerIdentityResult>"
+    return f'<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">{inner}</GetCallerIdentityResponse>'
+
+
+ANNA = {"Arn": "arn:aws:iam::111122223333:user/anna", "Account": "111122223333", "UserId": "AIDA"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<a/>", caller(), caller(**{**ANNA, "Arn": "x"}), caller(**{**ANNA, "Arn": ""}),
+        *(caller(**{key: ANNA[key] for key in ANNA if key != left_out}) for left_out in ANNA),
+    ],
+)  # fmt: skip
+def test_an_answer_of_sts_that_cannot_be_read_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    with answering(content, "text/xml") as url:
+        only(monkeypatch, tmp_path, KEYS | REGION | {"AWS_ENDPOINT_URL_STS": url})
+        with pytest.raises(AwsServiceError, match="what came back cannot be read"):
+            whoami()
+
+
+CLUSTER: dict[str, Any] = {
+    "name": "prod", "arn": "arn:aws:eks:eu-west-1:111122223333:cluster/prod", "status": "ACTIVE", "version": "1.34",
+    "endpoint": "https://127.0.0.1:1", "certificateAuthority": {"data": "QQ=="},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "<html>sign in</html>", "{}", "[]", "null", "5", '"x"', '{"cluster": null}', '{"cluster": []}',
+        '{"cluster": {"name": "prod"', "[" * 100_000,
+        *(json.dumps({"cluster": {key: CLUSTER[key] for key in CLUSTER if key != name}}) for name in ("name", "arn")),
+        *(
+            json.dumps({"cluster": CLUSTER | odd})
+            for odd in ({"arn": "x"}, {"arn": ""}, {"certificateAuthority": "x"}, {"accessConfig": 5})
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_of_eks_that_cannot_be_read_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    with answering(content) as url:
+        only(monkeypatch, tmp_path, KEYS | REGION | {"AWS_ENDPOINT_URL_EKS": url})
+        with pytest.raises(AwsServiceError, match=r"cannot be read|is none: ") as caught:
+            describe_cluster(AwsSession(), "prod")
+    assert "HTTPS_PROXY" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    "key", [{"AccessKeyId": 5, "SecretAccessKey": 6, "SessionToken": 7}, {"Expiration": 5}, {"Expiration": "never"}]
+)
+def test_credentials_that_are_none_are_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: dict[str, object]
+) -> None:
+    given = {"Version": 1, "AccessKeyId": "A", "SecretAccessKey": SECRET, "SessionToken": "t"} | key
+    only(monkeypatch, tmp_path, REGION, config=f"[default]\ncredential_process = /bin/echo '{json.dumps(given)}'\n")
+    with pytest.raises((AwsServiceError, CredentialsError)) as caught:
+        whoami()
+    assert SECRET not in told(caught.value)
+
+
+def test_what_sts_and_metadata_say_cannot_steer_a_terminal() -> None:
+    odd = "x\x1b]0;gone\x07\u202e\ny"
+    parts: dict[str, Any] = dict.fromkeys(
+        ("arn", "canonical_arn", "account", "partition", "user_id", "source", "region", "instance_id", "instance_role"),
+        odd,
+    )
+    for problem in ("", odd):
+        shown = str(Identity(**parts, profile=odd, metadata_problem=problem, cluster=odd, username=odd, groups=(odd,)))
+        assert all(line.isprintable() for line in shown.splitlines())
+        assert len(shown.splitlines()) == 8

@@ -57,7 +57,7 @@ def _listed(session: AwsSession, cluster: EksCluster) -> list[str]:
     eks = session.client("eks", cluster.region)
     with translated(f"The access entries of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_access_entries").paginate(clusterName=cluster.name)
-        return [principal for page in pages for principal in page["accessEntries"]]
+        return [str(principal) for page in pages for principal in page["accessEntries"]]
 
 
 def _read(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[AccessEntry | None, list[str]]:

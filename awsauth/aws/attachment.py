@@ -122,6 +122,7 @@ class _Attachment:
         try:
             with translated(doing, self._session, service="ec2"):
                 answer = self._session.client("ec2").describe_instances(InstanceIds=[self._instance_id])
+                state = answer["Reservations"][0]["Instances"][0]["State"]["Name"]
         except AwsServiceError as error:
             if not error.code.startswith("InvalidInstanceID"):
                 raise
@@ -129,7 +130,6 @@ class _Attachment:
                 f"There is no instance {quoted(self._instance_id)} in {quoted(self._session.region)}.",
                 cure="Pass its region=…, and a profile=… of its account.",
             ) from error
-        state = answer["Reservations"][0]["Instances"][0]["State"]["Name"]
         if state in ("shutting-down", "terminated"):
             raise RoleError(
                 f"The instance {quoted(self._instance_id)} is {state}.", cure="Choose one that runs, or is stopped."
@@ -141,9 +141,9 @@ class _Attachment:
         doing = f"The instance profile of {quoted(self._instance_id)} cannot be looked up"
         with translated(doing, self._session, service="ec2"):
             answer = self._session.client("ec2").describe_iam_instance_profile_associations(Filters=of_instance)
-        for association in answer["IamInstanceProfileAssociations"]:
-            if association["State"] in ("associating", "associated"):
-                return association["IamInstanceProfile"]["Arn"], association["AssociationId"]
+            for association in answer["IamInstanceProfileAssociations"]:
+                if association["State"] in ("associating", "associated"):
+                    return association["IamInstanceProfile"]["Arn"], association["AssociationId"]
         return "", ""
 
     def _associate(self, profile: str) -> None:

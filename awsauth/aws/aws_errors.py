@@ -216,7 +216,7 @@ def _refused(doing: str, session: AwsSession, error: ClientError, service: str) 
             code=code,
         )
     said = _short(f"{code}: {message}" if message else code)
-    return AwsServiceError(f"{doing}: AWS answered {said}", code=code)
+    return AwsServiceError(f"{doing}: AWS answered {said or 'with an error that it does not name'}", code=code)
 
 
 def _denied(doing: str, error: ClientError, service: str) -> AwsPermissionError:

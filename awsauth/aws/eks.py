@@ -102,12 +102,11 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
             session,
             service="eks",
         ):
-            answer = client.describe_cluster(name=name)
+            found = _read(cast("Mapping[str, Any]", client.describe_cluster(name=name)["cluster"]))
     except AwsServiceError as error:
         if error.code == GONE:
             raise _not_found(session, name, region) from error
         raise
-    found = _read(cast("Mapping[str, Any]", answer["cluster"]))
     if arn and arn["account"] != found.account:
         raise ClusterNotFoundError(
             f"The ARN names the account {arn['account']}, and the credentials are of {found.account}, where there is "
@@ -130,8 +129,19 @@ def _region(session: AwsSession, arn: re.Match[str] | None) -> str:
 
 
 def _read(cluster: Mapping[str, Any]) -> EksCluster:
-    """Return the value for an answer of ``DescribeCluster``."""
-    name, status = str(cluster["name"]), str(cluster.get("status", ""))
+    """Return the value for an answer of ``DescribeCluster``.
+
+    Raises:
+        AwsServiceError: the cluster has no API server yet, or the answer is odd.
+        LookupError, AttributeError, TypeError: likewise; `translated` says so.
+    """
+    name, status, arn = str(cluster["name"]), str(cluster.get("status", "")), str(cluster["arn"])
+    if not _ARN.fullmatch(arn):
+        raise AwsServiceError(
+            f"What EKS gives as the ARN of the cluster {quoted(name)} is none: {quoted(arn, 200)}; nothing was changed.",
+            cure="Is there something in between that answers in place of EKS? Check the proxy (HTTPS_PROXY), and "
+            "endpoint_url in the AWS configuration.",
+        )
     endpoint = str(cluster.get("endpoint") or "")
     encoded = str(cluster.get("certificateAuthority", {}).get("data") or "")
     if not endpoint or not encoded:
@@ -151,7 +161,7 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
     local = cluster.get("outpostConfig") and cluster.get("id")
     return EksCluster(
         name=name,
-        arn=str(cluster["arn"]),
+        arn=arn,
         endpoint=endpoint,
         certificate_authority=authority,
         cluster_id=str(local or name),
@@ -183,7 +193,7 @@ def _others(session: AwsSession, region: str) -> str:
     try:
         with translated("The clusters cannot be listed", session, service="eks"):
             for page in session.client("eks", region).get_paginator("list_clusters").paginate():
-                names += page["clusters"]
+                names += map(str, page["clusters"])
                 if len(names) > _MOST_SHOWN:
                     break
     except AwsAuthError:

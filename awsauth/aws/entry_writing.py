@@ -85,7 +85,7 @@ class AccessEntries:
 
         def listed(eks: EKSClient) -> tuple[str, ...]:
             pages = eks.get_paginator("list_access_entries").paginate(clusterName=self.cluster.name, **only)
-            return tuple(principal for page in pages for principal in page["accessEntries"])
+            return tuple(str(principal) for page in pages for principal in page["accessEntries"])
 
         return self._call("the access entries cannot be listed", listed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from awsauth.aws.aws_errors import translated
 from awsauth.core.arn import partition_of
@@ -11,8 +11,6 @@ from awsauth.errors import AwsServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from mypy_boto3_iam.type_defs import InstanceProfileTypeDef, RoleTypeDef
 
     from awsauth.aws.session import AwsSession
 
@@ -26,6 +24,27 @@ class Account(NamedTuple):
     partition: str
 
 
+class Role(NamedTuple):
+    """A role of IAM.
+
+    Attributes:
+        name: Its name, without path.
+        arn: Its ARN, with the path.
+        path: The path.
+        trust: Its trust policy; None where IAM does not tell it.
+    """
+
+    name: str
+    arn: str
+    path: str
+    trust: Any
+
+
+def role_of(answer: Any) -> Role:
+    """Return the value for a role in an answer of IAM; to be called inside `translated`."""
+    return Role(answer["RoleName"], answer["Arn"], answer["Path"], answer.get("AssumeRolePolicyDocument"))
+
+
 def own_account(session: AwsSession) -> Account:
     """Return the account of the caller, which everybody may ask for.
 
@@ -37,7 +56,7 @@ def own_account(session: AwsSession) -> Account:
         return Account(caller["Account"], partition_of(caller["Arn"]))
 
 
-def get_role(session: AwsSession, name: str) -> RoleTypeDef | None:
+def get_role(session: AwsSession, name: str) -> Role | None:
     """Return a role of the caller's account by its name, without path; None if there is none.
 
     Raises:
@@ -45,20 +64,27 @@ def get_role(session: AwsSession, name: str) -> RoleTypeDef | None:
         CredentialsError, AwsServiceError: it cannot be asked.
     """
     doing = f"The role {quoted(name)} cannot be looked up"
-    return _present(lambda: session.client("iam").get_role(RoleName=name)["Role"], doing, session)
+    return _present(lambda: role_of(session.client("iam").get_role(RoleName=name)["Role"]), doing, session)
 
 
-def get_instance_profile(session: AwsSession, name: str) -> InstanceProfileTypeDef | None:
-    """Return an instance profile of the caller's account by its name, without path; None if there is none.
+def get_instance_profile(session: AwsSession, name: str) -> tuple[Role, ...] | None:
+    """Return the roles in an instance profile, of which it holds one at most; None if there is no such profile.
+
+    Args:
+        session: Whom to ask AWS as; the profile is one of its account.
+        name: Its name, without path.
 
     Raises:
         AwsPermissionError: the right iam:GetInstanceProfile is missing.
         CredentialsError, AwsServiceError: it cannot be asked.
     """
     doing = f"The instance profile {quoted(name)} cannot be looked up"
-    return _present(
-        lambda: session.client("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"], doing, session
-    )
+
+    def held() -> tuple[Role, ...]:
+        found = session.client("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+        return tuple(role_of(role) for role in found["Roles"])
+
+    return _present(held, doing, session)
 
 
 def profiles_of_role(session: AwsSession, role: str) -> dict[str, str]:
@@ -72,12 +98,12 @@ def profiles_of_role(session: AwsSession, role: str) -> dict[str, str]:
     """
     doing = f"The instance profiles of the role {quoted(role)} cannot be listed"
 
-    def listed() -> list[InstanceProfileTypeDef]:
+    def listed() -> dict[str, str]:
         pages = session.client("iam").get_paginator("list_instance_profiles_for_role").paginate(RoleName=role)
-        return [profile for page in pages for profile in page["InstanceProfiles"]]
+        found = (profile for page in pages for profile in page["InstanceProfiles"])
+        return {profile["InstanceProfileName"]: profile["Roles"][0]["Arn"] for profile in found}
 
-    found = _present(listed, doing, session) or []
-    return {profile["InstanceProfileName"]: profile["Roles"][0]["Arn"] for profile in found}
+    return _present(listed, doing, session) or {}
 
 
 def _present(call: Callable[[], _T], doing: str, session: AwsSession) -> _T | None:

@@ -100,8 +100,8 @@ class Identity:
             instance = f"not known: instance metadata {self.metadata_problem}"
         else:
             instance = f"{self.instance_id or 'id not told'}, role {self.instance_role or 'none'}"
-        cluster = (f"on {visible(self.cluster)}:", f"              {self._standing()}") if self.cluster else ()
-        return "\n".join((
+        cluster = (f"on {self.cluster}:", f"              {self._standing()}") if self.cluster else ()
+        lines = (
             f"caller:       {self.arn}",
             f"to aws-auth:  {mapped}",
             f"credentials:  {_in_words(self.source, self.profile)}",
@@ -109,7 +109,9 @@ class Identity:
             f"region:       {self.region or 'not known'}",
             f"EC2 instance: {instance}",
             *cluster,
-        ))  # fmt: skip
+        )
+        # STS, instance metadata and a profile's name may say anything.
+        return "\n".join([visible(line) for line in lines])
 
     def _standing(self) -> str:
         if self.cluster_problem:
@@ -154,13 +156,14 @@ def identity_of(session: AwsSession, *, near: str = "") -> Identity:
     client = session.client("sts", region or _FALLBACK_REGION)
     with translated("AWS cannot be asked who the caller is", session, service="sts"):
         answer = client.get_caller_identity()
-    arn = answer["Arn"]
+        arn, account, user_id = answer["Arn"], answer["Account"], answer["UserId"]
+        partition = partition_of(arn)
     return Identity(
         arn=arn,
         canonical_arn=_canonical(arn),
-        account=answer["Account"],
-        partition=partition_of(arn),
-        user_id=answer["UserId"],
+        account=account,
+        partition=partition,
+        user_id=user_id,
         source=_source(str(credentials.method)),
         profile=session.profile,
         region=region,

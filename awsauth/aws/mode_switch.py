@@ -69,6 +69,7 @@ def _begun(session: AwsSession, eks: EKSClient, cluster: EksCluster, doing: str)
     try:
         with translated(doing, session, service="eks"):
             answer = eks.update_cluster_config(name=cluster.name, accessConfig={"authenticationMode": BOTH})
+            return [str(answer["update"]["id"])]
     except AwsPermissionError:
         raise
     except AwsServiceError as error:
@@ -78,7 +79,6 @@ def _begun(session: AwsSession, eks: EKSClient, cluster: EksCluster, doing: str)
         if error.code == _INVALID and describe_cluster(session, cluster.arn).authentication_mode == "CONFIG_MAP":
             raise
         return []
-    return [str(answer["update"]["id"])]
 
 
 def _under_way(eks: EKSClient, name: str) -> Iterator[str]:

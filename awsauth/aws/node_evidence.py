@@ -79,9 +79,9 @@ def _node_groups(session: AwsSession, cluster: EksCluster) -> Told:
     def describe(name: str) -> Told:
         with translated(f"Node groups of {quoted(cluster.name)} cannot be described", session, service="eks"):
             group = eks.describe_nodegroup(clusterName=cluster.name, nodegroupName=name)["nodegroup"]
-        size = group.get("scalingConfig", {}).get("desiredSize")
+            role, size = group["nodeRole"], group.get("scalingConfig", {}).get("desiredSize")
         nodes = "" if size is None else f" ({size} node{'' if size == 1 else 's'})"
-        return Told((RoleUser(group["nodeRole"], f"node group {name}{nodes}"),))
+        return Told((RoleUser(role, f"node group {name}{nodes}"),))
 
     with translated(f"The node groups of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_nodegroups").paginate(clusterName=cluster.name)
@@ -95,7 +95,8 @@ def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> Told:
     def describe(name: str) -> Told:
         with translated(f"Fargate profiles of {quoted(cluster.name)} cannot be described", session, service="eks"):
             found = eks.describe_fargate_profile(clusterName=cluster.name, fargateProfileName=name)["fargateProfile"]
-        return Told((RoleUser(found["podExecutionRoleArn"], f"Fargate profile {name}"),))
+            role = found["podExecutionRoleArn"]
+        return Told((RoleUser(role, f"Fargate profile {name}"),))
 
     with translated(f"The Fargate profiles of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_fargate_profiles").paginate(clusterName=cluster.name)
@@ -170,10 +171,10 @@ def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str])
 
 def _of_profile(session: AwsSession, profile: str, who: str) -> Told:
     """Return who has the role in an instance profile, given its name or ARN."""
-    found = get_instance_profile(session, profile.rpartition("/")[2])
-    if not found or not found["Roles"]:
+    roles = get_instance_profile(session, profile.rpartition("/")[2])
+    if not roles:
         return Told(notes=(f"The instance profile {quoted(profile, 200)} has no role that could be seen.",))
-    return Told(tuple(RoleUser(role["Arn"], who) for role in found["Roles"]))
+    return Told(tuple(RoleUser(role.arn, who) for role in roles))
 
 
 def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any] | None) -> Told:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.aws_errors import translated
-from awsauth.aws.iam_lookup import get_role, own_account
+from awsauth.aws.iam_lookup import get_role, own_account, role_of
 from awsauth.aws.role_name import check_role_name
 from awsauth.core.arn import canonical_role, partition_of
 from awsauth.core.escaping import quoted
@@ -19,9 +19,7 @@ from awsauth.core.trust_policy import ec2_service, trust_in_ec2
 from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError, UsageError
 
 if TYPE_CHECKING:
-    from mypy_boto3_iam.type_defs import RoleTypeDef
-
-    from awsauth.aws.iam_lookup import Account
+    from awsauth.aws.iam_lookup import Account, Role
     from awsauth.aws.session import AwsSession
 
 NOT_CHECKED: Final = "role-not-checked"
@@ -89,9 +87,9 @@ def _by_arn(arn: str, session: AwsSession, *, for_ec2: bool) -> ResolvedRole:
     return _checked(found, for_ec2=for_ec2) if found else ResolvedRole(arn, (_missing(arn, name, session),))
 
 
-def _checked(role: RoleTypeDef, *, for_ec2: bool) -> ResolvedRole:
-    arn = canonical_role(role["Arn"])
-    findings = _ec2_findings(arn, role.get("AssumeRolePolicyDocument")) if for_ec2 else ()
+def _checked(role: Role, *, for_ec2: bool) -> ResolvedRole:
+    arn = canonical_role(role.arn)
+    findings = _ec2_findings(arn, role.trust) if for_ec2 else ()
     return ResolvedRole(arn, findings)
 
 
@@ -167,17 +165,17 @@ def list_sso_roles(session: AwsSession) -> tuple[str, ...]:
         AwsPermissionError: the right iam:ListRoles is missing.
         CredentialsError, AwsServiceError: IAM cannot be asked.
     """
-    return tuple(sorted(role["Arn"] for role in _roles(session, PATH)))
+    return tuple(sorted(role.arn for role in _roles(session, PATH)))
 
 
-def _roles(session: AwsSession, path: str = "/") -> list[RoleTypeDef]:
+def _roles(session: AwsSession, path: str = "/") -> list[Role]:
     with translated("The roles of the account cannot be listed", session, service="iam"):
         pages = (
             session.client("iam")
             .get_paginator("list_roles")
             .paginate(PathPrefix=path, PaginationConfig={"PageSize": PAGE})
         )
-        return [role for page in pages for role in page["Roles"]]
+        return [role_of(role) for page in pages for role in page["Roles"]]
 
 
 def _no_such_role(name: str, session: AwsSession) -> RoleError:
@@ -202,7 +200,7 @@ def _missing(arn: str, name: str, session: AwsSession) -> Finding:
 def _near_roles(name: str, session: AwsSession) -> str:
     """Return which roles have a similar name, as a sentence; empty where there are none or it cannot be asked."""
     try:
-        names = [role["RoleName"] for role in _roles(session)]
+        names = [role.name for role in _roles(session)]
     except AwsAuthError:
         return ""
     return _listed_near(name, names, "roles")

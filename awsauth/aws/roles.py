@@ -83,10 +83,10 @@ class _InstanceRole:
             arn = f"arn:{partition}:iam::{account}:role{self._path}{self._name}"
             steps = [self._creating_role(partition)]
         else:
-            arn = role["Arn"]
-            steps = self._trusting(arn, role["AssumeRolePolicyDocument"], notes)
-            if self._path not in ("/", role["Path"]):
-                notes.append(f"the role is under {role['Path']}, and a path cannot be changed")
+            arn = role.arn
+            steps = self._trusting(arn, role.trust, notes)
+            if self._path not in ("/", role.path):
+                notes.append(f"the role is under {role.path}, and a path cannot be changed")
         steps += self._profile_steps()
         return RoleSetup(arn, self._name, notes=tuple(notes)), steps
 
@@ -117,17 +117,19 @@ class _InstanceRole:
 
         def extend() -> None:
             # As it is now, not as it was when the step was listed.
+            now = get_role(self._session, self._name)
+            if now is None:
+                raise RoleError(f"The role {quoted(self._name)} has just been deleted.", cure="Run it again.")
+            extended = json.dumps(letting_ec2_in(now.trust, partition))
             iam = self._session.client("iam")
-            now: Any = iam.get_role(RoleName=self._name)["Role"]["AssumeRolePolicyDocument"]
-            extended = json.dumps(letting_ec2_in(now, partition))
             iam.update_assume_role_policy(RoleName=self._name, PolicyDocument=extended)
 
         return [Step(f"add a statement to the trust policy of {self._name}: EC2 may hand it to its instances", extend)]
 
     def _profile_steps(self) -> list[Step]:
         name = self._name
-        profile = get_instance_profile(self._session, name)
-        roles = [role["RoleName"] for role in profile["Roles"]] if profile else []
+        held = get_instance_profile(self._session, name)
+        roles = [role.name for role in held or ()]
         if roles and roles != [name]:
             raise RoleError(
                 f"The instance profile {quoted(name)} holds the role {quoted(roles[0])} already, and can hold one only.",
@@ -135,7 +137,7 @@ class _InstanceRole:
                 f"--role-name {roles[0]}) if no instance needs it, or choose another name.",
             )
         steps = []
-        if profile is None:
+        if held is None:
             steps.append(Step(f"create the instance profile {name}", self._create_profile, raced_by=_EXISTS))
         if not roles:
             fill = f"put the role into the instance profile {name}"

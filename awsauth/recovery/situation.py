@@ -209,4 +209,4 @@ class _Looking:
                 "changed.",
                 cure="Run it as a role that there is.",
             )
-        return role["Arn"]
+        return role.arn
