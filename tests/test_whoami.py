@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import sys
+import threading
 import time
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -221,6 +224,30 @@ def test_a_metadata_token_that_has_run_out_is_renewed(instance: Instance) -> Non
 def test_a_metadata_endpoint_that_is_none_is_a_problem_and_no_exception(endpoint: str) -> None:
     metadata = InstanceMetadata(endpoint)
     assert metadata.instance_id() == ""
+    assert "does not answer" in metadata.problem
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n"])
+def test_metadata_that_comes_byte_by_byte_is_not_waited_for(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("awsauth.aws.metadata.SECONDS", 0.3)
+    is_over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connected, _ = server.accept()
+            with connected, suppress(OSError):
+                connected.sendall(begun)
+                while not is_over.wait(0.1):
+                    connected.sendall(b"x")
+
+        threading.Thread(target=drip, daemon=True).start()
+        metadata = InstanceMetadata(f"http://127.0.0.1:{server.getsockname()[1]}")
+        asking = threading.Thread(target=metadata.instance_id, daemon=True)
+        asking.start()
+        asking.join(6)
+        is_hanging = asking.is_alive()
+        is_over.set()
+    assert not is_hanging
     assert "does not answer" in metadata.problem
 
 

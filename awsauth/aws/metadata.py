@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import botocore.session
 
 SECONDS: Final = 1.0
-"""How long an answer may take. The service is one hop away: whatever takes longer is not there."""
+"""How long an answer may take, all of it. The service is one hop away: whatever takes longer is not there."""
 
 _TTL_SECONDS: Final = "300"
 _ADDRESSES: Final = {"ipv4": "http://169.254.169.254", "ipv6": "http://[fd00:ec2::254]"}
@@ -58,7 +62,7 @@ class InstanceMetadata:
 
     def region(self) -> str:
         """Return the region that the instance is in; empty where it is not known."""
-        return self.read("placement/region")
+        return self.read("placement/region").strip()
 
     def read(self, path: str) -> str:
         """Return the text below ``/latest/meta-data/``; empty where there is none, and then `problem` says why."""
@@ -91,15 +95,40 @@ class InstanceMetadata:
         try:
             parts = urlsplit(self.endpoint)
             connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=SECONDS)
-            try:
-                connection.request(method, parts.path + path, headers=headers)
-                response = connection.getresponse()
-                return response.status, response.read(_LONGEST).decode("utf-8", "replace")
-            finally:
-                connection.close()
+            with closing(connection):
+                connection.connect()
+                with _ended_after(SECONDS, connection.sock):
+                    connection.request(method, parts.path + path, headers=headers)
+                    response = connection.getresponse()
+                    return response.status, response.read(_LONGEST).decode("utf-8", "replace")
         except (OSError, HTTPException, ValueError):
             self._problem = (
                 f"does not answer at {self.endpoint} (this is no EC2 instance, or a container on one whose hop limit "
                 "is 1)"
             )
             return 0, ""
+
+
+@contextmanager
+def _ended_after(seconds: float, connected: socket.socket) -> Iterator[None]:
+    """End a connection after a time, whatever still comes in: the time-out of a socket starts anew with every byte.
+
+    Raises:
+        TimeoutError: that was so.
+    """
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        with suppress(OSError):  # the other side may have closed it
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise TimeoutError
