@@ -13,8 +13,9 @@ from awsauth.aws.eks import EksCluster, describe_cluster, is_cluster_name
 from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
 from awsauth.connecting import Connection, with_tokens
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import quoted, visible
 from awsauth.errors import AwsAuthError, AwsServiceError
+from awsauth.kube.kubeconfig import problem_of
 from awsauth.kube.transport import TIMEOUT, Transport
 
 if TYPE_CHECKING:
@@ -181,16 +182,17 @@ def from_eks(
         CredentialsError: there are no credentials, or AWS does not take them.
         ClusterNotFoundError: there is no such cluster.
         AwsPermissionError: IAM does not allow ``eks:DescribeCluster``, or to assume the role.
-        AwsServiceError: EKS does not answer, or the cluster has no API server yet.
+        AwsServiceError: EKS does not answer, the cluster has no API server yet, or its address is unsafe.
     """
     aws = AwsSession(profile=profile, region=region, session=session)
     found = describe_cluster(aws, cluster)
+    _check_address(found)
     tokens = TokenSource(aws, found.cluster_id, region=found.region, role_arn=role_arn)
     authority = base64.b64encode(found.certificate_authority.encode()).decode()
     connection = with_tokens(
         {"server": found.endpoint, "certificate-authority-data": authority},
         tokens,
-        f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}",
+        visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}"),
         hint="" if found.public_endpoint else _PRIVATE,
         timeout=timeout,
         as_user=as_user,
@@ -204,3 +206,14 @@ def from_eks(
         tokens=tokens,
         facts=Facts(aws, found, connection.transport),
     )
+
+
+def _check_address(found: EksCluster) -> None:
+    """Refuse an address to which no token may be sent, as that of a kubeconfig is refused."""
+    if problem := problem_of({"server": found.endpoint}, {"token": "one"}):
+        raise AwsServiceError(
+            f"EKS gives {quoted(found.endpoint, 200)} as the address of {quoted(found.name)}, which leads to {problem[0]}. "
+            "Nothing was sent there.",
+            cure="Is there something in between that answers in place of EKS? Check the proxy (HTTPS_PROXY), and "
+            "endpoint_url in the AWS configuration.",
+        )

@@ -33,6 +33,7 @@ from awsauth.errors import (
     UsageError,
 )
 from tests.aws_environment import KEYS, only
+from tests.controlplane.authority import Authority
 from tests.eks_fake import EksFake
 
 if TYPE_CHECKING:
@@ -410,6 +411,34 @@ def test_how_far_a_clock_is_off_is_said_in_minutes() -> None:
 
 
 # From a name to the API server.
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://abc.eks.example",
+        "javascript:\x1b[31m",
+        "5",
+        "https://abc.eks.example?x",
+        "https://[::1",
+        "ftp://abc.example",
+    ],
+)
+def test_an_address_that_no_token_may_go_to_is_refused(eks: EksFake, endpoint: str) -> None:
+    eks.clusters["prod"].endpoint = endpoint
+    with pytest.raises(
+        AwsServiceError, match=r"leads to a cluster whose address .*\. Nothing was sent there"
+    ) as caught:
+        from_eks("prod")
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
+
+
+def test_the_description_cannot_steer_a_terminal(eks: EksFake, tmp_path: Path) -> None:
+    authority = Authority(tmp_path).certificate_file.read_text(encoding="utf-8")
+    eks.clusters["prod"].certificate_authority = authority
+    eks.clusters["prod"].endpoint = "https://abc.eks.example/\x1b]0;gone\x07"
+    with closing(from_eks("prod")) as connection:
+        assert connection.description.isprintable()
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class Kubeconfig:
         cluster, user = (_said(part) for part in (self.clusters.get(cluster_name), self.users.get(user_name)))
         if user_name and user_name not in self.users:
             raise self._wrong(f"The context {quoted(name)} names the user {quoted(user_name)}, who is not there", "")
-        if problem := _problem(cluster, user):
+        if problem := problem_of(cluster, user):
             raise self._wrong(f"The context {quoted(name)} leads to {problem[0]}", problem[1])
         return Destination(name, cluster, user, self.folders.get(user_name, ""), self.files)
 
@@ -154,7 +154,7 @@ def _said(part: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (part or {}).items() if value is not None and value != ""}
 
 
-def _problem(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, str] | None:
+def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return why nothing is sent to a cluster, and what to do about it; None where nothing is wrong."""
     address, unverified = cluster.get("server"), cluster.get("insecure-skip-tls-verify")
     if not isinstance(address, str):
