@@ -9,16 +9,24 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from awsauth.aws import role_setup
 from awsauth.aws.attachment import attach_instance_role
 from awsauth.aws.roles import ensure_instance_role
 from awsauth.core.trust_policy import trust_in_ec2
-from awsauth.errors import AwsPermissionError, AwsServiceError, CredentialsError, RoleError, UsageError
+from awsauth.errors import (
+    AwsPermissionError,
+    AwsServiceError,
+    CredentialsError,
+    OutcomeUnknownError,
+    RoleError,
+    UsageError,
+)
 from tests.aws_account import PROFILE, ROLE, AwsAccount, aws_account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from awsauth.aws.role_setup import RoleSetup
 
@@ -269,6 +277,69 @@ def test_what_was_done_before_a_failure_is_said_and_not_done_again(account: AwsA
         f"create the instance profile {NAME}",
         f"put the role into the instance profile {NAME}",
     )
+
+
+@pytest.mark.parametrize("operation", CREATES)
+def test_what_was_not_answered_may_have_been_done(account: AwsAccount, operation: str) -> None:
+    make: dict[str, Callable[[], object]] = {
+        "CreateRole": lambda: account.role(NAME),
+        "CreateInstanceProfile": lambda: account.instance_profile(NAME),
+        "AddRoleToInstanceProfile": lambda: account.iam.add_role_to_instance_profile(
+            InstanceProfileName=NAME, RoleName=NAME
+        ),
+    }
+
+    def cut() -> None:
+        make[operation]()
+        raise ConnectionClosedError(endpoint_url="https://iam.amazonaws.com/")
+
+    account.before("iam", operation, cut)
+    with pytest.raises(OutcomeUnknownError, match="may have been done all the same") as error:
+        ensure(account)
+    assert "Nothing was changed" not in str(error.value)
+    assert "Run it again" in error.value.cure
+    assert ("Done before that" in error.value.cure) is (operation != "CreateRole")
+    assert len(ensure(account).steps) == 2 - CREATES.index(operation)
+    assert held(account) == [NAME]
+
+
+def test_a_trust_policy_that_was_not_answered_may_be_extended_and_one_that_was_not_read_is_not(
+    account: AwsAccount,
+) -> None:
+    account.role(NAME, {"Version": "2012-10-17", "Statement": [LAMBDA]})
+    account.answer("iam", "UpdateAssumeRolePolicy", {"Error": {"Code": "ServiceFailure"}}, status=500, times=1)
+    with pytest.raises(OutcomeUnknownError):
+        ensure(account)
+    looked = itertools.count(1)
+
+    def cut(**_: Any) -> None:
+        if next(looked) == 2:  # The first one is to see what is missing.
+            raise ConnectionClosedError(endpoint_url="https://iam.amazonaws.com/")
+
+    account.session.events.register("before-call.iam.GetRole", cut)
+    with pytest.raises(AwsServiceError) as error:
+        ensure(account)
+    assert error.value.cure.startswith("Nothing was changed.")
+    assert account.trust(NAME)["Statement"] == [LAMBDA]
+
+
+def test_a_role_that_is_not_given_for_certain_may_be(account: AwsAccount) -> None:
+    account.role(NAME)
+    account.instance_profile(NAME, NAME)
+    instance = account.instance()
+
+    def cut() -> None:
+        account.ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": NAME}, InstanceId=instance)
+        raise ReadTimeoutError(endpoint_url="https://ec2.eu-west-1.amazonaws.com/")
+
+    account.before("ec2", "AssociateIamInstanceProfile", cut)
+    with pytest.raises(
+        OutcomeUnknownError, match=r"no answer of https://ec2\.eu-west-1\.amazonaws\.com came in time"
+    ) as error:
+        attach(account, instance)
+    assert "Nothing was changed" not in str(error.value)
+    assert account.profile_of(instance) == NAME
+    assert attach(account, instance).steps == ()
 
 
 def test_without_credentials_nothing_is_tried(account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:

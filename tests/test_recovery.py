@@ -27,6 +27,7 @@ from awsauth.errors import (
     AwsPermissionError,
     AwsServiceError,
     GuardError,
+    OutcomeUnknownError,
     RecoveryError,
     UsageError,
 )
@@ -37,6 +38,7 @@ from tests.aws_environment import KEYS, only
 from tests.controlplane.authority import Authority
 from tests.controlplane.processes import free_port
 from tests.eks_fake import EksFake
+from tests.eks_fake_entries import EksError
 from tests.eks_webhook import EksWebhook
 
 if TYPE_CHECKING:
@@ -392,6 +394,38 @@ def test_what_iam_does_not_allow_is_said_before_the_one_way_step(stage: Stage, o
     assert caught.value.action == f"eks:{operation}"
     assert "Nothing was changed so far." in caught.value.cure
     assert stage.state() == before
+
+
+@pytest.mark.parametrize(
+    ("operation", "left"),
+    [("UpdateClusterConfig", "aws eks list-updates"), ("CreateAccessEntry", "aws eks describe-access-entry")],
+)
+def test_what_eks_did_and_did_not_answer_is_not_told_as_not_done(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, operation: str, left: str
+) -> None:
+    stage.map_caller()
+    stage.lock_out()
+    if operation != "UpdateClusterConfig":
+        stage.reset(authentication_mode=BOTH)
+    stage.shown.update_polls = 0
+    answer = stage.eks.answer
+    path = {"UpdateClusterConfig": "/update-config", "CreateAccessEntry": "/access-entries"}[operation]
+
+    def lost(method: str, at: str, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return answer(method, at, query, body)
+        finally:
+            if method == "POST" and at.endswith(path):
+                raise EksError("ServerException", "Internal error", 500)
+
+    monkeypatch.setattr(stage.eks, "answer", lost)
+    with pytest.raises(OutcomeUnknownError, match="may have been done all the same") as caught:
+        stage.recover(allow=[SWITCH])
+    assert "Nothing was changed" not in str(caught.value)
+    assert left in caught.value.cure
+    assert stage.shown.authentication_mode == BOTH
+    assert stage.entries == []
+    monkeypatch.undo()
 
 
 def test_a_switch_that_was_begun_is_told_when_what_follows_fails(stage: Stage) -> None:

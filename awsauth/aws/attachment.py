@@ -49,6 +49,7 @@ def attach_instance_role(
     Raises:
         UsageError: `instance_id` or `name` is none.
         RoleError: there is no such instance or role, or the instance has another instance profile.
+        OutcomeUnknownError: AWS did not answer something that it was to do, which may have been done.
         CredentialsError, AwsServiceError: a right is missing, or AWS cannot be asked.
     """
     check_role_name(name)

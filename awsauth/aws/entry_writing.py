@@ -67,7 +67,8 @@ class FoundEntry:
 class AccessEntries:
     """The access entries of one cluster, to be read one at a time, and changed.
 
-    Every method may raise `AwsPermissionError`, `AwsServiceError` and `CredentialsError`.
+    Every method may raise `AwsPermissionError`, `AwsServiceError` and `CredentialsError`; one that changes something
+    also `OutcomeUnknownError`, where EKS did not answer.
 
     Args:
         session: Whom to ask as.
@@ -147,6 +148,7 @@ class AccessEntries:
         self._call(
             f"the access entry of {quoted(found.entry.principal_arn, 200)} cannot be tagged",
             lambda eks: eks.tag_resource(resourceArn=found.arn, tags={TEMPORARY_POLICY: _now()}),
+            look=self._look(found.entry.principal_arn),
         )
 
     def delete(self, principal_arn: str) -> None:
@@ -155,6 +157,7 @@ class AccessEntries:
             {GONE},
             f"the access entry of {quoted(principal_arn, 200)} cannot be deleted",
             lambda eks: eks.delete_access_entry(clusterName=self.cluster.name, principalArn=principal_arn),
+            look=self._look(principal_arn),
         )
 
     def take_policy(self, found: FoundEntry) -> None:
@@ -166,10 +169,12 @@ class AccessEntries:
             lambda eks: eks.disassociate_access_policy(
                 clusterName=self.cluster.name, principalArn=principal_arn, policyArn=self.policy_arn
             ),
+            look=self._look(principal_arn),
         )
         self._call(
             f"the access entry of {quoted(principal_arn, 200)} cannot be untagged",
             lambda eks: eks.untag_resource(resourceArn=found.arn, tagKeys=[TEMPORARY_POLICY]),
+            look=self._look(principal_arn),
         )
 
     def _create(self, principal_arn: str, codes: set[str], problem: str) -> bool:
@@ -180,6 +185,7 @@ class AccessEntries:
             lambda eks: eks.create_access_entry(
                 clusterName=self.cluster.name, principalArn=principal_arn, type="STANDARD", tags={TEMPORARY: _now()}
             ),
+            look=self._look(principal_arn),
         )
         return answer is not None
 
@@ -194,18 +200,25 @@ class AccessEntries:
                 policyArn=self.policy_arn,
                 accessScope={"type": "cluster"},
             ),
+            look=self._look(principal_arn),
         )
         return answer is not None
 
-    def _call(self, problem: str, call: Callable[[EKSClient], _T]) -> _T:
+    def _look(self, principal_arn: str) -> str:
+        """Return how to see what became of a change."""
+        where = f"--cluster-name {self.cluster.name} --region {self.cluster.region} --principal-arn {principal_arn}"
+        return f"See what there is: aws eks describe-access-entry {where}, and aws eks list-associated-access-policies {where}."
+
+    def _call(self, problem: str, call: Callable[[EKSClient], _T], *, look: str = "") -> _T:
         eks = self._session.client("eks", self.cluster.region)
-        with translated(f"On the cluster {quoted(self.cluster.name)}, {problem}", self._session, service="eks"):
+        doing = f"On the cluster {quoted(self.cluster.name)}, {problem}"
+        with translated(doing, self._session, service="eks", look=look):
             return call(eks)
 
-    def _unless(self, codes: set[str], problem: str, call: Callable[[EKSClient], _T]) -> _T | None:
+    def _unless(self, codes: set[str], problem: str, call: Callable[[EKSClient], _T], *, look: str = "") -> _T | None:
         """Return what EKS answers; None for an error with one of `codes`."""
         try:
-            return self._call(problem, call)
+            return self._call(problem, call, look=look)
         except AwsPermissionError:
             raise
         except AwsServiceError as error:

@@ -42,6 +42,7 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, 
     Raises:
         AwsPermissionError: eks:UpdateClusterConfig, eks:DescribeUpdate or eks:ListUpdates is not allowed.
         AwsServiceError: EKS does not do it, or not in time.
+        OutcomeUnknownError: EKS was asked to, and did not answer.
         CredentialsError: there are no credentials, or AWS does not take them.
     """
     eks = session.client("eks", cluster.region)
@@ -59,15 +60,14 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, 
             return now
     raise AwsServiceError(
         f"{doing}: it was still CONFIG_MAP after {timeout:.0f} seconds.",
-        cure=f"See what the cluster is busy with: aws eks list-updates --name {cluster.name} --region {cluster.region}; "
-        "then run it again, which goes on from there.",
+        cure=f"{_look(cluster)} Then run it again, which goes on from there.",
     )
 
 
 def _begun(session: AwsSession, eks: EKSClient, cluster: EksCluster, doing: str) -> list[str]:
     """Begin the switch, and return the update's id; none where the cluster is busy, or is switched already."""
     try:
-        with translated(doing, session, service="eks"):
+        with translated(doing, session, service="eks", look=_look(cluster)):
             answer = eks.update_cluster_config(name=cluster.name, accessConfig={"authenticationMode": BOTH})
             return [str(answer["update"]["id"])]
     except AwsPermissionError:
@@ -79,6 +79,14 @@ def _begun(session: AwsSession, eks: EKSClient, cluster: EksCluster, doing: str)
         if error.code == _INVALID and describe_cluster(session, cluster.arn).authentication_mode == "CONFIG_MAP":
             raise
         return []
+
+
+def _look(cluster: EksCluster) -> str:
+    where = f"--name {cluster.name} --region {cluster.region}"
+    return (
+        f"See how it is (aws eks describe-cluster {where} --query cluster.accessConfig), and what the cluster is busy with: "
+        f"aws eks list-updates {where}."
+    )
 
 
 def _under_way(eks: EKSClient, name: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.aws.aws_errors import translated
 from awsauth.core.escaping import visible
-from awsauth.errors import AwsAuthError, AwsServiceError, RoleError
+from awsauth.errors import AwsAuthError, AwsServiceError, OutcomeUnknownError, RoleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,8 @@ PATIENCE: Final = 60.0
 """Seconds for which what was just made may be unknown to other parts of AWS."""
 
 PAUSE: Final = 2.0
+
+_LOOK: Final = "Run it again: it looks at what there is, and does only what is missing. With dry_run=True it only says what that is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +101,14 @@ def carry_out(
         dry_run: Whether to do nothing.
 
     Raises:
-        AwsAuthError: something failed; it says what was done before.
+        OutcomeUnknownError: AWS did not answer something that it was to do.
+        AwsAuthError: something failed otherwise. All of them say what was done before.
     """
     done: list[str] = []
     try:
         return _until_done(session, look, done, what=what, dry_run=dry_run)
     except AwsAuthError as error:
-        error.cure = f"{_so_far(done)} {error.cure}".rstrip()
+        error.cure = f"{_so_far(done, error)} {error.cure}".strip()
         raise
 
 
@@ -141,7 +144,7 @@ def _does(session: AwsSession, step: Step, done: list[str], what: str) -> bool:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            with translated(f"{what} is not set up: could not {step.text}", session, service=step.service):
+            with translated(f"{what} is not set up: could not {step.text}", session, service=step.service, look=_LOOK):
                 step.do()
         except AwsServiceError as error:
             if error.code in step.raced_by:
@@ -154,7 +157,7 @@ def _does(session: AwsSession, step: Step, done: list[str], what: str) -> bool:
             return True
 
 
-def _so_far(done: list[str]) -> str:
+def _so_far(done: list[str], error: AwsAuthError) -> str:
     if not done:
-        return "Nothing was changed."
+        return "" if isinstance(error, OutcomeUnknownError) else "Nothing was changed."
     return f"Done before that, and not done again in another run: {'; '.join(done)}."

@@ -52,6 +52,7 @@ def ensure_instance_role(
     Raises:
         UsageError: `name` or `path` is none.
         RoleError: the instance profile of that name holds another role, or a statement denies EC2 the role.
+        OutcomeUnknownError: AWS did not answer something that it was to do, which may have been done.
         CredentialsError, AwsServiceError: a right is missing, or AWS cannot be asked. It says what was done before.
     """
     check_role_name(name)

@@ -12,7 +12,7 @@ from awsauth.circumstances import Circumstances
 from awsauth.client import AwsAuthClient
 from awsauth.connecting_eks import Facts
 from awsauth.core.escaping import quoted
-from awsauth.errors import AwsAuthError, RecoveryError
+from awsauth.errors import AwsAuthError, OutcomeUnknownError, RecoveryError
 from awsauth.recovery.arguments import check_creator, check_flags, check_texts, names_in, region_in, wish_of
 from awsauth.recovery.planning import plan_of, refuse_without_consent
 from awsauth.recovery.repair import repair
@@ -85,6 +85,7 @@ def recover(
         GuardError: it would switch the authentication mode, or the repair would do harm, and that is not allowed by name.
         RecoveryError: it cannot work, or did not.
         AwsPermissionError: IAM does not allow a call.
+        OutcomeUnknownError: something that was to be changed was not answered, and may have been.
         AwsAuthError: anything else; every error says what was done before, and what is left of it.
     """
     allowed = names_in(allow)
@@ -236,7 +237,9 @@ class _Recovering:
     def _tell(self, error: AwsAuthError) -> None:
         """Put into an error what was done before, and what is left."""
         left = self._left()
-        told = [f"Done so far: {'; '.join(self._done)}." if self._done else "Nothing was changed so far."]
+        told = [f"Done so far: {'; '.join(self._done)}."] if self._done else []
+        if not told and not isinstance(error, OutcomeUnknownError):
+            told = ["Nothing was changed so far."]
         told += [f"Left behind: {one}" for one in left]
         told += self._notes
         if self._entries:
