@@ -188,7 +188,8 @@ def test_a_guard_refuses_and_says_how_to_allow_it(file: str) -> None:
     assert f"--allow node-mapping={NODE}" in done.err
     assert done.err.count("node-mapping:") == 1
     assert "node-mapping:" not in done.out
-    assert run("remove", "role", NODE, "--file", file, "-y", "--allow", f"node-mapping={NODE}").code == 0
+    allowed = run("remove", "role", NODE, "--file", file, "-y", "--allow", f"node-mapping={NODE}")
+    assert (allowed.code, "allowed node-mapping:" in allowed.out, "error" in allowed.out) == (0, True, False), allowed
 
 
 def test_errors_say_what_where_and_what_to_do(tmp_path: Path) -> None:

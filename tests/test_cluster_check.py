@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from awsauth.client import AwsAuthClient
 from awsauth.core.cluster_facts import Bindings, ClusterNode
-from awsauth.core.cluster_findings import bound, nodes_here, owned_revisions
+from awsauth.core.cluster_findings import absent, bound, nodes_here, owned_revisions
 from awsauth.core.document import Document
 from awsauth.core.finding import Finding, Severity
 from awsauth.kube import listing
@@ -18,6 +19,7 @@ from tests.changed import BOTH, DNS, MASTERS, PREFIX, node, role, roles, user, u
 from tests.connections import connected
 
 if TYPE_CHECKING:
+    from awsauth.core.access_entries import AuthenticationMode
     from tests.controlplane.cluster import Cluster
 
 NOBODY = Bindings()
@@ -251,3 +253,26 @@ def test_lists_longer_than_a_page_are_read_to_the_end(cluster: Cluster, monkeypa
 
 def test_a_cluster_without_nodes_has_none(cluster: Cluster) -> None:
     assert read_nodes(connected(cluster.kubeconfig)) == ()
+
+
+def test_that_there_is_no_aws_auth_is_told(cluster: Cluster) -> None:
+    with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
+        [found] = [finding for finding in client.check() if finding.code == "absent"]
+        assert (found.severity, "roll back" in found.cure) == (Severity.WARNING, True)
+        client.add_account_mapping("111122223333")
+        assert "absent" not in {finding.code for finding in client.check()}
+
+
+@pytest.mark.parametrize(
+    ("mode", "severities"),
+    [
+        ("CONFIG_MAP", [Severity.ERROR]),
+        ("API_AND_CONFIG_MAP", [Severity.WARNING]),
+        ("API", []),
+        (None, [Severity.WARNING]),
+    ],
+)
+def test_where_nobody_else_lets_anybody_in_it_is_an_error(
+    mode: AuthenticationMode | None, severities: list[Severity]
+) -> None:
+    assert [finding.severity for finding in absent(mode)] == severities

@@ -175,6 +175,16 @@ def test_a_manifest_that_was_checked_out_again_is_found_in_its_history(path: Pat
     assert [entry.info.kind for entry in log(store).entries] == ["change", "outside", "change", "outside"]
 
 
+def test_of_a_file_that_is_gone_the_history_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "aws-auth.yaml"
+    path.write_text(MANIFEST)
+    store = FileStore(path)
+    commit(store, changing([ADMIN]))
+    path.unlink()
+    with pytest.raises(FileError, match=r"no such file(?s:.*)Its history is still there: revision 2 is the last one"):
+        store.read()
+
+
 def test_a_rollback_brings_the_very_file_back(path: Path) -> None:
     store = FileStore(path)
     commit(store, changing([ADMIN]))

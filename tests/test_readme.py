@@ -95,7 +95,7 @@ def write(command: str, output: str) -> None:
 def test_every_block_does_what_the_readme_says(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
+    shutil.copytree(PROJECT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns(".*.history"))
     monkeypatch.chdir(tmp_path)
     for name in UNSET:
         monkeypatch.delenv(name, raising=False)

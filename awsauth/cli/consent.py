@@ -10,8 +10,9 @@ from awsauth.cli.known import remember
 from awsauth.cli.plans import save
 from awsauth.cli.screen import findings_as_markdown
 from awsauth.core.escaping import visible
+from awsauth.core.finding import Finding, Severity
 from awsauth.core.finding_json import finding_to_json
-from awsauth.core.guards import refuse
+from awsauth.core.guards import GUARDS, refuse
 from awsauth.errors import GuardError, PlanOutdatedError
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def agree(
 def _once(invocation: Invocation, manner: Manner, proposed: Proposed, *, asks: bool) -> int:
     report = Report(invocation, proposed, asks=asks and bool(proposed.diff))
     refusal = None if manner.out else _refusal(proposed, manner)
-    report.show(without=refusal.findings if refusal else ())
+    report.show(without=refusal.findings if refusal else (), goes_on=not manner.out)
     if refusal:
         raise refusal
     if manner.out:
@@ -188,6 +189,12 @@ def _saved(report: Report, proposed: Proposed, manner: Manner) -> int:
     return FOUND if proposed.diff else DONE
 
 
+def _severity(finding: Finding) -> str:
+    """Return how bad it is; what would have refused a change that goes on has been allowed."""
+    is_allowed = finding.code in GUARDS and finding.severity is Severity.ERROR
+    return "allowed" if is_allowed else finding.severity.value
+
+
 class Report:
     """What is printed of a change: as text at once, otherwise at the end."""
 
@@ -196,11 +203,12 @@ class Report:
         self._proposed = proposed
         self._asks = asks
 
-    def show(self, without: Sequence[Finding] = ()) -> None:
+    def show(self, without: Sequence[Finding], *, goes_on: bool) -> None:
         """Show what is about to change, and what there is to say about it but for what an error is about to say."""
         screen, proposed = self._invocation.screen, self._proposed
         findings = [found for found in proposed.findings if found not in without]
-        shown = "\n".join(filter(None, [screen.diff(proposed.diff), proposed.more, screen.findings(findings)]))
+        said = "\n".join(screen.finding(found, severity=_severity(found) if goes_on else "") for found in findings)
+        shown = "\n".join(filter(None, [screen.diff(proposed.diff), proposed.more, said]))
         if self._invocation.output == "text":
             screen.print(shown)
         elif self._asks:

@@ -21,10 +21,10 @@ READER_GONE: Final = 141
 
 MEANINGS: Final = {
     DONE: "done, or nothing to do",
-    FOUND: "`diff`, `plan`, `check` or `health` found something, or the answer was no",
-    USAGE: "the command line makes no sense",
+    FOUND: "`diff`, `plan`, `check` or `health` found something, or you were asked and said no",
+    USAGE: "the command line makes no sense, or a file that it reads is not there",
     REFUSED: "a guard refuses the change, or it was taken back because somebody did not get in",
-    NOT_FOUND: "there is no such thing: file, revision, cluster, role, or nothing that matches",
+    NOT_FOUND: "there is no such thing: manifest, revision, cluster, role, or nothing that matches",
     NOT_ALLOWED: "not allowed: by RBAC, IAM, an admission policy, or file permissions",
     CONFLICT: "a conflict: with what is mapped, with another writer, or with what was approved",
     UNREACHED: "could not reach it, or the outcome is unknown or not what it should be",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from awsauth.core.diff import Diff
     from awsauth.core.finding import Finding
 
-_SEVERITIES: Final = {"error": "red", "warning": "yellow", "note": "blue"}
+_SEVERITIES: Final = {"error": "red", "allowed": "yellow", "warning": "yellow", "note": "blue"}
 _SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "@": "cyan"}
 _GAP: Final = "  "
 
@@ -93,12 +93,12 @@ class Screen:
         """Return a difference with its lines in colour."""
         return "\n".join(self._diff_line(line) for line in str(found).splitlines()) if found else "No change."
 
-    def finding(self, found: Finding, where: str = "") -> str:
-        """Return a finding, for a line, in the words of the command line."""
+    def finding(self, found: Finding, where: str = "", severity: str = "") -> str:
+        """Return a finding, for a line, in the words of the command line; `severity` in place of its own."""
         from awsauth.cli.failing import in_options
 
-        severity = self.style(found.severity.value, _SEVERITIES[found.severity.value])
-        return f"{where}{severity} {visible(found.code)}: {in_options(str(found))}"
+        named = severity or found.severity.value
+        return f"{where}{self.style(named, _SEVERITIES[named])} {visible(found.code)}: {in_options(str(found))}"
 
     def findings(self, found: Sequence[Finding]) -> str:
         """Return findings, each on a line."""

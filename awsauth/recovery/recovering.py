@@ -13,6 +13,7 @@ from awsauth.client import AwsAuthClient
 from awsauth.connecting_eks import Facts
 from awsauth.core.escaping import quoted
 from awsauth.errors import AwsAuthError, OutcomeUnknownError, RecoveryError
+from awsauth.history.patient_store import patient
 from awsauth.recovery.arguments import check_creator, check_flags, check_texts, names_in, region_in, wish_of
 from awsauth.recovery.planning import plan_of, refuse_without_consent
 from awsauth.recovery.repair import repair
@@ -172,7 +173,7 @@ class _Recovering:
         transport = self._found.entrance.connection.transport
         facts = _LastingFacts(self._found, self._cluster, self._temporary)
         circumstances = Circumstances(transport, facts)
-        client = AwsAuthClient(ClusterStore(transport), author=self._author, circumstances=circumstances)
+        client = AwsAuthClient(patient(ClusterStore(transport)), author=self._author, circumstances=circumstances)
         repaired = repair(client, transport, self._found.caller, self._wish)
         if repaired.text:
             self._done.append(repaired.text)

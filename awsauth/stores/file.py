@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from typing import TYPE_CHECKING, cast
 
 from awsauth.core.document import Document
+from awsauth.errors import FileError
 from awsauth.stores.manifest_file import FileState, ManifestFile
 from awsauth.stores.revision_folder import RevisionFolder
 from awsauth.stores.store import Snapshot
@@ -39,7 +41,12 @@ class FileStore:
             FileError: the file cannot be read.
             ManifestError: it holds no ``aws-auth`` that can be read.
         """
-        return _snapshot(self._manifest.read())
+        try:
+            return _snapshot(self._manifest.read())
+        except FileError as error:
+            if error.errno == errno.ENOENT and (kept := self._revisions.list_all().revisions):
+                error.cure = f"{error.cure} Its history is still there: revision {kept[-1].number} is the last one, and show() gives it."
+            raise
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:  # noqa: ARG002
         """Write other data into the manifest (see `Store.write`).
