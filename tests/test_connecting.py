@@ -220,6 +220,13 @@ def test_a_client_of_the_callers_own_is_used_and_left_open(cluster: Cluster) -> 
         connecting.from_api_client("https://example.com")  # type: ignore[arg-type]
 
 
+def test_a_client_whose_address_may_show_a_password_is_refused() -> None:
+    api = ApiClient(Configuration(host=f"https://me:{SECRET}/x@127.0.0.1:1"))
+    with pytest.raises(UsageError, match="an `@` behind its host") as caught:
+        connecting.from_api_client(api)
+    assert SECRET not in str(caught.value)
+
+
 def test_importing_it_is_cheap() -> None:
     code = "import sys, awsauth.connecting; print([n for n in ('kubernetes', 'urllib3', 'boto3', 'yaml') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -15,6 +15,7 @@ import pytest
 
 from awsauth import connecting
 from awsauth.errors import KubeconfigError, OutcomeUnknownError, UnreachableError
+from awsauth.kube.address import address_problem
 from awsauth.kube.direct_server import DirectServer
 from awsauth.kube.transport import Transport
 from tests.controlplane.authority import Authority
@@ -199,11 +200,14 @@ def test_nothing_of_certificates_is_left_behind(
 def test_a_token_goes_nowhere_but_to_the_host_of_the_address(tmp_path: Path, authority: Authority) -> None:
     with TlsServer(authority) as server, TlsServer(authority) as other:
         elsewhere = other.url.removeprefix("https://")
-        said = {"server": f"{server.url}/u/me@{elsewhere}/x", "certificate-authority": str(authority.certificate_file)}
+        said = {
+            "server": f"{server.url}/u/me%40{elsewhere}/x",
+            "certificate-authority": str(authority.certificate_file),
+        }
         file = written(tmp_path / "config", config(None, {"token": SECRET}, **said))
         connecting.from_kubeconfig(path=file).transport.get("/api")
         assert other.heard == []
-        assert server.heard == [(f"Bearer {SECRET}", f"/u/me@{elsewhere}/x/api")]
+        assert server.heard == [(f"Bearer {SECRET}", f"/u/me%40{elsewhere}/x/api")]
 
 
 @pytest.mark.parametrize(
@@ -219,13 +223,42 @@ def test_a_token_goes_nowhere_but_to_the_host_of_the_address(tmp_path: Path, aut
         "https:///api",
         "127.0.0.1:1",
         "ftp://127.0.0.1:1",
+        "https://127.0.0.1:99999",
+        f"https://me:{SECRET}/x@127.0.0.1:1",
+        f"https://me:1{SECRET}@x@127.0.0.1:1/@",
+        f"https://{SECRET}/x@127.0.0.1:1",
     ],
 )
 def test_what_is_no_address_is_refused(tmp_path: Path, address: str) -> None:
-    """What comes of such a one differs from client to client: the token could go elsewhere."""
+    """What comes of such a one differs from client to client: the token could go elsewhere, or a password be shown."""
     file = written(tmp_path / "config", config(None, {"token": SECRET}, server=address))
-    with pytest.raises(KubeconfigError, match="whose address is none"):
+    with pytest.raises(KubeconfigError, match="whose address is none") as caught:
         connecting.from_kubeconfig(path=file)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("address", "has_credentials", "is_proxied", "refused"),
+    [
+        ("https://api.example.com:6443/path", True, False, ""),
+        ("https://me:secret@api.example.com", True, False, ""),
+        ("http://api.example.com", True, False, "for all to read"),
+        ("http://api.example.com", False, False, ""),
+        ("http://localhost:1", True, False, ""),
+        ("http://localhost:1", True, True, "for all to read"),
+        ("https://api.example.com/?x", True, False, "address is none"),
+        ("https://me:secret/x@api.example.com", False, False, "address is none"),
+        (None, True, False, "no cluster with an address"),
+    ],
+)
+def test_whether_anything_is_sent_to_an_address(
+    address: str | None, refused: str, *, has_credentials: bool, is_proxied: bool
+) -> None:
+    problem = address_problem(address, has_credentials=has_credentials, is_proxied=is_proxied)
+    assert bool(problem) is bool(refused)
+    if problem:
+        assert refused in problem[0]
+        assert "secret" not in f"{problem}"
 
 
 @pytest.mark.parametrize("name", ["certificate-authority", "client-certificate", "tokenFile"])

@@ -7,17 +7,14 @@ for ``current-context``, too, and relative paths are relative to the file they s
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.errors import KubeconfigError
+from awsauth.kube.address import address_problem
 from awsauth.kube.kubeconfig_yaml import decoded, parsed
-from awsauth.kube.proxy import is_here
-from awsauth.kube.request import without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +25,6 @@ _PATHS: Final = {
     "contexts": (),
     "users": ("client-certificate", "client-key", "tokenFile"),
 }
-_ADDRESS: Final = re.compile(r"https?://[^\s\\?#]+")
 _NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
 """What a user may have that are no credentials."""
 _MOST_SHOWN: Final = 20
@@ -158,7 +154,7 @@ def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str
     """Return why nothing is sent to a cluster, and what to do about it; None where nothing is wrong."""
     address, unverified = cluster.get("server"), cluster.get("insecure-skip-tls-verify")
     if not isinstance(address, str):
-        return "no cluster with an address", ""
+        return address_problem(address, has_credentials=False)
     if unverified is not None and not isinstance(unverified, bool):
         # Any text, "false" too, would count as true further on.
         return "a cluster whose `insecure-skip-tls-verify` is no boolean", "Write true or false, without quotes."
@@ -167,28 +163,8 @@ def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str
             "a cluster that has a certificate authority, and whose certificate is not to be looked at",
             "Take out `insecure-skip-tls-verify`, or else `certificate-authority` and `certificate-authority-data`.",
         )
-    host = _host(address)
-    if host is None:
-        # What comes of it differs from client to client: the token could go elsewhere, or where everybody reads it.
-        what = (
-            "it begins neither with https:// nor with http:// and a host, or has a `?`, `#`, backslash or blank in it"
-        )
-        return f"a cluster whose address is none: {what}", "Write https:// and the host, and a port and a path if any."
-    is_seen = address.startswith("http:") and ("proxy-url" in cluster or not is_here(host))
-    if is_seen and set(user) - _NO_CREDENTIALS:
-        return (
-            "a cluster whose address begins with http://: the credentials would go over the network for all to read",
-            "Write it with https://.",
-        )
-    return None
-
-
-def _host(address: str) -> str | None:
-    """Return the host of an address; None for what is no address."""
-    try:
-        return urlsplit(without_userinfo(address)).hostname if _ADDRESS.fullmatch(address) else None
-    except ValueError:
-        return None
+    has_credentials = bool(set(user) - _NO_CREDENTIALS)
+    return address_problem(address, has_credentials=has_credentials, is_proxied="proxy-url" in cluster)
 
 
 def usual_files() -> tuple[Path, ...]:

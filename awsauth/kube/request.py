@@ -61,6 +61,14 @@ def without_userinfo(address: str) -> str:
     return _USERINFO.sub("//", address, count=1)
 
 
+def has_stray_at(address: str) -> bool:
+    """Whether an address has an ``@`` behind its host.
+
+    A password with a slash in it makes one: what comes before the slash is then the host, and would be shown.
+    """
+    return "@" in without_userinfo(address)
+
+
 class NoObjectError(ValueError):
     """An answer is JSON, but no object, as every answer of Kubernetes is."""
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from awsauth.core.escaping import visible
 from awsauth.core.writers import OURS
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
-from awsauth.kube.request import Answer, Request, encoded, impersonation, object_of, without_userinfo
+from awsauth.kube.request import Answer, Request, encoded, has_stray_at, impersonation, object_of, without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +42,8 @@ class Transport:
         hint: Why it may be that the server cannot be reached, for the error that says so.
 
     Raises:
-        UsageError: the time-out is no positive number, or the user or groups to act as are none.
+        UsageError: the time-out is no positive number, or the user or groups to act as are none; or the address has an
+            ``@`` behind its host.
     """
 
     def __init__(
@@ -58,6 +59,11 @@ class Transport:
         if not isinstance(given, (int, float)) or not given > 0:
             raise UsageError(
                 f"The time-out is {visible(repr(given))}.", cure="Give a number of seconds, greater than 0."
+            )
+        if has_stray_at(server.address):
+            raise UsageError(
+                "The address of the API server has an `@` behind its host; nothing was sent.",
+                cure="Write it as %40 in a path; and a `/` in a password as %2F.",
             )
         self._server = server
         self._timeout = timeout
