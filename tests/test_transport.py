@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import json
 import pickle
 import socket
 import ssl
@@ -175,7 +176,16 @@ def test_an_answer_that_is_no_object_is_told_whatever_was_asked(
         transport.post(MAPS, config_map())
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"items": 7}', b'{"items": [null]}', b'{"items": [], "metadata": 7}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"items": 7}',
+        b'{"items": [null]}',
+        b'{"items": [], "metadata": 7}',
+        b'{"items": [], "metadata": {"continue": 7}}',
+    ],
+)
 def test_a_list_that_is_none_is_told(transport: Transport, relay: Relay, body: bytes) -> None:
     asks: list[Callable[[Transport], object]] = [
         read_bindings,
@@ -188,12 +198,22 @@ def test_a_list_that_is_none_is_told(transport: Transport, relay: Relay, body: b
             ask(transport)
 
 
-def test_a_review_without_a_status_allows_nothing_and_names_nobody(transport: Transport, relay: Relay) -> None:
+def test_a_review_without_a_status_allows_nothing_and_is_one_of_nobody(transport: Transport, relay: Relay) -> None:
     relay.harm = [Harm(201, body=b'{"status": null}', is_passed_on=False)] * 2
     assert missing(transport, READER[:1]) == READER[:1]
-    found = review(transport)
-    assert found
-    assert (found.username, found.groups) == ("", frozenset())
+    with pytest.raises(ApiError, match=r"is no SelfSubjectReview; nothing was changed\. It has no `username`"):
+        review(transport)
+
+
+def test_a_list_that_goes_on_where_it_has_been_is_told(transport: Transport, relay: Relay) -> None:
+    def page(following: str) -> Harm:
+        body = json.dumps({"items": [], "metadata": {"continue": following}}).encode()
+        return Harm(200, body=body, is_passed_on=False)
+
+    relay.harm = [page("a"), page("b"), page("a")]
+    with pytest.raises(ApiError, match=r"no list of objects; nothing was changed\. It goes on where it has been"):
+        read_nodes(transport)
+    assert [seen.query for seen in relay.seen] == ["limit=500", "limit=500&continue=a", "limit=500&continue=b"]
 
 
 @pytest.mark.parametrize("harm", [CUT, CUT_AFTER, Harm(200, body=b'{"kind": "Conf')])

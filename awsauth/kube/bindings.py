@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.cluster_facts import Bindings
+from awsauth.kube.fields import Fields
 from awsauth.kube.listing import objects
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def read_bindings(transport: Transport) -> Bindings:
 
     Raises:
         ForbiddenError: the right to list bindings in the whole cluster is missing.
+        ApiError: what is listed are no bindings.
         AwsAuthError: what else the transport raises.
     """
     cluster_wide = objects(transport, f"{_PATH}clusterrolebindings")
@@ -33,16 +35,20 @@ def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterab
     """Return whom bindings mention, from the objects.
 
     A binding in a namespace gives ``cluster-admin`` in that namespace only, so it makes nobody an administrator.
+
+    Raises:
+        ApiError: one is no binding. Left out, somebody could count as bound to nothing, or nobody as an administrator.
     """
     usernames: defaultdict[str, list[str]] = defaultdict(list)
     groups: defaultdict[str, list[str]] = defaultdict(list)
     admins: dict[str, set[str]] = {"User": set(), "Group": set()}
     for kind, bindings in (("ClusterRoleBinding", cluster_wide), ("RoleBinding", in_namespaces)):
-        for binding in bindings:
-            metadata = binding.get("metadata") or {}
-            shown = f"{kind} {'/'.join(filter(None, [metadata.get('namespace', ''), metadata.get('name', '')]))}"
-            role = binding.get("roleRef") or {}
-            is_admin = kind == "ClusterRoleBinding" and role.get("name") == _ADMIN
+        for item in bindings:
+            binding = Fields(item, kind, f"{_PATH}{kind.lower()}s")
+            metadata = binding.object("metadata")
+            shown = f"{kind} {'/'.join(filter(None, [metadata.text('namespace'), metadata.name()]))}"
+            role = binding.object("roleRef").text("name")
+            is_admin = kind == "ClusterRoleBinding" and role == _ADMIN
             for subject, name in _subjects(binding):
                 (usernames if subject == "User" else groups)[name].append(shown)
                 if is_admin:
@@ -55,11 +61,11 @@ def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterab
     )
 
 
-def _subjects(binding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _subjects(binding: Fields) -> Iterator[tuple[str, str]]:
     """Yield the users and groups that a binding mentions; a service account is a user with a name of its own."""
-    for subject in binding.get("subjects") or ():
-        kind, name = subject.get("kind"), subject.get("name", "")
+    for subject in binding.objects("subjects"):
+        kind = subject.text("kind")
         if kind in ("User", "Group"):
-            yield kind, name
+            yield kind, subject.name()
         elif kind == "ServiceAccount":
-            yield "User", f"system:serviceaccount:{subject.get('namespace', '')}:{name}"
+            yield "User", f"system:serviceaccount:{subject.text('namespace')}:{subject.name()}"

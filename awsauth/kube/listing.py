@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.escaping import visible
-from awsauth.errors import ApiError
+from awsauth.kube.fields import Fields
 from awsauth.kube.transport import JSON
 
 if TYPE_CHECKING:
@@ -37,9 +36,13 @@ def pages(
 ) -> Iterator[tuple[list[dict[str, Any]], datetime | None]]:
     """Yield the pages of a list, each with the server's time; raises what `objects` does."""
     asked = {**query, "limit": PAGE}
+    seen: set[str] = set()
     while True:
         answer = transport.request("GET", path, asked, accept=accept)
         page, following = _page_of(answer.value, path)
+        if following in seen:
+            raise Fields(answer.value, "list of objects", path).refusal("It goes on where it has been before.")
+        seen.add(following)
         yield page, answer.date
         if not following:
             return
@@ -48,13 +51,9 @@ def pages(
 
 def _page_of(listed: dict[str, Any], path: str) -> tuple[list[dict[str, Any]], str]:
     """Return the objects on one page of a list, and where the next page begins; empty after the last one."""
+    page = Fields(listed, "list of objects", path)
+    if "items" not in page:
+        raise page.refusal("It has no `items`.")
+    page.objects("items")
     # An empty list is null there.
-    items, metadata = listed.get("items", "") or [], listed.get("metadata") or {}
-    is_list = "items" in listed and isinstance(items, list) and all(isinstance(item, dict) for item in items)
-    if not is_list or not isinstance(metadata, dict):
-        raise ApiError(
-            "The server answered with something that is no list of objects; nothing was changed.",
-            where=visible(path),
-            cure="See that the address is that of a Kubernetes API server.",
-        )
-    return items, metadata.get("continue") or ""
+    return listed["items"] or [], page.object("metadata").text("continue")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from awsauth.core.cluster_facts import ClusterNode, ComputeType
+from awsauth.kube.fields import Fields
 from awsauth.kube.listing import objects
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from awsauth.kube.transport import Transport
 
+_PATH: Final = "/api/v1/nodes"
 _COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
 _TYPES: Final[tuple[ComputeType, ...]] = get_args(ComputeType)
 
@@ -24,18 +26,23 @@ def read_nodes(transport: Transport) -> tuple[ClusterNode, ...]:
 
     Raises:
         ForbiddenError: the right to list nodes is missing.
+        ApiError: what is listed are no nodes.
         AwsAuthError: what else the transport raises.
     """
-    return tuple(node_of(item) for item in objects(transport, "/api/v1/nodes"))
+    return tuple(node_of(item) for item in objects(transport, _PATH))
 
 
 def node_of(item: Mapping[str, Any]) -> ClusterNode:
-    """Return a node, from its object."""
-    metadata = item.get("metadata") or {}
-    labels = metadata.get("labels") or {}
-    found = labels.get(_COMPUTE_TYPE)
+    """Return a node, from its object.
+
+    Raises:
+        ApiError: it is none; left out, it would be missed where its role is to be in no use.
+    """
+    node = Fields(item, "Node", _PATH)
+    metadata = node.object("metadata")
+    found = metadata.object("labels").text(_COMPUTE_TYPE)
     return ClusterNode(
-        metadata.get("name", ""),
-        (item.get("spec") or {}).get("providerID", ""),
+        metadata.name(),
+        node.object("spec").text("providerID"),
         next((known for known in _TYPES if known == found), "ec2"),
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.revision import LABEL, NAMESPACE
 from awsauth.core.revision_info import NAME
+from awsauth.kube.fields import Fields
 from awsauth.kube.listing import METADATA, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from awsauth.kube.transport import Transport
 
 REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
@@ -18,9 +17,13 @@ SELECTOR: Final = f"{LABEL}={NAME}"
 """Of the revisions of ``aws-auth``."""
 
 
-def owners_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the owners of an object, from its metadata, each as kind and name."""
-    return tuple(f"{owner.get('kind', '')} {owner.get('name', '')}" for owner in metadata.get("ownerReferences") or ())
+def owners_of(metadata: Fields) -> tuple[str, ...]:
+    """Return the owners of an object, from its metadata, each as kind and name.
+
+    Raises:
+        ApiError: something else stands in their place.
+    """
+    return tuple(f"{owner.text('kind')} {owner.text('name')}" for owner in metadata.objects("ownerReferences"))
 
 
 def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
@@ -28,8 +31,10 @@ def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
 
     Raises:
         ForbiddenError: the right to list revisions is missing.
+        ApiError: what is listed are no revisions.
         AwsAuthError: what else the transport raises.
     """
     items = objects(transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR)
-    found = {item["metadata"]["name"]: owners_of(item["metadata"]) for item in items}
+    revisions = (Fields(item, "ControllerRevision", REVISIONS).object("metadata") for item in items)
+    found = {metadata.name(): owners_of(metadata) for metadata in revisions}
     return {name: owners for name, owners in found.items() if owners}

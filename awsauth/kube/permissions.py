@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.revision import NAMESPACE
 from awsauth.core.revision_info import NAME
+from awsauth.kube.fields import fields_of
 from awsauth.kube.rbac_rule import RbacRule
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _RBAC: Final = "rbac.authorization.k8s.io"
+_KIND: Final = "SelfSubjectAccessReview"
 _PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -56,6 +58,7 @@ def missing(transport: Transport, rules: Iterable[RbacRule]) -> tuple[RbacRule, 
     policies grant.
 
     Raises:
+        ApiError: what was answered is no such review.
         AwsAuthError: what the transport raises.
     """
     return tuple(rule for rule in rules if not _is_allowed(transport, rule))
@@ -75,9 +78,9 @@ def _is_allowed(transport: Transport, rule: RbacRule) -> bool:
         _PATH,
         {
             "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
+            "kind": _KIND,
             "spec": {"resourceAttributes": {key: text for key, text in attributes.items() if text}},
         },
         changes=False,
     )
-    return (answer.get("status") or {}).get("allowed") is True
+    return fields_of(answer, _KIND, _PATH).object("status").flag("allowed")

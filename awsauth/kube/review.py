@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.errors import NotFoundError
+from awsauth.kube.fields import fields_of
 
 if TYPE_CHECKING:
     from awsauth.core.guard_case import GuardContext
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 EVERYBODY: Final = "system:authenticated"
 """The group that everybody is in whom the API server knows."""
 
+_KIND: Final = "SelfSubjectReview"
+_PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
 _VERSIONS: Final = ("v1", "v1beta1")
 """Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have nothing that is on by default."""
 
@@ -61,27 +64,33 @@ def review(transport: Transport) -> Review | None:
 
     Raises:
         ForbiddenError: the right to ask, which everybody has by default (``system:basic-user``), was taken away.
+        ApiError: what was answered says of nobody who that is.
         AwsAuthError: what else the transport raises.
     """
     for version in _VERSIONS:
-        group = f"authentication.k8s.io/{version}"
-        asked = {"apiVersion": group, "kind": "SelfSubjectReview"}
+        path = _PATH.format(version)
+        asked = {"apiVersion": f"authentication.k8s.io/{version}", "kind": _KIND}
         try:
-            answer = transport.post(f"/apis/{group}/selfsubjectreviews", asked, changes=False)
+            answer = transport.post(path, asked, changes=False)
         except NotFoundError:
             continue
-        return review_of(answer)
+        return review_of(answer, path)
     return None
 
 
-def review_of(answer: Any) -> Review:
-    """Return who is asking, from a ``SelfSubjectReview`` with its status."""
-    user = (answer.get("status") or {}).get("userInfo") or {}
+def review_of(answer: Any, where: str = _PATH.format("v1")) -> Review:
+    """Return who is asking, from a ``SelfSubjectReview`` with its status.
+
+    Raises:
+        ApiError: it is none, or has no username, which everybody has.
+    """
+    user = fields_of(answer, _KIND, where).object("status").object("userInfo")
+    extras = user.object("extra")
     # Names of extras that came over HTTP headers are in lower case.
-    extra = {name.lower(): values[0] for name, values in (user.get("extra") or {}).items() if values}
+    extra = {name.lower(): values[0] for name in extras if (values := extras.texts(name))}
     return Review(
-        user.get("username", ""),
-        frozenset(user.get("groups") or ()),
+        user.name("username"),
+        frozenset(user.texts("groups")),
         extra.get("canonicalarn") or extra.get("arn", ""),
         extra.get("sessionname", ""),
         extra.get("accesskeyid", ""),

@@ -9,7 +9,8 @@ from awsauth.core.escaping import quoted
 from awsauth.core.revision import LABEL, NAMESPACE, info_from_object, number_of_name
 from awsauth.core.revision_annotations import head_read, head_replaced
 from awsauth.core.revision_info import NAME
-from awsauth.errors import ApiError, HistoryError
+from awsauth.errors import HistoryError
+from awsauth.kube.fields import fields_of
 from awsauth.kube.owners import owners_of
 from awsauth.stores.store import Snapshot, Stranger
 
@@ -35,43 +36,22 @@ def snapshot_of(config_map: Any) -> Snapshot:
     Raises:
         ApiError: it is no ConfigMap.
     """
-    metadata = config_map.get("metadata") if isinstance(config_map, dict) else None
-    if not isinstance(metadata, dict) or not _is_config_map(config_map, metadata):
-        raise ApiError(
-            "The server answered with something that is no ConfigMap; nothing was changed.",
-            where=WHERE,
-            cure="See that the address is that of a Kubernetes API server.",
-        )
-    annotations = metadata.get("annotations") or {}
+    fields = fields_of(config_map, "ConfigMap", WHERE)
+    metadata = fields.object("metadata")
+    annotations = metadata.texts_by_name("annotations")
     return Snapshot(
-        Document(config_map.get("data") or {}),
-        metadata.get("resourceVersion") or "",
-        metadata.get("uid") or "",
-        immutable=config_map.get("immutable") is True,
+        Document(fields.texts_by_name("data")),
+        metadata.text("resourceVersion"),
+        metadata.text("uid"),
+        immutable=fields.flag("immutable"),
         head=head_read(annotations),
-        binary_data=config_map.get("binaryData") or {},
-        labels=metadata.get("labels") or {},
+        binary_data=fields.texts_by_name("binaryData"),
+        labels=metadata.texts_by_name("labels"),
         annotations=annotations,
-        managers=_managers(metadata.get("managedFields")),
+        managers=_managers((config_map.get("metadata") or {}).get("managedFields")),
         owners=owners_of(metadata),
         carried=config_map,
     )
-
-
-def _is_config_map(value: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
-    owners = metadata.get("ownerReferences") or []
-    texts = (value.get("data"), value.get("binaryData"), metadata.get("labels"), metadata.get("annotations"))
-    return (
-        value.get("kind", "ConfigMap") == "ConfigMap"
-        and all(map(_holds_texts, texts))
-        and all(isinstance(metadata.get(name) or "", str) for name in ("uid", "resourceVersion"))
-        and isinstance(owners, list)
-        and all(isinstance(owner, dict) for owner in owners)
-    )
-
-
-def _holds_texts(value: Any) -> bool:
-    return value is None or (isinstance(value, dict) and all(isinstance(text, str) for text in value.values()))
 
 
 def changed_config_map(carried: Mapping[str, Any], data: Mapping[str, str], head: Head | None) -> dict[str, Any]:
