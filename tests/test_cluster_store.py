@@ -252,6 +252,37 @@ def test_an_answer_that_is_no_config_map_inside_is_told(
         watched.read()
 
 
+@pytest.mark.parametrize("name", ["uid", "resourceVersion"])
+def test_nothing_is_written_over_an_object_whose_state_is_not_told(
+    cluster: Cluster, relay: Relay, watched: AwsAuthClient, name: str
+) -> None:
+    """As behind a proxy that takes it out: without it, the API server would write over whatever is there."""
+    cluster.put_aws_auth(DATA)
+    stripped = live(cluster)
+    del stripped["metadata"][name]
+    relay.harm = [Harm(200, {}, json.dumps(stripped).encode(), is_passed_on=False)]
+    with pytest.raises(ApiError, match=f"without `{name}`: .* nothing was changed"):
+        add(watched, "unseen")
+    assert [seen.method for seen in relay.seen] == ["GET"]
+    assert live(cluster)["data"] == DATA
+
+
+def test_a_revision_whose_state_is_not_told_is_not_deleted(
+    cluster: Cluster, relay: Relay, watched: AwsAuthClient
+) -> None:
+    cluster.put_aws_auth(DATA)
+    add(watched, "one")
+    [first, *_] = watched.history().entries
+    path = f"{REVISIONS}/aws-auth-{first.info.number}"
+    stripped = cluster.api.must("GET", path)
+    del stripped["metadata"]["resourceVersion"]
+    store = ClusterStore(transport_to(relay.url, cluster.admin_token))
+    relay.harm = [Harm(200, {}, json.dumps(stripped).encode(), is_passed_on=False)]
+    with pytest.raises(ApiError, match=r"without `resourceVersion`: .* nothing was changed"):
+        store.discard_revision(first.info.number, first.info.digest)
+    assert cluster.api.must("GET", path)["metadata"]["name"] == f"aws-auth-{first.info.number}"
+
+
 def test_a_write_whose_answer_is_no_config_map_is_settled(
     cluster: Cluster, relay: Relay, watched: AwsAuthClient
 ) -> None:

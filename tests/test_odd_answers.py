@@ -150,6 +150,16 @@ def test_what_may_be_left_out_is_empty_and_a_name_may_not_be() -> None:
             review_of({"status": {"userInfo": {"username": name}}})
 
 
+@pytest.mark.parametrize("name", ["uid", "resourceVersion"])
+@pytest.mark.parametrize("gone", [None, ""])
+def test_a_config_map_that_could_only_be_written_over_unseen_is_refused(name: str, gone: str | None) -> None:
+    value = with_odd(CONFIG_MAP, ("metadata", name), gone)
+    with pytest.raises(ApiError, match=f"without `{name}`: .* nothing was changed") as caught:
+        snapshot_of(value)
+    assert "such as a proxy" in caught.value.cure
+    assert snapshot_of(value, is_stored=False).data == CONFIG_MAP["data"]
+
+
 def test_an_answer_of_another_kind_is_told() -> None:
     with pytest.raises(ApiError, match=r"is no SelfSubjectReview; nothing was changed\. It is of another kind"):
         review_of({**REVIEW, "kind": "Status"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.core.revision import Revision, info_from_object
+from awsauth.core.revision import NAMESPACE, Revision, info_from_object
 from awsauth.core.revision_info import NAME
 from awsauth.errors import (
     AdmissionError,
@@ -89,7 +89,7 @@ class ClusterStore:
 
     def _written(self, answer: Any) -> Snapshot:
         try:
-            return objects.snapshot_of(answer)
+            return objects.snapshot_of(answer, is_stored=not self._query)
         except ApiError as error:
             if self._query:
                 raise
@@ -199,6 +199,8 @@ class ClusterStore:
 
     def _deleted(self, number: int, identity: objects.Identity) -> bool:
         """Delete an object if it is this one in this state; tell whether it is gone."""
+        if not self._query:
+            objects.check_identity(identity, f"{NAMESPACE}/{NAME}-{number}")
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": identity}
         try:
             self._transport.delete(_path(number), options, self._query)

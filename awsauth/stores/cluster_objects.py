@@ -9,7 +9,7 @@ from awsauth.core.escaping import quoted
 from awsauth.core.revision import LABEL, NAMESPACE, info_from_object, number_of_name
 from awsauth.core.revision_annotations import head_read, head_replaced
 from awsauth.core.revision_info import NAME
-from awsauth.errors import HistoryError
+from awsauth.errors import ApiError, HistoryError
 from awsauth.kube.fields import fields_of
 from awsauth.kube.owners import owners_of
 from awsauth.stores.store import Snapshot, Stranger
@@ -25,21 +25,26 @@ WHERE: Final = f"{NAMESPACE}/{NAME}"
 
 Identity = dict[str, str]
 """The ``uid`` and ``resourceVersion`` of an object."""
+_IDENTITY: Final = ("uid", "resourceVersion")
 
 ABSENT: Final = Snapshot(Document({}), "", exists=False)
 """An ``aws-auth`` that does not exist."""
 
 
-def snapshot_of(config_map: Any) -> Snapshot:
+def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
     """Return what a ConfigMap's object holds.
 
+    Args:
+        config_map: The object.
+        is_stored: Whether it is in the cluster: what a rehearsal would make has no ``resourceVersion``.
+
     Raises:
-        ApiError: it is no ConfigMap.
+        ApiError: it is no ConfigMap, or does not tell which one it is and in which state.
     """
     fields = fields_of(config_map, "ConfigMap", WHERE)
     metadata = fields.object("metadata")
     annotations = metadata.texts_by_name("annotations")
-    return Snapshot(
+    snapshot = Snapshot(
         Document(fields.texts_by_name("data")),
         metadata.text("resourceVersion"),
         metadata.text("uid"),
@@ -52,6 +57,25 @@ def snapshot_of(config_map: Any) -> Snapshot:
         owners=owners_of(metadata),
         carried=config_map,
     )
+    if is_stored:
+        check_identity({"uid": snapshot.uid, "resourceVersion": snapshot.version}, WHERE)
+    return snapshot
+
+
+def check_identity(identity: Identity, where: str) -> None:
+    """Refuse an object that could only be written over or deleted whatever it has become in the meantime.
+
+    Raises:
+        ApiError: its ``uid`` or its ``resourceVersion`` is missing.
+    """
+    missing = [name for name in _IDENTITY if not identity.get(name)]
+    if missing:
+        raise ApiError(
+            f"The server answered with an object without {' and '.join(map(quoted, missing))}: whether somebody else "
+            "changes it at the same time could not be told; nothing was changed.",
+            where=where,
+            cure="A Kubernetes API server always tells them: see what takes them out on the way here, such as a proxy.",
+        )
 
 
 def changed_config_map(carried: Mapping[str, Any], data: Mapping[str, str], head: Head | None) -> dict[str, Any]:
@@ -88,8 +112,9 @@ def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[Str
 
 
 def identity_of(value: Any) -> Identity:
-    """Return what tells an object in this very state from all others, for preconditions."""
-    return {key: text for key in ("uid", "resourceVersion") if (text := value["metadata"].get(key))}
+    """Return what tells an object in this very state from all others, for preconditions, as far as it is there."""
+    found = {key: value["metadata"].get(key) for key in _IDENTITY}
+    return {key: text for key, text in found.items() if isinstance(text, str) and text}
 
 
 def unlabelled(number: int) -> Stranger:
