@@ -198,8 +198,8 @@ def test_who_may_read_is_told_what_changing_takes(history: Cluster) -> None:
     lacking = missing(connected(reader.kubeconfig), EDITOR)
     assert [(rule.verb, rule.resource) for rule in lacking] == [
         ("update", "configmaps"),
-        ("create", "configmaps"),
         ("create", "controllerrevisions"),
+        ("create", "configmaps"),
     ]
 
 
