@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from awsauth import connecting
 from awsauth.errors import AuthenticationError, KubeconfigError, UnreachableError
@@ -163,6 +164,25 @@ def test_a_program_that_cannot_be_run_is_told(tmp_path: Path, more: dict[str, An
     file = written(tmp_path / "config", config(None, user, server="https://127.0.0.1:1"))
     with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
         connecting.from_kubeconfig(path=file)
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ("extensions: 5", "`extensions`, which it is told, are no list"),
+        ("extensions: {a: b}", "`extensions`, which it is told, are no list"),
+        ("disable-compression: !!binary aGk=", "which it is told, is no JSON"),
+        ("disable-compression: !!set {a, b}", "which it is told, is no JSON"),
+        ("disable-compression: .nan", "which it is told, is no JSON"),
+        ("disable-compression: &a [*a]", "which it is told, is no JSON"),
+    ],
+)
+def test_a_program_that_cannot_be_told_of_the_cluster_is_told(tmp_path: Path, told: str, problem: str) -> None:
+    user = plugin(tmp_path, printing({"token": "x"}), provideClusterInfo=True)
+    text = yaml.safe_dump(config(None, user, server="https://127.0.0.1:1"))
+    text = text.replace("    server:", f"    {told}\n    server:")
+    with pytest.raises(KubeconfigError, match=f"gives none: .*{problem}"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", text))
 
 
 @pytest.mark.parametrize(

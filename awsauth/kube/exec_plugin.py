@@ -177,7 +177,7 @@ class ExecPlugin:
             spec["cluster"] = self._told()
         info = {"kind": "ExecCredential", "apiVersion": self._version, "spec": spec}
         given = {str(one.get("name") or ""): str(one.get("value") or "") for one in named}
-        return {**given, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+        return {**given, "KUBERNETES_EXEC_INFO": _as_json(info)}
 
     def _told(self) -> dict[str, Any]:
         """Return what the program is told of the cluster; its authority's file as what is in there."""
@@ -185,7 +185,11 @@ class ExecPlugin:
         authority = self._cluster.get("certificate-authority")
         if isinstance(authority, str) and "certificate-authority-data" not in told:
             told["certificate-authority-data"] = b64encode(_read(authority)).decode()
-        for one in self._cluster.get("extensions") or []:
+        extensions: Any = self._cluster.get("extensions")
+        if extensions is not None and not isinstance(extensions, list):
+            msg = "the cluster's `extensions`, which it is told, are no list"
+            raise ValueError(msg)
+        for one in extensions or []:
             if isinstance(one, dict) and one.get("name") == "client.authentication.k8s.io/exec":
                 told["config"] = one.get("extension")
         return told
@@ -204,6 +208,15 @@ def _read(authority: str) -> bytes:
         return Path(authority).read_bytes()
     except OSError as error:
         msg = f"the cluster's `certificate-authority`, which it is told, cannot be read: {error.strerror}"
+        raise ValueError(msg) from None
+
+
+def _as_json(info: dict[str, Any]) -> str:
+    """Return what the program is told; YAML has values that JSON has not, such as dates, sets and bytes."""
+    try:
+        return json.dumps(info, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        msg = "what the kubeconfig says of the cluster, which it is told, is no JSON"
         raise ValueError(msg) from None
 
 
