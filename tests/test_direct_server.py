@@ -305,6 +305,7 @@ def test_an_authority_beside_skipped_verification_is_refused(tmp_path: Path, mor
         {"auth-provider": {"name": "oidc", "config": {"client-secret": SECRET, "refresh-token": SECRET}}},
         {"auth-provider": {"config": {"client-secret": SECRET}}},
         {"auth-provider": SECRET},
+        {"auth-provider": {"name": "gcp", "config": {"access-token": SECRET, "expiry": SECRET}}},
         {"username": "a", "password": SECRET, "exec": [SECRET]},
     ],
 )

@@ -182,23 +182,24 @@ def _prepared(call: Callable[[], _T], missing: str = _AS_KUBECTL) -> _T:
         return call()
     except AwsAuthError:
         raise
-    except Exception as error:
-        raise KubeconfigError(
-            f"The configuration of the kubernetes client, or its credentials, cannot be used: {_told(error)}. "
-            "Nothing was sent.",
-            cure=missing if isinstance(error, ImportError) else _AS_KUBECTL,
-        ) from error
+    except Exception as error:  # noqa: BLE001 - told without what caused it: a traceback may show a credential
+        told, cure = _told(error), missing if isinstance(error, ImportError) else _AS_KUBECTL
+    raise KubeconfigError(
+        f"The configuration of the kubernetes client, or its credentials, cannot be used: {told}. Nothing was sent.",
+        cure=cure,
+    )
 
 
 def _told(error: Exception) -> str:
-    """Return what an error says as far as that is no secret; of the client's own, nothing else stays in it, either."""
+    """Return what an error says as far as that is no secret."""
     from kubernetes.config import ConfigException
 
+    text = ""
     if isinstance(error, ConfigException):
-        # It may go on with the whole entry of the user, and is shown as the cause.
+        # It may go on with the whole entry of the user.
         found = _PROBLEM.match(str(error))
-        error.args = (found[0] if found else type(error).__name__,)
+        text = found[0] if found else ""
+    elif isinstance(error, (OSError, ImportError, binascii.Error)):
+        text = str(error)
     # Of other exceptions, who knows what their text tells: an answer's headers, or a secret.
-    if isinstance(error, (ConfigException, OSError, ImportError, binascii.Error)):
-        return visible(str(error)[:_LONGEST_PROBLEM])
-    return type(error).__name__
+    return visible(text[:_LONGEST_PROBLEM]) or type(error).__name__
