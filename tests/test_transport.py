@@ -250,6 +250,30 @@ def test_every_request_has_a_time_out(cluster: Cluster, relay: Relay) -> None:
         hasty.post(MAPS, config_map())
 
 
+def test_a_read_that_was_cut_after_its_time_is_not_waited_for_twice() -> None:
+    """As before a server that sends its answer byte by byte, and never all of it."""
+    met = []
+
+    def drip(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                met.append(connection)
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                    for _number in range(6):
+                        time.sleep(0.1)
+                        connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        hasty = transport_to(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.4)
+        with pytest.raises(UnreachableError, match="The connection was cut before the answer was complete"):
+            hasty.get(NAMESPACES)
+    assert len(met) == 1
+
+
 def test_a_connection_that_does_not_come_about_in_time_is_given_up() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))

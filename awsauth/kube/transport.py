@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -32,11 +33,11 @@ class Transport:
 
     Every request has a time-out, and is sent once, with two exceptions in which nothing can be done twice: when the
     server does not know the credentials and they can be renewed, and when a read met a connection that the server had
-    closed in the meantime.
+    closed in the meantime. The time-out is for each part of an answer: one that comes byte by byte may take longer.
 
     Args:
         server: The server.
-        timeout: Seconds to wait for an answer; for a connection, at most 10 of them.
+        timeout: Seconds to wait for the next part of an answer; for a connection, at most 10 of them.
         as_user: The user to act as (impersonation).
         as_groups: The groups to act as a member of; needs `as_user`.
         hint: Why it may be that the server cannot be reached, for the error that says so.
@@ -203,6 +204,7 @@ class Transport:
 
         timeout = Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
         may_repeat = request.method == "GET"
+        started = time.monotonic()
         pool = self._server.pool
         while True:
             try:
@@ -210,7 +212,8 @@ class Transport:
                     request.method, url, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
                 )
             except (HTTPError, HTTPWarning, http.client.HTTPException, OSError, ValueError) as error:
-                if may_repeat and _is_cut(error):
+                # A connection that had been closed is found out at once: what was cut later would be waited for twice.
+                if may_repeat and _is_cut(error) and time.monotonic() - started < self._timeout:
                     may_repeat = False
                     continue
                 raise self._failed(request, error) from error
