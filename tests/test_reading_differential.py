@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.core.document import Document
+from awsauth.core.nodes import BOM
 from tests import generated
 from tests.mutations import mutated
 from tests.reduction import reduced
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 TEXTS: Final = int(os.environ.get("AWSAUTH_TEXTS", "24000"))
 SEED: Final = int(os.environ.get("AWSAUTH_SEED", "20261122"))
 MOST_UNTRUSTED: Final = 0.01
+ODD_ITEMS: Final = (
+    " [?]", " [? ]", " [a, ? ]", " [?\n ]", " [?,]", " [? # c\n ]", " [? a]", " {?}", " [?]]", " [? : a]",
+    "\n! {s:{", "\n!x {s:{", '\n"x" {s:{', "\n&x [s:[", "\u2028[]\n\t", "\n{# c\n}x- ''[", "\n    \u2028{\\n:{'1'", "\n    \x85{\\/:? a",
+    "\n{a?@", " !x {a?@", "\n# c\n[a?@", "\n# [what?]\n", "\n'x' []\n\t", "\n!x &a {}\n@",
+)  # fmt: skip
 _BATCH: Final = 1000
 _LISTS: Final = {"mapRoles": "roles", "mapUsers": "users", "mapAccounts": "accounts"}
 
@@ -65,6 +71,31 @@ def test_generated_and_mutated_documents(
     well_formed = (generated.data(random) for _ in range(TEXTS * 2 // 5))
     broken = (_mutated_data(random, texts) for _ in range(TEXTS - TEXTS * 2 // 5))
     _compare(authenticator, chain(well_formed, broken), tmp_path)
+
+
+@pytest.mark.parametrize("key", generated.KEYS)
+@pytest.mark.parametrize("item", ODD_ITEMS)
+def test_odd_items(authenticator: Authenticator, tmp_path: Path, key: str, item: str) -> None:
+    """What goyaml takes otherwise than libyaml is read as it does, or untrusted; also in a field that is overridden."""
+    arn = {"mapRoles": "rolearn", "mapUsers": "userarn"}.get(key, "x")
+    fields = (
+        f"- {arn}: a\n  groups:{item}",
+        f"- groups:{item}\n  {arn}: a\n  groups:\n",
+        f"  - {arn}: a\n    e:{item}",
+    )
+    texts = [*fields, f"- a\n-{item}", f'[{{"{arn}":"a"}}]{item}', f"[]{item}"]
+    _compare_batch(authenticator, [{key: text} for text in texts], tmp_path)
+
+
+def test_byte_order_marks_wherever_goyamls_buffer_ends(authenticator: Authenticator, tmp_path: Path) -> None:
+    """A byte order mark that comes to stand where goyaml's buffer begins is skipped, and what follows is another text."""
+    documents = [
+        {"mapRoles": f"- rolearn: r\n  x: {'a' * length}\n  username: {BOM}{end}"}
+        for length in range(460, 500)
+        for end in ("\n#-", "\n,", "\x85b")
+    ]
+    _compare_batch(authenticator, documents, tmp_path)
+    assert not any(Document(data).reading("mapRoles").trusted for data in documents)
 
 
 @pytest.fixture(scope="session")

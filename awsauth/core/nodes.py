@@ -33,14 +33,18 @@ _EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r
 _ANOTHER_END: Final = re.compile(rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]")
 """What may not follow an empty list: a colon, which makes it a key, and outside of comments what goyaml scans otherwise."""
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
-_BRACKET_FIRST: Final = re.compile(r"^[ \t]*[\[{]\s*[\]}:?,]", re.MULTILINE)
-_LINE_OF_BRACKET: Final = re.compile(r"^[ \t]*[\[{]", re.MULTILINE)
+_LINE_START: Final = r"(?:\A|[\n\r\x85\u2028\u2029])[ \t]*"
+_ON_LINE: Final = r"[^\n\r\x85\u2028\u2029]*"
+_BEFORE_BRACKET: Final = rf"(?:(?:[!&*]\S*[ \t]+)+|[\"']{_ON_LINE}[\"'][ \t]*)?"
+_LINE_OF_BRACKET: Final = re.compile(rf"{_LINE_START}{_BEFORE_BRACKET}[\[{{]")
+"""A bracket that begins a line, or stands behind what may be before it: a tag, an anchor, an alias, a text in quotes."""
+_BRACKET_FIRST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}(?:\s|{_COMMENT}{_LINE_END})*[\]}}:?,]")
 _BRACKET: Final = re.compile(r"[\[\]{}]")
 _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
 _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _ESCAPED_SLASH_AHEAD: Final = re.compile(r'"(?:[^"\\]|\\.)*?\\/', re.DOTALL)
+_QUESTION_AHEAD: Final = re.compile(rf"(?:{_BLANK}|{_COMMENT}{_LINE_END})*[\[{{!&*\"'].*\?", re.DOTALL)
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MARK_AT_LINE_START: Final = re.compile("(?:\\A\ufeff|[\r\n\x85\u2028\u2029])\ufeff")
 _READ_AT_ONCE: Final = 512
 """How many bytes goyaml takes at a time, and checks, before it looks at any of them."""
 _YAML_1_1: Final = (1, 1)
@@ -164,6 +168,9 @@ class _Builder:
         self.document_end = int(end.end_mark.index) + self._shift
         if self._may_escape_slashes and _ESCAPED_SLASH_AHEAD.match(self._text, self.document_end):
             raise YamlSyntaxError(r"found unknown escape character \/", self.document_end)
+        # goyaml looks ahead for a colon that would make a key of the brackets, and stumbles over a question mark in them.
+        if _QUESTION_AHEAD.match(self._text, self.document_end):
+            raise UntrustedYamlError("a question mark stands in brackets behind the document", self.document_end)
         return root
 
     def _expect(self, kind: type[yaml.Event]) -> Any:
@@ -227,11 +234,18 @@ class _Builder:
                 raise UntrustedYamlError("a tag that ends in a bracket, a brace or a comma", node.start)
 
     def _check_collection(self, node: Node) -> None:
+        # goyaml takes the bracket behind a question mark for what that asks for, and looks for another one.
+        if node.style == "flow" and self._text.startswith("?", node.start) and self._ends_list(node.children[0]):
+            raise UntrustedYamlError("nothing stands between a question mark and the end of a list", node.start)
         # goyaml loses sight of some brackets as possible keys, and then of what follows on their line.
         if node.style == "flow" and _FORGOTTEN_BRACKET.match(self._text, node.start):
             rest = self._text[node.end :].split("\n", 1)[0].strip(" \t\r")
             if rest[:1] not in ("", ",", "]", "}", "#"):
                 raise UntrustedYamlError("something follows on the line of a bracket", node.end)
+
+    def _ends_list(self, key: Node) -> bool:
+        """Whether a key is empty, and stands before the end of a list."""
+        return key.start == key.end and self._text.startswith("]", key.start)
 
     def _peek(self) -> Any:
         if self._event is None:
@@ -248,7 +262,7 @@ class _Builder:
         offset = mark.index + self._shift if mark else 0
         problem = error.problem or "something is wrong"
         # Either goyaml has its document by now, or it may have, and never comes to what libyaml stumbles over.
-        may_be_over = _FORGOTTEN_BRACKET.search(self._text) and (not self._open or _BRACKET_FIRST.search(self._text))
+        may_be_over = _BRACKET_FIRST.search(self._text) or (not self._open and _FORGOTTEN_BRACKET.search(self._text))
         follows = self._text[offset + 1 : offset + 2]
         liberal = (
             may_be_over
@@ -285,8 +299,10 @@ def _ends_early(text: str) -> bool:
 
 def _check_marks(text: str) -> None:
     """Refuse what could not be read for certain, or not in bounded time: libyaml's time grows with depth squared."""
-    if BOM in text[1:] and (mark := _MARK_AT_LINE_START.search(text)):
-        raise UntrustedYamlError("a byte order mark stands inside the text", mark.end() - 1)
+    # goyaml skips one that begins a line, or what it has in its buffer: where that is depends on all that stands before.
+    mark = text.find(BOM, 1)
+    if mark >= 0:
+        raise UntrustedYamlError("a byte order mark stands inside the text", mark)
     if text.count("[") + text.count("{") <= DEEPEST:
         return
     depth = 0
