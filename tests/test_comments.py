@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from awsauth.core.document import read
 from awsauth.core.reading import Mapped
@@ -16,6 +18,9 @@ A: Final = "- rolearn: a\n"
 B: Final = "- rolearn: b\n"
 C: Final = "- rolearn: c\n"
 N: Final = "- rolearn: z\n  username: new\n  groups:\n    - g\n"
+AROUND: Final = st.lists(
+    st.sampled_from(["# c\n", "#\n", "  # deep\n", "      # - rolearn: old\n", "\n", "  \n"]), max_size=5
+)
 PRETTY: Final = '[\n  {\n    "rolearn": "a",\n    "groups": [\n      "x"\n    ]\n  }\n]\n'
 
 
@@ -66,6 +71,13 @@ def test_added(before: str, after: str) -> None:
         pytest.param((A + B)[:-1], 1, A[:-1], id="no final newline"),
         pytest.param((A + B).replace("\n", "\r\n"), 1, A.replace("\n", "\r\n"), id="CRLF"),
         pytest.param("# all\n\n  - rolearn: a\n", 0, "# all\n\n  []\n", id="the only one"),
+        pytest.param(
+            "# all\n  - rolearn: a\n# end\n", 0, "# all\n  []\n# end\n", id="the comment above the only one stays"
+        ),
+        pytest.param(
+            "# all\n" + A + "    # end\n", 0, "# all\n[]\n    # end\n", id="the comment below the only one stays"
+        ),
+        pytest.param("- rolearn: a # who\n", 0, "[]\n", id="comment on the line of the only one goes"),
         pytest.param('[{"rolearn":"a"},{"rolearn":"b"}]', 0, '[{"rolearn":"b"}]', id="first of JSON"),
         pytest.param('[{"rolearn":"a"}, {"rolearn":"b"}]', 1, '[{"rolearn":"a"}]', id="last of JSON"),
         pytest.param(PRETTY, 0, "[]\n", id="the only one of pretty JSON"),
@@ -74,6 +86,25 @@ def test_added(before: str, after: str) -> None:
 def test_removed(before: str, index: int, after: str) -> None:
     """What belongs to the entry goes with it, everything else stays."""
     assert rewrite(read("mapRoles", before), {index: None}, [], read=read).reading.text == after
+
+
+@given(
+    AROUND,
+    st.sampled_from(["", "[]\n", "  []\n", "---\n[]\n", "null\n", "[ ]\n"]),
+    AROUND,
+    st.sampled_from(["", "\n"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_added_to_nothing_and_removed_again_every_comment_is_left(
+    above: list[str], nothing: str, below: list[str], cut_off: str, newline: str
+) -> None:
+    """A text without entries has its comments back; one that says `[]` comes back to the byte."""
+    text = "".join([*above, nothing, *below]).removesuffix(cut_off).replace("\n", newline)
+    added = rewrite(read("mapRoles", text), {}, [NEW], read=read).reading
+    back = rewrite(added, {0: None}, [], read=read).reading.text
+    if "[]" in nothing:
+        assert back == text
+    assert _comments(back) == _comments(text)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +150,7 @@ def test_list_in_lines_learns_nothing_from_json() -> None:
     """A new list in lines is written plainly, whatever the other key looks like."""
     sibling = read("mapUsers", '[{"userarn":"a","username":"u","groups":["x"]}]')
     assert rewrite(read("mapRoles", "[]\n"), {}, [NEW], read=read, sibling=sibling).reading.text == FRESH
+
+
+def _comments(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if "#" in line]

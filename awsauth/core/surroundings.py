@@ -1,7 +1,8 @@
 """What stands around the entries of a list (comments, blank lines, commas), and who it belongs to.
 
 A comment on the line of an entry, or indented deeper than its dash right below it, belongs to it. A comment right above
-an entry belongs to it too, unless the next entry follows without a gap: then it heads several, and stays.
+an entry belongs to it too, unless the next entry follows without a gap: then it heads several, and stays. What stands
+above or below the only entry may have stood there when there was none, and stays.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ class _Lines:
 
     def instead_of(self, first: int, last: int, new: Sequence[str]) -> Splice:
         start, end = self._head_start(first, last), self._tail_end(last)
+        if not new:
+            start, end = self._entries[first].shape.start, self._entry_end(last)
         lines = self._newline.join(new) if new else " " * self._layout.column + "[]"
         return Splice(start, end, lines + (self._newline if self._ends_line(end) else ""))
 
@@ -145,9 +148,12 @@ class _Lines:
         gap = self._text[self._tail_end(previous) : self._head_start(last, last)]
         return sum(not line.strip() for line in gap.splitlines())
 
+    def _entry_end(self, index: int) -> int:
+        return self._bounds[index + 1] if self._bounds else self._entries[index].shape.end
+
     def _tail_end(self, index: int) -> int:
         """Return where an entry ends with the comments below it that are indented deeper than its dash."""
-        end = self._bounds[index + 1] if self._bounds else self._entries[index].shape.end
+        end = self._entry_end(index)
         while (line := self._text[end : line_end(self._text, end)]).lstrip().startswith("#"):
             if indent_of(line) <= self._layout.column or not self._ends_line(end):
                 break
