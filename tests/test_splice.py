@@ -207,7 +207,18 @@ def test_a_new_entry_is_written_as_the_last_one_is(last: str, new: str) -> None:
     assert made.reading.text == last + new.format(arn)
 
 
-@pytest.mark.parametrize("text", ["&a\n- rolearn: x\n", "!!seq\n- rolearn: x\n", "- rolearn: x\r- rolearn: y\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "&a\n- rolearn: x\n",
+        "!!seq\n- rolearn: x\n",
+        "- rolearn: x\r- rolearn: y\n",
+        "# c\r",
+        "# c\u2028\n",
+        "# c\r[]\n",
+        "~\x85",
+    ],
+)
 def test_odd_list_is_not_edited(text: str) -> None:
     """A list with an anchor or tag, or with old line ends, is read but never edited."""
     with pytest.raises(EditError, match="plain list"):

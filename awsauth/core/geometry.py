@@ -36,6 +36,8 @@ def list_layout(text: str, root: Node) -> Layout:
 
 def empty_layout(text: str, root: Node | None) -> Layout:
     """Return where entries may be written in a text that holds none: in place of its null, or behind its comments."""
+    if ODD_BREAK.search(text):
+        return Layout("other")
     if root is not None and root.end > root.start:
         if not _stands_alone(text, root):
             return Layout("other")
