@@ -293,7 +293,7 @@ def test_what_cannot_be_read_comes_back_with_the_reason_at_its_line(file: str, t
     assert "No change." in done.out
     lines = editor.seen[1].splitlines()
     at = lines.index("      - yes")
-    assert lines[at - 1].startswith("      #! error wrong-type: mapRoles line 3")
+    assert lines[at - 1].startswith("#! error wrong-type: mapRoles line 3")
     assert Path(file).read_bytes() == before
 
 

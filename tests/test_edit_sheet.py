@@ -56,13 +56,29 @@ def test_faults_are_found_at_their_lines(old: str, new: str, line: int, said: st
     assert without_marks(marked) == sheet
     assert read_sheet(marked, BOTH) == read_sheet(sheet, BOTH)
     if line:
-        assert marked.splitlines()[line - 1].lstrip().startswith("#! ")
+        assert marked.splitlines()[line - 1].startswith("#! ")
 
 
 def test_a_complaint_cannot_become_text() -> None:
     marked = with_marks("a: b\n", [Complaint(1, "one\ntwo\x1b[2J"), Complaint(99, "behind the end")])
     assert without_marks(marked) == "a: b\n"
     assert "\x1b" not in marked
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["mapRoles", "mapUsers"]),
+        st.lists(st.sampled_from(["#! ours", "  #!", "#!/bin/sh", "# c", "- x", "", " "]), max_size=6).map("\n".join),
+        min_size=1,
+    ),
+    st.lists(st.builds(Complaint, st.integers(0, 20), st.just("one\ntwo")), max_size=3),
+)
+def test_no_line_of_the_document_is_taken_for_a_complaint(data: dict[str, str], complaints: list[Complaint]) -> None:
+    document = Document(data)
+    sheet = sheet_of(document)
+    marked = with_marks(with_marks(sheet, complaints), complaints)
+    assert without_marks(marked) == without_marks(sheet) == sheet
+    assert read_sheet(marked, document) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The data as it is put before somebody in an editor, and what that makes of it.
 
 The sheet is a manifest. Lines that begin with ``#!`` are this library's own: they say what is wrong with the line
-below them, and are dropped when the sheet is read.
+below them, and are dropped when the sheet is read. The lines of a document are indented there, whatever they begin with.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from awsauth.core.changes import Change
 
 MARK: Final = "#!"
-_MARKED: Final = re.compile(rf"^[ \t]*{MARK}[^\n]*\n?", re.MULTILINE)
+_MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)
 _LINE: Final = re.compile(r"line (\d+)")
 _EMPTY: Final = """\
 apiVersion: v1
@@ -83,11 +83,10 @@ def without_marks(sheet: str) -> str:
 
 def with_marks(sheet: str, complaints: Iterable[Complaint]) -> str:
     """Return a sheet with what is wrong with each line above it, in place of what was said before."""
-    lines = without_marks(sheet).splitlines(keepends=True)
+    lines = re.findall(r"[^\n]*\n|[^\n]+", without_marks(sheet))
     for line, text in sorted(complaints, reverse=True):
         at = min(max(line - 1, 0), len(lines))
-        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip(" "))] if at < len(lines) and line else ""
-        lines[at:at] = [f"{indent}{MARK} {visible(part)}\n" for part in text.splitlines()]
+        lines[at:at] = [f"{MARK} {visible(part)}\n" for part in text.splitlines()]
     return "".join(lines)
 
 
