@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import yaml
 
-from awsauth.core.changes import EnsureAccount, EnsureRole
+from awsauth.core.changes import EnsureAccount, EnsureRole, ReplaceText
 from awsauth.core.document import Document
 from awsauth.core.manifest import Manifest
 from awsauth.core.revision import draft
@@ -254,6 +254,13 @@ def test_something_else_in_the_place_of_the_folder_stops_the_change_and_says_so(
     (path.parent / ".aws-auth.yaml.history").write_text("a file")
     with pytest.raises(HistoryError, match="Revision 1 cannot be written"):
         commit(FileStore(path), changing([ADMIN]))
+    assert path.read_text() == MANIFEST
+
+
+def test_half_a_character_stops_the_change_and_is_named(path: Path) -> None:
+    replaced = ReplaceText(key="mapUsers", text="- \ud800")
+    with pytest.raises(HistoryError, match=r"holds U\+D800, which is no character"):
+        commit(FileStore(path), changing([replaced]))
     assert path.read_text() == MANIFEST
 
 

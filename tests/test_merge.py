@@ -312,6 +312,8 @@ def test_changes_survive_json(changes: list[c.Change]) -> None:
         [{"change": "EnsureRole"}],
         [["EnsureRole"]],
         [{"change": "Deduplicate", "x": 1}],
+        [{"change": "Deduplicate", "cls": 1}],
+        [{"change": "Deduplicate", "self": 1}],
     ],
 )
 def test_what_is_no_list_of_changes_is_refused(values: Any) -> None:

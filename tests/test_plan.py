@@ -180,6 +180,18 @@ def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
         Plan.from_text(content)
 
 
+@pytest.mark.parametrize("content", [None, 5, object()])
+def test_what_is_no_text_is_refused_alike(content: Any) -> None:
+    with pytest.raises(PlanError, match="This is no plan"):
+        Plan.from_text(content)
+
+
+@pytest.mark.parametrize("odd", [{3: 1}, {"a": object()}, {"a": {1, 2}}, {(1, 2): 3}])
+def test_values_that_never_came_out_of_json_are_refused(odd: dict[Any, Any]) -> None:
+    with pytest.raises(PlanError, match="what JSON cannot hold"):
+        Plan.from_json({**plan_of(*CHANGES).to_json(), **odd})
+
+
 @pytest.mark.parametrize("version", [2, 0, "1", None])
 def test_another_version_is_refused_and_named(version: Any) -> None:
     values = signed({**plan_of(*CHANGES).to_json(), "version": version})

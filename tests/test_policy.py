@@ -320,7 +320,16 @@ def test_the_username_of_nodes_without_their_groups_needs_a_prefix() -> None:
     assert codes(roles(person), username_prefixes=["team-"]) == ["policy-username"]
 
 
-@pytest.mark.parametrize("wrong", [{"accounts": 5}, {"forbidden_groups": [7]}, {"nothing": 1}, {"administrators": {}}])
+@pytest.mark.parametrize("text", [None, b"accounts: []", 5])
+def test_a_policy_is_read_from_text(text: Any) -> None:
+    with pytest.raises(UsageError, match="has to be text; nothing was changed"):
+        Policy.from_text(text)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"accounts": 5}, {"forbidden_groups": [7]}, {"nothing": 1}, {"administrators": {}}, {"self": 1}, {"cls": 1}],
+)
 def test_what_no_policy_says_is_an_error_of_this_library(wrong: dict[str, Any]) -> None:
     with pytest.raises(PolicyError, match="nothing was changed"):
         Policy(**wrong)

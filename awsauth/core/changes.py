@@ -29,7 +29,7 @@ class _Checking(ABCMeta):
     By hand, not by pydantic: importing that takes longer than everything else that a change to a file takes.
     """
 
-    def __call__(cls, *unnamed: Any, **given: Any) -> Any:
+    def __call__(cls, /, *unnamed: Any, **given: Any) -> Any:
         checks = _checks(cls)
         if unnamed:
             raise UsageError(

@@ -141,7 +141,7 @@ class Plan:
                 cure="Apply it with the version of this library that made it, or make it again.",
             )
         content = {key: value for key, value in values.items() if key != "checksum"}
-        if values.get("checksum") != _digest(content):
+        if values.get("checksum") != _checksum(content):
             raise PlanError(
                 "The plan is not as it was saved: its checksum is another; nothing was changed.", cure=_AGAIN
             )
@@ -175,7 +175,7 @@ class Plan:
         """
         try:
             values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise PlanError(
                 f"This is no plan: the text is no JSON ({visible(str(error))}); nothing was changed.", cure=_AGAIN
             ) from error
@@ -200,6 +200,14 @@ def digest(document: Document) -> str:
 
 def _digest(values: dict[str, Any]) -> str:
     return f"sha256:{sha256_of(values)}"
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    try:
+        return _digest(content)
+    except (TypeError, ValueError, RecursionError) as error:
+        what = f"The plan holds what JSON cannot hold ({visible(str(error))}); nothing was changed."
+        raise PlanError(what, cure=_AGAIN) from error
 
 
 def _object(uid: str) -> str:

@@ -100,7 +100,7 @@ class Policy(BaseModel):
     most_administrators: Annotated[int, BeforeValidator(_whole)] | None = None
     administrators: Administrators | None = None
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
@@ -112,7 +112,13 @@ class Policy(BaseModel):
 
         Raises:
             PolicyError: it cannot be read, or says what no policy can.
+            UsageError: it is no text.
         """
+        if not isinstance(text, str):
+            raise UsageError(
+                f"The text of the policy is {quoted(repr(text), 60)}, and has to be text; nothing was changed.",
+                cure="Pass what the file holds, decoded.",
+            )
         try:
             roots = nodes.parse_all(text)
         except nodes.YamlSyntaxError as error:

@@ -25,9 +25,20 @@ class _QuotingDumper(yaml.CSafeDumper):
 
 
 def to_yaml(value: dict[str, Any]) -> str:
-    """Return an object as YAML; its ``data`` comes last, behind `_DATA`."""
+    """Return an object as YAML; its ``data`` comes last, behind `_DATA`.
+
+    Raises:
+        HistoryError: it holds half of a surrogate pair, which no file can hold.
+    """
     ordered = {key: part for key, part in value.items() if key != "data"} | {"data": value["data"]}
-    text = _dumped(ordered, _Dumper)
+    try:
+        text = _dumped(ordered, _Dumper)
+    except UnicodeEncodeError as error:
+        raise HistoryError(
+            f"The text holds U+{ord(error.object[error.start]):04X}, which is no character, and no file can hold it. "
+            "The manifest was not changed.",
+            cure="Leave it out and try again.",
+        ) from error
     # A block cannot hold every text: next-line characters, for one, come back as line feeds.
     return text if yaml.load(text, yaml.CSafeLoader) == ordered else _dumped(ordered, _QuotingDumper)
 
