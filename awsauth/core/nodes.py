@@ -38,7 +38,10 @@ _ON_LINE: Final = r"[^\n\r\x85\u2028\u2029]*"
 _BEFORE_BRACKET: Final = rf"(?:(?:[!&*]\S*[ \t]+)+|[\"']{_ON_LINE}[\"'][ \t]*)?"
 _LINE_OF_BRACKET: Final = re.compile(rf"{_LINE_START}{_BEFORE_BRACKET}[\[{{]")
 """A bracket that begins a line, or stands behind what may be before it: a tag, an anchor, an alias, a text in quotes."""
-_BRACKET_FIRST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}(?:\s|{_COMMENT}{_LINE_END})*[\]}}:?,]")
+_NOTHING: Final = rf"(?:\s|{_COMMENT}{_LINE_END})*"
+_BRACKET_FIRST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}:?,]")
+_EMPTY_LAST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}]{_NOTHING}\Z")
+"""Such a bracket, closed at once, and nothing behind it."""
 _BRACKET: Final = re.compile(r"[\[\]{}]")
 _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
 _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
@@ -261,8 +264,11 @@ class _Builder:
         mark = error.problem_mark or error.context_mark
         offset = mark.index + self._shift if mark else 0
         problem = error.problem or "something is wrong"
+        token = error.context_mark.index + self._shift if error.context_mark else offset
         # Either goyaml has its document by now, or it may have, and never comes to what libyaml stumbles over.
-        may_be_over = _BRACKET_FIRST.search(self._text) or (not self._open and _FORGOTTEN_BRACKET.search(self._text))
+        may_be_over = _EMPTY_LAST.search(self._text, 0, token) or (
+            _FORGOTTEN_BRACKET.search(self._text) and (not self._open or _BRACKET_FIRST.search(self._text))
+        )
         follows = self._text[offset + 1 : offset + 2]
         liberal = (
             may_be_over
