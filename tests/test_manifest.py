@@ -228,6 +228,15 @@ def test_crlf_is_used_for_new_lines_too() -> None:
     assert changed(text[:-2], mapRoles="- a\n- b\n") == text + "    - b"
 
 
+@pytest.mark.parametrize("above", ["\n", "\r\n"])
+@pytest.mark.parametrize("inside", ["\n", "\r\n"])
+@pytest.mark.parametrize("below", ["\n", "\r\n"])
+def test_a_line_keeps_its_end_whatever_those_of_others(above: str, inside: str, below: str) -> None:
+    text = (HEAD + "data:\n  mapRoles: |\n").replace("\n", above) + f"    - a{inside}    - b{inside}  x: v{below}"
+    assert changed(text, mapRoles="- a\n- c\n") == text.replace("- b", "- c")
+    assert changed(text, mapRoles="- a\n- b\n- c\n") == text.replace(f"- b{inside}", f"- b{inside}    - c{inside}")
+
+
 def test_lines_between_two_edits_keep_their_bytes() -> None:
     lines = [f"    - {number}  " for number in range(9)]
     text = HEAD + "data:\n  mapRoles: |\n" + "\n".join([*lines[:4], "   ", *lines[4:]]) + "\n"

@@ -14,7 +14,7 @@ from awsauth.core.line_changes import changed_lines
 from awsauth.core.nodes import BOM
 from awsauth.core.refusal import refusal
 from awsauth.core.templates import check_lines
-from awsauth.core.text import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start, newline_of
+from awsauth.core.text import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start
 
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
@@ -81,7 +81,8 @@ def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
         start, end = block.starts[change.old_start], block.starts[change.old_end]
         added = new_lines[change.new_start : change.new_end]
         _check_characters(text, node.start, "".join(added))
-        splices.append(Splice(start, end, "".join(line + block.eol for line in _indented(added, block.indent))))
+        eol = _line_end_before(text, block.starts[min(change.old_start + 1, change.old_end)])
+        splices.append(Splice(start, end, "".join(line + eol for line in _indented(added, block.indent))))
     check_lines(text, splices)
     return block.header_splices(text, node, wanted) + splices + block.blank_splices(text, node, wanted)
 
@@ -99,7 +100,6 @@ class _Block(NamedTuple):
     starts: list[int]
     """Where each of them begins in the text, and where the blank lines below begin that do not count."""
     indent: int
-    eol: str
 
     @classmethod
     def of(cls, text: str, key: Node, node: Node) -> _Block:
@@ -112,7 +112,7 @@ class _Block(NamedTuple):
         column = column_of(text, key.start)
         depths = (len(raw.removesuffix("\r")) - len(line) for raw, line in zip(raw_lines, lines, strict=True) if line)
         indent = next(depths, column + int(digit or STEP))
-        return cls(column, header_end, digit, chomp, lines, starts, indent, newline_of(text))
+        return cls(column, header_end, digit, chomp, lines, starts, indent)
 
     def header_splices(self, text: str, node: Node, wanted: str) -> list[Splice]:
         """Return what has to change in the header: most often nothing."""
@@ -141,6 +141,11 @@ class _Block(NamedTuple):
 def inner_lines(value: str) -> list[str]:
     """Return the lines of an inner text, without line breaks."""
     return value.removesuffix("\n").split("\n") if value else []
+
+
+def _line_end_before(text: str, offset: int) -> str:
+    """Return the line end before `offset`: of the line that is replaced, or of the one that others come behind."""
+    return "\r\n" if text.endswith("\r\n", 0, offset) else "\n"
 
 
 def _indented(lines: list[str], indent: int) -> list[str]:
