@@ -11,7 +11,8 @@ from awsauth.core.changes import as_list
 from awsauth.core.escaping import quoted
 from awsauth.errors import UsageError
 from awsauth.guarded_commit import GuardedCommit
-from awsauth.history.commit import Proposal, changing
+from awsauth.history.commit import changing
+from awsauth.history.proposal import Proposal
 from awsauth.history_methods import HistoryMethods
 from awsauth.mapping_methods import MappingMethods
 from awsauth.options import Options, checked

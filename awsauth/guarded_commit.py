@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from awsauth.core.document import Document
     from awsauth.core.policy import Policy
     from awsauth.core.restoration import Restoration
-    from awsauth.history.commit import Proposal
+    from awsauth.history.proposal import Proposal
     from awsauth.options import Options
     from awsauth.stores.store import Snapshot, Store
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from awsauth.core.diff import Diff
     from awsauth.core.revision import Revision
-    from awsauth.history.commit import Proposal
     from awsauth.history.log import Log
+    from awsauth.history.proposal import Proposal
     from awsauth.result import Result
     from awsauth.stores.store import Snapshot, Store
 

@@ -20,8 +20,9 @@ from awsauth.core.merge import Merged
 from awsauth.core.restoration import Restoration
 from awsauth.core.undoing import undone
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
-from awsauth.history.commit import Proposal, commit
+from awsauth.history.commit import commit
 from awsauth.history.patient_store import patient
+from awsauth.history.proposal import Proposal
 from awsauth.kube.review import review
 from awsauth.options import CALLER
 from awsauth.stores.cluster import ClusterStore

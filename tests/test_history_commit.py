@@ -21,7 +21,7 @@ from awsauth.errors import (
     OutcomeUnknownError,
     RevisionNotFoundError,
 )
-from awsauth.history.commit import Outcome, Proposal, changing, commit
+from awsauth.history.commit import Outcome, changing, commit
 from awsauth.history.log import log
 from awsauth.history.patience import Patience
 from awsauth.history.pruning import prune
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from awsauth.core.revision import Revision
+    from awsauth.history.proposal import Proposal
     from awsauth.stores.store import Snapshot, Store
 
 NODE: Final = """- rolearn: arn:aws:iam::111122223333:role/node

@@ -10,8 +10,8 @@ from awsauth.core.finding import Finding, Severity
 from awsauth.core.merge import Merged
 from awsauth.core.restoration import OUTSIDE, Actor, Restoration, Step, restore
 from awsauth.errors import HistoryError, RevisionNotFoundError
-from awsauth.history.commit import Proposal
 from awsauth.history.position import Position, lineage, locate, may_be_unapplied, parent
+from awsauth.history.proposal import Proposal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
