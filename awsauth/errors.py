@@ -64,9 +64,13 @@ class AwsAuthError(Exception):
         self.where = where
         self.cure = cure
 
+    @property
+    def problem(self) -> str:
+        """What happened, and where; without what to do about it."""
+        return f"{self.where}: {self.what}" if self.where else self.what
+
     def __str__(self) -> str:
-        first = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{first}\n{self.cure}" if self.cure else first
+        return f"{self.problem}\n{self.cure}" if self.cure else self.problem
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.__dict__)

@@ -91,7 +91,6 @@ class HealthReport:
 def unconnected(error: AwsAuthError, subject: str, seconds: float) -> HealthReport:
     """Return what there is to report where not even a connection could be prepared."""
     failed = "credentials" if isinstance(error, CredentialsError) else "connection"
-    cause = f"{error.where}: {error.what}" if error.where else error.what
-    steps = [HealthStep(failed, "failed", seconds=seconds, cause=cause, cure=error.cure)]
+    steps = [HealthStep(failed, "failed", seconds=seconds, cause=error.problem, cure=error.cure)]
     steps += [HealthStep(name, "skipped", NEEDS_EARLIER) for name in STEPS if name != failed]
     return HealthReport(subject, tuple(steps))

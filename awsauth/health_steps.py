@@ -233,6 +233,5 @@ def _taken(name: str, action: Callable[[], str]) -> HealthStep:
     try:
         detail = action()
     except AwsAuthError as error:
-        cause = f"{error.where}: {error.what}" if error.where else error.what
-        return HealthStep(name, "failed", seconds=time.perf_counter() - started, cause=cause, cure=error.cure)
+        return HealthStep(name, "failed", seconds=time.perf_counter() - started, cause=error.problem, cure=error.cure)
     return HealthStep(name, "passed", visible(detail), time.perf_counter() - started)

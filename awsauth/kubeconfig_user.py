@@ -64,7 +64,7 @@ def signed_here(destination: Destination) -> TokenSource | None:
 def without_exec(destination: Destination, tokens: BearerTokens | None) -> Mapping[str, Any]:
     """Return the user with the credentials themselves in place of the program or the file that they come from.
 
-    The kubernetes client's own loader goes on without any when the program fails: as nobody, and to no avail.
+    When the program fails, the kubernetes client's own loader goes on without credentials, and the server refuses that.
     """
     if tokens is None:
         # The kubernetes client's loader would run a program over which something else wins.

@@ -41,7 +41,7 @@ class Result:
     def __str__(self) -> str:
         """Return the difference with the findings, fit for a log."""
         shown = str(self.diff) if self.diff else "No change."
-        return "\n".join([shown, *(f"{found.severity.value} {found.code}: {found}" for found in self.findings)])
+        return "\n".join([shown, *(found.line for found in self.findings)])
 
     def to_json(self) -> dict[str, Any]:
         """Return what was done as values that JSON can hold; not the whole document."""

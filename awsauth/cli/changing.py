@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from awsauth.core.plan import Plan
     from awsauth.planning import Planning
 
-_USERNAME = click.option(
+_USERNAME: Final = click.option(
     "--username", required=True, metavar="NAME", help="The Kubernetes username.", shell_complete=complete_username
 )
-_GROUPS = click.option("--group", "groups", multiple=True, metavar="NAME", help="A Kubernetes group; repeatable.")
-_IF_MAPPED = click.option(
+_GROUPS: Final = click.option(
+    "--group", "groups", multiple=True, metavar="NAME", help="A Kubernetes group; repeatable."
+)
+_IF_MAPPED: Final = click.option(
     "--if-mapped",
     type=click.Choice(get_args(IfMapped)),
     default="extend",
     show_default=True,
     help="What becomes of a principal that is mapped already.",
 )
-_OUT = click.option("--out", metavar="FILE", type=click.Path(), help="Save it as a plan in place of making it.")
+_OUT: Final = click.option("--out", metavar="FILE", type=click.Path(), help="Save it as a plan in place of making it.")
 
 
 _HARMLESS: Final = ("--yes", "--dry-run")
@@ -194,7 +196,7 @@ def add_sso(
 
 
 class _Remove(AwsAuthGroup):
-    """``remove role|user|account``, and ``remove --username``, which is the command of that name by another one."""
+    """``remove role|user|account``, and ``remove --username``, which runs the hidden command ``remove username``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the command first, wherever ``--username`` stands: its options may stand before that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from awsauth.core.overview import Listed
     from awsauth.core.reading import Reading
 
-_HEADER = ("KIND", "PRINCIPAL", "USERNAME", "GROUPS", "NOTES")
+_HEADER: Final = ("KIND", "PRINCIPAL", "USERNAME", "GROUPS", "NOTES")
 
 
 @click.command("get", cls=AwsAuthCommand, library="awsauth.overview(client.read(), pattern)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,7 +19,7 @@ from awsauth.errors import MappingConflictError
 if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
 
-_FILE = click.argument("source", metavar="FILE", type=click.File("rb"))
+_FILE: Final = click.argument("source", metavar="FILE", type=click.File("rb"))
 
 
 @click.command("plan", cls=AwsAuthCommand, library="client.plan(changes)")

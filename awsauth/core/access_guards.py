@@ -98,7 +98,7 @@ def last_admin(case: Case) -> Iterator[Finding]:
 
 
 def _may_lose_administrators(case: Case) -> bool:
-    """Whether those whose mappings change are worse administrators than before; the others are what they were."""
+    """Whether less is certain of those whose mappings change being administrators; of the others it is what it was."""
     if case.old.accounts != case.new.accounts:
         return True
     if not case.old.by_principal and not case.context.admin_usernames:
@@ -112,8 +112,14 @@ def _may_lose_administrators(case: Case) -> bool:
     return by_username or max(new.values(), default=0) < max(old.values(), default=0)
 
 
+_NO: Final = 0
+_DEPENDS: Final = 1
+_CERTAIN: Final = 2
+"""Whether somebody may do everything."""
+
+
 def _administrators(access: Access, case: Case) -> dict[str, int]:
-    """Return who may do everything: 2 where that is certain, 1 where it depends.
+    """Return who may do everything: `_CERTAIN`, or where it depends `_DEPENDS`.
 
     It depends where it is undefined which of two mappings counts, where the username is a template that may or may not
     give an administrator's name, where the ARN is filled in later, where only an EC2 instance can use it, and where
@@ -123,22 +129,25 @@ def _administrators(access: Access, case: Case) -> dict[str, int]:
     for username in case.context.admin_usernames:
         known = username.lower() in access.by_principal or username.lower() in access.elsewhere
         if account_of(username) in access.accounts and not known:
-            found[username] = (1 if case.is_unread(username.lower()) else 2) if is_exact(username) else 0
-    return {principal: certainty for principal, certainty in found.items() if certainty}
+            certain = _DEPENDS if case.is_unread(username.lower()) else _CERTAIN
+            found[username] = certain if is_exact(username) else _NO
+    return {principal: certainty for principal, certainty in found.items() if certainty != _NO}
 
 
 def _certainty(principal: str, outcomes: Outcomes, case: Case) -> int:
-    each = [_is_admin(mapped, case.context) for mapped in outcomes]
-    if not any(each) or not can_match(principal):
-        return 0
-    return min(each) if is_exact(principal) and min(each) and not case.is_unread(principal) else 1
+    each = [_certainty_of(mapped, case.context) for mapped in outcomes]
+    if max(each, default=_NO) == _NO or not can_match(principal):
+        return _NO
+    depends = min(each) == _NO or not is_exact(principal) or case.is_unread(principal)
+    return _DEPENDS if depends else min(each)
 
 
-def _is_admin(mapped: Mapped, context: GuardContext) -> int:
+def _certainty_of(mapped: Mapped, context: GuardContext) -> int:
     admin_groups = context.admin_groups | {MASTERS}
     if not admin_groups.isdisjoint(mapped.groups) or mapped.username in context.admin_usernames:
-        return 1 if needs_instance(mapped) else 2
-    return int(any(could_render(mapped.username, username) for username in context.admin_usernames))
+        return _DEPENDS if needs_instance(mapped) else _CERTAIN
+    fits = any(could_render(mapped.username, username) for username in context.admin_usernames)
+    return _DEPENDS if fits else _NO
 
 
 def _is_admin_by_entry(entry: AccessEntry, context: GuardContext) -> bool:
@@ -189,7 +198,7 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, context: GuardContext) -> 
         what = f"would no longer be let in: {INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
         what = f"would lose {_groups(lost)}"
-    elif max(_is_admin(mapped, context) for mapped in new) < max(_is_admin(mapped, context) for mapped in old):
+    elif max(_certainty_of(mapped, context) for mapped in new) < max(_certainty_of(mapped, context) for mapped in old):
         what = f"would no longer be the administrator {quoted(was)} but {quoted(now)}"
     else:
         if was != now:

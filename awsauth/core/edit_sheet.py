@@ -100,4 +100,4 @@ def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[Complaint]:
     for finding in Document(manifest.data).problems:
         position = position_in_file(manifest, finding.place)
         if finding.place and finding.place.key in changed:
-            yield Complaint(position.line if position else 0, f"{finding.severity.value} {finding.code}: {finding}")
+            yield Complaint(position.line if position else 0, finding.line)

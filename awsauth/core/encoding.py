@@ -6,10 +6,11 @@ kubectl reads the same encodings, told apart by the same marks (``go.yaml.in/yam
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from awsauth.core.refusal import refusal
 
-_CURE = "Save the file as UTF-8 and try again."
+_CURE: Final = "Save the file as UTF-8 and try again."
 
 
 class Encoding(enum.Enum):

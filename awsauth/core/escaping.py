@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
 
-_SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+_SHORT: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
 
 def visible(text: str, *, keep: str = "") -> str:

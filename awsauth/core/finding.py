@@ -89,6 +89,11 @@ class Finding:
     principal: str = ""
     fix: tuple[Change, ...] = ()
 
+    @property
+    def line(self) -> str:
+        """It with how bad it is, and what kind of finding it is."""
+        return f"{self.severity.value} {self.code}: {self}"
+
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
         at_fault = f" ({quoted(self.place.text)})" if self.place and self.place.text else ""

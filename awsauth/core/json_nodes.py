@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Final
 
 from awsauth.core.nodes import BOM, Node
 
-_SPACE = " \t\r\n"
-_TOKEN = re.compile(
+_SPACE: Final = " \t\r\n"
+_TOKEN: Final = re.compile(
     r"""[ \t\r\n]*(?:
         [{}\[\]:,]
       | (?P<string>"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*")
@@ -21,7 +22,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def parse_json(text: str) -> list[Node] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.escaping import quoted
 from awsauth.core.line_changes import changed_lines
@@ -19,12 +19,12 @@ from awsauth.core.text import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
 
-STEP = 2
+STEP: Final = 2
 """How many columns deeper than its key a new block is, where no neighbour shows another habit."""
 
-_HEADER = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
-_BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
-_NOT_LITERAL = re.compile(f"[{ODD_CHARACTERS}]")
+_HEADER: Final = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
+_BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
+_NOT_LITERAL: Final = re.compile(f"[{ODD_CHARACTERS}]")
 
 
 def column_of(text: str, offset: int) -> int:

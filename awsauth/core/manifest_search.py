@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.json_nodes import parse_json
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from awsauth.core.nodes import Node
     from awsauth.errors import ManifestError
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_SMALLEST = """\
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_SMALLEST: Final = """\
 The smallest one is:
 
 apiVersion: v1
@@ -30,9 +30,9 @@ data:
   mapRoles: |
     []
 """
-_LISTED = 5
+_LISTED: Final = 5
 
-TEMPLATE_CURE = "Give the rendered manifest, or change the values that the template is made from."
+TEMPLATE_CURE: Final = "Give the rendered manifest, or change the values that the template is made from."
 
 
 class Found(NamedTuple):

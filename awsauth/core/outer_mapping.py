@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.escaping import quoted
 from awsauth.core.literal_block import STEP, column_of, header_of, inner_lines, new_literal, place_below
@@ -16,7 +16,7 @@ from awsauth.core.text import Splice, line_end, line_start, newline_of
 if TYPE_CHECKING:
     from awsauth.core.nodes import Node
 
-_PLAIN_KEY = re.compile(r"[A-Za-z_][-._A-Za-z0-9]*")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][-._A-Za-z0-9]*")
 
 
 def insert_key(text: str, mapping: Node, path: list[str], value: str, *, is_json: bool) -> list[Splice]:

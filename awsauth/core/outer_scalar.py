@@ -9,7 +9,7 @@ import json
 import re
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.line_changes import changed_lines
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
     from awsauth.core.nodes import Node
 
-_BREAK = re.compile("[\r\n\x85\u2028\u2029]")
-_ESCAPED_IN_DOUBLE = re.compile(
+_BREAK: Final = re.compile("[\r\n\x85\u2028\u2029]")
+_ESCAPED_IN_DOUBLE: Final = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|x..|u....|U........|.)", re.DOTALL
 )
-_ESCAPED_IN_SINGLE = re.compile("''")
-_NOT_PLAIN_IN_DOUBLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_ONE_LINE = re.compile(rf"[^\n{ODD_CHARACTERS}]*")
-_PIECE = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
+_ESCAPED_IN_SINGLE: Final = re.compile("''")
+_NOT_PLAIN_IN_DOUBLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_ONE_LINE: Final = re.compile(rf"[^\n{ODD_CHARACTERS}]*")
+_PIECE: Final = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
 """Lines, and what is between two commas: a list in JSON is often a single line."""
-_CURE = "Put the text in a literal block, `{}: |` with the lines indented below it, and try again."
+_CURE: Final = "Put the text in a literal block, `{}: |` with the lines indented below it, and try again."
 
 
 class _Quotes(NamedTuple):
@@ -52,8 +52,8 @@ def _single_escaped(value: str) -> str:
     return value.replace("'", "''")
 
 
-_DOUBLE = _Quotes(double_escaped, _ESCAPED_IN_DOUBLE)
-_SINGLE = _Quotes(_single_escaped, _ESCAPED_IN_SINGLE)
+_DOUBLE: Final = _Quotes(double_escaped, _ESCAPED_IN_DOUBLE)
+_SINGLE: Final = _Quotes(_single_escaped, _ESCAPED_IN_SINGLE)
 
 
 def quoted_scalar(value: str) -> str:

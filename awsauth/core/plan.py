@@ -60,7 +60,7 @@ class Plan:
     def __str__(self) -> str:
         made_for = f"the object with uid {visible(self.uid)}" if self.uid else "an object without uid"
         parts = [f"Plan for {made_for}, {self.digest}", str(self.diff) if self.diff else "No change."]
-        parts += [f"{finding.severity.value} {finding.code}: {finding}" for finding in self.findings]
+        parts += [finding.line for finding in self.findings]
         return "\n".join(parts)
 
     def refuse(self, allow: Iterable[str] = ()) -> None:

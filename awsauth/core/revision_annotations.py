@@ -69,11 +69,11 @@ def read(number: int, annotations: Mapping[str, str], created: Any) -> RevisionI
     """
     ours = {key.removeprefix(PREFIX): text for key, text in annotations.items() if key.startswith(PREFIX)}
     if not ours:
-        msg = "it has none of the annotations that begin with `awsauth/`"
-        raise ValueError(msg)
+        raise ValueError("it has none of the annotations that begin with `awsauth/`")
     if _number(ours, "revision") != number:
-        msg = f"it was recorded as revision {quoted(ours.get('revision', ''), 20)} and now has another number"
-        raise ValueError(msg)
+        raise ValueError(
+            f"it was recorded as revision {quoted(ours.get('revision', ''), 20)} and now has another number"
+        )
     kind = ours.get("kind", "")
     if kind not in _KINDS:
         raise ValueError(_unreadable("kind", kind))
@@ -122,8 +122,7 @@ def _time(value: Any) -> datetime:
     try:
         moment = value if isinstance(value, datetime) else _instant(str(value))
     except ValueError:
-        msg = f"its `creationTimestamp` is {quoted(str(value), 40)}"
-        raise ValueError(msg) from None
+        raise ValueError(f"its `creationTimestamp` is {quoted(str(value), 40)}") from None
     # Year 1 has no moment before it, whatever the zone.
     in_zone = moment.tzinfo is not None and 1 < moment.year < 9999
     return moment.astimezone(timezone.utc) if in_zone else moment.replace(tzinfo=timezone.utc)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.authenticator import TEMPLATES
 from awsauth.core.escaping import quoted
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from awsauth.core.text import Splice
 
-_OPENING = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|\${{")
-_CLOSING = {"{{": "}}", "{%": "%}", "${": "}"}
-_WHOLE_LINE = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\})\s*")
-_CONTROL = re.compile(r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b")
-_CURE = "Change the template by hand, or the values it is made from, or give the rendered manifest instead."
+_OPENING: Final = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|\${{")
+_CLOSING: Final = {"{{": "}}", "{%": "%}", "${": "}"}
+_WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\})\s*")
+_CONTROL: Final = re.compile(
+    r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
+)
+_CURE: Final = "Change the template by hand, or the values it is made from, or give the rendered manifest instead."
 
 
 def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:

@@ -73,7 +73,7 @@ class Log:
     def __str__(self) -> str:
         """Return a line for each revision, newest first, and one for each finding."""
         found = [*self.findings, *(finding for entry in self.entries for finding in entry.findings)]
-        return "\n".join([*map(str, self.entries), *(f"{one.severity.value} {one.code}: {one}" for one in found)])
+        return "\n".join([*map(str, self.entries), *(one.line for one in found)])
 
     def to_json(self) -> dict[str, Any]:
         """Return the history as values that JSON can hold."""

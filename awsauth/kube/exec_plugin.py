@@ -130,19 +130,16 @@ class ExecPlugin:
     def _version(self) -> str:
         version = self._stanza.get("apiVersion")
         if version not in _VERSIONS:
-            msg = f"its `apiVersion` is none of {', '.join(_VERSIONS)}"
-            raise ValueError(msg)
+            raise ValueError(f"its `apiVersion` is none of {', '.join(_VERSIONS)}")
         return str(version)
 
     def _is_interactive(self) -> bool:
         mode = self._stanza.get("interactiveMode") or "IfAvailable"
         if mode not in _MODES:
-            msg = f"its `interactiveMode` is none of {', '.join(_MODES)}"
-            raise ValueError(msg)
+            raise ValueError(f"its `interactiveMode` is none of {', '.join(_MODES)}")
         has_terminal = sys.stdin is not None and sys.stdin.isatty()
         if mode == "Always" and not has_terminal:
-            msg = "it needs a terminal (`interactiveMode: Always`), and there is none"
-            raise ValueError(msg)
+            raise ValueError("it needs a terminal (`interactiveMode: Always`), and there is none")
         return has_terminal and mode != "Never"
 
     def _program(self) -> str:
@@ -154,24 +151,21 @@ class ExecPlugin:
         """
         command = self._stanza.get("command")
         if not command or not isinstance(command, str):
-            msg = "the kubeconfig names no `command`"
-            raise ValueError(msg)
+            raise ValueError("the kubeconfig names no `command`")
         if os.path.basename(command) != command:  # noqa: PTH119 - of any text
             return str(Path(self._folder, command))
         found = shutil.which(command)
         if found is None:
             raise FileNotFoundError
         if not os.path.isabs(found):  # noqa: PTH117 - `which` gives a text
-            msg = "it would be the one in the current folder, which PATH names"
-            raise ValueError(msg)
+            raise ValueError("it would be the one in the current folder, which PATH names")
         return found
 
     def _environment(self, *, is_interactive: bool) -> dict[str, str]:
         """Return the variables that the program gets beside those of this process."""
         named: Any = self._stanza.get("env") or []
         if not isinstance(named, list) or not all(isinstance(one, dict) for one in named):
-            msg = "its `env` is no list of names and values"
-            raise ValueError(msg)
+            raise ValueError("its `env` is no list of names and values")
         spec: dict[str, Any] = {"interactive": is_interactive}
         if self._stanza.get("provideClusterInfo"):
             spec["cluster"] = self._told()
@@ -187,8 +181,7 @@ class ExecPlugin:
             told["certificate-authority-data"] = b64encode(_read(authority)).decode()
         extensions: Any = self._cluster.get("extensions")
         if extensions is not None and not isinstance(extensions, list):
-            msg = "the cluster's `extensions`, which it is told, are no list"
-            raise ValueError(msg)
+            raise ValueError("the cluster's `extensions`, which it is told, are no list")
         for one in extensions or []:
             if isinstance(one, dict) and one.get("name") == "client.authentication.k8s.io/exec":
                 told["config"] = one.get("extension")
@@ -207,8 +200,9 @@ def _read(authority: str) -> bytes:
     try:
         return Path(authority).read_bytes()
     except OSError as error:
-        msg = f"the cluster's `certificate-authority`, which it is told, cannot be read: {error.strerror}"
-        raise ValueError(msg) from None
+        raise ValueError(
+            f"the cluster's `certificate-authority`, which it is told, cannot be read: {error.strerror}"
+        ) from None
 
 
 def _as_json(info: dict[str, Any]) -> str:
@@ -216,14 +210,12 @@ def _as_json(info: dict[str, Any]) -> str:
     try:
         return json.dumps(info, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        msg = "what the kubeconfig says of the cluster, which it is told, is no JSON"
-        raise ValueError(msg) from None
+        raise ValueError("what the kubeconfig says of the cluster, which it is told, is no JSON") from None
 
 
 def _texts(value: Any, name: str) -> list[str]:
     if value is not None and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-        msg = f"its `{name}` is no list of texts"
-        raise ValueError(msg)
+        raise ValueError(f"its `{name}` is no list of texts")
     return value or []
 
 
@@ -240,19 +232,16 @@ def _credential(printed: bytes, version: str) -> ExecCredential:
         value = parsed(text)
     status = value.get("status") if isinstance(value, dict) else None
     if not isinstance(value, dict) or value.get("kind") != "ExecCredential" or not isinstance(status, dict):
-        msg = "what it prints is no ExecCredential with a status"
-        raise ValueError(msg)
+        raise ValueError("what it prints is no ExecCredential with a status")
     if value.get("apiVersion") != version:
-        msg = "what it prints has another `apiVersion` than the kubeconfig names"
-        raise ValueError(msg)
+        raise ValueError("what it prints has another `apiVersion` than the kubeconfig names")
     expires, token = _moment(status.get("expirationTimestamp")), status.get("token") or ""
     certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
     if all(isinstance(pem, str) and pem.isascii() and pem for pem in (certificate, key)):
         return ExecCredential(str(token), expires, str(certificate), str(key))
     if token and isinstance(token, str):
         return ExecCredential(token, expires)
-    msg = "what it prints holds neither a token nor a certificate with its key"
-    raise ValueError(msg)
+    raise ValueError("what it prints holds neither a token nor a certificate with its key")
 
 
 def _moment(value: Any) -> datetime | None:
@@ -264,6 +253,5 @@ def _moment(value: Any) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        msg = "the `expirationTimestamp` that it prints is no time"
-        raise ValueError(msg)
+        raise ValueError("the `expirationTimestamp` that it prints is no time")
     return moment

@@ -27,8 +27,7 @@ def decoded(raw: bytes) -> str:
     try:
         return raw.decode("utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
-        msg = "it is no text in UTF-8, nor in UTF-16 with a byte order mark"
-        raise ValueError(msg) from None
+        raise ValueError("it is no text in UTF-8, nor in UTF-16 with a byte order mark") from None
 
 
 def parsed(text: str) -> Any:
@@ -45,10 +44,8 @@ def parsed(text: str) -> Any:
     except yaml.YAMLError as error:
         raise ValueError(_no_yaml(error)) from None
     except (ValueError, LookupError, AttributeError):  # of a tag such as `!!bool` on what is none
-        msg = "it is no YAML"
-        raise ValueError(msg) from None
-    msg = f"it is nested more than {_DEEPEST} levels deep"
-    raise ValueError(msg)
+        raise ValueError("it is no YAML") from None
+    raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
 
 
 def _is_too_deep(text: str) -> bool:

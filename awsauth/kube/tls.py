@@ -76,8 +76,7 @@ def _trust(made: ssl.SSLContext, cluster: Mapping[str, Any]) -> None:
         pem = _decoded(cluster[name]) if name.endswith("-data") else Path(cluster[name]).read_bytes()
         # One that cannot be read is passed over, as text around them is.
         if not [block for block in _CERTIFICATE.findall(pem) if _is_added(made, block)]:
-            msg = "it holds no certificate in PEM"
-            raise ValueError(msg)
+            raise ValueError("it holds no certificate in PEM")
 
 
 def _is_added(made: ssl.SSLContext, block: bytes) -> bool:

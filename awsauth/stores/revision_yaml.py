@@ -64,14 +64,12 @@ def from_yaml(raw: bytes, name: str) -> Any:
 def _check_simple(text: str) -> None:
     """Refuse what is none of ours before it is loaded: loading follows tags, aliases and any depth, on the C stack."""
     if not text.startswith(_FIRST_KEYS):
-        msg = "it does not begin as an object does"
-        raise ValueError(msg)
+        raise ValueError("it does not begin as an object does")
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST or isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
-            msg = "it holds more than texts and numbers in a few levels"
-            raise ValueError(msg)
+            raise ValueError("it holds more than texts and numbers in a few levels")
 
 
 def metadata_from_yaml(raw: bytes, name: str) -> Any:
