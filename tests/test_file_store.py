@@ -21,6 +21,7 @@ from awsauth.core.revision import draft
 from awsauth.errors import FileError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
+from awsauth.history.patience import Patience
 from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Stranger
@@ -210,21 +211,33 @@ def test_files_that_are_no_revisions_are_named_with_the_reason(path: Path) -> No
     shutil.copy(folder / "000002.revision", folder / "000009.revision")
     (folder / "000005.revision").write_text("a: [\n")
     (folder / "000006.revision").write_bytes(b"\xff\xfe\xfd")
+    (folder / "000007.revision").symlink_to("nowhere")
     (folder / "mine.revision").write_text("{}")
     (folder / "notes.txt").write_text("not looked at")
     found = {stranger.name: stranger for stranger in store.list_revisions().strangers}
-    assert sorted(found) == ["000005.revision", "000006.revision", "000009.revision", "mine.revision"]
+    assert sorted(found) == [*(f"00000{number}.revision" for number in (5, 6, 7, 9)), "mine.revision"]
     assert isinstance(found["mine.revision"], Stranger)
     assert found["mine.revision"].number is None
     assert "renamed or copied by hand" in found["000009.revision"].problem
     for name in ("000005.revision", "000006.revision"):
         assert "no YAML that can be read" in found[name].problem
-    for number in (5, 6, 9):
+    assert "leads nowhere" in found["000007.revision"].problem
+    for number in (5, 6, 7, 9):
         with pytest.raises(HistoryError):
             store.read_revision(number)
     outcome = commit(store, changing([EnsureAccount(account="111122223333")]))
     assert outcome.revision is not None
     assert outcome.revision.number == 3
+
+
+def test_a_link_that_leads_nowhere_has_its_number_to_itself(path: Path) -> None:
+    """Nobody else can give a revision that number."""
+    store = FileStore(path)
+    commit(store, changing([ADMIN]))
+    (path.parent / ".aws-auth.yaml.history" / "000003.revision").symlink_to("nowhere")
+    outcome = commit(store, changing([EnsureAccount(account="111122223333")]), patience=Patience(5))
+    assert outcome.revision is not None
+    assert outcome.revision.number == 4
 
 
 def test_a_revision_changed_by_hand_is_noticed_by_a_store_that_had_read_it(path: Path) -> None:
@@ -252,8 +265,20 @@ def test_a_folder_that_cannot_be_written_stops_the_change_and_says_so(path: Path
 
 def test_something_else_in_the_place_of_the_folder_stops_the_change_and_says_so(path: Path) -> None:
     (path.parent / ".aws-auth.yaml.history").write_text("a file")
-    with pytest.raises(HistoryError, match="Revision 1 cannot be written"):
-        commit(FileStore(path), changing([ADMIN]))
+    assert_refused_for_its_folder(path)
+
+
+def test_a_link_that_leads_nowhere_in_the_place_of_the_folder_stops_the_change_and_says_so(path: Path) -> None:
+    (path.parent / ".aws-auth.yaml.history").symlink_to("nowhere")
+    assert_refused_for_its_folder(path)
+
+
+def assert_refused_for_its_folder(path: Path) -> None:
+    store = FileStore(path)
+    for use in (lambda: commit(store, changing([ADMIN])), lambda: log(store), store.list_revisions):
+        with pytest.raises(HistoryError, match="The history is no folder") as refused:
+            use()
+        assert ".aws-auth.yaml.history" in refused.value.where
     assert path.read_text() == MANIFEST
 
 

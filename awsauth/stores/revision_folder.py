@@ -76,7 +76,7 @@ class RevisionFolder:
         revisions, strangers = [], []
         now = datetime.now(timezone.utc)
         with self._translated("The history cannot be listed"):
-            names = sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
+            names = sorted(path.name for path in self.path.iterdir()) if self._is_there() else []
         for name in names:
             if not name.endswith(".revision"):
                 continue
@@ -106,7 +106,7 @@ class RevisionFolder:
         target = self.path / _file_name(number)
         try:
             with self._translated(f"Revision {number} cannot be read", may_be_absent=True):
-                _check_ordinary(target.stat(), target.name)
+                _check_ordinary(_status(target), target.name)
                 raw = target.read_bytes()
         except FileNotFoundError:
             raw = b""
@@ -135,7 +135,7 @@ class RevisionFolder:
         """Return what a file says of its revision, or None for one that is empty yet."""
         path = self.path / name
         with self._translated(f"{name} cannot be read", may_be_absent=True):
-            status = path.stat()
+            status = _status(path)
             identity = (status.st_ino, status.st_mtime_ns, status.st_size)
             known = self._known.get(name)
             if known and known[0] == identity:
@@ -150,9 +150,19 @@ class RevisionFolder:
         self._known[name] = (identity, info)
         return info
 
+    def _is_there(self) -> bool:
+        folder = self.path
+        if not folder.is_dir() and os.path.lexists(folder):
+            raise HistoryError(
+                "The history is no folder: something else has its name. The manifest was not changed.",
+                where=self._name,
+                cure="Move it away, or pass history=False to do without a history.",
+            )
+        return folder.is_dir()
+
     def _made(self) -> Path:
         folder = self.path
-        if not folder.is_dir():
+        if not self._is_there():
             folder.mkdir(exist_ok=True)
             synchronise(folder.parent)
         ignore = folder / ".gitignore"
@@ -224,6 +234,22 @@ def _linked(temporary: Path, target: Path) -> bool:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         return False
     return True
+
+
+def _status(path: Path) -> os.stat_result:
+    """Return what stands at a path, behind links.
+
+    Raises:
+        FileNotFoundError: nothing does, not even a link.
+        HistoryError: a link that leads nowhere does: it keeps others from the name.
+    """
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        if path.is_symlink():
+            problem = f"{visible(path.name)} is a link that leads nowhere. It is not used."
+            raise HistoryError(problem, cure="Delete it if nobody needs it.") from None
+        raise
 
 
 def _check_ordinary(status: os.stat_result, name: str) -> None:
