@@ -12,6 +12,7 @@ from awsauth.core.edit_sheet import Complaint, read_sheet, sheet_of, with_marks,
 from awsauth.core.finding import Place
 from awsauth.core.manifest import Manifest
 from awsauth.core.manifest_places import FilePosition, position_in_file
+from awsauth.errors import EditError
 
 ROLE = "arn:aws:iam::111122223333:role/ci"
 TEXT = f"- rolearn: {ROLE}\n  username: ci\n"
@@ -63,6 +64,26 @@ def test_a_complaint_cannot_become_text() -> None:
     marked = with_marks("a: b\n", [Complaint(1, "one\ntwo\x1b[2J"), Complaint(99, "behind the end")])
     assert without_marks(marked) == "a: b\n"
     assert "\x1b" not in marked
+
+
+@given(st.text(st.sampled_from("#- a\n"), max_size=20), st.text(st.sampled_from("#- a\n"), max_size=20))
+def test_lines_made_on_windows_are_edited_and_keep_their_ends(before: str, after: str) -> None:
+    document = Document({"mapRoles": before.replace("\n", "\r\n"), "mapUsers": "[]\n"})
+    sheet = sheet_of(document)
+    assert "\r" not in sheet
+    assert read_sheet(sheet, document) == ((), ())
+    edited = Manifest.parse(sheet).with_data({"mapRoles": after, "mapUsers": "[]\n"})
+    wanted = after.replace("\n", "\r\n") if "\n" in before else after
+    changes, _ = read_sheet(edited, document)
+    assert changes == (() if wanted == document.data["mapRoles"] else (ReplaceText(key="mapRoles", text=wanted),))
+
+
+@pytest.mark.parametrize("text", ["# c\r- a\n", "- a\x85\n", "- \u2028\n", "- a\r\n- b\n", "\ufeff- a\n", "- \x1b\n"])
+def test_what_no_editor_shows_is_named_with_its_key_and_place(text: str) -> None:
+    with pytest.raises(EditError, match=r"mapUsers holds `.+`, which an editor might") as refused:
+        sheet_of(Document({"mapRoles": "[]\n", "mapUsers": text}))
+    assert refused.value.where.startswith("mapUsers line 1, column ")
+    assert "mapUsers" in refused.value.cure
 
 
 @given(

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.changes import ReplaceText
 from awsauth.core.document import Document
 from awsauth.core.escaping import quoted, visible
+from awsauth.core.finding import Place
+from awsauth.core.literal_block import NOT_LITERAL
 from awsauth.core.manifest import Manifest
 from awsauth.core.manifest_places import position_in_file
 from awsauth.core.manifest_search import fields
 from awsauth.core.reading import KEYS
 from awsauth.core.refusal import line_of
-from awsauth.errors import ManifestError
+from awsauth.errors import EditError, ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from awsauth.core.changes import Change
+    from awsauth.core.reading import Key
 
 MARK: Final = "#!"
 _MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)
@@ -50,8 +53,12 @@ class Complaint(NamedTuple):
 
 
 def sheet_of(document: Document) -> str:
-    """Return a document as a sheet: what the authenticator reads of it."""
-    return Manifest.parse(_EMPTY).with_data({key: document.data[key] for key in KEYS if key in document.data})
+    """Return a document as a sheet: what the authenticator reads of it. A text in lines that end in CRLF has them in LF.
+
+    Raises:
+        EditError: a text holds what is no part of a line, and an editor might not keep.
+    """
+    return Manifest.parse(_EMPTY).with_data({key: _shown(key, text) for key, text in _edited(document)})
 
 
 def read_sheet(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[Complaint, ...]]:
@@ -68,10 +75,9 @@ def read_sheet(sheet: str, document: Document) -> tuple[tuple[Change, ...], tupl
     except ManifestError as error:
         named = _LINE.search(error.where)
         return (), (Complaint(int(named[1]) if named else 0, f"{error.what} {error.cure}"),)
+    asked_for = {key: _as_before(manifest.data.get(key), document.data.get(key)) for key in KEYS}
     changes = tuple(
-        ReplaceText(key=key, text=manifest.data.get(key))
-        for key in KEYS
-        if manifest.data.get(key) != document.data.get(key)
+        ReplaceText(key=key, text=text) for key, text in asked_for.items() if text != document.data.get(key)
     )
     return changes, tuple(_complaints(manifest, {change.key for change in changes}))
 
@@ -88,6 +94,33 @@ def with_marks(sheet: str, complaints: Iterable[Complaint]) -> str:
         at = min(max(line - 1, 0), len(lines))
         lines[at:at] = [f"{MARK} {visible(part)}\n" for part in text.splitlines()]
     return "".join(lines)
+
+
+def _edited(document: Document) -> Iterator[tuple[Key, str]]:
+    return ((key, document.data[key]) for key in KEYS if key in document.data)
+
+
+def _shown(key: Key, text: str) -> str:
+    shown = text.replace("\r\n", "\n") if _ends_in_crlf(text) else text
+    odd = NOT_LITERAL.search(shown)
+    if odd is not None:
+        raise EditError(
+            f"{key} holds {quoted(odd[0])}, which an editor might show as something else, or not keep; "
+            "nothing was changed.",
+            where=str(Place.of(key, shown, odd.start())),
+            cure=f"Replace the whole text of {key} by one without it, or go back to a revision that had none.",
+        )
+    return shown
+
+
+def _as_before(text: str | None, before: str | None) -> str | None:
+    """Return a text of a sheet with the line ends that it had before."""
+    return text.replace("\n", "\r\n") if text and before and _ends_in_crlf(before) else text
+
+
+def _ends_in_crlf(text: str) -> bool:
+    """Whether all lines of a text end as those of Windows do."""
+    return 0 < text.count("\r\n") == text.count("\n") == text.count("\r")
 
 
 def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[Complaint]:

@@ -24,7 +24,8 @@ STEP: Final = 2
 
 _HEADER: Final = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
-_NOT_LITERAL: Final = re.compile(f"[{ODD_CHARACTERS}]")
+NOT_LITERAL: Final = re.compile(f"[{ODD_CHARACTERS}]")
+"""What cannot stand in a literal block as it is."""
 
 
 def column_of(text: str, offset: int) -> int:
@@ -177,7 +178,7 @@ def _check_breaks(text: str, key: Node, node: Node) -> None:
 
 
 def _check_characters(text: str, offset: int, value: str) -> None:
-    match = _NOT_LITERAL.search(value)
+    match = NOT_LITERAL.search(value)
     if match is not None:
         what = f"The new text holds {quoted(match.group())}, which cannot stand in a literal block"
         raise refusal(what, text, offset, "Leave that character out, or write it as an escape in double quotes.")
