@@ -158,6 +158,16 @@ def test_bytes_that_are_no_text_are_named_with_their_offset(raw: bytes, place: t
     assert caught.value.what.endswith("; nothing was changed.")
 
 
+@pytest.mark.parametrize("encoding", [*Encoding])
+def test_line_ends_that_were_converted_twice_are_refused_since_kubectl_reads_one_where_yaml_reads_two(
+    encoding: Encoding,
+) -> None:
+    raw = encoding.encode("data:\r\n  mapRoles: |\r\r\n    - a\r\r\n")
+    with pytest.raises(ManifestError, match="The line ends in CR CR LF") as refused:
+        decode(raw)
+    assert refused.value.where == "line 2"
+
+
 def test_half_a_surrogate_pair_cannot_be_written() -> None:
     with pytest.raises(ManifestError, match=r"line 2: The text holds U\+D800") as caught:
         Encoding.UTF8.encode("a\n\ud800")

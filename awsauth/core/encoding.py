@@ -50,7 +50,7 @@ def decode(raw: bytes) -> tuple[str, Encoding]:
     ``encoding.encode(text)`` gives exactly `raw` again.
 
     Raises:
-        ManifestError: the bytes are not text in the encoding that they begin with.
+        ManifestError: the bytes are not text in the encoding that they begin with, or kubectl takes its lines for others.
     """
     encoding = next((e for e in Encoding if e.mark and raw.startswith(e.mark)), Encoding.UTF8)
     body = raw[len(encoding.mark) :]
@@ -66,4 +66,9 @@ def decode(raw: bytes) -> tuple[str, Encoding]:
         byte = len(encoding.encode(text[:nul]))
         what = f"The file holds a NUL, at byte {byte}: it is UTF-16 without a byte order mark, or no text at all"
         raise refusal(what, text, nul, _CURE)
+    # kubectl takes the LF and one CR off each line: what YAML takes for two line breaks is one to it.
+    twice = text.find("\r\r\n")
+    if twice >= 0:
+        what = "The line ends in CR CR LF: the line ends were converted twice"
+        raise refusal(what, text, twice, "Convert them to LF, such as with `sed -i 's/\\r*$//'`, and try again.")
     return text, encoding
