@@ -134,6 +134,31 @@ def test_killed_at_any_moment_the_manifest_is_the_old_or_the_new_one_and_the_nex
     assert len(expected) > 12, "no writer wrote anything before it was killed"
 
 
+def test_what_killed_writers_have_left_is_gone_with_a_later_change(path: Path) -> None:
+    """Only what is theirs by name, an ordinary file, and so old that nobody comes back to it."""
+    store = FileStore(path)
+    commit(store, changing([ADMIN]))
+    history = path.parent / ".aws-auth.yaml.history"
+    names = [path.parent / f".aws-auth.yaml.{'0a' * 8}.tmp", history / f".{'0a' * 8}.tmp"]
+    others = [
+        *(
+            path.parent / name
+            for name in (f".other.yaml.{'0a' * 8}.tmp", f".{'0a' * 8}.tmp", f"aws-auth.yaml.{'0a' * 8}.tmp")
+        ),
+        *(history / name for name in (f".{'0a' * 7}.tmp", f".{'0A' * 8}.tmp", f".{'0a' * 8}.tmp~")),
+    ]
+    for file in (*names, *others):
+        file.touch()
+        os.utime(file, (0, 0))
+    young, link = history / f".{'0b' * 8}.tmp", history / f".{'0c' * 8}.tmp"
+    young.touch()
+    link.symlink_to(path)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    commit(store, changing([EnsureAccount(account="111122223333")]))
+    assert not any(file.exists() for file in names)
+    assert all(file.exists() for file in (*others, young, link))
+
+
 def test_revisions_are_objects_in_yaml_in_a_folder_that_git_and_deployers_pass_over(path: Path) -> None:
     store = FileStore(path)
     commit(store, changing([ADMIN]), reason="release 42", author="alice")
