@@ -240,6 +240,16 @@ def test_where_karpenter_cannot_be_asked_all_is_unknown(account: AwsAccount, get
 
 
 @pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("odd", [None, [], {"versions": 5}, {"versions": [{"version": None}]}])
+def test_where_karpenter_answers_something_odd_all_is_unknown(account: AwsAccount, odd: Any) -> None:
+    found = evidence(account, nodes=[], get=serving({KARPENTER: odd})).use_of(NODE)
+    assert (found.use, "is no APIGroup" in found.why) == ("unknown", True)
+    path = f"{KARPENTER}/v1/ec2nodeclasses"
+    found = evidence(account, nodes=[], get=serving({KARPENTER: V1, path: {"items": [{"metadata": odd}]}})).use_of(NODE)
+    assert (found.use, "is no EC2NodeClassList" in found.why) == ("unknown", True)
+
+
+@pytest.mark.usefixtures("cluster")
 def test_where_nodes_cannot_be_listed_all_is_unknown(account: AwsAccount) -> None:
     assert "could not be listed" in evidence(account, nodes=None).use_of(NODE).why
 

@@ -13,9 +13,10 @@ from awsauth.aws.iam_lookup import get_instance_profile
 from awsauth.core.escaping import quoted
 from awsauth.core.node_use import NodeEvidence, RoleUser, Told
 from awsauth.errors import AwsAuthError, AwsServiceError, NotFoundError
+from awsauth.kube.fields import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
@@ -182,22 +183,24 @@ def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], An
     if get is None:
         return Told(notes=(f"Karpenter's EC2NodeClasses in {quoted(cluster.name)} could not be asked for.",))
     try:
-        versions = [served["version"] for served in get(KARPENTER)["versions"]]
+        group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
+        versions = [served.name("version") for served in group.objects("versions")]
         version = next((known for known in _VERSIONS if known in versions), None)
         if version is None:
             return Told(notes=(f"Karpenter's API has only versions that are not known: {', '.join(versions)}.",))
-        classes = get(f"{KARPENTER}/{version}/ec2nodeclasses")["items"]
+        path = f"{KARPENTER}/{version}/ec2nodeclasses"
+        classes = Fields(get(path), "EC2NodeClassList", path).objects("items")
     except NotFoundError:
         return Told()
     return _together(_told(partial(_node_class, session, cluster, item)) for item in classes)
 
 
-def _node_class(session: AwsSession, cluster: EksCluster, item: Mapping[str, Any]) -> Told:
-    who = f"Karpenter's EC2NodeClass {item['metadata']['name']}"
-    spec, status = item.get("spec") or {}, item.get("status") or {}
-    if role := spec.get("role"):
+def _node_class(session: AwsSession, cluster: EksCluster, item: Fields) -> Told:
+    who = f"Karpenter's EC2NodeClass {item.object('metadata').name()}"
+    spec, status = item.object("spec"), item.object("status")
+    if role := spec.text("role"):
         arn = role if role.startswith("arn:") else f"arn:{cluster.partition}:iam::{cluster.account}:role/{role}"
         return Told((RoleUser(arn, who),))
-    if profile := spec.get("instanceProfile") or status.get("instanceProfile"):
+    if profile := spec.text("instanceProfile") or status.text("instanceProfile"):
         return _of_profile(session, profile, who)
     return Told(notes=(f"{who} names no role.",))
