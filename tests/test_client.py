@@ -329,7 +329,7 @@ def test_a_misspelt_option_does_not_write(client: awsauth.AwsAuthClient, options
     ]
     calls += [lambda **given: client.apply(ENSURE_CI, **given), client.transaction, client.rollback]
     for call in calls:
-        with pytest.raises(awsauth.UsageError, match="nothing was (changed|contacted)"):
+        with pytest.raises(awsauth.UsageError, match=r"nothing was (changed|contacted)"):
             call(**options)
     assert client.read().data == DATA
 
