@@ -502,6 +502,8 @@ def test_where_the_revision_of_the_state_was_deleted_what_is_taken_away_is_recor
     assert (outcome.outside is not None) == isinstance(change, RemoveRole)
     if outcome.outside is not None:
         assert outcome.outside.data == with_changes(BEFORE, ADMIN)
+        assert outcome.outside.info.number == kept.number + 1
+        assert [entry.findings for entry in log(store).entries[:1]] == [()]
         assert commit(store, restoring(store), patience=quick()).snapshot.data == with_changes(BEFORE, ADMIN)
 
 

@@ -48,7 +48,8 @@ def locate(store: Store, snapshot: Snapshot, *, listing: Listing | None = None) 
     known = own if own and is_kept(listing, own) else None
     head = known or _found(snapshot, listing, above=carried.number if carried else 0)
     newest = listing.revisions[-1].head if listing.revisions else None
-    return Position(head, head or carried or newest, listing.next_number)
+    # A revision that was deleted has had its number: what comes of it is behind it.
+    return Position(head, head or carried or newest, listing.number_behind(carried.number if carried else 0))
 
 
 def is_kept(listing: Listing, head: Head) -> bool:

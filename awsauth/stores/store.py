@@ -124,8 +124,12 @@ class Listing(NamedTuple):
     @property
     def next_number(self) -> int:
         """The number behind all revisions that count (see `COUNTED`), and not taken by anything else either."""
+        return self.number_behind(0)
+
+    def number_behind(self, known: int) -> int:
+        """Return the next number, likewise, that is also behind one that is known from elsewhere."""
         numbers = [info.number for info in self.revisions]
-        number = max((one for one in numbers if one < COUNTED), default=0) + 1
+        number = max([known, *(one for one in numbers if one < COUNTED)]) + 1
         taken = {*numbers, *(stranger.number for stranger in self.strangers)}
         while number in taken:
             number += 1
