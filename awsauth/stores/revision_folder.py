@@ -151,14 +151,15 @@ class RevisionFolder:
         return info
 
     def _is_there(self) -> bool:
-        folder = self.path
-        if not folder.is_dir() and os.path.lexists(folder):
+        is_something = os.path.lexists(self.path)  # at first: another writer may be about to make it
+        is_folder = self.path.is_dir()
+        if is_something and not is_folder:
             raise HistoryError(
                 "The history is no folder: something else has its name. The manifest was not changed.",
                 where=self._name,
                 cure="Move it away, or pass history=False to do without a history.",
             )
-        return folder.is_dir()
+        return is_folder
 
     def _made(self) -> Path:
         folder = self.path
