@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 
 from awsauth.core.changes import EnsureRole, RemoveRole, ReplaceText
 from awsauth.core.document import Document
 from awsauth.core.merge import merge
 from awsauth.core.undoing import undone
+from awsauth.errors import EditError
 from tests.callers import close_data
 from tests.strategies import randoms
 
@@ -52,6 +54,22 @@ def test_a_text_that_gives_nobody_anything_is_replaced() -> None:
     made = merge(BEFORE, [ReplaceText(key="mapRoles", text="- [broken")])
     present = Document({"mapRoles": "- [broken\n# by others"})
     assert undone(BEFORE, made, present) == BEFORE
+
+
+def test_a_text_that_cannot_be_edited_is_replaced_by_the_earlier_one_with_what_others_have_added() -> None:
+    made = merge(BEFORE, [RemoveRole(role_arn=f"{ARN}a")])
+    theirs = made.data["mapRoles"].replace("groups:", "groups: &x", 1)
+    present = Document({"mapRoles": f"&list\n{theirs}- {{rolearn: {ARN}theirs, username: theirs, groups: *x}}\n"})
+    with pytest.raises(EditError):
+        merge(present, [role("new")])
+    after = undone(BEFORE, made, present)
+    assert {role.username: role.groups for role in after.roles} == {
+        "a": ("one",),
+        "b": ("two",),
+        "c": ("three",),
+        "theirs": ("two",),
+    }
+    assert after.data["mapRoles"].startswith(BEFORE.data["mapRoles"])
 
 
 def test_other_keys_come_back_unless_others_have_changed_them() -> None:

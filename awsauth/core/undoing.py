@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from awsauth.core.document import Document, read
-from awsauth.core.mappings_of import mappings_of
-from awsauth.core.reading import KEYS, Key, Mapped
+from awsauth.core.mappings_of import Mappings, mappings_of
+from awsauth.core.reading import KEYS, Identity, Key, Mapped
 from awsauth.core.splice import rewrite
+from awsauth.errors import EditError
 
 
 def undone(before: Document, made: Document, present: Document) -> Document:
@@ -13,10 +16,11 @@ def undone(before: Document, made: Document, present: Document) -> Document:
 
     What others have made of it since stays: of a principal that they have changed as well, what they made of it. Where
     nobody has touched the text, it is that of `before`, byte for byte; so it is where the present one gives nobody
-    anything, because it cannot be read.
+    anything, because it cannot be read. Where the present one cannot be edited, it is that of `before` with what others
+    have made of it since.
 
     Raises:
-        EditError: the present text cannot be edited.
+        EditError: neither can be edited so.
     """
     data = dict(present.data)
     for name in {**before.data, **made.data}:
@@ -41,16 +45,28 @@ def _undone(key: Key, before: Document, made: Document, present: Document) -> st
     if now is None:
         return before.data.get(key)
     was, became = was or {}, became or {}
-    reading = present.reading(key)
+    wanted = {
+        identity: (was if now.get(identity) == became.get(identity) else now).get(identity, ())
+        for identity in {**was, **became, **now}
+    }
+    try:
+        return _with(wanted, present, key)
+    except EditError:
+        return _with(wanted, before, key)  # that one could be edited, or there would be no change
+
+
+def _with(wanted: Mappings, document: Document, key: Key) -> str:
+    """Return the text of a key with what everybody is to have."""
+    reading = document.reading(key)
+    positions: defaultdict[Identity, list[int]] = defaultdict(list)
+    for position, entry in enumerate(reading.entries):
+        if entry.mapped is not None:
+            positions[entry.mapped.identity].append(position)
     changed: dict[int, Mapped | None] = {}
     added: list[Mapped] = []
-    for identity in {**was, **became}:
-        wanted = was.get(identity, ())
-        if wanted == became.get(identity, ()) or now.get(identity, ()) != became.get(identity, ()):
-            continue
-        entries = enumerate(entry.mapped for entry in reading.entries)
-        positions = [position for position, mapped in entries if mapped is not None and mapped.identity == identity]
-        changed.update(dict.fromkeys(positions[len(wanted) :]))
-        changed.update(zip(positions, wanted, strict=False))
-        added += wanted[len(positions) :]
-    return rewrite(reading, changed, added, read=read, sibling=present.sibling(key)).reading.text
+    for identity, mappings in wanted.items():
+        here = positions[identity]
+        changed.update(dict.fromkeys(here[len(mappings) :]))
+        changed.update(zip(here, mappings, strict=False))
+        added += mappings[len(here) :]
+    return rewrite(reading, changed, added, read=read, sibling=document.sibling(key)).reading.text
