@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
+from awsauth.aws.aws_errors import CHECK_WAY
 from awsauth.aws.eks import EksCluster, describe_cluster, is_cluster_name
 from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
@@ -214,6 +215,5 @@ def _check_address(found: EksCluster) -> None:
         raise AwsServiceError(
             f"EKS gives {quoted(found.endpoint, 200)} as the address of {quoted(found.name)}, which leads to {problem[0]}. "
             "Nothing was sent there.",
-            cure="Is there something in between that answers in place of EKS? Check the proxy (HTTPS_PROXY), and "
-            "endpoint_url in the AWS configuration.",
+            cure=f"Is there something in between that answers in place of EKS? {CHECK_WAY}",
         )

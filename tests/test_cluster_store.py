@@ -412,7 +412,7 @@ def test_what_is_no_revision_is_a_stranger_and_its_number_left_alone(cluster: Cl
         ("aws-auth-1", 1),
         ("aws-auth-backup", None),
     ]
-    assert listing.next_number == 2
+    assert listing.number_behind(0) == 2
     with pytest.raises(HistoryError, match="no revision that was recorded here"):
         store.read_revision(1)
     with pytest.raises(RevisionNotFoundError):

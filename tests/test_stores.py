@@ -112,10 +112,10 @@ def test_a_revision_is_discarded_only_by_its_digest(store: Store) -> None:
 
 
 def test_the_next_number_is_behind_all_and_taken_by_nobody(store: Store) -> None:
-    assert store.list_revisions().next_number == 1
+    assert store.list_revisions().number_behind(0) == 1
     store.record(draft(1, None, DATA))
     store.record(draft(12, None, DATA))
-    assert store.list_revisions().next_number == 13
+    assert store.list_revisions().number_behind(0) == 13
 
 
 def test_an_object_that_is_no_revision_is_not_read_as_one() -> None:
@@ -126,7 +126,7 @@ def test_an_object_that_is_no_revision_is_not_read_as_one() -> None:
     assert [stranger.number for stranger in store.list_revisions().strangers] == [1]
     store.record_object(2, {})
     store.record(draft(3, None, DATA))
-    assert store.list_revisions().next_number == 4
+    assert store.list_revisions().number_behind(0) == 4
 
 
 @pytest.mark.parametrize(

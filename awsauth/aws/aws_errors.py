@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 GONE: Final = "ResourceNotFoundException"
 """The code with which EKS says that what was asked for is not there."""
 
+CHECK_WAY: Final = "Check the proxy (HTTPS_PROXY), and endpoint_url in the AWS configuration."
+"""Where to look when somebody else seems to answer in place of AWS."""
+
 _LONGEST: Final = 500
 """Characters of somebody else's message that are shown."""
 
@@ -150,8 +153,7 @@ def _is_no_refusal(error: ClientError) -> bool:
 def _no_answer(doing: str, problem: str) -> AwsServiceError:
     return AwsServiceError(
         f"{doing}: {problem}.",
-        cure="Is there something in between that answers in place of AWS, such as the sign-in page of a network? Check "
-        "the proxy (HTTPS_PROXY), and endpoint_url in the AWS configuration.",
+        cure=f"Is there something in between that answers in place of AWS, such as the sign-in page of a network? {CHECK_WAY}",
     )
 
 

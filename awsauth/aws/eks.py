@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.aws.aws_errors import GONE, translated
+from awsauth.aws.aws_errors import CHECK_WAY, GONE, translated
 from awsauth.core.arn import partition_of
 from awsauth.core.escaping import quoted
 from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, InvalidValueError, UsageError
@@ -139,8 +139,7 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
     if not _ARN.fullmatch(arn):
         raise AwsServiceError(
             f"What EKS gives as the ARN of the cluster {quoted(name)} is none: {quoted(arn, 200)}; nothing was changed.",
-            cure="Is there something in between that answers in place of EKS? Check the proxy (HTTPS_PROXY), and "
-            "endpoint_url in the AWS configuration.",
+            cure=f"Is there something in between that answers in place of EKS? {CHECK_WAY}",
         )
     endpoint = str(cluster.get("endpoint") or "")
     encoded = str(cluster.get("certificateAuthority", {}).get("data") or "")

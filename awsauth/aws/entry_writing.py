@@ -17,7 +17,7 @@ from awsauth.core.matching import principal_of
 from awsauth.errors import AwsPermissionError, AwsServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from mypy_boto3_eks import EKSClient
 
@@ -145,64 +145,69 @@ class AccessEntries:
 
     def mark(self, found: FoundEntry) -> None:
         """Mark an entry that was there before as one that has the policy for a while."""
-        self._call(
-            f"the access entry of {quoted(found.entry.principal_arn, 200)} cannot be tagged",
+        self._change(
+            found.entry.principal_arn,
+            "cannot be tagged",
             lambda eks: eks.tag_resource(resourceArn=found.arn, tags={TEMPORARY_POLICY: _now()}),
-            look=self._look(found.entry.principal_arn),
         )
 
     def delete(self, principal_arn: str) -> None:
         """Delete an entry; that it is gone already is as well."""
-        self._unless(
-            {GONE},
-            f"the access entry of {quoted(principal_arn, 200)} cannot be deleted",
+        self._change(
+            principal_arn,
+            "cannot be deleted",
             lambda eks: eks.delete_access_entry(clusterName=self.cluster.name, principalArn=principal_arn),
-            look=self._look(principal_arn),
+            {GONE},
         )
 
     def take_policy(self, found: FoundEntry) -> None:
         """Take the cluster-admin policy from an entry, and then the mark."""
         principal_arn = found.entry.principal_arn
-        self._unless(
-            {GONE},
-            f"the access entry of {quoted(principal_arn, 200)} still has the cluster-admin policy",
+        self._change(
+            principal_arn,
+            "still has the cluster-admin policy",
             lambda eks: eks.disassociate_access_policy(
                 clusterName=self.cluster.name, principalArn=principal_arn, policyArn=self.policy_arn
             ),
-            look=self._look(principal_arn),
+            {GONE},
         )
-        self._call(
-            f"the access entry of {quoted(principal_arn, 200)} cannot be untagged",
+        self._change(
+            principal_arn,
+            "cannot be untagged",
             lambda eks: eks.untag_resource(resourceArn=found.arn, tagKeys=[TEMPORARY_POLICY]),
-            look=self._look(principal_arn),
         )
 
     def _create(self, principal_arn: str, codes: set[str], problem: str) -> bool:
-        """Make an entry; whether EKS did, and did not refuse it with one of `codes`."""
-        answer = self._unless(
-            codes,
-            f"the access entry of {quoted(principal_arn, 200)} {problem}",
+        """Make an entry (see `_change`)."""
+        return self._change(
+            principal_arn,
+            problem,
             lambda eks: eks.create_access_entry(
                 clusterName=self.cluster.name, principalArn=principal_arn, type="STANDARD", tags={TEMPORARY: _now()}
             ),
-            look=self._look(principal_arn),
+            codes,
         )
-        return answer is not None
 
     def _associate(self, principal_arn: str, codes: set[str], problem: str) -> bool:
-        """Give an entry the cluster-admin policy; whether EKS did, likewise."""
-        answer = self._unless(
-            codes,
-            f"the access entry of {quoted(principal_arn, 200)} {problem}",
+        """Give an entry the cluster-admin policy (see `_change`)."""
+        return self._change(
+            principal_arn,
+            problem,
             lambda eks: eks.associate_access_policy(
                 clusterName=self.cluster.name,
                 principalArn=principal_arn,
                 policyArn=self.policy_arn,
                 accessScope={"type": "cluster"},
             ),
-            look=self._look(principal_arn),
+            codes,
         )
-        return answer is not None
+
+    def _change(
+        self, principal_arn: str, problem: str, call: Callable[[EKSClient], object], codes: Collection[str] = ()
+    ) -> bool:
+        """Change something about an entry; whether EKS did, and did not refuse it with one of `codes`."""
+        doing = f"the access entry of {quoted(principal_arn, 200)} {problem}"
+        return self._unless(codes, doing, call, look=self._look(principal_arn)) is not None
 
     def _look(self, principal_arn: str) -> str:
         """Return how to see what became of a change."""
@@ -215,7 +220,9 @@ class AccessEntries:
         with translated(doing, self._session, service="eks", look=look):
             return call(eks)
 
-    def _unless(self, codes: set[str], problem: str, call: Callable[[EKSClient], _T], *, look: str = "") -> _T | None:
+    def _unless(
+        self, codes: Collection[str], problem: str, call: Callable[[EKSClient], _T], *, look: str = ""
+    ) -> _T | None:
         """Return what EKS answers; None for an error with one of `codes`."""
         try:
             return self._call(problem, call, look=look)

@@ -13,7 +13,7 @@ from awsauth.cli.known import complete_context
 from awsauth.cli.screen import OutputError, Screen, drop_output
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
 _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"
@@ -30,11 +30,6 @@ class SectionedOption(click.Option):
         self.section = section
 
 
-def _shared_option(*names: str, section: str, **attributes: Any) -> SectionedOption:
-    """Return an option that may stand before or behind the command: what is said behind it counts."""
-    return SectionedOption(*names, section=section, expose_value=False, **({"callback": _keep} | attributes))
-
-
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value not in (None, (), False):
         said(ctx)[param.name or ""] = value
@@ -45,6 +40,13 @@ def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...
     if len(values) > 1:
         raise click.UsageError(f"{param.opts[0]} is given more than once; nothing was contacted.", ctx)
     _keep(ctx, param, values[0] if values else None)
+
+
+def _shared_option(
+    *names: str, section: str, callback: Callable[..., None] = _keep, **attributes: Any
+) -> SectionedOption:
+    """Return an option that may stand before or behind the command: what is said behind it counts."""
+    return SectionedOption(*names, section=section, expose_value=False, callback=callback, **attributes)
 
 
 def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> Iterator[SectionedOption]:

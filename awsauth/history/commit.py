@@ -97,7 +97,6 @@ class _Commit:
         self._recorder = Recorder(self._store, reason, author, patience)
         self._history = history
         self._patience = patience
-        self._was_unanswered = False
         self._had_head = False
         self._existed = False
         self._is_altered = False
@@ -137,7 +136,7 @@ class _Commit:
         )
 
     def _tidy(self, snapshot: Snapshot) -> None:
-        self._recorder.tidy(snapshot, may_have_been_at=self._was_unanswered or self._had_head)
+        self._recorder.tidy(snapshot, may_have_been_at=self._sent is not None or self._had_head)
 
     def _check_is_there(self, snapshot: Snapshot) -> None:
         """Check that the object has not been deleted meanwhile: made anew, it would hold nothing but this change.
@@ -159,7 +158,6 @@ class _Commit:
             try:
                 snapshot = self._store.write(data, base, revision)
             except OutcomeUnknownError as error:
-                self._was_unanswered = True
                 self._sent = Outcome(
                     changed=True, proposal=proposal, snapshot=base, revision=revision, outside=self._recorder.outside
                 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.finding_json import finding_to_json
-from awsauth.history.position import locate, parent
+from awsauth.history.position import built_on, locate
 from awsauth.history.pruning import KEEP_LAST
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def log(store: Store) -> Log:
     snapshot = store.read()
     listing = store.list_revisions()
     position = locate(store, snapshot, listing=listing)
-    came_from = {origin.number for info in listing.revisions if (origin := parent(listing, info))}
+    came_from = built_on(listing)
     entries = [
         _entry(info, listing, snapshot, position.head, is_built_on=info.number in came_from)
         for info in reversed(listing.revisions)

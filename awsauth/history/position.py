@@ -76,7 +76,12 @@ def may_be_unapplied(listing: Listing, position: Position, number: int) -> bool:
     info = listing.find(number)
     if info is None or info.kind == "outside" or (position.head and position.head.number == number):
         return False
-    return all(parent(listing, other) != info for other in listing.revisions)
+    return number not in built_on(listing)
+
+
+def built_on(listing: Listing) -> set[int]:
+    """Return the numbers of the revisions that another one came from."""
+    return {origin.number for info in listing.revisions if (origin := parent(listing, info))}
 
 
 def lineage(listing: Listing, start: Head | None) -> Iterator[RevisionInfo]:

@@ -121,13 +121,8 @@ class Listing(NamedTuple):
         """Return the revision with this number, or None."""
         return next((info for info in self.revisions if info.number == number), None)
 
-    @property
-    def next_number(self) -> int:
-        """The number behind all revisions that count (see `COUNTED`), and not taken by anything else either."""
-        return self.number_behind(0)
-
     def number_behind(self, known: int) -> int:
-        """Return the next number, likewise, that is also behind one that is known from elsewhere."""
+        """Return the number behind all revisions that count (see `COUNTED`) and `known`, and taken by nothing else either."""
         numbers = [info.number for info in self.revisions]
         number = max([known, *(one for one in numbers if one < COUNTED)]) + 1
         taken = {*numbers, *(stranger.number for stranger in self.strangers)}
