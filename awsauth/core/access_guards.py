@@ -16,12 +16,12 @@ from awsauth.core.matching import (
     could_render,
     is_exact,
     lost_groups,
+    needs_instance,
     principal_of,
 )
 from awsauth.core.merge import MASTERS
 from awsauth.core.presets import NODE_GROUPS, is_node_mapping, still_lets_in
 from awsauth.core.reading import Mapped
-from awsauth.core.rendering import needs_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

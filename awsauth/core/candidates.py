@@ -10,10 +10,9 @@ from awsauth.core.document import read
 from awsauth.core.escaping import quoted
 from awsauth.core.explanation import Candidate, Standing
 from awsauth.core.finding import Place
-from awsauth.core.matching import folded, winners
+from awsauth.core.matching import folded, needs_instance, winners
 from awsauth.core.near_misses import Likeness, is_account, likeness, similar, would_match
 from awsauth.core.reading import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Groups, Key, Mapped, Reading, Scalar, Shape
-from awsauth.core.rendering import needs_instance
 from awsauth.core.scalars import check_text
 from awsauth.errors import InvalidValueError
 

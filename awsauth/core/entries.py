@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from awsauth.core.lookup import SEARCHES, positions
+from awsauth.core.matching import kept_under
 from awsauth.core.reading import identity_of
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Entries:
         for position in positions:
             now = self.get(position)
             if now is not None:
-                last[now.principal if self.reading.key == "mapUsers" else now.identity] = position
+                last[kept_under(self.reading.key, now.principal), now.sso] = position
         return sorted(last.values())
 
     def everything(self) -> list[int]:

@@ -15,10 +15,10 @@ from awsauth.core.changes import RenamePrincipal
 from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted
 from awsauth.core.explanation import Explanation, Outcome, Step, Verdict
-from awsauth.core.matching import INSTANCES_ONLY, Access, folded, takes_away, winners
+from awsauth.core.matching import INSTANCES_ONLY, Access, folded, needs_instance, takes_away, winners
 from awsauth.core.merge import merge
 from awsauth.core.reading import PRINCIPAL_KEYS
-from awsauth.core.rendering import needs_instance, render
+from awsauth.core.rendering import render
 from awsauth.errors import EditError, MappingConflictError, UsageError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.arn import canonical_role, canonical_user
+from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.authenticator import TEMPLATES
 from awsauth.core.lookup import candidates
 from awsauth.core.reading import PRINCIPAL_KEYS, Mapped
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from awsauth.core.document import Document
-    from awsauth.core.reading import Entry, Reading
+    from awsauth.core.reading import Entry, Key, Reading
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
 """With this in a username or group, nobody but an EC2 instance gets in."""
@@ -76,6 +76,11 @@ class Access(NamedTuple):
             return found
         return (Mapped(canonical(arn), username=canonical(arn)),)
 
+    def of_principal(self, principal: str) -> Outcomes:
+        """Return what the callers with an ARN of the map get; nothing where no caller can have that ARN."""
+        outcomes = self.of_caller(principal) if can_match(principal) else ()
+        return () if is_user(principal) and all(map(needs_instance, outcomes)) else outcomes
+
 
 def winners(reading: Reading, principals: Collection[str] | None = None) -> dict[str, dict[int, Mapped]]:
     """Return the entries that can be found, by their ARN as `folded`: their positions, and what they map.
@@ -95,14 +100,23 @@ def winners(reading: Reading, principals: Collection[str] | None = None) -> dict
     for position, entry in looked_at:
         mapped = entry.mapped
         if mapped is not None and mapped.principal:
-            name = mapped.principal if reading.key == "mapUsers" else _lowered(mapped.principal)
-            kept[name] = position, mapped
+            kept[kept_under(reading.key, mapped.principal)] = position, mapped
     found: defaultdict[str, dict[int, Mapped]] = defaultdict(dict)
     for position, mapped in kept.values():
         arn = folded(mapped.principal)
         if principals is None or arn in principals:
             found[arn][position] = mapped
     return found
+
+
+def kept_under(key: Key, principal: str) -> str:
+    """Return the name under which the authenticator keeps an entry: of entries with one name the last counts."""
+    return principal if key == "mapUsers" else _lowered(principal)
+
+
+def needs_instance(mapped: Mapped) -> bool:
+    """Whether a mapping lets in EC2 instances only."""
+    return INSTANCES_ONLY in mapped.username or any(INSTANCES_ONLY in group for group in mapped.groups)
 
 
 def folded(arn: str) -> str:

@@ -11,7 +11,6 @@ from awsauth.core.matching import INSTANCES_ONLY
 
 if TYPE_CHECKING:
     from awsauth.core.caller import Caller
-    from awsauth.core.reading import Mapped
 
 TAKES: Final = {
     INSTANCES_ONLY: "the private DNS name of the EC2 instance, which the authenticator asks EC2 for",
@@ -45,11 +44,6 @@ def render(template: str, caller: Caller) -> Rendered:
         else:
             template = template.replace(marker, value)
     return Rendered(template, tuple(unresolved))
-
-
-def needs_instance(mapped: Mapped) -> bool:
-    """Whether a mapping lets nobody in but EC2 instances."""
-    return INSTANCES_ONLY in mapped.username or any(INSTANCES_ONLY in group for group in mapped.groups)
 
 
 def _values(caller: Caller) -> dict[str, str | None]:

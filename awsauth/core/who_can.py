@@ -11,9 +11,19 @@ from awsauth.core.caller import Caller, is_session_name
 from awsauth.core.candidates import place_of
 from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted
-from awsauth.core.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, folded, is_exact, winners
+from awsauth.core.matching import (
+    INSTANCES_ONLY,
+    Access,
+    account_of,
+    can_match,
+    could_render,
+    folded,
+    is_exact,
+    needs_instance,
+    winners,
+)
 from awsauth.core.reading import KEYS, PRINCIPAL_KEYS
-from awsauth.core.rendering import TAKES, needs_instance, render
+from awsauth.core.rendering import TAKES, render
 from awsauth.errors import AwsAuthError, UsageError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core import nodes, plain
 from awsauth.core.arn import is_user
 from awsauth.core.finding import Place
+from awsauth.core.matching import kept_under
 from awsauth.core.reading import ARN_FIELD, KEYS, Groups, Key
 from awsauth.core.rules.faults import Fault, bare, fault_of
 from awsauth.core.sso_roles import permission_set
@@ -44,7 +45,7 @@ class Item:
 
         Users are kept by their exact spelling (``aws-iam-authenticator`` ``pkg/mapper/configmap``).
         """
-        return self.mapped.principal if self.reading.key == "mapUsers" else self.mapped.identity
+        return kept_under(self.reading.key, self.mapped.principal), self.mapped.sso
 
     @property
     def is_person(self) -> bool:
