@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,12 @@ from awsauth.cli.app import program
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+PATIENCE: Final = 300.0
+"""Seconds after which a process hangs: the bound of a wait for something that comes much sooner on any machine."""
+
+PRESSES: Final = 30
 
 PROGRAM: Final = Path(sys.executable).with_name("awsauth")
 NODE: Final = "arn:aws:iam::968802670493:role/eksctl-k8s-cluster-nodegroup-ng-1-NodeInstanceRole-1FI6JXPS9MDWK"
@@ -66,10 +72,29 @@ def process(*args: str, stdin: str = "", env: Mapping[str, str] | None = None, c
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let processes that the block starts react to SIGINT, also when a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Send SIGINT until a process ends; return its output and its messages."""
+    for _ in range(PRESSES):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=PATIENCE / PRESSES)
+    raise AssertionError("the process goes on")
 
 
 class Terminal:
@@ -80,14 +105,13 @@ class Terminal:
         variables = environment(**{"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "40", **(env or {})})
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
-            # Whoever starts the tests in the background may have it ignored.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell ignores it in what it starts in the background
             os.execve(PROGRAM, [str(PROGRAM), *args], variables)  # noqa: S606 - no shell is wanted
 
-    def wait_for(self, text: str, seconds: float = 30) -> str:
-        """Read until a text is shown; return all that was shown so far."""
-        end = time.monotonic() + seconds
-        while text not in self.shown:
+    def wait_for(self, text: str, *, after: str = "") -> str:
+        """Read until a text is shown, or shown after another one; return all that was shown so far."""
+        end = time.monotonic() + PATIENCE
+        while text not in self.shown[self.shown.find(after) :] or after not in self.shown:
             if time.monotonic() > end or not self._read(end):
                 raise AssertionError(f"{text!r} was not shown, but:\n{self.shown}")
         return self.shown
@@ -97,19 +121,19 @@ class Terminal:
         os.write(self._fd, text.encode())
 
     def interrupt(self) -> None:
-        """Press Ctrl-C until that is noticed: just before a read begins, Python only takes note of it."""
-        for _ in range(10):
+        """Press Ctrl-C until the command notices: a read that begins just then goes on to its end first."""
+        for _ in range(PRESSES):
             self.type("\x03")
-            end = time.monotonic() + 2
+            end = time.monotonic() + PATIENCE / PRESSES
             while "Interrupted." not in self.shown and self._read(end):
                 pass
             if "Interrupted." in self.shown:
                 return
         raise AssertionError(self.shown)
 
-    def end(self, seconds: float = 30) -> int:
+    def end(self) -> int:
         """Wait for the command to end, and return its exit code."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while self._read(end):
             pass
         if time.monotonic() > end:

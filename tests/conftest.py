@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.authenticator import Authenticator
 from tests.go_programs import NoGoError
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from tests.controlplane.plane import ControlPlane
 
 PROJECT = Path(__file__).parent.parent
+
+# No law is about the speed of the machine, so no example has a deadline.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", _UNTIMED, max_examples=100)
+settings.register_profile("ci", _UNTIMED, max_examples=500, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import stat
 import subprocess
@@ -16,7 +15,19 @@ import pytest
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.changes import EnsureRole
-from tests.command_line import ADD, NODE, PROGRAM, ROLE, Terminal, environment, manifest_in, process
+from tests.command_line import (
+    ADD,
+    NODE,
+    PATIENCE,
+    PROGRAM,
+    ROLE,
+    Terminal,
+    environment,
+    interrupt,
+    interruptible,
+    manifest_in,
+    process,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +46,7 @@ def test_it_starts_under_both_names(file: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert plugin.stdout.startswith("Usage: kubectl awsauth get ")
 
@@ -62,7 +73,7 @@ def test_it_loads_no_more_than_it_needs(tmp_path: Path, args: list[str], unwante
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     exit_code, loaded = json.loads(done.stdout.splitlines()[-1])
     assert exit_code == 0
@@ -78,7 +89,7 @@ def test_a_reader_that_goes_away_is_no_error(file: str, args: list[str]) -> None
         assert running.stderr is not None
         running.stdout.close()
         assert running.stderr.read() == b""
-        assert running.wait(60) == 141
+        assert running.wait(PATIENCE) == 141
 
 
 def test_a_closed_standard_input_is_nobody_to_ask(file: str) -> None:
@@ -149,12 +160,12 @@ def test_when_the_outcome_has_changed_it_is_shown_and_asked_again(file: str) -> 
     others = AwsAuthClient.from_file(file, author="somebody else")
     others.apply(EnsureRole(role_arn=ROLE, username="admin", groups=["viewers"]))
     terminal.type("y\n")
-    shown = terminal.wait_for("This would come of it now:")
+    terminal.wait_for("This would come of it now:")
     assert AwsAuthClient.from_file(file).read().roles[1].groups == ("viewers",)
-    terminal.shown = ""
-    terminal.wait_for("[y/N]")
-    assert "into group system:masters" in terminal.shown
-    assert "into group system:masters" not in shown
+    terminal.wait_for("[y/N]", after="This would come of it now:")
+    before, _, now = terminal.shown.partition("This would come of it now:")
+    assert "into group system:masters" in now
+    assert "into group system:masters" not in before
     terminal.type("y\n")
     assert terminal.end() == 0
     assert AwsAuthClient.from_file(file).read().roles[1].groups == ("viewers", "system:masters")
@@ -194,44 +205,68 @@ def test_colours_are_for_terminals_that_want_them(file: str) -> None:
 
 
 @pytest.fixture
-def silent_server() -> Iterator[str]:
-    """Yield the address of a server that takes connections and says nothing."""
+def silent_server() -> Iterator[socket.socket]:
+    """Yield a server that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.settimeout(PATIENCE)
+        yield server
 
 
-def test_it_says_what_it_waits_for_and_can_be_interrupted(tmp_path: Path, silent_server: str) -> None:
+@pytest.fixture
+def silent_cluster(tmp_path: Path, silent_server: socket.socket) -> tuple[str, ...]:
+    """Return the options that lead to that server."""
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(
         json.dumps(
             {
                 "apiVersion": "v1",
                 "kind": "Config",
-                "current-context": "silent",
-                "clusters": [{"name": "it", "cluster": {"server": silent_server}}],
+                "clusters": [
+                    {"name": "it", "cluster": {"server": f"http://127.0.0.1:{silent_server.getsockname()[1]}"}}
+                ],
                 "contexts": [{"name": "silent", "context": {"cluster": "it", "user": "it"}}],
                 "users": [{"name": "it", "user": {"token": "t"}}],
             }
         ),
         encoding="utf-8",
     )
-    terminal = Terminal("get", "--kubeconfig", str(kubeconfig), "--context", "silent")
+    return "--kubeconfig", str(kubeconfig), "--context", "silent"
+
+
+def test_on_a_terminal_it_says_what_it_waits_for_and_can_be_interrupted(silent_cluster: tuple[str, ...]) -> None:
+    terminal = Terminal("get", *silent_cluster)
     terminal.wait_for("Waiting for the context silent (1 s)")
     terminal.interrupt()
     assert terminal.end() == 130
-    running = subprocess.Popen(
-        [PROGRAM, "get", "--kubeconfig", str(kubeconfig)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with pytest.raises(subprocess.TimeoutExpired):
-        running.wait(4)
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+
+
+def test_in_pipes_it_waits_silently_and_can_be_interrupted(
+    silent_cluster: tuple[str, ...], silent_server: socket.socket
+) -> None:
+    with interruptible():
+        running = subprocess.Popen(
+            [PROGRAM, "get", *silent_cluster],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    connection, _ = silent_server.accept()
+    with connection:
+        assert connection.recv(4096).startswith(b"GET /api/v1/namespaces/kube-system/configmaps/aws-auth ")
+        assert interrupt(running) == ("", "\nInterrupted.\n")
     assert running.returncode == 130
-    assert "Waiting" not in said
+
+
+def test_an_interrupt_while_the_program_is_loaded_ends_it_too() -> None:
+    code = (
+        "import sys, types; from awsauth.cli import main\n"
+        "def interrupted(name): raise KeyboardInterrupt\n"
+        "sys.modules['awsauth.cli.app'] = module = types.ModuleType('app'); module.__getattr__ = interrupted\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nInterrupted.\n")
 
 
 class Editor:
@@ -372,7 +407,7 @@ def test_an_editor_that_makes_the_same_mistake_again_is_not_asked_for_ever(file:
 def test_without_the_extra_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['click'] = None; import awsauth.cli; awsauth.cli.main()"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert (done.returncode, "pip install 'eks-aws-auth[cli]'" in done.stderr) == (2, True)
     assert "Traceback" not in done.stderr

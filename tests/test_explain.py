@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from awsauth.core.caller import Caller
 from awsauth.core.changes import (
@@ -27,7 +27,7 @@ from awsauth.core.rendering import TAKES, render
 from awsauth.errors import EditError, InvalidValueError, UsageError
 from tests.callers import ACCESS_KEY, callers_of, close_data
 from tests.changed import PREFIX, USERS, node, role, roles, user, users
-from tests.strategies import randoms
+from tests.strategies import examples, randoms
 
 if TYPE_CHECKING:
     from random import Random
@@ -332,7 +332,7 @@ def test_what_is_no_document_is_refused() -> None:
 
 
 @given(randoms)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_each_change_that_is_offered_lets_the_caller_in(random: Random) -> None:
     """Law: made alone, every one of them does what it says."""
     document = Document(close_data(random))
@@ -346,7 +346,7 @@ def test_each_change_that_is_offered_lets_the_caller_in(random: Random) -> None:
 
 
 @given(randoms)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_what_is_left_open_is_what_is_known_later(random: Random) -> None:
     """Law: an explanation without the session, filled in afterwards, is the one with it."""
     document = Document(close_data(random))

@@ -7,11 +7,11 @@ from random import Random
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests import generated
 from tests.mutations import mutated
-from tests.strategies import broken_texts, documents, texts
+from tests.strategies import broken_texts, documents, examples, texts
 
 _SHAPES: Final = {
     "list at column 0": r"\A- rolearn: \S",
@@ -90,7 +90,7 @@ def test_same_seed_makes_the_same_texts() -> None:
     assert some(7) != some(8)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(documents, texts("mapUsers"), broken_texts("mapRoles"))
 def test_texts_could_be_in_a_configmap(data: dict[str, str], text: str, broken: str) -> None:
     """Every text is Unicode that UTF-8 can hold."""

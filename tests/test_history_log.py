@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from awsauth.core.changes import EnsureAccount
@@ -17,6 +17,7 @@ from awsauth.history.pruning import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG
 from awsauth.stores.memory import MemoryStore
 from awsauth.stores.store import Listing
 from tests.stopping import Interrupted
+from tests.strategies import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +139,7 @@ def test_with_a_state_from_outside_nothing_is_live_until_it_is_recorded() -> Non
 ages = st.lists(st.integers(0, 60 * 24), max_size=700).map(lambda hours: sorted(hours, reverse=True))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(ages, st.sets(st.integers(1, 700), max_size=3))
 def test_pruning_keeps_the_last_fifty_thirty_days_and_whatever_is_young_or_in_use(
     hours: list[int], in_use: set[int]

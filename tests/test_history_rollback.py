@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from awsauth.core.changes import (
@@ -29,7 +29,7 @@ from awsauth.history.log import log
 from awsauth.stores.memory import MemoryStore
 from tests.going_back import rollback
 from tests.stopping import Interrupted
-from tests.strategies import documents
+from tests.strategies import documents, examples
 
 if TYPE_CHECKING:
     from awsauth.core.restoration import Effect
@@ -298,7 +298,7 @@ def history_of(data: dict[str, str], made: list[tuple[str, Change]]) -> MemorySt
     return store
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(documents, steps, st.data())
 def test_with_nothing_added_by_others_the_bytes_are_those_of_the_revision(
     data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
@@ -309,7 +309,7 @@ def test_with_nothing_added_by_others_the_bytes_are_those_of_the_revision(
     assert store.read().data == store.read_revision(target).data
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(documents, steps, st.data())
 def test_exact_bytes_are_those_of_the_revision_whoever_did_what(
     data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
@@ -321,7 +321,7 @@ def test_exact_bytes_are_those_of_the_revision_whoever_did_what(
     assert kept(outcome) == []
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(documents, steps, st.data())
 def test_a_rollback_maps_what_the_revision_maps_and_of_the_rest_only_what_others_added(
     data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
@@ -348,7 +348,7 @@ def test_a_rollback_maps_what_the_revision_maps_and_of_the_rest_only_what_others
         assert not back(store, outcome.revision.number).changed
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(documents, steps)
 def test_every_revision_survives_its_object_form(data: dict[str, str], made: list[tuple[str, Change]]) -> None:
     store = history_of(data, made)

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from awsauth.core.arn import canonical_role
@@ -60,7 +60,6 @@ POLICY = Policy(
 )
 
 
-@settings(deadline=None)  # the first example pays for what is compiled once
 @given(DOCUMENTS, st.sampled_from([None, POLICY]))
 def test_lint_has_an_answer_to_any_document(document: Document, policy: Policy | None) -> None:
     """Law: it never raises, keeps what the reader says, and every place is in the text."""
@@ -74,7 +73,6 @@ def test_lint_has_an_answer_to_any_document(document: Document, policy: Policy |
         assert all(c.isprintable() or unicodedata.category(c) == "Zs" for c in str(finding))
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 def test_no_finding_comes_twice(document: Document) -> None:
     """Law: nothing is said twice of one place; one entry that counts for several, as by an alias, aside."""
@@ -83,7 +81,6 @@ def test_no_finding_comes_twice(document: Document) -> None:
         assert len(set(findings)) == len(findings)
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 def test_a_policy_adds_findings_of_its_own_only(document: Document) -> None:
     """Law: but for how many administrators there may be, which only one of the two rules tells."""
@@ -92,7 +89,6 @@ def test_a_policy_adds_findings_of_its_own_only(document: Document) -> None:
     assert held == without
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 def test_cures_make_nothing_worse_and_are_done_at_once(document: Document) -> None:
     """Law: no new error, and a second time there is nothing to cure."""
@@ -108,7 +104,6 @@ def _errors(document: Document) -> int:
     return sum(finding.severity is Severity.ERROR for finding in lint(document))
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 def test_cures_change_what_is_given_to_the_principals_concerned_only(document: Document) -> None:
     """Law: what the authenticator reads is the same but for ARNs that nobody could have, which are written as they are."""
@@ -134,7 +129,6 @@ def _given(document: Document, renamed: dict[str, str]) -> dict[str, set[tuple[s
     }
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 def test_cures_touch_no_text_without_a_cure(document: Document) -> None:
     changes = fixes(document)

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from awsauth.core import access_guards, guard_case, plain
@@ -24,7 +24,7 @@ from awsauth.errors import AwsAuthError
 from tests import generated
 from tests.edits import edits
 from tests.mutations import mutated
-from tests.strategies import documents, texts
+from tests.strategies import documents, examples, texts
 from tests.test_merge import ENSURED, REMOVED
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_reading_on_from_an_edit_is_reading_all_of_it(key: Key) -> None:
     assert read_on > TEXTS / 3 * 0.05
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(texts("mapRoles") | texts("mapUsers"))
 def test_the_reading_of_every_edit_is_that_of_its_text(text: str) -> None:
     for edit in edits(read("mapRoles", text)):
@@ -135,7 +135,7 @@ def test_the_entries_of_a_principal_are_found_wherever_they_are(key: Key) -> Non
         assert mapped_of(reading, wanted) == [reading.entries[index].mapped for index in expected]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(documents, CHANGES, st.sampled_from(("forth", "back")))
 def test_guards_say_what_they_would_after_looking_at_everybody(
     data: dict[str, str], changes: list[Change], direction: str
@@ -166,7 +166,7 @@ def everybody(document: Doc) -> set[str]:
     return found | {"arn:aws:iam::111122223333:role/build"}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(documents)
 def test_access_of_some_is_what_all_have_of_it(data: dict[str, str]) -> None:
     document = Document(data)

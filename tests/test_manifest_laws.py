@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from awsauth.core.json_nodes import parse_json
 from awsauth.core.line_changes import changed_lines
 from awsauth.core.manifest import Manifest
 from awsauth.errors import ManifestError
+from tests.strategies import examples
 
 LINES = st.sampled_from(
     [
@@ -107,7 +108,7 @@ def test_no_change_changes_no_byte(drawn: tuple[Outer, str]) -> None:
     assert manifest.with_data(manifest.data) is manifest.text
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(manifests, TEXTS)
 def test_the_new_text_is_read_back_and_all_around_it_stays(drawn: tuple[Outer, str], wanted: str) -> None:
     outer, _ = drawn

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from awsauth.core import changes as c
@@ -15,7 +15,7 @@ from awsauth.core.document import Document
 from awsauth.core.merge import MASTERS, merge, merged
 from awsauth.core.text import spliced
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, MappingConflictError, UsageError
-from tests.strategies import documents
+from tests.strategies import documents, examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -247,7 +247,7 @@ def test_accounts_are_written_as_text() -> None:
     assert merge(Document({}), [c.EnsureAccount(account="012345678901")]).data == {"mapAccounts": '- "012345678901"\n'}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(documents, st.lists(ENSURED, max_size=4))
 def test_a_second_time_changes_nothing(data: dict[str, str], changes: list[c.Change]) -> None:
     """Ensuring is idempotent: the same object, not one byte written."""
@@ -262,7 +262,7 @@ def test_a_second_time_changes_nothing(data: dict[str, str], changes: list[c.Cha
         assert settled is once
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(documents, st.lists(ENSURED | REMOVED, max_size=5))
 def test_what_merge_tells_is_what_it_did(data: dict[str, str], changes: list[c.Change]) -> None:
     """The splices lead from the old texts to the new ones, other keys stay, and the given document is as it was."""
@@ -281,7 +281,7 @@ def test_what_merge_tells_is_what_it_did(data: dict[str, str], changes: list[c.C
     assert (result.after is document) == (dict(result.after.data) == data)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(documents, st.lists(ENSURED | REMOVED, max_size=4))
 def test_changes_together_are_changes_one_by_one(data: dict[str, str], changes: list[c.Change]) -> None:
     """One merge of many changes maps what many merges of one change map."""

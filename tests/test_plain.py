@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from awsauth.core import full, plain
@@ -18,7 +18,7 @@ from awsauth.core.reading import KEYS, Key, Reading
 from tests import generated
 from tests.mutations import mutated
 from tests.steps import steps
-from tests.strategies import broken_texts, texts
+from tests.strategies import broken_texts, examples, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,13 +125,13 @@ def test_it_takes_few_steps_more_where_entries_are_written_otherwise(forms: list
     assert taken < 1000 * 8
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.sampled_from(KEYS), st.lists(_ALPHABET, max_size=14).map("".join))
 def test_texts_of_hostile_pieces(key: Key, text: str) -> None:
     same_or_refused(key, text)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(texts("mapRoles") | broken_texts("mapRoles"), texts("mapUsers"), texts("mapAccounts"))
 def test_texts_of_each_key(roles: str, users: str, accounts: str) -> None:
     for key, text in zip(KEYS, (roles, users, accounts), strict=True):

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from awsauth.core.document import Document
 from awsauth.core.guard_case import GuardContext
@@ -286,7 +286,6 @@ def test_a_violation_is_allowed_by_name_and_by_principal() -> None:
         check(roles(ADMIN), after, context, allow=[f"policy={PREFIX}/admin"])
 
 
-@settings(deadline=None)
 @given(strategies.documents, strategies.documents)
 def test_the_guard_refuses_only_what_lint_tells_of_the_new_document(old: dict[str, str], new: dict[str, str]) -> None:
     """Law: and from an empty document, all of it but for the groups that nobody had before either."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from awsauth.core.escaping import quoted
 from awsauth.core.scalars import WORDS, Style, check_text, plain_type, write_scalar
 from awsauth.errors import InvalidValueError
+from tests.strategies import examples
 
 if TYPE_CHECKING:
     from tests.authenticator import Authenticator
@@ -60,7 +61,7 @@ def is_writable(text: str) -> bool:
     return True
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(TEXTS, st.sampled_from(STYLES))
 def test_reads_back_in_a_block(text: str, style: Style) -> None:
     """As a value and as an item, alone on its line and with a comment behind it."""
@@ -72,7 +73,7 @@ def test_reads_back_in_a_block(text: str, style: Style) -> None:
     }
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(TEXTS, st.sampled_from(STYLES))
 def test_reads_back_in_brackets(text: str, style: Style) -> None:
     """Between commas, brackets and braces."""
@@ -132,7 +133,7 @@ def test_is_quoted_in_brackets_only(text: str) -> None:
     assert write_scalar(f"z{text}", flow=True) == f'"z{text}"'
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(TEXTS)
 def test_plain_is_text_to_goyaml(text: str) -> None:
     """Nothing is left without quotes that goyaml resolves to another type."""
@@ -140,7 +141,7 @@ def test_plain_is_text_to_goyaml(text: str) -> None:
         assert plain_type(text) == "string"
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(TEXTS.filter(is_writable))
 def test_double_quotes_are_json(text: str) -> None:
     """So that a list in JSON stays one."""

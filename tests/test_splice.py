@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from awsauth.core.document import read
 from awsauth.core.reading import KEYS, Key, Mapped, Reading
@@ -16,7 +16,7 @@ from awsauth.core.text import spliced
 from awsauth.errors import EditError
 from tests import generated
 from tests.edits import KINDS, NEW, Edit, edits, touched_elsewhere
-from tests.strategies import texts
+from tests.strategies import examples, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def test_edits_of_generated_documents(authenticator: Authenticator) -> None:
     _ask(authenticator, made)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(texts("mapRoles"))
 def test_any_edit_of_any_text(text: str) -> None:
     """The same, with the smallest text that shows where it fails."""

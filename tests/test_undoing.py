@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from awsauth.core.changes import EnsureRole, RemoveRole, ReplaceText
 from awsauth.core.document import Document
@@ -13,7 +13,7 @@ from awsauth.core.merge import merge
 from awsauth.core.undoing import undone
 from awsauth.errors import EditError
 from tests.callers import close_data
-from tests.strategies import randoms
+from tests.strategies import examples, randoms
 
 if TYPE_CHECKING:
     from random import Random
@@ -29,7 +29,7 @@ BEFORE = merge(Document({}), [role("a", "one"), role("b", "two"), role("c", "thr
 
 
 @given(randoms, randoms)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_what_nobody_else_has_touched_comes_back(random: Random, other: Random) -> None:
     """Law: of a change alone nothing stays, and of no change everything does."""
     before, made = Document(close_data(random)), Document(close_data(other))

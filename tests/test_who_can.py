@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from awsauth.core.document import Document
 from awsauth.core.explain import explain
@@ -15,7 +15,7 @@ from awsauth.core.who_can import who_can
 from awsauth.errors import UsageError
 from tests.callers import callers_of, close_data
 from tests.changed import MASTERS, PREFIX, USERS, node, role, roles, user, users
-from tests.strategies import randoms
+from tests.strategies import examples, randoms
 
 if TYPE_CHECKING:
     from random import Random
@@ -123,7 +123,7 @@ def test_neither_or_both_is_a_usage_error(asked: dict[str, Any]) -> None:
 
 
 @given(randoms)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_it_is_the_same_as_explaining_everybody(random: Random) -> None:
     """Law: whoever has a group or username by an explanation is found by it; who is found without condition has it."""
     document = Document(close_data(random))

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main() -> None:
-    """Run the program, if what it needs is installed: the library alone does not bring it."""
+    """Run the program. Interrupted at any time, also while it is loaded, it ends with exit code 130."""
+    try:
+        _loaded()()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted.\n")
+        sys.exit(130)
+
+
+def _loaded() -> Callable[[], None]:
+    """Return the program, if the packages that it needs are installed: the library alone does not bring them."""
     try:
         from awsauth.cli.app import main as run
     except ModuleNotFoundError as error:
@@ -14,4 +27,4 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {error.name} is not installed.\nwhat to do: pip install 'eks-aws-auth[cli]'\n")
         sys.exit(2)
-    run()
+    return run
