@@ -198,19 +198,81 @@ def test_a_session_is_not_cured() -> None:
     assert fixes(roles(role("arn:aws:sts::111122223333:assumed-role/admin/alice", "alice", MASTERS))) == ()
 
 
-def test_of_duplicates_the_last_stays() -> None:
-    document = roles(role("ci", "old", "a", "b"), role("x"), role("CI", "new", "a"))
+DUPLICATES: dict[str, tuple[Document, str]] = {
+    "a group": (roles(role("ci", "ci", "a", "b"), role("x"), role("CI", "ci", "a")), "does not get `b`"),
+    "an administrator": (roles(ADMIN, role("admin", "", "blue")), "does not get `system:masters`"),
+    "a username": (users(user("a", "alice"), user("a", "al")), "The username is `al`, not `alice`"),
+    "a user's groups": (users(user("a", "a", "x"), user("b"), user("a", "a")), "does not get `x`"),
+    "EC2 nodes": (roles(node("n"), node("n", "fargate")), "EC2 nodes with this role cannot join: Fargate"),
+    "Fargate nodes": (
+        roles(node("n", "fargate"), node("n")),
+        "Fargate or hybrid nodes with this role cannot join: EC2",
+    ),
+    "nodes and a person": (roles(node("n"), role("n", "n")), "EC2 nodes with this role cannot join"),
+    "the Windows group": (roles(node("n", "windows"), node("n")), "or not with all that they need"),
+}
+
+
+@pytest.mark.parametrize("case", DUPLICATES)
+def test_a_duplicate_that_takes_something_away_is_an_error_and_left_to_people(case: str) -> None:
+    document, loss = DUPLICATES[case]
     [finding] = found(document, "duplicate")
-    assert "`b`" in finding.consequence
-    assert "`a`" not in finding.consequence
-    assert fixes(document) == (Deduplicate(),)
-    assert [one.username for one in merge(document, fixes(document)).roles] == ["x", "new"]
+    assert finding.severity is Severity.ERROR
+    assert loss in finding.consequence
+    assert fixes(document) == ()
 
 
-def test_three_duplicates_are_two_findings_and_one_change() -> None:
-    document = users(user("a"), user("a"), user("a"))
-    assert codes(document) == ["duplicate", "duplicate"]
-    assert fixes(document) == (Deduplicate(),)
+@pytest.mark.parametrize(
+    "document",
+    [
+        roles(role("ci", "ci", "a"), role("ci", "ci", "a")),
+        roles(role("ci", "ci", "a", "b"), role("CI", "ci", "b", "a")),
+        roles(node("n"), node("n")),
+        users(user("a"), user("a"), user("a")),
+        Document({"mapAccounts": '["111122223333", "111122223333"]'}),
+    ],
+)
+def test_equal_duplicates_are_a_warning_and_removed(document: Document) -> None:
+    assert {finding.severity for finding in found(document, "duplicate")} == {Severity.WARNING}
+    assert fixes(document) == (Deduplicate(only_equal=True),)
+    assert found(merge(document, fixes(document)), "duplicate") == []
+
+
+def test_a_duplicate_with_less_is_a_warning_and_left_to_people() -> None:
+    document = roles(role("ci", "ci", "a"), role("ci", "ci", "a", "b"))
+    [finding] = found(document, "duplicate")
+    assert (finding.severity, finding.fix) == (Severity.WARNING, ())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        roles(role("ci", "ci", "a"), role("ci-2", "ci-2", "a")),
+        roles(role("ci"), role(f"{PREFIX.replace('1111', '2222')}/ci", "other")),
+        roles(node("a"), node("b", "fargate")),
+        users(user("a"), user("b")),
+        Document({"mapRoles": json.dumps([role("a")]), "mapUsers": json.dumps([user("a", "b")])}),
+    ],
+)
+def test_principals_that_differ_are_not_duplicates(document: Document) -> None:
+    assert found(document, "duplicate") == []
+
+
+def test_an_equal_duplicate_is_removed_beside_one_that_loses_something() -> None:
+    document = roles(role("a", "a", "x"), role("a", "a"), role("b"), role("b"))
+    after = merge(document, fixes(document))
+    assert [one.groups for one in after.roles] == [("x",), (), ()]
+
+
+def test_shadowed_and_impossible_mappings_are_neither_administrators_nor_nodes() -> None:
+    for document in (
+        roles(node(), ADMIN, role("admin", "admin")),
+        roles(node(), role("p/admin", "admin", MASTERS)),
+        roles(node(), role("arn:aws:sts::111122223333:assumed-role/a/b", "admin", MASTERS)),
+    ):
+        assert found(document, "no-administrator")
+    for document in (roles(ADMIN, node("n"), role("n", "n")), roles(ADMIN, node("p/n"))):
+        assert found(document, "no-node-mapping")
 
 
 def test_duplicates_beside_a_text_that_cannot_be_read_are_left() -> None:

@@ -48,7 +48,7 @@ CASES: Final[dict[str, tuple[str, Got]]] = {
     "user-in-map-roles": (ALICE, ("alice", ())),
     "role-in-map-users": (CI, ("ci", ())),
     "account-root": (ALICE, None),
-    "duplicate": (CI, ("ci", ())),
+    "duplicate": (CI, ("ci", ("builders",))),
     "shadowed-user": (ALICE, ("alice", ())),
     "no-username": (CI, ("", ("builders",))),
     "nothing-given": (CI, ("", ())),

@@ -86,4 +86,4 @@ def test_cures_cure_real_documents(documents: dict[str, Document | None]) -> Non
         assert set(new) <= {"no-node-mapping", "no-administrator"}  # whose only mapping did not count before either
         assert fixes(after) == ()
         cured += after is not document
-    assert cured >= 6
+    assert cured >= 3

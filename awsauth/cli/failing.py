@@ -147,7 +147,7 @@ def _where(error: AwsAuthError, invocation: Invocation) -> str:
             at = invocation.position(Place(match[1], int(match[2]), int(match[3] or 1)))
             if at:
                 file = visible(invocation.file or "standard input")
-                return f"{file}:{at.line}:{at.column} ({error.where})"
+                return f"{file}:{at.line}:{at.column}"
     return error.where
 
 

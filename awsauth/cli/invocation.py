@@ -92,8 +92,10 @@ class Invocation:
 
     def position(self, place: Place | None) -> FilePosition | None:
         """Return where something is in the manifest; None where there is no manifest."""
-        from awsauth.core.manifest_places import position_in_file
+        from awsauth.core.manifest_places import FilePosition, position_in_file
 
+        if place and place.in_file:
+            return FilePosition(place.line, place.column)
         manifest = self._read_manifest()
         return position_in_file(manifest, place) if manifest else None
 

@@ -93,6 +93,12 @@ def _optional_text(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
     return value if value is None else _any_text(name, value, problems)
 
 
+def _flag(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
+    if not isinstance(value, bool):
+        problems.append(wrong(name, value, "Pass True or False."))
+    return value
+
+
 _any_text = _text(str)
 _GROUP: Final = _text(_visible("the group"))
 
@@ -107,6 +113,7 @@ USERNAME: Final = {"check": _text(_visible("the username"))}
 GROUPS: Final = {"check": _list(_GROUP)}
 ANY_GROUPS: Final = {"check": _list(_any_text)}
 TEXT: Final = {"check": _optional_text}
+FLAG: Final = {"check": _flag}
 KEY: Final = {"check": _one_of(KEYS)}
 
 

@@ -150,7 +150,12 @@ class RenamePrincipal(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deduplicate(BaseChange):
-    """Take out every mapping that another one of the same principal keeps the authenticator from seeing."""
+    """Remove every mapping that another one of the same principal keeps the authenticator from seeing.
+
+    With `only_equal`, those alone that give the same username and groups as the one that counts.
+    """
+
+    only_equal: bool = field(default=False, metadata=hold.FLAG)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

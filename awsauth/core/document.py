@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core import plain
 from awsauth.core.escaping import quoted, visible
+from awsauth.core.nothing import NOTHING
 from awsauth.core.reading import KEYS, Key, Layout, Mapped, Reading
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from awsauth.core.finding import Finding
+    from awsauth.core.finding import Finding, Place
     from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
     from awsauth.core.text import Unchanged
 
@@ -38,6 +40,9 @@ def _read_fully(key: Key, text: str) -> Reading:
     return full.read(key, text)
 
 
+Origin = Callable[["Place"], "Place"]
+"""Turns a place in a data key's text into its place in the manifest file."""
+
 _ABSENT: Final = {key: Reading(key, "", (), Layout("empty")) for key in KEYS}
 
 
@@ -49,15 +54,18 @@ class Document:
     Args:
         data: The ConfigMap's ``data``: text by key. Other keys than ``mapRoles``, ``mapUsers`` and ``mapAccounts``
             are kept and not read, as the authenticator does.
+        origins: By key, for texts from a manifest file, the function that turns a place in the text into its place in
+            the file.
 
     Raises:
         UsageError: `data` is no mapping of text to text.
     """
 
-    __slots__ = ("_data", "_readings")
+    __slots__ = ("_data", "_origins", "_readings")
 
-    def __init__(self, data: Mapping[str, str]) -> None:
+    def __init__(self, data: Mapping[str, str], *, origins: Mapping[str, Origin] = NOTHING) -> None:
         self._data = MappingProxyType(_checked(data))
+        self._origins = origins
         self._readings: dict[Key, Reading] = {}
 
     @property
@@ -93,7 +101,17 @@ class Document:
     @property
     def problems(self) -> tuple[Finding, ...]:
         """What the authenticator cannot read, in the order of the text."""
-        return tuple(finding for key in KEYS for finding in self.reading(key).findings)
+        return tuple(self.located(finding) for key in KEYS for finding in self.reading(key).findings)
+
+    def located(self, finding: Finding) -> Finding:
+        """Return a finding with its place in the manifest file, for a text that comes from one."""
+        place = finding.place
+        return replace(finding, place=self.place_of(place)) if place and place.key in self._origins else finding
+
+    def place_of(self, place: Place) -> Place:
+        """Return the place in the manifest file, for a text that comes from one."""
+        origin = self._origins.get(place.key)
+        return place if origin is None or place.in_file else origin(place)
 
     def reading(self, key: Key) -> Reading:
         """Return what is known of one key's text."""
@@ -124,6 +142,7 @@ class Document:
             data[key] = text
         document = object.__new__(Document)  # the rest was checked already
         document._data = MappingProxyType(data)
+        document._origins = {name: origin for name, origin in self._origins.items() if name != key}
         document._readings = {name: kept for name, kept in self._readings.items() if name != key}
         return document
 

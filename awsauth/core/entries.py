@@ -67,12 +67,12 @@ class Entries:
 
     def winners(self, positions: Sequence[int]) -> list[int]:
         """Return those the authenticator honours: the last of equals; users are equal by their exact spelling."""
-        last: dict[object, int] = {}
-        for position in positions:
-            now = self.get(position)
-            if now is not None:
-                last[kept_under(self.reading.key, now.principal), now.sso] = position
-        return sorted(last.values())
+        return sorted({self.identity(position): position for position in positions if self.get(position)}.values())
+
+    def identity(self, position: int) -> object:
+        """Return what an entry has in common with those that it replaces; users are equal by their exact spelling."""
+        now = self.get(position)
+        return now and (kept_under(self.reading.key, now.principal), now.sso)
 
     def everything(self) -> list[int]:
         """Return the positions of all entries that map or mapped something."""

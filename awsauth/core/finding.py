@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +26,7 @@ class Severity(enum.Enum):
 
 
 @lru_cache(maxsize=4)
-def _line_starts(text: str) -> list[int]:
+def line_starts(text: str) -> list[int]:
     """Return the offsets at which lines start: worked out once for a text, however many findings it has."""
     return [0, *(match.end() for match in _LINE_FEED.finditer(text))]
 
@@ -36,25 +36,30 @@ _LINE_FEED: Final = re.compile("\n")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a document: a data key and, counted from 1, line and column in its text."""
+    """Where in a document: a data key and, counted from 1, line and column.
+
+    Those of the manifest file for a document that was read from one, otherwise those of the key's text.
+    """
 
     key: str
     line: int
     column: int
     text: str = ""
     """The text at fault, as it stands there."""
+    in_file: bool = field(default=False, compare=False)
+    """Whether line and column are those of a manifest file."""
 
     @classmethod
     def of(cls, key: str, text: str, start: int, end: int | None = None) -> Place:
         """Return the place of the span `start` to `end` (offsets) in the text of `key`."""
-        starts = _line_starts(text)
+        starts = line_starts(text)
         line = bisect_right(starts, start)
         at_fault = "" if end is None else text[start:end]
         return cls(key, line, start - starts[line - 1] + 1, at_fault)
 
     def offset_in(self, text: str) -> int:
         """Return where it is in the text of its key."""
-        return _line_starts(text)[self.line - 1] + self.column - 1
+        return line_starts(text)[self.line - 1] + self.column - 1
 
     def to_json(self) -> dict[str, Any]:
         """Return where it is, without the text, as values that JSON can hold."""

@@ -33,14 +33,29 @@ def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int 
     Raises:
         UsageError: `document` is no document, or `policy` no policy.
     """
+    check_arguments(document, policy)
+    return tuple(map(document.located, in_texts(document, policy, binary_bytes=binary_bytes)))
+
+
+def check_arguments(document: Document, policy: Policy | None) -> None:
+    """Check the arguments of `lint`.
+
+    Raises:
+        UsageError: `document` is not a document, or `policy` not a policy.
+    """
     check_document(document)
     if policy is not None:
         from awsauth.core.policy import check_policy  # pydantic takes longer to load than most documents to read
 
         check_policy(policy)
+
+
+def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
+    """Return the findings of `lint` with their places in the texts of the data keys."""
     subject = Subject(document, policy, binary_bytes)
-    found = [*document.problems, *(finding for rule in RULES.values() for finding in rule.findings(subject))]
-    return tuple(sorted(found, key=_position))
+    found = [finding for key in KEYS for finding in document.reading(key).findings]
+    found += [finding for rule in RULES.values() for finding in rule.findings(subject)]
+    return sorted(found, key=_position)
 
 
 def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:

@@ -97,7 +97,7 @@ class _Work:
             case c.RenamePrincipal():
                 self._rename(change)
             case c.Deduplicate():
-                self._deduplicate()
+                self._deduplicate(only_equal=change.only_equal)
             case c.ReplaceText():
                 self._replace_text(change)
 
@@ -234,13 +234,17 @@ class _Work:
             if now is not None and now.principal != change.new_arn:
                 entries.put(position, now._replace(principal=change.new_arn))
 
-    def _deduplicate(self) -> None:
+    def _deduplicate(self, *, only_equal: bool) -> None:
         for key in KEYS:
             entries = self._known_entries(key)
             everything = entries.everything()
-            for position in set(everything) - set(entries.winners(everything)):
+            counting = {entries.identity(position): position for position in entries.winners(everything)}
+            for position in set(everything) - set(counting.values()):
                 now = entries.get(position)
-                if now is not None and now.sso is None:
+                if now is None or now.sso is not None:
+                    continue
+                counts = entries.get(counting[entries.identity(position)])
+                if not only_equal or (counts is not None and gives_the_same(now, counts)):
                     entries.put(position, None)
 
     def _replace_text(self, change: c.ReplaceText) -> None:
@@ -248,6 +252,11 @@ class _Work:
         self._open.pop(change.key, None)
         self._replaced.add(change.key)
         self._document = self._document.with_text(change.key, change.text)
+
+
+def gives_the_same(one: Mapped, other: Mapped) -> bool:
+    """Whether two mappings give the same username and groups."""
+    return one.username == other.username and set(one.groups) == set(other.groups)
 
 
 def _ordered(now: Mapped, change: c.EnsureRole | c.EnsureUser) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.finding import Place, Severity
-from awsauth.core.lint import lint
+from awsauth.core.lint import check_arguments, in_texts
 from awsauth.core.matching import can_match, canonical
 from awsauth.core.presets import is_node_mapping
 from awsauth.core.reading import KEYS, KIND
@@ -81,14 +81,15 @@ def overview(document: Document, pattern: str = "*", policy: Policy | None = Non
         UsageError: `document` or `policy` is none.
     """
     found: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in lint(document, policy):
+    check_arguments(document, policy)
+    for finding in in_texts(document, policy):
         if finding.place:
             found[finding.place.key].append(finding)
-    listed = (one for key in KEYS for one in _listed(document.reading(key), found[key]))
+    listed = (one for key in KEYS for one in _listed(document, document.reading(key), found[key]))
     return tuple(one for one in listed if pattern == "*" or one.fits(pattern))
 
 
-def _listed(reading: Reading, findings: Sequence[Finding]) -> Iterator[Listed]:
+def _listed(document: Document, reading: Reading, findings: Sequence[Finding]) -> Iterator[Listed]:
     starts = [entry.shape.start for entry in reading.entries]
     at_entry: defaultdict[int, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -97,7 +98,7 @@ def _listed(reading: Reading, findings: Sequence[Finding]) -> Iterator[Listed]:
     for position, entry in enumerate(reading.entries):
         if entry.mapped is not None:
             notes = tuple(_notes(reading.key, entry.mapped, at_entry[position]))
-            place = Place.of(reading.key, reading.text, entry.shape.start)
+            place = document.place_of(Place.of(reading.key, reading.text, entry.shape.start))
             mapped = entry.mapped
             yield Listed(KIND[reading.key], mapped.principal, mapped.username, mapped.groups, notes, place)
 

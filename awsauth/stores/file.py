@@ -7,6 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING, cast
 
 from awsauth.core.document import Document
+from awsauth.core.manifest_places import origins
 from awsauth.errors import FileError
 from awsauth.stores.manifest_file import FileState, ManifestFile
 from awsauth.stores.revision_folder import RevisionFolder
@@ -86,5 +87,8 @@ class FileStore:
 
 def _snapshot(state: FileState) -> Snapshot:
     return Snapshot(
-        Document(state.data), hashlib.sha256(state.raw).hexdigest(), findings=state.manifest.findings, carried=state
+        Document(state.data, origins=origins(state.manifest)),
+        hashlib.sha256(state.raw).hexdigest(),
+        findings=state.manifest.findings,
+        carried=state,
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from awsauth.core.document import Document
 from awsauth.core.encoding import decode
 from awsauth.core.manifest import Manifest
+from awsauth.core.manifest_places import origins
 from awsauth.errors import ManifestError
 from awsauth.stores.memory import MemoryStore
 
@@ -62,7 +64,8 @@ class ManifestText(MemoryStore):
 
     def read(self) -> Snapshot:
         """Return the ConfigMap in the manifest as it is now."""
-        return super().read()._replace(findings=self.manifest.findings)
+        document = Document(self.manifest.data, origins=origins(self.manifest))
+        return super().read()._replace(document=document, findings=self.manifest.findings)
 
     def _edited(self, data: Mapping[str, str]) -> Manifest:
         try:

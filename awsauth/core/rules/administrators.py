@@ -142,8 +142,8 @@ def no_administrator(subject: Subject) -> Iterator[Hit]:
             username: admin
             groups: [system:masters]
     """
-    looks_like_one = any("masters" in group.lower() for group in subject.groups)
-    if subject.is_readable and not looks_like_one:
+    possible = (item for item in subject.winners if can_match(item.mapped.principal))
+    if subject.is_readable and not any("masters" in group.lower() for item in possible for group in item.mapped.groups):
         yield Hit(
             f"Nobody is mapped to {quoted(MASTERS)}.",
             "When the map has to be repaired, only the cluster's creator can, or whom an access entry or RBAC allows it.",

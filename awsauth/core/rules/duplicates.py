@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING
 from awsauth.core.changes import Deduplicate
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Severity
+from awsauth.core.matching import INSTANCES_ONLY
+from awsauth.core.merge import gives_the_same
+from awsauth.core.presets import is_node_mapping, still_lets_in
 from awsauth.core.rules.rule import Hit, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.core.reading import Mapped
     from awsauth.core.rules.subject import Item, Subject
 
 
-@rule(Severity.WARNING, "a principal that is mapped again further down, where it counts", cures=True)
+@rule(
+    Severity.ERROR,
+    "a principal that is mapped again further down, where it counts; a warning where nothing is lost by that",
+    cures=True,
+)
 def duplicate(subject: Subject) -> Iterator[Hit]:
     """Find mappings that a later one of the same principal replaces, whatever the case of its letters.
 
@@ -28,6 +36,7 @@ def duplicate(subject: Subject) -> Iterator[Hit]:
             groups: [builders]
           - rolearn: arn:aws:iam::111122223333:role/CI
             username: ci
+            groups: [builders]
 
     Silent::
 
@@ -42,23 +51,46 @@ def duplicate(subject: Subject) -> Iterator[Hit]:
         for item in items if len(last) < len(items) else ():
             counts = last[item.identity]
             if counts is not item:
-                yield Hit(
-                    f"This principal is mapped again on line {counts.place().line}, and the last mapping counts.",
-                    _loss(item, counts),
-                    "Take out the mapping that is not meant.",
-                    item.place(),
-                    item.mapped.principal,
-                    (Deduplicate(),) if subject.is_readable and item.mapped.sso is None else (),
-                )
+                yield _replaced(subject, item, counts)
 
 
-def _loss(item: Item, counts: Item) -> str:
-    if item.mapped[1:] == counts.mapped[1:]:
-        return "This one changes nothing."
-    lost = [group for group in item.mapped.groups if group not in counts.mapped.groups]
-    if lost:
-        return f"What stands here is not given: {', '.join(map(quoted, lost))}."
-    return "What stands here does not count."
+def _replaced(subject: Subject, item: Item, counts: Item) -> Hit:
+    """Return the hit for a mapping that `counts` replaces; only an equal one is removed by a program."""
+    mapped, later = item.mapped, counts.mapped
+    line = subject.line(counts)
+    lost = [group for group in mapped.groups if group not in later.groups]
+    same_username = mapped.username == later.username
+    if is_node_mapping(mapped) and not still_lets_in(mapped, later):
+        consequence, hint = _node_loss(mapped, later), "Map a role of its own for each kind of node."
+    elif lost:
+        groups = ", ".join(map(quoted, lost))
+        consequence = f"The principal does not get {groups}."
+        hint = f"If it should, add {groups} to the entry on line {line}; then remove this one."
+    elif not same_username:
+        consequence = f"The username is {quoted(later.username)}, not {quoted(mapped.username)}."
+        hint = "Keep the entry with the right username, and remove the other one."
+    else:
+        consequence, hint = "This entry adds nothing.", "Remove it."
+    return Hit(
+        f"This principal is mapped again on line {line}, and only the last entry counts.",
+        consequence,
+        hint,
+        item.place(),
+        mapped.principal,
+        (Deduplicate(only_equal=True),)
+        if gives_the_same(mapped, later) and subject.is_readable and mapped.sso is None
+        else (),
+        severity=Severity.ERROR if lost or not same_username else Severity.WARNING,
+    )
+
+
+def _node_loss(nodes: Mapped, later: Mapped) -> str:
+    """Return which nodes cannot join because the later mapping counts."""
+    kind = "EC2" if INSTANCES_ONLY in nodes.username else "Fargate or hybrid"
+    if nodes.username != later.username and is_node_mapping(later):
+        other = "Fargate" if INSTANCES_ONLY not in later.username else "EC2"
+        return f"{kind} nodes with this role cannot join: {other} needs a role of its own."
+    return f"{kind} nodes with this role cannot join, or not with all that they need."
 
 
 @rule(Severity.WARNING, "spellings of one user that differ in case: either may count")
@@ -89,7 +121,7 @@ def user_spellings(subject: Subject) -> Iterator[Hit]:
         first, *others = by_spelling.values()
         for item in others:
             yield Hit(
-                f"This user is mapped on line {first.place().line} too, with other capitals.",
+                f"This user is mapped on line {subject.line(first)} too, with other capitals.",
                 "IAM does not tell them apart, and which of the two mappings counts is undefined.",
                 "Take one of them out.",
                 item.place(),
@@ -125,7 +157,7 @@ def shadowed_user(subject: Subject) -> Iterator[Hit]:
         role = roles.get(item.mapped.principal.lower())
         if role is not None:
             yield Hit(
-                f"This principal stands under mapRoles too, on line {role.place().line}.",
+                f"This principal stands under mapRoles too, on line {subject.line(role)}.",
                 "Roles are tried before users, so what stands here does not count.",
                 "Take one of the two out.",
                 item.place(),

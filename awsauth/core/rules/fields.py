@@ -87,14 +87,15 @@ def repeated_field(subject: Subject) -> Iterator[Hit]:
                 seen.setdefault(name.value.lower(), []).append(name)
         for field, names in seen.items():
             if len(names) > 1:
-                yield _repeated(subject.document.data[key], key, entry, field, names)
+                yield _repeated(subject, key, entry, field, names)
 
 
-def _repeated(text: str, key: Key, entry: Entry, field: str, names: list[Node]) -> Hit:
+def _repeated(subject: Subject, key: Key, entry: Entry, field: str, names: list[Node]) -> Hit:
+    text = subject.document.data[key]
     counts = entry.shape.field(field)
     start = names[-1].start if counts is None else counts.start
     ignored = next((name for name in names if name.start != start), names[0])
-    line = Place.of(key, text, start).line
+    line = subject.document.place_of(Place.of(key, text, start)).line
     return Hit(
         f"`{field}` is there {len(names)} times in this entry.",
         f"Only the one on line {line} counts.",

@@ -246,11 +246,14 @@ def no_node_mapping(subject: Subject) -> Iterator[Hit]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    looks_like_one = any(NODES in group or meant(group) == NODES for group in subject.groups) or any(
-        name.startswith("system:node:") for name in subject.usernames
+    possible = [item.mapped for item in subject.winners if can_match(item.mapped.principal)]
+    # Of what only looks like one, another rule tells.
+    looks_like_one = any(
+        mapped.username.startswith("system:node:")
+        or any(NODES in group or meant(group) == NODES for group in mapped.groups)
+        for mapped in possible
     )
-    possible = any(is_node_mapping(item.mapped) and can_match(item.mapped.principal) for item in subject.winners)
-    if subject.is_readable and not possible and not looks_like_one:
+    if subject.is_readable and not looks_like_one:
         yield Hit(
             "No mapping lets nodes in.",
             "Only nodes that come in by an access entry can join.",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Hit(NamedTuple):
     """What a rule has found; code and severity are the rule's.
 
-    `about` and `weight` are for the guard ``policy``, which refuses only what is new: two hits of one rule on one
+    `severity` is for a rule whose findings are not all as bad as the worst. `about` and `weight` are for the guard ``policy``, which refuses only what is new: two hits of one rule on one
     principal are the same if they are about the same, and worse if they weigh more.
     """
 
@@ -28,6 +28,7 @@ class Hit(NamedTuple):
     fix: tuple[Change, ...] = ()
     about: str = ""
     weight: int = 1
+    severity: Severity | None = None
 
 
 Find = Callable[["Subject"], Iterator[Hit]]
@@ -39,7 +40,7 @@ class Rule:
 
     Attributes:
         code: The code of its findings.
-        severity: Their severity.
+        severity: Their severity; where it varies, the worst.
         title: What it looks for, for a table.
         cures: Whether its findings come with changes, where those are safe.
         find: Looks for it. Its docstring ends in an example: a document that it has something to say about, behind
@@ -58,7 +59,7 @@ class Rule:
         for hit in self.find(subject):
             yield Finding(
                 self.code,
-                self.severity,
+                hit.severity or self.severity,
                 hit.message,
                 hit.consequence,
                 hit.cure,

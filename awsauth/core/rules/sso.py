@@ -83,7 +83,7 @@ def stale_sso_role(subject: Subject) -> Iterator[Hit]:
         first, *others = roles.values()
         for item in others:
             yield Hit(
-                f"There is another role of this permission set on line {first.place().line}.",
+                f"There is another role of this permission set on line {subject.line(first)}.",
                 "An account has one role for a permission set at a time, so one of them is gone, "
                 "and its mapping lets nobody in.",
                 "Look up in IAM which of the two there is, and take the other one out.",

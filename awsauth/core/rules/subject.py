@@ -129,7 +129,8 @@ class Subject:
             for group in dict.fromkeys(item.mapped.groups):
                 self.groups[group].append(item)
         self.winners: Final = self._winners()
-        self._told = {place_of(finding.place) for finding in document.problems if finding.place}
+        problems = (finding for key in KEYS for finding in document.reading(key).findings)
+        self._told = {place_of(finding.place) for finding in problems if finding.place}
         self._trees: dict[Key, nodes.Node | None] = {}
 
     @property
@@ -144,6 +145,10 @@ class Subject:
     def is_told(self, place: Place) -> bool:
         """Whether the reader has found fault with what stands there already."""
         return place_of(place) in self._told
+
+    def line(self, item: Item) -> int:
+        """Return the line of an item's principal: in the manifest file, for a text that comes from one."""
+        return self.document.place_of(item.place()).line
 
     def tree(self, key: Key) -> nodes.Node | None:
         """Return the YAML of a text that holds more than the plain forms do; None where there is no more to see."""
