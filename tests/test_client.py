@@ -113,11 +113,11 @@ def test_a_policy_holds_for_every_change_and_can_be_allowed_by_name() -> None:
 
 
 def test_a_check_lints_and_its_cures_can_be_applied(client: awsauth.AwsAuthClient) -> None:
-    other_writer(client, {"mapUsers": f"- userarn: {ALICE}\n  username: a\n- userarn: {ALICE}\n  username: alice\n"})
+    other_writer(client, {"mapUsers": f"- userarn: {ALICE}\n  username: a\n- userarn: {ALICE}\n  username: a\n"})
     assert "duplicate" in [finding.code for finding in client.check()]
     client.apply(awsauth.fixes(client.read()))
     assert "duplicate" not in [finding.code for finding in client.check()]
-    assert [user.username for user in client.read().users] == ["alice"]
+    assert [user.username for user in client.read().users] == ["a"]
 
 
 def test_an_explanation_is_of_what_is_there_now(client: awsauth.AwsAuthClient) -> None:

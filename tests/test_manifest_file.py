@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import time
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,3 +232,25 @@ def test_a_key_that_stands_twice_is_told_by_checks_and_changes(manifest: Path) -
     assert found in client.add_account_mapping("111122223333").findings
     manifest.write_text(f"{MANIFEST}data: {{}}\n", encoding="utf-8")
     assert "The key `data` stands twice" in str(client.check())
+
+
+def test_every_line_number_is_that_of_the_file(tmp_path: Path) -> None:
+    """In places, in what a finding says of other places, in explanations, and without a file those of the text."""
+    entry = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [a]\n"
+    text = entry + entry.replace("[a]", "[b]")
+    path = tmp_path / "aws-auth.yaml"
+    path.write_text(MANIFEST.partition("    - ")[0] + indent(text, "    "), encoding="utf-8")
+    first, last = 8, 11
+    with awsauth.AwsAuthClient.from_file(path) as client:
+        [finding] = [one for one in client.check() if one.code == "duplicate"]
+        said = client.explain("arn:aws:iam::111122223333:role/ci")
+        listed = [one.place.line for one in awsauth.overview(client.read())]
+    assert finding.place
+    assert (finding.place.line, finding.place.column) == (first, 16)
+    assert f"again on line {last}," in finding.message
+    assert [candidate.place.line for candidate in said.steps[1].candidates if candidate.place] == [first, last]
+    assert f"in line {last}" in said.steps[1].candidates[0].why
+    assert listed == [first, last]
+    [inner] = [one for one in awsauth.lint(awsauth.Document({"mapRoles": text})) if one.code == "duplicate"]
+    assert inner.place
+    assert (inner.place.line, inner.place.column, "line 4," in inner.message) == (1, 12, True)

@@ -115,7 +115,7 @@ class Search:
             elif position in found:
                 yield self._candidate(reading, position, *_found(reading, found, decided=decided))
             elif folded(mapped.principal) == self._target:
-                yield self._candidate(reading, position, "shadowed", _shadowed(reading, found))
+                yield self._candidate(reading, position, "shadowed", self._shadowed(reading, found))
             elif mapped.sso is not None:
                 if would_match(mapped.sso, self._caller):
                     change = self._same(mapped)
@@ -169,7 +169,7 @@ class Search:
                 found = winners(reading).get(self._target, {})
             for position, mapped in found.items():
                 place = place_of(reading, position)
-                place = Place(name, place.line, place.column, place.text)
+                place = self._document.place_of(Place(name, place.line, place.column, place.text))
                 why = f"the authenticator reads {key}, and not {quoted(name)}"
                 change = self._moved(key, text, mapped)
                 yield Candidate(name, place, mapped.principal, "dropped", "data-key", why, change)
@@ -187,23 +187,27 @@ class Search:
         why = "the ARN stands here, but not in an entry that is read: in a comment, or behind the end of the list"
         if reading.findings and not reading.entries:
             why = f"{key} as a whole cannot be read, and this with it"
-        places = (Place.of(key, text, *match.span()) for match in _mention(self._target).finditer(text))
+        spans = (match.span() for match in _mention(self._target).finditer(text))
+        places = (self._document.place_of(Place.of(key, text, *span)) for span in spans)
         for place in [place for place in places if place.line not in lines][:_MOST_MENTIONS]:
             yield Candidate(key, place, place.text, "dropped", "not-read", why)
 
     def _problems(self, reading: Reading, found: dict[int, Mapped]) -> tuple[Finding, ...]:
-        if not reading.entries:
-            return reading.findings
-        return tuple(
-            problem for position in found for problem in _problems_of(reading, reading.entries[position].shape)
-        )
+        shapes = (reading.entries[position].shape for position in found)
+        problems = [problem for shape in shapes for problem in _problems_of(reading, shape)]
+        return tuple(map(self._document.located, problems if reading.entries else reading.findings))
+
+    def _shadowed(self, reading: Reading, found: dict[int, Mapped]) -> Likeness:
+        lines = ", ".join(str(self._document.place_of(place_of(reading, position)).line) for position in found)
+        counts = f", in line {lines}" if lines else ""
+        return Likeness("shadowed", f"it never counts: of equal entries the last does{counts}", of_nobody=False)
 
     def _candidate(
         self, reading: Reading, position: int, standing: Standing, like: Likeness, change: Change | None = None
     ) -> Candidate:
         mapped = reading.entries[position].mapped
         principal = mapped.principal if mapped else _as_written(reading, reading.entries[position].shape).principal
-        place = place_of(reading, position)
+        place = self._document.place_of(place_of(reading, position))
         return Candidate(reading.key, place, principal, standing, like.code, like.why, change)
 
 
@@ -238,12 +242,6 @@ def _found(reading: Reading, found: dict[int, Mapped], *, decided: bool) -> tupl
 def _count_of(reading: Reading, mapped: Mapped) -> int:
     """Return how many entries there are of one principal."""
     return sum(folded(other.principal) == folded(mapped.principal) for _, other in _mapped_in(reading))
-
-
-def _shadowed(reading: Reading, found: dict[int, Mapped]) -> Likeness:
-    lines = ", ".join(str(place_of(reading, position).line) for position in found)
-    counts = f", in line {lines}" if lines else ""
-    return Likeness("shadowed", f"it never counts: of equal entries the last does{counts}", of_nobody=False)
 
 
 def _as_written(reading: Reading, shape: Shape) -> Mapped:

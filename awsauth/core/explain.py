@@ -86,7 +86,7 @@ class _Work:
         looked = search.accounts(decided=bool(decided))
         steps.append(self._step("mapAccounts", looked, decided))
         if looked.found and not decided:
-            place = place_of(self.document.reading("mapAccounts"), min(looked.found))
+            place = self._place_of("mapAccounts", min(looked.found))
             self.outcomes = [self._by_account(place)]
         elif decided:
             steps.append(self._rendering())
@@ -123,7 +123,7 @@ class _Work:
         return Step(key, summary, looked.candidates, looked.problems)
 
     def _outcome(self, key: Key, position: int, mapped: Mapped) -> Outcome:
-        place = place_of(self.document.reading(key), position)
+        place = self._place_of(key, position)
         username = render(mapped.username, self.caller)
         groups = [render(group, self.caller) for group in mapped.groups]
         unresolved = tuple(dict.fromkeys(marker for part in (username, *groups) for marker in part.unresolved))
@@ -142,6 +142,9 @@ class _Work:
                     "Fargate and hybrid nodes come as `system:node:{{SessionName}}`; people need a role of their own."
                 )
         return Outcome(username.text, tuple(group.text for group in groups), unresolved, refusal, place)
+
+    def _place_of(self, key: Key, position: int) -> Place:
+        return self.document.place_of(place_of(self.document.reading(key), position))
 
     def _by_account(self, place: Place) -> Outcome:
         return Outcome(self.caller.canonical_arn, (), place=place)

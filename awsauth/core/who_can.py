@@ -124,7 +124,10 @@ def who_can(document: Document, *, group: str | None = None, username: str | Non
         raise UsageError("who_can asks for either a group or a username.", cure='Pass one: group="system:masters".')
     kind: Literal["group", "username"] = "group" if username is None else "username"
     problems = tuple(
-        problem for key in KEYS if not (reading := document.reading(key)).entries for problem in reading.findings
+        document.located(problem)
+        for key in KEYS
+        if not (reading := document.reading(key)).entries
+        for problem in reading.findings
     )
     return Grants(kind, name, tuple(_grants(document, kind, name)), problems)
 
@@ -148,7 +151,7 @@ def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
             if conditions is not None:
                 several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
                 shown = _filled_in(mapped)
-                place = place_of(reading, position)
+                place = document.place_of(place_of(reading, position))
                 yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, place)
     if kind == "username":
         yield from _by_account(document, name)
@@ -162,7 +165,8 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
     reading = document.reading("mapAccounts")
     positions = [p for p, e in enumerate(reading.entries) if e.mapped and e.mapped.principal == account_of(username)]
     why = "By its account, and only if its ARN is in just these letters."
-    yield Grant(username, "mapAccounts", username, (), (why,), place_of(reading, positions[0]))
+    place = document.place_of(place_of(reading, positions[0]))
+    yield Grant(username, "mapAccounts", username, (), (why,), place)
 
 
 def _conditions(mapped: Mapped, templates: Sequence[str], name: str) -> tuple[str, ...] | None:

@@ -61,7 +61,7 @@ def _replaced(subject: Subject, item: Item, counts: Item) -> Hit:
     lost = [group for group in mapped.groups if group not in later.groups]
     same_username = mapped.username == later.username
     if is_node_mapping(mapped) and not still_lets_in(mapped, later):
-        consequence, hint = _node_loss(mapped, later), "Map a role of its own for each kind of node."
+        consequence, hint = _node_loss(mapped, later)
     elif lost:
         groups = ", ".join(map(quoted, lost))
         consequence = f"The principal does not get {groups}."
@@ -84,13 +84,16 @@ def _replaced(subject: Subject, item: Item, counts: Item) -> Hit:
     )
 
 
-def _node_loss(nodes: Mapped, later: Mapped) -> str:
-    """Return which nodes cannot join because the later mapping counts."""
+def _node_loss(nodes: Mapped, later: Mapped) -> tuple[str, str]:
+    """Return which nodes cannot join because the later mapping counts, and the hint."""
     kind = "EC2" if INSTANCES_ONLY in nodes.username else "Fargate or hybrid"
-    if nodes.username != later.username and is_node_mapping(later):
-        other = "Fargate" if INSTANCES_ONLY not in later.username else "EC2"
-        return f"{kind} nodes with this role cannot join: {other} needs a role of its own."
-    return f"{kind} nodes with this role cannot join, or not with all that they need."
+    cannot = f"{kind} nodes with this role cannot join"
+    if not is_node_mapping(later):
+        return f"{cannot}.", "Give people and programs a role of their own, and map the role of the nodes once."
+    if nodes.username != later.username:
+        other = "EC2" if INSTANCES_ONLY in later.username else "Fargate"
+        return f"{cannot}: {other} needs a role of its own.", "Map a role of its own for each kind of node."
+    return f"{cannot}, or not with all that they need.", "Keep the entry with all groups, and remove the other one."
 
 
 @rule(Severity.WARNING, "spellings of one user that differ in case: either may count")
