@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from awsauth.aws.role_setup import RoleSetup
     from awsauth.aws.roles import ensure_instance_role
     from awsauth.client import AwsAuthClient
+    from awsauth.core.access_changes import AccessChange, UserInfo
     from awsauth.core.caller import Caller
     from awsauth.core.changes import (
         Change,
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "AccessChange",
     "AdmissionError",
     "ApiError",
     "AuthenticationError",
@@ -199,6 +201,7 @@ __all__ = [
     "UnavailableError",
     "UnreachableError",
     "UsageError",
+    "UserInfo",
     "UserMapping",
     "add_account_mapping",
     "add_node_role",
@@ -233,6 +236,7 @@ _HOMES: Final = {
     "awsauth.aws.role_setup": "RoleSetup",
     "awsauth.aws.roles": "ensure_instance_role",
     "awsauth.client": "AwsAuthClient",
+    "awsauth.core.access_changes": "AccessChange UserInfo",
     "awsauth.core.caller": "Caller",
     "awsauth.core.changes": (
         "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "

@@ -43,13 +43,13 @@ MINE = GuardContext(
 )
 EVERYTHING = roles(node(), ADMIN)
 BAD = Document({"mapRoles": UNREADABLE + "#" * 1000})
-ALL_BUT_REGRANT = [name for name in GUARDS if name not in ("regrant", "authentication-mode")]
+AT_ONCE = [name for name in GUARDS if name not in ("regrant", "gains", "authentication-mode")]
 
 
 def test_all_guards_fire_at_once_and_the_error_lists_each() -> None:
     with pytest.raises(GuardError) as error:
         check(EVERYTHING, BAD, MINE)
-    assert [finding.code for finding in error.value.findings] == ALL_BUT_REGRANT
+    assert [finding.code for finding in error.value.findings] == AT_ONCE
     for finding in error.value.findings:
         assert f"- {finding.code}: {finding}" in str(error.value)
 
@@ -71,7 +71,7 @@ def test_what_the_error_offers_is_what_allows_it() -> None:
     with pytest.raises(GuardError) as error:
         check(EVERYTHING, BAD, MINE)
     offered = json.loads(error.value.cure.partition("allow=")[2].rstrip(".").replace("'", '"'))
-    assert len(offered) == len(ALL_BUT_REGRANT)
+    assert len(offered) == len(AT_ONCE)
     check(EVERYTHING, BAD, MINE, allow=offered)
     for name in offered:
         with pytest.raises(GuardError, match="refused for one reason"):
@@ -79,8 +79,8 @@ def test_what_the_error_offers_is_what_allows_it() -> None:
 
 
 def test_a_name_alone_allows_it_for_all() -> None:
-    findings = check(EVERYTHING, BAD, MINE, allow=ALL_BUT_REGRANT)
-    assert [finding.code for finding in findings] == ALL_BUT_REGRANT
+    findings = check(EVERYTHING, BAD, MINE, allow=AT_ONCE)
+    assert [finding.code for finding in findings] == AT_ONCE
 
 
 def test_a_principal_allows_it_for_that_one_only() -> None:
@@ -95,7 +95,7 @@ def test_an_unknown_guard_is_named_with_the_known_ones() -> None:
         check(Document({}), Document({}), allow=["last_admin"])
     assert str(error.value) == (
         "There is no guard `last_admin`; nothing was changed.\nThe guards are node-mapping, last-admin, own-access, "
-        "unreadable, too-large, regrant, foreign-history, authentication-mode, policy."
+        "unreadable, too-large, regrant, gains, foreign-history, authentication-mode, policy."
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from awsauth.core.finding import Finding
 
 _SEVERITIES: Final = {"error": "red", "allowed": "yellow", "warning": "yellow", "note": "blue"}
-_SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "@": "cyan"}
+_SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "!": "yellow", "@": "cyan"}
 _GAP: Final = "  "
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.lookup import differing, mapped_of
 from awsauth.core.markdown import code, fenced
+from awsauth.core.matching import folded, kept_under
 from awsauth.core.reading import KEYS, KIND, Identity, Key, Mapped
 from awsauth.core.text_diff import unified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from awsauth.core.access_changes import AccessChange
     from awsauth.core.merge import Merged
     from awsauth.core.reading import Reading
     from awsauth.core.text import Splice
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 class MappingDiff:
     """What becomes of one principal under one key.
 
-    `before` and `after` hold all its entries, in order. The authenticator honours the last of them.
+    `before` and `after` hold all its entries, in order. The authenticator honours the last of them, and of a user the
+    last of each spelling.
     """
 
     key: Key
@@ -38,7 +42,21 @@ class MappingDiff:
         """``added``, ``removed``, ``changed``; or ``shadowed`` when only entries change that never counted."""
         if not self.before or not self.after:
             return "removed" if self.before else "added"
-        return "changed" if self.before[-1] != self.after[-1] else "shadowed"
+        return "changed" if self._counting(self.before) != self._counting(self.after) else "shadowed"
+
+    @property
+    def _is_undefined(self) -> bool:
+        """Whether two spellings of one principal are mapped: either may count."""
+        return max(len(self._counting(self.before)), len(self._counting(self.after))) > 1
+
+    @property
+    def _shadowed(self) -> tuple[int, int]:
+        """How many entries do not count, before and after."""
+        before, after = (len(entries) - len(self._counting(entries)) for entries in (self.before, self.after))
+        return before, after
+
+    def _counting(self, entries: Iterable[Mapped]) -> dict[str, Mapped]:
+        return {kept_under(self.key, mapped.principal): mapped for mapped in entries}
 
     def to_json(self) -> dict[str, Any]:
         """Return the change as values that JSON can hold, everything that is known of each entry included."""
@@ -62,6 +80,21 @@ class Diff:
 
     mappings: tuple[MappingDiff, ...]
     texts: Mapping[str, str] = field(compare=False)
+    _effects: tuple[AccessChange, ...] | Callable[[], tuple[AccessChange, ...]] = field(
+        default=(), repr=False, compare=False
+    )
+
+    @property
+    def effects(self) -> tuple[AccessChange, ...]:
+        """What each principal of `mappings` gets before and after, whichever entry of the documents gives it.
+
+        Worked out when it is first asked for.
+        """
+        found = self._effects
+        if callable(found):
+            found = found()
+            object.__setattr__(self, "_effects", found)
+        return found
 
     def __bool__(self) -> bool:
         return bool(self.mappings or self.texts)
@@ -77,6 +110,7 @@ class Diff:
 
     def __str__(self) -> str:
         lines = [line for mapping in self.mappings for line in _text_lines(mapping)]
+        lines += [f"! {visible(effect.principal)} {effect.told()}" for effect in self._other_effects()]
         return "\n".join([*lines, *(text.removesuffix("\n") for text in self.texts.values())])
 
     def markdown(self) -> str:
@@ -84,12 +118,30 @@ class Diff:
         if not self:
             return "No change.\n"
         rows = [_markdown_line(mapping) for mapping in self.mappings]
+        rows += [f"- {code(effect.principal)} {effect.told(code)}" for effect in self._other_effects()]
         blocks = [fenced(text, "diff") for text in self.texts.values()]
         return "\n\n".join(["\n".join(rows), *blocks] if rows else blocks) + "\n"
 
     def to_json(self) -> dict[str, Any]:
         """Return the difference as values that JSON can hold."""
-        return {"mappings": [mapping.to_json() for mapping in self.mappings], "texts": dict(self.texts)}
+        return {
+            "mappings": [mapping.to_json() for mapping in self.mappings],
+            "effects": [effect.to_json() for effect in self.effects],
+            "texts": dict(self.texts),
+        }
+
+    def _other_effects(self) -> Iterator[AccessChange]:
+        """Yield the effects that differ from the mapping that changes: another entry decides."""
+        from awsauth.core.access_changes import infos
+
+        by_principal: defaultdict[str, list[MappingDiff]] = defaultdict(list)
+        for mapping in self.mappings:
+            by_principal[folded(mapping.principal)].append(mapping)
+        for effect in self.effects:
+            first, *others = by_principal[folded(effect.principal)]
+            told = [infos(effect.principal, side[-1:]) for side in (first.before, first.after)]
+            if others or told != [effect.before, effect.after]:
+                yield effect
 
 
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "shadowed": "="}
@@ -119,7 +171,16 @@ def _diff(before: Document, after: Document, splices: Mapping[Key, Sequence[Spli
     ]
     texts = {name: _text(name, before, after, splices) for name in changed}
     mappings = tuple(found for key in KEYS if key in changed for found in _mappings(key, before, after))
-    return Diff(mappings, texts)
+    return Diff(mappings, texts, partial(_effects, before, after, mappings) if mappings else ())
+
+
+def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff]) -> tuple[AccessChange, ...]:
+    from awsauth.core.access_changes import access_changes  # only where a difference is looked at
+
+    principals = (
+        one.principal for one in mappings if one.key != "mapAccounts" and not (one.after or one.before)[-1].sso
+    )
+    return access_changes(before, after, principals)
 
 
 def _text(name: str, before: Document, after: Document, splices: Mapping[Any, Sequence[Splice]]) -> str:
@@ -174,15 +235,18 @@ def _markdown_line(mapping: MappingDiff) -> str:
 
 def _sentences(mapping: MappingDiff, show: Callable[[str], str]) -> Iterator[str]:
     """Yield what changes for a principal, in words; `show` makes values of the document fit to be shown."""
-    if mapping.kind in ("added", "removed"):
+    if mapping._is_undefined:  # noqa: SLF001 - of this module
+        before, after = (len(mapping._counting(entries)) for entries in (mapping.before, mapping.after))  # noqa: SLF001
+        yield f"mapped in {after} spelling{'' if after == 1 else 's'}, before {before}; with several, the winner is undefined"
+    elif mapping.kind in ("added", "removed"):
         if mapping.key != "mapAccounts":
             now = (mapping.after or mapping.before)[-1]
             yield f"username {_name(now.username, show)}, {_groups(now.groups, show)}"
     else:
         yield from _differences(mapping.before[-1], mapping.after[-1], show)
-    shadowed = (max(len(mapping.before) - 1, 0), max(len(mapping.after) - 1, 0))
-    if shadowed[0] != shadowed[1] or mapping.kind == "shadowed":
-        yield f"entries that do not count because a later one does: {shadowed[1]}, before {shadowed[0]}"
+    before, after = mapping._shadowed  # noqa: SLF001 - of this module
+    if before != after or mapping.kind == "shadowed":
+        yield f"entries that do not count because a later one does: {after}, before {before}"
 
 
 def _differences(old: Mapped, new: Mapped, show: Callable[[str], str]) -> Iterator[str]:

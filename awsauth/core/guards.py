@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core import access_guards, entry_guards, policy_guard, text_guards
+from awsauth.core import access_guards, entry_guards, gains_guard, policy_guard, text_guards
 from awsauth.core.access_entries import AUTHENTICATION_MODE
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
@@ -26,6 +26,7 @@ GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
     text_guards.UNREADABLE: text_guards.unreadable,
     text_guards.TOO_LARGE: text_guards.too_large,
     access_guards.REGRANT: access_guards.regrant,
+    gains_guard.GAINS: gains_guard.gains_access,
     text_guards.FOREIGN_HISTORY: text_guards.foreign_history,
     AUTHENTICATION_MODE: entry_guards.authentication_mode,
     policy_guard.POLICY: policy_guard.policy,

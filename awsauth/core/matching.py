@@ -136,7 +136,7 @@ def _lowered(arn: str) -> str:
 
 def principal_of(arn: str) -> str:
     """Return the ARN by which the authenticator looks a caller up, in lower case; of what is no ARN, the text itself."""
-    return canonical(arn).lower()
+    return folded(canonical(arn))
 
 
 def canonical(arn: str) -> str:
@@ -230,6 +230,11 @@ def lost_groups(before: Outcomes, after: Outcomes) -> list[str]:
     certain = _in_all(before) - _in_all(after)
     possible = _in_any(before) - _in_any(after)
     return sorted(certain | possible)
+
+
+def gains(before: Outcomes, after: Outcomes) -> bool:
+    """Whether a principal gets a group, or a username, that it did not have or that was not certain."""
+    return bool(lost_groups(after, before) or _usernames(after) - _usernames(before))
 
 
 def takes_away(before: Access, after: Access) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core import changes as c
@@ -19,6 +19,7 @@ from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from awsauth.core.access_changes import AccessChange
     from awsauth.core.document import Document
     from awsauth.core.finding import Finding
     from awsauth.core.reading import Key
@@ -103,7 +104,7 @@ class Plan:
             return result
         replaced = [change.key for change in self.changes if isinstance(change, c.ReplaceText)]
         same_texts = all(outcome.texts.get(key) == self.diff.texts.get(key) for key in replaced)
-        if outcome.mappings != self.diff.mappings or not same_texts:
+        if _looked_at(outcome) != _looked_at(self.diff) or not same_texts:
             raise _other_outcome(self.diff, outcome, replaced)
         return result
 
@@ -151,10 +152,13 @@ class Plan:
     def _loaded(cls, values: dict[str, Any]) -> Plan:
         from pydantic import TypeAdapter
 
+        from awsauth.core.access_changes import AccessChange
+
         try:
             found = Diff(
                 TypeAdapter(tuple[MappingDiff, ...]).validate_python(values["diff"]["mappings"]),
                 TypeAdapter(dict[str, str]).validate_python(values["diff"]["texts"]),
+                TypeAdapter(tuple[AccessChange, ...]).validate_python(values["diff"]["effects"]),
             )
             findings = tuple(finding_from_json(one) for one in values["findings"])
             uid, made_for = _text(values["uid"]), _text(values["digest"])
@@ -189,8 +193,13 @@ def refuse_other(approved: Diff, result: Merged) -> None:
         PlanOutdatedError: something else would come of it.
     """
     outcome = diff_of(result)
-    if (outcome.mappings, dict(outcome.texts)) != (approved.mappings, dict(approved.texts)):
+    if (_looked_at(outcome), dict(outcome.texts)) != (_looked_at(approved), dict(approved.texts)):
         raise _other_outcome(approved, outcome, list(KEYS))
+
+
+def _looked_at(found: Diff) -> tuple[tuple[MappingDiff, ...], tuple[AccessChange, ...]]:
+    """Return what a person approves of a difference: the mappings, and what the principals get."""
+    return found.mappings, found.effects
 
 
 def digest(document: Document) -> str:
@@ -235,7 +244,7 @@ def _other_outcome(planned: Diff, outcome: Diff, replaced: list[Key]) -> PlanOut
 def _shown(found: Diff, replaced: list[Key]) -> str:
     """Return what was compared of a difference."""
     texts: dict[str, str] = {key: found.texts[key] for key in replaced if key in found.texts}
-    return str(Diff(found.mappings, texts)) or "No change."
+    return str(replace(found, texts=texts)) or "No change."
 
 
 def _text(value: Any) -> str:

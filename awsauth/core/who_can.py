@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from awsauth.core.access_changes import caller_of, filled_in
 from awsauth.core.arn import is_user
-from awsauth.core.caller import Caller, is_session_name
+from awsauth.core.caller import is_session_name
 from awsauth.core.candidates import place_of
 from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted
@@ -24,7 +25,7 @@ from awsauth.core.matching import (
 )
 from awsauth.core.reading import KEYS, PRINCIPAL_KEYS
 from awsauth.core.rendering import TAKES, render
-from awsauth.errors import AwsAuthError, UsageError
+from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,7 +151,7 @@ def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
             conditions = _conditions(mapped, wanted, name)
             if conditions is not None:
                 several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
-                shown = _filled_in(mapped)
+                shown = filled_in(mapped)
                 place = document.place_of(place_of(reading, position))
                 yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, place)
     if kind == "username":
@@ -174,7 +175,7 @@ def _conditions(mapped: Mapped, templates: Sequence[str], name: str) -> tuple[st
     user = is_user(folded(mapped.principal))
     if user and needs_instance(mapped):
         return None
-    known = _known(mapped.principal)
+    known = caller_of(mapped.principal)
     rendered = [render(template, known).text if known else template for template in templates]
     conditions = [] if is_exact(mapped.principal) else ["If what is filled in gives such a principal."]
     if needs_instance(mapped):
@@ -202,19 +203,3 @@ def _way(template: str, name: str, *, user: bool) -> str:
         return ""
     dashes = ", with `-` or `@` for each `-`" if marker == _SESSION_NAME and "-" in value else ""
     return f"its session is called {quoted(value)}{dashes}"
-
-
-def _filled_in(mapped: Mapped) -> Mapped:
-    known = _known(mapped.principal)
-    if known is None:
-        return mapped
-    groups = tuple(render(group, known).text for group in mapped.groups)
-    return mapped._replace(username=render(mapped.username, known).text, groups=groups)
-
-
-def _known(principal: str) -> Caller | None:
-    """Return what an ARN tells of its callers; None for what is filled in later."""
-    try:
-        return Caller(folded(principal))
-    except AwsAuthError:
-        return None
