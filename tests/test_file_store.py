@@ -246,7 +246,7 @@ def test_files_that_are_no_revisions_are_named_with_the_reason(path: Path) -> No
     assert "renamed or copied by hand" in found["000009.revision"].problem
     for name in ("000005.revision", "000006.revision"):
         assert "no YAML that can be read" in found[name].problem
-    assert "leads nowhere" in found["000007.revision"].problem
+    assert "not a regular file" in found["000007.revision"].problem
     for number in (5, 6, 7, 9):
         with pytest.raises(HistoryError):
             store.read_revision(number)
@@ -301,7 +301,7 @@ def test_a_link_that_leads_nowhere_in_the_place_of_the_folder_stops_the_change_a
 def assert_refused_for_its_folder(path: Path) -> None:
     store = FileStore(path)
     for use in (lambda: commit(store, changing([ADMIN])), lambda: log(store), store.list_revisions):
-        with pytest.raises(HistoryError, match="The history is no folder") as refused:
+        with pytest.raises(HistoryError, match="The history is not a folder") as refused:
             use()
         assert ".aws-auth.yaml.history" in refused.value.where
     assert path.read_text() == MANIFEST

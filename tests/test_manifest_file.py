@@ -125,7 +125,7 @@ def test_nothing_is_left_behind_when_the_exchange_fails(manifest: Path, monkeypa
         (lambda path: path.unlink(), "there is no such file"),
         (lambda path: (path.unlink(), path.mkdir()), "it is a directory"),
         (lambda path: path.chmod(0o444), "read-only"),
-        (as_pipe, "no ordinary file"),
+        (as_pipe, "not a regular file"),
         (lambda path: (path.unlink(), path.symlink_to(path)), "circle"),
     ],
 )

@@ -168,5 +168,5 @@ def test_a_pipe_among_the_revisions_does_not_hang(tmp_path: Path) -> None:
     client.add_account_mapping("111122223333")
     os.mkfifo(tmp_path / ".aws-auth.yaml.history" / "000003.revision")
     assert [finding.code for finding in client.history().findings] == ["foreign-revision"]
-    with pytest.raises(HistoryError, match="no ordinary file"):
+    with pytest.raises(HistoryError, match="not a regular file"):
         client.show(3)

@@ -19,6 +19,7 @@ from click.shell_completion import CompletionItem
 from awsauth.cli.connection import STANDARD_INPUT, given, said
 from awsauth.core.reading import KEYS
 from awsauth.errors import AwsAuthError
+from awsauth.stores.durability import Folder, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,18 +33,13 @@ def remember(target: Mapping[str, Any], document: Document) -> None:
     """Keep what a cluster maps; a file is read again."""
     if "file" in target:
         return
-    found = _names_in(document)
-    with contextlib.suppress(OSError, ValueError):
+    raw = json.dumps(_names_in(document)).encode("ascii")
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # the last one where this user has no home
         path = _cache(target)
-        text = json.dumps(found)
-        if path.exists() and path.read_text(encoding="ascii") == text:
-            return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-        temporary.replace(path)
+        with _opened(path) as folder:
+            if not folder.find(path.name) or folder.read(path.name)[0] != raw:
+                replace_file(folder, path.name, raw, mode=0o600)
 
 
 def complete_context(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -67,7 +63,7 @@ def complete_username(ctx: click.Context, param: click.Parameter, incomplete: st
 
 
 def _known(ctx: click.Context) -> dict[str, list[str]]:
-    with contextlib.suppress(AwsAuthError, OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(AwsAuthError, OSError, ValueError, RuntimeError, KeyError, TypeError):
         target = _target(ctx)
         file = target.get("file")
         if file == STANDARD_INPUT:
@@ -76,7 +72,9 @@ def _known(ctx: click.Context) -> dict[str, list[str]]:
             from awsauth.client import AwsAuthClient
 
             return _names_in(AwsAuthClient.from_file(file).read())
-        found = json.loads(_cache(target).read_text(encoding="ascii"))
+        path = _cache(target)
+        with _opened(path) as folder:
+            found = json.loads(folder.read(path.name)[0])
         return {name: [str(one) for one in found[name]] for name in _NOTHING}
     return _NOTHING
 
@@ -104,6 +102,15 @@ def _cache(target: Mapping[str, Any]) -> Path:
     places = {name: str(target[name]) for name in ("cluster", "region", "context", "kubeconfig") if name in target}
     folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "awsauth"
     return folder / f"{hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()[:16]}.json"
+
+
+def _opened(cache: Path) -> Folder:
+    """Open the folder of a cache file, unless it belongs to another user, as a home kept by `sudo` does."""
+    folder = Folder(cache.parent)
+    if not folder.is_ours:
+        with folder:
+            raise PermissionError
+    return folder
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from awsauth.core.escaping import visible
 from awsauth.core.plan import Plan
 from awsauth.core.saved import saved_from_text
 from awsauth.errors import AwsAuthError, FileError
+from awsauth.stores.durability import Folder, replace_file
 
 if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
@@ -28,27 +31,33 @@ def show_plan(invocation: Invocation, plan: Plan) -> None:
         screen.print(screen.findings(plan.findings))
 
 
-def _holds_plan(path: str) -> bool:
+def _holds_plan(folder: Folder, name: str) -> bool:
     try:
-        return isinstance(saved_from_text(Path(path).read_bytes()), Plan)
-    except (AwsAuthError, OSError):
+        raw, _ = folder.read(name)
+        return isinstance(saved_from_text(raw), Plan)
+    except (AwsAuthError, OSError, ValueError):
         return False
 
 
 def save(plan: Plan, path: str) -> None:
-    """Save a plan in a new file, or in place of another plan.
+    """Save a plan in a new file, or in place of another plan; a link to a file is not followed.
 
     Raises:
-        FileError: it cannot be written, or there is a file already that holds no plan.
+        FileError: it cannot be written, or something else has the name.
     """
-    if Path(path).is_file() and not _holds_plan(path):
+    name = Path(path).name
+    try:
+        with Folder(Path(os.path.realpath(Path(path).parent))) as folder:
+            old = folder.find(name) if _holds_plan(folder, name) else None
+            mode = stat.S_IMODE(old.st_mode) if old else 0o666
+            raw = plan.to_text().encode("ascii")
+            replace_file(folder, name, raw, mode=mode, owner=old, prefix=f".{name}.", is_new=not old)
+    except FileExistsError as error:
         raise FileError(
-            "There is a file already, and it holds no plan; nothing was saved or changed.",
+            "There is a file or a link already, and it holds no plan; nothing was saved or changed.",
             where=visible(path),
             cure="Give --out the name of a new file.",
-        )
-    try:
-        Path(path).write_text(plan.to_text(), encoding="ascii")
+        ) from error
     except OSError as error:
         failure = FileError(
             f"The plan cannot be saved: {error.strerror}. Nothing was changed.",

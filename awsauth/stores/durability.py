@@ -1,8 +1,13 @@
-"""What it takes for a file to appear whole or not at all, and to outlive a power cut."""
+"""Files that appear whole or not at all, outlive a power cut, and are read and written where they were found.
+
+Another process may put a link in the place of a name between two steps, and root would follow it into files of other
+users. So each step works on an open file, or on a name in an open folder, and never follows a link there.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -12,44 +17,248 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from typing_extensions import Self
+
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of a file that are read; a ConfigMap may have 1 MiB."""
+
 LEFT_BEHIND: Final = 3600.0
-"""Seconds after which nobody comes back to a file that `new_file` has made: it is given its own name in one."""
+"""Seconds after which a temporary file belongs to a writer that was killed: others rename theirs within one."""
+
+# Without these flags and folder descriptors, as on Windows, paths have to do.
+_BY_FOLDER: Final = os.open in os.supports_dir_fd
+_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FILE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
-def new_file(folder: Path, prefix: str = ".") -> tuple[int, Path]:
-    """Make a file for its owner only, under a name that nothing else has, and return it open with its path.
+class Folder:
+    """An open folder: its names are looked up in it, even when its own path leads elsewhere by now.
 
-    What writers that were killed have left behind under such names goes, where it is this user's.
+    Args:
+        path: Where it is; its last part may not be a link.
 
-    By hand: to import `tempfile` takes longer than to write the file.
+    Raises:
+        OSError: it cannot be opened, or is not a folder (see `is_something_else`).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = os.open(path, _FOLDER) if _BY_FOLDER else None
+        if not _BY_FOLDER and not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+
+    @property
+    def status(self) -> os.stat_result:
+        """The status of the folder itself."""
+        return os.lstat(self._path) if self._fd is None else os.fstat(self._fd)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it belongs to this user, as far as the system tells."""
+        return not hasattr(os, "geteuid") or self.status.st_uid == os.geteuid()
+
+    def names(self) -> list[str]:
+        """Return the names of all that is in it."""
+        return os.listdir(self._path if self._fd is None else self._fd)  # noqa: PTH208 - a path cannot be open
+
+    def find(self, name: str) -> os.stat_result | None:
+        """Return the status of what has a name, or None; a link's own, not its target's."""
+        try:
+            return os.stat(self._at(name), dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def open(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+        """Open a file.
+
+        Raises:
+            OSError: it cannot be opened, or is a link (see `is_something_else`).
+        """
+        return os.open(self._at(name), flags | _FILE | getattr(os, "O_NOFOLLOW", 0), mode, dir_fd=self._fd)
+
+    def read(self, name: str, most: int = LARGEST) -> tuple[bytes, os.stat_result]:
+        """Return a file's first bytes, at most `most`, and its status.
+
+        Raises:
+            OSError: it cannot be read, or is a link.
+            ValueError: it cannot be used (see `contents`).
+        """
+        fd = self.open(name)
+        try:
+            return contents(fd, most), os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    def make(self, name: str, mode: int) -> None:
+        """Make a folder in it, unless the name is taken; it outlives a power cut."""
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self._at(name), mode, dir_fd=self._fd)
+            self.synchronise()
+
+    def rename(self, name: str, to: str) -> None:
+        """Give a file another name, also if another file has that."""
+        os.replace(self._at(name), self._at(to), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def name_first(self, name: str, to: str) -> None:
+        """Give a file another name that only one caller can get.
+
+        Where there are no hard links, others may see an empty file of that name for a moment.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        try:
+            os.link(self._at(name), self._at(to), src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except OSError:
+            os.close(self.open(to, _NEW))
+            self.rename(name, to)
+        else:
+            self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        os.unlink(self._at(name), dir_fd=self._fd)
+
+    def give(self, to: os.stat_result) -> None:
+        """Give the folder to the owner of another file, while it is empty and root's."""
+        if self._fd is not None and self.is_ours and is_root() and not self.names():
+            os.fchown(self._fd, to.st_uid, to.st_gid)
+
+    def synchronise(self) -> None:
+        """Make new names outlive a power cut, where folders can be synchronised."""
+        if self._fd is not None:
+            with contextlib.suppress(OSError):
+                os.fsync(self._fd)
+
+    def _at(self, name: str) -> str | Path:
+        return self._path / name if self._fd is None else name
+
+
+def is_root() -> bool:
+    """Whether this user may give files to others."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def open_file(path: str | os.PathLike[str]) -> int:
+    """Open a file to read it; links are followed, and a pipe without a writer is not waited for.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return os.open(path, os.O_RDONLY | _FILE)
+
+
+def is_something_else(error: OSError) -> bool:
+    """Whether a file or folder could not be opened because it is a link, or a folder because it is a file."""
+    return error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
+
+
+def contents(fd: int, most: int = LARGEST) -> bytes:
+    """Return the first bytes of an open file, at most `most`.
+
+    Raises:
+        IsADirectoryError: it is a folder.
+        ValueError: it is not a regular file, or has more than `LARGEST` bytes.
+    """
+    status = os.fstat(fd)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is not a regular file")
+    raw = b""
+    if status.st_size <= LARGEST:
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            raw = file.read(min(most, LARGEST + 1))
+    size = max(len(raw), status.st_size)
+    if size > LARGEST:
+        raise ValueError(f"it has {size:,} bytes, and at most {LARGEST:,} are read")
+    return raw
+
+
+def replace_file(
+    folder: Folder,
+    name: str,
+    raw: bytes,
+    *,
+    mode: int,
+    owner: os.stat_result | None = None,
+    attributes_of: int | None = None,
+    prefix: str = ".",
+    is_new: bool = False,
+) -> None:
+    """Write a file in one step: after a crash it has its old contents, or these.
+
+    Args:
+        folder: The folder it is in.
+        name: Its name.
+        raw: Its new contents.
+        mode: Its permissions; less the umask, unless an owner is given.
+        owner: A file whose owner and group it gets; by default this user's.
+        attributes_of: An open file whose extended attributes it gets.
+        prefix: How the names of temporary files begin; old ones of killed writers are removed.
+        is_new: Whether no other file may have the name.
+
+    Raises:
+        FileExistsError: the file is to be new, and the name is taken.
+        OSError: it cannot be written; nothing was changed.
     """
     with contextlib.suppress(OSError):
         _clear(folder, prefix)
-    path = folder / f"{prefix}{os.urandom(8).hex()}.tmp"
-    binary = getattr(os, "O_BINARY", 0)  # of Windows
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | binary, 0o600), path
+    # By hand: to import `tempfile` takes longer than to write the file.
+    temporary = f"{prefix}{os.urandom(8).hex()}.tmp"
+    fd = folder.open(temporary, _NEW, 0o600 if owner else mode)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(raw)
+            file.flush()
+            if owner:
+                _give(fd, owner, mode)
+            if attributes_of is not None and hasattr(os, "listxattr"):
+                _copy_attributes(attributes_of, fd)
+            os.fsync(fd)
+        if is_new:
+            folder.name_first(temporary, name)
+        else:
+            folder.rename(temporary, name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.remove(temporary)
+        raise
+    folder.synchronise()
 
 
-def _clear(folder: Path, prefix: str) -> None:
-    name = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp")
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if name.fullmatch(entry.name) and _is_left_behind(entry.stat(follow_symlinks=False)):
-                (folder / entry.name).unlink()
+def _give(fd: int, owner: os.stat_result, mode: int) -> None:
+    made = os.fstat(fd)
+    if hasattr(os, "fchown") and (owner.st_uid, owner.st_gid) != (made.st_uid, made.st_gid):
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+    if hasattr(os, "fchmod"):
+        os.fchmod(fd, mode)
+
+
+def _copy_attributes(old_fd: int, fd: int) -> None:
+    for attribute in os.listxattr(old_fd):
+        with contextlib.suppress(OSError):  # Some belong to the system and cannot be set.
+            os.setxattr(fd, attribute, os.getxattr(old_fd, attribute))
+
+
+def _clear(folder: Folder, prefix: str) -> None:
+    pattern = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp")
+    for name in filter(pattern.fullmatch, folder.names()):
+        status = folder.find(name)
+        if status and _is_left_behind(status):
+            folder.remove(name)
 
 
 def _is_left_behind(status: os.stat_result) -> bool:
     is_ours = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
     return is_ours and stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > LEFT_BEHIND
-
-
-def synchronise(folder: Path) -> None:
-    """Make new names in a folder outlive a power cut, where folders can be synchronised."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(fd)
-    finally:
-        os.close(fd)

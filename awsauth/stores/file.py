@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 from typing import TYPE_CHECKING, cast
 
 from awsauth.core.document import Document
 from awsauth.core.manifest_places import origins
-from awsauth.errors import FileError
+from awsauth.errors import FileError, HistoryError
 from awsauth.stores.manifest_file import FileState, ManifestFile
 from awsauth.stores.revision_folder import RevisionFolder
 from awsauth.stores.store import Snapshot
@@ -45,8 +46,13 @@ class FileStore:
         try:
             return _snapshot(self._manifest.read())
         except FileError as error:
-            if error.errno == errno.ENOENT and (kept := self._revisions.list_all().revisions):
-                error.cure = f"{error.cure} Its history is still there: revision {kept[-1].number} is the last one, and show() gives it."
+            if error.errno == errno.ENOENT:
+                with contextlib.suppress(HistoryError):
+                    if kept := self._revisions.list_all().revisions:
+                        last = kept[-1].number
+                        error.cure += (
+                            f" Its history is still there: revision {last} is the last one, and show() gives it."
+                        )
             raise
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:  # noqa: ARG002
@@ -69,7 +75,12 @@ class FileStore:
         self._manifest.check_edit(data, cast("FileState", base.carried))
 
     def record(self, revision: Revision) -> Revision:
-        """Add a revision (see `Store.record`); its time is that of this machine."""
+        """Add a revision (see `Store.record`); its time is that of this machine.
+
+        Raises:
+            FileError: the manifest that it is for cannot be written.
+        """
+        self._manifest.check_replaceable()
         return self._revisions.record(revision)
 
     def list_revisions(self) -> Listing:

@@ -15,13 +15,10 @@ from awsauth.core.encoding import Encoding, decode
 from awsauth.core.escaping import visible
 from awsauth.core.manifest import Manifest
 from awsauth.errors import FileChangedError, FileError, ManifestError
-from awsauth.stores.durability import new_file, synchronise
+from awsauth.stores.durability import Folder, contents, is_something_else, open_file, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-LARGEST: Final = 16 * 1024 * 1024
-"""Bytes of a file that are read; the ConfigMap in it may have 1 MiB."""
 
 LOCKED: Final = 30.0
 """Seconds to wait for a lock: other writers of this library hold it for as long as the disk takes for one file."""
@@ -71,9 +68,9 @@ class ManifestFile:
             ManifestError: it holds no ``aws-auth`` that can be read.
         """
         with self._translated("read"):
-            fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            fd = open_file(self.path)
             try:
-                raw = self._contents(fd)
+                raw = contents(fd)
             finally:
                 os.close(fd)
         with self._located():
@@ -104,53 +101,63 @@ class ManifestFile:
             ManifestError: the manifest cannot be edited.
         """
         self._edited(data, base)
+        self.check_replaceable()
+
+    def check_replaceable(self) -> None:
+        """Check that this user may give the file other contents without changing what else it is.
+
+        Raises:
+            FileError: it is read-only, or belongs to another user.
+        """
         with self._translated("written"):
-            self._check_mode(self.path.stat())
+            self._check_status(self.path.stat())
 
     def _edited(self, data: Mapping[str, str], base: FileState) -> FileState:
         with self._located():
             text = base.manifest.with_data(data)
             return FileState(Manifest.parse(text), base.encoding, base.encoding.encode(text))
 
-    def _check_mode(self, status: os.stat_result) -> None:
+    def _check_status(self, status: os.stat_result) -> None:
         if not status.st_mode & 0o222:
             failure = FileError(
                 "The file is read-only; nothing was changed.", where=self._name, cure=f"Run chmod u+w {self._name}"
             )
             failure.errno = errno.EACCES
             raise failure
-
-    def _contents(self, fd: int) -> bytes:
-        status = os.fstat(fd)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(status.st_mode):
-            raise FileError("It is no ordinary file.", where=self._name, cure="Give the path of a manifest file.")
-        if status.st_size > LARGEST:
-            raise FileError(
-                f"It has {status.st_size:,} bytes, and {LARGEST:,} are read at most.",
+        if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
+            failure = FileError(
+                "The file belongs to another user, and only that user or root can write it so that it still does; "
+                "nothing was changed.",
                 where=self._name,
-                cure="Give the path of a manifest file.",
+                cure="Run it as the owner of the file.",
             )
-        with os.fdopen(os.dup(fd), "rb") as file:
-            return file.read()
+            failure.errno = errno.EPERM
+            raise failure
 
     def _exchange(self, target: Path, raw: bytes, expected: bytes) -> None:
-        fd = os.open(target, os.O_RDONLY)
-        try:
-            self._lock(fd)
-            status = os.fstat(fd)
-            current = target.stat()
-            if (status.st_ino, status.st_dev) != (current.st_ino, current.st_dev) or self._contents(fd) != expected:
-                raise FileChangedError(
-                    "Somebody else has written the file since it was read; nothing was changed.",
-                    where=self._name,
-                    cure="Run it again: it starts from the file as it is now.",
-                )
-            self._check_mode(status)
-            _replace(target, raw, fd, status)
-        finally:
-            os.close(fd)
+        name = target.name
+        with Folder(target.parent) as folder:
+            try:
+                fd = folder.open(name)
+            except OSError as error:
+                raise self._changed() if is_something_else(error) else error from None
+            try:
+                self._lock(fd)
+                status, current = os.fstat(fd), folder.find(name)
+                if not current or not os.path.samestat(status, current) or contents(fd) != expected:
+                    raise self._changed()
+                self._check_status(status)
+                mode = stat.S_IMODE(status.st_mode)
+                replace_file(folder, name, raw, mode=mode, owner=status, attributes_of=fd, prefix=f".{name}.")
+            finally:
+                os.close(fd)
+
+    def _changed(self) -> FileChangedError:
+        return FileChangedError(
+            "Somebody else has written the file since it was read; nothing was changed.",
+            where=self._name,
+            cure="Run it again: it starts from the file as it is now.",
+        )
 
     def _lock(self, fd: int) -> None:
         """Wait until no other writer is between its last look at the file and the exchange."""
@@ -200,30 +207,3 @@ class ManifestFile:
         except ManifestError as error:
             where = f"{self._name}, {error.where}" if error.where else self._name
             raise ManifestError(error.what, where=where, cure=error.cure) from error
-
-
-def _replace(target: Path, raw: bytes, old_fd: int, status: os.stat_result) -> None:
-    """Put a file with the contents `raw` in the place of `target`: after a crash it is the old one or the new one."""
-    fd, temporary = new_file(target.parent, f".{target.name}.")
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(raw)
-            file.flush()
-            _copy_attributes(old_fd, fd, status)
-            os.fsync(fd)
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
-    synchronise(target.parent)
-
-
-def _copy_attributes(old_fd: int, fd: int, status: os.stat_result) -> None:
-    if hasattr(os, "fchown") and (status.st_uid, status.st_gid) != (os.fstat(fd).st_uid, os.fstat(fd).st_gid):
-        os.fchown(fd, status.st_uid, status.st_gid)
-    if hasattr(os, "fchmod"):
-        os.fchmod(fd, stat.S_IMODE(status.st_mode))
-    for attribute in os.listxattr(old_fd) if hasattr(os, "listxattr") else ():
-        with contextlib.suppress(OSError):  # Some belong to the system and cannot be set.
-            os.setxattr(fd, attribute, os.getxattr(old_fd, attribute))

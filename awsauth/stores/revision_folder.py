@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.escaping import visible
 from awsauth.core.revision import Revision, info_from_object
 from awsauth.errors import HistoryError, RevisionNotFoundError, RevisionTakenError
-from awsauth.stores.durability import new_file, synchronise
+from awsauth.stores.durability import LARGEST, Folder, is_root, is_something_else, replace_file
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
 from awsauth.stores.store import Listing, Stranger, no_such_revision
 
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from awsauth.core.revision_info import RevisionInfo
 
 _NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
+_HEAD: Final = 1024 * 1024
+"""Bytes of a file within which its metadata ends; the annotations of an object may have 256 KiB."""
+
 _Identity = tuple[int, int, int]
 
 
@@ -30,7 +32,8 @@ class RevisionFolder:
     """The folder ``.NAME.history`` beside the manifest ``NAME``; made when the first revision is recorded.
 
     Files are called ``000007.revision``: what deploys a folder of manifests takes every ``.yaml`` in it. They hold a
-    ``ControllerRevision`` as YAML.
+    ``ControllerRevision`` as YAML. Links are not followed, and a folder of another user than the manifest's owner,
+    this user or root is not used: it would decide what a rollback restores.
 
     Args:
         manifest: The manifest file; symbolic links are followed each time.
@@ -39,12 +42,6 @@ class RevisionFolder:
     def __init__(self, manifest: Path) -> None:
         self._manifest = manifest
         self._known: dict[str, tuple[_Identity, RevisionInfo]] = {}
-
-    @property
-    def path(self) -> Path:
-        """Where the folder is, or would be."""
-        target = Path(os.path.realpath(self._manifest))
-        return target.parent / f".{target.name}.history"
 
     def record(self, revision: Revision) -> Revision:
         """Write a revision's file.
@@ -59,12 +56,13 @@ class RevisionFolder:
         recorded = revision.recorded(datetime.now(timezone.utc))
         raw = to_yaml(recorded.to_object()).encode("utf-8")
         with self._translated(f"Revision {revision.number} cannot be written"):
-            folder = self._made()
-            target = folder / _file_name(revision.number)
-            try:
-                self._put(target, raw, replaces=False)
-            except FileExistsError:
-                raise self._taken(revision.number) from None
+            if len(raw) > LARGEST:
+                raise ValueError(f"it has {len(raw):,} bytes, and at most {LARGEST:,} can be read again")
+            with self._made() as (folder, manifest):
+                try:
+                    _put(folder, _file_name(revision.number), raw, manifest)
+                except FileExistsError:
+                    raise self._taken(revision.number) from None
         return recorded
 
     def list_all(self) -> Listing:
@@ -73,26 +71,24 @@ class RevisionFolder:
         Raises:
             HistoryError: the folder cannot be read.
         """
-        revisions, strangers = [], []
+        revisions: list[RevisionInfo] = []
+        strangers: list[Stranger] = []
         now = datetime.now(timezone.utc)
-        with self._translated("The history cannot be listed"):
-            names = sorted(path.name for path in self.path.iterdir()) if self._is_there() else []
-        for name in names:
-            if not name.endswith(".revision"):
-                continue
-            match = _NAME.fullmatch(name)
-            number = int(match[1]) if match else None
-            try:
-                info = self._info(name, number)
-            except FileNotFoundError:
-                continue  # Discarded by somebody else in the meantime.
-            except HistoryError as error:
-                strangers.append(Stranger(name, error.what, number))
-                continue
-            if info is None:
-                strangers.append(Stranger(name, "It is empty: its writer is at work, or was stopped.", number))
-            else:
-                revisions.append(info)
+        with contextlib.suppress(FileNotFoundError), self._reading("The history cannot be listed") as folder:
+            for name in sorted(name for name in folder.names() if name.endswith(".revision")):
+                match = _NAME.fullmatch(name)
+                number = int(match[1]) if match else None
+                try:
+                    info = self._info(folder, name, number)
+                except FileNotFoundError:
+                    continue  # Discarded by somebody else in the meantime.
+                except HistoryError as error:
+                    strangers.append(Stranger(name, error.what, number))
+                    continue
+                if info is None:
+                    strangers.append(Stranger(name, "It is empty: its writer is at work, or was stopped.", number))
+                else:
+                    revisions.append(info)
         revisions.sort(key=lambda info: info.number)
         return Listing(tuple(revisions), now, tuple(strangers))
 
@@ -103,18 +99,19 @@ class RevisionFolder:
             RevisionNotFoundError: there is no file of that number, or an empty one.
             HistoryError: it cannot be read, or is no revision.
         """
-        target = self.path / _file_name(number)
-        try:
-            with self._translated(f"Revision {number} cannot be read", may_be_absent=True):
-                _check_ordinary(_status(target), target.name)
-                raw = target.read_bytes()
-        except FileNotFoundError:
-            raw = b""
+        name = _file_name(number)
+        raw = b""
+        with (
+            contextlib.suppress(FileNotFoundError),
+            self._reading(f"Revision {number} cannot be read") as folder,
+            _usable(name),
+        ):
+            raw, _ = folder.read(name)
         if not raw:
             raise RevisionNotFoundError(no_such_revision(number), where=self._name, cure="List the history.")
-        revision = Revision.from_object(from_yaml(raw, visible(str(target))))
+        revision = Revision.from_object(from_yaml(raw, self._path_of(name)))
         if revision.number != number:
-            raise _renamed(target.name, revision.number)
+            raise _renamed(name, revision.number)
         return revision
 
     def discard(self, number: int, digest: str) -> None:
@@ -124,81 +121,89 @@ class RevisionFolder:
             HistoryError: it cannot be deleted, or is no revision.
         """
         name = _file_name(number)
-        with contextlib.suppress(FileNotFoundError):
-            info = self._info(name, number)
-            if info is None or info.digest != digest:
-                return
-            with self._translated(f"Revision {number} cannot be deleted", may_be_absent=True):
-                (self.path / name).unlink()
+        with contextlib.suppress(FileNotFoundError), self._reading(f"Revision {number} cannot be deleted") as folder:
+            info = self._info(folder, name, number)
+            if info and info.digest == digest:
+                folder.remove(name)
 
-    def _info(self, name: str, number: int | None) -> RevisionInfo | None:
+    def _info(self, folder: Folder, name: str, number: int | None) -> RevisionInfo | None:
         """Return what a file says of its revision, or None for one that is empty yet."""
-        path = self.path / name
-        with self._translated(f"{name} cannot be read", may_be_absent=True):
-            status = _status(path)
-            identity = (status.st_ino, status.st_mtime_ns, status.st_size)
-            known = self._known.get(name)
-            if known and known[0] == identity:
-                return known[1]
-            _check_ordinary(status, name)
-            raw = path.read_bytes()
+        with _usable(name):
+            raw, status = folder.read(name, _HEAD)
+        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
+        known = self._known.get(name)
+        if known and known[0] == identity:
+            return known[1]
         if not raw:
             return None
-        info = info_from_object(metadata_from_yaml(raw, visible(str(path))))
+        info = info_from_object(metadata_from_yaml(raw, self._path_of(name)))
         if info.number != number:
             raise _renamed(name, info.number)
         self._known[name] = (identity, info)
         return info
 
-    def _is_there(self) -> bool:
-        is_something = os.path.lexists(self.path)  # at first: another writer may be about to make it
-        is_folder = self.path.is_dir()
-        if is_something and not is_folder:
+    @contextlib.contextmanager
+    def _reading(self, doing: str) -> Iterator[Folder]:
+        """Open the folder; a FileNotFoundError says that the folder, or a file in it, is not there."""
+        with self._translated(doing, may_be_absent=True), self._opened(self._owner()) as folder:
+            yield folder
+
+    @contextlib.contextmanager
+    def _made(self) -> Iterator[tuple[Folder, os.stat_result]]:
+        """Open the folder, after making it where there is none; with the status of the manifest."""
+        manifest = self._manifest.stat()
+        path = self._path
+        if not os.path.lexists(path):
+            with Folder(path.parent) as parent:
+                parent.make(path.name, 0o755)
+        with self._opened(manifest) as folder:
+            folder.give(manifest)
+            if not folder.find(".gitignore"):
+                # Git would otherwise offer to commit the history of what it keeps the history of itself.
+                _put(folder, ".gitignore", b"*\n", manifest, is_new=False)
+            yield folder, manifest
+
+    def _owner(self) -> os.stat_result:
+        """Return the status of the manifest, or where it is gone of the folder that it was in."""
+        try:
+            return self._manifest.stat()
+        except FileNotFoundError:
+            return self._path.parent.stat()
+
+    def _opened(self, manifest: os.stat_result) -> Folder:
+        try:
+            folder = Folder(self._path)
+        except OSError as error:
+            if not is_something_else(error):
+                raise
             raise HistoryError(
-                "The history is no folder: something else has its name. The manifest was not changed.",
+                "The history is not a folder: a link or a file has its name. The manifest was not changed.",
                 where=self._name,
                 cure="Move it away, or pass history=False to do without a history.",
-            )
-        return is_folder
-
-    def _made(self) -> Path:
-        folder = self.path
-        if not self._is_there():
-            folder.mkdir(exist_ok=True)
-            synchronise(folder.parent)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            # Git would otherwise offer to commit the history of what it keeps the history of itself.
-            self._put(ignore, b"*\n", replaces=True)
+            ) from error
+        owner = folder.status.st_uid
+        if owner not in (0, manifest.st_uid, *((os.geteuid(),) if hasattr(os, "geteuid") else ())):
+            with folder:
+                raise HistoryError(
+                    f"The folder of the history belongs to user {owner}, and the manifest to user {manifest.st_uid}: "
+                    "another user may have put the folder there. The manifest was not changed.",
+                    where=self._name,
+                    cure="Look at what is in it, and move it away or make the manifest's owner its owner; "
+                    "or pass history=False to do without a history.",
+                )
         return folder
 
-    def _put(self, target: Path, raw: bytes, *, replaces: bool) -> None:
-        """Put a file in the folder that is whole from the moment it has its name.
-
-        Raises:
-            FileExistsError: there is one of that name, and it is not to be replaced.
-        """
-        fd, temporary = new_file(target.parent)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(fd)
-            # It was made for its owner only; who may read the manifest may read where it comes from.
-            temporary.chmod(self._manifest.stat().st_mode & 0o666)
-            if replaces or not _linked(temporary, target):
-                temporary.replace(target)
-            else:
-                temporary.unlink()
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        synchronise(target.parent)
+    @property
+    def _path(self) -> Path:
+        target = Path(os.path.realpath(self._manifest))
+        return target.parent / f".{target.name}.history"
 
     @property
     def _name(self) -> str:
-        return visible(str(self.path))
+        return visible(str(self._path))
+
+    def _path_of(self, name: str) -> str:
+        return visible(str(self._path / name))
 
     def _taken(self, number: int) -> RevisionTakenError:
         return RevisionTakenError(
@@ -211,53 +216,35 @@ class RevisionFolder:
     def _translated(self, what: str, *, may_be_absent: bool = False) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except HistoryError:
+            raise
+        except (OSError, ValueError) as error:
             if may_be_absent and isinstance(error, FileNotFoundError):
                 raise  # What that means is the caller's to say.
+            problem = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
             raise HistoryError(
-                f"{what}: {(error.strerror or str(error)).lower()}. The manifest was not changed.",
+                f"{what}: {problem}. The manifest was not changed.",
                 where=self._name,
                 cure="See that the folder can be read and written, or pass history=False to do without one.",
             ) from error
 
 
-def _linked(temporary: Path, target: Path) -> bool:
-    """Give a file a second name that nobody has; where there are no such links, take the name empty and return False.
+def _put(folder: Folder, name: str, raw: bytes, manifest: os.stat_result, *, is_new: bool = True) -> None:
+    """Write a file; who may read the manifest may read where it comes from, and its owner owns what root makes."""
+    owner = manifest if is_root() else None
+    replace_file(folder, name, raw, mode=manifest.st_mode & 0o644, owner=owner, is_new=is_new)
 
-    Raises:
-        FileExistsError: somebody has it.
-    """
+
+@contextlib.contextmanager
+def _usable(name: str) -> Iterator[None]:
+    """Refuse what is not a revision's file before it is read."""
     try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        return False
-    return True
-
-
-def _status(path: Path) -> os.stat_result:
-    """Return what stands at a path, behind links.
-
-    Raises:
-        FileNotFoundError: nothing does, not even a link.
-        HistoryError: a link that leads nowhere does: it keeps others from the name.
-    """
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        if path.is_symlink():
-            problem = f"{visible(path.name)} is a link that leads nowhere. It is not used."
-            raise HistoryError(problem, cure="Delete it if nobody needs it.") from None
-        raise
-
-
-def _check_ordinary(status: os.stat_result, name: str) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise HistoryError(
-            f"{visible(name)} is no ordinary file. It is not used.", cure="Delete it if nobody needs it."
-        )
+        yield
+    except (OSError, ValueError) as error:
+        problem = str(error) if isinstance(error, ValueError) else "it is not a regular file"
+        if isinstance(error, OSError) and not (is_something_else(error) or isinstance(error, IsADirectoryError)):
+            raise
+        raise HistoryError(f"{visible(name)} is not used: {problem}.", cure="Delete it if nobody needs it.") from error
 
 
 def _file_name(number: int) -> str:
