@@ -29,7 +29,7 @@ _COMMENT: Final = "#[^\n\r\x85\u2028\u2029]*"
 _LINE_END: Final = r"(?![^\n\r\x85\u2028\u2029])"
 _BLANK: Final = r"[ \t\r\n\x85\u2028\u2029]"
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\r?\n)*"
-_EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES}))? *(\[{_BLANK}*\])")
+_EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES} *)| *)(\[{_BLANK}*\])")
 _ANOTHER_END: Final = re.compile(rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]")
 """What may not follow an empty list: a colon, which makes it a key, and outside of comments what goyaml scans otherwise."""
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")

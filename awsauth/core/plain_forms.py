@@ -19,7 +19,7 @@ _NOT_IN_COMMENTS: Final = f"[{ODD_CHARACTERS}]"
 _ASCII_IN_COMMENTS: Final = bytes([*b"\t\n", *range(32, 127)])
 """The ASCII characters that are not among those: almost all texts have no others, and are looked through ten times as fast."""
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
-_TRAIL: Final = rf"(?:\n| *(?: {_COMMENT})?(?:\n|\Z))"
+_TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
 # The same where something follows; a look ahead spares the loop where there are none, which is the rule.
 _LINES_BETWEEN: Final = rf"(?:(?! *[#\n])|(?: *(?:{_COMMENT})?\n)+)"
 REST: Final = re.compile(rf"{_LINES} *(?:{_COMMENT})?\Z")

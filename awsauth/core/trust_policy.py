@@ -6,8 +6,8 @@ Source of the rules: the IAM User Guide, on policy evaluation and on the JSON el
 from __future__ import annotations
 
 import copy
-import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from awsauth.core.escaping import visible
@@ -136,8 +136,7 @@ def _is_about_assuming(statement: Mapping[str, Any]) -> bool:
 def _covers_assuming(action: Any) -> bool:
     if not isinstance(action, str):
         return False
-    pattern = re.escape(action.lower()).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(pattern, _ASSUME) is not None
+    return fnmatchcase(_ASSUME, action.lower().replace("[", "[[]"))
 
 
 def _condition_keys(statement: Mapping[str, Any]) -> _Keys:

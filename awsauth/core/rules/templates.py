@@ -23,7 +23,7 @@ _KNOWN: Final = {name.lower(): name for name in TEMPLATES}
 _IN_BRACES: Final = re.compile(r"(?<!\{)(\{{1,9})(\s{0,9})(\w+)(\s*)(\}+)", re.ASCII)
 _CAMEL: Final = re.compile(r"[A-Z][a-z]\w*", re.ASCII)
 _UNFILLED: Final = re.compile(
-    r"\{\{\s{0,9}(?:\"[^\"]{0,99}\"|[^{}\s][^{}]{0,199})\s{0,9}\}\}"  # Helm, Jinja
+    r"\{\{\s{0,9}(?:\"[^\"]{0,99}\"\s{0,9}|[^{}\s][^{}]{0,199})\}\}"  # Helm, Jinja
     r"|\{%[^%]{1,200}%\}|\$\{[^{}]{1,200}\}|\$\w+|<[^<>]{1,200}>"
 )
 _UNFILLED_IN_ARN: Final = re.compile(rf"{_UNFILLED.pattern}|\{{[^{{}}]{{0,200}}\}}|[<>${{}}]+")
