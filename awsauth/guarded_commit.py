@@ -124,7 +124,8 @@ class GuardedCommit:
         context, notes = self._around(proposal)
         found = judge(proposal.merged.before, proposal.merged.after, context)
         rivals = self._rivals(proposal, thorough=thorough)
-        return (*_creation(proposal), *proposal.snapshot.findings, *found, *notes, *rivals)
+        of_object = [finding for finding in proposal.snapshot.findings if finding.code not in GUARDS]
+        return (*_creation(proposal), *of_object, *found, *notes, *rivals)
 
     def _around(self, proposal: Proposal) -> tuple[GuardContext, tuple[Finding, ...]]:
         snapshot, restoration = proposal.snapshot, proposal.restoration
@@ -134,6 +135,7 @@ class GuardedCommit:
             regranted=_regranted(restoration, self._author) if restoration else {},
             revision_uid=restoration.uid if restoration else "",
             policy=self._policy,
+            object_findings=snapshot.findings,
         )
         return self._circumstances.around(proposal.merged, known) if self._circumstances else (known, ())
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
@@ -22,40 +22,57 @@ from awsauth.core.rules import RULES
 from awsauth.errors import ManifestError
 from awsauth.stores.manifest_file import ManifestFile
 
+if TYPE_CHECKING:
+    from awsauth.core.finding import Finding
+
 GOLDEN: Final = Path(__file__).parent / "golden" / "lint" / "corpus.txt"
 
 
+class Real(NamedTuple):
+    """A real document, and what is wrong with its manifest."""
+
+    document: Document | None
+    findings: tuple[Finding, ...] = ()
+
+
 @pytest.fixture(scope="module")
-def documents(corpus: Path) -> dict[str, Document | None]:
+def files(corpus: Path) -> dict[str, Real]:
+    """Return the real documents by file name, with the findings about their manifests."""
+    return {path.name: _read(path) for path in sorted(corpus.glob("*.yaml"))}
+
+
+def _read(path: Path) -> Real:
+    try:
+        manifest = ManifestFile(path).read().manifest
+    except ManifestError:
+        return Real(None)
+    return Real(Document(manifest.data), manifest.findings)
+
+
+@pytest.fixture(scope="module")
+def documents(corpus: Path, files: dict[str, Real]) -> dict[str, Document | None]:
     """Return the real documents by file name; None for a file without one, as a fragment is not even YAML."""
     recorded = [
         json.loads(line) for line in (corpus / "expected.jsonl").read_text(encoding="utf-8").split("\n") if line
     ]
     fragments = {record["file"]: Document(record["data"]) for record in recorded if "data" in record}
-    return {path.name: _document(path) or fragments.get(path.name) for path in sorted(corpus.glob("*.yaml"))}
+    return {name: real.document or fragments.get(name) for name, real in files.items()}
 
 
-def _document(path: Path) -> Document | None:
-    try:
-        return Document(ManifestFile(path).read().data)
-    except ManifestError:
-        return None
-
-
-def test_findings(documents: dict[str, Document | None]) -> None:
+def test_findings(documents: dict[str, Document | None], files: dict[str, Real]) -> None:
     """They are those that somebody has looked at and found justified."""
-    text = "".join(_lines(name, document) for name, document in documents.items())
+    text = "".join(_lines(name, document, files[name].findings) for name, document in documents.items())
     if os.environ.get("AWSAUTH_REGENERATE"):
         GOLDEN.parent.mkdir(parents=True, exist_ok=True)
         GOLDEN.write_text(text, encoding="utf-8")
     assert text.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
 
 
-def _lines(name: str, document: Document | None) -> str:
+def _lines(name: str, document: Document | None, findings: tuple[Finding, ...]) -> str:
     """Return a line for each finding: the document, the code, the place."""
     if document is None:
         return f"{name} holds no data that can be read\n"
-    found = [f"{name} {finding.code} {finding.place or 'everywhere'}\n" for finding in lint(document)]
+    found = [f"{name} {finding.code} {finding.place or 'everywhere'}\n" for finding in (*findings, *lint(document))]
     return "".join(found) or f"{name} is as it should be\n"
 
 

@@ -98,7 +98,6 @@ def test_a_file_with_nothing_in_it_is_refused(text: str) -> None:
     [
         "kind: ConfigMap\nmetadata: {name: aws-auth, namespace: default}\n",
         "kind: ConfigMap\nmetadata: {name: other}\n",
-        "kind: Secret\nmetadata: {name: aws-auth}\ndata: {mapRoles: a}\n",
         "maproles: a\n",
         "data: {maproles: a}\n",
     ],

@@ -36,7 +36,7 @@ _LINE_FEED: Final = re.compile("\n")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a document: a data key and, counted from 1, line and column.
+    """Where in a document: a data key (empty outside of the data) and, counted from 1, line and column.
 
     Those of the manifest file for a document that was read from one, otherwise those of the key's text.
     """
@@ -66,7 +66,7 @@ class Place:
         return {"key": self.key, "line": self.line, "column": self.column}
 
     def __str__(self) -> str:
-        return f"{self.key} line {self.line}, column {self.column}"
+        return f"{self.key} line {self.line}, column {self.column}".lstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class GuardContext(NamedTuple):
         uid: The uid of the object that is to be changed; empty where it has none.
         revision_uid: The uid of the object that the revision to restore was made of; empty if there is none.
         policy: What changes are held to; None for nothing.
+        object_findings: What is wrong with the object itself, such as a manifest that the authenticator does not read.
     """
 
     caller_arn: str | None = None
@@ -56,6 +57,7 @@ class GuardContext(NamedTuple):
     uid: str = ""
     revision_uid: str = ""
     policy: Policy | None = None
+    object_findings: tuple[Finding, ...] = ()
 
 
 class Case(NamedTuple):

@@ -11,6 +11,7 @@ from awsauth.core.access_entries import AUTHENTICATION_MODE
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, GuardContext, allowance
+from awsauth.core.manifest_findings import REPEATED_DATA_KEY, UNREAD_OBJECT
 from awsauth.core.matching import principal_of
 from awsauth.errors import GuardError, UsageError
 
@@ -28,6 +29,8 @@ GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
     access_guards.REGRANT: access_guards.regrant,
     gains_guard.GAINS: gains_guard.gains_access,
     text_guards.FOREIGN_HISTORY: text_guards.foreign_history,
+    UNREAD_OBJECT: text_guards.unread_object,
+    REPEATED_DATA_KEY: text_guards.repeated_data_key,
     AUTHENTICATION_MODE: entry_guards.authentication_mode,
     policy_guard.POLICY: policy_guard.policy,
 }

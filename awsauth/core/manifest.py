@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.decoding import scalar
 from awsauth.core.escaping import quoted, visible
-from awsauth.core.finding import Finding, Severity
+from awsauth.core.manifest_findings import merged, repeated, shadowed, unread
 from awsauth.core.manifest_search import TEMPLATE_CURE, Found, fields, find_config_map, target
 from awsauth.core.outer_mapping import fill_empty, insert_key, remove_key
 from awsauth.core.outer_scalar import edit_scalar
-from awsauth.core.refusal import line_of, refusal
+from awsauth.core.refusal import refusal
 from awsauth.core.scalars import CHECKED_TAGS
 from awsauth.core.templates import templates
 from awsauth.core.text import spliced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
+    from awsauth.core.finding import Finding
     from awsauth.core.nodes import Node
     from awsauth.core.text import Splice
     from awsauth.errors import ManifestError
@@ -57,13 +58,8 @@ class Manifest:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with how the data is written: keys that stand twice, of which the last one counts."""
-        document, data = self.found.document, target(self.found.data)
-        keys = [key for key, _ in document.pairs() if key.value == "data" and document is not data]
-        found = [*_repetitions(self.text, keys)]
-        if data is not None and data.kind == "mapping":
-            found += _repetitions(self.text, [key for key, _ in data.pairs()])
-        return tuple(found)
+        """What is wrong with the object and with how its data is written."""
+        return (*unread(self.found), *repeated(self.found))
 
     def with_data(self, data: Mapping[str, str]) -> str:
         """Return the file's text with other data in it.
@@ -74,13 +70,24 @@ class Manifest:
         Raises:
             ManifestError: that is not possible without touching something else, or a template is in the way.
         """
-        current = self
+        current = self._with_shadowed(data)
         for key in [key for key in self.data if key not in data]:
             current = current.with_key(key, None)
         for key, value in data.items():
             if current.data.get(key) != value:
                 current = current.with_key(key, value)
         return current.text
+
+    def _with_shadowed(self, data: Mapping[str, str]) -> Manifest:
+        """Return the manifest with the keys of a `data:` that does not count, where `data` has all of them as well."""
+        hidden = shadowed(self.found)
+        text = merged(self.found) if hidden and hidden.items() <= data.items() else None
+        if text is None:
+            return self
+        changed = Manifest.parse(text.removesuffix(self.found.text[len(self.text) :]))
+        if changed.data != {**hidden, **self.data}:
+            raise self._unsafe("data")
+        return changed
 
     def with_key(self, key: str, value: str | None) -> Manifest:
         """Return the manifest with one key set or, with None, taken out.
@@ -123,22 +130,6 @@ class Manifest:
         form = f"`{visible(key)}: |` with the lines indented below it"
         cure = f"Change the file by hand, or write the key as a literal block, {form}, and try again."
         return refusal(what, self.text, offset, cure)
-
-
-def _repetitions(text: str, keys: Sequence[Node]) -> Iterator[Finding]:
-    seen: dict[str, Node] = {}
-    for key in keys:
-        if earlier := seen.get(key.value):
-            first, again = (line_of(text, one.start) for one in (earlier, key))
-            yield Finding(
-                "repeated-data-key",
-                Severity.WARNING,
-                f"The key {quoted(key.value)} stands twice in the manifest, at lines {first} and {again}.",
-                "The last one counts, to kubectl as well: what is mapped in the other one is mapped nowhere.",
-                "Put both together into one.",
-                principal=key.value,
-            )
-        seen[key.value] = key
 
 
 def _read(found: Found) -> dict[str, str]:

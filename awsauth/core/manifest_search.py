@@ -142,7 +142,7 @@ def _objects(roots: list[Node]) -> list[list[Node]]:
     while waiting:
         path = waiting.pop()
         items = target(fields(path[-1]).get("items", (None, None))[1])
-        if _string(path[-1], "kind").endswith("List") and items is not None and items.kind == "sequence":
+        if string(path[-1], "kind").endswith("List") and items is not None and items.kind == "sequence":
             if id(items) in seen:
                 continue
             seen.add(id(items))
@@ -152,7 +152,7 @@ def _objects(roots: list[Node]) -> list[list[Node]]:
     return objects
 
 
-def _string(node: Node | None, key: str) -> str:
+def string(node: Node | None, key: str) -> str:
     """Return what a mapping says about itself; empty where it does not, or not as text."""
     value = target(fields(node).get(key, (None, None))[1])
     return value.value if value is not None and value.kind == "scalar" else ""
@@ -161,9 +161,9 @@ def _string(node: Node | None, key: str) -> str:
 def _rank(document: Node) -> int | None:
     """Return how well an object answers to ``aws-auth``, 1 being best; None where it does not."""
     top = fields(document)
-    kind = _string(document, "kind")
+    kind = string(document, "kind")
     metadata = top.get("metadata", (None, None))[1]
-    name, namespace = _string(metadata, "name"), _string(metadata, "namespace")
+    name, namespace = string(metadata, "name"), string(metadata, "namespace")
     in_place = namespace in ("", "kube-system")
     data = fields(top["data"][1]) if "data" in top else top if not kind else {}
     known = any(key in data for key in KEYS)
@@ -182,11 +182,25 @@ def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
         shown.append(f"{len(objects) - _LISTED} more")
     held = ", ".join(shown) if shown else "nothing"
     what = f"The file holds no aws-auth ConfigMap (it holds {held})"
+    other = next((path[-1] for path in objects if _is_meant(path[-1])), None)
+    if other is not None:
+        kind = string(other, "kind")
+        what = f"The authenticator reads only a ConfigMap, and this is a {quoted(kind)}"
+        cure = "Write `kind: ConfigMap`, and under `data` each value as plain text, not in base64."
+        return refusal(what, text, other.start, cure)
     return refusal_at("", what, f"Name the file that holds it. {_SMALLEST}")
+
+
+def _is_meant(document: Node) -> bool:
+    """Whether an object of another kind is meant for the authenticator: by its name, or the keys of its data."""
+    data = {name for key in ("data", "stringData") for name in fields(fields(document).get(key, (None, None))[1])}
+    name = string(fields(document).get("metadata", (None, None))[1], "name")
+    is_named = name == "aws-auth" and ("data" in fields(document) or "stringData" in fields(document))
+    return bool(string(document, "kind")) and (is_named or not data.isdisjoint(KEYS))
 
 
 def _described(text: str, node: Node) -> str:
     metadata = fields(node).get("metadata", (None, None))[1]
-    kind, name, namespace = _string(node, "kind"), _string(metadata, "name"), _string(metadata, "namespace")
+    kind, name, namespace = string(node, "kind"), string(metadata, "name"), string(metadata, "namespace")
     what = quoted(kind) if kind else f"a {node.kind} without a kind"
     return f"{what}{' ' + quoted(name) if name else ''}{' in ' + quoted(namespace) if namespace else ''} (line {line_of(text, node.start)})"

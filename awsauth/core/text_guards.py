@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.changes import ReplaceText
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, how_to_allow, refusal, remark
+from awsauth.core.manifest_findings import REPEATED_DATA_KEY, UNREAD_OBJECT
 from awsauth.core.reading import KEYS, Key, Reading
 
 if TYPE_CHECKING:
@@ -81,6 +83,27 @@ def _nobody_knows(key: Key) -> Finding:
         "So it cannot be said either whether the change takes something away.",
         "Compare the two texts.",
     )
+
+
+def unread_object(case: Case) -> Iterator[Finding]:
+    """Refuse a change to an object that the authenticator does not read."""
+    yield from (_as_refusal(one) for one in case.context.object_findings if one.code == UNREAD_OBJECT)
+
+
+def repeated_data_key(case: Case) -> Iterator[Finding]:
+    """Refuse a change to a manifest with a key that stands twice, unless the change puts both together."""
+    for finding in case.context.object_findings:
+        if finding.code == REPEATED_DATA_KEY and not _puts_together(finding, case.after):
+            yield _as_refusal(finding)
+
+
+def _puts_together(finding: Finding, after: Document) -> bool:
+    texts = [(change.key, change.text) for change in finding.fix if isinstance(change, ReplaceText)]
+    return bool(texts) and all(after.data.get(key) == text for key, text in texts)
+
+
+def _as_refusal(finding: Finding) -> Finding:
+    return replace(finding, cure=f"{finding.cure} {how_to_allow(finding.code, finding.principal)}", fix=())
 
 
 def too_large(case: Case) -> Iterator[Finding]:
