@@ -95,7 +95,7 @@ def test_an_unknown_guard_is_named_with_the_known_ones() -> None:
         check(Document({}), Document({}), allow=["last_admin"])
     assert str(error.value) == (
         "There is no guard `last_admin`; nothing was changed.\nThe guards are node-mapping, last-admin, own-access, "
-        "unreadable, too-large, regrant, gains, foreign-history, authentication-mode, policy."
+        "unreadable, too-large, regrant, gains, foreign-history, unread-object, repeated-data-key, authentication-mode, policy."
     )
 
 
