@@ -37,9 +37,8 @@ UNREAD = {
     "data with a capital": (RIGHT.replace("\ndata:", "\nData:"), 6, "`Data`"),
     "data as in a Secret": (RIGHT.replace("\ndata:", "\nstringData:"), 6, "`stringData`"),
     "in a List": (
-        "kind: List\nitems:\n- kind: ConfigMap\n  metadata: {name: aws-auth, namespace: default}\n"
-        "  data: {mapRoles: '[]'}\n",
-        4,
+        "items:\n- kind: ConfigMap\n  metadata: {name: aws-auth, namespace: default}\n  data: {mapRoles: ''}\nkind: List\n",
+        3,
         "`default/aws-auth`",
     ),
     "as JSON": (
