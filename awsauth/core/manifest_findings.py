@@ -121,23 +121,24 @@ def shadowed(found: Found) -> Mapping[str, str]:
 
 def merged(found: Found) -> str | None:
     """Return the manifest's text with the lines of every earlier `data:` moved to the last; None if that is unclear."""
-    pairs = [(key, value) for key, value in found.document.pairs() if key.kind == "scalar"]
-    *earlier, last = [(index, pair) for index, pair in enumerate(pairs) if pair[0].value == "data"] or [(0, None)]
-    if last[1] is None or not earlier or found.is_json or found.document.style == "flow":
+    pairs = [pair for pair in found.document.pairs() if pair[0].kind == "scalar"]
+    places = [index for index, (key, _) in enumerate(pairs) if key.value == "data"]
+    if len(places) < 2 or found.is_json or found.document.style == "flow":
         return None
-    blocks = [pair for _, pair in earlier] + [last[1]]
+    blocks = [pairs[index] for index in places]
     names = [name for _, value in blocks for name in fields(value)]
     values = [value for _, block in blocks for _, value in fields(block).values()]
     columns = {_column(found.text, pair[0]) for _, block in blocks for pair in fields(block).values()}
     if len(set(names)) < len(names) or len(columns) != 1 or any(value.kind != "scalar" for value in values):
         return None
     text, moved = found.text, ""
-    for index, (key, _) in reversed(earlier):
-        start, inside = line_start(text, key.start), text.index("\n", key.start) + 1
+    for index in reversed(places[:-1]):
+        key = pairs[index][0].start
+        start, inside = line_start(text, key), text.index("\n", key) + 1
         end = line_start(text, pairs[index + 1][0].start)
         moved = text[inside:end] + moved
         text = text[:start] + text[end:]
-    at = last[1][0].start - (len(found.text) - len(text))
+    at = blocks[-1][0].start - (len(found.text) - len(text))
     at = text.index("\n", at) + 1
     return text[:at] + moved + text[at:]
 
