@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.diff import diff, diff_of
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import GuardContext
-from awsauth.core.guards import GUARDS, check, guard
+from awsauth.core.guards import REFUSALS, check, guard
 from awsauth.errors import UsageError
 from awsauth.history.commit import commit
 from awsauth.result import Result
@@ -106,7 +106,7 @@ class GuardedCommit:
         if isinstance(self._store, TextStore):
             self._store.check_edit(after.data, proposal.snapshot)
         # Of what is theirs the guards have spoken.
-        return [finding for finding in newly_found(before, after) if finding.code not in GUARDS]
+        return [finding for finding in newly_found(before, after) if finding.code not in REFUSALS]
 
     def _checked(self, proposal: Proposal, allow: Sequence[str], *, thorough: bool) -> tuple[Finding, ...]:
         return self._said(
@@ -124,7 +124,7 @@ class GuardedCommit:
         context, notes = self._around(proposal)
         found = judge(proposal.merged.before, proposal.merged.after, context)
         rivals = self._rivals(proposal, thorough=thorough)
-        of_object = [finding for finding in proposal.snapshot.findings if finding.code not in GUARDS]
+        of_object = [finding for finding in proposal.snapshot.findings if finding.code not in REFUSALS]
         return (*_creation(proposal), *of_object, *found, *notes, *rivals)
 
     def _around(self, proposal: Proposal) -> tuple[GuardContext, tuple[Finding, ...]]:
@@ -136,6 +136,7 @@ class GuardedCommit:
             revision_uid=restoration.uid if restoration else "",
             policy=self._policy,
             object_findings=snapshot.findings,
+            is_rollback=restoration is not None,
         )
         return self._circumstances.around(proposal.merged, known) if self._circumstances else (known, ())
 

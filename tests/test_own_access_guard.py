@@ -9,15 +9,19 @@ import pytest
 from awsauth.core.document import Document
 from awsauth.core.finding import Severity
 from awsauth.core.guard_case import GuardContext
-from awsauth.core.guards import guard
+from awsauth.core.guards import check, guard
 from tests.changed import (
     ADMIN,
     DNS,
+    MASTERS,
     PREFIX,
+    USERS,
     refused,
     role,
     roles,
     said,
+    user,
+    users,
 )
 
 UNREADABLE = "- rolearn: ["
@@ -29,13 +33,13 @@ ME = GuardContext(caller_arn=f"{PREFIX}/me")
 @pytest.mark.parametrize(
     ("after", "what"),
     [
-        (roles(), "would no longer be let in"),
+        (roles(), "would no longer have access"),
         (roles(role("me", "me", "view")), "would lose the group `edit`"),
         (roles(role("me", "me")), "would lose the groups `edit`, `view`"),
         (roles(role("me", DNS, "view", "edit")), "is for EC2 instances only"),
         (roles(role("me", "me", "view", "edit"), role("ME", "me")), "would lose the groups"),
         (Document({"mapAccounts": '["111122223333"]'}), "would lose the groups"),
-        (Document({"mapRoles": UNREADABLE}), "would no longer be let in"),
+        (Document({"mapRoles": UNREADABLE}), "would no longer have access"),
     ],
     ids=["removed", "group", "groups", "instances only", "shadowed", "account only", "unreadable"],
 )
@@ -76,10 +80,18 @@ def test_a_session_is_known_by_its_role() -> None:
     assert refused(roles(role("me")), roles(), session) == ["own-access"]
 
 
-def test_another_username_is_said_and_not_refused() -> None:
-    [found] = guard(roles(role("me", "old", "view")), roles(role("me", "new", "view")), ME)
-    assert (found.code, found.severity) == ("own-access", Severity.WARNING)
+@pytest.mark.parametrize("groups", [["view"], [MASTERS], []], ids=["group", "administrators", "no groups"])
+def test_another_username_is_refused(groups: list[str]) -> None:
+    """With the same groups, too: RBAC may bind what is needed to the username."""
+    before, after = (roles(role("me", username, *groups), ADMIN) for username in ("old", "new"))
+    [found] = guard(before, after, ME)
+    assert (found.code, found.severity, found.principal) == ("own-access", Severity.ERROR, f"{PREFIX}/me")
     assert "would be `new`, no longer `old`" in found.message
+    assert [one.code for one in check(before, after, ME, allow=[f"own-access={PREFIX}/me"])] == ["own-access"]
+
+
+def test_another_username_of_somebody_else_is_not_ones_own() -> None:
+    assert refused(roles(role("me", "me"), role("ci", "old")), roles(role("me", "me"), role("ci", "new")), ME) == []
 
 
 def test_another_username_is_refused_when_it_is_the_one_of_an_administrator() -> None:
@@ -88,23 +100,35 @@ def test_another_username_is_refused_when_it_is_the_one_of_an_administrator() ->
     assert refused(before, after, bound) == ["own-access"]
 
 
-@pytest.mark.parametrize(
-    "context",
-    [
-        GuardContext(caller_arn=f"{PREFIX}/creator"),
-        GuardContext(caller_arn=f"{PREFIX}/me", caller_username="kubernetes-admin"),
-    ],
-    ids=["not mapped", "other username"],
-)
-def test_who_comes_in_by_something_else_is_told_so(context: GuardContext) -> None:
-    """What aws-auth gives the caller is not how the cluster knows it: the guard says so and rests.
+def test_of_two_spellings_one_that_makes_the_username_undefined_is_refused() -> None:
+    known = GuardContext(caller_arn=f"{USERS}/me")
+    before = users(user("me", "me", "view"))
+    assert refused(before, users(user("me", "me", "view"), user("ME", "other", "view")), known) == ["own-access"]
+    assert refused(before, users(user("me", "me", "view"), user("ME", "me", "view")), known) == []
 
-    Where there is a mapping after all, that may also be the token that the API server remembers: a warning.
-    """
-    [found] = guard(roles(role("me", "me:{{SessionName}}", "view")), roles(), context)
-    severity = Severity.NOTE if context.caller_arn == f"{PREFIX}/creator" else Severity.WARNING
-    assert (found.code, found.severity) == ("own-access", severity)
-    assert "not let in by what aws-auth gives you" in found.message
+
+def test_a_caller_that_aws_auth_does_not_map_is_told_so() -> None:
+    """It gets in by something else, and the change does not touch that: the guard says so and rests."""
+    [found] = guard(roles(role("me", "me", "view")), roles(), GuardContext(caller_arn=f"{PREFIX}/creator"))
+    assert (found.code, found.severity) == ("own-access", Severity.NOTE)
+    assert "aws-auth does not map you" in found.message
+
+
+@pytest.mark.parametrize("after", [roles(), roles(role("me", "new", "view"))], ids=["gone", "renamed"])
+@pytest.mark.parametrize("username", ["kubernetes-admin", "old-name", "system:node:x"])
+def test_a_mapping_of_ones_own_arn_may_not_go_whatever_the_cluster_calls_one_today(
+    username: str, after: Document
+) -> None:
+    """The API server remembers a token for two minutes: its username may be the one of an earlier mapping."""
+    known = GuardContext(caller_arn=f"{PREFIX}/me", caller_username=username)
+    [found] = guard(roles(role("me", "me:{{SessionName}}", "view")), after, known)
+    assert (found.code, found.severity) == ("own-access", Severity.ERROR)
+    assert f"The cluster knows you as `{username}` now" in found.message
+
+
+def test_an_unchanged_mapping_of_ones_own_is_not_mentioned() -> None:
+    known = GuardContext(caller_arn=f"{PREFIX}/me", caller_username="other")
+    assert guard(roles(role("me", "me"), role("ci", "ci")), roles(role("me", "me")), known) == ()
 
 
 def test_who_is_known_as_aws_auth_says_is_guarded() -> None:

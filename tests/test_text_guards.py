@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import cast
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+import awsauth
 from awsauth.core.document import Document
 from awsauth.core.finding import Severity
 from awsauth.core.guard_case import GuardContext
-from awsauth.core.guards import check, guard
+from awsauth.core.guards import GUARDS, check, guard
 from awsauth.core.reading import KEYS, Key
 from awsauth.core.text_guards import LARGEST
+from awsauth.errors import GuardError, UsageError
 from tests.changed import (
     ADMIN,
     BOTH,
@@ -29,6 +32,11 @@ from tests.changed import (
     user,
     users,
 )
+from tests.command_line import process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 UNREADABLE = "- rolearn: ["
 
@@ -185,3 +193,96 @@ def test_a_revision_of_another_object_is_refused() -> None:
 def test_a_revision_of_this_object_or_of_a_file_is_not_refused(uid: str, revision_uid: str) -> None:
     context = GuardContext(caller_arn=f"{USERS}/x", uid=uid, revision_uid=revision_uid)
     assert guard(Document({}), roles(ADMIN), context) == ()
+
+
+STRANGER = f"- rolearn: {PREFIX}/stranger\n  username: root\n  groups: [{MASTERS}]\n  note: [?]\n"
+"""An administrator in a text of which it cannot be said how the authenticator reads it."""
+
+
+@pytest.mark.parametrize(
+    "before", ["[]", UNREADABLE, "- !!timestamp 2001\n", ""], ids=["readable", "unreadable", "untrusted", "empty"]
+)
+def test_an_untrusted_text_is_never_written(before: str) -> None:
+    old, new = Document({"mapRoles": before}), Document({"mapRoles": STRANGER})
+    assert not new.reading("mapRoles").trusted
+    [found] = guard(old, new, OUT_OF_THE_WAY)
+    assert (found.code, found.severity, found.principal) == ("untrusted", Severity.ERROR, "mapRoles")
+    for allow in ([], [*GUARDS]):
+        with pytest.raises(GuardError, match="This cannot be allowed") as error:
+            check(old, new, OUT_OF_THE_WAY, allow=allow)
+        assert "allow=" not in error.value.cure
+    with pytest.raises(UsageError, match="no guard `untrusted`"):
+        check(old, new, OUT_OF_THE_WAY, allow=["untrusted"])
+
+
+def test_an_untrusted_text_that_stays_as_it_is_stops_no_other_change() -> None:
+    data = {"mapRoles": STRANGER}
+    assert refused(Document(data), Document({**data, **users(user("anna")).data})) == []
+    assert refused(Document(data), roles(ADMIN)) == []
+
+
+def test_a_rollback_may_bring_an_untrusted_text_back() -> None:
+    known = OUT_OF_THE_WAY._replace(is_rollback=True)
+    assert refused(Document({"mapRoles": UNREADABLE}), Document({"mapRoles": STRANGER}), known) == []
+    assert refused(roles(ADMIN, role("a")), Document({"mapRoles": STRANGER}), known) == ["last-admin", "unreadable"]
+
+
+def _clients(folder: Path, data: dict[str, str], policy: awsauth.Policy) -> Iterator[awsauth.AwsAuthClient]:
+    """Yield one client in memory and one of a file, both with a policy."""
+    yield awsauth.AwsAuthClient.in_memory(data, policy=policy)
+    yield awsauth.AwsAuthClient.from_file(_manifest(folder, data), policy=policy)
+
+
+def _manifest(folder: Path, data: dict[str, str]) -> Path:
+    path = folder / "aws-auth.json"
+    metadata = {"name": "aws-auth", "namespace": "kube-system"}
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "before", ["[]\n", "- [\n", "- !!timestamp 2001\n"], ids=["readable", "unreadable", "untrusted"]
+)
+def test_no_way_to_write_takes_an_untrusted_text(tmp_path: Path, before: str) -> None:
+    """Nor does it with everything allowed, nor without a history; and a policy is not got around."""
+    data = {"mapRoles": before}
+    change = awsauth.ReplaceText(key="mapRoles", text=STRANGER)
+    policy = awsauth.Policy(administrators=[])
+    for client in _clients(tmp_path, data, policy):
+
+        def transacted(client: awsauth.AwsAuthClient = client) -> None:
+            with client.transaction(allow=[*GUARDS]) as transaction:
+                transaction.apply([change])
+
+        plan = client.plan([change])
+        ways: list[Callable[[], object]] = [
+            partial(client.apply, [change], allow=[*GUARDS]),
+            partial(client.apply, [change], allow=[*GUARDS], history=False),
+            partial(client.apply, [change], allow=[*GUARDS], dry_run=True),
+            partial(client.apply, awsauth.Plan.from_text(plan.to_text()), allow=[*GUARDS]),
+            partial(client.apply, [awsauth.EnsureAccount(account="111122223333"), change], allow=[*GUARDS]),
+            partial(plan.refuse, [*GUARDS]),
+            transacted,
+        ]
+        for way in ways:
+            with pytest.raises(GuardError, match="untrusted"):
+                way()
+        assert client.read().data == data
+
+
+def test_edit_takes_no_untrusted_text(tmp_path: Path) -> None:
+    path = _manifest(tmp_path, {"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/a\n  username: a\n"})
+    before = path.read_bytes()
+    environ = {"EDITOR": "sed -i 's/username: a/note: [?]/'", "VISUAL": "", "TMPDIR": str(tmp_path)}
+    every = [option for name in GUARDS for option in ("--allow", name)]
+    done = process("edit", "--yes", "--file", str(path), *every, env=environ)
+    assert (done.code, path.read_bytes()) == (8, before), done
+    assert "It cannot be said for certain" in done.err
+
+
+def test_what_others_have_written_is_restored_though_it_is_untrusted(tmp_path: Path) -> None:
+    """Another tool wrote it, so it was live: a rollback to it is no way around the guards."""
+    for client in _clients(tmp_path, {"mapRoles": STRANGER}, awsauth.Policy(administrators=[])):
+        client.apply([awsauth.ReplaceText(key="mapRoles", text="[]\n")])
+        assert client.rollback(allow=["unreadable"]).changed
+        assert client.read().data == {"mapRoles": STRANGER}

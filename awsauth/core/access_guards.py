@@ -159,18 +159,27 @@ def _is_admin_by_entry(entry: AccessEntry, context: GuardContext) -> bool:
 
 
 def own_access(case: Case) -> Iterator[Finding]:
-    """Refuse a change that takes access or groups from whoever asks for it; say so where that cannot be told."""
+    """Refuse a change that takes access, groups or the username from the caller who asks for it.
+
+    What the caller has is what the document gives its ARN. The username by which the API server knows the caller is
+    older: the API server remembers a token's answer for two minutes.
+    """
     arn = case.context.caller_arn
     if not arn:
         if case.takes_away:
             yield _unknown_caller(case.context.caller_username)
         return
     old, new = case.old.of_caller(arn), case.new.of_caller(arn)
-    if not _came_in_by(old, case.context):
-        if case.takes_away:
-            yield _other_way_in(arn, old)
-    elif old != new:
+    if old:
         yield from _own_loss(arn, old, new, case.context)
+    elif case.takes_away:
+        yield remark(
+            OWN_ACCESS,
+            Severity.NOTE,
+            f"aws-auth does not map you ({quoted(arn, 200)}): you get in by something else, such as an access entry, "
+            "or as the creator of the cluster.",
+            "The change does not touch that, so your own access was not checked.",
+        )
 
 
 def _unknown_caller(username: str | None) -> Finding:
@@ -191,59 +200,31 @@ def _unknown_caller(username: str | None) -> Finding:
 
 def _own_loss(arn: str, old: Outcomes, new: Outcomes, context: GuardContext) -> Iterator[Finding]:
     lost = lost_groups(old, new)
-    was, now = old[-1].username, new[-1].username if new else ""
+    was = old[-1].username
+    others = [mapped.username for mapped in new if mapped.username not in {one.username for one in old}]
+    cure = "Ask another administrator to make the change, or leave your own mapping as it is."
     if not new:
-        what = "would no longer be let in"
+        what = "would no longer have access"
     elif any(map(needs_instance, new)) and not any(map(needs_instance, old)):
-        what = f"would no longer be let in: {INSTANCES_ONLY} is for EC2 instances only"
+        what = f"would no longer have access: {INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
         what = f"would lose {_groups(lost)}"
-    elif max(_certainty_of(mapped, context) for mapped in new) < max(_certainty_of(mapped, context) for mapped in old):
-        what = f"would no longer be the administrator {quoted(was)} but {quoted(now)}"
+    elif others:
+        what = f"would be {quoted(others[-1])}, no longer {quoted(was)}, and lose what RBAC gives to the old username"
+        cure = "Bind the new username first."
     else:
-        if was != now:
-            yield remark(
-                OWN_ACCESS,
-                Severity.WARNING,
-                f"You ({quoted(arn, 200)}) would be {quoted(now)}, no longer {quoted(was)}.",
-                "What RBAC gives to the old username is not given to the new one.",
-                "Bind the new username first.",
-            )
         return
+    username = context.caller_username
+    other = username is not None and not any(could_render(mapped.username, username) for mapped in old)
+    known = (
+        f" The cluster knows you as {quoted(username or '')} now, which may change within two minutes." if other else ""
+    )
     yield refusal(
         OWN_ACCESS,
-        f"You ({quoted(arn, 200)}) {what}.",
+        f"You ({quoted(arn, 200)}) {what}.{known}",
         "You might not be able to take the change back.",
-        "Let somebody else make the change, or leave your own mapping as it is.",
+        cure,
         principal=arn,
-    )
-
-
-def _came_in_by(old: Outcomes, context: GuardContext) -> bool:
-    """Whether the cluster knows the caller by a username that `old` gives; as far as it is known how it knows it.
-
-    Not by the groups: they lag behind. The API server remembers a token's answer for two minutes, and a mapping that
-    has just got another group is no less the one that the caller comes in by.
-    """
-    username = context.caller_username
-    return any(username is None or could_render(mapped.username, username) for mapped in old)
-
-
-def _other_way_in(arn: str, old: Outcomes) -> Finding:
-    other = f"You ({quoted(arn, 200)}) are not let in by what aws-auth gives you but by something else, "
-    if not old:
-        return remark(
-            OWN_ACCESS,
-            Severity.NOTE,
-            f"{other}such as an access entry, or as the creator of the cluster.",
-            "The change does not touch that, so your own access was not checked.",
-        )
-    return remark(
-        OWN_ACCESS,
-        Severity.WARNING,
-        f"{other}or your mapping got another username in the last two minutes.",
-        "Your own access was not checked.",
-        "If your username has just been changed, wait until the API server knows you by the new one.",
     )
 
 

@@ -42,6 +42,7 @@ class GuardContext(NamedTuple):
         revision_uid: The uid of the object that the revision to restore was made of; empty if there is none.
         policy: What changes are held to; None for nothing.
         object_findings: What is wrong with the object itself, such as a manifest that the authenticator does not read.
+        is_rollback: Whether the change puts back the state of a revision.
     """
 
     caller_arn: str | None = None
@@ -58,6 +59,7 @@ class GuardContext(NamedTuple):
     revision_uid: str = ""
     policy: Policy | None = None
     object_findings: tuple[Finding, ...] = ()
+    is_rollback: bool = False
 
 
 class Case(NamedTuple):

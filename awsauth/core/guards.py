@@ -36,6 +36,9 @@ GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
 }
 """By name. Each yields findings with its name as code: of severity ``error`` for what is refused, others are said."""
 
+REFUSALS: Final = frozenset({*GUARDS, text_guards.UNTRUSTED})
+"""The codes of findings that refuse a change. All can be allowed but ``untrusted``."""
+
 _SPEAKERS: Final = (*GUARDS.values(), entry_guards.access_entry_wins)
 """All guards, and what is only said beside them."""
 
@@ -78,16 +81,19 @@ def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
         UsageError: `allow` names no guard.
     """
     allowed = allowed_by(allow)
-    against = [finding for finding in findings if finding.code in GUARDS and finding.severity is Severity.ERROR]
+    against = [finding for finding in findings if finding.code in REFUSALS and finding.severity is Severity.ERROR]
     refused = [finding for finding in against if not _is_allowed(finding, allowed)]
     if not refused:
         return
     listed = "\n".join(f"- {finding.code}: {finding}" for finding in refused)
     reasons = "one reason" if len(refused) == 1 else f"{len(refused)} reasons"
-    names = _allowances(refused)
+    if all(finding.code in GUARDS for finding in refused):
+        cure = f"To have all of it, pass allow={_allowances(refused)!r}."
+    else:
+        cure = "Write the text so that it is certain how it is read; a rollback may bring an earlier one back."
     raise GuardError(
         f"The change is refused for {reasons}; nothing was changed.\n{listed}",
-        cure=f"To have all of it, pass allow={names!r}.",
+        cure=cure,
         findings=tuple(refused),
     )
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from awsauth.core.document import Document
 
 UNREADABLE: Final = "unreadable"
+UNTRUSTED: Final = "untrusted"
+"""The code of a refusal that cannot be allowed: neither guards nor a policy know whom such a text gives access."""
+
 TOO_LARGE: Final = "too-large"
 FOREIGN_HISTORY: Final = "foreign-history"
 
@@ -30,12 +33,17 @@ _LOST_CODES: Final = frozenset({"unreadable", "not-a-list"})
 
 
 def unreadable(case: Case) -> Iterator[Finding]:
-    """Refuse a text that the authenticator cannot read where it could, or not as much of it."""
+    """Refuse a text that the authenticator cannot read where it could, or not as much of it.
+
+    A text of which it cannot be said how the authenticator reads it may only come back, by a rollback.
+    """
     for key in KEYS:
         before, after = case.before.reading(key), case.after.reading(key)
         if before.text == after.text or not (before.findings or after.findings):
             continue
-        if _trust(after) < _trust(before) or (not before.trusted and not after.trusted):
+        if not after.trusted and not case.context.is_rollback:
+            yield from map(_never_written, after.findings)
+        elif _trust(after) < _trust(before) or (not before.trusted and not after.trusted):
             yield from map(_refused, after.findings)
         elif _trust(before) == _TRUSTED:
             yield from map(_refused, _new_problems(before, after))
@@ -73,6 +81,18 @@ def _refused(problem: Finding) -> Finding:
     key = problem.place.key if problem.place else ""
     cure = f"{problem.cure} {how_to_allow(UNREADABLE, key)}"
     return replace(problem, code=UNREADABLE, severity=Severity.ERROR, cure=cure, principal=key)
+
+
+def _never_written(problem: Finding) -> Finding:
+    key = problem.place.key if problem.place else ""
+    return replace(
+        problem,
+        code=UNTRUSTED,
+        severity=Severity.ERROR,
+        consequence="It may give access that no guard and no policy has seen.",
+        cure=f"{problem.cure} This cannot be allowed.",
+        principal=key,
+    )
 
 
 def _nobody_knows(key: Key) -> Finding:
