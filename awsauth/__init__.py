@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         ForbiddenError,
         GuardError,
         HistoryError,
+        InternalError,
         InvalidValueError,
         KubeconfigError,
         ManifestError,
@@ -148,6 +149,7 @@ __all__ = [
     "HealthStep",
     "HistoryError",
     "Identity",
+    "InternalError",
     "InvalidValueError",
     "KubeconfigError",
     "Leftover",
@@ -262,7 +264,7 @@ _HOMES: Final = {
     "awsauth.errors": (
         "AdmissionError ApiError AuthenticationError AwsAuthError AwsPermissionError "
         "AwsServiceError ClusterNotFoundError ConflictError CredentialsError EditError "
-        "FileChangedError FileError ForbiddenError GuardError HistoryError InvalidValueError "
+        "FileChangedError FileError ForbiddenError GuardError HistoryError InternalError InvalidValueError "
         "KubeconfigError ManifestError MappingConflictError NotFoundError NotRevertedError "
         "OutcomeUnknownError PlanError PlanOutdatedError PolicyError RecoveryError RevertedError "
         "RevisionNotFoundError RevisionTakenError RoleError UnavailableError UnreachableError "

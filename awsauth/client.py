@@ -7,6 +7,7 @@ import getpass
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from awsauth.boundary import public
 from awsauth.core.changes import as_list
 from awsauth.core.escaping import quoted
 from awsauth.errors import UsageError
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Snapshot, Store
 
 
+@public
 class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
     """One ``aws-auth``. Safe to use from several threads, and in a ``with`` block.
 

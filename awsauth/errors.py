@@ -34,7 +34,8 @@
     ├── RecoveryError                      getting back into a cluster did not work, or cannot
     ├── RevertedError                      the change was made, somebody did not get in, and it was taken back
     ├── NotRevertedError                   the change was made, somebody did not get in, and it could not be taken back
-    └── OutcomeUnknownError                a write was sent, and it cannot be told whether it was made
+    ├── OutcomeUnknownError                a write was sent, and it cannot be told whether it was made
+    └── InternalError (RuntimeError)       memory or the call stack is used up, or this library has a defect
 
 Every error says what happened and where, what to do next, and whether anything was changed: mostly nothing was.
 """
@@ -310,3 +311,10 @@ class RecoveryError(AwsAuthError):
 
 class OutcomeUnknownError(AwsAuthError):
     """A write was sent and not answered: it may have been made, or may still be made, or not."""
+
+
+class InternalError(AwsAuthError, RuntimeError):
+    """Memory or the call stack is used up, or this library has a defect; its cause is the Python exception.
+
+    A call that writes may have written before it failed.
+    """

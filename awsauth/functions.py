@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 from awsauth.options import Options, checked
@@ -33,6 +34,7 @@ class Call(Options, Target, total=False):
     client: AwsAuthClient
 
 
+@public
 def connect(**target: Unpack[Target]) -> AwsAuthClient:
     """Return a client for an ``aws-auth``; with no argument for the one of the cluster that kubectl would use.
 
@@ -47,6 +49,7 @@ def connect(**target: Unpack[Target]) -> AwsAuthClient:
     return connected(target)
 
 
+@public
 def health_check(
     *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces"), **target: Unpack[Target]
 ) -> HealthReport:
@@ -75,6 +78,7 @@ def health_check(
         return client.health_check(role_arn=role_arn, may=may)
 
 
+@public
 def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) -> Identity:
     """Say who this machine is to AWS; and where a cluster is named, with which username and groups it comes in there.
 
@@ -105,6 +109,7 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
         return client.identity()
 
 
+@public
 def add_role_mapping(
     role_arn: str,
     *,
@@ -139,6 +144,7 @@ def add_role_mapping(
     )
 
 
+@public
 def add_sso_mapping(
     permission_set: str,
     *,
@@ -168,6 +174,7 @@ def add_sso_mapping(
     )
 
 
+@public
 def add_user_mapping(
     user_arn: str,
     *,
@@ -181,12 +188,14 @@ def add_user_mapping(
     return client.add_user_mapping(user_arn, username=username, groups=groups, if_mapped=if_mapped, **options)
 
 
+@public
 def add_account_mapping(account: str, **call: Unpack[Call]) -> Result:
     """Let all principals of an account in, under their own ARN and without groups (as `add_role_mapping`)."""
     client, options = _target(call)
     return client.add_account_mapping(account, **options)
 
 
+@public
 def add_node_role(
     role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **call: Unpack[Call]
 ) -> Result:
@@ -195,36 +204,42 @@ def add_node_role(
     return client.add_node_role(role_arn, kind=kind, if_mapped=if_mapped, **options)
 
 
+@public
 def remove_role_mapping(role_arn: str, **call: Unpack[Call]) -> Result:
     """Take every mapping of a role out (as `add_role_mapping`)."""
     client, options = _target(call)
     return client.remove_role_mapping(role_arn, **options)
 
 
+@public
 def remove_user_mapping(user_arn: str, **call: Unpack[Call]) -> Result:
     """Take every mapping of a user out (as `add_role_mapping`)."""
     client, options = _target(call)
     return client.remove_user_mapping(user_arn, **options)
 
 
+@public
 def remove_account_mapping(account: str, **call: Unpack[Call]) -> Result:
     """Take an account out (as `add_role_mapping`)."""
     client, options = _target(call)
     return client.remove_account_mapping(account, **options)
 
 
+@public
 def remove_groups(principal_arn: str, groups: Sequence[str], **call: Unpack[Call]) -> Result:
     """Take groups from a role or user, and leave it mapped (as `add_role_mapping`)."""
     client, options = _target(call)
     return client.remove_groups(principal_arn, groups, **options)
 
 
+@public
 def remove_username(username: str, **call: Unpack[Call]) -> Result:
     """Take out every role and user that is mapped to a username (as `add_role_mapping`)."""
     client, options = _target(call)
     return client.remove_username(username, **options)
 
 
+@public
 def rename_principal(principal_arn: str, new_arn: str, **call: Unpack[Call]) -> Result:
     """Give every mapping of a role or user to another one: username and groups stay (as `add_role_mapping`)."""
     client, options = _target(call)

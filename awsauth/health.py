@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from awsauth.boundary import public
 from awsauth.core.escaping import visible
 from awsauth.errors import CredentialsError
 
@@ -21,6 +22,7 @@ NEEDS_EARLIER: Final = "It needs what failed before it."
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class HealthStep:
     """One step of a health check.
 
@@ -58,6 +60,7 @@ class HealthStep:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class HealthReport:
     """What a health check found. `str` gives it as text.
 

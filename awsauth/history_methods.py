@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.boundary import public
 from awsauth.core.document import Document
 from awsauth.core.escaping import quoted
 from awsauth.errors import HistoryError, UsageError
@@ -26,6 +27,7 @@ DESCRIBED: Final = 10
 """For how many of the newest revisions the history says what they changed, unless it is asked for more."""
 
 
+@public
 class HistoryMethods(ABC):
     """Looks at revisions, goes back to them, and deletes old ones."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from awsauth.boundary import public
 from awsauth.core.changes import (
     Change,
     EnsureAccount,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", covariant=True)
 
 
+@public
 class MappingMethods(ABC, Generic[T_co]):
     """Adds and removes mappings. All of it is idempotent: a second call changes nothing.
 

@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from awsauth.boundary import public
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class ServerOptions(Habits, total=False):
     as_groups: Sequence[str]
 
 
+@public
 class Origins(ABC):
     """Makes clients."""
 

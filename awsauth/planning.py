@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from awsauth.boundary import public
 from awsauth.core.plan import Plan
 from awsauth.errors import UsageError
 from awsauth.mapping_methods import MappingMethods
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from awsauth.principals import Principals
 
 
+@public
 class Planning(MappingMethods[Plan]):
     """What ``client.planning`` is: every method returns the plan of what it would do on the client."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from awsauth.boundary import public
 from awsauth.core.finding_json import finding_to_json
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Result:
     """What a call did, or would do after ``dry_run=True``.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from awsauth.boundary import public
 from awsauth.core.changes import as_list
 from awsauth.errors import UsageError
 from awsauth.mapping_methods import MappingMethods
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from awsauth.result import Result
 
 
+@public
 class Transaction(MappingMethods[None]):
     """What ``client.transaction()`` gives; use it in a ``with`` block, by one thread."""
 

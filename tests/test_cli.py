@@ -561,7 +561,7 @@ def test_a_defect_is_told_without_secrets(file: str, monkeypatch: pytest.MonkeyP
     for args in ([], ["-v"], ["-o", "json"]):
         done = run("get", "--file", file, *args)
         assert done.code == 8
-        assert "This is a defect of awsauth: RuntimeError: not expected" in done.err
+        assert "error: awsauth met a RuntimeError that it does not handle. It says: not expected" in done.err
         shown = done.out + done.err
         assert not [secret for secret in SECRETS if secret.split("=")[-1].split(" ")[-1] in shown]
 

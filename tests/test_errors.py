@@ -55,8 +55,9 @@ ELSEWHERE: Final = {
     errors.RevertedError,
     errors.NotRevertedError,
     errors.RecoveryError,
+    errors.InternalError,
 }
-"""The base, which is never raised itself, and what only stores, servers and AWS make: their own tests hold the texts."""
+"""The base, which is never raised itself, and what only stores, servers, AWS and defects make: their own tests hold the texts."""
 
 
 def merged_plan() -> Plan:

@@ -32,6 +32,7 @@ ODD_ITEMS: Final = (
     " [?]", " [? ]", " [a, ? ]", " [?\n ]", " [?,]", " [? # c\n ]", " [? a]", " {?}", " [?]]", " [? : a]",
     "\n! {s:{", "\n!x {s:{", '\n"x" {s:{', "\n&x [s:[", "\u2028[]\n\t", "\n{# c\n}x- ''[", "\n    \u2028{\\n:{'1'", "\n    \x85{\\/:? a",
     "\n{a?@", " !x {a?@", "\n# c\n[a?@", "\n# [what?]\n", "\n'x' []\n\t", "\n!x &a {}\n@",
+    ' {"": x, y: .nan}', ' {"": .inf}', ' {"": {"": x, "": -.inf}}', ' {!!binary "": x, ~: .nan}', ' {? "" : x, ? : .inf}',
 )  # fmt: skip
 _BATCH: Final = 1000
 _LISTS: Final = {"mapRoles": "roles", "mapUsers": "users", "mapAccounts": "accounts"}

@@ -10,6 +10,7 @@ from awsauth.aws.iam_lookup import profiles_of_role
 from awsauth.aws.role_name import check_role_name
 from awsauth.aws.role_setup import RoleSetup, Step, carry_out
 from awsauth.aws.session import AwsSession
+from awsauth.boundary import public
 from awsauth.core.escaping import quoted
 from awsauth.errors import AwsPermissionError, AwsServiceError, RoleError, UsageError
 
@@ -22,6 +23,7 @@ _EARLY: Final = frozenset({"InvalidParameterValue", "NoSuchEntity"})
 """How EC2 says that it does not know an instance profile, which for a new one is true for some seconds."""
 
 
+@public
 def attach_instance_role(
     instance_id: str,
     name: str,

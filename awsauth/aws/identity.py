@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from awsauth.aws.aws_errors import translated
 from awsauth.aws.session import AwsSession
+from awsauth.boundary import public
 from awsauth.core.arn import canonical_principal, partition_of
 from awsauth.core.escaping import quoted, visible
 from awsauth.errors import InvalidValueError
@@ -55,6 +56,7 @@ _IN_WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Identity:
     """Who the caller is to AWS.
 

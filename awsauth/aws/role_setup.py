@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.aws.aws_errors import translated
+from awsauth.boundary import public
 from awsauth.core.escaping import visible
 from awsauth.errors import AwsAuthError, AwsServiceError, OutcomeUnknownError, RoleError
 
@@ -24,6 +25,7 @@ _LOOK: Final = "Run it again: it looks at what there is, and does only what is m
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class RoleSetup:
     """What was done, or would be.
 

@@ -10,6 +10,7 @@ from awsauth.aws.iam_lookup import get_instance_profile, get_role, own_account
 from awsauth.aws.role_name import check_role_name
 from awsauth.aws.role_setup import RoleSetup, Step, carry_out
 from awsauth.aws.session import AwsSession
+from awsauth.boundary import public
 from awsauth.core.arn import partition_of
 from awsauth.core.escaping import quoted
 from awsauth.core.trust_policy import letting_ec2_in, trust_in_ec2
@@ -26,6 +27,7 @@ _FULL: Final = frozenset({"LimitExceeded"})
 """How IAM says that an instance profile, which holds one role, has one already."""
 
 
+@public
 def ensure_instance_role(
     name: str,
     *,

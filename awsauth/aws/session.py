@@ -43,10 +43,11 @@ class AwsSession:
     def __init__(
         self, *, profile: str | None = None, region: str | None = None, session: boto3.Session | None = None
     ) -> None:
-        for name, value in (("profile", profile), ("region", region)):
-            if value is not None and not value.strip():
+        given: tuple[tuple[str, Any], ...] = (("profile", profile), ("region", region))
+        for name, value in given:
+            if value is not None and not (isinstance(value, str) and value.strip()):
                 raise UsageError(
-                    f"{name} is {quoted(repr(value))}; nothing was contacted.",
+                    f"{name} is {quoted(repr(value), 60)}; nothing was contacted.",
                     cure="Is a variable unset? Leave the argument out to use what the environment says.",
                 )
         if session is not None and profile is not None:

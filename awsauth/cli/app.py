@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from awsauth.boundary import caused_by
 from awsauth.cli.command import AwsAuthGroup
 from awsauth.cli.completion import COMPLETION
 from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
@@ -96,6 +97,9 @@ class Program(AwsAuthGroup):
         except click.ClickException as error:
             error.show()
             return error.exit_code
+        except Exception as error:  # noqa: BLE001 - outside of a command, such as a module that cannot be loaded
+            Screen().tell(f"error: {caused_by(error)}")
+            return UNFIT
         return code if isinstance(code, int) else DONE
 
 

@@ -68,6 +68,7 @@ CODES: Final[dict[type[errors.AwsAuthError], int]] = {
     errors.NotRevertedError: UNREACHED,
     errors.RevertedError: REFUSED,
     errors.RecoveryError: UNFIT,
+    errors.InternalError: UNFIT,
 }
 """By class of error: all of them, so that a new one is given some thought."""
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from awsauth.boundary import caused_by
 from awsauth.cli.connection import VARIABLES
 from awsauth.cli.exit_codes import code_of
 from awsauth.core.escaping import visible
 from awsauth.core.finding import Place
 from awsauth.core.finding_json import finding_to_json
 from awsauth.core.reading import KEYS
-from awsauth.errors import AwsAuthError, EditError, GuardError
+from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,8 @@ _SECRET: Final = re.compile(
 def show(error: Exception, invocation: Invocation) -> None:
     """Show an error on standard error; with JSON also as an object on standard output."""
     screen = invocation.screen
+    if not isinstance(error, AwsAuthError):
+        error = caused_by(error)
     what, where, cure = _parts(error, invocation)
     screen.tell(f"{screen.style('error:', 'red')} {what}")
     if where:
@@ -131,11 +134,12 @@ def _is_offered(option: str) -> bool:
     return context is None or any(option in param.opts for param in context.command.params)
 
 
-def _parts(error: Exception, invocation: Invocation) -> tuple[str, str, str]:
-    if isinstance(error, AwsAuthError):
-        return in_options(error.what), _where(error, invocation), in_options(error.cure)
-    what = f"This is a defect of awsauth: {type(error).__name__}: {_safe(str(error))}"
-    return what, "", "Look at the object before you go on. Then report it, with what -v shows."
+def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
+    if isinstance(error, InternalError):
+        cause = error.__cause__ or error
+        what = f"{error.what} It says: {_safe(str(cause))}" if str(cause) else error.what
+        return what, error.where, error.cure.replace("the traceback", "what -v shows")
+    return in_options(error.what), _where(error, invocation), in_options(error.cure)
 
 
 def _where(error: AwsAuthError, invocation: Invocation) -> str:

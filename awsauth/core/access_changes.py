@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from awsauth.boundary import public
 from awsauth.core.arn import is_user
 from awsauth.core.caller import Caller
 from awsauth.core.escaping import visible
@@ -40,6 +41,7 @@ _NO_ACCESS: Final = "no access"
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class AccessChange:
     """What one principal gets before and after a change.
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from awsauth.boundary import public
 from awsauth.core.arn import canonical_principal, is_user
 from awsauth.core.escaping import quoted
 from awsauth.core.given import as_text, cure_of
@@ -17,6 +18,7 @@ _INSTANCE: Final = re.compile(r"i-(?:\w{8}|\w{17})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Caller:
     """A caller, as far as it is known.
 

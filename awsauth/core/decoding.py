@@ -179,6 +179,6 @@ def _not_for_json(value: Value) -> Iterator[tuple[Node, str]]:
     for item in value.items:
         yield from _not_for_json(item)
     for key, (node, child) in (value.fields or {}).items():
-        if key[0] == "null" and not isinstance(key, str):
+        if not isinstance(key, str) and key[0] == "null":
             yield node, "an empty key, or null as a key, has no form in JSON"
         yield from _not_for_json(child)

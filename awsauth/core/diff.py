@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.boundary import public
 from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.lookup import differing, mapped_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class MappingDiff:
     """What becomes of one principal under one key.
 
@@ -70,6 +72,7 @@ class MappingDiff:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Diff:
     """The difference of two documents. False when there is none; `str` gives it as text.
 
@@ -149,6 +152,7 @@ _SUMMARISED: Final = 3
 _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
 
 
+@public
 def diff(before: Document, after: Document) -> Diff:
     """Return what changes from one document to another.
 

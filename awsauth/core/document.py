@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.boundary import public
 from awsauth.core import plain
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.nothing import NOTHING
@@ -30,14 +31,17 @@ def read(key: Key, text: str | None, before: Reading | None = None, unchanged: U
     """
     if text is None:
         return _ABSENT[key]
-    found = plain.read_edited(before, text, unchanged) if before and unchanged else plain.read(key, text)
-    return found or _read_fully(key, text)
+    try:
+        found = plain.read_edited(before, text, unchanged) if before and unchanged else plain.read(key, text)
+        return found or _read_fully(key, text)
+    except Exception as error:  # noqa: BLE001 - a text that a defect makes unreadable can still be replaced
+        return _read_fully(key, text, error)
 
 
-def _read_fully(key: Key, text: str) -> Reading:
+def _read_fully(key: Key, text: str, failure: Exception | None = None) -> Reading:
     from awsauth.core import full  # most documents never need it, nor PyYAML
 
-    return full.read(key, text)
+    return full.unread(key, text, failure) if failure else full.read(key, text)
 
 
 Origin = Callable[["Place"], "Place"]
@@ -46,6 +50,7 @@ Origin = Callable[["Place"], "Place"]
 _ABSENT: Final = {key: Reading(key, "", (), Layout("empty")) for key in KEYS}
 
 
+@public
 class Document:
     """The data of an ``aws-auth`` ConfigMap, read as the authenticator reads it.
 

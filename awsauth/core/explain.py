@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from awsauth.boundary import public
 from awsauth.core.caller import Caller, as_caller
 from awsauth.core.candidates import Looked, Search, ensured, place_of
 from awsauth.core.changes import RenamePrincipal
@@ -37,6 +38,7 @@ _MOST_CHANGES: Final = 5
 _MOST_TRIED: Final = 10
 
 
+@public
 def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequence[str] = ()) -> Explanation:
     """Say what the authenticator does with a caller: each step, what counts, what does not and why.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from awsauth.boundary import public
 from awsauth.core.changes import asked_for, to_json
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.rendering import TAKES
@@ -32,6 +33,7 @@ written so that no caller can have it. ``dropped``: the authenticator does not k
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Candidate:
     """An entry that concerns a caller, or that may have been meant for it.
 
@@ -72,6 +74,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Step:
     """A step that the authenticator takes.
 
@@ -101,6 +104,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Outcome:
     """What a caller gets by one mapping.
 
@@ -136,6 +140,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Explanation:
     """What the authenticator does with a caller. `str` gives it as text.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.boundary import public
 from awsauth.core.escaping import quoted
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _LINE_FEED: Final = re.compile("\n")
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Place:
     """Where in a document: a data key (empty outside of the data) and, counted from 1, line and column.
 
@@ -70,6 +72,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Finding:
     """Something about a document that somebody should know.
 

@@ -35,7 +35,7 @@ def read(key: Key, text: str) -> Reading:
         root = nodes.parse_first(text)
         return Reading(key, text, (), empty_layout(text, None)) if root is None else _read_root(key, text, root)
     except nodes.UntrustedYamlError as error:
-        return _untrusted(key, text, error)
+        return _untrusted(key, text, error.problem, error.offset)
     except nodes.YamlSyntaxError as error:
         return _lost(key, text, "unreadable", f"The YAML cannot be read: {error.problem}.", error.offset)
 
@@ -98,14 +98,19 @@ def _lost(key: Key, text: str, code: str, message: str, start: int) -> Reading:
     return Reading(key, text, (), Layout("other"), (finding,))
 
 
-def _untrusted(key: Key, text: str, error: nodes.UntrustedYamlError) -> Reading:
+def unread(key: Key, text: str, error: Exception) -> Reading:
+    """Return the reading of a text at which a reader failed with an exception of Python's own."""
+    return _untrusted(key, text, f"the reader of this library fails at it ({type(error).__name__})", 0)
+
+
+def _untrusted(key: Key, text: str, problem: str, start: int) -> Reading:
     finding = Finding(
         "untrusted",
         Severity.ERROR,
-        f"It cannot be said for certain what the authenticator makes of this: {error.problem}.",
+        f"It cannot be said for certain what the authenticator makes of this: {problem}.",
         "It may drop the whole of it.",
         "Write it plainly.",
-        _line_from(key, text, error.offset),
+        _line_from(key, text, start),
     )
     return Reading(key, text, (), Layout("other"), (finding,), trusted=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from awsauth.boundary import public
 from awsauth.core.document import Document, check_document
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.merge import merge
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
 
 
+@public
 def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> tuple[Finding, ...]:
     """Return everything there is to say about a document: what cannot be read of it, and what the rules find.
 
@@ -73,6 +75,7 @@ def _position(finding: Finding) -> tuple[int, int, int]:
     return (len(_ORDER), 0, 0) if place is None else (_ORDER[place.key], place.line, place.column)
 
 
+@public
 def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[Change, ...]:
     """Return the changes that cure what can be cured safely: ``awsauth.merge(document, awsauth.fixes(document))``.
 

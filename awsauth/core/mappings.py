@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from awsauth.core.escaping import visible
+from awsauth.errors import UsageError
 
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, /, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = visible(".".join(map(str, first["loc"])))
+            raise UsageError(
+                f"{type(self).__name__} has a field that does not fit, {name}: {visible(first['msg'])}.",
+                cure=f"Its fields are {', '.join(type(self).model_fields)}.",
+            ) from error
 
 
 class SsoMatch(_Value):

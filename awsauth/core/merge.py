@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from awsauth.boundary import public
 from awsauth.core import changes as c
 from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.document import Document, check_document, read
@@ -43,6 +44,7 @@ class Merged(NamedTuple):
     extra_groups: Mapping[str, tuple[str, ...]] = NOTHING
 
 
+@public
 def merge(document: Document, changes: Iterable[c.Change]) -> Document:
     """Return the document with all changes made, in their order. A second time changes no byte.
 

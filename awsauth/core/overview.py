@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.boundary import public
 from awsauth.core.finding import Place, Severity
 from awsauth.core.lint import check_arguments, in_texts
 from awsauth.core.matching import can_match, canonical
@@ -26,6 +27,7 @@ _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Listed:
     """One entry that maps something.
 
@@ -67,6 +69,7 @@ class Listed:
         }
 
 
+@public
 def overview(document: Document, pattern: str = "*", policy: Policy | None = None) -> tuple[Listed, ...]:
     """Return what is mapped, in the order of the text, duplicates included.
 

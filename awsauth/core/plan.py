@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.boundary import public
 from awsauth.core import changes as c
 from awsauth.core.diff import Diff, MappingDiff, diff_of
 from awsauth.core.digest import sha256_of
@@ -32,6 +33,7 @@ _AGAIN: Final = "Make the plan again, and look at what it does."
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Plan:
     """Changes that were looked at before they are made.
 

@@ -22,6 +22,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from awsauth.boundary import public
 from awsauth.core import nodes
 from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.escaping import quoted, visible
@@ -73,6 +74,7 @@ Partitions = Annotated[tuple[Annotated[str, AfterValidator(_known_partition)], .
 Administrators = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)], ...], BeforeValidator(_list)]
 
 
+@public
 class Policy(BaseModel):
     """What is allowed in a map. Whatever is left out, or None, is.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.boundary import public
 from awsauth.core.document import Document, read
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.mappings_of import Mappings, mappings_of
@@ -49,6 +50,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Effect:
     """What a rollback does to one principal, or to one data key that holds no mappings.
 
@@ -93,6 +95,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Restoration:
     """What a rollback leads to.
 

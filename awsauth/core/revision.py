@@ -11,6 +11,7 @@ import binascii
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from awsauth.boundary import public
 from awsauth.core import revision_annotations as notes
 from awsauth.core.escaping import quoted
 from awsauth.core.nothing import NOTHING
@@ -35,6 +36,7 @@ _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Revision:
     """A state of ``aws-auth``, and what is known about it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from awsauth.boundary import public
 from awsauth.core.digest import sha256_of
 from awsauth.core.nothing import NOTHING
 
@@ -49,6 +50,7 @@ class Head(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class RevisionInfo:
     """What is known about a revision without its data.
 

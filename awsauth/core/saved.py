@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from awsauth.boundary import public
 from awsauth.core import changes
 from awsauth.core.escaping import visible
 from awsauth.core.plan import Plan
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _CURE: Final = 'Give a file that a plan was saved to, or one such as [{"change": "EnsureAccount", "account": "…"}].'
 
 
+@public
 def saved_from_text(text: str | bytes) -> Plan | tuple[Change, ...]:
     """Return what `Plan.to_text` wrote, or the changes of a JSON list such as ``[{"change": "RemoveRole", …}]``.
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from awsauth.boundary import public
 from awsauth.core.access_changes import caller_of, filled_in
 from awsauth.core.arn import is_user
 from awsauth.core.caller import is_session_name
@@ -38,6 +39,7 @@ _MARKER: Final = re.compile(f"({'|'.join(map(re.escape, TAKES))})")
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Grant:
     """A principal that gets what was asked for.
 
@@ -74,6 +76,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Grants:
     """Who gets a group or a username by a document. `str` gives it as text.
 
@@ -110,6 +113,7 @@ class Grants:
         }
 
 
+@public
 def who_can(document: Document, *, group: str | None = None, username: str | None = None) -> Grants:
     """Return who gets a group, or who comes in under a username, by what a document says.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from awsauth.boundary import public
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.finding_json import finding_to_json
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class LogEntry:
     """One revision in the history.
 
@@ -55,6 +57,7 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Log:
     """The history of an object.
 

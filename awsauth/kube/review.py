@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.boundary import public
 from awsauth.errors import NotFoundError
 from awsauth.kube.fields import fields_of
 
@@ -22,6 +23,7 @@ _VERSIONS: Final = ("v1", "v1beta1")
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Review:
     """Who is asking.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.entry_writing import AccessEntries
 from awsauth.aws.mode_switch import BOTH, switch_to_both
+from awsauth.boundary import public
 from awsauth.circumstances import Circumstances
 from awsauth.client import AwsAuthClient
 from awsauth.connecting_eks import Facts
@@ -39,6 +40,7 @@ WAITS: Final = 300.0
 """Seconds to wait for the mode to be switched, for an entry to count, and for ``aws-auth`` to."""
 
 
+@public
 def recover(
     cluster: str,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from awsauth.boundary import public
 from awsauth.core.escaping import visible
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class RecoveryStep:
     """One step.
 
@@ -48,6 +50,7 @@ class RecoveryStep:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class RecoveryPlan:
     """What a recovery would do. `str` gives it as text, to be shown before it is done.
 
@@ -109,6 +112,7 @@ class RecoveryPlan:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Leftover:
     """Something that a recovery has left behind.
 
@@ -129,6 +133,7 @@ class Leftover:
 
 
 @dataclass(frozen=True, slots=True)
+@public
 class Recovery:
     """What a recovery did, or with ``dry_run`` would do.
 

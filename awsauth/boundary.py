@@ -1,0 +1,89 @@
+"""The public boundary: only errors of this library leave a public call."""
+
+from __future__ import annotations
+
+from functools import wraps
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from awsauth.errors import AwsAuthError, InternalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
+
+_SPECIAL: Final = frozenset(("__init__", "__post_init__", "__enter__", "__exit__", "__str__"))
+"""Methods that users call although their names begin with an underscore."""
+
+_REPORT: Final = (
+    "Check the values that you passed. If they are right, report this with the traceback. "
+    "If the call writes, look at `aws-auth` before you repeat it."
+)
+
+
+def public(member: _T) -> _T:
+    """Decorate a public function, or a class with its public methods and properties.
+
+    Any other exception than an `AwsAuthError` leaves them as an `InternalError`, with the exception as its cause. A
+    call whose arguments do not fit the signature raises Python's own `TypeError`. Put it below ``@dataclass``, so that
+    methods that the dataclass generates stay as fast as they are.
+    """
+    if not isinstance(member, type):
+        return cast("_T", _guarded(cast("Callable[..., Any]", member)))
+    for name, value in list(vars(member).items()):
+        if not name.startswith("_") or name in _SPECIAL:
+            guarded = _guarded_member(value)
+            if guarded is not value:
+                setattr(member, name, guarded)
+    return cast("_T", member)
+
+
+def caused_by(error: Exception) -> InternalError:
+    """Return the error for an exception that nothing expected; its text is left out, as it may hold a secret."""
+    if isinstance(error, MemoryError):
+        made = InternalError("There is not enough memory for this call.", cure="Give the process more memory.")
+    elif isinstance(error, RecursionError):
+        made = InternalError(
+            "The call stack is used up: the input is nested too deeply, or the calling code is.", cure=_REPORT
+        )
+    else:
+        made = InternalError(f"awsauth met a {type(error).__name__} that it does not handle.", cure=_REPORT)
+    made.where = _origin(error)
+    made.__cause__ = error
+    return made
+
+
+def _guarded_member(value: Any) -> Any:
+    if isinstance(value, (classmethod, staticmethod)):
+        return type(value)(_guarded(value.__func__))
+    if isinstance(value, property) and value.fget is not None:
+        return property(_guarded(value.fget), value.fset, value.fdel, value.__doc__)
+    return _guarded(value) if isinstance(value, FunctionType) else value
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def guarded(*args: Any, **named: Any) -> Any:
+        try:
+            return function(*args, **named)
+        except AwsAuthError:
+            raise
+        except Exception as error:
+            trace = error.__traceback__
+            if isinstance(error, TypeError) and trace is not None and trace.tb_next is None:
+                raise  # the arguments do not fit the signature: the function never ran
+            raise caused_by(error) from error
+
+    return guarded
+
+
+def _origin(error: Exception) -> str:
+    """Return the module and line of this library in which an exception was raised or passed through last."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module.startswith("awsauth.") and module != __name__:
+            found = f"{module}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
