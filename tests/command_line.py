@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 from click.testing import CliRunner
 
 from awsauth.cli.app import program
-from tests.conftest import PROJECT
+from tests.paths import PROJECT
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-PATIENCE: Final = 300.0
-"""Seconds after which a process hangs: the bound of a wait for something that comes much sooner on any machine."""
 
 PRESSES: Final = 30
 

@@ -18,6 +18,7 @@ from tests.authenticator import Authenticator
 from tests.go_programs import NoGoError
 from tests.kubeconfigs import WAYS
 from tests.oracle_binary import oracle_binary
+from tests.paths import PROJECT
 from tests.refusing_proxy import RefusingProxy
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from tests.controlplane.metadata import InstanceMetadata
     from tests.controlplane.plane import ControlPlane
 
-PROJECT = Path(__file__).parent.parent
+_BUILT = {"live": "control_plane", "oracle": "authenticator"}
+"""By marker, the fixture that needs programs in Go."""
 
 # No law is about the speed of the machine, so no example has a deadline.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,19 +45,22 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         parser.addoption("--dist", help="ignored without pytest-xdist")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Know xdist's marker, also where that is switched off."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        config.addinivalue_line("markers", "xdist_group(name): tests of one group run in the same process")
-
-
-# First, as xdist reads the marker in this hook too.
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all the tests that use the control plane, so that there is one."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by their fixtures, and sort them by what has to be built for them.
+
+    One process does the fast tests first. Of several, the first one begins to build at once, and the others do the fast
+    tests in the meantime.
+    """
     for item in items:
-        if "control_plane" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("control-plane"))
+        for marker, fixture in _BUILT.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+    items.sort(key=_work, reverse=hasattr(config, "workerinput"))
+
+
+def _work(item: pytest.Item) -> int:
+    return 2 if item.get_closest_marker("live") else 1 if item.get_closest_marker("oracle") else 0
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +83,7 @@ def authenticator(request: pytest.FixtureRequest) -> Iterator[Authenticator]:
 
 @pytest.fixture(scope="session")
 def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
-    """Yield a control plane that runs as long as the tests; skip where there is no Go to build it, other than in CI."""
+    """Yield a control plane for the tests of this process; skip where there is no Go to build it, other than in CI."""
     # They take a second to import, and most runs of a few tests do not need them.
     from tests.controlplane.plane import ControlPlane
     from tests.controlplane.programs import programs

@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-_STILL_BUILDING_S = 15
+_EVERY_S = 30
+"""Seconds between two lines of progress."""
+
 _GO_LINE = re.compile(r"^go (\d+)\.(\d+)(?:\.(\d+))?$", re.MULTILINE)
 _GO_VERSION = re.compile(r"go(\d+)\.(\d+)(?:\.(\d+))?")
+_MAJOR = re.compile(r"v\d+")
 
 
 class NoGoError(LookupError):
@@ -41,36 +44,31 @@ class GoTool:
     module: Path
     root: Path | None = None
 
-    def run(self, *arguments: str) -> str:
-        """Run it in the module's folder and return what it prints.
+    def run(self, *arguments: str, progress: Callable[[float, int], str] | None = None) -> str:
+        """Run it in the module's folder and return its output.
+
+        Args:
+            arguments: As in a shell.
+            progress: Returns the line of progress for stderr, from the seconds since the start and the number of lines
+                of messages so far.
 
         Raises:
-            RuntimeError: it fails; the message holds what it said.
+            RuntimeError: it fails; the error holds its last messages.
         """
-        return self._run(arguments, progress="")
-
-    def build(self, arguments: tuple[str, ...], *, progress: str) -> None:
-        """Run ``go build``, and say on stderr that `progress` goes on as long as it does.
-
-        Raises:
-            RuntimeError: it fails; the message holds what it said.
-        """
-        self._run(("build", *arguments), progress=progress)
-
-    def _run(self, arguments: tuple[str, ...], progress: str) -> str:
-        # Files, not pipes: nobody has to read them while the tool runs.
-        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as said:
+        # Files need no reader while the tool runs, as pipes would.
+        with tempfile.TemporaryFile("w+") as out, tempfile.NamedTemporaryFile("w+") as messages:
             began = time.monotonic()
             with subprocess.Popen(
-                [self.command, *arguments], cwd=self.module, env=self._environment(), stdout=out, stderr=said
+                [self.command, *arguments], cwd=self.module, env=self._environment(), stdout=out, stderr=messages
             ) as process:
-                _wait(process, began, progress)
+                while _goes_on(process):
+                    if progress:
+                        lines = Path(messages.name).read_text(encoding="utf-8").count("\n")
+                        _say(progress(time.monotonic() - began, lines))
             out.seek(0)
-            said.seek(0)
             if process.returncode:
-                raise RuntimeError(
-                    f"`go {' '.join(arguments)}` failed with status {process.returncode}:\n{said.read()}"
-                )
+                last = "\n".join(Path(messages.name).read_text(encoding="utf-8").splitlines()[-40:])
+                raise RuntimeError(f"`go {' '.join(arguments)}` failed with status {process.returncode}:\n{last}")
             return out.read()
 
     def _environment(self) -> dict[str, str]:
@@ -81,49 +79,81 @@ class GoTool:
 
 @dataclass(frozen=True, slots=True)
 class GoProgram:
-    """What decides what a program does: the folder of a module, a package in it or required by it, and build flags."""
+    """A program in Go: the folder of its module, its package, and build flags; these and the source decide what it does.
+
+    The package is a folder of the module, such as ``./oracle``, or the path of one in a required module.
+    """
 
     name: str
     module: Path
     package: str
     flags: tuple[str, ...]
 
-    def built(self, described: str) -> Path:
-        """Return the program, built now if this state of its source has not been built before.
+    @property
+    def file_name(self) -> str:
+        """The name that ``go build`` gives to the program."""
+        *above, last = (self.module.name if self.package == "." else self.package).split("/")
+        return above[-1] if _MAJOR.fullmatch(last) else last
 
-        Several processes may ask at once: one builds, the others wait for it. `described` names it to whoever waits.
-
-        Raises:
-            NoGoError: see `find_go`.
-            RuntimeError: it cannot be built.
-        """
-        tool = find_go(self.module)
-        folder = _cache_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        binary = folder / f"{self.name}-{self._key(tool)}"
-        if not binary.exists():
-            with _locked(folder / "lock", described):
-                if not binary.exists():
-                    self._build(tool, binary, described)
-        return binary
-
-    def _build(self, tool: GoTool, binary: Path, described: str) -> None:
-        _say(f"\nBuilding {described}; the first time this takes minutes.")
-        began = time.monotonic()
-        unfinished = binary.with_suffix(".unfinished")
-        tool.build((*self.flags, "-o", str(unfinished), self.package), progress=f"Still building {described}")
-        unfinished.replace(binary)
-        _say(f"Built in {time.monotonic() - began:.0f} s, kept as {binary}.")
-
-    def _key(self, tool: GoTool) -> str:
+    def key(self, tool: GoTool) -> str:
+        """Return a digest over everything that decides what the program does."""
         decides = [self.package, *self.flags, tool.run("env", "GOVERSION", "GOOS", "GOARCH")]
         digest = hashlib.sha256("\n".join(decides).encode())
-        for file in sorted(
-            [self.module / "go.mod", self.module / "go.sum", *self.module.glob("*.go"), *self.module.glob("*.s")]
-        ):
+        files = [self.module / "go.mod", self.module / "go.sum"]
+        if self.package.startswith("."):
+            folder = self.module / self.package
+            files += sorted([*folder.glob("*.go"), *folder.glob("*.s")])
+        for file in files:
             content = file.read_bytes()
             digest.update(f"{file.name} {len(content)}\n".encode() + content)
         return digest.hexdigest()[:20]
+
+
+def built(programs: Sequence[GoProgram], described: str) -> list[Path]:
+    """Return programs of one module with the same flags; those that are not in the cache are built in one step.
+
+    Several processes may ask at once: one builds, the others wait for it.
+
+    Args:
+        programs: The programs.
+        described: Their name for whoever waits.
+
+    Raises:
+        NoGoError: see `find_go`.
+        RuntimeError: one cannot be built.
+    """
+    tool = find_go(programs[0].module)
+    folder = _cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    binaries = {program: folder / f"{program.name}-{program.key(tool)}" for program in programs}
+    if not all(binary.exists() for binary in binaries.values()):
+        with _locked(folder / "lock", described):
+            missing = {program: binary for program, binary in binaries.items() if not binary.exists()}
+            if missing:
+                _build(tool, missing, described)
+    return list(binaries.values())
+
+
+def _build(tool: GoTool, missing: Mapping[GoProgram, Path], described: str) -> None:
+    began = time.monotonic()
+    flags, packages = next(iter(missing)).flags, [program.package for program in missing]
+    _say(f"\nBuilding {described}: only the first time, for minutes.")
+    wanted = ("list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", *flags, *packages)
+    stale = tool.run(
+        *wanted, progress=lambda seconds, lines: f"Building {described}: downloads of {lines} modules, {seconds:.0f} s"
+    )
+    total = len(stale.split())
+    # Beside their place in the end: a file can be moved within a file system only.
+    with tempfile.TemporaryDirectory(dir=_cache_folder()) as unfinished:
+        tool.run(
+            *("build", "-v", *flags, "-o", f"{unfinished}{os.sep}", *packages),
+            progress=lambda _, lines: (
+                f"Building {described}: {min(lines, total)} of {total} packages, {time.monotonic() - began:.0f} s"
+            ),
+        )
+        for program, binary in missing.items():
+            (Path(unfinished) / program.file_name).replace(binary)
+    _say(f"Built {described} in {time.monotonic() - began:.0f} s; kept in {_cache_folder()}.")
 
 
 def find_go(module: Path) -> GoTool:
@@ -146,15 +176,13 @@ def find_go(module: Path) -> GoTool:
     return tool
 
 
-def _wait(process: subprocess.Popen[bytes], began: float, progress: str) -> None:
-    while True:
-        try:
-            process.wait(_STILL_BUILDING_S)
-        except subprocess.TimeoutExpired:
-            if progress:
-                _say(f"{progress}: {time.monotonic() - began:.0f} s")
-        else:
-            return
+def _goes_on(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for a while; say whether the process still runs."""
+    try:
+        process.wait(_EVERY_S)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 @contextmanager

@@ -18,8 +18,6 @@ from awsauth.functions import health_check
 from tests.named_cluster import awaited
 
 if TYPE_CHECKING:
-    import pytest
-
     from awsauth.health import HealthReport
     from awsauth.result import Result
     from tests.controlplane.metadata import InstanceMetadata
@@ -46,14 +44,12 @@ class Story:
     Attributes:
         named: The cluster.
         instance: The machine, which wears no role yet.
-        monkeypatch: What makes this process one of them, and then another.
         role: The name of the role that the machine is to wear.
         told: Everything that was said on the way.
     """
 
     named: NamedCluster
     instance: InstanceMetadata
-    monkeypatch: pytest.MonkeyPatch
     role: str
     told: list[Any] = field(default_factory=list)
 
@@ -88,9 +84,7 @@ class Story:
 
     def be_worker(self) -> None:
         """Be the machine: there are no credentials but those that instance metadata hands out."""
-        # The stub shares two processors with everything else.
-        self.named.be(self.instance.environment, {"AWS_METADATA_SERVICE_TIMEOUT": "10"})
-        self.monkeypatch.setattr("awsauth.aws.metadata.SECONDS", 10)
+        self.named.be(self.instance.environment)
 
     def check(self, *, passes: bool) -> HealthReport:
         """Check the machine's health, on the machine, until it is as it should be."""

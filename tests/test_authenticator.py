@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.authenticator import Answer, Authenticator
+from tests.controlplane.programs import MODULE
 from tests.go_programs import find_go
-from tests.oracle_binary import SOURCE, oracle_binary
+from tests.oracle_binary import oracle_binary
+from tests.paths import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,12 +61,12 @@ def test_two_processes_build_once(tmp_path: Path) -> None:
     # An empty cache for the program, not for the compiler, which would take minutes.
     environment = os.environ | {
         "XDG_CACHE_HOME": str(tmp_path),
-        "GOCACHE": find_go(SOURCE).run("env", "GOCACHE").strip(),
+        "GOCACHE": find_go(MODULE).run("env", "GOCACHE").strip(),
     }
     both = [
         subprocess.Popen(
             command,
-            cwd=SOURCE.parent.parent,
+            cwd=PROJECT,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -74,6 +76,6 @@ def test_two_processes_build_once(tmp_path: Path) -> None:
     ]
     ends = [process.communicate() for process in both]
     assert [process.returncode for process in both] == [0, 0], ends
-    assert sum("Building" in said for _, said in ends) == 1
+    assert sum("Built " in said for _, said in ends) == 1
     assert len({path for path, _ in ends}) == 1
     assert len(list((tmp_path / "awsauth-tests").glob("oracle-*"))) == 1

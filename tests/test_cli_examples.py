@@ -12,7 +12,7 @@ import yaml
 
 from awsauth import AwsAuthClient
 from tests.command_line import NODE, Done, environment
-from tests.conftest import PROJECT
+from tests.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

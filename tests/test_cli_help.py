@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import pytest
@@ -17,10 +16,14 @@ from awsauth.cli.app import program
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.exit_codes import CODES, MEANINGS, code_of
 from awsauth.cli.failing import CALLS, OPTIONS, in_options
+from tests import paths
 from tests.command_line import NODE, commands, manifest_in, run
-from tests.conftest import PROJECT
+from tests.paths import PROJECT
 
-GOLDEN: Final = Path(__file__).parent / "golden" / "cli" / "help.txt"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOLDEN: Final = paths.GOLDEN / "cli" / "help.txt"
 COMMANDS: Final = commands()
 IDS: Final = [" ".join(words) or "awsauth" for words, _ in COMMANDS]
 

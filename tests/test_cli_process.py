@@ -18,7 +18,6 @@ from awsauth.core.changes import EnsureRole
 from tests.command_line import (
     ADD,
     NODE,
-    PATIENCE,
     PROGRAM,
     ROLE,
     Terminal,
@@ -28,6 +27,7 @@ from tests.command_line import (
     manifest_in,
     process,
 )
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

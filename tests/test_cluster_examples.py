@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,11 +24,12 @@ from awsauth.core.policy import Policy
 from awsauth.core.saved import saved_from_text
 from awsauth.errors import AwsAuthError
 from awsauth.stores.manifest_file import ManifestFile
+from tests import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GOLDEN: Final = Path(__file__).parent / "golden" / "errors"
+GOLDEN: Final = paths.GOLDEN / "errors"
 ROLE: Final = "arn:aws:iam::111122223333:role/deployer"
 USER: Final = "arn:aws:iam::111122223333:user/alice"
 MANIFEST: Final = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\ndata:\n  mapRoles: |\n    - rolearn: {ROLE}\n      username: deployer\n"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from awsauth.client import AwsAuthClient
-from tests.conftest import PROJECT
 from tests.named_cluster import NamedCluster, named_cluster
+from tests.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

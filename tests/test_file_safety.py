@@ -25,6 +25,7 @@ from awsauth.history.patience import Patience
 from awsauth.stores import durability, revision_folder
 from awsauth.stores.file import FileStore
 from tests.command_line import run
+from tests.paths import PROJECT
 from tests.test_file_store import MANIFEST
 
 if TYPE_CHECKING:
@@ -394,7 +395,7 @@ def test_nothing_is_kept_for_completion_in_the_folder_of_another_user(
 def test_the_hook_for_git_writes_to_no_name_that_can_be_foretold(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text(CONTENTS)
-    hook = Path(__file__).parent.parent / "examples" / "pre-commit"
+    hook = PROJECT / "examples" / "pre-commit"
     script = f'git init -q .; ln -s {victim} "$TMPDIR/awsauth-staged.$$"; exec sh {hook}'
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment, check=True, timeout=60)  # noqa: S607

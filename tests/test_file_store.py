@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -26,11 +25,12 @@ from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Stranger
 from tests.going_back import rollback
+from tests.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-PROJECT: Final = Path(__file__).parent.parent
 MANIFEST: Final = """# our cluster
 apiVersion: v1
 kind: ConfigMap

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import awsauth
-from tests.conftest import PROJECT
+from tests.paths import PROJECT
 
 ROLE = "arn:aws:iam::968802670493:role/mytestrole"
 NODE = "arn:aws:iam::968802670493:role/eksctl-k8s-cluster-nodegroup-ng-1-NodeInstanceRole-1FI6JXPS9MDWK"

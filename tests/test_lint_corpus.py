@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
@@ -21,11 +20,14 @@ from awsauth.core.merge import merge
 from awsauth.core.rules import RULES
 from awsauth.errors import ManifestError
 from awsauth.stores.manifest_file import ManifestFile
+from tests import paths
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from awsauth.core.finding import Finding
 
-GOLDEN: Final = Path(__file__).parent / "golden" / "lint" / "corpus.txt"
+GOLDEN: Final = paths.GOLDEN / "lint" / "corpus.txt"
 
 
 class Real(NamedTuple):

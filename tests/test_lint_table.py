@@ -11,7 +11,7 @@ from typing import Final
 
 from awsauth.core.finding import Severity
 from awsauth.core.rules import RULES
-from tests.conftest import PROJECT
+from tests.paths import PROJECT
 
 README: Final = PROJECT / "README.md"
 TABLE: Final = re.compile(

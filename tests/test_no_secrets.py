@@ -140,11 +140,10 @@ ALL = {"secret key", "session token", "token", "signature"}
 def test_the_whole_story_tells_no_secret(
     named: NamedCluster,
     instance: InstanceMetadata,
-    monkeypatch: pytest.MonkeyPatch,
     told: Told,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    story = Story(named, instance, monkeypatch, "secrets-worker")
+    story = Story(named, instance, "secrets-worker")
     story.begin()
     story.make_role()
     story.follow(story.check(passes=False).steps[4].cure)

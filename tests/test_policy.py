@@ -16,7 +16,7 @@ from awsauth.core.policy import Policy
 from awsauth.errors import GuardError, PolicyError, UsageError
 from tests import strategies
 from tests.changed import ADMIN, BOTH, DNS, MASTERS, PREFIX, USERS, node, refusals, role, roles, user, users
-from tests.conftest import PROJECT
+from tests.paths import PROJECT
 
 if TYPE_CHECKING:
     from awsauth.core.finding import Finding

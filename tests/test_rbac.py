@@ -26,8 +26,8 @@ from awsauth.kube.permissions import EDITOR, PRUNER, READER, missing
 from awsauth.kube.rbac_rule import RbacRule
 from awsauth.stores.cluster import ClusterStore
 from tests.changed import PREFIX
-from tests.conftest import PROJECT
 from tests.connections import connected
+from tests.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.conftest import PROJECT
 from tests.controlplane.tryout import UNSET, tryout
+from tests.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

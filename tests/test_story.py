@@ -29,9 +29,9 @@ def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_from_an_instances_role_to_a_passed_health_check_and_back(
-    named: NamedCluster, instance: InstanceMetadata, monkeypatch: pytest.MonkeyPatch
+    named: NamedCluster, instance: InstanceMetadata
 ) -> None:
-    story = Story(named, instance, monkeypatch, "story-worker")
+    story = Story(named, instance, "story-worker")
     story.begin()
     [node] = named.cluster.aws.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1)["Instances"]
     node_session = named.cluster.aws.assume_role("story-worker-node", session_name=node["InstanceId"])

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tests.controlplane.cluster import Cluster
     from tests.refusing_proxy import RefusingProxy
 
-PROJECT: Final = Path(__file__).parent.parent
+from tests.paths import PROJECT
+
 LIBRARIES: Final = ("kubernetes", "urllib3")
 
 

@@ -20,6 +20,7 @@ from awsauth.aws.metadata import InstanceMetadata
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from tests.aws_environment import KEYS, only
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +45,9 @@ def within(aws: Aws, monkeypatch: pytest.MonkeyPatch, folder: Path, *variables: 
 
 @pytest.fixture
 def worker(instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Instance:
-    """Return an instance that wears a role, and have boto3 run on it, in no hurry."""
+    """Return an instance that wears a role, and have boto3 run on it."""
     instance.role_arn = f"arn:aws:iam::{instance.aws.account}:role/whoami-worker"
-    within(instance.aws, monkeypatch, tmp_path, instance.environment, {"AWS_METADATA_SERVICE_TIMEOUT": "10"})
-    monkeypatch.setattr("awsauth.aws.metadata.SECONDS", 10)
+    within(instance.aws, monkeypatch, tmp_path, instance.environment)
     return instance
 
 
@@ -168,7 +168,7 @@ def test_what_boto3_calls_a_source_is_told_in_the_words_of_eks(
 @pytest.mark.parametrize(
     ("behaviour", "said"), [("off", "is switched off for this instance"), ("silent", "does not answer at http://127.")]
 )
-def test_metadata_that_cannot_be_read_is_said_after_a_second_at_most(
+def test_metadata_that_cannot_be_read_is_asked_once_and_said(
     instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, behaviour: Any, said: str
 ) -> None:
     instance.behaviour = behaviour
@@ -176,10 +176,7 @@ def test_metadata_that_cannot_be_read_is_said_after_a_second_at_most(
     within(instance.aws, monkeypatch, tmp_path, instance.environment, user.environment)
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    start = time.monotonic()
     who = whoami()
-    assert time.monotonic() - start < 6
-    # A second is how long one takes; the rest of the time is that of a busy machine.
     assert len(instance.requests) == 1
     assert said in who.metadata_problem
     assert (who.arn, who.region, who.instance_id, who.instance_role) == (user.arn, "", "", "")
@@ -195,25 +192,21 @@ def test_no_credentials_is_said_with_what_metadata_said(
 ) -> None:
     instance.behaviour = behaviour
     within(instance.aws, monkeypatch, tmp_path, instance.environment)
-    start = time.monotonic()
     with pytest.raises(CredentialsError, match=f"Instance metadata {said}"):
         whoami()
-    assert time.monotonic() - start < 6
     # One of boto3's, and one of our own meanwhile.
     assert [method for method, _ in instance.requests].count("PUT") == 2
 
 
 def test_metadata_is_not_asked_again_once_it_has_not_answered(instance: Instance) -> None:
     instance.behaviour = "silent"
-    metadata = InstanceMetadata(instance.url)
-    start = time.monotonic()
+    metadata = InstanceMetadata(instance.url, seconds=0.1)
     assert metadata.role_name() == metadata.instance_id() == metadata.region() == ""
-    assert time.monotonic() - start < 1.5
     assert len(instance.requests) == 1
 
 
 def test_a_metadata_token_that_has_run_out_is_renewed(instance: Instance) -> None:
-    metadata = InstanceMetadata(instance.url)
+    metadata = InstanceMetadata(instance.url, seconds=PATIENCE)
     assert metadata.instance_id() == instance.instance_id
     instance.tokens.clear()
     assert metadata.instance_id() == instance.instance_id
@@ -228,26 +221,21 @@ def test_a_metadata_endpoint_that_is_none_is_a_problem_and_no_exception(endpoint
 
 
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n"])
-def test_metadata_that_comes_byte_by_byte_is_not_waited_for(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("awsauth.aws.metadata.SECONDS", 0.3)
-    is_over = threading.Event()
+def test_metadata_that_comes_byte_by_byte_is_not_waited_for(begun: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
             connected, _ = server.accept()
             with connected, suppress(OSError):
                 connected.sendall(begun)
-                while not is_over.wait(0.1):
+                # For ever, but for a client that goes away.
+                while True:
                     connected.sendall(b"x")
+                    time.sleep(0.05)
 
         threading.Thread(target=drip, daemon=True).start()
-        metadata = InstanceMetadata(f"http://127.0.0.1:{server.getsockname()[1]}")
-        asking = threading.Thread(target=metadata.instance_id, daemon=True)
-        asking.start()
-        asking.join(6)
-        is_hanging = asking.is_alive()
-        is_over.set()
-    assert not is_hanging
+        metadata = InstanceMetadata(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.3)
+        assert metadata.instance_id() == ""
     assert "does not answer" in metadata.problem
 
 

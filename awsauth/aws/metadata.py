@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
     import botocore.session
 
-SECONDS: Final = 1.0
-"""How long an answer may take, all of it. The service is one hop away: whatever takes longer is not there."""
-
+_SECONDS: Final = 1.0
 _TTL_SECONDS: Final = "300"
 _ADDRESSES: Final = {"ipv4": "http://169.254.169.254", "ipv6": "http://[fd00:ec2::254]"}
 _LONGEST: Final = 16_384
@@ -25,14 +23,17 @@ _LONGEST: Final = 16_384
 class InstanceMetadata:
     """The metadata service, asked only when something of it is read.
 
-    Once it has not answered it is not asked again, so that a machine off EC2 waits no longer than a second.
+    Once it has not answered it is not asked again, so that a machine off EC2 waits no longer than for one answer.
 
-    Attributes:
+    Args:
         endpoint: Where it is.
+        disabled: Whether it must not be asked.
+        seconds: How long a whole answer may take. The service is one hop away.
     """
 
-    def __init__(self, endpoint: str, *, disabled: bool = False) -> None:
-        self.endpoint = endpoint
+    def __init__(self, endpoint: str, *, disabled: bool = False, seconds: float = _SECONDS) -> None:
+        self.endpoint: Final = endpoint
+        self._seconds = seconds
         self._problem = "is switched off by AWS_EC2_METADATA_DISABLED" if disabled else ""
         self._token = ""
         self._lock = threading.Lock()
@@ -45,7 +46,8 @@ class InstanceMetadata:
         own = session.get_config_variable("ec2_metadata_service_endpoint")
         endpoint = str(own or _ADDRESSES[resolve_imds_endpoint_mode(session)])
         disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
-        return cls(endpoint.rstrip("/"), disabled=disabled)
+        seconds = float(session.get_config_variable("metadata_service_timeout"))
+        return cls(endpoint.rstrip("/"), disabled=disabled, seconds=seconds)
 
     @property
     def problem(self) -> str:
@@ -94,10 +96,10 @@ class InstanceMetadata:
             return 0, ""
         try:
             parts = urlsplit(self.endpoint)
-            connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=SECONDS)
+            connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=self._seconds)
             with closing(connection):
                 connection.connect()
-                with _ended_after(SECONDS, connection.sock):
+                with _ended_after(self._seconds, connection.sock):
                     connection.request(method, parts.path + path, headers=headers)
                     response = connection.getresponse()
                     return response.status, response.read(_LONGEST).decode("utf-8", "replace")

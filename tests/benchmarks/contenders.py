@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 import awsauth
 from awsauth.stores.memory import MemoryStore
-from tests.go_programs import GoProgram, NoGoError
+from tests.go_programs import GoProgram, NoGoError, built
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +120,7 @@ class Keiko:
     name = "keikoproj/aws-auth (Go)"
 
     def __init__(self) -> None:
-        binary = _KEIKO.built("keikoproj/aws-auth to compare with")
+        (binary,) = built([_KEIKO], "keikoproj/aws-auth to compare with")
         self._process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def map_role(self, text: str, role: Role) -> Outcome:

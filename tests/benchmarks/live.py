@@ -22,6 +22,7 @@ from tests.benchmarks.measuring import process_seconds, python_seconds, time_in_
 from tests.controlplane.cluster import Cluster
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.programs import programs
+from tests.go_programs import built
 from tests.relay import Relay
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Live:
 
     def _jobs(self, kubeconfig: Path) -> dict[str, Callable[[int], float]]:
         environment = {**os.environ, **self.environment, "KUBECONFIG": str(kubeconfig)}
-        kubectl, keiko = str(self.cluster.plane.programs.kubectl), str(KEIKO_COMMAND.built("keikoproj/aws-auth"))
+        (keiko_command,) = built([KEIKO_COMMAND], "keikoproj/aws-auth")
+        kubectl, keiko = str(self.cluster.plane.programs.kubectl), str(keiko_command)
         config_map = ("-n", "kube-system", "configmap", "aws-auth")
 
         def patched(number: int) -> float:

@@ -7,7 +7,7 @@ import sys
 
 from tests.benchmarks.contenders import AWSAUTH, PYYAML, RUAMEL, WITH_REVISION
 from tests.benchmarks.documents import FORMS
-from tests.conftest import PROJECT
+from tests.paths import PROJECT
 
 
 def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> None:

@@ -17,8 +17,9 @@ from typing import NoReturn
 from tests.controlplane.cluster import Cluster
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.programs import programs
-from tests.controlplane.tryout import EXAMPLE, ROLE, UNSET, tryout
+from tests.controlplane.tryout import ROLE, UNSET, tryout
 from tests.go_programs import NoGoError
+from tests.paths import EXAMPLE
 
 
 def main(command: list[str]) -> int:

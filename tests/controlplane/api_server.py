@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 import yaml
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -55,7 +57,7 @@ class ApiServer:
         headers = {"Content-Type": content_type} | ({"Authorization": f"Bearer {token}"} if token else {})
         sent = None if body is None else json.dumps(body)
         answer = self._pool.request(
-            method, self.url + path, body=sent, headers=headers, retries=False, redirect=False, timeout=30
+            method, self.url + path, body=sent, headers=headers, retries=False, redirect=False, timeout=PATIENCE
         )
         try:
             content = json.loads(answer.data)

@@ -9,13 +9,15 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from tests.controlplane.processes import Child, start
+from tests.paths import PROJECT
 
-PROJECT = Path(__file__).parent.parent.parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 ADDRESSES = "addresses.json"

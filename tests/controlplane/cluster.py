@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003 - a dataclass' field, and cheap
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.controlplane.api_server import MERGE_PATCH, ApiServer
 from tests.controlplane.aws import Aws, AwsCredentials, eks_token
+from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
     from tests.controlplane.plane import ControlPlane
@@ -116,7 +116,7 @@ class Cluster:
         environment = os.environ | self.plane.environment | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)}
         command = [str(self.plane.programs.kubectl), *arguments]
         done = subprocess.run(
-            command, env=environment, input=input or "", capture_output=True, text=True, timeout=60, check=False
+            command, env=environment, input=input or "", capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         if check and done.returncode:
             raise RuntimeError(f"`kubectl {' '.join(arguments)}` ended with status {done.returncode}:\n{done.stderr}")
@@ -186,25 +186,14 @@ class Cluster:
         groups = tuple(group for group in user.get("groups", []) if group != "system:authenticated")
         return Identity(user.get("username", ""), groups, user.get("extra", {}))
 
-    def await_identity(
-        self, token: Callable[[], str], expected: Callable[[Identity | None], bool], *, timeout: float = 10
-    ) -> Identity | None:
+    def await_identity(self, token: Callable[[], str], expected: Callable[[Identity | None], bool]) -> Identity | None:
         """Wait until somebody is who is expected, as it takes the authenticator a moment to see a change.
 
         Args:
             token: makes a new token each time, as everything between here and STS may remember one.
             expected: looks at an identity, or at None for 401.
-            timeout: in seconds.
-
-        Raises:
-            TimeoutError: it did not come to that; the message says who it is.
         """
-        end = time.monotonic() + timeout
-        while not expected(identity := self.identity(token())):
-            if time.monotonic() > end:
-                raise TimeoutError(f"after {timeout:.0f} s the API server takes the token's holder for {identity}")
-            time.sleep(0.05)
-        return identity
+        return wait_for(lambda: self.identity(token()), expected)
 
     def eks_token(self, credentials: AwsCredentials) -> str:
         """Return a new token for this cluster."""
@@ -240,11 +229,9 @@ class Cluster:
                 "verb": verb,
                 "name": rule.get("resourceNames", [""])[0],
             }
-        end = time.monotonic() + 10
-        while not self.api.must("POST", _REVIEWS, {"spec": spec})["status"]["allowed"]:
-            if time.monotonic() > end:
-                raise TimeoutError(f"the API server does not let {user} do what this rule says: {rule}")
-            time.sleep(0.01)
+        wait_for(
+            lambda: self.api.must("POST", _REVIEWS, {"spec": spec})["status"], lambda status: bool(status["allowed"])
+        )
 
     def clean(self) -> None:
         """Take away what earlier tests left."""

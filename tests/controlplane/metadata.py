@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal
 
 from tests.controlplane.processes import LOOPBACK
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -59,11 +60,11 @@ class InstanceMetadata:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What to set, over `Aws.environment`, for boto3 to be on this instance; a try takes a second, and there is one."""
+        """What to set, over `Aws.environment`, for boto3 to be on this instance; it waits for as long as it takes."""
         return {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url,
             "AWS_EC2_METADATA_DISABLED": "false",
-            "AWS_METADATA_SERVICE_TIMEOUT": "1",
+            "AWS_METADATA_SERVICE_TIMEOUT": "1" if self.behaviour == "silent" else f"{PATIENCE:.0f}",
             "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "1",
         }
 

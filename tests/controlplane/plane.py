@@ -257,10 +257,12 @@ def _new_folder() -> tuple[Path, IO[str]]:
     """Make a folder, locked as long as this process lives, and remove those of processes that were killed."""
     parent = Path(tempfile.gettempdir())
     for left in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError), (left / "lock").open("w") as lock:
+        with suppress(OSError), (left / "lock").open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = (folder / "lock").open("w")
+    lock = (folder / "new-lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
+    # From now on another process may look at it.
+    (folder / "new-lock").rename(folder / "lock")
     return folder, lock

@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -39,18 +41,18 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def wait_until(self, ready: Callable[[], bool], *, timeout: float = 60) -> None:
+    def wait_until(self, ready: Callable[[], bool]) -> None:
         """Wait until `ready` says so.
 
         Raises:
-            RuntimeError: the process ended before, or `timeout` seconds went by; the message holds what it said last.
+            RuntimeError: the process ended before, or is never ready; the message holds what it said last.
         """
-        end = time.monotonic() + timeout
+        end = time.monotonic() + PATIENCE
         while not ready():
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with status {self.process.returncode}:\n{self.said()}")
             if time.monotonic() > end:
-                raise RuntimeError(f"{self.name} was not ready after {timeout:.0f} s:\n{self.said()}")
+                raise RuntimeError(f"{self.name} was not ready after {PATIENCE:.0f} s:\n{self.said()}")
             time.sleep(0.02)
 
     def said(self) -> str:
@@ -85,10 +87,10 @@ def free_port() -> int:
     """Return a port of the loopback address that nobody listens on.
 
     It is taken from below the range that the system gives to outgoing connections, where one of those could get it
-    before the process it is meant for.
+    before the process it is meant for; and so that processes which start at the same time look at different ports.
     """
     while True:
-        port = random.randint(15_000, 30_000)
+        port = random.randrange(15_000, 30_000, 100) + os.getpid() % 100
         with closing(socket.socket()) as probe:
             try:
                 probe.bind((LOOPBACK, port))

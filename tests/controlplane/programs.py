@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.go_programs import GoProgram
+from tests.go_programs import GoProgram, built
+from tests.paths import PROJECT
 
-MODULE = Path(__file__).parent
+MODULE = PROJECT / "tests" / "go"
 
-# The Go package of each, in the order in which they are built: together they share most of the work.
+# The Go package of each.
 _PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "aws-iam-authenticator": "sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator",
@@ -19,6 +20,18 @@ _PACKAGES = {
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
 }
 _KUBERNETES = re.compile(r"^\tk8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", re.MULTILINE)
+
+
+def _flags() -> tuple[str, ...]:
+    pinned = _KUBERNETES.search((MODULE / "go.mod").read_text(encoding="utf-8"))
+    assert pinned is not None
+    # What the server and kubectl say of themselves; clients look at it.
+    said = {"gitVersion": pinned[1], "gitMajor": pinned[2], "gitMinor": pinned[3]}
+    version = " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in said.items())
+    return ("-trimpath", "-buildvcs=false", f"-ldflags=-s -w {version}")
+
+
+FLAGS = _flags()
 
 
 class AssetsError(FileNotFoundError):
@@ -46,12 +59,8 @@ def programs() -> Programs:
         RuntimeError: one cannot be built.
     """
     found = _assets()
-    flags = _flags()
-    for number, (name, package) in enumerate(_PACKAGES.items(), start=1):
-        if name not in found:
-            found[name] = GoProgram(name, MODULE, package, flags).built(
-                f"{name}, part {number} of {len(_PACKAGES)} of the control plane that the tests run on"
-            )
+    missing = [GoProgram(name, MODULE, package, FLAGS) for name, package in _PACKAGES.items() if name not in found]
+    found |= zip([one.name for one in missing], built(missing, "the control plane that the tests run on"), strict=True)
     return Programs(
         etcd=found["etcd"],
         kube_apiserver=found["kube-apiserver"],
@@ -69,12 +78,3 @@ def _assets() -> dict[str, Path]:
         if not found[name].is_file():
             raise AssetsError(f"KUBEBUILDER_ASSETS names {named}, and there is no {name} in it: unset it to build one")
     return {name: path for name, path in found.items() if path.is_file()}
-
-
-def _flags() -> tuple[str, ...]:
-    pinned = _KUBERNETES.search((MODULE / "go.mod").read_text(encoding="utf-8"))
-    assert pinned is not None
-    # What the server and kubectl say of themselves; clients look at it.
-    said = {"gitVersion": pinned[1], "gitMajor": pinned[2], "gitMinor": pinned[3]}
-    version = " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in said.items())
-    return ("-trimpath", "-buildvcs=false", f"-ldflags=-s -w {version}")

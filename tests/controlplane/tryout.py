@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.controlplane.metadata import InstanceMetadata
 from tests.eks_fake import EksFake
+from tests.paths import EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.controlplane.cluster import Cluster
 
-EXAMPLE: Final = Path(__file__).parent.parent.parent / "examples" / "aws-auth.yaml"
 ROLE: Final = "mytestrole"
 UNSET: Final = (
     "AWS_ACCESS_KEY_ID",

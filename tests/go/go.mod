@@ -1,5 +1,5 @@
-// The programs of the control plane that the tests start. Only pins them: nothing imports this module.
-module controlplane
+// The Go programs that the tests need: those of the control plane, which are only pinned here, and the oracle.
+module awsauth-tests
 
 go 1.26.3
 
