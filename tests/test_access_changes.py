@@ -7,7 +7,7 @@ import pickle
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import awsauth
 from awsauth.core import access_changes
@@ -20,7 +20,7 @@ from awsauth.core.plan import Plan
 from awsauth.errors import InvalidValueError, PlanOutdatedError
 from tests.callers import close_data
 from tests.changed import MASTERS, PREFIX, role, roles, user, users
-from tests.strategies import randoms
+from tests.strategies import examples, randoms
 
 if TYPE_CHECKING:
     from random import Random
@@ -130,7 +130,7 @@ def test_templates_are_filled_in_as_explain_does() -> None:
 
 
 @given(randoms)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_effects_are_what_explain_says(random: Random) -> None:
     """Law: before and after, for every principal that a caller can have."""
     before, after = Document(close_data(random)), Document(close_data(random))

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import awsauth
 from awsauth.core.access_entries import AccessEntry
@@ -28,7 +28,7 @@ from tests.changed import (
     user,
     users,
 )
-from tests.strategies import randoms
+from tests.strategies import examples, randoms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,7 +154,7 @@ def test_a_rollback_that_takes_a_mapping_out_is_looked_at(tmp_path: Path) -> Non
 
 
 @given(randoms)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_entries_that_only_go_give_nobody_more(random: Random) -> None:
     """Law: after a change that takes entries out, and that no guard refuses, nobody gets more than before."""
     before = Document(close_data(random))

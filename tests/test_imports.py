@@ -29,13 +29,14 @@ NOT_FOR_A_FILE = (
     *("subprocess", "typing_extensions", "uuid", "xml", "zipfile"),
     *("awsauth.aws", "awsauth.cli", "awsauth.connecting", "awsauth.kube", "awsauth.stores.cluster"),
     *("awsauth.core.explain", "awsauth.core.full", "awsauth.core.lint", "awsauth.core.mappings", "awsauth.core.plan"),
+    *("awsauth.core.access_changes", "awsauth.core.rendering"),
     *("awsauth.core.policy", "awsauth.core.restoration", "awsauth.core.rules"),
     *("awsauth.history.log", "awsauth.history.pruning", "awsauth.history.rollback"),
 )
 NOT_FOR_A_CLUSTER = (
     *("boto3", "click", "google", "kubernetes", "oauthlib", "pydantic", "requests", "rich", "ruamel", "subprocess"),
     *("typing_extensions", "websocket", "awsauth.cli", "awsauth.core.explain", "awsauth.core.explanation"),
-    *("awsauth.core.full", "awsauth.core.lint"),
+    *("awsauth.core.access_changes", "awsauth.core.full", "awsauth.core.lint", "awsauth.core.rendering"),
     *("awsauth.core.manifest", "awsauth.core.mappings", "awsauth.core.plan", "awsauth.core.policy"),
     *("awsauth.core.rules", "awsauth.history.log", "awsauth.history.rollback", "awsauth.kube.client_server"),
     *("awsauth.kube.exec_plugin", "awsauth.kube.translation", "awsauth.stores.file", "awsauth.verifying"),

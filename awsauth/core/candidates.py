@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.changes import EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal, ReplaceText
+from awsauth.core.changes import EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.document import read
 from awsauth.core.escaping import quoted
 from awsauth.core.explanation import Candidate, Standing
 from awsauth.core.finding import Place
-from awsauth.core.matching import folded, needs_instance, winners
+from awsauth.core.matching import could_render, folded, needs_instance, winners
+from awsauth.core.merge import MASTERS
 from awsauth.core.near_misses import Likeness, is_account, likeness, similar, would_match
 from awsauth.core.reading import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Groups, Key, Mapped, Reading, Scalar, Shape
 from awsauth.core.scalars import check_text
+from awsauth.core.sso_roles import permission_set
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -68,14 +70,20 @@ def place_of(reading: Reading, position: int) -> Place:
 class Search:
     """Looks for one caller in one document.
 
+    A change is proposed only where an entry names the caller's own principal, and never one that makes it an administrator.
+
     Args:
         wide: Whether entries count that are somebody else's, or not read, but may have been meant for the caller.
+
+    Attributes:
+        withheld: Whether a change was not proposed because the caller would be an administrator.
     """
 
     def __init__(self, document: Document, caller: Caller, *, wide: bool) -> None:
         self._document = document
         self._caller = caller
         self._wide = wide
+        self.withheld = False
         self._target = folded(caller.canonical_arn)
         self._winners = {key: winners(document.reading(key)) for key in PRINCIPAL_KEYS}
 
@@ -118,7 +126,8 @@ class Search:
                 yield self._candidate(reading, position, "shadowed", self._shadowed(reading, found))
             elif mapped.sso is not None:
                 if would_match(mapped.sso, self._caller):
-                    change = self._same(mapped)
+                    own = permission_set(self._caller.name) or ""
+                    change = self._same(mapped) if own.lower() == mapped.sso.permission_set.lower() else None
                     off = Likeness("sso", _SSO_OFF, of_nobody=True)
                     yield self._candidate(reading, position, "never", off, change)
             else:
@@ -131,15 +140,25 @@ class Search:
         return similar(self._caller, {p: m.principal for p, m in _mapped_in(reading)}) if self._wide else {}
 
     def _cure(self, mapped: Mapped, like: Likeness) -> Change | None:
+        if not like.of_nobody and like.code != "sso-suffix":
+            return None
         # To rename one is to rename all of its principal.
         all_of_it = [m for found in self._winners.values() for m in found.get(folded(mapped.principal), {}).values()]
-        if like.of_nobody and not any(map(self._is_shut_out_of, all_of_it)):
+        if like.of_nobody and not any(self._is_shut_out_of(one) or self._withholds(one) for one in all_of_it):
             return RenamePrincipal(principal_arn=mapped.principal, new_arn=self._caller.canonical_arn)
         return self._same(mapped)
 
     def _same(self, mapped: Mapped) -> Change | None:
-        """Return the change that gives the caller what an entry gives; None where that would not let it in."""
-        return None if self._is_shut_out_of(mapped) else ensured(self._caller, mapped.username, mapped.groups)
+        """Return the change that gives the caller what an entry gives; None where that is not to be proposed."""
+        if self._is_shut_out_of(mapped) or self._withholds(mapped):
+            return None
+        return ensured(self._caller, mapped.username, mapped.groups)
+
+    def _withholds(self, mapped: Mapped) -> bool:
+        """Whether a mapping may make an administrator; noted, since that is for a person to decide."""
+        is_administrator = any(could_render(group, MASTERS) for group in mapped.groups)
+        self.withheld |= is_administrator
+        return is_administrator
 
     def _is_shut_out_of(self, mapped: Mapped) -> bool:
         return needs_instance(mapped) and self._caller.is_instance is False
@@ -153,7 +172,8 @@ class Search:
         if is_meant or (like and like.of_nobody):
             about = _problems_of(reading, shape)
             why = f"the authenticator drops this entry. {about[0].message}" if about else "it is dropped"
-            change = self._same(written)
+            is_own = is_meant and (":" not in written.principal or folded(written.principal) == self._target)
+            change = self._same(written) if is_own or (like and like.of_nobody) else None
             reason = Likeness("entry-dropped", why.removesuffix("."), of_nobody=False)
             yield self._candidate(reading, position, "dropped", reason, change)
 
@@ -171,13 +191,8 @@ class Search:
                 place = place_of(reading, position)
                 place = self._document.place_of(Place(name, place.line, place.column, place.text))
                 why = f"the authenticator reads {key}, and not {quoted(name)}"
-                change = self._moved(key, text, mapped)
+                change = EnsureAccount(account=mapped.principal) if key == "mapAccounts" else self._same(mapped)
                 yield Candidate(name, place, mapped.principal, "dropped", "data-key", why, change)
-
-    def _moved(self, key: Key, text: str, mapped: Mapped) -> Change | None:
-        if key not in self._document.data:
-            return None if self._is_shut_out_of(mapped) else ReplaceText(key=key, text=text)
-        return EnsureAccount(account=mapped.principal) if key == "mapAccounts" else self._same(mapped)
 
     def _mentions(self, key: Key, known: list[Candidate]) -> Iterator[Candidate]:
         """Yield where the ARN stands in the text without being read there."""

@@ -16,7 +16,7 @@ from awsauth.core.changes import RenamePrincipal
 from awsauth.core.document import Document, check_document
 from awsauth.core.escaping import quoted
 from awsauth.core.explanation import Explanation, Outcome, Step, Verdict
-from awsauth.core.matching import INSTANCES_ONLY, Access, folded, needs_instance, takes_away, winners
+from awsauth.core.matching import INSTANCES_ONLY, Access, account_of, folded, needs_instance, takes_away, winners
 from awsauth.core.merge import merge
 from awsauth.core.reading import PRINCIPAL_KEYS
 from awsauth.core.rendering import render
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 _NEAREST: Final = (
     "role-path", "session-arn", "space", "user-path", "account-digits", "malformed", "no-arn", "data-key",
-    "entry-dropped", "other-partition", "sso", "sso-suffix", "similar-name", "pattern", "other-account", "other-kind",
+    "entry-dropped", "sso", "sso-suffix",
 )  # fmt: skip
+_ALIKE: Final = frozenset({"other-partition", "similar-name", "pattern", "other-account", "other-kind"})
+"""Entries of principals that only resemble the caller."""
+
 _MOST_CHANGES: Final = 5
 _MOST_TRIED: Final = 10
 
@@ -42,7 +45,8 @@ _MOST_TRIED: Final = 10
 def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequence[str] = ()) -> Explanation:
     """Say what the authenticator does with a caller: each step, what counts, what does not and why.
 
-    For a caller that gets nothing it names the nearest misses, and changes that would let it in.
+    For a caller that gets nothing it names the nearest misses. It offers a change where an entry names the caller's own
+    principal, written wrongly, and never one for another account or a similar name, nor one that makes an administrator.
 
     Args:
         document: The ``aws-auth`` to look into.
@@ -93,7 +97,7 @@ class _Work:
         elif decided:
             steps.append(self._rendering())
         verdict = self._verdict()
-        changes = self._changes(steps) if offers and verdict == "not-mapped" else ()
+        changes = self._changes(steps, search) if offers and verdict == "not-mapped" else ()
         return Explanation(
             self.caller, verdict, tuple(self.outcomes), tuple(steps), tuple(dict.fromkeys(self.conditions)), changes
         )
@@ -186,8 +190,10 @@ class _Work:
             return "refused"
         return "depends" if self.conditions else "let-in"
 
-    def _changes(self, steps: Iterable[Step]) -> tuple[Change, ...]:
+    def _changes(self, steps: Sequence[Step], search: Search) -> tuple[Change, ...]:
         near = [c for step in steps for c in step.candidates if c.change is not None and c.code in _NEAREST]
+        if self._is_of_another_account():
+            near = [candidate for candidate in near if candidate.code != "no-arn"]
         near.sort(key=lambda candidate: _NEAREST.index(candidate.code))
         changes: list[Change] = []
         # Each once, and not all: a text may hold thousands of near misses that cannot be edited.
@@ -195,10 +201,32 @@ class _Work:
         for change in list(distinct)[:_MOST_TRIED]:
             if len(changes) < _MOST_CHANGES and self._helps(change):
                 changes.append(change)
-        if not changes and self._helps(default := ensured(self.caller)):
+        if changes:
+            return tuple(changes)
+        why = self._why_nothing(steps, search)
+        if why:
+            self.conditions.append(why)
+        elif self._helps(default := ensured(self.caller)):
             self.conditions.append("The username and the groups to give it are yours to choose.")
             changes.append(default)
         return tuple(changes)
+
+    def _why_nothing(self, steps: Sequence[Step], search: Search) -> str:
+        """Return why no mapping is offered; empty where one may be."""
+        if search.withheld:
+            return "An entry that is meant for it makes an administrator: no change is offered. Correct it if that is right."
+        if self._is_of_another_account():
+            return f"Nothing in aws-auth is of its account {quoted(self.caller.account)}, so no change is offered."
+        if any(candidate.code in _ALIKE for step in steps for candidate in step.candidates):
+            return "The entries named above only resemble it, so no change is offered."
+        return ""
+
+    def _is_of_another_account(self) -> bool:
+        mapped = (mapped for key in PRINCIPAL_KEYS for mapped in self.document.reading(key).mapped)
+        accounts = {one.sso.account if one.sso else account_of(one.principal) for one in mapped}
+        accounts.update(self.document.accounts)
+        known = {account for account in accounts if account.isdecimal()}
+        return bool(known) and self.caller.account not in known
 
     def _helps(self, change: Change) -> bool:
         """Whether the text allows a change, the caller gets in by what comes of it, and nobody else loses anything."""

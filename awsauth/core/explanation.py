@@ -150,7 +150,8 @@ class Explanation:
         outcomes: What the caller gets: one; several where it is undefined which; none where it is not mapped.
         steps: What the authenticator does, in its order.
         conditions: What it depends on, one sentence each.
-        changes: For a caller that gets nothing: what would let it in, the nearest first. Each stands for itself.
+        changes: For a caller that gets nothing: proposals that would let it in, the nearest first, each on its own. They
+            are for a person to look at: none is for another account or a similar name, none makes an administrator.
     """
 
     caller: Caller

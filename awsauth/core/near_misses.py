@@ -66,7 +66,7 @@ def likeness(written: str, caller: Caller) -> Likeness | None:
         return _other_account(its, own)
     if its.partition != own.partition:
         why = f"its partition is {quoted(its.partition)}, and the caller's is {quoted(own.partition)}"
-        return Likeness("other-partition", why, of_nobody=True)
+        return Likeness("other-partition", why, of_nobody=False)
     return _written_wrongly(its, resource)
 
 
