@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.escaping import quoted, visible
+from awsauth.core.escaping import command_line, double_quoted, quoted
 from awsauth.errors import AwsAuthError
 
 if TYPE_CHECKING:
@@ -81,24 +79,20 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
         command += ["--principal-arn", caller.canonical_arn, "--kubernetes-groups", GROUP]
         return [
             f"This cluster does not look at aws-auth. Have an administrator make an access entry, for {GROUP} a group:",
-            f"  {shlex.join(command)}",
+            f"  {command_line(*command)}",
         ]
     kind = "role" if caller.is_role else "user"
     call = (
-        f"awsauth.add_{kind}_mapping({_text(caller.canonical_arn)}, username={_text(caller.name)}, "
-        f"groups=[{_text(GROUP)}], cluster={_text(target.cluster)}, region={_text(target.region)})"
+        f"awsauth.add_{kind}_mapping({double_quoted(caller.canonical_arn)}, username={double_quoted(caller.name)}, "
+        f"groups=[{double_quoted(GROUP)}], cluster={double_quoted(target.cluster)}, region={double_quoted(target.region)})"
     )
     command = ["awsauth", "add", kind, caller.canonical_arn, "--username", caller.name, "--group", GROUP]
     command += ["--cluster", target.cluster, "--region", target.region]
     return [
         f"Have an administrator of the cluster map it, under any username, and with the group it is to have for {GROUP}:",
-        f"  {visible(call)}",
-        f"  {visible(shlex.join(command))}",
+        f"  {call}",
+        f"  {command_line(*command)}",
     ]
-
-
-def _text(text: str) -> str:
-    return json.dumps(text)
 
 
 def forbidden(review: Review | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:
@@ -122,12 +116,12 @@ def _bindings(review: Review | None, denied: Sequence[RbacRule]) -> list[str]:
     lines = ["Have an administrator of the cluster apply this (kubectl apply -f -):"]
     for namespace in dict.fromkeys(rule.namespace for rule in denied):
         role = "Role" if namespace else "ClusterRole"
-        head = [f"metadata: {{name: {name}{f', namespace: {_text(namespace)}' if namespace else ''}}}"]
+        head = [f"metadata: {{name: {name}{f', namespace: {double_quoted(namespace)}' if namespace else ''}}}"]
         lines += [f"apiVersion: {_RBAC}/v1", f"kind: {role}", *head, "rules:"]
         lines += [line for rule in denied if rule.namespace == namespace for line in rule.yaml.splitlines()]
         lines += ["---", f"apiVersion: {_RBAC}/v1", f"kind: {role}Binding", *head]
         lines += [f"roleRef: {{apiGroup: {_RBAC}, kind: {role}, name: {name}}}"]
-        lines += [f"subjects: [{{apiGroup: {_RBAC}, kind: {kind}, name: {json.dumps(subject)}}}]", "---"]
+        lines += [f"subjects: [{{apiGroup: {_RBAC}, kind: {kind}, name: {double_quoted(subject)}}}]", "---"]
     return lines[:-1]
 
 

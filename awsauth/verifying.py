@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document import Document
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import command_line, quoted
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.merge import Merged
 from awsauth.core.restoration import Restoration
@@ -239,8 +239,11 @@ def _revert(way_back: _WayBack, why: str, more: str = "") -> RevertedError:
     try:
         is_as_before = way_back.take()
     except AwsAuthError as error:
-        source = f"get controllerrevision aws-auth-{parent} -o jsonpath='{{.data}}'"
-        way = f"kubectl -n kube-system {source} | kubectl replace -f -" if parent else "take the change out by hand"
+        source = ("get", "controllerrevision", f"aws-auth-{parent}", "-o", "jsonpath={.data}")
+        kubectl = (
+            f"{command_line('kubectl', '-n', 'kube-system', *source)} | {command_line('kubectl', 'replace', '-f', '-')}"
+        )
+        way = kubectl if parent else "take the change out by hand"
         raise NotRevertedError(
             f"The change was made as revision {way_back.revision}, and {why} It could not be reverted, so it is in "
             f"force: {error.what}",

@@ -98,13 +98,15 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
 class Terminal:
     """A command on a terminal of its own, as a person would have it."""
 
-    def __init__(self, *args: str, env: Mapping[str, str] | None = None, columns: int = 100) -> None:
+    def __init__(
+        self, *args: str, env: Mapping[str, str] | None = None, columns: int = 100, executable: str | Path = PROGRAM
+    ) -> None:
         self.shown = ""
         variables = environment(**{"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "40", **(env or {})})
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell ignores it in what it starts in the background
-            os.execve(PROGRAM, [str(PROGRAM), *args], variables)  # noqa: S606 - no shell is wanted
+            os.execve(executable, [str(executable), *args], variables)  # noqa: S606 - no shell is wanted
 
     def wait_for(self, text: str, *, after: str = "") -> str:
         """Read until a text is shown, or shown after another one; return all that was shown so far."""
@@ -139,6 +141,10 @@ class Terminal:
         _, status = os.waitpid(self._pid, 0)
         os.close(self._fd)
         return os.waitstatus_to_exitcode(status)
+
+    def read(self, seconds: float) -> None:
+        """Read what is shown meanwhile."""
+        self._read(time.monotonic() + seconds)
 
     def _read(self, end: float) -> bool:
         ready, _, _ = select.select([self._fd], [], [], max(end - time.monotonic(), 0))

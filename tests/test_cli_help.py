@@ -152,7 +152,7 @@ def test_a_defect_is_no_difference_found() -> None:
         ("pass it as creator_role=…: it", "pass it as --creator-role …: it"),
         ('username `exact=True` and `file="\\x1b"`', 'username `exact=True` and `file="\\x1b"`'),
         ('`a` file="\\x" `b`', '`a` file="\\x" `b`'),
-        ('`a` file="\\x1b" `b`', "`a` --file '\\x1b' `b`"),
+        ('`a` file="\\x1b" `b`', "`a` --file \"$(printf %b '\\0033')\" `b`"),
         ("`a` exact=[foo] history=[1] `b`", "`a` exact=[foo] history=[1] `b`"),
         ("username `a=b` and profiles=3", "username `a=b` and profiles=3"),
         ("allow=['it''s']", "--allow its"),
@@ -161,6 +161,8 @@ def test_a_defect_is_no_difference_found() -> None:
             "  take it out\nWhere nobody does: awsauth.recover().",
             "  take it out\nWhere nobody does: `awsauth recover`.",
         ),
+        ("Run `chmod u+w reason=-health_check().yaml`.", "Run `chmod u+w reason=-health_check().yaml`."),
+        ("pass allow=['explain() file=True'].", "pass --allow 'explain() file=True'."),
         ("Look again with health_check().", "Look again with `awsauth health`."),
         ("Remove it there first, with remove_user_mapping.", "Remove it there first, with `awsauth remove user`."),
         (

@@ -262,7 +262,7 @@ def test_an_expired_single_sign_on_is_said_with_the_command_that_renews_it(
     only(monkeypatch, tmp_path, {"HOME": str(tmp_path)}, config=config)
     with pytest.raises(CredentialsError, match="single sign-on") as caught:
         describe_cluster(AwsSession(profile="ops", region="eu-west-1"), "prod")
-    assert caught.value.cure == "Renew it: aws sso login --profile ops"
+    assert caught.value.cure == "Renew it: `aws sso login --profile ops`"
 
 
 def test_a_profile_that_is_not_there_is_said_with_those_that_are(

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.harmless import own_words, unreached, unretrieved
-from awsauth.core.escaping import quoted, visible
+from awsauth.core.escaping import command_line, quoted, visible
 from awsauth.errors import (
     AwsAuthError,
     AwsPermissionError,
@@ -264,11 +264,12 @@ def _failed(doing: str, session: AwsSession, error: BotoCoreError) -> AwsAuthErr
     if kinds.intersection(_NOT_SIGNED_IN):
         return CredentialsError(
             f"{doing}: the single sign-on session has expired, or was never opened.",
-            cure=f"Renew it: aws sso login{_profile_option(session)}",
+            cure=f"Renew it: {_with_profile(session, 'aws', 'sso', 'login')}",
         )
     if kinds.intersection(_NO_CREDENTIALS) or kinds.intersection(_NOT_LOGGED_IN):
-        command = "login" if kinds.intersection(_NOT_LOGGED_IN) else ""
-        cure = f"Renew it: aws {command}{_profile_option(session)}" if command else "Look where they should come from."
+        cure = "Look where they should come from."
+        if kinds.intersection(_NOT_LOGGED_IN):
+            cure = f"Renew it: {_with_profile(session, 'aws', 'login')}"
         return CredentialsError(f"{doing}: {_short(str(error))}", cure=cure)
     if kinds.intersection(_BAD_CONFIG):
         return CredentialsError(f"{doing}: {_short(str(error))}", cure="Correct the AWS configuration files.")
@@ -312,9 +313,9 @@ def _renewal(session: AwsSession) -> str:
         method = getattr(session.botocore.get_credentials(), "method", "")
     except (BotoCoreError, OSError, ValueError):
         method = ""
-    commands = {"sso": "sso login", "login": "login"}
+    commands = {"sso": ("sso", "login"), "login": ("login",)}
     if method in commands:
-        return f"Renew them: aws {commands[method]}{_profile_option(session)}"
+        return f"Renew them: {_with_profile(session, 'aws', *commands[method])}"
     if method == "env":
         return "Set new ones in the environment, or unset AWS_ACCESS_KEY_ID to use others."
     source = _SOURCES.get(method, method or "nowhere that is known")
@@ -322,13 +323,12 @@ def _renewal(session: AwsSession) -> str:
     return f"They come from {source}{profile}: get new ones there."
 
 
-def _profile_option(session: AwsSession) -> str:
-    return f" --profile {visible(session.profile)}" if session.profile else ""
+def _with_profile(session: AwsSession, *command: str) -> str:
+    return f"`{command_line(*command, *(('--profile', session.profile) if session.profile else ()))}`"
 
 
 def _of_profile(session: AwsSession) -> str:
-    option = _profile_option(session)
-    return f" (aws sso login{option}, aws login{option})"
+    return f" ({_with_profile(session, 'aws', 'sso', 'login')}, {_with_profile(session, 'aws', 'login')})"
 
 
 def _code(error: ClientError) -> str:

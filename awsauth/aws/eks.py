@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.aws.aws_errors import CHECK_WAY, GONE, translated
 from awsauth.core.arn import partition_of
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import command_line, quoted
 from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
     if not endpoint or not encoded:
         raise AwsServiceError(
             f"The cluster {quoted(name)} has no API server to connect to, so nothing was changed: it is {quoted(status)}.",
-            cure=f"Wait until it is there: aws eks wait cluster-active --name {name}"
+            cure=f"Wait until it is there: `{command_line('aws', 'eks', 'wait', 'cluster-active', '--name', name)}`."
             if status == "CREATING"
             else "A cluster that is being deleted, that has failed, or that is only registered has none.",
         )

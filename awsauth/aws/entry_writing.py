@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from awsauth.aws.access_entries import entry_of, policies_of
 from awsauth.aws.aws_errors import GONE, translated
 from awsauth.aws.waiting import attempts
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import command_line, quoted
 from awsauth.core.matching import principal_of
 from awsauth.errors import AwsPermissionError, AwsServiceError
 
@@ -211,8 +211,10 @@ class AccessEntries:
 
     def _look(self, principal_arn: str) -> str:
         """Return how to see what became of a change."""
-        where = f"--cluster-name {self.cluster.name} --region {self.cluster.region} --principal-arn {principal_arn}"
-        return f"See what there is: aws eks describe-access-entry {where}, and aws eks list-associated-access-policies {where}."
+        where = ("--cluster-name", self.cluster.name, "--region", self.cluster.region, "--principal-arn", principal_arn)
+        entry = command_line("aws", "eks", "describe-access-entry", *where)
+        policies = command_line("aws", "eks", "list-associated-access-policies", *where)
+        return f"See what there is: `{entry}`, and `{policies}`."
 
     def _call(self, problem: str, call: Callable[[EKSClient], _T], *, look: str = "") -> _T:
         eks = self._session.client("eks", self.cluster.region)

@@ -8,7 +8,7 @@ from awsauth.aws.aws_errors import translated
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.entry_writing import TAKEN
 from awsauth.aws.waiting import attempts
-from awsauth.core.escaping import quoted, visible
+from awsauth.core.escaping import command_line, quoted, visible
 from awsauth.errors import AwsPermissionError, AwsServiceError
 
 if TYPE_CHECKING:
@@ -82,11 +82,10 @@ def _begun(session: AwsSession, eks: EKSClient, cluster: EksCluster, doing: str)
 
 
 def _look(cluster: EksCluster) -> str:
-    where = f"--name {cluster.name} --region {cluster.region}"
-    return (
-        f"See how it is (aws eks describe-cluster {where} --query cluster.accessConfig), and what the cluster is busy with: "
-        f"aws eks list-updates {where}."
-    )
+    where = ("--name", cluster.name, "--region", cluster.region)
+    mode = command_line("aws", "eks", "describe-cluster", *where, "--query", "cluster.accessConfig")
+    updates = command_line("aws", "eks", "list-updates", *where)
+    return f"See how it is (`{mode}`), and what the cluster is busy with: `{updates}`."
 
 
 def _under_way(eks: EKSClient, name: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from awsauth.aws.role_setup import RoleSetup, Step, carry_out
 from awsauth.aws.session import AwsSession
 from awsauth.boundary import public
 from awsauth.core.arn import partition_of
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import command_line, quoted
 from awsauth.core.trust_policy import letting_ec2_in, trust_in_ec2
 from awsauth.errors import RoleError, UsageError
 
@@ -134,10 +134,11 @@ class _InstanceRole:
         held = get_instance_profile(self._session, name)
         roles = [role.name for role in held or ()]
         if roles and roles != [name]:
+            which = ("--instance-profile-name", name, "--role-name", roles[0])
+            command = command_line("aws", "iam", "remove-role-from-instance-profile", *which)
             raise RoleError(
                 f"The instance profile {quoted(name)} holds the role {quoted(roles[0])} already, and can hold one only.",
-                cure=f"Take the other role out (aws iam remove-role-from-instance-profile --instance-profile-name {name} "
-                f"--role-name {roles[0]}) if no instance needs it, or choose another name.",
+                cure=f"Take the other role out (`{command}`) if no instance needs it, or choose another name.",
             )
         steps = []
         if held is None:

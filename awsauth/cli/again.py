@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from awsauth.cli.connection import VARIABLES
 from awsauth.core.changes import EnsureAccount, EnsureRole, EnsureUser, to_json
-from awsauth.core.escaping import visible
+from awsauth.core.escaping import command_line
 from awsauth.core.explanation import call
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 def command(invocation: Invocation, *words: str) -> str:
     """Return the line that runs a command for the same target."""
-    return visible(shlex.join(["awsauth", *words, *_options(invocation.target)]))
+    return command_line("awsauth", *words, *_options(invocation.target))
 
 
 def command_for(invocation: Invocation, change: Change) -> str:
@@ -35,7 +34,9 @@ def command_for(invocation: Invocation, change: Change) -> str:
     if invocation.is_filter:
         return call(change)
     # Standard input holds the change, so that nobody can be asked.
-    return f"printf %s {shlex.quote(json.dumps(to_json([change])))} | {command(invocation, 'apply', '-', '--yes')}"
+    return (
+        f"{command_line('printf', '%s', json.dumps(to_json([change])))} | {command(invocation, 'apply', '-', '--yes')}"
+    )
 
 
 def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
-import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,7 +12,7 @@ import click
 from awsauth.boundary import caused_by
 from awsauth.cli.connection import VARIABLES
 from awsauth.cli.exit_codes import code_of
-from awsauth.core.escaping import visible
+from awsauth.core.escaping import command_line, visible
 from awsauth.core.finding import Place
 from awsauth.core.finding_json import finding_to_json
 from awsauth.core.reading import KEYS
@@ -40,7 +39,9 @@ OPTIONS: Final = {one.argument: one.option for one in VARIABLES} | {
 }
 """By the library's name of an argument; where errors speak of one as False, its option begins with ``--no-``."""
 
-_ARGUMENT: Final = re.compile(rf"\b({'|'.join(OPTIONS)})=(\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|…)?(?!\w)")
+_ARGUMENT: Final = re.compile(
+    rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|…)?(?!\w)"
+)
 
 _FIELDS: Final = ("if_mapped",)
 """Arguments that are fields of a change, too: so a command says it that takes changes from a file."""
@@ -56,7 +57,10 @@ CALLS: Final = {
 }
 """By the call that errors advise to make, the command that makes it."""
 
-_NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?({'|'.join(map(re.escape, CALLS))})(?!\()")
+_NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()")
+
+_CALL_OR_ARGUMENT: Final = re.compile(f"{_NAMED_CALL.pattern}|{_ARGUMENT.pattern}")
+"""In one pass: the value of an argument may look like a call, or like another argument."""
 
 _BY_NAME: Final = ", from_eks)"
 """What says in the library alone how to connect to a cluster by its name."""
@@ -64,7 +68,8 @@ _BY_NAME: Final = ", from_eks)"
 _WITHOUT_HISTORY: Final = re.compile(r",? or pass history=False[^.]*|\nOr pass history=False[^.]*\.")
 """A way round that not all commands have."""
 
-_QUOTED: Final = re.compile(r"(`[^`]*`)")
+_QUOTED: Final = re.compile(r"(`[^`]*`|^ {2}.*$)", re.MULTILINE)
+"""What stays as it is: others' words and commands, in backticks or on an indented line."""
 
 _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
@@ -103,26 +108,32 @@ def in_options(text: str) -> str:
     """
     if not _is_offered("--no-history"):
         text = _WITHOUT_HISTORY.sub("", text)
-    text = _NAMED_CALL.sub(lambda match: f"`awsauth {CALLS[match[1]]}`", text.replace(_BY_NAME, ")"))
-    return "\n".join([line if _CALL.search(line) else _with_options(line) for line in text.split("\n")])
+    parts = _QUOTED.split(text)  # Every second one is quoted.
+    parts[::2] = ["\n".join(map(_with_options, part.split("\n"))) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _with_options(line: str) -> str:
-    """Return a line with options in place of arguments, but for what it quotes: that is others' words."""
-    return "".join([part if part.startswith("`") else _ARGUMENT.sub(_as_options, part) for part in _QUOTED.split(line)])
+    line = line.replace(_BY_NAME, ")")
+    is_call = _CALL.search(_NAMED_CALL.sub("", line))
+    return (_NAMED_CALL if is_call else _CALL_OR_ARGUMENT).sub(_in_words, line)
+
+
+def _in_words(match: re.Match[str]) -> str:
+    return f"`awsauth {CALLS[match['call']]}`" if match["call"] else _as_options(match)
 
 
 def _as_options(match: re.Match[str]) -> str:
-    option, written = OPTIONS[match[1]], match[2]
-    if match[1] in _FIELDS and not _is_offered(option):
-        return f'"{match[1]}": {written} in the change'
+    option, written = OPTIONS[match["name"]], match["value"]
+    if match["name"] in _FIELDS and not _is_offered(option):
+        return f'"{match["name"]}": {written} in the change'
     if written == "False":
         return option.replace("--", "--no-", 1)
     if written in (None, "True", "…"):
         return f"{option} …" if written == "…" else option
     try:
         values = ast.literal_eval(written)
-        given = [shlex.quote(visible(value)) for value in ([values] if isinstance(values, str) else values)]
+        given = [command_line(value) for value in ([values] if isinstance(values, str) else values)]
     except (AttributeError, SyntaxError, TypeError, ValueError):
         return match[0]  # A value with a backtick in it looks as if it was not quoted.
     return " ".join(f"{option} {value}" for value in given)

@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from awsauth.cli.connection import STANDARD_INPUT, given, said
+from awsauth.core.escaping import visible
 from awsauth.core.reading import KEYS
 from awsauth.errors import AwsAuthError
 from awsauth.stores.durability import Folder, replace_file
@@ -114,5 +115,9 @@ def _opened(cache: Path) -> Folder:
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    # A name with a control character would end up as a command line that its author has written.
-    return [CompletionItem(name) for name in names if name.startswith(incomplete) and name.isprintable()]
+    # The shells quote the rest, but not what they cannot show, nor what the command would take for an option.
+    return [
+        CompletionItem(name)
+        for name in names
+        if name.startswith(incomplete) and not name.startswith("-") and name == visible(name)
+    ]

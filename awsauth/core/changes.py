@@ -129,7 +129,7 @@ class RemoveAccount(BaseChange):
 class RemoveUsername(BaseChange):
     """Take out every mapping of a role or user to a username, exactly as it is written there."""
 
-    username: str = field(metadata=hold.USERNAME)
+    username: str = field(metadata=hold.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

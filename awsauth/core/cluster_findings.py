@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.escaping import quoted, visible
+from awsauth.core.escaping import command_line, quoted, visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
 from awsauth.core.merge import MASTERS
@@ -216,9 +216,13 @@ def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
             Severity.WARNING,
             f"The revision {quoted(name)} belongs to {', '.join(quoted(owner, 200) for owner in owned)}.",
             "When its owner is deleted, the garbage collector deletes it too, and the way back to it is gone.",
-            f"Take metadata.ownerReferences out: `kubectl -n kube-system patch controllerrevision {visible(name)} "
-            """--type=json -p='[{"op":"remove","path":"/metadata/ownerReferences"}]'`.""",
+            f"Take metadata.ownerReferences out: `{_without_owners(name)}`.",
         )
         for name, owned in owners.items()
         if owned
     )
+
+
+def _without_owners(name: str) -> str:
+    kubectl = ("kubectl", "-n", "kube-system", "patch", f"controllerrevision/{name}", "--type=json")
+    return command_line(*kubectl, "-p", '[{"op":"remove","path":"/metadata/ownerReferences"}]')

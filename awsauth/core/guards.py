@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core import access_guards, entry_guards, gains_guard, policy_guard, text_guards
 from awsauth.core.access_entries import AUTHENTICATION_MODE
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, GuardContext, allowance
 from awsauth.core.manifest_findings import REPEATED_DATA_KEY, UNREAD_OBJECT
@@ -131,9 +131,9 @@ def allowed_by(allow: Any) -> set[tuple[str, str]]:
                 f"{quoted(item)} names nobody; nothing was changed.",
                 cure=f"Write whom it is allowed for, or `{name}` alone to allow it for all.",
             )
-        allowed.add((name, principal and principal_of(principal)))
+        allowed.add((name, principal and principal_of(visible(principal))))
     return allowed
 
 
 def _is_allowed(finding: Finding, allowed: set[tuple[str, str]]) -> bool:
-    return not allowed.isdisjoint({(finding.code, ""), (finding.code, principal_of(finding.principal))})
+    return not allowed.isdisjoint({(finding.code, ""), (finding.code, principal_of(visible(finding.principal)))})

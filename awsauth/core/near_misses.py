@@ -6,7 +6,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import quoted, without_invisible
 from awsauth.core.matching import fits, folded
 from awsauth.core.sso_roles import permission_set
 
@@ -45,7 +45,7 @@ class _Parts(NamedTuple):
 
 def likeness(written: str, caller: Caller) -> Likeness | None:
     """Return in what an ARN differs from the caller's; None where it has nothing in common with it."""
-    cleaned = folded("".join(c for c in written if c.isprintable() and not c.isspace()))
+    cleaned = folded(without_invisible(written))
     looked_for = folded(caller.canonical_arn)
     resource = _resource(caller)
     if cleaned == looked_for:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from typing import Final, Literal
 
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import is_visible, quoted, visible
 from awsauth.errors import InvalidValueError
 
 Type = Literal["string", "null", "bool", "number", "unmarshalable"]
@@ -40,9 +39,6 @@ WORDS: Final[dict[str, Type]] = {
     **dict.fromkeys(_UNMARSHALABLE, "unmarshalable"),
 }
 """The plain scalars that are no text although they hold no digit."""
-
-_UNWRITABLE: Final = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
-"""Unicode categories: control, format, surrogate, unassigned, private use, line and paragraph separators."""
 
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _DOT_FLOAT: Final = re.compile(r"\.[0-9]+(?:[eE][-+]?[0-9]+)?")
@@ -144,16 +140,15 @@ def check_text(what: str, text: str) -> None:
 
     Raises:
         InvalidValueError: `text` (called `what` in the message) is empty, begins or ends with white space, or holds a
-            control or format character, a line break or a lone surrogate.
+            character that people cannot see (see `visible`).
     """
     if not text or text != text.strip():
         problem = "is empty" if not text else "begins or ends with white space"
-    elif text.isprintable():
+    elif text == visible(text):
         return
-    elif bad := next((c for c in text if unicodedata.category(c) in _UNWRITABLE), ""):
-        problem = f"holds the character U+{ord(bad):04X} at position {text.index(bad) + 1}"
     else:
-        return
+        bad = next(c for c in text if not is_visible(c))
+        problem = f"holds the character U+{ord(bad):04X} at position {text.index(bad) + 1}"
     shown = f" {quoted(text)}" if text else ""
     raise InvalidValueError(
         f"{what[0].upper()}{what[1:]}{shown} {problem}; nothing was changed.",

@@ -130,8 +130,7 @@ def _range(start: int, count: int) -> str:
 
 
 def _marked(mark: str, text: str) -> str:
-    if not text.replace("\n", "").isprintable():  # looked at once: one by one, characters take time
-        text = visible(text, keep="\t\n")
+    text = visible(text, keep="\t\n")
     lines = text.removesuffix("\n").replace("\n", f"\n{mark}")
     return f"{mark}{lines}\n" if text.endswith("\n") else f"{mark}{lines}\n\\ No newline at end of file\n"
 

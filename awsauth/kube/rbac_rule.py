@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import double_quoted, quoted
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,11 +66,11 @@ class RbacRule:
     @property
     def yaml(self) -> str:
         """The rule, as one item of a role's ``rules``."""
-        lines = [f"- apiGroups: [{json.dumps(self.group)}]", f"  resources: [{json.dumps(self.resource)}]"]
+        lines = [f"- apiGroups: [{double_quoted(self.group)}]", f"  resources: [{double_quoted(self.resource)}]"]
         # Revisions are numbered: a rule for one of them would be too narrow for the next.
         if self.name and self.verb not in _NAMELESS and self.resource != "controllerrevisions":
-            lines.append(f"  resourceNames: [{json.dumps(self.name)}]")
-        return "\n".join([*lines, f"  verbs: [{json.dumps(self.verb)}]"])
+            lines.append(f"  resourceNames: [{double_quoted(self.name)}]")
+        return "\n".join([*lines, f"  verbs: [{double_quoted(self.verb)}]"])
 
 
 def rule_of(text: str) -> RbacRule:

@@ -125,7 +125,7 @@ class Leftover:
     command: str = ""
 
     def __str__(self) -> str:
-        return visible(f"{self.text}: {self.command}" if self.command else f"{self.text}.")
+        return f"{visible(self.text)}: `{self.command}`" if self.command else f"{visible(self.text)}."
 
     def to_json(self) -> dict[str, Any]:
         """Return it as values that JSON can hold."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from awsauth.aws.entry_writing import TEMPORARY_POLICY
-from awsauth.core.escaping import quoted
+from awsauth.core.escaping import command_line, quoted
 from awsauth.errors import RecoveryError
 from awsauth.recovery.report import Leftover
 
@@ -60,7 +60,7 @@ class TemporaryAccess:
         """
         if self.found is None or self.has_policy or self.ours:
             return
-        entry, name = self.found.entry, self._entries.cluster.name
+        entry = self.found.entry
         if entry.lets_nodes_in:
             raise RecoveryError(
                 f"{quoted(self.principal_arn, 200)} has an access entry for nodes (type {entry.type}), which can be given "
@@ -68,12 +68,12 @@ class TemporaryAccess:
                 cure="Run it as a role that nodes do not have.",
             )
         if any(policy.policy_arn == self._entries.policy_arn for policy in entry.policies):
+            policy = ("--policy-arn", self._entries.policy_arn, "--access-scope", "type=cluster")
+            command = self._command("associate-access-policy", *policy)
             raise RecoveryError(
                 f"The access entry of {quoted(self.principal_arn, 200)} has the cluster-admin policy for some namespaces "
                 "only. To have it for all would overwrite these; nothing was changed.",
-                cure="Give it the policy by hand, and run it again: aws eks associate-access-policy "
-                f"--cluster-name {name} --principal-arn {self.principal_arn} --policy-arn {self._entries.policy_arn} "
-                "--access-scope type=cluster",
+                cure=f"Give it the policy by hand, and run it again: `{command}`.",
             )
 
     def grant(self, done: list[str]) -> None:
@@ -123,25 +123,29 @@ class TemporaryAccess:
 
     def leftovers(self) -> list[Leftover]:
         """Return what is left as long as it is not taken away, with what does that."""
-        cluster = self._entries.cluster
-        where = f"--region {cluster.region} --cluster-name {cluster.name} --principal-arn {self.principal_arn}"
         if self.ours == "entry":
             return [
                 Leftover(
                     f"The temporary access entry of {self.principal_arn}, an administrator of the cluster",
-                    f"aws eks delete-access-entry {where}",
+                    self._command("delete-access-entry"),
                 )
             ]
         if self.ours == "policy" and self.found is not None:
+            region = self._entries.cluster.region
+            tag = ("--region", region, "--resource-arn", self.found.arn, "--tag-keys", TEMPORARY_POLICY)
             return [
                 Leftover(
                     f"The cluster-admin policy of the access entry of {self.principal_arn}",
-                    f"aws eks disassociate-access-policy {where} --policy-arn {self._entries.policy_arn}",
+                    self._command("disassociate-access-policy", "--policy-arn", self._entries.policy_arn),
                 ),
                 Leftover(
                     "The tag that says that it is temporary",
-                    f"aws eks untag-resource --region {cluster.region} --resource-arn {self.found.arn} "
-                    f"--tag-keys {TEMPORARY_POLICY}",
+                    command_line("aws", "eks", "untag-resource", *tag),
                 ),
             ]
         return []
+
+    def _command(self, action: str, *more: str) -> str:
+        cluster = self._entries.cluster
+        entry = ("--region", cluster.region, "--cluster-name", cluster.name, "--principal-arn", self.principal_arn)
+        return command_line("aws", "eks", action, *entry, *more)

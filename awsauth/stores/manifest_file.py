@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.encoding import Encoding, decode
-from awsauth.core.escaping import visible
+from awsauth.core.escaping import command_line, visible
 from awsauth.core.manifest import Manifest
 from awsauth.errors import FileChangedError, FileError, ManifestError
 from awsauth.stores.durability import Folder, contents, is_something_else, open_file, replace_file
@@ -119,8 +119,10 @@ class ManifestFile:
 
     def _check_status(self, status: os.stat_result) -> None:
         if not status.st_mode & 0o222:
+            path = os.fspath(self.path)
+            command = command_line("chmod", "u+w", f"./{path}" if path.startswith("-") else path)
             failure = FileError(
-                "The file is read-only; nothing was changed.", where=self._name, cure=f"Run chmod u+w {self._name}"
+                "The file is read-only; nothing was changed.", where=self._name, cure=f"Run `{command}`."
             )
             failure.errno = errno.EACCES
             raise failure

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Literal
 
 from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role
+from awsauth.core.escaping import without_invisible
 from awsauth.core.matching import can_match, is_exact
 from awsauth.errors import InvalidValueError
 
@@ -69,13 +69,6 @@ def bare(arn: str) -> str:
     return role_or_nothing(visible) or visible
 
 
-def without_invisible(text: str) -> str:
-    """Return a text without white space and characters that nobody sees."""
-    if text.isascii() and text.isprintable() and " " not in text:
-        return text
-    return "".join(c for c in text if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp"))
-
-
 def has_invisible(name: str) -> bool:
-    """Whether a name has white space around it, or anything in it, other than a blank, that nobody sees."""
+    """Whether a name begins or ends with white space, or holds a character, other than the blank, that people cannot see."""
     return name.strip() != name or name.replace(" ", "") != without_invisible(name)

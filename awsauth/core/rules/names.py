@@ -34,7 +34,7 @@ _LOOKS_LIKE: Final = str.maketrans(
 
 @rule(Severity.WARNING, "white space around, or invisible characters in, a username or group")
 def invisible_character(subject: Subject) -> Iterator[Hit]:
-    """Find names with what nobody sees. A blank between words is none of it.
+    """Find names that hold a character that people cannot see. A blank between words is fine.
 
     Fires::
 
@@ -54,7 +54,7 @@ def invisible_character(subject: Subject) -> Iterator[Hit]:
         for name, items in by_name.items():
             for item in items if has_invisible(name) else ():
                 yield Hit(
-                    f"There is white space, or a character that nobody sees, in {quoted(name)}.",
+                    f"There is white space, or a character that people cannot see, in {quoted(name)}.",
                     "It is part of the name: RBAC has to spell it just so.",
                     "Take it out.",
                     item.group_place(name) if by_name is subject.groups else item.place("username"),

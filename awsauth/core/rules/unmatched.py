@@ -51,7 +51,7 @@ def role_path(subject: Subject) -> Iterator[Hit]:
 
 @rule(Severity.ERROR, "white space or invisible characters in an ARN", cures=True)
 def arn_space(subject: Subject) -> Iterator[Hit]:
-    """Find ARNs with white space, as from a copied line, or with characters that nobody sees.
+    """Find ARNs with white space, as from a copied line, or with characters that people cannot see.
 
     Fires::
 
@@ -67,7 +67,7 @@ def arn_space(subject: Subject) -> Iterator[Hit]:
     """
     for item in subject.with_fault("arn-space"):
         yield Hit(
-            "There is white space, or a character that nobody sees, in this ARN.",
+            "There is white space, or a character that people cannot see, in this ARN.",
             "It is compared as it stands, so this matches nobody.",
             f"Write {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}",
             item.place(),
