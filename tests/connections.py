@@ -11,6 +11,7 @@ from awsauth.kube.client_server import ClientServer, renew
 from awsauth.kube.credentials import CurrentToken
 from awsauth.kube.direct_server import DirectServer
 from awsauth.kube.transport import Transport
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,8 @@ def connected(kubeconfig: Path, *, as_user: str | None = None, as_groups: Sequen
 def transport_to(
     host: str, token: str | BearerTokens = "", *, ca_file: Path | None = None, proxy: str | None = None, **options: Any
 ) -> Transport:
-    """Return a transport to an address, with a token or with tokens that are renewed, if any."""
+    """Return a transport to an address, with a token or with tokens that are renewed, if any; it waits for long."""
+    options.setdefault("timeout", PATIENCE)
     current = None if isinstance(token, str) else CurrentToken(token)
     if way == "urllib3":
         trusted = {"certificate-authority": str(ca_file)} if ca_file else {}

@@ -7,12 +7,13 @@ import json
 import socket
 import ssl
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from tests.waiting import PATIENCE, wait_for_end
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +35,7 @@ FAULTS = (
     "503",
 )
 TIMEOUT = 0.6
-"""The time-out of a client before this server, in seconds."""
-LOST_BY_THE_CLIENT = 0.8
-"""Seconds after which it is sure to have given up."""
+"""The time-out of a client that is to lose an answer, in seconds."""
 
 
 @dataclass
@@ -61,7 +60,7 @@ class FaultyServer:
         target = urlsplit(self.cluster.server)
 
         def connect() -> http.client.HTTPSConnection:
-            return http.client.HTTPSConnection(target.hostname or "", target.port, context=context, timeout=10)
+            return http.client.HTTPSConnection(target.hostname or "", target.port, context=context, timeout=PATIENCE)
 
         self._server = _Server(self, connect)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -107,17 +106,9 @@ class FaultyServer:
             self.requests.append(request)
             return self.faults.get(len(self.requests) - 1, self.always)
 
-    def deliver_late(self, deliver: Any) -> None:
-        """Carry a request out when nobody waits for it any more."""
-
-        def late() -> None:
-            time.sleep(LOST_BY_THE_CLIENT)
-            with suppress(OSError, http.client.HTTPException):
-                deliver()
-
-        thread = threading.Thread(target=late, daemon=True)
-        self._late.append(thread)
-        thread.start()
+    def will_be_late(self) -> None:
+        """Have `settle` wait for the request that this thread handles."""
+        self._late.append(threading.current_thread())
 
 
 class _Server(ThreadingHTTPServer):
@@ -150,8 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._cut()
         body = self.rfile.read(length)
         if fault == "deliver late":
-            self.server.faulty.deliver_late(lambda: self._deliver(body))
-            time.sleep(LOST_BY_THE_CLIENT)
+            self.server.faulty.will_be_late()
+            wait_for_end(self.connection)
+            self._deliver(body)
             return self._cut()
         if fault.isdigit():
             return self._answer(int(fault), {"Retry-After": "0"}, _status(int(fault)))
@@ -162,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, headers, content, sent=len(content) // 2)
             return self._cut()
         if fault == "answer late":
-            time.sleep(LOST_BY_THE_CLIENT)
+            wait_for_end(self.connection)
         return self._answer(status, headers, content)
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names that the base class looks for

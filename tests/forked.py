@@ -6,6 +6,8 @@ import multiprocessing
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
@@ -35,17 +37,17 @@ def started(target: Callable[..., object], *arguments: Any) -> BaseProcess:
     return process
 
 
-def ended(process: BaseProcess, *, within: float = 60) -> int:
+def ended(process: BaseProcess) -> int:
     """Wait for the end of a process, and return its exit code: minus the signal that ended it, if one did.
 
     Raises:
         TimeoutError: it goes on; it is ended then.
     """
-    process.join(within)
+    process.join(PATIENCE)
     if process.exitcode is None:
         process.kill()
         process.join()
-        raise TimeoutError(f"a process was not done within {within:.0f} s")
+        raise TimeoutError(f"a process was not done within {PATIENCE:.0f} s")
     return process.exitcode
 
 

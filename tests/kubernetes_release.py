@@ -32,7 +32,7 @@ def who(connection: Connection) -> str:
 def outcome(file: Path) -> str:
     """Return whom the API server takes us for, or the error."""
     try:
-        return who(from_kubeconfig(path=file, timeout=5))
+        return who(from_kubeconfig(path=file))
     except AwsAuthError as error:
         return type(error).__name__
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from awsauth.client import AwsAuthClient
 from tests.aws_environment import only
 from tests.eks_fake import EksFake
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -107,8 +107,4 @@ def named_cluster(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, folder: Pat
 
 def awaited(check: Callable[[], HealthReport], wanted: Callable[[HealthReport], bool]) -> HealthReport:
     """Return a report that is as wanted: the authenticator takes a moment to see a change."""
-    deadline = time.monotonic() + 10
-    while not wanted(report := check()):
-        assert time.monotonic() < deadline, str(report)
-        time.sleep(0.1)
-    return report
+    return wait_for(check, wanted)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import urllib3
+
+from tests.waiting import wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,14 +51,14 @@ class Harm:
         headers: Of that answer.
         body: Of that answer.
         is_passed_on: Whether the server gets the request all the same.
-        delay: Seconds to wait before the answer.
+        is_late: Whether no answer comes before the client goes away.
     """
 
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     is_passed_on: bool = True
-    delay: float = 0
+    is_late: bool = False
 
 
 CUT = Harm(0, is_passed_on=False)
@@ -137,7 +138,10 @@ class Relay:
             if harm.status is None:
                 status, answer = response.status, response.data
                 sent = {name: response.headers[name] for name in ("Content-Type", "Date")}
-        time.sleep(harm.delay)
+        if harm.is_late:
+            wait_for_end(handler.connection)
+            handler.close_connection = True
+            return
         if not status:
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_RDWR)

@@ -59,7 +59,7 @@ def relay(cluster: Cluster) -> Iterator[Relay]:
 
 @pytest.fixture
 def transport(relay: Relay, cluster: Cluster) -> Iterator[Transport]:
-    transport = transport_to(relay.url, cluster.admin_token, timeout=5)
+    transport = transport_to(relay.url, cluster.admin_token)
     yield transport
     transport.close()
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.command_line import Terminal, environment, process, run
 from tests.faulty_server import FaultyServer
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,7 +135,7 @@ def test_kubectl_finds_it_as_a_plugin(cluster: Cluster, at: dict[str, str | None
         env=environment(**{name: value for name, value in at.items() if value}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command_line import NODE, environment, manifest_in, process, run
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def bash(line: str, *words: str) -> list[str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.stderr == ""
@@ -80,7 +81,7 @@ def test_other_shells_get_their_scripts_and_answers(shell: str, words: str, tmp_
     script = run("completion", shell).out
     assert f"_AWSAUTH_COMPLETE={shell}_complete" in script
     if found := shutil.which(shell):
-        subprocess.run([found, "-n"], input=script, text=True, check=True, timeout=60)
+        subprocess.run([found, "-n"], input=script, text=True, check=True, timeout=PATIENCE)
     path = manifest_in(tmp_path)
     asked = {
         "_AWSAUTH_COMPLETE": f"{shell}_complete",

@@ -13,6 +13,7 @@ import yaml
 from awsauth import AwsAuthClient
 from tests.command_line import NODE, Done, environment
 from tests.paths import PROJECT
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ def shell(command: str, folder: Path, **variables: str) -> Done:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.paths import PROJECT
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ def run(cluster: Cluster) -> Callable[..., str]:
 
     def run(name: str, *arguments: str) -> str:
         command = [sys.executable, str(PROJECT / "examples" / "cluster" / name), *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 

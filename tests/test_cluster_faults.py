@@ -12,6 +12,7 @@ from awsauth.history.commit import changing, commit
 from awsauth.history.patience import Patience
 from awsauth.stores.cluster import ClusterStore
 from tests.faulty_server import FAULTS, TIMEOUT, FaultyServer
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,9 +42,11 @@ def straight(cluster: Cluster) -> Iterator[AwsAuthClient]:
 
 
 @pytest.fixture
-def client(faulty: FaultyServer, tmp_path: Path) -> Iterator[AwsAuthClient]:
+def client(faulty: FaultyServer, tmp_path: Path, fault: str) -> Iterator[AwsAuthClient]:
+    """Return a client before the faulty server, that waits for no answer that comes too late."""
     path = faulty.write_kubeconfig(tmp_path / "faulty.kubeconfig")
-    with AwsAuthClient.from_kubeconfig(path=path, timeout=TIMEOUT, author="tests") as client:
+    timeout = TIMEOUT if "late" in fault else PATIENCE
+    with AwsAuthClient.from_kubeconfig(path=path, timeout=timeout, author="tests") as client:
         yield client
 
 
@@ -149,7 +152,7 @@ def test_a_server_that_never_answers_a_write_ends_in_an_error_that_names_what_is
     """Past the deadline nothing is guessed: what was sent may have been done, and the error says how to find out."""
     cluster.put_aws_auth({"mapRoles": NODE})
     first_change(straight)
-    connection = from_kubeconfig(path=faulty.write_kubeconfig(tmp_path / "faulty.kubeconfig"), timeout=TIMEOUT)
+    connection = from_kubeconfig(path=faulty.write_kubeconfig(tmp_path / "faulty.kubeconfig"), timeout=PATIENCE)
     store = ClusterStore(connection.transport)
     change = EnsureRole(role_arn=ROLE.format("other"), username="other")
     snapshot = store.read()

@@ -80,7 +80,7 @@ def relay(cluster: Cluster) -> Iterator[Relay]:
 @pytest.fixture
 def watched(relay: Relay, cluster: Cluster) -> AwsAuthClient:
     """Return a client whose requests are kept."""
-    return AwsAuthClient(ClusterStore(transport_to(relay.url, cluster.admin_token, timeout=5)), author="tester")
+    return AwsAuthClient(ClusterStore(transport_to(relay.url, cluster.admin_token)), author="tester")
 
 
 def add(client: AwsAuthClient, name: str, **options: Any) -> Any:
@@ -544,7 +544,7 @@ def test_a_server_that_cannot_answer_is_asked_again_and_nothing_is_done_twice(
 
 def test_without_history_a_lost_answer_is_an_unknown_outcome_or_known(relay: Relay, cluster: Cluster) -> None:
     cluster.put_aws_auth(DATA)
-    store = ClusterStore(transport_to(relay.url, cluster.admin_token, timeout=5))
+    store = ClusterStore(transport_to(relay.url, cluster.admin_token))
     base = store.read()
     relay.harm = [CUT_AFTER]
     with pytest.raises(OutcomeUnknownError):

@@ -14,6 +14,7 @@ from kubernetes.config import incluster_config
 from awsauth import connecting
 from awsauth.errors import KubeconfigError, UnreachableError, UsageError
 from tests.kubeconfigs import REVIEWS, SECRET, both_ways, config, plugin, printing, who, written
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,5 +230,5 @@ def test_a_client_whose_address_may_show_a_password_is_refused() -> None:
 
 def test_importing_it_is_cheap() -> None:
     code = "import sys, awsauth.connecting; print([n for n in ('kubernetes', 'urllib3', 'boto3', 'yaml') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout == "[]\n"

@@ -21,6 +21,7 @@ from awsauth.kube.transport import Transport
 from tests.controlplane.authority import Authority
 from tests.kubeconfigs import SECRET, config, written
 from tests.tls_servers import Proxy, TlsServer
+from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ def shown(url: str, proxy: str | None = None, **said: Any) -> str:
     """Connect as a kubeconfig says, and return whose certificate the server was shown."""
     user = {name: said.pop(name) for name in list(said) if name.startswith("client_")}
     cluster, user = ({key.replace("_", "-"): value for key, value in part.items()} for part in (said, user))
-    transport = Transport(DirectServer({"server": url, **cluster}, user, None, proxy), timeout=5)
+    transport = Transport(DirectServer({"server": url, **cluster}, user, None, proxy), timeout=PATIENCE)
     try:
         return str(transport.get("/api")["shown"])
     finally:
@@ -110,17 +111,18 @@ def test_threads_share_a_server_while_certificates_are_renewed(authority: Author
             file.with_suffix(".new").replace(file)
 
     renew(pairs[0])
-    seen: set[str] = set()
+    answers: list[str] = []
+    over = threading.Event()
     others: list[BaseException] = []
     with TlsServer(authority, clients=authority.certificate_file) as server:
         files = {"client-certificate": str(certificate), "client-key": str(key)}
         cluster = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
-        transport = Transport(DirectServer(cluster, files, None, None), timeout=10)
+        transport = Transport(DirectServer(cluster, files, None, None), timeout=PATIENCE)
 
         def ask() -> None:
-            for _ in range(60):
+            while not over.is_set():
                 try:
-                    seen.add(transport.get("/api")["shown"])
+                    answers.append(transport.get("/api")["shown"])
                 except KubeconfigError:
                     continue  # the one is renewed, and the other not yet
                 except BaseException as error:  # noqa: BLE001 - a thread keeps what it raises to itself
@@ -130,12 +132,14 @@ def test_threads_share_a_server_while_certificates_are_renewed(authority: Author
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
             thread.start()
-        turn = 0
-        while any(thread.is_alive() for thread in threads):
-            turn += 1
+        for turn in range(40):
             renew(pairs[turn % 2])
-            threads[0].join(0.02)
-        assert (seen, others) == ({"alice", "bob"}, [])
+            so_far = len(answers)
+            wait_for(lambda: others or len(answers) > so_far + len(threads))  # noqa: B023 - called at once
+        over.set()
+        for thread in threads:
+            thread.join()
+        assert (set(answers), others) == ({"alice", "bob"}, [])
         transport.close()
 
 
@@ -148,7 +152,7 @@ def test_a_renewed_certificate_that_cannot_be_used_is_told_before_anything_is_se
         ca.write_bytes(authority.certificate_file.read_bytes())
         cluster = {"server": server.url, "certificate-authority": str(ca)}
         user = {"client-certificate": str(certificate), "client-key": str(key)}
-        transport = Transport(DirectServer(cluster, user, None, None), timeout=5)
+        transport = Transport(DirectServer(cluster, user, None, None), timeout=PATIENCE)
         assert transport.get("/api")["shown"] == "alice"
         for file in (certificate, key, ca):
             content = file.read_bytes()
@@ -345,7 +349,7 @@ def test_a_write_whose_answer_is_lost_behind_a_proxy_may_have_been_made(
     """Urllib3 tells that as it does that a proxy leads nowhere."""
     with TlsServer(authority, answers=False) as server, Proxy(authority if is_encrypted else None) as proxy:
         cluster = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
-        transport = Transport(DirectServer(cluster, {}, None, proxy.url), timeout=5)
+        transport = Transport(DirectServer(cluster, {}, None, proxy.url), timeout=PATIENCE)
         with pytest.raises(OutcomeUnknownError, match="may have been changed, or not"):
             transport.post("/api", {})
         assert len(server.heard) == 1

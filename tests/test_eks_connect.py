@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import socket
-import time
 import traceback
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -35,6 +34,7 @@ from awsauth.errors import (
 from tests.aws_environment import KEYS, only
 from tests.controlplane.authority import Authority
 from tests.eks_fake import EksFake
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -461,18 +461,15 @@ def named(eks: EksFake, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cl
 
 def who_am_i(connection: EksConnection, username: str) -> Any:
     """Return the server's answer once it is `username`: a new map takes a moment."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-            answer = connection.transport.post(
-                "/apis/authentication.k8s.io/v1/selfsubjectreviews", body, changes=False
-            )["status"]["userInfo"]
-        except AuthenticationError:
-            answer = {}
-        if answer.get("username") == username or time.monotonic() > deadline:
-            return answer
-        time.sleep(0.1)
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+
+    def ask() -> Any:
+        with suppress(AuthenticationError):
+            reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+            return connection.transport.post(reviews, body, changes=False)["status"]["userInfo"]
+        return {}
+
+    return wait_for(ask, lambda answer: answer.get("username") == username)
 
 
 def test_a_name_alone_leads_to_the_api_server(named: Cluster, eks: EksFake) -> None:

@@ -15,6 +15,7 @@ import yaml
 from awsauth import connecting
 from awsauth.errors import AuthenticationError, KubeconfigError, UnreachableError
 from tests.kubeconfigs import SECRET, both_ways, config, plugin, printing, runs, who, written
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +115,7 @@ def test_what_is_piped_into_this_process_is_not_for_a_program(cluster: Cluster, 
         "print(sys.stdin.read(), 'kubernetes' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(file)]
-    done = subprocess.run(command, input="for us", capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, input="for us", capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert (done.stdout, runs(tmp_path)) == ("for us False\n", 1)
 
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -26,6 +25,7 @@ from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Stranger
 from tests.going_back import rollback
 from tests.paths import PROJECT
+from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def assert_true_history(store: FileStore) -> None:
 
 def test_eight_processes_with_twenty_five_changes_each_lose_nothing(path: Path) -> None:
     writers = [start(path, 1000 * writer, 25) for writer in range(8)]
-    assert [writer.wait(timeout=300) for writer in writers] == [0] * 8
+    assert [writer.wait(PATIENCE) for writer in writers] == [0] * 8
     assert sorted(accounts(path)) == sorted(f"{1000 * writer + n:012}" for writer in range(8) for n in range(25))
     assert path.read_text().startswith(MANIFEST)
     assert_true_history(FileStore(path))
@@ -104,15 +104,16 @@ def test_eight_processes_with_twenty_five_changes_each_lose_nothing(path: Path) 
 
 
 def killed_writers(path: Path) -> Iterator[int]:
-    """Kill one writer after another, each a little later than the one before, and yield where they began."""
+    """Kill one writer after another, each after one change more than the one before, and yield where they began."""
     for attempt in range(12):
         first = 1000 * (attempt + 1)
+        before = len(accounts(path))
         writer = start(path, first, 500)
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
-        time.sleep(0.01 + 0.017 * attempt)
+        wait_for(lambda: len(accounts(path)) >= before + attempt)  # noqa: B023 - called at once
         os.kill(writer.pid, signal.SIGKILL)
-        writer.wait(timeout=30)
+        writer.wait()
         writer.stdout.close()
         yield first
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import awsauth
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.controlplane.cluster import Cluster
@@ -51,7 +52,7 @@ HEAVY = ("boto3", "botocore", "click", "kubernetes", "pydantic", "rich", "ruamel
 
 def in_new_interpreter(code: str) -> list[str]:
     """Run code that prints one JSON list of strings, and return that."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     names: list[str] = json.loads(done.stdout)
     return names

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("nothing_around")
 
 def reached(file: Path) -> str:
     """Try to get through, and return what is said."""
-    connection = connecting.from_kubeconfig(path=file, timeout=2)
+    connection = connecting.from_kubeconfig(path=file)
     with pytest.raises(UnreachableError) as caught:
         who(connection)
     return str(caught.value)

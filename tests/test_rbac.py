@@ -7,7 +7,6 @@ one verb of one rule.
 from __future__ import annotations
 
 import shlex
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +27,7 @@ from awsauth.stores.cluster import ClusterStore
 from tests.changed import PREFIX
 from tests.connections import connected
 from tests.paths import PROJECT
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -170,10 +170,7 @@ def test_a_manifest_binds_its_group(history: Cluster, name: str) -> None:
     assert missing(connected(history.user().kubeconfig), IN_CODE[name]) == IN_CODE[name]
     history.kubectl("apply", "-f", str(FOLDER / f"{name}.yaml"))
     member = connected(history.kubeconfig, as_user="somebody", as_groups=[f"awsauth-{name}s"])
-    until = time.monotonic() + 10
-    while (lacking := missing(member, IN_CODE[name])) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert lacking == ()
+    wait_for(lambda: missing(member, IN_CODE[name]), lambda lacking: not lacking)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from tests.controlplane.tryout import UNSET, tryout
 from tests.paths import PROJECT
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def run_console(block: Block, folder: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         if os.environ.get("AWSAUTH_REGENERATE"):

@@ -6,7 +6,6 @@ Somebody breaks ``aws-auth`` with kubectl, and the caller, who may use the EKS A
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +39,7 @@ from tests.controlplane.processes import free_port
 from tests.eks_fake import EksFake
 from tests.eks_fake_entries import EksError
 from tests.eks_webhook import EksWebhook
+from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,10 +158,7 @@ class Stage:
         return self.text, numbers, self.shown.authentication_mode, entries
 
     def _await(self, *, is_in: bool) -> None:
-        end = time.monotonic() + 10
-        while (self.identity() is not None) is not is_in:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_for(self.identity, lambda identity: (identity is not None) is is_in)
 
 
 @pytest.fixture(scope="module")
@@ -799,4 +796,4 @@ def test_a_switch_that_does_not_come_or_fails_or_is_refused_is_told(
             switch_to_both(session, cluster, timeout=0.1, done=[])
         eks.clusters["prod"].update_polls, eks.clusters["prod"].update_error = 1, "out of capacity"
         with pytest.raises(AwsServiceError, match=r"did not switch .* is Failed\. Unknown: out of capacity"):
-            switch_to_both(session, cluster, timeout=1, done=[])
+            switch_to_both(session, cluster, timeout=PATIENCE, done=[])

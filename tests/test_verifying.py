@@ -27,6 +27,7 @@ from awsauth.stores.memory import MemoryStore
 from awsauth.verifying import NOT_OBSERVED, NOT_SEEN_YET, take_back
 from awsauth.witness import Witness
 from tests.named_cluster import NamedCluster, named_cluster
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,7 +82,8 @@ def test_it_returns_when_a_new_token_of_the_caller_shows_the_change(named: Named
     administrator(named, "wait_me")
     with named.client() as client:
         result = client.apply(
-            EnsureRole(role_arn=named.arn("wait-me"), username="wait-me", groups=["system:masters", "more"]), wait=10
+            EnsureRole(role_arn=named.arn("wait-me"), username="wait-me", groups=["system:masters", "more"]),
+            wait=PATIENCE,
         )
     assert result.changed
     assert NOT_SEEN_YET not in codes(result)
@@ -95,7 +97,7 @@ def test_it_returns_when_a_new_token_of_the_caller_shows_the_change(named: Named
 def test_it_returns_when_a_role_that_was_named_gets_in(named: NamedCluster) -> None:
     administrator(named, "wait_for")
     role = named.arn("wait-for-target")
-    with named.client() as client, client.transaction(wait=10, verify=[role]) as changes:
+    with named.client() as client, client.transaction(wait=PATIENCE, verify=[role]) as changes:
         changes.add_role_mapping(role, username="target", groups=["targets"])
     assert not {NOT_SEEN_YET, NOT_OBSERVED}.intersection(codes(changes.result))
     who = named.cluster.identity(named.cluster.eks_token(named.cluster.aws.assume_role("wait-for-target")))
@@ -145,11 +147,11 @@ def test_a_change_that_locks_the_caller_out_is_reverted_with_the_token_from_befo
     before = data(named)
     with named.client() as client:
         with pytest.raises(GuardError):
-            client.remove_role_mapping(named.arn("revert-me"), revert_after=30)
+            client.remove_role_mapping(named.arn("revert-me"), revert_after=PATIENCE)
         began = time.monotonic()
         with pytest.raises(RevertedError) as caught:
-            client.remove_role_mapping(named.arn("revert-me"), allow=ALLOWED, revert_after=30)
-        assert time.monotonic() - began < 15
+            client.remove_role_mapping(named.arn("revert-me"), allow=ALLOWED, revert_after=PATIENCE)
+        assert time.monotonic() - began < PATIENCE
         log = client.history().entries
     assert data(named) == before
     assert "the caller does not get in with a new token" in caught.value.what
@@ -180,7 +182,7 @@ def test_one_bad_edit_of_the_text_is_reverted(named: NamedCluster, remembering: 
     named.serve_from(remembering)
     before = data(named)
     with named.client() as client, pytest.raises(RevertedError):
-        client.apply(ReplaceText(key="mapRoles", text="- rolearn: {{oops}}\n"), allow=ALLOWED, revert_after=30)
+        client.apply(ReplaceText(key="mapRoles", text="- rolearn: {{oops}}\n"), allow=ALLOWED, revert_after=PATIENCE)
     assert data(named) == before
 
 
@@ -189,7 +191,7 @@ def test_a_role_that_was_named_and_is_shut_out_has_the_change_reverted(named: Na
     deputy = named.arn("revert-role-deputy")
     before = data(named)
     with named.client() as client, pytest.raises(RevertedError, match=r"revert-role-deputy` does not get in"):
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=30)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=PATIENCE)
     assert data(named) == before
 
 
@@ -209,7 +211,9 @@ def test_a_change_that_works_stays(named: NamedCluster, remembering: ApiServer) 
     named.serve_from(remembering)
     role = named.arn("revert-stays-target")
     with named.client() as client:
-        result = client.add_role_mapping(role, username="x", verify=["caller", role], revert_after=20, wait=10)
+        result = client.add_role_mapping(
+            role, username="x", verify=["caller", role], revert_after=PATIENCE, wait=PATIENCE
+        )
         assert not {NOT_SEEN_YET, NOT_OBSERVED}.intersection(codes(result))
         assert client.explain(role).username == "x"
 
@@ -219,7 +223,7 @@ def test_a_change_of_the_callers_own_groups_that_works_stays(named: NamedCluster
     administrator(named, "revert_groups")
     change = RemoveGroups(principal_arn=named.arn("revert-groups"), groups=["system:masters"])
     with named.client() as client:
-        assert client.apply(change, allow=ALLOWED, revert_after=20).changed
+        assert client.apply(change, allow=ALLOWED, revert_after=PATIENCE).changed
     named.await_in("revert-groups", ())
 
 
@@ -241,7 +245,7 @@ def test_what_others_wrote_meanwhile_stays(named: NamedCluster, monkeypatch: pyt
     monkeypatch.setattr(Witness, "look", meanwhile)
     deputy = named.arn("revert-others-deputy")
     with named.client() as client, pytest.raises(RevertedError):
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=30)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=PATIENCE)
     roles = {role.role_arn for role in AwsAuthClient.in_memory(data(named)).read().roles}
     assert roles == {named.arn(f"revert-others{end}") for end in ("", "-deputy", "-node")}
 
@@ -258,7 +262,7 @@ def test_a_change_that_is_not_looked_at_to_the_end_is_reverted(
 
     monkeypatch.setattr(Witness, "look", interrupted)
     with named.client() as client, pytest.raises(interruption):
-        client.add_role_mapping(named.arn("revert-stop-target"), username="x", revert_after=20)
+        client.add_role_mapping(named.arn("revert-stop-target"), username="x", revert_after=PATIENCE)
     assert data(named) == before
 
 
@@ -278,7 +282,7 @@ def test_what_goes_wrong_while_it_is_looked_at_is_told_with_the_revert(
         named.client() as client,
         pytest.raises(RevertedError, match="not looked at to the end: The API server cannot"),
     ):
-        client.add_role_mapping(named.arn("revert-odd-target"), username="x", revert_after=20)
+        client.add_role_mapping(named.arn("revert-odd-target"), username="x", revert_after=PATIENCE)
     assert data(named) == before
 
 
@@ -297,7 +301,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
 
     monkeypatch.setattr("awsauth.verifying.ClusterStore.read", failing)
     with named.client() as client, pytest.raises(NotRevertedError, match="could not be reverted") as caught:
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=30)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=PATIENCE)
     assert "revert-fails-deputy" not in str(data(named))
     assert f"controllerrevision aws-auth-{caught.value.restores} -o 'jsonpath={{.data}}'" in caught.value.cure
     monkeypatch.undo()
@@ -311,7 +315,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
 def test_a_caller_who_does_not_get_in_changes_nothing(named: NamedCluster) -> None:
     named.be_role("revert-outsider")
     with named.client() as client, pytest.raises(AuthenticationError):
-        client.add_role_mapping(named.arn("x"), username="x", revert_after=20)
+        client.add_role_mapping(named.arn("x"), username="x", revert_after=PATIENCE)
     assert named.cluster.aws_auth() is None
 
 

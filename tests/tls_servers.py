@@ -9,6 +9,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -102,7 +104,7 @@ class Proxy(_Running):
         class Connecting(BaseHTTPRequestHandler):
             def do_CONNECT(self) -> None:
                 host, _, port = self.path.rpartition(":")
-                with socket.create_connection((host, int(port)), timeout=5) as there:
+                with socket.create_connection((host, int(port)), timeout=PATIENCE) as there:
                     self.send_response(200)
                     self.end_headers()
                     threading.Thread(target=self.answer, args=(there,), daemon=True).start()

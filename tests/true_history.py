@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from awsauth.core.document import Document
@@ -52,12 +51,17 @@ def live(cluster: Cluster) -> dict[str, Any]:
 
 def states_since(cluster: Cluster, version: str) -> list[dict[str, Any]]:
     """Return every state that the object has been in since a version of it, oldest first, as the API server tells."""
-    query = f"watch=true&fieldSelector=metadata.name=aws-auth&resourceVersion={version}&timeoutSeconds=1"
-    answer = cluster.api.must("GET", f"/api/v1/namespaces/kube-system/configmaps?{query}")
-    lines = answer["text"].splitlines() if "text" in answer else [json.dumps(answer)]
-    events = [json.loads(line) for line in lines]
-    assert {event["type"] for event in events} <= {"ADDED", "MODIFIED"}
-    return [event["object"] for event in events]
+    last = live(cluster)["metadata"]["resourceVersion"]
+    states: list[dict[str, Any]] = []
+    if version == last:
+        return states
+    query = f"watch=true&fieldSelector=metadata.name=aws-auth&resourceVersion={version}"
+    for event in cluster.api.watch(f"/api/v1/namespaces/kube-system/configmaps?{query}"):
+        assert event["type"] in {"ADDED", "MODIFIED"}
+        states.append(event["object"])
+        if event["object"]["metadata"]["resourceVersion"] == last:
+            break
+    return states
 
 
 def text_of(cluster: Cluster) -> Mapping[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 _T = TypeVar("_T")
@@ -26,3 +28,11 @@ def wait_for(look: Callable[[], _T], expected: Callable[[_T], bool] = bool) -> _
             raise TimeoutError(f"after {PATIENCE:.0f} s it is still {value}")
         time.sleep(0.02)
     return value
+
+
+def wait_for_end(connection: socket.socket) -> None:
+    """Wait until the other side closes a connection."""
+    connection.settimeout(PATIENCE)
+    with suppress(ConnectionError):
+        while connection.recv(4096):
+            pass

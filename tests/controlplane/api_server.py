@@ -14,7 +14,7 @@ import yaml
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -75,6 +75,18 @@ class ApiServer:
         if response.status >= 300:
             raise RuntimeError(f"{method} {path} was answered {response.status}: {response.body}")
         return response.body
+
+    def watch(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield the events of a watch, which goes on until the caller stops."""
+        headers = {"Authorization": f"Bearer {self.admin_token}"}
+        answer = self._pool.request(
+            "GET", self.url + path, headers=headers, retries=False, timeout=PATIENCE, preload_content=False
+        )
+        try:
+            for line in answer:
+                yield json.loads(line)
+        finally:
+            answer.close()
 
     def ready(self) -> bool:
         """Say whether it serves."""
