@@ -13,11 +13,11 @@ from awsauth.core.guard_case import Case, GuardContext
 from awsauth.core.matching import Access, could_render, principal_of
 from awsauth.core.rivals import Traces, rivals
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
-from awsauth.history.patient_store import patiently
 from awsauth.kube.bindings import read_bindings
 from awsauth.kube.nodes import read_nodes
 from awsauth.kube.owners import read_revision_owners
 from awsauth.kube.review import review
+from awsauth.retry import retry_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +186,7 @@ class Circumstances:
 def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | None:
     """Return an answer; where it may not be asked for, None, and say so: it is no reason to refuse a change."""
     try:
-        return patiently(ask)
+        return retry_unavailable(ask)
     except (ForbiddenError, AwsServiceError, CredentialsError) as error:
         notes.append(_not_looked_at(about, error.what, error.cure))
         return None

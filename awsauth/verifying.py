@@ -9,7 +9,6 @@ may have several API servers, each of which remembers for itself: all of it goes
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +24,7 @@ from awsauth.history.patient_store import patient
 from awsauth.history.proposal import Proposal
 from awsauth.kube.review import review
 from awsauth.options import CALLER
+from awsauth.retry import Backoff
 from awsauth.stores.cluster import ClusterStore
 from awsauth.witness import Witness
 
@@ -128,16 +128,15 @@ class _Watch:
 
     def failing(self, seconds: float) -> Witness | None:
         """Look until everybody gets in, and return who does not; None where all do."""
-        began = time.monotonic()
+        end, settling = Backoff(seconds), Backoff(SETTLES)
         pending = list(self.witnesses)
         while pending:
             for witness in list(pending):
-                elapsed = time.monotonic() - began
+                is_over, is_settled = end.is_over, settling.is_over and not witness.is_concerned
                 witness.look()
-                if witness.is_shut_out or (elapsed > seconds and not witness.gets_in):
+                if witness.is_shut_out or (is_over and not witness.gets_in):
                     return witness
-                settled = elapsed > SETTLES and not witness.is_concerned
-                if witness.gets_in and (settled or witness.shows_change or elapsed > seconds):
+                if witness.gets_in and (is_settled or witness.shows_change or is_over):
                     pending.remove(witness)
         return None
 
@@ -146,9 +145,9 @@ class _Watch:
         concerned = [witness for witness in self.witnesses if witness.is_concerned]
         if not concerned:
             return (_not_observed([witness.name for witness in self.witnesses]),)
-        deadline = time.monotonic() + seconds
+        end = Backoff(seconds)
         while pending := [witness for witness in concerned if not witness.shows_change]:
-            if time.monotonic() > deadline:
+            if end.is_over:
                 return (_not_seen_yet([witness.name for witness in pending], seconds),)
             for witness in pending:
                 witness.look()

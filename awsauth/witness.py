@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ from awsauth.core.caller import Caller
 from awsauth.core.explain import explain
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError
 from awsauth.kube.review import EVERYBODY, review
+from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from awsauth.aws.token import TokenSource
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from awsauth.kube.review import Review
     from awsauth.kube.transport import Transport
 
-_PAUSE: Final = 0.1
+_NEW_TOKEN: Final = 5.0
+"""Seconds within which a token differs from the last one: it holds the second in which it was made."""
+
 _CERTAIN: Final = 2
 """How many new tokens in a row have to be refused before somebody counts as shut out: one may meet a hiccup of STS."""
 
@@ -96,10 +98,17 @@ class Witness:
         """Whether it got in before the change, and certainly does not any more."""
         return self._was_in and self._refusals >= _CERTAIN
 
-    def _looked(self) -> Standing:
-        while (token := self._tokens.fresh().value) in self._used:
-            time.sleep(_PAUSE)
+    def _new_token(self) -> str:
+        token = ""
+        for _ in Backoff(_NEW_TOKEN, longest=0.1):
+            token = self._tokens.fresh().value
+            if token not in self._used:
+                break
         self._used.add(token)
+        return token
+
+    def _looked(self) -> Standing:
+        token = self._new_token()
         try:
             found = review(self._transport.with_token(token))
         except AuthenticationError:

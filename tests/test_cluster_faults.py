@@ -9,7 +9,7 @@ import pytest
 from awsauth import AwsAuthClient, AwsAuthError, EnsureRole, OutcomeUnknownError
 from awsauth.connecting import from_kubeconfig
 from awsauth.history.commit import changing, commit
-from awsauth.history.patience import Patience
+from awsauth.retry import Backoff
 from awsauth.stores.cluster import ClusterStore
 from tests.faulty_server import FAULTS, TIMEOUT, FaultyServer
 from tests.waiting import PATIENCE
@@ -159,7 +159,7 @@ def test_a_server_that_never_answers_a_write_ends_in_an_error_that_names_what_is
     put_and_later = dict.fromkeys(range(2, 1000), fault)
     faulty.order(put_and_later)
     with pytest.raises(OutcomeUnknownError, match="revision 3"):
-        commit(store, changing([change]), patience=Patience(1))
+        commit(store, changing([change]), patience=Backoff(1))
     connection.close()
     is_done = texts(cluster) != snapshot.data
     assert is_done == (fault == "cut after")

@@ -21,7 +21,7 @@ from awsauth.core.revision import draft
 from awsauth.errors import AwsAuthError, FileError, HistoryError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
-from awsauth.history.patience import Patience
+from awsauth.retry import Backoff
 from awsauth.stores import durability, revision_folder
 from awsauth.stores.file import FileStore
 from tests.command_line import run
@@ -141,7 +141,7 @@ class Attacker:
 
 
 def change(manifest: Path, account: str = "111122223333") -> None:
-    commit(FileStore(manifest), changing([EnsureAccount(account=account)]), patience=Patience(5))
+    commit(FileStore(manifest), changing([EnsureAccount(account=account)]), patience=Backoff(5))
 
 
 @root_only

@@ -19,7 +19,7 @@ from awsauth.core.revision import draft
 from awsauth.errors import FileError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
-from awsauth.history.patience import Patience
+from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Stranger
@@ -49,7 +49,7 @@ WRITER: Final = """
 import sys
 from awsauth.core.changes import EnsureAccount
 from awsauth.history.commit import changing, commit
-from awsauth.history.patience import Patience
+from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
 
 path, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -57,7 +57,7 @@ store = FileStore(path)
 print("ready", flush=True)
 for number in range(first, first + count):
     change = EnsureAccount(account=f"{number:012}")
-    commit(store, changing([change]), author=f"writer {first}", patience=Patience(240))
+    commit(store, changing([change]), author=f"writer {first}", patience=Backoff(240))
 """
 
 
@@ -261,7 +261,7 @@ def test_a_link_that_leads_nowhere_has_its_number_to_itself(path: Path) -> None:
     store = FileStore(path)
     commit(store, changing([ADMIN]))
     (path.parent / ".aws-auth.yaml.history" / "000003.revision").symlink_to("nowhere")
-    outcome = commit(store, changing([EnsureAccount(account="111122223333")]), patience=Patience(5))
+    outcome = commit(store, changing([EnsureAccount(account="111122223333")]), patience=Backoff(5))
     assert outcome.revision is not None
     assert outcome.revision.number == 4
 

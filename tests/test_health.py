@@ -19,7 +19,7 @@ from awsauth.functions import health_check
 from awsauth.health import STEPS
 from awsauth.health_advice import EksTarget, unknown
 from awsauth.kube.rbac_rule import RbacRule, rule_of
-from awsauth.kube.translation import moment_of
+from awsauth.retry import http_date
 from awsauth.stores.memory import MemoryStore
 from tests.command_line import run
 from tests.named_cluster import NamedCluster, awaited, named_cluster
@@ -123,7 +123,7 @@ def test_a_refusal_tells_the_servers_clock(named: NamedCluster) -> None:
     named.be_role("health-clock")
     with named.client() as client, pytest.raises(AuthenticationError) as refused:
         client.read()
-    told = moment_of(refused.value.stamp)
+    told = http_date(refused.value.stamp)
     assert told is not None
     assert abs(datetime.now(timezone.utc) - told) < timedelta(seconds=PATIENCE)
     assert clock_difference(refused.value.stamp, told) == ""

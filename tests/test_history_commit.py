@@ -23,9 +23,9 @@ from awsauth.errors import (
 )
 from awsauth.history.commit import Outcome, changing, commit
 from awsauth.history.log import log
-from awsauth.history.patience import Patience
 from awsauth.history.pruning import prune
 from awsauth.history.rollback import restoring
+from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
 from awsauth.stores.memory import MemoryStore
 from tests.going_back import rollback
@@ -48,10 +48,10 @@ ADMIN: Final = EnsureRole(role_arn="arn:aws:iam::111122223333:role/admin", usern
 OTHER: Final = EnsureRole(role_arn="arn:aws:iam::111122223333:role/other", username="other", groups=["view"])
 
 
-def quick(seconds: float = 5) -> Patience:
+def quick(seconds: float = 5) -> Backoff:
     """Return patience that does not really wait: its clock goes on by a tenth of a second with every look at it."""
     ticks = iter(range(100_000))
-    return Patience(seconds, clock=lambda: next(ticks) / 10, sleep=lambda _: None)
+    return Backoff(seconds, clock=lambda: next(ticks) / 10, sleep=lambda _: None)
 
 
 def ensure(store: Store, *changes: Change, author: str = "alice", history: bool = True) -> Outcome:
@@ -209,7 +209,7 @@ def test_while_another_writers_first_change_is_pending_nothing_is_recorded_on_to
     def refused(_: float) -> None:
         store.discard_revision(pending.number, pending.digest)
 
-    outcome = commit(store, changing([OTHER]), patience=Patience(60, sleep=refused))
+    outcome = commit(store, changing([OTHER]), patience=Backoff(60, sleep=refused))
     assert outcome.outside is not None
     assert outcome.outside.info.parent == 1
     assert_true_history(store)
@@ -221,7 +221,7 @@ def test_a_pending_first_change_is_not_waited_for_longer_than_its_writer_would_t
     times = (datetime(2026, 1, 1, second=second, tzinfo=timezone.utc) for second in range(60))
     store, pending = first_use(lambda: next(times))
     waits: list[float] = []
-    outcome = commit(store, changing([OTHER]), patience=Patience(60, sleep=waits.append))
+    outcome = commit(store, changing([OTHER]), patience=Backoff(60, sleep=waits.append))
     assert outcome.outside is not None
     assert outcome.outside.info.parent == pending.number
     assert len(waits) == 2

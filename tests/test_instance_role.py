@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from awsauth.aws import role_setup
+from awsauth import retry
 from awsauth.aws.attachment import attach_instance_role
 from awsauth.aws.roles import ensure_instance_role
 from awsauth.core.trust_policy import trust_in_ec2
@@ -42,7 +42,6 @@ CREATES = ["CreateRole", "CreateInstanceProfile", "AddRoleToInstanceProfile"]
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsAccount]:
-    monkeypatch.setattr(role_setup, "PAUSE", 0.0)
     with aws_account(monkeypatch) as account:
         yield account
 
@@ -52,7 +51,7 @@ def quick_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ten seconds pass with every look at the clock, however busy the machine is."""
     ticks = itertools.count(step=10)
     clock = SimpleNamespace(monotonic=lambda: next(ticks), sleep=lambda _: None)
-    monkeypatch.setattr(role_setup, "time", clock)
+    monkeypatch.setattr(retry, "time", clock)
 
 
 def ensure(account: AwsAccount, name: str = NAME, **options: Any) -> RoleSetup:

@@ -19,8 +19,8 @@ from awsauth.errors import (
 )
 from awsauth.history.commit import Outcome, changing, commit
 from awsauth.history.log import log
-from awsauth.history.patience import Patience
 from awsauth.history.patient_store import PatientStore, patient
+from awsauth.retry import Backoff
 from awsauth.stores.memory import MemoryStore
 from awsauth.stores.store import Rehearsing
 from tests.stopping import Wrapped
@@ -53,8 +53,8 @@ class Time:
         self.slept.append(seconds)
         self.now += seconds
 
-    def patience(self, seconds: float = 60) -> Patience:
-        return Patience(seconds, clock=self.clock, sleep=self.sleep)
+    def patience(self, seconds: float = 60) -> Backoff:
+        return Backoff(seconds, clock=self.clock, sleep=self.sleep)
 
 
 class Failing(Wrapped):
@@ -223,6 +223,6 @@ def test_a_patient_store_can_do_what_the_one_behind_it_can() -> None:
 
 def test_a_patient_store_around_another_one_waits_once() -> None:
     time = Time()
-    inner = PatientStore(Failing(MemoryStore(DATA), "read", [busy(1)] * 2), Patience(0))
+    inner = PatientStore(Failing(MemoryStore(DATA), "read", [busy(1)] * 2), Backoff(0))
     assert PatientStore(inner, time.patience()).read().data == DATA
     assert len(time.slept) == 2

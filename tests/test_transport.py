@@ -42,8 +42,8 @@ from awsauth.kube.client_server import ClientServer
 from awsauth.kube.nodes import read_nodes
 from awsauth.kube.permissions import READER, missing
 from awsauth.kube.review import review
-from awsauth.kube.translation import moment_of
 from awsauth.kube.transport import Transport
+from awsauth.retry import http_date
 from awsauth.stores.cluster import ClusterStore
 from tests import connections
 from tests.connections import direct, transport_to
@@ -335,7 +335,7 @@ def test_a_certificate_that_has_expired_is_told(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("stamp", ["Fri, 31 Dec 9999 23:59:59 -1200", "tomorrow", "", None])
 def test_a_time_that_is_none_is_no_time(stamp: str | None) -> None:
-    assert moment_of(stamp) is None
+    assert http_date(stamp) is None
 
 
 def test_a_busy_server_says_for_how_long(transport: Transport, relay: Relay) -> None:

@@ -18,6 +18,7 @@ from awsauth.errors import (
     OutcomeUnknownError,
     UsageError,
 )
+from awsauth.retry import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,9 +184,7 @@ def clock_difference(date: str, now: datetime | None = None) -> str:
     Returns:
         Such as ``20 minutes behind``; empty when they agree within a minute, or the header is no date.
     """
-    from awsauth.kube.translation import moment_of
-
-    server = moment_of(date)
+    server = http_date(date)
     if server is None:
         return ""
     seconds = ((now or datetime.now(timezone.utc)) - server).total_seconds()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from awsauth.aws.access_entries import entry_of, policies_of
 from awsauth.aws.aws_errors import GONE, translated
-from awsauth.aws.waiting import attempts
 from awsauth.core.escaping import command_line, quoted
 from awsauth.core.matching import principal_of
 from awsauth.errors import AwsPermissionError, AwsServiceError
+from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -112,7 +112,7 @@ class AccessEntries:
         """Make an entry that is marked as temporary; where there is one already, return that as it is."""
         if self._create(principal_arn, {TAKEN}, "cannot be made"):
             return None
-        for _ in attempts(_SETTLES):
+        for _ in Backoff(_SETTLES):
             found = self.find(principal_arn)
             if found:
                 return found
@@ -133,7 +133,7 @@ class AccessEntries:
 
     def give_policy(self, principal_arn: str) -> None:
         """Give an entry the cluster-admin policy for the whole cluster."""
-        for _ in attempts(_SETTLES):
+        for _ in Backoff(_SETTLES):
             # The entry may have been made so lately that this part of EKS does not know it.
             if self._associate(principal_arn, {GONE}, "cannot be given the cluster-admin policy"):
                 return

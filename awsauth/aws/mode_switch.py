@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.aws.aws_errors import translated
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.entry_writing import TAKEN
-from awsauth.aws.waiting import attempts
 from awsauth.core.escaping import command_line, quoted, visible
 from awsauth.errors import AwsPermissionError, AwsServiceError
+from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,13 +48,14 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, 
     eks = session.client("eks", cluster.region)
     doing = f"The authentication mode of {quoted(cluster.name)} cannot be switched to {BOTH}"
     begun: list[str] = []
-    for _ in attempts(timeout):
+    waiting = Backoff(timeout)
+    for _ in waiting:
         # Once it is done, asking for it again is an error, also while the cluster does not show it yet.
         if not begun and (begun := _begun(session, eks, cluster, doing)):
             done.append(f"Began to switch the authentication mode to {BOTH}, which goes on by itself")
         with translated(doing, session, service="eks"):
             for update_id in begun or _under_way(eks, cluster.name):
-                _await(eks, cluster.name, update_id, timeout)
+                _await(eks, cluster.name, update_id, waiting)
         now = describe_cluster(session, cluster.arn)
         if now.authentication_mode != "CONFIG_MAP":
             return now
@@ -96,13 +97,13 @@ def _under_way(eks: EKSClient, name: str) -> Iterator[str]:
                 yield update_id
 
 
-def _await(eks: EKSClient, name: str, update_id: str, timeout: float) -> None:
+def _await(eks: EKSClient, name: str, update_id: str, waiting: Backoff) -> None:
     """Wait until an update is done.
 
     Raises:
         AwsServiceError: it failed.
     """
-    for _ in attempts(timeout):
+    for _ in waiting:
         update: Any = eks.describe_update(name=name, updateId=update_id)["update"]
         if update["status"] == _UNDER_WAY:
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -10,16 +9,12 @@ from awsauth.aws.aws_errors import translated
 from awsauth.boundary import public
 from awsauth.core.escaping import visible
 from awsauth.errors import AwsAuthError, AwsServiceError, OutcomeUnknownError, RoleError
+from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from awsauth.aws.session import AwsSession
-
-PATIENCE: Final = 60.0
-"""Seconds for which what was just made may be unknown to other parts of AWS."""
-
-PAUSE: Final = 2.0
 
 _LOOK: Final = "Run it again: it looks at what there is, and does only what is missing. With dry_run=True it only says what that is."
 
@@ -122,7 +117,7 @@ def _until_done(
     what: str,
     dry_run: bool,
 ) -> RoleSetup:
-    deadline = time.monotonic() + PATIENCE
+    waiting = Backoff()
     while True:
         setup, steps = look()
         if dry_run:
@@ -131,11 +126,10 @@ def _until_done(
         missing = [step for step in steps if step.text not in done]
         if not steps:
             return replace(setup, steps=tuple(done))
-        if time.monotonic() > deadline:
+        all(_does(session, step, done, what) for step in missing)  # not those behind one in which another was quicker
+        if not waiting.wait():
             break
-        if not all(_does(session, step, done, what) for step in missing) or not missing:
-            time.sleep(PAUSE)
-    if missing:
+    if [step for step in steps if step.text not in done]:
         raise RoleError(f"{what} is being changed by somebody else, again and again.", cure="Run it again later.")
     unseen = "AWS does not show all of it everywhere yet, which takes a minute at most"
     return replace(setup, steps=tuple(done), notes=(*setup.notes, unseen))
@@ -143,7 +137,7 @@ def _until_done(
 
 def _does(session: AwsSession, step: Step, done: list[str], what: str) -> bool:
     """Do a step, and return False where somebody else was quicker."""
-    deadline = time.monotonic() + PATIENCE
+    waiting = Backoff()  # as long as one part of AWS may not know what was just made in another
     while True:
         try:
             with translated(f"{what} is not set up: could not {step.text}", session, service=step.service, look=_LOOK):
@@ -151,9 +145,9 @@ def _does(session: AwsSession, step: Step, done: list[str], what: str) -> bool:
         except AwsServiceError as error:
             if error.code in step.raced_by:
                 return False
-            if error.code not in step.early or time.monotonic() > deadline:
+            if error.code not in step.early:
                 raise
-            time.sleep(PAUSE)
+            waiting.wait_or_raise(error)
         else:
             done.append(step.text)
             return True

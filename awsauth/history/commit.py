@@ -12,11 +12,11 @@ from awsauth.errors import (
     OutcomeUnknownError,
     RevisionTakenError,
 )
-from awsauth.history.patience import Patience
 from awsauth.history.patient_store import PatientStore
 from awsauth.history.proposal import Proposal
 from awsauth.history.recording import Recorder
 from awsauth.history.settling import settle
+from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -65,7 +65,7 @@ def commit(
     author: str = "",
     checks: Sequence[Callable[[Proposal], None]] = (),
     history: bool = True,
-    patience: Patience | None = None,
+    patience: Backoff | None = None,
 ) -> Outcome:
     """Make a change, and the revision that keeps it.
 
@@ -88,11 +88,11 @@ def commit(
         HistoryError: the revision cannot be recorded; nothing was changed.
         AwsAuthError: what `propose`, a check or the store raises; nothing was changed.
     """
-    return _Commit(store, reason, author, history=history, patience=patience or Patience(60)).run(propose, checks)
+    return _Commit(store, reason, author, history=history, patience=patience or Backoff()).run(propose, checks)
 
 
 class _Commit:
-    def __init__(self, store: Store, reason: str, author: str, *, history: bool, patience: Patience) -> None:
+    def __init__(self, store: Store, reason: str, author: str, *, history: bool, patience: Backoff) -> None:
         self._store = PatientStore(store, patience)
         self._recorder = Recorder(self._store, reason, author, patience)
         self._history = history
@@ -177,7 +177,7 @@ class _Commit:
         )
         error.__cause__ = cause
         try:
-            self._patience.pause(error)
+            self._patience.wait_or_raise(error)
         except AwsAuthError:
             with contextlib.suppress(AwsAuthError):
                 self._tidy(self._store.read())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from awsauth.errors import UnavailableError
-from awsauth.history.patience import Patience
+from awsauth.retry import Backoff, retry_unavailable
 from awsauth.stores.store import Rehearsing
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class PatientStore:
         patience: How long to go on with all calls together; by default, 60 seconds with each.
     """
 
-    def __init__(self, store: Store, patience: Patience | None = None) -> None:
+    def __init__(self, store: Store, patience: Backoff | None = None) -> None:
         self._store: Store = store._store if isinstance(store, PatientStore) else store  # noqa: SLF001 - of its own kind
         self._patience = patience
 
@@ -56,7 +55,7 @@ class PatientStore:
         self._again(lambda: self._store.discard_revision(number, digest))
 
     def _again(self, call: Callable[[], _T]) -> _T:
-        return patiently(call, self._patience)
+        return retry_unavailable(call, self._patience)
 
 
 class _PatientRehearsal(PatientStore):
@@ -65,20 +64,6 @@ class _PatientRehearsal(PatientStore):
     def rehearsal(self) -> Store:
         """Return the store that changes nothing (see `Rehearsing.rehearsal`), as patient as this one."""
         return PatientStore(cast("Rehearsing", self._store).rehearsal(), self._patience)
-
-
-def patiently(call: Callable[[], _T], patience: Patience | None = None) -> _T:
-    """Return what a call returns, made again while the server cannot answer; by default, for 60 seconds.
-
-    Raises:
-        UnavailableError: the server could not answer until then.
-    """
-    patience = patience or Patience(60)
-    while True:
-        try:
-            return call()
-        except UnavailableError as error:
-            patience.pause(error)
 
 
 def patient(store: Store) -> PatientStore:

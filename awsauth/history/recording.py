@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from awsauth.core.revision import Revision
     from awsauth.core.revision_info import Head, Kind
     from awsauth.core.text import Splice
-    from awsauth.history.patience import Patience
     from awsauth.history.proposal import Proposal
+    from awsauth.retry import Backoff
     from awsauth.stores.store import Listing, Snapshot, Store
 
 AT_WORK: Final = timedelta(seconds=3)
@@ -51,7 +51,7 @@ class Recorder:
         outside: The revision that keeps what somebody else had made of the object before, where there was none.
     """
 
-    def __init__(self, store: Store, reason: str, author: str, patience: Patience) -> None:
+    def __init__(self, store: Store, reason: str, author: str, patience: Backoff) -> None:
         self._store = store
         self._reason = reason
         self._author = author
@@ -133,7 +133,7 @@ class Recorder:
                 unanswered = unanswered or isinstance(error, OutcomeUnknownError)
                 if not unanswered:
                     raise
-                self._patience.pause(_not_recorded(revision, error))
+                self._patience.wait_or_raise(_not_recorded(revision, error))
             except RevisionTakenError:
                 self._number_was_taken = True
                 if unanswered and (ours := self._already_there(revision)):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.core.revision import Revision
-    from awsauth.history.patience import Patience
+    from awsauth.retry import Backoff
     from awsauth.stores.store import Snapshot, Store
 
 
@@ -22,7 +22,7 @@ def settle(
     base: Snapshot,
     revision: Revision | None,
     *,
-    patience: Patience,
+    patience: Backoff,
     cause: OutcomeUnknownError,
 ) -> Snapshot:
     """Return the object after a write that was not answered at first.
@@ -39,7 +39,7 @@ def settle(
     unknown = _unknown(revision, cause)
     unanswered: AwsAuthError = cause
     while True:
-        patience.pause(unknown, after=unanswered)
+        patience.wait_or_raise(unknown, after=unanswered)
         try:
             return store.write(data, base, revision)
         except (OutcomeUnknownError, UnreachableError) as error:
@@ -61,7 +61,7 @@ def _look(
     store: Store,
     data: Mapping[str, str],
     revision: Revision | None,
-    patience: Patience,
+    patience: Backoff,
     unknown: OutcomeUnknownError,
 ) -> tuple[Snapshot, bool]:
     """Return the object, and whether our write was made: then our revision is its own, or came before it."""
@@ -78,7 +78,7 @@ def _look(
             ours = (revision.number, revision.digest)
             return live, any((info.number, info.digest) == ours for info in lineage(listing, head))
         except (UnavailableError, UnreachableError) as error:
-            patience.pause(unknown, after=error)
+            patience.wait_or_raise(unknown, after=error)
         except AwsAuthError as error:
             raise unknown from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.escaping import visible
 from awsauth.errors import UsageError
+from awsauth.retry import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +52,7 @@ class Answer(NamedTuple):
     @property
     def date(self) -> datetime | None:
         """The server's clock; None where it does not tell."""
-        from awsauth.kube.translation import moment_of
-
-        return moment_of(self.stamp)
+        return http_date(self.stamp)
 
 
 def without_userinfo(address: str) -> str:

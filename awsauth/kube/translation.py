@@ -6,12 +6,10 @@ this only then, as most processes never meet an error.
 
 from __future__ import annotations
 
-import email.utils
 import json
 import re
 import ssl
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.escaping import visible
@@ -28,6 +26,7 @@ from awsauth.errors import (
 )
 from awsauth.kube.rbac_rule import missing_rule
 from awsauth.kube.request import NoObjectError
+from awsauth.retry import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -163,7 +162,7 @@ def _unavailable(request: Request, said: _Status, headers: Mapping[str, str], fi
     error = UnavailableError(
         f"The API server cannot answer at the moment; nothing was changed. {said.words}", cure="Try again.", **fields
     )
-    error.retry_after = _seconds(headers.get("Retry-After"))
+    error.retry_after = retry_after(headers.get("Retry-After"))
     if not request.changes or said.code in _DEFINITE:
         return error
     # etcd may have stored the object before its answer was lost on the way, and a gateway knows even less.
@@ -283,22 +282,3 @@ def _status(code: int, body: bytes) -> _Status:
         f"{message}" if message else f"It answered {code}.",
         details if isinstance(details, dict) else {},
     )
-
-
-def _seconds(value: str | None) -> float:
-    """Return the seconds of a ``Retry-After``, which may also be a date (RFC 9110, 10.2.3)."""
-    if value is None:
-        return 0.0
-    if value.strip().isdecimal():
-        return float(value)
-    moment = moment_of(value)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds()) if moment else 0.0
-
-
-def moment_of(value: str | None) -> datetime | None:
-    """Return the time in a header such as ``Date``; None where there is none."""
-    try:
-        moment = email.utils.parsedate_to_datetime(value or "")
-        return moment.astimezone(timezone.utc) if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

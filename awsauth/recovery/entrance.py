@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from awsauth.aws.waiting import attempts
 from awsauth.core.escaping import quoted
 from awsauth.errors import AuthenticationError, ForbiddenError, UnavailableError
 from awsauth.kube.permissions import CHANGER, missing
 from awsauth.kube.review import review
+from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ class Entrance:
     def wait(self, until: Callable[[Seen], bool], seconds: float) -> Seen:
         """Return what a new token gets, as soon as it is what is waited for; the last one when the time is up."""
         seen = Seen(is_known=False)
-        for _ in attempts(seconds):
+        for _ in Backoff(seconds):
             try:
                 seen = self.look()
             except UnavailableError:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import stat
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ from awsauth.core.encoding import Encoding, decode
 from awsauth.core.escaping import command_line, visible
 from awsauth.core.manifest import Manifest
 from awsauth.errors import FileChangedError, FileError, ManifestError
+from awsauth.retry import Backoff
 from awsauth.stores.durability import Folder, contents, is_something_else, open_file, replace_file
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 LOCKED: Final = 30.0
 """Seconds to wait for a lock: other writers of this library hold it for as long as the disk takes for one file."""
-
-_PAUSE: Final = 0.01
 
 _PROBLEMS: Final = {
     errno.ENOENT: ("there is no such file", "Give the path of a manifest that holds the aws-auth ConfigMap."),
@@ -167,20 +165,18 @@ class ManifestFile:
             import fcntl
         except ImportError:  # Windows: what remains is the comparison.
             return None
-        deadline = time.monotonic() + LOCKED
-        while True:
+        for _ in Backoff(LOCKED, longest=0.02):
             try:
                 return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise FileError(
-                        f"Another program has had the file locked for {LOCKED:g} seconds; nothing was changed.",
-                        where=self._name,
-                        cure=f"See which one, with fuser {self._name}, and try again when it is done.",
-                    ) from error
-                time.sleep(_PAUSE)
+            except BlockingIOError:
+                continue
             except OSError:
                 return None  # Some network file systems have no locks.
+        raise FileError(
+            f"Another program has had the file locked for {LOCKED:g} seconds; nothing was changed.",
+            where=self._name,
+            cure=f"See which one, with fuser {self._name}, and try again when it is done.",
+        )
 
     @property
     def _name(self) -> str:

@@ -1,0 +1,128 @@
+"""Trying again: how long to go on, how long to wait in between, and when a server asks to be asked again."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from awsauth.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+_T = TypeVar("_T")
+
+_FIRST: Final = 0.02
+
+
+class Backoff:
+    """A deadline, and random pauses that grow, so that writers who met once do not meet again.
+
+    Iterating over it makes attempts: one at once, one after each pause, and the last one at the deadline.
+
+    Args:
+        seconds: How long to go on from now.
+        longest: The longest pause, in seconds.
+        clock: A clock that only goes forward, in seconds.
+        sleep: Waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        seconds: float = 60.0,
+        *,
+        longest: float = 2.0,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        self._clock = clock or time.monotonic
+        self._sleep = sleep or time.sleep
+        self._longest = longest
+        self._end = self._clock() + seconds
+        self._pauses = 0
+
+    def __iter__(self) -> Iterator[None]:
+        yield
+        while self.wait():
+            yield
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self._clock() >= self._end
+
+    def wait(self, at_least: float = 0.0) -> bool:
+        """Wait before the next attempt, and return True; or return False at once if the time is up before it.
+
+        Args:
+            at_least: The shortest pause, in seconds.
+        """
+        import random  # most changes never wait
+
+        left = self._end - self._clock()
+        if left <= 0 or at_least > left:
+            return False
+        most = min(self._longest, _FIRST * 2**self._pauses)
+        self._pauses = min(self._pauses + 1, 10)
+        self._sleep(min(left, at_least + random.uniform(0, most)))  # noqa: S311 - spreads writers, guards nothing
+        return True
+
+    def wait_or_raise(self, error: Exception, *, after: Exception | None = None) -> None:
+        """Wait before the next attempt, or raise `error` when the deadline has passed.
+
+        Where a server has asked for time, all of it passes. If the deadline is sooner, `error` is raised at once.
+
+        Args:
+            error: What to raise when there is no time left.
+            after: What happened, by default `error`. The server's wish is looked for in it and in its causes.
+        """
+        if not self.wait(_asked_for(after or error)):
+            raise error
+
+
+def retry_unavailable(call: Callable[[], _T], backoff: Backoff | None = None) -> _T:
+    """Return the result of a call, which is made again while the server cannot answer; by default for 60 seconds.
+
+    Raises:
+        UnavailableError: the server could not answer until then.
+    """
+    backoff = backoff or Backoff()
+    while True:
+        try:
+            return call()
+        except UnavailableError as error:
+            backoff.wait_or_raise(error)
+
+
+def http_date(value: str | None) -> datetime | None:
+    """Return the time in a header such as ``Date``, in UTC; None if it holds no time."""
+    import email.utils
+    from datetime import timezone
+
+    try:
+        moment = email.utils.parsedate_to_datetime(value or "")
+        return moment.astimezone(timezone.utc) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def retry_after(value: str | None) -> float:
+    """Return the seconds of a ``Retry-After``, which may also be a date (RFC 9110, 10.2.3); 0 if it says nothing."""
+    from datetime import datetime, timezone
+
+    if value is None:
+        return 0.0
+    if value.strip().isdecimal():
+        return float(value)
+    moment = http_date(value)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds()) if moment else 0.0
+
+
+def _asked_for(error: BaseException | None) -> float:
+    """Return for how many seconds a server has asked to be left alone."""
+    while error is not None:
+        if isinstance(error, UnavailableError):
+            return error.retry_after
+        error = error.__cause__
+    return 0.0
