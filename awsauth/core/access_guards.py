@@ -170,9 +170,9 @@ def own_access(case: Case) -> Iterator[Finding]:
             yield _unknown_caller(case.context.caller_username)
         return
     old, new = case.old.of_caller(arn), case.new.of_caller(arn)
-    if old:
+    if old and old != new:
         yield from _own_loss(arn, old, new, case.context)
-    elif case.takes_away:
+    elif not old and case.takes_away:
         yield remark(
             OWN_ACCESS,
             Severity.NOTE,
