@@ -371,9 +371,10 @@ def test_explain_says_why(file: str) -> None:
 def test_explain_gives_a_line_for_the_shell(tmp_path: Path) -> None:
     folder = tmp_path / "a b"
     folder.mkdir()
-    path = manifest_in(folder, mapRoles=f"- rolearn: {ROLE}\n  username: o'brien\n  groups: [a, b c]\n")
     mapping = ["--username", "o'brien", "--group", "a", "--group", "b c"]
-    for kind, arn in (("role", f"{ROLE}-2"), ("user", ROLE.replace(":role/", ":user/"))):
+    for kind, arn in (("role", ROLE), ("user", ROLE.replace(":role/", ":user/"))):
+        dropped = f"- rolearn: {arn}\n  username: o'brien\n  groups: [a, b c]\n  sso: {{permissionSetName: P}}\n"
+        path = manifest_in(folder, mapRoles=dropped)
         line = run("explain", arn, "--file", str(path)).out.splitlines()[-1]
         assert shlex.split(line) == ["awsauth", "add", kind, arn, *mapping, "--file", str(path)]
         assert run(*shlex.split(line)[1:], "--yes").code == 0
