@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -322,6 +323,31 @@ def test_what_is_not_a_regular_file_is_neither_waited_for_nor_followed(
     assert stranger.problem == "000003.revision is not used: it is not a regular file."
     with pytest.raises(HistoryError, match="not a regular file"):
         FileStore(manifest).read_revision(3)
+
+
+WITHOUT_POSIX: Final = """
+import os, sys
+for name in ("fchmod", "fchown", "geteuid", "O_NOFOLLOW", "O_DIRECTORY", "O_NONBLOCK", "listxattr", "getxattr", "setxattr"):
+    if hasattr(os, name):
+        delattr(os, name)
+os.supports_dir_fd, sys.modules["fcntl"] = set(), None
+import awsauth
+client = awsauth.AwsAuthClient.from_file(sys.argv[1])
+for account in ("111122223333", "444455556666"):
+    client.add_account_mapping(account)
+client.rollback()
+print(len(client.history().entries), *client.read().accounts)
+"""
+
+
+def test_a_system_without_descriptors_of_folders_and_owners_has_a_history_too(tmp_path: Path) -> None:
+    """As on Windows, where paths have to do."""
+    manifest = tmp_path / "aws-auth.yaml"
+    manifest.write_text(MANIFEST)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_POSIX, manifest], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (done.stdout, done.stderr) == ("4 111122223333\n", "")
 
 
 ADD: Final = ("add", "account", "111122223333", "--file")
