@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("nothing_around")
 
 
-@both_ways
 def test_a_named_context_of_a_named_file_is_used(cluster: Cluster) -> None:
     connection = connecting.from_kubeconfig(cluster.context, cluster.kubeconfig)
     assert connection.description == f"context {cluster.context} at {cluster.server}"
@@ -32,7 +31,6 @@ def test_a_named_context_of_a_named_file_is_used(cluster: Cluster) -> None:
     assert who(connecting.from_kubeconfig(path=str(cluster.kubeconfig))) == "admin"
 
 
-@both_ways
 def test_the_file_in_the_home_folder_is_the_usual_one(cluster: Cluster, tmp_path: Path) -> None:
     user = cluster.user()
     written(tmp_path / "home" / ".kube" / "config", config(cluster, {"token": user.token}))
@@ -56,7 +54,6 @@ def test_a_token_file_is_read_again_when_it_was_renewed(cluster: Cluster, tmp_pa
         who(connection)
 
 
-@both_ways
 def test_of_a_users_several_credentials_the_same_count_as_for_kubectl(cluster: Cluster, tmp_path: Path) -> None:
     """A token file before a token, unless there is none in it; either, or a certificate, before a program."""
     one, other = cluster.user(), cluster.user()
@@ -119,7 +116,6 @@ def test_a_certificate_file_is_read_again_for_a_new_connection(cluster: Cluster,
     assert who(connection) == "bob"
 
 
-@both_ways
 def test_a_user_of_the_aws_cli_is_let_in_without_the_aws_cli(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +141,6 @@ def cluster_role(arn: str) -> str:
     return f"arn:aws:iam::{parts[4]}:role/{parts[5].split('/')[1]}"
 
 
-@both_ways
 def test_the_kubeconfigs_own_impersonation_counts_unless_another_is_asked_for(cluster: Cluster, tmp_path: Path) -> None:
     user = {"token": cluster.admin_token, "as": "alice", "as-groups": ["one"]}
     file = written(tmp_path / "config", config(cluster, user))
@@ -193,7 +188,6 @@ def test_a_pod_connects_with_its_service_account(cluster: Cluster, pod: Path) ->
         connecting.in_cluster()
 
 
-@both_ways
 def test_a_kubeconfig_beats_the_pods_service_account(cluster: Cluster, pod: Path, tmp_path: Path) -> None:
     user = cluster.user()
     written(tmp_path / "home" / ".kube" / "config", config(cluster, {"token": user.token}))

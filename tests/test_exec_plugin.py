@@ -70,7 +70,6 @@ def test_a_programs_certificate_is_used(cluster: Cluster, tmp_path: Path) -> Non
         (printing({"token": "x"}).replace("/v1", "/v1beta1"), "another `apiVersion`"),
     ],
 )
-@both_ways
 def test_a_program_that_gives_no_credentials_is_told_with_what_it_says(
     cluster: Cluster, tmp_path: Path, script: str, message: str
 ) -> None:
@@ -196,7 +195,6 @@ def test_a_program_whose_certificate_is_no_text_is_told(tmp_path: Path, pair: di
         connecting.from_kubeconfig(path=written(tmp_path / "config", value))
 
 
-@both_ways
 def test_a_token_that_has_expired_since_the_year_1_is_one_that_has_expired(tmp_path: Path) -> None:
     status = {"token": SECRET, "expirationTimestamp": "0001-01-01T00:00:00Z"}
     value = config(None, plugin(tmp_path, printing(status)), server="https://127.0.0.1:1")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("nothing_around")
 
 
-@both_ways
 def test_of_several_files_the_first_that_says_something_is_right(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,7 +54,6 @@ def test_a_list_of_no_kubeconfigs_is_one_all_the_same(monkeypatch: pytest.Monkey
     assert kubeconfig.usual_files() == ()
 
 
-@both_ways
 def test_paths_are_relative_to_the_file_that_they_stand_in(cluster: Cluster, tmp_path: Path) -> None:
     user = cluster.user()
     written(tmp_path / "sub" / "token", user.token + "\n")

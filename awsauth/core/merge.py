@@ -225,13 +225,15 @@ class _Work:
     def _rename(self, change: c.RenamePrincipal) -> None:
         renamed = self._of_principal(change.principal_arn)
         self._note_absent(change.principal_arn, renamed)
-        for entries, position in renamed:
-            # Spelling the same principal otherwise is fine; a second mapping of another one would not count.
-            if any((entries, other) not in renamed for other in entries.find(change.new_arn)):
+        # Spelling the same principal otherwise is fine; a second mapping of another one would not count.
+        allowed = set(renamed)
+        for entries in {entries for entries, _ in renamed}:
+            if any((entries, other) not in allowed for other in entries.find(change.new_arn)):
                 raise MappingConflictError(
                     f"{quoted(change.new_arn, 200)} is mapped already; nothing was changed.",
                     cure=f"Remove that mapping first, or the one of {quoted(change.principal_arn, 200)}.",
                 )
+        for entries, position in renamed:
             now = entries.get(position)
             if now is not None and now.principal != change.new_arn:
                 entries.put(position, now._replace(principal=change.new_arn))

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.go_programs import GoProgram, built
-from tests.paths import PROJECT
 
-MODULE = PROJECT / "tests" / "go"
+MODULE = Path(__file__).parent.parent / "go"
 
 # The Go package of each.
 _PACKAGES = {

@@ -1,4 +1,4 @@
-"""What releases of the kubernetes client and of urllib3 are tried on, in a process of its own: ``python -m tests.kubernetes_release``.
+"""What releases of the kubernetes client and of urllib3 are tried on, in a process of its own.
 
 The argument is a folder of kubeconfigs. Printed, as JSON: the releases, whom the API server takes us for with each of
 them, or the error, and what became of a change and a rollback with the one called ``admin``.
