@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from awsauth.cli.app import program
 from awsauth.cli.github import annotation
 from awsauth.client import AwsAuthClient
+from awsauth.core.changes import ReplaceText
 from awsauth.core.finding import Finding, Severity
 from tests.command_line import ADD, NODE, ROLE, manifest_in, run
 
@@ -487,6 +488,25 @@ def test_an_annotation_cannot_be_broken_out_of() -> None:
     assert annotation(finding, "a,b:c.yaml", None) == (
         "::notice file=a%2Cb%3Ac.yaml,title=awsauth%3A x::a%0A::error::b %25 c"
     )
+
+
+def test_no_line_of_a_document_is_a_command_to_a_ci_system(tmp_path: Path) -> None:
+    text = f'- rolearn: {ROLE}\n  username: ci\n  note: "a\n    ::add-mask::b\n    ##[group]c ##vso[task.debug]d"\n'
+    path = str(manifest_in(tmp_path, mapRoles=f"- rolearn: {ROLE}\n  username: ci\n"))
+    client = AwsAuthClient.from_file(path)
+    client.apply(ReplaceText(key="mapRoles", text=text))
+    client.apply(ReplaceText(key="mapRoles", text=f"{text}# end\n"))
+    for words in (
+        ["show", "2"],
+        ["show", "2", "-o", "markdown"],
+        ["show", "2", "-o", "json"],
+        ["diff", "2"],
+        ["diff", "1", "2"],
+    ):
+        done = run(*words, "--file", path, env={"GITHUB_ACTIONS": "true"})
+        assert "add-mask" in done.out, words
+        assert not re.search(r"^\s*::|##\w*\[", done.out, re.MULTILINE), words
+    assert text in shown_json("show", "2", "--file", path)["revision"]["data"]["data"].values()
 
 
 def test_a_manifest_passes_through(file: str) -> None:

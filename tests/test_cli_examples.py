@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -42,23 +43,29 @@ def shell(command: str, folder: Path, **variables: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def workflow() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((EXAMPLES / "github-actions.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
 def steps(job: dict[str, Any]) -> Iterator[str]:
     for step in job["steps"]:
         assert {"run", "uses"} & step.keys()
         command = step.get("run", "")
-        if command and not command.startswith("pip install"):
+        if command and "pip" not in command:
             yield command
 
 
 def test_every_step_of_the_workflow_runs(clone: Path, tmp_path: Path) -> None:
     """In the order of a change's life, with the cluster's place taken by a file."""
-    workflow = yaml.safe_load((EXAMPLES / "github-actions.yaml").read_text(encoding="utf-8"))
     summary = tmp_path / "summary"
+    shutil.copytree(EXAMPLES, clone / "base")
     cluster = shutil.copy(EXAMPLES / "aws-auth.yaml", tmp_path)
     assert shell("awsauth apply changes.json --yes --file aws-auth.yaml", clone).code == 0
     ran = []
-    for name, job in workflow["jobs"].items():
-        variables = {**workflow["env"], "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    for name, job in workflow()["jobs"].items():
+        variables = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), **workflow()["env"]}
+        variables["AWSAUTH_POLICY"] = job.get("env", {}).get("AWSAUTH_POLICY", variables["AWSAUTH_POLICY"])
         variables |= {"GITHUB_REPOSITORY": "platform/clusters", "GITHUB_SHA": "0123abc"}
         if "AWSAUTH_CLUSTER" in job.get("env", {}):
             variables["AWSAUTH_FILE"] = cluster
@@ -73,6 +80,34 @@ def test_every_step_of_the_workflow_runs(clone: Path, tmp_path: Path) -> None:
     client = AwsAuthClient.from_file(cluster)
     assert len(client.read().roles) == 3
     assert client.history().entries[0].info.reason == "platform/clusters 0123abc"
+
+
+def test_a_pull_request_is_judged_by_the_policy_of_its_base(clone: Path) -> None:
+    shutil.copytree(EXAMPLES, clone / "base")
+    (clone / "policy.yaml").write_text("partitions: [aws]\n", encoding="utf-8")
+    file = clone / "aws-auth.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace("      - system:nodes\n", "      - system:nodes\n      - legacy-group\n"), encoding="utf-8"
+    )
+    job = workflow()["jobs"]["check"]
+    (command,) = steps(job)
+    assert shell(command, clone, AWSAUTH_POLICY="policy.yaml").code == 0
+    refused = shell(command, clone, **job["env"])
+    assert (refused.code, "legacy-group" in refused.out) == (1, True)
+
+
+def test_jobs_of_the_workflow_have_no_more_rights_than_they_need() -> None:
+    assert workflow()["permissions"] == {"contents": "read"}
+    for name, job in workflow()["jobs"].items():
+        used = [step.get("uses", step.get("run", "")) for step in job["steps"]]
+        with_role = [number for number, one in enumerate(used) if "configure-aws-credentials" in one]
+        assert ("id-token" in job.get("permissions", {})) == bool(with_role) == (name != "check")
+        (installs,) = [number for number, one in enumerate(used) if "pip" in one]
+        assert "--require-hashes" in used[installs]
+        assert all(number > installs for number in with_role)
+        assert all(re.search(r"@[0-9a-f]{40}$", one) for one in used if one.startswith(("actions/", "aws-actions/")))
+        assert (name in ("check", "plan")) == ("base" in str(job["steps"][installs].get("working-directory")))
 
 
 def test_the_drift_report_tells_drift(clone: Path) -> None:
@@ -107,3 +142,12 @@ def test_the_hook_refuses_what_is_wrong_as_it_is_staged(clone: Path) -> None:
     shell("git add aws-auth.yaml && echo x >other && git add other", clone)
     assert shell("git commit -q -m good", clone).code == 0
     assert NODE in good
+    # Names are data, also in another pathspec or shell; and nothing is written into a folder that others may write to.
+    name = "0:aws-auth $(touch ran)\n'x\x1b[2J.yaml"
+    (clone / name).write_text(good.replace("rolearn:", "rolearn: ["), encoding="utf-8")
+    shell("git add -A", clone)
+    temporary = clone.parent / "tmp"
+    temporary.mkdir()
+    refused = shell("git commit -q -m bad", clone, TMPDIR=str(temporary))
+    assert (refused.code, "unreadable" in refused.err, "\x1b" in refused.err) == (1, True, False)
+    assert (list(temporary.iterdir()), (clone / "ran").exists()) == ([], False)

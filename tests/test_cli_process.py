@@ -409,5 +409,5 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE
     )
-    assert (done.returncode, "pip install 'eks-aws-auth[cli]'" in done.stderr) == (2, True)
+    assert (done.returncode, "in a checkout: pip install '.[cli]'" in done.stderr) == (2, True)
     assert "Traceback" not in done.stderr

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def test_a_programs_certificate_is_used(cluster: Cluster, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("import sys; sys.exit('no \\x1b[31msession\\nlog in')", r"ended with 1\. no \\x1b\[31msession"),
+        ("import sys; sys.exit('no \\x1b[31msession\\nlog in')", r"ended with 1, and its message is not shown"),
         ("print('oops')", "is no ExecCredential"),
         ("print('{}')", "is no ExecCredential"),
         ("print('{')", "it is no YAML at line 2"),
@@ -164,6 +165,15 @@ def test_a_program_that_cannot_be_run_is_told(tmp_path: Path, more: dict[str, An
     file = written(tmp_path / "config", config(None, user, server="https://127.0.0.1:1"))
     with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
         connecting.from_kubeconfig(path=file)
+
+
+def test_what_a_failed_program_says_is_in_no_error(tmp_path: Path) -> None:
+    user = plugin(tmp_path, "import sys; sys.exit('password=hunter2')")
+    file = written(tmp_path / "config", config(None, user, server="https://127.0.0.1:1"))
+    with pytest.raises(KubeconfigError, match="it ended with 1, and its message is not shown") as caught:
+        connecting.from_kubeconfig(path=file)
+    told = "".join(traceback.format_exception(caught.value))
+    assert ("hunter2" in told, "kubectl version" in caught.value.cure) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ def _loaded() -> Callable[[], None]:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.stderr.write(f"error: {error.name} is not installed.\nwhat to do: pip install 'eks-aws-auth[cli]'\n")
+        cure = (
+            "Install the extra `cli` of the distribution that awsauth comes from; in a checkout: pip install '.[cli]'"
+        )
+        sys.stderr.write(f"error: {error.name} is not installed.\nwhat to do: {cure}\n")
         sys.exit(2)
     return run

@@ -83,7 +83,7 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
         invocation.screen.print(findings_as_markdown(found) or "Nothing found.")
     elif invocation.output == "github" or (invocation.output_is_open and os.environ.get("GITHUB_ACTIONS") == "true"):
         for finding, at in zip(found, places, strict=True):
-            invocation.screen.print(annotation(finding, file, at))
+            invocation.screen.command_ci(annotation(finding, file, at))
     else:
         for finding, at in zip(found, places, strict=True):
             where = f"{visible(file)}:{at.line}:{at.column}: " if file and at else ""

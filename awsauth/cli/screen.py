@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 _SEVERITIES: Final = {"error": "red", "allowed": "yellow", "warning": "yellow", "note": "blue"}
 _SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "!": "yellow", "@": "cyan"}
 _GAP: Final = "  "
+
+_CI_COMMAND: Final = re.compile(r"(^[^\S\n]*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
+"""Where a CI system would begin to read a command.
+
+Source: GitHub's ``actions/runner`` ``ActionCommand.cs`` (``::name::`` at the start of a line, ``##[name]`` anywhere);
+Azure Pipelines and TeamCity have ``##vso[`` and ``##teamcity[``.
+"""
 
 
 class OutputError(Exception):
@@ -58,7 +66,15 @@ class Screen:
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def print(self, text: str) -> None:
-        """Print text that is safe to show already.
+        """Print text that is safe to show on a terminal. A CI system takes no line of it for a command.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self.command_ci(_without_commands(text))
+
+    def command_ci(self, text: str) -> None:
+        """Print text in which lines may be commands to a CI system.
 
         Raises:
             OutputError: it cannot be written.
@@ -79,7 +95,7 @@ class Screen:
     def tell(self, text: str) -> None:
         """Say something to whoever runs the command, beside the output; where that cannot be, the command goes on."""
         with contextlib.suppress(OSError):
-            click.echo(text, err=True, color=None if self.coloured else False)
+            click.echo(_without_commands(text), err=True, color=None if self.coloured else False)
 
     def ask(self, question: str) -> bool:
         """Ask for a yes."""
@@ -147,6 +163,11 @@ def findings_as_markdown(found: Iterable[Finding]) -> str:
     from awsauth.cli.failing import in_options
 
     return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(in_options(str(one)))}" for one in found)
+
+
+def _without_commands(text: str) -> str:
+    """Escape the first character of each command, in a way that JSON reads back."""
+    return _CI_COMMAND.sub(lambda match: r"\u0023" if match[1] is None else rf"{match[1]}\u003a", text)
 
 
 @contextlib.contextmanager

@@ -121,8 +121,7 @@ class ExecPlugin:
             check=False,
         )
         if done.returncode:
-            said = (done.stderr or b"").decode(errors="replace").strip()
-            msg = f"it ended with {done.returncode}. {said}".strip()
+            msg = f"it ended with {done.returncode}, and its message is not shown, because it may hold a secret"
             raise ValueError(msg)
         return done.stdout
 
@@ -192,7 +191,8 @@ class ExecPlugin:
         return KubeconfigError(
             f"The program that the kubeconfig names for credentials, {quoted(str(command), 200)}, gives none: "
             f"{visible(problem[:_LONGEST_COMPLAINT])}. Nothing was sent to the cluster.",
-            cure=visible(hint.strip()) or "Run it by hand to see what it needs; kubectl would run it, too.",
+            cure=visible(hint.strip())
+            or "To see its message, run it by hand, or `kubectl version` with the same kubeconfig.",
         )
 
 
