@@ -100,7 +100,8 @@ def _info(mapped: Mapped, *, is_refused: bool) -> UserInfo | None:
 
 def filled_in(mapped: Mapped) -> Mapped:
     """Return a mapping with what its ARN tells of the values of templates."""
-    known = caller_of(mapped.principal)
+    has_templates = any("{{" in text for text in (mapped.username, *mapped.groups))
+    known = caller_of(mapped.principal) if has_templates else None
     if known is None:
         return mapped
     groups = tuple(render(group, known).text for group in mapped.groups)
