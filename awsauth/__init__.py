@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         RevisionTakenError,
         RoleError,
         UnavailableError,
+        UnprovenHistoryError,
         UnreachableError,
         UsageError,
     )
@@ -201,6 +202,7 @@ __all__ = [
     "Target",
     "Transaction",
     "UnavailableError",
+    "UnprovenHistoryError",
     "UnreachableError",
     "UsageError",
     "UserInfo",
@@ -267,8 +269,8 @@ _HOMES: Final = {
         "FileChangedError FileError ForbiddenError GuardError HistoryError InternalError InvalidValueError "
         "KubeconfigError ManifestError MappingConflictError NotFoundError NotRevertedError "
         "OutcomeUnknownError PlanError PlanOutdatedError PolicyError RecoveryError RevertedError "
-        "RevisionNotFoundError RevisionTakenError RoleError UnavailableError UnreachableError "
-        "UsageError"
+        "RevisionNotFoundError RevisionTakenError RoleError UnavailableError "
+        "UnprovenHistoryError UnreachableError UsageError"
     ),
     "awsauth.functions": (
         "add_account_mapping add_node_role add_role_mapping add_sso_mapping add_user_mapping "

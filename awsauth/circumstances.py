@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -11,6 +12,7 @@ from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, GuardContext
 from awsauth.core.matching import Access, could_render, principal_of
+from awsauth.core.revision_info import Writer
 from awsauth.core.rivals import Traces, rivals
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
 from awsauth.kube.bindings import read_bindings
@@ -98,6 +100,13 @@ class Circumstances:
         """Return who is asking, as the server says now. None where it cannot tell."""
         self._reviews = [review(self._transport)]
         return self._reviews[0]
+
+    def writer(self) -> Writer:
+        """Return who makes the changes, as the API server authenticated it; asked once. Empty where it cannot tell."""
+        with contextlib.suppress(ForbiddenError):
+            if found := self._reviews[0] if self._reviews else self.caller():
+                return Writer(username=found.username, arn=found.arn)
+        return Writer()
 
     def _asking(self, document: Document) -> Review | None:
         """Return who is asking; asked once, and again when that is not what the document says of them any more."""

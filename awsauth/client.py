@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from awsauth.boundary import public
 from awsauth.core.changes import as_list
 from awsauth.core.escaping import quoted
+from awsauth.core.revision_info import Writer
 from awsauth.errors import UsageError
 from awsauth.guarded_commit import GuardedCommit
 from awsauth.history.commit import changing
@@ -56,7 +57,8 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
 
     Args:
         store: Where it lives; the ``from_…`` methods make it.
-        author: Who makes the changes, for the history: a claim. The name of the account that runs this by default.
+        author: Who makes the changes, for the history: a claim, kept with the caller's identity. A cluster tells that
+            one; for a file it is the account that runs this, which is a claim too.
         policy: What may be mapped at all: checked by `check`, and on every change by the guard ``policy``.
         circumstances: What can be asked around it; None where there is no cluster.
         connection: The connection to the cluster, which the client closes.
@@ -81,7 +83,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
 
             check_policy(policy)
         self._store = store
-        claimed: Any = _account_name() if author is None else author
+        claimed: Any = "" if author is None else author
         if not isinstance(claimed, str):
             raise UsageError(f"author is {quoted(repr(claimed), 60)}; nothing was contacted.", cure="Pass a name.")
         self._author: str = claimed
@@ -89,7 +91,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         self._circumstances = circumstances
         self._connection = connection
         self._principals = Principals(session)
-        self._making = GuardedCommit(store, self._author, circumstances=circumstances, policy=policy)
+        self._making = GuardedCommit(store, self._writer, circumstances=circumstances, policy=policy)
 
     @classmethod
     def _of(
@@ -267,7 +269,11 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
             return self._making.run(propose, options)
         from awsauth.verifying import watched
 
-        return watched(self._making.run, propose, options, connection=self._connection, author=self._author)
+        return watched(self._making.run, propose, options, connection=self._connection, writer=self._writer)
+
+    def _writer(self) -> Writer:
+        known = self._circumstances.writer() if self._circumstances else Writer()
+        return known._replace(author=self._author, account="" if known.identity else _account_name())
 
     def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> Result:
         result = self._run(changing(changes), options)

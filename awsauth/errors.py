@@ -17,7 +17,8 @@
     ├── ConflictError                      the object is no longer the one that was read; nothing was changed
     ├── HistoryError                       the history cannot be read, trusted or written
     │   ├── RevisionNotFoundError (LookupError)  there is no such revision
-    │   └── RevisionTakenError             another revision has the number already
+    │   ├── RevisionTakenError             another revision has the number already
+    │   └── UnprovenHistoryError           no earlier state is proven: a revision has to be named
     ├── KubeconfigError (ValueError)       there is no kubeconfig, or no credentials come of it; nothing was sent
     ├── UnreachableError (ConnectionError) no answer came, and nothing that could change anything was sent
     ├── ApiError                           the API server refused; nothing was changed
@@ -151,6 +152,18 @@ class RevisionNotFoundError(HistoryError, LookupError):
 
 class RevisionTakenError(HistoryError):
     """A revision of that number is there already: of another writer, or left over from one that was stopped."""
+
+
+class UnprovenHistoryError(HistoryError):
+    """The object does not prove that it was at any earlier revision, so one has to be named; nothing was changed.
+
+    Attributes:
+        revisions: The numbers of those that come into question, newest first.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "", revisions: tuple[int, ...] = ()) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.revisions = revisions
 
 
 class KubeconfigError(AwsAuthError, ValueError):

@@ -9,6 +9,7 @@ from awsauth.core.diff import diff, diff_of
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import GuardContext
 from awsauth.core.guards import REFUSALS, check, guard
+from awsauth.core.presets import is_node_mapping
 from awsauth.errors import UsageError
 from awsauth.history.commit import commit
 from awsauth.result import Result
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from awsauth.core.document import Document
     from awsauth.core.policy import Policy
     from awsauth.core.restoration import Restoration
+    from awsauth.core.revision_info import Writer
     from awsauth.history.proposal import Proposal
     from awsauth.options import Options
     from awsauth.stores.store import Snapshot, Store
@@ -34,16 +36,21 @@ class GuardedCommit:
 
     Args:
         store: Where it lives.
-        author: Who makes the changes, for the history.
+        writer: Returns who makes the changes, for the history.
         circumstances: What is known around it; None for a file, where nothing is.
         policy: What may be mapped at all.
     """
 
     def __init__(
-        self, store: Store, author: str, *, circumstances: Circumstances | None = None, policy: Policy | None = None
+        self,
+        store: Store,
+        writer: Callable[[], Writer],
+        *,
+        circumstances: Circumstances | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self._store = store
-        self._author = author
+        self._writer = writer
         self._circumstances = circumstances
         self._policy = policy
 
@@ -76,7 +83,7 @@ class GuardedCommit:
             _rehearsal(self._store) if dry_run else self._store,
             propose,
             reason=options.get("reason", ""),
-            author=self._author,
+            writer=self._writer,
             checks=[guarded],
             history=options.get("history", True),
         )
@@ -132,7 +139,7 @@ class GuardedCommit:
         known = GuardContext(
             uid=snapshot.uid,
             binary_bytes=snapshot.binary_bytes,
-            regranted=_regranted(restoration, self._author) if restoration else {},
+            regranted=_regranted(restoration, self._writer()) if restoration else {},
             revision_uid=restoration.uid if restoration else "",
             policy=self._policy,
             object_findings=snapshot.findings,
@@ -179,12 +186,19 @@ def _rehearsal(store: Store) -> Store:
     return store.rehearsal()
 
 
-def _regranted(restoration: Restoration, author: str) -> dict[str, tuple[str, ...]]:
-    """Return what a rollback gives back though somebody else took it: by principal, the groups."""
+def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str, ...]]:
+    """Return what a rollback gives back though another writer took it through this library: by principal, the groups.
+
+    What another tool took was no decision that this library knows of, and nodes are not shut out on purpose.
+    """
     return {
         effect.principal: effect.regranted
         for effect in restoration.reverted
-        if effect.principal and effect.by.is_other_than(author) and effect.regranted is not None
+        if effect.principal
+        and effect.by.kind != "outside"
+        and effect.by.is_other_than(writer)
+        and effect.regranted is not None
+        and not any(map(is_node_mapping, effect.after))
     }
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.diff import Diff
     from awsauth.core.revision import Revision
+    from awsauth.core.revision_info import Writer
     from awsauth.history.log import Log
     from awsauth.history.proposal import Proposal
     from awsauth.result import Result
@@ -32,7 +33,10 @@ class HistoryMethods(ABC):
     """Looks at revisions, goes back to them, and deletes old ones."""
 
     _store: Store
-    _author: str
+
+    @abstractmethod
+    def _writer(self) -> Writer:
+        """Return who makes the changes."""
 
     @abstractmethod
     def _run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
@@ -98,13 +102,15 @@ class HistoryMethods(ABC):
         """Go back to a revision, and make a new one of it. The result's `restoration` tells what it keeps and what goes.
 
         Args:
-            to: The revision. None goes one further back each time.
+            to: The revision. Without one, the last change of state is undone, whoever made it; after a rollback, the
+                one before that.
             exact: Also take away what others have added since.
             approved: What may come of it: the `diff` of an earlier ``dry_run``; None for anything.
             **options: How it is made; see `Options`. There is always a revision of it.
 
         Raises:
             RevisionNotFoundError: there is no such revision, or none further back.
+            UnprovenHistoryError: `to` is None, and the object does not prove that it was at any earlier revision.
             PlanOutdatedError: something else than was approved would come of it.
             GuardError: it would lock somebody out, or give somebody back what was taken.
             HistoryError: the revision was altered since it was recorded.
@@ -118,7 +124,7 @@ class HistoryMethods(ABC):
             _check_number(to)
         from awsauth.history.rollback import restoring
 
-        propose = restoring(self._store, to, exact=exact, author=self._author)
+        propose = restoring(self._store, to, exact=exact, writer=self._writer)
         return self._run(propose if approved is None else _only(approved, propose), made)
 
     def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ class Habits(TypedDict, total=False):
     """What a client does the same with every change.
 
     Attributes:
-        author: Who makes the changes, for the history: a claim. The name of the account that runs this by default.
+        author: Who makes the changes, for the history: a claim, kept with the identity that the cluster tells.
         policy: What may be mapped at all: checked by ``check``, and on every change by the guard ``policy``.
     """
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from awsauth.aws.token import TokenSource
     from awsauth.connecting import Connection
+    from awsauth.core.revision_info import Writer
     from awsauth.kube.transport import Transport
     from awsauth.options import Options
     from awsauth.result import Result
@@ -53,7 +54,7 @@ def watched(
     options: Options,
     *,
     connection: Connection | None,
-    author: str,
+    writer: Callable[[], Writer],
 ) -> Result:
     """Make a change and look with new tokens at what it does (see `awsauth.AwsAuthClient.apply`).
 
@@ -62,7 +63,7 @@ def watched(
         propose: Proposes the change.
         options: How; with ``wait``, ``verify`` or ``revert_after``.
         connection: To the cluster.
-        author: Who makes it.
+        writer: Returns who makes it.
 
     Raises:
         UsageError: what is asked for cannot be done on this connection; nothing was changed.
@@ -81,7 +82,7 @@ def watched(
 
     transport, tokens = _to_look_with(connection, options)
     watch = _Watch(transport, tokens, options.get("verify", ()))
-    way_back = _WayBack(transport, tokens, watch, author) if tokens and options.get("revert_after") else None
+    way_back = _WayBack(transport, tokens, watch, writer) if tokens and options.get("revert_after") else None
     result = make(remembered, options)
     if not result.changed:
         return result
@@ -160,12 +161,12 @@ class _WayBack:
     Signed and shown to the API server just before the change, so that the server goes by what it was told then.
     """
 
-    def __init__(self, transport: Transport, tokens: TokenSource, watch: _Watch, author: str) -> None:
+    def __init__(self, transport: Transport, tokens: TokenSource, watch: _Watch, writer: Callable[[], Writer]) -> None:
         token = tokens.of_role(tokens.role_arn).fresh().value
         watch.avoid(token)
         self._transport = transport.with_token(token, acts=True)
         self._store = patient(ClusterStore(self._transport))
-        self._author = author
+        self._writer = writer
         self.revision = self.parent = 0
         self.before = self._made = Document({})
         with contextlib.suppress(ForbiddenError):
@@ -181,11 +182,13 @@ class _WayBack:
     def take(self) -> bool:
         """Take the change back, and return whether all is what it was; raises what `take_back` does."""
         reason = f"Reverted revision {self.revision}: somebody did not get in"
-        after = take_back(self._store, self.before, self._made, to=self.parent, reason=reason, author=self._author)
+        after = take_back(self._store, self.before, self._made, to=self.parent, reason=reason, writer=self._writer)
         return after == self.before
 
 
-def take_back(store: Store, before: Document, made: Document, *, to: int, reason: str, author: str) -> Document:
+def take_back(
+    store: Store, before: Document, made: Document, *, to: int, reason: str, writer: Callable[[], Writer]
+) -> Document:
     """Take the change from `before` to `made` back, and return what there is then; what others have made since stays.
 
     Args:
@@ -194,7 +197,7 @@ def take_back(store: Store, before: Document, made: Document, *, to: int, reason
         made: What came of it.
         to: The number of the revision that holds `before`; 0 for none.
         reason: Why; kept with the revision.
-        author: Who; kept with the revision.
+        writer: Returns who makes the change.
 
     Raises:
         EditError: somebody has written it since in a way that cannot be edited.
@@ -207,7 +210,7 @@ def take_back(store: Store, before: Document, made: Document, *, to: int, reason
         back = Merged(present, present if after == present else after)
         return Proposal(snapshot, back, Restoration(to, after) if to else None)
 
-    return commit(store, propose, reason=reason, author=author).snapshot.document
+    return commit(store, propose, reason=reason, writer=writer).snapshot.document
 
 
 def _verify(watch: _Watch, way_back: _WayBack, seconds: float) -> None:

@@ -39,9 +39,9 @@ from tests.test_stores import (
     test_a_number_is_taken_once,  # noqa: F401
     test_a_revision_comes_back_as_it_was_recorded_with_its_time,  # noqa: F401
     test_a_revision_is_discarded_only_by_its_digest,  # noqa: F401
+    test_a_store_knows_the_revision_that_its_object_is_at_or_was_at_before_another_tool_wrote,  # noqa: F401
     test_a_write_over_another_one_conflicts_and_changes_nothing,  # noqa: F401
     test_of_writers_at_the_same_moment_one_gets_the_number,  # noqa: F401
-    test_only_what_can_carry_the_head_does,  # noqa: F401
     test_the_next_number_is_behind_all_and_taken_by_nobody,  # noqa: F401
     test_what_was_written_is_read_and_is_another_version,  # noqa: F401
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +24,11 @@ from awsauth.core.plan import Plan
 from awsauth.core.policy import Policy
 from awsauth.core.saved import saved_from_text
 from awsauth.errors import AwsAuthError
+from awsauth.history.commit import changing, commit
 from awsauth.stores.manifest_file import ManifestFile
+from awsauth.stores.memory import MemoryStore
 from tests import paths
+from tests.going_back import by, rollback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +95,14 @@ def written_meanwhile() -> None:
     file.write({"mapRoles": "[]\n"}, base)
 
 
+def go_back_on_a_replaced_object() -> None:
+    """Go back after another tool has replaced the object, and with it the annotations that named its revision."""
+    store = MemoryStore({"mapRoles": mapped()}, clock=lambda: datetime(2026, 6, 1, tzinfo=timezone.utc))
+    commit(store, changing([ensure(role_arn=ROLE + "-2")]), writer=by("alice"))
+    store.overwrite({"mapRoles": "[]"}, keep_head=False)
+    rollback(store)
+
+
 CASES: Final[dict[str, Callable[[], object]]] = {
     "usage-groups-text": lambda: ensure(groups="system:masters"),
     "usage-missing-and-unknown-field": lambda: c.EnsureRole(role_arn=ROLE, user="deployer"),  # type: ignore[call-arg]
@@ -146,6 +158,7 @@ CASES: Final[dict[str, Callable[[], object]]] = {
     "file-absent": lambda: ManifestFile(Path("aws-auth.yaml")).read(),
     "file-directory": lambda: ManifestFile(Path()).read(),
     "file-changed": written_meanwhile,
+    "history-unproven": go_back_on_a_replaced_object,
     "policy-field": lambda: Policy.from_text("acounts: ['111122223333']\n"),
     "policy-account": lambda: Policy.from_text("accounts: [1111, deployers]\n"),
     "policy-twice": lambda: Policy.from_text("most_administrators: 3\nmost_administrators: 30\n"),

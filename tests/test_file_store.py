@@ -23,7 +23,7 @@ from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Stranger
-from tests.going_back import rollback
+from tests.going_back import by, rollback
 from tests.paths import PROJECT
 from tests.waiting import PATIENCE, wait_for
 
@@ -48,6 +48,7 @@ ADMIN: Final = EnsureRole(role_arn="arn:aws:iam::111122223333:role/admin", usern
 WRITER: Final = """
 import sys
 from awsauth.core.changes import EnsureAccount
+from awsauth.core.revision_info import Writer
 from awsauth.history.commit import changing, commit
 from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
@@ -57,7 +58,7 @@ store = FileStore(path)
 print("ready", flush=True)
 for number in range(first, first + count):
     change = EnsureAccount(account=f"{number:012}")
-    commit(store, changing([change]), author=f"writer {first}", patience=Backoff(240))
+    commit(store, changing([change]), writer=lambda: Writer(f"writer {first}"), patience=Backoff(240))
 """
 
 
@@ -162,9 +163,14 @@ def test_what_killed_writers_have_left_is_gone_with_a_later_change(path: Path) -
 
 def test_revisions_are_objects_in_yaml_in_a_folder_that_git_and_deployers_pass_over(path: Path) -> None:
     store = FileStore(path)
-    commit(store, changing([ADMIN]), reason="release 42", author="alice")
+    commit(store, changing([ADMIN]), reason="release 42", writer=by("alice"))
     folder = path.parent / ".aws-auth.yaml.history"
-    assert sorted(file.name for file in folder.iterdir()) == [".gitignore", "000001.revision", "000002.revision"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        ".gitignore",
+        "000001.revision",
+        "000002.revision",
+        "applied",
+    ]
     assert (folder / ".gitignore").read_text() == "*\n"
     written = yaml.safe_load((folder / "000002.revision").read_text())
     written["metadata"].pop("creationTimestamp")
@@ -192,14 +198,35 @@ def test_behind_a_symbolic_link_the_history_is_beside_the_file(path: Path, tmp_p
     assert [file.name for file in link.parent.iterdir()] == ["link.yaml"]
 
 
-def test_a_manifest_that_was_checked_out_again_is_found_in_its_history(path: Path) -> None:
+def test_a_manifest_that_was_checked_out_again_is_in_a_state_of_its_own(path: Path) -> None:
+    """What was applied is not called unconfirmed because somebody has written over it."""
     store = FileStore(path)
     commit(store, changing([ADMIN]))
     path.write_text(MANIFEST)
-    assert [entry.info.number for entry in log(store).entries if entry.live] == [1]
-    path.write_text(MANIFEST.replace("role/node", "role/other"))
+    assert [(entry.info.number, entry.live, entry.unconfirmed) for entry in log(store).entries] == [
+        (0, True, False),
+        (2, False, False),
+        (1, False, False),
+    ]
     commit(store, changing([ADMIN]))
-    assert [entry.info.kind for entry in log(store).entries] == ["change", "outside", "change", "outside"]
+    assert [(entry.info.kind, entry.info.parent) for entry in log(store).entries] == [
+        ("change", 3),
+        ("outside", 2),
+        ("change", 1),
+        ("outside", 0),
+    ]
+
+
+def test_a_writer_that_was_stopped_before_it_noted_its_revision_is_made_up_for(path: Path) -> None:
+    store = FileStore(path)
+    commit(store, changing([ADMIN]))
+    notes = path.parent / ".aws-auth.yaml.history" / "applied"
+    *others, _last = notes.read_text().splitlines(keepends=True)
+    notes.write_text("".join(others) + "half a li")
+    assert [(entry.info.number, entry.live) for entry in log(store).entries] == [(2, True), (1, False)]
+    commit(store, changing([EnsureAccount(account="111122223333")]))
+    assert [entry.info.parent for entry in log(store).entries] == [2, 1, 0]
+    assert_true_history(store)
 
 
 def test_of_a_file_that_is_gone_the_history_is_named(tmp_path: Path) -> None:
@@ -268,7 +295,7 @@ def test_a_link_that_leads_nowhere_has_its_number_to_itself(path: Path) -> None:
 
 def test_a_revision_changed_by_hand_is_noticed_by_a_store_that_had_read_it(path: Path) -> None:
     store = FileStore(path)
-    commit(store, changing([ADMIN]), author="alice")
+    commit(store, changing([ADMIN]), writer=by("alice"))
     file = path.parent / ".aws-auth.yaml.history" / "000001.revision"
     assert log(store).findings == ()
     file.write_text(file.read_text().replace("role/node", "role/evil"))

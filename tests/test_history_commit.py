@@ -20,15 +20,17 @@ from awsauth.errors import (
     HistoryError,
     OutcomeUnknownError,
     RevisionNotFoundError,
+    UnprovenHistoryError,
 )
 from awsauth.history.commit import Outcome, changing, commit
-from awsauth.history.log import log
+from awsauth.history.log import UNPROVEN_HISTORY, log
+from awsauth.history.position import chain
 from awsauth.history.pruning import prune
 from awsauth.history.rollback import restoring
 from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
 from awsauth.stores.memory import MemoryStore
-from tests.going_back import rollback
+from tests.going_back import by, rollback
 from tests.stopping import Interrupted, StoppedProcess, Stopping, Unanswered, Wrapped
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def quick(seconds: float = 5) -> Backoff:
 
 
 def ensure(store: Store, *changes: Change, author: str = "alice", history: bool = True) -> Outcome:
-    return commit(store, changing(changes), author=author, history=history, patience=quick())
+    return commit(store, changing(changes), writer=by(author), history=history, patience=quick())
 
 
 def with_changes(data: Mapping[str, str], *changes: Change) -> dict[str, str]:
@@ -65,23 +67,21 @@ def with_changes(data: Mapping[str, str], *changes: Change) -> dict[str, str]:
 def assert_true_history(store: Store) -> None:
     """Every revision is intact, the chain is whole, and what is live is in it if anything is."""
     found = log(store)
-    assert found.findings == ()
+    assert {finding.code for finding in found.findings} <= {UNPROVEN_HISTORY}
     assert [entry.findings for entry in found.entries] == [()] * len(found.entries)
     for entry in found.entries:
-        assert store.read_revision(entry.info.number).is_intact
-    assert sum(entry.live for entry in found.entries) == found.is_recorded
+        assert not entry.info.number or store.read_revision(entry.info.number).is_intact
+    assert [entry.live for entry in found.entries] == [index == 0 for index in range(len(found.entries))]
     for entry in found.entries:
-        if entry.live:
+        if entry.live and entry.info.number:
             assert store.read_revision(entry.info.number).data == store.read().data
 
 
-@pytest.fixture(params=["cluster-like", "without head", "file"])
+@pytest.fixture(params=["cluster-like", "file"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """Return a store with one node role: one that carries its head, one that does not, and a manifest file."""
+    """Return a store with one node role: one that carries its head, and a manifest file."""
     if request.param == "file":
         return file_store(tmp_path, BEFORE)
-    if request.param == "without head":
-        return MemoryStore(BEFORE, uid="", carries_head=False)
     return MemoryStore(BEFORE)
 
 
@@ -104,16 +104,16 @@ def outside(store: Store, data: Mapping[str, str], *, keep_head: bool = True) ->
 
 
 def test_a_change_makes_a_revision_and_the_first_one_a_baseline_too(store: Store) -> None:
-    outcome = commit(store, changing([ADMIN]), reason="release 42", author="alice", patience=quick())
+    outcome = commit(store, changing([ADMIN]), reason="release 42", writer=by("alice"), patience=quick())
     assert outcome.changed
     assert outcome.outside is not None
     assert outcome.revision is not None
     assert store.read().data == outcome.snapshot.data == outcome.revision.data == with_changes(BEFORE, ADMIN)
     newest, baseline = log(store).entries
-    assert (newest.info.number, newest.info.reason, newest.info.author) == (2, "release 42", "alice")
+    assert (newest.info.number, newest.info.reason, newest.info.writer.author) == (2, "release 42", "alice")
     assert newest.live
     assert not newest.unconfirmed
-    assert (baseline.info.kind, baseline.info.author, baseline.unconfirmed) == ("outside", "", False)
+    assert (baseline.info.kind, baseline.info.writer.author, baseline.unconfirmed) == ("outside", "", False)
     assert store.read_revision(1).data == BEFORE
     assert_true_history(store)
 
@@ -155,17 +155,29 @@ def test_what_another_tool_wrote_is_recorded_before_it_is_changed(store: Store) 
     assert_true_history(store)
 
 
-def test_a_state_put_back_from_a_revision_with_kubectl_is_that_revision() -> None:
+def test_a_state_put_back_from_a_revision_with_kubectl_is_a_state_of_its_own_that_came_from_none() -> None:
+    """The object does not name its revision any more: what is listed as the newest may be anybody's."""
     store = MemoryStore(BEFORE)
     ensure(store, ADMIN)
     ensure(store, OTHER)
     store.overwrite(with_changes(BEFORE, ADMIN), keep_head=False)
-    assert [entry.info.number for entry in log(store).entries if entry.live] == [2]
+    assert [(entry.info.number, entry.live) for entry in log(store).entries] == [
+        (0, True),
+        (3, False),
+        (2, False),
+        (1, False),
+    ]
     outcome = ensure(store, EnsureAccount(account="111122223333"))
-    assert outcome.outside is None
-    assert outcome.revision is not None
-    assert (outcome.revision.number, outcome.revision.info.parent) == (4, 2)
+    assert outcome.outside is not None
+    assert (outcome.outside.number, outcome.outside.info.parent) == (4, 0)
     assert_true_history(store)
+    assert [(entry.info.number, entry.proven, entry.unconfirmed) for entry in log(store).entries] == [
+        (5, True, False),
+        (4, True, False),
+        (3, False, False),
+        (2, False, False),
+        (1, False, False),
+    ]
 
 
 def test_a_change_that_another_tool_undid_in_place_is_a_change_from_outside() -> None:
@@ -194,38 +206,14 @@ def test_a_change_from_outside_came_from_what_the_object_names_not_from_what_not
     assert_true_history(store)
 
 
-def first_use(now: Callable[[], datetime]) -> tuple[MemoryStore, Revision]:
-    """Return a store whose object names no revision, and the newest one: its writer has not written yet."""
-    store = MemoryStore(BEFORE, clock=now)
-    state = store.record(draft(1, None, BEFORE, kind="outside", uid="in-memory"))
-    pending = store.record(draft(2, state.info.head, with_changes(BEFORE, ADMIN), uid="in-memory"))
-    store.overwrite({**BEFORE, "note": "somebody else's"})
-    return store, pending
-
-
-def test_while_another_writers_first_change_is_pending_nothing_is_recorded_on_top_of_it() -> None:
-    store, pending = first_use(lambda: datetime(2026, 1, 1, tzinfo=timezone.utc))
-
-    def refused(_: float) -> None:
-        store.discard_revision(pending.number, pending.digest)
-
-    outcome = commit(store, changing([OTHER]), patience=Backoff(60, sleep=refused))
+def test_a_state_whose_object_names_no_revision_is_not_recorded_on_top_of_the_newest() -> None:
+    store = MemoryStore(BEFORE)
+    forged = store.record(draft(1, None, {"mapRoles": "[]"}, uid="in-memory"))
+    outcome = ensure(store, ADMIN)
     assert outcome.outside is not None
-    assert outcome.outside.info.parent == 1
-    assert_true_history(store)
-    assert not any(entry.unconfirmed for entry in log(store).entries)
-
-
-def test_a_pending_first_change_is_not_waited_for_longer_than_its_writer_would_take() -> None:
-    """It may have been made, and its mark wiped off by another tool: then it is what the state came from."""
-    times = (datetime(2026, 1, 1, second=second, tzinfo=timezone.utc) for second in range(60))
-    store, pending = first_use(lambda: next(times))
-    waits: list[float] = []
-    outcome = commit(store, changing([OTHER]), patience=Backoff(60, sleep=waits.append))
-    assert outcome.outside is not None
-    assert outcome.outside.info.parent == pending.number
-    assert len(waits) == 2
-    assert_true_history(store)
+    assert (outcome.outside.number, outcome.outside.info.parent) == (2, 0)
+    assert [info.number for info in chain(store.list_revisions(), store.read().head)] == [3, 2]
+    assert forged.number not in [entry.info.number for entry in log(store).entries if entry.proven]
 
 
 def test_an_object_that_does_not_exist_is_made() -> None:
@@ -239,7 +227,7 @@ def test_an_object_that_does_not_exist_is_made() -> None:
 def test_without_history_no_revision_is_made_and_the_next_change_records_it(store: Store) -> None:
     ensure(store, ADMIN)
     ensure(store, OTHER, history=False)
-    assert len(log(store).entries) == 2
+    assert [entry.info.number for entry in log(store).entries] == [0, 2, 1]
     outcome = ensure(store, EnsureAccount(account="111122223333"))
     assert outcome.outside is not None
     assert outcome.outside.data == with_changes(BEFORE, ADMIN, OTHER)
@@ -276,13 +264,13 @@ def test_checks_see_every_proposal_again_and_what_they_refuse_leaves_nothing_beh
     assert_true_history(store)
 
 
-def test_a_refused_revision_that_the_present_state_may_be_found_by_stays(store: Store) -> None:
-    """Another tool wrote the very same text: whoever looks for its revision from now on finds ours."""
+def test_when_another_tool_writes_the_very_same_text_the_state_is_theirs(store: Store) -> None:
     ensure(store, ADMIN)
     same = with_changes(store.read().data, OTHER)
     outcome = ensure(Interrupted(store, "write", lambda: outside(store, same)), OTHER)
     assert not outcome.changed
-    assert [(entry.info.number, entry.live) for entry in log(store).entries] == [(3, True), (2, False), (1, False)]
+    if isinstance(store, MemoryStore):
+        assert [(entry.info.number, entry.live) for entry in log(store).entries] == [(0, True), (2, False), (1, False)]
     assert_true_history(store)
 
 
@@ -349,14 +337,13 @@ def stopping(action: str, store: Store, before: int) -> Store:
     return Stopping(inner, before)
 
 
-@pytest.mark.parametrize("carries_head", [True, False])
 @pytest.mark.parametrize("action", list(ACTIONS))
 @pytest.mark.parametrize("before", range(14))
 def test_stopped_before_any_call_the_state_is_old_or_new_the_history_true_and_the_next_run_works(
-    action: str, before: int, *, carries_head: bool, old: Callable[[str, bool], MemoryStore]
+    action: str, before: int, old: Callable[[str], MemoryStore]
 ) -> None:
-    store = old(action, carries_head)
-    undisturbed = old(action, carries_head)
+    store = old(action)
+    undisturbed = old(action)
     ACTIONS[action](stopping(action, undisturbed, 10_000))
     start, finished = store.read().data, [undisturbed.read().data]
     states = [start, *finished]
@@ -379,12 +366,12 @@ def test_stopped_before_any_call_the_state_is_old_or_new_the_history_true_and_th
 
 
 @pytest.fixture
-def old() -> Callable[[str, bool], MemoryStore]:
+def old() -> Callable[[str], MemoryStore]:
     """Return what makes a store for an action; its clock is two months on after the preparation of a prune."""
 
-    def make(action: str, carries_head: bool) -> MemoryStore:  # noqa: FBT001
+    def make(action: str) -> MemoryStore:
         now = [datetime(2026, 1, 1, tzinfo=timezone.utc)]
-        store = MemoryStore(BEFORE, carries_head=carries_head, clock=lambda: now[0])
+        store = MemoryStore(BEFORE, clock=lambda: now[0])
         prepare(action, store)
         now[0] += timedelta(days=60)
         return store
@@ -392,10 +379,10 @@ def old() -> Callable[[str, bool], MemoryStore]:
     return make
 
 
-def test_the_stops_reach_every_call_of_every_action(old: Callable[[str, bool], MemoryStore]) -> None:
+def test_the_stops_reach_every_call_of_every_action(old: Callable[[str], MemoryStore]) -> None:
     """The parametrised test above goes up to 14 calls; pruning ends with a row of equal ones."""
     for action, act in ACTIONS.items():
-        store = Wrapped(stopping(action, old(action, True), 10_000))
+        store = Wrapped(stopping(action, old(action), 10_000))
         act(store)
         assert len(store.calls) <= 14 or set(store.calls[3:]) == {"discard"}
 
@@ -429,7 +416,7 @@ def test_a_lost_answer_before_somebody_else_writes_is_settled_by_the_history(*, 
     # With ours not carried out, theirs got the number behind it: ours was recorded already.
     assert outcome.revision.number == (3 if is_carried_out else 5)
     assert store.read().data == with_changes(BEFORE, ADMIN, OTHER, account)
-    assert len([entry for entry in log(store).entries if entry.info.author == "alice"]) == 2
+    assert len([entry for entry in log(store).entries if entry.info.writer.author == "alice"]) == 2
     assert not any(entry.unconfirmed for entry in log(store).entries)
     assert_true_history(store)
 
@@ -507,18 +494,20 @@ def test_where_the_revision_of_the_state_was_deleted_what_is_taken_away_is_recor
         assert commit(store, restoring(store), patience=quick()).snapshot.data == with_changes(BEFORE, ADMIN)
 
 
-def test_going_back_to_what_may_never_have_been_applied_says_so() -> None:
-    """A writer was stopped before its first write; then somebody else wrote. Or it was not, and somebody wiped it off."""
-    times = (datetime(2026, 1, 1, minute=minute, tzinfo=timezone.utc) for minute in range(60))
-    store = MemoryStore(with_changes(BEFORE, ADMIN), clock=lambda: next(times))
+def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> None:
+    """A writer was stopped before its first write; or another hand has added the revisions."""
+    store = MemoryStore(with_changes(BEFORE, ADMIN))
     state = store.record(draft(1, None, store.read().data, kind="outside", uid="in-memory"))
     store.record(draft(2, state.info.head, BEFORE, uid="in-memory"))
     store.overwrite(with_changes(BEFORE, ADMIN, OTHER))
-    [found] = AwsAuthClient(store).rollback(dry_run=True, allow=["last-admin"]).findings[:1]
-    assert (found.code, found.severity) == ("unconfirmed-revision", Severity.WARNING)
-    assert "revision 2 ever was applied" in found.message
-    named = AwsAuthClient(store).rollback(to=2, dry_run=True, allow=["last-admin"])
-    assert "unconfirmed-revision" not in {finding.code for finding in named.findings}
+    client = AwsAuthClient(store)
+    with pytest.raises(UnprovenHistoryError, match="restored unless it is named") as caught:
+        client.rollback(dry_run=True)
+    assert caught.value.revisions == (2, 1)
+    assert "pass to=2" in caught.value.cure
+    [found] = client.rollback(to=2, dry_run=True, allow=["last-admin"]).findings[:1]
+    assert (found.code, found.severity) == ("unproven-revision", Severity.WARNING)
+    assert "ever at revision 2" in found.message
 
 
 def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:
@@ -528,7 +517,7 @@ def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:
     rival = Interrupted(store, "record", lambda: ensure(store, OTHER, author="bob"))
     outcome = ensure(rival, OTHER)
     assert not outcome.changed
-    assert log(store).entries[0].info.author == "bob"
+    assert log(store).entries[0].info.writer.author == "bob"
 
 
 def test_nor_when_our_own_record_of_it_was_not_answered() -> None:
@@ -536,7 +525,7 @@ def test_nor_when_our_own_record_of_it_was_not_answered() -> None:
     ensure(store, ADMIN)
     cut = Unanswered(store, "record", [False], then=lambda: ensure(store, OTHER, author="bob"))
     assert not ensure(cut, OTHER).changed
-    assert [(entry.info.author, entry.live) for entry in log(store).entries] == [
+    assert [(entry.info.writer.author, entry.live) for entry in log(store).entries] == [
         ("bob", True),
         ("alice", False),
         ("", False),
@@ -547,7 +536,7 @@ def test_without_any_answer_until_the_deadline_the_outcome_is_unknown_and_the_re
     ensure(store, ADMIN)
     with pytest.raises(OutcomeUnknownError, match=r"revision 3 was sent and not answered"):
         ensure(Unanswered(store, "write", [False] * 10_000), OTHER)
-    assert log(store).entries[0].unconfirmed
+    assert [entry.info.number for entry in log(store).entries if entry.unconfirmed] == [3]
     ensure(store, OTHER)
     assert_true_history(store)
 
@@ -570,7 +559,7 @@ def test_a_refused_repetition_does_not_hide_that_the_first_write_may_still_arriv
     with pytest.raises(OutcomeUnknownError, match="could not be found out"):
         ensure(Refusing(store, "write", []), OTHER)
     # It must stay: should the write arrive, this is its revision.
-    assert log(store).entries[0].info.kind == "change"
+    assert [entry.info.kind for entry in log(store).entries] == ["outside", "change", "outside"]
 
 
 @pytest.mark.parametrize("is_carried_out", [True, False])

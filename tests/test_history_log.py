@@ -13,9 +13,11 @@ from awsauth.core.revision import draft
 from awsauth.core.revision_info import RevisionInfo
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
+from awsauth.history.position import chain
 from awsauth.history.pruning import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG, expendable, prune
 from awsauth.stores.memory import MemoryStore
 from awsauth.stores.store import Listing
+from tests.going_back import by
 from tests.stopping import Interrupted
 from tests.strategies import examples
 
@@ -25,16 +27,16 @@ if TYPE_CHECKING:
 NOW: Final = datetime(2026, 6, 1, tzinfo=timezone.utc)
 
 
-def grown(count: int, *, clock: Callable[[], datetime] = lambda: NOW, carries_head: bool = True) -> MemoryStore:
+def grown(count: int, *, clock: Callable[[], datetime] = lambda: NOW) -> MemoryStore:
     """Return a store with a baseline and some changes more."""
-    store = MemoryStore({}, clock=clock, carries_head=carries_head)
+    store = MemoryStore({}, clock=clock)
     for number in range(count):
         grow(store, number)
     return store
 
 
 def grow(store: MemoryStore, number: int) -> None:
-    commit(store, changing([EnsureAccount(account=f"{number:012}")]), author="alice")
+    commit(store, changing([EnsureAccount(account=f"{number:012}")]), writer=by("alice"))
 
 
 def codes(store: MemoryStore) -> dict[int, list[str]]:
@@ -74,9 +76,9 @@ def test_a_revision_that_was_deleted_or_replaced_breaks_the_chain() -> None:
     store = grown(4)
     third = store.read_revision(3)
     store.discard_revision(3, third.digest)
-    assert codes(store) == {4: ["broken-chain"]}
+    assert codes(store) == {0: ["broken-chain"]}
     store.record(draft(3, store.read_revision(2).info.head, {"mapRoles": "replaced"}, uid="in-memory"))
-    assert codes(store) == {4: ["broken-chain"]}
+    assert codes(store) == {0: ["broken-chain"]}
 
 
 def test_the_oldest_revision_that_is_kept_is_no_break() -> None:
@@ -85,10 +87,12 @@ def test_the_oldest_revision_that_is_kept_is_no_break() -> None:
     assert codes(store) == {}
 
 
-def test_a_parent_that_is_not_older_breaks_the_chain() -> None:
+def test_a_parent_that_is_not_older_is_not_followed() -> None:
     store = grown(1)
-    store.record(draft(3, draft(5, None, {}).info.head, {"mapRoles": "x"}, uid="in-memory"))
-    assert codes(store) == {3: ["broken-chain"]}
+    forged = draft(3, draft(5, None, {}).info.head, {"mapRoles": "x"}, uid="in-memory")
+    store.record(forged)
+    assert [info.number for info in chain(store.list_revisions(), forged.info.head)] == [3]
+    assert [entry.info.number for entry in log(store).entries if entry.unconfirmed] == [3]
 
 
 def test_revisions_of_another_object_are_said_to_be() -> None:
@@ -96,8 +100,8 @@ def test_revisions_of_another_object_are_said_to_be() -> None:
     other = MemoryStore(store.read().data, uid="another")
     for number in (1, 2):
         other.record(store.read_revision(number))
-    assert codes(other) == {1: ["foreign-history"], 2: ["foreign-history"]}
-    assert [entry.info.number for entry in log(other).entries if entry.live] == [2]
+    assert codes(other) == {0: ["unproven-history", "foreign-history"]}
+    assert "2 revisions up to 2 are of another object (`in-memory`)" in log(other).findings[1].message
 
 
 def test_a_head_that_is_in_no_revision_is_said_to_be() -> None:
@@ -124,12 +128,16 @@ def test_objects_that_are_no_revisions_or_have_a_number_made_by_hand_are_reporte
     assert [entry.info.number for entry in log(store).entries] == [5, 2, 1]
 
 
-def test_with_a_state_from_outside_nothing_is_live_until_it_is_recorded() -> None:
+def test_a_state_from_outside_is_the_live_one_though_it_is_in_no_revision_yet() -> None:
     store = grown(1)
     store.overwrite({"mapRoles": "x"})
     found = log(store)
     assert not found.is_recorded
-    assert not any(entry.live for entry in found.entries)
+    assert [(entry.info.number, entry.info.parent, entry.live) for entry in found.entries] == [
+        (0, 2, True),
+        (2, 1, False),
+        (1, 0, False),
+    ]
     assert not any(entry.unconfirmed for entry in found.entries)
 
 
@@ -164,15 +172,15 @@ def test_pruning_keeps_the_last_fifty_thirty_days_and_whatever_is_young_or_in_us
 
 
 def test_a_live_revision_is_kept_however_old_it_is() -> None:
-    """After a restore with kubectl the live revision is an old one, and what it came from is needed, too."""
+    """Numbers that others have taken do not make it go, nor what it came from."""
     now = [NOW]
-    store = grown(60, clock=lambda: now[0])
-    store.overwrite(store.read_revision(3).data, keep_head=False)
+    store = grown(3, clock=lambda: now[0])
+    for number in range(5, 70):
+        store.record(draft(number, None, {"mapRoles": str(number)}))
     now[0] += timedelta(days=60)
     pruned = prune(store)
-    assert pruned == (1, *range(4, 12))
-    assert [entry.info.number for entry in log(store).entries if entry.live] == [3]
-    assert {2, 3, 61} <= {entry.info.number for entry in log(store).entries}
+    assert pruned == (1, 2, *range(5, 20))
+    assert [(entry.info.number, entry.live) for entry in log(store).entries if entry.proven] == [(4, True), (3, False)]
 
 
 def test_pruning_goes_by_the_way_with_every_twenty_fifth_revision() -> None:

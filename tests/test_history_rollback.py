@@ -27,7 +27,7 @@ from awsauth.errors import EditError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import Outcome, changing, commit
 from awsauth.history.log import log
 from awsauth.stores.memory import MemoryStore
-from tests.going_back import rollback
+from tests.going_back import by, rollback
 from tests.stopping import Interrupted
 from tests.strategies import documents, examples
 
@@ -44,7 +44,7 @@ def role(name: str, *groups: str) -> EnsureRole:
 
 
 def ensure(store: MemoryStore, *changes: Change, author: str = "alice") -> Outcome:
-    return commit(store, changing(changes), author=author)
+    return commit(store, changing(changes), writer=by(author))
 
 
 def back(store: MemoryStore, to: int | None = None, *, exact: bool = False, author: str = "alice") -> Outcome:
@@ -57,7 +57,7 @@ def text(store: MemoryStore) -> str:
 
 def names(effects: tuple[Effect, ...]) -> list[tuple[str, str]]:
     """Return who is concerned, and whose it was."""
-    return [(effect.principal.rpartition("/")[2], effect.by.author or effect.by.kind) for effect in effects]
+    return [(effect.principal.rpartition("/")[2], effect.by.writer.author or effect.by.kind) for effect in effects]
 
 
 def kept(outcome: Outcome) -> list[tuple[str, str]]:
@@ -286,7 +286,7 @@ steps = st.lists(st.tuples(st.sampled_from(["alice", "bob", "outside"]), st.samp
 def history_of(data: dict[str, str], made: list[tuple[str, Change]]) -> MemoryStore:
     """Return a store after some changes; those that are refused are left out."""
     store = MemoryStore(data)
-    commit(store, changing([ReplaceText(key="mapAccounts", text="- '000000000000'\n")]), author="alice")
+    commit(store, changing([ReplaceText(key="mapAccounts", text="- '000000000000'\n")]), writer=by("alice"))
     for author, change in made:
         try:
             if author == "outside":
@@ -298,13 +298,18 @@ def history_of(data: dict[str, str], made: list[tuple[str, Change]]) -> MemorySt
     return store
 
 
+def recorded(store: MemoryStore) -> list[int]:
+    """Return the numbers of the revisions."""
+    return [info.number for info in store.list_revisions().revisions]
+
+
 @examples(150)
 @given(documents, steps, st.data())
 def test_with_nothing_added_by_others_the_bytes_are_those_of_the_revision(
     data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
 ) -> None:
     store = history_of(data, [("alice", change) for _, change in made])
-    target = draw.draw(st.sampled_from([entry.info.number for entry in log(store).entries]))
+    target = draw.draw(st.sampled_from(recorded(store)))
     back(store, target)
     assert store.read().data == store.read_revision(target).data
 
@@ -315,7 +320,7 @@ def test_exact_bytes_are_those_of_the_revision_whoever_did_what(
     data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
 ) -> None:
     store = history_of(data, made)
-    target = draw.draw(st.sampled_from([entry.info.number for entry in log(store).entries]))
+    target = draw.draw(st.sampled_from(recorded(store)))
     outcome = back(store, target, exact=True)
     assert store.read().data == store.read_revision(target).data
     assert kept(outcome) == []
@@ -327,7 +332,7 @@ def test_a_rollback_maps_what_the_revision_maps_and_of_the_rest_only_what_others
     data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
 ) -> None:
     store = history_of(data, made)
-    target = draw.draw(st.sampled_from([entry.info.number for entry in log(store).entries]))
+    target = draw.draw(st.sampled_from(recorded(store)))
     before = store.read().document
     earlier = Document(store.read_revision(target).data)
     try:
@@ -352,7 +357,7 @@ def test_a_rollback_maps_what_the_revision_maps_and_of_the_rest_only_what_others
 @given(documents, steps)
 def test_every_revision_survives_its_object_form(data: dict[str, str], made: list[tuple[str, Change]]) -> None:
     store = history_of(data, made)
-    for entry in log(store).entries:
-        revision = store.read_revision(entry.info.number)
+    for number in recorded(store):
+        revision = store.read_revision(number)
         assert Revision.from_object(revision.to_object()) == revision
         assert revision.is_intact

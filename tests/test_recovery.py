@@ -22,12 +22,15 @@ from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
 from awsauth.client import AwsAuthClient
 from awsauth.core.changes import EnsureRole, EnsureUser, ReplaceText
+from awsauth.core.revision import info_from_object
+from awsauth.core.revision_annotations import head_written
 from awsauth.errors import (
     AwsPermissionError,
     AwsServiceError,
     GuardError,
     OutcomeUnknownError,
     RecoveryError,
+    UnprovenHistoryError,
     UsageError,
 )
 from awsauth.kube.transport import Transport
@@ -133,7 +136,8 @@ class Stage:
         """Write a text as somebody does with another tool, wait until it counts, and forget all revisions but two."""
         live = self.cluster.aws_auth() or {}
         live["data"] = {"mapRoles": text}
-        live["metadata"].pop("annotations", None)
+        kept = self.cluster.revisions()[1]
+        live["metadata"]["annotations"] = head_written(info_from_object(kept).head)
         self.cluster.api.must("PUT", "/api/v1/namespaces/kube-system/configmaps/aws-auth", live)
         for revision in self.cluster.revisions()[2:]:
             self.cluster.api.must("DELETE", f"{REVISIONS}/{revision['metadata']['name']}")
@@ -666,10 +670,12 @@ def test_revisions_of_an_object_that_is_gone_are_used_only_where_that_is_allowed
     stage.await_out()
     stage.reset(authentication_mode=BOTH)
     before = stage.state()
-    with pytest.raises(RecoveryError, match="allow foreign-history to use them"):
+    with pytest.raises(UnprovenHistoryError, match="rollback_to=2"):
         stage.recover()
+    with pytest.raises(GuardError, match="foreign-history"):
+        stage.recover(rollback_to=2)
     assert stage.state() == before
-    assert stage.recover(allow=["foreign-history"]).seen
+    assert stage.recover(rollback_to=2, allow=["foreign-history"]).seen
     assert stage.text == good
 
 
@@ -678,7 +684,9 @@ def test_deleted_it_comes_back(stage: Stage) -> None:
     stage.cluster.delete_aws_auth()
     stage.await_out()
     stage.reset(authentication_mode=BOTH)
-    assert stage.recover().seen
+    with pytest.raises(UnprovenHistoryError, match="rollback_to=2"):
+        stage.recover()
+    assert stage.recover(rollback_to=2).seen
     assert stage.text == good
 
 

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from awsauth.core.escaping import visible
-from awsauth.core.revision import Revision, draft, info_from_object, number_of_name
-from awsauth.core.revision_info import Head, data_digest, state_digest
+from awsauth.core.revision import Revision, draft, info_from_object, is_sound, number_of_name
+from awsauth.core.revision_info import Writer, data_digest
 from awsauth.errors import HistoryError
 
 DATA: Final = {"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/node\n", "note": ""}
-PARENT: Final = Head(6, state_digest({}, {}, ""))
+PARENT: Final = draft(6, None, {}).info.head
+WRITER: Final = Writer("alice", "admin:session", "arn:aws:iam::111122223333:role/admin")
 CREATED: Final = datetime(2026, 5, 4, 3, 2, 1, tzinfo=timezone.utc)
 
 
@@ -34,7 +35,7 @@ def full() -> Revision:
         },
         kind="rollback",
         reason="release 42",
-        author="alice",
+        writer=WRITER,
         restores=5,
         uid="0f2d",
         attempt="ab12",
@@ -57,12 +58,14 @@ def test_the_object_is_the_one_that_kubectl_can_restore() -> None:
                 "awsauth/revision": "7",
                 "awsauth/kind": "rollback",
                 "awsauth/digest": revision.digest,
-                "awsauth/data-digest": data_digest(DATA),
+                "awsauth/data-digest": data_digest(DATA, {"blob": "aGk="}),
                 "awsauth/parent": "6",
                 "awsauth/parent-digest": PARENT.digest,
                 "awsauth/restores": "5",
                 "awsauth/reason": "release 42",
                 "awsauth/author": "alice",
+                "awsauth/username": "admin:session",
+                "awsauth/arn": "arn:aws:iam::111122223333:role/admin",
                 "awsauth/uid": "0f2d",
                 "awsauth/attempt": "ab12",
                 "awsauth/managers": '{"mapRoles":["kubectl-edit","vpcLambda"]}',
@@ -99,17 +102,37 @@ texts = st.dictionaries(st.sampled_from(["mapRoles", "mapUsers", "x"]), st.text(
 @given(texts, texts)
 def test_digests_differ_exactly_where_states_do(left: dict[str, str], right: dict[str, str]) -> None:
     assert (data_digest(left) == data_digest(right)) == (left == right)
-    assert (state_digest(left, {}, "p") == state_digest(right, {}, "p")) == (left == right)
-    assert state_digest(left, {}, "p") != state_digest(left, {}, "q")
-    assert state_digest(left, {"b": "aGk="}, "p") != state_digest(left, {}, "p")
+    assert data_digest(left, {"b": "aGk="}) != data_digest(left)
+    assert draft(1, None, left).digest != draft(1, PARENT, left).digest
 
 
 def test_a_digest_stays_what_it_is() -> None:
     """What is recorded in clusters is compared with it years later."""
-    assert (
-        state_digest({"mapRoles": "é\n"}, {}, "") == "cf205693fcf78088f2cee97aa39daf51615211e276ceabd5751bacc57ada1085"
-    )
+    assert full().digest == "7986e06d717319b399ba0302a6c617118b38b78ce8f52123b004df9e15661faf"
     assert data_digest({"mapRoles": "é\n"}) == "a1e2b3573a974aeeeed6e4e275a79f3f75685b7e850765097452cda82d6cb530"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("author", "bob"),
+        ("username", "bob"),
+        ("arn", "arn:aws:iam::111122223333:role/bob"),
+        ("kind", "change"),
+        ("restores", "4"),
+        ("parent", "5"),
+        ("parent-digest", "0" * 64),
+        ("data-digest", "0" * 64),
+        ("reason", ""),
+        ("uid", "another"),
+    ],
+)
+def test_altered_metadata_does_not_go_unnoticed(name: str, text: str) -> None:
+    """Its data need not be there."""
+    value = full().to_object()
+    value["metadata"]["annotations"][f"awsauth/{name}"] = text
+    assert not is_sound(info_from_object({"metadata": value["metadata"]}))
+    assert not Revision.from_object(value).is_intact
 
 
 def test_altered_data_does_not_go_unnoticed() -> None:
@@ -127,7 +150,7 @@ def test_altered_data_does_not_go_unnoticed() -> None:
 def test_no_annotation_is_longer_than_a_kibibyte_nor_steers_a_terminal(
     reason: str, author: str, managers: dict[str, tuple[str, ...]]
 ) -> None:
-    revision = draft(2, PARENT, DATA, reason=reason * 40, author=author, managers=managers)
+    revision = draft(2, PARENT, DATA, reason=reason * 40, writer=Writer(author, author * 9), managers=managers)
     annotations = revision.to_object()["metadata"]["annotations"]
     assert all(len(text.encode()) <= 1024 for text in annotations.values())
     assert all(visible(text) == text for text in annotations.values())

@@ -11,6 +11,7 @@ import pytest
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.revision import draft
+from awsauth.core.revision_info import Writer
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
 from awsauth.stores.file import FileStore
 from awsauth.stores.memory import MemoryStore
@@ -60,10 +61,13 @@ def test_a_write_over_another_one_conflicts_and_changes_nothing(store: Store) ->
     assert store.read().data == OTHER
 
 
-def test_only_what_can_carry_the_head_does(store: Store) -> None:
-    revision = draft(1, None, OTHER)
+def test_a_store_knows_the_revision_that_its_object_is_at_or_was_at_before_another_tool_wrote(store: Store) -> None:
+    revision = store.record(draft(1, None, OTHER))
     after = store.write(OTHER, store.read(), revision)
-    assert after.head == after.own_head == (None if isinstance(store, FileStore) else revision.info.head)
+    assert after.head == after.own_head == store.read().own_head == revision.info.head
+    later = store.write(DATA, after, None)
+    assert (later.head, later.own_head) == (revision.info.head, None)
+    assert store.read() == later
 
 
 def test_a_revision_comes_back_as_it_was_recorded_with_its_time(store: Store) -> None:
@@ -89,7 +93,7 @@ def test_a_number_is_taken_once(store: Store) -> None:
 def test_of_writers_at_the_same_moment_one_gets_the_number(store: Store) -> None:
     def record(author: int) -> bool:
         try:
-            store.record(draft(1, None, DATA, author=str(author)))
+            store.record(draft(1, None, DATA, writer=Writer(str(author))))
         except RevisionTakenError:
             return False
         return True

@@ -26,6 +26,7 @@ from awsauth.stores.cluster import ClusterStore
 from awsauth.stores.memory import MemoryStore
 from awsauth.verifying import NOT_OBSERVED, NOT_SEEN_YET, take_back
 from awsauth.witness import Witness
+from tests.going_back import by
 from tests.named_cluster import NamedCluster, named_cluster
 from tests.waiting import PATIENCE
 
@@ -353,7 +354,7 @@ def test_what_others_write_meanwhile_stays_when_a_change_is_taken_back(when: str
     if when == "before":
         client.add_role_mapping(Z, username="z")
     store.now = when
-    after = take_back(store, before, result.document, to=int(existed), reason="", author="me")
+    after = take_back(store, before, result.document, to=int(existed), reason="", writer=by("me"))
     assert after == client.read()
     assert sorted(role.username for role in after.roles) == (["y", "z"] if existed else ["z"])
 
@@ -363,7 +364,7 @@ def test_a_change_that_nobody_has_touched_is_taken_back_byte_for_byte() -> None:
     client = AwsAuthClient(store, author="me")
     before = client.read()
     result = client.add_role_mapping(X, username="x")
-    assert take_back(store, before, result.document, to=1, reason="why", author="me") == before == client.read()
+    assert take_back(store, before, result.document, to=1, reason="why", writer=by("me")) == before == client.read()
     [entry, *_] = client.history().entries
     assert (entry.info.kind, entry.info.restores, entry.info.reason) == ("rollback", 1, "why")
 

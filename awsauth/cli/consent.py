@@ -57,6 +57,11 @@ class Manner:
     out: str | None = None
 
     @property
+    def asks(self) -> bool:
+        """Whether the user is asked before the change is made."""
+        return not (self.yes or self.dry_run or self.out)
+
+    @property
     def given(self) -> list[str]:
         """Those that are given, as they are written."""
         nothing = Manner()
@@ -128,7 +133,7 @@ def agree(
         UsageError: there is nobody to ask, and no ``--yes``.
         AwsAuthError: what the library raises.
     """
-    asks = not (manner.yes or manner.dry_run or manner.out or invocation.is_filter)
+    asks = manner.asks and not invocation.is_filter
     if asks:
         invocation.need_somebody_to_ask("to make the change")
     if invocation.is_filter and not manner.dry_run and not manner.out:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from awsauth.boundary import caused_by
+from awsauth.cli.again import command
 from awsauth.cli.connection import VARIABLES
 from awsauth.cli.exit_codes import code_of
 from awsauth.core.escaping import command_line, visible
 from awsauth.core.finding import Place
 from awsauth.core.finding_json import finding_to_json
 from awsauth.core.reading import KEYS
-from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError
+from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,13 +35,14 @@ OPTIONS: Final = {one.argument: one.option for one in VARIABLES} | {
     "reason": "--reason",
     "revert_after": "--revert-after",
     "rollback_to": "--to",
+    "to": "--to",
     "verify": "--verify",
     "wait": "--wait",
 }
 """By the library's name of an argument; where errors speak of one as False, its option begins with ``--no-``."""
 
 _ARGUMENT: Final = re.compile(
-    rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|…)?(?!\w)"
+    rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
 )
 
 _FIELDS: Final = ("if_mapped",)
@@ -133,6 +135,8 @@ def _as_options(match: re.Match[str]) -> str:
         return f"{option} …" if written == "…" else option
     try:
         values = ast.literal_eval(written)
+        if isinstance(values, int):
+            return f"{option} {values}"
         given = [command_line(value) for value in ([values] if isinstance(values, str) else values)]
     except (AttributeError, SyntaxError, TypeError, ValueError):
         return match[0]  # A value with a backtick in it looks as if it was not quoted.
@@ -150,7 +154,19 @@ def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
         cause = error.__cause__ or error
         what = f"{error.what} It says: {_safe(str(cause))}" if str(cause) else error.what
         return what, error.where, error.cure.replace("the traceback", "what -v shows")
-    return in_options(error.what), _where(error, invocation), in_options(error.cure)
+    cure = _naming(error, invocation) if isinstance(error, UnprovenHistoryError) else in_options(error.cure)
+    return in_options(error.what), _where(error, invocation), cure
+
+
+def _naming(error: UnprovenHistoryError, invocation: Invocation) -> str:
+    """Return the command lines that show the first candidate and that restore it."""
+    number = str(error.revisions[0])
+    context = click.get_current_context(silent=True)
+    yes = ["--yes"] if context and context.params.get("yes") else []
+    return (
+        f"Look at the difference, then name the revision:\n  {command(invocation, 'diff', number)}\n"
+        f"  {command(invocation, invocation.command, '--to', number, *yes)}"
+    )
 
 
 def _where(error: AwsAuthError, invocation: Invocation) -> str:

@@ -13,6 +13,7 @@ from awsauth.cli.invocation import Invocation, current
 from awsauth.core.escaping import visible
 from awsauth.core.guards import GUARDS
 from awsauth.core.markdown import code, fenced
+from awsauth.errors import UnprovenHistoryError
 from awsauth.history_methods import DESCRIBED
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _cells(entry: LogEntry) -> tuple[str, ...]:
     created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
     changes = "" if entry.diff is None else entry.diff.summary
     state = "live" if entry.live else "unconfirmed" if entry.unconfirmed else ""
-    return str(info.number), created, info.kind, info.author or "-", info.reason, changes, state
+    return str(info.number or "-"), created, info.kind, str(info.writer) or "-", info.reason, changes, state
 
 
 @click.command("show", cls=AwsAuthCommand, library="client.show(revision)")
@@ -81,7 +82,7 @@ def _title(revision: Revision) -> str:
     info = revision.info
     when = f", {info.created:%Y-%m-%d %H:%M:%S} UTC" if info.created else ""
     reason = f": {visible(info.reason)}" if info.reason else ""
-    return f"Revision {info.number}, {info.kind}{when}, by {visible(info.author) or '-'}{reason}"
+    return f"Revision {info.number}, {info.kind}{when}, by {visible(str(info.writer)) or '-'}{reason}"
 
 
 def _shown(text: str) -> str:
@@ -114,7 +115,7 @@ def diff_command(invocation: Invocation, /, *, before: int, after: int | None) -
     library="client.rollback(to=revision, exact=…)",
 )
 @click.argument("revision", type=int, required=False)
-@click.option("--to", type=int, metavar="REVISION", help="Likewise.")
+@click.option("--to", type=int, metavar="REVISION", help="The revision, as an option.")
 @click.option("--exact", is_flag=True, help="Also take away what others have added since.")
 @current
 def rollback_command(
@@ -122,7 +123,7 @@ def rollback_command(
 ) -> int:
     """Go back to a revision, and make a new one of it. What others have added since stays, unless --exact.
 
-    Without a revision, one further back each time.
+    Without a revision, undo the last change, whoever made it; right after a rollback, the change before that.
     """
     if None not in (revision, to):
         raise click.UsageError("The revision is given twice.")
@@ -130,15 +131,25 @@ def rollback_command(
     how = Manner(**manner)
 
     def propose(client: AwsAuthClient) -> Proposed:
-        with invocation.waiting():
-            found = client.rollback(to=to, exact=exact, allow=[*GUARDS], dry_run=True)
+        more = ""
+        try:
+            with invocation.waiting():
+                found = client.rollback(to=to, exact=exact, allow=[*GUARDS], dry_run=True)
+        except UnprovenHistoryError as error:
+            if not (how.asks and not invocation.is_filter):
+                raise
+            more = error.what
+            with invocation.waiting():
+                found = client.rollback(to=error.revisions[0], exact=exact, allow=[*GUARDS], dry_run=True)
         number = found.restoration.to if found.restoration else to
 
         def make(dry_run: DryRun) -> Result:
             options: Any = how.options
             return client.rollback(to=number, exact=exact, approved=found.diff, **options, dry_run=dry_run)
 
-        return Proposed(found.diff, found.findings, make, more=str(found.restoration or ""))
+        return Proposed(
+            found.diff, found.findings, make, more="\n".join(filter(None, [more, str(found.restoration or "")]))
+        )
 
     return agree(invocation, how, propose)
 

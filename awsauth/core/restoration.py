@@ -10,6 +10,7 @@ from awsauth.core.document import Document, read
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.mappings_of import Mappings, mappings_of
 from awsauth.core.reading import KEYS, Identity, Key, Mapped
+from awsauth.core.revision_info import UNKNOWN_WRITER, Writer
 from awsauth.core.splice import rewrite
 from awsauth.errors import EditError
 
@@ -25,20 +26,21 @@ class Actor:
 
     Attributes:
         kind: How it came about; ``outside`` when not through this library.
-        author: Who, as was claimed at the time; empty where nobody said.
+        writer: Who made the change, if it was made through this library.
         number: The number of the revision; 0 for a present state that is in none.
     """
 
     kind: Kind
-    author: str
+    writer: Writer
     number: int
 
-    def is_other_than(self, author: str) -> bool:
-        """Whether this is somebody else than `author`."""
-        return self.kind == "outside" or self.author != author
+    def is_other_than(self, writer: Writer) -> bool:
+        """Whether this is another one than `writer`."""
+        return self.kind == "outside" or self.writer.is_other_than(writer)
 
 
-OUTSIDE: Final = Actor("outside", "", 0)
+EMPTY: Final = Document({})
+OUTSIDE: Final = Actor("outside", UNKNOWN_WRITER, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Effect:
 
     def __str__(self) -> str:
         by = f"revision {self.by.number}" if self.by.number else "not recorded"
-        whose = quoted(self.by.author) if self.by.author else "somebody without this library"
+        whose = quoted(str(self.by.writer), 200) if str(self.by.writer) else "another tool"
         return f"{self.key} {visible(self.principal)}".rstrip() + f" (of {whose}, {by})"
 
     def to_json(self) -> dict[str, Any]:
@@ -80,7 +82,7 @@ class Effect:
         return {
             "key": self.key,
             "principal": self.principal,
-            "by": {"kind": self.by.kind, "author": self.by.author, "revision": self.by.number or None},
+            "by": {"kind": self.by.kind, **self.by.writer._asdict(), "revision": self.by.number or None},
         }
 
     @property
@@ -128,20 +130,28 @@ class Restoration:
 
 
 def restore(
-    to: int, target: Document, steps: Sequence[Step], present: Document, *, author: str = "", exact: bool = False
+    to: int,
+    target: Document,
+    steps: Sequence[Step],
+    present: Document,
+    *,
+    writer: Writer,
+    undone: Document = EMPTY,
+    exact: bool = False,
 ) -> Restoration:
     """Return the restoration of an earlier document.
 
-    Its text comes back, and with it go the mappings of principals that it does not map and that somebody else than
-    `author` has added since: as they left them, not as `author` changed them later. What others removed, changed or
-    broke is reverted. Where nothing was added by others, the result is the earlier text, byte for byte.
+    Its text comes back. Kept are the mappings of principals that it does not map and that others than `writer` have
+    added since, as they left them, not as `writer` changed them later; except those of the state that is undone. What others removed, changed or broke is reverted. If others added nothing, the result is the earlier text, byte
+    for byte.
 
     Args:
         to: The number of the revision that `target` comes from.
         target: The document to go back to.
         steps: The states since, oldest first, up to the present one.
         present: The present document.
-        author: Who goes back.
+        writer: Who goes back.
+        undone: The state to go back on: nothing that it has is kept, whoever added it.
         exact: Keep nothing.
 
     Raises:
@@ -152,13 +162,18 @@ def restore(
     reverted: list[Effect] = []
     for key in KEYS:
         record = _Record(key, target, steps)
-        keep = {} if exact else record.added_by_others(author)
+        keep = {} if exact else record.added_by_others(writer, but=mappings_of(undone, key) or {})
         if keep:
             data[key] = _with_kept(target, present, key, keep)
         for effect in record.effects(mappings_of(present, key) or {}, keep):
             (kept if (effect.before or effect.after)[0].identity in keep else reverted).append(effect)
     for effect in _other_keys(target, steps, present):
-        is_kept = not exact and effect.key not in target.data and effect.by.is_other_than(author)
+        is_kept = (
+            not exact
+            and effect.key not in target.data
+            and effect.key not in undone.data
+            and effect.by.is_other_than(writer)
+        )
         (kept if is_kept else reverted).append(effect)
         if is_kept:
             data[effect.key] = present.data[effect.key]
@@ -200,12 +215,14 @@ class _Record:
             if identity in now and identity not in self.base:
                 self.as_left.setdefault(identity, []).append((by, now[identity]))
 
-    def added_by_others(self, author: str) -> Mappings:
-        """Return what others than `author` have added and is still there, as others left it last."""
+    def added_by_others(self, writer: Writer, but: Mappings) -> Mappings:
+        """Return what others than `writer` have added and is still there, as others left it last."""
         found = {}
         for identity in self.last:
-            if identity not in self.base and self.added_by[identity].is_other_than(author):
-                found[identity] = [now for by, now in self.as_left[identity] if by.is_other_than(author)][-1]
+            if identity in self.base or identity in but:
+                continue
+            if self.added_by[identity].is_other_than(writer):
+                found[identity] = [now for by, now in self.as_left[identity] if by.is_other_than(writer)][-1]
         return found
 
     def effects(self, present: Mappings, keep: Mappings) -> Iterator[Effect]:

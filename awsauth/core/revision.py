@@ -15,7 +15,7 @@ from awsauth.boundary import public
 from awsauth.core import revision_annotations as notes
 from awsauth.core.escaping import quoted
 from awsauth.core.nothing import NOTHING
-from awsauth.core.revision_info import NAME, Head, Kind, RevisionInfo, data_digest, state_digest
+from awsauth.core.revision_info import NAME, UNKNOWN_WRITER, Head, Kind, RevisionInfo, Writer, data_digest
 from awsauth.errors import HistoryError
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ class Revision:
     @property
     def is_intact(self) -> bool:
         """Whether the data is what the digests were made of: if not, it was altered after it was recorded."""
-        info = self.info
-        return info.data_digest == data_digest(self.data) and info.head.is_of(self.data, self.binary_data)
+        return is_sound(self.info) and self.info.head.is_of(self.data, self.binary_data)
 
     def recorded(self, created: datetime) -> Revision:
         """Return the revision with the time of its recording."""
@@ -152,9 +151,20 @@ def info_from_object(value: Any) -> RevisionInfo:
     if number is None:
         raise refusal(where, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
     try:
-        return notes.read(number, _texts(metadata, "annotations", where), metadata.get("creationTimestamp"))
+        info = notes.read(number, _texts(metadata, "annotations", where), metadata.get("creationTimestamp"))
     except ValueError as error:
         raise refusal(where, str(error)) from error
+    return replace(info, recorded_by=_recorded_by(metadata.get("managedFields")))
+
+
+def _recorded_by(managed_fields: Any) -> tuple[str, ...]:
+    entries = managed_fields if isinstance(managed_fields, list) else []
+    return tuple(dict.fromkeys(str(entry.get("manager") or "") for entry in entries if isinstance(entry, dict)))
+
+
+def is_sound(info: RevisionInfo) -> bool:
+    """Whether the metadata of a revision is as it was recorded."""
+    return info.digest == notes.digest_of(info)
 
 
 def number_of_name(name: str) -> int | None:
@@ -184,7 +194,7 @@ def draft(
     annotations: Mapping[str, str] = NOTHING,
     kind: Kind = "change",
     reason: str = "",
-    author: str = "",
+    writer: Writer = UNKNOWN_WRITER,
     restores: int = 0,
     uid: str = "",
     attempt: str = "",
@@ -201,7 +211,7 @@ def draft(
         annotations: See above; ours and the last-applied configuration are left out.
         kind: This and the others as in `RevisionInfo`.
         reason: Control characters in it are escaped; at most 1 KiB of it is kept.
-        author: As `reason`.
+        writer: As `reason`.
         restores: See `RevisionInfo`.
         uid: See `RevisionInfo`.
         attempt: See `RevisionInfo`.
@@ -209,20 +219,22 @@ def draft(
     """
     info = RevisionInfo(
         number=number,
-        digest=state_digest(data, binary_data, parent.digest if parent else ""),
-        data_digest=data_digest(data),
+        digest="",
+        data_digest=data_digest(data, binary_data),
         parent=parent.number if parent else 0,
         parent_digest=parent.digest if parent else "",
         kind=kind,
         reason=reason,
-        author=author,
+        writer=writer,
         restores=restores,
         uid=uid,
         attempt=attempt,
         managers=managers,
     )
     kept = own_annotations_removed(annotations)
-    return Revision(notes.fitting(info), dict(data), dict(binary_data), dict(labels), kept)
+    info = notes.fitting(info)
+    info = replace(info, digest=notes.digest_of(info))
+    return Revision(info, dict(data), dict(binary_data), dict(labels), kept)
 
 
 def _texts(mapping: Mapping[str, Any], key: str, where: str) -> dict[str, str]:

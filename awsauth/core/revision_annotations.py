@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.core.digest import sha256_of
 from awsauth.core.escaping import quoted, visible
-from awsauth.core.revision_info import Head, RevisionInfo
+from awsauth.core.revision_info import Head, RevisionInfo, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _INSTANT: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _KINDS: Final = ("change", "outside", "rollback")
-_HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}parent-digest")
+_HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}data-digest")
 
 
 def fitting(info: RevisionInfo) -> RevisionInfo:
@@ -31,7 +32,7 @@ def fitting(info: RevisionInfo) -> RevisionInfo:
     return replace(
         info,
         reason=_cut(visible(info.reason)),
-        author=_cut(visible(info.author)),
+        writer=Writer(*(_cut(visible(text)) for text in info.writer)),
         managers=_fitting_managers(info.managers),
     )
 
@@ -48,12 +49,21 @@ def written(info: RevisionInfo) -> dict[str, str]:
         "parent-digest": info.parent_digest,
         "restores": str(info.restores) if info.restores else "",
         "reason": _cut(info.reason),
-        "author": _cut(info.author),
+        **info.writer._asdict(),
         "uid": info.uid,
         "attempt": info.attempt,
         "managers": _json(_fitting_managers(info.managers)) if info.managers else "",
     }
     return {PREFIX + name: text for name, text in fields.items() if text}
+
+
+def digest_of(info: RevisionInfo) -> str:
+    """Return the digest of a revision: of all its annotations but the one that holds the digest.
+
+    A revision that comes from another one holds the other's digest, so an object that names the newest vouches for
+    all before it. Who may create revisions, and not write the object, can add none to that chain.
+    """
+    return sha256_of(written(replace(info, digest="")))
 
 
 def read(number: int, annotations: Mapping[str, str], created: Any) -> RevisionInfo:
@@ -85,7 +95,7 @@ def read(number: int, annotations: Mapping[str, str], created: Any) -> RevisionI
         parent_digest=_digest(ours, "parent-digest") if _number(ours, "parent") else "",
         kind=kind,  # type: ignore[arg-type]
         reason=ours.get("reason", ""),
-        author=ours.get("author", ""),
+        writer=Writer(**{name: ours.get(name, "") for name in Writer._fields}),
         restores=_number(ours, "restores"),
         uid=ours.get("uid", ""),
         attempt=ours.get("attempt", ""),
@@ -96,9 +106,7 @@ def read(number: int, annotations: Mapping[str, str], created: Any) -> RevisionI
 
 def head_written(head: Head) -> dict[str, str]:
     """Return the annotations in which a live ConfigMap says which revision it is at."""
-    number, digest, parent = _HEAD
-    named = {number: str(head.number), digest: head.digest, parent: head.parent_digest}
-    return {key: text for key, text in named.items() if text}
+    return dict(zip(_HEAD, (str(head.number), head.digest, head.data_digest), strict=True))
 
 
 def head_replaced(annotations: Mapping[str, str], head: Head) -> dict[str, str]:
@@ -108,9 +116,9 @@ def head_replaced(annotations: Mapping[str, str], head: Head) -> dict[str, str]:
 
 def head_read(annotations: Mapping[str, str]) -> Head | None:
     """Return what the annotations of a live ConfigMap say of its revision; None for nothing that can be understood."""
-    number, digest, parent = (annotations.get(key, "") for key in _HEAD)
-    is_head = bool(_NUMBER.fullmatch(number) and int(number) and _DIGEST.fullmatch(digest))
-    return Head(int(number), digest, parent) if is_head and (not parent or _DIGEST.fullmatch(parent)) else None
+    number, digest, data_digest = (annotations.get(key, "") for key in _HEAD)
+    is_head = _NUMBER.fullmatch(number) and int(number) and _DIGEST.fullmatch(digest) and _DIGEST.fullmatch(data_digest)
+    return Head(int(number), digest, data_digest) if is_head else None
 
 
 def time_text(moment: datetime) -> str:

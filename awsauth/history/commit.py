@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.merge import merged
+from awsauth.core.revision_info import Writer
 from awsauth.errors import (
     AwsAuthError,
     ConflictError,
@@ -62,7 +63,7 @@ def commit(
     propose: Callable[[Snapshot], Proposal],
     *,
     reason: str = "",
-    author: str = "",
+    writer: Callable[[], Writer] = Writer,
     checks: Sequence[Callable[[Proposal], None]] = (),
     history: bool = True,
     patience: Backoff | None = None,
@@ -77,7 +78,7 @@ def commit(
         store: Where.
         propose: Makes the proposal from the object as it is.
         reason: Why; kept with the revision.
-        author: Who; kept with the revision, as a claim.
+        writer: Returns who makes the change; kept with the revision.
         checks: Called with every proposal before anything is written; each may raise to refuse it.
         history: Whether to make a revision.
         patience: How long to go on; 60 seconds.
@@ -88,16 +89,17 @@ def commit(
         HistoryError: the revision cannot be recorded; nothing was changed.
         AwsAuthError: what `propose`, a check or the store raises; nothing was changed.
     """
-    return _Commit(store, reason, author, history=history, patience=patience or Backoff()).run(propose, checks)
+    return _Commit(store, reason, writer, history=history, patience=patience or Backoff()).run(propose, checks)
 
 
 class _Commit:
-    def __init__(self, store: Store, reason: str, author: str, *, history: bool, patience: Backoff) -> None:
+    def __init__(
+        self, store: Store, reason: str, writer: Callable[[], Writer], *, history: bool, patience: Backoff
+    ) -> None:
         self._store = PatientStore(store, patience)
-        self._recorder = Recorder(self._store, reason, author, patience)
+        self._recorder = Recorder(self._store, reason, writer, patience)
         self._history = history
         self._patience = patience
-        self._had_head = False
         self._existed = False
         self._is_altered = False
         self._sent: Outcome | None = None
@@ -136,7 +138,7 @@ class _Commit:
         )
 
     def _tidy(self, snapshot: Snapshot) -> None:
-        self._recorder.tidy(snapshot, may_have_been_at=self._sent is not None or self._had_head)
+        self._recorder.tidy(snapshot, may_be_applied=self._sent is not None)
 
     def _check_is_there(self, snapshot: Snapshot) -> None:
         """Check that the object has not been deleted meanwhile: made anew, it would hold nothing but this change.
@@ -153,7 +155,6 @@ class _Commit:
 
     def _write(self, proposal: Proposal, revision: Revision | None) -> Snapshot:
         data, base = proposal.merged.after.data, proposal.snapshot
-        self._had_head = base.head is not None
         try:
             try:
                 snapshot = self._store.write(data, base, revision)

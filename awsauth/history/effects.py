@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from awsauth.core.diff import diff
@@ -29,22 +30,28 @@ def with_effects(store: Store, log: Log, newest: int) -> Log:
     Raises:
         AwsAuthError: what the store raises.
     """
-    effects = _Effects(store)
-    described = [effects.of(entry) for entry in log.entries[:newest]]
+    effects = _Effects(store, log.present)
+    described = [
+        effects.of(entry, older) for entry, older in zip_longest(log.entries[:newest], log.entries[1 : newest + 1])
+    ]
     return replace(log, entries=(*described, *log.entries[newest:]))
 
 
 class _Effects:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, present: Document) -> None:
         self._store = store
+        self._present = present
         self._revisions: dict[int, Revision | None] = {}
 
-    def of(self, entry: LogEntry) -> LogEntry:
+    def of(self, entry: LogEntry, older: LogEntry | None) -> LogEntry:
         info = entry.info
-        # What somebody else made before the first revision is not known; a change of ours that is the first made it all.
-        is_first = not info.parent and info.kind != "outside"
-        before = Document({}) if is_first else self._document(info.parent, info.parent_digest)
-        after = self._document(info.number, info.digest) if before else None
+        if info.parent:
+            before = self._document(info.parent, info.parent_digest)
+        elif info.kind != "outside":
+            before = Document({})  # a change that is the first one
+        else:  # The state that it came from is unknown: the closest is the one before it.
+            before = self._document(older.info.number, older.info.digest) if older else None
+        after = self._document(info.number, info.digest) if info.number else self._present
         if before is None or after is None:
             return entry
         return replace(entry, diff=diff(before, after))

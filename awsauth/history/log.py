@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.escaping import quoted, visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.finding_json import finding_to_json
-from awsauth.history.position import built_on, locate
+from awsauth.core.revision import is_sound
+from awsauth.core.revision_info import RevisionInfo, data_digest
+from awsauth.history.position import chain
 from awsauth.history.pruning import KEEP_LAST
+from awsauth.history.rollback import candidates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from awsauth.core.diff import Diff
-    from awsauth.core.revision_info import Head, RevisionInfo
+    from awsauth.core.document import Document
     from awsauth.stores.store import Listing, Snapshot, Store
+
+UNPROVEN_HISTORY: Final = "unproven-history"
 
 
 @dataclass(frozen=True, slots=True)
 @public
 class LogEntry:
-    """One revision in the history.
+    """One state in the history.
 
     Attributes:
-        info: What is known about it.
+        info: What is known about it; its number is 0 for the present state that is in no revision yet.
         live: Whether it holds the object's present state.
-        unconfirmed: Whether nothing shows that it was ever applied: no revision came from it, it is not the live one
-            nor named by the object, and it was not recorded from the object itself. Its writer was refused or stopped,
-            or is at work, or somebody took the object back to an earlier state by other means.
+        unconfirmed: Whether it is newer than others that the object proves, and not one of them: its writer was refused
+            or stopped, or is at work, or it was added by another hand.
+        proven: Whether the object was in this state for certain (see `chain`).
+        foreign: Whether it is of another object, such as one that was deleted since.
         findings: What is wrong with it.
         diff: What changed from the revision that it came from; None where that is not known, or was not asked for.
     """
@@ -36,6 +44,8 @@ class LogEntry:
     info: RevisionInfo
     live: bool
     unconfirmed: bool
+    proven: bool = False
+    foreign: bool = False
     findings: tuple[Finding, ...] = ()
     diff: Diff | None = None
 
@@ -45,10 +55,10 @@ class LogEntry:
         created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
         state = "live" if self.live else "unconfirmed" if self.unconfirmed else ""
         shown = [
-            f"{info.number:>4}",
+            f"{info.number or '-':>4}",
             created,
             f"{info.kind:<8}",
-            visible(info.author) or "-",
+            visible(str(info.writer)) or "-",
             visible(info.reason),
             "" if self.diff is None else f"({self.diff.summary})",
             state,
@@ -62,16 +72,18 @@ class Log:
     """The history of an object.
 
     Attributes:
-        entries: The revisions, newest first.
+        entries: The states, newest first; the live one is the first. Those that nothing proves are among them.
         findings: What is wrong with the history as a whole, and with things in it that are no revisions. Those about
             one revision are with its entry.
-        is_recorded: Whether the present state is in a revision. If not, somebody else has written, and the next
-            change records it first.
+        is_recorded: Whether the present state is in a revision. If not, another tool has written, and the next change
+            records it first.
+        present: The present data.
     """
 
     entries: tuple[LogEntry, ...]
     findings: tuple[Finding, ...]
     is_recorded: bool
+    present: Document
 
     def __str__(self) -> str:
         """Return a line for each revision, newest first, and one for each finding."""
@@ -90,15 +102,18 @@ class Log:
 def _entry_json(entry: LogEntry) -> dict[str, Any]:
     info = entry.info
     return {
-        "number": info.number,
+        "number": info.number or None,
         "created": info.created.isoformat() if info.created else None,
         "kind": info.kind,
-        "author": info.author,
+        **info.writer._asdict(),
+        "recorded_by": list(info.recorded_by),
         "reason": info.reason,
         "restores": info.restores or None,
         "parent": info.parent or None,
         "live": entry.live,
         "unconfirmed": entry.unconfirmed,
+        "proven": entry.proven,
+        "foreign": entry.foreign,
         "findings": [finding_to_json(finding) for finding in entry.findings],
         "diff": entry.diff.to_json() if entry.diff else None,
     }
@@ -112,46 +127,83 @@ def log(store: Store) -> Log:
     """
     snapshot = store.read()
     listing = store.list_revisions()
-    position = locate(store, snapshot, listing=listing)
-    came_from = built_on(listing)
+    proven = list(chain(listing, snapshot.head))
+    numbers = {info.number for info in proven}
+    oldest = proven[-1].number if proven else 0
     entries = [
-        _entry(info, listing, snapshot, position.head, is_built_on=info.number in came_from)
+        LogEntry(
+            info,
+            live=info.head == snapshot.own_head,
+            unconfirmed=0 < oldest < info.number and info.number not in numbers,
+            proven=info.number in numbers,
+            foreign=_is_foreign(info, snapshot),
+            findings=() if is_sound(info) else (_broken(info, "was altered after it was recorded"),),
+        )
         for info in reversed(listing.revisions)
     ]
-    findings = [_stranger(stranger.name, stranger.problem) for stranger in listing.strangers]
-    if snapshot.head and not listing.find(snapshot.head.number):
-        findings.append(_lost_head(snapshot.head.number))
-    return Log(tuple(entries), tuple(findings), is_recorded=position.head is not None)
+    entries.sort(key=lambda entry: not entry.live)
+    is_recorded = bool(entries) and entries[0].live
+    if (snapshot.exists or snapshot.head) and not is_recorded and listing.revisions:
+        entries.insert(0, LogEntry(_present(snapshot), live=True, unconfirmed=False))
+    return Log(tuple(entries), tuple(_findings(snapshot, listing, proven)), is_recorded, snapshot.document)
 
 
-def _entry(
-    info: RevisionInfo, listing: Listing, snapshot: Snapshot, head: Head | None, *, is_built_on: bool
-) -> LogEntry:
-    live = info.head == head
-    named = info.head == snapshot.head
-    findings = [*_chain(info, listing)]
+def _present(snapshot: Snapshot) -> RevisionInfo:
+    """Return what is known about the present state that no revision holds."""
+    head = snapshot.head
+    return RevisionInfo(
+        number=0,
+        digest="",
+        data_digest=data_digest(snapshot.data, snapshot.binary_data),
+        parent=head.number if head else 0,
+        parent_digest=head.digest if head else "",
+        kind="outside",
+        uid=snapshot.uid,
+        managers=snapshot.managers,
+    )
+
+
+def _findings(snapshot: Snapshot, listing: Listing, proven: Sequence[RevisionInfo]) -> Iterator[Finding]:
+    for stranger in listing.strangers:
+        yield _stranger(stranger.name, stranger.problem)
+    if snapshot.head and not proven:
+        yield _lost_head(snapshot.head.number)
+    elif proven and (problem := _broken_behind(proven[-1], listing)):
+        yield _broken(proven[-1], problem)
+    elif earlier := candidates(listing, below=proven[-1].number if proven else 0):
+        yield _not_proven(proven, earlier)
+    foreign = [info for info in listing.revisions if _is_foreign(info, snapshot)]
+    if foreign:
+        yield _foreign(foreign)
+
+
+def _is_foreign(info: RevisionInfo, snapshot: Snapshot) -> bool:
     # The one that an object was made with knows no uid yet.
-    if info.uid and info.uid != snapshot.uid and snapshot.exists:
-        findings.append(_foreign(info))
-    unconfirmed = not (live or named or is_built_on or info.kind == "outside")
-    return LogEntry(info, live, unconfirmed, tuple(findings))
+    return bool(info.uid) and info.uid != snapshot.uid and snapshot.exists
 
 
-def _chain(info: RevisionInfo, listing: Listing) -> list[Finding]:
-    """Return what is wrong between a revision and the one that it came from."""
-    if not info.parent:
-        return []
-    if info.parent >= info.number:
-        return [_broken(info, f"says that it came from revision {info.parent}, which is not older")]
-    there = listing.find(info.parent)
-    if there is None:
-        # What is older than all that is kept may have been pruned, or than as many as always are; a later hole was not.
-        later = sum(other.number > info.parent for other in listing.revisions)
-        pruned = later >= min(KEEP_LAST, len(listing.revisions))
-        return [] if pruned else [_broken(info, f"came from revision {info.parent}, which is gone")]
-    if there.digest != info.parent_digest:
-        return [_broken(info, f"came from another revision {info.parent} than the one that is there")]
-    return []
+def _broken_behind(oldest: RevisionInfo, listing: Listing) -> str:
+    """Return what is wrong between the oldest revision that is proven and the one that it came from; empty if nothing."""
+    if not oldest.parent:
+        return ""
+    if listing.find(oldest.parent):
+        return f"came from another revision {oldest.parent} than the one that is there"
+    # What is older than all that is kept may have been pruned, or than as many as always are; a later hole was not.
+    later = sum(other.number > oldest.parent for other in listing.revisions)
+    pruned = later >= min(KEEP_LAST, len(listing.revisions))
+    return "" if pruned else f"came from revision {oldest.parent}, which is gone"
+
+
+def _not_proven(proven: Sequence[RevisionInfo], earlier: Sequence[RevisionInfo]) -> Finding:
+    named = f"Revision {earlier[0].number} is" if len(earlier) == 1 else f"Revisions up to {earlier[0].number} are"
+    return Finding(
+        UNPROVEN_HISTORY,
+        Severity.NOTE,
+        f"{named} not proven: aws-auth {'came from none of them for certain' if proven else 'does not name its revision'}.",
+        "Another tool replaced the object, or it was deleted. Everybody who may create ControllerRevisions in kube-system "
+        "can add revisions to the list, so none of these is restored unless it is named.",
+        "Look at one with diff() before you restore it.",
+    )
 
 
 def _broken(info: RevisionInfo, problem: str) -> Finding:
@@ -164,11 +216,14 @@ def _broken(info: RevisionInfo, problem: str) -> Finding:
     )
 
 
-def _foreign(info: RevisionInfo) -> Finding:
+def _foreign(infos: Sequence[RevisionInfo]) -> Finding:
+    numbers = (
+        f"Revision {infos[0].number} is" if len(infos) == 1 else f"{len(infos)} revisions up to {infos[-1].number} are"
+    )
     return Finding(
         "foreign-history",
         Severity.NOTE,
-        f"Revision {info.number} is of another object ({quoted(info.uid or 'one without uid', 60)}).",
+        f"{numbers} of another object ({quoted(infos[-1].uid, 60)}).",
         "The ConfigMap was deleted and made again since, or a backup was restored.",
         "",
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from awsauth.history.position import locate
+from awsauth.history.position import chain
 
 if TYPE_CHECKING:
     from awsauth.core.revision_info import RevisionInfo
@@ -22,7 +23,7 @@ def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
     """Delete the revisions that are no longer kept, the oldest first, and return their numbers.
 
     Kept are the last 50 and all of the last 30 days, at most 500 of them, and always: what is younger than an hour
-    by the store's clock, the live revision, the one that the object names, and the one before it. With `dry_run`
+    by the store's clock, the revision that the object names, and the one before it. With `dry_run`
     nothing is deleted.
 
     Raises:
@@ -31,7 +32,7 @@ def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
     snapshot = store.read()
     listing = store.list_revisions()
     pruned = []
-    for info in expendable(listing, _in_use(store, snapshot, listing)):
+    for info in expendable(listing, _in_use(snapshot, listing)):
         if not dry_run:
             store.discard_revision(info.number, info.digest)
         pruned.append(info.number)
@@ -54,8 +55,5 @@ def expendable(listing: Listing, in_use: set[int]) -> list[RevisionInfo]:
     return found[::-1]
 
 
-def _in_use(store: Store, snapshot: Snapshot, listing: Listing) -> set[int]:
-    position = locate(store, snapshot, listing=listing)
-    heads = [head.number for head in (snapshot.head, position.head, position.before) if head]
-    parents = [info.parent for number in heads if (info := listing.find(number))]
-    return {*heads, *parents}
+def _in_use(snapshot: Snapshot, listing: Listing) -> set[int]:
+    return {info.number for info in islice(chain(listing, snapshot.head), 2)}

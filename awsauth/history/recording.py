@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, cast
+from itertools import count
+from typing import TYPE_CHECKING, cast
 
 from awsauth.core.revision import draft
-from awsauth.core.revision_info import data_digest
+from awsauth.core.revision_info import UNKNOWN_WRITER, Writer
 from awsauth.errors import (
     AwsAuthError,
-    ConflictError,
     HistoryError,
     OutcomeUnknownError,
     RevisionNotFoundError,
     RevisionTakenError,
     UnreachableError,
 )
-from awsauth.history.position import locate
+from awsauth.history.position import chain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from awsauth.core.merge import Merged
     from awsauth.core.revision import Revision
@@ -29,82 +28,79 @@ if TYPE_CHECKING:
     from awsauth.core.text import Splice
     from awsauth.history.proposal import Proposal
     from awsauth.retry import Backoff
-    from awsauth.stores.store import Listing, Snapshot, Store
+    from awsauth.stores.store import Snapshot, Store
 
-AT_WORK: Final = timedelta(seconds=3)
-"""For how long after the recording of a revision its writer may be about to write; most need a few milliseconds.
-
-A server tells times in whole seconds.
-"""
 
 
 class Recorder:
-    """Records what one change makes of the object, however often it is tried.
+    """Records the states that one change takes the object through, however often it is tried.
 
     Args:
         store: Where.
         reason: Why; kept with the revision.
-        author: Who; kept with the revision.
+        writer: Returns who makes the change; asked before the first revision is recorded.
         patience: How long to go on where there is no answer.
 
     Attributes:
-        outside: The revision that keeps what somebody else had made of the object before, where there was none.
+        outside: The revision that keeps the state before the change, if no revision kept it.
     """
 
-    def __init__(self, store: Store, reason: str, author: str, patience: Backoff) -> None:
+    def __init__(self, store: Store, reason: str, writer: Callable[[], Writer], patience: Backoff) -> None:
         self._store = store
         self._reason = reason
-        self._author = author
+        self._writer = writer
         self._patience = patience
         self._attempt = os.urandom(8).hex()  # what `secrets` takes, without its import
         self._recorded: Revision | None = None
         self._number_was_taken = False
+        self._named: Head | None = None
         self.outside: Revision | None = None
 
     def record(self, proposal: Proposal) -> Revision:
-        """Record the revision of the proposal, and before it the present state where no revision holds it."""
+        """Record the revision of the proposal, and before it the present state if no revision holds it.
+
+        An object that names no revision came from an unknown one: the newest that is listed may be anybody's.
+        """
         snapshot = proposal.snapshot
-        names_none = snapshot.head is None
-        listing = self._store.list_revisions() if names_none or self._number_was_taken else None
-        position = locate(self._store, snapshot, listing=listing)
-        if listing is None and not _only_adds(proposal.merged) and not self._is_kept(position.head):
-            position = locate(self._store, snapshot, listing=self._store.list_revisions())
-        if names_none and position.head is None and listing:
-            self._check_is_settled(listing, snapshot)
-        number, before = position.next_number, position.before
-        if position.head is None and snapshot.exists:
-            self.outside = self._post(self._draft(number, before, proposal, "outside"))
-            number, before = number + 1, self.outside.info.head
+        if self._named != snapshot.head:
+            self.outside = None
+        before, self._named = snapshot.head, snapshot.head
+        numbers = self._numbers(before)
+        if self.outside:
+            before = self.outside.info.head
+        if snapshot.exists and not self._is_held(proposal):
+            self.outside = self._post(self._draft(next(numbers), before, proposal, "outside"))
+            before = self.outside.info.head
         kind: Kind = "rollback" if proposal.restoration else "change"
-        self._recorded = self._post(self._draft(number, before, proposal, kind))
+        self._recorded = self._post(self._draft(next(numbers), before, proposal, kind))
         return self._recorded
 
-    def _is_kept(self, head: Head | None) -> bool:
-        """Whether the revision that holds the present state is still there: what is taken away must not be lost."""
+    def _numbers(self, named: Head | None) -> Iterator[int]:
+        """Yield the numbers of the revisions to be recorded; listed only if the object names none, or one was taken."""
+        number = named.number if named else 0
+        if named is None or self._number_was_taken:
+            listing = self._store.list_revisions()
+            while True:
+                number = listing.number_behind(number)
+                yield number
+        yield from count(number + 1)
+
+    def _is_held(self, proposal: Proposal) -> bool:
+        """Whether a revision holds the present state; read before text is taken away, as it may have been deleted."""
+        snapshot = proposal.snapshot
+        if self.outside and self.outside.info.head.is_of(snapshot.data, snapshot.binary_data):
+            return True
+        head = snapshot.own_head
+        if head is None or _only_adds(proposal.merged):
+            return head is not None
         try:
-            return head is None or self._store.read_revision(head.number).digest == head.digest
+            return self._store.read_revision(head.number).digest == head.digest
         except (RevisionNotFoundError, HistoryError):
             return False
 
-    def _check_is_settled(self, listing: Listing, snapshot: Snapshot) -> None:
-        """Check that the newest revision, which passes for what a state came from, is not about to be written or taken back.
-
-        Raises:
-            ConflictError: its writer may be at work.
-        """
-        newest = listing.revisions[-1] if listing.revisions else None
-        if newest is None or newest.created is None or newest.kind == "outside" or newest.attempt == self._attempt:
-            return
-        # An object without a uid never names its revision, so that says nothing there.
-        if snapshot.uid and abs(listing.now - newest.created) < AT_WORK:  # clocks differ
-            raise ConflictError(
-                f"Another writer has recorded revision {newest.number} and may be about to write; nothing was changed.",
-                cure="Try again in a moment.",
-            )
-
     def _draft(self, number: int, before: Head | None, proposal: Proposal, kind: Kind) -> Revision:
         snapshot = proposal.snapshot
-        # Of a state that somebody else made, neither reason nor author is known.
+        # Of a state that another tool made, neither reason nor writer is known.
         is_ours = kind != "outside"
         return draft(
             number,
@@ -115,7 +111,7 @@ class Recorder:
             annotations=snapshot.annotations,
             kind=kind,
             reason=self._reason if is_ours else "",
-            author=self._author if is_ours else "",
+            writer=self._writer() if is_ours else UNKNOWN_WRITER,
             restores=proposal.restoration.to if proposal.restoration and is_ours else 0,
             uid=snapshot.uid,
             attempt=self._attempt,
@@ -144,45 +140,44 @@ class Recorder:
         """Return the revision if an earlier attempt to record it has succeeded."""
         with contextlib.suppress(AwsAuthError):
             there = self._store.read_revision(revision.number)
-            if there.info.attempt == self._attempt and there.digest == revision.digest:
+            if there.digest == revision.digest:
                 return there
         return None
 
-    def tidy(self, snapshot: Snapshot, *, may_have_been_at: bool) -> None:
-        """Remove the revision whose write was refused, unless the history may need it.
+    def tidy(self, snapshot: Snapshot, *, may_be_applied: bool) -> None:
+        """Remove the revisions of a write that was refused, unless the object may have been at them.
 
         Args:
             snapshot: The object as it is by now.
-            may_have_been_at: Whether an object that names none may have been at it.
+            may_be_applied: Whether a write was not answered.
         """
-        left = self._recorded
-        if left and self._may_be_needed(left, snapshot, may_have_been_at=may_have_been_at):
+        if may_be_applied and not self._is_disproved(snapshot):
             self._recorded = None
-        else:
-            self.discard()
+            return
+        self.discard()
+        if self.outside and snapshot.head and snapshot.head != self._named:
+            self._discard(self.outside)  # Another writer was quicker, and has recorded that state too.
+            self.outside = None
 
-    def _may_be_needed(self, left: Revision, snapshot: Snapshot, *, may_have_been_at: bool) -> bool:
-        """Whether somebody may take our revision for one that the object has been at.
-
-        Where the object does not say which revision it is at, that is looked for: the one with its data, or else the
-        newest. What was recorded on top of ours since then would hang in the air without it.
-        """
-        if snapshot.own_head is None and left.info.data_digest == data_digest(snapshot.data):
-            return True
-        if snapshot.head is None and may_have_been_at:
-            return True
-        if snapshot.head and snapshot.head.parent_digest == left.info.parent_digest:
-            return False  # Another writer was quicker, and the object said all the time which revision it was at.
+    def _is_disproved(self, snapshot: Snapshot) -> bool:
+        """Whether another writer's revision came from the same one as ours: then ours was not applied."""
+        left = self._recorded
+        if left is None or snapshot.head is None or not left.info.parent:
+            return False
         with contextlib.suppress(AwsAuthError):
-            return any(info.parent_digest == left.digest for info in self._store.list_revisions().revisions)
-        return True
+            listing = self._store.list_revisions()
+            return any(info.parent_digest == left.info.parent_digest for info in chain(listing, snapshot.head))
+        return False
 
     def discard(self) -> None:
-        """Remove our revision where we may; where not, it stays as one that nothing came of."""
+        """Delete the unused revision; if that is not allowed, it stays as `unconfirmed`."""
         left, self._recorded = self._recorded, None
         if left:
-            with contextlib.suppress(AwsAuthError):
-                self._store.discard_revision(left.number, left.digest)
+            self._discard(left)
+
+    def _discard(self, revision: Revision) -> None:
+        with contextlib.suppress(AwsAuthError):
+            self._store.discard_revision(revision.number, revision.digest)
 
 
 def _only_adds(change: Merged) -> bool:

@@ -1,48 +1,55 @@
-"""Going back: a new revision with the state of an earlier one."""
+"""Rolling back: a new revision with the state of an earlier one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document import Document
+from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.merge import Merged
-from awsauth.core.restoration import OUTSIDE, Actor, Restoration, Step, restore
-from awsauth.errors import HistoryError, RevisionNotFoundError
-from awsauth.history.position import Position, lineage, locate, may_be_unapplied, parent
+from awsauth.core.restoration import EMPTY, OUTSIDE, Actor, Step, restore
+from awsauth.core.revision import is_sound
+from awsauth.core.revision_info import UNKNOWN_WRITER, Writer, data_digest
+from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
+from awsauth.history.position import chain
 from awsauth.history.proposal import Proposal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from awsauth.core.revision import Revision
     from awsauth.core.revision_info import RevisionInfo
     from awsauth.stores.store import Listing, Snapshot, Store
 
+UNPROVEN: Final = "unproven-revision"
+FURTHER_BACK: Final = "further-back"
+
+_SHOWN: Final = 5
+
 
 def restoring(
-    store: Store, to: int | None = None, *, exact: bool = False, author: str = ""
+    store: Store, to: int | None = None, *, exact: bool = False, writer: Callable[[], Writer] = Writer
 ) -> Callable[[Snapshot], Proposal]:
-    """Return what proposes the restoration of a revision, for any object.
+    """Return a function that proposes the restoration of a revision for any object.
 
-    The proposal's `restoration` lists what others have added since and keep, what goes, and whose it was.
+    The proposal's `restoration` lists the mappings of others that are kept, those that go, and whose they were.
 
     Args:
         store: Where the revisions are.
-        to: The revision. None goes one further back each time: to the state before the last change, or, after a
-            rollback, to the one before that which it restored. Which one that is, is settled with the first proposal,
-            whatever others do until it is written. Where the last change did nothing but add mappings, and
-            was another's, there is nothing to go back on, and nothing changes: name a revision then, or be `exact`.
-        exact: Keep nothing of what others have added since.
-        author: Who goes back: mappings that this author has added go.
+        to: The revision. Without one, the last change of state is undone, whoever made it; after a rollback, the one
+            before that. Which one it is, is settled with the first proposal, even if others write in the meantime.
+        exact: Keep nothing that others have added since.
+        writer: Returns who goes back: mappings that this writer has added are not kept.
 
     Proposing raises:
         RevisionNotFoundError: there is no such revision, or none further back.
+        UnprovenHistoryError: no revision was named, and the object does not prove that it was at any earlier one.
         HistoryError: the revision was altered, or another one that is needed cannot be read.
-        EditError: what others have added cannot be kept.
+        EditError: the additions of others cannot be kept.
     """
-    return _Restoring(store, to, exact=exact, author=author).propose
+    return _Restoring(store, to, exact=exact, writer=writer).propose
 
 
 @dataclass(slots=True)
@@ -50,105 +57,169 @@ class _Restoring:
     store: Store
     to: int | None
     exact: bool = field(kw_only=True)
-    author: str = field(kw_only=True)
+    writer: Callable[[], Writer] = field(kw_only=True)
+    _undone: Document = field(default=EMPTY, init=False)
+    """The state that is undone; empty if a revision was named."""
     _findings: tuple[Finding, ...] = field(default=(), init=False)
-    _read: dict[tuple[int, str], Revision] = field(default_factory=dict, init=False)
+    _read: dict[int, Revision] = field(default_factory=dict, init=False)
 
     def propose(self, snapshot: Snapshot) -> Proposal:
         listing = self.store.list_revisions()
-        position = locate(self.store, snapshot, listing=listing)
+        proven = list(chain(listing, snapshot.head))
         if self.to is None:
-            self.to = _one_further_back(listing, position)
-            unsure = snapshot.head is None and bool(snapshot.uid) and may_be_unapplied(listing, position, self.to)
-            self._findings = (_unapplied(self.to),) if unsure else ()
-        target = self._intact(self.to)
-        steps = list(self._steps(listing, position, snapshot, target.info))
+            self._choose(snapshot, listing, proven)
+        to = self.to or 0
+        target = self._intact(to)
+        steps = list(self._steps(proven, snapshot, target.info))
         restoration = restore(
-            self.to, Document(target.data), steps, snapshot.document, author=self.author, exact=self.exact
+            to,
+            Document(target.data),
+            steps,
+            snapshot.document,
+            writer=self.writer(),
+            undone=self._undone,
+            exact=self.exact,
         )
         restoration = replace(restoration, uid=target.info.uid)
-        return Proposal(snapshot, _merged(snapshot.document, restoration, self._findings), restoration)
+        present, after = snapshot.document, restoration.document
+        findings = self._findings if any(info.digest == target.digest for info in proven) else (_unproven(target.info),)
+        merged = Merged(present, present if after == present else after, findings=findings)
+        return Proposal(snapshot, merged, restoration)
 
-    def _steps(self, listing: Listing, position: Position, snapshot: Snapshot, target: RevisionInfo) -> Iterator[Step]:
+    def _choose(self, snapshot: Snapshot, listing: Listing, proven: Sequence[RevisionInfo]) -> None:
+        """Choose the state before the last change, among those that the object proves."""
+        present = data_digest(snapshot.data, snapshot.binary_data)
+        behind = list(proven)
+        below = proven[-1].number if proven else 0
+        self._undone = snapshot.document
+        if snapshot.own_head and proven:
+            last = _effective(proven, proven[0])
+            self._undone = self._document(last)
+            behind = [info for info in proven if info.number < last.number]
+            if last.kind == "rollback":  # to a revision that was named, and that nothing proves
+                behind, below = [], last.restores
+            if last is not proven[0]:
+                self._findings = (_further_back(proven[0], last),)
+        chosen = next((info for info in behind if info.data_digest != present or not snapshot.exists), None)
+        if chosen is None:
+            found = candidates(listing, below=below, present=present)
+            raise unproven(found, names_none=not proven) if found else _nothing_left()
+        self.to = chosen.number
+
+    def _steps(self, proven: Sequence[RevisionInfo], snapshot: Snapshot, target: RevisionInfo) -> Iterator[Step]:
         """Yield the states since the revision that is restored, oldest first."""
-        since = []
-        origin = None
-        for info in lineage(listing, position.before):
-            if info.number <= target.number:
-                origin = info
-                break
-            since.append(info)
+        since = [info for info in proven if info.number > target.number]
+        origin = proven[len(since)] if len(since) < len(proven) else None
         if origin is not None and origin.digest != target.digest:
-            # The present does not come from that revision: somebody had gone back to an older one by other means.
-            yield Step(self._document(origin), Actor("outside", "", origin.number))
+            # The present does not come from that revision.
+            yield Step(self._document(origin), Actor("outside", UNKNOWN_WRITER, origin.number))
         for info in reversed(since):
             # Behind a break in the chain nobody knows what was whose: better to keep too much.
             kind = "outside" if origin is None and info is since[-1] else info.kind
-            yield Step(self._document(info), Actor(kind, info.author, info.number))
-        if position.head is None:
+            yield Step(self._document(info), Actor(kind, info.writer, info.number))
+        if snapshot.own_head is None or not proven:
             yield Step(snapshot.document, OUTSIDE)
 
     def _document(self, info: RevisionInfo) -> Document:
-        revision = self._revision(info.number, info.digest)
+        revision = self._revision(info.number)
         if not self.exact and not (revision.is_intact and revision.digest == info.digest):
             raise HistoryError(
-                f"Revision {info.number} was altered after it was recorded, so nobody can tell any more what others have "
-                "added since. Nothing was changed.",
-                cure="Pass exact=True to go back without keeping what others have added.",
+                f"Revision {info.number} was altered after it was recorded, so it is not known what others have added "
+                "since. Nothing was changed.",
+                cure="Pass exact=True to go back without keeping the additions of others.",
             )
         return Document(revision.data)
 
     def _intact(self, number: int) -> Revision:
-        """Return the revision to restore, which nobody may have altered since it was recorded."""
-        revision = self._revision(number, "")
+        """Return the revision to restore, unless it was altered since it was recorded."""
+        revision = self._revision(number)
         if not revision.is_intact:
             raise HistoryError(
-                f"Revision {number} was altered after it was recorded: its data is not what its digest says. "
+                f"Revision {number} was altered after it was recorded: its digests are not those of its contents. "
                 "Nothing was changed.",
                 cure="Restore another revision, or look at this one and put its text back yourself.",
             )
         return revision
 
-    def _revision(self, number: int, digest: str) -> Revision:
+    def _revision(self, number: int) -> Revision:
         """Read a revision once; what was recorded stays as it is."""
-        found = self._read.get((number, digest))
+        found = self._read.get(number)
         if found is None:
-            found = self._read[number, digest] = self.store.read_revision(number)
+            found = self._read[number] = self.store.read_revision(number)
         return found
 
 
-def _merged(present: Document, restoration: Restoration, findings: tuple[Finding, ...]) -> Merged:
-    after = restoration.document
-    return Merged(present, present if after == present else after, findings=findings)
+def candidates(listing: Listing, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:
+    """Return the revisions that the object may have been at before those that it proves, newest first.
 
-
-def _unapplied(number: int) -> Finding:
-    return Finding(
-        "unconfirmed-revision",
-        Severity.WARNING,
-        f"Nothing shows that revision {number} ever was applied.",
-        "Its writer may have been stopped before the write; or somebody has replaced the whole object since.",
-        "Look at the difference: is it what there was? If not, name the revision to go back to.",
+    Args:
+        listing: All revisions.
+        below: Only those with a smaller number; 0 for all.
+        present: The digest of the present data: a revision that holds the same is left out.
+    """
+    return tuple(
+        info
+        for info in reversed(listing.revisions)
+        if is_sound(info) and info.data_digest != present and not 0 < below <= info.number
     )
 
 
-def _one_further_back(listing: Listing, position: Position) -> int:
-    """Return the number of the revision before the last change that has not been gone back on."""
-    before = listing.find(position.before.number) if position.before else None
-    if before and position.head:
-        before = parent(listing, _effective(listing, before))
-    if before is None:
-        raise RevisionNotFoundError(
-            "There is no revision further back; nothing was changed.",
-            cure="Name the revision to go back to, as the history lists them.",
-        )
-    return before.number
+def described(info: RevisionInfo) -> str:
+    """Return a revision on one line, with the client that created its object."""
+    when = f"{info.created:%Y-%m-%d %H:%M:%S} UTC" if info.created else "unknown time"
+    by = f", created by the client {', '.join(map(quoted, info.recorded_by))}" if info.recorded_by else ""
+    claimed = f", for {quoted(str(info.writer), 200)}" if str(info.writer) else ""
+    return f"revision {info.number}, {info.kind}, {when}{by}{claimed}"
 
 
-def _effective(listing: Listing, info: RevisionInfo) -> RevisionInfo:
+def unproven(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHistoryError:
+    """Return the error for states that nothing proves, so that one of them has to be named."""
+    why = (
+        "aws-auth does not name its revision: another tool has replaced the object, or it was deleted."
+        if names_none
+        else "aws-auth proves no state further back: another tool had replaced the object before."
+    )
+    more = f"\n- and {len(found) - _SHOWN} older ones" if len(found) > _SHOWN else ""
+    listed = "\n".join(f"- {described(info)}" for info in found[:_SHOWN])
+    return UnprovenHistoryError(
+        f"{why} Everybody who may create ControllerRevisions in kube-system can add revisions to the list, so none is "
+        f"restored unless it is named. Nothing was changed. The newest are:\n{listed}{more}",
+        cure=f"Look at the difference with diff({found[0].number}). Then name the revision: pass to={found[0].number}.",
+        revisions=tuple(info.number for info in found),
+    )
+
+
+def _nothing_left() -> RevisionNotFoundError:
+    return RevisionNotFoundError(
+        "There is no revision further back; nothing was changed.",
+        cure="Name the revision to go back to, as the history lists them.",
+    )
+
+
+def _unproven(info: RevisionInfo) -> Finding:
+    return Finding(
+        UNPROVEN,
+        Severity.WARNING,
+        f"Nothing shows that aws-auth was ever at revision {info.number}.",
+        "Everybody who may create ControllerRevisions in kube-system can record one like it.",
+        f"Look at the difference, and at who recorded it: {described(info)}.",
+    )
+
+
+def _further_back(live: RevisionInfo, last: RevisionInfo) -> Finding:
+    return Finding(
+        FURTHER_BACK,
+        Severity.NOTE,
+        f"Revision {live.number} is a rollback to revision {last.number}, so this goes one state further back.",
+        "It does not bring back the state before that rollback.",
+        f"To go forward again, name revision {live.parent}.",
+    )
+
+
+def _effective(proven: Sequence[RevisionInfo], info: RevisionInfo) -> RevisionInfo:
     """Return the revision whose state another one is: of a rollback, the one that it went back to."""
-    while info.kind == "rollback" and 0 < info.restores < info.number:
-        restored = listing.find(info.restores)
+    while info.kind == "rollback":
+        restored = next((one for one in proven if one.number == info.restores < info.number), None)
         if restored is None:
             break
         info = restored

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.escaping import visible
 from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError, UnavailableError, UnreachableError
-from awsauth.history.position import lineage, locate
+from awsauth.history.position import chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,10 +73,7 @@ def _look(
             if live.head == revision.info.head:
                 return live, True
             listing = store.list_revisions()
-            # Not what merely is the newest revision: that is our own, whether it was applied or not.
-            head = locate(store, live, listing=listing).head or live.head
-            ours = (revision.number, revision.digest)
-            return live, any((info.number, info.digest) == ours for info in lineage(listing, head))
+            return live, any(info.digest == revision.digest for info in chain(listing, live.head))
         except (UnavailableError, UnreachableError) as error:
             patience.wait_or_raise(unknown, after=error)
         except AwsAuthError as error:

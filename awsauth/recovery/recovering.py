@@ -87,6 +87,7 @@ def recover(
         UsageError: the arguments make no sense; nothing was contacted.
         GuardError: it would switch the authentication mode, or the repair would do harm, and that is not allowed by name.
         RecoveryError: it cannot work, or did not.
+        UnprovenHistoryError: `rollback_to` is None, and only revisions that the object does not prove are of use.
         AwsPermissionError: IAM does not allow a call.
         OutcomeUnknownError: something that was to be changed was not answered, and may have been.
         AwsAuthError: anything else; every error says what was done before, and what is left of it.

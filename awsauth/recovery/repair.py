@@ -13,6 +13,7 @@ from awsauth.core.merge import MASTERS
 from awsauth.core.text_guards import FOREIGN_HISTORY
 from awsauth.core.who_can import who_can
 from awsauth.errors import ForbiddenError, RecoveryError
+from awsauth.history.rollback import unproven
 from awsauth.kube.bindings import read_bindings
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from awsauth.core.caller import Caller
     from awsauth.core.changes import Change
     from awsauth.core.explanation import Explanation
+    from awsauth.core.revision_info import RevisionInfo
     from awsauth.kube.transport import Transport
     from awsauth.result import Result
 
@@ -108,6 +110,7 @@ def repair(client: AwsAuthClient, transport: Transport, caller: Caller, wish: Wi
     took it from all of them was no decision.
 
     Raises:
+        UnprovenHistoryError: no revision was named, and only revisions that nothing proves are of use.
         RecoveryError: neither the caller nor any administrator would get in afterwards, no revision is of use, or others
             are administrators, and whether the caller is to be one again is for them to say.
         AwsAuthError: as for `AwsAuthClient.apply` and `AwsAuthClient.rollback`.
@@ -164,27 +167,42 @@ def _revision(
     if administrators.include(explain(present, caller)):
         return None
     others = administrators.in_document(present)
+    entries = [entry for entry in client.history(described=0).entries if not (entry.live or entry.unconfirmed)]
+    # It may be another cluster's, or of a time before the object was made anew.
+    foreign = [entry for entry in entries if entry.foreign and FOREIGN_HISTORY not in allow]
+    proven = [entry.info for entry in entries if entry.proven and entry not in foreign]
+    number, is_callers = _fitting(client, caller, administrators, proven)
+    if is_callers and others and not any(name.partition("=")[0] == REGRANT for name in allow):
+        raise _up_to_others(caller, others, number)
+    if is_callers or others:
+        return number if is_callers else None
+    if number:
+        return number
+    other = [entry.info for entry in entries if not entry.proven]
+    number, _ = _fitting(client, caller, administrators, other)
+    if number:
+        later = [info for info in other if info.number <= number]
+        error = unproven(later, names_none=not proven)
+        error.cure = f"Look at revision {number}. Then name it: pass rollback_to={number}."
+        raise error
+    raise _no_revision(caller, passed_over=bool(foreign))
+
+
+def _fitting(
+    client: AwsAuthClient, caller: Caller, administrators: Administrators, infos: Sequence[RevisionInfo]
+) -> tuple[int, bool]:
+    """Return the newest revision that makes the caller an administrator, or else anybody; and whether it is the caller."""
     with_anybody = 0
-    passed_over = False
-    for entry in client.history(described=0).entries:
-        # It may be another cluster's, or of a time before the object was made anew.
-        is_foreign = any(found.code == FOREIGN_HISTORY for found in entry.findings)
-        if entry.live or (is_foreign and FOREIGN_HISTORY not in allow):
-            passed_over = passed_over or is_foreign
-            continue
-        revision = client.show(entry.info.number)
-        if not revision.is_intact:
+    for info in infos:
+        revision = client.show(info.number)
+        if not revision.is_intact or revision.digest != info.digest:
             continue
         document = Document(revision.data)
         if administrators.include(explain(document, caller)):
-            if others and not any(name.partition("=")[0] == REGRANT for name in allow):
-                raise _up_to_others(caller, others, revision.number)
-            return revision.number
+            return info.number, True
         if not with_anybody and administrators.in_document(document):
-            with_anybody = revision.number
-    if others or with_anybody:
-        return None if others else with_anybody
-    raise _no_revision(caller, passed_over=passed_over)
+            with_anybody = info.number
+    return with_anybody, False
 
 
 def _up_to_others(caller: Caller, others: tuple[str, ...], number: int) -> RecoveryError:

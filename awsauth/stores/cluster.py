@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.core.revision import NAMESPACE, Revision, info_from_object
+from awsauth.core.revision import NAMESPACE, Revision, info_from_object, number_of_name
 from awsauth.core.revision_info import NAME
 from awsauth.errors import (
     AdmissionError,
@@ -18,6 +18,7 @@ from awsauth.errors import (
     RevisionTakenError,
 )
 from awsauth.kube.listing import METADATA, pages
+from awsauth.kube.listing import objects as listed
 from awsauth.kube.owners import REVISIONS, SELECTOR
 from awsauth.stores import cluster_objects as objects
 from awsauth.stores.store import Listing, no_such_revision
@@ -131,7 +132,9 @@ class ClusterStore:
         revisions, strangers = objects.sorted_out(items)
         self._identities = {(info.number, info.digest): identity for info, identity in revisions.items()}
         seen = {info.number for info in revisions} | {stranger.number for stranger in strangers}
-        strangers += self._unlisted(seen)
+        if self._taken - seen:
+            strangers += self._unlisted(seen)
+        self._taken -= seen
         return Listing(tuple(revisions), now, tuple(strangers))
 
     def read_revision(self, number: int) -> Revision:
@@ -185,17 +188,10 @@ class ClusterStore:
             ) from error
 
     def _unlisted(self, seen: set[int | None]) -> list[Stranger]:
-        """Return what takes up numbers that were refused to us, and is not among the revisions."""
-        found = []
-        for number in sorted(self._taken - seen):
-            try:
-                self._transport.get(_path(number), accept=_META)
-            except NotFoundError:
-                self._taken.discard(number)
-            else:
-                found.append(objects.unlabelled(number))
-        self._taken -= seen
-        return found
+        """Return the objects that have a revision's name without its label: their numbers are taken all the same."""
+        names = [objects.name_of(item) for item in listed(self._transport, REVISIONS, accept=METADATA)]
+        numbers = {number for name in names if (number := number_of_name(name))}
+        return [objects.unlabelled(number) for number in sorted(numbers - seen)]
 
     def _deleted(self, number: int, identity: objects.Identity) -> bool:
         """Delete an object if it is this one in this state; tell whether it is gone."""

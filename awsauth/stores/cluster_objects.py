@@ -106,7 +106,7 @@ def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[Str
             info = info_from_object(item)
             revisions[info] = identity_of(item)
         except HistoryError as error:
-            name = _name(item)
+            name = name_of(item)
             strangers.append(Stranger(name, error.what, number_of_name(name)))
     return dict(sorted(revisions.items(), key=lambda pair: pair[0].number)), strangers
 
@@ -123,7 +123,8 @@ def unlabelled(number: int) -> Stranger:
     return Stranger(name, f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}.", number)
 
 
-def _name(item: Any) -> str:
+def name_of(item: Any) -> str:
+    """Return the name of a listed object."""
     metadata = item.get("metadata") if isinstance(item, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else "an object without a name"

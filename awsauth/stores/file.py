@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from awsauth.core.document import Document
 from awsauth.core.manifest_places import origins
+from awsauth.core.revision_info import data_digest
 from awsauth.errors import FileError, HistoryError
 from awsauth.stores.manifest_file import FileState, ManifestFile
 from awsauth.stores.revision_folder import RevisionFolder
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.core.revision import Revision
+    from awsauth.core.revision_info import Head
     from awsauth.stores.store import Listing
 
 
 class FileStore:
     """The ``aws-auth`` in a manifest file; its revisions are in the folder ``.NAME.history`` beside it.
 
-    The manifest never says which revision it is: that would change the file by more than was asked for. It is found
-    by the digest of its data. Behind a symbolic link, the history is beside the file that the link leads to.
+    The manifest never names its revision: that would change the file by more than was asked for. The folder keeps a
+    list of the revisions that the manifest has been at. Behind a symbolic link, the history is beside the file that the link leads to.
 
     Args:
         path: The manifest file, which has to exist.
@@ -44,7 +46,7 @@ class FileStore:
             ManifestError: it holds no ``aws-auth`` that can be read.
         """
         try:
-            return _snapshot(self._manifest.read())
+            state = self._manifest.read()
         except FileError as error:
             if error.errno == errno.ENOENT:
                 with contextlib.suppress(HistoryError):
@@ -54,8 +56,20 @@ class FileStore:
                             f" Its history is still there: revision {last} is the last one, and show() gives it."
                         )
             raise
+        return _snapshot(state, self._head(state))
 
-    def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:  # noqa: ARG002
+    def _head(self, state: FileState) -> Head | None:
+        """Return the revision that the manifest is at, or was at before another tool wrote it."""
+        known = self._revisions.applied()
+        if known is None or known.is_of(state.data):
+            return known
+        # A writer may have been stopped, or is at work, between the manifest and the list.
+        present = data_digest(state.data)
+        later = self._revisions.list_all().revisions
+        made = [info for info in later if (info.parent_digest, info.data_digest) == (known.digest, present)]
+        return made[-1].head if made else known
+
+    def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
         """Write other data into the manifest (see `Store.write`).
 
         Raises:
@@ -63,7 +77,11 @@ class FileStore:
             FileError: it cannot be written.
             ManifestError: the manifest cannot be edited.
         """
-        return _snapshot(self._manifest.write(data, cast("FileState", base.carried)))
+        state = self._manifest.write(data, cast("FileState", base.carried))
+        if revision is None:
+            return _snapshot(state, base.head)
+        self._revisions.mark_applied(revision.info.head)
+        return _snapshot(state, revision.info.head)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
         """Check that the manifest can be edited so (see `TextStore.check_edit`).
@@ -81,7 +99,10 @@ class FileStore:
             FileError: the manifest that it is for cannot be written.
         """
         self._manifest.check_replaceable()
-        return self._revisions.record(revision)
+        recorded = self._revisions.record(revision)
+        if revision.info.kind == "outside":  # what was read from the manifest
+            self._revisions.mark_applied(revision.info.head)
+        return recorded
 
     def list_revisions(self) -> Listing:
         """Return what is known about all revisions, without their data."""
@@ -96,10 +117,11 @@ class FileStore:
         self._revisions.discard(number, digest)
 
 
-def _snapshot(state: FileState) -> Snapshot:
+def _snapshot(state: FileState, head: Head | None) -> Snapshot:
     return Snapshot(
         Document(state.data, origins=origins(state.manifest)),
         hashlib.sha256(state.raw).hexdigest(),
+        head=head,
         findings=state.manifest.findings,
         carried=state,
     )

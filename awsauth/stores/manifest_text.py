@@ -36,7 +36,7 @@ class ManifestText(MemoryStore):
             self.manifest = Manifest.parse(text)
         except ManifestError as error:
             raise self._located(error) from error
-        super().__init__(self.manifest.data, uid="", carries_head=False)
+        super().__init__(self.manifest.data, uid="")
 
     @property
     def raw(self) -> bytes:

@@ -29,7 +29,6 @@ class MemoryStore:
         data: Its data; None for an object that does not exist yet.
         clock: Gives the time of the recording of revisions, in UTC.
         uid: Which object it is.
-        carries_head: Whether the object names its revision, as in a cluster; a manifest file does not.
     """
 
     def __init__(
@@ -38,11 +37,9 @@ class MemoryStore:
         *,
         clock: Callable[[], datetime] = _now,
         uid: str = "in-memory",
-        carries_head: bool = True,
     ) -> None:
         self._lock = threading.Lock()
         self._clock = clock
-        self._carries_head = carries_head
         self._objects: dict[int, Any] = {}
         self._state = Snapshot(Document(data or {}), "1", uid, exists=data is not None)
 
@@ -60,7 +57,7 @@ class MemoryStore:
                     where="aws-auth in memory",
                     cure="Try again: it starts from the object as it is now.",
                 )
-            self._put(data, revision.info.head if revision and self._carries_head else self._state.head)
+            self._put(data, revision.info.head if revision else self._state.head)
             return self._state
 
     def overwrite(self, data: Mapping[str, str], *, keep_head: bool = True) -> None:

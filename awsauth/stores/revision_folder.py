@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.escaping import visible
 from awsauth.core.revision import Revision, info_from_object
+from awsauth.core.revision_info import Head
 from awsauth.errors import HistoryError, RevisionNotFoundError, RevisionTakenError
 from awsauth.stores.durability import LARGEST, Folder, is_root, is_something_else, replace_file
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.core.revision_info import RevisionInfo
+
+_APPLIED: Final = "applied"
+_NOTE: Final = re.compile(r"([1-9][0-9]{0,8}) ([0-9a-f]{64}) ([0-9a-f]{64})")
+_TAIL: Final = 8192
+"""Bytes at the end of the notes that are read: some fifty notes, of which the highest number counts."""
 
 _NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
 _HEAD: Final = 1024 * 1024
@@ -125,6 +131,30 @@ class RevisionFolder:
             info = self._info(folder, name, number)
             if info and info.digest == digest:
                 folder.remove(name)
+
+    def mark_applied(self, head: Head) -> None:
+        """Note that the manifest has been at a revision.
+
+        Lines are only ever appended, so that writers need no lock. A note that fails is made up for: the manifest holds
+        the data of a revision that came from the last one noted.
+        """
+        with contextlib.suppress(OSError, HistoryError), self._made() as (folder, manifest):
+            if not folder.find(_APPLIED):
+                with contextlib.suppress(FileExistsError):
+                    _put(folder, _APPLIED, b"", manifest)
+            fd = folder.open(_APPLIED, os.O_WRONLY | os.O_APPEND)
+            with os.fdopen(fd, "ab", buffering=0) as file:
+                file.write(f"\n{head.number} {head.digest} {head.data_digest}\n".encode())  # after half a line, too
+
+    def applied(self) -> Head | None:
+        """Return the newest revision that the manifest is known to have been at; None if the folder cannot be used."""
+        with contextlib.suppress(OSError, HistoryError), self._reading("The history cannot be read") as folder:
+            with os.fdopen(folder.open(_APPLIED), "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+                lines = file.read(_TAIL).decode("ascii", "replace").splitlines()
+            noted = [Head(int(found[1]), found[2], found[3]) for line in lines if (found := _NOTE.fullmatch(line))]
+            return max(noted, default=None)
+        return None
 
     def _info(self, folder: Folder, name: str, number: int | None) -> RevisionInfo | None:
         """Return what a file says of its revision, or None for one that is empty yet."""

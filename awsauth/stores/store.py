@@ -87,7 +87,8 @@ class Snapshot(NamedTuple):
     @property
     def own_head(self) -> Head | None:
         """The head that the object carries, if it is the head of this very state."""
-        return self.head if self.head and self.head.is_of(self.data, self.binary_data) else None
+        is_own = self.exists and self.head and self.head.is_of(self.data, self.binary_data)
+        return self.head if is_own else None
 
 
 class Stranger(NamedTuple):
@@ -122,9 +123,13 @@ class Listing(NamedTuple):
         return next((info for info in self.revisions if info.number == number), None)
 
     def number_behind(self, known: int) -> int:
-        """Return the number behind all revisions that count (see `COUNTED`) and `known`, and taken by nothing else either."""
+        """Return the first free number behind `known`, or, if that is 0, behind all revisions that count (see `COUNTED`).
+
+        A number behind a known one is never counted on from the others: anybody who may create revisions could use
+        them up.
+        """
         numbers = [info.number for info in self.revisions]
-        number = max([known, *(one for one in numbers if one < COUNTED)]) + 1
+        number = known + 1 if known else max([0, *(one for one in numbers if one < COUNTED)]) + 1
         taken = {*numbers, *(stranger.number for stranger in self.strangers)}
         while number in taken:
             number += 1
