@@ -195,8 +195,8 @@ def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str,
         effect.principal: effect.regranted
         for effect in restoration.reverted
         if effect.principal
-        and effect.by.kind != "outside"
-        and effect.by.is_other_than(writer)
+        and effect.touched_by.kind != "outside"
+        and effect.touched_by.is_other_than(writer)
         and effect.regranted is not None
         and not any(map(is_node_mapping, effect.after))
     }

@@ -53,6 +53,11 @@ def other_writer(client: awsauth.AwsAuthClient, data: dict[str, str]) -> None:
     store.write({**store.read().data, **data}, store.read(), None)
 
 
+def another_team(client: awsauth.AwsAuthClient) -> awsauth.AwsAuthClient:
+    """Return the client of another team for the same object."""
+    return awsauth.AwsAuthClient(client._store, author="another team")
+
+
 def usernames(client: awsauth.AwsAuthClient) -> list[str]:
     return [role.username for role in client.read().roles]
 
@@ -247,7 +252,7 @@ def test_rollback_repairs_what_cannot_be_read(client: awsauth.AwsAuthClient) -> 
 
 def test_who_was_taken_out_before_the_text_broke_is_not_let_in_again(client: awsauth.AwsAuthClient) -> None:
     client.add_role_mapping(CI, username="ci")
-    other_writer(client, {"mapRoles": DATA["mapRoles"]})
+    another_team(client).remove_role_mapping(CI)
     client.add_user_mapping(ALICE, username="alice")
     other_writer(client, {"mapRoles": "broken: ["})
     with pytest.raises(awsauth.GuardError) as caught:
@@ -257,10 +262,17 @@ def test_who_was_taken_out_before_the_text_broke_is_not_let_in_again(client: aws
 
 def test_giving_back_what_somebody_took_has_to_be_allowed(client: awsauth.AwsAuthClient) -> None:
     client.add_role_mapping(CI, username="ci", groups=["builders"])
-    other_writer(client, {"mapRoles": DATA["mapRoles"]})
+    another_team(client).remove_role_mapping(CI)
     with pytest.raises(awsauth.GuardError, match="regrant"):
         client.rollback(to=2)
     client.rollback(to=2, allow=[f"regrant={CI}"])
+    assert usernames(client)[-1] == "ci"
+
+
+def test_what_another_tool_took_may_be_given_back(client: awsauth.AwsAuthClient) -> None:
+    client.add_role_mapping(CI, username="ci", groups=["builders"])
+    other_writer(client, {"mapRoles": DATA["mapRoles"]})
+    client.rollback()
     assert usernames(client)[-1] == "ci"
 
 
@@ -438,7 +450,7 @@ def test_a_user_that_is_mapped_as_a_role_is_taken_out_there(client: awsauth.AwsA
 
 def test_a_username_that_somebody_took_is_not_given_back(client: awsauth.AwsAuthClient) -> None:
     client.add_role_mapping(CI, username="cluster-boss")
-    other_writer(client, {"mapRoles": client.read().data["mapRoles"].replace("cluster-boss", "nobody")})
+    another_team(client).add_role_mapping(CI, username="nobody", if_mapped="replace")
     with pytest.raises(awsauth.GuardError, match="regrant"):
         client.rollback(to=2)
 

@@ -62,6 +62,7 @@ class Effect:
         before: Its entries at present; none where it has none or the text cannot be read.
         after: Its entries after the rollback.
         by: Who made it what it is at present.
+        touched_by: Who changed it last in a state that can be read; `by`, unless the present text is broken.
         known: Its entries in the latest state that can be read; `before`, unless the present text is broken.
     """
 
@@ -70,6 +71,7 @@ class Effect:
     before: tuple[Mapped, ...]
     after: tuple[Mapped, ...]
     by: Actor
+    touched_by: Actor
     known: tuple[Mapped, ...] = ()
 
     def __str__(self) -> str:
@@ -231,8 +233,9 @@ class _Record:
             before = present.get(identity, ())
             after = keep.get(identity) or self.base.get(identity, ())
             if before != after or identity in keep:
-                by = self.broken_by or self.touched_by.get(identity, OUTSIDE)
-                yield Effect(self.key, (before or after)[0].principal, before, after, by, self.last.get(identity, ()))
+                touched_by = self.touched_by.get(identity, self.broken_by or OUTSIDE)
+                principal, known = (before or after)[0].principal, self.last.get(identity, ())
+                yield Effect(self.key, principal, before, after, self.broken_by or touched_by, touched_by, known)
 
 
 def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[Identity, tuple[Mapped, ...]]) -> str:
@@ -263,4 +266,4 @@ def _other_keys(target: Document, steps: Sequence[Step], present: Document) -> I
             if step.document.data.get(name) != last:
                 last, by = step.document.data.get(name), step.by
         if present.data.get(name) != target.data.get(name):
-            yield Effect(name, "", (), (), by)
+            yield Effect(name, "", (), (), by, by)

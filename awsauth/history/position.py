@@ -19,14 +19,8 @@ def chain(listing: Listing, start: Head | None) -> Iterator[RevisionInfo]:
     Only these are known to be states that the object was in: each digest is vouched for by the one after it, and the
     newest by the object. A break is a revision that is gone or altered, or a state that came from an unknown one.
     """
-    info = listing.find(start.number) if start else None
-    digest = start.digest if start else ""
-    while info is not None and info.digest == digest and is_sound(info):
+    by_digest = {info.digest: info for info in listing.revisions if is_sound(info)} if start else {}
+    info = by_digest.get(start.digest) if start else None
+    while info is not None:
         yield info
-        digest = info.parent_digest
-        info = listing.find(info.parent) if 0 < info.parent < info.number else None
-
-
-def parent(listing: Listing, info: RevisionInfo) -> RevisionInfo | None:
-    """Return the revision that one came from; None for the first, and if it is gone or another one."""
-    return next((one for one in chain(listing, info.head) if one is not info), None)
+        info = by_digest.get(info.parent_digest)

@@ -7,7 +7,7 @@ import os
 from itertools import count
 from typing import TYPE_CHECKING, cast
 
-from awsauth.core.revision import draft
+from awsauth.core.revision import COUNTED, draft
 from awsauth.core.revision_info import UNKNOWN_WRITER, Writer
 from awsauth.errors import (
     AwsAuthError,
@@ -78,8 +78,10 @@ class Recorder:
     def _numbers(self, named: Head | None) -> Iterator[int]:
         """Yield the numbers of the revisions to be recorded; listed only if the object names none, or one was taken."""
         number = named.number if named else 0
-        if named is None or self._number_was_taken:
+        if number == 0 or number >= COUNTED or self._number_was_taken:
             listing = self._store.list_revisions()
+            if number >= COUNTED:  # The annotation may have been altered; its digest tells.
+                number = next((info.number for info in chain(listing, named)), 0)
             while True:
                 number = listing.number_behind(number)
                 yield number

@@ -95,7 +95,7 @@ class _Restoring:
         if snapshot.own_head and proven:
             last = _effective(proven, proven[0])
             self._undone = self._document(last)
-            behind = [info for info in proven if info.number < last.number]
+            behind = behind[behind.index(last) + 1 :]
             if last.kind == "rollback":  # to a revision that was named, and that nothing proves
                 behind, below = [], last.restores
             if last is not proven[0]:
@@ -108,7 +108,8 @@ class _Restoring:
 
     def _steps(self, proven: Sequence[RevisionInfo], snapshot: Snapshot, target: RevisionInfo) -> Iterator[Step]:
         """Yield the states since the revision that is restored, oldest first."""
-        since = [info for info in proven if info.number > target.number]
+        is_target = [info.digest == target.digest for info in proven]
+        since = proven[: is_target.index(True)] if any(is_target) else [i for i in proven if i.number > target.number]
         origin = proven[len(since)] if len(since) < len(proven) else None
         if origin is not None and origin.digest != target.digest:
             # The present does not come from that revision.
