@@ -19,6 +19,7 @@ from awsauth.core.merge import merge
 from awsauth.errors import GuardError, RevisionNotFoundError
 from awsauth.history.log import log
 from awsauth.stores.memory import MemoryStore
+from tests.strategies import examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,4 +196,4 @@ class TwoTeams(RuleBasedStateMachine):
 
 
 TestTwoTeams: Any = TwoTeams.TestCase
-TestTwoTeams.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
+TestTwoTeams.settings = settings(examples(60), stateful_step_count=15)

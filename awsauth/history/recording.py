@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Snapshot, Store
 
 
-
 class Recorder:
     """Records the states that one change takes the object through, however often it is tried.
 
