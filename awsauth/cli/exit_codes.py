@@ -50,6 +50,7 @@ CODES: Final[dict[type[errors.AwsAuthError], int]] = {
     errors.ManifestError: UNFIT,
     errors.FileError: UNFIT,
     errors.HistoryError: UNFIT,
+    errors.UnprovenHistoryError: REFUSED,
     errors.RevisionNotFoundError: NOT_FOUND,
     errors.NotFoundError: NOT_FOUND,
     errors.ClusterNotFoundError: NOT_FOUND,
