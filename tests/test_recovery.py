@@ -620,10 +620,12 @@ def test_changes_for_somebody_else_are_made_and_said_to_be_untried(stage: Stage)
 
 def test_whom_others_took_the_access_from_gets_it_back_only_where_that_is_allowed(stage: Stage) -> None:
     good = stage.map_caller()
-    with AwsAuthClient.from_kubeconfig(path=stage.cluster.kubeconfig) as boss:
-        with boss.transaction(allow=["last-admin", "own-access"]) as change:
-            change.add_role_mapping(f"{ROLE}recover-boss", username="boss", groups=["system:masters"])
-            change.remove_role_mapping(f"{ROLE}recover-ops")
+    with (
+        AwsAuthClient.from_kubeconfig(path=stage.cluster.kubeconfig) as boss,
+        boss.transaction(allow=["last-admin", "own-access"]) as change,
+    ):
+        change.add_role_mapping(f"{ROLE}recover-boss", username="boss", groups=["system:masters"])
+        change.remove_role_mapping(f"{ROLE}recover-ops")
     stage.await_out()
     stage.reset(authentication_mode=BOTH)
     before = stage.state()
