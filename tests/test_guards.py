@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import pickle
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 
 from awsauth.core.document import Document
-from awsauth.core.finding import Severity
+from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import GuardContext
-from awsauth.core.guards import GUARDS, check, guard
+from awsauth.core.guards import GUARDS, check, guard, refuse
 from awsauth.core.matching import account_of
 from awsauth.core.policy import Policy
 from awsauth.core.text_guards import LARGEST
@@ -167,3 +169,13 @@ def test_clearing_everything_is_refused_whenever_a_node_or_administrator_could_c
         assert "node-mapping" in codes
     if any(MASTERS in r.groups for r in can):
         assert "last-admin" in codes
+
+
+def test_a_principal_with_an_invisible_character_is_allowed_as_the_error_names_it() -> None:
+    finding = Finding("policy", Severity.ERROR, "It may not stand here.", "", "", principal="a\u200bb")
+    with pytest.raises(GuardError) as caught:
+        refuse([finding])
+    shown = re.search(r"allow=(\[.*\])", caught.value.cure)
+    assert shown
+    for allow in (ast.literal_eval(shown[1]), ["policy=a\u200bb"]):
+        refuse([finding], allow)
