@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 
 def steps(job: Callable[[], object]) -> int:
@@ -22,4 +23,23 @@ def steps(job: Callable[[], object]) -> int:
         job()
     finally:
         sys.setprofile(None)
+    return made
+
+
+def opcodes(job: Callable[[], object]) -> int:
+    """Do a job, and return how many instructions of Python's it takes, those of loops without calls included."""
+    made = 0
+
+    def count(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal made
+        frame.f_trace_opcodes = True
+        made += event == "opcode"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        job()
+    finally:
+        sys.settrace(before)
     return made

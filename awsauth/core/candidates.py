@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.changes import EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
@@ -86,6 +87,8 @@ class Search:
         self.withheld = False
         self._target = folded(caller.canonical_arn)
         self._winners = {key: winners(document.reading(key)) for key in PRINCIPAL_KEYS}
+        self._found_in: dict[Key, tuple[list[int], list[Finding]]] = {}
+        self._offered: dict[str, bool] = {}
 
     def principals(self, key: Key, *, decided: bool) -> Looked:
         """Look into ``mapRoles`` or ``mapUsers``; `decided` tells that an earlier key decides already."""
@@ -115,7 +118,7 @@ class Search:
         return Looked(found, tuple(candidates), self._problems(reading, {}))
 
     def _entries(self, reading: Reading, found: dict[int, Mapped], *, decided: bool) -> Iterator[Candidate]:
-        alike = self._similar(reading)
+        alike, shadowed = self._similar(reading), self._shadowed(reading, found)
         for position, entry in enumerate(reading.entries):
             mapped = entry.mapped
             if mapped is None:
@@ -123,7 +126,7 @@ class Search:
             elif position in found:
                 yield self._candidate(reading, position, *_found(reading, found, decided=decided))
             elif folded(mapped.principal) == self._target:
-                yield self._candidate(reading, position, "shadowed", self._shadowed(reading, found))
+                yield self._candidate(reading, position, "shadowed", shadowed)
             elif mapped.sso is not None:
                 if would_match(mapped.sso, self._caller):
                     own = permission_set(self._caller.name) or ""
@@ -142,11 +145,16 @@ class Search:
     def _cure(self, mapped: Mapped, like: Likeness) -> Change | None:
         if not like.of_nobody and like.code != "sso-suffix":
             return None
-        # To rename one is to rename all of its principal.
-        all_of_it = [m for found in self._winners.values() for m in found.get(folded(mapped.principal), {}).values()]
-        if like.of_nobody and not any(self._is_shut_out_of(one) or self._withholds(one) for one in all_of_it):
+        if like.of_nobody and self._may_rename(folded(mapped.principal)):
             return RenamePrincipal(principal_arn=mapped.principal, new_arn=self._caller.canonical_arn)
         return self._same(mapped)
+
+    def _may_rename(self, principal: str) -> bool:
+        """Whether renaming a principal, which is to rename all of its entries, may be proposed."""
+        if principal not in self._offered:
+            all_of_it = [m for found in self._winners.values() for m in found.get(principal, {}).values()]
+            self._offered[principal] = not any(self._is_shut_out_of(one) or self._withholds(one) for one in all_of_it)
+        return self._offered[principal]
 
     def _same(self, mapped: Mapped) -> Change | None:
         """Return the change that gives the caller what an entry gives; None where that is not to be proposed."""
@@ -170,7 +178,7 @@ class Search:
         is_meant = folded(written.principal) == self._target or _mention(self._target).search(text)
         like = None if is_meant else likeness(written.principal, self._caller)
         if is_meant or (like and like.of_nobody):
-            about = _problems_of(reading, shape)
+            about = self._problems_of(reading, shape)
             why = f"the authenticator drops this entry. {about[0].message}" if about else "it is dropped"
             is_own = is_meant and (":" not in written.principal or folded(written.principal) == self._target)
             change = self._same(written) if is_own or (like and like.of_nobody) else None
@@ -209,8 +217,18 @@ class Search:
 
     def _problems(self, reading: Reading, found: dict[int, Mapped]) -> tuple[Finding, ...]:
         shapes = (reading.entries[position].shape for position in found)
-        problems = [problem for shape in shapes for problem in _problems_of(reading, shape)]
+        problems = [problem for shape in shapes for problem in self._problems_of(reading, shape)]
         return tuple(map(self._document.located, problems if reading.entries else reading.findings))
+
+    def _problems_of(self, reading: Reading, shape: Shape) -> list[Finding]:
+        """Return what is wrong within one entry."""
+        if reading.key not in self._found_in:
+            placed = sorted((p.place.line, number) for number, p in enumerate(reading.findings) if p.place)
+            self._found_in[reading.key] = [line for line, _ in placed], [reading.findings[n] for _, n in placed]
+        lines, findings = self._found_in[reading.key]
+        ends = (shape.start, max(shape.end - 1, shape.start))
+        first, last = (Place.of(reading.key, reading.text, offset).line for offset in ends)
+        return findings[bisect_left(lines, first) : bisect_right(lines, last)]
 
     def _shadowed(self, reading: Reading, found: dict[int, Mapped]) -> Likeness:
         lines = ", ".join(str(self._document.place_of(place_of(reading, position)).line) for position in found)
@@ -229,13 +247,6 @@ class Search:
 def _mapped_in(reading: Reading) -> list[tuple[int, Mapped]]:
     """Return what is mapped, with the position of each entry."""
     return [(p, entry.mapped) for p, entry in enumerate(reading.entries) if entry.mapped is not None]
-
-
-def _problems_of(reading: Reading, shape: Shape) -> tuple[Finding, ...]:
-    """Return what is wrong within one entry."""
-    ends = (shape.start, max(shape.end - 1, shape.start))
-    first, last = (Place.of(reading.key, reading.text, offset).line for offset in ends)
-    return tuple(p for p in reading.findings if p.place and first <= p.place.line <= last)
 
 
 def _found(reading: Reading, found: dict[int, Mapped], *, decided: bool) -> tuple[Standing, Likeness]:

@@ -211,11 +211,11 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
 
 
 def _by_principal(reading: Reading, concerned: set[Identity]) -> defaultdict[Identity, tuple[Mapped, ...]]:
-    found: defaultdict[Identity, tuple[Mapped, ...]] = defaultdict(tuple)
+    found: defaultdict[Identity, list[Mapped]] = defaultdict(list)
     for mapped in mapped_of(reading, {principal for principal, _ in concerned}):
         if mapped.identity in concerned:
-            found[mapped.identity] += (mapped,)
-    return found
+            found[mapped.identity].append(mapped)
+    return defaultdict(tuple, {identity: tuple(entries) for identity, entries in found.items()})
 
 
 def _text_lines(mapping: MappingDiff) -> Iterator[str]:
@@ -258,8 +258,9 @@ def _differences(old: Mapped, new: Mapped, show: Callable[[str], str]) -> Iterat
         yield f"written {_name(new.principal, show)}, before {_name(old.principal, show)}"
     if old.username != new.username:
         yield f"username {_name(new.username, show)}, before {_name(old.username, show)}"
-    added = [group for group in new.groups if group not in old.groups]
-    taken = [group for group in old.groups if group not in new.groups]
+    old_groups, new_groups = set(old.groups), set(new.groups)
+    added = [group for group in new.groups if group not in old_groups]
+    taken = [group for group in old.groups if group not in new_groups]
     if added:
         yield f"into {_groups(added, show)}"
     if taken:

@@ -22,17 +22,17 @@ def changed_lines(old: list[str], new: list[str]) -> list[Change]:
     Lines that occur exactly once on both sides are what the rest is aligned by ("patience diff"): mapping entries
     are full of repeated lines, over which difflib takes quadratic time.
     """
-    whole = _trimmed(old, new, Change(0, len(old), 0, len(new)))
+    whole = trimmed(old, new, Change(0, len(old), 0, len(new)))
     changes = []
     old_at, new_at = whole.old_start, whole.new_start
     for old_line, new_line in [*_anchors(old, new, whole), (whole.old_end, whole.new_end)]:
         if old[old_at:old_line] != new[new_at:new_line]:
-            changes.append(_trimmed(old, new, Change(old_at, old_line, new_at, new_line)))
+            changes.append(trimmed(old, new, Change(old_at, old_line, new_at, new_line)))
         old_at, new_at = old_line + 1, new_line + 1
     return changes
 
 
-def _trimmed(old: list[str], new: list[str], change: Change) -> Change:
+def trimmed(old: list[str], new: list[str], change: Change) -> Change:
     """Take the lines off a change's ends that are the same on both sides."""
     old_start, old_end, new_start, new_end = change
     while old_start < old_end and new_start < new_end and old[old_start] == new[new_start]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
+from awsauth.core.changes import RenamePrincipal
 from awsauth.core.document import Document, check_document
 from awsauth.core.finding import Finding, Severity
+from awsauth.core.matching import folded
 from awsauth.core.merge import merge
 from awsauth.core.reading import KEYS
 from awsauth.core.rules import RULES, Subject
@@ -91,8 +93,11 @@ def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[C
         UsageError: `document` is none.
     """
     findings = lint(document) if found is None else found
-    wanted = list(dict.fromkeys(change for finding in findings for change in finding.fix))
-    return tuple(_possible(document, wanted)[1])
+    wanted: dict[object, Change] = {}
+    for change in (change for finding in findings for change in finding.fix):
+        # The first renaming of a principal leaves none of its entries, in whatever spelling, to another one.
+        wanted.setdefault(folded(change.principal_arn) if isinstance(change, RenamePrincipal) else change, change)
+    return tuple(_possible(document, list(wanted.values()))[1])
 
 
 def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, list[Change]]:

@@ -146,8 +146,9 @@ class _Work:
         if change.if_mapped == "replace":
             same = set(now.groups) == set(change.groups)
             return now._replace(username=change.username, groups=now.groups if same else _ordered(now, change))
-        extra = tuple(group for group in now.groups if group not in change.groups)
-        missing = tuple(group for group in change.groups if group not in now.groups)
+        given, wanted = set(now.groups), set(change.groups)
+        extra = tuple(group for group in now.groups if group not in wanted)
+        missing = tuple(group for group in change.groups if group not in given)
         if change.if_mapped == "fail" and (extra or missing or now.username != change.username):
             raise _conflict(
                 now,
@@ -216,10 +217,11 @@ class _Work:
     def _remove_groups(self, change: c.RemoveGroups) -> None:
         found = self._of_principal(change.principal_arn)
         self._note_absent(change.principal_arn, found)
+        groups = set(change.groups)
         for entries, position in found:
             now = entries.get(position)
-            if now is not None and set(now.groups) & set(change.groups):
-                kept = tuple(group for group in now.groups if group not in change.groups)
+            if now is not None and not groups.isdisjoint(now.groups):
+                kept = tuple(group for group in now.groups if group not in groups)
                 entries.put(position, now._replace(groups=kept))
 
     def _rename(self, change: c.RenamePrincipal) -> None:

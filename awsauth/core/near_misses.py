@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.escaping import quoted, without_invisible
 from awsauth.core.matching import fits, folded
+from awsauth.core.resemblance import close_matches
 from awsauth.core.sso_roles import permission_set
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def similar(caller: Caller, written: Mapping[int, str]) -> dict[int, Likeness]:
         its = _parts(folded(arn))
         if its[:4] == own[:4] and its.name != own.name and permission_set(its.name) is None:
             names.setdefault(its.name, []).append(position)
-    close = get_close_matches(own.name, names, _MOST_SIMILAR, _AS_SIMILAR)
+    close = close_matches(own.name, names, _MOST_SIMILAR, _AS_SIMILAR)
     why = f"it is somebody else's, called almost like {_resource(caller)}"
     return {position: Likeness("similar-name", why, of_nobody=False) for name in close for position in names[name]}
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import yaml
 
+from awsauth.core.text import line_end
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -242,7 +244,7 @@ class _Builder:
             raise UntrustedYamlError("nothing stands between a question mark and the end of a list", node.start)
         # goyaml loses sight of some brackets as possible keys, and then of what follows on their line.
         if node.style == "flow" and _FORGOTTEN_BRACKET.match(self._text, node.start):
-            rest = self._text[node.end :].split("\n", 1)[0].strip(" \t\r")
+            rest = self._text[node.end : line_end(self._text, node.end)].strip(" \t\r\n")
             if rest[:1] not in ("", ",", "]", "}", "#"):
                 raise UntrustedYamlError("something follows on the line of a bracket", node.end)
 

@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.escaping import visible
-from awsauth.core.line_changes import changed_lines
+from awsauth.core.line_changes import Change, changed_lines, trimmed
 from awsauth.core.text import Splice, line_end, line_start
 
 if TYPE_CHECKING:
@@ -86,14 +86,11 @@ def _trimmed(text: str, lines: _Replaced) -> Iterator[_Replaced]:
         yield lines
         return
     old_lines, new_lines = _split(text[start:end]), _split(new)
-    while old_lines and new_lines and old_lines[0] == new_lines[0]:
-        start += len(old_lines.pop(0))
-        new_lines.pop(0)
-    while old_lines and new_lines and old_lines[-1] == new_lines[-1]:
-        end -= len(old_lines.pop())
-        new_lines.pop()
-    if old_lines or new_lines:
-        yield _Replaced(start, end, "".join(new_lines))
+    change = trimmed(old_lines, new_lines, Change(0, len(old_lines), 0, len(new_lines)))
+    if change.old_start < change.old_end or change.new_start < change.new_end:
+        start += sum(map(len, old_lines[: change.old_start]))
+        end -= sum(map(len, old_lines[change.old_end :]))
+        yield _Replaced(start, end, "".join(new_lines[change.new_start : change.new_end]))
 
 
 def _hunks(text: str, replaced: Sequence[_Replaced]) -> Iterator[tuple[list[_Replaced], int]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Place, Severity
 from awsauth.core.reading import KEYS
+from awsauth.core.resemblance import close_matches
 from awsauth.core.rules.rule import Hit, rule
 from awsauth.core.text_guards import LARGEST, bytes_of
 
@@ -42,7 +42,7 @@ def unknown_data_key(subject: Subject) -> Iterator[Hit]:
     for key in subject.document.data:
         if key in KEYS:
             continue
-        close = difflib.get_close_matches(re.sub("[^a-z]", "", key[:50].lower()), _BY_LETTERS, 1, 0.85)
+        close = close_matches(re.sub("[^a-z]", "", key[:50].lower()), _BY_LETTERS, 1, 0.85)
         if close:
             right = _BY_LETTERS[close[0]]
             beside = f" {right} is there too, and is read." if right in subject.document.data else ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Place, Severity
 from awsauth.core.reading import ARN_FIELD, KEYS, Key
+from awsauth.core.resemblance import close_matches
 from awsauth.core.rules.rule import Hit, rule
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def unknown_field(subject: Subject) -> Iterator[Hit]:
         for name, _ in node.pairs():
             if name.kind == "scalar" and name.value != "<<" and name.value.lower() not in _FIELDS[key]:
                 written = name.value[:50].lower()
-                close = _MEANT.get(written) or next(iter(difflib.get_close_matches(written, _FIELDS[key], 1, 0.6)), "")
+                close = _MEANT.get(written) or next(iter(close_matches(written, _FIELDS[key], 1, 0.6)), "")
                 text = subject.document.data[key]
                 yield Hit(
                     f"There is no field {quoted(name.value)}.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from awsauth.core.escaping import quoted
 from awsauth.core.finding import Severity
 from awsauth.core.merge import MASTERS
 from awsauth.core.presets import NODE_GROUPS
+from awsauth.core.resemblance import close_matches
 from awsauth.core.rules.faults import has_invisible
 from awsauth.core.rules.rule import Hit, rule
 from awsauth.core.rules.templates import misspelt, unfilled
@@ -52,7 +52,7 @@ def meant(group: str) -> str:
     if group in WELL_KNOWN or not group.isascii() or not _OF_PARTS.match(group) or parts(group) or is_unclear(group):
         return ""
     letters = re.sub("[^a-z]", "", group.lower())
-    close = difflib.get_close_matches(letters, _BY_LETTERS, 1, 0.86)
+    close = close_matches(letters, _BY_LETTERS, 1, 0.86)
     return _BY_LETTERS[close[0]] if close and not group.startswith(f"{_BY_LETTERS[close[0]]}:") else ""
 
 

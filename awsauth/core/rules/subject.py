@@ -9,7 +9,7 @@ from awsauth.core import nodes, plain
 from awsauth.core.arn import is_user
 from awsauth.core.finding import Place
 from awsauth.core.matching import kept_under
-from awsauth.core.reading import ARN_FIELD, KEYS, Groups, Key
+from awsauth.core.reading import ARN_FIELD, KEYS, Groups, Key, Scalar
 from awsauth.core.rules.faults import Fault, bare, fault_of
 from awsauth.core.sso_roles import permission_set
 
@@ -31,12 +31,13 @@ class Item:
         fault: Of a role or user, why nobody can have its ARN.
     """
 
-    __slots__ = ("entry", "fault", "mapped", "reading")
+    __slots__ = ("_groups", "entry", "fault", "mapped", "reading")
 
     def __init__(self, reading: Reading, entry: Entry, mapped: Mapped) -> None:
         self.reading = reading
         self.entry = entry
         self.mapped = mapped
+        self._groups: dict[str, Scalar] | None = None
         self.fault: Fault = "" if reading.key == "mapAccounts" or mapped.sso else fault_of(mapped.principal)
 
     @property
@@ -79,9 +80,11 @@ class Item:
 
     def group_place(self, group: str) -> Place:
         """Return where a group stands."""
-        field = self.entry.shape.field("groups")
-        items = field.value.items if field is not None and isinstance(field.value, Groups) else ()
-        found = next((item for item in items if item.text == group), None)
+        if self._groups is None:
+            field = self.entry.shape.field("groups")
+            items = field.value.items if field is not None and isinstance(field.value, Groups) else ()
+            self._groups = {item.text: item for item in reversed(items)}  # the first of equals stays
+        found = self._groups.get(group)
         return self.place("groups") if found is None else self._at(found.start, found.end)
 
     def _at(self, start: int, end: int | None = None) -> Place:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.authenticator import TEMPLATES
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Severity
+from awsauth.core.resemblance import close_matches
 from awsauth.core.rules.rule import Hit, rule
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def misspelt(text: str) -> tuple[tuple[str, str], ...]:
         is_double = (opening, closing) == ("{{", "}}")
         if is_double and not before and not after and name in TEMPLATES:
             continue
-        close = [] if "_" in name else difflib.get_close_matches(name.lower(), _KNOWN, 1, 0.75)
+        close = [] if "_" in name else close_matches(name.lower(), _KNOWN, 1, 0.75)
         # A name like `{{UserName}}`, with nothing around it, is meant for the authenticator too.
         if close or (is_double and not before and not after and _CAMEL.fullmatch(name)):
             found.append((match[0], _KNOWN[close[0]] if close else ""))
