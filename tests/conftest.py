@@ -24,9 +24,12 @@ from tests.refusing_proxy import RefusingProxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.kube.transport import Transport
     from tests.controlplane.cluster import Cluster
     from tests.controlplane.metadata import InstanceMetadata
     from tests.controlplane.plane import ControlPlane
+    from tests.named_cluster import NamedCluster
+    from tests.relay import Relay
 
 _BUILT = {"live": "control_plane", "oracle": "authenticator"}
 """By marker, the fixture that needs programs in Go."""
@@ -109,6 +112,34 @@ def instance(control_plane: ControlPlane) -> Iterator[InstanceMetadata]:
 
     with InstanceMetadata(control_plane.aws) as instance:
         yield instance
+
+
+@pytest.fixture
+def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NamedCluster]:
+    """Yield the cluster as EKS knows it, by its name."""
+    from tests.named_cluster import named_cluster
+
+    with named_cluster(cluster, monkeypatch, tmp_path) as known:
+        yield known
+
+
+@pytest.fixture
+def relay(cluster: Cluster) -> Iterator[Relay]:
+    """Yield a relay in front of the cluster's API server."""
+    from tests.relay import Relay
+
+    with Relay(cluster.server, cluster.ca_file) as relay:
+        yield relay
+
+
+@pytest.fixture
+def transport(relay: Relay, cluster: Cluster) -> Iterator[Transport]:
+    """Yield a transport that goes through the relay, as an administrator."""
+    from tests.connections import transport_to
+
+    transport = transport_to(relay.url, cluster.admin_token)
+    yield transport
+    transport.close()
 
 
 @pytest.fixture

@@ -13,18 +13,14 @@ from awsauth.core.guard_case import GuardContext
 from awsauth.core.merge import merged
 from awsauth.errors import AwsServiceError
 from tests.changed import PREFIX, role, roles
-from tests.connections import transport_to
 from tests.relay import Harm, Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from awsauth.aws.access_entries import ReadEntries
     from awsauth.core.access_entries import AuthenticationMode
     from awsauth.core.cluster_facts import ClusterNode
     from awsauth.core.node_use import NodeEvidence
     from awsauth.kube.transport import Transport
-    from tests.controlplane.cluster import Cluster
 
 BUSY = Harm(429, {"Retry-After": "0"}, is_passed_on=False)
 DOCUMENT = roles(role("me", "me", "team"))
@@ -49,19 +45,6 @@ class Closed:
 
     def sso_roles(self) -> tuple[str, ...]:
         return ()
-
-
-@pytest.fixture
-def relay(cluster: Cluster) -> Iterator[Relay]:
-    with Relay(cluster.server, cluster.ca_file) as relay:
-        yield relay
-
-
-@pytest.fixture
-def transport(relay: Relay, cluster: Cluster) -> Iterator[Transport]:
-    transport = transport_to(relay.url, cluster.admin_token)
-    yield transport
-    transport.close()
 
 
 def test_a_busy_server_is_asked_again(transport: Transport, relay: Relay) -> None:

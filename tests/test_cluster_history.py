@@ -11,7 +11,6 @@ import pytest
 from awsauth.client import AwsAuthClient
 from awsauth.core.changes import EnsureRole, RemoveRole
 from awsauth.errors import AdmissionError
-from tests.relay import Relay
 from tests.test_transport import deny
 from tests.true_history import assert_true_history, live, names, revisions, text_of
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.controlplane.cluster import Cluster
+    from tests.relay import Relay
 
 ROLE: Final = "arn:aws:iam::111122223333:role/"
 BEFORE: Final = {
@@ -40,13 +40,6 @@ def added(name: str) -> EnsureRole:
 def client(cluster: Cluster) -> Iterator[AwsAuthClient]:
     with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig, author="tests") as client:
         yield client
-
-
-@pytest.fixture
-def relay(cluster: Cluster) -> Iterator[Relay]:
-    """Yield a relay in front of the cluster's API server."""
-    with Relay(cluster.server, cluster.ca_file) as relay:
-        yield relay
 
 
 @pytest.fixture

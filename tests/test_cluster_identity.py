@@ -11,20 +11,12 @@ import awsauth
 from awsauth.client import AwsAuthClient
 from awsauth.errors import CredentialsError, ForbiddenError, UsageError
 from tests.command_line import run
-from tests.named_cluster import NamedCluster, named_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.controlplane.cluster import Cluster
     from tests.controlplane.metadata import InstanceMetadata
-
-
-@pytest.fixture
-def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NamedCluster]:
-    with named_cluster(cluster, monkeypatch, tmp_path) as known:
-        yield known
+    from tests.named_cluster import NamedCluster
 
 
 def test_an_instance_is_told_as_whom_it_comes_into_the_cluster(named: NamedCluster, instance: InstanceMetadata) -> None:

@@ -48,8 +48,6 @@ from tests.test_stores import (
 from tests.test_transport import deny
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.controlplane.cluster import Cluster
 
 ROLE: Final = "arn:aws:iam::111122223333:role/"
@@ -68,13 +66,6 @@ def store(cluster: Cluster, empty: ClusterStore) -> ClusterStore:
     """Return a store in a cluster whose ``aws-auth`` was made by somebody else."""
     cluster.put_aws_auth(DATA)
     return empty
-
-
-@pytest.fixture
-def relay(cluster: Cluster) -> Iterator[Relay]:
-    """Yield a relay in front of the cluster's API server."""
-    with Relay(cluster.server, cluster.ca_file) as relay:
-        yield relay
 
 
 @pytest.fixture

@@ -22,21 +22,14 @@ from awsauth.kube.rbac_rule import RbacRule, rule_of
 from awsauth.retry import http_date
 from awsauth.stores.memory import MemoryStore
 from tests.command_line import run
-from tests.named_cluster import NamedCluster, awaited, named_cluster
+from tests.named_cluster import NamedCluster, awaited
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from awsauth.health import HealthReport
     from tests.controlplane.cluster import Cluster
-
-
-@pytest.fixture
-def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NamedCluster]:
-    with named_cluster(cluster, monkeypatch, tmp_path) as known:
-        yield known
 
 
 def results(report: HealthReport) -> dict[str, str]:

@@ -10,24 +10,16 @@ import yaml
 from awsauth.client import AwsAuthClient
 from awsauth.core.changes import EnsureUser
 from awsauth.errors import GuardError
-from tests.named_cluster import NamedCluster, named_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.controlplane.aws import AwsCredentials
-    from tests.controlplane.cluster import Cluster
+    from tests.named_cluster import NamedCluster
 
 OTHER_ACCOUNT = "210987654321"
 USER = "arn:aws:iam::111122223333:user/jane"
 ADDED = EnsureUser(user_arn=USER, username="jane")
-
-
-@pytest.fixture
-def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NamedCluster]:
-    with named_cluster(cluster, monkeypatch, tmp_path) as known:
-        yield known
 
 
 def let_in(named: NamedCluster, role: str) -> AwsCredentials:

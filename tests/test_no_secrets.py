@@ -25,7 +25,6 @@ from awsauth.errors import AwsAuthError
 from awsauth.functions import health_check
 from tests.connections import connected
 from tests.controlplane.aws import Aws
-from tests.named_cluster import NamedCluster, named_cluster
 from tests.story import Story
 
 if TYPE_CHECKING:
@@ -33,14 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.controlplane.aws import AwsCredentials
-    from tests.controlplane.cluster import Cluster
     from tests.controlplane.metadata import InstanceMetadata
-
-
-@pytest.fixture
-def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NamedCluster]:
-    with named_cluster(cluster, monkeypatch, tmp_path) as known:
-        yield known
+    from tests.named_cluster import NamedCluster
 
 
 class Secrets:

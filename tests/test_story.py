@@ -9,23 +9,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from awsauth.core.trust_policy import trust_in_ec2
-from tests.named_cluster import NamedCluster, named_cluster
 from tests.story import NODE, Story
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.controlplane.cluster import Cluster
     from tests.controlplane.metadata import InstanceMetadata
-
-
-@pytest.fixture
-def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NamedCluster]:
-    with named_cluster(cluster, monkeypatch, tmp_path) as known:
-        yield known
+    from tests.named_cluster import NamedCluster
 
 
 def test_from_an_instances_role_to_a_passed_health_check_and_back(

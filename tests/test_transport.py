@@ -53,7 +53,7 @@ from tests.relay import CUT, CUT_AFTER, Harm, Relay
 from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.controlplane.cluster import Cluster
@@ -72,21 +72,6 @@ def config_map(name: str = "one", **data: str) -> dict[str, Any]:
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reach the server by way of urllib3 alone, and by way of the kubernetes client, in everything here."""
     monkeypatch.setattr(connections, "way", request.param)
-
-
-@pytest.fixture
-def relay(cluster: Cluster) -> Iterator[Relay]:
-    """Yield a relay in front of the cluster's API server."""
-    with Relay(cluster.server, cluster.ca_file) as relay:
-        yield relay
-
-
-@pytest.fixture
-def transport(relay: Relay, cluster: Cluster) -> Iterator[Transport]:
-    """Yield a transport that goes through the relay, as an administrator."""
-    transport = transport_to(relay.url, cluster.admin_token)
-    yield transport
-    transport.close()
 
 
 def test_objects_are_made_read_replaced_and_deleted(transport: Transport) -> None:

@@ -27,26 +27,19 @@ from awsauth.stores.memory import MemoryStore
 from awsauth.verifying import NOT_OBSERVED, NOT_SEEN_YET, take_back
 from awsauth.witness import Witness
 from tests.going_back import by
-from tests.named_cluster import NamedCluster, named_cluster
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from awsauth.core.revision import Revision
     from awsauth.result import Result
     from awsauth.stores.store import Snapshot
     from tests.controlplane.api_server import ApiServer
     from tests.controlplane.cluster import Cluster
+    from tests.named_cluster import NamedCluster
 
 ALLOWED = ["own-access", "last-admin", "unreadable"]
-
-
-@pytest.fixture
-def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NamedCluster]:
-    with named_cluster(cluster, monkeypatch, tmp_path) as known:
-        yield known
 
 
 @pytest.fixture(scope="module")
