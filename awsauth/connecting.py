@@ -12,7 +12,7 @@ from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import credentials, kubeconfig
 from awsauth.kube.proxy import proxy_for
 from awsauth.kube.request import without_userinfo
-from awsauth.kube.transport import TIMEOUT, Transport
+from awsauth.kube.transport import TIMEOUT, Transport, check_timeout
 from awsauth.kubeconfig_user import signed_here, tokens_of, without_exec
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def from_kubeconfig(
     Args:
         context: The context's name; None for the current one.
         path: The kubeconfig's file; None for the ones that kubectl would take.
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds that a request may take, its answer included, and a program that gives credentials.
         as_user: The user to act as.
         as_groups: The groups to act as a member of.
 
@@ -156,7 +156,7 @@ def with_tokens(
         tokens: Where the tokens come from; the first is made at once.
         description: Which cluster it is, for people.
         hint: Why it may be that it cannot be reached.
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds that a request may take, its answer included.
         as_user: The user to act as.
         as_groups: The groups to act as a member of.
 
@@ -176,8 +176,9 @@ def _connected(
 ) -> Connection:
     if as_user is None and not as_groups:
         as_user, as_groups = destination.acts_as
+    check_timeout(timeout)
     signed = signed_here(destination)
-    tokens = signed or tokens_of(destination)
+    tokens = signed or tokens_of(destination, timeout)
     server = _server(destination, without_exec(destination, tokens), tokens)
     transport = Transport(server, timeout=timeout, as_user=as_user, as_groups=as_groups)
     description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"

@@ -19,8 +19,8 @@ _WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-ce
 """What of a user wins over a program: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``)."""
 
 
-def tokens_of(destination: Destination) -> BearerTokens | None:
-    """Return where the user's tokens come from, for those that are renewed."""
+def tokens_of(destination: Destination, seconds: float) -> BearerTokens | None:
+    """Return where the user's tokens come from, for those that are renewed; a program for them may run so long."""
     user = destination.user
     if isinstance(user.get("tokenFile"), str):
         return TokenFile(user["tokenFile"], user["token"] if isinstance(user.get("token"), str) else "")
@@ -29,7 +29,7 @@ def tokens_of(destination: Destination) -> BearerTokens | None:
         return None
     from awsauth.kube.exec_plugin import ExecPlugin
 
-    return ExecPlugin(stanza, destination.folder, destination.cluster)
+    return ExecPlugin(stanza, destination.folder, destination.cluster, seconds)
 
 
 def _exec(destination: Destination) -> Mapping[str, Any] | None:

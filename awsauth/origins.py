@@ -39,7 +39,9 @@ class ServerOptions(Habits, total=False):
     """How a client comes before an API server.
 
     Attributes:
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds that one request may take, its answer included, 30 by default; at most 10 of them to connect. A program
+            in the kubeconfig that gives credentials has as long (at a terminal at least 300 seconds), a list in pages 10 times
+            as long. Answers may have 32 MiB, lists 200 pages of 500 objects.
         as_user: The user to act as.
         as_groups: The groups to act as a member of.
     """

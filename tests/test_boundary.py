@@ -236,31 +236,34 @@ def test_what_no_reader_can_read_is_repaired_and_rolled_back(
     file = manifest_in(tmp_path, **data)
     client = awsauth.AwsAuthClient.in_memory(data) if where == "memory" else awsauth.AwsAuthClient.from_file(file)
     client.add_role_mapping(f"{ROLE}2", username="ci2")
-    broken = "- &broken {}\n"
-    client.apply(awsauth.ReplaceText(key="mapRoles", text=broken), allow=["unreadable", "node-mapping", "last-admin"])
+    broken = awsauth.ReplaceText(key="mapRoles", text="- &broken {}\n")
     real = full.read, plain.read
 
     def reading(index: int) -> Callable[..., Any]:
         def read(key: Any, text: str) -> Any:
-            if text == broken:
-                raise kind(*(("utf-8", b"x", 0, 1, "x") if kind is UnicodeDecodeError else ("on purpose",)))
+            if text == broken.text:
+                raise kind("on purpose")
             return real[index](key, text)
 
         return read
 
-    monkeypatch.setattr(full, "read", reading(0))
-    monkeypatch.setattr(plain, "read", reading(1))
-    (finding,) = client.read().problems
-    assert (finding.code, kind.__name__ in finding.message) == ("untrusted", True)
-    assert client.read().roles == ()
-    assert client.check()
-    assert not client.explain(ROLE).groups
-    repaired = client.apply(awsauth.ReplaceText(key="mapRoles", text=data["mapRoles"]), allow=["unreadable"])
-    assert repaired.changed
-    assert [role.role_arn for role in client.read().roles] == [ROLE]
-    client.apply(awsauth.ReplaceText(key="mapRoles", text=broken), allow=["unreadable", "node-mapping", "last-admin"])
-    assert client.rollback(exact=True).changed
-    assert [role.role_arn for role in client.read().roles] == [ROLE]
+    repair = awsauth.ReplaceText(key="mapRoles", text=data["mapRoles"])
+    ways: list[Callable[[], awsauth.Result]] = [
+        lambda: client.apply(repair, allow=["unreadable"]),
+        lambda: client.rollback(exact=True),
+    ]
+    for back in ways:
+        client.apply(broken, allow=["unreadable", "node-mapping", "last-admin"])
+        with monkeypatch.context() as failing:
+            failing.setattr(full, "read", reading(0))
+            failing.setattr(plain, "read", reading(1))
+            (finding,) = client.read().problems
+            assert (finding.code, kind.__name__ in finding.message) == ("untrusted", True)
+            assert client.read().roles == ()
+            assert client.check()
+            assert not client.explain(ROLE).groups
+            assert back().changed
+        assert ROLE in [role.role_arn for role in client.read().roles]
 
 
 def test_the_command_line_reports_a_text_that_was_not_readable(tmp_path: Path) -> None:

@@ -211,3 +211,31 @@ def test_a_token_that_has_expired_since_the_year_1_is_one_that_has_expired(tmp_p
     connection = connecting.from_kubeconfig(path=written(tmp_path / "config", value))
     with pytest.raises(UnreachableError):
         connection.transport.get("/api")
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("import time; time.sleep(600)", r"it did not end within 1\.5 seconds"),
+        ("import os; os.close(1); os.close(2); import time; time.sleep(600)", r"it did not end within 1\.5 seconds"),
+        (
+            "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(9)'])",
+            "did not end",
+        ),
+        ("while True: print('x' * 65_536)", "it prints more than 1 MiB"),
+        ("import sys\nwhile True: sys.stderr.write('x' * 65_536)", "it did not end within"),
+        ("print('[' * 100_000)", "it is no YAML|nested"),
+        ("print('9' * 5_000)", "it is no YAML"),
+    ],
+)
+@both_ways
+def test_a_program_that_hangs_or_floods_is_ended_and_told(tmp_path: Path, script: str, problem: str) -> None:
+    value = config(
+        None,
+        plugin(tmp_path, f"import os; open(__file__ + '.pid', 'w').write(str(os.getpid()))\n{script}"),
+        server="https://127.0.0.1:1",
+    )
+    with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", value), timeout=1.5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "plugin.py.pid").read_text()), 0)

@@ -63,6 +63,8 @@ CONFIG_MAP: Final = {
 class Answering:
     """A transport to a server that answers everything with one object."""
 
+    timeout = 30.0
+
     def __init__(self, value: Any) -> None:
         self._value = value
 

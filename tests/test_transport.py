@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import itertools
 import json
 import pickle
 import socket
@@ -13,7 +12,6 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import kubernetes.client.exceptions
@@ -235,29 +233,6 @@ def test_every_request_has_a_time_out(cluster: Cluster, relay: Relay) -> None:
         hasty.get(NAMESPACES)
     with pytest.raises(OutcomeUnknownError, match="did not answer in time"):
         hasty.post(MAPS, config_map())
-
-
-def test_a_read_that_was_cut_after_its_time_is_not_waited_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As before a server that sends its answer byte by byte, and never all of it."""
-    looks = itertools.count()
-    monkeypatch.setattr("awsauth.kube.transport.time", SimpleNamespace(monotonic=lambda: next(looks) * PATIENCE))
-    met = []
-
-    def drip(server: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = server.accept()
-                met.append(connection)
-                with connection:
-                    connection.recv(65_536)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n ")
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=drip, args=(server,), daemon=True).start()
-        hasty = transport_to(f"http://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(UnreachableError, match="The connection was cut before the answer was complete"):
-            hasty.get(NAMESPACES)
-    assert len(met) == 1
 
 
 def test_a_connection_that_does_not_come_about_in_time_is_given_up() -> None:

@@ -93,7 +93,7 @@ class TlsServer(_Running):
                 pass
 
         self.heard = heard
-        self._server = _served(Answering, _context(authority, clients) if authority else None)
+        self._server = _served(Answering, context_of(authority, clients) if authority else None)
         self.url = f"http{'s' if authority else ''}://{HOST}:{self._server.server_port}"
 
 
@@ -118,11 +118,11 @@ class Proxy(_Running):
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = _served(Connecting, _context(authority, None) if authority else None)
+        self._server = _served(Connecting, context_of(authority, None) if authority else None)
         self.url = f"http{'s' if authority else ''}://{HOST}:{self._server.server_port}"
 
 
-def _context(authority: Authority, clients: Path | None) -> ssl.SSLContext:
+def context_of(authority: Authority, clients: Path | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.issue(HOST))
     if clients:

@@ -9,6 +9,7 @@ import click
 
 from awsauth.cli.sources import naming
 from awsauth.core.escaping import visible
+from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,13 +111,11 @@ def policy_of(path: str) -> Policy:
     Raises:
         PolicyError: it cannot be read, or says what no policy can.
     """
-    from pathlib import Path
-
     from awsauth.core.policy import Policy
     from awsauth.errors import PolicyError
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_file(path).decode()
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise PolicyError(

@@ -82,8 +82,15 @@ class Invocation:
             raise click.UsageError(f"{' and '.join(unfit)} cannot be said together with --file; nothing was contacted.")
         from awsauth.stores.manifest_text import ManifestText
 
-        self._manifest = self._manifest or ManifestText(sys.stdin.buffer.read())
+        self._manifest = self._manifest or ManifestText(self._piped_in())
         return awsauth.AwsAuthClient(self._manifest, **named)
+
+    @staticmethod
+    def _piped_in() -> bytes:
+        from awsauth.cli.sources import naming, read_input
+
+        with naming("standard input"):
+            return read_input(sys.stdin.buffer)
 
     @property
     def file(self) -> str | None:

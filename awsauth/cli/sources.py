@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
 from awsauth.core.escaping import visible
-from awsauth.errors import AwsAuthError
+from awsauth.errors import AwsAuthError, FileError
+from awsauth.read_limits import read_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def saved_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
     from awsauth.core.saved import saved_from_text
 
     with naming(_name_of(source)):
-        return saved_from_text(source.read())
+        return saved_from_text(read_input(source))
 
 
 def changes_in(source: IO[bytes]) -> tuple[Change, ...]:
@@ -48,7 +49,22 @@ def changes_in(source: IO[bytes]) -> tuple[Change, ...]:
     from awsauth.core.saved import changes_from_text
 
     with naming(_name_of(source)):
-        return changes_from_text(source.read())
+        return changes_from_text(read_input(source))
+
+
+def read_input(source: IO[bytes]) -> bytes:
+    """Return what a file, or standard input, holds.
+
+    Raises:
+        FileError: it cannot be read, or is too large.
+    """
+    try:
+        return read_stream(source)
+    except OSError as error:
+        raise FileError(
+            f"It cannot be read: {error.strerror}; nothing was changed.",
+            cure="Check that this is the file that you mean.",
+        ) from error
 
 
 def _name_of(source: IO[bytes]) -> str:

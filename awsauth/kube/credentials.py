@@ -8,6 +8,7 @@ from typing import Protocol
 
 from awsauth.core.escaping import visible
 from awsauth.errors import KubeconfigError
+from awsauth.read_limits import read_file
 
 
 class BearerToken(Protocol):
@@ -48,7 +49,7 @@ class TokenFile:
             KubeconfigError: there is none.
         """
         try:
-            text = self._path.read_text(encoding="utf-8").strip()
+            text = read_file(self._path).decode().strip()
         except (OSError, ValueError) as error:
             if self._otherwise:
                 return self._otherwise

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
 from base64 import b64encode
@@ -21,12 +20,17 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.escaping import quoted, visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube.kubeconfig_yaml import decoded, parsed
+from awsauth.kube.program import run
+from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _EARLY: Final = timedelta(minutes=1)
 """How long before its end a token is given up: a request takes a while, and clocks differ."""
+
+LOGIN_SECONDS: Final = 300.0
+"""Seconds that a program has at a terminal, if the time-out is not longer: somebody may have to log in with a browser."""
 
 _LONGEST_COMPLAINT: Final = 2_000
 _FRACTION: Final = re.compile(r"\.\d+")
@@ -65,9 +69,11 @@ class ExecPlugin:
         stanza: The value of ``exec``.
         folder: The folder of the kubeconfig, which a path of the program is relative to.
         cluster: The value of ``cluster``, told to programs that ask for it.
+        seconds: How long it may run; at a terminal at least `LOGIN_SECONDS`.
     """
 
-    def __init__(self, stanza: Mapping[str, Any], folder: str, cluster: Mapping[str, Any]) -> None:
+    def __init__(self, stanza: Mapping[str, Any], folder: str, cluster: Mapping[str, Any], seconds: float) -> None:
+        self._seconds = seconds
         self._stanza = dict(stanza)
         self._folder = folder
         self._cluster = dict(cluster)
@@ -111,19 +117,16 @@ class ExecPlugin:
             OSError: it cannot be started.
         """
         is_interactive = self._is_interactive()
-        done = subprocess.run(  # noqa: S603 - the kubeconfig says so, and kubectl would run it, too
+        code, printed = run(
             [self._program(), *_texts(self._stanza.get("args"), "args")],
-            env={**os.environ, **self._environment(is_interactive=is_interactive)},
-            # What is piped into this process is not meant for the program.
-            stdin=None if is_interactive else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=None if is_interactive else subprocess.PIPE,
-            check=False,
+            {**os.environ, **self._environment(is_interactive=is_interactive)},
+            seconds=max(self._seconds, LOGIN_SECONDS) if is_interactive else self._seconds,
+            is_interactive=is_interactive,
         )
-        if done.returncode:
-            msg = f"it ended with {done.returncode}, and its message is not shown, because it may hold a secret"
+        if code:
+            msg = f"it ended with {code}, and its message is not shown, because it may hold a secret"
             raise ValueError(msg)
-        return done.stdout
+        return printed
 
     @property
     def _version(self) -> str:
@@ -198,7 +201,7 @@ class ExecPlugin:
 
 def _read(authority: str) -> bytes:
     try:
-        return Path(authority).read_bytes()
+        return read_file(authority)
     except OSError as error:
         raise ValueError(
             f"the cluster's `certificate-authority`, which it is told, cannot be read: {error.strerror}"
@@ -228,7 +231,7 @@ def _credential(printed: bytes, version: str) -> ExecCredential:
     text = decoded(printed)
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MemoryError):
         value = parsed(text)
     status = value.get("status") if isinstance(value, dict) else None
     if not isinstance(value, dict) or value.get("kind") != "ExecCredential" or not isinstance(status, dict):

@@ -15,6 +15,7 @@ from awsauth.core.escaping import quoted, visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube.address import address_problem
 from awsauth.kube.kubeconfig_yaml import decoded, parsed
+from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -206,7 +207,7 @@ def _is_there(file: Path) -> bool:
 
 def _loaded(file: Path) -> Mapping[str, Any]:
     try:
-        value = parsed(decoded(file.read_bytes()))
+        value = parsed(decoded(read_file(file)))
     except OSError as error:
         raise _unreadable(file, error.strerror or "it cannot be opened") from error
     except ValueError as error:

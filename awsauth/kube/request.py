@@ -68,19 +68,24 @@ def has_stray_at(address: str) -> bool:
     return "@" in without_userinfo(address)
 
 
-class NoObjectError(ValueError):
-    """An answer is JSON, but no object, as every answer of Kubernetes is."""
+class AnswerError(ValueError):
+    """An answer came that no Kubernetes API server gives; its text is a sentence that says so."""
 
 
 def object_of(body: bytes) -> dict[str, Any]:
     """Return the object that an answer holds.
 
     Raises:
-        ValueError, RecursionError: it holds none.
+        AnswerError: it holds none.
     """
-    value = json.loads(body)
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise AnswerError(
+            "The answer is no JSON: it was cut, or something else than a Kubernetes API server gave it."
+        ) from error
     if not isinstance(value, dict):
-        raise NoObjectError(type(value).__name__)
+        raise AnswerError("The answer is JSON but no object: something else than a Kubernetes API server gave it.")
     return value
 
 

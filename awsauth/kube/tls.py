@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.escaping import visible
 from awsauth.errors import KubeconfigError
+from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
     import ssl
@@ -73,7 +74,7 @@ def _trust(made: ssl.SSLContext, cluster: Mapping[str, Any]) -> None:
         made.load_default_certs()
         return
     with _using(name, cluster):
-        pem = _decoded(cluster[name]) if name.endswith("-data") else Path(cluster[name]).read_bytes()
+        pem = _decoded(cluster[name]) if name.endswith("-data") else read_file(cluster[name])
         # One that cannot be read is passed over, as text around them is.
         if not [block for block in _CERTIFICATE.findall(pem) if _is_added(made, block)]:
             raise ValueError("it holds no certificate in PEM")

@@ -6,7 +6,6 @@ this only then, as most processes never meet an error.
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from awsauth.errors import (
     UnreachableError,
 )
 from awsauth.kube.rbac_rule import missing_rule
-from awsauth.kube.request import NoObjectError
+from awsauth.kube.request import AnswerError, object_of
 from awsauth.retry import retry_after
 
 if TYPE_CHECKING:
@@ -219,10 +218,8 @@ def _cut_short(error: BaseException) -> str:
     """Return what happened after the request was on its way."""
     from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
-    if isinstance(error, NoObjectError):
-        return "The answer is JSON but no object: something else than a Kubernetes API server gave it."
-    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
-        return "The answer is no JSON: it was cut, or something else than a Kubernetes API server gave it."
+    if isinstance(error, AnswerError):
+        return str(error)
     if isinstance(error, (Urllib3TimeoutError, TimeoutError)):
         return "The API server did not answer in time."
     return f"The connection was cut before the answer was complete: {_cause(error)}."
@@ -270,10 +267,10 @@ def _unknown(request: Request, what: str) -> OutcomeUnknownError:
 def _status(code: int, body: bytes) -> _Status:
     """Return Kubernetes' ``Status``, or what there is of one: a proxy answers with pages of its own."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict) or value.get("kind") != "Status":
+        value = object_of(body)
+    except AnswerError:
+        value = {}
+    if value.get("kind") != "Status":
         return _Status(code, "", f"It answered {code}, and not as a Kubernetes API server does.", {})
     reason, message, details = value.get("reason"), value.get("message"), value.get("details")
     return _Status(

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import http.client
-import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from awsauth.core.escaping import visible
+from awsauth.core.escaping import quoted, visible
 from awsauth.core.writers import OURS
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
-from awsauth.kube.request import Answer, Request, encoded, has_stray_at, impersonation, object_of, without_userinfo
+from awsauth.kube.request import (
+    Answer,
+    AnswerError,
+    Request,
+    encoded,
+    has_stray_at,
+    impersonation,
+    object_of,
+    without_userinfo,
+)
+from awsauth.kube.request_limits import Deadline, body_of, let_watch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
     from awsauth.kube.api_server import ApiServer
 
 TIMEOUT: Final = 30.0
-"""Seconds to wait for the next part of an answer."""
+"""Seconds that a request may take, its answer included: the API server itself gives up after 60, and mostly answers at once."""
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to wait for a connection, at most."""
@@ -28,16 +37,28 @@ CONNECT_TIMEOUT: Final = 10.0
 JSON: Final = "application/json"
 
 
+def check_timeout(timeout: Any) -> None:
+    """Check that this is a time-out.
+
+    Raises:
+        UsageError: it is no positive number.
+    """
+    if not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise UsageError(
+            f"The time-out is {quoted(repr(timeout), 60)}.", cure="Give a number of seconds, greater than 0."
+        )
+
+
 class Transport:
     """One API server. Safe to use from several threads.
 
     Every request has a time-out, and is sent once, with two exceptions in which nothing can be done twice: when the
     server does not know the credentials and they can be renewed, and when a read met a connection that the server had
-    closed in the meantime. The time-out is for each part of an answer: one that comes byte by byte may take longer.
+    closed in the meantime. An answer may hold 32 MiB, and may not be compressed.
 
     Args:
         server: The server.
-        timeout: Seconds to wait for the next part of an answer; for a connection, at most 10 of them.
+        timeout: Seconds that a request may take, its answer included; for a connection, at most 10 of them.
         as_user: The user to act as (impersonation).
         as_groups: The groups to act as a member of; needs `as_user`.
         hint: Why it may be that the server cannot be reached, for the error that says so.
@@ -56,11 +77,7 @@ class Transport:
         as_groups: Sequence[str] = (),
         hint: str = "",
     ) -> None:
-        given: Any = timeout
-        if not isinstance(given, (int, float)) or not given > 0:
-            raise UsageError(
-                f"The time-out is {visible(repr(given))}.", cure="Give a number of seconds, greater than 0."
-            )
+        check_timeout(timeout)
         if has_stray_at(server.address):
             raise UsageError(
                 "The address of the API server has an `@` behind its host; nothing was sent.",
@@ -71,6 +88,11 @@ class Transport:
         self._impersonation = impersonation(as_user, as_groups)
         self._hint = hint
         self._token: str | None = None
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a request may take."""
+        return self._timeout
 
     @property
     def host(self) -> str:
@@ -178,11 +200,11 @@ class Transport:
         return f"<Transport {visible(self.host)}>"
 
     def _answered(self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict) -> Answer:
-        response = self._sent(request, url, body, headers)
+        response, data = self._sent(request, url, body, headers)
         if not 200 <= response.status < 300:
             from awsauth.kube.translation import refused
 
-            error = refused(request, response.status, response.headers, response.data)
+            error = refused(request, response.status, response.headers, data)
             if response.status < 200:
                 # The answer that is still to come would be taken for that to another request.
                 self._server.pool.connection_from_url(url).close()
@@ -191,32 +213,39 @@ class Transport:
                 error.stamp = response.headers.get("Date", "")
             raise error
         try:
-            value = object_of(response.data)
-        except (ValueError, RecursionError) as error:
+            value = object_of(data)
+        except AnswerError as error:
             raise self._failed(request, error) from error
         return Answer(value, response.headers.get("Date"))
 
     def _sent(
         self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
+        """Return the answer, which is given back to its pool, and its body."""
         from urllib3.exceptions import HTTPError, HTTPWarning
         from urllib3.util import Timeout
 
         timeout = Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
+        options: Any = {"timeout": timeout, "retries": False, "redirect": False, "preload_content": False}
         may_repeat = request.method == "GET"
-        started = time.monotonic()
         pool = self._server.pool
-        while True:
-            try:
-                return pool.request(
-                    request.method, url, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
-                )
-            except (HTTPError, HTTPWarning, http.client.HTTPException, OSError, ValueError) as error:
-                # A connection that had been closed is found out at once: what was cut later would be waited for twice.
-                if may_repeat and _is_cut(error) and time.monotonic() - started < self._timeout:
-                    may_repeat = False
-                    continue
-                raise self._failed(request, error) from error
+        with Deadline(self._timeout) as deadline:
+            while True:
+                try:
+                    let_watch(pool, url)
+                    response = pool.request(request.method, url, body=body, headers=headers, **options)
+                    data = body_of(response)
+                    if deadline.is_over:
+                        raise TimeoutError
+                except (HTTPError, HTTPWarning, http.client.HTTPException, OSError, ValueError, MemoryError) as error:
+                    if deadline.is_over and deadline.is_sent:
+                        raise self._failed(request, TimeoutError()) from error
+                    # A connection that had been closed is found out at once.
+                    if may_repeat and _is_cut(error):
+                        may_repeat = False
+                        continue
+                    raise self._failed(request, error) from error
+                return response, data
 
     def _failed(self, request: Request, error: Exception) -> AwsAuthError:
         from awsauth.kube.translation import failed
@@ -229,7 +258,7 @@ class Transport:
         from awsauth.version import __version__
 
         headers = HTTPHeaderDict(self._server.headers)
-        headers.update({"User-Agent": f"awsauth/{__version__}", "Accept": accept})
+        headers.update({"User-Agent": f"awsauth/{__version__}", "Accept": accept, "Accept-Encoding": "identity"})
         if has_body:
             headers["Content-Type"] = JSON
         for name, value in self._credentials().items():

@@ -14,13 +14,15 @@ import stat
 import time
 from typing import TYPE_CHECKING, Final
 
+from awsauth.read_limits import LARGEST_FILE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from typing_extensions import Self
 
-LARGEST: Final = 16 * 1024 * 1024
-"""Bytes of a file that are read; a ConfigMap may have 1 MiB."""
+LARGEST: Final = LARGEST_FILE
+"""Bytes of a file that are read."""
 
 LEFT_BEHIND: Final = 3600.0
 """Seconds after which a temporary file belongs to a writer that was killed: others rename theirs within one."""
