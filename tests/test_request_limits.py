@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import socket
 import threading
 import time
@@ -12,7 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import awsauth
-from awsauth.errors import ApiError, FileError, KubeconfigError, OutcomeUnknownError, UnreachableError
+from awsauth.aws.access_entries import read_access_entries
+from awsauth.aws.aws_errors import MOST_PAGES
+from awsauth.aws.eks import EksCluster
+from awsauth.aws.session import AwsSession
+from awsauth.errors import ApiError, AwsServiceError, FileError, KubeconfigError, OutcomeUnknownError, UnreachableError
 from awsauth.kube import listing
 from awsauth.kube.request_limits import LARGEST_ANSWER
 from awsauth.read_limits import LARGEST_FILE
@@ -269,3 +274,22 @@ def test_a_client_of_the_callers_that_was_used_before_is_bounded_too() -> None:
         assert hasty._server.pool.request("GET", server.url + PATH).status == 200
         with pytest.raises(UnreachableError, match="did not answer in time"):
             hasty.get("/drip")
+
+
+def test_a_list_of_eks_without_an_end_is_followed_for_so_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = itertools.count()
+
+    def answer(send: Callable[[bytes], None], _: str) -> None:
+        send(whole(b'{"accessEntries": [], "nextToken": "%d"}' % next(numbers)))
+
+    cluster = EksCluster("prod", "arn:aws:eks:eu-west-1:111122223333:cluster/prod", "", "", "prod", "", "", "API", True)
+    with Server(answer) as server:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_ENDPOINT_URL": server.url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(AwsServiceError, match=f"The list goes on after {MOST_PAGES} pages"):
+            read_access_entries(AwsSession(region="eu-west-1"), cluster)
+        assert len(server.paths) in (MOST_PAGES, MOST_PAGES + 1)

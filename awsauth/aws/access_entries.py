@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from awsauth.aws.aws_errors import GONE, translated
+from awsauth.aws.aws_errors import GONE, bounded, translated
 from awsauth.core.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.escaping import quoted
 from awsauth.errors import AwsAuthError, AwsServiceError
@@ -57,7 +57,7 @@ def _listed(session: AwsSession, cluster: EksCluster) -> list[str]:
     eks = session.client("eks", cluster.region)
     with translated(f"The access entries of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_access_entries").paginate(clusterName=cluster.name)
-        return [str(principal) for page in pages for principal in page["accessEntries"]]
+        return [str(principal) for page in bounded(pages) for principal in page["accessEntries"]]
 
 
 def _read(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[AccessEntry | None, list[str]]:
@@ -106,6 +106,6 @@ def policies_of(session: AwsSession, cluster: EksCluster, principal: str) -> tup
         )
         return tuple(
             AccessPolicy(policy["policyArn"], tuple(policy["accessScope"].get("namespaces", ())))
-            for page in pages
+            for page in bounded(pages)
             for policy in page["associatedAccessPolicies"]
         )

@@ -6,7 +6,7 @@ import json
 import re
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from awsauth.aws.harmless import own_words, unreached, unretrieved
 from awsauth.core.escaping import command_line, quoted, visible
@@ -21,17 +21,22 @@ from awsauth.errors import (
 from awsauth.retry import http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from botocore.exceptions import BotoCoreError, ClientError
 
     from awsauth.aws.session import AwsSession
+
+_T = TypeVar("_T")
 
 GONE: Final = "ResourceNotFoundException"
 """The code with which EKS says that what was asked for is not there."""
 
 CHECK_WAY: Final = "Check the proxy (HTTPS_PROXY), and endpoint_url in the AWS configuration."
 """Where to look when somebody else seems to answer in place of AWS."""
+
+MOST_PAGES: Final = 200
+"""Pages of a list: 20,000 access entries, clusters or node groups, or 200,000 roles; AWS allows a fraction of that."""
 
 _LONGEST: Final = 500
 """Characters of somebody else's message that are shown."""
@@ -123,7 +128,7 @@ def translated(doing: str, session: AwsSession, *, service: str = "", look: str 
     except ResponseParserError:
         # Its text quotes the answer, which of AssumeRole is credentials.
         raise _perhaps(_no_answer(doing, "what came back is no answer of AWS"), look) from None
-    except (LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+    except (LookupError, TypeError, AttributeError, RecursionError, OverflowError, MemoryError) as error:
         raise _perhaps(_no_answer(doing, f"what came back cannot be read ({type(error).__name__})"), look) from error
     except (OSError, ValueError, UndefinedModelAttributeError) as error:
         # A credential_process that is missing, or prints no JSON: the error may hold what it printed.
@@ -135,6 +140,21 @@ def translated(doing: str, session: AwsSession, *, service: str = "", look: str 
             f"{doing}: the credentials have expired, and so have those that came in their place.",
             cure=_renewal(session),
         ) from error
+
+
+def bounded(pages: Iterable[_T]) -> Iterator[_T]:
+    """Yield the pages of a list.
+
+    Raises:
+        AwsServiceError: the list goes on after `MOST_PAGES`.
+    """
+    for number, page in enumerate(pages):
+        if number == MOST_PAGES:
+            raise AwsServiceError(
+                f"The list goes on after {MOST_PAGES} pages; nothing was changed.",
+                cure=f"Is there something in between that answers in place of AWS? {CHECK_WAY}",
+            )
+        yield page
 
 
 def _perhaps(told: AwsAuthError, look: str) -> AwsAuthError:

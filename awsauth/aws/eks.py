@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.aws.aws_errors import CHECK_WAY, GONE, translated
+from awsauth.aws.aws_errors import CHECK_WAY, GONE, bounded, translated
 from awsauth.core.arn import partition_of
 from awsauth.core.escaping import command_line, quoted
 from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, InvalidValueError, UsageError
@@ -191,7 +191,7 @@ def _others(session: AwsSession, region: str) -> str:
     names: list[str] = []
     try:
         with translated("The clusters cannot be listed", session, service="eks"):
-            for page in session.client("eks", region).get_paginator("list_clusters").paginate():
+            for page in bounded(session.client("eks", region).get_paginator("list_clusters").paginate()):
                 names += map(str, page["clusters"])
                 if len(names) > _MOST_SHOWN:
                     break

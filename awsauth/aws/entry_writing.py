@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from awsauth.aws.access_entries import entry_of, policies_of
-from awsauth.aws.aws_errors import GONE, translated
+from awsauth.aws.aws_errors import GONE, bounded, translated
 from awsauth.core.escaping import command_line, quoted
 from awsauth.core.matching import principal_of
 from awsauth.errors import AwsPermissionError, AwsServiceError
@@ -86,7 +86,7 @@ class AccessEntries:
 
         def listed(eks: EKSClient) -> tuple[str, ...]:
             pages = eks.get_paginator("list_access_entries").paginate(clusterName=self.cluster.name, **only)
-            return tuple(str(principal) for page in pages for principal in page["accessEntries"])
+            return tuple(str(principal) for page in bounded(pages) for principal in page["accessEntries"])
 
         return self._call("the access entries cannot be listed", listed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from awsauth.aws.aws_errors import translated
+from awsauth.aws.aws_errors import bounded, translated
 from awsauth.core.arn import partition_of
 from awsauth.core.escaping import quoted
 from awsauth.errors import AwsServiceError
@@ -100,7 +100,7 @@ def profiles_of_role(session: AwsSession, role: str) -> dict[str, str]:
 
     def listed() -> dict[str, str]:
         pages = session.client("iam").get_paginator("list_instance_profiles_for_role").paginate(RoleName=role)
-        found = (profile for page in pages for profile in page["InstanceProfiles"])
+        found = (profile for page in bounded(pages) for profile in page["InstanceProfiles"])
         return {profile["InstanceProfileName"]: profile["Roles"][0]["Arn"] for profile in found}
 
     return _present(listed, doing, session) or {}

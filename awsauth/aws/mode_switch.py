@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.aws_errors import translated
+from awsauth.aws.aws_errors import bounded, translated
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.entry_writing import TAKEN
 from awsauth.core.escaping import command_line, quoted, visible
@@ -91,7 +91,7 @@ def _look(cluster: EksCluster) -> str:
 
 def _under_way(eks: EKSClient, name: str) -> Iterator[str]:
     """Yield the ids of updates that are not done."""
-    for page in eks.get_paginator("list_updates").paginate(name=name):
+    for page in bounded(eks.get_paginator("list_updates").paginate(name=name)):
         for update_id in page["updateIds"]:
             if eks.describe_update(name=name, updateId=update_id)["update"]["status"] == _UNDER_WAY:
                 yield update_id

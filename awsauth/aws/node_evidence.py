@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AT_ONCE
-from awsauth.aws.aws_errors import GONE, translated
+from awsauth.aws.aws_errors import GONE, bounded, translated
 from awsauth.aws.iam_lookup import get_instance_profile
 from awsauth.core.escaping import quoted
 from awsauth.core.node_use import NodeEvidence, RoleUser, Told
@@ -86,7 +86,7 @@ def _node_groups(session: AwsSession, cluster: EksCluster) -> Told:
 
     with translated(f"The node groups of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_nodegroups").paginate(clusterName=cluster.name)
-        names = [name for page in pages for name in page["nodegroups"]]
+        names = [name for page in bounded(pages) for name in page["nodegroups"]]
     return _all_of(describe, names)
 
 
@@ -101,7 +101,7 @@ def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> Told:
 
     with translated(f"The Fargate profiles of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_fargate_profiles").paginate(clusterName=cluster.name)
-        names = [name for page in pages for name in page["fargateProfileNames"]]
+        names = [name for page in bounded(pages) for name in page["fargateProfileNames"]]
     return _all_of(describe, names)
 
 
@@ -162,7 +162,7 @@ def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str])
         # By filter, not by id: of an id that is gone, EC2 would refuse the whole request.
         wanted = [{"Name": "instance-id", "Values": instances[start : start + _LARGEST_FILTER]}]
         with translated("The instances of the nodes cannot be looked up", session, service="ec2"):
-            for page in pages.paginate(Filters=wanted):
+            for page in bounded(pages.paginate(Filters=wanted)):
                 for reservation in page["Reservations"]:
                     for instance in reservation["Instances"]:
                         profile = instance.get("IamInstanceProfile", {}).get("Arn", "")

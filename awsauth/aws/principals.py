@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.aws_errors import translated
+from awsauth.aws.aws_errors import bounded, translated
 from awsauth.aws.iam_lookup import get_role, own_account, role_of
 from awsauth.aws.role_name import check_role_name
 from awsauth.core.arn import canonical_role, partition_of
@@ -175,7 +175,7 @@ def _roles(session: AwsSession, path: str = "/") -> list[Role]:
             .get_paginator("list_roles")
             .paginate(PathPrefix=path, PaginationConfig={"PageSize": PAGE})
         )
-        return [role_of(role) for page in pages for role in page["Roles"]]
+        return [role_of(role) for page in bounded(pages) for role in page["Roles"]]
 
 
 def _no_such_role(name: str, session: AwsSession) -> RoleError:
