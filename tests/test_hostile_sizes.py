@@ -16,56 +16,13 @@ from awsauth.core.resemblance import close_matches
 from awsauth.core.rules.subject import Subject
 from awsauth.core.trust_policy import trust_in_ec2
 from awsauth.errors import AwsAuthError
+from tests.hostile import ARN, SHAPES
 from tests.steps import opcodes, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from awsauth import Document
-
-_ARN: Final = "arn:aws:iam::111122223333:role/ci"
-
-
-def _roles(line: str, head: str = "") -> Callable[[int], dict[str, str]]:
-    return lambda count: {"mapRoles": head + "".join(line.format(number, _letters(number)) for number in range(count))}
-
-
-def _letters(number: int) -> str:
-    """Return a number in letters alone."""
-    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
-
-
-_ENTRY: Final = f"- rolearn: {_ARN}\n  username: ci\n  groups:\n"
-SHAPES: Final[dict[str, Callable[[int], dict[str, str]]]] = {
-    "no mappings": _roles("- x\n"),
-    "nothing": _roles("-\n"),
-    "empty in brackets": lambda count: {"mapRoles": f"[{'{}, ' * count}]"},
-    "questions in brackets": lambda count: {"mapRoles": f"[{'{? a : b}, ' * count}]"},
-    "dropped, of the caller": _roles(f"- username: u{{0}}\n  role_arn: {_ARN}\n"),
-    "one role": _roles(f"- rolearn: {_ARN}\n  username: u{{0}}\n"),
-    "spellings of a user": lambda count: {
-        "mapUsers": "".join(f"- userarn: arn:aws:iam::111122223333:user/{_case(number)}\n" for number in range(count))
-    },
-    "a path in many spellings": lambda count: {
-        "mapUsers": "".join(
-            f"- userarn: arn:aws:iam::111122223333:role/{_case(number)}/ci\n" for number in range(count)
-        )
-    },
-    "not to be edited": _roles("- rolearn: arn:aws:iam::111122223333:role/{1}/ci\n", "# \x85\n"),
-    "one account": lambda count: {"mapAccounts": '- "111122223333"\n' * count},
-    "groups": _roles("  - group-{0}\n", _ENTRY),
-    "groups that resemble well-known ones": _roles("  - system:mast{1}ers\n", _ENTRY),
-    "texts that are none": _roles("  - 1{0}\n", _ENTRY),
-    "fields": _roles("  usernam{1}: x\n", f"- rolearn: {_ARN}\n"),
-    "merged": _roles("- <<: *a\n  username: u{0}\n", f"- &a\n  rolearn: {_ARN}\n  username: ci\n"),
-    "data keys": lambda count: {f"mapRole{_letters(number)}": "" for number in range(count)},
-}
-"""Texts by how many pieces they have."""
-
-
-def _case(number: int) -> str:
-    """Return a name with the bits of a number as its capitals."""
-    return "".join(letter.upper() if number >> bit & 1 else letter for bit, letter in enumerate("abcdefghijkl"))
 
 
 def _shown(difference: awsauth.Diff) -> None:
@@ -127,13 +84,13 @@ CALLS: Final[dict[str, Callable[[Document], object]]] = {
     "lint": _all_found,
     "diff to nothing": lambda document: _shown(awsauth.diff(document, awsauth.Document({}))),
     "diff to another order": lambda document: _shown(awsauth.diff(document, _turned(document))),
-    "explain": lambda document: awsauth.explain(document, _ARN).to_json(),
+    "explain": lambda document: awsauth.explain(document, ARN).to_json(),
     "who can": lambda document: awsauth.who_can(document, group="system:masters"),
     "places in a manifest": _in_manifest,
     "edit": _edited,
-    "add": _changed(awsauth.EnsureRole(role_arn=_ARN, username="ci", groups=["a"])),
-    "remove": _changed(awsauth.RemoveRole(role_arn=_ARN)),
-    "rename": _changed(awsauth.RenamePrincipal(principal_arn=_ARN, new_arn=f"{_ARN}-2")),
+    "add": _changed(awsauth.EnsureRole(role_arn=ARN, username="ci", groups=["a"])),
+    "remove": _changed(awsauth.RemoveRole(role_arn=ARN)),
+    "rename": _changed(awsauth.RenamePrincipal(principal_arn=ARN, new_arn=f"{ARN}-2")),
     "deduplicate": _changed(awsauth.Deduplicate()),
 }
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 import awsauth
 from tests.benchmarks.contenders import AWSAUTH, NEWCOMER, PYYAML, WITH_REVISION, Contenders, Keiko, Role, check, mapped
 from tests.benchmarks.documents import FORMS, document
+from tests.benchmarks.hostile_sizes import HEADS, hostile_rows
 from tests.benchmarks.live import live
 from tests.benchmarks.measuring import peak_bytes, python_seconds, time_in_rounds
 from tests.go_programs import NoGoError
@@ -41,16 +42,18 @@ class Size:
         forms: By number of entries of the documents by which the forms are compared, how often.
         many: By how many entries and changes a transaction of many is measured.
         processes: How often a process is started.
+        hostile: How many characters texts have that were made to take long.
     """
 
     rounds: dict[int, int]
     forms: dict[int, int]
     many: tuple[int, ...]
     processes: int
+    hostile: int
 
 
-FULL: Final = Size({10: 100, 100: 50, 1_000: 20, 7_000: 7}, {100: 30, 1_000: 10}, (250, 500, 1_000, 2_000), 15)
-SMALL: Final = Size({10: 3, 100: 3}, {20: 2}, (20, 40), 2)
+FULL: Final = Size({10: 100, 100: 50, 1_000: 20, 7_000: 7}, {100: 30, 1_000: 10}, (250, 500, 1_000, 2_000), 15, 1 << 20)
+SMALL: Final = Size({10: 3, 100: 3}, {20: 2}, (20, 40), 2, 2_000)
 
 MARK: Final = "<!-- performance: made by python -m tests.benchmarks --readme -->"
 END_MARK: Final = "<!-- end of performance -->"
@@ -111,6 +114,11 @@ def main() -> None:
         "As many changes in one transaction as there are entries: half of them new, half of them extended.",
         "entries and changes | ms | ms per change",
         map(many_row, size.many),
+    )
+    table(
+        "Texts made to take long, each call once, on a document that was not read before.",
+        HEADS,
+        hostile_rows(size.hostile),
     )
     table("A new process.", "| ms | from, to", process_rows(size.processes))
     if not arguments.no_go:

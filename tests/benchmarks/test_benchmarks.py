@@ -7,6 +7,7 @@ import sys
 
 from tests.benchmarks.contenders import AWSAUTH, PYYAML, RUAMEL, WITH_REVISION
 from tests.benchmarks.documents import FORMS
+from tests.hostile import SHAPES
 from tests.paths import PROJECT
 
 
@@ -20,12 +21,15 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    one_change, forms, many, processes = [rows(part) for part in done.stdout.split("\n\n") if part.startswith("|")]
+    one_change, forms, many, hostile, processes = [
+        rows(part) for part in done.stdout.split("\n\n") if part.startswith("|")
+    ]
     assert [(row[0], row[2]) for row in one_change] == [
         (entries, one.name) for entries in ("10", "100") for one in (AWSAUTH, WITH_REVISION, PYYAML, RUAMEL)
     ]
     assert [(row[1], row[2]) for row in forms] == [(form, one.name) for form in FORMS for one in (AWSAUTH, PYYAML)]
     assert [row[0] for row in many] == ["20", "40"]
+    assert [row[0] for row in hostile] == list(SHAPES)
     assert ["pass" in row[0] or "awsauth" in row[0] or "file=" in row[0] for row in processes] == [True] * 3
 
 
