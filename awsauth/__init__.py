@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RemoveUser,
         RemoveUsername,
         RenamePrincipal,
+        Repair,
         ReplaceText,
     )
     from awsauth.core.diff import Diff, MappingDiff, diff
@@ -183,6 +184,7 @@ __all__ = [
     "RemoveUser",
     "RemoveUsername",
     "RenamePrincipal",
+    "Repair",
     "ReplaceText",
     "Restoration",
     "Result",
@@ -244,7 +246,7 @@ _HOMES: Final = {
     "awsauth.core.caller": "Caller",
     "awsauth.core.changes": (
         "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "
-        "RemoveRole RemoveUser RemoveUsername RenamePrincipal ReplaceText"
+        "RemoveRole RemoveUser RemoveUsername RenamePrincipal Repair ReplaceText"
     ),
     "awsauth.core.diff": "Diff MappingDiff diff",
     "awsauth.core.document": "Document",

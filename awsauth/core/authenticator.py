@@ -10,13 +10,17 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.arn import ACCOUNT, PARTITIONS
+from awsauth.core.changes import Repair
+from awsauth.core.escaping import quoted
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.reading import ARN_FIELD, Key, Mapped, Sso
 from awsauth.core.scalars import write_scalar
 
 if TYPE_CHECKING:
+    from awsauth.core.changes import Change
     from awsauth.core.decoding import Value
     from awsauth.core.nodes import Node
+    from awsauth.core.repairs import Respelt
 
 GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 """What Go trims: Python's ``str.strip`` takes U+001C to U+001F as well."""
@@ -38,8 +42,16 @@ _FOUND: Final = {
     "number": "a number in YAML 1.1",
 }
 
+NO_IAM_GROUP: Final = "Map a role instead, and allow the users in the group to assume it."
+_IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
+
 Winners = dict[str, tuple["Node", "Value"]]
 """By canonical name, key and value of the field that counts, or that would if its value were right."""
+
+
+def is_iam_group(text: str) -> bool:
+    """Whether a text is the ARN of an IAM group, which no caller can have."""
+    return _IAM_GROUP.fullmatch(text) is not None
 
 
 def is_skipped(text: str) -> bool:
@@ -59,6 +71,7 @@ class EntryReader:
         self.key: Key = key
         self.text = text
         self.findings: list[Finding] = []
+        self._respelt: dict[str, Respelt] = {}
 
     def role_or_user(self, item: Value) -> tuple[Mapped | None, Winners]:
         """Read an item of ``mapRoles`` or ``mapUsers``."""
@@ -67,6 +80,7 @@ class EntryReader:
         if item.type != "map":
             self._dropped(item, "An entry has to be a mapping with fields.")
             return None, {}
+        self._respelt = self._as_meant(item)
         texts: dict[str, str] = {}
         groups = _GoSlice()
         sso: dict[str, str] | None = None
@@ -98,7 +112,15 @@ class EntryReader:
 
     def _is_valid(self, item: Value, mapped: Mapped) -> bool:
         problem = _why_invalid(ARN_FIELD[self.key], mapped)
-        if problem:
+        others = [value.text for _, value in (item.fields or {}).values() if value.type == "string"]
+        if problem and not mapped.principal and any(map(is_iam_group, others)):
+            self._dropped(item, "This entry is for an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP)
+        elif problem and not mapped.principal and ARN_FIELD[self.key] in self._respelt:
+            found = self._respelt.values()
+            names = " and ".join(quoted(one.name) for one in found if one.name.lower() != one.right.partition(":")[0])
+            rights = " and ".join(f"`{one.right}`" for one in found)
+            self._dropped(item, f"No field is called {names}.", f"Write {rights}.", (Repair(key=self.key),))
+        elif problem:
             self._dropped(item, problem)
         return not problem
 
@@ -114,12 +136,10 @@ class EntryReader:
             groups.clear()
             return False
         if value.type != "list":
-            self._wrong_type(
-                value,
-                "`groups` has to be a list",
-                "The authenticator drops the groups.",
-                "Write a list: `- ` before it.",
-            )
+            meant = self._respelt.get("groups")
+            hint = f"Write `{meant.right}`." if meant else 'Write a list, such as `groups: ["NAME"]`.'
+            fix = (Repair(key=self.key),) if meant else ()
+            self._wrong_type(value, "`groups` has to be a list", "The authenticator drops the groups.", hint, fix)
             return False
         groups.start()
         for item in value.items:
@@ -141,23 +161,35 @@ class EntryReader:
                 fields[name] = child.text
         return fields
 
-    def _wrong_type(self, value: Value, rule: str, consequence: str, cure: str = "") -> None:
+    def _wrong_type(
+        self, value: Value, rule: str, consequence: str, cure: str = "", fix: tuple[Change, ...] = ()
+    ) -> None:
         found = _FOUND[value.type]
         if not cure:
             is_scalar = value.type in ("bool", "number")
             cure = (
                 f"Write it in quotes: {write_scalar(value.text, 'double')}" if is_scalar else "Write one line of text."
             )
-        self._add("wrong-type", value, f"{rule}, and this is {found}.", consequence, cure)
+        self._add("wrong-type", value, f"{rule}, and this is {found}.", consequence, cure, fix)
 
-    def _dropped(self, item: Value, problem: str) -> None:
-        self._add("entry-dropped", item, problem, "The authenticator drops the entry.", "Complete it, or take it out.")
+    def _dropped(self, item: Value, problem: str, hint: str = "", fix: tuple[Change, ...] = ()) -> None:
+        hint = hint or "Complete it, or remove it."
+        self._add("entry-dropped", item, problem, "The authenticator drops the entry.", hint, fix)
 
-    def _add(self, code: str, value: Value, message: str, consequence: str, cure: str) -> None:
+    def _as_meant(self, item: Value) -> dict[str, Respelt]:
+        """Return the fields of an entry that are not read and can only mean one that is, by that one's name."""
+        from awsauth.core.repairs import respelt  # it needs the YAML reader, and most texts do not
+
+        found = respelt(self.key, self.text, item.node) if item.written is item.node else ()
+        return {one.right.partition(":")[0]: one for one in found}
+
+    def _add(  # noqa: PLR0917 - what a finding has
+        self, code: str, value: Value, message: str, consequence: str, cure: str, fix: tuple[Change, ...] = ()
+    ) -> None:
         node = value.written
         one_line = self.text[node.start : node.end].split("\n", 1)[0].rstrip()
         place = Place.of(self.key, self.text, node.start, node.start + len(one_line))
-        self.findings.append(Finding(code, Severity.ERROR, message, consequence, cure, place))
+        self.findings.append(Finding(code, Severity.ERROR, message, consequence, cure, place, fix=fix))
 
 
 def _why_invalid(arn_field: str, mapped: Mapped) -> str:

@@ -159,6 +159,17 @@ class Deduplicate(BaseChange):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Repair(BaseChange):
+    """Write what can only mean one thing in the text of a data key as the authenticator reads it.
+
+    Fields with other tools' names (``role_arn``, ``group``), groups that are a text and not a list; and in a text that
+    cannot be read, typographic characters and lines that are indented too far.
+    """
+
+    key: Key = field(metadata=hold.KEY)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReplaceText(BaseChange):
     """Replace the whole text of a data key: for an editor, a repair, an exact restore. None takes the key out."""
 
@@ -177,6 +188,7 @@ Change = (
     | RemoveGroups
     | RenamePrincipal
     | Deduplicate
+    | Repair
     | ReplaceText
 )
 """Any change; `change` tells which one in JSON."""

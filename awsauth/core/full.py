@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core import nodes
 from awsauth.core.authenticator import EntryReader, is_json, is_skipped
+from awsauth.core.changes import Repair
 from awsauth.core.decoding import Value, decode, scalar
 from awsauth.core.finding import Finding, Place, Severity
 from awsauth.core.geometry import account_shape, empty_layout, entry_shape, list_layout
 from awsauth.core.reading import KIND, Key, Layout, Mapped, Reading, Shape
+from awsauth.core.repairs import readable
 from awsauth.core.text import noticed_at
 
 if TYPE_CHECKING:
@@ -87,14 +89,16 @@ def _account(written: Node) -> Value:
 
 
 def _lost(key: Key, text: str, code: str, message: str, start: int) -> Reading:
-    finding = Finding(
-        code,
-        Severity.ERROR,
-        message,
-        f"The authenticator drops the whole of {key}: every {KIND[key]} in it loses access.",
+    hint, place, fix = (
         "Repair the text, or roll back to a revision that could be read.",
         _line_from(key, text, start),
+        (),
     )
+    if code == "unreadable" and (better := readable(key, text, start)):
+        message, hint = f"The YAML cannot be read. {better.message}", better.hint
+        place, fix = Place.of(key, text, better.start, better.end), (Repair(key=key),)
+    consequence = f"The authenticator drops the whole of {key}: every {KIND[key]} in it loses access."
+    finding = Finding(code, Severity.ERROR, message, consequence, hint, place, fix=fix)
     return Reading(key, text, (), Layout("other"), (finding,))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
-from awsauth.core.changes import RenamePrincipal
+from awsauth.core.changes import RenamePrincipal, Repair
 from awsauth.core.document import Document, check_document
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.matching import folded
@@ -97,7 +97,9 @@ def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[C
     for change in (change for finding in findings for change in finding.fix):
         # The first renaming of a principal leaves none of its entries, in whatever spelling, to another one.
         wanted.setdefault(folded(change.principal_arn) if isinstance(change, RenamePrincipal) else change, change)
-    return tuple(_possible(document, list(wanted.values()))[1])
+    # Other changes may need the entries that a repair makes readable.
+    ordered = sorted(wanted.values(), key=lambda change: not isinstance(change, Repair))
+    return tuple(_possible(document, ordered)[1])
 
 
 def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, list[Change]]:

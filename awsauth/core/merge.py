@@ -76,7 +76,7 @@ class _Work:
         self._findings: list[Finding] = []
         self._extra: dict[str, tuple[str, ...]] = {}
 
-    def make(self, change: c.Change) -> None:  # noqa: C901 - one arm for each kind of change
+    def make(self, change: c.Change) -> None:  # noqa: C901, PLR0912 - one arm for each kind of change
         match change:
             case c.EnsureRole():
                 self._ensure("mapRoles", change.role_arn, change)
@@ -100,8 +100,10 @@ class _Work:
                 self._rename(change)
             case c.Deduplicate():
                 self._deduplicate(only_equal=change.only_equal)
+            case c.Repair():
+                self._repair(change.key)
             case c.ReplaceText():
-                self._replace_text(change)
+                self._replace_text(change.key, change.text)
 
     def finish(self) -> Merged:
         self._close()
@@ -253,11 +255,20 @@ class _Work:
                 if not only_equal or (counts is not None and gives_the_same(now, counts)):
                     entries.put(position, None)
 
-    def _replace_text(self, change: c.ReplaceText) -> None:
+    def _repair(self, key: Key) -> None:
+        from awsauth.core.repairs import repaired
+
+        self._close()
+        text = self._document.data.get(key, "")
+        if (better := repaired(key, text)) != text:
+            self._replace_text(key, better)
+
+    def _replace_text(self, key: Key, text: str | None) -> None:
         # What was collected for the text goes with it, readable or not; splices into the new one lead from nowhere.
-        self._open.pop(change.key, None)
-        self._replaced.add(change.key)
-        self._document = self._document.with_text(change.key, change.text)
+        self._open.pop(key, None)
+        self._replaced.add(key)
+        self._splices.pop(key, None)
+        self._document = self._document.with_text(key, text)
 
 
 def gives_the_same(one: Mapped, other: Mapped) -> bool:

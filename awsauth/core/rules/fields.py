@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.changes import Repair
 from awsauth.core.escaping import quoted
 from awsauth.core.finding import Place, Severity
 from awsauth.core.reading import ARN_FIELD, KEYS, Key
+from awsauth.core.repairs import respelt
 from awsauth.core.resemblance import close_matches
 from awsauth.core.rules.rule import Hit, rule
 
@@ -26,7 +28,7 @@ _FIELDS: Final[dict[Key, tuple[str, ...]]] = {
 _MEANT: Final = {"user": "username", "name": "username"}
 
 
-@rule(Severity.WARNING, "a field that nobody reads, such as `group` or `user`")
+@rule(Severity.WARNING, "a field that nobody reads, such as `group` or `user`", cures=True)
 def unknown_field(subject: Subject) -> Iterator[Hit]:
     """Find fields that the authenticator does not know.
 
@@ -47,18 +49,31 @@ def unknown_field(subject: Subject) -> Iterator[Hit]:
     for key, entry, node in _entries(subject):
         if entry.mapped is None:
             continue  # the reader has told what is missing
+        text = subject.document.data[key]
+        meant = {one.start: one.right for one in respelt(key, text, node)}
+        present = {name.value.lower() for name, _ in node.pairs()}
         for name, _ in node.pairs():
             if name.kind == "scalar" and name.value != "<<" and name.value.lower() not in _FIELDS[key]:
-                written = name.value[:50].lower()
-                close = _MEANT.get(written) or next(iter(close_matches(written, _FIELDS[key], 1, 0.6)), "")
-                text = subject.document.data[key]
+                right = meant.get(name.start)
                 yield Hit(
                     f"There is no field {quoted(name.value)}.",
                     "The authenticator does not look at it.",
-                    f"If `{close}` is meant, write that." if close else "Write what it says as a comment.",
+                    f"Write `{right}`." if right else _hint(name.value, _FIELDS[key], present),
                     _place(key, text, name),
                     entry.mapped.principal,
+                    (Repair(key=key),) if right else (),
                 )
+
+
+def _hint(name: str, known: tuple[str, ...], present: set[str]) -> str:
+    """Return the hint for a field that may mean one of the known ones, or none."""
+    written = name[:50].lower()
+    close = _MEANT.get(written) or next(iter(close_matches(written, known, 1, 0.6)), "")
+    if not close:
+        return "Remove it, or make it a comment."
+    if close in present:
+        return f"Remove it; `{close}` is there too, and is read."
+    return f"If `{close}` is meant, write that; otherwise remove it."
 
 
 @rule(Severity.WARNING, "a field that is there twice: one of the two counts")
