@@ -82,7 +82,7 @@ def _constants() -> Iterator[tuple[str, re.Pattern[Any], str]]:
             continue
         for name, value in vars(importlib.import_module(module.name)).items():
             for expression in _patterns(value):
-                for method in used[name] or {"finditer"}:
+                for method in sorted(used[name] or {"finditer"}):
                     yield f"{module.name}.{name}", expression, method
 
 
