@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from awsauth.core.access_entries import without_effect
-from awsauth.core.access_guards import node_mapping
+from awsauth.core.access_guards import last_admin, node_mapping
 from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.guard_case import Case, GuardContext
@@ -18,6 +18,7 @@ from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
 from awsauth.kube.bindings import read_bindings
 from awsauth.kube.nodes import read_nodes
 from awsauth.kube.owners import read_revision_owners
+from awsauth.kube.permissions import CHANGER, missing
 from awsauth.kube.review import review
 from awsauth.retry import retry_unavailable
 
@@ -81,12 +82,15 @@ class Circumstances:
         notes: list[Finding] = []
         if self._eks:
             known = self._by_eks(self._eks, known, notes)
-        if not Case.of(change.before, change.after, known).takes_away:
+        if not (known.regranted or Case.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
         if asking := _or_note(lambda: self._asking(change.before), notes, "who is asking"):
             known = asking.known_to(known)
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "who is bound to cluster-admin"):
             known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
+        if known.is_rollback and any(last_admin(Case.of(change.before, change.after, known))):
+            lacks = _or_note(lambda: missing(self._transport, CHANGER[:1]), notes, "whether you may update aws-auth")
+            known = known._replace(may_update=lacks == ())
         if self._eks and any(node_mapping(Case.of(change.before, change.after, known))):
             nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
             uses = self._node_uses(self._eks, nodes, change.before, notes)

@@ -141,6 +141,7 @@ class GuardedCommit:
             binary_bytes=snapshot.binary_bytes,
             regranted=_regranted(restoration, self._writer()) if restoration else {},
             revision_uid=restoration.uid if restoration else "",
+            readable=restoration.readable if restoration else None,
             policy=self._policy,
             object_findings=snapshot.findings,
             is_rollback=restoration is not None,

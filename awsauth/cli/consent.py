@@ -9,6 +9,7 @@ from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.known import remember
 from awsauth.cli.plans import save
 from awsauth.cli.screen import findings_as_markdown
+from awsauth.core.access_guards import REGRANT
 from awsauth.core.escaping import visible
 from awsauth.core.finding import Finding, Severity
 from awsauth.core.finding_json import finding_to_json
@@ -152,7 +153,7 @@ def agree(
 
 def _once(invocation: Invocation, manner: Manner, proposed: Proposed, *, asks: bool) -> int:
     report = Report(invocation, proposed, asks=asks and bool(proposed.diff))
-    refusal = None if manner.out else _refusal(proposed, manner)
+    refusal = None if manner.out else _refusal(proposed, manner, asks=asks)
     report.show(without=refusal.findings if refusal else (), goes_on=not manner.out)
     if refusal:
         raise refusal
@@ -178,9 +179,11 @@ def _once(invocation: Invocation, manner: Manner, proposed: Proposed, *, asks: b
     return DONE
 
 
-def _refusal(proposed: Proposed, manner: Manner) -> GuardError | None:
+def _refusal(proposed: Proposed, manner: Manner, *, asks: bool) -> GuardError | None:
+    # Whether a rollback gives back what another writer took is asked together with the rest.
+    allow = [*manner.allow, REGRANT] if asks else manner.allow
     try:
-        refuse(proposed.findings, manner.allow)
+        refuse(proposed.findings, allow)
     except GuardError as error:
         return error
     return None

@@ -10,6 +10,7 @@ from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.consent import Manner, Proposed, agree
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, current
+from awsauth.core.access_guards import REGRANT
 from awsauth.core.escaping import visible
 from awsauth.core.guards import GUARDS
 from awsauth.core.markdown import code, fenced
@@ -145,6 +146,8 @@ def rollback_command(
 
         def make(dry_run: DryRun) -> Result:
             options: Any = how.options
+            if how.asks:
+                options["allow"] = [*how.allow, REGRANT]  # was shown, and agreed to
             return client.rollback(to=number, exact=exact, approved=found.diff, **options, dry_run=dry_run)
 
         return Proposed(

@@ -83,6 +83,15 @@ def last_admin(case: Case) -> Iterator[Finding]:
     left = max(new.values(), default=0)
     if not old or left >= max(old.values()):
         return
+    if _keeps_right_to_update(case):
+        yield remark(
+            LAST_ADMIN,
+            Severity.WARNING,
+            "aws-auth is left without an administrator.",
+            "You keep the right to update it, as you did not get that right from the mappings that change.",
+            "Map an administrator next.",
+        )
+        return
     for principal, certainty in old.items():
         if certainty > left:
             shown = all_old.by_principal.get(principal)
@@ -95,6 +104,19 @@ def last_admin(case: Case) -> Iterator[Finding]:
                 "Map another administrator first.",
                 principal=written,
             )
+
+
+def _keeps_right_to_update(case: Case) -> bool:
+    """Whether the caller, who goes back, may update ``aws-auth`` whatever becomes of the mappings that change."""
+    context = case.context
+    username = context.caller_username
+    if username is None or not (context.is_rollback and context.may_update):
+        return False
+    new = case.new.by_principal
+    changing = [old for principal, old in case.old.by_principal.items() if old != new.get(principal, ())]
+    return case.old.accounts == case.new.accounts and not any(
+        could_render(mapped.username, username) for outcomes in changing for mapped in outcomes
+    )
 
 
 def _may_lose_administrators(case: Case) -> bool:
@@ -229,7 +251,12 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, context: GuardContext) -> 
 
 
 def regrant(case: Case) -> Iterator[Finding]:
-    """Refuse a rollback that gives a principal back what somebody has taken from it."""
+    """Refuse a rollback that gives a principal back what another writer has taken from it, if an administrator is left.
+
+    To leave no administrator was no decision about that principal.
+    """
+    if case.context.regranted and not _has_administrator(case):
+        return
     for principal, groups in case.context.regranted.items():
         # As written: what an access entry wins over today counts again on the day that the entry goes.
         old, new = (_given_to(access, principal) for access in (case.written_old, case.written_new))
@@ -247,6 +274,12 @@ def regrant(case: Case) -> Iterator[Finding]:
                 "Take it out again in the same change, or leave the principal as it is.",
                 principal=principal,
             )
+
+
+def _has_administrator(case: Case) -> bool:
+    by_entry = any(_is_admin_by_entry(entry, case.context) for entry in case.entries.values())
+    before = case.context.readable or case.before
+    return by_entry or bool(_administrators(case._replace(before=before).given_to_all()[0], case))
 
 
 def _given_to(access: Access, principal: str) -> Outcomes:

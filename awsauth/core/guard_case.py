@@ -43,6 +43,8 @@ class GuardContext(NamedTuple):
         policy: What changes are held to; None for nothing.
         object_findings: What is wrong with the object itself, such as a manifest that the authenticator does not read.
         is_rollback: Whether the change puts back the state of a revision.
+        readable: For a rollback, the latest state that can be read; None for the present one.
+        may_update: Whether the caller may update ``aws-auth`` at present; False if unknown.
     """
 
     caller_arn: str | None = None
@@ -60,6 +62,8 @@ class GuardContext(NamedTuple):
     policy: Policy | None = None
     object_findings: tuple[Finding, ...] = ()
     is_rollback: bool = False
+    readable: Document | None = None
+    may_update: bool = False
 
 
 class Case(NamedTuple):

@@ -101,6 +101,7 @@ def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
 def _allowances(refused: Sequence[Finding]) -> list[str]:
     """Return what allows all of it: each by its principal, as long as those are few enough to be looked at one by one."""
     often = {code for code, count in Counter(finding.code for finding in refused).items() if count > _ONE_BY_ONE}
+    often.add(access_guards.REGRANT)  # a rollback is wanted as a whole
     names = (
         finding.code if finding.code in often else allowance(finding.code, finding.principal) for finding in refused
     )

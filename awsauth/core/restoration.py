@@ -109,6 +109,7 @@ class Restoration:
         kept: What others have added since, and keep.
         reverted: What does not stay as it is, and whose it was.
         uid: The uid of the object that the revision is of; empty where it has none.
+        readable: The latest state that can be read, on the way from the revision to the present.
     """
 
     to: int
@@ -116,6 +117,7 @@ class Restoration:
     kept: tuple[Effect, ...] = ()
     reverted: tuple[Effect, ...] = ()
     uid: str = ""
+    readable: Document = EMPTY
 
     def __str__(self) -> str:
         """Return what is kept and what goes, with whose it was: a line for each."""
@@ -179,7 +181,10 @@ def restore(
         (kept if is_kept else reverted).append(effect)
         if is_kept:
             data[effect.key] = present.data[effect.key]
-    return Restoration(to, Document(data), tuple(kept), tuple(reverted))
+    readable = (
+        step.document for step in reversed(steps) if all(mappings_of(step.document, key) is not None for key in KEYS)
+    )
+    return Restoration(to, Document(data), tuple(kept), tuple(reverted), readable=next(readable, target))
 
 
 @dataclass(slots=True)
