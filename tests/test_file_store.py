@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +21,8 @@ from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Stranger
+from tests.forked import all_running, ended
 from tests.going_back import by, rollback
-from tests.paths import PROJECT
 from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
@@ -45,21 +43,12 @@ data:
 """
 ADMIN: Final = EnsureRole(role_arn="arn:aws:iam::111122223333:role/admin", username="admin")
 
-WRITER: Final = """
-import sys
-from awsauth.core.changes import EnsureAccount
-from awsauth.core.revision_info import Writer
-from awsauth.history.commit import changing, commit
-from awsauth.retry import Backoff
-from awsauth.stores.file import FileStore
 
-path, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-store = FileStore(path)
-print("ready", flush=True)
-for number in range(first, first + count):
-    change = EnsureAccount(account=f"{number:012}")
-    commit(store, changing([change]), writer=lambda: Writer(f"writer {first}"), patience=Backoff(240))
-"""
+def write_many(path: Path, first: int, count: int) -> None:
+    store = FileStore(path)
+    for number in range(first, first + count):
+        change = EnsureAccount(account=f"{number:012}")
+        commit(store, changing([change]), writer=by(f"writer {first}"), patience=Backoff(PATIENCE))
 
 
 @pytest.fixture
@@ -68,15 +57,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "aws-auth.yaml"
     path.write_text(MANIFEST)
     return path
-
-
-def start(path: Path, first: int, count: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), str(first), str(count)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=PROJECT,
-    )
 
 
 def accounts(path: Path) -> list[str]:
@@ -91,17 +71,14 @@ def assert_true_history(store: FileStore) -> None:
 
 
 def test_eight_processes_with_twenty_five_changes_each_lose_nothing(path: Path) -> None:
-    writers = [start(path, 1000 * writer, 25) for writer in range(8)]
-    assert [writer.wait(PATIENCE) for writer in writers] == [0] * 8
+    with all_running(write_many, [(path, 1000 * writer, 25) for writer in range(8)]) as writers:
+        assert [ended(writer) for writer in writers] == [0] * 8
     assert sorted(accounts(path)) == sorted(f"{1000 * writer + n:012}" for writer in range(8) for n in range(25))
     assert path.read_text().startswith(MANIFEST)
     assert_true_history(FileStore(path))
     made = [entry for entry in log(FileStore(path)).entries if not entry.unconfirmed]
     assert [entry.info.kind for entry in made].count("change") == 200
     assert len(made) == 201
-    for writer in writers:
-        assert writer.stdout is not None
-        writer.stdout.close()
 
 
 def killed_writers(path: Path) -> Iterator[int]:
@@ -109,13 +86,8 @@ def killed_writers(path: Path) -> Iterator[int]:
     for attempt in range(12):
         first = 1000 * (attempt + 1)
         before = len(accounts(path))
-        writer = start(path, first, 500)
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-        wait_for(lambda: len(accounts(path)) >= before + attempt)  # noqa: B023 - called at once
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
+        with all_running(write_many, [(path, first, 500)]):
+            wait_for(lambda: len(accounts(path)) >= before + attempt)  # noqa: B023 - called at once
         yield first
 
 

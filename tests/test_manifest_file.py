@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import multiprocessing
 import os
 import signal
 import stat
@@ -15,7 +14,8 @@ import pytest
 import awsauth
 from awsauth.stores import manifest_file
 from awsauth.stores.manifest_file import ManifestFile
-from tests.waiting import PATIENCE, wait_for
+from tests.forked import all_running, ended
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,27 +166,18 @@ def _write_many(path: Path, writer: int, changes: int) -> None:
 
 def test_writers_at_once_lose_nothing(manifest: Path) -> None:
     """Eight processes make 25 changes each; every one that said it was done is there at the end."""
-    processes = multiprocessing.get_context("spawn")
-    writers = [processes.Process(target=_write_many, args=(manifest, writer, 25)) for writer in range(8)]
-    for process in writers:
-        process.start()
-    for process in writers:
-        process.join(PATIENCE)
-    assert [process.exitcode for process in writers] == [0] * 8
+    with all_running(_write_many, [(manifest, writer, 25) for writer in range(8)]) as writers:
+        assert [ended(writer) for writer in writers] == [0] * 8
     assert sorted(roles(manifest)[1:]) == sorted(f"w{writer}-{number}" for writer in range(8) for number in range(25))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_a_killed_writer_leaves_a_whole_file(manifest: Path) -> None:
     """Wherever it is killed, the file can be read and holds its changes up to one of them, in order."""
-    processes = multiprocessing.get_context("spawn")
     for number in (1, 2, 3, 5, 8):
         manifest.write_text(MANIFEST, encoding="utf-8")
-        process = processes.Process(target=_write_many, args=(manifest, 0, 10_000))
-        process.start()
-        wait_for(lambda: len(roles(manifest)) > number)  # noqa: B023 - called at once
-        process.kill()
-        process.join()
+        with all_running(_write_many, [(manifest, 0, 10_000)]):
+            wait_for(lambda: len(roles(manifest)) > number)  # noqa: B023 - called at once
         found = roles(manifest)
         assert found[1:] == [f"w0-{number}" for number in range(len(found) - 1)]
 
