@@ -11,287 +11,168 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from awsauth.aws.attachment import attach_instance_role
-    from awsauth.aws.identity import Identity
-    from awsauth.aws.role_setup import RoleSetup
-    from awsauth.aws.roles import ensure_instance_role
-    from awsauth.client import AwsAuthClient
-    from awsauth.core.access_changes import AccessChange, UserInfo
-    from awsauth.core.caller import Caller
-    from awsauth.core.changes import (
-        Change,
-        Deduplicate,
-        EnsureAccount,
-        EnsureRole,
-        EnsureUser,
-        RemoveAccount,
-        RemoveGroups,
-        RemoveRole,
-        RemoveUser,
-        RemoveUsername,
-        RenamePrincipal,
-        Repair,
-        ReplaceText,
+    from awsauth.api import (
+        Target as Target,
+        add_account_mapping as add_account_mapping,
+        add_node_role as add_node_role,
+        add_role_mapping as add_role_mapping,
+        add_sso_mapping as add_sso_mapping,
+        add_user_mapping as add_user_mapping,
+        connect as connect,
+        health_check as health_check,
+        remove_account_mapping as remove_account_mapping,
+        remove_groups as remove_groups,
+        remove_role_mapping as remove_role_mapping,
+        remove_user_mapping as remove_user_mapping,
+        remove_username as remove_username,
+        rename_principal as rename_principal,
+        whoami as whoami,
     )
-    from awsauth.core.diff import Diff, MappingDiff, diff
-    from awsauth.core.document import Document
-    from awsauth.core.explain import explain
-    from awsauth.core.explanation import Candidate, Explanation, Outcome, Step
-    from awsauth.core.finding import Finding, Place, Severity
-    from awsauth.core.lint import fixes, lint
-    from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
-    from awsauth.core.merge import merge
-    from awsauth.core.overview import Listed, overview
-    from awsauth.core.plan import Plan
-    from awsauth.core.policy import Policy
-    from awsauth.core.reading import Mapped
-    from awsauth.core.restoration import Effect, Restoration
-    from awsauth.core.revision import Revision
-    from awsauth.core.revision_info import RevisionInfo
-    from awsauth.core.saved import saved_from_text
-    from awsauth.core.who_can import Grant, Grants, who_can
+    from awsauth.apply import Result as Result
+    from awsauth.aws.identity import Identity as Identity
+    from awsauth.aws.instance_profile import attach_instance_role as attach_instance_role
+    from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_role as ensure_instance_role
+    from awsauth.client import AwsAuthClient as AwsAuthClient, ServerOptions as ServerOptions
+    from awsauth.core.access.access_changes import AccessChange as AccessChange, UserInfo as UserInfo
+    from awsauth.core.access.caller import Caller as Caller
+    from awsauth.core.diff import Diff as Diff, MappingDiff as MappingDiff, diff as diff
+    from awsauth.core.document.document import Document as Document
+    from awsauth.core.document.model import Mapped as Mapped
+    from awsauth.core.edit.changes import (
+        Change as Change,
+        Deduplicate as Deduplicate,
+        EnsureAccount as EnsureAccount,
+        EnsureRole as EnsureRole,
+        EnsureUser as EnsureUser,
+        RemoveAccount as RemoveAccount,
+        RemoveGroups as RemoveGroups,
+        RemoveRole as RemoveRole,
+        RemoveUser as RemoveUser,
+        RemoveUsername as RemoveUsername,
+        RenamePrincipal as RenamePrincipal,
+        Repair as Repair,
+        ReplaceText as ReplaceText,
+    )
+    from awsauth.core.edit.merge import merge as merge
+    from awsauth.core.explain.explain import explain as explain
+    from awsauth.core.explain.explanation import (
+        Candidate as Candidate,
+        Explanation as Explanation,
+        Outcome as Outcome,
+        Step as Step,
+    )
+    from awsauth.core.explain.who_can import Grant as Grant, Grants as Grants, who_can as who_can
+    from awsauth.core.findings import Finding as Finding, Place as Place, Severity as Severity
+    from awsauth.core.lint.lint import fixes as fixes, lint as lint
+    from awsauth.core.lint.overview import Listed as Listed, overview as overview
+    from awsauth.core.lint.policy import Policy as Policy
+    from awsauth.core.mappings import RoleMapping as RoleMapping, SsoMatch as SsoMatch, UserMapping as UserMapping
+    from awsauth.core.plan import Plan as Plan, saved_from_text as saved_from_text
+    from awsauth.core.revisions.info import RevisionInfo as RevisionInfo
+    from awsauth.core.revisions.restore import Effect as Effect, Restoration as Restoration
+    from awsauth.core.revisions.revision import Revision as Revision
     from awsauth.errors import (
-        AdmissionError,
-        ApiError,
-        AuthenticationError,
-        AwsAuthError,
-        AwsPermissionError,
-        AwsServiceError,
-        ClusterNotFoundError,
-        ConflictError,
-        CredentialsError,
-        EditError,
-        FileChangedError,
-        FileError,
-        ForbiddenError,
-        GuardError,
-        HistoryError,
-        InternalError,
-        InvalidValueError,
-        KubeconfigError,
-        ManifestError,
-        MappingConflictError,
-        NotFoundError,
-        NotRevertedError,
-        OutcomeUnknownError,
-        PlanError,
-        PlanOutdatedError,
-        PolicyError,
-        RecoveryError,
-        RevertedError,
-        RevisionNotFoundError,
-        RevisionTakenError,
-        RoleError,
-        UnavailableError,
-        UnprovenHistoryError,
-        UnreachableError,
-        UsageError,
+        AdmissionError as AdmissionError,
+        ApiError as ApiError,
+        AuthenticationError as AuthenticationError,
+        AwsAuthError as AwsAuthError,
+        AwsPermissionError as AwsPermissionError,
+        AwsServiceError as AwsServiceError,
+        ClusterNotFoundError as ClusterNotFoundError,
+        ConflictError as ConflictError,
+        CredentialsError as CredentialsError,
+        EditError as EditError,
+        FileChangedError as FileChangedError,
+        FileError as FileError,
+        ForbiddenError as ForbiddenError,
+        GuardError as GuardError,
+        HistoryError as HistoryError,
+        InternalError as InternalError,
+        InvalidValueError as InvalidValueError,
+        KubeconfigError as KubeconfigError,
+        ManifestError as ManifestError,
+        MappingConflictError as MappingConflictError,
+        NotFoundError as NotFoundError,
+        NotRevertedError as NotRevertedError,
+        OutcomeUnknownError as OutcomeUnknownError,
+        PlanError as PlanError,
+        PlanOutdatedError as PlanOutdatedError,
+        PolicyError as PolicyError,
+        RecoveryError as RecoveryError,
+        RevertedError as RevertedError,
+        RevisionNotFoundError as RevisionNotFoundError,
+        RevisionTakenError as RevisionTakenError,
+        RoleError as RoleError,
+        UnavailableError as UnavailableError,
+        UnprovenHistoryError as UnprovenHistoryError,
+        UnreachableError as UnreachableError,
+        UsageError as UsageError,
     )
-    from awsauth.functions import (
-        add_account_mapping,
-        add_node_role,
-        add_role_mapping,
-        add_sso_mapping,
-        add_user_mapping,
-        connect,
-        health_check,
-        remove_account_mapping,
-        remove_groups,
-        remove_role_mapping,
-        remove_user_mapping,
-        remove_username,
-        rename_principal,
-        whoami,
+    from awsauth.health.report import HealthReport as HealthReport, HealthStep as HealthStep
+    from awsauth.history.log import Log as Log, LogEntry as LogEntry
+    from awsauth.kube.self_review import Review as Review
+    from awsauth.mapping_methods import Planning as Planning, Transaction as Transaction
+    from awsauth.options import Options as Options
+    from awsauth.recovery.recover import recover as recover
+    from awsauth.recovery.report import (
+        Leftover as Leftover,
+        Recovery as Recovery,
+        RecoveryPlan as RecoveryPlan,
+        RecoveryStep as RecoveryStep,
     )
-    from awsauth.health import HealthReport, HealthStep
-    from awsauth.history.log import Log, LogEntry
-    from awsauth.kube.review import Review
-    from awsauth.options import Options
-    from awsauth.origins import ServerOptions
-    from awsauth.planning import Planning
-    from awsauth.recovery.recovering import recover
-    from awsauth.recovery.report import Leftover, Recovery, RecoveryPlan, RecoveryStep
-    from awsauth.result import Result
-    from awsauth.target import Target
-    from awsauth.transaction import Transaction
-
-
-__all__ = [
-    "AccessChange",
-    "AdmissionError",
-    "ApiError",
-    "AuthenticationError",
-    "AwsAuthClient",
-    "AwsAuthError",
-    "AwsPermissionError",
-    "AwsServiceError",
-    "Caller",
-    "Candidate",
-    "Change",
-    "ClusterNotFoundError",
-    "ConflictError",
-    "CredentialsError",
-    "Deduplicate",
-    "Diff",
-    "Document",
-    "EditError",
-    "Effect",
-    "EnsureAccount",
-    "EnsureRole",
-    "EnsureUser",
-    "Explanation",
-    "FileChangedError",
-    "FileError",
-    "Finding",
-    "ForbiddenError",
-    "Grant",
-    "Grants",
-    "GuardError",
-    "HealthReport",
-    "HealthStep",
-    "HistoryError",
-    "Identity",
-    "InternalError",
-    "InvalidValueError",
-    "KubeconfigError",
-    "Leftover",
-    "Listed",
-    "Log",
-    "LogEntry",
-    "ManifestError",
-    "Mapped",
-    "MappingConflictError",
-    "MappingDiff",
-    "NotFoundError",
-    "NotRevertedError",
-    "Options",
-    "Outcome",
-    "OutcomeUnknownError",
-    "Place",
-    "Plan",
-    "PlanError",
-    "PlanOutdatedError",
-    "Planning",
-    "Policy",
-    "PolicyError",
-    "Recovery",
-    "RecoveryError",
-    "RecoveryPlan",
-    "RecoveryStep",
-    "RemoveAccount",
-    "RemoveGroups",
-    "RemoveRole",
-    "RemoveUser",
-    "RemoveUsername",
-    "RenamePrincipal",
-    "Repair",
-    "ReplaceText",
-    "Restoration",
-    "Result",
-    "RevertedError",
-    "Review",
-    "Revision",
-    "RevisionInfo",
-    "RevisionNotFoundError",
-    "RevisionTakenError",
-    "RoleError",
-    "RoleMapping",
-    "RoleSetup",
-    "ServerOptions",
-    "Severity",
-    "SsoMatch",
-    "Step",
-    "Target",
-    "Transaction",
-    "UnavailableError",
-    "UnprovenHistoryError",
-    "UnreachableError",
-    "UsageError",
-    "UserInfo",
-    "UserMapping",
-    "add_account_mapping",
-    "add_node_role",
-    "add_role_mapping",
-    "add_sso_mapping",
-    "add_user_mapping",
-    "attach_instance_role",
-    "connect",
-    "diff",
-    "ensure_instance_role",
-    "explain",
-    "fixes",
-    "health_check",
-    "lint",
-    "merge",
-    "overview",
-    "recover",
-    "remove_account_mapping",
-    "remove_groups",
-    "remove_role_mapping",
-    "remove_user_mapping",
-    "remove_username",
-    "rename_principal",
-    "saved_from_text",
-    "who_can",
-    "whoami",
-]
 
 _HOMES: Final = {
-    "awsauth.aws.attachment": "attach_instance_role",
+    "awsauth.api": (
+        "Target add_account_mapping add_node_role add_role_mapping add_sso_mapping "
+        "add_user_mapping connect health_check remove_account_mapping remove_groups "
+        "remove_role_mapping remove_user_mapping remove_username rename_principal whoami"
+    ),
+    "awsauth.apply": "Result",
     "awsauth.aws.identity": "Identity",
-    "awsauth.aws.role_setup": "RoleSetup",
-    "awsauth.aws.roles": "ensure_instance_role",
-    "awsauth.client": "AwsAuthClient",
-    "awsauth.core.access_changes": "AccessChange UserInfo",
-    "awsauth.core.caller": "Caller",
-    "awsauth.core.changes": (
+    "awsauth.aws.instance_profile": "attach_instance_role",
+    "awsauth.aws.instance_role": "RoleSetup ensure_instance_role",
+    "awsauth.client": "AwsAuthClient ServerOptions",
+    "awsauth.core.access.access_changes": "AccessChange UserInfo",
+    "awsauth.core.access.caller": "Caller",
+    "awsauth.core.diff": "Diff MappingDiff diff",
+    "awsauth.core.document.document": "Document",
+    "awsauth.core.document.model": "Mapped",
+    "awsauth.core.edit.changes": (
         "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "
         "RemoveRole RemoveUser RemoveUsername RenamePrincipal Repair ReplaceText"
     ),
-    "awsauth.core.diff": "Diff MappingDiff diff",
-    "awsauth.core.document": "Document",
-    "awsauth.core.explain": "explain",
-    "awsauth.core.explanation": "Candidate Explanation Outcome Step",
-    "awsauth.core.finding": "Finding Place Severity",
-    "awsauth.core.lint": "fixes lint",
+    "awsauth.core.edit.merge": "merge",
+    "awsauth.core.explain.explain": "explain",
+    "awsauth.core.explain.explanation": "Candidate Explanation Outcome Step",
+    "awsauth.core.explain.who_can": "Grant Grants who_can",
+    "awsauth.core.findings": "Finding Place Severity",
+    "awsauth.core.lint.lint": "fixes lint",
+    "awsauth.core.lint.overview": "Listed overview",
+    "awsauth.core.lint.policy": "Policy",
     "awsauth.core.mappings": "RoleMapping SsoMatch UserMapping",
-    "awsauth.core.merge": "merge",
-    "awsauth.core.overview": "Listed overview",
-    "awsauth.core.plan": "Plan",
-    "awsauth.core.policy": "Policy",
-    "awsauth.core.reading": "Mapped",
-    "awsauth.core.restoration": "Effect Restoration",
-    "awsauth.core.revision": "Revision",
-    "awsauth.core.revision_info": "RevisionInfo",
-    "awsauth.core.saved": "saved_from_text",
-    "awsauth.core.who_can": "Grant Grants who_can",
+    "awsauth.core.plan": "Plan saved_from_text",
+    "awsauth.core.revisions.info": "RevisionInfo",
+    "awsauth.core.revisions.restore": "Effect Restoration",
+    "awsauth.core.revisions.revision": "Revision",
     "awsauth.errors": (
         "AdmissionError ApiError AuthenticationError AwsAuthError AwsPermissionError "
         "AwsServiceError ClusterNotFoundError ConflictError CredentialsError EditError "
-        "FileChangedError FileError ForbiddenError GuardError HistoryError InternalError InvalidValueError "
-        "KubeconfigError ManifestError MappingConflictError NotFoundError NotRevertedError "
-        "OutcomeUnknownError PlanError PlanOutdatedError PolicyError RecoveryError RevertedError "
-        "RevisionNotFoundError RevisionTakenError RoleError UnavailableError "
-        "UnprovenHistoryError UnreachableError UsageError"
+        "FileChangedError FileError ForbiddenError GuardError HistoryError InternalError "
+        "InvalidValueError KubeconfigError ManifestError MappingConflictError NotFoundError "
+        "NotRevertedError OutcomeUnknownError PlanError PlanOutdatedError PolicyError "
+        "RecoveryError RevertedError RevisionNotFoundError RevisionTakenError RoleError "
+        "UnavailableError UnprovenHistoryError UnreachableError UsageError"
     ),
-    "awsauth.functions": (
-        "add_account_mapping add_node_role add_role_mapping add_sso_mapping add_user_mapping "
-        "connect health_check remove_account_mapping remove_groups remove_role_mapping "
-        "remove_user_mapping remove_username rename_principal whoami"
-    ),
-    "awsauth.health": "HealthReport HealthStep",
+    "awsauth.health.report": "HealthReport HealthStep",
     "awsauth.history.log": "Log LogEntry",
-    "awsauth.kube.review": "Review",
+    "awsauth.kube.self_review": "Review",
+    "awsauth.mapping_methods": "Planning Transaction",
     "awsauth.options": "Options",
-    "awsauth.origins": "ServerOptions",
-    "awsauth.planning": "Planning",
-    "awsauth.recovery.recovering": "recover",
+    "awsauth.recovery.recover": "recover",
     "awsauth.recovery.report": "Leftover Recovery RecoveryPlan RecoveryStep",
-    "awsauth.result": "Result",
-    "awsauth.target": "Target",
-    "awsauth.transaction": "Transaction",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+__all__ = sorted(_HOME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:

@@ -4,47 +4,404 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
+from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from awsauth.apply import GuardedCommit, Result
 from awsauth.boundary import public
-from awsauth.core.changes import as_list
-from awsauth.core.escaping import quoted
-from awsauth.core.revision_info import Writer
-from awsauth.errors import UsageError
-from awsauth.guarded_commit import GuardedCommit
-from awsauth.history.commit import changing
-from awsauth.history.proposal import Proposal
-from awsauth.history_methods import HistoryMethods
-from awsauth.mapping_methods import MappingMethods
+from awsauth.core.document.document import Document
+from awsauth.core.edit.changes import as_list
+from awsauth.core.revisions.info import Writer
+from awsauth.core.text.display import quoted
+from awsauth.errors import AuthenticationError, ForbiddenError, HistoryError, UsageError
+from awsauth.history.commit import Proposal, changing
+from awsauth.kube.self_review import review
+from awsauth.mapping_methods import MappingMethods, Principals, Transaction
 from awsauth.options import Options, checked
-from awsauth.origins import Origins
-from awsauth.principals import Principals
-from awsauth.result import Result
-from awsauth.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
+    import boto3
+    from kubernetes.client import ApiClient
     from typing_extensions import Self, Unpack
 
     from awsauth.aws.identity import Identity
     from awsauth.aws.session import AwsSession
-    from awsauth.circumstances import Circumstances
-    from awsauth.connecting import Connection
-    from awsauth.core.caller import Caller
-    from awsauth.core.changes import Change
-    from awsauth.core.document import Document
-    from awsauth.core.explanation import Explanation
-    from awsauth.core.finding import Finding
+    from awsauth.cluster_context import Circumstances, EksFacts
+    from awsauth.connections.kubernetes import Connection
+    from awsauth.core.access.caller import Caller
+    from awsauth.core.diff import Diff
+    from awsauth.core.edit.changes import Change
+    from awsauth.core.explain.explanation import Explanation
+    from awsauth.core.findings import Finding
+    from awsauth.core.lint.policy import Policy
     from awsauth.core.plan import Plan
-    from awsauth.core.policy import Policy
-    from awsauth.health import HealthReport
-    from awsauth.kube.review import Review
-    from awsauth.origins import Habits
-    from awsauth.planning import Planning
+    from awsauth.core.revisions.revision import Revision
+    from awsauth.health.report import HealthReport
+    from awsauth.history.log import Log
+    from awsauth.kube.self_review import Review
+    from awsauth.mapping_methods import Planning
     from awsauth.stores.store import Snapshot, Store
+
+
+def cluster_identity(connection: Connection | None) -> Identity:
+    """Return who the caller is to AWS, with the username and groups on the cluster (see `awsauth.AwsAuthClient.identity`).
+
+    Raises:
+        UsageError: there is no cluster to ask.
+        AwsAuthError: AWS cannot be asked, or the cluster does not answer.
+    """
+    if connection is None:
+        raise UsageError("There is no cluster here that could be asked.", cure="Connect with a cluster.")
+    from awsauth.aws.identity import identity_of
+    from awsauth.aws.session import AwsSession
+
+    tokens = connection.tokens
+    identity = identity_of(tokens.session, near=tokens.region) if tokens else identity_of(AwsSession.of_environment())
+    role = f", as {tokens.role_arn}" if tokens and tokens.role_arn else ""
+    identity = replace(identity, cluster=f"{connection.description}{role}")
+    try:
+        found = review(connection.transport)
+    except AuthenticationError:
+        return replace(identity, cluster_problem="does not let the caller in (401); a health check says what would")
+    except ForbiddenError:
+        return replace(identity, cluster_problem="does not tell: the right to ask was taken away (system:basic-user)")
+    if found is None:
+        return replace(identity, cluster_problem="cannot tell, as a server before Kubernetes 1.27")
+    return replace(identity, username=found.username, groups=tuple(sorted(found.own_groups)))
+
+
+DESCRIBED: Final = 10
+"""For how many of the newest revisions the history says what they changed, unless it is asked for more."""
+
+
+@public
+class HistoryMethods(ABC):
+    """Looks at revisions, goes back to them, and deletes old ones."""
+
+    _store: Store
+
+    @abstractmethod
+    def _writer(self) -> Writer:
+        """Return who makes the changes."""
+
+    @abstractmethod
+    def _run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
+        """Make what is proposed."""
+
+    def history(self, *, described: int = DESCRIBED) -> Log:
+        """Return the revisions, newest first: which one is live, and what is wrong with the chain.
+
+        Args:
+            described: For how many of the newest to say what they changed; each is one more request.
+
+        Raises:
+            UsageError: `described` is no number, or less than 0.
+        """
+        given: Any = described
+        if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+            raise UsageError(f"described is {quoted(repr(given), 60)}.", cure="Pass a whole number, 0 or more.")
+        from awsauth.history.log import log, with_effects
+
+        return with_effects(self._store, log(self._store), described)
+
+    def show(self, revision: int) -> Revision:
+        """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.
+
+        Raises:
+            RevisionNotFoundError: there is none of that number.
+            UsageError: `revision` is no number.
+        """
+        _check_number(revision)
+        return self._store.read_revision(revision)
+
+    def diff(self, before: int, after: int | None = None) -> Diff:
+        """Return what changed from one revision to another, or to the present.
+
+        Raises:
+            RevisionNotFoundError: there is none of that number.
+            HistoryError: one was altered since it was recorded.
+            UsageError: `before` or `after` is no number.
+        """
+        from awsauth.core.diff import diff
+
+        later = self._store.read().document if after is None else self._recorded(after)
+        return diff(self._recorded(before), later)
+
+    def _recorded(self, number: int) -> Document:
+        revision = self.show(number)
+        if not revision.is_intact:
+            raise HistoryError(
+                f"Revision {number} was altered since it was recorded: its data is not what its digest says.",
+                cure="Look at it with show().",
+            )
+        return Document(revision.data)
+
+    def rollback(
+        self,
+        to: int | None = None,
+        *,
+        exact: bool = False,
+        approved: Diff | None = None,
+        **options: Unpack[Options],
+    ) -> Result:
+        """Go back to a revision, and make a new one of it. The result's `restoration` tells what it keeps and what goes.
+
+        Args:
+            to: The revision. Without one, the last change of state is undone, whoever made it; after a rollback, the
+                one before that.
+            exact: Also take away what others have added since.
+            approved: What may come of it: the `diff` of an earlier ``dry_run``; None for anything.
+            **options: How it is made; see `Options`. There is always a revision of it.
+
+        Raises:
+            RevisionNotFoundError: there is no such revision, or none further back.
+            UnprovenHistoryError: `to` is None, and the object does not prove that it was at any earlier revision.
+            PlanOutdatedError: something else than was approved would come of it.
+            GuardError: it would lock somebody out, or give somebody back what was taken.
+            HistoryError: the revision was altered since it was recorded.
+            UsageError: an option is none of `Options`, or of another type, `allow` names no guard, or ``history=False``.
+            AwsAuthError: otherwise as for `AwsAuthClient.apply`.
+        """
+        made = checked(options)
+        if not made.get("history", True):
+            raise UsageError("A rollback makes a revision; nothing was changed.", cure="Leave history=False out.")
+        if to is not None:
+            _check_number(to)
+        from awsauth.history.rollback import restoring
+
+        propose = restoring(self._store, to, exact=exact, writer=self._writer)
+        return self._run(propose if approved is None else _only(approved, propose), made)
+
+    def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:
+        """Delete old revisions, and return their numbers.
+
+        Kept are the last 50 and all of the last 30 days, at most 500, and always what is live or younger than an hour.
+        With `dry_run` nothing is deleted.
+
+        Raises:
+            ConflictError: somebody else was at them at the same time, again and again.
+        """
+        from awsauth.history.prune import prune
+
+        return prune(self._store, dry_run=dry_run)
+
+
+def _only(approved: Diff, propose: Callable[[Snapshot], Proposal]) -> Callable[[Snapshot], Proposal]:
+    def checked_proposal(snapshot: Snapshot) -> Proposal:
+        from awsauth.core.plan import refuse_other
+
+        proposal = propose(snapshot)
+        refuse_other(approved, proposal.merged)
+        return proposal
+
+    return checked_proposal
+
+
+def _check_number(revision: Any) -> None:
+    if not isinstance(revision, int) or isinstance(revision, bool):
+        raise UsageError(
+            f"{quoted(repr(revision))} is no number of a revision; nothing was changed.",
+            cure="Pass a whole number, as the history lists them.",
+        )
+
+
+class Habits(TypedDict, total=False):
+    """What a client does the same with every change.
+
+    Attributes:
+        author: Who makes the changes, for the history: a claim, kept with the identity that the cluster tells.
+        policy: What may be mapped at all: checked by ``check``, and on every change by the guard ``policy``.
+    """
+
+    author: str | None
+    policy: Policy | None
+
+
+class ServerOptions(Habits, total=False):
+    """How a client comes before an API server.
+
+    Attributes:
+        timeout: Seconds that one request may take, its answer included, 30 by default; at most 10 of them to connect. A program
+            in the kubeconfig that gives credentials has as long (at a terminal at least 300 seconds), a list in pages 10 times
+            as long. Answers may have 32 MiB, lists 200 pages of 500 objects.
+        as_user: The user to act as.
+        as_groups: The groups to act as a member of.
+    """
+
+    timeout: float
+    as_user: str | None
+    as_groups: Sequence[str]
+
+
+@public
+class Origins(ABC):
+    """Makes clients."""
+
+    @classmethod
+    @abstractmethod
+    def _of(
+        cls,
+        store: Store,
+        habits: Habits,
+        *,
+        circumstances: Circumstances | None = None,
+        connection: Connection | None = None,
+        session: AwsSession | None = None,
+    ) -> Self:
+        """Return a client on a store."""
+
+    @classmethod
+    def from_environment(cls, **options: Unpack[ServerOptions]) -> Self:
+        """Return a client for the cluster that kubectl would use: the current context, or else, in a pod, its cluster.
+
+        Raises:
+            KubeconfigError: there is neither, or it cannot be used.
+            CredentialsError: it is an EKS cluster's, and there are no AWS credentials for it.
+            UsageError: an option is none of `ServerOptions`, or of another type.
+        """
+        from awsauth.connections.kubernetes import usual
+
+        return cls._on(usual, options)
+
+    @classmethod
+    def from_kubeconfig(
+        cls, context: str | None = None, path: str | os.PathLike[str] | None = None, **options: Unpack[ServerOptions]
+    ) -> Self:
+        """Return a client for the cluster of a kubeconfig's context.
+
+        Args:
+            context: The context; None for the current one.
+            path: The kubeconfig's file; None for the ones that kubectl would take.
+            **options: See `ServerOptions`.
+
+        Raises:
+            KubeconfigError: there is no such file or context, or no credentials come of it.
+            CredentialsError: the context is an EKS cluster's, and there are no AWS credentials for it.
+            UsageError: `context` or `path` is empty, or an option is none of `ServerOptions`, or of another type.
+        """
+        from awsauth.connections.kubernetes import from_kubeconfig
+
+        return cls._on(from_kubeconfig, options, context, path)
+
+    @classmethod
+    def in_cluster(cls, **options: Unpack[ServerOptions]) -> Self:
+        """Return a client for the cluster of the pod that this runs in, as its service account.
+
+        Raises:
+            KubeconfigError: this is no pod, or it has no service account.
+            UsageError: an option is none of `ServerOptions`, or of another type.
+        """
+        from awsauth.connections.kubernetes import in_cluster
+
+        return cls._on(in_cluster, options)
+
+    @classmethod
+    def from_api_client(cls, api: ApiClient, **options: Unpack[ServerOptions]) -> Self:
+        """Return a client on a ``kubernetes.client.ApiClient`` of the caller's own, which stays open.
+
+        Raises:
+            UsageError: `api` is none, or an option is none of `ServerOptions`, or of another type.
+        """
+        from awsauth.connections.kubernetes import from_api_client
+
+        return cls._on(from_api_client, options, api)
+
+    @classmethod
+    def from_eks(
+        cls,
+        name: str,
+        *,
+        region: str | None = None,
+        profile: str | None = None,
+        session: boto3.Session | None = None,
+        role_arn: str | None = None,
+        **options: Unpack[ServerOptions],
+    ) -> Self:
+        """Return a client for an EKS cluster by its name: no kubeconfig, no AWS CLI, tokens are signed in this process.
+
+        Args:
+            name: The cluster's name, or its ARN.
+            region: Where it is; by default the ARN's, the profile's, the environment's, or that of the EC2 instance.
+            profile: A profile of the AWS configuration.
+            session: A boto3 session, in place of a profile.
+            role_arn: A role to assume before the API server, as ``aws eks get-token --role-arn`` does.
+            **options: See `ServerOptions`.
+
+        Raises:
+            CredentialsError: there are no AWS credentials, or AWS does not take them.
+            ClusterNotFoundError: there is no such cluster.
+            AwsPermissionError: IAM does not allow ``eks:DescribeCluster``, or to assume the role.
+            AwsServiceError: EKS does not answer, or the cluster has no API server yet.
+            UsageError: arguments contradict each other, or no region is known.
+        """
+        named: Any = name
+        if not isinstance(named, str) or not named.strip():
+            raise UsageError("cluster is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
+        from awsauth.connections.eks import from_eks
+
+        how, habits = _parted(options)
+        connection = from_eks(name, region=region, profile=profile, session=session, role_arn=role_arn, **how)
+        return cls._at(connection, habits, connection.facts, connection.session)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **habits: Unpack[Habits]) -> Self:
+        """Return a client for the ConfigMap in a manifest file, with its history in ``.NAME.history`` beside it.
+
+        Raises:
+            UsageError: `path` names no file. Whether there is such a file is seen when it is first used.
+        """
+        named: Any = path
+        if not isinstance(named, (str, os.PathLike)) or not str(named).strip():
+            raise UsageError("file names no file; nothing was changed.", cure="Is the variable that it comes from set?")
+        from awsauth.stores.file import FileStore
+
+        return cls._of(FileStore(path), habits)
+
+    @classmethod
+    def in_memory(cls, data: Mapping[str, str] | None = None, **habits: Unpack[Habits]) -> Self:
+        """Return a client for an ``aws-auth`` in memory: for tests, and to try things out."""
+        from awsauth.stores.memory import MemoryStore
+
+        return cls._of(MemoryStore(data), habits)
+
+    @classmethod
+    def _on(cls, connect: Callable[..., Connection], options: ServerOptions, *where: Any) -> Self:
+        how, habits = _parted(options)
+        connection = connect(*where, **how)
+        if connection.tokens is None:
+            return cls._at(connection, habits)
+        from awsauth.connections.eks import facts_of
+
+        # A kubeconfig that `aws eks update-kubeconfig` wrote says which cluster it is, and as whom to ask about it.
+        return cls._at(connection, habits, facts_of(connection), connection.tokens.session)
+
+    @classmethod
+    def _at(
+        cls,
+        connection: Connection,
+        habits: Habits,
+        eks: EksFacts | None = None,
+        session: AwsSession | None = None,
+    ) -> Self:
+        from awsauth.cluster_context import Circumstances
+        from awsauth.history.retrying_store import patient
+        from awsauth.stores.cluster import ClusterStore
+
+        circumstances = Circumstances(connection.transport, eks)
+        store = patient(ClusterStore(connection.transport))
+        return cls._of(store, habits, circumstances=circumstances, connection=connection, session=session)
+
+
+def _parted(options: ServerOptions) -> tuple[dict[str, Any], Habits]:
+    """Return what is for the connection, and what is for the client."""
+    how = {name: value for name, value in options.items() if name not in Habits.__annotations__}
+    habits: Any = {name: value for name, value in options.items() if name in Habits.__annotations__}
+    return how, habits
 
 
 @public
@@ -79,7 +436,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         session: AwsSession | None = None,
     ) -> None:
         if policy is not None:
-            from awsauth.core.policy import check_policy
+            from awsauth.core.lint.policy import check_policy
 
             check_policy(policy)
         self._store = store
@@ -133,7 +490,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         What can be cured safely has the cure with it (`Finding.fix`); ``client.apply(awsauth.fixes(client.read()))``
         makes all of them.
         """
-        from awsauth.core.lint import lint
+        from awsauth.core.lint.lint import lint
 
         snapshot = self._store.read()
         document = snapshot.document
@@ -150,7 +507,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         Raises:
             InvalidValueError: `caller` is the ARN of no role or user.
         """
-        from awsauth.core.explain import explain
+        from awsauth.core.explain.explain import explain
 
         found = explain(self.read(), caller)
         return self._circumstances.explained(found) if self._circumstances else found
@@ -174,7 +531,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
             UsageError: there is no cluster to check, a role cannot be assumed here, or `may` cannot be read.
             InvalidValueError: `role_arn` is the ARN of no role.
         """
-        from awsauth.health_steps import health_report
+        from awsauth.health.checks import health_report
 
         return health_report(self._connection, self._store, role_arn=role_arn, may=may)
 
@@ -240,14 +597,12 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
             UsageError: there is no cluster to ask.
             AwsAuthError: STS or the API server does not answer.
         """
-        from awsauth.cluster_identity import cluster_identity
-
         return cluster_identity(self._connection)
 
     @property
     def planning(self) -> Planning:
         """The methods that add and remove mappings, which return a plan in place of making the change."""
-        from awsauth.planning import Planning
+        from awsauth.mapping_methods import Planning
 
         return Planning(self.plan, self._principals)
 
@@ -267,7 +622,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
     def _run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
         if not options.get("wait") and not options.get("revert_after"):
             return self._making.run(propose, options)
-        from awsauth.verifying import watched
+        from awsauth.verification.verify import watched
 
         return watched(self._making.run, propose, options, connection=self._connection, writer=self._writer)
 

@@ -48,7 +48,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.finding import Finding
+    from awsauth.core.findings import Finding
 
 
 class AwsAuthError(Exception):

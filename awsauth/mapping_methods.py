@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from awsauth.boundary import public
-from awsauth.core.changes import (
+from awsauth.core.access.node_mappings import node_role
+from awsauth.core.edit.changes import (
     Change,
     EnsureAccount,
     EnsureRole,
@@ -17,19 +20,24 @@ from awsauth.core.changes import (
     RemoveUser,
     RemoveUsername,
     RenamePrincipal,
+    as_list,
 )
-from awsauth.core.presets import node_role
+from awsauth.core.plan import Plan
+from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import Options, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
 
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
-    from awsauth.core.changes import IfMapped
-    from awsauth.core.finding import Finding
-    from awsauth.core.presets import NodeKind
-    from awsauth.principals import Principals
+    from awsauth.apply import Result
+    from awsauth.aws.session import AwsSession
+    from awsauth.core.access.node_mappings import NodeKind
+    from awsauth.core.edit.changes import IfMapped
+    from awsauth.core.findings import Finding
+
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -161,3 +169,136 @@ class MappingMethods(ABC, Generic[T_co]):
     def rename_principal(self, principal_arn: str, new_arn: str, **options: Unpack[Options]) -> T_co:
         """Give every mapping of a role or user to another one: username and groups stay."""
         return self._one(RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn), options)
+
+
+@public
+class Planning(MappingMethods[Plan]):
+    """What ``client.planning`` is: every method returns the plan of what it would do on the client."""
+
+    def __init__(self, plan: Callable[[Sequence[Change]], Plan], principals: Principals) -> None:
+        self._plan = plan
+        self._principals = principals
+
+    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> Plan:
+        if options:
+            raise UsageError(
+                f"{', '.join(options)} cannot be said for a plan; nothing was changed.",
+                cure="Pass it to apply(), with the plan.",
+            )
+        plan = self._plan(changes)
+        return replace(plan, findings=(*findings, *plan.findings))
+
+
+class Principals:
+    """Finds roles by name, and the roles behind SSO permission sets.
+
+    Args:
+        session: Whom to ask AWS as, where that is known: then roles given by their ARN are looked up too. Without one
+            AWS is asked only for what has no ARN, with the credentials that boto3 finds.
+    """
+
+    def __init__(self, session: AwsSession | None = None) -> None:
+        self._session = session
+
+    def role(self, role: str, *, for_ec2: bool = False) -> tuple[str, tuple[Finding, ...]]:
+        """Return a role's ARN as ``aws-auth`` needs it, and what there is to say about the role.
+
+        Args:
+            role: Its ARN, or its name, which is of the caller's account.
+            for_ec2: Also look whether an EC2 instance could wear it.
+
+        Raises:
+            UsageError: it is neither a name nor an ARN.
+            RoleError: there is no role of that name.
+            CredentialsError, AwsServiceError: a name was given, and AWS cannot be asked.
+        """
+        named: Any = role
+        is_named = isinstance(named, str) and not named.startswith("arn:")
+        if not isinstance(named, str) or not (is_named or for_ec2 or self._session):
+            return role, ()
+        from awsauth.aws.iam import check_role_name
+        from awsauth.aws.role_lookup import resolve_role
+
+        check_role_name(role, or_arn=True)
+        with _advising("Give the role's ARN."):
+            found = resolve_role(role, self._asked(), for_ec2=for_ec2)
+        return found.role_arn, found.findings
+
+    def sso_role(self, permission_set: str, account: str | None) -> str:
+        """Return the ARN of the role that IAM Identity Center made for a permission set, as ``aws-auth`` needs it.
+
+        Raises:
+            RoleError: there is none, or there are several.
+            CredentialsError, AwsServiceError: IAM cannot be asked.
+        """
+        from awsauth.aws.role_lookup import find_sso_role
+
+        return find_sso_role(permission_set, self._asked(), account=account)
+
+    def _asked(self) -> AwsSession:
+        if self._session is None:
+            from awsauth.aws.session import AwsSession
+
+            self._session = AwsSession.of_environment()
+        return self._session
+
+
+@contextmanager
+def _advising(way_round: str) -> Iterator[None]:
+    """Put a way round before the cure where AWS cannot be asked."""
+    try:
+        yield
+    except (UsageError, CredentialsError, AwsServiceError) as error:
+        error.cure = f"{way_round} Or: {error.cure}" if error.cure else way_round
+        raise
+
+
+@public
+class Transaction(MappingMethods[None]):
+    """What ``client.transaction()`` gives; use it in a ``with`` block, by one thread."""
+
+    def __init__(
+        self, commit: Callable[[Sequence[Change], tuple[Finding, ...]], Result], principals: Principals
+    ) -> None:
+        self._commit = commit
+        self._principals = principals
+        self._changes: list[Change] = []
+        self._findings: tuple[Finding, ...] = ()
+        self._result: Result | None = None
+        self._ended = False
+
+    @property
+    def result(self) -> Result:
+        """What came of it, once the block has ended well.
+
+        Raises:
+            UsageError: it has not.
+        """
+        if self._result is None:
+            raise UsageError("The transaction has no result yet.", cure="Ask for it after the with block.")
+        return self._result
+
+    def apply(self, changes: Sequence[Change] | Change) -> None:
+        """Add changes that are values already."""
+        self._make(as_list(changes), {})
+
+    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> None:
+        if options:
+            raise UsageError(
+                f"{', '.join(options)} cannot be said for one change of a transaction; nothing was changed.",
+                cure="Pass it to transaction(), for all of them.",
+            )
+        if self._ended:
+            raise UsageError("The transaction is over; nothing was changed.", cure="Begin a new one.")
+        self._changes += changes
+        self._findings += findings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = True
+        if kind is None:
+            self._result = self._commit(self._changes, self._findings)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
 from awsauth.core.arn import canonical_role
-from awsauth.core.escaping import quoted
-from awsauth.core.guards import allowed_by
+from awsauth.core.guards.guards import allowed_by
+from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:

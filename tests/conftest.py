@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.authenticator import Authenticator
-from tests.go_programs import NoGoError
-from tests.kubeconfigs import WAYS
-from tests.oracle_binary import oracle_binary
-from tests.paths import PROJECT
-from tests.refusing_proxy import RefusingProxy
+from tests.support.authenticator.authenticator import Authenticator
+from tests.support.authenticator.oracle_binary import oracle_binary
+from tests.support.go_programs import NoGoError
+from tests.support.kubeconfigs import WAYS
+from tests.support.paths import PROJECT
+from tests.support.servers.refusing_proxy import RefusingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.kube.transport import Transport
-    from tests.controlplane.cluster import Cluster
-    from tests.controlplane.metadata import InstanceMetadata
-    from tests.controlplane.plane import ControlPlane
-    from tests.named_cluster import NamedCluster
-    from tests.relay import Relay
+    from tests.support.controlplane.cluster import Cluster
+    from tests.support.controlplane.metadata import InstanceMetadata
+    from tests.support.controlplane.plane import ControlPlane
+    from tests.support.named_cluster import NamedCluster
+    from tests.support.servers.relay import Relay
 
 _BUILT = {"live": "control_plane", "oracle": "authenticator"}
 """By marker, the fixture that needs programs in Go."""
@@ -88,8 +88,8 @@ def authenticator(request: pytest.FixtureRequest) -> Iterator[Authenticator]:
 def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """Yield a control plane for the tests of this process; skip where there is no Go to build it, other than in CI."""
     # They take a second to import, and most runs of a few tests do not need them.
-    from tests.controlplane.plane import ControlPlane
-    from tests.controlplane.programs import programs
+    from tests.support.controlplane.plane import ControlPlane
+    from tests.support.controlplane.programs import programs
 
     with _building(request, "the control plane cannot be built"):
         built = programs()
@@ -100,7 +100,7 @@ def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
 @pytest.fixture
 def cluster(control_plane: ControlPlane, tmp_path: Path) -> Cluster:
     """Return the control plane's cluster as it was in the beginning: without ``aws-auth`` and anything of tests."""
-    from tests.controlplane.cluster import Cluster
+    from tests.support.controlplane.cluster import Cluster
 
     return Cluster(control_plane, tmp_path)
 
@@ -108,7 +108,7 @@ def cluster(control_plane: ControlPlane, tmp_path: Path) -> Cluster:
 @pytest.fixture
 def instance(control_plane: ControlPlane) -> Iterator[InstanceMetadata]:
     """Yield the metadata service of an EC2 instance that wears no role yet."""
-    from tests.controlplane.metadata import InstanceMetadata
+    from tests.support.controlplane.metadata import InstanceMetadata
 
     with InstanceMetadata(control_plane.aws) as instance:
         yield instance
@@ -117,7 +117,7 @@ def instance(control_plane: ControlPlane) -> Iterator[InstanceMetadata]:
 @pytest.fixture
 def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NamedCluster]:
     """Yield the cluster as EKS knows it, by its name."""
-    from tests.named_cluster import named_cluster
+    from tests.support.named_cluster import named_cluster
 
     with named_cluster(cluster, monkeypatch, tmp_path) as known:
         yield known
@@ -126,7 +126,7 @@ def named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.fixture
 def relay(cluster: Cluster) -> Iterator[Relay]:
     """Yield a relay in front of the cluster's API server."""
-    from tests.relay import Relay
+    from tests.support.servers.relay import Relay
 
     with Relay(cluster.server, cluster.ca_file) as relay:
         yield relay
@@ -135,7 +135,7 @@ def relay(cluster: Cluster) -> Iterator[Relay]:
 @pytest.fixture
 def transport(relay: Relay, cluster: Cluster) -> Iterator[Transport]:
     """Yield a transport that goes through the relay, as an administrator."""
-    from tests.connections import transport_to
+    from tests.support.connections import transport_to
 
     transport = transport_to(relay.url, cluster.admin_token)
     yield transport
@@ -154,7 +154,7 @@ def nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(params=WAYS)
 def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return by way of which library kubeconfigs are used: all that connects does the same by both."""
-    from awsauth.kube import direct_server
+    from awsauth.kube import server as direct_server
 
     if request.param == "kubernetes":
         monkeypatch.setattr(direct_server, "is_enough", lambda *_: False)

@@ -8,16 +8,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.aws.aws_errors import CHECK_WAY, GONE, bounded, translated
+from awsauth.aws.errors import CHECK_WAY, GONE, bounded, translated
 from awsauth.core.arn import partition_of
-from awsauth.core.escaping import command_line, quoted
+from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.aws.session import AwsSession
-    from awsauth.core.access_entries import AuthenticationMode
+    from awsauth.core.access.access_entries import AuthenticationMode
 
 _ARN: Final = re.compile(
     r"arn:(?P<partition>[\w-]+):eks:(?P<region>[\w-]+):(?P<account>\d{12}):cluster/(?P<name>.+)", re.ASCII

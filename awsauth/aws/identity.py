@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from awsauth.aws.aws_errors import translated
+from awsauth.aws.errors import translated
 from awsauth.aws.session import AwsSession
 from awsauth.boundary import public
 from awsauth.core.arn import canonical_principal, partition_of
-from awsauth.core.escaping import quoted, visible
+from awsauth.core.text.display import quoted, visible
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:

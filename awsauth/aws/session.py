@@ -6,9 +6,9 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
-from awsauth.aws.aws_errors import no_credentials, translated
-from awsauth.aws.metadata import InstanceMetadata
-from awsauth.core.escaping import quoted
+from awsauth.aws.errors import no_credentials, translated
+from awsauth.aws.instance_metadata import InstanceMetadata
+from awsauth.core.text.display import quoted
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.aws_errors import no_credentials, translated
-from awsauth.core.escaping import quoted
+from awsauth.aws.errors import no_credentials, translated
+from awsauth.core.text.display import quoted
 from awsauth.errors import CredentialsError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:

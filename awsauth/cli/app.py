@@ -16,29 +16,29 @@ from awsauth.boundary import caused_by
 from awsauth.cli.command import AwsAuthGroup
 from awsauth.cli.completion import COMPLETION
 from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
-from awsauth.cli.screen import OutputError, Screen, drop_output
+from awsauth.cli.output import OutputError, Screen, drop_output
 from awsauth.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _COMMANDS: Final = {
-    "get": ("looking", "Show what is mapped."),
-    "add": ("changing", "Map a role, user, account, node role or SSO role."),
-    "remove": ("changing", "Take a role, user, account or username out."),
-    "check": ("checking", "Look for what is wrong, and cure it."),
-    "explain": ("looking", "Say what a principal gets, and why."),
-    "plan": ("planned", "Show what changes would do, and save that."),
-    "apply": ("planned", "Make a saved plan, or changes in a file."),
-    "edit": ("editing", "Edit the mappings, checked when saved."),
-    "history": ("revisions", "Show who changed what, when and why."),
-    "show": ("revisions", "Show a revision with its data."),
-    "diff": ("revisions", "Show what changed between revisions."),
-    "rollback": ("revisions", "Go back to a revision."),
-    "prune": ("revisions", "Delete old revisions."),
-    "whoami": ("aws", "Say who this machine is to AWS."),
-    "health": ("aws", "Check whether you get in, and may do your work."),
-    "recover": ("aws", "Get back into a cluster that you are locked out of."),
+    "get": ("inspect_commands", "Show what is mapped."),
+    "add": ("mapping_commands", "Map a role, user, account, node role or SSO role."),
+    "remove": ("mapping_commands", "Take a role, user, account or username out."),
+    "check": ("inspect_commands", "Look for what is wrong, and cure it."),
+    "explain": ("inspect_commands", "Say what a principal gets, and why."),
+    "plan": ("plan_commands", "Show what changes would do, and save that."),
+    "apply": ("plan_commands", "Make a saved plan, or changes in a file."),
+    "edit": ("edit_command", "Edit the mappings, checked when saved."),
+    "history": ("history_commands", "Show who changed what, when and why."),
+    "show": ("history_commands", "Show a revision with its data."),
+    "diff": ("history_commands", "Show what changed between revisions."),
+    "rollback": ("history_commands", "Go back to a revision."),
+    "prune": ("history_commands", "Delete old revisions."),
+    "whoami": ("cluster_commands", "Say who this machine is to AWS."),
+    "health": ("cluster_commands", "Check whether you get in, and may do your work."),
+    "recover": ("cluster_commands", "Get back into a cluster that you are locked out of."),
     "completion": ("completion", "Print the completion for a shell."),
 }
 """Of each command its module and what it does, in the order of the help, which loads none of them."""

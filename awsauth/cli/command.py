@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.connection import VARIABLES, given, said
+from awsauth.cli.completion_values import complete_context
 from awsauth.cli.exit_codes import READER_GONE, code_of
 from awsauth.cli.invocation import Invocation, Output
-from awsauth.cli.known import complete_context
-from awsauth.cli.screen import OutputError, Screen, drop_output
+from awsauth.cli.output import OutputError, Screen, drop_output
+from awsauth.cli.target import VARIABLES, given, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -191,7 +191,7 @@ class AwsAuthCommand(_Sectioned):
         except OutputError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes words and a code
-            from awsauth.cli.failing import show
+            from awsauth.cli.errors import show
 
             show(error, ctx.obj)
             ctx.exit(code_of(error))

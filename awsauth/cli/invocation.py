@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from awsauth.cli.connection import STANDARD_INPUT, described, policy_of
-from awsauth.cli.waiting import waiting_for
+from awsauth.cli.output import waiting_for
+from awsauth.cli.target import STANDARD_INPUT, described, policy_of
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from awsauth.cli.screen import Screen
+    from awsauth.cli.output import Screen
     from awsauth.client import AwsAuthClient
-    from awsauth.core.finding import Place
-    from awsauth.core.manifest import Manifest
-    from awsauth.core.manifest_places import FilePosition
-    from awsauth.core.policy import Policy
+    from awsauth.core.findings import Place
+    from awsauth.core.lint.policy import Policy
+    from awsauth.core.manifest.locate import FilePosition
+    from awsauth.core.manifest.manifest import Manifest
     from awsauth.stores.manifest_text import ManifestText
 
 Output = Literal["text", "json", "markdown", "github"]
@@ -87,7 +87,7 @@ class Invocation:
 
     @staticmethod
     def _piped_in() -> bytes:
-        from awsauth.cli.sources import naming, read_input
+        from awsauth.cli.files import naming, read_input
 
         with naming("standard input"):
             return read_input(sys.stdin.buffer)
@@ -99,7 +99,7 @@ class Invocation:
 
     def position(self, place: Place | None) -> FilePosition | None:
         """Return where something is in the manifest; None where there is no manifest."""
-        from awsauth.core.manifest_places import FilePosition, position_in_file
+        from awsauth.core.manifest.locate import FilePosition, position_in_file
 
         if place and place.in_file:
             return FilePosition(place.line, place.column)
@@ -108,7 +108,7 @@ class Invocation:
 
     def _read_manifest(self) -> Manifest | None:
         if self.file and self._file_manifest is None:
-            from awsauth.stores.manifest_file import ManifestFile
+            from awsauth.stores.file import ManifestFile
 
             self._file_manifest = ManifestFile(self.file).read().manifest
         return self._manifest.manifest if self._manifest else self._file_manifest

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from awsauth.core.escaping import quoted
+from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError
 
 LONGEST: Final = 2048

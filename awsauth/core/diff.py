@@ -8,21 +8,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
-from awsauth.core.document import Document, check_document
-from awsauth.core.escaping import quoted, visible
-from awsauth.core.lookup import differing, mapped_of
-from awsauth.core.markdown import code, fenced
-from awsauth.core.matching import folded, kept_under
-from awsauth.core.reading import KEYS, KIND, Identity, Key, Mapped
-from awsauth.core.text_diff import unified
+from awsauth.core.access.matching import folded
+from awsauth.core.document.document import Document, check_document
+from awsauth.core.document.index import differing, kept_under, mapped_of
+from awsauth.core.document.model import KEYS, KIND, Identity, Key, Mapped
+from awsauth.core.text.display import code, fenced, quoted, visible
+from awsauth.core.text.unified_diff import unified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from awsauth.core.access_changes import AccessChange
-    from awsauth.core.merge import Merged
-    from awsauth.core.reading import Reading
-    from awsauth.core.text import Splice
+    from awsauth.core.access.access_changes import AccessChange
+    from awsauth.core.document.model import Reading
+    from awsauth.core.edit.merge import Merged
+    from awsauth.core.text.lines import Splice
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ class Diff:
 
     def _other_effects(self) -> Iterator[AccessChange]:
         """Yield the effects that differ from the mapping that changes: another entry decides."""
-        from awsauth.core.access_changes import infos
+        from awsauth.core.access.access_changes import infos
 
         by_principal: defaultdict[str, list[MappingDiff]] = defaultdict(list)
         for mapping in self.mappings:
@@ -179,7 +178,7 @@ def _diff(before: Document, after: Document, splices: Mapping[Key, Sequence[Spli
 
 
 def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff]) -> tuple[AccessChange, ...]:
-    from awsauth.core.access_changes import access_changes  # only where a difference is looked at
+    from awsauth.core.access.access_changes import access_changes  # only where a difference is looked at
 
     principals = (
         one.principal for one in mappings if one.key != "mapAccounts" and not (one.after or one.before)[-1].sso

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from awsauth.core.escaping import visible
+from awsauth.core.text.display import visible
 from awsauth.errors import UsageError
 
 

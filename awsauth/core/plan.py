@@ -7,28 +7,32 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
-from awsauth.core import changes as c
 from awsauth.core.diff import Diff, MappingDiff, diff_of
-from awsauth.core.digest import sha256_of
-from awsauth.core.escaping import quoted, visible
-from awsauth.core.finding_json import finding_from_json, finding_to_json
-from awsauth.core.guards import refuse
-from awsauth.core.merge import Merged, merged
-from awsauth.core.reading import KEYS
+from awsauth.core.document.model import KEYS
+from awsauth.core.edit import changes as c
+from awsauth.core.edit.merge import Merged, merged
+from awsauth.core.guards.guards import refuse
+from awsauth.core.serialization import changes_from_json, changes_to_json, finding_from_json, finding_to_json, sha256_of
+from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from awsauth.core.access_changes import AccessChange
-    from awsauth.core.document import Document
-    from awsauth.core.finding import Finding
-    from awsauth.core.reading import Key
+    from awsauth.core.access.access_changes import AccessChange
+    from awsauth.core.document.document import Document
+    from awsauth.core.document.model import Key
+    from awsauth.core.edit.changes import Change
+    from awsauth.core.findings import Finding
+
 
 VERSION: Final = 1
 """Of the saved form. A reader refuses every other one."""
 
+
 _FORMAT: Final = "awsauth-plan"
+
+
 _AGAIN: Final = "Make the plan again, and look at what it does."
 
 
@@ -117,7 +121,7 @@ class Plan:
             "version": VERSION,
             "uid": self.uid,
             "digest": self.digest,
-            "changes": c.to_json(self.changes),
+            "changes": changes_to_json(self.changes),
             "diff": self.diff.to_json(),
             "findings": [finding_to_json(finding) for finding in self.findings],
         }
@@ -154,7 +158,7 @@ class Plan:
     def _loaded(cls, values: dict[str, Any]) -> Plan:
         from pydantic import TypeAdapter
 
-        from awsauth.core.access_changes import AccessChange
+        from awsauth.core.access.access_changes import AccessChange
 
         try:
             found = Diff(
@@ -164,7 +168,7 @@ class Plan:
             )
             findings = tuple(finding_from_json(one) for one in values["findings"])
             uid, made_for = _text(values["uid"]), _text(values["digest"])
-            return cls(uid, made_for, c.from_json(values["changes"]), found, findings)
+            return cls(uid, made_for, changes_from_json(values["changes"]), found, findings)
         except (KeyError, TypeError, ValueError, AwsAuthError) as error:
             raise PlanError(f"The plan cannot be read: {_problem(error)}", cure=_AGAIN) from error
 
@@ -264,3 +268,46 @@ def _problem(error: Exception) -> str:
         first = error.errors(include_url=False)[0]
         return f"{visible('.'.join(str(part) for part in first['loc']))}: {visible(first['msg'])}; nothing was changed."
     return f"{visible(str(error))}; nothing was changed."
+
+
+_CURE: Final = 'Give a file that a plan was saved to, or one such as [{"change": "EnsureAccount", "account": "…"}].'
+
+
+@public
+def saved_from_text(text: str | bytes) -> Plan | tuple[Change, ...]:
+    """Return what `Plan.to_text` wrote, or the changes of a JSON list such as ``[{"change": "RemoveRole", …}]``.
+
+    A single change need not stand in a list.
+
+    Raises:
+        PlanError: it is neither, or a plan that is not as it was saved.
+        UsageError, InvalidValueError: these are changes, and not such that can be made; `where` says which one.
+    """
+    values = _loaded(text)
+    if isinstance(values, list):
+        return changes_from_json(values)
+    if isinstance(values, dict) and "format" in values:
+        return Plan.from_json(values)
+    if isinstance(values, dict) and "change" in values:
+        return changes_from_json([values])
+    raise PlanError("This is neither a plan nor a list of changes; nothing was changed.", cure=_CURE)
+
+
+def changes_from_text(text: str | bytes) -> tuple[Change, ...]:
+    """Return changes as for `saved_from_text`; of a plan its changes.
+
+    Raises:
+        PlanError, UsageError, InvalidValueError: as there.
+    """
+    saved = saved_from_text(text)
+    return saved.changes if isinstance(saved, Plan) else saved
+
+
+def _loaded(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PlanError(
+            f"This is neither a plan nor a list of changes: it is no JSON ({visible(str(error))}). Nothing was changed.",
+            cure=_CURE,
+        ) from error

@@ -5,26 +5,42 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.merge import merged
-from awsauth.core.revision_info import Writer
-from awsauth.errors import (
-    AwsAuthError,
-    ConflictError,
-    OutcomeUnknownError,
-    RevisionTakenError,
-)
-from awsauth.history.patient_store import PatientStore
-from awsauth.history.proposal import Proposal
-from awsauth.history.recording import Recorder
-from awsauth.history.settling import settle
+from awsauth.core.edit.merge import merged
+from awsauth.core.revisions.info import Writer
+from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError, RevisionTakenError
+from awsauth.history.record import Recorder
+from awsauth.history.resolve import settle
+from awsauth.history.retrying_store import PatientStore
 from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from awsauth.core.changes import Change
-    from awsauth.core.revision import Revision
+    from awsauth.core.edit.changes import Change
+    from awsauth.core.edit.merge import Merged
+    from awsauth.core.revisions.restore import Restoration
+    from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Snapshot, Store
+
+
+class Proposal(NamedTuple):
+    """What is about to be written.
+
+    Attributes:
+        snapshot: The object that it is made for.
+        merged: The change of its document.
+        restoration: Of a rollback, what it keeps and what goes.
+    """
+
+    snapshot: Snapshot
+    merged: Merged
+    restoration: Restoration | None = None
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether there is anything to write."""
+        return self.merged.after is not self.merged.before
+
 
 PRUNE_EVERY: Final = 25
 """Pruning goes by the way with every revision whose number this divides."""
@@ -186,7 +202,7 @@ class _Commit:
 
     def _prune(self) -> tuple[int, ...]:
         # Who may write need not be allowed to delete, and the change is made already.
-        from awsauth.history.pruning import prune
+        from awsauth.history.prune import prune
 
         with contextlib.suppress(AwsAuthError):
             return prune(self._store)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.document import Document
-from awsauth.core.escaping import quoted
-from awsauth.core.finding import Finding, Severity
-from awsauth.core.merge import Merged
-from awsauth.core.restoration import EMPTY, OUTSIDE, Actor, Step, restore
-from awsauth.core.revision import is_sound
-from awsauth.core.revision_info import UNKNOWN_WRITER, Writer, data_digest
+from awsauth.core.document.document import Document
+from awsauth.core.edit.merge import Merged
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer, data_digest
+from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Actor, Step, restore
+from awsauth.core.revisions.revision import is_sound
+from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
-from awsauth.history.position import chain
-from awsauth.history.proposal import Proposal
+from awsauth.history.commit import Proposal
+from awsauth.history.head import chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from awsauth.core.revision import Revision
-    from awsauth.core.revision_info import RevisionInfo
+    from awsauth.core.revisions.info import RevisionInfo
+    from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Listing, Snapshot, Store
 
 UNPROVEN: Final = "unproven-revision"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from awsauth.core.escaping import quoted, visible
+from awsauth.core.text.display import quoted, visible
 from awsauth.errors import ApiError
 
 if TYPE_CHECKING:

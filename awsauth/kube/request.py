@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from awsauth.core.escaping import visible
+from awsauth.core.text.display import visible
 from awsauth.errors import UsageError
 from awsauth.retry import http_date
 

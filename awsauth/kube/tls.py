@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.escaping import visible
+from awsauth.core.text.display import visible
 from awsauth.errors import KubeconfigError
 from awsauth.read_limits import read_file
 

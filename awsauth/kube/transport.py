@@ -6,8 +6,8 @@ import http.client
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from awsauth.core.escaping import quoted, visible
-from awsauth.core.writers import OURS
+from awsauth.core.revisions.info import OURS
+from awsauth.core.text.display import quoted, visible
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
 from awsauth.kube.request import (
     Answer,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from awsauth.kube.api_server import ApiServer
+    from awsauth.kube.credentials import ApiServer
 
 TIMEOUT: Final = 30.0
 """Seconds that a request may take, its answer included: the API server itself gives up after 60, and mostly answers at once."""
@@ -202,7 +202,7 @@ class Transport:
     def _answered(self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict) -> Answer:
         response, data = self._sent(request, url, body, headers)
         if not 200 <= response.status < 300:
-            from awsauth.kube.translation import refused
+            from awsauth.kube.errors import refused
 
             error = refused(request, response.status, response.headers, data)
             if response.status < 200:
@@ -248,7 +248,7 @@ class Transport:
                 return response, data
 
     def _failed(self, request: Request, error: Exception) -> AwsAuthError:
-        from awsauth.kube.translation import failed
+        from awsauth.kube.errors import failed
 
         return failed(request, error, self._hint)
 

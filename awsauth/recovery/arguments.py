@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from awsauth.core.arn import canonical_role
-from awsauth.core.changes import as_list
-from awsauth.core.escaping import quoted
-from awsauth.core.given import as_text, cure_of
-from awsauth.core.guards import allowed_by
+from awsauth.core.edit.changes import as_list
+from awsauth.core.edit.validation import as_text, cure_of
+from awsauth.core.guards.guards import allowed_by
+from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError, UsageError
 from awsauth.recovery.repair import Wish
 from awsauth.recovery.report import SWITCH

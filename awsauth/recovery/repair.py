@@ -5,27 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.access_guards import REGRANT
-from awsauth.core.document import Document
-from awsauth.core.escaping import quoted
-from awsauth.core.explain import explain
-from awsauth.core.merge import MASTERS
-from awsauth.core.text_guards import FOREIGN_HISTORY
-from awsauth.core.who_can import who_can
+from awsauth.core.document.document import Document
+from awsauth.core.document.model import MASTERS
+from awsauth.core.explain.explain import explain
+from awsauth.core.explain.who_can import who_can
+from awsauth.core.guards.access import REGRANT
+from awsauth.core.guards.content import FOREIGN_HISTORY
+from awsauth.core.text.display import quoted
 from awsauth.errors import ForbiddenError, RecoveryError
 from awsauth.history.rollback import unproven
-from awsauth.kube.bindings import read_bindings
+from awsauth.kube.resources import read_bindings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from awsauth.apply import Result
     from awsauth.client import AwsAuthClient
-    from awsauth.core.caller import Caller
-    from awsauth.core.changes import Change
-    from awsauth.core.explanation import Explanation
-    from awsauth.core.revision_info import RevisionInfo
+    from awsauth.core.access.caller import Caller
+    from awsauth.core.edit.changes import Change
+    from awsauth.core.explain.explanation import Explanation
+    from awsauth.core.revisions.info import RevisionInfo
     from awsauth.kube.transport import Transport
-    from awsauth.result import Result
 
 _REASON: Final = "recovered access"
 _SHOWN: Final = 3

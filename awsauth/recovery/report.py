@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from awsauth.boundary import public
-from awsauth.core.escaping import visible
+from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
-    from awsauth.core.access_entries import AuthenticationMode
-    from awsauth.core.explanation import Explanation
-    from awsauth.result import Result
+    from awsauth.apply import Result
+    from awsauth.core.access.access_entries import AuthenticationMode
+    from awsauth.core.explain.explanation import Explanation
 
 Way = Literal["direct", "creator", "access-entry"]
 """How it gets in: the caller may change ``aws-auth`` already; as the cluster's creator; by an access entry."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from awsauth.aws.entry_writing import TEMPORARY_POLICY
-from awsauth.core.escaping import command_line, quoted
+from awsauth.aws.access_entries import TEMPORARY_POLICY
+from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import RecoveryError
 from awsauth.recovery.report import Leftover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from awsauth.aws.entry_writing import AccessEntries, FoundEntry
-    from awsauth.core.access_entries import AccessEntry
+    from awsauth.aws.access_entries import AccessEntries, FoundEntry
+    from awsauth.core.access.access_entries import AccessEntry
 
 Ours = Literal["", "policy", "entry"]
 """What is to be taken away again: nothing, the policy of an entry that was there before, or the entry."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.core.revision import NAMESPACE, Revision, info_from_object, number_of_name
-from awsauth.core.revision_info import NAME
+from awsauth.core.revisions.info import NAME
+from awsauth.core.revisions.revision import NAMESPACE, Revision, info_from_object, number_of_name
 from awsauth.errors import (
     AdmissionError,
     ApiError,
@@ -17,9 +17,7 @@ from awsauth.errors import (
     RevisionNotFoundError,
     RevisionTakenError,
 )
-from awsauth.kube.listing import METADATA, pages
-from awsauth.kube.listing import objects as listed
-from awsauth.kube.owners import REVISIONS, SELECTOR
+from awsauth.kube.resources import METADATA, REVISIONS, SELECTOR, objects as listed, pages
 from awsauth.stores import cluster_objects as objects
 from awsauth.stores.store import Listing, no_such_revision
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.document import Document
-from awsauth.core.escaping import quoted
-from awsauth.core.revision import LABEL, NAMESPACE, info_from_object, number_of_name
-from awsauth.core.revision_annotations import head_read, head_replaced
-from awsauth.core.revision_info import NAME
+from awsauth.core.document.document import Document
+from awsauth.core.revisions.annotations import head_read, head_replaced
+from awsauth.core.revisions.info import NAME
+from awsauth.core.revisions.revision import LABEL, NAMESPACE, info_from_object, number_of_name
+from awsauth.core.text.display import quoted
 from awsauth.errors import ApiError, HistoryError
 from awsauth.kube.fields import fields_of
-from awsauth.kube.owners import owners_of
+from awsauth.kube.resources import owners_of
 from awsauth.stores.store import Snapshot, Stranger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.revision_info import Head, RevisionInfo
+    from awsauth.core.revisions.info import Head, RevisionInfo
 
 CONFIG_MAPS: Final = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 CONFIG_MAP: Final = f"{CONFIG_MAPS}/{NAME}"

@@ -1,27 +1,222 @@
-"""A manifest file with its history beside it."""
+"""A manifest file on disk: read whole, written whole or not at all, and only if it is still the one that was read."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import hashlib
-from typing import TYPE_CHECKING, cast
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
 
-from awsauth.core.document import Document
-from awsauth.core.manifest_places import origins
-from awsauth.core.revision_info import data_digest
-from awsauth.errors import FileError, HistoryError
-from awsauth.stores.manifest_file import FileState, ManifestFile
+from awsauth.core.document.document import Document
+from awsauth.core.manifest.locate import origins
+from awsauth.core.manifest.manifest import Manifest
+from awsauth.core.manifest.source import Encoding, decode
+from awsauth.core.revisions.info import data_digest
+from awsauth.core.text.display import command_line, visible
+from awsauth.errors import FileChangedError, FileError, HistoryError, ManifestError
+from awsauth.retry import Backoff
+from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
 from awsauth.stores.revision_folder import RevisionFolder
 from awsauth.stores.store import Snapshot
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from awsauth.core.revision import Revision
-    from awsauth.core.revision_info import Head
+    from awsauth.core.revisions.info import Head
+    from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Listing
+
+
+LOCKED: Final = 30.0
+"""Seconds to wait for a lock: other writers of this library hold it for as long as the disk takes for one file."""
+
+
+_PROBLEMS: Final = {
+    errno.ENOENT: ("there is no such file", "Give the path of a manifest that holds the aws-auth ConfigMap."),
+    errno.EISDIR: ("it is a directory", "Give the path of a manifest file."),
+    errno.EACCES: ("permission is denied", "Run as somebody who may read and write the file and its directory."),
+    errno.EPERM: ("permission is denied", "Run as somebody who may read and write the file and its directory."),
+    errno.EROFS: ("the file system is read-only", "Work on a copy elsewhere."),
+    errno.ENOSPC: ("the disk is full", "Free some space and try again."),
+    errno.ELOOP: ("its symbolic links lead in a circle", "Repair the links."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as it was read: what it says, and the bytes by which it is known again."""
+
+    manifest: Manifest = field(repr=False)
+    encoding: Encoding
+    raw: bytes = field(repr=False)
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """The data of the ConfigMap in the file."""
+        return self.manifest.data
+
+
+class ManifestFile:
+    """The file at `path`; a symbolic link is followed, and stays one.
+
+    Writers that use this class cannot lose each other's changes. Another program that writes the file at the same
+    moment is noticed, but for the instant between the last look and the exchange.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def read(self) -> FileState:
+        """Read the file.
+
+        Raises:
+            FileError: it cannot be read.
+            ManifestError: it holds no ``aws-auth`` that can be read.
+        """
+        with self._translated("read"):
+            fd = open_file(self.path)
+            try:
+                raw = contents(fd)
+            finally:
+                os.close(fd)
+        with self._located():
+            text, encoding = decode(raw)
+            return FileState(Manifest.parse(text), encoding, raw)
+
+    def write(self, data: Mapping[str, str], base: FileState) -> FileState:
+        """Write other data into the file, and return its new state.
+
+        The new file takes the place of the old one in one step, with its mode, owner and extended attributes.
+
+        Raises:
+            FileChangedError: the file is no longer `base`.
+            FileError: it cannot be written.
+            ManifestError: the manifest cannot be edited.
+        """
+        state = self._edited(data, base)
+        if state.raw != base.raw:
+            with self._translated("written"):
+                self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw)
+        return state
+
+    def check_edit(self, data: Mapping[str, str], base: FileState) -> None:
+        """Check that the file can be edited so, as far as that can be told without writing it.
+
+        Raises:
+            FileError: it is read-only.
+            ManifestError: the manifest cannot be edited.
+        """
+        self._edited(data, base)
+        self.check_replaceable()
+
+    def check_replaceable(self) -> None:
+        """Check that this user may give the file other contents without changing what else it is.
+
+        Raises:
+            FileError: it is read-only, or belongs to another user.
+        """
+        with self._translated("written"):
+            self._check_status(self.path.stat())
+
+    def _edited(self, data: Mapping[str, str], base: FileState) -> FileState:
+        with self._located():
+            text = base.manifest.with_data(data)
+            return FileState(Manifest.parse(text), base.encoding, base.encoding.encode(text))
+
+    def _check_status(self, status: os.stat_result) -> None:
+        if not status.st_mode & 0o222:
+            path = os.fspath(self.path)
+            command = command_line("chmod", "u+w", f"./{path}" if path.startswith("-") else path)
+            failure = FileError(
+                "The file is read-only; nothing was changed.", where=self._name, cure=f"Run `{command}`."
+            )
+            failure.errno = errno.EACCES
+            raise failure
+        if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
+            failure = FileError(
+                "The file belongs to another user, and only that user or root can write it so that it still does; "
+                "nothing was changed.",
+                where=self._name,
+                cure="Run it as the owner of the file.",
+            )
+            failure.errno = errno.EPERM
+            raise failure
+
+    def _exchange(self, target: Path, raw: bytes, expected: bytes) -> None:
+        name = target.name
+        with Folder(target.parent) as folder:
+            try:
+                fd = folder.open(name)
+            except OSError as error:
+                raise self._changed() if is_something_else(error) else error from None
+            try:
+                self._lock(fd)
+                status, current = os.fstat(fd), folder.find(name)
+                if not current or not os.path.samestat(status, current) or contents(fd) != expected:
+                    raise self._changed()
+                self._check_status(status)
+                mode = stat.S_IMODE(status.st_mode)
+                replace_file(folder, name, raw, mode=mode, owner=status, attributes_of=fd, prefix=f".{name}.")
+            finally:
+                os.close(fd)
+
+    def _changed(self) -> FileChangedError:
+        return FileChangedError(
+            "Somebody else has written the file since it was read; nothing was changed.",
+            where=self._name,
+            cure="Run it again: it starts from the file as it is now.",
+        )
+
+    def _lock(self, fd: int) -> None:
+        """Wait until no other writer is between its last look at the file and the exchange."""
+        try:
+            import fcntl
+        except ImportError:  # Windows: what remains is the comparison.
+            return None
+        for _ in Backoff(LOCKED, longest=0.02):
+            try:
+                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            except OSError:
+                return None  # Some network file systems have no locks.
+        raise FileError(
+            f"Another program has had the file locked for {LOCKED:g} seconds; nothing was changed.",
+            where=self._name,
+            cure=f"See which one, with fuser {self._name}, and try again when it is done.",
+        )
+
+    @property
+    def _name(self) -> str:
+        return visible(os.fspath(self.path))
+
+    @contextlib.contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except FileError:
+            raise
+        except (OSError, ValueError) as error:
+            number = error.errno if isinstance(error, OSError) else None
+            problem, cure = _PROBLEMS.get(number or 0, (str(error), "Check the path."))
+            failure = FileError(
+                f"The file cannot be {done}: {problem}. Nothing was changed.", where=self._name, cure=cure
+            )
+            failure.errno, failure.filename = number, os.fspath(self.path)
+            raise failure from error
+
+    @contextlib.contextmanager
+    def _located(self) -> Iterator[None]:
+        """Name the file in front of the line that a manifest's error names."""
+        try:
+            yield
+        except ManifestError as error:
+            where = f"{self._name}, {error.where}" if error.where else self._name
+            raise ManifestError(error.what, where=where, cure=error.cure) from error
 
 
 class FileStore:

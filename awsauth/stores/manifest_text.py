@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awsauth.core.document import Document
-from awsauth.core.encoding import decode
-from awsauth.core.manifest import Manifest
-from awsauth.core.manifest_places import origins
+from awsauth.core.document.document import Document
+from awsauth.core.manifest.locate import origins
+from awsauth.core.manifest.manifest import Manifest
+from awsauth.core.manifest.source import decode
 from awsauth.errors import ManifestError
 from awsauth.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.revision import Revision
+    from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Snapshot
 
 

@@ -6,8 +6,8 @@ import threading
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from awsauth.core.document import Document
-from awsauth.core.revision import Revision, info_from_object
+from awsauth.core.document.document import Document
+from awsauth.core.revisions.revision import Revision, info_from_object
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
 from awsauth.stores.store import Listing, Snapshot, Stranger, no_such_revision
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from awsauth.core.revision_info import Head
+    from awsauth.core.revisions.info import Head
 
 
 def _now() -> datetime:

@@ -9,18 +9,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.escaping import visible
-from awsauth.core.revision import Revision, info_from_object
-from awsauth.core.revision_info import Head
+from awsauth.core.revisions.info import Head
+from awsauth.core.revisions.revision import Revision, info_from_object
+from awsauth.core.text.display import visible
 from awsauth.errors import HistoryError, RevisionNotFoundError, RevisionTakenError
-from awsauth.stores.durability import LARGEST, Folder, is_root, is_something_else, replace_file
+from awsauth.stores.atomic_write import LARGEST, Folder, is_root, is_something_else, replace_file
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
 from awsauth.stores.store import Listing, Stranger, no_such_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.revision_info import RevisionInfo
+    from awsauth.core.revisions.info import RevisionInfo
 
 _APPLIED: Final = "applied"
 _NOTE: Final = re.compile(r"([1-9][0-9]{0,8}) ([0-9a-f]{64}) ([0-9a-f]{64})")

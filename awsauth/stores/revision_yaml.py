@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from awsauth.core.scalars import plain_type
+from awsauth.core.goyaml.scalars import plain_type
 from awsauth.errors import HistoryError
 
 _DATA: Final = "\ndata:"

@@ -6,20 +6,20 @@ taken number or a lost answer is decided once, for all stores, in `awsauth.histo
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from awsauth.core.nothing import NOTHING
-from awsauth.core.revision import COUNTED
+from awsauth.core.revisions.revision import COUNTED
 from awsauth.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from awsauth.core.document import Document
-    from awsauth.core.finding import Finding
-    from awsauth.core.revision import Revision
-    from awsauth.core.revision_info import Head, RevisionInfo
+    from awsauth.core.document.document import Document
+    from awsauth.core.findings import Finding
+    from awsauth.core.revisions.info import Head, RevisionInfo
+    from awsauth.core.revisions.revision import Revision
 
 
 class Snapshot(NamedTuple):
@@ -47,10 +47,10 @@ class Snapshot(NamedTuple):
     exists: bool = True
     immutable: bool = False
     head: Head | None = None
-    binary_data: Mapping[str, str] = NOTHING
-    labels: Mapping[str, str] = NOTHING
-    annotations: Mapping[str, str] = NOTHING
-    managers: Mapping[str, tuple[str, ...]] = NOTHING
+    binary_data: Mapping[str, str] = MappingProxyType({})
+    labels: Mapping[str, str] = MappingProxyType({})
+    annotations: Mapping[str, str] = MappingProxyType({})
+    managers: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     owners: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     carried: object = None

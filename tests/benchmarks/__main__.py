@@ -25,7 +25,7 @@ from tests.benchmarks.documents import FORMS, document
 from tests.benchmarks.hostile_sizes import HEADS, hostile_rows
 from tests.benchmarks.live import live
 from tests.benchmarks.measuring import peak_bytes, python_seconds, time_in_rounds
-from tests.go_programs import NoGoError
+from tests.support.go_programs import NoGoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 import awsauth
 from awsauth.stores.memory import MemoryStore
-from tests.go_programs import GoProgram, NoGoError, built
+from tests.support.go_programs import GoProgram, NoGoError, built
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

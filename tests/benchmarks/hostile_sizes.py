@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import awsauth
 from tests.benchmarks.measuring import peak_bytes
-from tests.hostile import ARN, SHAPES
+from tests.support.documents.hostile import ARN, SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

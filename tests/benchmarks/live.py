@@ -19,11 +19,11 @@ import awsauth
 from tests.benchmarks.contenders import KEIKO_COMMAND
 from tests.benchmarks.documents import document
 from tests.benchmarks.measuring import process_seconds, python_seconds, time_in_rounds
-from tests.controlplane.cluster import Cluster
-from tests.controlplane.plane import ControlPlane
-from tests.controlplane.programs import programs
-from tests.go_programs import built
-from tests.relay import Relay
+from tests.support.controlplane.cluster import Cluster
+from tests.support.controlplane.plane import ControlPlane
+from tests.support.controlplane.programs import programs
+from tests.support.go_programs import built
+from tests.support.servers.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

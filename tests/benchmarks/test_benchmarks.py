@@ -7,8 +7,8 @@ import sys
 
 from tests.benchmarks.contenders import AWSAUTH, PYYAML, RUAMEL, WITH_REVISION
 from tests.benchmarks.documents import FORMS
-from tests.hostile import SHAPES
-from tests.paths import PROJECT
+from tests.support.documents.hostile import SHAPES
+from tests.support.paths import PROJECT
 
 
 def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> None:

@@ -19,7 +19,7 @@ from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.mutation.mutants import install, mutations, parsed
-from tests.paths import PROJECT
+from tests.support.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

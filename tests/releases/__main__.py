@@ -14,11 +14,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from tests.controlplane.cluster import Cluster
-from tests.controlplane.plane import ControlPlane
-from tests.controlplane.programs import programs
-from tests.refusing_proxy import RefusingProxy
 from tests.releases.trial import LIBRARIES, tried
+from tests.support.controlplane.cluster import Cluster
+from tests.support.controlplane.plane import ControlPlane
+from tests.support.controlplane.programs import programs
+from tests.support.servers.refusing_proxy import RefusingProxy
 
 
 def lowest() -> dict[str, str]:

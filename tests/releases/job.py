@@ -17,9 +17,9 @@ import urllib3
 from kubernetes.client import exceptions
 
 from awsauth.client import AwsAuthClient
-from awsauth.connecting import Connection, from_api_client, from_kubeconfig
+from awsauth.connections.kubernetes import Connection, from_api_client, from_kubeconfig
 from awsauth.errors import AwsAuthError, KubeconfigError
-from awsauth.kube import direct_server
+from awsauth.kube import server as direct_server
 from awsauth.stores.cluster import ClusterStore
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from tests.kubeconfigs import config, plugin, printing, written
-from tests.paths import PROJECT
-from tests.waiting import PATIENCE
+from tests.support.kubeconfigs import config, plugin, printing, written
+from tests.support.paths import PROJECT
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.controlplane.cluster import Cluster, User
-    from tests.refusing_proxy import RefusingProxy
+    from tests.support.controlplane.cluster import Cluster, User
+    from tests.support.servers.refusing_proxy import RefusingProxy
 
 LIBRARIES: Final = ("kubernetes", "urllib3")
 """The libraries whose releases are tried."""

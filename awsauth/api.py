@@ -1,0 +1,396 @@
+"""The one-call functions: connect, do one thing, let go."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from awsauth.boundary import public
+from awsauth.client import AwsAuthClient
+from awsauth.core.text.display import quoted
+from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
+from awsauth.options import Options, checked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import boto3
+    from typing_extensions import Unpack
+
+    from awsauth.apply import Result
+    from awsauth.aws.identity import Identity
+    from awsauth.core.access.node_mappings import NodeKind
+    from awsauth.core.edit.changes import IfMapped
+    from awsauth.core.lint.policy import Policy
+    from awsauth.health.report import HealthReport
+
+
+class Target(TypedDict, total=False):
+    """Which ``aws-auth`` is meant: that of one `cluster`, of a `context` or `kubeconfig`, or in a `file`.
+
+    None of them means what kubectl would use: the kubeconfig's current context, or in a pod its own cluster.
+
+    Attributes:
+        cluster: An EKS cluster's name or ARN; no kubeconfig and no AWS CLI is needed.
+        region: Of `cluster`; otherwise that of its ARN, of the profile, the environment or instance metadata.
+        profile: The AWS profile for `cluster`.
+        assume_role: The ARN of a role to assume for `cluster`.
+        context: A context of the kubeconfig.
+        kubeconfig: The kubeconfig's file.
+        file: A manifest file that holds the ConfigMap.
+        as_user: The Kubernetes user to act as.
+        as_groups: The groups to act as a member of.
+        author: Who makes the changes, for the history: a claim.
+        policy: What may be mapped at all.
+    """
+
+    cluster: str
+    region: str
+    profile: str
+    assume_role: str
+    context: str
+    kubeconfig: str | os.PathLike[str]
+    file: str | os.PathLike[str]
+    as_user: str
+    as_groups: Sequence[str]
+    author: str
+    policy: Policy
+
+
+NAMES: Final = frozenset(Target.__annotations__)
+
+
+_ALWAYS: Final = frozenset({"author", "policy"})
+
+
+_ACTING: Final = frozenset({"as_user", "as_groups"})
+
+
+_KINDS: Final[dict[str, frozenset[str]]] = {
+    "cluster": frozenset({"cluster", "region", "profile", "assume_role"}) | _ACTING,
+    "file": frozenset({"file"}),
+    "kubeconfig": frozenset({"context", "kubeconfig"}) | _ACTING,
+}
+
+
+def connected(target: Target) -> AwsAuthClient:
+    """Return a client for what a call names.
+
+    Raises:
+        UsageError: two targets are named, or something that is no part of one, or something that is empty.
+        AwsAuthError: as for the client's ``from_…``.
+    """
+    check_names(target, Target)
+    named = {name: _given(name, value) for name, value in target.items()}
+    kind = next((kind for kind in ("cluster", "file") if kind in named), "kubeconfig")
+    unfit = sorted(named.keys() - _KINDS[kind] - _ALWAYS)
+    if unfit:
+        raise UsageError(
+            f"{' and '.join(unfit)} cannot be said together with {kind}; nothing was contacted."
+            if kind in named
+            else f"{' and '.join(unfit)} cannot be said without cluster; nothing was contacted.",
+            cure="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
+        )
+    return _CONNECT[kind](named)
+
+
+def check_names(given: Iterable[str], arguments: type) -> None:
+    """Check that what is given by name are fields of a `TypedDict` such as `Target`.
+
+    Raises:
+        UsageError: something is none.
+    """
+    known = arguments.__annotations__
+    unknown = [quoted(name) for name in given if name not in known]
+    if unknown:
+        raise UsageError(
+            f"There is no argument {' and no '.join(unknown)}; nothing was contacted.",
+            cure=f"Arguments that say where and how: {', '.join(known)}.",
+        )
+
+
+def _given(name: str, value: Any) -> Any:
+    """Return the value that was given for a name, unless it is empty: what an unset variable leaves."""
+    if name == "policy":
+        return value
+    if name == "as_groups":
+        is_list = isinstance(value, Iterable) and not isinstance(value, str)
+        if not is_list or not all(isinstance(group, str) and group for group in value):
+            raise UsageError(
+                f"as_groups is {quoted(repr(value))}; nothing was contacted.", cure="Pass a list of names."
+            )
+        return tuple(value)
+    if value is not None and not isinstance(value, (str, os.PathLike)):
+        raise UsageError(
+            f"{name} is {quoted(repr(value), 60)}; nothing was contacted.", cure="Pass a text, or leave it out."
+        )
+    if value is None or (name != "author" and not str(value).strip()):
+        raise UsageError(f"{name} is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
+    return value
+
+
+def _by_name(named: dict[str, Any]) -> AwsAuthClient:
+    return AwsAuthClient.from_eks(named.pop("cluster"), role_arn=named.pop("assume_role", None), **named)
+
+
+def _by_file(named: dict[str, Any]) -> AwsAuthClient:
+    return AwsAuthClient.from_file(named.pop("file"), **named)
+
+
+def _by_kubeconfig(named: dict[str, Any]) -> AwsAuthClient:
+    context, path = named.pop("context", None), named.pop("kubeconfig", None)
+    if context is None and path is None:
+        return AwsAuthClient.from_environment(**named)
+    return AwsAuthClient.from_kubeconfig(context, path, **named)
+
+
+_CONNECT: Final[dict[str, Callable[[dict[str, Any]], AwsAuthClient]]] = {
+    "cluster": _by_name,
+    "file": _by_file,
+    "kubeconfig": _by_kubeconfig,
+}
+
+
+class Call(Options, Target, total=False):
+    """Where and how a change is made.
+
+    Attributes:
+        client: A client to use, which stays open; in place of everything that names a target.
+    """
+
+    client: AwsAuthClient
+
+
+@public
+def connect(**target: Unpack[Target]) -> AwsAuthClient:
+    """Return a client for an ``aws-auth``; with no argument for the one of the cluster that kubectl would use.
+
+    Args:
+        **target: ``cluster=`` (an EKS cluster's name or ARN, with ``region=``, ``profile=``, ``assume_role=``), or
+            ``context=`` and ``kubeconfig=``, or ``file=``; see `Target`.
+
+    Raises:
+        UsageError: the arguments make no sense.
+        AwsAuthError: as for the ``from_…`` methods of `AwsAuthClient`.
+    """
+    return connected(target)
+
+
+@public
+def health_check(
+    *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces"), **target: Unpack[Target]
+) -> HealthReport:
+    """Check whether the caller gets in and may do its work (see `AwsAuthClient.health_check`).
+
+    What keeps it from connecting at all, such as missing credentials, is a step that failed, too.
+
+    Args:
+        role_arn: Another role, to check after assuming it.
+        may: What the caller needs.
+        **target: Where; see `Target`.
+
+    Raises:
+        UsageError, InvalidValueError: the arguments make no sense.
+    """
+    from awsauth.health.report import unconnected
+
+    started = time.perf_counter()
+    try:
+        client = connected(target)
+    except (UsageError, InvalidValueError):
+        raise
+    except AwsAuthError as error:
+        return unconnected(error, str(target.get("cluster") or "The cluster"), time.perf_counter() - started)
+    with client:
+        return client.health_check(role_arn=role_arn, may=may)
+
+
+@public
+def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) -> Identity:
+    """Say who this machine is to AWS; and where a cluster is named, with which username and groups it comes in there.
+
+    Without a cluster it takes one request to STS, and a few to instance metadata where that answers; off EC2 it waits
+    for that no longer than a second.
+
+    Args:
+        session: Whose credentials to look at; by default as ``profile=`` says, or as boto3 finds out.
+        **target: ``profile=`` and ``region=``, and the cluster, if any: ``cluster=`` with ``assume_role=``, or
+            ``context=`` and ``kubeconfig=``; see `Target`.
+
+    Raises:
+        CredentialsError: there are no credentials, or AWS does not take them.
+        AwsServiceError: STS does not answer.
+        UsageError: the arguments make no sense.
+        AwsAuthError: the cluster cannot be asked. That it lets nobody in is told in `Identity.cluster_problem`.
+    """
+    if not target.keys() - {"profile", "region"}:
+        from awsauth.aws.identity import whoami as to_aws
+
+        return to_aws(session=session, profile=target.get("profile"), region=target.get("region"))
+    if session is not None:
+        raise UsageError(
+            "session cannot be said together with a cluster; nothing was contacted.",
+            cure="Pass it to AwsAuthClient.from_eks, and ask that client for its identity().",
+        )
+    with connected(target) as client:
+        return client.identity()
+
+
+@public
+def add_role_mapping(
+    role_arn: str,
+    *,
+    username: str,
+    groups: Sequence[str] = (),
+    if_mapped: IfMapped = "extend",
+    for_ec2: bool = False,
+    **call: Unpack[Call],
+) -> Result:
+    """Map an IAM role to a username and groups, or extend what it is mapped to. A second call changes nothing.
+
+    Args:
+        role_arn: The role's ARN. Its path is stripped, as the authenticator needs; a session's ARN stands for its role.
+            Or the role's name, whose ARN is then looked up in the caller's AWS account.
+        username: The Kubernetes username; may hold templates such as ``{{SessionName}}``.
+        groups: The Kubernetes groups.
+        if_mapped: What becomes of a role that is mapped already: ``extend`` adds groups and fails on another username
+            or where ``system:masters`` would stay unasked for; ``replace`` makes it what is asked for; ``fail``
+            fails unless it is that already.
+        for_ec2: Also say whether an EC2 instance could wear the role.
+        **call: Where (``cluster=``, ``context=``, ``file=``, ``client=``, … see `Target`; without any, where kubectl
+            would), and how (``reason=``, ``allow=``, ``dry_run=``, ``history=``, see `Options`).
+
+    Raises:
+        UsageError: the arguments make no sense.
+        InvalidValueError: the ARN, the username or a group may not be written.
+        AwsAuthError: as for `AwsAuthClient.apply`.
+    """
+    client, options = _target(call)
+    return client.add_role_mapping(
+        role_arn, username=username, groups=groups, if_mapped=if_mapped, for_ec2=for_ec2, **options
+    )
+
+
+@public
+def add_sso_mapping(
+    permission_set: str,
+    *,
+    username: str,
+    groups: Sequence[str] = (),
+    account: str | None = None,
+    if_mapped: IfMapped = "extend",
+    **call: Unpack[Call],
+) -> Result:
+    """Map the role behind a permission set of IAM Identity Center (as `add_role_mapping`).
+
+    Args:
+        permission_set: The permission set's name; its role is looked up in the caller's AWS account.
+        username: The Kubernetes username.
+        groups: The Kubernetes groups.
+        account: The account that it has to be; any by default.
+        if_mapped: What becomes of a role that is mapped already.
+        **call: Where and how.
+
+    Raises:
+        RoleError: the account has no such role, or several, or is another one than `account`.
+        AwsAuthError: as for `add_role_mapping`.
+    """
+    client, options = _target(call)
+    return client.add_sso_mapping(
+        permission_set, username=username, groups=groups, account=account, if_mapped=if_mapped, **options
+    )
+
+
+@public
+def add_user_mapping(
+    user_arn: str,
+    *,
+    username: str,
+    groups: Sequence[str] = (),
+    if_mapped: IfMapped = "extend",
+    **call: Unpack[Call],
+) -> Result:
+    """Map an IAM user to a username and groups, or extend what it is mapped to (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.add_user_mapping(user_arn, username=username, groups=groups, if_mapped=if_mapped, **options)
+
+
+@public
+def add_account_mapping(account: str, **call: Unpack[Call]) -> Result:
+    """Let all principals of an account in, under their own ARN and without groups (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.add_account_mapping(account, **options)
+
+
+@public
+def add_node_role(
+    role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **call: Unpack[Call]
+) -> Result:
+    """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid`` (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.add_node_role(role_arn, kind=kind, if_mapped=if_mapped, **options)
+
+
+@public
+def remove_role_mapping(role_arn: str, **call: Unpack[Call]) -> Result:
+    """Take every mapping of a role out (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_role_mapping(role_arn, **options)
+
+
+@public
+def remove_user_mapping(user_arn: str, **call: Unpack[Call]) -> Result:
+    """Take every mapping of a user out (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_user_mapping(user_arn, **options)
+
+
+@public
+def remove_account_mapping(account: str, **call: Unpack[Call]) -> Result:
+    """Take an account out (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_account_mapping(account, **options)
+
+
+@public
+def remove_groups(principal_arn: str, groups: Sequence[str], **call: Unpack[Call]) -> Result:
+    """Take groups from a role or user, and leave it mapped (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_groups(principal_arn, groups, **options)
+
+
+@public
+def remove_username(username: str, **call: Unpack[Call]) -> Result:
+    """Take out every role and user that is mapped to a username (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.remove_username(username, **options)
+
+
+@public
+def rename_principal(principal_arn: str, new_arn: str, **call: Unpack[Call]) -> Result:
+    """Give every mapping of a role or user to another one: username and groups stay (as `add_role_mapping`)."""
+    client, options = _target(call)
+    return client.rename_principal(principal_arn, new_arn, **options)
+
+
+def _target(call: Call) -> tuple[AwsAuthClient, Options]:
+    """Return the client that a call is for, and what else was said.
+
+    Raises:
+        UsageError: two targets were named, or one that is empty, or something that there is no argument for.
+    """
+    check_names(call, Call)
+    options = checked({name: value for name, value in call.items() if name not in NAMES and name != "client"})
+    target: Any = {name: value for name, value in call.items() if name in NAMES}
+    if "client" not in call:
+        return connected(target), options
+    if target:
+        raise UsageError(
+            f"client and {' and '.join(sorted(target))} were both named; nothing was changed.",
+            cure="The client knows its target: pass client= alone.",
+        )
+    if not isinstance(call["client"], AwsAuthClient):
+        raise UsageError("client is no client; nothing was changed.", cure="Pass what connect() returned.")
+    return call["client"], options

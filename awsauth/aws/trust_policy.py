@@ -1,0 +1,152 @@
+"""Trust policies of IAM roles: whether EC2 may hand a role to its instances, and how to let it.
+
+Source of the rules: the IAM User Guide, on policy evaluation and on the JSON elements ``Principal`` and ``Action``.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from awsauth.core.text.display import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Verdict = Literal["yes", "conditional", "everybody", "denied", "no"]
+"""Whether EC2 may hand out the role.
+
+``conditional``: it depends on conditions that cannot be evaluated here. ``everybody``: only because a statement is for
+every principal, which is more than EC2 needs. ``denied``: a statement forbids it, whatever others allow.
+"""
+
+_ASSUME: Final = "sts:assumerole"
+
+_Keys = tuple[str, ...]
+"""The condition keys of a statement; none where it always holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a trust policy says about EC2.
+
+    Attributes:
+        verdict: Whether EC2 may hand out the role.
+        conditions: The condition keys that it depends on, such as ``aws:SourceAccount``; sorted.
+    """
+
+    verdict: Verdict
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def lets_in(self) -> bool:
+        """Whether an instance can wear the role, as far as that can be told."""
+        return self.verdict in ("yes", "conditional", "everybody")
+
+    def __str__(self) -> str:
+        keys = ", ".join(visible(key) for key in self.conditions)
+        return {
+            "yes": "EC2 may hand the role to its instances",
+            "conditional": f"EC2 may hand the role to its instances under conditions ({keys})",
+            "everybody": "everybody may assume the role, EC2 too",
+            "denied": "a statement denies EC2 the role",
+            "no": "no statement lets EC2 hand the role to its instances",
+        }[self.verdict]
+
+
+def ec2_service(partition: str) -> str:
+    """Return the service principal of EC2 in a partition: in China EKS asks for the one that ends in ``.cn``."""
+    return "ec2.amazonaws.com.cn" if partition == "aws-cn" else "ec2.amazonaws.com"
+
+
+def trust_in_ec2(policy: Any, partition: str) -> Trust:
+    """Return what a trust policy says about EC2.
+
+    Args:
+        policy: The policy as JSON values, as ``GetRole`` tells it. What is no policy lets nobody in.
+        partition: That of the role's ARN.
+    """
+    service = ec2_service(partition)
+    denied: list[_Keys] = []
+    allowed: dict[str, list[_Keys]] = {"service": [], "everybody": []}
+    for statement in _statements(policy):
+        whom = _names(statement, service)
+        if whom and _is_about_assuming(statement):
+            into = denied if statement["Effect"] == "Deny" else allowed[whom]
+            into.append(_condition_keys(statement))
+    if () in denied:
+        return Trust("denied")
+    ways = allowed["service"] or allowed["everybody"]
+    if not ways:
+        return Trust("no")
+    keys = {key for conditions in [*denied, *([] if () in ways else ways)] for key in conditions}
+    if keys:
+        return Trust("conditional", tuple(sorted(keys)))
+    return Trust("yes" if allowed["service"] else "everybody")
+
+
+def letting_ec2_in(policy: Any, partition: str) -> dict[str, Any]:
+    """Return a trust policy with one more statement, which lets EC2 hand out the role; all else stays as it is.
+
+    Args:
+        policy: The policy as JSON values; None for a new one.
+        partition: That of the role's ARN.
+    """
+    extended: dict[str, Any] = copy.deepcopy(policy) if isinstance(policy, dict) else {"Version": "2012-10-17"}
+    present = extended.get("Statement", [])
+    extended["Statement"] = [
+        *(present if isinstance(present, list) else [present]),
+        {"Effect": "Allow", "Principal": {"Service": ec2_service(partition)}, "Action": "sts:AssumeRole"},
+    ]
+    return extended
+
+
+def _statements(policy: Any) -> Iterator[Mapping[str, Any]]:
+    for statement in _listed(policy.get("Statement") if isinstance(policy, dict) else None):
+        if isinstance(statement, dict) and statement.get("Effect") in ("Allow", "Deny"):
+            yield statement
+
+
+def _names(statement: Mapping[str, Any], service: str) -> Literal["service", "everybody", ""]:
+    """Return by what a statement is about EC2; empty where it is not."""
+    if "NotPrincipal" in statement:
+        return "" if _among(statement["NotPrincipal"], service) else "everybody"
+    return _among(statement.get("Principal"), service)
+
+
+def _among(principals: Any, service: str) -> Literal["service", "everybody", ""]:
+    if principals == "*":
+        return "everybody"
+    if not isinstance(principals, dict):
+        return ""
+    if service in _listed(principals.get("Service")):
+        return "service"
+    everybody = any("*" in _listed(principals.get(kind)) for kind in ("AWS", "Service", "*"))
+    return "everybody" if everybody else ""
+
+
+def _is_about_assuming(statement: Mapping[str, Any]) -> bool:
+    if "NotAction" in statement:
+        return not any(map(_covers_assuming, _listed(statement["NotAction"])))
+    return any(map(_covers_assuming, _listed(statement.get("Action"))))
+
+
+def _covers_assuming(action: Any) -> bool:
+    if not isinstance(action, str):
+        return False
+    return fnmatchcase(_ASSUME, action.lower().replace("[", "[[]"))
+
+
+def _condition_keys(statement: Mapping[str, Any]) -> _Keys:
+    conditions = statement.get("Condition")
+    if not isinstance(conditions, dict):
+        return ()
+    return tuple(sorted({str(key) for tests in conditions.values() if isinstance(tests, dict) for key in tests}))
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

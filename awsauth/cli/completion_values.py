@@ -1,0 +1,123 @@
+"""What a shell can complete: contexts of the kubeconfig, and what a file or the last read of a cluster maps.
+
+Of a cluster, the principals and usernames that were read last are kept in a small file in the user's cache folder.
+Nothing here may fail, or say anything: whoever presses the tab key waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from click.shell_completion import CompletionItem
+
+from awsauth.cli.target import STANDARD_INPUT, given, said
+from awsauth.core.document.model import KEYS
+from awsauth.core.text.display import visible
+from awsauth.errors import AwsAuthError
+from awsauth.stores.atomic_write import Folder, replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from awsauth.core.document.document import Document
+
+_MOST: Final = 10_000
+
+
+def remember(target: Mapping[str, Any], document: Document) -> None:
+    """Keep what a cluster maps; a file is read again."""
+    if "file" in target:
+        return
+    raw = json.dumps(_names_in(document)).encode("ascii")
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # the last one where this user has no home
+        path = _cache(target)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _opened(path) as folder:
+            if not folder.find(path.name) or folder.read(path.name)[0] != raw:
+                replace_file(folder, path.name, raw, mode=0o600)
+
+
+def complete_context(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the contexts of the kubeconfig."""
+    from awsauth.kube.kubeconfig import read, usual_files
+
+    with contextlib.suppress(AwsAuthError, OSError):
+        named = _target(ctx).get("kubeconfig")
+        return _starting(read((Path(named),) if named else usual_files()).contexts, incomplete)
+    return []
+
+
+def complete_principal(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the ARNs and accounts that are mapped."""
+    return _starting(_known(ctx)["principals"], incomplete)
+
+
+def complete_username(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the usernames that are mapped to."""
+    return _starting(_known(ctx)["usernames"], incomplete)
+
+
+def _known(ctx: click.Context) -> dict[str, list[str]]:
+    with contextlib.suppress(AwsAuthError, OSError, ValueError, RuntimeError, KeyError, TypeError):
+        target = _target(ctx)
+        file = target.get("file")
+        if file == STANDARD_INPUT:
+            return _NOTHING
+        if file:
+            from awsauth.client import AwsAuthClient
+
+            return _names_in(AwsAuthClient.from_file(file).read())
+        path = _cache(target)
+        with _opened(path) as folder:
+            found = json.loads(folder.read(path.name)[0])
+        return {name: [str(one) for one in found[name]] for name in _NOTHING}
+    return _NOTHING
+
+
+_NOTHING: Final[dict[str, list[str]]] = {"principals": [], "usernames": []}
+
+
+def _target(ctx: click.Context) -> dict[str, Any]:
+    """Return what the words so far, and the environment, say of the target."""
+    with contextlib.suppress(click.UsageError):
+        return given(said(ctx))
+    return {}
+
+
+def _names_in(document: Document) -> dict[str, list[str]]:
+    mapped = [one for key in KEYS for one in document.reading(key).mapped][:_MOST]
+    return {
+        "principals": sorted({one.principal for one in mapped if one.principal}),
+        "usernames": sorted({one.username for one in mapped if one.username}),
+    }
+
+
+def _cache(target: Mapping[str, Any]) -> Path:
+    """Return the file for a target; with no target named, of the current context, whichever that is."""
+    places = {name: str(target[name]) for name in ("cluster", "region", "context", "kubeconfig") if name in target}
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "awsauth"
+    return folder / f"{hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()[:16]}.json"
+
+
+def _opened(cache: Path) -> Folder:
+    """Open the folder of a cache file, unless it belongs to another user, as a home kept by `sudo` does."""
+    folder = Folder(cache.parent)
+    if not folder.is_ours:
+        with folder:
+            raise PermissionError
+    return folder
+
+
+def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    # The shells quote the rest, but not what they cannot show, nor what the command would take for an option.
+    return [
+        CompletionItem(name)
+        for name in names
+        if name.startswith(incomplete) and not name.startswith("-") and name == visible(name)
+    ]

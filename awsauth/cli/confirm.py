@@ -1,0 +1,245 @@
+"""How every change goes: it is shown, agreed to, and made only as it was shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.cli.completion_values import remember
+from awsauth.cli.exit_codes import DONE, FOUND
+from awsauth.cli.files import save
+from awsauth.cli.output import findings_as_markdown
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.guards.access import REGRANT
+from awsauth.core.guards.guards import GUARDS, refuse
+from awsauth.core.serialization import finding_to_json
+from awsauth.core.text.display import visible
+from awsauth.errors import GuardError, PlanOutdatedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from awsauth.apply import Result
+    from awsauth.cli.invocation import Invocation
+    from awsauth.client import AwsAuthClient
+    from awsauth.core.diff import Diff
+    from awsauth.core.findings import Finding
+    from awsauth.core.plan import Plan
+    from awsauth.options import DryRun, Options
+
+_MOST_TIMES: Final = 5
+"""How often a change is planned anew because others were quicker, where nobody is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What the options of a change say.
+
+    Attributes:
+        yes: Whether nobody is to be asked.
+        dry_run: ``client`` or ``server`` to only show what would change; None to make the change.
+        reason: Why.
+        allow: Guards that are to let it pass.
+        no_history: Whether no revision is to be kept.
+        wait: Seconds to wait until a new token shows the change.
+        verify: Roles whose new tokens are looked at too.
+        revert_after: Seconds after which it is taken back where somebody does not get in.
+        out: A file to save the plan in, in place of making the change.
+    """
+
+    yes: bool = False
+    dry_run: str | None = None
+    reason: str = ""
+    allow: tuple[str, ...] = ()
+    no_history: bool = False
+    wait: float = 0.0
+    verify: tuple[str, ...] = ()
+    revert_after: float = 0.0
+    out: str | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether the user is asked before the change is made."""
+        return not (self.yes or self.dry_run or self.out)
+
+    @property
+    def given(self) -> list[str]:
+        """Those that are given, as they are written."""
+        nothing = Manner()
+        names = [one.name for one in fields(self) if getattr(self, one.name) != getattr(nothing, one.name)]
+        return [f"--{name.replace('_', '-')}" for name in names]
+
+    @property
+    def options(self) -> Options:
+        """What they are to the library."""
+        return {
+            "reason": self.reason,
+            "allow": self.allow,
+            "history": not self.no_history,
+            "wait": self.wait,
+            "verify": self.verify,
+            "revert_after": self.revert_after,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A change that has been worked out.
+
+    Attributes:
+        diff: What changes.
+        findings: What there is to say about it.
+        make: Makes it, if nothing else comes of it by now; with ``dry_run`` only has it looked at.
+        plan: The plan that it is, where it is one.
+        more: What else is to be shown.
+    """
+
+    diff: Diff
+    findings: Sequence[Finding]
+    make: Callable[[DryRun], Result]
+    plan: Plan | None = None
+    more: str = ""
+
+
+def change(invocation: Invocation, manner: Manner, plan: Callable[[AwsAuthClient], Plan], *, again: bool = True) -> int:
+    """Make the change that a plan describes, as `agree` says; with ``--out`` save the plan.
+
+    Args:
+        invocation: The run.
+        manner: The options of the change.
+        plan: Makes the plan.
+        again: Whether to plan, show and ask anew where something else would come of it now.
+    """
+
+    def propose(client: AwsAuthClient) -> Proposed:
+        made = plan(client)
+        options: Any = manner.options
+
+        def make(dry_run: DryRun) -> Result:
+            return client.apply(made, **options, dry_run=dry_run)
+
+        return Proposed(made.diff, made.findings, make, made)
+
+    return agree(invocation, manner, propose, again=again)
+
+
+def agree(
+    invocation: Invocation, manner: Manner, propose: Callable[[AwsAuthClient], Proposed], *, again: bool = True
+) -> int:
+    """Show a change, ask, and make it; show it and ask again as long as something else would come of it.
+
+    Returns the exit code.
+
+    Raises:
+        UsageError: there is nobody to ask, and no ``--yes``.
+        AwsAuthError: what the library raises.
+    """
+    asks = manner.asks and not invocation.is_filter
+    if asks:
+        invocation.need_somebody_to_ask("to make the change")
+    if invocation.is_filter and not manner.dry_run and not manner.out:
+        invocation.give_way()
+    with invocation.client() as client:
+        for attempt in range(_MOST_TIMES):
+            proposed = propose(client)
+            try:
+                return _once(invocation, manner, proposed, asks=asks)
+            except PlanOutdatedError:
+                if not again or attempt == _MOST_TIMES - 1:
+                    raise
+                invocation.screen.tell("Somebody else has changed it in the meantime. This would come of it now:")
+    return DONE
+
+
+def _once(invocation: Invocation, manner: Manner, proposed: Proposed, *, asks: bool) -> int:
+    report = Report(invocation, proposed, asks=asks and bool(proposed.diff))
+    refusal = None if manner.out else _refusal(proposed, manner, asks=asks)
+    report.show(without=refusal.findings if refusal else (), goes_on=not manner.out)
+    if refusal:
+        raise refusal
+    if manner.out:
+        return _saved(report, proposed, manner)
+    if not proposed.diff:
+        report.end(changed=False, applied=False)
+        invocation.write_back()
+        return DONE
+    if manner.dry_run:
+        with invocation.waiting():
+            result = proposed.make("server" if manner.dry_run == "server" else True)
+        report.end(changed=True, applied=False, result=result)
+        return DONE
+    if asks and not invocation.screen.ask("Make this change?"):
+        invocation.screen.tell("Nothing was changed.")
+        return FOUND
+    with invocation.waiting():
+        result = proposed.make(False)
+    remember(invocation.target, result.document)
+    report.end(changed=result.changed, applied=result.changed, result=result)
+    invocation.write_back()
+    return DONE
+
+
+def _refusal(proposed: Proposed, manner: Manner, *, asks: bool) -> GuardError | None:
+    # Whether a rollback gives back what another writer took is asked together with the rest.
+    allow = [*manner.allow, REGRANT] if asks else manner.allow
+    try:
+        refuse(proposed.findings, allow)
+    except GuardError as error:
+        return error
+    return None
+
+
+def _saved(report: Report, proposed: Proposed, manner: Manner) -> int:
+    if proposed.plan and manner.out:
+        save(proposed.plan, manner.out)
+        report.tell_of(manner.out)
+    report.end(changed=bool(proposed.diff), applied=False)
+    return FOUND if proposed.diff else DONE
+
+
+def _severity(finding: Finding) -> str:
+    """Return how bad it is; what would have refused a change that goes on has been allowed."""
+    is_allowed = finding.code in GUARDS and finding.severity is Severity.ERROR
+    return "allowed" if is_allowed else finding.severity.value
+
+
+class Report:
+    """What is printed of a change: as text at once, otherwise at the end."""
+
+    def __init__(self, invocation: Invocation, proposed: Proposed, *, asks: bool) -> None:
+        self._invocation = invocation
+        self._proposed = proposed
+        self._asks = asks
+
+    def show(self, without: Sequence[Finding], *, goes_on: bool) -> None:
+        """Show what is about to change, and what there is to say about it but for what an error is about to say."""
+        screen, proposed = self._invocation.screen, self._proposed
+        findings = [found for found in proposed.findings if found not in without]
+        said = "\n".join(screen.finding(found, severity=_severity(found) if goes_on else "") for found in findings)
+        shown = "\n".join(filter(None, [screen.diff(proposed.diff), proposed.more, said]))
+        if self._invocation.output == "text":
+            screen.print(shown)
+        elif self._asks:
+            screen.tell(shown)
+
+    def tell_of(self, out: str) -> None:
+        """Say where the plan is, and what it is for."""
+        self._invocation.screen.tell(f"Saved as a plan in {visible(out)}, for `awsauth apply`. Nothing was changed.")
+
+    def end(self, *, changed: bool, applied: bool, result: Result | None = None) -> None:
+        """Print what has become of it."""
+        invocation, proposed = self._invocation, self._proposed
+        new = [found for found in (result.findings if result else ()) if found not in proposed.findings]
+        if invocation.output == "json":
+            found = [finding_to_json(finding) for finding in proposed.findings]
+            shown = {"diff": proposed.diff.to_json(), "findings": found, "extra_groups": {}, "revision": None}
+            done = result.to_json() if result else {"restoration": None}
+            invocation.emit({**shown, **done, "changed": changed, "applied": applied})
+        elif invocation.output == "markdown":
+            listed = findings_as_markdown([*proposed.findings, *new])
+            invocation.screen.print("\n\n".join(filter(None, [proposed.diff.markdown().rstrip("\n"), listed])))
+        else:
+            invocation.screen.print(invocation.screen.findings(new))
+            if applied and result:
+                number = f"; it is revision {result.revision}" if result.revision and not invocation.is_filter else ""
+                invocation.screen.print(f"Changed{number}.")

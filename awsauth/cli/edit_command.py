@@ -1,0 +1,155 @@
+"""The command that opens an editor, and goes back to it until what is in there can be made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.confirm import Manner, change
+from awsauth.cli.exit_codes import DONE
+from awsauth.cli.invocation import Invocation, current
+from awsauth.cli.wording import in_options
+from awsauth.core.manifest.edit_buffer import Complaint, read_sheet, sheet_of, with_marks, without_marks
+from awsauth.core.plan import digest
+from awsauth.core.text.display import quoted
+from awsauth.errors import AwsAuthError, EditError, GuardError, PlanOutdatedError, UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from awsauth.client import AwsAuthClient
+    from awsauth.core.document.document import Document
+    from awsauth.core.plan import Plan
+
+_HINT: Final = (
+    "# Edit the mappings, save, and leave the editor. What is wrong is shown at its line, and nothing is written before it\n"
+    "# is right, and agreed to. To give up, leave without a change.\n"
+)
+
+
+@click.command(
+    "edit",
+    cls=AwsAuthCommand,
+    changes=True,
+    observes=True,
+    library="client.apply([awsauth.ReplaceText(key=…, text=…)])",
+)
+@current
+def edit_command(invocation: Invocation, /, **manner: Any) -> int:
+    """Edit the mappings in $VISUAL or $EDITOR, and check them when they are saved, as visudo does.
+
+    What cannot be read is shown at its line, and the editor comes back; so it does when a guard refuses the change.
+    """
+    if invocation.is_filter:
+        raise UsageError(
+            "An editor needs the terminal, and --file - takes it; nothing was changed.", cure="Name a file."
+        )
+    how = Manner(**manner)
+    with _Editor() as editor:
+        # Planned anew, it would take back what others have changed meanwhile: then it is to be looked at again.
+        code = change(invocation, how, lambda client: _edited(invocation, client, editor, how), again=False)
+        editor.is_done = code == DONE
+        return code
+
+
+class _Editor:
+    """An editor on a file, which stays behind when what is in it was not made."""
+
+    def __init__(self) -> None:
+        self.is_done = False
+        self._folder = Path(tempfile.mkdtemp(prefix="awsauth-"))
+        self._file = self._folder / "aws-auth.yaml"
+        self._first: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What is in the file."""
+        return self._file.read_text(encoding="utf-8")
+
+    def open(self, text: str) -> str:
+        """Let somebody edit a text, and return what they have made of it."""
+        self._first = self._first or text
+        self._file.write_text(text, encoding="utf-8")
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        try:
+            code = subprocess.call([*shlex.split(editor), str(self._file)])  # noqa: S603 - whoever sets the variable runs it
+        except (OSError, ValueError) as error:
+            problem = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(
+                f"The editor {quoted(editor)} cannot be started: {problem}; nothing was changed.",
+                cure="Set EDITOR to one that is there.",
+            ) from error
+        if code:
+            raise EditError(f"The editor ended with exit code {code}; nothing was changed.", cure="Try again.")
+        try:
+            return self._file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise EditError("What was saved is no text in UTF-8; nothing was changed.", cure="Try again.") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if not self.is_done and self._file.exists() and without_marks(self.text) != self._first:
+                click.echo(f"What you have written is in {self._file}", err=True)
+                return
+            self._file.unlink(missing_ok=True)
+            self._folder.rmdir()
+
+
+def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, manner: Manner) -> Plan:
+    """Return the plan of what somebody makes of the mappings, once nothing is wrong with it."""
+    with invocation.waiting():
+        document = client.read()
+    text = _HINT + sheet_of(document)
+    refused: AwsAuthError | None = None
+    last = ""
+    while True:
+        edited = editor.open(text)
+        # What was refused and comes back the same will be refused for ever: an editor may be a script.
+        if refused and without_marks(edited) == last:
+            raise refused
+        last = without_marks(edited)
+        if edited == text or not without_marks(edited).strip():
+            return client.plan(())
+        try:
+            return _planned(invocation, client, document, edited, manner)
+        except _ComplaintsError as error:
+            text, refused = with_marks(edited, error.complaints), error
+        except GuardError as error:
+            text, refused = with_marks(edited, [Complaint(0, in_options(str(error)))]), error
+
+
+class _ComplaintsError(EditError):
+    """What was edited cannot be read."""
+
+    complaints: tuple[Complaint, ...] = ()
+
+
+def _planned(invocation: Invocation, client: AwsAuthClient, document: Document, edited: str, manner: Manner) -> Plan:
+    changes, complaints = read_sheet(edited, document)
+    if complaints:
+        listed = "\n".join(f"line {line}: {text}" if line else text for line, text in complaints)
+        error = _ComplaintsError(
+            f"What was saved cannot be used; nothing was changed.\n{listed}", cure="Edit it again."
+        )
+        error.complaints = complaints
+        raise error
+    with invocation.waiting():
+        plan = client.plan(changes)
+    if plan.digest != digest(document):
+        raise PlanOutdatedError(
+            "Somebody else has changed it while you were editing; nothing was changed.",
+            cure="Edit it again: take over from your text what is still to be done.",
+        )
+    plan.refuse(manner.allow)
+    return plan

@@ -1,0 +1,105 @@
+"""How an error is shown: what, where, what to do; and in the words of the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.boundary import caused_by
+from awsauth.cli.exit_codes import code_of
+from awsauth.cli.wording import _naming, in_options
+from awsauth.core.document.model import KEYS
+from awsauth.core.findings import Place
+from awsauth.core.serialization import finding_to_json
+from awsauth.core.text.display import visible
+from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.cli.invocation import Invocation
+
+
+_PLACE: Final = re.compile(rf"({'|'.join(KEYS)}) line (\d+)(?:, column (\d+))?")
+"""Where in the text of a data key something is, as errors say it."""
+
+
+_SECRET: Final = re.compile(
+    r"k8s-aws-v1\.[\w-]+"
+    r"|(?<=Bearer )\S+"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Security-Token=)[\w%+/=-]+|(?<=X-Amz-Credential=)[\w%/-]+"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
+)
+"""What others' errors may hold and nobody should see: tokens, signatures, keys."""
+
+
+def show(error: Exception, invocation: Invocation) -> None:
+    """Show an error on standard error; with JSON also as an object on standard output."""
+    screen = invocation.screen
+    if not isinstance(error, AwsAuthError):
+        error = caused_by(error)
+    what, where, cure = _parts(error, invocation)
+    screen.tell(f"{screen.style('error:', 'red')} {what}")
+    if where:
+        screen.tell(f"where: {where}")
+    if cure:
+        screen.tell(f"what to do: {cure}")
+    if invocation.verbose:
+        for line in _chain(error):
+            screen.tell(line)
+    if invocation.output == "json":
+        invocation.emit({"error": _as_json(error, what, where, cure)})
+
+
+def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
+    if isinstance(error, InternalError):
+        cause = error.__cause__ or error
+        what = f"{error.what} It says: {_safe(str(cause))}" if str(cause) else error.what
+        return what, error.where, error.cure.replace("the traceback", "what -v shows")
+    cure = _naming(error, invocation) if isinstance(error, UnprovenHistoryError) else in_options(error.cure)
+    return in_options(error.what), _where(error, invocation), cure
+
+
+def _where(error: AwsAuthError, invocation: Invocation) -> str:
+    """Return where it happened; before a place in a text that cannot be edited, where that is in the manifest."""
+    match = _PLACE.fullmatch(error.where) if isinstance(error, EditError) else None
+    # What cannot be edited on the way back is an earlier text, and no longer in the file.
+    if match and invocation.command != "rollback":
+        with contextlib.suppress(AwsAuthError):
+            at = invocation.position(Place(match[1], int(match[2]), int(match[3] or 1)))
+            if at:
+                file = visible(invocation.file or "standard input")
+                return f"{file}:{at.line}:{at.column}"
+    return error.where
+
+
+def _as_json(error: Exception, what: str, where: str, cure: str) -> dict[str, Any]:
+    findings = error.findings if isinstance(error, GuardError) else ()
+    return {
+        "type": type(error).__name__,
+        "exit_code": code_of(error),
+        "what": what,
+        "where": where,
+        "what_to_do": cure,
+        "findings": [finding_to_json(finding) for finding in findings],
+    }
+
+
+def _chain(error: BaseException) -> Iterator[str]:
+    """Yield how an error came about: each error with the places in the code that it went through, the first one last."""
+    import traceback
+
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield f"{type(current).__module__}.{type(current).__qualname__}: {_safe(str(current))}"
+        for frame in reversed(traceback.extract_tb(current.__traceback__)):
+            yield f"    at {frame.filename}:{frame.lineno} in {frame.name}"
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _safe(text: str) -> str:
+    return visible(_SECRET.sub("(hidden)", text), keep="\n")

@@ -1,0 +1,114 @@
+"""Files that a command is given to read: errors about what is in one say which it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from awsauth.core.plan import Plan, saved_from_text
+from awsauth.core.text.display import visible
+from awsauth.errors import AwsAuthError, FileError
+from awsauth.read_limits import read_stream
+from awsauth.stores.atomic_write import Folder, replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.edit.changes import Change
+
+
+def _holds_plan(folder: Folder, name: str) -> bool:
+    try:
+        raw, _ = folder.read(name)
+        return isinstance(saved_from_text(raw), Plan)
+    except (AwsAuthError, OSError, ValueError):
+        return False
+
+
+def save(plan: Plan, path: str) -> None:
+    """Save a plan in a new file, or in place of another plan; a link to a file is not followed.
+
+    Raises:
+        FileError: it cannot be written, or something else has the name.
+    """
+    name = Path(path).name
+    try:
+        with Folder(Path(os.path.realpath(Path(path).parent))) as folder:
+            old = folder.find(name) if _holds_plan(folder, name) else None
+            mode = stat.S_IMODE(old.st_mode) if old else 0o666
+            raw = plan.to_text().encode("ascii")
+            replace_file(folder, name, raw, mode=mode, owner=old, prefix=f".{name}.", is_new=not old)
+    except FileExistsError as error:
+        raise FileError(
+            "There is a file or a link already, and it holds no plan; nothing was saved or changed.",
+            where=visible(path),
+            cure="Give --out the name of a new file.",
+        ) from error
+    except OSError as error:
+        failure = FileError(
+            f"The plan cannot be saved: {error.strerror}. Nothing was changed.",
+            where=visible(path),
+            cure="Check the path of --out.",
+        )
+        failure.errno = error.errno
+        raise failure from error
+
+
+_STANDARD_INPUT: Final = "<stdin>"
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Name a file in the errors of the block, before the place in it that they name."""
+    try:
+        yield
+    except AwsAuthError as error:
+        error.where = ", ".join(filter(None, [visible(file), error.where]))
+        raise
+
+
+def saved_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
+    """Return the plan, or the changes, in a file.
+
+    Raises:
+        PlanError, UsageError, InvalidValueError: as for `saved_from_text`.
+    """
+    from awsauth.core.plan import saved_from_text
+
+    with naming(_name_of(source)):
+        return saved_from_text(read_input(source))
+
+
+def changes_in(source: IO[bytes]) -> tuple[Change, ...]:
+    """Return the changes in a file; of a plan its changes.
+
+    Raises:
+        PlanError, UsageError, InvalidValueError: as for `changes_from_text`.
+    """
+    from awsauth.core.plan import changes_from_text
+
+    with naming(_name_of(source)):
+        return changes_from_text(read_input(source))
+
+
+def read_input(source: IO[bytes]) -> bytes:
+    """Return what a file, or standard input, holds.
+
+    Raises:
+        FileError: it cannot be read, or is too large.
+    """
+    try:
+        return read_stream(source)
+    except OSError as error:
+        raise FileError(
+            f"It cannot be read: {error.strerror}; nothing was changed.",
+            cure="Check that this is the file that you mean.",
+        ) from error
+
+
+def _name_of(source: IO[bytes]) -> str:
+    name = getattr(source, "name", _STANDARD_INPUT)
+    return "standard input" if name == _STANDARD_INPUT else str(name)

@@ -1,0 +1,185 @@
+"""Commands for the history, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.confirm import Manner, Proposed, agree
+from awsauth.cli.exit_codes import DONE, FOUND
+from awsauth.cli.invocation import Invocation, current
+from awsauth.client import DESCRIBED
+from awsauth.core.guards.access import REGRANT
+from awsauth.core.guards.guards import GUARDS
+from awsauth.core.text.display import code, fenced, visible
+from awsauth.errors import UnprovenHistoryError
+
+if TYPE_CHECKING:
+    from awsauth.apply import Result
+    from awsauth.client import AwsAuthClient
+    from awsauth.core.revisions.revision import Revision
+    from awsauth.history.log import LogEntry
+    from awsauth.options import DryRun
+
+_HEADER: Final = ("REVISION", "TIME", "KIND", "AUTHOR", "REASON", "CHANGES", "STATE")
+
+
+@click.command("history", cls=AwsAuthCommand, library="client.history()")
+@current
+def history_command(invocation: Invocation, /) -> int:
+    """Show the revisions, newest first: who changed what, when and why."""
+    with invocation.client() as client, invocation.waiting():
+        log = client.history()
+    screen = invocation.screen
+    if invocation.output == "json":
+        invocation.emit(log.to_json())
+    elif invocation.output == "markdown":
+        screen.print(fenced(str(log), "text"))
+    else:
+        if log.entries:
+            screen.print(screen.table(_HEADER, [_cells(entry) for entry in log.entries]))
+        if len(log.entries) > DESCRIBED:
+            screen.tell("What older revisions changed is not looked up: `awsauth diff REVISION REVISION` tells.")
+        screen.print(screen.findings([*log.findings, *(found for entry in log.entries for found in entry.findings)]))
+        if not log.entries:
+            screen.tell("There is no history yet: the first change begins it.")
+        elif not log.is_recorded:
+            screen.tell("Somebody else has changed it since; the next change records that first.")
+    return DONE
+
+
+def _cells(entry: LogEntry) -> tuple[str, ...]:
+    info = entry.info
+    created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
+    changes = "" if entry.diff is None else entry.diff.summary
+    state = "live" if entry.live else "unconfirmed" if entry.unconfirmed else ""
+    return str(info.number or "-"), created, info.kind, str(info.writer) or "-", info.reason, changes, state
+
+
+@click.command("show", cls=AwsAuthCommand, library="client.show(revision)")
+@click.argument("revision", type=int)
+@current
+def show_command(invocation: Invocation, /, *, revision: int) -> int:
+    """Show a revision with its data; with -o json as the object that keeps it."""
+    with invocation.client() as client, invocation.waiting():
+        found = client.show(revision)
+    if invocation.output == "json":
+        invocation.emit({"is_intact": found.is_intact, "revision": found.to_object()})
+    elif invocation.output == "markdown":
+        blocks = [f"{code(key)}\n\n{fenced(_shown(text), 'yaml')}" for key, text in found.data.items()]
+        invocation.screen.print("\n\n".join([code(_title(found)), *blocks]))
+    else:
+        parts = [f"{visible(key)}:\n{_shown(text)}" for key, text in found.data.items()]
+        invocation.screen.print("\n".join([_title(found), *parts]))
+    if not found.is_intact:
+        invocation.screen.tell("It was altered since it was recorded: its data is not what its digest says.")
+    return DONE
+
+
+def _title(revision: Revision) -> str:
+    info = revision.info
+    when = f", {info.created:%Y-%m-%d %H:%M:%S} UTC" if info.created else ""
+    reason = f": {visible(info.reason)}" if info.reason else ""
+    return f"Revision {info.number}, {info.kind}{when}, by {visible(str(info.writer)) or '-'}{reason}"
+
+
+def _shown(text: str) -> str:
+    return visible(text, keep="\n").rstrip("\n")
+
+
+@click.command("diff", cls=AwsAuthCommand, library="client.diff(before, after)")
+@click.argument("before", type=int, metavar="REVISION")
+@click.argument("after", type=int, required=False, metavar="[REVISION]")
+@current
+def diff_command(invocation: Invocation, /, *, before: int, after: int | None) -> int:
+    """Show what changed from one revision to another, or to the present. The exit code is 1 when something did."""
+    with invocation.client() as client, invocation.waiting():
+        found = client.diff(before, after)
+    if invocation.output == "json":
+        invocation.emit({"changed": bool(found), "diff": found.to_json()})
+    elif invocation.output == "markdown":
+        invocation.screen.print(found.markdown().rstrip("\n"))
+    else:
+        invocation.screen.print(invocation.screen.diff(found))
+    return FOUND if found else DONE
+
+
+@click.command(
+    "rollback",
+    cls=AwsAuthCommand,
+    changes=True,
+    always_recorded=True,
+    observes=True,
+    library="client.rollback(to=revision, exact=…)",
+)
+@click.argument("revision", type=int, required=False)
+@click.option("--to", type=int, metavar="REVISION", help="The revision, as an option.")
+@click.option("--exact", is_flag=True, help="Also take away what others have added since.")
+@current
+def rollback_command(
+    invocation: Invocation, /, *, revision: int | None, to: int | None, exact: bool, **manner: Any
+) -> int:
+    """Go back to a revision, and make a new one of it. What others have added since stays, unless --exact.
+
+    Without a revision, undo the last change, whoever made it; right after a rollback, the change before that.
+    """
+    if None not in (revision, to):
+        raise click.UsageError("The revision is given twice.")
+    to = revision if to is None else to
+    how = Manner(**manner)
+
+    def propose(client: AwsAuthClient) -> Proposed:
+        more = ""
+        try:
+            with invocation.waiting():
+                found = client.rollback(to=to, exact=exact, allow=[*GUARDS], dry_run=True)
+        except UnprovenHistoryError as error:
+            if not (how.asks and not invocation.is_filter):
+                raise
+            more = error.what
+            with invocation.waiting():
+                found = client.rollback(to=error.revisions[0], exact=exact, allow=[*GUARDS], dry_run=True)
+        number = found.restoration.to if found.restoration else to
+
+        def make(dry_run: DryRun) -> Result:
+            options: Any = how.options
+            if how.asks:
+                options["allow"] = [*how.allow, REGRANT]  # was shown, and agreed to
+            return client.rollback(to=number, exact=exact, approved=found.diff, **options, dry_run=dry_run)
+
+        return Proposed(
+            found.diff, found.findings, make, more="\n".join(filter(None, [more, str(found.restoration or "")]))
+        )
+
+    return agree(invocation, how, propose)
+
+
+@click.command("prune", cls=AwsAuthCommand, library="client.prune()")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
+@current
+def prune_command(invocation: Invocation, /, *, yes: bool, dry_run: bool) -> int:
+    """Delete old revisions. Kept are the last 50 and all of the last 30 days, at most 500."""
+    if not (yes or dry_run):
+        invocation.need_somebody_to_ask("to delete old revisions")
+    with invocation.client() as client:
+        with invocation.waiting():
+            numbers = client.prune(dry_run=True)
+        if numbers and not dry_run:
+            if not yes and not invocation.screen.ask(f"Delete {_listed(numbers)}?"):
+                invocation.screen.tell("Nothing was deleted.")
+                return FOUND
+            with invocation.waiting():
+                numbers = client.prune()
+    if invocation.output == "json":
+        invocation.emit({"revisions": list(numbers), "deleted": not dry_run})
+    else:
+        done = "To be deleted" if dry_run else "Deleted"
+        invocation.screen.print(f"{done}: {_listed(numbers)}." if numbers else "There is nothing to delete.")
+    return DONE
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return f"revision{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

@@ -1,0 +1,222 @@
+"""Commands that show what is mapped, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+import awsauth
+from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.completion_values import complete_principal, remember
+from awsauth.cli.confirm import Manner, change
+from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND
+from awsauth.cli.invocation import Invocation, current
+from awsauth.cli.output import annotation, findings_as_markdown
+from awsauth.cli.target import VARIABLES
+from awsauth.core.document.model import KEYS
+from awsauth.core.edit.changes import EnsureAccount, EnsureRole, EnsureUser
+from awsauth.core.explain.explanation import call
+from awsauth.core.serialization import changes_to_json, finding_to_json
+from awsauth.core.text.display import code, command_line, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from awsauth.client import AwsAuthClient
+    from awsauth.core.document.model import Reading
+    from awsauth.core.edit.changes import Change
+    from awsauth.core.findings import Finding
+    from awsauth.core.lint.overview import Listed
+    from awsauth.core.plan import Plan
+
+
+def command(invocation: Invocation, *words: str) -> str:
+    """Return the line that runs a command for the same target."""
+    return command_line("awsauth", *words, *_options(invocation.target))
+
+
+def command_for(invocation: Invocation, change: Change) -> str:
+    """Return the line that makes a change; where standard input holds the manifest already, maybe the change itself."""
+    match change:
+        case EnsureRole():
+            return command(invocation, "add", "role", change.role_arn, *_mapping(change))
+        case EnsureUser():
+            return command(invocation, "add", "user", change.user_arn, *_mapping(change))
+        case EnsureAccount():
+            return command(invocation, "add", "account", change.account)
+    if invocation.is_filter:
+        return call(change)
+    # Standard input holds the change, so that nobody can be asked.
+    return f"{command_line('printf', '%s', json.dumps(changes_to_json([change])))} | {command(invocation, 'apply', '-', '--yes')}"
+
+
+def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:
+    yield from ("--username", change.username)
+    for group in change.groups:
+        yield from ("--group", group)
+    if change.if_mapped != "extend":
+        yield from ("--if-mapped", change.if_mapped)
+
+
+def _options(target: Mapping[str, Any]) -> Iterator[str]:
+    for one in VARIABLES:
+        if one.argument in target:
+            value = target[one.argument]
+            for each in value if one.repeated else [value]:
+                yield from (one.option, str(each))
+
+
+_SEVERITIES: Final = ("error", "warning", "note")
+
+
+@click.command(
+    "check",
+    cls=AwsAuthCommand,
+    changes=True,
+    observes=True,
+    outputs=("text", "json", "markdown", "github"),
+    library="client.check(), and client.apply(awsauth.fixes(client.read(), client.check()))",
+)
+@click.option("--fix", is_flag=True, help="First cure what can be cured safely.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(_SEVERITIES),
+    default="warning",
+    show_default=True,
+    help="From which severity on the exit code is 1.",
+)
+@current
+def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manner: Any) -> int:
+    """Look for what is wrong, or will surprise somebody; of a cluster, also what only that can tell.
+
+    In GitHub Actions, or with -o github, findings are annotations of the file.
+    """
+    how = Manner(**manner)
+    if how.given and not fix:
+        raise click.UsageError(f"{', '.join(how.given)} is of a change, which is made with --fix alone.")
+    if fix:
+        with invocation.part_of_output("fixed"):
+            change(invocation, how, lambda client: _cures(invocation, client))
+    with invocation.client() as client, invocation.waiting():
+        found = client.check()
+    _show(invocation, found)
+    worst = _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
+    return FOUND if any(finding.severity.value in worst for finding in found) else DONE
+
+
+def _cures(invocation: Invocation, client: AwsAuthClient) -> Plan:
+    with invocation.waiting():
+        return client.plan(awsauth.fixes(client.read(), client.check()))
+
+
+def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
+    places = [invocation.position(finding.place) for finding in found]
+    file = invocation.file
+    if invocation.output == "json":
+        shown = [
+            {
+                **finding_to_json(finding),
+                "file": file and {"path": file, "line": at and at.line, "column": at and at.column},
+            }
+            for finding, at in zip(found, places, strict=True)
+        ]
+        invocation.emit({"findings": shown})
+    elif invocation.output == "markdown":
+        invocation.screen.print(findings_as_markdown(found) or "Nothing found.")
+    elif invocation.output == "github" or (invocation.output_is_open and os.environ.get("GITHUB_ACTIONS") == "true"):
+        for finding, at in zip(found, places, strict=True):
+            invocation.screen.command_ci(annotation(finding, file, at))
+    else:
+        for finding, at in zip(found, places, strict=True):
+            where = f"{visible(file)}:{at.line}:{at.column}: " if file and at else ""
+            invocation.screen.print(invocation.screen.finding(finding, where))
+        if not found:
+            invocation.screen.print("Nothing found.")
+
+
+_HEADER: Final = ("KIND", "PRINCIPAL", "USERNAME", "GROUPS", "NOTES")
+
+
+@click.command("get", cls=AwsAuthCommand, library="awsauth.overview(client.read(), pattern)")
+@click.argument("pattern", default="*", metavar="[ARN|PATTERN]", shell_complete=complete_principal)
+@current
+def get_command(invocation: Invocation, /, *, pattern: str) -> int:
+    """Show what is mapped: all, or what matches.
+
+    A pattern with *, ? and [...] is for principals, usernames and groups. The notes say which mappings let nodes in,
+    which never match, and what `awsauth check` finds there.
+    """
+    from awsauth.core.lint.overview import overview
+
+    with invocation.client() as client:
+        with invocation.waiting():
+            document = client.read()
+        listed = overview(document, pattern, invocation.policy)
+        remember(invocation.target, document)
+    if invocation.output == "json":
+        invocation.emit(
+            {
+                "mappings": [one.to_json() for one in listed],
+                "problems": len(document.problems),
+            }
+        )
+    elif invocation.output == "markdown":
+        invocation.screen.print(_markdown(listed))
+    elif listed:
+        invocation.screen.print(invocation.screen.table(_HEADER, [_cells(one) for one in listed]))
+    lost = [key for key in KEYS if _is_lost(document.reading(key))]
+    if lost:
+        invocation.screen.tell(f"{' and '.join(lost)} cannot be read.")
+    if document.problems:
+        check = command(invocation, "check")
+        invocation.screen.tell(f"What is wrong with the text ({len(document.problems)}): {check}")
+    if pattern != "*" and not listed:
+        invocation.screen.tell(
+            f"Nothing is mapped that matches {pattern!a}{', as far as can be read' if lost else ''}."
+        )
+        return NOT_FOUND
+    if not listed and not lost:
+        invocation.screen.tell("Nothing is mapped.")
+    return DONE
+
+
+def _is_lost(reading: Reading) -> bool:
+    """Whether nothing of a text can be read."""
+    return bool(reading.findings) and not reading.entries
+
+
+def _cells(listed: Listed) -> Sequence[str]:
+    groups = ", ".join(group or "(empty)" for group in listed.groups)
+    return listed.kind, listed.principal or "(sso)", listed.username, groups, ", ".join(listed.notes)
+
+
+def _markdown(listed: Sequence[Listed]) -> str:
+    rows = [[code(cell).replace("|", r"\|") if cell else "" for cell in _cells(one)] for one in listed]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [_HEADER, ["---"] * len(_HEADER), *rows])
+
+
+@click.command(
+    "explain",
+    cls=AwsAuthCommand,
+    library="client.explain(awsauth.Caller(arn, session_name=…))",
+)
+@click.argument("arn", shell_complete=complete_principal)
+@click.option("--session-name", metavar="NAME", help="The name of the role's session.")
+@current
+def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | None) -> int:
+    """Say what a principal gets, and why: step by step as the authenticator goes."""
+    from awsauth.core.access.caller import Caller
+
+    with invocation.client() as client, invocation.waiting():
+        explanation = client.explain(Caller(arn, session_name=session_name))
+    told = explanation.told(lambda change: command_for(invocation, change))
+    if invocation.output == "json":
+        invocation.emit({"explanation": explanation.to_json()})
+    elif invocation.output == "markdown":
+        invocation.screen.print("\n".join(f"    {line}" for line in told.splitlines()))
+    else:
+        invocation.screen.print(told)
+    return DONE

@@ -1,0 +1,212 @@
+"""What only a live cluster can tell around a change: who asks for it, who else may do everything, who else writes."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from awsauth.core.access.access_entries import without_effect
+from awsauth.core.access.matching import Access, could_render, principal_of
+from awsauth.core.cluster.other_writers import Traces, rivals
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.guards.access import last_admin, node_mapping
+from awsauth.core.guards.context import Case, GuardContext
+from awsauth.core.revisions.info import Writer
+from awsauth.core.text.display import visible
+from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
+from awsauth.kube.rbac import CHANGER, missing
+from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
+from awsauth.kube.self_review import review
+from awsauth.retry import retry_unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from awsauth.aws.access_entries import ReadEntries
+    from awsauth.core.access.access_entries import AuthenticationMode
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUse
+    from awsauth.core.document.document import Document
+    from awsauth.core.edit.merge import Merged
+    from awsauth.core.explain.explanation import Explanation
+    from awsauth.core.revisions.info import RevisionInfo
+    from awsauth.kube.self_review import Review
+    from awsauth.kube.transport import Transport
+    from awsauth.stores.store import Snapshot, Store
+
+_T = TypeVar("_T")
+_ENTRIES: Final = "the cluster's access entries"
+
+NOT_LOOKED_AT: Final = "not-looked-at"
+"""The code of what is said where something would have been asked, and that was not allowed."""
+
+
+class EksFacts(Protocol):
+    """What EKS and the services around it know of a cluster."""
+
+    def authentication_mode(self) -> AuthenticationMode:
+        """Return what lets people in."""
+
+    def access_entries(self) -> ReadEntries:
+        """Return the access entries, none where the cluster does not look at them, and what could not be read."""
+
+    def node_evidence(self, nodes: tuple[ClusterNode, ...] | None) -> NodeEvidence:
+        """Return which roles nodes have, given the nodes that are registered (None: not known)."""
+
+    def sso_roles(self) -> tuple[str, ...]:
+        """Return the ARNs of the roles that IAM Identity Center made in the account that AWS is asked as."""
+
+
+class Circumstances:
+    """What can be asked around the ``aws-auth`` of one cluster. Nothing is asked before it is needed.
+
+    Args:
+        transport: To the cluster's API server.
+        eks: To EKS, where it is known which of its clusters this is.
+    """
+
+    def __init__(self, transport: Transport, eks: EksFacts | None = None) -> None:
+        self._transport = transport
+        self._eks = eks
+        self._reviews: list[Review | None] = []
+
+    def around(self, change: Merged, known: GuardContext) -> tuple[GuardContext, tuple[Finding, ...]]:
+        """Return what is known around a change, and what could not be found out.
+
+        Who asks and whom RBAC makes an administrator is looked at when somebody loses something, and the nodes when a
+        mapping that lets them in does.
+        """
+        notes: list[Finding] = []
+        if self._eks:
+            known = self._by_eks(self._eks, known, notes)
+        if not (known.regranted or Case.of(change.before, change.after, known).takes_away):
+            return known, tuple(notes)
+        if asking := _or_note(lambda: self._asking(change.before), notes, "who is asking"):
+            known = asking.known_to(known)
+        if bindings := _or_note(lambda: read_bindings(self._transport), notes, "who is bound to cluster-admin"):
+            known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
+        if known.is_rollback and any(last_admin(Case.of(change.before, change.after, known))):
+            lacks = _or_note(lambda: missing(self._transport, CHANGER[:1]), notes, "whether you may update aws-auth")
+            known = known._replace(may_update=lacks == ())
+        if self._eks and any(node_mapping(Case.of(change.before, change.after, known))):
+            nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
+            uses = self._node_uses(self._eks, nodes, change.before, notes)
+            known = known._replace(
+                nodes={use.role_arn: use.use for use in uses},
+                node_reasons={use.role_arn: use.why for use in uses},
+            )
+        return known, tuple(notes)
+
+    def caller(self) -> Review | None:
+        """Return who is asking, as the server says now. None where it cannot tell."""
+        self._reviews = [review(self._transport)]
+        return self._reviews[0]
+
+    def writer(self) -> Writer:
+        """Return who makes the changes, as the API server authenticated it; asked once. Empty where it cannot tell."""
+        with contextlib.suppress(ForbiddenError):
+            if found := self._reviews[0] if self._reviews else self.caller():
+                return Writer(username=found.username, arn=found.arn)
+        return Writer()
+
+    def _asking(self, document: Document) -> Review | None:
+        """Return who is asking; asked once, and again when that is not what the document says of them any more."""
+        kept = self._reviews[0] if self._reviews else self.caller()
+        if kept and kept.arn and (given := Access.of(document, {principal_of(kept.arn)}).of_caller(kept.arn)):
+            fits = any(could_render(mapped.username, kept.username) for mapped in given)
+            return kept if fits else self.caller()
+        return kept
+
+    def rivals(self, store: Store, snapshot: Snapshot, change: Merged, *, thorough: bool) -> tuple[Finding, ...]:
+        """Return who is likely to undo a change.
+
+        Args:
+            store: The store; asked for its history, if `thorough`.
+            snapshot: The object as it is.
+            change: The change.
+            thorough: Whether to look at the history too, which remembers who wrote before our own first write.
+        """
+        notes: list[Finding] = []
+        history: tuple[RevisionInfo, ...] = ()
+        if thorough and snapshot.exists:
+            listing = _or_note(store.list_revisions, notes, "who else has written before")
+            history = listing.revisions if listing else ()
+        traces = Traces(
+            snapshot.managers, snapshot.labels, snapshot.annotations, snapshot.owners, snapshot.head, history
+        )
+        return (*rivals(traces, change.before, change.after), *notes)
+
+    def findings(self, document: Document, *, exists: bool = True) -> tuple[Finding, ...]:
+        """Return what the cluster adds to what can be said about its ``aws-auth``."""
+        # Only a check needs these.
+        from awsauth.core.access.sso_roles import maps_sso_roles, replaced_sso_roles
+        from awsauth.core.cluster.findings import absent, bound, nodes_here, owned_revisions
+
+        notes: list[Finding] = []
+        found: list[Finding] = []
+        mode = None
+        if bindings := _or_note(lambda: read_bindings(self._transport), notes, "whom RBAC mentions"):
+            found += bound(document, bindings)
+        nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
+        uses = self._node_uses(self._eks, nodes, document, notes) if self._eks else ()
+        if nodes is not None:
+            found += nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
+        if self._eks:
+            known = self._by_eks(self._eks, GuardContext(), notes)
+            mode = known.authentication_mode
+            found += without_effect(document, known.authentication_mode, known.access_entries)
+            if maps_sso_roles(document):
+                found += replaced_sso_roles(document, _or_note(self._eks.sso_roles, notes, "the SSO roles") or ())
+        found += owned_revisions(_or_note(lambda: read_revision_owners(self._transport), notes, "the revisions") or {})
+        if not exists:
+            found += absent(mode)
+        return (*found, *notes)
+
+    def explained(self, explanation: Explanation) -> Explanation:
+        """Return what an explanation comes to with the cluster's access entries, where it looks at them."""
+        if self._eks is None:
+            return explanation
+        from awsauth.core.explain.access_entries import with_entries  # no change needs it
+
+        notes: list[Finding] = []
+        known = self._by_eks(self._eks, GuardContext(), notes)
+        entries = known.access_entries if known.access_entries or not notes else None
+        found = with_entries(explanation, known.authentication_mode, entries)
+        if known.authentication_mode is None:
+            found = replace(found, verdict="depends")
+        return replace(found, conditions=(*found.conditions, *(note.message for note in notes)))
+
+    def _by_eks(self, eks: EksFacts, known: GuardContext, notes: list[Finding]) -> GuardContext:
+        mode = _or_note(eks.authentication_mode, notes, "the cluster's authentication mode")
+        if mode == "CONFIG_MAP":
+            return known._replace(authentication_mode=mode)
+        read = _or_note(eks.access_entries, notes, _ENTRIES)
+        if read is None:
+            return known._replace(authentication_mode=mode)
+        notes += [_not_looked_at(_ENTRIES, note, "") for note in read.notes]
+        return known._replace(authentication_mode=mode, access_entries=read.entries)
+
+    def _node_uses(
+        self, eks: EksFacts, nodes: tuple[ClusterNode, ...] | None, document: Document, notes: list[Finding]
+    ) -> tuple[RoleUse, ...]:
+        evidence = _or_note(lambda: eks.node_evidence(nodes), notes, "which roles nodes have")
+        return evidence.of_document(document) if evidence else ()
+
+
+def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | None:
+    """Return an answer; where it may not be asked for, None, and say so: it is no reason to refuse a change."""
+    try:
+        return retry_unavailable(ask)
+    except (ForbiddenError, AwsServiceError, CredentialsError) as error:
+        notes.append(_not_looked_at(about, error.what, error.cure))
+        return None
+
+
+def _not_looked_at(about: str, why: str, cure: str) -> Finding:
+    return Finding(
+        NOT_LOOKED_AT,
+        Severity.NOTE,
+        f"Not checked: {about}. {visible(why)}",
+        "What depends on it is taken for unknown.",
+        cure,
+    )

@@ -1,0 +1,1 @@
+"""From a kubeconfig or an EKS cluster's name to a transport."""

@@ -1,0 +1,268 @@
+"""From what names a cluster to a connection with its API server."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.text.display import visible
+from awsauth.errors import KubeconfigError, UsageError
+from awsauth.kube import credentials, kubeconfig
+from awsauth.kube.address import proxy_for
+from awsauth.kube.credentials import TokenFile
+from awsauth.kube.request import without_userinfo
+from awsauth.kube.transport import TIMEOUT, Transport, check_timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kubernetes.client import ApiClient
+
+    from awsauth.aws.token import TokenSource
+    from awsauth.kube.credentials import ApiServer, BearerTokens
+    from awsauth.kube.kubeconfig import Destination
+
+
+_WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
+"""What of a user wins over a program: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``)."""
+
+
+def tokens_of(destination: Destination, seconds: float) -> BearerTokens | None:
+    """Return where the user's tokens come from, for those that are renewed; a program for them may run so long."""
+    user = destination.user
+    if isinstance(user.get("tokenFile"), str):
+        return TokenFile(user["tokenFile"], user["token"] if isinstance(user.get("token"), str) else "")
+    stanza = _exec(destination)
+    if stanza is None:
+        return None
+    from awsauth.kube.exec_credential import ExecPlugin
+
+    return ExecPlugin(stanza, destination.folder, destination.cluster, seconds)
+
+
+def _exec(destination: Destination) -> Mapping[str, Any] | None:
+    """Return what says which program gives the user's credentials; None where nothing does, or something else wins."""
+    stanza = destination.user.get("exec")
+    return stanza if isinstance(stanza, dict) and _WINS.isdisjoint(destination.user) else None
+
+
+def signed_here(destination: Destination) -> TokenSource | None:
+    """Return the tokens that the AWS CLI, or the authenticator, would be started for; None for any other program."""
+    stanza = _exec(destination)
+    if stanza is None:
+        return None
+    from awsauth.aws.eks_exec import recognised
+
+    identity = recognised(stanza, os.environ)
+    if identity is None:
+        return None
+    from awsauth.aws.session import AwsSession
+    from awsauth.aws.token import TokenSource
+
+    session = AwsSession(profile=identity.profile, region=identity.region)
+    return TokenSource(
+        session,
+        identity.cluster_id,
+        region=session.region,
+        role_arn=identity.role_arn,
+        session_name=identity.session_name,
+    )
+
+
+def without_exec(destination: Destination, tokens: BearerTokens | None) -> Mapping[str, Any]:
+    """Return the user with the credentials themselves in place of the program or the file that they come from.
+
+    When the program fails, the kubernetes client's own loader goes on without credentials, and the server refuses that.
+    """
+    if tokens is None:
+        # The kubernetes client's loader would run a program over which something else wins.
+        loses = not _WINS.isdisjoint(destination.user)
+        return {key: value for key, value in destination.user.items() if key != "exec" or not loses}
+    user = {key: value for key, value in destination.user.items() if key not in {"exec", "tokenFile", "token"}}
+    token = tokens.token()
+    if token.value:
+        user["token"] = token.value
+    for name in ("certificate", "key"):  # which a program may hand out, too
+        if pem := getattr(token, name, ""):
+            user[f"client-{name}-data"] = b64encode(pem.encode()).decode()
+    return user
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection with an API server.
+
+    Attributes:
+        transport: Sends requests.
+        description: Which cluster it is, for people: ``context kind-dev at https://127.0.0.1:6443``.
+        is_own: Whether it was made here, and so is closed here.
+        tokens: Where the tokens come from, if they are signed here with AWS credentials.
+    """
+
+    transport: Transport
+    description: str
+    is_own: bool = True
+    tokens: TokenSource | None = None
+
+    def close(self) -> None:
+        """Close the connections, unless they belong to the caller's own client."""
+        if self.is_own:
+            self.transport.close()
+
+
+def usual(*, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()) -> Connection:
+    """Connect as kubectl would: with the kubeconfig's current context, or else, in a pod, with its service account.
+
+    Raises:
+        KubeconfigError: there is neither, or it cannot be used.
+        UsageError: as for `Transport`.
+        AwsAuthError: whatever making a token raises, where tokens are signed here.
+    """
+    files = kubeconfig.usual_files()
+    config = kubeconfig.read(files)
+    if config.contexts:
+        return _connected(config.destination(), timeout, as_user, as_groups)
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return in_cluster(timeout=timeout, as_user=as_user, as_groups=as_groups)
+    raise KubeconfigError(
+        "There is no kubeconfig with a context, and this is no pod of a cluster. Nothing was sent.",
+        where=visible(os.pathsep.join(map(str, files))),
+        cure="Name a context, a kubeconfig or an EKS cluster; or set KUBECONFIG.",
+    )
+
+
+def from_kubeconfig(
+    context: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    timeout: float = TIMEOUT,
+    as_user: str | None = None,
+    as_groups: Sequence[str] = (),
+) -> Connection:
+    """Connect with a context of a kubeconfig.
+
+    What the kubeconfig itself says of acting as somebody else (``as``, ``as-groups``) counts, too.
+
+    Args:
+        context: The context's name; None for the current one.
+        path: The kubeconfig's file; None for the ones that kubectl would take.
+        timeout: Seconds that a request may take, its answer included, and a program that gives credentials.
+        as_user: The user to act as.
+        as_groups: The groups to act as a member of.
+
+    Raises:
+        KubeconfigError: there is no such file or context, or no credentials come of it.
+        UsageError: `context` or `path` is empty; or as for `Transport`.
+        AwsAuthError: whatever making a token raises, where tokens are signed here.
+    """
+    named: dict[str, Any] = {"context": context, "path": path}
+    for name, value in named.items():
+        if value is not None and not str(value).strip():
+            raise UsageError(f"{name} is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
+    files = (Path(path),) if path is not None else kubeconfig.usual_files()
+    config = kubeconfig.read(files)
+    if not config.files:
+        raise KubeconfigError(
+            "There is no kubeconfig there. Nothing was sent.",
+            where=visible(os.pathsep.join(map(str, files))),
+            cure="Name another one with kubeconfig=…, or set KUBECONFIG.",
+        )
+    return _connected(config.destination(context), timeout, as_user, as_groups)
+
+
+def in_cluster(*, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()) -> Connection:
+    """Connect from within a pod, with its service account; its token is read again when it is renewed.
+
+    Raises:
+        KubeconfigError: this is no pod, or it has no service account.
+        UsageError: as for `Transport`.
+    """
+    from awsauth.kube.official_client import in_pod
+
+    transport = Transport(in_pod(), timeout=timeout, as_user=as_user, as_groups=as_groups)
+    return Connection(transport, f"this pod's cluster at {visible(transport.host)}")
+
+
+def from_api_client(
+    api: ApiClient, *, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()
+) -> Connection:
+    """Connect with a client of the kubernetes package that the caller has configured, and will close.
+
+    Raises:
+        UsageError: `api` is none; or as for `Transport`.
+    """
+    given: Any = api
+    if not hasattr(given, "rest_client") or not hasattr(given, "configuration"):
+        raise UsageError(
+            f"{type(given).__name__} is no client of an API server; nothing was contacted.",
+            cure="Give a kubernetes.client.ApiClient.",
+        )
+    from awsauth.kube.official_client import ClientServer
+
+    transport = Transport(ClientServer(api), timeout=timeout, as_user=as_user, as_groups=as_groups)
+    return Connection(transport, f"the cluster at {visible(transport.host)}", is_own=False)
+
+
+def with_tokens(
+    cluster: Mapping[str, Any],
+    tokens: credentials.BearerTokens,
+    description: str,
+    *,
+    hint: str = "",
+    timeout: float = TIMEOUT,
+    as_user: str | None = None,
+    as_groups: Sequence[str] = (),
+) -> Connection:
+    """Connect with a cluster that is described as in a kubeconfig: ``server``, ``certificate-authority-data``.
+
+    Args:
+        cluster: The description.
+        tokens: Where the tokens come from; the first is made at once.
+        description: Which cluster it is, for people.
+        hint: Why it may be that it cannot be reached.
+        timeout: Seconds that a request may take, its answer included.
+        as_user: The user to act as.
+        as_groups: The groups to act as a member of.
+
+    Raises:
+        KubeconfigError: the description cannot be used.
+        UsageError: as for `Transport`.
+        AwsAuthError: whatever making a token raises.
+    """
+    user = {"token": tokens.token().value}
+    server = _server(kubeconfig.Destination("", cluster, {}, "", ()), user, tokens)
+    transport = Transport(server, timeout=timeout, as_user=as_user, as_groups=as_groups, hint=hint)
+    return Connection(transport, description)
+
+
+def _connected(
+    destination: kubeconfig.Destination, timeout: float, as_user: str | None, as_groups: Sequence[str]
+) -> Connection:
+    if as_user is None and not as_groups:
+        as_user, as_groups = destination.acts_as
+    check_timeout(timeout)
+    signed = signed_here(destination)
+    tokens = signed or tokens_of(destination, timeout)
+    server = _server(destination, without_exec(destination, tokens), tokens)
+    transport = Transport(server, timeout=timeout, as_user=as_user, as_groups=as_groups)
+    description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
+    return Connection(transport, description, tokens=signed)
+
+
+def _server(
+    destination: kubeconfig.Destination, user: Mapping[str, Any], tokens: credentials.BearerTokens | None
+) -> ApiServer:
+    """Return the server for a user; `tokens`, if any, has given the token that the user has, and renews it."""
+    from awsauth.kube import server as direct_server
+
+    cluster = destination.cluster
+    proxy = cluster.get("proxy-url") or proxy_for(destination.server)
+    token = credentials.CurrentToken(tokens) if tokens and "token" in user else None
+    if direct_server.is_enough(cluster, user, proxy):
+        return direct_server.DirectServer(cluster, user, token, proxy)
+    from awsauth.kube.official_client import of_kubeconfig
+
+    return of_kubeconfig(destination, user, token, proxy)

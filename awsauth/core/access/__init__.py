@@ -1,0 +1,1 @@
+"""Who gets what: the authenticator's matching rules."""

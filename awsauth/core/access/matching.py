@@ -1,0 +1,263 @@
+"""Who gets what from a document: which mapping the authenticator uses for a caller, and which it never can.
+
+Source of the rules: ``aws-iam-authenticator`` ``pkg/mapper/configmap/mapper.go`` (``Map``), ``pkg/config/mapper.go``
+(``Key``, ``Matches``), ``pkg/server/server.go`` (``doMapping``, ``renderTemplates``). Mappings by ``sso`` are off by
+default there, and give nobody anything here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.core.arn import canonical_role, canonical_user, is_user
+from awsauth.core.document.authenticator import TEMPLATES
+from awsauth.core.document.index import candidates, kept_under
+from awsauth.core.document.model import PRINCIPAL_KEYS, Mapped
+from awsauth.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from awsauth.core.document.document import Document
+    from awsauth.core.document.model import Entry, Reading
+
+
+INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
+"""With this in a username or group, nobody but an EC2 instance gets in."""
+
+
+_TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
+
+
+_PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.", re.DOTALL)
+"""The parts of a pattern, each of which matches one character, but for the star; an unclosed bracket is itself."""
+
+
+# No ARN has these; a manifest that is filled in before it is applied does.
+_FILLED_IN_LATER: Final = re.compile(r"[<>${}]")
+
+
+Outcomes = tuple[Mapped, ...]
+"""What a caller may get: one mapping; several where it is undefined which of them counts; none."""
+
+
+class Access(NamedTuple):
+    """What a document gives, and to whom.
+
+    Attributes:
+        by_principal: By ARN in lower case. Duplicates that never count are left out; ARNs that nobody can have are not.
+        accounts: Accounts whose principals get in under their own ARN, where no mapping is theirs.
+        elsewhere: Principals, in lower case, that something else lets in, which wins over the document.
+    """
+
+    by_principal: Mapping[str, Outcomes]
+    accounts: frozenset[str]
+    elsewhere: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
+        """Return what a document gives, to everybody or to `principals`: roles before users, and of equals the last."""
+        by_principal: dict[str, Outcomes] = {}
+        for key in reversed(PRINCIPAL_KEYS):  # the later one wins
+            for arn, found in winners(document.reading(key), principals).items():
+                by_principal[arn] = tuple(found.values())
+        return cls(by_principal, frozenset(document.accounts))
+
+    def without(self, principals: frozenset[str]) -> Access:
+        """Return what is left where something else lets `principals` in, which wins over the document."""
+        if not principals:
+            return self
+        left = {arn: outcomes for arn, outcomes in self.by_principal.items() if arn not in principals}
+        return Access(left, self.accounts, principals)
+
+    def of_caller(self, arn: str) -> Outcomes:
+        """Return what the caller with this ARN gets."""
+        principal = principal_of(arn)
+        found = self.by_principal.get(principal, ())
+        if found or principal in self.elsewhere or account_of(arn) not in self.accounts:
+            return found
+        return (Mapped(canonical(arn), username=canonical(arn)),)
+
+    def of_principal(self, principal: str) -> Outcomes:
+        """Return what the callers with an ARN of the map get; nothing where no caller can have that ARN."""
+        outcomes = self.of_caller(principal) if can_match(principal) else ()
+        return () if is_user(principal) and all(map(needs_instance, outcomes)) else outcomes
+
+
+def winners(reading: Reading, principals: Collection[str] | None = None) -> dict[str, dict[int, Mapped]]:
+    """Return the entries that can be found, by their ARN as `folded`: their positions, and what they map.
+
+    Of all principals, or of `principals` alone, which are `folded` too. Roles are kept by their ARN in lower case, users
+    by their exact spelling; of equals the last stays. Both are found whatever their case: of several spellings of one
+    ARN it is undefined which one is found.
+    """
+    entries = reading.entries
+    if principals is None:
+        looked_at: Iterable[tuple[int, Entry]] = enumerate(entries)
+    else:
+        looked_at = [(position, entries[position]) for position in candidates(reading, principals)]
+    if not looked_at:
+        return {}
+    kept: dict[str, tuple[int, Mapped]] = {}
+    for position, entry in looked_at:
+        mapped = entry.mapped
+        if mapped is not None and mapped.principal:
+            kept[kept_under(reading.key, mapped.principal)] = position, mapped
+    found: defaultdict[str, dict[int, Mapped]] = defaultdict(dict)
+    for position, mapped in kept.values():
+        arn = folded(mapped.principal)
+        if principals is None or arn in principals:
+            found[arn][position] = mapped
+    return found
+
+
+def needs_instance(mapped: Mapped) -> bool:
+    """Whether a mapping lets in EC2 instances only."""
+    return INSTANCES_ONLY in mapped.username or any(INSTANCES_ONLY in group for group in mapped.groups)
+
+
+def folded(arn: str) -> str:
+    """Return what is equal for ARNs that Go finds equal ignoring case (``strings.EqualFold``)."""
+    if arn.isascii():
+        return arn.lower()
+    lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in arn)
+    return lower.replace("\u017f", "s")
+
+
+def principal_of(arn: str) -> str:
+    """Return the ARN by which the authenticator looks a caller up, in lower case; of what is no ARN, the text itself."""
+    return folded(canonical(arn))
+
+
+def canonical(arn: str) -> str:
+    """Return the ARN by which the authenticator knows a caller: of a role without path; what is no role's as it is."""
+    try:
+        return canonical_role(arn)
+    except InvalidValueError:
+        return arn
+
+
+def account_of(arn: str) -> str:
+    """Return the account in an ARN; empty where there is none."""
+    return (arn.split(":", 5) + [""] * 5)[4]
+
+
+@lru_cache(maxsize=4096)
+def is_exact(principal: str) -> bool:
+    """Whether a caller can have this ARN, as it is written in the map.
+
+    Nobody has that of a role with its path, of a role's session, of an instance profile, or one with a space behind it.
+    """
+    arn = folded(principal)
+    for normalised in (canonical_role, canonical_user):
+        try:
+            return normalised(arn) == arn
+        except InvalidValueError:
+            continue
+    return False
+
+
+def can_match(principal: str) -> bool:
+    """Like `is_exact`, and true also for what looks as if it were filled in later, such as ``<account>``."""
+    return is_exact(principal) or _FILLED_IN_LATER.search(principal) is not None
+
+
+def could_render(template: str, text: str) -> bool:
+    """Whether `text` can be what the authenticator makes of a username or group, for some caller."""
+    return fits(_TEMPLATE.split(template), text)
+
+
+def could_match(template: str, pattern: str) -> bool:
+    """Whether some text that a username or group may become matches a pattern of `fnmatch`."""
+    first, *rest = _TEMPLATE.split(template)
+    parts = _PARTS.findall(pattern)
+    # Where in the pattern what was looked at so far may end.
+    ends = _read(first, parts, _skipped(parts, {0}))
+    for literal in rest:
+        ends = _read(literal, parts, set(range(min(ends), len(parts) + 1))) if ends else ends
+    return len(parts) in ends
+
+
+def _read(literal: str, parts: list[str], ends: set[int]) -> set[int]:
+    for c in literal:
+        matched = [end for end in ends if end < len(parts) and (parts[end] == c or fnmatchcase(c, parts[end]))]
+        ends = _skipped(parts, {end if parts[end] == "*" else end + 1 for end in matched})
+    return ends
+
+
+def _skipped(parts: list[str], ends: set[int]) -> set[int]:
+    """Add where one may go on to without reading anything."""
+    found = set(ends)
+    for end in ends:
+        after = end
+        while after < len(parts) and parts[after] == "*":
+            after += 1
+            found.add(after)
+    return found
+
+
+def fits(literals: list[str], text: str) -> bool:
+    """Whether `text` is these literals, in their order, with anything or nothing between them."""
+    first, *rest = literals
+    if not rest:
+        return first == text
+    *middle, last = rest
+    # By hand: an expression with `.*` for each gap takes for ever on a text of many gaps.
+    position = len(first)
+    end = len(text) - len(last)
+    if position > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    for literal in middle:
+        found = text.find(literal, position, end)
+        if found < 0:
+            return False
+        position = found + len(literal)
+    return True
+
+
+def lost_groups(before: Outcomes, after: Outcomes) -> list[str]:
+    """Return the groups that somebody had for certain and will not, or may have had and cannot any more."""
+    certain = _in_all(before) - _in_all(after)
+    possible = _in_any(before) - _in_any(after)
+    return sorted(certain | possible)
+
+
+def gains(before: Outcomes, after: Outcomes) -> bool:
+    """Whether a principal gets a group, or a username, that it did not have or that was not certain."""
+    return bool(lost_groups(after, before) or _usernames(after) - _usernames(before))
+
+
+def takes_away(before: Access, after: Access) -> bool:
+    """Whether anybody loses access or a group, or gets another username."""
+    if before.accounts - after.accounts:
+        return True
+    for principal, old in before.by_principal.items():
+        new = after.by_principal.get(principal, ())
+        if (
+            new != old
+            and can_match(principal)
+            and (not new or lost_groups(old, new) or _usernames(old) != _usernames(new))
+        ):
+            return True
+    # Whoever came in under its ARN, by its account, comes in under the username of its mapping from now on.
+    return bool(before.accounts) and any(
+        account_of(principal) in before.accounts
+        for principal in after.by_principal.keys() - before.by_principal.keys() - before.elsewhere
+        if can_match(principal)
+    )
+
+
+def _usernames(outcomes: Outcomes) -> set[str]:
+    return {mapped.username for mapped in outcomes}
+
+
+def _in_all(outcomes: Outcomes) -> set[str]:
+    return set.intersection(*(set(mapped.groups) for mapped in outcomes)) if outcomes else set()
+
+
+def _in_any(outcomes: Outcomes) -> set[str]:
+    return {group for mapped in outcomes for group in mapped.groups}

@@ -1,0 +1,74 @@
+"""The mappings that let nodes in, as EKS writes them, and how such a mapping is told from others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
+
+from awsauth.core.edit.changes import EnsureRole, IfMapped
+from awsauth.core.text.display import quoted
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from awsauth.core.document.model import Mapped
+
+NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
+"""What runs the nodes: EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS."""
+
+NODES: Final = "system:nodes"
+"""The group without which the API server takes nobody for a node."""
+
+_NODE_USER: Final = "system:node:"
+_BOTH: Final = ("system:bootstrappers", NODES)
+
+
+class Preset(NamedTuple):
+    """What a kind of node is mapped to."""
+
+    username: str
+    groups: tuple[str, ...]
+
+
+PRESETS: Final[dict[NodeKind, Preset]] = {
+    "ec2": Preset(f"{_NODE_USER}{{{{EC2PrivateDNSName}}}}", _BOTH),
+    "windows": Preset(f"{_NODE_USER}{{{{EC2PrivateDNSName}}}}", (*_BOTH, "eks:kube-proxy-windows")),
+    "fargate": Preset(f"{_NODE_USER}{{{{SessionName}}}}", (*_BOTH, "system:node-proxier")),
+    "hybrid": Preset(f"{_NODE_USER}{{{{SessionName}}}}", _BOTH),
+}
+
+NODE_GROUPS: Final = frozenset(group for preset in PRESETS.values() for group in preset.groups)
+"""Every group that some kind of node needs."""
+
+
+def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "extend") -> EnsureRole:
+    """Return the change that lets the nodes of a role in.
+
+    Args:
+        role_arn: The role of the nodes; for Fargate the pod execution role.
+        kind: ``ec2``, ``windows``, ``fargate`` or ``hybrid``.
+        if_mapped: What becomes of the role where it is mapped already, as for `EnsureRole`.
+
+    Raises:
+        InvalidValueError: `role_arn` is the ARN of no role.
+        UsageError: there is no such kind.
+    """
+    if kind not in PRESETS:
+        raise UsageError(
+            f"{quoted(str(kind))} is no kind of node; nothing was changed.",
+            cure=f"The kinds are {', '.join(get_args(NodeKind))}.",
+        )
+    username, groups = PRESETS[kind]
+    return EnsureRole(role_arn=role_arn, username=username, groups=groups, if_mapped=if_mapped)
+
+
+def is_node_mapping(mapped: Mapped) -> bool:
+    """Whether whoever is mapped so is taken for a node.
+
+    The Node authorizer goes by both: a username ``system:node:NAME``, and the group ``system:nodes``.
+    """
+    return mapped.username.startswith(_NODE_USER) and mapped.username != _NODE_USER and NODES in mapped.groups
+
+
+def still_lets_in(before: Mapped, after: Mapped) -> bool:
+    """Whether a mapping lets the nodes in that `before` lets in: under the same name, with all groups that they need."""
+    needed = NODE_GROUPS.intersection(before.groups)
+    return after.username == before.username and needed <= set(after.groups)

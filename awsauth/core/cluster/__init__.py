@@ -1,0 +1,1 @@
+"""Findings from facts about the cluster."""

@@ -1,0 +1,228 @@
+"""What a live cluster adds to what can be said about a document: pure, from facts that were read before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
+from awsauth.core.access.node_mappings import NODE_GROUPS, is_node_mapping
+from awsauth.core.document.model import MASTERS
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.text.display import command_line, quoted, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from awsauth.core.access.access_entries import AuthenticationMode
+    from awsauth.core.cluster.facts import Bindings, ClusterNode
+    from awsauth.core.document.document import Document
+    from awsauth.core.document.model import Mapped
+    from awsauth.core.guards.context import NodeUse
+
+GIVES_NOTHING: Final = "gives-nothing"
+UNBOUND_GROUP: Final = "unbound-group"
+CLUSTER_ADMIN: Final = "cluster-admin"
+NODE_ROLE_IN_USE: Final = "node-role-in-use"
+OWNED_REVISION: Final = "owned-revision"
+ABSENT: Final = "absent"
+
+_NODE_USER: Final = "system:node:"
+_BUILT_IN: Final = NODE_GROUPS | {MASTERS, "system:authenticated", "system:unauthenticated", "system:serviceaccounts"}
+"""Groups that mean something to the API server, or that EKS binds by itself, whatever bindings can be seen."""
+
+_SHOWN: Final = 3
+"""How many names a finding lists."""
+
+
+def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
+    """Return what it means in this authentication mode, None for an unknown one, that there is no ``aws-auth``."""
+    if mode == "API":
+        return ()
+    return (
+        Finding(
+            ABSENT,
+            Severity.ERROR if mode == "CONFIG_MAP" else Severity.WARNING,
+            "There is no aws-auth.",
+            "It lets nobody in: neither nodes nor people, but whom access entries let in, and who made the cluster.",
+            "If there was one, its history is still there: roll back. Otherwise map the node roles first.",
+        ),
+    )
+
+
+def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
+    """Return what RBAC makes of the mappings that count: which give nothing, and which make administrators."""
+    access = Access.of(document)
+    matcher = _Mentioned(bindings)
+    found: list[Finding] = []
+    for principal, outcomes in access.by_principal.items():
+        if can_match(principal):
+            found += matcher.findings(outcomes[-1])
+    found += (_unbound(group, principals) for group, principals in matcher.unbound.items())
+    for account in sorted(access.accounts):
+        if not any(account_of(username) == account for username in bindings.usernames):
+            found.append(
+                Finding(
+                    GIVES_NOTHING,
+                    Severity.WARNING,
+                    f"No RoleBinding or ClusterRoleBinding mentions an ARN of account {quoted(account)}.",
+                    "Whoever gets in by the account alone may do nothing: the username is the ARN, and there are no groups.",
+                    "Bind the ARNs that are meant, or take the account out.",
+                    principal=account,
+                )
+            )
+    return tuple(found)
+
+
+class _Mentioned:
+    """Looks up what bindings mention; a name with templates may become any name that fits."""
+
+    def __init__(self, bindings: Bindings) -> None:
+        self._bindings = bindings
+        self.unbound: dict[str, list[str]] = {}
+        """By group that nothing mentions, who has it beside a username or group that something does."""
+
+    def findings(self, mapped: Mapped) -> Iterator[Finding]:
+        groups = [group for group in dict.fromkeys(mapped.groups) if group]
+        unbound = [group for group in groups if group not in _BUILT_IN and not _names(group, self._bindings.groups)]
+        bound_user = mapped.username.startswith(_NODE_USER) or _names(mapped.username, self._bindings.usernames)
+        if len(unbound) == len(groups) and not bound_user:
+            yield _gives_nothing(mapped, unbound)
+        else:
+            for group in unbound:
+                self.unbound.setdefault(group, []).append(mapped.principal)
+        yield from self._admin(mapped, groups)
+
+    def _admin(self, mapped: Mapped, groups: list[str]) -> Iterator[Finding]:
+        if MASTERS in groups:
+            return
+        bindings = self._bindings
+        by_group = [name for group in groups for name in _names(group, bindings.admin_groups)]
+        by_username = _names(mapped.username, bindings.admin_usernames)
+        for kind, names in (("group", by_group), ("username", by_username)):
+            if names:
+                certain = "is" if names[0] in (mapped.username, *groups) else "may become"
+                yield Finding(
+                    CLUSTER_ADMIN,
+                    Severity.NOTE,
+                    f"{quoted(mapped.principal, 200)} is an administrator: its {kind} {certain} {quoted(names[0])}, "
+                    "which is bound to cluster-admin.",
+                    "It may do everything in the cluster, as a member of system:masters may.",
+                    "",
+                    principal=mapped.principal,
+                )
+                return
+
+
+def _names(template: str, names: Iterable[str]) -> list[str]:
+    """Return which names the authenticator may make of a username or group."""
+    if "{{" not in template:
+        return [template] if template in names else []
+    # With thousands of either, comparing how they begin spares almost all of the costly comparisons.
+    beginning = template.partition("{{")[0]
+    return [name for name in names if name.startswith(beginning) and could_render(template, name)]
+
+
+def _gives_nothing(mapped: Mapped, groups: list[str]) -> Finding:
+    named = [f"its username {quoted(mapped.username)}" if mapped.username else "its username, which is empty"]
+    if groups:
+        named.append(f"its group{'s' if len(groups) > 1 else ''} {_listed([quoted(group) for group in groups])}")
+    return Finding(
+        GIVES_NOTHING,
+        Severity.WARNING,
+        f"{quoted(mapped.principal, 200)} is mapped, and no RoleBinding or ClusterRoleBinding mentions "
+        f"{' or '.join(named)}.",
+        "It gets in, and may do nothing there.",
+        "Bind one of them, or correct the spelling: RBAC compares case.",
+        principal=mapped.principal,
+    )
+
+
+def _unbound(group: str, principals: list[str]) -> Finding:
+    return Finding(
+        UNBOUND_GROUP,
+        Severity.NOTE,
+        f"No RoleBinding or ClusterRoleBinding mentions the group {quoted(group)} "
+        f"of {_listed([quoted(principal, 200) for principal in principals])}.",
+        "The group gives nothing.",
+        "Bind it, correct its spelling, or take it out.",
+        principal=principals[0] if len(principals) == 1 else "",
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def nodes_here(
+    document: Document, nodes: Sequence[ClusterNode], uses: Mapping[str, NodeUse] | None = None
+) -> tuple[Finding, ...]:
+    """Return which mappings let in nodes that are here.
+
+    Args:
+        document: The document.
+        nodes: The nodes that are registered. Their names alone do not tell by which of several mappings they come in,
+            nor whether it is by an access entry.
+        uses: By ARN of a role, whether nodes have it, as far as AWS was asked.
+    """
+    known = {principal_of(arn): use for arn, use in (uses or {}).items()}
+    mappings = [
+        outcomes[-1]
+        for principal, outcomes in Access.of(document).by_principal.items()
+        if can_match(principal) and is_node_mapping(outcomes[-1])
+    ]
+    found = []
+    for mapped in mappings:
+        use = known.get(principal_of(mapped.principal), "unknown")
+        fitting = [node for node in nodes if may_let_in(mapped, node)]
+        others = [
+            other for other in mappings if other is not mapped and any(may_let_in(other, node) for node in fitting)
+        ]
+        if use == "in use" or (use == "unknown" and fitting):
+            found.append(_in_use(mapped, fitting, others, certain=use == "in use"))
+    return tuple(found)
+
+
+def may_let_in(mapped: Mapped, node: ClusterNode) -> bool:
+    """Whether a node can have come in by a mapping, as far as its name and what runs it tell."""
+    if not could_render(mapped.username, _NODE_USER + node.name):
+        return False
+    if node.compute_type == "auto":
+        return False
+    return node.compute_type == "ec2" or INSTANCES_ONLY not in mapped.username
+
+
+def _in_use(mapped: Mapped, nodes: Sequence[ClusterNode], others: list[Mapped], *, certain: bool) -> Finding:
+    listed = _listed([visible(node.name) for node in nodes])
+    if certain:
+        message = f"There are nodes with the role {quoted(mapped.principal, 200)}."
+        consequence = "Without the mapping they become NotReady."
+    else:
+        either = f" this mapping or {len(others)} more like it" if others else " this mapping"
+        message = f"{quoted(mapped.principal, 200)} lets nodes in, and nodes are here that fit it: {listed}."
+        consequence = f"They came in by{either}, or by an access entry."
+    return Finding(NODE_ROLE_IN_USE, Severity.NOTE, message, consequence, "", principal=mapped.principal)
+
+
+def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
+    """Return which revisions would be deleted together with something else.
+
+    Args:
+        owners: By name of a revision's object, its owners (``ownerReferences``), each as kind and name.
+    """
+    return tuple(
+        Finding(
+            OWNED_REVISION,
+            Severity.WARNING,
+            f"The revision {quoted(name)} belongs to {', '.join(quoted(owner, 200) for owner in owned)}.",
+            "When its owner is deleted, the garbage collector deletes it too, and the way back to it is gone.",
+            f"Take metadata.ownerReferences out: `{_without_owners(name)}`.",
+        )
+        for name, owned in owners.items()
+        if owned
+    )
+
+
+def _without_owners(name: str) -> str:
+    kubectl = ("kubectl", "-n", "kube-system", "patch", f"controllerrevision/{name}", "--type=json")
+    return command_line(*kubectl, "-p", '[{"op":"remove","path":"/metadata/ownerReferences"}]')

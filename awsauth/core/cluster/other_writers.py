@@ -1,0 +1,281 @@
+"""Who else is likely to undo a change: what an object, its fields' managers and its history show of other writers."""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from awsauth.core.cluster.tools import KUBECTL_APPLY, UNKNOWN, Tool, marks, tool_of
+from awsauth.core.diff import MappingDiff, diff
+from awsauth.core.document.document import Document
+from awsauth.core.document.model import KIND
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.revisions.info import OURS, data_digest
+from awsauth.core.text.display import quoted, visible
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from awsauth.core.revisions.info import Head, RevisionInfo
+
+
+class Reversal(NamedTuple):
+    """A change of ours that was taken back by somebody else.
+
+    Attributes:
+        ours: The number of its revision.
+        outside: The number of the revision that keeps what somebody else made of it; 0 for the present state, which is
+            in none yet.
+        certain: Whether that is what happened. If not, the writer of `ours` may as well have been stopped before the
+            object was written.
+    """
+
+    ours: int
+    outside: int
+    certain: bool = True
+
+
+def reversals(history: Sequence[RevisionInfo], carried: Head | None, present: str) -> tuple[Reversal, ...]:
+    """Return the changes of ours that were taken back, in the order of their numbers.
+
+    A change counts as taken back when somebody else has made the data again what it was at some time before it, byte
+    for byte.
+
+    Args:
+        history: The revisions that are kept, in the order of their numbers.
+        carried: What the object says of its revision; None where it says nothing.
+        present: The digest of its data (see `data_digest`).
+    """
+    by_number = {info.number: info for info in history}
+    found = []
+    for info in history:
+        ours = by_number.get(info.parent) if info.parent < info.number else None
+        if info.kind == "outside" and _takes_back(by_number, ours, info.data_digest):
+            found.append(Reversal(info.parent, info.number))
+    named = by_number.get(carried.number) if carried else None
+    if named and named.head == carried and _takes_back(by_number, named, present):
+        found.append(Reversal(named.number, 0))
+    if not carried:
+        found += _unnamed(history, by_number, present)
+    return tuple(found)
+
+
+def _takes_back(by_number: dict[int, RevisionInfo], ours: RevisionInfo | None, digest: str) -> bool:
+    if ours is None or ours.kind == "outside" or ours.data_digest == digest:
+        return False
+    return any(info.data_digest == digest for info in _before(by_number, ours))
+
+
+def _before(by_number: dict[int, RevisionInfo], info: RevisionInfo) -> Iterator[RevisionInfo]:
+    """Yield what a revision came from, back to the first one that is kept."""
+    while 0 < info.parent < info.number and (earlier := by_number.get(info.parent)):
+        yield earlier
+        info = earlier
+
+
+def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo], present: str) -> Iterator[Reversal]:
+    """Yield the newest change when an object without our annotations is what it was before that change.
+
+    A tool that replaces the whole object, annotations included, leaves no other trace. Neither does a writer that was
+    stopped between the first revision and the write.
+    """
+    newest = history[-1] if history else None
+    if newest and _takes_back(by_number, newest, present):
+        first = by_number.get(newest.parent)
+        yield Reversal(newest.number, 0, certain=first is not None and first.kind != "outside")
+
+
+RIVAL_MANAGER: Final = "rival-manager"
+
+
+RIVAL_TOOL: Final = "rival-tool"
+
+
+RIVAL_OWNER: Final = "rival-owner"
+
+
+LAST_APPLIED: Final = "last-applied"
+
+
+REVERTED_BEFORE: Final = "reverted-before"
+
+
+_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+_SHOWN: Final = 5
+"""How many mappings a finding lists."""
+
+
+_VERBS: Final = {"removed": "takes out", "added": "brings back", "changed": "changes", "shadowed": "changes"}
+
+
+class Traces(NamedTuple):
+    """What an object and its history show of who writes it.
+
+    Attributes:
+        managers: By data key, who owns it according to ``managedFields``.
+        labels: The object's labels.
+        annotations: Its annotations.
+        owners: Its owners (``ownerReferences``), each as kind and name.
+        carried: What it says of its own revision; None where it says nothing.
+        history: The revisions that are kept, in the order of their numbers. They remember managers from before our
+            first write, which takes the fields over.
+    """
+
+    managers: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    labels: Mapping[str, str] = MappingProxyType({})
+    annotations: Mapping[str, str] = MappingProxyType({})
+    owners: tuple[str, ...] = ()
+    carried: Head | None = None
+    history: tuple[RevisionInfo, ...] = ()
+
+
+def rivals(traces: Traces, before: Document, after: Document) -> tuple[Finding, ...]:
+    """Return who is likely to undo the change from one document to another; nothing where nothing changes.
+
+    Warnings are about tools that write the text as they have it elsewhere, notes about those who edit what is there.
+    """
+    changed = [key for key in dict.fromkeys([*before.data, *after.data]) if before.data.get(key) != after.data.get(key)]
+    if not changed:
+        return ()
+    marked: dict[Tool, str] = {}
+    for tool, mark in marks(traces.labels, traces.annotations):
+        marked.setdefault(tool, mark)
+    applied = traces.annotations.get(_ANNOTATION)
+    known = {*marked, *([KUBECTL_APPLY] if applied is not None else [])}
+    return (
+        *(_mark(tool, mark) for tool, mark in marked.items()),
+        *(_owner(owner) for owner in traces.owners),
+        *(_last_applied(applied, after) if applied is not None else ()),
+        *_managers(traces, changed, known),
+        *_reverted(reversals(traces.history, traces.carried, data_digest(before.data))),
+    )
+
+
+def _mark(tool: Tool, mark: str) -> Finding:
+    return Finding(
+        RIVAL_TOOL,
+        tool.severity,
+        f"The object is {tool.name}'s: it has the {mark}.",
+        tool.consequence,
+        tool.cure,
+    )
+
+
+def _owner(owner: str) -> Finding:
+    return Finding(
+        RIVAL_OWNER,
+        Severity.WARNING,
+        f"The object belongs to {quoted(owner, 200)}.",
+        "What looks after that may write it again as it was, and it is deleted together with its owner.",
+        "Make the change in the owner, or take the entry out of metadata.ownerReferences if it is wrong.",
+    )
+
+
+def _managers(traces: Traces, changed: list[str], known: set[Tool]) -> Iterator[Finding]:
+    """Yield one finding for each other manager of what changes, at present or before an earlier change of ours."""
+    now = _keys_of(traces.managers, changed)
+    earlier: dict[str, Finding] = {}
+    for info in reversed(traces.history):
+        created = f" of {info.created:%Y-%m-%d}" if info.created else ""
+        for name, keys in _keys_of(info.managers, changed).items():
+            if name not in now:
+                earlier.setdefault(name, _manager(name, keys, f" before our revision {info.number}{created}"))
+    found = {name: _manager(name, keys, "") for name, keys in now.items()} | earlier
+    yield from (one for name, one in found.items() if name not in (OURS, "…") and tool_of(name) not in known)
+
+
+def _keys_of(managers: Mapping[str, tuple[str, ...]], changed: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key in changed:
+        for name in managers.get(key, ()):
+            found.setdefault(name, []).append(key)
+    return found
+
+
+def _manager(name: str, keys: list[str], when: str) -> Finding:
+    tool = tool_of(name)
+    shown = quoted(name, 100)
+    return Finding(
+        RIVAL_MANAGER,
+        tool.severity,
+        f"{shown if tool is UNKNOWN else f'{tool.name} ({shown})'} was the last to write "
+        f"{', '.join(map(visible, keys))}{when}.",
+        tool.consequence,
+        tool.cure,
+        principal=keys[0] if len(keys) == 1 else "",
+    )
+
+
+def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
+    """Yield what ``kubectl apply`` of the manifest that was applied last would make of the change."""
+    tool = KUBECTL_APPLY
+    try:
+        again = Document({**after.data, **_data_of(applied)})
+    except (ValueError, UsageError, RecursionError):
+        yield Finding(
+            LAST_APPLIED,
+            Severity.WARNING,
+            f"The object was made with kubectl apply, and its annotation {_ANNOTATION} cannot be read.",
+            "Applying that manifest again writes what stands in it, and the change may be lost.",
+            tool.cure,
+        )
+        return
+    found = diff(after, again)
+    if found:
+        yield Finding(
+            LAST_APPLIED,
+            Severity.WARNING,
+            "The object was made with kubectl apply, from a manifest that says something else.",
+            f"Applying that manifest again {_effects(found.mappings, list(found.texts))}.",
+            tool.cure,
+        )
+
+
+def _data_of(applied: str) -> dict[str, str]:
+    value: Any = json.loads(applied)
+    data = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(data, dict):
+        msg = "no ConfigMap with data"
+        raise ValueError(msg)  # noqa: TRY004 - of the text, as where it is no JSON
+    return data
+
+
+def _effects(mappings: tuple[MappingDiff, ...], texts: list[str]) -> str:
+    if not mappings:
+        return f"writes {', '.join(map(visible, texts))} as it stands there: the same mappings, other text"
+    parts = []
+    for verb in dict.fromkeys(_VERBS.values()):
+        hit = [mapping for mapping in mappings if _VERBS[mapping.kind] == verb]
+        named = ", ".join(f"{KIND[mapping.key]} {quoted(mapping.principal, 200)}" for mapping in hit[:_SHOWN])
+        more = f" and {len(hit) - _SHOWN} more" if len(hit) > _SHOWN else ""
+        parts += [f"{verb} {named}{more}"] if hit else []
+    return "; ".join(parts)
+
+
+def _reverted(found: tuple[Reversal, ...]) -> Iterator[Finding]:
+    """Yield what to say about the last time that a change of ours was taken back."""
+    if not found:
+        return
+    last = found[-1]
+    if not last.certain:
+        yield Finding(
+            REVERTED_BEFORE,
+            Severity.NOTE,
+            f"The object is as it was before revision {last.ours}.",
+            "Either somebody has taken that change back, and may do so again, or its writer was stopped.",
+            "Find out which before you rely on the change.",
+        )
+        return
+    by = f", as revision {last.outside} shows" if last.outside else " since it was made"
+    often = f" It was so {len(found)} times in this history." if len(found) > 1 else ""
+    yield Finding(
+        REVERTED_BEFORE,
+        Severity.WARNING,
+        f"Somebody else has taken revision {last.ours} back{by}.{often}",
+        "The same may happen to this change.",
+        "Find out who writes the object (kubectl get --show-managed-fields, the audit log), and make the change there.",
+    )

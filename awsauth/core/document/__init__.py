@@ -1,0 +1,1 @@
+"""The text of aws-auth, read into entries: two readers, one model."""

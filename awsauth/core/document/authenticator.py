@@ -1,0 +1,249 @@
+"""What the authenticator keeps of a decoded text, what it drops, and why.
+
+Source of the rules: ``aws-iam-authenticator`` ``pkg/mapper/configmap/configmap.go`` (``ParseMap``) and
+``pkg/config/mapper.go`` (``Validate``), with Go's ``encoding/json`` between YAML and the two structs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.arn import ACCOUNT, PARTITIONS
+from awsauth.core.document.model import ARN_FIELD, Key, Mapped, Sso
+from awsauth.core.edit.changes import Repair
+from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.goyaml.scalars import write_scalar
+from awsauth.core.text.display import quoted
+
+if TYPE_CHECKING:
+    from awsauth.core.document.repairs import Respelt
+    from awsauth.core.edit.changes import Change
+    from awsauth.core.goyaml.decode import Value
+    from awsauth.core.goyaml.nodes import Node
+
+GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+"""What Go trims: Python's ``str.strip`` takes U+001C to U+001F as well."""
+
+TEMPLATES: Final = ("EC2PrivateDNSName", "SessionName", "SessionNameRaw", "AccountID", "AccessKeyID")
+"""What it fills in, between double braces, in usernames and groups: ``pkg/server/server.go`` (``renderTemplates``)."""
+
+_SKIPPED: Final = ("", "``", '""', "''")
+_SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
+_PERMISSION_SET: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,32}")
+# Go's JSON takes these two for the letters they look like.
+_FOLD: Final = str.maketrans({"\u017f": "s", "\u212a": "k"} | {chr(c): chr(c + 32) for c in range(65, 91)})
+
+_FOUND: Final = {
+    "string": "text",
+    "list": "a list",
+    "map": "a mapping",
+    "bool": "true or false in YAML 1.1",
+    "number": "a number in YAML 1.1",
+}
+
+NO_IAM_GROUP: Final = "Map a role instead, and allow the users in the group to assume it."
+_IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
+
+Winners = dict[str, tuple["Node", "Value"]]
+"""By canonical name, key and value of the field that counts, or that would if its value were right."""
+
+
+def is_iam_group(text: str) -> bool:
+    """Whether a text is the ARN of an IAM group, which no caller can have."""
+    return _IAM_GROUP.fullmatch(text) is not None
+
+
+def is_skipped(text: str) -> bool:
+    """Whether the authenticator passes a value over: blank, or quotes that hold nothing."""
+    return text.strip(GO_SPACE) in _SKIPPED
+
+
+def is_json(text: str) -> bool:
+    """Whether a value of ``mapRoles`` or ``mapUsers`` is taken as JSON, not as YAML: it starts with a brace."""
+    return text.lstrip(GO_SPACE).startswith("{")
+
+
+class EntryReader:
+    """Turns the decoded items of one key into mappings, and notes what goes wrong."""
+
+    def __init__(self, key: Key, text: str) -> None:
+        self.key: Key = key
+        self.text = text
+        self.findings: list[Finding] = []
+        self._respelt: dict[str, Respelt] = {}
+
+    def role_or_user(self, item: Value) -> tuple[Mapped | None, Winners]:
+        """Read an item of ``mapRoles`` or ``mapUsers``."""
+        arn_field = ARN_FIELD[self.key]
+        names = (arn_field, "username", "groups", "userid", *(("sso",) if self.key == "mapRoles" else ()))
+        if item.type != "map":
+            self._dropped(item, "An entry has to be a mapping with fields.")
+            return None, {}
+        self._respelt = self._as_meant(item)
+        texts: dict[str, str] = {}
+        groups = _GoSlice()
+        sso: dict[str, str] | None = None
+        winners: Winners = {}
+        for name, key, value in _known_fields(item, names):
+            effective = value.type != "null"
+            if name == "groups":
+                effective = self._groups(value, groups)
+            elif name == "sso":
+                sso = None if value.type == "null" else self._sso(value, sso or {})
+            elif effective := self._is_text(name, value):
+                texts[name] = value.text
+            if effective or name not in winners:
+                winners[name] = (key, value)
+        mapped = Mapped(
+            texts.get(arn_field, ""),
+            texts.get("username", ""),
+            tuple(groups.items),
+            None if sso is None else Sso(*(sso.get(name, "") for name in _SSO_FIELDS)),
+        )
+        return (mapped if self._is_valid(item, mapped) else None), winners
+
+    def account(self, item: Value) -> Mapped | None:
+        """Read an item of ``mapAccounts``: any scalar is taken by its text."""
+        if item.type in ("list", "map"):
+            self._dropped(item, "An account has to be 12 digits.")
+            return None
+        return Mapped("" if item.type == "null" else item.text)
+
+    def _is_valid(self, item: Value, mapped: Mapped) -> bool:
+        problem = _why_invalid(ARN_FIELD[self.key], mapped)
+        others = [value.text for _, value in (item.fields or {}).values() if value.type == "string"]
+        if problem and not mapped.principal and any(map(is_iam_group, others)):
+            self._dropped(item, "This entry is for an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP)
+        elif problem and not mapped.principal and ARN_FIELD[self.key] in self._respelt:
+            found = self._respelt.values()
+            names = " and ".join(quoted(one.name) for one in found if one.name.lower() != one.right.partition(":")[0])
+            rights = " and ".join(f"`{one.right}`" for one in found)
+            self._dropped(item, f"No field is called {names}.", f"Write {rights}.", (Repair(key=self.key),))
+        elif problem:
+            self._dropped(item, problem)
+        return not problem
+
+    def _is_text(self, name: str, value: Value) -> bool:
+        if value.type == "null":
+            return False
+        if value.type != "string":
+            self._wrong_type(value, f"`{name}` has to be text", f"The authenticator drops this {name}.")
+        return value.type == "string"
+
+    def _groups(self, value: Value, groups: _GoSlice) -> bool:
+        if value.type == "null":
+            groups.clear()
+            return False
+        if value.type != "list":
+            meant = self._respelt.get("groups")
+            hint = f"Write `{meant.right}`." if meant else 'Write a list, such as `groups: ["NAME"]`.'
+            fix = (Repair(key=self.key),) if meant else ()
+            self._wrong_type(value, "`groups` has to be a list", "The authenticator drops the groups.", hint, fix)
+            return False
+        groups.start()
+        for item in value.items:
+            if item.type not in ("string", "null"):
+                self._wrong_type(item, "A group has to be text", "The authenticator makes an empty group of it.")
+            groups.put(item.text if item.type == "string" else None)
+        groups.finish()
+        return True
+
+    def _sso(self, value: Value, fields: dict[str, str]) -> dict[str, str]:
+        """Read into `fields`: Go decodes a repeated field into the struct that the earlier one made."""
+        if value.type != "map":
+            self._wrong_type(
+                value, "`sso` has to be a mapping", "The authenticator takes it for an empty one.", "Write its fields."
+            )
+            return fields
+        for name, _, child in _known_fields(value, _SSO_FIELDS):
+            if self._is_text(name, child):
+                fields[name] = child.text
+        return fields
+
+    def _wrong_type(
+        self, value: Value, rule: str, consequence: str, cure: str = "", fix: tuple[Change, ...] = ()
+    ) -> None:
+        found = _FOUND[value.type]
+        if not cure:
+            is_scalar = value.type in ("bool", "number")
+            cure = (
+                f"Write it in quotes: {write_scalar(value.text, 'double')}" if is_scalar else "Write one line of text."
+            )
+        self._add("wrong-type", value, f"{rule}, and this is {found}.", consequence, cure, fix)
+
+    def _dropped(self, item: Value, problem: str, hint: str = "", fix: tuple[Change, ...] = ()) -> None:
+        hint = hint or "Complete it, or remove it."
+        self._add("entry-dropped", item, problem, "The authenticator drops the entry.", hint, fix)
+
+    def _as_meant(self, item: Value) -> dict[str, Respelt]:
+        """Return the fields of an entry that are not read and can only mean one that is, by that one's name."""
+        from awsauth.core.document.repairs import respelt  # it needs the YAML reader, and most texts do not
+
+        found = respelt(self.key, self.text, item.node) if item.written is item.node else ()
+        return {one.right.partition(":")[0]: one for one in found}
+
+    def _add(  # noqa: PLR0917 - what a finding has
+        self, code: str, value: Value, message: str, consequence: str, cure: str, fix: tuple[Change, ...] = ()
+    ) -> None:
+        node = value.written
+        one_line = self.text[node.start : node.end].split("\n", 1)[0].rstrip()
+        place = Place.of(self.key, self.text, node.start, node.start + len(one_line))
+        self.findings.append(Finding(code, Severity.ERROR, message, consequence, cure, place, fix=fix))
+
+
+def _why_invalid(arn_field: str, mapped: Mapped) -> str:
+    sso = mapped.sso
+    if arn_field == "userarn" or not (sso or mapped.principal):
+        return "" if mapped.principal else f"The entry has no `{arn_field}`."
+    if sso is None:
+        return ""
+    if mapped.principal:
+        return "The entry has both `rolearn` and `sso`."
+    if not ACCOUNT.fullmatch(sso.account):
+        return "`accountID` of `sso` has to be 12 digits, in quotes."
+    if not _PERMISSION_SET.fullmatch(sso.permission_set):
+        return "`permissionSetName` of `sso` has to be 1 to 32 letters, digits or `+=,.@_-`."
+    if sso.partition and sso.partition not in PARTITIONS:
+        return f"`partition` of `sso` has to be one of {', '.join(PARTITIONS)}."
+    return ""
+
+
+def _known_fields(value: Value, names: tuple[str, ...]) -> list[tuple[str, Node, Value]]:
+    """Return the fields that the struct has, with their canonical names, in the order in which Go decodes them."""
+    by_fold = {name.lower(): name for name in names}
+    found = []
+    for key, (node, child) in (value.fields or {}).items():
+        name = by_fold.get(key.translate(_FOLD)) if isinstance(key, str) else None
+        if name:
+            found.append((key, name, node, child))
+    found.sort(key=lambda row: str(row[0]))
+    return [(name, node, child) for _, name, node, child in found]
+
+
+class _GoSlice:
+    """A Go slice that JSON is decoded into more than once: what was in it shows through null and wrong types."""
+
+    def __init__(self) -> None:
+        self.items: list[str] = []
+        self._array: list[str] = []
+        self._filled = 0
+
+    def clear(self) -> None:
+        self.items = []
+        self._array = []
+
+    def start(self) -> None:
+        self._filled = 0
+
+    def put(self, text: str | None) -> None:
+        if self._filled == len(self._array):
+            self._array.append("")
+        if text is not None:
+            self._array[self._filled] = text
+        self._filled += 1
+
+    def finish(self) -> None:
+        if not self._filled:
+            self._array = []
+        self.items = self._array[: self._filled]

@@ -1,0 +1,220 @@
+"""The `Document`: the data of one ``aws-auth``, and what the authenticator makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.boundary import public
+from awsauth.core.document import fast_reader as plain
+from awsauth.core.document.model import KEYS, Identity, Key, Layout, Mapped, Reading
+from awsauth.core.text.display import quoted, visible
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from awsauth.core.findings import Finding, Place
+    from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
+    from awsauth.core.text.lines import Unchanged
+
+
+LARGEST: Final = 1024 * 1024
+"""Bytes that all values of a ConfigMap may have together (``MaxSecretSize`` of Kubernetes)."""
+
+
+def bytes_of(document: Document) -> int:
+    """Return how many bytes all values of ``data`` have."""
+    texts = document.data.values()
+    return sum([len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts])
+
+
+def read(key: Key, text: str | None, before: Reading | None = None, unchanged: Unchanged | None = None) -> Reading:
+    """Read the text of one data key, which may be absent.
+
+    Args:
+        key: The data key.
+        text: The text.
+        before: The reading of the text that it was made of by an edit: what is the same is not read again.
+        unchanged: What it has in common with that one.
+    """
+    if text is None:
+        return _ABSENT[key]
+    try:
+        found = plain.read_edited(before, text, unchanged) if before and unchanged else plain.read(key, text)
+        return found or _read_fully(key, text)
+    except Exception as error:  # noqa: BLE001 - a text that a defect makes unreadable can still be replaced
+        return _read_fully(key, text, error)
+
+
+def _read_fully(key: Key, text: str, failure: Exception | None = None) -> Reading:
+    from awsauth.core.document import full_reader as full  # most documents never need it, nor PyYAML
+
+    return full.unread(key, text, failure) if failure else full.read(key, text)
+
+
+Origin = Callable[["Place"], "Place"]
+"""Turns a place in a data key's text into its place in the manifest file."""
+
+
+_ABSENT: Final = {key: Reading(key, "", (), Layout("empty")) for key in KEYS}
+
+
+@public
+class Document:
+    """The data of an ``aws-auth`` ConfigMap, read as the authenticator reads it.
+
+    Reading happens when something is first asked for, once for each key. A document never changes.
+
+    Args:
+        data: The ConfigMap's ``data``: text by key. Other keys than ``mapRoles``, ``mapUsers`` and ``mapAccounts``
+            are kept and not read, as the authenticator does.
+        origins: By key, for texts from a manifest file, the function that turns a place in the text into its place in
+            the file.
+
+    Raises:
+        UsageError: `data` is no mapping of text to text.
+    """
+
+    __slots__ = ("_data", "_origins", "_readings")
+
+    def __init__(self, data: Mapping[str, str], *, origins: Mapping[str, Origin] = MappingProxyType({})) -> None:
+        self._data = MappingProxyType(_checked(data))
+        self._origins = origins
+        self._readings: dict[Key, Reading] = {}
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """The text, by data key; read-only."""
+        return self._data
+
+    @property
+    def roles(self) -> tuple[RoleMapping, ...]:
+        """The role mappings that the authenticator reads, in order, duplicates included."""
+        from awsauth.core.mappings import RoleMapping
+
+        return tuple(
+            RoleMapping(role_arn=m.principal, username=m.username, groups=m.groups, sso=_sso(m))
+            for m in self.reading("mapRoles").mapped
+        )
+
+    @property
+    def users(self) -> tuple[UserMapping, ...]:
+        """The user mappings that the authenticator reads, in order, duplicates included."""
+        from awsauth.core.mappings import UserMapping
+
+        return tuple(
+            UserMapping(user_arn=m.principal, username=m.username, groups=m.groups)
+            for m in self.reading("mapUsers").mapped
+        )
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts whose principals are let in under their own ARN, in order."""
+        return tuple([mapped.principal for mapped in self.reading("mapAccounts").mapped])
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What the authenticator cannot read, in the order of the text."""
+        return tuple(self.located(finding) for key in KEYS for finding in self.reading(key).findings)
+
+    def located(self, finding: Finding) -> Finding:
+        """Return a finding with its place in the manifest file, for a text that comes from one."""
+        place = finding.place
+        return replace(finding, place=self.place_of(place)) if place and place.key in self._origins else finding
+
+    def place_of(self, place: Place) -> Place:
+        """Return the place in the manifest file, for a text that comes from one."""
+        origin = self._origins.get(place.key)
+        return place if origin is None or place.in_file else origin(place)
+
+    def reading(self, key: Key) -> Reading:
+        """Return what is known of one key's text."""
+        if key not in self._readings:
+            self._readings[key] = read(key, self._data.get(key))
+        return self._readings[key]
+
+    def sibling(self, key: Key) -> Reading | None:
+        """Return the other key's reading that entries of this one can learn their layout from; None without one."""
+        if key == "mapAccounts":
+            return None
+        other = self.reading("mapUsers" if key == "mapRoles" else "mapRoles")
+        return other if other.entries else None
+
+    def with_reading(self, reading: Reading) -> Document:
+        """Return a document with one key's text replaced by one that is read already."""
+        document = self.with_text(reading.key, reading.text)
+        document._readings[reading.key] = reading  # noqa: SLF001 - of its own kind
+        return document
+
+    def with_text(self, key: Key, text: str | None) -> Document:
+        """Return a document with one key's text replaced, or without it; what is read of the others is kept.
+
+        That `text` is one is taken for granted, as all callers have checked it.
+        """
+        data = {name: value for name, value in self._data.items() if name != key or text is not None}
+        if text is not None:
+            data[key] = text
+        document = object.__new__(Document)  # the rest was checked already
+        document._data = MappingProxyType(data)
+        document._origins = {name: origin for name, origin in self._origins.items() if name != key}
+        document._readings = {name: kept for name, kept in self._readings.items() if name != key}
+        return document
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document) and self._data == other._data
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._data.items()))
+
+    def __reduce__(self) -> tuple[type[Document], tuple[dict[str, str]]]:
+        return Document, (dict(self._data),)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{visible(key)}: {len(text):,} characters" for key, text in self._data.items())
+        return f"<Document {sizes or 'without data'}>"
+
+
+def check_document(value: Any) -> None:
+    """Check that this is a document.
+
+    Raises:
+        UsageError: it is something else, such as its data.
+    """
+    if not isinstance(value, Document):
+        raise UsageError(f"{quoted(repr(value))} is no Document.", cure="Pass Document(data).")
+
+
+def _checked(data: Any) -> dict[str, str]:
+    if not isinstance(data, Mapping):
+        raise UsageError(f"data is {type(data).__name__}.", cure='Give a mapping, such as {"mapRoles": text}.')
+    for key, text in data.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise UsageError(
+                f"data[{key!r}] is {type(text).__name__}.", cure="Every key and every value has to be text."
+            )
+    return dict(data)
+
+
+def _sso(mapped: Mapped) -> SsoMatch | None:
+    sso = mapped.sso
+    if sso is None:
+        return None
+    from awsauth.core.mappings import SsoMatch
+
+    return SsoMatch(permission_set_name=sso.permission_set, account_id=sso.account, partition=sso.partition)
+
+
+Mappings = dict[Identity, tuple[Mapped, ...]]
+"""The entries of each principal, in order."""
+
+
+def mappings_of(document: Document, key: Key) -> Mappings | None:
+    """Return the entries of each principal, in order; None where the authenticator drops the whole text."""
+    reading = document.reading(key)
+    if reading.layout.style == "other" and not reading.entries and reading.findings:
+        return None
+    found: Mappings = {}
+    for mapped in reading.mapped:
+        found[mapped.identity] = (*found.get(mapped.identity, ()), mapped)
+    return found

@@ -1,0 +1,147 @@
+"""The plain forms that almost all documents have: one expression for each, and nothing else.
+
+Each may refuse anything. What it matches means what the full reader says it means, which the tests show.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import Final
+
+from awsauth.core.document.model import ARN_FIELD, Key
+from awsauth.core.goyaml.scalars import WORDS
+from awsauth.core.text.lines import ODD_CHARACTERS
+
+# Pieces of the expressions. Visible ASCII only, but for comments: what those may hold is looked at once for a text.
+_COMMENT: Final = "#.*"
+_NOT_IN_COMMENTS: Final = f"[{ODD_CHARACTERS}]"
+_ASCII_IN_COMMENTS: Final = bytes([*b"\t\n", *range(32, 127)])
+"""The ASCII characters that are not among those: almost all texts have no others, and are looked through ten times as fast."""
+_LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
+_TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
+# The same where something follows; a look ahead spares the loop where there are none, which is the rule.
+_LINES_BETWEEN: Final = rf"(?:(?! *[#\n])|(?: *(?:{_COMMENT})?\n)+)"
+REST: Final = re.compile(rf"{_LINES} *(?:{_COMMENT})?\Z")
+_WORDS: Final = [word for word in WORDS if word.isalpha()]
+# A look at the first letter spares most values the list of words.
+_NO_WORD: Final = rf"(?!(?=[{''.join(sorted({word[0] for word in _WORDS}))}])(?:{'|'.join(_WORDS)})(?:[ ,\]\n]|\Z))"
+_DOUBLE: Final = r'"[ !#-\[\]-~]*"'
+_SINGLE: Final = r"'[ -&(-~]*'"
+_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-~]*(?<!:)"
+_FLOW_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-+\--\>@-Z\\^-z|~]*(?<!:)"
+_VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
+_FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
+_ITEM: Final = rf"- +{_VALUE}{_TRAIL}"
+# No two runs of blanks side by side: how a long one is shared out would be tried in every way.
+_FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})* *)?\]"
+_GAP: Final = r"[ \n]*"
+
+_NOT_EMPTY: Final = """(?!""|'')"""
+_PRINCIPAL: Final = f"{_NOT_EMPTY}{_VALUE}"
+_MUST_HAVE: Final = "(?(key_{})|(?!))"
+
+FIRST_DASH: Final = re.compile(rf"{_LINES}( *)- ")
+EMPTY: Final = re.compile(rf"{_LINES}( *)(\[\]) *(?P<comment> {_COMMENT})?(?:\n{_LINES} *(?:{_COMMENT})?)?\Z")
+OPENING: Final = re.compile(rf"[ \n]*\[{_GAP}")
+NEXT_OR_CLOSING: Final = re.compile(rf"{_GAP}(?:,{_GAP}(?=\S)|(?P<closing>\])[ \n]*\Z)")
+
+BLOCK_ITEM: Final = re.compile(rf"^ *- +({_VALUE})", re.MULTILINE)
+FLOW_ITEM: Final = re.compile(rf"[\[,]{_GAP}({_FLOW_VALUE})")
+
+
+def may_be_comments(text: str) -> bool:
+    """Whether all comments in a text hold only what they may; other parts of it are matched character by character."""
+    if "#" not in text:
+        return True
+    if text.isascii():
+        return not text.encode("ascii").translate(None, _ASCII_IN_COMMENTS)
+    return re.search(_NOT_IN_COMMENTS, text) is None
+
+
+@lru_cache(maxsize=64)
+def block_entry(key: Key, indent: str) -> re.Pattern[str]:
+    """Return the expression for one entry of a block list, with the blank and comment lines before it.
+
+    Its groups are the spans that `PlainEntry` looks up: `entry`, and for each field its key and its value.
+    """
+    if key == "mapAccounts":
+        return re.compile(rf"{_LINES_BETWEEN}(?P<entry>{indent}- +(?P<account>{_VALUE}|[0-9]+){_TRAIL})")
+    column = rf"{indent} (?P=gap)"
+    groups = (
+        rf"(?:{_TRAIL}{_LINES_BETWEEN}(?P<groups>(?P<dashes>{column} *){_ITEM}(?:{_LINES_BETWEEN}(?P=dashes){_ITEM})*)"
+        rf"| +(?P<flow_groups>{_FLOW_LIST}){_TRAIL})"
+    )
+    fields = "|".join(
+        _once(name, rf"(?P<key_{name}>{name}|{name.replace('arn', 'ARN')}|\"{name}\"|'{name}'):{value}")
+        for name, value in (
+            (ARN_FIELD[key], rf" +(?P<{ARN_FIELD[key]}>{_PRINCIPAL}){_TRAIL}"),
+            ("username", rf" +(?P<username>{_VALUE}){_TRAIL}"),
+            ("groups", groups),
+        )
+    )
+    entry = rf"{indent}-(?P<gap> +)(?:(?(last)(?!))(?:{fields})(?:{_LINES_BETWEEN}{column}(?=\S)|(?P<last>)))+(?(last)|(?!))"
+    return _compiled(rf"{_LINES_BETWEEN}(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}")
+
+
+def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
+    """Return the expression for entries written as that one which `block_entry` has matched, or for nothing.
+
+    It never matches more than `block_entry` does, by which what stands there is found.
+    Almost all entries of a text are written alike, and to know how takes a third of the time. Blank lines and comments
+    may stand before such an entry, not within; and it may go on with a field that the other one does not have.
+    """
+    names = (ARN_FIELD[key], "username", "groups")
+    starts = sorted((start, name) for name in names if (start := entry.start(f"key_{name}")) >= 0)
+    keys = tuple([(name, entry[f"key_{name}"]) for _, name in starts])
+    return _alike(indent, entry["gap"], keys, entry["dashes"])
+
+
+@lru_cache(maxsize=64)
+def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str | None) -> re.Pattern[str]:
+    """Return the expression for entries with these keys.
+
+    Args:
+        indent: What stands before the dash.
+        gap: What stands behind it.
+        keys: By name, and as they are written, in their order.
+        dashes: What stands before a group's dash; None for groups in brackets, and for none.
+    """
+    values = {
+        "username": rf" +{_VALUE}{_TRAIL}",
+        "groups": rf"{_TRAIL}(?:{dashes}{_ITEM})+" if dashes else rf" +{_FLOW_LIST}{_TRAIL}",
+    }
+    arn = rf" +{_PRINCIPAL}{_TRAIL}"
+    fields = f"{indent} {gap}".join([f"{key}:{values.get(name, arn)}" for name, key in keys])
+    return re.compile(f"{_LINES_BETWEEN}{indent}-{gap}{fields}|")
+
+
+@cache
+def json_entry(key: Key) -> re.Pattern[str]:
+    """Return the expression for one entry of a list in JSON, as the CDK writes it."""
+    if key == "mapAccounts":
+        return re.compile(rf"(?P<entry>(?P<account>{_DOUBLE}))")
+    texts = rf"\[{_GAP}(?:{_DOUBLE}(?:{_GAP},{_GAP}{_DOUBLE})*{_GAP})?\]"
+    fields = "|".join(
+        _once(name, rf'(?P<key_{name}>"{name}"):{_GAP}(?P<{group}>{value})')
+        for name, group, value in (
+            (ARN_FIELD[key], ARN_FIELD[key], _NOT_EMPTY + _DOUBLE),
+            ("username", "username", _DOUBLE),
+            ("groups", "flow_groups", texts),
+        )
+    )
+    entry = rf"\{{{_GAP}(?:(?(last)(?!))(?:{fields}){_GAP}(?:,{_GAP}|(?P<last>)))+(?(last)|(?!))\}}"
+    never = "(?P<groups>(?!))?"  # so that both expressions have the same groups
+    return _compiled(rf"(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}{never}")
+
+
+def _once(name: str, field: str) -> str:
+    """Refuse a field that was there before: which of two counts is for the full reader to say."""
+    return rf"(?(key_{name})(?!)){field}"
+
+
+def _compiled(expression: str) -> re.Pattern[str]:
+    """Compile, with conditions on groups that come later: `re` knows those by number alone."""
+    for number, name in enumerate(re.findall(r"\(\?P<(\w+)>", expression), 1):
+        expression = expression.replace(f"(?({name})", f"(?({number})")
+    return re.compile(expression)

@@ -1,0 +1,261 @@
+"""The entries of a text in one of the plain forms: what each means is worked out when somebody asks."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.document import fast_patterns as forms
+from awsauth.core.document.authenticator import is_skipped
+from awsauth.core.document.fast_patterns import BLOCK_ITEM, FLOW_ITEM
+from awsauth.core.document.model import ARN_FIELD, Field, Groups, Key, Layout, Mapped, Reading, Scalar, Shape
+from awsauth.core.text.lines import line_start
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterator
+
+    from awsauth.core.goyaml.scalars import Style
+    from awsauth.core.text.lines import Unchanged
+
+
+_START: Final = attrgetter("start")
+
+
+_KEYS: Final = {
+    key: tuple([(name, f"key_{name}") for name in (arn, "username", "groups")]) for key, arn in ARN_FIELD.items()
+}
+"""By data key, the fields, and the groups of the expressions that match their keys."""
+
+
+class PlainEntries(Sequence[Any]):
+    """The entries of a text, of which only the places are kept: the expression finds the rest of one again.
+
+    Args:
+        key: The data key that the text is of.
+        text: The text.
+        expression: Matches an entry.
+        bounds: Where it matches: the start of each entry, and the end of the last one.
+    """
+
+    __slots__ = ("_bounds", "_count", "_expression", "_key", "_seen", "_text")
+
+    def __init__(self, key: Key, text: str, expression: re.Pattern[str], bounds: Sequence[int]) -> None:
+        self._key: Key = key
+        self._text = text
+        self._expression = expression
+        self._bounds = bounds
+        self._count = len(bounds) - 1
+        self._seen: dict[int, PlainEntry] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple([self[position] for position in range(self._count)[index]])
+        entry = self._seen.get(index)
+        if entry is None:
+            entry = self._seen[index] = self._entry(range(self._count)[index])
+        return entry
+
+    def __iter__(self) -> Iterator[PlainEntry]:
+        # Whoever looks at all of them keeps what is needed of each.
+        return map(self._entry, range(self._count))
+
+    def _entry(self, position: int) -> PlainEntry:
+        match = self._expression.match(self._text, self._bounds[position])
+        assert match is not None  # noqa: S101 - whatever found the bounds matches no more than it does
+        return PlainEntry(self._key, match)
+
+
+class PlainEntry:
+    """An `Entry` that is a match: what it means is worked out when somebody asks."""
+
+    __slots__ = ("_key", "_mapped", "_match", "_shape")
+
+    def __init__(self, key: Key, match: re.Match[str]) -> None:
+        self._key: Key = key
+        self._match = match
+        self._mapped: Mapped | None = None
+        self._shape: Shape | None = None
+
+    @property
+    def mapped(self) -> Mapped:
+        """What it maps; the plain forms have nothing that is dropped."""
+        if self._mapped is None:
+            self._mapped = self._read()
+        return self._mapped
+
+    def _read(self) -> Mapped:
+        if self._key == "mapAccounts":
+            return Mapped(_meaning(self._match["account"]))
+        arn, username, block, flow = self._match.group(ARN_FIELD[self._key], "username", "groups", "flow_groups")
+        groups = _texts(block, BLOCK_ITEM) if block else _texts(flow, FLOW_ITEM) if flow else ()
+        return Mapped(_meaning(arn), _meaning(username) if username else "", groups)
+
+    @property
+    def shape(self) -> Shape:
+        """How it is laid out."""
+        if self._shape is None:
+            self._shape = self._laid_out()
+        return self._shape
+
+    def _laid_out(self) -> Shape:
+        match = self._match
+        start, end = match.span("entry")
+        if self._key == "mapAccounts":
+            account = self._scalar("account")
+            field = Field("account", account.start, account.start, account)
+            return Shape(start, end, "flow" if account.start == start else "block", 0, (field,))
+        found = []
+        for name, key in _KEYS[self._key]:
+            key_start, key_end = match.span(key)
+            if key_start >= 0:
+                value = self._groups() if name == "groups" else self._scalar(name)
+                found.append(Field(name, key_start, key_end, value))
+        found.sort(key=_START)
+        if "gap" not in match.re.groupindex:
+            return Shape(start, end, "flow", 0, tuple(found))
+        first = found[0].start
+        return Shape(start, end, "block", first - line_start(match.string, first), tuple(found))
+
+    def _groups(self) -> Groups:
+        start, end = self._match.span("flow_groups")
+        if start >= 0:
+            return Groups(start, end, "flow", 0, self._items(FLOW_ITEM, start, end))
+        start, end = self._match.span("groups")
+        column = len(self._match["dashes"])
+        items = self._items(BLOCK_ITEM, start, end)
+        return Groups(start + column, items[-1].end, "block", column, items)
+
+    def _items(self, item: re.Pattern[str], start: int, end: int) -> tuple[Scalar, ...]:
+        found = item.finditer(self._match.string, start, end)
+        return tuple([_scalar(match[1], match.start(1)) for match in found])
+
+    def _scalar(self, name: str) -> Scalar:
+        return _scalar(self._match[name], self._match.start(name))
+
+
+@lru_cache(maxsize=1024)
+def _texts(chunk: str, item: re.Pattern[str]) -> tuple[str, ...]:
+    """Return what the items of a list mean; most documents have the same few lists again and again."""
+    return tuple([_meaning(source) for source in item.findall(chunk)])
+
+
+def _meaning(source: str) -> str:
+    return source[1:-1] if source[0] in "\"'" else source
+
+
+def _scalar(source: str, start: int) -> Scalar:
+    style: Style = "double" if source[0] == '"' else "single" if source[0] == "'" else "plain"
+    return Scalar(start, start + len(source), _meaning(source), style)
+
+
+_WORTH_A_LOOK: Final = 1_000
+"""How many characters have to be left to read for it to pay to look how the entries are written."""
+
+
+_WORTH_IT: Final = 8
+"""How many entries have to be written alike for that look to have paid."""
+
+
+_MOST_IN_VAIN: Final = 8
+"""How often in a row it may not have, until nobody looks any more."""
+
+
+def read(key: Key, text: str) -> Reading | None:
+    """Read the text of one data key, or return None for everything but the plain forms."""
+    if is_skipped(text):
+        return Reading(key, text, (), Layout("empty", end=len(text)))
+    if not forms.may_be_comments(text):
+        return None
+    first = forms.FIRST_DASH.match(text)
+    if first is not None:
+        return _read_block(key, text, first[1], [0])
+    empty = forms.EMPTY.match(text)
+    if empty is not None:
+        flow = empty["comment"] is not None
+        layout = Layout("flow" if flow else "empty", 0 if flow else len(empty[1]), *empty.span(2))
+        return Reading(key, text, (), layout)
+    opening = forms.OPENING.match(text)
+    return _read_json(key, text, text.index("["), [opening.end()]) if opening else None
+
+
+def read_edited(before: Reading, text: str, unchanged: Unchanged) -> Reading | None:
+    """Read a text that has as much in common with one that was read already.
+
+    Where an entry ends depends on nothing behind the dash, or the comma, of the next one; and how the text goes on from
+    the beginning of an entry on nothing before that.
+    """
+    # The last two entries that begin in there may go on differently now; the others are taken over.
+    known = bisect_left(before.bounds, unchanged.start) - 1
+    if known < 1:
+        return read(before.key, text)
+    if not forms.may_be_comments(text[before.bounds[known] : len(text) - unchanged.end]):
+        return None
+    bounds = list(before.bounds[:known])
+    shift = len(text) - len(before.text)
+    same = bisect_left(before.bounds, len(before.text) - unchanged.end)
+    tail = [bound + shift for bound in before.bounds[same:]]
+    if before.layout.style == "block":
+        return _read_block(before.key, text, " " * before.layout.column, bounds, tail)
+    return _read_json(before.key, text, before.layout.start, bounds)
+
+
+def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Sequence[int] = ()) -> Reading | None:
+    """Read on behind `bounds`.
+
+    Args:
+        key: The data key.
+        text: The text.
+        indent: What stands before the dashes.
+        bounds: Where each entry begins that is known, and where the last of them ends.
+        tail: Bounds again: when an entry begins where they do, they are right.
+    """
+    entry = forms.block_entry(key, indent)
+    stop = tail[0] if len(tail) > 1 else -1
+    end = stop if stop >= 0 else len(text)
+    in_vain = 0
+    while bounds[-1] != stop and (one := entry.match(text, bounds[-1])):
+        bounds.append(one.end())
+        if key != "mapAccounts" and in_vain < _MOST_IN_VAIN and end - bounds[-1] >= _WORTH_A_LOOK:
+            alike = forms.alike(key, indent, one)
+            in_vain = 0 if _read_alike(alike, text, bounds, stop) >= _WORTH_IT else in_vain + 1
+    if bounds[-1] == stop:
+        bounds += tail[1:]
+    elif not forms.REST.match(text, bounds[-1]):
+        return None
+    entries = PlainEntries(key, text, entry, bounds)
+    return Reading(key, text, entries, Layout("block", len(indent)), bounds=bounds)
+
+
+def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int) -> int:
+    """Read on behind `bounds`, up to `stop`, while entries are written alike; return how many there are."""
+    before = len(bounds)
+    position = start = bounds[-1]
+    for one in alike.finditer(text, position):
+        if position == stop or one.end() == position:
+            break
+        position = one.end()
+        bounds.append(position)
+    if position not in (start, stop) and not forms.REST.match(text, position):
+        bounds.pop()  # the last one may go on with more than they have in common
+    return len(bounds) - before
+
+
+def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> Reading | None:
+    entry = forms.json_entry(key)
+    while one := entry.match(text, bounds[-1]):
+        separator = forms.NEXT_OR_CLOSING.match(text, one.end())
+        if separator is None:
+            return None
+        if separator["closing"]:
+            bounds.append(one.end())
+            layout = Layout("flow", start=bracket, end=separator.end("closing"))
+            return Reading(key, text, PlainEntries(key, text, entry, bounds), layout, bounds=bounds)
+        bounds.append(separator.end())
+    return None

@@ -1,0 +1,248 @@
+"""Where a node and its fields stand in the text, as the editor needs to know it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from awsauth.core.document.authenticator import EntryReader, is_json, is_skipped
+from awsauth.core.document.model import KIND, Field, Groups, Key, Layout, Mapped, Reading, Scalar, Shape
+from awsauth.core.document.repairs import readable
+from awsauth.core.edit.changes import Repair
+from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.goyaml import nodes
+from awsauth.core.goyaml.decode import Value, decode, scalar
+from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
+
+if TYPE_CHECKING:
+    from awsauth.core.document.authenticator import Winners
+    from awsauth.core.goyaml.nodes import Node
+
+
+_STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
+
+
+_EDITED: Final = ("rolearn", "userarn", "username", "groups")
+
+
+_DASH: Final = re.compile(r" *- +")
+
+
+def list_layout(text: str, root: Node) -> Layout:
+    """Return how the list at the root of a text is written."""
+    if ODD_BREAK.search(text) or root.anchor is not None or root.tag:
+        return Layout("other")
+    if root.kind != "sequence":
+        return empty_layout(text, root)
+    if root.style == "flow":
+        if not root.children and text[root.start : root.end] == "[]" and _stands_alone(text, root):
+            return empty_layout(text, root)
+        return Layout("flow", start=root.start, end=root.end)
+    start = line_start(text, root.start)
+    if text[start : root.start].strip(" "):
+        return Layout("other")
+    return Layout("block", column=root.start - start)
+
+
+def empty_layout(text: str, root: Node | None) -> Layout:
+    """Return where entries may be written in a text that holds none: in place of its null, or behind its comments."""
+    if ODD_BREAK.search(text):
+        return Layout("other")
+    if root is not None and root.end > root.start:
+        if not _stands_alone(text, root):
+            return Layout("other")
+        column = root.start - line_start(text, root.start)
+        return Layout("empty", column=column, start=root.start, end=root.end)
+    end = len(text.rstrip())
+    if text[end:].startswith("\r\n"):
+        end += 2
+    elif text[end:].startswith("\n"):
+        end += 1
+    return Layout("empty", start=end, end=end)
+
+
+def _stands_alone(text: str, node: Node) -> bool:
+    """Whether a node has its line for itself."""
+    before = text[line_start(text, node.start) : node.start]
+    after = text[node.end : line_end(text, node.end)]
+    return not before.strip(" ") and not after.strip()
+
+
+def entry_shape(text: str, item: Value, winners: Winners, layout: Layout) -> Shape:
+    """Return how an entry of ``mapRoles`` or ``mapUsers`` is laid out, by the fields that count."""
+    node = item.written
+    fields = tuple(
+        sorted(
+            (
+                Field(name, key.start, key.end, _groups(text, value) if name == "groups" else _scalar(text, value))
+                for name, (key, value) in winners.items()
+                if name in _EDITED and node.start <= key.start < node.end
+            ),
+            key=lambda field: field.start,
+        )
+    )
+    start, end, own_lines = _extent(text, node, layout)
+    if node.kind != "mapping" or node.anchor is not None or node.tag or not own_lines:
+        return Shape(start, end, "other", 0, fields)
+    if node.style == "flow":
+        return Shape(start, end, "flow" if text[node.start] == "{" else "other", 0, fields)
+    return Shape(start, end, "block", node.start - line_start(text, node.start), fields)
+
+
+def account_shape(text: str, item: Value, layout: Layout) -> Shape:
+    """Return how an entry of ``mapAccounts`` is laid out: its one field is called ``account``."""
+    node = item.written
+    start, end, own_lines = _extent(text, node, layout)
+    fields = (Field("account", node.start, node.start, _scalar(text, item)),)
+    return Shape(start, end, layout.style if own_lines and layout.style != "empty" else "other", 0, fields)
+
+
+def _extent(text: str, node: Node, layout: Layout) -> tuple[int, int, bool]:
+    """Return start and end of an entry, and whether nothing else stands there."""
+    if layout.style != "block":
+        return node.start, node.end, layout.style == "flow"
+    start = line_start(text, node.start)
+    dash = text[start : node.start]
+    alone = _DASH.fullmatch(dash) is not None and dash.index("-") == layout.column
+    return start, line_end(text, _content_end(text, node)), alone
+
+
+def _content_end(text: str, node: Node) -> int:
+    """Return where the last character of a node stands, without the blanks that libyaml counts to its end."""
+    while node.style != "flow" and node.children:
+        node = node.children[-1]
+    return node.start + len(text[node.start : node.end].rstrip())
+
+
+def _scalar(text: str, value: Value) -> Scalar:
+    node = value.written
+    source = text[node.start : node.end]
+    style = _STYLES.get(node.style) if node.kind == "scalar" and "\n" not in source else None
+    simple = source == node.value if style == "plain" else style is not None and source[:1] == node.style
+    return Scalar(node.start, node.end, value.text, style if style and simple else "other")
+
+
+def _groups(text: str, value: Value) -> Groups:
+    node = value.written
+    if value.type == "null" and node.kind == "scalar" and not node.tag and node.anchor is None:
+        return Groups(node.start, node.end, "none", 0, ())
+    items = tuple([_group(text, item) for item in value.items])
+    if value.type != "list" or node.kind != "sequence" or text[node.start] not in "[-":
+        return Groups(node.start, node.end, "other", 0, items)
+    if node.style == "flow":
+        return Groups(node.start, node.end, "flow", 0, items)
+    column = node.start - line_start(text, node.start)
+    return Groups(node.start, _content_end(text, node), "block", column, items)
+
+
+def _group(text: str, value: Value) -> Scalar:
+    """Return a group as the authenticator holds it: one that is no text is an empty one to it."""
+    scalar = _scalar(text, value)
+    return scalar if value.type == "string" else scalar._replace(text="")
+
+
+class FullEntry(NamedTuple):
+    """An `Entry` that knows everything from the start."""
+
+    mapped: Mapped | None
+    shape: Shape
+
+
+def read(key: Key, text: str) -> Reading:
+    """Read the text of one data key."""
+    if is_skipped(text):
+        return Reading(key, text, (), Layout("empty", end=len(text)))
+    if key != "mapAccounts" and is_json(text):
+        return _lost(
+            key, text, "not-a-list", "A text that starts with a brace is taken as JSON, and that is no list.", 0
+        )
+    try:
+        root = nodes.parse_first(text)
+        return Reading(key, text, (), empty_layout(text, None)) if root is None else _read_root(key, text, root)
+    except nodes.UntrustedYamlError as error:
+        return _untrusted(key, text, error.problem, error.offset)
+    except nodes.YamlSyntaxError as error:
+        return _lost(key, text, "unreadable", f"The YAML cannot be read: {error.problem}.", error.offset)
+
+
+def _read_root(key: Key, text: str, root: Node) -> Reading:
+    items = _accounts(root) if key == "mapAccounts" else _items(decode(root))
+    if items is None:
+        return _lost(key, text, "not-a-list", f"{key} has to hold a list.", root.start)
+    reader = EntryReader(key, text)
+    layout = list_layout(text, root)
+    entries = []
+    for item in items:
+        if key == "mapAccounts":
+            entries.append(FullEntry(reader.account(item), account_shape(text, item, layout)))
+        else:
+            mapped, winners = reader.role_or_user(item)
+            entries.append(FullEntry(mapped, entry_shape(text, item, winners, layout)))
+    return Reading(key, text, tuple(entries), layout, tuple(sorted(reader.findings, key=_place)))
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    return (finding.place.line, finding.place.column) if finding.place else (0, 0)
+
+
+def _items(root: Value) -> tuple[Value, ...] | None:
+    if root.type == "null":
+        return ()
+    return root.items if root.type == "list" else None
+
+
+def _accounts(root: Node) -> tuple[Value, ...] | None:
+    """Return the accounts: yaml.v2 reads them straight into strings, and never decodes what lies deeper."""
+    if root.kind == "scalar" and scalar(root, root).type == "null":
+        return ()
+    return tuple([_account(child) for child in root.children]) if root.kind == "sequence" else None
+
+
+def _account(written: Node) -> Value:
+    node = written.target or written
+    if node.kind != "scalar":
+        return Value(node, written, "list")
+    try:
+        return scalar(node, written)
+    except nodes.UntrustedYamlError:
+        raise
+    except nodes.YamlSyntaxError as error:
+        # Where a tag does not fit, yaml.v2 leaves an empty account for each that it has not come to.
+        raise nodes.UntrustedYamlError(error.problem, error.offset) from error
+
+
+def _lost(key: Key, text: str, code: str, message: str, start: int) -> Reading:
+    hint, place, fix = (
+        "Repair the text, or roll back to a revision that could be read.",
+        _line_from(key, text, start),
+        (),
+    )
+    if code == "unreadable" and (better := readable(key, text, start)):
+        message, hint = f"The YAML cannot be read. {better.message}", better.hint
+        place, fix = Place.of(key, text, better.start, better.end), (Repair(key=key),)
+    consequence = f"The authenticator drops the whole of {key}: every {KIND[key]} in it loses access."
+    finding = Finding(code, Severity.ERROR, message, consequence, hint, place, fix=fix)
+    return Reading(key, text, (), Layout("other"), (finding,))
+
+
+def unread(key: Key, text: str, error: Exception) -> Reading:
+    """Return the reading of a text at which a reader failed with an exception of Python's own."""
+    return _untrusted(key, text, f"the reader of this library fails at it ({type(error).__name__})", 0)
+
+
+def _untrusted(key: Key, text: str, problem: str, start: int) -> Reading:
+    finding = Finding(
+        "untrusted",
+        Severity.ERROR,
+        f"It cannot be said for certain what the authenticator makes of this: {problem}.",
+        "It may drop the whole of it.",
+        "Write it plainly.",
+        _line_from(key, text, start),
+    )
+    return Reading(key, text, (), Layout("other"), (finding,), trusted=False)
+
+
+def _line_from(key: Key, text: str, start: int) -> Place:
+    start = noticed_at(text, start)
+    end = text.find("\n", start)
+    return Place.of(key, text, start, len(text) if end < 0 else end)

@@ -1,0 +1,148 @@
+"""Finding entries without looking at all of them: those of a principal, and those by which two readings differ."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.document.model import Comparison, Mapped
+from awsauth.core.text.lines import same_end, same_start
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from awsauth.core.document.model import Key, Reading
+    from awsauth.core.text.lines import Unchanged
+
+
+SEARCHES: Final = 32
+"""How many searches through a text take about as long as looking at all its entries."""
+
+
+_MOST_NEW: Final = 32
+"""With more new entries than that, a search leaves fewer to look at."""
+
+
+def positions(reading: Reading, principals: Collection[str]) -> list[int]:
+    """Return the positions of the entries that map one of `principals`, which are in lower case."""
+    entries = reading.entries
+    return [
+        position
+        for position in candidates(reading, principals)
+        if (mapped := entries[position].mapped) is not None and mapped.principal.lower() in principals
+    ]
+
+
+def mapped_of(reading: Reading, principals: Collection[str]) -> list[Mapped]:
+    """Return what is mapped to one of `principals`, which are in lower case, in the order of the text."""
+    if not reading.bounds or len(principals) > SEARCHES:
+        return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
+    entries = reading.entries
+    found = [entries[position].mapped for position in candidates(reading, principals)]
+    return [mapped for mapped in found if mapped is not None and mapped.principal.lower() in principals]
+
+
+def candidates(reading: Reading, principals: Collection[str]) -> Sequence[int]:
+    """Return positions among which are those of all entries of `principals`, in lower case; often few others."""
+    if not principals or not reading.entries:
+        return ()
+    if not reading.bounds or len(principals) > SEARCHES or "" in principals:
+        return range(len(reading.entries))
+    if len(principals) == 1:
+        return _candidates(reading, *principals)
+    return sorted({position for principal in principals for position in _candidates(reading, principal)})
+
+
+def _candidates(reading: Reading, principal: str) -> list[int]:
+    known = reading.remembered
+    found = known.candidates.get(principal)
+    if found is None:
+        found = _carried_over(known.compared, principal) if known.compared else None
+        if found is None:
+            found = _searched(reading, principal)
+        known.candidates[principal] = found  # now that it is complete: other threads look here too
+    return found
+
+
+def _carried_over(compared: Comparison, principal: str) -> list[int] | None:
+    """Return the candidates by those in the other reading, where they are known: the entries around are the same."""
+    earlier, old, new = compared.candidates.get(principal), compared.old, compared.new
+    if earlier is None or len(new) > _MOST_NEW:
+        return None
+    shift = new.stop - old.stop
+    behind = [position + shift for position in earlier if position >= old.stop]
+    return [*[position for position in earlier if position < old.start], *new, *behind]
+
+
+def _searched(reading: Reading, principal: str) -> list[int]:
+    known = reading.remembered
+    if known.folded is None:
+        # One byte for a character: places in it are places in the text. No letters but those of ASCII change.
+        known.folded = reading.text.encode("ascii", "replace").lower()
+    bounds, text, part = reading.bounds, known.folded, principal.encode("ascii", "replace")
+    found = []
+    offset = text.find(part, bounds[0], bounds[-1])
+    while offset >= 0:
+        position = bisect_right(bounds, offset) - 1
+        found.append(position)
+        offset = text.find(part, bounds[position + 1], bounds[-1])
+    return found
+
+
+def differing(before: Reading, after: Reading, unchanged: Unchanged | None = None) -> tuple[range, range]:
+    """Return the positions of the entries by which two readings of one key differ: those around them map the same.
+
+    Args:
+        before: The earlier one.
+        after: The later one, which remembers the answer.
+        unchanged: What their texts have in common, where that is known.
+    """
+    known = after.remembered.compared
+    if known is None or known.text is not before.text:
+        positions = _differing(before, after, unchanged)
+        known = after.remembered.compared = Comparison(before.text, before.remembered.candidates, *positions)
+    return known.old, known.new
+
+
+def _differing(before: Reading, after: Reading, unchanged: Unchanged | None) -> tuple[range, range]:
+    old, new = before.entries, after.entries
+    if before.text == after.text:
+        return range(len(old), len(old)), range(len(new), len(new))
+    head, tail = _shared(before, after, unchanged) if before.bounds and after.bounds else (0, 0)
+    shortest = min(len(old), len(new))
+    while head < shortest - tail and old[head].mapped == new[head].mapped:
+        head += 1
+    while tail < shortest - head and old[-1 - tail].mapped == new[-1 - tail].mapped:
+        tail += 1
+    return range(head, len(old) - tail), range(head, len(new) - tail)
+
+
+def _shared(before: Reading, after: Reading, unchanged: Unchanged | None) -> tuple[int, int]:
+    """Return how many entries at the start, and how many at the end, have the same text, part by part."""
+    length = unchanged.start if unchanged else same_start(before.text, after.text)
+    heads = min(bisect_right(before.bounds, length), bisect_right(after.bounds, length))
+    head = next((n for n in range(heads, max(heads - 3, 0), -1) if before.bounds[:n] == after.bounds[:n]), 1) - 1
+    if head == min(len(before.entries), len(after.entries)):
+        return head, 0
+    shift = len(after.text) - len(before.text)
+    length = unchanged.end if unchanged else same_end(before.text, after.text)
+    tails = min(len(one.bounds) - bisect_left(one.bounds, len(one.text) - length) for one in (before, after))
+    tail = next((n for n in range(tails, max(tails - 3, 0), -1) if _is_shifted(before, after, n, shift)), 1) - 1
+    return head, min(tail, len(before.entries) - head, len(after.entries) - head)
+
+
+def _is_shifted(before: Reading, after: Reading, count: int, shift: int) -> bool:
+    """Whether the last `count` bounds are the same but for the shift."""
+    return [bound + shift for bound in before.bounds[-count:]] == after.bounds[-count:]
+
+
+def kept_under(key: Key, principal: str) -> str:
+    """Return the name under which the authenticator keeps an entry: of entries with one name the last counts."""
+    return principal if key == "mapUsers" else _lowered(principal)
+
+
+def _lowered(arn: str) -> str:
+    """Return an ARN in lower case as Go has it: one letter for one."""
+    if arn.isascii():
+        return arn.lower()
+    return "".join("i" if c == "\u0130" else c.lower() for c in arn)

@@ -1,0 +1,95 @@
+"""The entries of one key while changes are made."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from awsauth.core.document.index import SEARCHES, kept_under, positions
+from awsauth.core.document.model import identity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from awsauth.core.document.model import Identity, Mapped, Reading
+
+
+class Entries:
+    """The entries of one key while changes are made: what each is to map in the end.
+
+    An entry goes by its position: those of the reading first, then those that were added.
+
+    Attributes:
+        reading: What there was before.
+        changed: By position, what an entry of the reading is to map; None where it is to go.
+        added: What entries behind those of the reading are to map; None for one that is not wanted any more.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.changed: dict[int, Mapped | None] = {}
+        self.added: list[Mapped | None] = []
+        self._noted: defaultdict[Identity, list[int]] = defaultdict(list)
+        self._index: dict[str, list[int]] | None = None
+        self._searches = 0
+
+    def get(self, position: int) -> Mapped | None:
+        """Return what an entry maps by now; None where nothing."""
+        count = len(self.reading.entries)
+        if position >= count:
+            return self.added[position - count]
+        return self.changed[position] if position in self.changed else self.reading.entries[position].mapped
+
+    def put(self, position: int, mapped: Mapped | None) -> None:
+        """Let an entry map this; None takes it away."""
+        count = len(self.reading.entries)
+        if position >= count:
+            self.added[position - count] = mapped
+        else:
+            self.changed[position] = mapped
+        if mapped is not None:
+            self._note(position, mapped)
+
+    def add(self, mapped: Mapped) -> None:
+        """Add an entry behind all others."""
+        self.added.append(mapped)
+        self._note(len(self.reading.entries) + len(self.added) - 1, mapped)
+
+    def find(self, *principals: str) -> list[int]:
+        """Return the positions of the entries that map one of `principals`, whatever its case."""
+        lowered = {principal.lower() for principal in principals}
+        found = set(self._in_reading(lowered))
+        if self._noted:
+            found.update(position for principal in lowered for position in self._noted.get(identity_of(principal), ()))
+        wanted = {identity_of(principal) for principal in lowered}
+        return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
+
+    def winners(self, positions: Sequence[int]) -> list[int]:
+        """Return those the authenticator honours: the last of equals; users are equal by their exact spelling."""
+        return sorted({self.identity(position): position for position in positions if self.get(position)}.values())
+
+    def identity(self, position: int) -> object:
+        """Return what an entry has in common with those that it replaces; users are equal by their exact spelling."""
+        now = self.get(position)
+        return now and (kept_under(self.reading.key, now.principal), now.sso)
+
+    def everything(self) -> list[int]:
+        """Return the positions of all entries that map or mapped something."""
+        count = len(self.reading.entries)
+        found = {position for position, entry in enumerate(self.reading.entries) if entry.mapped is not None}
+        return sorted(found.union(self.changed, range(count, count + len(self.added))))
+
+    def _note(self, position: int, mapped: Mapped) -> None:
+        self._noted[mapped.identity].append(position)
+
+    def _in_reading(self, principals: set[str]) -> list[int]:
+        """Return the positions of the entries of the reading that mapped one of the principals, in lower case."""
+        if self._index is None and self._searches < SEARCHES:
+            self._searches += len(principals)
+            return positions(self.reading, principals)
+        if self._index is None:
+            self._index = defaultdict(list)
+            for position, entry in enumerate(self.reading.entries):
+                if entry.mapped is not None:
+                    self._index[entry.mapped.principal.lower()].append(position)
+        return [position for principal in principals for position in self._index.get(principal, ())]

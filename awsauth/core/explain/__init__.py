@@ -1,0 +1,1 @@
+"""Why a principal gets what it gets, and who gets what."""

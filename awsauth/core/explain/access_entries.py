@@ -1,0 +1,80 @@
+"""Explanations for clusters that look at access entries, before ``aws-auth`` or instead of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.access.access_entries import AccessEntry, entry_for
+from awsauth.core.access.caller import render
+from awsauth.core.access.matching import INSTANCES_ONLY
+from awsauth.core.explain.explanation import Explanation, Outcome, Step, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from awsauth.core.access.access_entries import AuthenticationMode
+    from awsauth.core.access.caller import Caller
+
+NAME: Final = "access entries"
+
+
+def with_entries(
+    explanation: Explanation, mode: AuthenticationMode | None, entries: Iterable[AccessEntry] | None
+) -> Explanation:
+    """Return what comes of it when the cluster looks at access entries too.
+
+    An entry wins for its principal, whatever ``aws-auth`` says.
+
+    Args:
+        explanation: What ``aws-auth`` alone comes to.
+        mode: What the cluster looks at; None for unknown, which is taken for ``aws-auth`` alone.
+        entries: The access entries there are; None where they could not be read.
+    """
+    if mode not in ("API_AND_CONFIG_MAP", "API"):
+        return explanation
+    if entries is None:
+        return _by_unknown(explanation, mode)
+    entry = entry_for(explanation.caller.canonical_arn, entries)
+    if entry:
+        return _by_entry(explanation, entry)
+    identity, *others = explanation.steps
+    if mode == "API_AND_CONFIG_MAP":
+        return replace(explanation, steps=(identity, Step(NAME, "none is the caller's."), *others))
+    return Explanation(
+        explanation.caller,
+        "not-mapped",
+        (),
+        (identity, Step(NAME, "none is the caller's, and the cluster does not look at aws-auth.")),
+        ("What would let it in is an access entry.",),
+    )
+
+
+def _by_unknown(explanation: Explanation, mode: AuthenticationMode) -> Explanation:
+    identity, *others = explanation.steps
+    if mode == "API":
+        step = Step(NAME, "they could not be read, and the cluster does not look at aws-auth.")
+        return Explanation(explanation.caller, "depends", (), (identity, step))
+    step = Step(NAME, "they could not be read; if one is the caller's, it decides, and not what follows.")
+    return replace(explanation, verdict="depends", steps=(identity, step, *others))
+
+
+def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
+    identity, *others = explanation.steps
+    passed_over = [
+        Step(step.name, "not looked at, since the access entry decides.") for step in others if step.name != "rendering"
+    ]
+    steps = (identity, Step(NAME, f"the caller's decides: {entry.gives}."), *passed_over)
+    conditions = tuple(f"The policy {policy} allows more than its groups." for policy in entry.policies)
+    if not entry.type:
+        return Explanation(explanation.caller, "depends", (), steps)
+    outcome = _outcome(entry, explanation.caller)
+    verdict: Verdict = "depends" if INSTANCES_ONLY in outcome.unresolved else "let-in"
+    return Explanation(explanation.caller, verdict, (outcome,), steps, conditions)
+
+
+def _outcome(entry: AccessEntry, caller: Caller) -> Outcome:
+    parts = [render(text, caller) for text in (entry.username, *entry.groups)]
+    unresolved = tuple(dict.fromkeys(marker for part in parts for marker in part.unresolved))
+    username, *groups = (part.text for part in parts)
+    return Outcome(username, tuple(groups), unresolved)

@@ -1,0 +1,208 @@
+"""Who gets a group or a username: explaining the other way round."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from awsauth.boundary import public
+from awsauth.core.access.access_changes import caller_of, filled_in
+from awsauth.core.access.caller import TAKES, is_session_name, render
+from awsauth.core.access.matching import (
+    INSTANCES_ONLY,
+    Access,
+    account_of,
+    can_match,
+    could_render,
+    folded,
+    is_exact,
+    needs_instance,
+    winners,
+)
+from awsauth.core.arn import is_user
+from awsauth.core.document.document import Document, check_document
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS
+from awsauth.core.explain.candidates import place_of
+from awsauth.core.text.display import quoted
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from awsauth.core.document.model import Key, Mapped
+    from awsauth.core.findings import Finding, Place
+
+_SESSION_NAME: Final = "{{SessionName}}"
+_MARKER: Final = re.compile(f"({'|'.join(map(re.escape, TAKES))})")
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class Grant:
+    """A principal that gets what was asked for.
+
+    Attributes:
+        principal: Its ARN, as written in the document; for ``mapAccounts`` as it is in the username.
+        key: The data key that gives it.
+        username: Under which name; templates are filled in as far as the ARN tells their values.
+        groups: All groups that it gets, likewise.
+        conditions: When, one sentence each; none for always.
+        place: Where the entry stands.
+    """
+
+    principal: str
+    key: Key
+    username: str
+    groups: tuple[str, ...]
+    conditions: tuple[str, ...]
+    place: Place
+
+    def __str__(self) -> str:
+        when = f" {' '.join(self.conditions)}" if self.conditions else ""
+        return f"{quoted(self.principal, 200)} ({self.place}).{when}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {
+            "principal": self.principal,
+            "key": self.key,
+            "username": self.username,
+            "groups": list(self.groups),
+            "conditions": list(self.conditions),
+            "place": self.place.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class Grants:
+    """Who gets a group or a username by a document. `str` gives it as text.
+
+    Attributes:
+        kind: ``group`` or ``username``.
+        name: Which one.
+        grants: Who gets it, in the order of the document, roles first.
+        problems: Texts that cannot be read: by them nobody gets anything, or it cannot be told who does.
+    """
+
+    kind: Literal["group", "username"]
+    name: str
+    grants: tuple[Grant, ...]
+    problems: tuple[Finding, ...] = ()
+
+    def __iter__(self) -> Iterator[Grant]:
+        return iter(self.grants)
+
+    def __len__(self) -> int:
+        return len(self.grants)
+
+    def __str__(self) -> str:
+        who = f"{len(self.grants)} principals get" if len(self.grants) > 1 else "One principal gets"
+        first = f"{who if self.grants else 'Nobody gets'} the {self.kind} {quoted(self.name)}."
+        return "\n".join([first, *(f"  {grant}" for grant in self.grants), *(f"  ! {p}" for p in self.problems)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as values that JSON can hold."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "grants": [grant.to_json() for grant in self.grants],
+            "problems": [str(problem) for problem in self.problems],
+        }
+
+
+@public
+def who_can(document: Document, *, group: str | None = None, username: str | None = None) -> Grants:
+    """Return who gets a group, or who comes in under a username, by what a document says.
+
+    Entries that never count are left out. What the API server gives to everybody, such as the group
+    ``system:authenticated``, is in no document.
+
+    Raises:
+        UsageError: `document` is no document, or not exactly one of `group` and `username` is given.
+    """
+    check_document(document)
+    name = group if username is None else username
+    if not name or (group is None) == (username is None):
+        raise UsageError("who_can asks for either a group or a username.", cure='Pass one: group="system:masters".')
+    kind: Literal["group", "username"] = "group" if username is None else "username"
+    problems = tuple(
+        document.located(problem)
+        for key in KEYS
+        if not (reading := document.reading(key)).entries
+        for problem in reading.findings
+    )
+    return Grants(kind, name, tuple(_grants(document, kind, name)), problems)
+
+
+def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
+    taken: set[str] = set()
+    for key in PRINCIPAL_KEYS:
+        reading = document.reading(key)
+        by_arn = winners(reading)
+        found = [
+            (position, mapped, len(entries) > 1)
+            for arn, entries in by_arn.items()
+            if arn not in taken
+            for position, mapped in entries.items()
+            if can_match(mapped.principal)
+        ]
+        taken |= by_arn.keys()
+        for position, mapped, is_one_of_several in sorted(found):
+            wanted = [mapped.username] if kind == "username" else mapped.groups
+            conditions = _conditions(mapped, wanted, name)
+            if conditions is not None:
+                several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
+                shown = filled_in(mapped)
+                place = document.place_of(place_of(reading, position))
+                yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, place)
+    if kind == "username":
+        yield from _by_account(document, name)
+
+
+def _by_account(document: Document, username: str) -> Iterator[Grant]:
+    """Yield the principal whose ARN is the username: whoever is let in by their account comes under that name."""
+    access = Access.of(document)
+    if account_of(username) not in access.accounts or not is_exact(username) or folded(username) in access.by_principal:
+        return
+    reading = document.reading("mapAccounts")
+    positions = [p for p, e in enumerate(reading.entries) if e.mapped and e.mapped.principal == account_of(username)]
+    why = "By its account, and only if its ARN is in just these letters."
+    place = document.place_of(place_of(reading, positions[0]))
+    yield Grant(username, "mapAccounts", username, (), (why,), place)
+
+
+def _conditions(mapped: Mapped, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
+    """Return when one of `templates` gives `name`; None for never."""
+    user = is_user(folded(mapped.principal))
+    if user and needs_instance(mapped):
+        return None
+    known = caller_of(mapped.principal)
+    rendered = [render(template, known).text if known else template for template in templates]
+    conditions = [] if is_exact(mapped.principal) else ["If what is filled in gives such a principal."]
+    if needs_instance(mapped):
+        conditions.append("If it is an EC2 instance.")
+    if name in rendered:
+        return tuple(conditions)
+    ways = [way for template in rendered if could_render(template, name) and (way := _way(template, name, user=user))]
+    return (*conditions, f"If {' or '.join(dict.fromkeys(ways))}.") if ways else None
+
+
+def _way(template: str, name: str, *, user: bool) -> str:
+    """Return under which condition a template gives `name`; empty where no caller can fulfil it."""
+    before, *between = _MARKER.split(template)
+    if len(between) > 2:
+        return f"{quoted(template)} is filled in like that"
+    marker, after = between
+    value = name[len(before) : len(name) - len(after)]
+    if marker == INSTANCES_ONLY:
+        return f"its private DNS name is {quoted(value)}"
+    if marker == "{{AccountID}}":
+        return f"its account is {quoted(value)}"
+    if marker == "{{AccessKeyID}}":
+        return f"its token is signed with the access key {quoted(value)}"
+    if user or not is_session_name(value) or (marker == _SESSION_NAME and "@" in value):
+        return ""
+    dashes = ", with `-` or `@` for each `-`" if marker == _SESSION_NAME and "-" in value else ""
+    return f"its session is called {quoted(value)}{dashes}"

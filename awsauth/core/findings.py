@@ -1,0 +1,108 @@
+"""The one value for everything that this library has to say about a document."""
+
+from __future__ import annotations
+
+import enum
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.boundary import public
+from awsauth.core.text.display import quoted
+
+if TYPE_CHECKING:
+    from awsauth.core.edit.changes import Change
+
+
+class Severity(enum.Enum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    """Somebody loses access, or gets none, or the document cannot be read."""
+    WARNING = "warning"
+    """It works, but not as it reads, or more is granted than it seems."""
+    NOTE = "note"
+
+
+@lru_cache(maxsize=4)
+def line_starts(text: str) -> list[int]:
+    """Return the offsets at which lines start: worked out once for a text, however many findings it has."""
+    return [0, *(match.end() for match in _LINE_FEED.finditer(text))]
+
+
+_LINE_FEED: Final = re.compile("\n")
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class Place:
+    """Where in a document: a data key (empty outside of the data) and, counted from 1, line and column.
+
+    Those of the manifest file for a document that was read from one, otherwise those of the key's text.
+    """
+
+    key: str
+    line: int
+    column: int
+    text: str = ""
+    """The text at fault, as it stands there."""
+    in_file: bool = field(default=False, compare=False)
+    """Whether line and column are those of a manifest file."""
+
+    @classmethod
+    def of(cls, key: str, text: str, start: int, end: int | None = None) -> Place:
+        """Return the place of the span `start` to `end` (offsets) in the text of `key`."""
+        starts = line_starts(text)
+        line = bisect_right(starts, start)
+        at_fault = "" if end is None else text[start:end]
+        return cls(key, line, start - starts[line - 1] + 1, at_fault)
+
+    def offset_in(self, text: str) -> int:
+        """Return where it is in the text of its key."""
+        return line_starts(text)[self.line - 1] + self.column - 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return where it is, without the text, as values that JSON can hold."""
+        return {"key": self.key, "line": self.line, "column": self.column}
+
+    def __str__(self) -> str:
+        return f"{self.key} line {self.line}, column {self.column}".lstrip()
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class Finding:
+    """Something about a document that somebody should know.
+
+    Attributes:
+        code: Stable name of the kind of finding, in lower case with hyphens.
+        severity: How bad it is.
+        message: What is the matter, one sentence.
+        consequence: What the authenticator does because of it.
+        cure: What to do about it, in words.
+        place: Where; None for what concerns the whole document.
+        principal: Whom it concerns: an ARN, an account, or for what concerns the text of one data key that key;
+            empty for everybody.
+        fix: The cure as changes, where it is safe: nobody gets more than the text says.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    consequence: str
+    cure: str
+    place: Place | None = None
+    principal: str = ""
+    fix: tuple[Change, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """It with how bad it is, and what kind of finding it is."""
+        return f"{self.severity.value} {self.code}: {self}"
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        at_fault = f" ({quoted(self.place.text)})" if self.place and self.place.text else ""
+        return f"{where}{self.message}{at_fault} {self.consequence} {self.cure}".rstrip()

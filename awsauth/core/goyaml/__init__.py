@@ -1,0 +1,1 @@
+"""YAML 1.1 as goyaml, the authenticator's YAML library, reads it."""

@@ -1,0 +1,184 @@
+"""From nodes to values, as goyaml v2 decodes into ``interface{}`` and sigs.k8s.io/yaml turns that into JSON.
+
+Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``decoder``) and ``sigs.k8s.io/yaml`` ``yaml.go``.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from awsauth.core.goyaml import scalars
+from awsauth.core.goyaml.nodes import DEEPEST, UntrustedYamlError, YamlSyntaxError
+from awsauth.core.text.display import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.goyaml.nodes import Node
+
+_BASE64: Final = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_ALIASES_ALWAYS_ALLOWED: Final = 100
+_STEPS_ALWAYS_ALLOWED: Final = 1_000
+_MANY_STEPS: Final = 400_000
+_STEPS_RANGE: Final = 3_600_000
+
+
+@dataclass(slots=True, eq=False)
+class Value:
+    """A decoded node.
+
+    Attributes:
+        node: The node that holds the value; for an alias, the one it stands for.
+        written: The node that stands in the text: `node`, or the alias.
+        type: ``list`` or ``map``, or what YAML 1.1 makes of the scalar.
+        text: The scalar's text.
+        items: What a list holds.
+        fields: What a map holds, by key; keys that are no text have a type in front, so they match no field.
+    """
+
+    node: Node
+    written: Node
+    type: scalars.Type | Literal["list", "map"]
+    text: str = ""
+    items: tuple[Value, ...] = ()
+    fields: dict[str | tuple[str, str], tuple[Node, Value]] | None = None
+
+
+def decode(root: Node) -> Value:
+    """Decode a document's root.
+
+    Raises:
+        YamlSyntaxError: goyaml or the step to JSON fails, so that nothing of the text is read.
+        UntrustedYamlError: they may or may not fail.
+    """
+    decoder = _Decoder()
+    value = decoder.decode(root)
+    if decoder.met_oddities:
+        for node, problem in _not_for_json(value):
+            raise YamlSyntaxError(problem, node.start)
+    return value
+
+
+class _Decoder:
+    def __init__(self) -> None:
+        self._open_aliases: set[int] = set()
+        self._steps = 1  # goyaml counts the document itself
+        self._alias_steps = 0
+        self._depth = 0
+        self.met_oddities = False
+        """Whether anything was decoded that has no form in JSON; it may have been overwritten since."""
+
+    def decode(self, written: Node) -> Value:
+        self._count(written)
+        if written.kind == "alias":
+            return self._alias(written)
+        if written.kind == "scalar":
+            value = scalar(written, written)
+            self.met_oddities |= value.type == "unmarshalable"
+            return value
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise UntrustedYamlError(f"more than {DEEPEST} levels of nesting", written.start)
+        if written.kind == "sequence":
+            items = tuple([self.decode(child) for child in written.children])
+            value = Value(written, written, "list", items=items)
+        else:
+            value = Value(written, written, "map", fields={})
+            self._fill(written, value)
+        self._depth -= 1
+        return value
+
+    def _count(self, node: Node) -> None:
+        """Stop where goyaml stops: "document contains excessive aliasing"."""
+        self._steps += 1
+        if not self._open_aliases:
+            return
+        self._alias_steps += 1
+        if self._alias_steps > _ALIASES_ALWAYS_ALLOWED and self._steps > _STEPS_ALWAYS_ALLOWED:
+            above = min(max(self._steps - _MANY_STEPS, 0), _STEPS_RANGE)
+            if self._alias_steps / self._steps > 0.99 - 0.89 * above / _STEPS_RANGE:
+                raise YamlSyntaxError("too much of the text comes from aliases", node.start)
+
+    def _alias(self, written: Node) -> Value:
+        if id(written) in self._open_aliases:
+            raise YamlSyntaxError(f"the anchor {written.value!r} contains itself", written.start)
+        assert written.target is not None  # noqa: S101 - the node builder looks every alias up
+        self._open_aliases.add(id(written))
+        value = self.decode(written.target)
+        self._open_aliases.remove(id(written))
+        return Value(value.node, written, value.type, value.text, value.items, value.fields)
+
+    def _fill(self, node: Node, value: Value) -> None:
+        """Put the pairs of a mapping into `value`: the last of equal keys wins, wherever a merge stands."""
+        assert value.fields is not None  # noqa: S101 - only called with a map
+        for key, child in node.pairs():
+            if key.kind == "scalar" and key.value == "<<" and (key.implicit or key.tag == scalars.MERGE_TAG):
+                self._merge(child, value)
+                continue
+            name = self.decode(key)
+            if name.type in ("list", "map"):
+                raise YamlSyntaxError("a list or a mapping stands where a key should", key.start)
+            self.met_oddities |= name.type == "null"
+            identity = name.text if name.type == "string" else (name.type, name.text)
+            value.fields[identity] = (key, self.decode(child))
+
+    def _merge(self, written: Node, value: Value) -> None:
+        """Merge a mapping, an alias of one, or a list of those, of which earlier ones win."""
+        sources = reversed(written.children) if written.kind == "sequence" else [written]
+        for source in sources:
+            target = source.target if source.kind == "alias" else source
+            if target is None or target.kind != "mapping":
+                raise YamlSyntaxError("what is merged by `<<` is no mapping", source.start)
+            self._count(source)
+            if source.kind == "alias":
+                if id(source) in self._open_aliases:
+                    raise YamlSyntaxError(f"the anchor {source.value!r} contains itself", source.start)
+                self._open_aliases.add(id(source))
+                self._count(target)
+            self._fill(target, value)
+            self._open_aliases.discard(id(source))
+
+
+def scalar(node: Node, written: Node) -> Value:
+    """Decode a scalar: by its tag or, for a plain one without a tag, by its text.
+
+    Raises:
+        YamlSyntaxError: it does not fit its tag.
+        UntrustedYamlError: it is not known here whether it does.
+    """
+    name = scalars.CHECKED_TAGS.get(node.tag)
+    if name is None:
+        kind = scalars.plain_type(node.value) if node.implicit and not node.tag else "string"
+        return Value(node, written, kind, node.value)
+    if name == "timestamp":
+        raise UntrustedYamlError(f"the tag {quoted(node.tag)}", node.start)
+    if name == "binary":
+        return Value(node, written, "string", _binary(node))
+    if not scalars.fits_tag(name, node.value):
+        raise YamlSyntaxError(f"{quoted(node.value)} does not fit the tag !!{name}", node.start)
+    return Value(node, written, scalars.plain_type(node.value), node.value)
+
+
+def _binary(node: Node) -> str:
+    encoded = node.value.replace("\r", "").replace("\n", "")
+    if not _BASE64.fullmatch(encoded):
+        raise YamlSyntaxError("what has the tag !!binary is no base64", node.start)
+    try:
+        return base64.b64decode(encoded).decode()
+    except UnicodeDecodeError as error:
+        raise UntrustedYamlError("bytes that are no text", node.start) from error
+
+
+def _not_for_json(value: Value) -> Iterator[tuple[Node, str]]:
+    """Yield what the step to JSON fails on: an infinite number, or null as a key."""
+    if value.type == "unmarshalable":
+        yield value.node, "an infinite number, or none at all, has no form in JSON"
+    for item in value.items:
+        yield from _not_for_json(item)
+    for key, (node, child) in (value.fields or {}).items():
+        if not isinstance(key, str) and key[0] == "null":
+            yield node, "an empty key, or null as a key, has no form in JSON"
+        yield from _not_for_json(child)

@@ -1,0 +1,1 @@
+"""Guards: what a change may not do unless it is allowed by name."""

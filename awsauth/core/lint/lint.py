@@ -1,0 +1,115 @@
+"""What is wrong with a document, or will surprise somebody, and what can be cured safely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from awsauth.boundary import public
+from awsauth.core.access.matching import folded
+from awsauth.core.document.document import Document, check_document
+from awsauth.core.document.model import KEYS
+from awsauth.core.edit.changes import RenamePrincipal, Repair
+from awsauth.core.edit.merge import merge
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.lint.rules import RULES, Subject
+from awsauth.errors import EditError, MappingConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from awsauth.core.edit.changes import Change
+    from awsauth.core.lint.policy import Policy
+
+_ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
+
+
+@public
+def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> tuple[Finding, ...]:
+    """Return everything there is to say about a document: what cannot be read of it, and what the rules find.
+
+    In the order of the text; what has no place comes last. Rules look at what can be read, however little that is.
+
+    Args:
+        document: The document.
+        policy: What it is held to as well.
+        binary_bytes: Bytes of all values of ``binaryData``, which a document does not have and the limit counts.
+
+    Raises:
+        UsageError: `document` is no document, or `policy` no policy.
+    """
+    check_arguments(document, policy)
+    return tuple(map(document.located, in_texts(document, policy, binary_bytes=binary_bytes)))
+
+
+def check_arguments(document: Document, policy: Policy | None) -> None:
+    """Check the arguments of `lint`.
+
+    Raises:
+        UsageError: `document` is not a document, or `policy` not a policy.
+    """
+    check_document(document)
+    if policy is not None:
+        from awsauth.core.lint.policy import check_policy  # pydantic takes longer to load than most documents to read
+
+        check_policy(policy)
+
+
+def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
+    """Return the findings of `lint` with their places in the texts of the data keys."""
+    subject = Subject(document, policy, binary_bytes)
+    found = [finding for key in KEYS for finding in document.reading(key).findings]
+    found += [finding for rule in RULES.values() for finding in rule.findings(subject)]
+    return sorted(found, key=_position)
+
+
+def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
+    """Return the errors and warnings of `lint` that a change brings: of somebody who had none of that kind before."""
+    known = {(finding.code, finding.principal) for finding in lint(before)}
+    return tuple(
+        finding
+        for finding in lint(after)
+        if finding.severity is not Severity.NOTE and (finding.code, finding.principal) not in known
+    )
+
+
+def _position(finding: Finding) -> tuple[int, int, int]:
+    place = finding.place
+    return (len(_ORDER), 0, 0) if place is None else (_ORDER[place.key], place.line, place.column)
+
+
+@public
+def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[Change, ...]:
+    """Return the changes that cure what can be cured safely: ``awsauth.merge(document, awsauth.fixes(document))``.
+
+    They are those in the findings of `lint`, each once, without what the text does not allow to be edited. After them
+    nobody has more than the text says: a shadowed duplicate goes, an ARN is written as the authenticator sees it.
+    A second time there are none.
+
+    Args:
+        document: The document.
+        found: The findings to cure; those of `lint` by default, and of a cluster those of ``client.check()``.
+
+    Raises:
+        UsageError: `document` is none.
+    """
+    findings = lint(document) if found is None else found
+    wanted: dict[object, Change] = {}
+    for change in (change for finding in findings for change in finding.fix):
+        # The first renaming of a principal leaves none of its entries, in whatever spelling, to another one.
+        wanted.setdefault(folded(change.principal_arn) if isinstance(change, RenamePrincipal) else change, change)
+    # Other changes may need the entries that a repair makes readable.
+    ordered = sorted(wanted.values(), key=lambda change: not isinstance(change, Repair))
+    return tuple(_possible(document, ordered)[1])
+
+
+def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, list[Change]]:
+    """Return the changes that can be made, and the document with them; halving, as those that cannot are few."""
+    try:
+        return merge(document, changes), list(changes)
+    except (EditError, MappingConflictError):
+        if len(changes) == 1:
+            return document, []
+    half = len(changes) // 2
+    document, first = _possible(document, changes[:half])
+    document, second = _possible(document, changes[half:])
+    return document, [*first, *second]

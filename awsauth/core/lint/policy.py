@@ -1,0 +1,212 @@
+"""What an organisation allows in its maps: a small file, checked by lint and on every change.
+
+::
+
+    accounts: ["111122223333"]            # principals may be of these accounts only
+    partitions: [aws]                     # and of these partitions
+    forbidden_groups: ["system:nodes-*"]  # nobody may be in these
+    required_groups: ["break-glass"]      # somebody has to be in each of these
+    username_prefixes: ["team-", "sso:"]  # every username, but for those of nodes, begins with one of these
+    most_administrators: 3                # so many principals may be in system:masters
+    administrators: ["arn:aws:iam::111122223333:role/admin-*"]  # and these only
+
+What is left out is allowed. In `forbidden_groups` and `administrators`, ``*`` and ``?`` stand for any characters and
+for any one, and ``[ab]`` for either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from awsauth.boundary import public
+from awsauth.core.arn import ACCOUNT, PARTITIONS
+from awsauth.core.findings import Place
+from awsauth.core.goyaml import nodes
+from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.lines import noticed_at
+from awsauth.errors import PolicyError, UsageError
+
+_ROLE_WITH_PATH: Final = re.compile(":role/[^/]*/", re.IGNORECASE)
+
+
+def _list(value: Any) -> Any:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ValueError("has to be a list")  # noqa: TRY004 - what pydantic wants of a validator
+    return tuple(value)
+
+
+def _known_account(account: str) -> str:
+    if not ACCOUNT.fullmatch(account):
+        raise ValueError("is no account: one is 12 digits, in quotes")
+    return account
+
+
+def _known_partition(partition: str) -> str:
+    if partition not in PARTITIONS:
+        raise ValueError(f"is no partition: they are {', '.join(PARTITIONS)}")
+    return partition
+
+
+def _whole(value: Any) -> Any:
+    number = (
+        int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10 else value
+    )
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise ValueError("has to be a whole number, 0 or more")
+    return number
+
+
+def _without_path(pattern: str) -> str:
+    if _ROLE_WITH_PATH.search(pattern):
+        raise ValueError("has a path, and a role is known without: write what follows the last slash behind `role/`")
+    return pattern
+
+
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_list)]
+Accounts = Annotated[tuple[Annotated[str, AfterValidator(_known_account)], ...], BeforeValidator(_list)]
+Partitions = Annotated[tuple[Annotated[str, AfterValidator(_known_partition)], ...], BeforeValidator(_list)]
+
+Administrators = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)], ...], BeforeValidator(_list)]
+
+
+@public
+class Policy(BaseModel):
+    """What is allowed in a map. Whatever is left out, or None, is.
+
+    Attributes:
+        accounts: Of which accounts principals may be, and which may stand in ``mapAccounts``.
+        partitions: Of which partitions principals may be.
+        forbidden_groups: Patterns of groups that nobody may be in.
+        required_groups: Groups that each have to be given to somebody, such as one for emergencies.
+        username_prefixes: What every username has to begin with, one of these. Those that EKS gives to nodes need not.
+        most_administrators: How many principals may be in ``system:masters``.
+        administrators: Patterns of the ARNs, without a role's path and whatever their case, that may be in
+            ``system:masters``; an empty list for nobody.
+
+    Raises:
+        PolicyError: a field is unknown, or holds what it may not.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    accounts: Accounts | None = None
+    partitions: Partitions | None = None
+    forbidden_groups: Texts = ()
+    required_groups: Texts = ()
+    username_prefixes: Texts | None = None
+    most_administrators: Annotated[int, BeforeValidator(_whole)] | None = None
+    administrators: Administrators | None = None
+
+    def __init__(self, /, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise _translated(error) from error
+
+    @classmethod
+    def from_text(cls, text: str) -> Policy:
+        """Read a policy as it stands in a file, in YAML or JSON. An account is taken by its digits, quoted or not.
+
+        Raises:
+            PolicyError: it cannot be read, or says what no policy can.
+            UsageError: it is no text.
+        """
+        if not isinstance(text, str):
+            raise UsageError(
+                f"The text of the policy is {quoted(repr(text), 60)}, and has to be text; nothing was changed.",
+                cure="Pass what the file holds, decoded.",
+            )
+        try:
+            roots = nodes.parse_all(text)
+        except nodes.YamlSyntaxError as error:
+            raise _invalid(
+                f"is not YAML: {visible(error.problem)}", _where(text, noticed_at(text, error.offset))
+            ) from error
+        if len(roots) != 1:
+            raise _invalid("has more than one document" if roots else "is empty")
+        fields, starts = _fields(text, roots[0])
+        try:
+            return cls(**fields)
+        except PolicyError as error:
+            cause: Any = error.__cause__
+            wrong = dict.fromkeys(problem["loc"][0] for problem in cause.errors())
+            error.where = " and ".join(_where(text, starts[name]) for name in wrong)
+            raise
+
+
+def check_policy(policy: Any) -> None:
+    """Check that this is a policy, or None for none.
+
+    Raises:
+        UsageError: it is something else, such as the name of a file.
+    """
+    if policy is not None and not isinstance(policy, Policy):
+        raise UsageError(
+            f"policy is {quoted(repr(policy))}; nothing was changed.",
+            cure="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
+        )
+
+
+def _fields(text: str, root: nodes.Node) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the fields of a policy, and where they begin.
+
+    Every scalar is as it is written: YAML 1.1 takes some accounts for octal numbers.
+    """
+    if root.kind != "mapping":
+        raise _invalid("is empty" if root.kind == "scalar" and not root.value else "holds no mapping with fields")
+    fields: dict[str, Any] = {}
+    starts: dict[str, int] = {}
+    for key, value in root.pairs():
+        # Of two limits one would be lost without a word.
+        if key.kind != "scalar" or key.value in fields:
+            twice = f"has the field {quoted(key.value)} twice"
+            problem = twice if key.kind == "scalar" else "has a list or a mapping where a field should be"
+            raise _invalid(problem, _where(text, key.start))
+        starts[key.value] = key.start
+        held = value.target or value
+        fields[key.value] = [_text(child) for child in held.children] if held.kind == "sequence" else _text(held)
+    return fields, starts
+
+
+def _text(written: nodes.Node) -> object:
+    """Return the text of a scalar; of anything else what no field may hold, and never None, which would allow all."""
+    node = written.target or written
+    return node.value if node.kind == "scalar" else {}
+
+
+def _where(text: str, offset: int) -> str:
+    place = Place.of("policy", text, offset)
+    return f"line {place.line}, column {place.column}"
+
+
+def _translated(error: ValidationError) -> PolicyError:
+    return _invalid("; ".join(_problem(problem) for problem in error.errors(include_url=False)))
+
+
+def _problem(problem: Any) -> str:
+    field, *items = problem["loc"]
+    name = f"{field}{''.join(f'[{item}]' for item in items)}"
+    given = quoted(repr(problem["input"]), 60)
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"has a field {quoted(name)} that there is none of"
+        case "value_error":
+            return f"says {name} is {given}, which {problem['ctx']['error']}"
+        case "string_type":
+            return f"says {name} is {given}, which has to be text"
+        case "string_too_short":
+            return f"says {name} is empty"
+        case _:
+            return f"says {name} is {given}: {visible(problem['msg'])}"
+
+
+def _invalid(problem: str, where: str = "") -> PolicyError:
+    known = ", ".join(Policy.model_fields)
+    return PolicyError(
+        f"The policy {problem}; nothing was changed.", where=where, cure=f"The fields of a policy are {known}."
+    )

@@ -1,0 +1,135 @@
+"""Rules about what is filled in: the authenticator's templates, and what a file is generated from."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.document.authenticator import TEMPLATES
+from awsauth.core.findings import Severity
+from awsauth.core.lint.rule import Hit, rule
+from awsauth.core.text.display import quoted
+from awsauth.core.text.resemblance import close_matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.findings import Place
+    from awsauth.core.lint.subject import Item, Subject
+
+_KNOWN: Final = {name.lower(): name for name in TEMPLATES}
+# Bounded, or a name of nothing but braces would be tried from each of them to its end.
+_IN_BRACES: Final = re.compile(r"(?<!\{)(\{{1,9})(\s{0,9})(\w+)(\s*)(\}+)", re.ASCII)
+_CAMEL: Final = re.compile(r"[A-Z][a-z]\w*", re.ASCII)
+_UNFILLED: Final = re.compile(
+    r"\{\{\s{0,9}(?:\"[^\"]{0,99}\"\s{0,9}|[^{}\s][^{}]{0,199})\}\}"  # Helm, Jinja
+    r"|\{%[^%]{1,200}%\}|\$\{[^{}]{1,200}\}|\$\w+|<[^<>]{1,200}>"
+)
+_UNFILLED_IN_ARN: Final = re.compile(rf"{_UNFILLED.pattern}|\{{[^{{}}]{{0,200}}\}}|[<>${{}}]+")
+
+
+@lru_cache(maxsize=1024)
+def misspelt(text: str) -> tuple[tuple[str, str], ...]:
+    """Return what looks like a template of the authenticator's and is none, each with the one it resembles, if any."""
+    found = []
+    for match in _IN_BRACES.finditer(text):
+        opening, before, name, after, closing = match.groups()
+        is_double = (opening, closing) == ("{{", "}}")
+        if is_double and not before and not after and name in TEMPLATES:
+            continue
+        close = [] if "_" in name else close_matches(name.lower(), _KNOWN, 1, 0.75)
+        # A name like `{{UserName}}`, with nothing around it, is meant for the authenticator too.
+        if close or (is_double and not before and not after and _CAMEL.fullmatch(name)):
+            found.append((match[0], _KNOWN[close[0]] if close else ""))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def unfilled(text: str) -> tuple[str, ...]:
+    """Return what is still to be filled in, in a username or group."""
+    if not any(sign in text for sign in ("{", "$", "<")):
+        return ()
+    others = {*(f"{{{{{name}}}}}" for name in TEMPLATES), *(one for one, _ in misspelt(text))}
+    return tuple(found for found in _UNFILLED.findall(text) if found not in others)
+
+
+def is_literal(text: str) -> bool:
+    """Whether a username or group stands for itself: nothing in it is filled in, by anybody."""
+    return "{" not in text and not unfilled(text)
+
+
+@rule(Severity.ERROR, "a template that the authenticator does not know, such as `{{AccountId}}`")
+def unknown_template(subject: Subject) -> Iterator[Hit]:
+    """Find templates that are misspelt, have other capitals, blanks inside the braces or single braces.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+            username: ci:{{SessionNme}}
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+            username: ci:{{AccountID}}:{{SessionName}}
+    """
+    known = ", ".join(f"{{{{{name}}}}}" for name in TEMPLATES)
+    for _, text, item, place in _names(subject):
+        for wrong, right in misspelt(text):
+            meant = f"Write {quoted(f'{{{{{right}}}}}')}." if right else f"The templates are {known}."
+            yield Hit(
+                f"{quoted(wrong)} is no template of the authenticator's.",
+                "It fills in nothing: the braces and all become part of the name.",
+                meant,
+                place,
+                item.mapped.principal,
+            )
+
+
+@rule(Severity.WARNING, "a placeholder that nobody has filled in, such as `<ACCOUNT>` or `${ROLE}`")
+def placeholder(subject: Subject) -> Iterator[Hit]:
+    """Find what was meant to be replaced before it came here: each placeholder once.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::<ACCOUNT>:role/ci
+            username: ci
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+            username: ci:{{SessionName}}
+    """
+    first: dict[str, tuple[Item, Place]] = {}
+    count: dict[str, int] = {}
+    principals = ((item, item.place()) for item in subject.with_fault("placeholder"))
+    for item, place in principals:
+        for token in dict.fromkeys(_UNFILLED_IN_ARN.findall(item.mapped.principal)):
+            first.setdefault(token, (item, place))
+            count[token] = count.get(token, 0) + 1
+    for _, text, item, place in _names(subject):
+        for token in unfilled(text):
+            first.setdefault(token, (item, place))
+            count[token] = count.get(token, 0) + 1
+    for token, (item, place) in first.items():
+        places = f", in {count[token]} places" if count[token] > 1 else ""
+        yield Hit(
+            f"{quoted(token)} looks like something to be filled in{places}.",
+            "The authenticator takes it as it stands: an ARN with it matches nobody.",
+            "Fill it in before this comes to a cluster.",
+            place,
+            item.mapped.principal,
+        )
+
+
+def _names(subject: Subject) -> Iterator[tuple[str, str, Item, Place]]:
+    """Yield every username and group with something in braces or brackets, each once, where it first stands."""
+    for kind, by_name in (("username", subject.usernames), ("group", subject.groups)):
+        for text, items in by_name.items():
+            if misspelt(text) or unfilled(text):
+                place = items[0].place("username") if kind == "username" else items[0].group_place(text)
+                yield kind, text, items[0], place

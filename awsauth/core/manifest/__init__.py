@@ -1,0 +1,1 @@
+"""The YAML or JSON file around the data."""

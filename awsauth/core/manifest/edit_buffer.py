@@ -1,0 +1,135 @@
+"""The data as it is put before somebody in an editor, and what that makes of it.
+
+The sheet is a manifest. Lines that begin with ``#!`` are this library's own: they say what is wrong with the line
+below them, and are dropped when the sheet is read. The lines of a document are indented there, whatever they begin with.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.core.document.document import Document
+from awsauth.core.document.model import KEYS
+from awsauth.core.edit.changes import ReplaceText
+from awsauth.core.findings import Place
+from awsauth.core.manifest.literal_block import NOT_LITERAL
+from awsauth.core.manifest.locate import fields, position_in_file
+from awsauth.core.manifest.manifest import Manifest
+from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.lines import line_of
+from awsauth.errors import EditError, ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from awsauth.core.document.model import Key
+    from awsauth.core.edit.changes import Change
+
+MARK: Final = "#!"
+_MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)
+_LINE: Final = re.compile(r"line (\d+)")
+_EMPTY: Final = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: aws-auth
+  namespace: kube-system
+data: {}
+"""
+
+
+class Complaint(NamedTuple):
+    """What is wrong with a sheet.
+
+    Attributes:
+        line: On which of its lines, counted from 1; 0 for the sheet as a whole.
+        text: What, and what to do about it.
+    """
+
+    line: int
+    text: str
+
+
+def sheet_of(document: Document) -> str:
+    """Return a document as a sheet: what the authenticator reads of it. A text in lines that end in CRLF has them in LF.
+
+    Raises:
+        EditError: a text holds what is no part of a line, and an editor might not keep.
+    """
+    return Manifest.parse(_EMPTY).with_data({key: _shown(key, text) for key, text in _edited(document)})
+
+
+def read_sheet(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[Complaint, ...]]:
+    """Return the changes that a sheet asks for, and what is wrong with the texts that it changes.
+
+    The changes can be made only if nothing is; the lines are those of the sheet without its marks.
+
+    Args:
+        sheet: The sheet.
+        document: What `sheet_of` has made it of.
+    """
+    try:
+        manifest = Manifest.parse(without_marks(sheet))
+    except ManifestError as error:
+        named = _LINE.search(error.where)
+        return (), (Complaint(int(named[1]) if named else 0, f"{error.what} {error.cure}"),)
+    asked_for = {key: _as_before(manifest.data.get(key), document.data.get(key)) for key in KEYS}
+    changes = tuple(
+        ReplaceText(key=key, text=text) for key, text in asked_for.items() if text != document.data.get(key)
+    )
+    return changes, tuple(_complaints(manifest, {change.key for change in changes}))
+
+
+def without_marks(sheet: str) -> str:
+    """Return a sheet without the lines that say what is wrong with it."""
+    return _MARKED.sub("", sheet)
+
+
+def with_marks(sheet: str, complaints: Iterable[Complaint]) -> str:
+    """Return a sheet with what is wrong with each line above it, in place of what was said before."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", without_marks(sheet))
+    for line, text in sorted(complaints, reverse=True):
+        at = min(max(line - 1, 0), len(lines))
+        lines[at:at] = [f"{MARK} {visible(part)}\n" for part in text.splitlines()]
+    return "".join(lines)
+
+
+def _edited(document: Document) -> Iterator[tuple[Key, str]]:
+    return ((key, document.data[key]) for key in KEYS if key in document.data)
+
+
+def _shown(key: Key, text: str) -> str:
+    shown = text.replace("\r\n", "\n") if _ends_in_crlf(text) else text
+    odd = NOT_LITERAL.search(shown)
+    if odd is not None:
+        raise EditError(
+            f"{key} holds {quoted(odd[0])}, which an editor might show as something else, or not keep; "
+            "nothing was changed.",
+            where=str(Place.of(key, shown, odd.start())),
+            cure=f"Replace the whole text of {key} by one without it, or go back to a revision that had none.",
+        )
+    return shown
+
+
+def _as_before(text: str | None, before: str | None) -> str | None:
+    """Return a text of a sheet with the line ends that it had before."""
+    return text.replace("\n", "\r\n") if text and before and _ends_in_crlf(before) else text
+
+
+def _ends_in_crlf(text: str) -> bool:
+    """Whether all lines of a text end as those of Windows do."""
+    return 0 < text.count("\r\n") == text.count("\n") == text.count("\r")
+
+
+def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[Complaint]:
+    text = manifest.found.text
+    for name, (key, _) in fields(manifest.found.data).items():
+        if name not in KEYS:
+            yield Complaint(
+                line_of(text, key.start), f"There is no key {quoted(name)} to edit here: only {', '.join(KEYS)}."
+            )
+    for finding in Document(manifest.data).problems:
+        position = position_in_file(manifest, finding.place)
+        if finding.place and finding.place.key in changed:
+            yield Complaint(position.line if position else 0, finding.line)

@@ -1,0 +1,184 @@
+"""Literal blocks of the outer text (``mapRoles: |`` and the lines below it): written anew, or edited line by line.
+
+Source of the rules (how deep a block is, what its indicators mean): libyaml ``scanner.c``, which goyaml translates.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.core.goyaml.nodes import BOM
+from awsauth.core.manifest.source import refusal
+from awsauth.core.manifest.templates import check_lines
+from awsauth.core.text.display import quoted
+from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start
+from awsauth.core.text.unified_diff import changed_lines
+
+if TYPE_CHECKING:
+    from awsauth.core.goyaml.nodes import Node
+
+STEP: Final = 2
+"""How many columns deeper than its key a new block is, where no neighbour shows another habit."""
+
+_HEADER: Final = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
+_BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
+NOT_LITERAL: Final = re.compile(f"[{ODD_CHARACTERS}]")
+"""What cannot stand in a literal block as it is."""
+
+
+def column_of(text: str, offset: int) -> int:
+    """Return the column of `offset`, counted from 0; a byte order mark takes none."""
+    start = line_start(text, offset)
+    return offset - start - text.startswith(BOM, start)
+
+
+def header_of(text: str, node: Node) -> tuple[int, str, str]:
+    """Return where the indicators of a block scalar end, its indentation indicator and its chomping indicator."""
+    match = _HEADER.match(text, node.start)
+    if match is None:
+        return node.start, "", ""
+    return match.end(), match[1] or match[4] or "", match[2] or match[3] or ""
+
+
+def new_literal(text: str, offset: int, value: str, column: int, step: int = STEP) -> tuple[str, list[str]]:
+    """Return the header and the lines, without line breaks, of a block that says `value`.
+
+    Args:
+        text: The outer text.
+        offset: Where the block is going to stand, for the error.
+        value: The inner text, not empty.
+        column: The column of the key, counted from 0.
+        step: How many columns deeper than the key the lines are.
+
+    Raises:
+        ManifestError: the value holds a character that cannot stand in a literal block.
+    """
+    lines = inner_lines(value)
+    _check_characters(text, offset, value)
+    digit = str(step) if _needs_indicator(lines) else ""
+    return f"|{digit}{_chomping(value)}", _indented(lines, column + step)
+
+
+def place_below(text: str, position: int, value: str) -> int:
+    """Return where a new block that says `value` may stand, from `position` on: not above blank lines that it keeps."""
+    if _chomping(value) != "+":
+        return position
+    match = _BLANK_LINES.match(text, position)
+    return match.end() if match else position
+
+
+def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
+    """Return the splices that make the literal block `node` of `key` say `wanted`; lines that stay are not touched.
+
+    Raises:
+        ManifestError: a line break or a character is in the way that a literal block cannot hold, or a template.
+    """
+    block = _Block.of(text, key, node)
+    new_lines = inner_lines(wanted)
+    splices = []
+    for change in changed_lines(block.lines, new_lines):
+        start, end = block.starts[change.old_start], block.starts[change.old_end]
+        added = new_lines[change.new_start : change.new_end]
+        _check_characters(text, node.start, "".join(added))
+        eol = _line_end_before(text, block.starts[min(change.old_start + 1, change.old_end)])
+        splices.append(Splice(start, end, "".join(line + eol for line in _indented(added, block.indent))))
+    check_lines(text, splices)
+    return block.header_splices(text, node, wanted) + splices + block.blank_splices(text, node, wanted)
+
+
+class _Block(NamedTuple):
+    """A literal block as it stands in the text."""
+
+    column: int
+    """Of the key."""
+    header_end: int
+    digit: str
+    chomp: str
+    lines: list[str]
+    """The lines of the value."""
+    starts: list[int]
+    """Where each of them begins in the text, and where the blank lines below begin that do not count."""
+    indent: int
+
+    @classmethod
+    def of(cls, text: str, key: Node, node: Node) -> _Block:
+        _check_breaks(text, key, node)
+        header_end, digit, chomp = header_of(text, node)
+        lines = inner_lines(node.value)
+        start = line_end(text, header_end)
+        raw_lines = text[start : node.end].split("\n", len(lines))[: len(lines)]
+        starts = list(accumulate((len(raw) + 1 for raw in raw_lines), initial=start))
+        column = column_of(text, key.start)
+        depths = (len(raw.removesuffix("\r")) - len(line) for raw, line in zip(raw_lines, lines, strict=True) if line)
+        indent = next(depths, column + int(digit or STEP))
+        return cls(column, header_end, digit, chomp, lines, starts, indent)
+
+    def header_splices(self, text: str, node: Node, wanted: str) -> list[Splice]:
+        """Return what has to change in the header: most often nothing."""
+        if not wanted:
+            return [Splice(node.start, self.header_end, '""')]
+        chomp = _chomping(wanted)
+        if chomp == "" and self.chomp == "+":
+            chomp = "+"
+        digit = self.digit
+        if not digit and _needs_indicator(inner_lines(wanted)):
+            digit = str(self.indent - self.column)
+            if digit not in "123456789":
+                what = "The text would begin with a space, and this block is too deep below its key to say so"
+                raise refusal(what, text, node.start, "Indent the block by 1 to 9 columns and try again.")
+        if (digit, chomp) == (self.digit, self.chomp):
+            return []
+        return [Splice(node.start, self.header_end, f"|{digit}{chomp}")]
+
+    def blank_splices(self, text: str, node: Node, wanted: str) -> list[Splice]:
+        """Take out the blank lines below where they would become part of the text."""
+        blank = text[self.starts[-1] : node.end]
+        counts = _chomping(wanted) == "+" or (not self.lines and blank.strip("\r\n"))
+        return [Splice(self.starts[-1], node.end, "")] if wanted and counts and blank else []
+
+
+def inner_lines(value: str) -> list[str]:
+    """Return the lines of an inner text, without line breaks."""
+    return value.removesuffix("\n").split("\n") if value else []
+
+
+def _line_end_before(text: str, offset: int) -> str:
+    """Return the line end before `offset`: of the line that is replaced, or of the one that others come behind."""
+    return "\r\n" if text.endswith("\r\n", 0, offset) else "\n"
+
+
+def _indented(lines: list[str], indent: int) -> list[str]:
+    return [" " * indent + line if line else "" for line in lines]
+
+
+def _chomping(value: str) -> str:
+    """Return the indicator by which a block ends as `value` does."""
+    if not value.endswith("\n"):
+        return "-"
+    return "+" if value.endswith("\n\n") or value == "\n" else ""
+
+
+def _needs_indicator(lines: list[str]) -> bool:
+    """Whether the indentation cannot be seen from the first line that is not blank."""
+    first = next((number for number, line in enumerate(lines) if line.strip(" ")), len(lines) - 1)
+    return any(line.startswith((" ", "\t")) for line in lines[: first + 1])
+
+
+def _check_breaks(text: str, key: Node, node: Node) -> None:
+    """Refuse line breaks that YAML knows beside LF and CRLF."""
+    raw = text[node.start : node.end]
+    if raw.count("\r") == raw.count("\r\n") and not any(odd in raw for odd in "\x85\u2028\u2029"):
+        return  # many times faster than the expression
+    odd = ODD_BREAK.search(text, node.start, node.end)
+    if odd is not None:
+        what = f"{quoted(key.value)} has a line break of an unusual kind ({quoted(odd.group())})"
+        raise refusal(what, text, odd.start(), "Replace it by an ordinary line break and try again.")
+
+
+def _check_characters(text: str, offset: int, value: str) -> None:
+    match = NOT_LITERAL.search(value)
+    if match is not None:
+        what = f"The new text holds {quoted(match.group())}, which cannot stand in a literal block"
+        raise refusal(what, text, offset, "Leave that character out, or write it as an escape in double quotes.")

@@ -1,0 +1,223 @@
+"""A manifest file, as people keep the ConfigMap in git, and the data in it.
+
+The outer text is YAML or JSON: one object or several, Lists, fragments. What is read is what kubectl sends to the
+cluster (sigs.k8s.io/yaml: YAML 1.1, the last of repeated keys counts). What is written is the same text with the
+lines replaced that a change concerns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from awsauth.core.goyaml.decode import scalar
+from awsauth.core.goyaml.scalars import CHECKED_TAGS
+from awsauth.core.manifest.locate import TEMPLATE_CURE, Found, fields, find_config_map, target
+from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread
+from awsauth.core.manifest.mapping_edits import fill_empty, insert_key, remove_key
+from awsauth.core.manifest.scalar_edits import edit_scalar
+from awsauth.core.manifest.source import refusal
+from awsauth.core.manifest.templates import templates
+from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.lines import spliced
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from awsauth.core.findings import Finding
+    from awsauth.core.goyaml.nodes import Node
+    from awsauth.core.text.lines import Splice
+    from awsauth.errors import ManifestError
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The text of a manifest file and the data of the ``aws-auth`` ConfigMap in it.
+
+    Attributes:
+        text: The whole file, line breaks as they are, without its byte order mark.
+        data: Every string in the ConfigMap's data, by key.
+        found: Where the ConfigMap stands in the text.
+    """
+
+    text: str
+    data: Mapping[str, str]
+    found: Found = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Manifest:
+        """Find the ConfigMap in a text and read its data.
+
+        Raises:
+            ManifestError: the text is neither YAML nor JSON, holds no ``aws-auth`` ConfigMap or several, or one
+                that the API server would refuse, as with a list in place of a text.
+        """
+        found = find_config_map(text)
+        return cls(text, MappingProxyType(_read(found)), found)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the object and with how its data is written."""
+        return (*unread(self.found), *repeated(self.found))
+
+    def with_data(self, data: Mapping[str, str]) -> str:
+        """Return the file's text with other data in it.
+
+        Keys whose text stays are not touched, nor are the lines that stay in the others. A new key goes behind
+        the last one; a key that `data` does not have is taken out. The result is read again and compared.
+
+        Raises:
+            ManifestError: that is not possible without touching something else, or a template is in the way.
+        """
+        current = self._with_shadowed(data)
+        for key in [key for key in self.data if key not in data]:
+            current = current.with_key(key, None)
+        for key, value in data.items():
+            if current.data.get(key) != value:
+                current = current.with_key(key, value)
+        return current.text
+
+    def _with_shadowed(self, data: Mapping[str, str]) -> Manifest:
+        """Return the manifest with the keys of a `data:` that does not count, where `data` has all of them as well."""
+        hidden = shadowed(self.found)
+        text = merged(self.found) if hidden and hidden.items() <= data.items() else None
+        if text is None:
+            return self
+        changed = Manifest.parse(text.removesuffix(self.found.text[len(self.text) :]))
+        if changed.data != {**hidden, **self.data}:
+            raise self._unsafe("data")
+        return changed
+
+    def with_key(self, key: str, value: str | None) -> Manifest:
+        """Return the manifest with one key set or, with None, taken out.
+
+        Raises:
+            ManifestError: as for `with_data`.
+        """
+        splices = self._splices(key, value)
+        try:
+            text = spliced(self.found.text, splices)
+            changed = Manifest.parse(text.removesuffix(self.found.text[len(self.text) :]))
+        except ValueError as error:
+            raise self._unsafe(key) from error
+        wanted = {name: other for name, other in self.data.items() if name != key}
+        if value is not None:
+            wanted[key] = value
+        if changed.data != wanted or _outline(self.found, key) != _outline(changed.found, key):
+            raise self._unsafe(key)
+        return changed
+
+    def _splices(self, key: str, value: str | None) -> list[Splice]:
+        found, text = self.found, self.found.text
+        data, is_json = found.data, found.is_json
+        _check_shared(text, found)
+        if value is None:
+            return [] if data is None else remove_key(text, data, key)
+        if data is None:
+            return insert_key(text, found.document, ["data", key], value, is_json=is_json)
+        if not data.children and found.data_key is not None:
+            return fill_empty(text, found.document, found.data_key, data, name=key, value=value, is_json=is_json)
+        present = fields(data).get(key)
+        if present is None:
+            return insert_key(text, data, [key], value, is_json=is_json)
+        return edit_scalar(text, *present, value, flow=data.style == "flow", is_json=is_json)
+
+    def _unsafe(self, key: str) -> ManifestError:
+        present = fields(self.found.data).get(key)
+        offset = present[0].start if present else self.found.document.start
+        what = f"{quoted(key)} cannot be changed here without changing something else"
+        form = f"`{visible(key)}: |` with the lines indented below it"
+        cure = f"Change the file by hand, or write the key as a literal block, {form}, and try again."
+        return refusal(what, self.text, offset, cure)
+
+
+def _read(found: Found) -> dict[str, str]:
+    """Return the data of the ConfigMap as the API server would take it."""
+    text = found.text
+    data = target(found.data)
+    for mapping in (found.document, data):
+        if mapping is not None and mapping.kind == "mapping":
+            _check_merge(text, mapping)
+    if data is None or (data.kind == "scalar" and _type(data) == "null"):
+        return {}
+    if data.kind != "mapping":
+        raise _not_text(text, found.data or data, "`data`", f"{_named(data)}, but has to be a mapping of keys to texts")
+    return {_key_text(text, key): _value_text(text, key, value) for key, value in data.pairs()}
+
+
+def _check_merge(text: str, mapping: Node) -> None:
+    for key, _ in mapping.pairs():
+        if key.value == "<<" and key.implicit:
+            cure = "Write the merged keys out and try again."
+            raise refusal("The ConfigMap takes keys from elsewhere with `<<`", text, key.start, cure)
+
+
+def _key_text(text: str, key: Node) -> str:
+    if key.kind == "scalar" and (_type(key) == "string" or (key.value.isdecimal() and not key.value.startswith("0"))):
+        return key.value
+    named = _named(key)
+    raise _not_text(
+        text, key, f"a key of `data` ({quoted(text[key.start : key.end], 40)})", f"{named}, but has to be text"
+    )
+
+
+def _value_text(text: str, key: Node, value: Node) -> str:
+    node = target(value) or value
+    kind = _type(node) if node.kind == "scalar" else node.kind
+    if kind == "string":
+        return node.value
+    if kind == "null":
+        return ""
+    raise _not_text(text, value, quoted(key.value), f"{_named(node)}, but the API server takes only text there")
+
+
+def _type(node: Node) -> str:
+    """Return what a scalar is by YAML 1.1: ``string``, ``null``, ``number`` and so on."""
+    if node.tag in CHECKED_TAGS:
+        return "value with a tag of its own"
+    return scalar(node, node).type
+
+
+def _named(node: Node) -> str:
+    """Return what a node is, in words."""
+    if node.kind == "scalar":
+        kind = _type(node)
+        return {"bool": "a truth value", "unmarshalable": "a number"}.get(kind, f"a {kind}")
+    return {"sequence": "a list", "mapping": "a mapping"}.get(node.kind, "an alias")
+
+
+def _not_text(text: str, node: Node, name: str, what: str) -> ManifestError:
+    if text.startswith("{{", node.start) and any(templates(text, node.start, node.end)):
+        what = f"The value of {name} is made by a template, {quoted(text[node.start : node.end])}"
+        return refusal(what, text, node.start, TEMPLATE_CURE)
+    cure = f"Put {'`|` behind the key, and the list indented below it' if node.kind == 'sequence' else 'it in quotes'}."
+    return refusal(f"{name[0].upper()}{name[1:]} is {what}", text, node.start, f"{cure} Then try again.")
+
+
+def _check_shared(text: str, found: Found) -> None:
+    """Refuse to edit what an alias may bring in at other places too."""
+    for node in [*found.path, *([found.data] if found.data else [])]:
+        if node.kind == "alias" or node.anchor is not None:
+            what = "The ConfigMap is written with an anchor or an alias, so that an edit would change other objects too"
+            raise refusal(what, text, node.start, "Write it out without them and try again.")
+
+
+def _outline(found: Found, key: str) -> list[tuple[str | int | None, ...]]:
+    """Return all that a file says beside the value of `key`, to compare before with after."""
+    data = found.data
+    skipped: set[int] = set()
+    waiting = list(found.roots)
+    if data is not None and data.kind == "mapping":
+        skipped = {id(node) for pair in data.pairs() if pair[0].value == key for node in pair}
+    if data is not None and found.data_key is not None:
+        skipped |= {id(found.data_key), id(data)}
+        waiting += data.children
+    outline: list[tuple[str | int | None, ...]] = []
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in skipped:
+            count = sum(id(child) not in skipped for child in node.children)
+            outline.append((node.kind, node.style, node.tag, node.anchor, node.value, count))
+            waiting += node.children
+    return outline

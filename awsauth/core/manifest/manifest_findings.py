@@ -1,0 +1,152 @@
+"""Findings about a manifest: an object that the authenticator does not read, and keys that stand in it twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.document.model import KEYS
+from awsauth.core.edit.changes import ReplaceText
+from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.manifest.locate import fields, string, target
+from awsauth.core.manifest.templates import templates
+from awsauth.core.text.display import quoted
+from awsauth.core.text.lines import line_of, line_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from awsauth.core.goyaml.nodes import Node
+    from awsauth.core.manifest.locate import Found
+
+UNREAD_OBJECT: Final = "unread-object"
+REPEATED_DATA_KEY: Final = "repeated-data-key"
+NO_NAMESPACE: Final = "no-namespace"
+
+_NAMESPACE: Final = "kube-system"
+_NAME: Final = "aws-auth"
+
+
+def unread(found: Found) -> Iterator[Finding]:
+    """Yield why the authenticator does not read the object of a manifest.
+
+    Source: ``aws-iam-authenticator`` ``pkg/mapper/configmap/configmap.go``, which watches one ConfigMap.
+    """
+    document, top = found.document, fields(found.document)
+    metadata = target(top.get("metadata", (None, None))[1])
+    name, namespace = (fields(metadata).get(key, (None, None))[1] for key in ("name", "namespace"))
+    named = string(metadata, "name"), string(metadata, "namespace")
+    wanted = _NAME, _NAMESPACE
+    # A template is filled in later; a name or namespace that is not there may be as well.
+    wrong = [
+        (node, value, right)
+        for node, value, right in zip((name, namespace), named, wanted, strict=True)
+        if node is not None and value not in ("", right) and not any(templates(value))
+    ]
+    for node, value, right in wrong:
+        field = "name" if right == _NAME else "namespace"
+        this = f"{named[1] or 'the default namespace'}/{named[0] or '?'}" if field == "namespace" else named[0]
+        yield _unread(found.text, node, f"this is {quoted(this)}", f"Write `{field}: {right}` for {quoted(value)}.")
+    version = top.get("apiVersion", (None, None))[1]
+    if string(document, "kind") == "ConfigMap" and version and string(document, "apiVersion") not in ("", "v1"):
+        this = f"its apiVersion is {quoted(string(document, 'apiVersion'))}"
+        yield _unread(found.text, version, this, "Write `apiVersion: v1`.")
+    for key, _ in document.pairs() if "kind" in top else ():
+        if key.value != "data" and key.value.lower() in ("data", "stringdata"):
+            yield _unread(found.text, key, f"this has {quoted(key.value)}", f"Write `data:` for {quoted(key.value)}.")
+    if metadata is not None and name is not None and string(document, "kind") and not named[1]:
+        yield Finding(
+            NO_NAMESPACE,
+            Severity.WARNING,
+            "The manifest names no namespace.",
+            f"The authenticator reads only {_NAMESPACE}/{_NAME}: applied as it is, "
+            "this becomes an object in the current namespace.",
+            f"Add `namespace: {_NAMESPACE}` to the metadata, unless a tool such as kustomize fills it in.",
+            _place(found.text, name),
+        )
+
+
+def _unread(text: str, node: Node, this: str, hint: str) -> Finding:
+    return Finding(
+        UNREAD_OBJECT,
+        Severity.ERROR,
+        f"The authenticator reads only the ConfigMap `{_NAMESPACE}/{_NAME}` (apiVersion v1, key `data`); {this}.",
+        "The mappings in this object let nobody in.",
+        hint,
+        _place(text, node),
+        principal="manifest",
+    )
+
+
+def repeated(found: Found) -> Iterator[Finding]:
+    """Yield the keys of the ConfigMap and of its data that stand twice; the last one counts."""
+    data = target(found.data)
+    keys = [pair for pair in found.document.pairs() if pair[0].value == "data"] if found.document is not data else []
+    fix = tuple(ReplaceText(key=key, text=text) for key, text in shadowed(found).items() if key in KEYS)
+    if not fix or len(fix) < len(shadowed(found)) or merged(found) is None:
+        fix = ()
+    hint = "Move the keys of the first one into the last one, and remove the first `data:`."
+    yield from _repetitions(found.text, keys, hint, fix)
+    if data is not None and data.kind == "mapping":
+        hint = "Put the entries of both into the last one, and remove the first."
+        yield from _repetitions(found.text, list(data.pairs()), hint, ())
+
+
+def _repetitions(
+    text: str, pairs: Sequence[tuple[Node, Node]], hint: str, fix: tuple[ReplaceText, ...]
+) -> Iterator[Finding]:
+    seen: dict[str, Node] = {}
+    for key, _ in pairs:
+        if earlier := seen.get(key.value):
+            first, again = (line_of(text, one.start) for one in (earlier, key))
+            yield Finding(
+                REPEATED_DATA_KEY,
+                Severity.ERROR,
+                f"The key {quoted(key.value)} stands twice in the manifest, at lines {first} and {again}.",
+                "Only the last one counts, to kubectl as well: the mappings in the other one let nobody in.",
+                hint,
+                _place(text, earlier),
+                key.value,
+                fix,
+            )
+        seen[key.value] = key
+
+
+def shadowed(found: Found) -> Mapping[str, str]:
+    """Return the data of `data:` keys that stand before the last one and do not count."""
+    earlier = [value for key, value in found.document.pairs() if key.value == "data"][:-1]
+    texts = ((key, value) for node in earlier for key, value in fields(node).items())
+    return {key: pair[1].value for key, pair in texts}
+
+
+def merged(found: Found) -> str | None:
+    """Return the manifest's text with the lines of every earlier `data:` moved to the last; None if that is unclear."""
+    pairs = [pair for pair in found.document.pairs() if pair[0].kind == "scalar"]
+    places = [index for index, (key, _) in enumerate(pairs) if key.value == "data"]
+    if len(places) < 2 or found.is_json or found.document.style == "flow":
+        return None
+    blocks = [pairs[index] for index in places]
+    names = [name for _, value in blocks for name in fields(value)]
+    values = [value for _, block in blocks for _, value in fields(block).values()]
+    columns = {_column(found.text, pair[0]) for _, block in blocks for pair in fields(block).values()}
+    if len(set(names)) < len(names) or len(columns) != 1 or any(value.kind != "scalar" for value in values):
+        return None
+    text, moved = found.text, ""
+    for index in reversed(places[:-1]):
+        key = pairs[index][0].start
+        start, inside = line_start(text, key), text.index("\n", key) + 1
+        end = line_start(text, pairs[index + 1][0].start)
+        moved = text[inside:end] + moved
+        text = text[:start] + text[end:]
+    at = blocks[-1][0].start - (len(found.text) - len(text))
+    at = text.index("\n", at) + 1
+    return text[:at] + moved + text[at:]
+
+
+def _column(text: str, node: Node) -> int:
+    return node.start - line_start(text, node.start)
+
+
+def _place(text: str, node: Node) -> Place:
+    line = text[node.start : node.end].split("\n", 1)[0]
+    found = Place.of("", text, node.start)
+    return Place("", found.line, found.column, line, in_file=True)

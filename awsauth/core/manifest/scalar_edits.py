@@ -1,0 +1,156 @@
+"""One string of the outer text rewritten where it stands: a literal block, a quoted or a plain scalar.
+
+Lines of the inner text that stay keep their raw outer bytes; the form changes only where the new text needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.core.manifest.literal_block import column_of, edit_literal, new_literal, place_below
+from awsauth.core.manifest.source import refusal
+from awsauth.core.manifest.templates import check_spans
+from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.lines import ODD_CHARACTERS, Splice, line_end, newline_of, same_end, same_start
+from awsauth.core.text.unified_diff import changed_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from awsauth.core.goyaml.nodes import Node
+
+_BREAK: Final = re.compile("[\r\n\x85\u2028\u2029]")
+_ESCAPED_IN_DOUBLE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|x..|u....|U........|.)", re.DOTALL
+)
+_ESCAPED_IN_SINGLE: Final = re.compile("''")
+_NOT_PLAIN_IN_DOUBLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_ONE_LINE: Final = re.compile(rf"[^\n{ODD_CHARACTERS}]*")
+_PIECE: Final = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
+"""Lines, and what is between two commas: a list in JSON is often a single line."""
+_CURE: Final = "Put the text in a literal block, `{}: |` with the lines indented below it, and try again."
+
+
+class _Quotes(NamedTuple):
+    """How a character is written between quotes, and what there stands for one character."""
+
+    escape: Callable[[str], str]
+    escaped: re.Pattern[str]
+
+
+def double_escaped(value: str) -> str:
+    """Return `value` as it stands between double quotes, in YAML as in JSON."""
+    escaped = json.dumps(value, ensure_ascii=False)[1:-1]
+    return _NOT_PLAIN_IN_DOUBLE.sub(lambda match: f"\\u{ord(match.group()):04x}", escaped)
+
+
+def _single_escaped(value: str) -> str:
+    return value.replace("'", "''")
+
+
+_DOUBLE: Final = _Quotes(double_escaped, _ESCAPED_IN_DOUBLE)
+_SINGLE: Final = _Quotes(_single_escaped, _ESCAPED_IN_SINGLE)
+
+
+def quoted_scalar(value: str) -> str:
+    """Return `value` as a quoted scalar of one line, in single quotes where that is possible."""
+    return f"'{_single_escaped(value)}'" if _ONE_LINE.fullmatch(value) else f'"{double_escaped(value)}"'
+
+
+def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is_json: bool) -> list[Splice]:
+    """Return the splices that make the value `node` of `key` say `wanted`.
+
+    Args:
+        text: The outer text.
+        key: The key's node.
+        node: The value's node, a scalar or an alias.
+        wanted: The new inner text.
+        flow: Whether the value stands in a flow mapping, where there are no literal blocks.
+        is_json: Whether the outer text is JSON.
+
+    Raises:
+        ManifestError: the form of the value cannot be edited without touching the rest, or a template is in the way.
+    """
+    raw = text[node.start : node.end]
+    _check_form(text, key, node, raw, is_json=is_json)
+    if node.style == "|":
+        return edit_literal(text, key, node, wanted)
+    one_line = "\n" not in wanted
+    if node.style == '"' and (flow or one_line or "\n" in node.value):
+        return _edit_between_quotes(text, node, wanted, _DOUBLE)
+    if node.style == "'" and _ONE_LINE.fullmatch(wanted):
+        return _edit_between_quotes(text, node, wanted, _SINGLE)
+    if flow:
+        splices = [_replaced(text, node, f'"{double_escaped(wanted)}"')]
+    elif one_line:
+        splices = [_replaced(text, node, quoted_scalar(wanted))]
+    else:
+        splices = _become_literal(text, key, node, wanted)
+    check_spans(text, splices[:1], (node.start, node.end))
+    return splices
+
+
+def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) -> None:
+    if node.kind == "alias" or node.anchor is not None or node.tag:
+        form = "an alias" if node.kind == "alias" else "an anchor" if node.anchor is not None else "a tag"
+        cure = f"Write the value of {quoted(key.value)} out without it, and try again."
+        what = f"{quoted(key.value)} is written with {form}, and what that stands for may be used elsewhere"
+        raise refusal(what, text, node.start, cure)
+    form = ""
+    if node.style == ">":
+        form = "a folded block (`>`)"
+    elif node.style != "|" and not is_json and _BREAK.search(raw):
+        form = "a scalar that goes over several lines"
+    if form:
+        what = f"{quoted(key.value)} is {form}, in which line breaks of the file are not those of the text"
+        raise refusal(what, text, node.start, _CURE.format(visible(key.value)))
+
+
+def _edit_between_quotes(text: str, node: Node, wanted: str, quotes: _Quotes) -> list[Splice]:
+    """Change only the characters that differ; escapes elsewhere stay as somebody wrote them."""
+    value_at, raw_at = [0], [node.start + 1]
+    for match in quotes.escaped.finditer(text, node.start + 1, node.end - 1):
+        value_at.append(value_at[-1] + match.start() - raw_at[-1] + 1)
+        raw_at.append(match.end())
+
+    def raw_offset(offset: int) -> int:
+        known = bisect_right(value_at, offset) - 1
+        return raw_at[known] + offset - value_at[known]
+
+    splices = []
+    for start, end, new in _changed_characters(node.value, wanted):
+        splices.append(Splice(raw_offset(start), raw_offset(end), quotes.escape(new)))
+    check_spans(text, splices, (node.start, node.end))
+    return splices
+
+
+def _changed_characters(old: str, new: str) -> list[tuple[int, int, str]]:
+    """Return what to replace in `old`, as start, end and new text: what differs in the pieces that differ."""
+    old_pieces, new_pieces = _PIECE.findall(old), _PIECE.findall(new)
+    old_at = list(accumulate(map(len, old_pieces), initial=0))
+    changes = []
+    for change in changed_lines(old_pieces, new_pieces):
+        before = "".join(old_pieces[change.old_start : change.old_end])
+        after = "".join(new_pieces[change.new_start : change.new_end])
+        same = same_start(before, after)
+        tail = same_end(before[same:], after[same:])
+        start, end = old_at[change.old_start] + same, old_at[change.old_end] - tail
+        changes.append((start, end, after[same : len(after) - tail]))
+    return changes
+
+
+def _replaced(text: str, node: Node, new: str) -> Splice:
+    """Replace a scalar; where nothing stood (``mapRoles:``), a space goes before."""
+    apart = " " if text[node.start - 1] == ":" and node.start == node.end else ""
+    return Splice(node.start, node.end, apart + new)
+
+
+def _become_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
+    """Put a literal block in the scalar's place: its header there, its lines below, a comment stays on the line."""
+    end, eol = place_below(text, line_end(text, node.end), wanted), newline_of(text)
+    header, lines = new_literal(text, node.start, wanted, column_of(text, key.start))
+    return [_replaced(text, node, header), Splice(end, end, "".join(line + eol for line in lines))]

@@ -1,0 +1,108 @@
+"""Templates in a manifest file: Helm and Jinja actions, ``${VAR}`` of Kustomize, Flux, Terraform and envsubst.
+
+What they will be replaced by is not known here, so no edit may meet one. The authenticator's own templates
+(``{{SessionName}}``, aws-iam-authenticator ``pkg/server``) look alike and are plain text to us.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.document.authenticator import TEMPLATES
+from awsauth.core.manifest.source import refusal
+from awsauth.core.text.display import quoted
+from awsauth.core.text.lines import line_end, line_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.text.lines import Splice
+
+_OPENING: Final = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|\${{")
+_CLOSING: Final = {"{{": "}}", "{%": "%}", "${": "}"}
+_WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\})\s*")
+_CONTROL: Final = re.compile(
+    r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
+)
+_CURE: Final = "Change the template by hand, or the values it is made from, or give the rendered manifest instead."
+
+
+def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield the span of every template between `start` and `end`; an unclosed one goes on to `end`."""
+    end = len(text) if end is None else end
+    while match := _OPENING.search(text, start, end):
+        closing = _CLOSING[match.group()]
+        found = text.find(closing, match.end(), end)
+        start = end if found < 0 else found + len(closing)
+        yield match.start(), start
+
+
+def is_template_line(line: str) -> bool:
+    """Whether a line is nothing but template actions: a control line, or one that brings lines of its own."""
+    return _WHOLE_LINE.fullmatch(line) is not None and _OPENING.search(line) is not None
+
+
+def check_spans(text: str, splices: list[Splice], within: tuple[int, int]) -> None:
+    """Refuse splices inside of one scalar, the span `within`, that meet a template in it.
+
+    Raises:
+        ManifestError: a template would be cut or replaced, or the place is inside of a template's block.
+    """
+    waiting = iter(splices)
+    splice = next(waiting, None)
+    for opening, closing in templates(text, *within):
+        while splice is not None and splice.end <= opening:
+            splice = next(waiting, None)
+        if splice is not None and splice.start < closing:
+            what = f"The edit would change the template {quoted(text[opening:closing])}"
+            raise refusal(what, text, opening, _CURE)
+    _check_enclosing(text, splices)
+
+
+def check_lines(text: str, splices: list[Splice]) -> None:
+    """Refuse splices of whole lines that meet a template.
+
+    Raises:
+        ManifestError: a line that would be replaced holds a template, new lines would be next to a line that is
+            nothing but a template, or the place is inside of a template's block.
+    """
+    for splice in splices:
+        for opening, closing in templates(text, splice.start, splice.end):
+            what = f"The edit would change the template {quoted(text[opening:closing])}"
+            raise refusal(what, text, opening, _CURE)
+        if splice.end > splice.start:
+            continue
+        before = line_start(text, max(splice.start - 1, 0))
+        for start, end in ((before, splice.start), (splice.end, line_end(text, splice.end))):
+            if is_template_line(text[start:end]):
+                what = f"The edit would be next to the template line {quoted(text[start:end].strip())}"
+                raise refusal(what, text, start, _CURE)
+    _check_enclosing(text, splices)
+
+
+def _check_enclosing(text: str, splices: list[Splice]) -> None:
+    """Refuse a place between ``{{ if }}`` and ``{{ end }}``: what stands there may never come into being."""
+    blocks = _blocks(text)
+    starts = [start for start, _ in blocks]
+    for splice in splices if blocks else ():
+        number = bisect_left(starts, splice.start) - 1
+        if number >= 0 and splice.start <= blocks[number][1]:
+            line = text[line_start(text, starts[number]) : line_end(text, starts[number])]
+            what = f"The edit would be inside of the template block that begins with {quoted(line.strip())}"
+            raise refusal(what, text, starts[number], _CURE)
+
+
+def _blocks(text: str) -> list[tuple[int, int]]:
+    """Return where the outermost template blocks of a text begin and end; one without an end goes on to the last line."""
+    blocks = []
+    opened: list[int] = []
+    for match in _CONTROL.finditer(text):
+        if not match["end"]:
+            opened.append(match.start())
+        elif opened:
+            start = opened.pop()
+            if not opened:
+                blocks.append((start, match.start()))
+    return blocks if not opened else [*blocks, (opened[0], len(text))]

@@ -1,0 +1,1 @@
+"""Revisions: recorded states of aws-auth."""

@@ -1,0 +1,262 @@
+"""A revision: one state of ``aws-auth`` as it was kept, and the Kubernetes object that keeps it.
+
+The object is an ``apps/v1 ControllerRevision`` whose ``data`` is the ConfigMap itself, so that kubectl alone can put
+it back. What is known about the state stands in annotations, which can be listed without the data.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from awsauth.boundary import public
+from awsauth.core.revisions import annotations as notes
+from awsauth.core.revisions.info import NAME, UNKNOWN_WRITER, Head, Kind, RevisionInfo, Writer, data_digest
+from awsauth.core.text.display import quoted
+from awsauth.errors import HistoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+NAMESPACE: Final = "kube-system"
+LABEL: Final = "awsauth/config-map"
+"""Label of every revision; its value is the ConfigMap's name."""
+
+HIGHEST: Final = 999_999_999
+"""The highest number that a revision may have."""
+
+COUNTED: Final = 900_000_000
+"""From here on a number was made by hand: it is not counted on from, or none would be left in the end."""
+
+_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class Revision:
+    """A state of ``aws-auth``, and what is known about it.
+
+    Attributes:
+        info: What is known about it.
+        data: The ConfigMap's ``data``.
+        binary_data: The ConfigMap's ``binaryData``, in base64 as it stands there.
+        labels: The ConfigMap's labels.
+        annotations: The ConfigMap's annotations, without ours and without kubectl's last-applied configuration.
+    """
+
+    info: RevisionInfo
+    data: Mapping[str, str] = field(hash=False)
+    binary_data: Mapping[str, str] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def number(self) -> int:
+        """The revision's number."""
+        return self.info.number
+
+    @property
+    def digest(self) -> str:
+        """The revision's digest."""
+        return self.info.digest
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the data is what the digests were made of: if not, it was altered after it was recorded."""
+        return is_sound(self.info) and self.info.head.is_of(self.data, self.binary_data)
+
+    def recorded(self, created: datetime) -> Revision:
+        """Return the revision with the time of its recording."""
+        return replace(self, info=replace(self.info, created=created.replace(microsecond=0)))
+
+    def to_object(self) -> dict[str, Any]:
+        """Return the ``ControllerRevision``. Annotations longer than 1 KiB are cut, and end in ``…`` then."""
+        metadata: dict[str, Any] = {
+            "name": self.info.name,
+            "namespace": NAMESPACE,
+            "labels": {LABEL: NAME},
+            "annotations": notes.written(self.info),
+        }
+        if self.info.created is not None:
+            metadata["creationTimestamp"] = notes.time_text(self.info.created)
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "ControllerRevision",
+            "metadata": metadata,
+            "revision": self.number,
+            "data": self._config_map(),
+        }
+
+    def _config_map(self) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"name": NAME, "namespace": NAMESPACE}
+        annotations = own_annotations_removed(self.annotations)
+        if self.labels:
+            metadata["labels"] = dict(self.labels)
+        if annotations:
+            metadata["annotations"] = annotations
+        config_map: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": dict(self.data),
+        }
+        if self.binary_data:
+            config_map["binaryData"] = dict(self.binary_data)
+        return config_map
+
+    @classmethod
+    def from_object(cls, value: Any) -> Revision:
+        """Return the revision that an object keeps.
+
+        Raises:
+            HistoryError: the object is none of ours, or was changed by hand so that it cannot be understood.
+        """
+        info = info_from_object(value)
+        where = f"revision {info.name}"
+        if value.get("kind", "ControllerRevision") != "ControllerRevision" or value.get("revision") != info.number:
+            raise refusal(where, f"its `revision` is {quoted(str(value.get('revision')), 40)}, not {info.number}")
+        config_map = value.get("data")
+        if not isinstance(config_map, dict) or config_map.get("kind") != "ConfigMap":
+            raise refusal(where, "its `data` is no ConfigMap")
+        metadata = config_map.get("metadata")
+        metadata = metadata if isinstance(metadata, dict) else {}
+        binary_data = _texts(config_map, "binaryData", where)
+        for key, text in binary_data.items():
+            _check_base64(where, key, text)
+        return cls(
+            info,
+            _texts(config_map, "data", where),
+            binary_data,
+            _texts(metadata, "labels", where),
+            _texts(metadata, "annotations", where),
+        )
+
+
+def info_from_object(value: Any) -> RevisionInfo:
+    """Return what the metadata of a ``ControllerRevision`` says; its data need not be there.
+
+    Raises:
+        HistoryError: the object is none of ours, or its metadata was changed by hand.
+    """
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(name, str):
+        raise refusal("an object in the history", "it has no name")
+    where = f"revision {quoted(name)[1:-1]}"
+    number = number_of_name(name)
+    if number is None:
+        raise refusal(where, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
+    try:
+        info = notes.read(number, _texts(metadata, "annotations", where), metadata.get("creationTimestamp"))
+    except ValueError as error:
+        raise refusal(where, str(error)) from error
+    return replace(info, recorded_by=_recorded_by(metadata.get("managedFields")))
+
+
+def _recorded_by(managed_fields: Any) -> tuple[str, ...]:
+    entries = managed_fields if isinstance(managed_fields, list) else []
+    return tuple(dict.fromkeys(str(entry.get("manager") or "") for entry in entries if isinstance(entry, dict)))
+
+
+def is_sound(info: RevisionInfo) -> bool:
+    """Whether the metadata of a revision is as it was recorded."""
+    return info.digest == notes.digest_of(info)
+
+
+def number_of_name(name: str) -> int | None:
+    """Return the number in the name of a revision's object, or None where there is no proper one."""
+    prefix, _, digits = name.rpartition("-")
+    if prefix != NAME or not digits.isascii() or not digits.isdecimal() or digits.startswith("0"):
+        return None
+    return int(digits) if len(digits) <= len(str(HIGHEST)) else None
+
+
+def own_annotations_removed(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return annotations of the ConfigMap without those that must not come back with a restored state.
+
+    A head of ours would name a revision that is not the one; with its old last-applied configuration kubectl would
+    take out what was added since.
+    """
+    return {key: text for key, text in annotations.items() if not key.startswith(notes.PREFIX) and key != _LAST_APPLIED}
+
+
+def draft(
+    number: int,
+    parent: Head | None,
+    data: Mapping[str, str],
+    *,
+    binary_data: Mapping[str, str] = MappingProxyType({}),
+    labels: Mapping[str, str] = MappingProxyType({}),
+    annotations: Mapping[str, str] = MappingProxyType({}),
+    kind: Kind = "change",
+    reason: str = "",
+    writer: Writer = UNKNOWN_WRITER,
+    restores: int = 0,
+    uid: str = "",
+    attempt: str = "",
+    managers: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Revision:
+    """Return a revision that is to be recorded, with its digests.
+
+    Args:
+        number: Its number.
+        parent: The revision before it; None for the first.
+        data: The state after the change.
+        binary_data: As in the object, as are `labels` and `annotations`.
+        labels: See above.
+        annotations: See above; ours and the last-applied configuration are left out.
+        kind: This and the others as in `RevisionInfo`.
+        reason: Control characters in it are escaped; at most 1 KiB of it is kept.
+        writer: As `reason`.
+        restores: See `RevisionInfo`.
+        uid: See `RevisionInfo`.
+        attempt: See `RevisionInfo`.
+        managers: See `RevisionInfo`.
+    """
+    info = RevisionInfo(
+        number=number,
+        digest="",
+        data_digest=data_digest(data, binary_data),
+        parent=parent.number if parent else 0,
+        parent_digest=parent.digest if parent else "",
+        kind=kind,
+        reason=reason,
+        writer=writer,
+        restores=restores,
+        uid=uid,
+        attempt=attempt,
+        managers=managers,
+    )
+    kept = own_annotations_removed(annotations)
+    info = notes.fitting(info)
+    info = replace(info, digest=notes.digest_of(info))
+    return Revision(info, dict(data), dict(binary_data), dict(labels), kept)
+
+
+def _texts(mapping: Mapping[str, Any], key: str, where: str) -> dict[str, str]:
+    value = mapping.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(part, str) for pair in value.items() for part in pair):
+        raise refusal(where, f"its `{key}` is no mapping of texts")
+    return cast("dict[str, str]", value)
+
+
+def _check_base64(where: str, key: str, text: str) -> None:
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise refusal(where, f"{quoted(key)} in its `binaryData` is no base64") from error
+
+
+def refusal(where: str, problem: str) -> HistoryError:
+    """Return the error for an object in the history that is none of ours, or was changed by hand."""
+    return HistoryError(
+        f"This is no revision that was recorded here: {problem}. It is not used, and nothing was changed.",
+        where=where,
+        cure="Look at it with kubectl or in the history's folder; delete it if nobody needs it.",
+    )

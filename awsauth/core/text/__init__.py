@@ -1,0 +1,1 @@
+"""Text: lines, splices shown as diffs, and safe display."""

@@ -1,0 +1,127 @@
+"""How text from a document is shown: nothing of it may steer a terminal, a shell, a log or a Markdown page."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_SHORT: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+
+
+_IGNORABLE: Final = (
+    "\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""``Default_Ignorable_Code_Point``. Source: Unicode 17.0, ``DerivedCoreProperties.txt``."""
+
+
+_SPACE: Final = "\t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""``White_Space`` without the blank. Source: Unicode 17.0, ``PropList.txt``."""
+
+
+_BLANK: Final = "\u2800\U00013441-\U00013442\U00016fe4\U0001d159"
+"""Drawn as nothing, although they have neither property: the blanks of Braille, hieroglyphs, Khitan and music."""
+
+
+_INVISIBLE: Final = re.compile(f"[{_IGNORABLE}{_SPACE}{_BLANK}]")
+
+
+_PLAIN_WORD: Final = re.compile(r"[\w@%+:,./-][\w@%+=:,./-]*", re.ASCII)
+"""Words that are the same to every shell without quotes."""
+
+
+_IN_OCTAL: Final = frozenset("'\\`!")
+"""Visible characters that mean something to the shell or to ``printf %b`` there, and the mark of quotations."""
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    r"""Replace every character that cannot be seen, or that a terminal would act on, by its escape (``\x1b``, ``\u202e``).
+
+    Replaced are control and format characters (bidirectional overrides, zero-width spaces), white space other than the
+    blank, what Unicode lets fonts ignore (variation selectors, fillers), lone surrogates, and characters that are
+    private or unassigned. `keep` names the ones that may stay. A text without any of these stays as it is.
+    """
+    rest = text
+    for kept in keep:
+        rest = rest.replace(kept, "")
+    if rest.isprintable() and (rest.isascii() or not _INVISIBLE.search(rest)):
+        return text
+    return "".join([c if c in keep or is_visible(c) else _escape(c) for c in text])
+
+
+def is_visible(character: str) -> bool:
+    """Whether a character is one that people can see; the blank counts as seen."""
+    return character.isprintable() and not _INVISIBLE.match(character)
+
+
+def without_invisible(text: str) -> str:
+    """Return a text without blanks, and without characters that people cannot see."""
+    return "".join([c for c in text if c != " " and is_visible(c)])
+
+
+def quoted(text: str, limit: int = 80) -> str:
+    """Return `text` visible, in backticks, at most `limit` characters of it."""
+    shown = visible(text[:limit])
+    return f"`{shown}`" if len(text) <= limit else f"`{shown}…` ({len(text):,} characters)"
+
+
+def double_quoted(text: str) -> str:
+    """Return `text` visible and in double quotes, as YAML and Python read it back."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{visible(escaped)}"'
+
+
+def command_line(*words: str) -> str:
+    r"""Return a command that can be pasted into a shell, with each word as exactly one argument.
+
+    The line is visible and has no backtick: ``printf`` makes other characters from their octal codes. Only line breaks
+    at the end of a word stay as they are, in single quotes. No program can take a NUL: the shell drops it.
+    """
+    return " ".join(map(_shell_word, words))
+
+
+def _shell_word(word: str) -> str:
+    if _PLAIN_WORD.fullmatch(word):
+        return word
+    body = word.rstrip("\n")  # A shell drops the line breaks at the end of an output.
+    ends = f"'{word[len(body) :]}'" if body != word or not word else ""
+    if not body:
+        return ends
+    if body == visible(body) and "`" not in body:
+        return "'" + body.replace("'", "'\"'\"'") + "'" + ends
+    return f"\"$(printf %b '{''.join(map(_in_octal, body))}')\"{ends}"
+
+
+def _in_octal(character: str) -> str:
+    if is_visible(character) and character not in _IN_OCTAL:
+        return character
+    # Python holds a byte that is not UTF-8, as in the name of a file, as one of these.
+    errors = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
+    return "".join(f"\\0{byte:03o}" for byte in character.encode("utf-8", errors))
+
+
+def _escape(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def code(text: str) -> str:
+    """Return text as inline code, however many backticks it has."""
+    shown = visible(text)
+    fence = "`" * (_longest_run(shown) + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def fenced(text: str, language: str) -> str:
+    """Return lines as a code block."""
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}{language}\n{text.removesuffix(chr(10))}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)

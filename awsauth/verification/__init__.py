@@ -1,0 +1,1 @@
+"""Verify a change with new tokens, and revert it when it fails."""

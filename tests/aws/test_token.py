@@ -1,0 +1,275 @@
+"""Tokens for EKS clusters: their form, their life, and that the real authenticator takes the right ones only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+import threading
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from awsauth.aws import token as token_module
+from awsauth.aws.session import AwsSession
+from awsauth.aws.token import LASTS, TokenSource, sts_host
+from awsauth.errors import CredentialsError, InvalidValueError, UsageError
+from tests.support.aws.aws_environment import KEYS, only
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.controlplane.cluster import Cluster
+
+REGION = "eu-west-1"
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AwsSession:
+    only(monkeypatch, tmp_path, KEYS)
+    return AwsSession()
+
+
+def url_in(token: str) -> str:
+    """Return the presigned URL that a token holds."""
+    encoded = token.removeprefix("k8s-aws-v1.")
+    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+
+
+def test_a_token_is_a_presigned_get_caller_identity_that_names_the_cluster(keys: AwsSession) -> None:
+    token = TokenSource(keys, "prod", region=REGION).token().value
+    parts = urlsplit(url_in(token))
+    parameters = parse_qsl(parts.query, strict_parsing=True)
+    assert token.startswith("k8s-aws-v1.")
+    assert "=" not in token
+    assert len(token) <= 4096
+    assert (parts.scheme, parts.netloc, parts.path) == ("https", "sts.eu-west-1.amazonaws.com", "/")
+    assert len(dict(parameters)) == len(parameters)
+    expected = {
+        "Action": "GetCallerIdentity",
+        "Version": "2011-06-15",
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Expires": "60",
+        "X-Amz-SignedHeaders": "host;x-k8s-aws-id",
+    }
+    assert expected.items() <= dict(parameters).items()
+    assert dict(parameters)["X-Amz-Credential"].endswith("/eu-west-1/sts/aws4_request")
+
+
+@pytest.mark.parametrize(
+    ("region", "settings", "host"),
+    [
+        ("us-east-1", {}, "sts.us-east-1.amazonaws.com"),
+        ("us-east-1", {"AWS_STS_REGIONAL_ENDPOINTS": "legacy"}, "sts.us-east-1.amazonaws.com"),
+        ("us-east-1", {"AWS_USE_FIPS_ENDPOINT": "true"}, "sts-fips.us-east-1.amazonaws.com"),
+        ("eu-west-1", {"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "sts.eu-west-1.api.aws"),
+        ("cn-north-1", {}, "sts.cn-north-1.amazonaws.com.cn"),
+        ("cn-northwest-1", {}, "sts.cn-northwest-1.amazonaws.com.cn"),
+        ("us-gov-west-1", {}, "sts.us-gov-west-1.amazonaws.com"),
+        ("us-gov-east-1", {"AWS_USE_FIPS_ENDPOINT": "true"}, "sts.us-gov-east-1.amazonaws.com"),
+        ("us-iso-east-1", {}, "sts.us-iso-east-1.c2s.ic.gov"),
+        # A region that came after this release of botocore.
+        ("eu-north-9", {}, "sts.eu-north-9.amazonaws.com"),
+        ("eu-west-1", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "sts.eu-west-1.amazonaws.com"),
+    ],
+)
+def test_the_host_is_that_of_the_region_its_partition_and_the_variant_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, region: str, settings: dict[str, str], host: str
+) -> None:
+    only(monkeypatch, tmp_path, KEYS | settings)
+    token = TokenSource(AwsSession(), "prod", region=region).token()
+    assert urlsplit(url_in(token.value)).netloc == host
+
+
+def test_a_region_that_is_none_is_refused(keys: AwsSession) -> None:
+    with pytest.raises(UsageError, match=r"STS is not known in `moon`"):
+        TokenSource(keys, "prod", region="moon").token()
+
+
+def test_a_variant_that_a_partition_does_not_have_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    only(monkeypatch, tmp_path, KEYS | {"AWS_USE_DUALSTACK_ENDPOINT": "true"})
+    with pytest.raises(UsageError, match="no such endpoint in the partition aws-iso"):
+        sts_host(AwsSession(), "us-iso-east-1")
+
+
+@pytest.mark.parametrize("name", ["", "two words", "prod\r\nX-Amz-Security-Token: x", "prod\n", "x" * 256])
+def test_what_cannot_be_the_name_of_a_cluster_is_no_header(keys: AwsSession, name: str) -> None:
+    with pytest.raises(InvalidValueError):
+        TokenSource(keys, name, region=REGION)
+
+
+def test_a_session_token_that_makes_the_token_too_large_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    only(monkeypatch, tmp_path, KEYS | {"AWS_SESSION_TOKEN": "x" * 4000})
+    with pytest.raises(CredentialsError, match=r"the cluster takes 4,096") as caught:
+        TokenSource(AwsSession(), "prod", region=REGION).token()
+    assert "xxxx" not in str(caught.value)
+
+
+class Clock:
+    """The time that tokens are told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = datetime.now(timezone.utc)
+        monkeypatch.setattr(token_module, "_now", lambda: self.now)
+
+
+def test_a_token_is_handed_out_for_14_minutes_then_another_is_made(
+    keys: AwsSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, source = Clock(monkeypatch), TokenSource(keys, "prod", region=REGION)
+    first = source.token()
+    clock.now += timedelta(minutes=14) - timedelta(seconds=1)
+    assert source.token() is first
+    clock.now += timedelta(seconds=1)
+    second = source.token()
+    assert second is not first
+    assert second.expires_at == clock.now + LASTS
+
+
+def test_a_clock_that_is_set_back_does_not_keep_a_token_alive(
+    keys: AwsSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, source = Clock(monkeypatch), TokenSource(keys, "prod", region=REGION)
+    first = source.token()
+    clock.now -= timedelta(hours=1)
+    assert source.token() is not first
+
+
+def test_a_fresh_token_is_always_another_and_is_handed_out_from_then_on(
+    keys: AwsSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, source = Clock(monkeypatch), TokenSource(keys, "prod", region=REGION)
+    first = source.token()
+    clock.now += timedelta(seconds=1)
+    fresh = source.fresh()
+    assert fresh is not first
+    assert source.token() is fresh
+
+
+def test_no_two_fresh_tokens_of_a_second_are_the_same(keys: AwsSession) -> None:
+    # An API server would take the second for the first, and say whose that was some seconds ago.
+    sources = [TokenSource(keys, "prod", region=REGION) for _ in range(2)]
+    values = [source.fresh().value for _ in range(10) for source in sources] + [sources[0].token().value]
+    assert len(set(values)) == 20
+    for value in values:
+        assert 0 < int(dict(parse_qsl(urlsplit(url_in(value)).query))["X-Amz-Expires"]) <= 60
+
+
+RENEWING = """
+import datetime, json, pathlib, sys
+counter = pathlib.Path(sys.argv[1])
+number = int(counter.read_text() or 0) + 1
+counter.write_text(str(number))
+# Within the time in which boto3 renews whenever it is asked.
+until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=5)
+print(json.dumps({"Version": 1, "AccessKeyId": f"ASIA{number:016d}", "SecretAccessKey": "process-secret",
+                  "SessionToken": "process-session", "Expiration": until.isoformat()}))
+"""
+
+
+def test_a_token_does_not_outlive_the_credentials_that_signed_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program, counter = tmp_path / "renewing.py", tmp_path / "counter"
+    program.write_text(RENEWING, encoding="utf-8")
+    counter.write_text("0", encoding="utf-8")
+    process = f"{sys.executable} {program} {counter}"
+    only(monkeypatch, tmp_path, {}, config=f"[default]\ncredential_process = {process}\n")
+    source = TokenSource(AwsSession(), "prod", region=REGION)
+    keys = [dict(parse_qsl(urlsplit(url_in(source.token().value)).query))["X-Amz-Credential"][:20] for _ in range(3)]
+    assert len(set(keys)) == 3
+
+
+def test_threads_that_ask_at_once_get_one_token(keys: AwsSession) -> None:
+    source, barrier, tokens = TokenSource(keys, "prod", region=REGION), threading.Barrier(8), []
+
+    def ask() -> None:
+        barrier.wait()
+        tokens.append(source.token().value)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(tokens) == 8
+    assert len(set(tokens)) == 1
+
+
+def test_no_repr_shows_a_token_a_key_or_a_signature(keys: AwsSession) -> None:
+    source = TokenSource(keys, "prod", region=REGION)
+    token = source.token()
+    shown = repr(keys) + repr(source) + repr(token) + str(token)
+    signature = dict(parse_qsl(urlsplit(url_in(token.value)).query))["X-Amz-Signature"]
+    for secret in (*KEYS.values(), token.value, signature):
+        assert secret not in shown
+
+
+# From here on: the real aws-iam-authenticator, behind a real API server.
+
+
+def let_in(cluster: Cluster, name: str) -> str:
+    """Map a role to a user of the same name and return its ARN."""
+    arn = f"arn:aws:iam::{cluster.aws.account}:role/{name}"
+    cluster.put_aws_auth({"mapRoles": f"- rolearn: {arn}\n  username: {name}\n  groups: [{name}s]\n"})
+    return arn
+
+
+def awaited(cluster: Cluster, source: TokenSource) -> Any:
+    return cluster.await_identity(lambda: source.fresh().value, lambda who: who is not None)
+
+
+def test_the_authenticator_takes_a_token_for_its_cluster_and_none_for_another(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    let_in(cluster, "token-worker")
+    worker = cluster.aws.assume_role("token-worker")
+    only(monkeypatch, tmp_path, worker.environment)
+    right, wrong = (TokenSource(AwsSession(), name, region=cluster.aws.region) for name in (cluster.name, "another"))
+    who = awaited(cluster, right)
+    assert (who.username, who.groups) == ("token-worker", ("token-workers",))
+    assert cluster.identity(wrong.token().value) is None
+
+
+def test_the_authenticator_refuses_a_token_in_which_anything_was_changed(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    let_in(cluster, "token-tampered")
+    only(monkeypatch, tmp_path, cluster.aws.assume_role("token-tampered").environment)
+    source = TokenSource(AwsSession(), cluster.name, region=cluster.aws.region)
+    assert awaited(cluster, source) is not None
+    url = url_in(source.token().value)
+    signature = dict(parse_qsl(urlsplit(url).query))["X-Amz-Signature"]
+    other = signature[:-1] + ("0" if signature[-1] != "0" else "1")
+    for changed in (url.replace(signature, other), re.sub(r"Expires=\d+", "Expires=61", url)):
+        forged = "k8s-aws-v1." + base64.urlsafe_b64encode(changed.encode()).decode().rstrip("=")
+        assert forged != source.token().value
+        assert cluster.identity(forged) is None
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(14, True), (16, False)])
+def test_the_authenticator_takes_a_token_for_as_long_as_it_is_handed_out_and_not_after_15_minutes(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, minutes: int, taken: bool
+) -> None:
+    let_in(cluster, "token-old")
+    only(monkeypatch, tmp_path, cluster.aws.assume_role("token-old").environment)
+    source = TokenSource(AwsSession(), cluster.name, region=cluster.aws.region)
+    assert awaited(cluster, source) is not None
+    signed = datetime.now(timezone.utc) - timedelta(minutes=minutes, seconds=-5)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: signed.replace(tzinfo=None))
+    assert (cluster.identity(source.fresh().value) is not None) == taken
+
+
+def test_a_role_is_assumed_first_under_the_session_name_of_the_aws_cli(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    arn = cluster.aws.create_role("token-assumed")
+    cluster.put_aws_auth({"mapRoles": json.dumps([{"rolearn": arn, "username": "{{SessionName}}"}])})
+    only(monkeypatch, tmp_path, cluster.aws.environment | cluster.aws.assume_role("token-base").environment)
+    source = TokenSource(AwsSession(), cluster.name, region=cluster.aws.region, role_arn=arn)
+    assert awaited(cluster, source).username == "EKSGetTokenAuth"

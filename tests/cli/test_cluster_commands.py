@@ -1,0 +1,65 @@
+"""The commands about who gets in, before the stand-in for AWS."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.command_line import manifest_in, process, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.controlplane.cluster import Cluster
+
+UNKNOWN = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_SESSION_TOKEN": None, "AWS_PROFILE": None}
+
+
+def test_whoami_says_who_aws_takes_one_for(cluster: Cluster) -> None:
+    session = cluster.aws.assume_role("cli-whoami", session_name="alice")
+    env = {**cluster.aws.environment, **session.environment, "AWS_EC2_METADATA_DISABLED": "true"}
+    done = process("whoami", env=env)
+    assert (done.code, ":role/cli-whoami" in done.out) == (0, True), done
+    identity = json.loads(process("whoami", "-o", "json", env=env).out)["identity"]
+    assert identity["canonical_arn"].endswith(":role/cli-whoami")
+    assert session.secret_key not in process("whoami", "-v", env=env).out
+
+
+def test_without_credentials_it_is_not_allowed(cluster: Cluster) -> None:
+    nowhere = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+    env = {**UNKNOWN, **cluster.aws.environment, **nowhere, "AWS_EC2_METADATA_DISABLED": "true"}
+    assert run("whoami", env=env).code == 5
+    assert run("recover", "--cluster", "k8s", "--region", "eu-west-1", "--dry-run", env=env).code == 5
+
+
+@pytest.mark.parametrize(
+    "args", [[], ["--file", "x"], ["--cluster", "k8s", "--context", "x"], ["--cluster", "k8s", "--as", "x"]]
+)
+def test_recovering_is_for_a_cluster_of_eks(args: list[str]) -> None:
+    done = run("recover", "--yes", *args)
+    assert (done.code, "--cluster" in done.err) == (2, True)
+
+
+def test_recovering_asks() -> None:
+    done = run("recover", "--cluster", "k8s")
+    assert (done.code, "--yes to recover" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("region", [None, "eu-west-1"])
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [(("role", "mytestrole"), "Give the role's ARN. Or: "), (("sso", "Administrators"), "what to do: S")],
+)
+def test_beside_a_file_the_environment_says_whom_to_ask_for_a_name(
+    tmp_path: Path, words: tuple[str, str], cure: str, region: str | None
+) -> None:
+    nowhere = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+    env = {**UNKNOWN, **nowhere, "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": None, "AWS_REGION": region}
+    done = run("add", *words, "--username", "x", "--yes", "--file", str(manifest_in(tmp_path)), env=env)
+    assert done.code == (5 if region else 2), done
+    assert cure in done.err
+    assert "AWS_PROFILE" in done.err
+    assert "--region" not in done.err
+    assert "--profile" not in done.err

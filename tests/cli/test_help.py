@@ -1,0 +1,234 @@
+"""What the command line says of itself is complete, true, and as somebody has read it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import pytest
+
+import awsauth
+from awsauth import errors
+from awsauth.cli.app import program
+from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.exit_codes import CODES, MEANINGS, code_of
+from awsauth.cli.wording import CALLS, OPTIONS, in_options
+from tests.support import paths
+from tests.support.command_line import NODE, commands, manifest_in, run
+from tests.support.paths import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOLDEN: Final = paths.GOLDEN / "cli" / "help.txt"
+COMMANDS: Final = commands()
+IDS: Final = [" ".join(words) or "awsauth" for words, _ in COMMANDS]
+
+
+def test_the_help_of_every_command_is_as_somebody_has_read_it() -> None:
+    """``AWSAUTH_REGENERATE=1 pytest tests/test_cli_help.py`` writes it anew."""
+    parts = []
+    for words, _ in COMMANDS:
+        done = run(*words, "--help", env={"COLUMNS": "80"})
+        assert done.code == 0
+        parts.append(f"$ {' '.join(['awsauth', *words, '--help'])}\n{done.out}")
+    text = "\n".join(parts)
+    if os.environ.get("AWSAUTH_REGENERATE"):
+        GOLDEN.parent.mkdir(parents=True, exist_ok=True)
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def in_readme(name: str, made: str) -> None:
+    """Compare a table in README.md, or write it."""
+    readme = PROJECT / "README.md"
+    found = re.compile(rf"(?<=<!-- {name}: )([^\n]*-->\n)(.*?)(?=<!-- end of {name} -->\n)", re.DOTALL)
+    text = readme.read_text(encoding="utf-8")
+    if os.environ.get("AWSAUTH_REGENERATE"):
+        text = found.sub(lambda match: f"{match[1]}{made}", text)
+        readme.write_text(text, encoding="utf-8")
+    match = found.search(text)
+    assert match
+    assert match[2] == made
+
+
+def test_the_readme_lists_every_command() -> None:
+    rows = []
+    for words, command in COMMANDS:
+        if isinstance(command, AwsAuthCommand) and words != ("completion",):
+            positional = [
+                param.make_metavar(click.Context(command))
+                for param in command.params
+                if isinstance(param, click.Argument)
+            ]
+            assert command.help
+            does = command.help.partition("\n")[0]
+            call = command.library.replace("|", r"\|")
+            name = "remove --username NAME" if words == ("remove", "username") else " ".join([*words, *positional])
+            rows.append(f"| `awsauth {name.replace('|', chr(92) + '|')}` | {does} | `{call}` |\n")
+    in_readme("commands", "| command | what it does | in Python |\n|---|---|---|\n" + "".join(rows))
+
+
+def test_the_readme_lists_the_exit_codes() -> None:
+    rows = [f"| {code} | {meaning} |\n" for code, meaning in MEANINGS.items()]
+    in_readme("exit codes", "| exit code | meaning |\n|---|---|\n" + "".join(rows))
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=IDS)
+def test_every_command_and_option_says_what_it_does(words: tuple[str, ...], command: click.Command) -> None:
+    assert command.help, words
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert param.help, (words, param.name)
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=IDS)
+def test_every_command_names_a_call_of_the_library_that_there_is(
+    words: tuple[str, ...], command: click.Command
+) -> None:
+    if isinstance(command, click.Group) or words == ("completion",):
+        return
+    assert isinstance(command, AwsAuthCommand)
+    calls = re.findall(r"\b(client|awsauth)\.(\w+)", command.library)
+    assert calls
+    for owner, name in calls:
+        assert hasattr(awsauth if owner == "awsauth" else awsauth.AwsAuthClient, name), name
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=IDS)
+def test_the_connection_is_said_the_same_way_everywhere(words: tuple[str, ...], command: click.Command) -> None:
+    names = {name for param in command.params for name in param.opts}
+    assert {"--cluster", "--file", "--context", "--as", "--policy", "--output", "--verbose"} <= names, words
+
+
+def test_the_help_shows_no_connection_that_is_refused() -> None:
+    shown = re.findall(r"^  (--[\w-]+)", run("recover", "--help").out.split("Connection:")[1], re.MULTILINE)
+    assert shown[:3] == ["--cluster", "--region", "--profile"]
+    assert not {"--role-arn", "--context", "--kubeconfig", "--file", "--as", "--as-group", "--policy"} & set(shown)
+
+
+def test_what_is_to_be_copied_is_not_wrapped() -> None:
+    line = "    awsauth completion bash > ~/.local/share/bash-completion/completions/awsauth\n"
+    assert line in run("completion", "--help", env={"COLUMNS": "80"}).out
+
+
+def test_the_overview_lists_every_command() -> None:
+    listed = re.findall(r"^  (\w+) ", program.get_help(click.Context(program)).split("Commands:")[1], re.MULTILINE)
+    assert set(listed) >= {words[0] for words, _ in COMMANDS if words}
+
+
+def subclasses(kind: type[Any]) -> set[type[Any]]:
+    return {kind} | {found for one in kind.__subclasses__() for found in subclasses(one)}
+
+
+def test_every_error_has_an_exit_code_of_its_own_choice() -> None:
+    named = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AwsAuthError)}
+    assert set(CODES) == named
+    assert set(CODES.values()) <= set(MEANINGS)
+
+
+@pytest.mark.parametrize("kind", sorted(subclasses(errors.AwsAuthError), key=str))
+def test_every_error_that_there_is_gets_a_documented_code(kind: type[errors.AwsAuthError]) -> None:
+    assert code_of(kind("It went wrong.")) in MEANINGS
+
+
+def test_a_defect_is_no_difference_found() -> None:
+    assert code_of(RuntimeError("?")) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("pass allow=['last-admin', 'node-mapping=arn:x'].", "pass --allow last-admin --allow node-mapping=arn:x."),
+        ('Pass if_mapped="replace" to', "Pass --if-mapped replace to"),
+        ("Pass exact=True to go back", "Pass --exact to go back"),
+        ("pass history=False to do without", "pass --no-history to do without"),
+        ("Pass cluster= (with region=, assume_role=), or", "Pass --cluster (with --region, --role-arn), or"),
+        ("Pass a profile=… of that account", "Pass a --profile … of that account"),
+        ("Leave wait=, verify= and revert_after= out.", "Leave --wait, --verify and --revert-after out."),
+        ("pass it as creator_role=…: it", "pass it as --creator-role …: it"),
+        ('username `exact=True` and `file="\\x1b"`', 'username `exact=True` and `file="\\x1b"`'),
+        ('`a` file="\\x" `b`', '`a` file="\\x" `b`'),
+        ('`a` file="\\x1b" `b`', "`a` --file \"$(printf %b '\\0033')\" `b`"),
+        ("`a` exact=[foo] history=[1] `b`", "`a` exact=[foo] history=[1] `b`"),
+        ("username `a=b` and profiles=3", "username `a=b` and profiles=3"),
+        ("allow=['it''s']", "--allow its"),
+        ("by its name (cluster=, from_eks).", "by its name (--cluster)."),
+        (
+            "  take it out\nWhere nobody does: awsauth.recover().",
+            "  take it out\nWhere nobody does: `awsauth recover`.",
+        ),
+        ("Run `chmod u+w reason=-health_check().yaml`.", "Run `chmod u+w reason=-health_check().yaml`."),
+        ("pass allow=['explain() file=True'].", "pass --allow 'explain() file=True'."),
+        ("Look again with health_check().", "Look again with `awsauth health`."),
+        ("Remove it there first, with remove_user_mapping.", "Remove it there first, with `awsauth remove user`."),
+        (
+            'Pass region="a", or:\n  awsauth.add_role_mapping("arn", groups=["G"], cluster="c", region="a")',
+            'Pass --region a, or:\n  awsauth.add_role_mapping("arn", groups=["G"], cluster="c", region="a")',
+        ),
+    ],
+)
+def test_arguments_of_the_library_are_shown_as_options(text: str, shown: str) -> None:
+    assert in_options(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('Pass if_mapped="replace" to', 'Pass "if_mapped": "replace" in the change to'),
+        ("See that it can be written, or pass history=False to do without one.", "See that it can be written."),
+        ("Ask.\nOr pass history=False, to change it without a revision.", "Ask."),
+        ("pass allow=['last-admin'].", "pass --allow last-admin."),
+    ],
+)
+def test_options_that_the_command_does_not_have_are_not_advised(text: str, shown: str) -> None:
+    with click.Context(dict(COMMANDS)[("rollback",)]):
+        assert in_options(text) == shown
+
+
+@pytest.mark.parametrize("words", CALLS.values())
+def test_every_command_that_a_call_is_shown_as_is_one(words: str) -> None:
+    assert tuple(words.split()) in dict(COMMANDS)
+
+
+def test_every_option_that_an_argument_is_shown_as_is_one() -> None:
+    offered = {name for _, command in COMMANDS for param in command.params for name in param.opts}
+    shown = {option if option in offered else option.replace("--", "--no-", 1) for option in OPTIONS.values()}
+    assert shown <= offered
+
+
+def test_json_has_the_fields_that_the_readme_lists(tmp_path: Path) -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8").split("`-o json` prints one object")[1]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", readme, re.MULTILINE)
+    listed = {
+        name: set(re.findall(r"`([a-z_]+)`", re.sub(r"\(.*?\)", "", fields)))
+        for names, fields in rows
+        for name in re.findall(r"`([a-z]+)`", names)
+    }
+    file, changes = str(manifest_in(tmp_path)), tmp_path / "changes.json"
+    changes.write_text('[{"change": "EnsureAccount", "account": "012345678901"}]', encoding="utf-8")
+    shown = {
+        "get": ["get"],
+        "add": ["add", "account", "012345678901", "--yes"],
+        "remove": ["remove", "account", "012345678901", "--dry-run"],
+        "apply": ["apply", str(changes), "--yes"],
+        "rollback": ["rollback", "--to", "1", "--dry-run"],
+        "plan": ["plan", str(changes)],
+        "explain": ["explain", NODE],
+        "history": ["history"],
+        "show": ["show", "1"],
+        "diff": ["diff", "1"],
+        "prune": ["prune", "--dry-run"],
+    }
+    for name, args in shown.items():
+        values = json.loads(run(*args, "--file", file, "-o", "json").out)
+        assert values.keys() - {"version", "command"} == listed[name], name
+    checked = json.loads(run("check", "--file", file, "-o", "json").out)
+    assert checked.keys() - {"version", "command"} == {"findings"}
+    assert all("file" in found for found in checked["findings"])
+    error = json.loads(run("show", "99", "--file", file, "-o", "json").out)
+    assert set(error) == {"version", "command", "error"}
+    assert all(f"`{field}`" in readme for field in error["error"])

@@ -1,0 +1,283 @@
+"""Only errors of this library leave a public call, whatever values and texts it meets."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import traceback
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+import awsauth
+from awsauth.api import Call
+from awsauth.boundary import public
+from awsauth.core.document import fast_reader as plain, full_reader as full
+from awsauth.core.edit.changes import BaseChange
+from awsauth.errors import AwsAuthError, InternalError, UsageError
+from awsauth.options import Options
+from tests.support.command_line import manifest_in, run
+from tests.support.documents.strategies import broken_texts, documents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.controlplane.cluster import Cluster
+
+ROLE: Final = "arn:aws:iam::111122223333:role/ci"
+HOSTILE: Final = '- {"": x, y: .nan}'
+"""A text that the authenticator cannot read, as JSON has no such number."""
+
+PLAIN: Final = frozenset(("Mapped", "RoleMapping", "SsoMatch", "UserMapping"))
+"""Values whose properties only give back a field."""
+
+PURE: Final = frozenset(("diff", "explain", "fixes", "lint", "merge", "overview", "saved_from_text", "who_can"))
+"""Functions that take no target."""
+
+EXAMPLES: Final = settings(
+    max_examples=int(os.environ.get("AWSAUTH_EXAMPLES", "150")),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Awkward:
+    """An object that cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise IndexError("cannot be shown")
+
+
+odd_texts = st.one_of(
+    st.sampled_from(["", " ", "\0", "\ud800", "*" * 2_000, "[" * 5_000, "9" * 5_000, HOSTILE, ROLE, "{{", "1e999999"]),
+    st.text(max_size=20),
+)
+odd_values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.builds(pow, st.just(10), st.just(5_000)), st.floats(), st.binary(max_size=9), odd_texts,
+        st.builds(Awkward), st.builds(object), st.just(len),
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(odd_texts, inner, max_size=3) | st.tuples(inner),
+    max_leaves=4,
+)  # fmt: skip
+odd_data = st.dictionaries(
+    st.sampled_from(["mapRoles", "mapUsers", "mapAccounts", ""]) | odd_texts,
+    odd_texts | broken_texts("mapRoles"),
+    max_size=3,
+)
+"""The ``data`` of a ConfigMap, mostly broken."""
+
+
+def public_names() -> Iterator[tuple[str, Any]]:
+    """Yield what this library offers, but for its errors, changes and names of types."""
+    for name in awsauth.__all__:
+        member = getattr(awsauth, name)
+        is_class = inspect.isclass(member)
+        if is_class and (issubclass(member, (AwsAuthError, BaseChange, Enum)) or hasattr(member, "__total__")):
+            continue
+        if is_class or inspect.isfunction(member):
+            yield name, member
+
+
+def methods_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the public methods and properties of a class that are written in this library."""
+    for name, member in (
+        inspect.getmembers_static(kind) if hasattr(inspect, "getmembers_static") else inspect.getmembers(kind)
+    ):
+        function = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+        is_ours = inspect.isfunction(function) and function.__module__.startswith("awsauth")
+        if is_ours and (not name.startswith("_") or name in ("__str__", "__exit__")):
+            yield name, function
+
+
+def is_guarded(function: Callable[..., Any]) -> bool:
+    return hasattr(function, "__wrapped__")
+
+
+def arguments_of(function: Callable[..., Any], odd: st.SearchStrategy[Any] = odd_values) -> st.SearchStrategy[Any]:
+    """Return arguments that fit a signature, with values of any kind; of options some."""
+    parameters = [one for one in inspect.signature(function).parameters.values() if one.name not in ("self", "cls")]
+    named = {
+        one.name: odd for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD or one.kind is one.KEYWORD_ONLY
+    }
+    required = {one.name for one in parameters if one.default is one.empty and one.name in named}
+    more: st.SearchStrategy[dict[str, Any]] = st.just({})
+    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+        more = st.dictionaries(st.sampled_from([*Call.__annotations__, *Options.__annotations__]), odd, max_size=2)
+    fixed = st.fixed_dictionaries(
+        dict.fromkeys(sorted(required), odd), optional=dict.fromkeys(sorted(named.keys() - required), odd)
+    )
+    return st.tuples(fixed, more).map(lambda both: {**both[1], **both[0]})
+
+
+def called(function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    """Call a function; anything but an error of this library fails the test."""
+    try:
+        return function(*args, **named)
+    except InternalError as error:
+        shown = "".join(traceback.format_exception(error))
+        assert "Awkward" in shown or "integer string conversion" in shown, shown
+    except AwsAuthError as error:
+        assert str(error)
+    return None
+
+
+def looked_at(value: Any) -> None:
+    """Use everything that a value offers without arguments."""
+    called(str, value)
+    for name, function in methods_of(type(value)):
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        if isinstance(inspect.getattr_static(type(value), name), property):
+            called(getattr, value, name)
+        elif not any(one.default is one.empty for one in parameters if one.kind is not one.VAR_KEYWORD):
+            called(getattr(value, name))
+
+
+def test_every_public_function_method_and_property_is_guarded() -> None:
+    bare = [name for name, member in public_names() if inspect.isfunction(member) and not is_guarded(member)]
+    bare += [
+        f"{name}.{method}"
+        for name, member in public_names()
+        if inspect.isclass(member) and name not in PLAIN
+        for method, function in methods_of(member)
+        if not is_guarded(function)
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("raised", "what"),
+    [
+        (IndexError("x"), "awsauth met a IndexError that it does not handle."),
+        (
+            UnicodeDecodeError("utf-8", b"secret", 0, 1, "bad"),
+            "awsauth met a UnicodeDecodeError that it does not handle.",
+        ),
+        (TypeError("inside"), "awsauth met a TypeError that it does not handle."),
+        (MemoryError(), "There is not enough memory for this call."),
+        (RecursionError(), "The call stack is used up: the input is nested too deeply, or the calling code is."),
+    ],
+)
+def test_a_python_exception_leaves_as_an_error_of_this_library(raised: Exception, what: str) -> None:
+    """Its text stays behind, in the cause, with the traceback: it may hold a secret."""
+
+    @public
+    def fail() -> None:
+        raise raised
+
+    with pytest.raises(InternalError) as caught:
+        fail()
+    assert caught.value.what == what
+    assert caught.value.__cause__ is raised
+    assert raised.__traceback__ is not None
+    assert "secret" not in str(caught.value)
+
+
+def test_errors_of_this_library_interrupts_and_wrong_calls_pass() -> None:
+    @public
+    def fail(error: BaseException) -> None:
+        raise error
+
+    for error in (UsageError("x"), KeyboardInterrupt(), SystemExit(1)):
+        with pytest.raises(type(error)) as caught:
+            fail(error)
+        assert caught.value is error
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nothing'"):
+        fail(nothing=1)  # type: ignore[call-arg]
+
+
+def test_the_signature_and_the_text_of_a_guarded_function_stay() -> None:
+    assert list(inspect.signature(awsauth.merge).parameters) == ["document", "changes"]
+    assert (awsauth.merge.__doc__ or "").startswith("Return the document with all changes made")
+    assert (awsauth.Document.roles.__doc__ or "").startswith("The role mappings")
+
+
+@EXAMPLES
+@given(data=odd_data | documents, other=odd_data)
+def test_documents_of_any_text(data: dict[str, str], other: dict[str, str]) -> None:
+    """Read, checked, explained, compared, shown, changed and repaired."""
+    document = called(awsauth.Document, data)
+    if document is None:
+        return
+    looked_at(document)
+    for mapped in called(lambda: document.roles) or ():
+        looked_at(mapped)
+    for finding in called(awsauth.lint, document) or ():
+        looked_at(finding)
+    for caller in (ROLE, "arn:aws:iam::111122223333:user/a"):
+        looked_at(called(awsauth.explain, document, caller))
+    for listed in called(awsauth.overview, document) or ():
+        looked_at(listed)
+    looked_at(called(awsauth.who_can, document, group="system:masters"))
+    called(awsauth.fixes, document)
+    looked_at(called(awsauth.diff, document, awsauth.Document(other)))
+    ensure = awsauth.EnsureRole(role_arn=ROLE, username="ci", groups=["view"])
+    called(awsauth.merge, document, [ensure])
+    called(awsauth.merge, document, [awsauth.Deduplicate()])
+    repaired = awsauth.merge(document, [awsauth.ReplaceText(key="mapRoles", text="[]\n")])
+    assert repaired.roles == ()
+
+
+ENDS: Final = (IndexError, KeyError, RecursionError, MemoryError, UnicodeError, ValueError, OverflowError)
+
+
+@pytest.mark.parametrize("kind", ENDS)
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_what_no_reader_can_read_is_repaired_and_rolled_back(
+    kind: type[Exception], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect of a reader costs the mappings of that text, and never the way out."""
+    data = {"mapRoles": f"- rolearn: {ROLE}\n  username: ci\n", "mapUsers": "[]\n"}
+    file = manifest_in(tmp_path, **data)
+    client = awsauth.AwsAuthClient.in_memory(data) if where == "memory" else awsauth.AwsAuthClient.from_file(file)
+    client.add_role_mapping(f"{ROLE}2", username="ci2")
+    broken = awsauth.ReplaceText(key="mapRoles", text="- &broken {}\n")
+    real = full.read, plain.read
+
+    def reading(index: int) -> Callable[..., Any]:
+        def read(key: Any, text: str) -> Any:
+            if text == broken.text:
+                raise kind("on purpose")
+            return real[index](key, text)
+
+        return read
+
+    repair = awsauth.ReplaceText(key="mapRoles", text=data["mapRoles"])
+    ways: list[Callable[[], awsauth.Result]] = [
+        lambda: client.apply(repair, allow=["unreadable"]),
+        lambda: client.rollback(exact=True),
+    ]
+    for back in ways:
+        client.apply(broken, allow=["unreadable", "node-mapping", "last-admin"])
+        with monkeypatch.context() as failing:
+            failing.setattr(full, "read", reading(0))
+            failing.setattr(plain, "read", reading(1))
+            (finding,) = client.read().problems
+            assert (finding.code, kind.__name__ in finding.message) == ("untrusted", True)
+            assert client.read().roles == ()
+            assert client.check()
+            assert not client.explain(ROLE).groups
+            assert back().changed
+        assert ROLE in [role.role_arn for role in client.read().roles]
+
+
+def test_the_command_line_reports_a_text_that_was_not_readable(tmp_path: Path) -> None:
+    done = run("check", "--file", str(manifest_in(tmp_path, mapRoles=HOSTILE)))
+    assert (done.code, "has no form in JSON" in done.out) == (1, True), done
+
+
+def test_a_cluster_whose_text_cannot_be_read_is_repaired_and_rolled_back(cluster: Cluster) -> None:
+    """What other tools have stored there: each way out works, and the way back as well."""
+    with awsauth.connect(kubeconfig=str(cluster.kubeconfig)) as client:
+        client.add_role_mapping(ROLE, username="ci")
+        for text in (HOSTILE, "- " * 10_000, "[" * 10_000, "- \ufffe", "- {a: &a [*a]}"):
+            cluster.put_aws_auth({"mapRoles": text})
+            assert client.read().problems
+            assert client.apply(awsauth.ReplaceText(key="mapRoles", text="[]\n"), allow=["unreadable"]).changed
+            cluster.put_aws_auth({"mapRoles": text})
+            assert client.rollback(exact=True).changed
+            assert not client.read().problems

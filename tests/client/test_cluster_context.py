@@ -1,0 +1,277 @@
+"""What a live cluster adds to what can be said about a document: bindings, nodes, and owners of revisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from awsauth.client import AwsAuthClient
+from awsauth.core.cluster.facts import Bindings, ClusterNode
+from awsauth.core.cluster.findings import absent, bound, nodes_here, owned_revisions
+from awsauth.core.document.document import Document
+from awsauth.core.findings import Finding, Severity
+from awsauth.kube import resources as listing
+from awsauth.kube.resources import bindings_of, node_of, read_bindings, read_nodes
+from tests.support.bounded import bounded
+from tests.support.changed import BOTH, DNS, MASTERS, PREFIX, node, role, roles, user, users
+from tests.support.connections import connected
+
+if TYPE_CHECKING:
+    from awsauth.core.access.access_entries import AuthenticationMode
+    from tests.support.controlplane.cluster import Cluster
+
+NOBODY = Bindings()
+BOUND = Bindings(
+    usernames={"alice": ("RoleBinding apps/alice",)},
+    groups={"viewers": ("ClusterRoleBinding viewers",), "team-111122223333": ("RoleBinding apps/team",)},
+)
+
+
+def codes(found: tuple[Finding, ...]) -> list[tuple[str, str]]:
+    return [(finding.code, finding.principal.rpartition("/")[2]) for finding in found]
+
+
+def test_a_mapping_that_no_binding_mentions_gives_nothing() -> None:
+    [found] = bound(roles(role("a", "bob", "editors", "Viewers")), BOUND)
+    assert (found.code, found.severity, found.principal) == ("gives-nothing", Severity.WARNING, f"{PREFIX}/a")
+    assert found.message == (
+        f"`{PREFIX}/a` is mapped, and no RoleBinding or ClusterRoleBinding mentions its username `bob` "
+        "or its groups `editors`, `Viewers`."
+    )
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        role("a", "alice"),
+        role("a", "x", "viewers"),
+        role("a", "x", "team-{{AccountID}}"),
+        role("a", "al{{SessionName}}"),
+        role("a", "x", MASTERS),
+        role("a", "system:node:x", *BOTH),
+        role("a", DNS, *BOTH),
+        node(kind="fargate"),
+        node(kind="windows"),
+        role("a", "x", "system:authenticated"),
+    ],
+    ids=lambda mapping: f"{mapping['username']} {mapping['groups']}",
+)
+def test_a_mapping_that_gives_something_is_not_mentioned(mapping: dict[str, object]) -> None:
+    """By a binding, by a name that a template may become, or by what the API server knows without bindings."""
+    assert bound(roles(mapping), BOUND) == ()
+
+
+def test_a_group_that_nothing_mentions_is_said_once_for_all_who_have_it() -> None:
+    [one] = bound(roles(role("a", "alice", "typo")), BOUND)
+    assert (one.code, one.severity, one.principal) == ("unbound-group", Severity.NOTE, f"{PREFIX}/a")
+    [all_of_them] = bound(roles(*(role(f"r{number}", "x", "viewers", "typo") for number in range(100))), BOUND)
+    assert (all_of_them.code, all_of_them.principal) == ("unbound-group", "")
+    assert "and 97 more" in all_of_them.message
+
+
+def test_what_never_counts_is_left_to_lint() -> None:
+    """Shadowed duplicates, and ARNs that no caller has."""
+    document = roles(role("a", "bob"), role("a", "alice"), role(f"{PREFIX}/team/b", "bob"))
+    assert bound(document, BOUND) == ()
+
+
+def test_an_empty_username_is_said_as_that() -> None:
+    [found] = bound(users(user("a", "")), BOUND)
+    assert "its username, which is empty" in found.message
+
+
+def test_an_account_gives_something_when_an_arn_in_it_is_bound() -> None:
+    accounts = Document({"mapAccounts": '["111122223333", "444455556666"]'})
+    by_arn = Bindings(usernames={"arn:aws:iam::111122223333:user/alice": ("RoleBinding apps/x",)})
+    assert codes(bound(accounts, by_arn)) == [("gives-nothing", "444455556666")]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        (role("a", "x", "ops"), "its group is `ops`"),
+        (role("a", "boss"), "its username is `boss`"),
+        (role("a", "{{SessionName}}"), "its username may become `boss`"),
+    ],
+)
+def test_who_is_bound_to_cluster_admin_is_an_administrator(mapping: dict[str, object], said: str) -> None:
+    bindings = Bindings(
+        usernames={"boss": ("ClusterRoleBinding x",)},
+        groups={"ops": ("ClusterRoleBinding x",)},
+        admin_usernames=frozenset({"boss"}),
+        admin_groups=frozenset({"ops"}),
+    )
+    [found] = bound(roles(mapping), bindings)
+    assert (found.code, found.severity) == ("cluster-admin", Severity.NOTE)
+    assert said in found.message
+
+
+def test_a_member_of_masters_is_not_said_to_be_bound() -> None:
+    bindings = Bindings(admin_groups=frozenset({MASTERS}), groups={MASTERS: ("ClusterRoleBinding cluster-admin",)})
+    assert bound(roles(role("a", "x", MASTERS)), bindings) == ()
+
+
+def test_seven_thousand_mappings_and_a_thousand_bindings_take_a_moment() -> None:
+    document = roles(*(role(f"r{number}", f"u{number}:{{{{SessionName}}}}", f"g{number}") for number in range(7000)))
+    bindings = Bindings(usernames={f"user-{number}": ("x",) for number in range(1000)})
+    with bounded():
+        assert len(bound(document, bindings)) == 7000
+
+
+NAME = "ip-10-0-1-7.eu-west-1.compute.internal"
+EC2 = ClusterNode(NAME, "aws:///eu-west-1a/i-0123456789abcdef0")
+FARGATE = ClusterNode("fargate-ip-10-0-1-9.eu-west-1.compute.internal", compute_type="fargate")
+AUTO = ClusterNode("i-0123456789abcdef1", "aws:///eu-west-1a/i-0123456789abcdef1", "auto")
+
+
+def test_nodes_that_fit_a_mapping_are_told_with_what_cannot_be_known() -> None:
+    [found] = nodes_here(roles(node(), role("other")), [EC2])
+    assert (found.code, found.severity, found.principal) == ("node-role-in-use", Severity.NOTE, f"{PREFIX}/node")
+    assert NAME in found.message
+    assert found.consequence == "They came in by this mapping, or by an access entry."
+
+
+def test_of_two_mappings_that_fit_neither_is_said_to_be_the_one() -> None:
+    found = nodes_here(roles(node("a"), node("b")), [EC2] * 5)
+    assert codes(found) == [("node-role-in-use", "a"), ("node-role-in-use", "b")]
+    assert "this mapping or 1 more like it" in found[0].consequence
+    assert "and 2 more" in found[0].message
+
+
+def test_what_aws_knows_is_said_for_certain() -> None:
+    """Roles in use are known by the instances' profiles; one that is proven unused is not in use."""
+    uses = {f"{PREFIX}/team/a": "in use", f"{PREFIX}/b": "unused"}
+    [found] = nodes_here(roles(node("a"), node("b")), [EC2], uses)  # type: ignore[arg-type]
+    assert found.principal == f"{PREFIX}/a"
+    assert found.message == f"There are nodes with the role `{PREFIX}/a`."
+
+
+@pytest.mark.parametrize(
+    ("kind", "here", "fits"),
+    [
+        ("ec2", EC2, True),
+        ("ec2", FARGATE, False),
+        ("ec2", AUTO, False),
+        ("fargate", FARGATE, True),
+        ("fargate", AUTO, False),
+        ("hybrid", ClusterNode("mi-0123456789abcdef0", compute_type="hybrid"), True),
+    ],
+)
+def test_what_runs_a_node_decides_by_which_mapping_it_can_come(kind: str, here: ClusterNode, *, fits: bool) -> None:
+    """Nodes of Auto Mode come in by an access entry only."""
+    assert bool(nodes_here(roles(node(kind=kind)), [here])) is fits  # type: ignore[arg-type]
+
+
+def test_no_nodes_say_nothing() -> None:
+    assert nodes_here(roles(node()), []) == ()
+
+
+def test_a_node_is_read_from_its_object() -> None:
+    labels = {"eks.amazonaws.com/compute-type": "hybrid"}
+    value = {"metadata": {"name": "n", "labels": labels}, "spec": {"providerID": "eks-hybrid:///eu-west-1/dev/mi-1"}}
+    assert node_of(value) == ClusterNode("n", "eks-hybrid:///eu-west-1/dev/mi-1", "hybrid")
+    assert node_of({"metadata": {"name": "n"}}) == ClusterNode("n")
+    assert (EC2.instance_id, FARGATE.instance_id) == ("i-0123456789abcdef0", "")
+
+
+def test_bindings_name_users_groups_and_service_accounts() -> None:
+    """A binding without subjects, which is allowed, mentions nobody; one in a namespace makes no administrator."""
+    cluster_admin = {"kind": "ClusterRole", "name": "cluster-admin"}
+    subjects = [
+        {"kind": "User", "name": "alice"},
+        {"kind": "Group", "name": "ops"},
+        {"kind": "ServiceAccount", "name": "ci", "namespace": "apps"},
+    ]
+    found = bindings_of(
+        [
+            {"metadata": {"name": "all"}, "roleRef": cluster_admin, "subjects": subjects[1:]},
+            {"metadata": {"name": "empty"}, "roleRef": cluster_admin},
+        ],
+        [{"metadata": {"name": "x", "namespace": "apps"}, "roleRef": cluster_admin, "subjects": subjects[:2]}],
+    )
+    assert found == Bindings(
+        usernames={"alice": ("RoleBinding apps/x",), "system:serviceaccount:apps:ci": ("ClusterRoleBinding all",)},
+        groups={"ops": ("ClusterRoleBinding all", "RoleBinding apps/x")},
+        admin_usernames=frozenset({"system:serviceaccount:apps:ci"}),
+        admin_groups=frozenset({"ops"}),
+    )
+
+
+def test_a_revision_with_an_owner_is_said_with_the_way_out() -> None:
+    [found] = owned_revisions({"aws-auth-1": [], "aws-auth-2": ["StatefulSet db"]})
+    assert (found.code, found.severity) == ("owned-revision", Severity.WARNING)
+    assert "`aws-auth-2` belongs to `StatefulSet db`" in found.message
+    assert "kubectl -n kube-system patch controllerrevision aws-auth-2" in found.cure
+
+
+def test_names_from_the_cluster_do_not_steer_a_terminal() -> None:
+    hostile = "\x1b[2J\u202e"
+    found = [
+        *bound(roles(role("a", hostile, hostile)), NOBODY),
+        *nodes_here(roles(role("a", "system:node:" + hostile, *BOTH)), [ClusterNode(hostile)]),
+        *owned_revisions({hostile: [hostile]}),
+    ]
+    assert len(found) == 3
+    assert all(str(finding).isprintable() for finding in found)
+
+
+CLUSTER_ADMIN = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+def test_the_bindings_of_a_real_cluster(cluster: Cluster) -> None:
+    """Those that Kubernetes makes by itself, a ClusterRoleBinding, a RoleBinding, and what a mapping gets of them."""
+    ops = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "ops"}]
+    ci = [{"kind": "ServiceAccount", "name": "ci", "namespace": "default"}]
+    made = {"metadata": {"name": "x"}, "roleRef": CLUSTER_ADMIN}
+    cluster.api.must("POST", f"{RBAC}/clusterrolebindings", {**made, "subjects": ops})
+    cluster.api.must("POST", f"{RBAC}/namespaces/default/rolebindings", {**made, "subjects": ci})
+    found = read_bindings(connected(cluster.kubeconfig))
+    assert found.groups["ops"] == ("ClusterRoleBinding x",)
+    assert found.usernames["system:serviceaccount:default:ci"] == ("RoleBinding default/x",)
+    assert found.admin_groups == {"ops", MASTERS}
+    assert "system:kube-scheduler" in found.usernames
+    assert "system:serviceaccount:default:ci" not in found.admin_usernames
+    document = roles(role("a", "x", "ops"), role("b", "system:kube-scheduler"), role("c", "c", "Ops"), node())
+    assert codes(bound(document, found)) == [("cluster-admin", "a"), ("gives-nothing", "c")]
+
+
+def test_lists_longer_than_a_page_are_read_to_the_end(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PAGE", "2")
+    for number in range(5):
+        provider_id = f"aws:///us-east-1a/i-0123456789abcdef{number}"
+        cluster.api.must(
+            "POST", "/api/v1/nodes", {"metadata": {"name": f"n{number}"}, "spec": {"providerID": provider_id}}
+        )
+    found = read_nodes(connected(cluster.kubeconfig))
+    assert [(node.name, node.instance_id) for node in found] == [
+        (f"n{number}", f"i-0123456789abcdef{number}") for number in range(5)
+    ]
+
+
+def test_a_cluster_without_nodes_has_none(cluster: Cluster) -> None:
+    assert read_nodes(connected(cluster.kubeconfig)) == ()
+
+
+def test_that_there_is_no_aws_auth_is_told(cluster: Cluster) -> None:
+    with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
+        [found] = [finding for finding in client.check() if finding.code == "absent"]
+        assert (found.severity, "roll back" in found.cure) == (Severity.WARNING, True)
+        client.add_account_mapping("111122223333")
+        assert "absent" not in {finding.code for finding in client.check()}
+
+
+@pytest.mark.parametrize(
+    ("mode", "severities"),
+    [
+        ("CONFIG_MAP", [Severity.ERROR]),
+        ("API_AND_CONFIG_MAP", [Severity.WARNING]),
+        ("API", []),
+        (None, [Severity.WARNING]),
+    ],
+)
+def test_where_nobody_else_lets_anybody_in_it_is_an_error(
+    mode: AuthenticationMode | None, severities: list[Severity]
+) -> None:
+    assert [finding.severity for finding in absent(mode)] == severities

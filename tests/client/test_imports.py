@@ -1,0 +1,207 @@
+"""Importing awsauth is cheap, its names are stable, and its core stays pure."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+import awsauth
+from tests.support.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from tests.support.controlplane.cluster import Cluster
+
+PACKAGE = Path(awsauth.__file__).parent
+SUBMODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "awsauth."))
+NOT_FOR_PLAIN_TEXT = (
+    "pydantic",
+    "yaml",
+    "awsauth.core.document.full_reader",
+    "awsauth.core.goyaml.nodes",
+    "awsauth.client",
+    "hashlib",
+)
+NOT_FOR_A_FILE = (
+    *("boto3", "botocore", "click", "kubernetes", "pydantic", "pydantic_core", "requests", "rich", "ruamel", "urllib3"),
+    *("asyncio", "concurrent", "email", "http", "importlib.metadata", "logging", "multiprocessing", "socket", "ssl"),
+    *("subprocess", "typing_extensions", "uuid", "xml", "zipfile"),
+    *("awsauth.aws", "awsauth.cli", "awsauth.connections.kubernetes", "awsauth.kube", "awsauth.stores.cluster"),
+    *(
+        "awsauth.core.explain.explain",
+        "awsauth.core.document.full_reader",
+        "awsauth.core.lint.lint",
+        "awsauth.core.mappings",
+        "awsauth.core.plan",
+    ),
+    *("awsauth.core.access.access_changes", "awsauth.core.access.caller"),
+    *("awsauth.core.lint.policy", "awsauth.core.revisions.restore", "awsauth.core.lint.rules"),
+    *("awsauth.history.log", "awsauth.history.prune", "awsauth.history.rollback"),
+)
+NOT_FOR_A_CLUSTER = (
+    *("boto3", "click", "google", "kubernetes", "oauthlib", "pydantic", "requests", "rich", "ruamel", "subprocess"),
+    *(
+        "typing_extensions",
+        "websocket",
+        "awsauth.cli",
+        "awsauth.core.explain.explain",
+        "awsauth.core.explain.explanation",
+    ),
+    *(
+        "awsauth.core.access.access_changes",
+        "awsauth.core.document.full_reader",
+        "awsauth.core.lint.lint",
+        "awsauth.core.access.caller",
+    ),
+    *("awsauth.core.manifest.manifest", "awsauth.core.mappings", "awsauth.core.plan", "awsauth.core.lint.policy"),
+    *("awsauth.core.lint.rules", "awsauth.history.log", "awsauth.history.rollback", "awsauth.kube.official_client"),
+    *("awsauth.kube.exec_credential", "awsauth.kube.errors", "awsauth.stores.file", "awsauth.verification.verify"),
+)
+MODULES_OF = """
+import json, sys; before = set(sys.modules)
+{change}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+HEAVY = ("boto3", "botocore", "click", "kubernetes", "pydantic", "rich", "ruamel", "urllib3", "yaml")
+
+
+def in_new_interpreter(code: str) -> list[str]:
+    """Run code that prints one JSON list of strings, and return that."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    names: list[str] = json.loads(done.stdout)
+    return names
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_importing_awsauth_does_not_load(package: str, loaded_by_awsauth: list[str]) -> None:
+    assert [name for name in loaded_by_awsauth if name.partition(".")[0] == package] == []
+
+
+@pytest.fixture(scope="module")
+def loaded_by_awsauth() -> list[str]:
+    """Return what `import awsauth` loads, without what the interpreter had loaded before (a .pth file may load much)."""
+    return in_new_interpreter(
+        "import json, sys; before = set(sys.modules); import awsauth; print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+
+
+@pytest.mark.parametrize("module", NOT_FOR_A_FILE)
+def test_changing_a_file_does_not_load(module: str, loaded_by_a_file: list[str]) -> None:
+    """A step of a deployment starts a process for one change, so whatever is loaded for it is waited for."""
+    assert [name for name in loaded_by_a_file if is_below(name, {module})] == []
+
+
+def test_a_change_of_a_plain_text_loads_no_parser() -> None:
+    """Most documents are read and edited without a YAML parser."""
+    change = """
+import awsauth
+change = awsauth.EnsureRole(role_arn="arn:aws:iam::111122223333:role/a", username="a", groups=["a"])
+data = {"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/b\\n  username: b\\n"}
+str(awsauth.diff(awsauth.Document(data), awsauth.merge(awsauth.Document(data), [change])))
+"""
+    loaded = in_new_interpreter(MODULES_OF.format(change=change))
+    assert [name for name in loaded if is_below(name, set(NOT_FOR_PLAIN_TEXT))] == []
+
+
+@pytest.fixture(scope="module")
+def loaded_by_a_file(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return what one change to a manifest file loads, revision included."""
+    manifest = tmp_path_factory.mktemp("hot") / "aws-auth.yaml"
+    manifest.write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapRoles: |\n"
+        "    - rolearn: arn:aws:iam::111122223333:role/b\n      username: b\n",
+        encoding="utf-8",
+    )
+    change = f"""
+import awsauth
+awsauth.add_role_mapping("arn:aws:iam::111122223333:role/a", username="a", groups=["a"], file={str(manifest)!r})
+"""
+    return in_new_interpreter(MODULES_OF.format(change=change))
+
+
+def loaded_by_a_cluster(cluster: Cluster, kubeconfig: Path) -> list[str]:
+    """Return what one change to a cluster loads that was changed before."""
+    add = "add_role_mapping('arn:aws:iam::111122223333:role/{0}', username='{0}', groups=['g'], {1})"
+    with awsauth.AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
+        client.add_role_mapping("arn:aws:iam::111122223333:role/a", username="a", groups=["g"])
+    change = "import awsauth\nassert awsauth." + add.format("b", f"kubeconfig={str(kubeconfig)!r}") + ".changed"
+    return in_new_interpreter(MODULES_OF.format(change=change))
+
+
+def test_changing_a_cluster_loads_no_more_than_it_takes(cluster: Cluster) -> None:
+    loaded = loaded_by_a_cluster(cluster, cluster.kubeconfig)
+    assert "urllib3" in loaded
+    assert [name for name in loaded if is_below(name, {*NOT_FOR_A_CLUSTER, "botocore", "awsauth.aws"})] == []
+
+
+def test_changing_an_eks_cluster_loads_no_more_than_it_takes(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the kubeconfig that ``aws eks update-kubeconfig`` writes, whose tokens are signed in the process."""
+    worker = cluster.aws.assume_role("worker")
+    role = f"arn:aws:iam::{cluster.aws.account}:role/worker"
+    cluster.put_aws_auth({"mapRoles": f"- rolearn: {role}\n  username: worker\n  groups: [system:masters]\n"})
+    cluster.await_identity(lambda: cluster.eks_token(worker), lambda identity: identity is not None)
+    for name, value in (cluster.aws.environment | worker.environment).items():
+        monkeypatch.setenv(name, value)
+    content = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))
+    arguments = ["--region", cluster.aws.region, "eks", "get-token", "--cluster-name", cluster.name]
+    version = "client.authentication.k8s.io/v1beta1"
+    content["users"][0]["user"] = {"exec": {"apiVersion": version, "command": "aws", "args": arguments}}
+    kubeconfig = tmp_path / "exec.kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(content), encoding="utf-8")
+    loaded = loaded_by_a_cluster(cluster, kubeconfig)
+    assert "botocore" in loaded
+    used_by_botocore = {"subprocess"}
+    assert [name for name in loaded if is_below(name, set(NOT_FOR_A_CLUSTER) - used_by_botocore)] == []
+
+
+def test_no_submodule_takes_the_place_of_a_public_name() -> None:
+    """After `import awsauth.x`, Python binds `awsauth.x` to the module, whatever the name meant before."""
+    modules = in_new_interpreter(
+        f"""
+import importlib, json, types
+for name in {SUBMODULES!r}:
+    importlib.import_module(name)
+import awsauth
+print(json.dumps([name for name in awsauth.__all__ if isinstance(getattr(awsauth, name), types.ModuleType)]))
+"""
+    )
+    assert modules == []
+
+
+def test_public_names_are_sorted_and_listed_by_dir() -> None:
+    assert list(awsauth.__all__) == sorted(awsauth.__all__)
+    assert set(awsauth.__all__) <= set(dir(awsauth))
+
+
+def test_a_public_name_is_the_same_object_each_time() -> None:
+    """A lazy name that is made anew would break `isinstance` and `except`."""
+    assert [name for name in awsauth.__all__ if getattr(awsauth, name) is not getattr(awsauth, name)] == []
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        getattr(awsauth, "no_such_" + "name")
+
+
+def test_the_version_is_the_installed_distributions() -> None:
+    assert awsauth.__version__ == version("eks-aws-auth")
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
+def is_below(name: str, packages: set[str] | frozenset[str]) -> bool:
+    """Tell whether a dotted name is one of the packages or inside one."""
+    parts = name.split(".")
+    return any(".".join(parts[:count]) in packages for count in range(1, len(parts) + 1))

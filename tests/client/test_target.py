@@ -1,0 +1,75 @@
+"""A call is for exactly one aws-auth; what names none, two, or an empty one is refused before anything is contacted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import awsauth
+
+if TYPE_CHECKING:
+    from tests.support.controlplane.cluster import Cluster
+
+ROLE = "arn:aws:iam::111122223333:role/mytestrole"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ({"file": "a.yaml", "context": "kind-dev"}, "context cannot be said together with file"),
+        ({"file": "a.yaml", "cluster": "prod"}, "file cannot be said together with cluster"),
+        ({"cluster": "prod", "context": "kind-dev"}, "context cannot be said together with cluster"),
+        ({"region": "eu-west-1"}, "region cannot be said without cluster"),
+        ({"context": "kind-dev", "assume_role": "x"}, "assume_role cannot be said without cluster"),
+        ({"file": "a.yaml", "as_user": "jane"}, "as_user cannot be said together with file"),
+        (
+            {"fil": "a.yaml"},
+            "no argument `fil`; nothing was contacted.\nArguments that say where and how: .*kubeconfig, file,",
+        ),
+        ({"file": "a.yaml", "user_name": "x", "dryrun": True}, "no argument `user_name` and no `dryrun`"),
+        ({"cluster": ""}, "cluster is empty"),
+        ({"cluster": None}, "cluster is empty"),
+        ({"context": " "}, "context is empty"),
+        ({"kubeconfig": ""}, "kubeconfig is empty"),
+        ({"context": 7}, "context is `7`"),
+        ({"as_groups": "system:masters"}, "as_groups is"),
+        ({"as_groups": [""]}, "as_groups is"),
+        ({"as_groups": None}, "as_groups is"),
+        ({"file": "x", "policy": "policy.yaml"}, "policy is"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(target: Any, said: str) -> None:
+    with pytest.raises(awsauth.UsageError, match=said) as caught:
+        awsauth.connect(**target)
+    assert caught.value.cure
+    with pytest.raises(awsauth.UsageError, match=said):
+        awsauth.add_role_mapping(ROLE, username="admin", **target)
+
+
+def test_a_client_knows_its_target(cluster: Cluster) -> None:
+    with (
+        awsauth.connect(kubeconfig=cluster.kubeconfig) as client,
+        pytest.raises(awsauth.UsageError, match="client and context were both named"),
+    ):
+        awsauth.add_role_mapping(ROLE, username="admin", client=client, context=cluster.context)
+
+
+def test_without_a_target_it_is_the_cluster_that_kubectl_would_use(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    result = awsauth.add_role_mapping(ROLE, username="admin", groups=["system:masters"], reason="release 42")
+    assert (result.changed, result.revision) == (True, 1)
+    found = cluster.aws_auth()
+    assert found is not None
+    assert ROLE in found["data"]["mapRoles"]
+    again = awsauth.add_role_mapping(ROLE, username="admin", groups=["system:masters"], context=cluster.context)
+    assert not again.changed
+
+
+def test_acting_as_somebody_else_counts_for_the_change(cluster: Cluster) -> None:
+    """Impersonation is the API server's: who may do nothing may not do it through the administrator either."""
+    with pytest.raises(awsauth.ForbiddenError, match="jane"):
+        awsauth.add_role_mapping(ROLE, username="admin", kubeconfig=cluster.kubeconfig, as_user="jane")
+    assert cluster.aws_auth() is None

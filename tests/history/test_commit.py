@@ -1,0 +1,577 @@
+"""Committing: whatever stops it, or comes in between, the state is the old or the new one and the history true."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from awsauth.client import AwsAuthClient
+from awsauth.core.document.document import Document
+from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, RemoveRole
+from awsauth.core.edit.merge import merge
+from awsauth.core.findings import Severity
+from awsauth.core.revisions.revision import draft
+from awsauth.errors import (
+    AwsAuthError,
+    ConflictError,
+    EditError,
+    HistoryError,
+    OutcomeUnknownError,
+    RevisionNotFoundError,
+    UnprovenHistoryError,
+)
+from awsauth.history.commit import Outcome, changing, commit
+from awsauth.history.head import chain
+from awsauth.history.log import UNPROVEN_HISTORY, log
+from awsauth.history.prune import prune
+from awsauth.history.rollback import restoring
+from awsauth.retry import Backoff
+from awsauth.stores.file import FileStore
+from awsauth.stores.memory import MemoryStore
+from tests.support.going_back import by, rollback
+from tests.support.stopping import Interrupted, StoppedProcess, Stopping, Unanswered, Wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from awsauth.core.revisions.revision import Revision
+    from awsauth.history.commit import Proposal
+    from awsauth.stores.store import Snapshot, Store
+
+NODE: Final = """- rolearn: arn:aws:iam::111122223333:role/node
+  username: system:node:{{EC2PrivateDNSName}}
+  groups: [system:bootstrappers, system:nodes]
+"""
+BEFORE: Final = {"mapRoles": NODE}
+ADMIN: Final = EnsureRole(role_arn="arn:aws:iam::111122223333:role/admin", username="admin", groups=["system:masters"])
+OTHER: Final = EnsureRole(role_arn="arn:aws:iam::111122223333:role/other", username="other", groups=["view"])
+
+
+def quick(seconds: float = 5) -> Backoff:
+    """Return patience that does not really wait: its clock goes on by a tenth of a second with every look at it."""
+    ticks = iter(range(100_000))
+    return Backoff(seconds, clock=lambda: next(ticks) / 10, sleep=lambda _: None)
+
+
+def ensure(store: Store, *changes: Change, author: str = "alice", history: bool = True) -> Outcome:
+    return commit(store, changing(changes), writer=by(author), history=history, patience=quick())
+
+
+def with_changes(data: Mapping[str, str], *changes: Change) -> dict[str, str]:
+    return dict(merge(Document(data), changes).data)
+
+
+def assert_true_history(store: Store) -> None:
+    """Every revision is intact, the chain is whole, and what is live is in it if anything is."""
+    found = log(store)
+    assert {finding.code for finding in found.findings} <= {UNPROVEN_HISTORY}
+    assert [entry.findings for entry in found.entries] == [()] * len(found.entries)
+    for entry in found.entries:
+        assert not entry.info.number or store.read_revision(entry.info.number).is_intact
+    assert [entry.live for entry in found.entries] == [index == 0 for index in range(len(found.entries))]
+    for entry in found.entries:
+        if entry.live and entry.info.number:
+            assert store.read_revision(entry.info.number).data == store.read().data
+
+
+@pytest.fixture(params=["cluster-like", "file"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Return a store with one node role: one that carries its head, and a manifest file."""
+    if request.param == "file":
+        return file_store(tmp_path, BEFORE)
+    return MemoryStore(BEFORE)
+
+
+def file_store(folder: Path, data: Mapping[str, str]) -> FileStore:
+    path = folder / "aws-auth.yaml"
+    lines = "".join(f"    {line}" for line in data["mapRoles"].splitlines(keepends=True))
+    path.write_text(
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\n"
+        f"data:\n  mapRoles: |\n{lines}"
+    )
+    return FileStore(path)
+
+
+def outside(store: Store, data: Mapping[str, str], *, keep_head: bool = True) -> None:
+    """Write as another tool does."""
+    if isinstance(store, MemoryStore):
+        store.overwrite(data, keep_head=keep_head)
+    else:
+        store.write(data, store.read(), None)
+
+
+def test_a_change_makes_a_revision_and_the_first_one_a_baseline_too(store: Store) -> None:
+    outcome = commit(store, changing([ADMIN]), reason="release 42", writer=by("alice"), patience=quick())
+    assert outcome.changed
+    assert outcome.outside is not None
+    assert outcome.revision is not None
+    assert store.read().data == outcome.snapshot.data == outcome.revision.data == with_changes(BEFORE, ADMIN)
+    newest, baseline = log(store).entries
+    assert (newest.info.number, newest.info.reason, newest.info.writer.author) == (2, "release 42", "alice")
+    assert newest.live
+    assert not newest.unconfirmed
+    assert (baseline.info.kind, baseline.info.writer.author, baseline.unconfirmed) == ("outside", "", False)
+    assert store.read_revision(1).data == BEFORE
+    assert_true_history(store)
+
+
+def test_a_second_run_writes_nothing(store: Store) -> None:
+    ensure(store, ADMIN)
+    again = ensure(store, ADMIN)
+    assert not again.changed
+    assert again.revision is None
+    assert len(log(store).entries) == 2
+
+
+def test_a_cluster_is_asked_as_little_as_is_promised() -> None:
+    memory = MemoryStore(BEFORE)
+    for changes, calls in (
+        ([ADMIN], ["read", "list", "record", "record", "write"]),
+        ([ADMIN], ["read"]),
+        ([OTHER], ["read", "record", "write"]),
+    ):
+        store = Wrapped(memory)
+        ensure(store, *changes)
+        assert store.calls == calls
+    memory.overwrite(BEFORE)
+    store = Wrapped(memory)
+    ensure(store, ADMIN)
+    assert store.calls == ["read", "record", "record", "write"]
+
+
+def test_what_another_tool_wrote_is_recorded_before_it_is_changed(store: Store) -> None:
+    ensure(store, ADMIN)
+    theirs = with_changes(BEFORE, EnsureAccount(account="111122223333"))
+    outside(store, theirs)
+    assert not log(store).is_recorded
+    outcome = ensure(store, OTHER)
+    assert outcome.outside is not None
+    assert outcome.outside.data == theirs
+    assert [entry.info.kind for entry in log(store).entries] == ["change", "outside", "change", "outside"]
+    assert [entry.info.parent for entry in log(store).entries] == [3, 2, 1, 0]
+    assert_true_history(store)
+
+
+def test_a_state_put_back_from_a_revision_with_kubectl_is_a_state_of_its_own_that_came_from_none() -> None:
+    """The object does not name its revision any more: what is listed as the newest may be anybody's."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    ensure(store, OTHER)
+    store.overwrite(with_changes(BEFORE, ADMIN), keep_head=False)
+    assert [(entry.info.number, entry.live) for entry in log(store).entries] == [
+        (0, True),
+        (3, False),
+        (2, False),
+        (1, False),
+    ]
+    outcome = ensure(store, EnsureAccount(account="111122223333"))
+    assert outcome.outside is not None
+    assert (outcome.outside.number, outcome.outside.info.parent) == (4, 0)
+    assert_true_history(store)
+    assert [(entry.info.number, entry.proven, entry.unconfirmed) for entry in log(store).entries] == [
+        (5, True, False),
+        (4, True, False),
+        (3, False, False),
+        (2, False, False),
+        (1, False, False),
+    ]
+
+
+def test_a_change_that_another_tool_undid_in_place_is_a_change_from_outside() -> None:
+    """That tool left our annotations alone: the object was at revision 2 and is not at revision 1 again by us."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    store.overwrite(BEFORE)
+    assert not log(store).is_recorded
+    ensure(store, OTHER)
+    assert [(entry.info.kind, entry.info.parent) for entry in log(store).entries][:2] == [("change", 3), ("outside", 2)]
+
+
+def test_a_change_from_outside_came_from_what_the_object_names_not_from_what_nothing_came_of() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    store.record(draft(3, store.read().head, {"mapRoles": "left over"}, uid="in-memory"))
+    store.overwrite({})
+    ensure(store, OTHER)
+    assert [(entry.info.number, entry.info.parent) for entry in log(store).entries] == [
+        (5, 4),
+        (4, 2),
+        (3, 2),
+        (2, 1),
+        (1, 0),
+    ]
+    assert_true_history(store)
+
+
+def test_a_state_whose_object_names_no_revision_is_not_recorded_on_top_of_the_newest() -> None:
+    store = MemoryStore(BEFORE)
+    forged = store.record(draft(1, None, {"mapRoles": "[]"}, uid="in-memory"))
+    outcome = ensure(store, ADMIN)
+    assert outcome.outside is not None
+    assert (outcome.outside.number, outcome.outside.info.parent) == (2, 0)
+    assert [info.number for info in chain(store.list_revisions(), store.read().head)] == [3, 2]
+    assert forged.number not in [entry.info.number for entry in log(store).entries if entry.proven]
+
+
+def test_an_object_that_does_not_exist_is_made() -> None:
+    store = MemoryStore(None)
+    outcome = ensure(store, ADMIN)
+    assert store.read().exists
+    assert outcome.outside is None
+    assert [entry.info.number for entry in log(store).entries] == [1]
+
+
+def test_without_history_no_revision_is_made_and_the_next_change_records_it(store: Store) -> None:
+    ensure(store, ADMIN)
+    ensure(store, OTHER, history=False)
+    assert [entry.info.number for entry in log(store).entries] == [0, 2, 1]
+    outcome = ensure(store, EnsureAccount(account="111122223333"))
+    assert outcome.outside is not None
+    assert outcome.outside.data == with_changes(BEFORE, ADMIN, OTHER)
+    assert_true_history(store)
+
+
+def test_two_writers_lose_nothing_of_each_other(store: Store) -> None:
+    ensure(store, RemoveRole(role_arn="arn:aws:iam::111122223333:role/absent"), ADMIN)
+    for call in ("record", "write"):
+        account = EnsureAccount(account="000000000000" if call == "record" else "111111111111")
+        theirs = EnsureAccount(account="222222222222" if call == "record" else "333333333333")
+        rival = Interrupted(store, call, lambda theirs=theirs: ensure(store, theirs, author="bob"))  # type: ignore[misc]
+        assert ensure(rival, account).changed
+    assert sorted(Document(store.read().data).accounts) == [n * 12 for n in "0123"]
+    assert_true_history(store)
+    assert not any(entry.unconfirmed for entry in log(store).entries)
+
+
+def test_checks_see_every_proposal_again_and_what_they_refuse_leaves_nothing_behind(store: Store) -> None:
+    ensure(store, ADMIN)
+    seen: list[int] = []
+
+    def refuse_the_second(proposal: Proposal) -> None:
+        seen.append(len(proposal.merged.before.roles))
+        if len(seen) == 2:
+            raise EditError("The object has changed; nothing was changed.")
+
+    rival = Interrupted(store, "write", lambda: ensure(store, OTHER))
+    with pytest.raises(EditError):
+        commit(rival, changing([EnsureAccount(account="111122223333")]), checks=[refuse_the_second], patience=quick())
+    assert seen == [2, 3]
+    assert store.read().data == with_changes(BEFORE, ADMIN, OTHER)
+    assert not any(entry.unconfirmed for entry in log(store).entries)
+    assert_true_history(store)
+
+
+def test_when_another_tool_writes_the_very_same_text_the_state_is_theirs(store: Store) -> None:
+    ensure(store, ADMIN)
+    same = with_changes(store.read().data, OTHER)
+    outcome = ensure(Interrupted(store, "write", lambda: outside(store, same)), OTHER)
+    assert not outcome.changed
+    if isinstance(store, MemoryStore):
+        assert [(entry.info.number, entry.live) for entry in log(store).entries] == [(0, True), (2, False), (1, False)]
+    assert_true_history(store)
+
+
+def test_an_endless_rival_ends_in_a_conflict_at_the_deadline() -> None:
+    store = MemoryStore(BEFORE)
+
+    class Rival(Wrapped):
+        def write(self, *args: object) -> Snapshot:
+            store.overwrite({**BEFORE, "note": str(len(self.calls))})
+            return super().write(*args)  # type: ignore[arg-type]
+
+    with pytest.raises(ConflictError):
+        commit(Rival(store), changing([ADMIN]), patience=quick())
+    assert len(store.read().document.roles) == 1
+    assert not [entry for entry in log(store).entries if entry.info.kind == "change"]
+    assert not any(entry.unconfirmed for entry in log(store).entries)
+
+
+def test_a_definite_refusal_removes_the_revision_and_is_passed_on(store: Store) -> None:
+    class Refusing(Wrapped):
+        def write(self, *_: object) -> Snapshot:
+            raise AwsAuthError("Forbidden; nothing was changed.")
+
+    ensure(store, ADMIN)
+    with pytest.raises(AwsAuthError, match="Forbidden"):
+        ensure(Refusing(store), OTHER)
+    assert [entry.info.number for entry in log(store).entries] == [2, 1]
+
+
+# The process stops before each call in turn.
+
+
+def _pruned(store: Store) -> None:
+    prune(store)
+
+
+ACTIONS: Final[dict[str, Callable[[Store], object]]] = {
+    "change": lambda store: ensure(store, OTHER),
+    "change over a rival": lambda store: ensure(store, OTHER),
+    "first change": lambda store: ensure(store, OTHER),
+    "change after outside": lambda store: ensure(store, OTHER),
+    "rollback": lambda store: rollback(store, 1, author="alice", patience=quick()),
+    "prune": _pruned,
+}
+
+
+def prepare(action: str, store: Store) -> None:
+    """Bring a store to where an action begins."""
+    if action == "first change":
+        return
+    ensure(store, ADMIN)
+    if action == "change after outside":
+        outside(store, with_changes(BEFORE, EnsureAccount(account="111122223333")))
+    if action == "prune":
+        for number in range(60):
+            ensure(store, EnsureAccount(account=f"{number:012}"))
+
+
+def stopping(action: str, store: Store, before: int) -> Store:
+    inner: Store = store
+    if action == "change over a rival":
+        rival = EnsureAccount(account="999999999999")
+        inner = Interrupted(store, "write", lambda: ensure(store, rival, author="bob"))
+    return Stopping(inner, before)
+
+
+@pytest.mark.parametrize("action", list(ACTIONS))
+@pytest.mark.parametrize("before", range(14))
+def test_stopped_before_any_call_the_state_is_old_or_new_the_history_true_and_the_next_run_works(
+    action: str, before: int, old: Callable[[str], MemoryStore]
+) -> None:
+    store = old(action)
+    undisturbed = old(action)
+    ACTIONS[action](stopping(action, undisturbed, 10_000))
+    start, finished = store.read().data, [undisturbed.read().data]
+    states = [start, *finished]
+    if action == "change over a rival":
+        states.append(with_changes(start, EnsureAccount(account="999999999999")))
+        finished.append(with_changes(start, OTHER))  # Stopped before the rival came.
+    try:
+        ACTIONS[action](stopping(action, store, before))
+    except StoppedProcess:
+        assert store.read().data in states
+    else:
+        assert store.read().data == undisturbed.read().data
+    assert_true_history(store)
+    ACTIONS[action](store)
+    assert store.read().data in finished
+    assert_true_history(store)
+    assert log(store).is_recorded
+    ensure(store, EnsureAccount(account="888888888888"))
+    assert_true_history(store)
+
+
+@pytest.fixture
+def old() -> Callable[[str], MemoryStore]:
+    """Return what makes a store for an action; its clock is two months on after the preparation of a prune."""
+
+    def make(action: str) -> MemoryStore:
+        now = [datetime(2026, 1, 1, tzinfo=timezone.utc)]
+        store = MemoryStore(BEFORE, clock=lambda: now[0])
+        prepare(action, store)
+        now[0] += timedelta(days=60)
+        return store
+
+    return make
+
+
+def test_the_stops_reach_every_call_of_every_action(old: Callable[[str], MemoryStore]) -> None:
+    """The parametrised test above goes up to 14 calls; pruning ends with a row of equal ones."""
+    for action, act in ACTIONS.items():
+        store = Wrapped(stopping(action, old(action), 10_000))
+        act(store)
+        assert len(store.calls) <= 14 or set(store.calls[3:]) == {"discard"}
+
+
+# Answers are lost.
+
+
+@pytest.mark.parametrize("lost", [[True], [False], [False, False, True], [True, True], [False, None]])
+@pytest.mark.parametrize("name", ["write", "record"])
+def test_a_lost_answer_is_settled(store: Store, name: str, lost: list[bool | None]) -> None:
+    ensure(store, ADMIN)
+    outcome = ensure(Unanswered(store, name, list(lost)), OTHER)
+    assert outcome.changed
+    assert store.read().data == with_changes(BEFORE, ADMIN, OTHER)
+    assert_true_history(store)
+    assert not any(entry.unconfirmed for entry in log(store).entries)
+    assert [entry.info.number for entry in log(store).entries if entry.live] == [
+        outcome.revision and outcome.revision.number
+    ]
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False])
+def test_a_lost_answer_before_somebody_else_writes_is_settled_by_the_history(*, is_carried_out: bool) -> None:
+    """With our change applied below theirs there is nothing more to do; otherwise it is made again, on top."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    account = EnsureAccount(account="111122223333")
+    cut = Unanswered(store, "write", [is_carried_out], then=lambda: ensure(store, account, author="bob"))
+    outcome = ensure(cut, OTHER)
+    assert outcome.revision is not None
+    # With ours not carried out, theirs got the number behind it: ours was recorded already.
+    assert outcome.revision.number == (3 if is_carried_out else 5)
+    assert store.read().data == with_changes(BEFORE, ADMIN, OTHER, account)
+    assert len([entry for entry in log(store).entries if entry.info.writer.author == "alice"]) == 2
+    assert not any(entry.unconfirmed for entry in log(store).entries)
+    assert_true_history(store)
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False])
+def test_a_lost_answer_before_another_tool_replaces_the_object_is_not_taken_for_a_success(
+    *, is_carried_out: bool
+) -> None:
+    """Nothing tells any more what became of the write: it is made again, and its revision kept, in case it was live."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    theirs = with_changes(BEFORE, EnsureAccount(account="111122223333"))
+    cut = Unanswered(store, "write", [is_carried_out], then=lambda: store.overwrite(theirs, keep_head=False))
+    outcome = ensure(cut, OTHER)
+    assert outcome.outside is not None
+    assert outcome.outside.data == theirs
+    assert store.read().data == with_changes(theirs, OTHER)
+    assert [entry.info.number for entry in log(store).entries] == [5, 4, 3, 2, 1]
+    assert_true_history(store)
+
+
+def test_a_lost_answer_below_a_replacement_that_holds_the_change_is_not_nothing() -> None:
+    """With ``revert_after``, what is taken for nothing would not be looked at."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    theirs = {**with_changes(BEFORE, ADMIN, OTHER), "note": "replaced"}
+    cut = Unanswered(store, "write", [True], then=lambda: store.overwrite(theirs, keep_head=False))
+    outcome = ensure(cut, OTHER)
+    assert (outcome.changed, outcome.snapshot.data) == (True, theirs)
+    assert outcome.revision is not None
+    assert store.read_revision(outcome.revision.number).data == with_changes(BEFORE, ADMIN, OTHER)
+
+
+def test_an_object_that_is_deleted_meanwhile_is_not_made_again_with_this_change_alone(store: Store) -> None:
+    class Deleting(Wrapped):
+        def write(self, *_: Any) -> Snapshot:
+            raise ConflictError("The object is no longer what it was.")
+
+        def read(self) -> Snapshot:
+            snapshot = super().read()
+            gone = "record" in self.calls
+            return snapshot._replace(document=Document({}), exists=False, head=None) if gone else snapshot
+
+    ensure(store, ADMIN)
+    with pytest.raises(ConflictError, match="has deleted aws-auth while"):
+        ensure(Deleting(store), OTHER)
+    assert store.read().data == with_changes(BEFORE, ADMIN)
+
+
+def test_what_a_server_makes_of_it_is_told() -> None:
+    class Mutating(MemoryStore):
+        def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+            return super().write({**data, "mapRoles": "[]"}, base, revision)
+
+    assert ensure(Mutating(BEFORE), ADMIN).is_altered
+    result = AwsAuthClient(Mutating(BEFORE)).add_role_mapping(ADMIN.role_arn, username="admin")
+    assert result.document.data == {"mapRoles": "[]"}
+    assert (result.findings[0].code, result.findings[0].severity) == ("altered-by-server", Severity.ERROR)
+    assert "stored something else than was sent: -role " in result.findings[0].message
+
+
+@pytest.mark.parametrize("change", [RemoveRole(role_arn=ADMIN.role_arn), OTHER], ids=["takes away", "adds"])
+def test_where_the_revision_of_the_state_was_deleted_what_is_taken_away_is_recorded_first(change: Change) -> None:
+    store = MemoryStore(BEFORE)
+    kept = ensure(store, ADMIN).revision
+    assert kept is not None
+    store.discard_revision(kept.number, kept.digest)
+    assert not log(store).is_recorded
+    outcome = ensure(store, change)
+    assert (outcome.outside is not None) == isinstance(change, RemoveRole)
+    if outcome.outside is not None:
+        assert outcome.outside.data == with_changes(BEFORE, ADMIN)
+        assert outcome.outside.info.number == kept.number + 1
+        assert [entry.findings for entry in log(store).entries[:1]] == [()]
+        assert commit(store, restoring(store), patience=quick()).snapshot.data == with_changes(BEFORE, ADMIN)
+
+
+def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> None:
+    """A writer was stopped before its first write; or another hand has added the revisions."""
+    store = MemoryStore(with_changes(BEFORE, ADMIN))
+    state = store.record(draft(1, None, store.read().data, kind="outside", uid="in-memory"))
+    store.record(draft(2, state.info.head, BEFORE, uid="in-memory"))
+    store.overwrite(with_changes(BEFORE, ADMIN, OTHER))
+    client = AwsAuthClient(store)
+    with pytest.raises(UnprovenHistoryError, match="restored unless it is named") as caught:
+        client.rollback(dry_run=True)
+    assert caught.value.revisions == (2, 1)
+    assert "pass to=2" in caught.value.cure
+    [found] = client.rollback(to=2, dry_run=True, allow=["last-admin"]).findings[:1]
+    assert (found.code, found.severity) == ("unproven-revision", Severity.WARNING)
+    assert "ever at revision 2" in found.message
+
+
+def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:
+    """Both make the same revision of the same parent: digests are equal, and still each knows its own."""
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    rival = Interrupted(store, "record", lambda: ensure(store, OTHER, author="bob"))
+    outcome = ensure(rival, OTHER)
+    assert not outcome.changed
+    assert log(store).entries[0].info.writer.author == "bob"
+
+
+def test_nor_when_our_own_record_of_it_was_not_answered() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    cut = Unanswered(store, "record", [False], then=lambda: ensure(store, OTHER, author="bob"))
+    assert not ensure(cut, OTHER).changed
+    assert [(entry.info.writer.author, entry.live) for entry in log(store).entries] == [
+        ("bob", True),
+        ("alice", False),
+        ("", False),
+    ]
+
+
+def test_without_any_answer_until_the_deadline_the_outcome_is_unknown_and_the_revision_named(store: Store) -> None:
+    ensure(store, ADMIN)
+    with pytest.raises(OutcomeUnknownError, match=r"revision 3 was sent and not answered"):
+        ensure(Unanswered(store, "write", [False] * 10_000), OTHER)
+    assert [entry.info.number for entry in log(store).entries if entry.unconfirmed] == [3]
+    ensure(store, OTHER)
+    assert_true_history(store)
+
+
+def test_a_revision_that_cannot_be_recorded_in_time_leaves_the_object_alone(store: Store) -> None:
+    with pytest.raises(HistoryError, match="could not be recorded in time"):
+        ensure(Unanswered(store, "record", [False] * 10_000), OTHER)
+    assert store.read().data == BEFORE
+
+
+def test_a_refused_repetition_does_not_hide_that_the_first_write_may_still_arrive() -> None:
+    class Refusing(Unanswered):
+        def write(self, *_: object) -> Snapshot:
+            if "write" in self.calls:
+                raise AwsAuthError("Forbidden; nothing was changed.")
+            self.calls.append("write")
+            raise OutcomeUnknownError("The connection was cut.")
+
+    store = MemoryStore(BEFORE)
+    with pytest.raises(OutcomeUnknownError, match="could not be found out"):
+        ensure(Refusing(store, "write", []), OTHER)
+    # It must stay: should the write arrive, this is its revision.
+    assert [entry.info.kind for entry in log(store).entries] == ["outside", "change", "outside"]
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False])
+def test_without_history_a_lost_answer_is_settled_or_said_to_be_unknown(*, is_carried_out: bool) -> None:
+    store = MemoryStore(BEFORE)
+    assert ensure(Unanswered(store, "write", [is_carried_out]), OTHER, history=False).changed
+    store = MemoryStore(BEFORE)
+    cut = Unanswered(store, "write", [is_carried_out], then=lambda: store.overwrite({}))
+    with pytest.raises(OutcomeUnknownError, match="To run the change again does no harm"):
+        ensure(cut, OTHER, history=False)
+
+
+def test_a_revision_that_is_missing_is_said_to_be(store: Store) -> None:
+    with pytest.raises(RevisionNotFoundError, match="There is no revision 7"):
+        store.read_revision(7)

@@ -1,0 +1,201 @@
+"""The log says what is live, what nothing came of, and what is wrong with the chain; pruning keeps what it must."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import given, strategies as st
+
+from awsauth.core.edit.changes import EnsureAccount
+from awsauth.core.revisions.info import RevisionInfo
+from awsauth.core.revisions.revision import draft
+from awsauth.history.commit import changing, commit
+from awsauth.history.head import chain
+from awsauth.history.log import log
+from awsauth.history.prune import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG, expendable, prune
+from awsauth.stores.memory import MemoryStore
+from awsauth.stores.store import Listing
+from tests.support.documents.strategies import examples
+from tests.support.going_back import by
+from tests.support.stopping import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW: Final = datetime(2026, 6, 1, tzinfo=timezone.utc)
+
+
+def grown(count: int, *, clock: Callable[[], datetime] = lambda: NOW) -> MemoryStore:
+    """Return a store with a baseline and some changes more."""
+    store = MemoryStore({}, clock=clock)
+    for number in range(count):
+        grow(store, number)
+    return store
+
+
+def grow(store: MemoryStore, number: int) -> None:
+    commit(store, changing([EnsureAccount(account=f"{number:012}")]), writer=by("alice"))
+
+
+def codes(store: MemoryStore) -> dict[int, list[str]]:
+    """Return the findings by the number of their revision; 0 for those of the whole."""
+    found = log(store)
+    by_entry = {entry.info.number: [finding.code for finding in entry.findings] for entry in found.entries}
+    return {number: names for number, names in by_entry.items() if names} | (
+        {0: [finding.code for finding in found.findings]} if found.findings else {}
+    )
+
+
+def test_a_true_history_has_no_findings_and_one_live_revision() -> None:
+    store = grown(3)
+    assert codes(store) == {}
+    assert [(entry.info.number, entry.live) for entry in log(store).entries] == [
+        (4, True),
+        (3, False),
+        (2, False),
+        (1, False),
+    ]
+
+
+def test_a_revision_that_nothing_came_of_is_unconfirmed_and_stays_out_of_the_chain() -> None:
+    store = grown(1)
+    store.record(draft(3, store.read().head, {"mapRoles": "left over"}, uid="in-memory"))
+    grow(store, 7)
+    assert [(entry.info.number, entry.info.parent, entry.unconfirmed) for entry in log(store).entries] == [
+        (4, 2, False),
+        (3, 2, True),
+        (2, 1, False),
+        (1, 0, False),
+    ]
+    assert codes(store) == {}
+
+
+def test_a_revision_that_was_deleted_or_replaced_breaks_the_chain() -> None:
+    store = grown(4)
+    third = store.read_revision(3)
+    store.discard_revision(3, third.digest)
+    assert codes(store) == {0: ["broken-chain"]}
+    store.record(draft(3, store.read_revision(2).info.head, {"mapRoles": "replaced"}, uid="in-memory"))
+    assert codes(store) == {0: ["broken-chain"]}
+
+
+def test_the_oldest_revision_that_is_kept_is_no_break() -> None:
+    store = grown(4)
+    store.discard_revision(1, store.read_revision(1).digest)
+    assert codes(store) == {}
+
+
+def test_a_parent_that_is_not_older_is_not_followed() -> None:
+    store = grown(1)
+    forged = draft(3, draft(5, None, {}).info.head, {"mapRoles": "x"}, uid="in-memory")
+    store.record(forged)
+    assert [info.number for info in chain(store.list_revisions(), forged.info.head)] == [3]
+    assert [entry.info.number for entry in log(store).entries if entry.unconfirmed] == [3]
+
+
+def test_revisions_of_another_object_are_said_to_be() -> None:
+    store = grown(1)
+    other = MemoryStore(store.read().data, uid="another")
+    for number in (1, 2):
+        other.record(store.read_revision(number))
+    assert codes(other) == {0: ["unproven-history", "foreign-history"]}
+    assert "2 revisions up to 2 are of another object (`in-memory`)" in log(other).findings[1].message
+
+
+def test_a_head_that_is_in_no_revision_is_said_to_be() -> None:
+    store = grown(2)
+    store.discard_revision(3, store.read_revision(3).digest)
+    assert codes(store) == {0: ["broken-chain"]}
+    grow(store, 9)
+    assert log(store).is_recorded
+
+
+def test_objects_that_are_no_revisions_or_have_a_number_made_by_hand_are_reported_and_not_counted() -> None:
+    store = grown(1)
+    copied: dict[str, Any] = store.read_revision(2).to_object()
+    copied["metadata"]["name"] = "aws-auth-900"
+    store.record_object(900, copied)
+    store.record_object(3, {"metadata": {"name": "aws-auth-3"}})
+    store.record_object(4, {"metadata": {"name": "aws-auth-4", "annotations": {"awsauth/revision": "4"}}})
+    found = log(store)
+    assert [finding.code for finding in found.findings] == ["foreign-revision"] * 3
+    assert "has none of the annotations" in found.findings[0].message
+    assert "no annotation `awsauth/kind`" in found.findings[1].message
+    assert "recorded as revision `2` and now has another number" in found.findings[2].message
+    grow(store, 9)
+    assert [entry.info.number for entry in log(store).entries] == [5, 2, 1]
+
+
+def test_a_state_from_outside_is_the_live_one_though_it_is_in_no_revision_yet() -> None:
+    store = grown(1)
+    store.overwrite({"mapRoles": "x"})
+    found = log(store)
+    assert not found.is_recorded
+    assert [(entry.info.number, entry.info.parent, entry.live) for entry in found.entries] == [
+        (0, 2, True),
+        (2, 1, False),
+        (1, 0, False),
+    ]
+    assert not any(entry.unconfirmed for entry in found.entries)
+
+
+# Pruning
+
+
+ages = st.lists(st.integers(0, 60 * 24), max_size=700).map(lambda hours: sorted(hours, reverse=True))
+
+
+@examples(60)
+@given(ages, st.sets(st.integers(1, 700), max_size=3))
+def test_pruning_keeps_the_last_fifty_thirty_days_and_whatever_is_young_or_in_use(
+    hours: list[int], in_use: set[int]
+) -> None:
+    infos = tuple(
+        RevisionInfo(number, "", "", created=NOW - timedelta(hours=age)) for number, age in enumerate(hours, 1)
+    )
+    gone = expendable(Listing(infos, NOW), in_use)
+    kept = [info for info in infos if info not in gone]
+    assert [info.number for info in gone] == sorted(info.number for info in gone)
+    assert kept[-KEEP_LAST:] == list(infos[-KEEP_LAST:]) or in_use
+    assert not in_use & {info.number for info in gone}
+    for info in gone:
+        age = NOW - info.created if info.created else timedelta(0)
+        rank = len(infos) - info.number
+        assert age >= TOO_YOUNG
+        assert rank >= KEEP_AT_MOST or (rank >= KEEP_LAST and age >= KEEP_FOR)
+    for info in kept:
+        age = NOW - info.created if info.created else timedelta(0)
+        rank = len(infos) - info.number
+        assert rank < KEEP_LAST or info.number in in_use or age < (KEEP_FOR if rank < KEEP_AT_MOST else TOO_YOUNG)
+
+
+def test_a_live_revision_is_kept_however_old_it_is() -> None:
+    """Numbers that others have taken do not make it go, nor what it came from."""
+    now = [NOW]
+    store = grown(3, clock=lambda: now[0])
+    for number in range(5, 70):
+        store.record(draft(number, None, {"mapRoles": str(number)}))
+    now[0] += timedelta(days=60)
+    pruned = prune(store)
+    assert pruned == (1, 2, *range(5, 20))
+    assert [(entry.info.number, entry.live) for entry in log(store).entries if entry.proven] == [(4, True), (3, False)]
+
+
+def test_pruning_goes_by_the_way_with_every_twenty_fifth_revision() -> None:
+    now = [NOW]
+    store = grown(73, clock=lambda: now[0])
+    now[0] += timedelta(days=60)
+    outcome = commit(store, changing([EnsureAccount(account="999999999999")]))
+    assert outcome.revision is not None
+    assert (outcome.revision.number, outcome.pruned) == (75, tuple(range(1, 26)))
+    assert codes(store) == {}
+
+
+def test_a_prune_while_a_writer_stands_before_its_write_takes_nothing_from_it() -> None:
+    now = [NOW]
+    store = grown(60, clock=lambda: now[0])
+    now[0] += timedelta(days=60)
+    commit(Interrupted(store, "write", lambda: prune(store)), changing([EnsureAccount(account="999999999999")]))
+    assert codes(store) == {}
+    assert log(store).entries[0].live

@@ -1,0 +1,96 @@
+"""Guards know a rescue: giving back what was live is not held up by what a lock-out took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from awsauth.client import AwsAuthClient
+from awsauth.core.edit.changes import EnsureRole, ReplaceText
+from awsauth.errors import GuardError
+from awsauth.stores.memory import MemoryStore
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.support.controlplane.cluster import Cluster
+
+ROLE: Final = "arn:aws:iam::111122223333:role/"
+NODE: Final = f"""- rolearn: {ROLE}node
+  username: system:node:{{{{EC2PrivateDNSName}}}}
+  groups: [system:bootstrappers, system:nodes]
+"""
+BOSS: Final = f"- rolearn: {ROLE}boss\n  username: boss\n  groups: [system:masters]\n"
+DEVELOPERS: Final = "".join(f"- rolearn: {ROLE}dev{number}\n  username: dev{number}\n" for number in range(9))
+WIPING: Final = ["node-mapping", "last-admin", "own-access"]
+
+
+def teams() -> tuple[AwsAuthClient, AwsAuthClient]:
+    """Return the clients of two teams for one object that the first of them has changed."""
+    store = MemoryStore({"mapRoles": NODE + BOSS + DEVELOPERS})
+    ours, theirs = (AwsAuthClient(store, author=author) for author in ("ours", "theirs"))
+    ours.apply(EnsureRole(role_arn=f"{ROLE}ci", username="ci"))
+    return ours, theirs
+
+
+def wiped(client: AwsAuthClient, text: str, allow: Sequence[str] = WIPING) -> None:
+    client.apply(ReplaceText(key="mapRoles", text=text), allow=allow)
+
+
+def test_where_no_administrator_was_left_all_get_back_what_another_team_took() -> None:
+    ours, theirs = teams()
+    good = ours.read().data
+    wiped(theirs, "[]\n")
+    assert ours.rollback().changed
+    assert ours.read().data == good
+
+
+def test_nodes_get_back_what_another_team_took() -> None:
+    ours, theirs = teams()
+    good = ours.read().data
+    wiped(theirs, good["mapRoles"].replace(NODE, ""))
+    assert ours.rollback().changed
+    assert ours.read().data == good
+
+
+def test_where_an_administrator_was_left_it_takes_one_name_for_all() -> None:
+    ours, theirs = teams()
+    good = ours.read().data
+    wiped(theirs, NODE + BOSS)
+    with pytest.raises(GuardError) as caught:
+        ours.rollback()
+    assert [finding.code for finding in caught.value.findings] == ["regrant"] * 10
+    assert "allow=['regrant']" in caught.value.cure
+    assert ours.rollback(allow=["regrant"]).changed
+    assert ours.read().data == good
+
+
+def test_one_that_may_update_the_object_anyway_may_go_back_to_a_state_without_administrators(cluster: Cluster) -> None:
+    """The administrator of the cluster comes in by a certificate, which no change of the object touches."""
+    cluster.put_aws_auth({"mapRoles": NODE})
+    with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
+        client.apply(EnsureRole(role_arn=f"{ROLE}ci", username="ci"))
+        good = client.read().data
+        client.apply(EnsureRole(role_arn=f"{ROLE}intruder", username="x", groups=["system:masters"]))
+        result = client.rollback()
+        assert [found.code for found in result.findings if "left without an administrator" in found.message] == [
+            "last-admin"
+        ]
+        assert client.read().data == good
+
+
+def test_one_that_may_update_the_object_by_a_mapping_that_goes_may_not(cluster: Cluster) -> None:
+    """The username is one that the mapping gives, whatever it came in by."""
+    cluster.put_aws_auth({"mapRoles": NODE})
+    rules = [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "update"]},
+        {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["get", "list", "create"]},
+    ]
+    user = cluster.user(rules)
+    with AwsAuthClient.from_kubeconfig(path=user.kubeconfig) as client:
+        client.apply(EnsureRole(role_arn=f"{ROLE}intruder", username=user.name, groups=["system:masters"]))
+        wait_for(lambda: client.read().roles)
+        with pytest.raises(GuardError, match="last-admin"):
+            client.rollback()

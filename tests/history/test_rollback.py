@@ -1,0 +1,362 @@
+"""Rolling back: the earlier text comes back, and what others have added since stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import given, strategies as st
+
+from awsauth.core.document.document import Document
+from awsauth.core.document.model import KEYS
+from awsauth.core.edit.changes import (
+    Change,
+    EnsureAccount,
+    EnsureRole,
+    EnsureUser,
+    RemoveAccount,
+    RemoveGroups,
+    RemoveRole,
+    RemoveUser,
+    ReplaceText,
+)
+from awsauth.core.edit.merge import merge
+from awsauth.core.revisions.revision import Revision
+from awsauth.errors import EditError, HistoryError, RevisionNotFoundError
+from awsauth.history.commit import Outcome, changing, commit
+from awsauth.history.log import log
+from awsauth.stores.memory import MemoryStore
+from tests.support.documents.strategies import documents, examples
+from tests.support.going_back import by, rollback
+from tests.support.stopping import Interrupted
+
+if TYPE_CHECKING:
+    from awsauth.core.revisions.restore import Effect
+
+NODE: Final = "arn:aws:iam::111122223333:role/node"
+BEFORE: Final = {"mapRoles": f"# nodes\n- rolearn: {NODE}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n"}
+BROKEN: Final = {"mapRoles": "- rolearn: [\n"}
+
+
+def role(name: str, *groups: str) -> EnsureRole:
+    return EnsureRole(role_arn=f"arn:aws:iam::111122223333:role/{name}", username=name, groups=groups)
+
+
+def ensure(store: MemoryStore, *changes: Change, author: str = "alice") -> Outcome:
+    return commit(store, changing(changes), writer=by(author))
+
+
+def back(store: MemoryStore, to: int | None = None, *, exact: bool = False, author: str = "alice") -> Outcome:
+    return rollback(store, to, exact=exact, author=author)
+
+
+def text(store: MemoryStore) -> str:
+    return store.read().data["mapRoles"]
+
+
+def names(effects: tuple[Effect, ...]) -> list[tuple[str, str]]:
+    """Return who is concerned, and whose it was."""
+    return [(effect.principal.rpartition("/")[2], effect.by.writer.author or effect.by.kind) for effect in effects]
+
+
+def kept(outcome: Outcome) -> list[tuple[str, str]]:
+    assert outcome.proposal.restoration is not None
+    return names(outcome.proposal.restoration.kept)
+
+
+def reverted(outcome: Outcome) -> list[tuple[str, str]]:
+    assert outcome.proposal.restoration is not None
+    return names(outcome.proposal.restoration.reverted)
+
+
+def test_the_earlier_text_comes_back_as_a_new_revision() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    ensure(store, role("b"))
+    outcome = back(store, 1)
+    assert store.read().data == BEFORE
+    assert outcome.revision is not None
+    assert (outcome.revision.number, outcome.revision.info.kind, outcome.revision.info.restores) == (4, "rollback", 1)
+    assert (kept(outcome), reverted(outcome)) == ([], [("a", "alice"), ("b", "alice")])
+    assert [entry.info.number for entry in log(store).entries] == [4, 3, 2, 1]
+
+
+def test_what_others_have_added_stays_and_what_they_did_otherwise_goes() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a", "view"), role("b"))
+    ensure(store, role("mine"))
+    ensure(store, role("theirs", "edit"), role("a", "admin"), RemoveRole(role_arn=role("b").role_arn), author="bob")
+    store.overwrite(merge(store.read().document, [role("outside")]).data)
+    outcome = back(store, 2)
+    assert kept(outcome) == [("theirs", "bob"), ("outside", "outside")]
+    assert reverted(outcome) == [("a", "bob"), ("mine", "alice"), ("b", "bob")]
+    assert store.read().document == merge(
+        Document(BEFORE), [role("a", "view"), role("b"), role("theirs", "edit"), role("outside")]
+    )
+
+
+def test_exact_keeps_nothing() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    ensure(store, role("theirs"), author="bob")
+    outcome = back(store, 1, exact=True)
+    assert store.read().data == BEFORE
+    assert reverted(outcome) == [("a", "alice"), ("theirs", "bob")]
+
+
+def test_what_others_have_added_is_kept_as_they_left_it() -> None:
+    """The caller's own change to it is undone with everything else that the caller did."""
+    store = MemoryStore(BEFORE)
+    ensure(store, role("x"))
+    ensure(store, role("theirs", "view"), author="bob")
+    ensure(store, role("theirs", "view", "system:masters"))
+    outcome = back(store, 1)
+    assert kept(outcome) == [("theirs", "alice")]
+    assert [mapping.groups for mapping in store.read().document.roles] == [(), ("view",)]
+
+
+def test_what_others_have_added_and_is_gone_again_does_not_come_back() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("theirs"), author="bob")
+    ensure(store, RemoveRole(role_arn=role("theirs").role_arn), role("a"), author="carol")
+    outcome = back(store, 1)
+    assert kept(outcome) == [("a", "carol")]
+    assert store.read().document == merge(Document(BEFORE), [role("a")])
+
+
+def test_the_words_of_who_added_it_are_kept_where_the_text_only_grew() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, EnsureUser(user_arn="arn:aws:iam::111122223333:user/u", username="u"))
+    grown = BEFORE["mapRoles"] + "# by the node group\n- rolearn: arn:aws:iam::111122223333:role/ng\n  userid: x\n"
+    store.overwrite({**store.read().data, "mapRoles": grown})
+    back(store, 1)
+    assert store.read().data == {"mapRoles": grown}
+
+
+def test_a_text_that_cannot_be_read_is_no_obstacle_and_hides_nothing_that_others_added() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    ensure(store, role("theirs"), author="bob")
+    store.overwrite(BROKEN)
+    outcome = back(store, 2)
+    assert kept(outcome) == [("theirs", "outside")]
+    assert store.read().document == merge(Document(BEFORE), [role("a"), role("theirs")])
+    assert [entry.info.kind for entry in log(store).entries][:2] == ["rollback", "outside"]
+
+
+def test_an_object_that_was_deleted_comes_back() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    again = MemoryStore(None)
+    for number in (1, 2):
+        again.record(store.read_revision(number))
+    back(again, 2)
+    assert again.read().data == store.read().data
+
+
+def test_other_data_keys_come_back_too_and_those_that_others_added_stay() -> None:
+    store = MemoryStore({**BEFORE, "note": "old"})
+    ensure(store, role("a"))
+    store.overwrite({**store.read().data, "note": "new", "theirs": "x"})
+    back(store, 1)
+    assert store.read().data == {**BEFORE, "note": "old", "theirs": "x"}
+
+
+def test_without_a_number_it_goes_one_further_back_each_time_and_forward_by_number() -> None:
+    store = MemoryStore(BEFORE)
+    texts = {1: BEFORE["mapRoles"]}
+    for number, name in enumerate("abc", 2):
+        ensure(store, role(name))
+        texts[number] = text(store)
+    for number in (3, 2, 1):
+        back(store)
+        assert text(store) == texts[number]
+    with pytest.raises(RevisionNotFoundError, match="no revision further back"):
+        back(store)
+    back(store, 4)
+    assert text(store) == texts[4]
+    back(store)
+    assert text(store) == texts[3]
+
+
+def test_without_a_number_a_change_from_outside_is_gone_back_on() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    expected = text(store)
+    store.overwrite(BROKEN)
+    back(store)
+    assert text(store) == expected
+    back(store)
+    assert text(store) == BEFORE["mapRoles"]
+
+
+def test_the_revision_gone_back_to_stays_the_same_when_somebody_writes_meanwhile() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    ensure(store, role("b"))
+    rollback(Interrupted(store, "write", lambda: ensure(store, role("theirs"), author="bob")), author="alice")
+    assert store.read().document == merge(Document(BEFORE), [role("a"), role("theirs")])
+
+
+def test_after_a_restore_by_other_means_what_it_brought_counts_as_added_by_others() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    ensure(store, RemoveRole(role_arn=role("a").role_arn), role("b"))
+    store.overwrite(store.read_revision(2).data, keep_head=False)
+    ensure(store, role("c"))
+    outcome = back(store, 3)
+    assert kept(outcome) == [("a", "outside")]
+    assert store.read().document == merge(Document(BEFORE), [role("b"), role("a")])
+
+
+def test_behind_a_break_in_the_chain_too_much_is_kept_rather_than_too_little() -> None:
+    store = MemoryStore(BEFORE)
+    for name in "abc":
+        ensure(store, role(name))
+    store.discard_revision(3, store.read_revision(3).digest)
+    outcome = back(store, 2)
+    assert kept(outcome) == [("b", "alice"), ("c", "alice")]
+
+
+def test_nothing_changes_where_the_revision_is_the_present_state() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    assert not back(store, 2).changed
+    assert len(log(store).entries) == 2
+
+
+def test_a_revision_that_is_not_there_or_was_altered_is_refused() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    with pytest.raises(RevisionNotFoundError, match="There is no revision 9"):
+        back(store, 9)
+    altered: dict[str, Any] = store.read_revision(1).to_object()
+    altered["data"]["data"]["mapRoles"] = "- rolearn: arn:aws:iam::111122223333:role/evil\n"
+    store.record_object(1, altered)
+    before = store.read()
+    with pytest.raises(HistoryError, match="Revision 1 was altered after it was recorded"):
+        back(store, 1)
+    assert store.read() == before
+
+
+def test_what_cannot_be_kept_stops_the_rollback_and_names_the_way_out() -> None:
+    """An earlier text that cannot be read takes no entry."""
+    store = MemoryStore(BROKEN)
+    ensure(store, ReplaceText(key="mapRoles", text=BEFORE["mapRoles"]), author="bob")
+    before = store.read()
+    with pytest.raises(EditError, match="1 of the entries that others have added") as caught:
+        back(store, 1)
+    assert "exact=True" in str(caught.value)
+    assert store.read() == before
+    back(store, 1, exact=True)
+    assert store.read().data == BROKEN
+
+
+def test_an_entry_of_a_form_that_is_never_written_is_kept_by_its_own_words_or_not_at_all() -> None:
+    store = MemoryStore(BEFORE)
+    ensure(store, role("a"))
+    sso = "- sso:\n    permissionSetName: x\n    accountID: '111122223333'\n  username: x\n"
+    grown = text(store) + sso
+    store.overwrite({"mapRoles": grown})
+    with pytest.raises(EditError, match="cannot be written into its earlier text"):
+        back(store, 1)
+    assert text(store) == grown
+    ensure(store, RemoveRole(role_arn=role("a").role_arn))
+    back(store, 1)
+    assert text(store) == BEFORE["mapRoles"] + sso
+
+
+ROLES: Final = [role(name, *groups) for name in "abc" for groups in ((), ("view",), ("view", "edit"))]
+CHANGES: Final[list[Change]] = [
+    *ROLES,
+    *(RemoveRole(role_arn=change.role_arn) for change in ROLES[::3]),
+    *(RemoveGroups(principal_arn=change.role_arn, groups=["view"]) for change in ROLES[::3]),
+    EnsureUser(user_arn="arn:aws:iam::111122223333:user/u", username="u", groups=["g"]),
+    RemoveUser(user_arn="arn:aws:iam::111122223333:user/u"),
+    EnsureAccount(account="111122223333"),
+    RemoveAccount(account="111122223333"),
+    ReplaceText(key="mapRoles", text=BROKEN["mapRoles"]),
+    ReplaceText(key="mapRoles", text=BEFORE["mapRoles"]),
+    ReplaceText(key="mapUsers", text=None),
+]
+steps = st.lists(st.tuples(st.sampled_from(["alice", "bob", "outside"]), st.sampled_from(CHANGES)), max_size=8)
+
+
+def history_of(data: dict[str, str], made: list[tuple[str, Change]]) -> MemoryStore:
+    """Return a store after some changes; those that are refused are left out."""
+    store = MemoryStore(data)
+    commit(store, changing([ReplaceText(key="mapAccounts", text="- '000000000000'\n")]), writer=by("alice"))
+    for author, change in made:
+        try:
+            if author == "outside":
+                store.overwrite(merge(store.read().document, [change]).data)
+            else:
+                ensure(store, change, author=author)
+        except ValueError:  # An edit of a text that cannot be read.
+            continue
+    return store
+
+
+def recorded(store: MemoryStore) -> list[int]:
+    """Return the numbers of the revisions."""
+    return [info.number for info in store.list_revisions().revisions]
+
+
+@examples(150)
+@given(documents, steps, st.data())
+def test_with_nothing_added_by_others_the_bytes_are_those_of_the_revision(
+    data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
+) -> None:
+    store = history_of(data, [("alice", change) for _, change in made])
+    target = draw.draw(st.sampled_from(recorded(store)))
+    back(store, target)
+    assert store.read().data == store.read_revision(target).data
+
+
+@examples(150)
+@given(documents, steps, st.data())
+def test_exact_bytes_are_those_of_the_revision_whoever_did_what(
+    data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
+) -> None:
+    store = history_of(data, made)
+    target = draw.draw(st.sampled_from(recorded(store)))
+    outcome = back(store, target, exact=True)
+    assert store.read().data == store.read_revision(target).data
+    assert kept(outcome) == []
+
+
+@examples(200)
+@given(documents, steps, st.data())
+def test_a_rollback_maps_what_the_revision_maps_and_of_the_rest_only_what_others_added(
+    data: dict[str, str], made: list[tuple[str, Change]], draw: st.DataObject
+) -> None:
+    store = history_of(data, made)
+    target = draw.draw(st.sampled_from(recorded(store)))
+    before = store.read().document
+    earlier = Document(store.read_revision(target).data)
+    try:
+        outcome = back(store, target)
+    except EditError:
+        return
+    after = store.read().document
+    restoration = outcome.proposal.restoration
+    assert restoration is not None
+    extra = {(effect.key, effect.principal) for effect in restoration.kept}
+    for key in KEYS:
+        now, then = after.reading(key).mapped, earlier.reading(key).mapped
+        assert now[: len(then)] == then
+        assert {(key, mapped.principal) for mapped in now[len(then) :]} == {e for e in extra if e[0] == key}
+        gone = {m.principal.lower() for m in before.reading(key).mapped} - {m.principal.lower() for m in now}
+        assert gone <= {effect.principal.lower() for effect in restoration.reverted if effect.key == key}
+    if outcome.revision:
+        assert not back(store, outcome.revision.number).changed
+
+
+@examples(100)
+@given(documents, steps)
+def test_every_revision_survives_its_object_form(data: dict[str, str], made: list[tuple[str, Change]]) -> None:
+    store = history_of(data, made)
+    for number in recorded(store):
+        revision = store.read_revision(number)
+        assert Revision.from_object(revision.to_object()) == revision
+        assert revision.is_intact

@@ -1,0 +1,241 @@
+"""Programs that a kubeconfig names for credentials: run as kubectl runs them, and told when they give none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from awsauth.connections import kubernetes as connecting
+from awsauth.errors import AuthenticationError, KubeconfigError, UnreachableError
+from tests.support.kubeconfigs import SECRET, both_ways, config, plugin, printing, runs, who, written
+from tests.support.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.controlplane.cluster import Cluster
+
+pytestmark = pytest.mark.usefixtures("nothing_around")
+
+
+def test_a_programs_token_is_used_until_it_expires(cluster: Cluster, tmp_path: Path, by: str) -> None:
+    user = cluster.user()
+    each_time = 3 if by == "urllib3" else 4  # the kubernetes client asks once more when it is configured
+    for lasts, expected in ((timedelta(hours=1), 1), (timedelta(seconds=-1), each_time), (None, 1)):
+        (tmp_path / "plugin.py.runs").unlink(missing_ok=True)
+        end = {"expirationTimestamp": (datetime.now(timezone.utc) + lasts).isoformat()} if lasts is not None else {}
+        content = config(cluster, plugin(tmp_path, printing({"token": user.token, **end})))
+        connection = connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+        assert [who(connection), who(connection)] == [user.name] * 2
+        assert runs(tmp_path) == expected
+
+
+@both_ways
+def test_a_programs_token_that_is_refused_is_asked_for_once_more(cluster: Cluster, tmp_path: Path) -> None:
+    content = config(cluster, plugin(tmp_path, printing({"token": SECRET})))
+    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+    with pytest.raises(AuthenticationError) as caught:
+        who(connection)
+    assert runs(tmp_path) == 2
+    assert SECRET not in f"{caught.value!r}{caught.value}{connection!r}"
+
+
+@both_ways
+def test_a_programs_certificate_is_used(cluster: Cluster, tmp_path: Path) -> None:
+    certificate, key = (file.read_text() for file in cluster.plane.authority.issue_to_user("alice"))
+    pair = {"clientCertificateData": certificate, "clientKeyData": key}
+    content = config(cluster, plugin(tmp_path, printing(pair)))
+    assert who(connecting.from_kubeconfig(path=written(tmp_path / "config", content))) == "alice"
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("import sys; sys.exit('no \\x1b[31msession\\nlog in')", r"ended with 1, and its message is not shown"),
+        ("print('oops')", "is no ExecCredential"),
+        ("print('{}')", "is no ExecCredential"),
+        ("print('{')", "it is no YAML at line 2"),
+        ("print(chr(0))", "it is no YAML"),
+        ("import sys; sys.stdout.buffer.write(b'\\xff')", "it is no text in UTF-8"),
+        (printing({}), "neither a token nor a certificate"),
+        (printing({"token": 5}), "neither a token nor a certificate"),
+        (printing({"token": "x", "expirationTimestamp": "soon"}), "`expirationTimestamp` that it prints is no time"),
+        (printing({"token": "x"}).replace("/v1", "/v1beta1"), "another `apiVersion`"),
+    ],
+)
+def test_a_program_that_gives_no_credentials_is_told_with_what_it_says(
+    cluster: Cluster, tmp_path: Path, script: str, message: str
+) -> None:
+    file = written(tmp_path / "config", config(cluster, plugin(tmp_path, script)))
+    with pytest.raises(KubeconfigError, match=message) as caught:
+        connecting.from_kubeconfig(path=file)
+    assert "Nothing was sent" in str(caught.value)
+
+
+def test_a_program_that_is_not_there_is_told_with_how_to_get_it(cluster: Cluster, tmp_path: Path) -> None:
+    user = plugin(tmp_path, "", command="no-such-program", installHint="Install it from here.\n")
+    with pytest.raises(KubeconfigError, match=r"`no-such-program`, gives none: there is no such program") as caught:
+        connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
+    assert str(caught.value).endswith("\nInstall it from here.")
+
+
+def test_a_program_is_told_what_kubectl_tells_it(cluster: Cluster, tmp_path: Path) -> None:
+    user = cluster.user()
+    tell = (
+        "import json, os\n"
+        "told = json.loads(os.environ['KUBERNETES_EXEC_INFO']), os.environ['MORE']\n"
+        "open(__file__ + '.told', 'a').write(json.dumps(told) + '\\n')\n"
+    )
+    stanza = plugin(tmp_path, tell + printing({"token": user.token}))["exec"]
+    stanza |= {"provideClusterInfo": True, "interactiveMode": "Never", "env": [{"name": "MORE", "value": "x"}]}
+    extensions = [{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}, {"name": "b"}]
+    more: dict[str, Any] = {"tls-server-name": "127.0.0.1", "extensions": extensions}
+    file = written(tmp_path / "config", config(cluster, {"exec": stanza}, **more))
+    assert who(connecting.from_kubeconfig(path=file)) == user.name
+    cluster.kubectl("auth", "whoami", kubeconfig=file)
+    ours, kubectls = (tmp_path / "plugin.py.told").read_text().splitlines()[:2]
+    assert json.loads(ours) == json.loads(kubectls)
+    assert json.loads(ours)[1] == "x"
+
+
+def test_what_is_piped_into_this_process_is_not_for_a_program(cluster: Cluster, tmp_path: Path) -> None:
+    """Nor is the kubernetes package needed to run one."""
+    user = plugin(tmp_path, "import sys; sys.stdin.read()\n" + printing({"token": "x"}), interactiveMode="IfAvailable")
+    file = written(tmp_path / "config", config(cluster, user))
+    code = (
+        "import sys; from awsauth import connecting; connecting.from_kubeconfig(path=sys.argv[1])\n"
+        "print(sys.stdin.read(), 'kubernetes' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(file)]
+    done = subprocess.run(command, input="for us", capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert (done.stdout, runs(tmp_path)) == ("for us False\n", 1)
+
+
+def test_a_program_is_looked_for_where_kubectl_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path beside the kubeconfig; a name in the folders of PATH, but never just here."""
+    here = tmp_path / "here"
+    (tmp_path / "bin").mkdir()
+    here.mkdir()
+    script = f"#!{sys.executable}\nimport os; assert os.getcwd() == {str(here)!r}\n" + printing({"token": "x"})
+    for file in (tmp_path / "bin" / "it", here / "it"):
+        file.write_text(script, encoding="utf-8")
+        file.chmod(0o755)
+    monkeypatch.chdir(here)
+
+    def connect(command: str, path: str) -> None:
+        monkeypatch.setenv("PATH", path)
+        user = plugin(tmp_path, "", command=command, args=None)
+        content = config(None, user, server="https://127.0.0.1:1")
+        connecting.from_kubeconfig(path=written(tmp_path / "config", content))
+
+    connect("bin/it", "")
+    connect("it", str(tmp_path / "bin"))
+    for path in (".", "", f":{os.defpath}"):
+        with pytest.raises(KubeconfigError, match=r"in the current folder|no such program"):
+            connect("it", path)
+    with pytest.raises(KubeconfigError, match="no such program"):
+        connect("./it", "")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"interactiveMode": "Always"}, "needs a terminal"),
+        ({"interactiveMode": "Sometimes"}, "`interactiveMode` is none of"),
+        ({"apiVersion": "v1"}, "`apiVersion` is none of"),
+        ({"command": ""}, "names no `command`"),
+        ({"command": 5}, "names no `command`"),
+        ({"args": "x"}, "`args` is no list"),
+        ({"args": [5]}, "`args` is no list"),
+        ({"env": {"a": "b"}}, "`env` is no list"),
+        ({"env": ["a"]}, "`env` is no list"),
+        ({"env": [{"name": "a=\0", "value": "b"}]}, "null byte|illegal environment"),
+    ],
+)
+def test_a_program_that_cannot_be_run_is_told(tmp_path: Path, more: dict[str, Any], problem: str) -> None:
+    user = plugin(tmp_path, printing({"token": "x"}), **more)
+    file = written(tmp_path / "config", config(None, user, server="https://127.0.0.1:1"))
+    with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
+        connecting.from_kubeconfig(path=file)
+
+
+def test_what_a_failed_program_says_is_in_no_error(tmp_path: Path) -> None:
+    user = plugin(tmp_path, "import sys; sys.exit('password=hunter2')")
+    file = written(tmp_path / "config", config(None, user, server="https://127.0.0.1:1"))
+    with pytest.raises(KubeconfigError, match="it ended with 1, and its message is not shown") as caught:
+        connecting.from_kubeconfig(path=file)
+    told = "".join(traceback.format_exception(caught.value))
+    assert ("hunter2" in told, "kubectl version" in caught.value.cure) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ("extensions: 5", "`extensions`, which it is told, are no list"),
+        ("extensions: {a: b}", "`extensions`, which it is told, are no list"),
+        ("disable-compression: !!binary aGk=", "which it is told, is no JSON"),
+        ("disable-compression: !!set {a, b}", "which it is told, is no JSON"),
+        ("disable-compression: .nan", "which it is told, is no JSON"),
+        ("disable-compression: &a [*a]", "which it is told, is no JSON"),
+    ],
+)
+def test_a_program_that_cannot_be_told_of_the_cluster_is_told(tmp_path: Path, told: str, problem: str) -> None:
+    user = plugin(tmp_path, printing({"token": "x"}), provideClusterInfo=True)
+    text = yaml.safe_dump(config(None, user, server="https://127.0.0.1:1"))
+    text = text.replace("    server:", f"    {told}\n    server:")
+    with pytest.raises(KubeconfigError, match=f"gives none: .*{problem}"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", text))
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [{"clientCertificateData": 5, "clientKeyData": [1]}, {"clientCertificateData": "\ud800", "clientKeyData": "x"}],
+)
+def test_a_program_whose_certificate_is_no_text_is_told(tmp_path: Path, pair: dict[str, Any]) -> None:
+    value = config(None, plugin(tmp_path, printing(pair)), server="https://127.0.0.1:1")
+    with pytest.raises(KubeconfigError, match="neither a token nor a certificate"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", value))
+
+
+def test_a_token_that_has_expired_since_the_year_1_is_one_that_has_expired(tmp_path: Path) -> None:
+    status = {"token": SECRET, "expirationTimestamp": "0001-01-01T00:00:00Z"}
+    value = config(None, plugin(tmp_path, printing(status)), server="https://127.0.0.1:1")
+    connection = connecting.from_kubeconfig(path=written(tmp_path / "config", value))
+    with pytest.raises(UnreachableError):
+        connection.transport.get("/api")
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("import time; time.sleep(600)", r"it did not end within 1\.5 seconds"),
+        ("import os; os.close(1); os.close(2); import time; time.sleep(600)", r"it did not end within 1\.5 seconds"),
+        (
+            "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(9)'])",
+            "did not end",
+        ),
+        ("while True: print('x' * 65_536)", "it prints more than 1 MiB"),
+        ("import sys\nwhile True: sys.stderr.write('x' * 65_536)", "it did not end within"),
+        ("print('[' * 100_000)", "it is no YAML|nested"),
+        ("print('9' * 5_000)", "it is no YAML"),
+    ],
+)
+@both_ways
+def test_a_program_that_hangs_or_floods_is_ended_and_told(tmp_path: Path, script: str, problem: str) -> None:
+    value = config(
+        None,
+        plugin(tmp_path, f"import os; open(__file__ + '.pid', 'w').write(str(os.getpid()))\n{script}"),
+        server="https://127.0.0.1:1",
+    )
+    with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
+        connecting.from_kubeconfig(path=written(tmp_path / "config", value), timeout=1.5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "plugin.py.pid").read_text()), 0)

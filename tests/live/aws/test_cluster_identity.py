@@ -1,0 +1,97 @@
+"""Who somebody is to AWS and to a cluster, in one call."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import awsauth
+from awsauth.client import AwsAuthClient
+from awsauth.errors import CredentialsError, ForbiddenError, UsageError
+from tests.support.command_line import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.controlplane.metadata import InstanceMetadata
+    from tests.support.named_cluster import NamedCluster
+
+
+def test_an_instance_is_told_as_whom_it_comes_into_the_cluster(named: NamedCluster, instance: InstanceMetadata) -> None:
+    instance.role_arn = named.arn("standing-worker")
+    named.map(standing_worker=("deployers", "viewers"))
+    named.await_in("standing-worker")
+    named.be(instance.environment)
+    who = awsauth.whoami(cluster=named.name)
+    assert (who.source, who.canonical_arn) == ("instance-role", named.arn("standing-worker"))
+    assert (who.username, who.groups, who.cluster_problem) == ("standing-worker", ("deployers", "viewers"), "")
+    assert named.name in who.cluster
+    assert str(who).endswith(
+        f"on EKS cluster {named.name} in {named.cluster.aws.region} (account {who.account}) at {named.cluster.server}:\n"
+        "              `standing-worker`, in `deployers`, `viewers`"
+    )
+    assert json.loads(json.dumps(who.to_json()))["groups"] == ["deployers", "viewers"]
+
+
+def test_the_command_line_tells_it_too(named: NamedCluster) -> None:
+    named.map(standing_cli=())
+    named.await_in("standing-cli")
+    named.be_role("standing-cli")
+    done = run("whoami", "--cluster", named.name, "-o", "json")
+    assert (done.code, json.loads(done.out)["identity"]["username"]) == (0, "standing-cli")
+    assert "`standing-cli`, in no group" in run("whoami", "--cluster", named.name).out
+
+
+def test_whoever_is_not_let_in_is_told_so_and_who_they_are_all_the_same(named: NamedCluster) -> None:
+    named.be_role("standing-stranger")
+    who = awsauth.whoami(cluster=named.name)
+    assert who.canonical_arn == named.arn("standing-stranger")
+    assert (who.username, who.groups) == ("", ())
+    assert "does not let the caller in (401)" in who.cluster_problem
+    assert "not known: it does not let the caller in" in str(who)
+
+
+def test_with_a_role_that_is_assumed_the_cluster_sees_that(named: NamedCluster) -> None:
+    named.map(standing_target=("ops",))
+    named.await_in("standing-target")
+    named.be_role("standing-base")
+    who = awsauth.whoami(cluster=named.name, assume_role=named.arn("standing-target"))
+    assert (who.canonical_arn, who.username) == (named.arn("standing-base"), "standing-target")
+    assert who.cluster.endswith(f", as {named.arn('standing-target')}")
+
+
+def test_the_credentials_may_be_other_ones_than_those_of_the_context(named: NamedCluster) -> None:
+    named.be_role("standing-somebody")
+    who = awsauth.whoami(kubeconfig=str(named.cluster.kubeconfig))
+    assert (who.canonical_arn, who.groups) == (named.arn("standing-somebody"), ("system:masters",))
+    named.be()
+    with pytest.raises(CredentialsError):
+        awsauth.whoami(kubeconfig=str(named.cluster.kubeconfig))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"), [(None, "before Kubernetes 1.27"), (ForbiddenError("no"), "system:basic-user")]
+)
+def test_a_server_that_does_not_tell_is_no_failure(
+    named: NamedCluster, monkeypatch: pytest.MonkeyPatch, answer: Any, words: str
+) -> None:
+    def review(_: object) -> Any:
+        if answer is None:
+            return None
+        raise answer
+
+    monkeypatch.setattr("awsauth.client.review", review)
+    named.be_role("standing-untold")
+    assert words in awsauth.whoami(cluster=named.name).cluster_problem
+
+
+def test_without_a_cluster_there_is_nothing_to_ask(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no cluster here"):
+        AwsAuthClient.in_memory().identity()
+    with pytest.raises(UsageError, match="no cluster here"):
+        awsauth.whoami(file=tmp_path / "aws-auth.yaml")
+    session: Any = object()
+    with pytest.raises(UsageError, match="together with a cluster"):
+        awsauth.whoami(session=session, cluster="prod")

@@ -1,0 +1,251 @@
+"""The history with kubectl alone, and how many requests a client makes of a real API server."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from awsauth.client import AwsAuthClient
+from awsauth.core.edit.changes import EnsureRole, RemoveRole
+from awsauth.errors import AdmissionError
+from tests.kube.test_transport import deny
+from tests.support.true_history import assert_true_history, live, names, revisions, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.controlplane.cluster import Cluster
+    from tests.support.servers.relay import Relay
+
+ROLE: Final = "arn:aws:iam::111122223333:role/"
+BEFORE: Final = {
+    "mapRoles": f"- rolearn: {ROLE}admin  # ours\n  username: admin\n  groups: [system:masters]\n",
+    "note": "theirs\n",
+}
+ONE: Final = "configmaps/aws-auth"
+HISTORY: Final = "controllerrevisions"
+REVIEW: Final = "selfsubjectreviews"
+BINDINGS: Final = {"rolebindings", "clusterrolebindings"}
+
+
+def added(name: str) -> EnsureRole:
+    return EnsureRole(role_arn=ROLE + name, username=name, groups=["team"])
+
+
+@pytest.fixture
+def client(cluster: Cluster) -> Iterator[AwsAuthClient]:
+    with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig, author="tests") as client:
+        yield client
+
+
+@pytest.fixture
+def watched(cluster: Cluster, relay: Relay, tmp_path: Path) -> Iterator[AwsAuthClient]:
+    """Yield a client whose requests are kept."""
+    server = replace(cluster.api, url=relay.url)
+    kubeconfig = server.write_kubeconfig(tmp_path / "relay.kubeconfig", context=cluster.context)
+    with AwsAuthClient.from_kubeconfig(path=kubeconfig, author="tests") as client:
+        yield client
+
+
+class TestKubectlAlone:
+    """Three changes are made; whatever comes after them, anybody can do who has kubectl."""
+
+    @pytest.fixture
+    def texts(self, cluster: Cluster, client: AwsAuthClient) -> dict[int, dict[str, str]]:
+        """Make the changes, and return the data of each revision."""
+        cluster.put_aws_auth(BEFORE, labels={"team": "one"}, annotations={"note": "x"})
+        texts = {1: dict(text_of(cluster))}
+        for number, name in enumerate(("first", "second", "third"), start=2):
+            client.apply(added(name), reason=f"because of {name}")
+            texts[number] = dict(text_of(cluster))
+        return texts
+
+    def test_it_lists_and_reads_them(self, cluster: Cluster, texts: dict[int, dict[str, str]]) -> None:
+        listed = cluster.kubectl("-n", "kube-system", "get", HISTORY, "-l", "awsauth/config-map=aws-auth").stdout
+        header, *lines = (line.split() for line in listed.splitlines())
+        column = header.index("REVISION")
+        assert {line[0]: line[column] for line in lines} == {f"aws-auth-{number}": str(number) for number in texts}
+        for number, data in texts.items():
+            kept = json.loads(kept_by_kubectl(cluster, number))
+            assert kept["data"] == data
+            assert kept["metadata"] == {
+                "name": "aws-auth",
+                "namespace": "kube-system",
+                "labels": {"team": "one"},
+                "annotations": {"note": "x"},
+            }
+
+    @pytest.mark.parametrize("is_gone", [False, True], ids=["there", "gone"])
+    @pytest.mark.parametrize("number", [1, 2, 3, 4])
+    def test_it_restores_any_of_them_and_the_history_goes_on_from_there(
+        self, cluster: Cluster, client: AwsAuthClient, texts: dict[int, dict[str, str]], number: int, *, is_gone: bool
+    ) -> None:
+        if is_gone:
+            cluster.delete_aws_auth()
+            assert not client.history().is_recorded
+        restore(cluster, number, "create" if is_gone else "replace")
+        assert text_of(cluster) == texts[number]
+        assert live(cluster)["metadata"]["labels"] == {"team": "one"}
+        known = frozenset({"unproven-history", *(["foreign-history"] if is_gone else [])})
+
+        log = assert_true_history(client, cluster, allowed=known)
+        assert not log.is_recorded
+        assert client.prune() == ()
+        client.apply(added("fourth"))
+        log = assert_true_history(client, cluster, allowed=known)
+        assert [(entry.info.number, entry.info.parent) for entry in log.entries[:2]] == [(6, 5), (5, 0)]
+        assert names(text_of(cluster)) == {*names(texts[number]), "fourth"}
+        client.rollback(to=3, exact=True, allow=["foreign-history", "regrant"])
+        assert text_of(cluster) == texts[3]
+        client.rollback(to=6, allow=["foreign-history", "regrant"])
+        assert "fourth" in names(text_of(cluster))
+        assert_true_history(client, cluster, allowed=known)
+        assert set(texts) <= set(revisions(cluster))
+
+    def test_what_it_applies_is_a_change_from_outside(
+        self, cluster: Cluster, client: AwsAuthClient, texts: dict[int, dict[str, str]]
+    ) -> None:
+        """Unlike `replace`, `apply` leaves our annotations on the object, which then say where it came from."""
+        cluster.kubectl("apply", "-f", "-", input=kept_by_kubectl(cluster, 2))
+        assert text_of(cluster) == texts[2]
+        assert not client.history().is_recorded
+        client.apply(added("fourth"))
+        log = assert_true_history(client, cluster)
+        assert [(entry.info.kind, entry.info.parent) for entry in log.entries[:2]] == [("change", 5), ("outside", 4)]
+        # With it the last-applied configuration came, which no revision may bring back.
+        assert "kubectl.kubernetes.io/last-applied-configuration" in live(cluster)["metadata"]["annotations"]
+        assert json.loads(kept_by_kubectl(cluster, 6))["metadata"]["annotations"] == {"note": "x"}
+
+
+def kept_by_kubectl(cluster: Cluster, number: int) -> str:
+    name = f"aws-auth-{number}"
+    return cluster.kubectl("-n", "kube-system", "get", "controllerrevision", name, "-o", "jsonpath={.data}").stdout
+
+
+def restore(cluster: Cluster, number: int, how: str) -> None:
+    cluster.kubectl(how, "-f", "-", input=kept_by_kubectl(cluster, number))
+
+
+class TestRequests:
+    """How many there are, and of what kind."""
+
+    def test_of_changes_that_add(self, cluster: Cluster, watched: AwsAuthClient, relay: Relay) -> None:
+        cluster.put_aws_auth(BEFORE)
+        watched.apply(added("first"))
+        first = [f"GET {ONE}", f"GET {HISTORY}", f"POST {HISTORY}", f"POST {REVIEW}", f"POST {HISTORY}", f"PUT {ONE}"]
+        assert taken(relay) == first
+        watched.apply(added("second"))
+        assert taken(relay) == [f"GET {ONE}", f"POST {HISTORY}", f"PUT {ONE}"]
+        assert not watched.apply(added("second")).changed
+        assert taken(relay) == [f"GET {ONE}"]
+        edited = live(cluster)
+        edited["data"]["mapUsers"] = "[]\n"
+        cluster.kubectl("replace", "--validate=false", "-f", "-", input=json.dumps(edited))
+        watched.apply(added("third"))
+        assert taken(relay) == [f"GET {ONE}", f"POST {HISTORY}", f"POST {HISTORY}", f"PUT {ONE}"]
+        with watched.transaction() as transaction:
+            for number in range(5):
+                transaction.add_role_mapping(f"{ROLE}many{number}", username="many")
+        assert taken(relay) == [f"GET {ONE}", f"POST {HISTORY}", f"PUT {ONE}"]
+        watched.apply(added("fourth"), history=False)
+        assert taken(relay) == [f"GET {ONE}", f"PUT {ONE}"]
+
+    def test_of_changes_that_take_away(self, cluster: Cluster, watched: AwsAuthClient, relay: Relay) -> None:
+        """Who is asking was asked with the first change; whom RBAC makes an administrator may change, and is asked each time.
+
+        So is whether the revision of what is there is still kept, which what is taken away would be lost without.
+        """
+        cluster.put_aws_auth(BEFORE)
+        for name in ("first", "second"):
+            watched.apply(added(name))
+        relay.forget()
+        watched.apply(RemoveRole(role_arn=f"{ROLE}first"))
+        first = taken(relay)
+        assert [call for call in first if kind(call) not in BINDINGS] == [
+            f"GET {ONE}",
+            f"GET {HISTORY}/aws-auth-3",
+            f"POST {HISTORY}",
+            f"PUT {ONE}",
+        ]
+        assert sorted(kind(call) for call in first if kind(call) in BINDINGS) == sorted(BINDINGS)
+        watched.apply(RemoveRole(role_arn=f"{ROLE}second"))
+        assert taken(relay) == [call.replace("-3", "-4") for call in first]
+        assert not watched.apply(RemoveRole(role_arn=f"{ROLE}second")).changed
+        assert taken(relay) == [f"GET {ONE}"]
+
+    def test_of_a_plan(self, cluster: Cluster, watched: AwsAuthClient, relay: Relay) -> None:
+        """To make it takes the history too, which knows who wrote before; to apply it no more than any change."""
+        cluster.put_aws_auth(BEFORE)
+        watched.apply(added("first"))
+        relay.forget()
+        plan = watched.plan(added("second"))
+        assert taken(relay) == [f"GET {ONE}", f"GET {HISTORY}"]
+        watched.apply(plan)
+        assert taken(relay) == [f"GET {ONE}", f"POST {HISTORY}", f"PUT {ONE}"]
+
+    def test_all_go_over_one_connection(self, cluster: Cluster, watched: AwsAuthClient, relay: Relay) -> None:
+        """So a second change waits for no new TLS handshake."""
+        cluster.put_aws_auth(BEFORE)
+        watched.apply(added("first"))
+        watched.apply(added("second"))
+        watched.apply(RemoveRole(role_arn=f"{ROLE}first"))
+        watched.rollback(to=2)
+        watched.history()
+        assert len(relay.seen) > 15
+        assert len({seen.connection for seen in relay.seen}) == 1
+
+
+def taken(relay: Relay) -> list[str]:
+    """Return the requests since the last time."""
+    calls = relay.calls
+    relay.forget()
+    return calls
+
+
+def kind(call: str) -> str:
+    return call.rpartition(" ")[2]
+
+
+class TestRehearsal:
+    """`dry_run="server"` with a policy of the cluster in the way."""
+
+    def test_a_policys_refusal_comes_in_its_words_and_nothing_is_changed(
+        self, cluster: Cluster, client: AwsAuthClient
+    ) -> None:
+        before = cluster.put_aws_auth(BEFORE)
+        options: dict[str, Any] = {"username": "first", "groups": ["team"], "dry_run": "server"}
+        would = client.add_role_mapping(f"{ROLE}first", **options)
+        assert (would.changed, would.revision) == (True, None)
+        assert "first" in names(would.document.data)
+        deny(cluster, "aws-auth", "Ask the platform team first.")
+        while not is_refused(cluster):
+            pass
+        with pytest.raises(AdmissionError, match=r"Ask the platform team first\."):
+            client.add_role_mapping(f"{ROLE}first", **options)
+        # Nobody but the server knows.
+        assert client.apply(added("first"), dry_run=True).changed
+        assert live(cluster) == before
+        assert cluster.revisions() == []
+        let_pass(cluster)
+
+    def test_of_what_is_not_there(self, cluster: Cluster, client: AwsAuthClient) -> None:
+        assert client.add_role_mapping(f"{ROLE}first", username="first", dry_run="server").changed
+        assert cluster.aws_auth() is None
+        assert cluster.revisions() == []
+
+
+def let_pass(cluster: Cluster) -> None:
+    """Take the policy away, and wait until it is: whoever comes next has none in the way."""
+    cluster.api.must("DELETE", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/policy")
+    while is_refused(cluster):
+        pass
+
+
+def is_refused(cluster: Cluster) -> bool:
+    """Say whether the policy is in effect, which takes it a moment."""
+    path = "/api/v1/namespaces/kube-system/configmaps/aws-auth"
+    return cluster.api.request("PUT", f"{path}?dryRun=All", live(cluster)).status >= 300

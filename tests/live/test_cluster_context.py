@@ -1,0 +1,74 @@
+"""What is asked around a change: no more than is needed, and again where the server asks to be asked again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from awsauth.cluster_context import Circumstances
+from awsauth.core.edit.changes import RemoveRole
+from awsauth.core.edit.merge import merged
+from awsauth.core.explain.explain import explain
+from awsauth.core.guards.context import GuardContext
+from awsauth.errors import AwsServiceError
+from tests.support.changed import PREFIX, role, roles
+from tests.support.servers.relay import Harm, Relay
+
+if TYPE_CHECKING:
+    from awsauth.aws.access_entries import ReadEntries
+    from awsauth.core.access.access_entries import AuthenticationMode
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
+    from awsauth.kube.transport import Transport
+
+BUSY = Harm(429, {"Retry-After": "0"}, is_passed_on=False)
+DOCUMENT = roles(role("me", "me", "team"))
+
+
+class Closed:
+    """An EKS that tells the mode at most."""
+
+    def __init__(self, mode: AuthenticationMode | None = None) -> None:
+        self._mode = mode
+
+    def authentication_mode(self) -> AuthenticationMode:
+        if self._mode is None:
+            raise AwsServiceError("IAM does not allow eks:DescribeCluster.")
+        return self._mode
+
+    def access_entries(self) -> ReadEntries:
+        raise AwsServiceError("IAM does not allow eks:ListAccessEntries.")
+
+    def node_evidence(self, _: tuple[ClusterNode, ...] | None) -> NodeEvidence:
+        raise AwsServiceError("IAM does not allow ec2:DescribeInstances.")
+
+    def sso_roles(self) -> tuple[str, ...]:
+        return ()
+
+
+def test_a_busy_server_is_asked_again(transport: Transport, relay: Relay) -> None:
+    """Who asks and who is an administrator is found out all the same, and the change goes on."""
+    relay.harm = [BUSY, None, BUSY]
+    change = merged(DOCUMENT, [RemoveRole(role_arn=f"{PREFIX}/me")])
+    known, notes = Circumstances(transport).around(change, GuardContext())
+    assert notes == ()
+    assert known.caller_username
+    assert "system:masters" in known.admin_groups
+
+
+def test_the_nodes_are_listed_once(transport: Transport, relay: Relay) -> None:
+    found = Circumstances(transport, Closed("API_AND_CONFIG_MAP")).findings(DOCUMENT)
+    assert [request.path for request in relay.seen].count("/api/v1/nodes") == 1
+    assert len({str(finding) for finding in found}) == len(found)
+
+
+@pytest.mark.parametrize("mode", [None, "API_AND_CONFIG_MAP", "API"])
+def test_where_access_entries_cannot_be_read_an_explanation_depends_on_them(
+    transport: Transport, mode: AuthenticationMode | None
+) -> None:
+    for caller in ("me", "nobody"):
+        found = Circumstances(transport, Closed(mode)).explained(explain(DOCUMENT, f"{PREFIX}/{caller}"))
+        assert found.verdict == "depends"
+        assert "eks:ListAccessEntries" in str(found)
+        assert "none is the caller's." not in str(found)
+        assert "nothing maps it" not in str(found)

@@ -1,0 +1,124 @@
+"""Every kind of edit of an entry, and what an edit has to leave alone, told without the editor's own splices."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.document.document import read
+from awsauth.core.document.model import Mapped
+from awsauth.core.edit.rewrite import rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from awsauth.core.document.model import Key, Reading
+    from awsauth.core.edit.rewrite import Rewritten
+
+NEW: Final[dict[Key, Mapped]] = {
+    "mapRoles": Mapped("arn:aws:iam::111122223333:role/new", "new:{{SessionName}}", ("system:masters", "12")),
+    "mapUsers": Mapped("arn:aws:iam::111122223333:user/new", "new", ("system:masters",)),
+    "mapAccounts": Mapped("001234567890"),
+}
+"""What is added."""
+
+_KINDS: Final[dict[str, Callable[[Mapped], Mapped | None]]] = {
+    "entry removed": lambda _: None,
+    "principal renamed": lambda mapped: mapped._replace(principal=mapped.principal + "-b"),
+    "username": lambda mapped: mapped._replace(username="{{SessionName}}"),
+    "group added": lambda mapped: mapped._replace(groups=(*mapped.groups, "a: b")),
+    "group taken": lambda mapped: mapped._replace(groups=mapped.groups[1:]),
+    "all groups taken": lambda mapped: mapped._replace(groups=()),
+}
+KINDS: Final = ("entry added", *_KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One edit of a text: an entry added, or the one at `index` changed to `new` (None: taken out)."""
+
+    kind: str
+    reading: Reading
+    index: int | None
+    new: Mapped | None
+
+    def made(self, sibling: Reading | None = None) -> Rewritten:
+        """Make the edit."""
+        if self.index is None:
+            assert self.new is not None
+            return rewrite(self.reading, {}, [self.new], read=read, sibling=sibling)
+        return rewrite(self.reading, {self.index: self.new}, [], read=read)
+
+    def wanted(self) -> list[Mapped]:
+        """Return what has to be mapped afterwards."""
+        mapped = [entry.mapped for entry in self.reading.entries]
+        if self.index is None:
+            mapped.append(self.new)
+        else:
+            mapped[self.index] = self.new
+        return [one for one in mapped if one is not None]
+
+    def place(self) -> tuple[int, int]:
+        """Return the only part of the text that the edit may touch, with the comments that may belong to the entry."""
+        text, layout = self.reading.text, self.reading.layout
+        if self.index is None:
+            if not self.reading.entries:
+                column = layout.column if layout.style == "empty" else 0
+                return layout.start - column, layout.end
+            return self.reading.entries[-1].shape.end, _past_comments(text, self.reading.entries[-1].shape.end)
+        shape = self.reading.entries[self.index].shape
+        if self.new is not None:
+            return shape.start, shape.end
+        return _surrounded(text, shape.start, shape.end, flow=layout.style == "flow")
+
+
+def edits(reading: Reading, new: Mapped | None = None) -> Iterator[Edit]:
+    """Yield every edit that makes sense for a text."""
+    yield Edit("entry added", reading, None, new or NEW[reading.key])
+    for index, entry in enumerate(reading.entries):
+        mapped = entry.mapped
+        if mapped is None:
+            continue
+        for kind, change in _KINDS.items():
+            changed = change(mapped)
+            if changed == mapped or (changed is not None and not _makes_sense(reading.key, kind, mapped)):
+                continue
+            yield Edit(kind, reading, index, changed)
+
+
+def touched_elsewhere(edit: Edit, after: str) -> str:
+    """Return what is wrong when a byte changed outside of the edit's place, and nothing when none did."""
+    start, end = edit.place()
+    before = edit.reading.text
+    if not after.startswith(before[:start]):
+        return f"touched before {start}"
+    if not after.endswith(before[end:]) or len(after) < start + len(before) - end:
+        return f"touched behind {end}"
+    return ""
+
+
+def _makes_sense(key: Key, kind: str, mapped: Mapped) -> bool:
+    if kind == "principal renamed":
+        return mapped.sso is None
+    return key != "mapAccounts"
+
+
+def _past_comments(text: str, end: int) -> int:
+    found = re.compile(r"(?:[ \t]*(?:#.*)?\r?\n)*(?:[ \t]*(?:#.*)?\Z)?").match(text, end)
+    assert found is not None
+    return found.end()
+
+
+def _surrounded(text: str, start: int, end: int, *, flow: bool) -> tuple[int, int]:
+    if flow:
+        before, behind = re.search(r"[\s,]*\Z", text[:start]), re.compile(r"[\s,]*").match(text, end)
+        assert before is not None
+        assert behind is not None
+        return before.start(), behind.end()
+    before = re.search(r"(?:(?<![^\n])[ \t\r]*(?:#[^\n]*)?\n)*\Z", text[:start])
+    assert before is not None
+    first, last = before.start(), _past_comments(text, end)
+    if last == len(text) and not text.endswith("\n"):  # with the last line its line break goes
+        first -= len("\r\n") if text[:first].endswith("\r\n") else min(first, 1)
+    return first, last

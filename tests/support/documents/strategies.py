@@ -1,0 +1,41 @@
+"""Hypothesis strategies over the generators, and the number of examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import settings, strategies as st
+
+from tests.support.documents import generated
+from tests.support.documents.mutations import mutated
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+_USUAL: Final = 100
+"""Examples of a property by default, in the profile ``default``."""
+
+randoms: Final = st.randoms(use_true_random=False)
+"""Stands in for a `random.Random` whose every choice Hypothesis makes, and can make simpler."""
+
+documents: Final[SearchStrategy[dict[str, str]]] = randoms.map(generated.data)
+"""The ``data`` of a ConfigMap."""
+
+
+def texts(key: str) -> SearchStrategy[str]:
+    """Well-formed texts of one data key, in every shape, some with values of a wrong type."""
+    return randoms.map(lambda random: generated.text(random, key))
+
+
+def broken_texts(key: str) -> SearchStrategy[str]:
+    """Texts of one data key with a few things done to them; many cannot be read any more."""
+    return randoms.map(lambda random: mutated(random, [generated.text(random, key) for _ in range(2)]))
+
+
+def examples(number: int) -> settings:
+    """Return the decorator of a property that needs another number of examples than most.
+
+    Args:
+        number: For the profile ``default``; a profile with more examples multiplies it.
+    """
+    return settings(max_examples=number * settings().max_examples // _USUAL)

@@ -1,0 +1,385 @@
+"""Who else is likely to undo a change: what each trace makes of it, and what must not be taken for one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from awsauth.core.cluster.other_writers import Reversal, Traces, reversals, rivals
+from awsauth.core.document.document import Document
+from awsauth.core.edit.changes import EnsureRole
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.revisions.info import Head, Kind, RevisionInfo, data_digest
+from awsauth.core.revisions.revision import draft
+from awsauth.history.commit import changing, commit
+from awsauth.stores.cluster import ClusterStore
+from tests.support.changed import role, roles
+from tests.support.connections import connected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.support.controlplane.cluster import Cluster
+
+BEFORE = roles(role("old"))
+AFTER = roles(role("old"), role("new"))
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def of(traces: Traces, before: Document = BEFORE, after: Document = AFTER) -> list[tuple[str, Severity]]:
+    return [(finding.code, finding.severity) for finding in rivals(traces, before, after)]
+
+
+def only(traces: Traces, before: Document = BEFORE, after: Document = AFTER) -> Finding:
+    [finding] = rivals(traces, before, after)
+    return finding
+
+
+def applied(document: Document, **others: str) -> Traces:
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "data": {**document.data, **others}}
+    return Traces(annotations={LAST_APPLIED: json.dumps(manifest) + "\n"})
+
+
+def chain(*states: tuple[Kind, Document], managers: Mapping[str, tuple[str, ...]] | None = None) -> list[RevisionInfo]:
+    """Return what is known of revisions 1, 2, … that came from each other; the last has seen `managers`."""
+    infos: list[RevisionInfo] = []
+    for number, (kind, document) in enumerate(states, 1):
+        parent = infos[-1].head if infos else None
+        infos.append(draft(number, parent, document.data, kind=kind).info)
+    infos[-1] = replace(infos[-1], managers=managers or {})
+    return infos
+
+
+@pytest.mark.parametrize(
+    ("manager", "severity", "said"),
+    [
+        ("kubectl-client-side-apply", Severity.WARNING, "in the manifest"),
+        ("kubectl", Severity.WARNING, "in the manifest"),
+        ("kubectl-edit", Severity.NOTE, "by hand"),
+        ("kubectl-replace", Severity.NOTE, "by hand"),
+        ("helm", Severity.WARNING, "the chart's values"),
+        ("terraform-provider-helm_v2.12.1_x5", Severity.WARNING, "the chart's values"),
+        ("Terraform", Severity.WARNING, "in its configuration"),
+        ("HashiCorp", Severity.WARNING, "in its configuration"),
+        ("terraform-provider-kubernetes_v2.30.0_x5", Severity.WARNING, "in its configuration"),
+        ("argocd-controller", Severity.WARNING, "repository of the application"),
+        ("argocd-application-controller", Severity.WARNING, "repository of the application"),
+        ("kustomize-controller", Severity.WARNING, "repository that it follows"),
+        ("helm-controller", Severity.WARNING, "repository that it follows"),
+        ("pulumi-kubernetes-6d2c1a", Severity.WARNING, "in its program"),
+        ("vpcLambda", Severity.NOTE, "managed node group"),
+        ("eksctl", Severity.NOTE, "single entries"),
+        ("aws-auth", Severity.NOTE, "single entries"),
+        ("node-fetch", Severity.WARNING, "Find out what it is"),
+    ],
+)
+def test_a_manager_of_what_changes_is_named_with_its_habit(manager: str, severity: Severity, said: str) -> None:
+    found = only(Traces(managers={"mapRoles": ("awsauth", manager)}))
+    assert (found.code, found.severity, found.principal) == ("rival-manager", severity, "mapRoles")
+    assert f"`{manager}`" in found.message
+    assert said in str(found)
+
+
+@pytest.mark.parametrize(
+    "managers",
+    [{}, {"mapRoles": ("awsauth",)}, {"mapUsers": ("Terraform",), "other": ("helm",)}, {"mapRoles": ("awsauth", "…")}],
+    ids=["nobody", "ourselves", "of other keys", "what did not fit"],
+)
+def test_no_rival_is_made_up(managers: dict[str, tuple[str, ...]]) -> None:
+    history = tuple(chain(("outside", BEFORE), ("change", AFTER), managers=managers))
+    assert rivals(Traces(managers=managers, history=history), AFTER, BEFORE) == ()
+
+
+def test_what_changes_nothing_has_no_rival() -> None:
+    everything = applied(BEFORE)._replace(managers={"mapRoles": ("Terraform",)}, owners=("Release x",))
+    assert rivals(everything, AFTER, AFTER) == ()
+
+
+def test_a_manager_of_two_keys_is_said_once() -> None:
+    after = Document({**AFTER.data, "mapAccounts": '["111122223333"]'})
+    found = only(Traces(managers={"mapRoles": ("Terraform",), "mapAccounts": ("Terraform",)}), after=after)
+    assert found.message == "Terraform (`Terraform`) was the last to write mapRoles, mapAccounts."
+
+
+def test_on_the_second_change_managers_are_known_from_the_first_revision() -> None:
+    """Our first write takes the fields over; what the revision saw before it tells."""
+    first = chain(("outside", BEFORE), ("change", AFTER), managers={"mapRoles": ("Terraform", "kubectl-edit")})
+    [terraform, by_hand] = rivals(
+        Traces(managers={"mapRoles": ("awsauth",)}, history=tuple(first)), AFTER, roles(role("third"))
+    )
+    assert terraform.message == "Terraform (`Terraform`) was the last to write mapRoles before our revision 2."
+    assert (terraform.severity, by_hand.severity) == (Severity.WARNING, Severity.NOTE)
+
+
+def test_a_manager_that_is_there_now_is_not_said_again_from_the_history() -> None:
+    seen = {"mapRoles": ("Terraform",)}
+    history = tuple(chain(("outside", BEFORE), ("change", AFTER), managers=seen))
+    found = only(Traces(managers=seen, history=history), AFTER, roles(role("third")))
+    assert "before our revision" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "said"),
+    [
+        ({"argocd.argoproj.io/instance": "auth"}, {}, "Argo CD's"),
+        ({}, {"argocd.argoproj.io/tracking-id": "auth:/ConfigMap:kube-system/aws-auth"}, "Argo CD's"),
+        ({"kustomize.toolkit.fluxcd.io/name": "cluster"}, {}, "Flux's"),
+        ({"helm.toolkit.fluxcd.io/name": "auth"}, {}, "Flux's"),
+        ({"app.kubernetes.io/managed-by": "Helm"}, {"meta.helm.sh/release-name": "auth"}, "Helm's"),
+        ({"app.kubernetes.io/managed-by": "pulumi"}, {}, "Pulumi's"),
+        ({"kapp.k14s.io/app": "1"}, {}, "kapp's"),
+        ({}, {"objectset.rio.cattle.io/id": "default-auth"}, "Rancher Fleet's"),
+    ],
+)
+def test_a_tools_mark_is_named(labels: dict[str, str], annotations: dict[str, str], said: str) -> None:
+    found = only(Traces(labels=labels, annotations=annotations))
+    assert (found.code, found.severity) == ("rival-tool", Severity.WARNING)
+    assert said in found.message
+    assert "instead, or there as well" in found.cure
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations"),
+    [
+        ({"app.kubernetes.io/managed-by": "somebody"}, {"note": "argocd"}),
+        ({}, {"argocd.argoproj.io/tracking-id": "auth:/ConfigMap:apps/another"}),
+        ({"kustomize.toolkit.fluxcd.io/name": "c"}, {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}),
+        ({"kustomize.toolkit.fluxcd.io/name": "c"}, {"kustomize.toolkit.fluxcd.io/ssa": "Ignore"}),
+    ],
+    ids=["unknown", "copied from another object", "switched off", "left alone"],
+)
+def test_a_mark_that_means_nothing_is_passed_over(labels: dict[str, str], annotations: dict[str, str]) -> None:
+    assert rivals(Traces(labels=labels, annotations=annotations), BEFORE, AFTER) == ()
+
+
+def test_a_tool_known_by_its_mark_is_not_said_again_as_manager() -> None:
+    traces = Traces(labels={"kustomize.toolkit.fluxcd.io/name": "c"}, managers={"mapRoles": ("kustomize-controller",)})
+    assert of(traces) == [("rival-tool", Severity.WARNING)]
+
+
+def test_an_owner_is_said() -> None:
+    found = only(Traces(owners=("Release auth",)))
+    assert (found.code, found.severity) == ("rival-owner", Severity.WARNING)
+    assert "`Release auth`" in found.message
+
+
+def test_applying_the_old_manifest_again_is_told_by_mapping() -> None:
+    """Mappings that the manifest has not vanish, the ones it has return, others change back."""
+    manifest = roles(role("old"), role("gone"), role("other", "was"))
+    after = roles(role("old"), role("other", "is"), role("new"))
+    found = only(applied(manifest), manifest, after)
+    assert (found.code, found.severity) == ("last-applied", Severity.WARNING)
+    prefix = "arn:aws:iam::111122223333:role"
+    assert found.consequence == (
+        f"Applying that manifest again takes out role `{prefix}/new`; brings back role `{prefix}/gone`; "
+        f"changes role `{prefix}/other`."
+    )
+
+
+def test_a_manifest_that_says_the_same_undoes_nothing() -> None:
+    """Nor is kubectl apply said as a manager then: what it would do is known."""
+    traces = applied(AFTER)._replace(managers={"mapRoles": ("kubectl-client-side-apply",)})
+    assert rivals(traces, BEFORE, AFTER) == ()
+
+
+def test_a_key_that_the_manifest_has_not_is_left_alone_by_it() -> None:
+    """Kubectl takes out what it has put in, and nothing else."""
+    after = Document({**BEFORE.data, "mapAccounts": '["111122223333"]'})
+    assert rivals(applied(BEFORE), BEFORE, after) == ()
+
+
+def test_a_key_that_the_change_takes_out_is_put_back() -> None:
+    before = Document({**BEFORE.data, "mapAccounts": '["111122223333"]'})
+    assert "brings back account `111122223333`" in only(applied(before), before, BEFORE).consequence
+
+
+def test_another_layout_of_the_same_mappings_is_said_as_that() -> None:
+    after = Document({"mapRoles": AFTER.data["mapRoles"] + "  # why\n"})
+    assert "the same mappings, other text" in only(applied(AFTER), AFTER, after).consequence
+
+
+def test_many_mappings_are_counted_not_listed() -> None:
+    after = roles(role("old"), *(role(f"r{number}") for number in range(100)))
+    found = only(applied(BEFORE), BEFORE, after)
+    assert "and 95 more" in found.consequence
+    assert len(str(found)) < 1000
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"data": 3}', '{"data": {"mapRoles": 3}}', "[" * 100_000, '{"kind": "ConfigMap"}']
+)
+def test_a_last_applied_configuration_that_cannot_be_read_is_said(text: str) -> None:
+    found = only(Traces(annotations={LAST_APPLIED: text}))
+    assert found.code == "last-applied"
+    assert "cannot be read" in found.message
+
+
+def test_names_from_the_object_do_not_steer_a_terminal() -> None:
+    hostile = "\x1b[2J\u202e" + "x" * 10_000
+    traces = Traces(
+        managers={"mapRoles": (hostile,)}, labels={"argocd.argoproj.io/instance": hostile}, owners=(hostile,)
+    )
+    found = rivals(traces, BEFORE, AFTER)
+    assert len(found) == 3
+    for finding in found:
+        assert str(finding).isprintable()
+        assert len(str(finding)) < 1000
+
+
+class TestReversals:
+    """What counts as a change of ours that somebody took back."""
+
+    A, B, C = (roles(role(name)) for name in "abc")
+
+    def check(self, *states: tuple[Kind, Document], present: Document, carried: Head | None = None) -> list[Reversal]:
+        return list(reversals(chain(*states), carried, data_digest(present.data)))
+
+    def test_an_outside_revision_with_the_state_before_ours(self) -> None:
+        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B), ("outside", self.A)]
+        assert self.check(*states, present=self.A) == [Reversal(2, 3)]
+        assert self.check(*states, ("change", self.C), present=self.C) == [Reversal(2, 3)]
+
+    def test_a_state_further_back_counts_too(self) -> None:
+        """Terraform goes back to its own text, and takes out what EKS has added between."""
+        states: list[tuple[Kind, Document]] = [
+            ("outside", self.A),
+            ("change", self.B),
+            ("change", self.C),
+            ("outside", self.A),
+        ]
+        assert self.check(*states, present=self.A) == [Reversal(3, 4)]
+
+    def test_what_others_do_to_each_other_is_no_matter(self) -> None:
+        states: list[tuple[Kind, Document]] = [("outside", self.A), ("outside", self.B), ("outside", self.A)]
+        assert self.check(*states, present=self.A) == []
+
+    def test_an_outside_change_to_something_new_takes_nothing_back(self) -> None:
+        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B), ("outside", self.C)]
+        assert self.check(*states, present=self.C) == []
+
+    def test_our_own_rollback_is_no_reversal(self) -> None:
+        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B), ("rollback", self.A)]
+        infos = chain(*states)
+        assert reversals(infos, infos[-1].head, data_digest(self.A.data)) == ()
+
+    def test_the_present_state_counts_before_it_is_in_a_revision(self) -> None:
+        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B)]
+        carried = chain(*states)[-1].head
+        assert self.check(*states, present=self.A, carried=carried) == [Reversal(2, 0)]
+        assert self.check(*states, present=self.B, carried=carried) == []
+        assert self.check(*states, present=self.C, carried=carried) == []
+
+    def test_an_object_without_our_annotations_may_be_one_that_was_never_written(self) -> None:
+        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B)]
+        assert self.check(*states, present=self.A) == [Reversal(2, 0, certain=False)]
+        assert self.check(*states, ("change", self.C), present=self.A) == [Reversal(3, 0)]
+
+    def test_a_history_with_holes_and_loops_is_followed_as_far_as_it_goes(self) -> None:
+        one, two, three = chain(("outside", self.A), ("change", self.B), ("outside", self.A))
+        assert reversals([two, three], None, data_digest(self.A.data)) == ()
+        looped = replace(one, parent=2)
+        assert reversals([looped, two, three], None, data_digest(self.A.data)) == (Reversal(2, 3),)
+
+    def test_many_times_are_said_once(self) -> None:
+        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B)]
+        infos = chain(*states * 20, ("outside", self.A))
+        found = only(Traces(history=tuple(infos)), self.A, self.B)
+        assert found.message.startswith("Somebody else has taken revision 40 back, as revision 41 shows. It was so 20 ")
+
+    @pytest.mark.parametrize(
+        ("names_it", "severity", "said"),
+        [
+            (True, Severity.WARNING, "has taken revision 2 back since it was made"),
+            (False, Severity.NOTE, "as it was before revision 2"),
+        ],
+    )
+    def test_it_is_said_before_the_next_change(self, *, names_it: bool, severity: Severity, said: str) -> None:
+        infos = chain(("outside", self.A), ("change", self.B))
+        carried = infos[-1].head if names_it else None
+        found = only(Traces(history=tuple(infos), carried=carried), self.A, self.B)
+        assert (found.code, found.severity) == ("reverted-before", severity)
+        assert said in found.message
+
+
+class TestOnARealApiServer:
+    """What kubectl, server-side apply and our own writes leave behind, as the API server records it."""
+
+    @pytest.fixture
+    def store(self, cluster: Cluster) -> ClusterStore:
+        return ClusterStore(connected(cluster.kubeconfig))
+
+    def found(self, store: ClusterStore, after: Document) -> list[Finding]:
+        snapshot = store.read()
+        traces = Traces(
+            managers=snapshot.managers,
+            labels=snapshot.labels,
+            annotations=snapshot.annotations,
+            carried=snapshot.head,
+            history=store.list_revisions().revisions,
+        )
+        return list(rivals(traces, snapshot.document, after))
+
+    def change(self, store: ClusterStore, name: str) -> None:
+        arn = f"arn:aws:iam::111122223333:role/{name}"
+        made = commit(store, changing([EnsureRole(role_arn=arn, username="x", groups=[])]))
+        assert made.changed
+
+    def manifest(self, document: Document) -> str:
+        metadata = {"name": "aws-auth", "namespace": "kube-system"}
+        return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(document.data)})
+
+    def test_kubectl_apply_puts_back_what_the_finding_says(self, cluster: Cluster, store: ClusterStore) -> None:
+        cluster.kubectl("apply", "-f", "-", input=self.manifest(BEFORE))
+        self.change(store, "new")
+        after = roles(role("old"), role("new"), role("third"))
+        [found] = self.found(store, after)
+        assert found.code == "last-applied"
+        assert "takes out role `arn:aws:iam::111122223333:role/new`, role" in found.consequence
+        cluster.kubectl("apply", "-f", "-", input=self.manifest(BEFORE))
+        assert store.read().document == BEFORE
+
+    def test_after_it_was_taken_back_the_second_change_says_so(self, cluster: Cluster, store: ClusterStore) -> None:
+        cluster.kubectl("apply", "-f", "-", input=self.manifest(BEFORE))
+        self.change(store, "new")
+        cluster.kubectl("apply", "-f", "-", input=self.manifest(BEFORE))
+        said = [finding for finding in self.found(store, AFTER) if finding.code == "reverted-before"]
+        assert [finding.message for finding in said] == ["Somebody else has taken revision 2 back since it was made."]
+        self.change(store, "new")
+        said = [finding for finding in self.found(store, BEFORE) if finding.code == "reverted-before"]
+        assert [finding.message for finding in said] == [
+            "Somebody else has taken revision 2 back, as revision 3 shows."
+        ]
+
+    def test_a_manager_is_known_on_the_second_change_though_our_first_one_hides_it(
+        self, cluster: Cluster, store: ClusterStore
+    ) -> None:
+        apply = ["apply", "--server-side", "--field-manager=Terraform", "-f", "-"]
+        cluster.kubectl(*apply, input=self.manifest(BEFORE))
+        assert [finding.message for finding in self.found(store, AFTER)] == [
+            "Terraform (`Terraform`) was the last to write mapRoles."
+        ]
+        self.change(store, "new")
+        assert store.read().managers == {"mapRoles": ("awsauth",)}
+        [found] = self.found(store, BEFORE)
+        assert found.message.startswith(
+            "Terraform (`Terraform`) was the last to write mapRoles before our revision 2 of"
+        )
+        self.change(store, "third")
+        assert [finding.code for finding in self.found(store, BEFORE)] == ["rival-manager"]
+
+    def test_a_tool_that_replaces_the_whole_object_is_noticed(self, cluster: Cluster, store: ClusterStore) -> None:
+        """Our annotations are gone with it; after a second change of ours it is certain what happened."""
+        cluster.kubectl("create", "-f", "-", input=self.manifest(BEFORE))
+        self.change(store, "new")
+        self.change(store, "third")
+        cluster.kubectl("replace", "-f", "-", input=self.manifest(BEFORE))
+        severities = {finding.code: finding.severity for finding in self.found(store, AFTER)}
+        assert severities == {"rival-manager": Severity.NOTE, "reverted-before": Severity.WARNING}
+
+    def test_who_is_alone_hears_nothing(self, store: ClusterStore) -> None:
+        self.change(store, "new")
+        self.change(store, "third")
+        assert self.found(store, BEFORE) == []

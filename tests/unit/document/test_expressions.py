@@ -1,0 +1,177 @@
+"""No expression of the package goes back so often that a text could make it take much longer than its length."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+import awsauth
+from awsauth.core.document import fast_patterns as plain_forms
+from awsauth.core.document.document import Document
+from awsauth.core.explain import candidates
+from tests.support.backtracking import MOST_STEPS, Program, hostile
+from tests.support.steps import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_METHODS: Final = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
+_FOLDER: Final = Path(awsauth.__file__).parent
+
+
+def _alike(source: str) -> tuple[re.Pattern[str], str]:
+    """Return the expression for entries that are written as `source`; it is run from the end of each to the next one."""
+    match = plain_forms.block_entry("mapRoles", "").match(source)
+    assert match is not None
+    return plain_forms.alike("mapRoles", "", match), "match"
+
+
+_BLOCKS: Final = [
+    (plain_forms.block_entry("mapRoles", ""), "match"),
+    (plain_forms.block_entry("mapUsers", "  "), "match"),
+    (plain_forms.block_entry("mapAccounts", " "), "match"),
+]
+_JSON: Final = [(plain_forms.json_entry("mapRoles"), "match"), (plain_forms.json_entry("mapAccounts"), "match")]
+MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
+    "core.document.fast_patterns.block_entry": _BLOCKS,
+    "core.document.fast_patterns.json_entry": _JSON,
+    "core.document.fast_patterns._compiled": [*_BLOCKS, *_JSON],
+    "core.document.fast_patterns._alike": [
+        _alike("- rolearn: a\n  username: b\n  groups:\n  - c\n"),
+        _alike("-   groups:\n      - c\n    'rolearn': a\n"),
+        _alike("- groups: [a]\n  username: b\n  rolearn: a"),
+    ],
+    "core.document.fast_patterns.may_be_comments": [(re.compile(plain_forms._NOT_IN_COMMENTS), "search")],
+    "core.explain.candidates._mention": [(candidates._mention("arn:aws:iam::111122223333:role/a"), "search")],
+    "stores.atomic_write._clear": [(re.compile(re.escape(".aws-auth.yaml.") + r"[0-9a-f]{16}\.tmp"), "fullmatch")],
+}
+"""The expressions that a function makes of its arguments, and the method that runs them."""
+
+
+def _trees() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(_FOLDER.rglob("*.py")):
+        name = ".".join(path.relative_to(_FOLDER).with_suffix("").parts).removesuffix(".__init__")
+        yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _used() -> dict[str, set[str]]:
+    """Return by the name of a constant which methods of it the package calls."""
+    used = defaultdict(set)
+    for _, tree in _trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr in _METHODS:
+                owner = node.value
+                name = (
+                    owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+                )
+                used[name].add(node.attr)
+    return used
+
+
+def _constants() -> Iterator[tuple[str, re.Pattern[Any], str]]:
+    used = _used()
+    for module in pkgutil.walk_packages(awsauth.__path__, "awsauth."):
+        if module.name.endswith("__main__"):
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            for expression in _patterns(value):
+                for method in sorted(used[name] or {"finditer"}):
+                    yield f"{module.name}.{name}", expression, method
+
+
+def _patterns(value: Any) -> Iterable[re.Pattern[Any]]:
+    if isinstance(value, re.Pattern):
+        return [value]
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [found for one in value for found in _patterns(one)]
+    return []
+
+
+def _calls() -> Iterator[tuple[str, str, ast.Call]]:
+    """Yield all calls of `re` in functions: in which, of what, and the call."""
+    for module, tree in _trees():
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                for node in ast.walk(function):
+                    match node:
+                        case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=method)) if method != "escape":
+                            yield f"{module}.{function.name}", method, node
+
+
+def _all() -> list[Any]:
+    """Return each expression with each method that runs it; those for bytes as the same for text."""
+    found: dict[tuple[str, int, str], Any] = {}
+    named = [(name, pattern, method) for name, patterns in MADE.items() for pattern, method in patterns]
+    literal: list[tuple[str, re.Pattern[Any], str]] = [
+        (name, re.compile(call.args[0].value), method)
+        for name, method, call in _calls()
+        if call.args and isinstance(call.args[0], ast.Constant)
+    ]
+    for name, expression, method in [*_constants(), *named, *literal]:
+        if isinstance(expression.pattern, bytes):
+            expression = re.compile(expression.pattern.decode("ascii"), expression.flags | re.ASCII)  # noqa: PLW2901
+        key = (expression.pattern, expression.flags, method)
+        found.setdefault(key, pytest.param(expression, method, id=f"{name}-{method}"))
+    return list(found.values())
+
+
+def test_every_expression_is_known() -> None:
+    """One that is made of a function's arguments has examples here."""
+    made = {name for name, _, call in _calls() if call.args and not isinstance(call.args[0], ast.Constant)}
+    assert made == MADE.keys()
+    assert len(_all()) > 80
+
+
+@pytest.mark.parametrize(("expression", "method"), _all())
+def test_twice_the_text_takes_twice_the_steps(expression: re.Pattern[str], method: str) -> None:
+    program = Program(expression)
+    for before, pump, after in hostile(expression):
+        few, more, most = (program.steps(before + pump * times + after, method)[0] for times in (8, 16, 32))
+        assert most < MOST_STEPS, (before, pump, after)
+        assert most - more <= 2.6 * (more - few) + 40 or most <= 1.5 * few, (before, pump, after)
+
+
+@pytest.mark.parametrize(("expression", "method"), _all())
+def test_the_steps_are_those_to_the_same_match(expression: re.Pattern[str], method: str) -> None:
+    """What is counted finds what the expression itself finds."""
+    program = Program(expression)
+    for before, pump, after in hostile(expression, tries=5):
+        text = before + pump + after
+        found = getattr(expression, method if method in ("match", "fullmatch") else "search")(text)
+        assert program.steps(text, method)[1] == (found.span() if found else None), text
+
+
+_ENDS: Final = {
+    "no rolearn": "",
+    "another spelling": "  roleArn: arn:aws:iam::111122223333:role/ci\n",
+    "an empty rolearn": "  rolearn: ''\n",
+    "sso": "  sso:\n    permissionSetName: ci\n    accountID: '111122223333'\n",
+    "a field more": "  rolearn: arn:aws:iam::111122223333:role/ci\n  team: ci\n",
+    "a field that is unknown": "  team: ci\n",
+}
+
+
+@pytest.mark.parametrize("name", _ENDS)
+def test_an_entry_that_is_refused_in_the_end_is_read_at_once(name: str) -> None:
+    program = Program(plain_forms.block_entry("mapRoles", ""))
+
+    def text(groups: int) -> str:
+        lines = "".join(f"    - group-{number}\n" for number in range(groups))
+        return f"- username: ci\n  groups:\n{lines}{_ENDS[name]}"
+
+    assert program.steps(text(20), "match")[0] < MOST_STEPS
+    readings = [Document({"mapRoles": text(groups)}).reading("mapRoles") for groups in (20, 200, 2_000)]
+    assert all(reading.trusted and len(reading.entries) == 1 for reading in readings)
+    assert len(readings[2].mapped) == (name in ("another spelling", "sso", "a field more"))
+    few, more = (steps(partial(Document({"mapRoles": text(groups)}).reading, "mapRoles")) for groups in (200, 400))
+    assert more < few * 3

@@ -1,0 +1,59 @@
+"""Where a cluster looks at access entries, an entry wins over the mapping, and the explanation says so."""
+
+from __future__ import annotations
+
+import awsauth
+from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
+from awsauth.core.explain.access_entries import with_entries
+
+ROLE = "arn:aws:iam::111122223333:role/ci"
+DOCUMENT = awsauth.Document({"mapRoles": f"- rolearn: {ROLE}\n  username: ci\n  groups: [builders]\n"})
+ENTRY = AccessEntry(
+    "arn:aws:iam::111122223333:role/team/ci",
+    "STANDARD",
+    "ci:{{SessionName}}",
+    ("deployers",),
+    (AccessPolicy("arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"),),
+)
+PLAIN = awsauth.explain(DOCUMENT, f"{ROLE.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/build")
+
+
+def test_without_a_mode_nothing_is_different() -> None:
+    assert with_entries(PLAIN, None, [ENTRY]) is PLAIN
+    assert with_entries(PLAIN, "CONFIG_MAP", [ENTRY]) is PLAIN
+
+
+def test_an_entry_wins_for_its_principal_whatever_its_path() -> None:
+    found = with_entries(PLAIN, "API_AND_CONFIG_MAP", [ENTRY])
+    assert (found.verdict, found.username, found.groups) == ("let-in", "ci:build", ("deployers",))
+    assert "mapRoles: not looked at, since the access entry decides." in str(found)
+    assert "AmazonEKSViewPolicy" in str(found)
+
+
+def test_without_an_entry_the_mapping_counts_while_the_cluster_looks_at_it() -> None:
+    found = with_entries(PLAIN, "API_AND_CONFIG_MAP", [])
+    assert (found.username, found.groups) == ("ci", ("builders",))
+    assert "access entries: none is the caller's." in str(found)
+
+
+def test_without_an_entry_nobody_gets_in_where_the_cluster_does_not_look_at_aws_auth() -> None:
+    found = with_entries(PLAIN, "API", [])
+    assert (found.verdict, found.outcomes, found.changes) == ("not-mapped", (), ())
+    assert "does not look at aws-auth" in str(found)
+
+
+def test_what_is_not_known_of_the_caller_stays_visible() -> None:
+    found = with_entries(awsauth.explain(DOCUMENT, ROLE), "API", [ENTRY])
+    assert found.outcomes[0].username == "ci:{{SessionName}}"
+    assert found.outcomes[0].unresolved == ("{{SessionName}}",)
+
+
+def test_an_entry_that_could_not_be_read_decides_and_nobody_knows_how() -> None:
+    found = with_entries(PLAIN, "API_AND_CONFIG_MAP", [AccessEntry(ROLE)])
+    assert (found.verdict, found.username, found.outcomes) == ("depends", None, ())
+    assert "what it gives could not be read" in str(found)
+
+
+def test_an_entry_for_nodes_depends_on_the_instance() -> None:
+    entry = AccessEntry(ROLE, "EC2_LINUX", "system:node:{{EC2PrivateDNSName}}", ("system:nodes",))
+    assert with_entries(PLAIN, "API", [entry]).verdict == "depends"

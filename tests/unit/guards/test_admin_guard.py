@@ -1,0 +1,127 @@
+"""The guard of the last administrator: what it must stop, and what it must not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from awsauth.core.document.document import Document
+from awsauth.core.guards.context import GuardContext
+from awsauth.core.guards.guards import guard
+from tests.support.changed import ADMIN, BOTH, MASTERS, PREFIX, USERS, node, refusals, refused, role, roles, user, users
+
+
+def test_taking_the_last_administrator_out_is_refused() -> None:
+    assert refused(roles(ADMIN, role("ci")), roles(role("ci"))) == ["last-admin"]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        roles(role("admin", "admin", "view")),
+        roles(role("other", "admin", "view")),
+        roles(role(f"{PREFIX}/path/admin", "admin", MASTERS)),
+        roles(ADMIN, role("admin", "admin", "view")),
+        roles(
+            {"sso": {"permissionSetName": "Admin", "accountID": "111122223333"}, "username": "a", "groups": [MASTERS]}
+        ),
+        roles(node() | {"groups": [*BOTH, MASTERS]}),
+        Document({}),
+    ],
+    ids=["demoted", "replaced", "never matches", "shadowed", "sso is off", "for instances only", "empty"],
+)
+def test_an_administrator_who_cannot_come_in_is_none(after: Document) -> None:
+    assert refused(roles(ADMIN), after) == ["last-admin"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (roles(ADMIN, role("b", "b", MASTERS)), roles(ADMIN)),
+        (roles(ADMIN), roles(role("new", "new", MASTERS))),
+        (roles(ADMIN), users(user("new", "new", MASTERS))),
+        (roles(ADMIN), roles(role("ADMIN", "other", "view", MASTERS))),
+        (roles(ADMIN, ADMIN), roles(ADMIN)),
+        (roles(role("ci")), roles()),
+        (roles(ADMIN | {"rolearn": f"{PREFIX}/path/admin"}), roles()),
+        (roles(ADMIN, role("admin", "admin")), roles(role("admin", "admin"))),
+    ],
+    ids=[
+        "one of two",
+        "handed over",
+        "to a user",
+        "rewritten",
+        "duplicate",
+        "none before",
+        "never matched",
+        "shadowed",
+    ],
+)
+def test_while_an_administrator_stays_or_none_was_nothing_is_refused(before: Document, after: Document) -> None:
+    assert refused(before, after) == []
+
+
+def test_both_of_two_administrators_are_named() -> None:
+    found = refusals(roles(ADMIN, role("b", "b", MASTERS)), roles())
+    assert [finding.principal for finding in found] == [f"{PREFIX}/admin", f"{PREFIX}/b"]
+
+
+def test_what_rbac_binds_to_cluster_admin_counts() -> None:
+    """By username or by group, each for what it is."""
+    bound = GuardContext(
+        caller_arn=f"{USERS}/x", admin_usernames=frozenset({"boss"}), admin_groups=frozenset({"owners"})
+    )
+    by_name, by_group = role("a", "boss"), role("b", "b", "owners")
+    assert refused(roles(by_name), roles(), bound) == ["last-admin"]
+    assert refused(roles(by_group), roles(), bound) == ["last-admin"]
+    assert refused(roles(by_name, by_group), roles(by_group), bound) == []
+    assert refused(roles(ADMIN, by_name), roles(by_name), bound) == []
+    assert refused(roles(role("a", "owners", "boss")), roles(), bound) == []
+    assert refused(roles(by_name), roles()) == []
+
+
+def test_a_template_may_give_an_administrators_name() -> None:
+    bound = GuardContext(caller_arn=f"{USERS}/x", admin_usernames=frozenset({"sso:anna"}))
+    template, other = role("a", "sso:{{SessionName}}"), role("b", "admin:{{SessionName}}")
+    assert refused(roles(template), roles(), bound) == ["last-admin"]
+    assert refused(roles(other), roles(), bound) == []
+
+
+def test_a_certain_administrator_is_not_given_up_for_a_possible_one() -> None:
+    """Who only may be an administrator is no reason to let the certain one go; but may go while that one stays."""
+    bound = GuardContext(caller_arn=f"{USERS}/x", admin_usernames=frozenset({"sso:anna"}))
+    certain, possible = ADMIN, role("a", "sso:{{SessionName}}")
+    [found] = [f for f in guard(roles(certain, possible), roles(possible), bound) if f.code == "last-admin"]
+    assert "it is not certain that anybody else is" in found.message
+    assert refused(roles(certain, possible), roles(certain), bound) == []
+
+
+def test_an_account_lets_an_administrator_in_by_arn() -> None:
+    """Whoever comes in by account has the ARN as username, and RBAC may make that an administrator."""
+    anna = f"{USERS}/anna"
+    bound = GuardContext(admin_usernames=frozenset({anna, "system:admin"}))
+    accounts = {"mapAccounts": '["111122223333"]'}
+    assert refused(Document(accounts), Document({}), bound) == ["last-admin"]
+    assert refused(Document(accounts), Document({})) == ["own-access"]
+    mapped = Document({**accounts, "mapUsers": json.dumps([user("anna", "a")])})
+    assert refused(mapped, Document({}), bound) == []
+
+
+def test_of_two_spellings_of_a_user_nobody_knows_which_counts() -> None:
+    """With both an administrator, one of the two may go; with only one of them, that one may not."""
+    big, small = user("ANNA", "a", MASTERS), user("anna", "a", MASTERS)
+    plain = user("anna", "a")
+    assert refused(users(big, small), users(small)) == []
+    assert refused(users(big, plain), users(plain)) == ["last-admin"]
+    assert refused(users(big, plain), users(big)) == ["gains"]
+    assert refused(users(big, plain), users(big, plain, user("new"))) == []
+    assert refused(users(big), users(big, plain)) == ["last-admin"]
+
+
+def test_a_role_entry_comes_before_a_user_entry_of_the_same_arn() -> None:
+    """What mapUsers says of an ARN does not count while mapRoles has it."""
+    admin = {"mapUsers": json.dumps([user("anna", "a", MASTERS)])}
+    hidden = Document({**admin, "mapRoles": json.dumps([role(f"{USERS}/anna", "a", "view")])})
+    assert refused(Document(admin), hidden) == ["last-admin"]
+    assert refused(hidden, Document({"mapRoles": hidden.data["mapRoles"]})) == []

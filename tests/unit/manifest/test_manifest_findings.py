@@ -1,0 +1,174 @@
+"""Manifests of objects that the authenticator does not read, and keys that stand twice in one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import awsauth
+from awsauth.core.findings import Severity
+from awsauth.core.manifest.manifest import Manifest
+from tests.support.command_line import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROLE = "arn:aws:iam::111122223333:role/ci"
+RIGHT = f"""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: aws-auth
+  namespace: kube-system
+data:
+  mapRoles: |
+    - rolearn: {ROLE}
+      username: ci
+"""
+UNREAD = {
+    "another namespace": (RIGHT.replace("kube-system", "default"), 5, "`default/aws-auth`"),
+    "a misspelt namespace": (RIGHT.replace("kube-system", "kube-sytem"), 5, "`kube-sytem/aws-auth`"),
+    "a namespace in other letters": (RIGHT.replace("kube-system", '"Kube-System"'), 5, "`Kube-System/aws-auth`"),
+    "a name with a suffix": (RIGHT.replace("aws-auth", "aws-auth-cm"), 4, "`aws-auth-cm`"),
+    "a name in other letters": (RIGHT.replace("name: aws-auth", "name: AWS-Auth"), 4, "`AWS-Auth`"),
+    "a name with an underscore": (RIGHT.replace("aws-auth", "aws_auth"), 4, "`aws_auth`"),
+    "another version": (RIGHT.replace("apiVersion: v1", "apiVersion: v1beta1"), 1, "`v1beta1`"),
+    "data with a capital": (RIGHT.replace("\ndata:", "\nData:"), 6, "`Data`"),
+    "data as in a Secret": (RIGHT.replace("\ndata:", "\nstringData:"), 6, "`stringData`"),
+    "in a List": (
+        "items:\n- kind: ConfigMap\n  metadata: {name: aws-auth, namespace: default}\n  data: {mapRoles: ''}\nkind: List\n",
+        3,
+        "`default/aws-auth`",
+    ),
+    "as JSON": (
+        '{"kind": "ConfigMap", "metadata": {"name": "aws-auth", "namespace": "x"}, "data": {"mapRoles": ""}}',
+        1,
+        "`x/aws-auth`",
+    ),
+}
+READ = {
+    "as it should be": RIGHT,
+    "in quotes": RIGHT.replace("kube-system", "'kube-system'"),
+    "data alone": RIGHT[RIGHT.index("\ndata:") :],
+    "keys alone": "mapRoles: |\n  []\n",
+    "a template": RIGHT.replace("namespace: kube-system", 'namespace: "{{ .Release.Namespace }}"'),
+    "in a List": "kind: List\nitems:\n- kind: ConfigMap\n  metadata: {name: aws-auth, namespace: kube-system}\n  data: {}\n",
+    "with labels": RIGHT.replace("\ndata:", "\n  labels: {stringData: x}\ndata:"),
+    "another object beside it": RIGHT + "---\nkind: Secret\nmetadata: {name: x}\nstringData: {a: b}\n",
+}
+
+
+def codes(text: str) -> list[str]:
+    return [finding.code for finding in Manifest.parse(text).findings]
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_an_object_that_the_authenticator_does_not_read_is_an_error(case: str) -> None:
+    text, line, said = UNREAD[case]
+    [finding] = Manifest.parse(text).findings
+    assert (finding.code, finding.severity, finding.place and finding.place.line) == (
+        "unread-object",
+        Severity.ERROR,
+        line,
+    )
+    assert said in finding.message
+
+
+@pytest.mark.parametrize("case", READ)
+def test_an_object_that_it_reads_is_not_told(case: str) -> None:
+    assert codes(READ[case]) == []
+
+
+@pytest.mark.parametrize("case", [case for case in UNREAD if "\n" in UNREAD[case][0]])
+def test_the_hint_makes_it_one_that_is_read(case: str) -> None:
+    text, _, _ = UNREAD[case]
+    [finding] = Manifest.parse(text).findings
+    field, _, value = finding.cure.split("`")[1].partition(":")
+    assert finding.place
+    lines = text.splitlines()
+    lines[finding.place.line - 1] = lines[finding.place.line - 1].replace(finding.place.text, value.strip() or field)
+    assert codes("\n".join(lines)) == []
+
+
+def test_a_manifest_without_a_namespace_is_a_warning() -> None:
+    [finding] = Manifest.parse(RIGHT.replace("  namespace: kube-system\n", "")).findings
+    assert (finding.code, finding.severity) == ("no-namespace", Severity.WARNING)
+    assert finding.place
+    assert finding.place.line == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RIGHT.replace("ConfigMap", "Secret"),
+        RIGHT.replace("ConfigMap", "Secret").replace("\ndata:", "\nstringData:").replace("aws-auth", "x"),
+        RIGHT.replace("ConfigMap", "Configmap"),
+        RIGHT.replace("ConfigMap", "SealedSecret"),
+        RIGHT.replace("ConfigMap", "config-map"),
+    ],
+)
+def test_an_object_of_another_kind_is_refused_by_its_kind(text: str) -> None:
+    with pytest.raises(awsauth.ManifestError, match="The authenticator reads only a ConfigMap") as refused:
+        Manifest.parse(text)
+    assert "Write `kind: ConfigMap`" in refused.value.cure
+
+
+def test_a_change_to_an_object_that_is_not_read_is_allowed_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "aws-auth.yaml"
+    path.write_text(RIGHT.replace("kube-system", "default"), encoding="utf-8")
+    client = awsauth.AwsAuthClient.from_file(path)
+    with pytest.raises(awsauth.GuardError, match="unread-object"):
+        client.add_account_mapping("111122223333")
+    assert client.add_account_mapping("111122223333", allow=["unread-object"]).changed
+    done = run("check", "--file", str(path), "--fail-on", "error")
+    assert (done.code, f"{path}:5:14: error unread-object" in done.out) == (1, True)
+
+
+NODES = "  mapRoles: |\n    - rolearn: arn:aws:iam::111122223333:role/n\n      username: nodes # why\n"
+USERS = "  mapUsers: |\n    - userarn: arn:aws:iam::111122223333:user/u\n      username: u\n"
+TOP = "apiVersion: v1\nkind: ConfigMap\n"
+META = "metadata:\n  name: aws-auth\n  namespace: kube-system\n"
+TWICE = {
+    "appended": f"data:\n{NODES}{TOP}{META}data:\n{USERS}",
+    "side by side": f"{TOP}{META}data:\n{NODES}data:\n{USERS}",
+    "with a comment": f"{TOP}data:\n# the nodes\n{NODES}{META}data: # more\n{USERS}",
+    "three times": f"data:\n{NODES}{TOP}data:\n  mapAccounts: '[]'\n{META}data:\n{USERS}",
+    "with Windows' line ends": f"{TOP}{META}data:\n{NODES}data:\n{USERS}".replace("\n", "\r\n"),
+}
+NOT_MERGED = {
+    "a key in both": f"data:\n{NODES}{TOP}{META}data:\n{NODES}{USERS}",
+    "other indents": f"data:\n  {NODES.replace(chr(10), chr(10) + '  ').rstrip(' ')}{TOP}{META}data:\n{USERS}",
+    "a key of the data": f"{TOP}{META}data:\n{USERS}{USERS}",
+    "as JSON": '{"kind": "ConfigMap", "metadata": {"name": "aws-auth", "namespace": "kube-system"}, '
+    '"data": {"mapRoles": ""}, "data": {"mapUsers": ""}}',
+    "another key of its own": f"data:\n  mine: x\n{TOP}{META}data:\n{USERS}",
+}
+
+
+@pytest.mark.parametrize("case", TWICE)
+def test_two_data_keys_are_an_error_and_put_together_by_the_fix(case: str, tmp_path: Path) -> None:
+    path = tmp_path / "aws-auth.yaml"
+    path.write_bytes(TWICE[case].encode())
+    client = awsauth.AwsAuthClient.from_file(path)
+    found = [finding for finding in client.check() if finding.code == "repeated-data-key"]
+    assert {finding.severity for finding in found} == {Severity.ERROR}
+    with pytest.raises(awsauth.GuardError, match="repeated-data-key"):
+        client.add_account_mapping("111122223333")
+    client.apply(awsauth.fixes(client.read(), found))
+    after = Manifest.parse(path.read_bytes().decode())
+    assert after.findings == ()
+    assert {"mapRoles", "mapUsers"} <= set(after.data)
+    lines, before = after.text.splitlines(), TWICE[case].splitlines()
+    assert [line for line in lines if line.startswith("data:")] == before[-1 - USERS.count("\n") :][:1]
+    assert sorted(line for line in lines if not line.startswith("data:")) == sorted(
+        line for line in before if not line.startswith("data:")
+    )
+    assert client.add_account_mapping("111122223333").changed
+
+
+@pytest.mark.parametrize("case", NOT_MERGED)
+def test_data_keys_that_cannot_be_put_together_are_left(case: str) -> None:
+    manifest = Manifest.parse(NOT_MERGED[case])
+    [finding, *_] = manifest.findings
+    assert (finding.code, finding.fix) == ("repeated-data-key", ())

@@ -1,0 +1,175 @@
+"""What a change does is said exactly: by mapping, in a text that `patch` takes, and without anything that acts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, strategies as st
+
+import awsauth
+from awsauth.core.diff import diff_of
+from awsauth.core.edit.merge import merged
+from awsauth.core.text.lines import Splice, spliced
+from awsauth.core.text.unified_diff import unified
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NODE = "arn:aws:iam::111122223333:role/node"
+CI = "arn:aws:iam::111122223333:role/ci"
+BEFORE = awsauth.Document(
+    {
+        "mapRoles": f"- rolearn: {NODE}\n  username: node\n  groups:\n  - system:nodes\n",
+        "mapUsers": "[]\n",
+    }
+)
+
+
+def role(arn: str, username: str, *groups: str) -> awsauth.EnsureRole:
+    return awsauth.EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped="replace")
+
+
+def applied(text: str, patch: str) -> str:
+    """Apply a unified diff of one text by hand: strictly, every context line has to be there."""
+    lines = text.split("\n")
+    old = [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    result: list[str] = []
+    position = 0
+    body = re.findall(r"^(?:@@ .*|[ +\-\\].*)\n", patch.split("\n", 2)[2], re.MULTILINE)
+    for number, line in enumerate(body):
+        bare = line[1:]
+        if number + 1 < len(body) and body[number + 1].startswith("\\"):
+            bare = bare.removesuffix("\n")
+        if line.startswith("@@"):
+            header = re.match(r"@@ -(\d+)(?:,(\d+))? ", line)
+            assert header
+            start = int(header[1]) - (header[2] != "0")
+            result += old[position:start]
+            position = start
+        elif line[0] in " -":
+            assert old[position] == bare
+            result += [bare] if line[0] == " " else []
+            position += 1
+        elif line[0] == "+":
+            result.append(bare)
+    return "".join(result + old[position:])
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> tuple[str, list[Splice]]:
+    text = draw(st.text(alphabet="ab\n", max_size=120))
+    splices, position = [], 0
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(position, min(len(text), position + 30)))
+        end = draw(st.integers(start, min(len(text), start + 8)))
+        splices.append(Splice(start, end, draw(st.text(alphabet="xy\n", max_size=6))))
+        position = min(len(text), end + 1)
+        if position <= end:
+            break
+    return text, splices
+
+
+@given(edits(), st.booleans())
+def test_the_diff_leads_from_one_text_to_the_other(edit: tuple[str, list[Splice]], known: bool) -> None:  # noqa: FBT001
+    text, splices = edit
+    after = spliced(text, splices)
+    patch = unified("text", text, after, splices if known else None)
+    assert (patch == "") == (text == after)
+    if patch:
+        assert applied(text, patch) == after
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="no patch program here")
+def test_patch_takes_the_diff(tmp_path: Path) -> None:
+    after = awsauth.merge(BEFORE, [role(CI, "ci", "builders")])
+    old = tmp_path / "mapRoles"
+    old.write_text(BEFORE.data["mapRoles"], encoding="utf-8")
+    subprocess.run(
+        ["patch", "--fuzz=0", str(old)],  # noqa: S607
+        input=awsauth.diff(BEFORE, after).texts["mapRoles"],
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    assert old.read_text(encoding="utf-8") == after.data["mapRoles"]
+
+
+def test_each_mapping_is_said_to_be_added_removed_or_changed() -> None:
+    before = awsauth.merge(BEFORE, [role(CI, "ci", "builders"), awsauth.EnsureAccount(account="012345678901")])
+    after = awsauth.merge(
+        before,
+        [
+            awsauth.RemoveRole(role_arn=NODE),
+            role(CI, "deployer", "deployers"),
+            awsauth.EnsureUser(user_arn="arn:aws:iam::111122223333:user/alice", username="alice"),
+            awsauth.RemoveAccount(account="012345678901"),
+        ],
+    )
+    text = str(awsauth.diff(before, after))
+    assert text.split("--- mapRoles", maxsplit=1)[0] == (
+        f"- role {NODE}: username node, group system:nodes\n"
+        f"~ role {CI}: username deployer, before ci\n"
+        "    into group deployers\n"
+        "    out of group builders\n"
+        "+ user arn:aws:iam::111122223333:user/alice: username alice, no groups\n"
+        "- account 012345678901\n"
+    )
+
+
+def test_the_winner_among_duplicates_is_what_counts() -> None:
+    twice = awsauth.Document({"mapRoles": f"- rolearn: {CI}\n  username: old\n- rolearn: {CI}\n  username: new\n"})
+    once = awsauth.merge(twice, [awsauth.Deduplicate()])
+    (mapping,) = awsauth.diff(twice, once).mappings
+    assert mapping.kind == "shadowed"
+    assert "later one does: 0, before 1" in str(awsauth.diff(twice, once))
+
+
+def test_with_and_without_splices_the_difference_is_the_same() -> None:
+    outcome = merged(BEFORE, [role(CI, "ci", "builders"), role(NODE, "node2", "system:nodes", "x")])
+    assert str(diff_of(outcome)) == str(awsauth.diff(outcome.before, outcome.after))
+
+
+def test_nothing_from_a_document_acts_on_a_terminal_or_a_page() -> None:
+    hostile = "\x1b[31mred\u202e`` <b>*x*"
+    before = awsauth.Document({})
+    after = awsauth.Document({"mapRoles": f'- rolearn: "{CI}"\n  username: "\\e[31mred\\u202e`` <b>*x*"\n'})
+    assert after.roles[0].username == hostile
+    difference = awsauth.diff(before, after)
+    for shown in (str(difference), difference.markdown()):
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+    assert "```\\x1b[31mred\\u202e`` <b>*x*```" in difference.markdown()
+
+
+def test_a_fence_is_longer_than_any_in_the_text() -> None:
+    after = awsauth.Document({"mapRoles": "# ````\n"})
+    assert "\n`````diff\n" in "\n" + awsauth.diff(awsauth.Document({}), after).markdown()
+
+
+def test_equal_documents_have_no_difference() -> None:
+    difference = awsauth.diff(BEFORE, awsauth.Document(dict(BEFORE.data)))
+    assert not difference
+    assert str(difference) == ""
+    assert difference.markdown() == "No change.\n"
+
+
+def test_a_key_that_comes_or_goes_is_shown() -> None:
+    with_key = awsauth.Document({**BEFORE.data, "mapAccounts": ""})
+    assert "mapAccounts" in str(awsauth.diff(BEFORE, with_key))
+    assert "taken out" in str(awsauth.diff(with_key, BEFORE))
+
+
+def test_json_holds_both_sides() -> None:
+    after = awsauth.merge(BEFORE, [role(NODE, "node", "system:nodes", "more")])
+    (mapping,) = awsauth.diff(BEFORE, after).to_json()["mappings"]
+    assert mapping == {
+        "key": "mapRoles",
+        "principal": NODE,
+        "kind": "changed",
+        "before": [{"principal": NODE, "username": "node", "groups": ["system:nodes"], "sso": None}],
+        "after": [{"principal": NODE, "username": "node", "groups": ["system:nodes", "more"], "sso": None}],
+    }

@@ -1,0 +1,139 @@
+"""Twice the text takes about twice the steps, also where a text was made to take long."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+import awsauth
+from awsauth.aws.trust_policy import trust_in_ec2
+from awsauth.core.document.model import KEYS
+from awsauth.core.lint.subject import Subject
+from awsauth.core.manifest.edit_buffer import read_sheet, sheet_of, with_marks
+from awsauth.core.manifest.locate import position_in_file
+from awsauth.core.manifest.manifest import Manifest
+from awsauth.core.text.resemblance import close_matches
+from awsauth.errors import AwsAuthError
+from tests.support.documents.hostile import ARN, SHAPES
+from tests.support.steps import opcodes, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from awsauth import Document
+
+
+def _shown(difference: awsauth.Diff) -> None:
+    assert str(difference) or not difference
+    difference.markdown()
+    difference.to_json()
+
+
+def _all_found(document: Document) -> None:
+    for finding in awsauth.lint(document):
+        assert finding.line
+    assert isinstance(awsauth.fixes(document), tuple)
+
+
+def _changed(change: awsauth.Change) -> Callable[[Document], None]:
+    def job(document: Document) -> None:
+        client = awsauth.AwsAuthClient.in_memory(dict(document.data), author="ci")
+        try:
+            plan = client.plan([change])
+            _shown(plan.diff)
+        except AwsAuthError as error:
+            assert str(error)
+
+    return job
+
+
+_EMPTY: Final = "kind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\ndata: {}\n"
+
+
+def _in_manifest(document: Document) -> None:
+    if any("\x85" in text for text in document.data.values()):
+        return  # no manifest holds that in a literal block
+    manifest = Manifest.parse(_EMPTY)
+    for key in KEYS:
+        manifest = manifest.with_key(key, document.data.get(key))
+    for finding in awsauth.Document(manifest.data).problems:
+        assert position_in_file(manifest, finding.place) or not finding.place
+
+
+def _edited(document: Document) -> None:
+    try:
+        sheet = sheet_of(document).replace("- x", "-  x")
+    except AwsAuthError as error:
+        assert "\\x85" in str(error)
+        return
+    _, complaints = read_sheet(sheet, document)
+    assert with_marks(sheet, complaints)
+
+
+def _turned(document: Document) -> awsauth.Document:
+    """Return a document with the lines of each text in the other order."""
+    return awsauth.Document(
+        {key: "".join(reversed(text.splitlines(keepends=True))) for key, text in document.data.items()}
+    )
+
+
+CALLS: Final[dict[str, Callable[[Document], object]]] = {
+    "problems": lambda document: [str(finding) for finding in document.problems],
+    "lint": _all_found,
+    "diff to nothing": lambda document: _shown(awsauth.diff(document, awsauth.Document({}))),
+    "diff to another order": lambda document: _shown(awsauth.diff(document, _turned(document))),
+    "explain": lambda document: awsauth.explain(document, ARN).to_json(),
+    "who can": lambda document: awsauth.who_can(document, group="system:masters"),
+    "places in a manifest": _in_manifest,
+    "edit": _edited,
+    "add": _changed(awsauth.EnsureRole(role_arn=ARN, username="ci", groups=["a"])),
+    "remove": _changed(awsauth.RemoveRole(role_arn=ARN)),
+    "rename": _changed(awsauth.RenamePrincipal(principal_arn=ARN, new_arn=f"{ARN}-2")),
+    "deduplicate": _changed(awsauth.Deduplicate()),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_twice_the_text_takes_twice_the_steps(shape: str, call: str) -> None:
+    few, more = (steps(partial(CALLS[call], awsauth.Document(SHAPES[shape](count)))) for count in (150, 300))
+    assert more < few * 2.6 + 2_000
+
+
+@pytest.mark.parametrize(
+    ("shape", "call"),
+    [
+        ("dropped, of the caller", "explain"),
+        ("a path in many spellings", "explain"),
+    ],
+)
+def test_nor_do_loops_without_calls_take_longer(shape: str, call: str) -> None:
+    few, more = (opcodes(partial(CALLS[call], awsauth.Document(SHAPES[shape](count)))) for count in (80, 160))
+    assert more < few * 2.2
+
+
+def test_the_place_of_each_of_many_groups_is_found_at_once() -> None:
+    def job(count: int) -> None:
+        subject = Subject(awsauth.Document(SHAPES["groups"](count)))
+        assert [subject.items[0].group_place(group).line for group in subject.groups] == list(range(4, count + 4))
+
+    few, more = (opcodes(partial(job, count)) for count in (200, 400))
+    assert more < few * 2.2
+
+
+def test_stars_of_an_action_are_matched_at_once() -> None:
+    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "*" * 18 + "x"}
+    assert trust_in_ec2({"Statement": [statement]}, "aws").verdict == "no"
+    statement["Action"] = "s*" * 18
+    assert trust_in_ec2({"Statement": [statement]}, "aws").verdict == "no"
+    statement["Action"] = "*".join("sts:assumerole")
+    assert trust_in_ec2({"Statement": [statement]}, "aws").verdict == "yes"
+
+
+def test_words_resemble_each_other_by_their_letters_in_order() -> None:
+    assert close_matches("sytsem", ["system", "item", ""], 3, 0.8) == ["system"]
+    assert close_matches("abc", ["abcd", "abc", "ab", "xyz"], 2, 0.6) == ["abc", "abcd"]
+    assert close_matches("", ["", "a"], 1, 0.5) == []
+    assert close_matches("a" * 1_000_000, ["a"], 1, 0.5) == []
