@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from awsauth.aws.identity import Identity as Identity
     from awsauth.aws.instance_profile import attach_instance_role as attach_instance_role
     from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_role as ensure_instance_role
-    from awsauth.client import AwsAuthClient as AwsAuthClient, ServerOptions as ServerOptions
+    from awsauth.client import AwsAuthClient as AwsAuthClient, ConnectionOptions as ConnectionOptions
     from awsauth.core.access.access_changes import AccessChange as AccessChange, UserInfo as UserInfo
     from awsauth.core.access.caller import Caller as Caller
     from awsauth.core.diff import Diff as Diff, MappingDiff as MappingDiff, diff as diff
     from awsauth.core.document.document import Document as Document
-    from awsauth.core.document.model import Mapped as Mapped
+    from awsauth.core.document.model import MappingEntry as MappingEntry
     from awsauth.core.edit.changes import (
         Change as Change,
         Deduplicate as Deduplicate,
@@ -56,20 +56,20 @@ if TYPE_CHECKING:
     from awsauth.core.edit.merge import merge as merge
     from awsauth.core.explain.explain import explain as explain
     from awsauth.core.explain.explanation import (
+        CallerOutcome as CallerOutcome,
         Candidate as Candidate,
+        DecisionStep as DecisionStep,
         Explanation as Explanation,
-        Outcome as Outcome,
-        Step as Step,
     )
     from awsauth.core.explain.who_can import Grant as Grant, Grants as Grants, who_can as who_can
-    from awsauth.core.findings import Finding as Finding, Place as Place, Severity as Severity
+    from awsauth.core.findings import Finding as Finding, Location as Location, Severity as Severity
     from awsauth.core.lint.lint import fixes as fixes, lint as lint
-    from awsauth.core.lint.overview import Listed as Listed, overview as overview
+    from awsauth.core.lint.overview import MappingRow as MappingRow, list_mappings as list_mappings
     from awsauth.core.lint.policy import Policy as Policy
     from awsauth.core.mappings import RoleMapping as RoleMapping, SsoMatch as SsoMatch, UserMapping as UserMapping
-    from awsauth.core.plan import Plan as Plan, saved_from_text as saved_from_text
+    from awsauth.core.plan import Plan as Plan, load_plan_or_changes as load_plan_or_changes
     from awsauth.core.revisions.info import RevisionInfo as RevisionInfo
-    from awsauth.core.revisions.restore import Effect as Effect, Restoration as Restoration
+    from awsauth.core.revisions.restore import PrincipalEffect as PrincipalEffect, Restoration as Restoration
     from awsauth.core.revisions.revision import Revision as Revision
     from awsauth.errors import (
         AdmissionError as AdmissionError,
@@ -110,7 +110,7 @@ if TYPE_CHECKING:
     )
     from awsauth.health.report import HealthReport as HealthReport, HealthStep as HealthStep
     from awsauth.history.log import Log as Log, LogEntry as LogEntry
-    from awsauth.kube.self_review import Review as Review
+    from awsauth.kube.self_review import SelfReview as SelfReview
     from awsauth.mapping_methods import Planning as Planning, Transaction as Transaction
     from awsauth.options import Options as Options
     from awsauth.recovery.recover import recover as recover
@@ -131,28 +131,28 @@ _HOMES: Final = {
     "awsauth.aws.identity": "Identity",
     "awsauth.aws.instance_profile": "attach_instance_role",
     "awsauth.aws.instance_role": "RoleSetup ensure_instance_role",
-    "awsauth.client": "AwsAuthClient ServerOptions",
+    "awsauth.client": "AwsAuthClient ConnectionOptions",
     "awsauth.core.access.access_changes": "AccessChange UserInfo",
     "awsauth.core.access.caller": "Caller",
     "awsauth.core.diff": "Diff MappingDiff diff",
     "awsauth.core.document.document": "Document",
-    "awsauth.core.document.model": "Mapped",
+    "awsauth.core.document.model": "MappingEntry",
     "awsauth.core.edit.changes": (
         "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "
         "RemoveRole RemoveUser RemoveUsername RenamePrincipal Repair ReplaceText"
     ),
     "awsauth.core.edit.merge": "merge",
     "awsauth.core.explain.explain": "explain",
-    "awsauth.core.explain.explanation": "Candidate Explanation Outcome Step",
+    "awsauth.core.explain.explanation": "CallerOutcome Candidate DecisionStep Explanation",
     "awsauth.core.explain.who_can": "Grant Grants who_can",
-    "awsauth.core.findings": "Finding Place Severity",
+    "awsauth.core.findings": "Finding Location Severity",
     "awsauth.core.lint.lint": "fixes lint",
-    "awsauth.core.lint.overview": "Listed overview",
+    "awsauth.core.lint.overview": "MappingRow list_mappings",
     "awsauth.core.lint.policy": "Policy",
     "awsauth.core.mappings": "RoleMapping SsoMatch UserMapping",
-    "awsauth.core.plan": "Plan saved_from_text",
+    "awsauth.core.plan": "Plan load_plan_or_changes",
     "awsauth.core.revisions.info": "RevisionInfo",
-    "awsauth.core.revisions.restore": "Effect Restoration",
+    "awsauth.core.revisions.restore": "PrincipalEffect Restoration",
     "awsauth.core.revisions.revision": "Revision",
     "awsauth.errors": (
         "AdmissionError ApiError AuthenticationError AwsAuthError AwsPermissionError "
@@ -165,13 +165,14 @@ _HOMES: Final = {
     ),
     "awsauth.health.report": "HealthReport HealthStep",
     "awsauth.history.log": "Log LogEntry",
-    "awsauth.kube.self_review": "Review",
+    "awsauth.kube.self_review": "SelfReview",
     "awsauth.mapping_methods": "Planning Transaction",
     "awsauth.options": "Options",
     "awsauth.recovery.recover": "recover",
     "awsauth.recovery.report": "Leftover Recovery RecoveryPlan RecoveryStep",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+__all__ = sorted(_HOME)  # noqa: PLE0605
 __all__ = sorted(_HOME)  # noqa: PLE0605
 
 

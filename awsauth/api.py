@@ -91,7 +91,7 @@ def connected(target: Target) -> AwsAuthClient:
             f"{' and '.join(unfit)} cannot be said together with {kind}; nothing was contacted."
             if kind in named
             else f"{' and '.join(unfit)} cannot be said without cluster; nothing was contacted.",
-            cure="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
+            hint="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
         )
     return _CONNECT[kind](named)
 
@@ -107,7 +107,7 @@ def check_names(given: Iterable[str], arguments: type) -> None:
     if unknown:
         raise UsageError(
             f"There is no argument {' and no '.join(unknown)}; nothing was contacted.",
-            cure=f"Arguments that say where and how: {', '.join(known)}.",
+            hint=f"Arguments that say where and how: {', '.join(known)}.",
         )
 
 
@@ -119,15 +119,15 @@ def _given(name: str, value: Any) -> Any:
         is_list = isinstance(value, Iterable) and not isinstance(value, str)
         if not is_list or not all(isinstance(group, str) and group for group in value):
             raise UsageError(
-                f"as_groups is {quoted(repr(value))}; nothing was contacted.", cure="Pass a list of names."
+                f"as_groups is {quoted(repr(value))}; nothing was contacted.", hint="Pass a list of names."
             )
         return tuple(value)
     if value is not None and not isinstance(value, (str, os.PathLike)):
         raise UsageError(
-            f"{name} is {quoted(repr(value), 60)}; nothing was contacted.", cure="Pass a text, or leave it out."
+            f"{name} is {quoted(repr(value), 60)}; nothing was contacted.", hint="Pass a text, or leave it out."
         )
     if value is None or (name != "author" and not str(value).strip()):
-        raise UsageError(f"{name} is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
+        raise UsageError(f"{name} is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
     return value
 
 
@@ -232,7 +232,7 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
     if session is not None:
         raise UsageError(
             "session cannot be said together with a cluster; nothing was contacted.",
-            cure="Pass it to AwsAuthClient.from_eks, and ask that client for its identity().",
+            hint="Pass it to AwsAuthClient.from_eks, and ask that client for its identity().",
         )
     with connected(target) as client:
         return client.identity()
@@ -389,8 +389,8 @@ def _target(call: Call) -> tuple[AwsAuthClient, Options]:
     if target:
         raise UsageError(
             f"client and {' and '.join(sorted(target))} were both named; nothing was changed.",
-            cure="The client knows its target: pass client= alone.",
+            hint="The client knows its target: pass client= alone.",
         )
     if not isinstance(call["client"], AwsAuthClient):
-        raise UsageError("client is no client; nothing was changed.", cure="Pass what connect() returned.")
+        raise UsageError("client is no client; nothing was changed.", hint="Pass what connect() returned.")
     return call["client"], options

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import is_node_mapping
-from awsauth.core.diff import diff, diff_of
+from awsauth.core.diff import diff, diff_of_merge
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import REFUSALS, check, guard
+from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
 from awsauth.core.serialization import finding_to_json
 from awsauth.errors import UsageError
 from awsauth.history.commit import commit
-from awsauth.stores.store import Rehearsing, TextStore
+from awsauth.stores.store import SupportsDryRun, SupportsEditCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from awsauth.cluster_context import Circumstances
+    from awsauth.cluster_context import ClusterContext
     from awsauth.core.diff import Diff
     from awsauth.core.document.document import Document
     from awsauth.core.lint.policy import Policy
     from awsauth.core.revisions.info import Writer
     from awsauth.core.revisions.restore import Restoration
-    from awsauth.history.commit import Proposal
+    from awsauth.history.commit import PendingChange
     from awsauth.options import Options
     from awsauth.stores.store import Snapshot, Store
 
@@ -76,7 +76,7 @@ WILL_BE_CREATED: Final = "will-be-created"
 ALTERED: Final = "altered-by-server"
 
 
-class GuardedCommit:
+class ChangeApplier:
     """Makes changes to one ``aws-auth``, each looked at by the guards as often as it is merged anew.
 
     Args:
@@ -91,7 +91,7 @@ class GuardedCommit:
         store: Store,
         writer: Callable[[], Writer],
         *,
-        circumstances: Circumstances | None = None,
+        circumstances: ClusterContext | None = None,
         policy: Policy | None = None,
     ) -> None:
         self._store = store
@@ -99,13 +99,13 @@ class GuardedCommit:
         self._circumstances = circumstances
         self._policy = policy
 
-    def findings(self, proposal: Proposal) -> tuple[Finding, ...]:
+    def findings(self, proposal: PendingChange) -> tuple[Finding, ...]:
         """Return what the guards say, refusals included, who else is likely to undo the change, and what `lint` then finds."""
         if not proposal.changes_something:
             return ()
-        return (*self._said(proposal, guard, thorough=True), *self._foreseen(proposal))
+        return (*self._said(proposal, run_guards, thorough=True), *self._foreseen(proposal))
 
-    def run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
+    def run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
         """Make what is proposed, or with ``dry_run`` only say what would come of it.
 
         Raises:
@@ -119,7 +119,7 @@ class GuardedCommit:
             return self._foretold(propose(self._store.read()), allow)
         findings: tuple[Finding, ...] = ()
 
-        def guarded(proposal: Proposal) -> None:
+        def guarded(proposal: PendingChange) -> None:
             nonlocal findings
             findings = self._checked(proposal, allow, thorough=bool(dry_run))
 
@@ -140,13 +140,13 @@ class GuardedCommit:
             result, document=outcome.snapshot.document, findings=(_altered(outcome.snapshot, result), *result.findings)
         )
 
-    def _foretold(self, proposal: Proposal, allow: Sequence[str]) -> Result:
+    def _foretold(self, proposal: PendingChange, allow: Sequence[str]) -> Result:
         if not proposal.changes_something:
             return _result(proposal, (), changed=False)
         findings = self._checked(proposal, allow, thorough=True)
         return _result(proposal, (*findings, *self._foreseen(proposal)), changed=True)
 
-    def _foreseen(self, proposal: Proposal) -> Sequence[Finding]:
+    def _foreseen(self, proposal: PendingChange) -> Sequence[Finding]:
         """Return what `lint` finds after a change that is not going to be made yet; there is time for it.
 
         Raises:
@@ -155,19 +155,19 @@ class GuardedCommit:
         from awsauth.core.lint.lint import newly_found
 
         before, after = proposal.merged.before, proposal.merged.after
-        if isinstance(self._store, TextStore):
+        if isinstance(self._store, SupportsEditCheck):
             self._store.check_edit(after.data, proposal.snapshot)
         # Of what is theirs the guards have spoken.
         return [finding for finding in newly_found(before, after) if finding.code not in REFUSALS]
 
-    def _checked(self, proposal: Proposal, allow: Sequence[str], *, thorough: bool) -> tuple[Finding, ...]:
+    def _checked(self, proposal: PendingChange, allow: Sequence[str], *, thorough: bool) -> tuple[Finding, ...]:
         return self._said(
-            proposal, lambda before, after, context: check(before, after, context, allow), thorough=thorough
+            proposal, lambda before, after, context: enforce(before, after, context, allow), thorough=thorough
         )
 
     def _said(
         self,
-        proposal: Proposal,
+        proposal: PendingChange,
         judge: Callable[[Document, Document, GuardContext], tuple[Finding, ...]],
         *,
         thorough: bool,
@@ -179,7 +179,7 @@ class GuardedCommit:
         of_object = [finding for finding in proposal.snapshot.findings if finding.code not in REFUSALS]
         return (*_creation(proposal), *of_object, *found, *notes, *rivals)
 
-    def _around(self, proposal: Proposal) -> tuple[GuardContext, tuple[Finding, ...]]:
+    def _around(self, proposal: PendingChange) -> tuple[GuardContext, tuple[Finding, ...]]:
         snapshot, restoration = proposal.snapshot, proposal.restoration
         known = GuardContext(
             uid=snapshot.uid,
@@ -191,9 +191,9 @@ class GuardedCommit:
             object_findings=snapshot.findings,
             is_rollback=restoration is not None,
         )
-        return self._circumstances.around(proposal.merged, known) if self._circumstances else (known, ())
+        return self._circumstances.for_change(proposal.merged, known) if self._circumstances else (known, ())
 
-    def _rivals(self, proposal: Proposal, *, thorough: bool) -> tuple[Finding, ...]:
+    def _rivals(self, proposal: PendingChange, *, thorough: bool) -> tuple[Finding, ...]:
         if self._circumstances is None:
             return ()
         return self._circumstances.rivals(self._store, proposal.snapshot, proposal.merged, thorough=thorough)
@@ -209,7 +209,7 @@ def _altered(snapshot: Snapshot, result: Result) -> Finding:
     )
 
 
-def _creation(proposal: Proposal) -> tuple[Finding, ...]:
+def _creation(proposal: PendingChange) -> tuple[Finding, ...]:
     if proposal.snapshot.exists:
         return ()
     return (
@@ -224,12 +224,12 @@ def _creation(proposal: Proposal) -> tuple[Finding, ...]:
 
 
 def _rehearsal(store: Store) -> Store:
-    if not isinstance(store, Rehearsing):
+    if not isinstance(store, SupportsDryRun):
         raise UsageError(
             "There is no server here that could be asked; nothing was changed.",
-            cure="Pass dry_run=True, which asks nobody.",
+            hint="Pass dry_run=True, which asks nobody.",
         )
-    return store.rehearsal()
+    return store.dry_run_store()
 
 
 def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str, ...]]:
@@ -248,11 +248,13 @@ def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str,
     }
 
 
-def _result(proposal: Proposal, findings: tuple[Finding, ...], *, changed: bool, revision: int | None = None) -> Result:
+def _result(
+    proposal: PendingChange, findings: tuple[Finding, ...], *, changed: bool, revision: int | None = None
+) -> Result:
     result = proposal.merged
     return Result(
         changed=changed,
-        diff=diff_of(result),
+        diff=diff_of_merge(result),
         document=result.after,
         findings=(*result.findings, *findings),
         extra_groups=dict(result.extra_groups),

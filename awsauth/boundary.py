@@ -42,14 +42,14 @@ def public(member: _T) -> _T:
 def caused_by(error: Exception) -> InternalError:
     """Return the error for an exception that nothing expected; its text is left out, as it may hold a secret."""
     if isinstance(error, MemoryError):
-        made = InternalError("There is not enough memory for this call.", cure="Give the process more memory.")
+        made = InternalError("There is not enough memory for this call.", hint="Give the process more memory.")
     elif isinstance(error, RecursionError):
         made = InternalError(
-            "The call stack is used up: the input is nested too deeply, or the calling code is.", cure=_REPORT
+            "The call stack is used up: the input is nested too deeply, or the calling code is.", hint=_REPORT
         )
     else:
-        made = InternalError(f"awsauth met a {type(error).__name__} that it does not handle.", cure=_REPORT)
-    made.where = _origin(error)
+        made = InternalError(f"awsauth met a {type(error).__name__} that it does not handle.", hint=_REPORT)
+    made.location = _origin(error)
     made.__cause__ = error
     return made
 

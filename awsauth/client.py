@@ -9,15 +9,15 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from awsauth.apply import GuardedCommit, Result
+from awsauth.apply import ChangeApplier, Result
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import as_list
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted
 from awsauth.errors import AuthenticationError, ForbiddenError, HistoryError, UsageError
-from awsauth.history.commit import Proposal, changing
-from awsauth.kube.self_review import review
+from awsauth.history.commit import PendingChange, changing
+from awsauth.kube.self_review import self_review
 from awsauth.mapping_methods import MappingMethods, Principals, Transaction
 from awsauth.options import Options, checked
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from awsauth.aws.identity import Identity
     from awsauth.aws.session import AwsSession
-    from awsauth.cluster_context import Circumstances, EksFacts
+    from awsauth.cluster_context import ClusterContext, EksFacts
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.access.caller import Caller
     from awsauth.core.diff import Diff
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from awsauth.core.revisions.revision import Revision
     from awsauth.health.report import HealthReport
     from awsauth.history.log import Log
-    from awsauth.kube.self_review import Review
+    from awsauth.kube.self_review import SelfReview
     from awsauth.mapping_methods import Planning
     from awsauth.stores.store import Snapshot, Store
 
@@ -56,16 +56,16 @@ def cluster_identity(connection: Connection | None) -> Identity:
         AwsAuthError: AWS cannot be asked, or the cluster does not answer.
     """
     if connection is None:
-        raise UsageError("There is no cluster here that could be asked.", cure="Connect with a cluster.")
+        raise UsageError("There is no cluster here that could be asked.", hint="Connect with a cluster.")
     from awsauth.aws.identity import identity_of
     from awsauth.aws.session import AwsSession
 
     tokens = connection.tokens
-    identity = identity_of(tokens.session, near=tokens.region) if tokens else identity_of(AwsSession.of_environment())
+    identity = identity_of(tokens.session, near=tokens.region) if tokens else identity_of(AwsSession.from_environment())
     role = f", as {tokens.role_arn}" if tokens and tokens.role_arn else ""
     identity = replace(identity, cluster=f"{connection.description}{role}")
     try:
-        found = review(connection.transport)
+        found = self_review(connection.transport)
     except AuthenticationError:
         return replace(identity, cluster_problem="does not let the caller in (401); a health check says what would")
     except ForbiddenError:
@@ -90,7 +90,7 @@ class HistoryMethods(ABC):
         """Return who makes the changes."""
 
     @abstractmethod
-    def _run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
+    def _run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
         """Make what is proposed."""
 
     def history(self, *, described: int = DESCRIBED) -> Log:
@@ -104,10 +104,10 @@ class HistoryMethods(ABC):
         """
         given: Any = described
         if not isinstance(given, int) or isinstance(given, bool) or given < 0:
-            raise UsageError(f"described is {quoted(repr(given), 60)}.", cure="Pass a whole number, 0 or more.")
-        from awsauth.history.log import log, with_effects
+            raise UsageError(f"described is {quoted(repr(given), 60)}.", hint="Pass a whole number, 0 or more.")
+        from awsauth.history.log import log, with_diffs
 
-        return with_effects(self._store, log(self._store), described)
+        return with_diffs(self._store, log(self._store), described)
 
     def show(self, revision: int) -> Revision:
         """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.
@@ -137,7 +137,7 @@ class HistoryMethods(ABC):
         if not revision.is_intact:
             raise HistoryError(
                 f"Revision {number} was altered since it was recorded: its data is not what its digest says.",
-                cure="Look at it with show().",
+                hint="Look at it with show().",
             )
         return Document(revision.data)
 
@@ -169,7 +169,7 @@ class HistoryMethods(ABC):
         """
         made = checked(options)
         if not made.get("history", True):
-            raise UsageError("A rollback makes a revision; nothing was changed.", cure="Leave history=False out.")
+            raise UsageError("A rollback makes a revision; nothing was changed.", hint="Leave history=False out.")
         if to is not None:
             _check_number(to)
         from awsauth.history.rollback import restoring
@@ -191,12 +191,12 @@ class HistoryMethods(ABC):
         return prune(self._store, dry_run=dry_run)
 
 
-def _only(approved: Diff, propose: Callable[[Snapshot], Proposal]) -> Callable[[Snapshot], Proposal]:
-    def checked_proposal(snapshot: Snapshot) -> Proposal:
-        from awsauth.core.plan import refuse_other
+def _only(approved: Diff, propose: Callable[[Snapshot], PendingChange]) -> Callable[[Snapshot], PendingChange]:
+    def checked_proposal(snapshot: Snapshot) -> PendingChange:
+        from awsauth.core.plan import require_same_outcome
 
         proposal = propose(snapshot)
-        refuse_other(approved, proposal.merged)
+        require_same_outcome(approved, proposal.merged)
         return proposal
 
     return checked_proposal
@@ -206,11 +206,11 @@ def _check_number(revision: Any) -> None:
     if not isinstance(revision, int) or isinstance(revision, bool):
         raise UsageError(
             f"{quoted(repr(revision))} is no number of a revision; nothing was changed.",
-            cure="Pass a whole number, as the history lists them.",
+            hint="Pass a whole number, as the history lists them.",
         )
 
 
-class Habits(TypedDict, total=False):
+class ClientOptions(TypedDict, total=False):
     """What a client does the same with every change.
 
     Attributes:
@@ -222,7 +222,7 @@ class Habits(TypedDict, total=False):
     policy: Policy | None
 
 
-class ServerOptions(Habits, total=False):
+class ConnectionOptions(ClientOptions, total=False):
     """How a client comes before an API server.
 
     Attributes:
@@ -247,65 +247,68 @@ class Origins(ABC):
     def _of(
         cls,
         store: Store,
-        habits: Habits,
+        habits: ClientOptions,
         *,
-        circumstances: Circumstances | None = None,
+        circumstances: ClusterContext | None = None,
         connection: Connection | None = None,
         session: AwsSession | None = None,
     ) -> Self:
         """Return a client on a store."""
 
     @classmethod
-    def from_environment(cls, **options: Unpack[ServerOptions]) -> Self:
+    def from_environment(cls, **options: Unpack[ConnectionOptions]) -> Self:
         """Return a client for the cluster that kubectl would use: the current context, or else, in a pod, its cluster.
 
         Raises:
             KubeconfigError: there is neither, or it cannot be used.
             CredentialsError: it is an EKS cluster's, and there are no AWS credentials for it.
-            UsageError: an option is none of `ServerOptions`, or of another type.
+            UsageError: an option is none of `ConnectionOptions`, or of another type.
         """
-        from awsauth.connections.kubernetes import usual
+        from awsauth.connections.kubernetes import from_default_kubeconfig
 
-        return cls._on(usual, options)
+        return cls._on(from_default_kubeconfig, options)
 
     @classmethod
     def from_kubeconfig(
-        cls, context: str | None = None, path: str | os.PathLike[str] | None = None, **options: Unpack[ServerOptions]
+        cls,
+        context: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+        **options: Unpack[ConnectionOptions],
     ) -> Self:
         """Return a client for the cluster of a kubeconfig's context.
 
         Args:
             context: The context; None for the current one.
             path: The kubeconfig's file; None for the ones that kubectl would take.
-            **options: See `ServerOptions`.
+            **options: See `ConnectionOptions`.
 
         Raises:
             KubeconfigError: there is no such file or context, or no credentials come of it.
             CredentialsError: the context is an EKS cluster's, and there are no AWS credentials for it.
-            UsageError: `context` or `path` is empty, or an option is none of `ServerOptions`, or of another type.
+            UsageError: `context` or `path` is empty, or an option is none of `ConnectionOptions`, or of another type.
         """
         from awsauth.connections.kubernetes import from_kubeconfig
 
         return cls._on(from_kubeconfig, options, context, path)
 
     @classmethod
-    def in_cluster(cls, **options: Unpack[ServerOptions]) -> Self:
+    def in_cluster(cls, **options: Unpack[ConnectionOptions]) -> Self:
         """Return a client for the cluster of the pod that this runs in, as its service account.
 
         Raises:
             KubeconfigError: this is no pod, or it has no service account.
-            UsageError: an option is none of `ServerOptions`, or of another type.
+            UsageError: an option is none of `ConnectionOptions`, or of another type.
         """
         from awsauth.connections.kubernetes import in_cluster
 
         return cls._on(in_cluster, options)
 
     @classmethod
-    def from_api_client(cls, api: ApiClient, **options: Unpack[ServerOptions]) -> Self:
+    def from_api_client(cls, api: ApiClient, **options: Unpack[ConnectionOptions]) -> Self:
         """Return a client on a ``kubernetes.client.ApiClient`` of the caller's own, which stays open.
 
         Raises:
-            UsageError: `api` is none, or an option is none of `ServerOptions`, or of another type.
+            UsageError: `api` is none, or an option is none of `ConnectionOptions`, or of another type.
         """
         from awsauth.connections.kubernetes import from_api_client
 
@@ -320,7 +323,7 @@ class Origins(ABC):
         profile: str | None = None,
         session: boto3.Session | None = None,
         role_arn: str | None = None,
-        **options: Unpack[ServerOptions],
+        **options: Unpack[ConnectionOptions],
     ) -> Self:
         """Return a client for an EKS cluster by its name: no kubeconfig, no AWS CLI, tokens are signed in this process.
 
@@ -330,7 +333,7 @@ class Origins(ABC):
             profile: A profile of the AWS configuration.
             session: A boto3 session, in place of a profile.
             role_arn: A role to assume before the API server, as ``aws eks get-token --role-arn`` does.
-            **options: See `ServerOptions`.
+            **options: See `ConnectionOptions`.
 
         Raises:
             CredentialsError: there are no AWS credentials, or AWS does not take them.
@@ -341,7 +344,7 @@ class Origins(ABC):
         """
         named: Any = name
         if not isinstance(named, str) or not named.strip():
-            raise UsageError("cluster is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
+            raise UsageError("cluster is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
         from awsauth.connections.eks import from_eks
 
         how, habits = _parted(options)
@@ -349,7 +352,7 @@ class Origins(ABC):
         return cls._at(connection, habits, connection.facts, connection.session)
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], **habits: Unpack[Habits]) -> Self:
+    def from_file(cls, path: str | os.PathLike[str], **habits: Unpack[ClientOptions]) -> Self:
         """Return a client for the ConfigMap in a manifest file, with its history in ``.NAME.history`` beside it.
 
         Raises:
@@ -357,50 +360,50 @@ class Origins(ABC):
         """
         named: Any = path
         if not isinstance(named, (str, os.PathLike)) or not str(named).strip():
-            raise UsageError("file names no file; nothing was changed.", cure="Is the variable that it comes from set?")
+            raise UsageError("file names no file; nothing was changed.", hint="Is the variable that it comes from set?")
         from awsauth.stores.file import FileStore
 
         return cls._of(FileStore(path), habits)
 
     @classmethod
-    def in_memory(cls, data: Mapping[str, str] | None = None, **habits: Unpack[Habits]) -> Self:
+    def in_memory(cls, data: Mapping[str, str] | None = None, **habits: Unpack[ClientOptions]) -> Self:
         """Return a client for an ``aws-auth`` in memory: for tests, and to try things out."""
         from awsauth.stores.memory import MemoryStore
 
         return cls._of(MemoryStore(data), habits)
 
     @classmethod
-    def _on(cls, connect: Callable[..., Connection], options: ServerOptions, *where: Any) -> Self:
+    def _on(cls, connect: Callable[..., Connection], options: ConnectionOptions, *location: Any) -> Self:
         how, habits = _parted(options)
-        connection = connect(*where, **how)
+        connection = connect(*location, **how)
         if connection.tokens is None:
             return cls._at(connection, habits)
-        from awsauth.connections.eks import facts_of
+        from awsauth.connections.eks import cluster_info
 
         # A kubeconfig that `aws eks update-kubeconfig` wrote says which cluster it is, and as whom to ask about it.
-        return cls._at(connection, habits, facts_of(connection), connection.tokens.session)
+        return cls._at(connection, habits, cluster_info(connection), connection.tokens.session)
 
     @classmethod
     def _at(
         cls,
         connection: Connection,
-        habits: Habits,
+        habits: ClientOptions,
         eks: EksFacts | None = None,
         session: AwsSession | None = None,
     ) -> Self:
-        from awsauth.cluster_context import Circumstances
-        from awsauth.history.retrying_store import patient
+        from awsauth.cluster_context import ClusterContext
+        from awsauth.history.retrying_store import with_retries
         from awsauth.stores.cluster import ClusterStore
 
-        circumstances = Circumstances(connection.transport, eks)
-        store = patient(ClusterStore(connection.transport))
+        circumstances = ClusterContext(connection.transport, eks)
+        store = with_retries(ClusterStore(connection.transport))
         return cls._of(store, habits, circumstances=circumstances, connection=connection, session=session)
 
 
-def _parted(options: ServerOptions) -> tuple[dict[str, Any], Habits]:
+def _parted(options: ConnectionOptions) -> tuple[dict[str, Any], ClientOptions]:
     """Return what is for the connection, and what is for the client."""
-    how = {name: value for name, value in options.items() if name not in Habits.__annotations__}
-    habits: Any = {name: value for name, value in options.items() if name in Habits.__annotations__}
+    how = {name: value for name, value in options.items() if name not in ClientOptions.__annotations__}
+    habits: Any = {name: value for name, value in options.items() if name in ClientOptions.__annotations__}
     return how, habits
 
 
@@ -431,7 +434,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         *,
         author: str | None = None,
         policy: Policy | None = None,
-        circumstances: Circumstances | None = None,
+        circumstances: ClusterContext | None = None,
         connection: Connection | None = None,
         session: AwsSession | None = None,
     ) -> None:
@@ -442,21 +445,21 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         self._store = store
         claimed: Any = "" if author is None else author
         if not isinstance(claimed, str):
-            raise UsageError(f"author is {quoted(repr(claimed), 60)}; nothing was contacted.", cure="Pass a name.")
+            raise UsageError(f"author is {quoted(repr(claimed), 60)}; nothing was contacted.", hint="Pass a name.")
         self._author: str = claimed
         self._policy = policy
         self._circumstances = circumstances
         self._connection = connection
         self._principals = Principals(session)
-        self._making = GuardedCommit(store, self._writer, circumstances=circumstances, policy=policy)
+        self._making = ChangeApplier(store, self._writer, circumstances=circumstances, policy=policy)
 
     @classmethod
     def _of(
         cls,
         store: Store,
-        habits: Habits,
+        habits: ClientOptions,
         *,
-        circumstances: Circumstances | None = None,
+        circumstances: ClusterContext | None = None,
         connection: Connection | None = None,
         session: AwsSession | None = None,
     ) -> Self:
@@ -510,7 +513,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         from awsauth.core.explain.explain import explain
 
         found = explain(self.read(), caller)
-        return self._circumstances.explained(found) if self._circumstances else found
+        return self._circumstances.with_access_entries(found) if self._circumstances else found
 
     def health_check(
         self, *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces")
@@ -535,14 +538,14 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
 
         return health_report(self._connection, self._store, role_arn=role_arn, may=may)
 
-    def apply(self, what: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
+    def apply(self, message: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
         """Apply a plan, or changes, in one write.
 
         When the object was changed by somebody else since the plan was made, the changes are merged with what is there
         now, and made only if that does what the plan says.
 
         Args:
-            what: What to apply.
+            message: What to apply.
             **options: How the change is made; see `Options`.
 
         Raises:
@@ -561,7 +564,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         from awsauth.core.plan import Plan
 
         made = checked(options)
-        return self._run(_applying(what), made) if isinstance(what, Plan) else self._make(as_list(what), made)
+        return self._run(_applying(message), made) if isinstance(message, Plan) else self._make(as_list(message), made)
 
     def transaction(self, **options: Unpack[Options]) -> Transaction:
         """Return a transaction: several changes with one write, or none when the block raises.
@@ -574,7 +577,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         made = checked(options)
         return Transaction(lambda changes, found: self._make(changes, made, found), self._principals)
 
-    def whoami(self) -> Review | None:
+    def whoami(self) -> SelfReview | None:
         """Return who this client is to the cluster: username, groups, and for whoever comes by IAM the ARN.
 
         None where the server cannot tell, as before Kubernetes 1.27. Who this machine is to AWS, too: `identity`.
@@ -584,7 +587,7 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
             AwsAuthError: what the API server answers, such as an `AuthenticationError`.
         """
         if self._circumstances is None:
-            raise UsageError("There is no cluster here that could be asked.", cure="Connect with a cluster.")
+            raise UsageError("There is no cluster here that could be asked.", hint="Connect with a cluster.")
         return self._circumstances.caller()
 
     def identity(self) -> Identity:
@@ -619,12 +622,12 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
     ) -> None:
         self.close()
 
-    def _run(self, propose: Callable[[Snapshot], Proposal], options: Options) -> Result:
+    def _run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
         if not options.get("wait") and not options.get("revert_after"):
             return self._making.run(propose, options)
-        from awsauth.verification.verify import watched
+        from awsauth.verification.verify import apply_and_verify
 
-        return watched(self._making.run, propose, options, connection=self._connection, writer=self._writer)
+        return apply_and_verify(self._making.run, propose, options, connection=self._connection, writer=self._writer)
 
     def _writer(self) -> Writer:
         known = self._circumstances.writer() if self._circumstances else Writer()
@@ -635,16 +638,16 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         return replace(result, findings=(*findings, *result.findings)) if findings else result
 
 
-def _applying(plan: Plan) -> Callable[[Snapshot], Proposal]:
+def _applying(plan: Plan) -> Callable[[Snapshot], PendingChange]:
     was_absent = False
 
-    def propose(snapshot: Snapshot) -> Proposal:
+    def propose(snapshot: Snapshot) -> PendingChange:
         nonlocal was_absent
         # What was not there a moment ago and is now, another creator has made: it is the object that was planned.
         if not was_absent:
-            plan.refuse_for(snapshot.uid)
+            plan.require_same_object(snapshot.uid)
         was_absent = was_absent or not snapshot.exists
-        return Proposal(snapshot, plan.merge_into(snapshot.document))
+        return PendingChange(snapshot, plan.merge_into(snapshot.document))
 
     return propose
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from awsauth.core.access.access_entries import without_effect
 from awsauth.core.access.matching import Access, could_render, principal_of
-from awsauth.core.cluster.other_writers import Traces, rivals
+from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.access import last_admin, node_mapping
-from awsauth.core.guards.context import Case, GuardContext
+from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
 from awsauth.kube.rbac import CHANGER, missing
 from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
-from awsauth.kube.self_review import review
+from awsauth.kube.self_review import self_review
 from awsauth.retry import retry_unavailable
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from awsauth.aws.access_entries import ReadEntries
     from awsauth.core.access.access_entries import AuthenticationMode
-    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUse
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUsage
     from awsauth.core.document.document import Document
-    from awsauth.core.edit.merge import Merged
+    from awsauth.core.edit.merge import MergeResult
     from awsauth.core.explain.explanation import Explanation
     from awsauth.core.revisions.info import RevisionInfo
-    from awsauth.kube.self_review import Review
+    from awsauth.kube.self_review import SelfReview
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
 
@@ -57,7 +57,7 @@ class EksFacts(Protocol):
         """Return the ARNs of the roles that IAM Identity Center made in the account that AWS is asked as."""
 
 
-class Circumstances:
+class ClusterContext:
     """What can be asked around the ``aws-auth`` of one cluster. Nothing is asked before it is needed.
 
     Args:
@@ -68,9 +68,9 @@ class Circumstances:
     def __init__(self, transport: Transport, eks: EksFacts | None = None) -> None:
         self._transport = transport
         self._eks = eks
-        self._reviews: list[Review | None] = []
+        self._reviews: list[SelfReview | None] = []
 
-    def around(self, change: Merged, known: GuardContext) -> tuple[GuardContext, tuple[Finding, ...]]:
+    def for_change(self, change: MergeResult, known: GuardContext) -> tuple[GuardContext, tuple[Finding, ...]]:
         """Return what is known around a change, and what could not be found out.
 
         Who asks and whom RBAC makes an administrator is looked at when somebody loses something, and the nodes when a
@@ -79,16 +79,16 @@ class Circumstances:
         notes: list[Finding] = []
         if self._eks:
             known = self._by_eks(self._eks, known, notes)
-        if not (known.regranted or Case.of(change.before, change.after, known).takes_away):
+        if not (known.regranted or GuardInput.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
         if asking := _or_note(lambda: self._asking(change.before), notes, "who is asking"):
             known = asking.known_to(known)
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "who is bound to cluster-admin"):
             known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
-        if known.is_rollback and any(last_admin(Case.of(change.before, change.after, known))):
+        if known.is_rollback and any(last_admin(GuardInput.of(change.before, change.after, known))):
             lacks = _or_note(lambda: missing(self._transport, CHANGER[:1]), notes, "whether you may update aws-auth")
             known = known._replace(may_update=lacks == ())
-        if self._eks and any(node_mapping(Case.of(change.before, change.after, known))):
+        if self._eks and any(node_mapping(GuardInput.of(change.before, change.after, known))):
             nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
             uses = self._node_uses(self._eks, nodes, change.before, notes)
             known = known._replace(
@@ -97,9 +97,9 @@ class Circumstances:
             )
         return known, tuple(notes)
 
-    def caller(self) -> Review | None:
+    def caller(self) -> SelfReview | None:
         """Return who is asking, as the server says now. None where it cannot tell."""
-        self._reviews = [review(self._transport)]
+        self._reviews = [self_review(self._transport)]
         return self._reviews[0]
 
     def writer(self) -> Writer:
@@ -109,7 +109,7 @@ class Circumstances:
                 return Writer(username=found.username, arn=found.arn)
         return Writer()
 
-    def _asking(self, document: Document) -> Review | None:
+    def _asking(self, document: Document) -> SelfReview | None:
         """Return who is asking; asked once, and again when that is not what the document says of them any more."""
         kept = self._reviews[0] if self._reviews else self.caller()
         if kept and kept.arn and (given := Access.of(document, {principal_of(kept.arn)}).of_caller(kept.arn)):
@@ -117,7 +117,7 @@ class Circumstances:
             return kept if fits else self.caller()
         return kept
 
-    def rivals(self, store: Store, snapshot: Snapshot, change: Merged, *, thorough: bool) -> tuple[Finding, ...]:
+    def rivals(self, store: Store, snapshot: Snapshot, change: MergeResult, *, thorough: bool) -> tuple[Finding, ...]:
         """Return who is likely to undo a change.
 
         Args:
@@ -131,10 +131,10 @@ class Circumstances:
         if thorough and snapshot.exists:
             listing = _or_note(store.list_revisions, notes, "who else has written before")
             history = listing.revisions if listing else ()
-        traces = Traces(
+        traces = ObjectMetadata(
             snapshot.managers, snapshot.labels, snapshot.annotations, snapshot.owners, snapshot.head, history
         )
-        return (*rivals(traces, change.before, change.after), *notes)
+        return (*other_writers(traces, change.before, change.after), *notes)
 
     def findings(self, document: Document, *, exists: bool = True) -> tuple[Finding, ...]:
         """Return what the cluster adds to what can be said about its ``aws-auth``."""
@@ -162,7 +162,7 @@ class Circumstances:
             found += absent(mode)
         return (*found, *notes)
 
-    def explained(self, explanation: Explanation) -> Explanation:
+    def with_access_entries(self, explanation: Explanation) -> Explanation:
         """Return what an explanation comes to with the cluster's access entries, where it looks at them."""
         if self._eks is None:
             return explanation
@@ -188,7 +188,7 @@ class Circumstances:
 
     def _node_uses(
         self, eks: EksFacts, nodes: tuple[ClusterNode, ...] | None, document: Document, notes: list[Finding]
-    ) -> tuple[RoleUse, ...]:
+    ) -> tuple[RoleUsage, ...]:
         evidence = _or_note(lambda: eks.node_evidence(nodes), notes, "which roles nodes have")
         return evidence.of_document(document) if evidence else ()
 
@@ -198,15 +198,15 @@ def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | No
     try:
         return retry_unavailable(ask)
     except (ForbiddenError, AwsServiceError, CredentialsError) as error:
-        notes.append(_not_looked_at(about, error.what, error.cure))
+        notes.append(_not_looked_at(about, error.message, error.hint))
         return None
 
 
-def _not_looked_at(about: str, why: str, cure: str) -> Finding:
+def _not_looked_at(about: str, why: str, hint: str) -> Finding:
     return Finding(
         NOT_LOOKED_AT,
         Severity.NOTE,
         f"Not checked: {about}. {visible(why)}",
         "What depends on it is taken for unknown.",
-        cure,
+        hint,
     )

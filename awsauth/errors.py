@@ -55,24 +55,24 @@ class AwsAuthError(Exception):
     """Base of all errors of this library.
 
     Attributes:
-        what: What happened, one sentence.
-        where: The object, entry or place it happened at; empty when `what` says it.
-        cure: What to do next; empty when there is nothing to do.
+        message: What happened, one sentence.
+        location: The object, entry or place it happened at; empty when `message` says it.
+        hint: What to do next; empty when there is nothing to do.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.cure = cure
+    def __init__(self, message: str, *, location: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.hint = hint
 
     @property
     def problem(self) -> str:
         """What happened, and where; without what to do about it."""
-        return f"{self.where}: {self.what}" if self.where else self.what
+        return f"{self.location}: {self.message}" if self.location else self.message
 
     def __str__(self) -> str:
-        return f"{self.problem}\n{self.cure}" if self.cure else self.problem
+        return f"{self.problem}\n{self.hint}" if self.hint else self.problem
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.__dict__)
@@ -109,8 +109,8 @@ class GuardError(AwsAuthError, ValueError):
         findings: Every reason, each a `Finding`; its code is the name of the guard.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "", findings: tuple[Finding, ...] = ()) -> None:
-        super().__init__(what, where=where, cure=cure)
+    def __init__(self, message: str, *, location: str = "", hint: str = "", findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message, location=location, hint=hint)
         self.findings = findings
 
 
@@ -161,8 +161,8 @@ class UnprovenHistoryError(HistoryError):
         revisions: The numbers of those that come into question, newest first.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "", revisions: tuple[int, ...] = ()) -> None:
-        super().__init__(what, where=where, cure=cure)
+    def __init__(self, message: str, *, location: str = "", hint: str = "", revisions: tuple[int, ...] = ()) -> None:
+        super().__init__(message, location=location, hint=hint)
         self.revisions = revisions
 
 
@@ -195,15 +195,15 @@ class ApiError(AwsAuthError):
 
     def __init__(
         self,
-        what: str,
+        message: str,
         *,
-        where: str = "",
-        cure: str = "",
+        location: str = "",
+        hint: str = "",
         status: int = 0,
         reason: str = "",
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(what, where=where, cure=cure)
+        super().__init__(message, location=location, hint=hint)
         self.status = status
         self.reason = reason
         self.details: dict[str, Any] = dict(details or {})
@@ -254,8 +254,8 @@ class AwsServiceError(AwsAuthError):
         code: The code that AWS gave, such as ``NoSuchEntity``; empty where it gave none.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "", code: str = "") -> None:
-        super().__init__(what, where=where, cure=cure)
+    def __init__(self, message: str, *, location: str = "", hint: str = "", code: str = "") -> None:
+        super().__init__(message, location=location, hint=hint)
         self.code = code
 
 
@@ -269,15 +269,15 @@ class AwsPermissionError(AwsServiceError, PermissionError):
 
     def __init__(
         self,
-        what: str,
+        message: str,
         *,
-        where: str = "",
-        cure: str = "",
+        location: str = "",
+        hint: str = "",
         code: str = "",
         action: str = "",
         resource: str = "*",
     ) -> None:
-        super().__init__(what, where=where, cure=cure, code=code)
+        super().__init__(message, location=location, hint=hint, code=code)
         self.action = action
         self.resource = resource
 
@@ -298,8 +298,10 @@ class RevertedError(AwsAuthError):
         restored: The number of the revision whose state is back.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "", revision: int = 0, restored: int = 0) -> None:
-        super().__init__(what, where=where, cure=cure)
+    def __init__(
+        self, message: str, *, location: str = "", hint: str = "", revision: int = 0, restored: int = 0
+    ) -> None:
+        super().__init__(message, location=location, hint=hint)
         self.revision = revision
         self.restored = restored
 
@@ -312,8 +314,10 @@ class NotRevertedError(AwsAuthError):
         restores: The number of the revision to go back to; 0 where there was no ``aws-auth`` before.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "", revision: int = 0, restores: int = 0) -> None:
-        super().__init__(what, where=where, cure=cure)
+    def __init__(
+        self, message: str, *, location: str = "", hint: str = "", revision: int = 0, restores: int = 0
+    ) -> None:
+        super().__init__(message, location=location, hint=hint)
         self.revision = revision
         self.restores = restores
 

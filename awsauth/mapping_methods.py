@@ -183,7 +183,7 @@ class Planning(MappingMethods[Plan]):
         if options:
             raise UsageError(
                 f"{', '.join(options)} cannot be said for a plan; nothing was changed.",
-                cure="Pass it to apply(), with the plan.",
+                hint="Pass it to apply(), with the plan.",
             )
         plan = self._plan(changes)
         return replace(plan, findings=(*findings, *plan.findings))
@@ -239,7 +239,7 @@ class Principals:
         if self._session is None:
             from awsauth.aws.session import AwsSession
 
-            self._session = AwsSession.of_environment()
+            self._session = AwsSession.from_environment()
         return self._session
 
 
@@ -249,7 +249,7 @@ def _advising(way_round: str) -> Iterator[None]:
     try:
         yield
     except (UsageError, CredentialsError, AwsServiceError) as error:
-        error.cure = f"{way_round} Or: {error.cure}" if error.cure else way_round
+        error.hint = f"{way_round} Or: {error.hint}" if error.hint else way_round
         raise
 
 
@@ -275,7 +275,7 @@ class Transaction(MappingMethods[None]):
             UsageError: it has not.
         """
         if self._result is None:
-            raise UsageError("The transaction has no result yet.", cure="Ask for it after the with block.")
+            raise UsageError("The transaction has no result yet.", hint="Ask for it after the with block.")
         return self._result
 
     def apply(self, changes: Sequence[Change] | Change) -> None:
@@ -286,10 +286,10 @@ class Transaction(MappingMethods[None]):
         if options:
             raise UsageError(
                 f"{', '.join(options)} cannot be said for one change of a transaction; nothing was changed.",
-                cure="Pass it to transaction(), for all of them.",
+                hint="Pass it to transaction(), for all of them.",
             )
         if self._ended:
-            raise UsageError("The transaction is over; nothing was changed.", cure="Begin a new one.")
+            raise UsageError("The transaction is over; nothing was changed.", hint="Begin a new one.")
         self._changes += changes
         self._findings += findings
 

@@ -71,11 +71,11 @@ def checked(options: Mapping[str, Any]) -> Options:
         if kind is None:
             raise UsageError(
                 f"There is no argument {quoted(name)}; nothing was changed.",
-                cure=f"What says how a change is made: {', '.join(_KINDS)}.",
+                hint=f"What says how a change is made: {', '.join(_KINDS)}.",
             )
         if not isinstance(value, kind) and not (name == "dry_run" and value == "server"):
             wanted = "a text" if kind is str else "True or False"
-            raise UsageError(f"{name} is {quoted(repr(value))}; nothing was changed.", cure=f"Pass {wanted}.")
+            raise UsageError(f"{name} is {quoted(repr(value))}; nothing was changed.", hint=f"Pass {wanted}.")
     if "allow" in options:
         allowed_by(options["allow"])
     if not options.keys().isdisjoint(_WATCHING):
@@ -94,22 +94,22 @@ def _check_watching(options: Mapping[str, Any]) -> None:
         if not is_number or (seconds != 0 and not least <= seconds <= most):
             raise UsageError(
                 f"{name} is {quoted(repr(seconds))}; nothing was changed.",
-                cure=f"Pass seconds, {least:g} to {most:g}; 0 for none.",
+                hint=f"Pass seconds, {least:g} to {most:g}; 0 for none.",
             )
     if not isinstance(verify, (list, tuple)) or not all(name == CALLER or _is_role(name) for name in verify):
         raise UsageError(
             f"verify is {quoted(repr(verify))}; nothing was changed.",
-            cure='Pass a list of roles that the caller may assume, by their ARNs, or ["caller"].',
+            hint='Pass a list of roles that the caller may assume, by their ARNs, or ["caller"].',
         )
     if verify and not wait and not revert_after:
         raise UsageError(
             "verify= says whom to look at, and not for how long; nothing was changed.",
-            cure="Pass revert_after= or wait= with it, in seconds.",
+            hint="Pass revert_after= or wait= with it, in seconds.",
         )
     if revert_after and not options.get("history", True):
         raise UsageError(
             "Without a revision there is nothing that could be reverted to; nothing was changed.",
-            cure="Leave history=False or revert_after= out.",
+            hint="Leave history=False or revert_after= out.",
         )
 
 

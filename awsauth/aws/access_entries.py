@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from awsauth.aws.errors import GONE, bounded, translated
+from awsauth.aws.errors import GONE, bounded, translate_errors
 from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.access.matching import principal_of
 from awsauth.core.text.display import command_line, quoted
@@ -65,7 +65,7 @@ def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries
 
 def _listed(session: AwsSession, cluster: EksCluster) -> list[str]:
     eks = session.client("eks", cluster.region)
-    with translated(f"The access entries of {quoted(cluster.name)} cannot be listed", session, service="eks"):
+    with translate_errors(f"The access entries of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_access_entries").paginate(clusterName=cluster.name)
         return [str(principal) for page in bounded(pages) for principal in page["accessEntries"]]
 
@@ -75,22 +75,22 @@ def _read(session: AwsSession, cluster: EksCluster, principal: str) -> tuple[Acc
     try:
         entry = _described(session, cluster, principal)
     except AwsServiceError as error:
-        return (None, []) if error.code == GONE else (AccessEntry(principal), [error.what])
+        return (None, []) if error.code == GONE else (AccessEntry(principal), [error.message])
     except AwsAuthError as error:
-        return AccessEntry(principal), [error.what]
+        return AccessEntry(principal), [error.message]
     if entry.lets_nodes_in:  # Such an entry can have no policies.
         return entry, []
     try:
         policies = policies_of(session, cluster, principal)
     except AwsAuthError as error:
-        return entry, [error.what]
+        return entry, [error.message]
     return replace(entry, policies=policies), []
 
 
 def _described(session: AwsSession, cluster: EksCluster, principal: str) -> AccessEntry:
     eks = session.client("eks", cluster.region)
     # Of all entries in the same words, so that a right that is missing is noted once.
-    with translated(f"Access entries of {quoted(cluster.name)} cannot be described", session, service="eks"):
+    with translate_errors(f"Access entries of {quoted(cluster.name)} cannot be described", session, service="eks"):
         return entry_of(eks.describe_access_entry(clusterName=cluster.name, principalArn=principal)["accessEntry"])
 
 
@@ -110,7 +110,7 @@ def policies_of(session: AwsSession, cluster: EksCluster, principal: str) -> tup
     """
     eks = session.client("eks", cluster.region)
     doing = f"The policies of access entries of {quoted(cluster.name)} cannot be listed"
-    with translated(doing, session, service="eks"):
+    with translate_errors(doing, session, service="eks"):
         pages = eks.get_paginator("list_associated_access_policies").paginate(
             clusterName=cluster.name, principalArn=principal
         )
@@ -218,7 +218,7 @@ class AccessEntries:
                 return found
         raise AwsServiceError(
             f"EKS says that {quoted(principal_arn, 200)} has an access entry, and does not show it.",
-            cure="Run it again in a minute.",
+            hint="Run it again in a minute.",
         )
 
     def try_right_to_make(self, principal_arn: str) -> None:
@@ -239,7 +239,7 @@ class AccessEntries:
                 return
         raise AwsServiceError(
             f"EKS does not find the access entry of {quoted(principal_arn, 200)}.",
-            cure="Somebody may have deleted it; run it again.",
+            hint="Somebody may have deleted it; run it again.",
             code=GONE,
         )
 
@@ -311,15 +311,22 @@ class AccessEntries:
 
     def _look(self, principal_arn: str) -> str:
         """Return how to see what became of a change."""
-        where = ("--cluster-name", self.cluster.name, "--region", self.cluster.region, "--principal-arn", principal_arn)
-        entry = command_line("aws", "eks", "describe-access-entry", *where)
-        policies = command_line("aws", "eks", "list-associated-access-policies", *where)
+        location = (
+            "--cluster-name",
+            self.cluster.name,
+            "--region",
+            self.cluster.region,
+            "--principal-arn",
+            principal_arn,
+        )
+        entry = command_line("aws", "eks", "describe-access-entry", *location)
+        policies = command_line("aws", "eks", "list-associated-access-policies", *location)
         return f"See what there is: `{entry}`, and `{policies}`."
 
     def _call(self, problem: str, call: Callable[[EKSClient], _T], *, look: str = "") -> _T:
         eks = self._session.client("eks", self.cluster.region)
         doing = f"On the cluster {quoted(self.cluster.name)}, {problem}"
-        with translated(doing, self._session, service="eks", look=look):
+        with translate_errors(doing, self._session, service="eks", look=look):
             return call(eks)
 
     def _unless(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import TAKEN
 from awsauth.aws.eks import describe_cluster
-from awsauth.aws.errors import bounded, translated
+from awsauth.aws.errors import bounded, translate_errors
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import AwsPermissionError, AwsServiceError
 from awsauth.retry import Backoff
@@ -53,7 +53,7 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, 
         # Once it is done, asking for it again is an error, also while the cluster does not show it yet.
         if not begun and (begun := _begun(session, eks, cluster, doing)):
             done.append(f"Began to switch the authentication mode to {BOTH}, which goes on by itself")
-        with translated(doing, session, service="eks"):
+        with translate_errors(doing, session, service="eks"):
             for update_id in begun or _under_way(eks, cluster.name):
                 _await(eks, cluster.name, update_id, waiting)
         now = describe_cluster(session, cluster.arn)
@@ -61,14 +61,14 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, 
             return now
     raise AwsServiceError(
         f"{doing}: it was still CONFIG_MAP after {timeout:.0f} seconds.",
-        cure=f"{_look(cluster)} Then run it again, which goes on from there.",
+        hint=f"{_look(cluster)} Then run it again, which goes on from there.",
     )
 
 
 def _begun(session: AwsSession, eks: EKSClient, cluster: EksCluster, doing: str) -> list[str]:
     """Begin the switch, and return the update's id; none where the cluster is busy, or is switched already."""
     try:
-        with translated(doing, session, service="eks", look=_look(cluster)):
+        with translate_errors(doing, session, service="eks", look=_look(cluster)):
             answer = eks.update_cluster_config(name=cluster.name, accessConfig={"authenticationMode": BOTH})
             return [str(answer["update"]["id"])]
     except AwsPermissionError:
@@ -83,9 +83,9 @@ def _begun(session: AwsSession, eks: EKSClient, cluster: EksCluster, doing: str)
 
 
 def _look(cluster: EksCluster) -> str:
-    where = ("--name", cluster.name, "--region", cluster.region)
-    mode = command_line("aws", "eks", "describe-cluster", *where, "--query", "cluster.accessConfig")
-    updates = command_line("aws", "eks", "list-updates", *where)
+    location = ("--name", cluster.name, "--region", cluster.region)
+    mode = command_line("aws", "eks", "describe-cluster", *location, "--query", "cluster.accessConfig")
+    updates = command_line("aws", "eks", "list-updates", *location)
     return f"See how it is (`{mode}`), and what the cluster is busy with: `{updates}`."
 
 
@@ -112,6 +112,6 @@ def _await(eks: EKSClient, name: str, update_id: str, waiting: Backoff) -> None:
             raise AwsServiceError(
                 f"EKS did not switch the authentication mode of {quoted(name)}: the update {quoted(update_id)} is "
                 f"{visible(str(update['status']))}. {visible(errors)}".rstrip(),
-                cure="What EKS says tells why; nothing else was done.",
+                hint="What EKS says tells why; nothing else was done.",
             )
         return

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.aws.errors import CHECK_WAY, GONE, bounded, translated
+from awsauth.aws.errors import CHECK_WAY, GONE, bounded, translate_errors
 from awsauth.core.arn import partition_of
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, InvalidValueError, UsageError
@@ -91,13 +91,13 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
     if not is_cluster_name(name):
         raise InvalidValueError(
             f"{quoted(cluster)} is neither the name of an EKS cluster nor an ARN of one; nothing was contacted.",
-            cure="A name has up to 100 letters, digits, hyphens and underscores; an ARN looks like "
+            hint="A name has up to 100 letters, digits, hyphens and underscores; an ARN looks like "
             "arn:aws:eks:eu-west-1:111122223333:cluster/prod.",
         )
     region = _region(session, arn)
     client = session.client("eks", region)
     try:
-        with translated(
+        with translate_errors(
             f"The cluster {quoted(name)} in {region} cannot be described, so nothing was changed",
             session,
             service="eks",
@@ -111,7 +111,7 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
         raise ClusterNotFoundError(
             f"The ARN names the account {arn['account']}, and the credentials are of {found.account}, where there is "
             f"another cluster {quoted(name)}; nothing was changed.",
-            cure=f"Use credentials of the account {arn['account']}: a profile, or AWS_PROFILE.",
+            hint=f"Use credentials of the account {arn['account']}: a profile, or AWS_PROFILE.",
         )
     return found
 
@@ -123,7 +123,7 @@ def _region(session: AwsSession, arn: re.Match[str] | None) -> str:
         raise UsageError(
             f"The ARN is of a cluster in {arn['region']}, and the region given is {quoted(str(session.given_region))}; "
             "nothing was contacted.",
-            cure="Leave the region out.",
+            hint="Leave the region out.",
         )
     return arn["region"]
 
@@ -133,20 +133,20 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
 
     Raises:
         AwsServiceError: the cluster has no API server yet, or the answer is odd.
-        LookupError, AttributeError, TypeError: likewise; `translated` says so.
+        LookupError, AttributeError, TypeError: likewise; `translate_errors` says so.
     """
     name, status, arn = str(cluster["name"]), str(cluster.get("status", "")), str(cluster["arn"])
     if not _ARN.fullmatch(arn):
         raise AwsServiceError(
             f"What EKS gives as the ARN of the cluster {quoted(name)} is none: {quoted(arn, 200)}; nothing was changed.",
-            cure=f"Is there something in between that answers in place of EKS? {CHECK_WAY}",
+            hint=f"Is there something in between that answers in place of EKS? {CHECK_WAY}",
         )
     endpoint = str(cluster.get("endpoint") or "")
     encoded = str(cluster.get("certificateAuthority", {}).get("data") or "")
     if not endpoint or not encoded:
         raise AwsServiceError(
             f"The cluster {quoted(name)} has no API server to connect to, so nothing was changed: it is {quoted(status)}.",
-            cure=f"Wait until it is there: `{command_line('aws', 'eks', 'wait', 'cluster-active', '--name', name)}`."
+            hint=f"Wait until it is there: `{command_line('aws', 'eks', 'wait', 'cluster-active', '--name', name)}`."
             if status == "CREATING"
             else "A cluster that is being deleted, that has failed, or that is only registered has none.",
         )
@@ -176,13 +176,13 @@ def _not_found(session: AwsSession, name: str, region: str) -> ClusterNotFoundEr
     """Return the error for a cluster that is not there, with as much of where it was looked as can be found out."""
     account = ""
     try:
-        with translated("The account is not known", session, service="sts"):
+        with translate_errors("The account is not known", session, service="sts"):
             account = session.client("sts", region).get_caller_identity()["Account"]
     except AwsAuthError:
         account = "not known"
     return ClusterNotFoundError(
         f"There is no EKS cluster {quoted(name)} in {region} (account {account}); nothing was changed.",
-        cure=f"{_others(session, region)} Check the region, and whose credentials are used.",
+        hint=f"{_others(session, region)} Check the region, and whose credentials are used.",
         code=GONE,
     )
 
@@ -190,7 +190,7 @@ def _not_found(session: AwsSession, name: str, region: str) -> ClusterNotFoundEr
 def _others(session: AwsSession, region: str) -> str:
     names: list[str] = []
     try:
-        with translated("The clusters cannot be listed", session, service="eks"):
+        with translate_errors("The clusters cannot be listed", session, service="eks"):
             for page in bounded(session.client("eks", region).get_paginator("list_clusters").paginate()):
                 names += map(str, page["clusters"])
                 if len(names) > _MOST_SHOWN:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from awsauth.aws.redaction import own_words, unreached, unretrieved
+from awsauth.aws.redaction import connection_failure, credential_failure, safe_message
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import (
     AwsAuthError,
@@ -89,7 +89,7 @@ _STILL_EXPIRED: Final = "Credentials were refreshed, but"
 
 
 @contextmanager
-def translated(doing: str, session: AwsSession, *, service: str = "", look: str = "") -> Iterator[None]:
+def translate_errors(doing: str, session: AwsSession, *, service: str = "", look: str = "") -> Iterator[None]:
     """Turn whatever boto3 raises inside into an error of this library, and what comes of reading an odd answer, too.
 
     What stands inside is to be the calls and the reading of their answers, and nothing else: a defect in it would be
@@ -121,8 +121,8 @@ def translated(doing: str, session: AwsSession, *, service: str = "", look: str 
         # A message about a signature quotes what was signed, which no traceback may show.
         raise told from (None if _code(error) in _SIGNATURE else error)
     except BotoCoreError as error:
-        if missed := unreached(error):
-            told = AwsServiceError(f"{doing}: AWS cannot be reached: {missed.what}.", cure=missed.cure)
+        if missed := connection_failure(error):
+            told = AwsServiceError(f"{doing}: AWS cannot be reached: {missed.message}.", hint=missed.hint)
             raise _perhaps(told, look if missed.may_have_arrived else "") from None
         raise _failed(doing, session, error) from (None if isinstance(error, CredentialRetrievalError) else error)
     except ResponseParserError:
@@ -138,7 +138,7 @@ def translated(doing: str, session: AwsSession, *, service: str = "", look: str 
             raise
         raise CredentialsError(
             f"{doing}: the credentials have expired, and so have those that came in their place.",
-            cure=_renewal(session),
+            hint=_renewal(session),
         ) from error
 
 
@@ -152,7 +152,7 @@ def bounded(pages: Iterable[_T]) -> Iterator[_T]:
         if number == MOST_PAGES:
             raise AwsServiceError(
                 f"The list goes on after {MOST_PAGES} pages; nothing was changed.",
-                cure=f"Is there something in between that answers in place of AWS? {CHECK_WAY}",
+                hint=f"Is there something in between that answers in place of AWS? {CHECK_WAY}",
             )
         yield page
 
@@ -161,8 +161,8 @@ def _perhaps(told: AwsAuthError, look: str) -> AwsAuthError:
     """Return an error as it is; or with how to look, one that says that what failed may have been done."""
     if not look:
         return told
-    what = f"{told.what.rstrip('.')}. It may have been done all the same."
-    return OutcomeUnknownError(what, cure=f"{look} {told.cure}".rstrip())
+    message = f"{told.message.rstrip('.')}. It may have been done all the same."
+    return OutcomeUnknownError(message, hint=f"{look} {told.hint}".rstrip())
 
 
 def _is_no_refusal(error: ClientError) -> bool:
@@ -174,7 +174,7 @@ def _is_no_refusal(error: ClientError) -> bool:
 def _no_answer(doing: str, problem: str) -> AwsServiceError:
     return AwsServiceError(
         f"{doing}: {problem}.",
-        cure=f"Is there something in between that answers in place of AWS, such as the sign-in page of a network? {CHECK_WAY}",
+        hint=f"Is there something in between that answers in place of AWS, such as the sign-in page of a network? {CHECK_WAY}",
     )
 
 
@@ -189,7 +189,7 @@ def no_credentials(session: AwsSession) -> CredentialsError:
     return CredentialsError(
         f"There are no AWS credentials; nothing was contacted. Looked for, in this order:\n{listed}\n"
         f"Instance metadata {metadata}.",
-        cure=f"Sign in{_of_profile(session)}, set AWS_PROFILE, or give the machine a role.",
+        hint=f"Sign in{_of_profile(session)}, set AWS_PROFILE, or give the machine a role.",
     )
 
 
@@ -221,19 +221,19 @@ def _refused(doing: str, session: AwsSession, error: ClientError, service: str) 
     if code in _SIGNATURE:
         return CredentialsError(
             f"{doing}: AWS does not accept the signature made with the credentials ({visible(code)}).",
-            cure="The secret access key does not belong to the access key id, or a proxy changes requests.",
+            hint="The secret access key does not belong to the access key id, or a proxy changes requests.",
         )
     if code in _DENIED:
         return _denied(doing, error, service)
     if code in _BAD_CREDENTIALS:
         return CredentialsError(
             f"{doing}: AWS does not accept the credentials ({visible(code)}): {_short(message)}",
-            cure=f"They have expired, were taken back, or are of another partition. {_renewal(session)}",
+            hint=f"They have expired, were taken back, or are of another partition. {_renewal(session)}",
         )
     if code in _THROTTLED:
         return AwsServiceError(
             f"{doing}: AWS gets too many calls from this account ({visible(code)}), after several attempts.",
-            cure="Wait a minute and try again.",
+            hint="Wait a minute and try again.",
             code=code,
         )
     said = _short(f"{code}: {message}" if message else code)
@@ -246,17 +246,17 @@ def _denied(doing: str, error: ClientError, service: str) -> AwsPermissionError:
     action = match["action"] if match else f"{service}:{error.operation_name}"
     resource = (match["resource"] if match else None) or "*"
     if action == "sts:AssumeRole":
-        cure = (
+        hint = (
             f"The caller needs {iam_statement(action, resource)}, and the role's trust policy has to let the caller "
             "assume it."
         )
     elif "explicit deny" in message:
-        cure = "A policy denies it by name; no statement that allows it helps against that."
+        hint = "A policy denies it by name; no statement that allows it helps against that."
     else:
-        cure = f"Whoever manages the caller's permissions can allow it: {iam_statement(action, resource)}"
+        hint = f"Whoever manages the caller's permissions can allow it: {iam_statement(action, resource)}"
     return AwsPermissionError(
         f"{doing}: IAM does not allow {visible(action)}. AWS says: {_short(message)}",
-        cure=cure,
+        hint=hint,
         code=_code(error),
         action=action,
         resource=resource,
@@ -269,7 +269,7 @@ def _skewed(doing: str, error: ClientError) -> CredentialsError:
     clock = f"is {difference} that of AWS" if difference else "is not that of AWS"
     return CredentialsError(
         f"{doing}: AWS does not accept a signature of this time: this machine's clock {clock}.",
-        cure="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
+        hint="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
     )
 
 
@@ -277,24 +277,26 @@ def _failed(doing: str, session: AwsSession, error: BotoCoreError) -> AwsAuthErr
     """Return the error for what boto3 raised by itself, other than that AWS cannot be reached."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if "CredentialRetrievalError" in kinds:
-        return CredentialsError(f"{doing}: {_short(unretrieved(error))}", cure="Look where they should come from.")
+        return CredentialsError(
+            f"{doing}: {_short(credential_failure(error))}", hint="Look where they should come from."
+        )
     if "ProfileNotFound" in kinds:
         return _no_profile(doing, session)
     if kinds.intersection(_NOT_SIGNED_IN):
         return CredentialsError(
             f"{doing}: the single sign-on session has expired, or was never opened.",
-            cure=f"Renew it: {_with_profile(session, 'aws', 'sso', 'login')}",
+            hint=f"Renew it: {_with_profile(session, 'aws', 'sso', 'login')}",
         )
     if kinds.intersection(_NO_CREDENTIALS) or kinds.intersection(_NOT_LOGGED_IN):
-        cure = "Look where they should come from."
+        hint = "Look where they should come from."
         if kinds.intersection(_NOT_LOGGED_IN):
-            cure = f"Renew it: {_with_profile(session, 'aws', 'login')}"
-        return CredentialsError(f"{doing}: {_short(str(error))}", cure=cure)
+            hint = f"Renew it: {_with_profile(session, 'aws', 'login')}"
+        return CredentialsError(f"{doing}: {_short(str(error))}", hint=hint)
     if kinds.intersection(_BAD_CONFIG):
-        return CredentialsError(f"{doing}: {_short(str(error))}", cure="Correct the AWS configuration files.")
+        return CredentialsError(f"{doing}: {_short(str(error))}", hint="Correct the AWS configuration files.")
     if kinds.intersection(_NO_REGION):
         return UsageError(
-            f"{doing}: {_short(str(error))}", cure="Pass the name of a region, such as eu-west-1, or set AWS_REGION."
+            f"{doing}: {_short(str(error))}", hint="Pass the name of a region, such as eu-west-1, or set AWS_REGION."
         )
     return AwsServiceError(f"{doing}: {_short(str(error))}")
 
@@ -303,11 +305,11 @@ def _strange(doing: str, error: Exception) -> CredentialsError:
     if isinstance(error, OSError):
         text = error.strerror or type(error).__name__
     else:
-        text = own_words(error) if isinstance(error, ValueError) else type(error).__name__
+        text = safe_message(error) if isinstance(error, ValueError) else type(error).__name__
     name = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
     return CredentialsError(
         f"{doing}: {_short(f'{text}{name}')}",
-        cure="Check the AWS configuration: credential_process, endpoint_url, and the files that it names.",
+        hint="Check the AWS configuration: credential_process, endpoint_url, and the files that it names.",
     )
 
 
@@ -320,7 +322,7 @@ def _no_profile(doing: str, session: AwsSession) -> CredentialsError:
         known = "not readable"
     return CredentialsError(
         f"{doing}: there is no profile {quoted(session.profile or 'default')} in the AWS configuration.",
-        cure=f"The profiles are: {known}.",
+        hint=f"The profiles are: {known}.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from awsauth.aws.errors import bounded, translated
+from awsauth.aws.errors import bounded, translate_errors
 from awsauth.core.arn import partition_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsServiceError, UsageError
@@ -43,7 +43,7 @@ class Role(NamedTuple):
 
 
 def role_of(answer: Any) -> Role:
-    """Return the value for a role in an answer of IAM; to be called inside `translated`."""
+    """Return the value for a role in an answer of IAM; to be called inside `translate_errors`."""
     return Role(answer["RoleName"], answer["Arn"], answer["Path"], answer.get("AssumeRolePolicyDocument"))
 
 
@@ -53,7 +53,7 @@ def own_account(session: AwsSession) -> Account:
     Raises:
         CredentialsError, AwsServiceError: it cannot be asked.
     """
-    with translated("The caller's account cannot be asked for", session, service="sts"):
+    with translate_errors("The caller's account cannot be asked for", session, service="sts"):
         caller = session.client("sts").get_caller_identity()
         return Account(caller["Account"], partition_of(caller["Arn"]))
 
@@ -111,7 +111,7 @@ def profiles_of_role(session: AwsSession, role: str) -> dict[str, str]:
 def _present(call: Callable[[], _T], doing: str, session: AwsSession) -> _T | None:
     """Return what IAM answers; None for its answer that there is no such thing."""
     try:
-        with translated(doing, session, service="iam"):
+        with translate_errors(doing, session, service="iam"):
             return call()
     except AwsServiceError as error:
         if error.code != "NoSuchEntity":
@@ -134,5 +134,5 @@ def check_role_name(name: Any, *, or_arn: bool = False) -> None:
     if not isinstance(name, str) or not (_NAME.fullmatch(name) or (or_arn and name.startswith("arn:"))):
         raise UsageError(
             f"{quoted(str(name))} is no name of a role; nothing was changed.",
-            cure=f"A name has 1 to 64 letters, digits or +=,.@_-, and no path: mytestrole.{_OR_ARN if or_arn else ''}",
+            hint=f"A name has 1 to 64 letters, digits or +=,.@_-, and no path: mytestrole.{_OR_ARN if or_arn else ''}",
         )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from awsauth.aws.errors import translated
+from awsauth.aws.errors import translate_errors
 from awsauth.aws.session import AwsSession
 from awsauth.boundary import public
 from awsauth.core.arn import canonical_principal, partition_of
@@ -156,7 +156,7 @@ def identity_of(session: AwsSession, *, near: str = "") -> Identity:
     credentials = session.credentials()
     region = session.known_region or near or metadata.region()
     client = session.client("sts", region or _FALLBACK_REGION)
-    with translated("AWS cannot be asked who the caller is", session, service="sts"):
+    with translate_errors("AWS cannot be asked who the caller is", session, service="sts"):
         answer = client.get_caller_identity()
         arn, account, user_id = answer["Arn"], answer["Account"], answer["UserId"]
         partition = partition_of(arn)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.errors import translated
+from awsauth.aws.errors import translate_errors
 from awsauth.aws.iam import check_role_name, profiles_of_role
-from awsauth.aws.instance_role import RoleSetup, Step, carry_out
+from awsauth.aws.instance_role import RoleSetup, SetupStep, run_steps
 from awsauth.aws.session import AwsSession
 from awsauth.boundary import public
 from awsauth.core.text.display import quoted
@@ -35,14 +35,14 @@ def attach_instance_role(
 ) -> RoleSetup:
     """Give a role to an EC2 instance, through the instance profile that holds the role.
 
-    A second run changes nothing. Instance metadata hands out the credentials of the role within seconds; subject runs on
+    A second run changes nothing. Instance metadata hands out the credentials of the role within seconds; what runs on
     the instance and has credentials of another role keeps them until they expire.
 
     Args:
         instance_id: The instance.
         name: The role's name, without path.
         replace: Whether to take away the role that the instance may have.
-        dry_run: Only say subject would be done.
+        dry_run: Only say what would be done.
         session: Whom to ask AWS as; by default as `profile` says, or as boto3 finds out.
         profile: A profile of the AWS configuration.
         region: The AWS Region of the instance.
@@ -57,7 +57,7 @@ def attach_instance_role(
     _check_instance_id(instance_id)
     asking = AwsSession(session=session, profile=profile, region=region)
     attachment = _Attachment(asking, instance_id, name, replace=replace)
-    return carry_out(
+    return run_steps(
         asking, attachment.look, subject=f"The role of the instance {quoted(instance_id)}", dry_run=dry_run
     )
 
@@ -66,7 +66,7 @@ def _check_instance_id(instance_id: Any) -> None:
     if not isinstance(instance_id, str) or not _INSTANCE.fullmatch(instance_id):
         raise UsageError(
             f"{quoted(str(instance_id))} is no instance id; nothing was changed.",
-            cure="An instance id looks like i-0123456789abcdef0.",
+            hint="An instance id looks like i-0123456789abcdef0.",
         )
 
 
@@ -79,8 +79,8 @@ class _Attachment:
         self._name = name
         self._replace = replace
 
-    def look(self) -> tuple[RoleSetup, list[Step]]:
-        """Return how things are, and subject is missing."""
+    def look(self) -> tuple[RoleSetup, list[SetupStep]]:
+        """Return how things are, and what is missing."""
         arn, profiles, notes = self._profiles()
         self._check_instance()
         present, association = self._present()
@@ -91,14 +91,14 @@ class _Attachment:
             return setup, []
         give = f"give the instance profile {best} to the instance {self._instance_id}"
         if not present:
-            return setup, [Step(give, lambda: self._associate(best), "ec2", _RACED, _EARLY)]
+            return setup, [SetupStep(give, lambda: self._associate(best), "ec2", _RACED, _EARLY)]
         if not self._replace:
             raise RoleError(
                 f"The instance {quoted(self._instance_id)} has the instance profile {quoted(present, 200)} already.",
-                cure="Pass replace=True to take that away, if nothing on the instance needs it.",
+                hint="Pass replace=True to take that away, if nothing on the instance needs it.",
             )
         exchange = f"{give}, in place of {present}"
-        return setup, [Step(exchange, lambda: self._exchange(best, association), "ec2", _RACED, _EARLY)]
+        return setup, [SetupStep(exchange, lambda: self._exchange(best, association), "ec2", _RACED, _EARLY)]
 
     def _profiles(self) -> tuple[str, list[str], list[str]]:
         """Return the role's ARN, the names of its instance profiles, the best first, and notes."""
@@ -106,25 +106,25 @@ class _Attachment:
             profiles = profiles_of_role(self._session, self._name)
         except AwsPermissionError as error:
             # The usual name: whether it is right is seen when the instance gets it.
-            return "", [self._name], [f"whether the instance profile holds the role was not checked: {error.subject}"]
+            return "", [self._name], [f"whether the instance profile holds the role was not checked: {error.message}"]
         names = sorted(profiles, key=lambda name: (name != self._name, name))
         if not names:
             raise RoleError(
                 f"There is no role {quoted(self._name)} in an instance profile.",
-                cure="Make both: awsauth.ensure_instance_role says subject is missing, and does it.",
+                hint="Make both: awsauth.ensure_instance_role says what is missing, and does it.",
             )
         if len(names) > 1 and names[0] != self._name:
             listed = ", ".join(map(quoted, names))
             raise RoleError(
                 f"The role {quoted(self._name)} is in several instance profiles: {listed}.",
-                cure="Make one of the role's own name with awsauth.ensure_instance_role.",
+                hint="Make one of the role's own name with awsauth.ensure_instance_role.",
             )
         return profiles[names[0]], names, []
 
     def _check_instance(self) -> None:
         doing = f"The instance {quoted(self._instance_id)} cannot be looked up"
         try:
-            with translated(doing, self._session, service="ec2"):
+            with translate_errors(doing, self._session, service="ec2"):
                 answer = self._session.client("ec2").describe_instances(InstanceIds=[self._instance_id])
                 state = answer["Reservations"][0]["Instances"][0]["State"]["Name"]
         except AwsServiceError as error:
@@ -132,18 +132,18 @@ class _Attachment:
                 raise
             raise RoleError(
                 f"There is no instance {quoted(self._instance_id)} in {quoted(self._session.region)}.",
-                cure="Pass its region=…, and a profile=… of its account.",
+                hint="Pass its region=…, and a profile=… of its account.",
             ) from error
         if state in ("shutting-down", "terminated"):
             raise RoleError(
-                f"The instance {quoted(self._instance_id)} is {state}.", cure="Choose one that runs, or is stopped."
+                f"The instance {quoted(self._instance_id)} is {state}.", hint="Choose one that runs, or is stopped."
             )
 
     def _present(self) -> tuple[str, str]:
         """Return the ARN of the instance's instance profile and the id of that association; empty where it has none."""
         of_instance = [{"Name": "instance-id", "Values": [self._instance_id]}]
         doing = f"The instance profile of {quoted(self._instance_id)} cannot be looked up"
-        with translated(doing, self._session, service="ec2"):
+        with translate_errors(doing, self._session, service="ec2"):
             answer = self._session.client("ec2").describe_iam_instance_profile_associations(Filters=of_instance)
             for association in answer["IamInstanceProfileAssociations"]:
                 if association["State"] in ("associating", "associated"):

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from awsauth.aws.errors import translated
+from awsauth.aws.errors import translate_errors
 from awsauth.aws.iam import check_role_name, get_instance_profile, get_role, own_account
 from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import letting_ec2_in, trust_in_ec2
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import boto3
 
 
-_LOOK: Final = "Run it again: it looks at subject there is, and does only subject is missing. With dry_run=True it only says subject that is."
+_LOOK: Final = "Run it again: it looks at what there is, and does only what is missing. With dry_run=True it only says what that is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class RoleSetup:
         }
 
 
-class Step(NamedTuple):
+class SetupStep(NamedTuple):
     """One thing to do.
 
     Attributes:
@@ -82,7 +82,7 @@ class Step(NamedTuple):
         do: Does it.
         service: Of AWS, that does it.
         raced_by: Error codes by which AWS says that it was done in the meantime, or something in its place.
-        early: Error codes by which AWS says that it does not know yet subject was just made.
+        early: Error codes by which AWS says that it does not know yet what was just made.
     """
 
     text: str
@@ -92,33 +92,33 @@ class Step(NamedTuple):
     early: frozenset[str] = frozenset()
 
 
-def carry_out(
-    session: AwsSession, look: Callable[[], tuple[RoleSetup, list[Step]]], *, subject: str, dry_run: bool
+def run_steps(
+    session: AwsSession, look: Callable[[], tuple[RoleSetup, list[SetupStep]]], *, subject: str, dry_run: bool
 ) -> RoleSetup:
-    """Do subject there is to do, or only say subject that is.
+    """Do what there is to do, or only say what that is.
 
     Args:
         session: Whom AWS is asked as.
         look: Looks at how things are, and returns that with the steps that are missing. It is called until there are
-            none, so that subject was done is seen to be there, and somebody else may have been quicker.
+            none, so that what was done is seen to be there, and somebody else may have been quicker.
         subject: What is set up, as the start of a sentence.
         dry_run: Whether to do nothing.
 
     Raises:
         OutcomeUnknownError: AWS did not answer something that it was to do.
-        AwsAuthError: something failed otherwise. All of them say subject was done before.
+        AwsAuthError: something failed otherwise. All of them say what was done before.
     """
     done: list[str] = []
     try:
         return _until_done(session, look, done, subject=subject, dry_run=dry_run)
     except AwsAuthError as error:
-        error.cure = f"{_so_far(done, error)} {error.cure}".strip()
+        error.hint = f"{_so_far(done, error)} {error.hint}".strip()
         raise
 
 
 def _until_done(
     session: AwsSession,
-    look: Callable[[], tuple[RoleSetup, list[Step]]],
+    look: Callable[[], tuple[RoleSetup, list[SetupStep]]],
     done: list[str],
     *,
     subject: str,
@@ -139,17 +139,17 @@ def _until_done(
         if not waiting.wait():
             break
     if [step for step in steps if step.text not in done]:
-        raise RoleError(f"{subject} is being changed by somebody else, again and again.", cure="Run it again later.")
+        raise RoleError(f"{subject} is being changed by somebody else, again and again.", hint="Run it again later.")
     unseen = "AWS does not show all of it everywhere yet, which takes a minute at most"
     return replace(setup, steps=tuple(done), notes=(*setup.notes, unseen))
 
 
-def _does(session: AwsSession, step: Step, done: list[str], subject: str) -> bool:
+def _does(session: AwsSession, step: SetupStep, done: list[str], subject: str) -> bool:
     """Do a step, and return False where somebody else was quicker."""
-    waiting = Backoff()  # as long as one part of AWS may not know subject was just made in another
+    waiting = Backoff()  # as long as one part of AWS may not know what was just made in another
     while True:
         try:
-            with translated(
+            with translate_errors(
                 f"{subject} is not set up: could not {step.text}", session, service=step.service, look=_LOOK
             ):
                 step.do()
@@ -202,7 +202,7 @@ def ensure_instance_role(
     Args:
         name: The role's name, without path: 1 to 64 letters, digits or ``+=,.@_-``.
         path: Where a new role and a new instance profile are put. ``aws-auth`` maps a role without its path.
-        dry_run: Only say subject would be done.
+        dry_run: Only say what would be done.
         session: Whom to ask AWS as; by default as `profile` says, or as boto3 finds out.
         profile: A profile of the AWS configuration.
         region: An AWS Region; IAM has none, and the partition follows from it.
@@ -211,18 +211,18 @@ def ensure_instance_role(
         UsageError: `name` or `path` is none.
         RoleError: the instance profile of that name holds another role, or a statement denies EC2 the role.
         OutcomeUnknownError: AWS did not answer something that it was to do, which may have been done.
-        CredentialsError, AwsServiceError: a right is missing, or AWS cannot be asked. It says subject was done before.
+        CredentialsError, AwsServiceError: a right is missing, or AWS cannot be asked. It says what was done before.
     """
     check_role_name(name)
     _check_path(path)
     asking = AwsSession(session=session, profile=profile, region=region)
     role = _InstanceRole(asking, name, path)
-    return carry_out(asking, role.look, subject=f"The instance role {quoted(name)}", dry_run=dry_run)
+    return run_steps(asking, role.look, subject=f"The instance role {quoted(name)}", dry_run=dry_run)
 
 
 def _check_path(path: Any) -> None:
     if not isinstance(path, str) or not _PATH.fullmatch(path):
-        raise UsageError(f"{quoted(str(path))} is no path; nothing was changed.", cure="A path looks like /team/.")
+        raise UsageError(f"{quoted(str(path))} is no path; nothing was changed.", hint="A path looks like /team/.")
 
 
 class _InstanceRole:
@@ -233,8 +233,8 @@ class _InstanceRole:
         self._name = name
         self._path = path
 
-    def look(self) -> tuple[RoleSetup, list[Step]]:
-        """Return how things are, and subject is missing."""
+    def look(self) -> tuple[RoleSetup, list[SetupStep]]:
+        """Return how things are, and what is missing."""
         notes: list[str] = []
         role = get_role(self._session, self._name)
         if role is None:
@@ -249,25 +249,25 @@ class _InstanceRole:
         steps += self._profile_steps()
         return RoleSetup(arn, self._name, notes=tuple(notes)), steps
 
-    def _creating_role(self, partition: str) -> Step:
+    def _creating_role(self, partition: str) -> SetupStep:
         policy = json.dumps(letting_ec2_in(None, partition))
 
         def create() -> None:
             iam = self._session.client("iam")
             iam.create_role(RoleName=self._name, Path=self._path, AssumeRolePolicyDocument=policy)
 
-        where = f" under {self._path}" if self._path != "/" else ""
-        return Step(
-            f"create the role {self._name}{where}, which EC2 may hand to its instances", create, raced_by=_EXISTS
+        location = f" under {self._path}" if self._path != "/" else ""
+        return SetupStep(
+            f"create the role {self._name}{location}, which EC2 may hand to its instances", create, raced_by=_EXISTS
         )
 
-    def _trusting(self, arn: str, policy: Any, notes: list[str]) -> list[Step]:
+    def _trusting(self, arn: str, policy: Any, notes: list[str]) -> list[SetupStep]:
         partition = partition_of(arn)
         trust = trust_in_ec2(policy, partition)
         if trust.verdict == "denied":
             raise RoleError(
                 f"The trust policy of {quoted(arn, 200)} denies EC2 the role, whatever else it allows.",
-                cure="Take the statement with the effect Deny out, or use another role.",
+                hint="Take the statement with the effect Deny out, or use another role.",
             )
         if trust.verdict == "conditional":
             notes.append(f"{trust}, which were not checked")
@@ -278,14 +278,16 @@ class _InstanceRole:
             # As it is now, not as it was when the step was listed.
             now = get_role(self._session, self._name)
             if now is None:
-                raise RoleError(f"The role {quoted(self._name)} has just been deleted.", cure="Run it again.")
+                raise RoleError(f"The role {quoted(self._name)} has just been deleted.", hint="Run it again.")
             extended = json.dumps(letting_ec2_in(now.trust, partition))
             iam = self._session.client("iam")
             iam.update_assume_role_policy(RoleName=self._name, PolicyDocument=extended)
 
-        return [Step(f"add a statement to the trust policy of {self._name}: EC2 may hand it to its instances", extend)]
+        return [
+            SetupStep(f"add a statement to the trust policy of {self._name}: EC2 may hand it to its instances", extend)
+        ]
 
-    def _profile_steps(self) -> list[Step]:
+    def _profile_steps(self) -> list[SetupStep]:
         name = self._name
         held = get_instance_profile(self._session, name)
         roles = [role.name for role in held or ()]
@@ -294,14 +296,14 @@ class _InstanceRole:
             command = command_line("aws", "iam", "remove-role-from-instance-profile", *which)
             raise RoleError(
                 f"The instance profile {quoted(name)} holds the role {quoted(roles[0])} already, and can hold one only.",
-                cure=f"Take the other role out (`{command}`) if no instance needs it, or choose another name.",
+                hint=f"Take the other role out (`{command}`) if no instance needs it, or choose another name.",
             )
         steps = []
         if held is None:
-            steps.append(Step(f"create the instance profile {name}", self._create_profile, raced_by=_EXISTS))
+            steps.append(SetupStep(f"create the instance profile {name}", self._create_profile, raced_by=_EXISTS))
         if not roles:
             fill = f"put the role into the instance profile {name}"
-            steps.append(Step(fill, self._fill_profile, raced_by=_FULL, early=_ABSENT))
+            steps.append(SetupStep(fill, self._fill_profile, raced_by=_FULL, early=_ABSENT))
         return steps
 
     def _create_profile(self) -> None:

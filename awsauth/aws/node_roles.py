@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AT_ONCE
-from awsauth.aws.errors import GONE, bounded, translated
+from awsauth.aws.errors import GONE, bounded, translate_errors
 from awsauth.aws.iam import get_instance_profile
-from awsauth.core.cluster.facts import NodeEvidence, RoleUser, Told
+from awsauth.core.cluster.facts import NodeEvidence, RoleUser, SourceReport
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, AwsServiceError, NotFoundError
 from awsauth.kube.fields import Fields
@@ -53,7 +53,7 @@ def node_evidence(
             for a 404, and other AwsAuthErrors. None where it cannot be asked.
         entries: The cluster's access entries.
     """
-    sources: list[Callable[[], Told]] = [
+    sources: list[Callable[[], SourceReport]] = [
         partial(_node_groups, session, cluster),
         partial(_fargate_profiles, session, cluster),
         partial(_instances, session, cluster, nodes),
@@ -62,68 +62,72 @@ def node_evidence(
     return NodeEvidence.of([_told(source) for source in sources], entries)
 
 
-def _told(source: Callable[[], Told]) -> Told:
+def _told(source: Callable[[], SourceReport]) -> SourceReport:
     try:
         return source()
     except AwsAuthError as error:
-        return Told(notes=(error.what,))
+        return SourceReport(notes=(error.message,))
 
 
-def _together(told: Iterable[Told]) -> Told:
+def _together(told: Iterable[SourceReport]) -> SourceReport:
     each = list(told)
-    return Told(tuple(user for one in each for user in one.users), tuple(note for one in each for note in one.notes))
+    return SourceReport(
+        tuple(user for one in each for user in one.users), tuple(note for one in each for note in one.notes)
+    )
 
 
-def _node_groups(session: AwsSession, cluster: EksCluster) -> Told:
+def _node_groups(session: AwsSession, cluster: EksCluster) -> SourceReport:
     eks = session.client("eks", cluster.region)
 
-    def describe(name: str) -> Told:
-        with translated(f"Node groups of {quoted(cluster.name)} cannot be described", session, service="eks"):
+    def describe(name: str) -> SourceReport:
+        with translate_errors(f"Node groups of {quoted(cluster.name)} cannot be described", session, service="eks"):
             group = eks.describe_nodegroup(clusterName=cluster.name, nodegroupName=name)["nodegroup"]
             role, size = group["nodeRole"], group.get("scalingConfig", {}).get("desiredSize")
         nodes = "" if size is None else f" ({size} node{'' if size == 1 else 's'})"
-        return Told((RoleUser(role, f"node group {name}{nodes}"),))
+        return SourceReport((RoleUser(role, f"node group {name}{nodes}"),))
 
-    with translated(f"The node groups of {quoted(cluster.name)} cannot be listed", session, service="eks"):
+    with translate_errors(f"The node groups of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_nodegroups").paginate(clusterName=cluster.name)
         names = [name for page in bounded(pages) for name in page["nodegroups"]]
     return _all_of(describe, names)
 
 
-def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> Told:
+def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> SourceReport:
     eks = session.client("eks", cluster.region)
 
-    def describe(name: str) -> Told:
-        with translated(f"Fargate profiles of {quoted(cluster.name)} cannot be described", session, service="eks"):
+    def describe(name: str) -> SourceReport:
+        with translate_errors(
+            f"Fargate profiles of {quoted(cluster.name)} cannot be described", session, service="eks"
+        ):
             found = eks.describe_fargate_profile(clusterName=cluster.name, fargateProfileName=name)["fargateProfile"]
             role = found["podExecutionRoleArn"]
-        return Told((RoleUser(role, f"Fargate profile {name}"),))
+        return SourceReport((RoleUser(role, f"Fargate profile {name}"),))
 
-    with translated(f"The Fargate profiles of {quoted(cluster.name)} cannot be listed", session, service="eks"):
+    with translate_errors(f"The Fargate profiles of {quoted(cluster.name)} cannot be listed", session, service="eks"):
         pages = eks.get_paginator("list_fargate_profiles").paginate(clusterName=cluster.name)
         names = [name for page in bounded(pages) for name in page["fargateProfileNames"]]
     return _all_of(describe, names)
 
 
-def _all_of(describe: Callable[[str], Told], names: list[str]) -> Told:
+def _all_of(describe: Callable[[str], SourceReport], names: list[str]) -> SourceReport:
     """Return what all of them tell; what has been deleted since tells nothing."""
 
-    def told(name: str) -> Told:
+    def told(name: str) -> SourceReport:
         try:
             return describe(name)
         except AwsServiceError as error:
             if error.code == GONE:
-                return Told()
+                return SourceReport()
             raise
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return _together(pool.map(lambda name: _told(partial(told, name)), names))
 
 
-def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[ClusterNode] | None) -> Told:
+def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[ClusterNode] | None) -> SourceReport:
     """Return the roles of the EC2 instances that are registered as nodes."""
     if nodes is None:
-        return Told(notes=(f"The nodes of {quoted(cluster.name)} could not be listed.",))
+        return SourceReport(notes=(f"The nodes of {quoted(cluster.name)} could not be listed.",))
     by_instance = {node.instance_id: node.name for node in nodes if node.compute_type == "ec2" and node.instance_id}
     # Fargate tells by its profiles. Nodes of Auto Mode come in by an access entry and never by a mapping.
     others = [
@@ -144,7 +148,7 @@ def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[Cluster
     by_profile = (
         _told(partial(_of_profile, session, arn, _instances_of(arn, count))) for arn, count in profiles.items()
     )
-    return _together([*by_profile, Told(notes=tuple(notes))])
+    return _together([*by_profile, SourceReport(notes=tuple(notes))])
 
 
 def _instances_of(profile: str, count: int) -> str:
@@ -161,7 +165,7 @@ def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str])
     for start in range(0, len(instances), _LARGEST_FILTER):
         # By filter, not by id: of an id that is gone, EC2 would refuse the whole request.
         wanted = [{"Name": "instance-id", "Values": instances[start : start + _LARGEST_FILTER]}]
-        with translated("The instances of the nodes cannot be looked up", session, service="ec2"):
+        with translate_errors("The instances of the nodes cannot be looked up", session, service="ec2"):
             for page in bounded(pages.paginate(Filters=wanted)):
                 for reservation in page["Reservations"]:
                     for instance in reservation["Instances"]:
@@ -170,37 +174,39 @@ def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str])
     return found
 
 
-def _of_profile(session: AwsSession, profile: str, who: str) -> Told:
+def _of_profile(session: AwsSession, profile: str, who: str) -> SourceReport:
     """Return who has the role in an instance profile, given its name or ARN."""
     roles = get_instance_profile(session, profile.rpartition("/")[2])
     if not roles:
-        return Told(notes=(f"The instance profile {quoted(profile, 200)} has no role that could be seen.",))
-    return Told(tuple(RoleUser(role.arn, who) for role in roles))
+        return SourceReport(notes=(f"The instance profile {quoted(profile, 200)} has no role that could be seen.",))
+    return SourceReport(tuple(RoleUser(role.arn, who) for role in roles))
 
 
-def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any] | None) -> Told:
+def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any] | None) -> SourceReport:
     """Return the roles that Karpenter gives to nodes, of which there may be none just now."""
     if get is None:
-        return Told(notes=(f"Karpenter's EC2NodeClasses in {quoted(cluster.name)} could not be asked for.",))
+        return SourceReport(notes=(f"Karpenter's EC2NodeClasses in {quoted(cluster.name)} could not be asked for.",))
     try:
         group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
         versions = [served.name("version") for served in group.objects("versions")]
         version = next((known for known in _VERSIONS if known in versions), None)
         if version is None:
-            return Told(notes=(f"Karpenter's API has only versions that are not known: {', '.join(versions)}.",))
+            return SourceReport(
+                notes=(f"Karpenter's API has only versions that are not known: {', '.join(versions)}.",)
+            )
         path = f"{KARPENTER}/{version}/ec2nodeclasses"
         classes = Fields(get(path), "EC2NodeClassList", path).objects("items")
     except NotFoundError:
-        return Told()
+        return SourceReport()
     return _together(_told(partial(_node_class, session, cluster, item)) for item in classes)
 
 
-def _node_class(session: AwsSession, cluster: EksCluster, item: Fields) -> Told:
+def _node_class(session: AwsSession, cluster: EksCluster, item: Fields) -> SourceReport:
     who = f"Karpenter's EC2NodeClass {item.object('metadata').name()}"
     spec, status = item.object("spec"), item.object("status")
     if role := spec.text("role"):
         arn = role if role.startswith("arn:") else f"arn:{cluster.partition}:iam::{cluster.account}:role/{role}"
-        return Told((RoleUser(arn, who),))
+        return SourceReport((RoleUser(arn, who),))
     if profile := spec.text("instanceProfile") or status.text("instanceProfile"):
         return _of_profile(session, profile, who)
-    return Told(notes=(f"{who} names no role.",))
+    return SourceReport(notes=(f"{who} names no role.",))

@@ -40,60 +40,66 @@ _VALUE_ERRORS: Final = (
 """How botocore, and what it calls, begin a ValueError of their own words; what follows may be a value."""
 
 
-class Unreached(NamedTuple):
+class ConnectionFailure(NamedTuple):
     """Why AWS was not reached.
 
     Attributes:
-        what: What happened, without a full stop.
-        cure: Where to look.
+        message: What happened, without a full stop.
+        hint: Where to look.
         may_have_arrived: Whether the request may have been on its way.
     """
 
-    what: str
-    cure: str = _ROUTE
+    message: str
+    hint: str = _ROUTE
     may_have_arrived: bool = True
 
 
-def unreached(error: Exception) -> Unreached | None:
+def connection_failure(error: Exception) -> ConnectionFailure | None:
     """Return why AWS was not reached; None for an error that says something else."""
     from botocore import exceptions as b
 
     details = getattr(error, "kwargs", {})
-    place = address(details.get("endpoint_url")) or "AWS"
+    location = address(details.get("endpoint_url")) or "AWS"
     if isinstance(error, b.SSLError):
         problem = _tls_problem(error)
-        return Unreached(f"the encrypted connection to {place} failed{problem}", _TRUST, may_have_arrived=not problem)
+        return ConnectionFailure(
+            f"the encrypted connection to {location} failed{problem}", _TRUST, may_have_arrived=not problem
+        )
     if isinstance(error, b.ProxyConnectionError):
         proxy = address(details.get("proxy_url"))
-        return Unreached(f"no connection to the proxy{proxy and f' {proxy}'} comes about", "Check HTTPS_PROXY.")
-    for kind, what in (
-        (b.EndpointConnectionError, f"no connection to {place} comes about"),
-        (b.ConnectTimeoutError, f"no connection to {place} came about in time"),
-        (b.ReadTimeoutError, f"no answer of {place} came in time"),
-        (b.ConnectionClosedError, f"the connection to {place} was cut before an answer came"),
+        return ConnectionFailure(f"no connection to the proxy{proxy and f' {proxy}'} comes about", "Check HTTPS_PROXY.")
+    for kind, message in (
+        (b.EndpointConnectionError, f"no connection to {location} comes about"),
+        (b.ConnectTimeoutError, f"no connection to {location} came about in time"),
+        (b.ReadTimeoutError, f"no answer of {location} came in time"),
+        (b.ConnectionClosedError, f"the connection to {location} was cut before an answer came"),
     ):
         if isinstance(error, kind):
-            return Unreached(what)
+            return ConnectionFailure(message)
     if isinstance(error, (b.HTTPClientError, b.ConnectionError, b.InvalidProxiesConfigError)):
         return _unsent(details.get("error"))
     return None
 
 
-def _unsent(behind: object) -> Unreached:
+def _unsent(behind: object) -> ConnectionFailure:
     """Return what to say of an error that botocore does not know itself, which mostly means that nothing was sent."""
     from urllib3.exceptions import LocationValueError, ProxySchemeUnknown
 
     if isinstance(behind, (LocationValueError, ProxySchemeUnknown)):
-        return Unreached("the address of the proxy, or of AWS itself, is none", _WRITTEN, may_have_arrived=False)
+        return ConnectionFailure(
+            "the address of the proxy, or of AWS itself, is none", _WRITTEN, may_have_arrived=False
+        )
     if isinstance(behind, UnicodeError) or (
         isinstance(behind, ValueError) and str(behind).startswith("Invalid header")
     ):
-        return Unreached("the credentials or the region cannot be sent as they are", _BREAK, may_have_arrived=False)
+        return ConnectionFailure(
+            "the credentials or the region cannot be sent as they are", _BREAK, may_have_arrived=False
+        )
     kind = f" ({type(behind).__name__})" if isinstance(behind, Exception) else ""
-    return Unreached(f"the request failed{kind}")
+    return ConnectionFailure(f"the request failed{kind}")
 
 
-def unretrieved(error: Exception) -> str:
+def credential_failure(error: Exception) -> str:
     """Return what is told of credentials that are not to be had from one source."""
     source = str(getattr(error, "kwargs", {}).get("provider") or "")
     if source == "custom-process":
@@ -105,7 +111,7 @@ def unretrieved(error: Exception) -> str:
     return str(error) if source else "Error when retrieving credentials"
 
 
-def own_words(error: ValueError) -> str:
+def safe_message(error: ValueError) -> str:
     """Return what a ValueError says of itself, without the value that it may quote."""
     if type(error) is not ValueError:
         return type(error).__name__

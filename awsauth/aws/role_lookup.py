@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.errors import bounded, translated
+from awsauth.aws.errors import bounded, translate_errors
 from awsauth.aws.iam import check_role_name, get_role, own_account, role_of
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
 from awsauth.core.access.sso_roles import PATH, sso_role
 from awsauth.core.arn import canonical_role, partition_of
-from awsauth.core.edit.validation import as_text, cure_of
+from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError, UsageError
@@ -97,7 +97,7 @@ def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
     trust = trust_in_ec2(policy, partition)
     if trust.verdict == "yes":
         return ()
-    if trust.lets_in:
+    if trust.allows_ec2:
         return (Finding(NOT_FOR_EC2, Severity.NOTE, f"Of {quoted(arn, 200)}: {trust}.", "", "", principal=arn),)
     warning = Finding(
         NOT_FOR_EC2,
@@ -131,7 +131,7 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
         raise RoleError(
             f"SSO roles of account {quoted(str(account))} cannot be looked up as somebody of account {own.number}; "
             "nothing was changed.",
-            cure=f"{'Set AWS_PROFILE to one' if session.is_of_environment else 'Pass a profile=…'} of that account, "
+            hint=f"{'Set AWS_PROFILE to one' if session.is_of_environment else 'Pass a profile=…'} of that account, "
             "or map the role by its ARN.",
         )
     roles = [role for role in map(sso_role, list_sso_roles(session)) if role]
@@ -142,19 +142,19 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
         raise RoleError(
             f"The permission set {quoted(permission_set)} has several roles in account {own.number}: "
             f"{', '.join(map(quoted, matching))}; nothing was changed.",
-            cure="Map the right one by its ARN.",
+            hint="Map the right one by its ARN.",
         )
     raise RoleError(
         f"The permission set {quoted(permission_set)} has no role in account {own.number}; nothing was changed.",
-        cure=f"{_listed_near(permission_set, [role.permission_set for role in roles], 'permission sets')}"
+        hint=f"{_listed_near(permission_set, [role.permission_set for role in roles], 'permission sets')}"
         "A permission set gets its role when it is assigned to somebody in the account.",
     )
 
 
 def _check_given(name: str, value: Any, digits: int = 0) -> None:
     if not isinstance(value, str) or not value.strip():
-        cure = cure_of(value, as_text(value, digits=digits))
-        raise UsageError(f"{name} is {quoted(repr(value))}; nothing was contacted.", cure=cure)
+        hint = hint_for_missing(value, as_text(value, digits=digits))
+        raise UsageError(f"{name} is {quoted(repr(value))}; nothing was contacted.", hint=hint)
 
 
 def list_sso_roles(session: AwsSession) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ def list_sso_roles(session: AwsSession) -> tuple[str, ...]:
 
 
 def _roles(session: AwsSession, path: str = "/") -> list[Role]:
-    with translated("The roles of the account cannot be listed", session, service="iam"):
+    with translate_errors("The roles of the account cannot be listed", session, service="iam"):
         pages = (
             session.client("iam")
             .get_paginator("list_roles")
@@ -181,7 +181,7 @@ def _no_such_role(name: str, session: AwsSession) -> RoleError:
     own = own_account(session)
     return RoleError(
         f"There is no role {quoted(name)} in account {own.number}; nothing was changed.",
-        cure=f"{_near_roles(name, session)}Check the name and the profile, or make it with awsauth.ensure_instance_role.",
+        hint=f"{_near_roles(name, session)}Check the name and the profile, or make it with awsauth.ensure_instance_role.",
     )
 
 
@@ -205,17 +205,19 @@ def _near_roles(name: str, session: AwsSession) -> str:
     return _listed_near(name, names, "roles")
 
 
-def _listed_near(name: str, names: list[str], what: str) -> str:
+def _listed_near(name: str, names: list[str], message: str) -> str:
     by_fold = {other.lower(): other for other in names}
     near = get_close_matches(name.lower(), by_fold, _NEAR)
     return (
-        f"There are {what} of a similar name: {', '.join(quoted(by_fold[found]) for found in near)}. " if near else ""
+        f"There are {message} of a similar name: {', '.join(quoted(by_fold[found]) for found in near)}. "
+        if near
+        else ""
     )
 
 
 def _not_checked(arn: str, error: AwsAuthError) -> Finding:
     unchecked = f"Whether {quoted(arn, 200)} exists was not checked."
-    return Finding(NOT_CHECKED, Severity.NOTE, unchecked, error.what, "", principal=arn)
+    return Finding(NOT_CHECKED, Severity.NOTE, unchecked, error.message, "", principal=arn)
 
 
 def _elsewhere(arn: str, own: Account) -> Finding:

@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
-from awsauth.aws.errors import no_credentials, translated
+from awsauth.aws.errors import no_credentials, translate_errors
 from awsauth.aws.instance_metadata import InstanceMetadata
 from awsauth.core.text.display import quoted
 from awsauth.errors import UsageError
@@ -48,12 +48,12 @@ class AwsSession:
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise UsageError(
                     f"{name} is {quoted(repr(value), 60)}; nothing was contacted.",
-                    cure="Is a variable unset? Leave the argument out to use what the environment says.",
+                    hint="Is a variable unset? Leave the argument out to use what the environment says.",
                 )
         if session is not None and profile is not None:
             raise UsageError(
                 "Both a session and a profile are given; nothing was contacted.",
-                cure="Pass one of them: a session has its profile.",
+                hint="Pass one of them: a session has its profile.",
             )
         self.botocore: Final = _opened(profile) if session is None else _inside(session)
         self._is_given = session is not None
@@ -64,7 +64,7 @@ class AwsSession:
         self._metadata: InstanceMetadata | None = None
 
     @classmethod
-    def of_environment(cls) -> Self:
+    def from_environment(cls) -> Self:
         """Return what boto3 finds by itself, for calls that take neither profile nor region: errors advise accordingly."""
         made = cls()
         made.is_of_environment = True
@@ -91,7 +91,7 @@ class AwsSession:
         """
         if self._argument:
             return self._argument
-        with translated("The AWS configuration cannot be read", self):
+        with translate_errors("The AWS configuration cannot be read", self):
             configured = cast("str | None", self.botocore.get_config_variable("region"))
         told = os.environ.get("AWS_REGION")
         return configured or told if self._is_given else told or configured
@@ -108,7 +108,7 @@ class AwsSession:
             raise UsageError(
                 "No AWS region is known; nothing was contacted. Instance metadata, which could tell it, "
                 f"{self.metadata.problem or 'does not tell it'}.",
-                cure="Set AWS_REGION, or AWS_PROFILE to a profile with a region."
+                hint="Set AWS_REGION, or AWS_PROFILE to a profile with a region."
                 if self.is_of_environment
                 else "Pass region=…, or set AWS_REGION, or give the cluster's ARN instead of its name.",
             )
@@ -119,7 +119,7 @@ class AwsSession:
         """The instance metadata service, asked when something of it is read."""
         with self._lock:
             if self._metadata is None:
-                with translated("The AWS configuration cannot be read", self):
+                with translate_errors("The AWS configuration cannot be read", self):
                     self._metadata = InstanceMetadata.of(self.botocore)
             return self._metadata
 
@@ -129,7 +129,7 @@ class AwsSession:
         Raises:
             CredentialsError: there are none, or they cannot be had; it names what was tried.
         """
-        with self._lock, translated("The AWS credentials cannot be loaded", self):
+        with self._lock, translate_errors("The AWS credentials cannot be loaded", self):
             found = self.botocore.get_credentials()
         if found is None:
             raise no_credentials(self)
@@ -144,7 +144,7 @@ class AwsSession:
     @overload
     def client(self, service: Literal["ec2"], region: str | None = None) -> Any: ...
     def client(self, service: str, region: str | None = None) -> Any:
-        """Return the client of a service in `region`, or the session's; calls belong inside `translated`.
+        """Return the client of a service in `region`, or the session's; calls belong inside `translate_errors`.
 
         It gives up connecting after 3 seconds and waiting for an answer after 20, and tries 3 times.
 
@@ -152,17 +152,17 @@ class AwsSession:
             CredentialsError: there are no credentials to sign with.
             UsageError: no region is known, or there is no such region.
         """
-        place = region or self.region
+        location = region or self.region
         with self._lock:
-            client = self._clients.get((service, place))
+            client = self._clients.get((service, location))
             if client is None:
                 # Without this the first call would say so, after a client was loaded for nothing.
                 self.credentials()
-                client = self._clients[service, place] = self._made(service, place)
+                client = self._clients[service, location] = self._made(service, location)
             return client
 
     def _made(self, service: str, region: str) -> Any:
-        with translated(f"No client for {service} in {quoted(region)} can be made", self):
+        with translate_errors(f"No client for {service} in {quoted(region)} can be made", self):
             # boto3 would take any name for a region, and look for its host.
             self.botocore.get_partition_for_region(region)
             return self.botocore.create_client(service, region_name=region, config=limits())
@@ -192,6 +192,6 @@ def _inside(session: Any) -> botocore.session.Session:
     inner = getattr(session, "_session", session)
     if not isinstance(inner, botocore.session.Session):
         raise UsageError(
-            f"session is {quoted(repr(session))}; nothing was contacted.", cure="Pass a boto3.Session, or leave it out."
+            f"session is {quoted(repr(session))}; nothing was contacted.", hint="Pass a boto3.Session, or leave it out."
         )
     return inner

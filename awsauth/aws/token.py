@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.errors import no_credentials, translated
+from awsauth.aws.errors import no_credentials, translate_errors
 from awsauth.core.text.display import quoted
 from awsauth.errors import CredentialsError, InvalidValueError, UsageError
 
@@ -98,7 +98,7 @@ class TokenSource:
         if not _CLUSTER_ID.fullmatch(cluster_id):
             raise InvalidValueError(
                 f"{quoted(cluster_id)} is no cluster's name; nothing was contacted.",
-                cure="Give the name of the cluster.",
+                hint="Give the name of the cluster.",
             )
         self.cluster_id = cluster_id
         self.region = region
@@ -138,7 +138,7 @@ class TokenSource:
                 self._signed_with = credentials.access_key
             return last
 
-    def fresh(self) -> Token:
+    def new_token(self) -> Token:
         """Return a new token, unlike any made before, so that no API server remembers whose it is.
 
         It is handed out by `token` from then on. Raises what `token` does.
@@ -149,7 +149,7 @@ class TokenSource:
             self._signed_with = credentials.access_key
             return self._token
 
-    def of_role(self, role_arn: str | None) -> TokenSource:
+    def for_role(self, role_arn: str | None) -> TokenSource:
         """Return tokens for the same cluster of a role that this session may assume; None for the session itself.
 
         Nothing is shared: tokens that are made here leave the ones handed out elsewhere as they are.
@@ -167,7 +167,7 @@ class TokenSource:
 
         with self._lock:
             keys = self._frozen()
-        with translated("AWS cannot be asked who the caller is", self.session, service="sts"):
+        with translate_errors("AWS cannot be asked who the caller is", self.session, service="sts"):
             client: Any = self.session.botocore.create_client(
                 "sts",
                 region_name=self.region,
@@ -188,7 +188,7 @@ class TokenSource:
         if self._credentials is None:
             own = self.session.credentials()
             self._credentials = own if self.role_arn is None else self._assumed(own, self.role_arn)
-        with translated(doing, self.session, service="sts"):
+        with translate_errors(doing, self.session, service="sts"):
             frozen = self._credentials.get_frozen_credentials()
         if not frozen.access_key or not frozen.secret_key:
             raise no_credentials(self.session)
@@ -219,7 +219,7 @@ class TokenSource:
             "headers": {"x-k8s-aws-id": self.cluster_id},
             "context": {},
         }
-        with translated(_UNSIGNED, self.session, service="sts"):
+        with translate_errors(_UNSIGNED, self.session, service="sts"):
             signer = RequestSigner(
                 ServiceId("STS"),
                 self.region,
@@ -235,7 +235,7 @@ class TokenSource:
         if len(value) > _LARGEST:
             raise CredentialsError(
                 f"The token would have {len(value):,} bytes, and the cluster takes {_LARGEST:,}; nothing was changed.",
-                cure="The session token of the credentials is that long; use a role, or a session with fewer tags.",
+                hint="The session token of the credentials is that long; use a role, or a session with fewer tags.",
             )
         return Token(value, now)
 
@@ -250,7 +250,7 @@ def sts_host(session: AwsSession, region: str) -> str:
     """
     from botocore.regions import EndpointResolver
 
-    with translated(f"STS is not known in {quoted(region)}", session):
+    with translate_errors(f"STS is not known in {quoted(region)}", session):
         # Not the address of a client: that would be the global one where the settings, or an older botocore, say so.
         resolver = EndpointResolver(session.botocore.get_component("data_loader").load_data("endpoints"))
         partition = resolver.get_partition_for_region(region)
@@ -263,7 +263,7 @@ def sts_host(session: AwsSession, region: str) -> str:
     if not endpoint:
         raise UsageError(
             f"STS has no such endpoint in the partition {partition} as the AWS configuration asks for.",
-            cure="Switch off use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT) or use_fips_endpoint "
+            hint="Switch off use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT) or use_fips_endpoint "
             "(AWS_USE_FIPS_ENDPOINT).",
         )
     return str(endpoint["hostname"])

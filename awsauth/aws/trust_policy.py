@@ -15,7 +15,7 @@ from awsauth.core.text.display import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-Verdict = Literal["yes", "conditional", "everybody", "denied", "no"]
+TrustVerdict = Literal["yes", "conditional", "everybody", "denied", "no"]
 """Whether EC2 may hand out the role.
 
 ``conditional``: it depends on conditions that cannot be evaluated here. ``everybody``: only because a statement is for
@@ -37,11 +37,11 @@ class Trust:
         conditions: The condition keys that it depends on, such as ``aws:SourceAccount``; sorted.
     """
 
-    verdict: Verdict
+    verdict: TrustVerdict
     conditions: tuple[str, ...] = ()
 
     @property
-    def lets_in(self) -> bool:
+    def allows_ec2(self) -> bool:
         """Whether an instance can wear the role, as far as that can be told."""
         return self.verdict in ("yes", "conditional", "everybody")
 

@@ -25,9 +25,9 @@ def _loaded() -> Callable[[], None]:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        cure = (
+        hint = (
             "Install the extra `cli` of the distribution that awsauth comes from; in a checkout: pip install '.[cli]'"
         )
-        sys.stderr.write(f"error: {error.name} is not installed.\nwhat to do: {cure}\n")
+        sys.stderr.write(f"error: {error.name} is not installed.\nwhat to do: {hint}\n")
         sys.exit(2)
     return run

@@ -16,7 +16,7 @@ from awsauth.boundary import caused_by
 from awsauth.cli.command import AwsAuthGroup
 from awsauth.cli.completion import COMPLETION
 from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
-from awsauth.cli.output import OutputError, Screen, drop_output
+from awsauth.cli.output import Output, OutputError, drop_output
 from awsauth.version import __version__
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Program(AwsAuthGroup):
             return READER_GONE
         except (OutputError, OSError) as error:  # what else fails in a command has become words there
             drop_output()
-            Screen().tell(f"error: The output cannot be written: {error}. What was done before that is done.")
+            Output().tell(f"error: The output cannot be written: {error}. What was done before that is done.")
             return UNFIT
         except (click.Abort, KeyboardInterrupt):
             click.echo("\nInterrupted.", err=True)
@@ -98,7 +98,7 @@ class Program(AwsAuthGroup):
             error.show()
             return error.exit_code
         except Exception as error:  # noqa: BLE001 - outside of a command, such as a module that cannot be loaded
-            Screen().tell(f"error: {caused_by(error)}")
+            Output().tell(f"error: {caused_by(error)}")
             return UNFIT
         return code if isinstance(code, int) else DONE
 

@@ -96,7 +96,7 @@ def recover_command(
     if "cluster" not in invocation.target or unfit:
         raise click.UsageError("Recovering takes --cluster, with --region and --profile, and nothing else of a target.")
     if not (yes or dry_run):
-        invocation.need_somebody_to_ask("to recover")
+        invocation.require_terminal("to recover")
     target: Any = {
         **invocation.target,
         **how,

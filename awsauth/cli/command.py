@@ -8,16 +8,16 @@ import click
 
 from awsauth.cli.completion_values import complete_context
 from awsauth.cli.exit_codes import READER_GONE, code_of
-from awsauth.cli.invocation import Invocation, Output
-from awsauth.cli.output import OutputError, Screen, drop_output
-from awsauth.cli.target import VARIABLES, given, said
+from awsauth.cli.invocation import Invocation, OutputFormat
+from awsauth.cli.output import Output, OutputError, drop_output
+from awsauth.cli.target import VARIABLES, resolve_target, shared_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
 _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"
-_OUTPUT: Final = "Output"
+_OUTPUT: Final = "OutputFormat"
 _WITHOUT_VALUE: Final = "--dry-run"
 _ALL: Final = frozenset(one.option for one in VARIABLES)
 
@@ -32,7 +32,7 @@ class SectionedOption(click.Option):
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value not in (None, (), False):
-        said(ctx)[param.name or ""] = value
+        shared_options(ctx)[param.name or ""] = value
 
 
 def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> None:
@@ -155,7 +155,7 @@ class AwsAuthCommand(_Sectioned):
         always_recorded: bool = False,
         observes: bool = False,
         connection: Container[str] = _ALL,
-        outputs: Sequence[Output] = ("text", "json", "markdown"),
+        outputs: Sequence[OutputFormat] = ("text", "json", "markdown"),
         **attributes: Any,
     ) -> None:
         super().__init__(*args, **attributes)
@@ -208,7 +208,7 @@ class AwsAuthGroup(_Sectioned, click.Group):
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self.params += _shared(get_args(Output))
+        self.params += _shared(get_args(OutputFormat))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, and then the options."""
@@ -218,14 +218,14 @@ class AwsAuthGroup(_Sectioned, click.Group):
 
 def invocation_of(ctx: click.Context) -> Invocation:
     """Return what the shared options say."""
-    options = said(ctx)
+    options = shared_options(ctx)
     return Invocation(
         command=_words(ctx),
-        target=given(options),
+        target=resolve_target(options),
         output=options.get("output", "text"),
         output_is_open="output" not in options,
         verbose="verbose" in options,
-        screen=Screen.of(no_color="no_color" in options),
+        screen=Output.of(no_color="no_color" in options),
     )
 
 

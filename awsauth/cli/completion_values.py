@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from awsauth.cli.target import STANDARD_INPUT, given, said
+from awsauth.cli.target import STANDARD_INPUT, resolve_target, shared_options
 from awsauth.core.document.model import KEYS
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError
@@ -45,11 +45,11 @@ def remember(target: Mapping[str, Any], document: Document) -> None:
 
 def complete_context(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Return the contexts of the kubeconfig."""
-    from awsauth.kube.kubeconfig import read, usual_files
+    from awsauth.kube.kubeconfig import default_paths, read_kubeconfig
 
     with contextlib.suppress(AwsAuthError, OSError):
         named = _target(ctx).get("kubeconfig")
-        return _starting(read((Path(named),) if named else usual_files()).contexts, incomplete)
+        return _starting(read_kubeconfig((Path(named),) if named else default_paths()).contexts, incomplete)
     return []
 
 
@@ -86,7 +86,7 @@ _NOTHING: Final[dict[str, list[str]]] = {"principals": [], "usernames": []}
 def _target(ctx: click.Context) -> dict[str, Any]:
     """Return what the words so far, and the environment, say of the target."""
     with contextlib.suppress(click.UsageError):
-        return given(said(ctx))
+        return resolve_target(shared_options(ctx))
     return {}
 
 

@@ -11,7 +11,7 @@ from awsauth.cli.files import save
 from awsauth.cli.output import findings_as_markdown
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.access import REGRANT
-from awsauth.core.guards.guards import GUARDS, refuse
+from awsauth.core.guards.guards import GUARDS, raise_for_violations
 from awsauth.core.serialization import finding_to_json
 from awsauth.core.text.display import visible
 from awsauth.errors import GuardError, PlanOutdatedError
@@ -32,7 +32,7 @@ _MOST_TIMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ChangeOptions:
     """What the options of a change say.
 
     Attributes:
@@ -65,7 +65,7 @@ class Manner:
     @property
     def given(self) -> list[str]:
         """Those that are given, as they are written."""
-        nothing = Manner()
+        nothing = ChangeOptions()
         names = [one.name for one in fields(self) if getattr(self, one.name) != getattr(nothing, one.name)]
         return [f"--{name.replace('_', '-')}" for name in names]
 
@@ -83,7 +83,7 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
+class PreviewedChange:
     """A change that has been worked out.
 
     Attributes:
@@ -101,8 +101,10 @@ class Proposed:
     more: str = ""
 
 
-def change(invocation: Invocation, manner: Manner, plan: Callable[[AwsAuthClient], Plan], *, again: bool = True) -> int:
-    """Make the change that a plan describes, as `agree` says; with ``--out`` save the plan.
+def change(
+    invocation: Invocation, manner: ChangeOptions, plan: Callable[[AwsAuthClient], Plan], *, again: bool = True
+) -> int:
+    """Make the change that a plan describes, as `confirm_and_apply` says; with ``--out`` save the plan.
 
     Args:
         invocation: The run.
@@ -111,20 +113,24 @@ def change(invocation: Invocation, manner: Manner, plan: Callable[[AwsAuthClient
         again: Whether to plan, show and ask anew where something else would come of it now.
     """
 
-    def propose(client: AwsAuthClient) -> Proposed:
+    def propose(client: AwsAuthClient) -> PreviewedChange:
         made = plan(client)
         options: Any = manner.options
 
         def make(dry_run: DryRun) -> Result:
             return client.apply(made, **options, dry_run=dry_run)
 
-        return Proposed(made.diff, made.findings, make, made)
+        return PreviewedChange(made.diff, made.findings, make, made)
 
-    return agree(invocation, manner, propose, again=again)
+    return confirm_and_apply(invocation, manner, propose, again=again)
 
 
-def agree(
-    invocation: Invocation, manner: Manner, propose: Callable[[AwsAuthClient], Proposed], *, again: bool = True
+def confirm_and_apply(
+    invocation: Invocation,
+    manner: ChangeOptions,
+    propose: Callable[[AwsAuthClient], PreviewedChange],
+    *,
+    again: bool = True,
 ) -> int:
     """Show a change, ask, and make it; show it and ask again as long as something else would come of it.
 
@@ -136,9 +142,9 @@ def agree(
     """
     asks = manner.asks and not invocation.is_filter
     if asks:
-        invocation.need_somebody_to_ask("to make the change")
+        invocation.require_terminal("to make the change")
     if invocation.is_filter and not manner.dry_run and not manner.out:
-        invocation.give_way()
+        invocation.write_messages_to_stderr()
     with invocation.client() as client:
         for attempt in range(_MOST_TIMES):
             proposed = propose(client)
@@ -151,7 +157,7 @@ def agree(
     return DONE
 
 
-def _once(invocation: Invocation, manner: Manner, proposed: Proposed, *, asks: bool) -> int:
+def _once(invocation: Invocation, manner: ChangeOptions, proposed: PreviewedChange, *, asks: bool) -> int:
     report = Report(invocation, proposed, asks=asks and bool(proposed.diff))
     refusal = None if manner.out else _refusal(proposed, manner, asks=asks)
     report.show(without=refusal.findings if refusal else (), goes_on=not manner.out)
@@ -179,17 +185,17 @@ def _once(invocation: Invocation, manner: Manner, proposed: Proposed, *, asks: b
     return DONE
 
 
-def _refusal(proposed: Proposed, manner: Manner, *, asks: bool) -> GuardError | None:
+def _refusal(proposed: PreviewedChange, manner: ChangeOptions, *, asks: bool) -> GuardError | None:
     # Whether a rollback gives back what another writer took is asked together with the rest.
     allow = [*manner.allow, REGRANT] if asks else manner.allow
     try:
-        refuse(proposed.findings, allow)
+        raise_for_violations(proposed.findings, allow)
     except GuardError as error:
         return error
     return None
 
 
-def _saved(report: Report, proposed: Proposed, manner: Manner) -> int:
+def _saved(report: Report, proposed: PreviewedChange, manner: ChangeOptions) -> int:
     if proposed.plan and manner.out:
         save(proposed.plan, manner.out)
         report.tell_of(manner.out)
@@ -206,7 +212,7 @@ def _severity(finding: Finding) -> str:
 class Report:
     """What is printed of a change: as text at once, otherwise at the end."""
 
-    def __init__(self, invocation: Invocation, proposed: Proposed, *, asks: bool) -> None:
+    def __init__(self, invocation: Invocation, proposed: PreviewedChange, *, asks: bool) -> None:
         self._invocation = invocation
         self._proposed = proposed
         self._asks = asks

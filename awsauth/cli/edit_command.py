@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.confirm import Manner, change
+from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.exit_codes import DONE
 from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.wording import in_options
-from awsauth.core.manifest.edit_buffer import Complaint, read_sheet, sheet_of, with_marks, without_marks
+from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
 from awsauth.core.plan import digest
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, EditError, GuardError, PlanOutdatedError, UsageError
@@ -50,9 +50,9 @@ def edit_command(invocation: Invocation, /, **manner: Any) -> int:
     """
     if invocation.is_filter:
         raise UsageError(
-            "An editor needs the terminal, and --file - takes it; nothing was changed.", cure="Name a file."
+            "An editor needs the terminal, and --file - takes it; nothing was changed.", hint="Name a file."
         )
-    how = Manner(**manner)
+    how = ChangeOptions(**manner)
     with _Editor() as editor:
         # Planned anew, it would take back what others have changed meanwhile: then it is to be looked at again.
         code = change(invocation, how, lambda client: _edited(invocation, client, editor, how), again=False)
@@ -85,14 +85,14 @@ class _Editor:
             problem = error.strerror if isinstance(error, OSError) else error
             raise UsageError(
                 f"The editor {quoted(editor)} cannot be started: {problem}; nothing was changed.",
-                cure="Set EDITOR to one that is there.",
+                hint="Set EDITOR to one that is there.",
             ) from error
         if code:
-            raise EditError(f"The editor ended with exit code {code}; nothing was changed.", cure="Try again.")
+            raise EditError(f"The editor ended with exit code {code}; nothing was changed.", hint="Try again.")
         try:
             return self._file.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            raise EditError("What was saved is no text in UTF-8; nothing was changed.", cure="Try again.") from error
+            raise EditError("What was saved is no text in UTF-8; nothing was changed.", hint="Try again.") from error
 
     def __enter__(self) -> Self:
         return self
@@ -106,11 +106,11 @@ class _Editor:
             self._folder.rmdir()
 
 
-def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, manner: Manner) -> Plan:
+def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, manner: ChangeOptions) -> Plan:
     """Return the plan of what somebody makes of the mappings, once nothing is wrong with it."""
     with invocation.waiting():
         document = client.read()
-    text = _HINT + sheet_of(document)
+    text = _HINT + to_buffer(document)
     refused: AwsAuthError | None = None
     last = ""
     while True:
@@ -126,21 +126,23 @@ def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, mann
         except _ComplaintsError as error:
             text, refused = with_marks(edited, error.complaints), error
         except GuardError as error:
-            text, refused = with_marks(edited, [Complaint(0, in_options(str(error)))]), error
+            text, refused = with_marks(edited, [BufferProblem(0, in_options(str(error)))]), error
 
 
 class _ComplaintsError(EditError):
     """What was edited cannot be read."""
 
-    complaints: tuple[Complaint, ...] = ()
+    complaints: tuple[BufferProblem, ...] = ()
 
 
-def _planned(invocation: Invocation, client: AwsAuthClient, document: Document, edited: str, manner: Manner) -> Plan:
-    changes, complaints = read_sheet(edited, document)
+def _planned(
+    invocation: Invocation, client: AwsAuthClient, document: Document, edited: str, manner: ChangeOptions
+) -> Plan:
+    changes, complaints = from_buffer(edited, document)
     if complaints:
         listed = "\n".join(f"line {line}: {text}" if line else text for line, text in complaints)
         error = _ComplaintsError(
-            f"What was saved cannot be used; nothing was changed.\n{listed}", cure="Edit it again."
+            f"What was saved cannot be used; nothing was changed.\n{listed}", hint="Edit it again."
         )
         error.complaints = complaints
         raise error
@@ -149,7 +151,7 @@ def _planned(invocation: Invocation, client: AwsAuthClient, document: Document, 
     if plan.digest != digest(document):
         raise PlanOutdatedError(
             "Somebody else has changed it while you were editing; nothing was changed.",
-            cure="Edit it again: take over from your text what is still to be done.",
+            hint="Edit it again: take over from your text what is still to be done.",
         )
-    plan.refuse(manner.allow)
+    plan.raise_for_violations(manner.allow)
     return plan

@@ -10,7 +10,7 @@ from awsauth.boundary import caused_by
 from awsauth.cli.exit_codes import code_of
 from awsauth.cli.wording import _naming, in_options
 from awsauth.core.document.model import KEYS
-from awsauth.core.findings import Place
+from awsauth.core.findings import Location
 from awsauth.core.serialization import finding_to_json
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
@@ -40,49 +40,49 @@ def show(error: Exception, invocation: Invocation) -> None:
     screen = invocation.screen
     if not isinstance(error, AwsAuthError):
         error = caused_by(error)
-    what, where, cure = _parts(error, invocation)
-    screen.tell(f"{screen.style('error:', 'red')} {what}")
-    if where:
-        screen.tell(f"where: {where}")
-    if cure:
-        screen.tell(f"what to do: {cure}")
+    message, location, hint = _parts(error, invocation)
+    screen.tell(f"{screen.style('error:', 'red')} {message}")
+    if location:
+        screen.tell(f"where: {location}")
+    if hint:
+        screen.tell(f"what to do: {hint}")
     if invocation.verbose:
         for line in _chain(error):
             screen.tell(line)
     if invocation.output == "json":
-        invocation.emit({"error": _as_json(error, what, where, cure)})
+        invocation.emit({"error": _as_json(error, message, location, hint)})
 
 
 def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
     if isinstance(error, InternalError):
         cause = error.__cause__ or error
-        what = f"{error.what} It says: {_safe(str(cause))}" if str(cause) else error.what
-        return what, error.where, error.cure.replace("the traceback", "what -v shows")
-    cure = _naming(error, invocation) if isinstance(error, UnprovenHistoryError) else in_options(error.cure)
-    return in_options(error.what), _where(error, invocation), cure
+        message = f"{error.message} It says: {_safe(str(cause))}" if str(cause) else error.message
+        return message, error.location, error.hint.replace("the traceback", "what -v shows")
+    hint = _naming(error, invocation) if isinstance(error, UnprovenHistoryError) else in_options(error.hint)
+    return in_options(error.message), _where(error, invocation), hint
 
 
 def _where(error: AwsAuthError, invocation: Invocation) -> str:
     """Return where it happened; before a place in a text that cannot be edited, where that is in the manifest."""
-    match = _PLACE.fullmatch(error.where) if isinstance(error, EditError) else None
+    match = _PLACE.fullmatch(error.location) if isinstance(error, EditError) else None
     # What cannot be edited on the way back is an earlier text, and no longer in the file.
     if match and invocation.command != "rollback":
         with contextlib.suppress(AwsAuthError):
-            at = invocation.position(Place(match[1], int(match[2]), int(match[3] or 1)))
+            at = invocation.position(Location(match[1], int(match[2]), int(match[3] or 1)))
             if at:
                 file = visible(invocation.file or "standard input")
                 return f"{file}:{at.line}:{at.column}"
-    return error.where
+    return error.location
 
 
-def _as_json(error: Exception, what: str, where: str, cure: str) -> dict[str, Any]:
+def _as_json(error: Exception, message: str, location: str, hint: str) -> dict[str, Any]:
     findings = error.findings if isinstance(error, GuardError) else ()
     return {
         "type": type(error).__name__,
         "exit_code": code_of(error),
-        "what": what,
-        "where": where,
-        "what_to_do": cure,
+        "what": message,
+        "where": location,
+        "hint": hint,
         "findings": [finding_to_json(finding) for finding in findings],
     }
 

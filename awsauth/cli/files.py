@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from awsauth.core.plan import Plan, saved_from_text
+from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, FileError
 from awsauth.read_limits import read_stream
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def _holds_plan(folder: Folder, name: str) -> bool:
     try:
         raw, _ = folder.read(name)
-        return isinstance(saved_from_text(raw), Plan)
+        return isinstance(load_plan_or_changes(raw), Plan)
     except (AwsAuthError, OSError, ValueError):
         return False
 
@@ -44,14 +44,14 @@ def save(plan: Plan, path: str) -> None:
     except FileExistsError as error:
         raise FileError(
             "There is a file or a link already, and it holds no plan; nothing was saved or changed.",
-            where=visible(path),
-            cure="Give --out the name of a new file.",
+            location=visible(path),
+            hint="Give --out the name of a new file.",
         ) from error
     except OSError as error:
         failure = FileError(
             f"The plan cannot be saved: {error.strerror}. Nothing was changed.",
-            where=visible(path),
-            cure="Check the path of --out.",
+            location=visible(path),
+            hint="Check the path of --out.",
         )
         failure.errno = error.errno
         raise failure from error
@@ -66,7 +66,7 @@ def naming(file: str) -> Iterator[None]:
     try:
         yield
     except AwsAuthError as error:
-        error.where = ", ".join(filter(None, [visible(file), error.where]))
+        error.location = ", ".join(filter(None, [visible(file), error.location]))
         raise
 
 
@@ -74,12 +74,12 @@ def saved_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
     """Return the plan, or the changes, in a file.
 
     Raises:
-        PlanError, UsageError, InvalidValueError: as for `saved_from_text`.
+        PlanError, UsageError, InvalidValueError: as for `load_plan_or_changes`.
     """
-    from awsauth.core.plan import saved_from_text
+    from awsauth.core.plan import load_plan_or_changes
 
     with naming(_name_of(source)):
-        return saved_from_text(read_input(source))
+        return load_plan_or_changes(read_input(source))
 
 
 def changes_in(source: IO[bytes]) -> tuple[Change, ...]:
@@ -105,7 +105,7 @@ def read_input(source: IO[bytes]) -> bytes:
     except OSError as error:
         raise FileError(
             f"It cannot be read: {error.strerror}; nothing was changed.",
-            cure="Check that this is the file that you mean.",
+            hint="Check that this is the file that you mean.",
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.confirm import Manner, Proposed, agree
+from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, current
 from awsauth.client import DESCRIBED
@@ -128,9 +128,9 @@ def rollback_command(
     if None not in (revision, to):
         raise click.UsageError("The revision is given twice.")
     to = revision if to is None else to
-    how = Manner(**manner)
+    how = ChangeOptions(**manner)
 
-    def propose(client: AwsAuthClient) -> Proposed:
+    def propose(client: AwsAuthClient) -> PreviewedChange:
         more = ""
         try:
             with invocation.waiting():
@@ -138,7 +138,7 @@ def rollback_command(
         except UnprovenHistoryError as error:
             if not (how.asks and not invocation.is_filter):
                 raise
-            more = error.what
+            more = error.message
             with invocation.waiting():
                 found = client.rollback(to=error.revisions[0], exact=exact, allow=[*GUARDS], dry_run=True)
         number = found.restoration.to if found.restoration else to
@@ -149,11 +149,11 @@ def rollback_command(
                 options["allow"] = [*how.allow, REGRANT]  # was shown, and agreed to
             return client.rollback(to=number, exact=exact, approved=found.diff, **options, dry_run=dry_run)
 
-        return Proposed(
+        return PreviewedChange(
             found.diff, found.findings, make, more="\n".join(filter(None, [more, str(found.restoration or "")]))
         )
 
-    return agree(invocation, how, propose)
+    return confirm_and_apply(invocation, how, propose)
 
 
 @click.command("prune", cls=AwsAuthCommand, library="client.prune()")
@@ -163,7 +163,7 @@ def rollback_command(
 def prune_command(invocation: Invocation, /, *, yes: bool, dry_run: bool) -> int:
     """Delete old revisions. Kept are the last 50 and all of the last 30 days, at most 500."""
     if not (yes or dry_run):
-        invocation.need_somebody_to_ask("to delete old revisions")
+        invocation.require_terminal("to delete old revisions")
     with invocation.client() as client:
         with invocation.waiting():
             numbers = client.prune(dry_run=True)

@@ -11,7 +11,7 @@ import click
 import awsauth
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.completion_values import complete_principal, remember
-from awsauth.cli.confirm import Manner, change
+from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND
 from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.output import annotation, findings_as_markdown
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from awsauth.client import AwsAuthClient
-    from awsauth.core.document.model import Reading
+    from awsauth.core.document.model import ParsedList
     from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Finding
-    from awsauth.core.lint.overview import Listed
+    from awsauth.core.lint.overview import MappingRow
     from awsauth.core.plan import Plan
 
 
@@ -94,7 +94,7 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manne
 
     In GitHub Actions, or with -o github, findings are annotations of the file.
     """
-    how = Manner(**manner)
+    how = ChangeOptions(**manner)
     if how.given and not fix:
         raise click.UsageError(f"{', '.join(how.given)} is of a change, which is made with --fix alone.")
     if fix:
@@ -113,7 +113,7 @@ def _cures(invocation: Invocation, client: AwsAuthClient) -> Plan:
 
 
 def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
-    places = [invocation.position(finding.place) for finding in found]
+    places = [invocation.position(finding.location) for finding in found]
     file = invocation.file
     if invocation.output == "json":
         shown = [
@@ -131,8 +131,8 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
             invocation.screen.command_ci(annotation(finding, file, at))
     else:
         for finding, at in zip(found, places, strict=True):
-            where = f"{visible(file)}:{at.line}:{at.column}: " if file and at else ""
-            invocation.screen.print(invocation.screen.finding(finding, where))
+            location = f"{visible(file)}:{at.line}:{at.column}: " if file and at else ""
+            invocation.screen.print(invocation.screen.finding(finding, location))
         if not found:
             invocation.screen.print("Nothing found.")
 
@@ -149,12 +149,12 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     A pattern with *, ? and [...] is for principals, usernames and groups. The notes say which mappings let nodes in,
     which never match, and what `awsauth check` finds there.
     """
-    from awsauth.core.lint.overview import overview
+    from awsauth.core.lint.overview import list_mappings
 
     with invocation.client() as client:
         with invocation.waiting():
             document = client.read()
-        listed = overview(document, pattern, invocation.policy)
+        listed = list_mappings(document, pattern, invocation.policy)
         remember(invocation.target, document)
     if invocation.output == "json":
         invocation.emit(
@@ -183,17 +183,17 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     return DONE
 
 
-def _is_lost(reading: Reading) -> bool:
+def _is_lost(reading: ParsedList) -> bool:
     """Whether nothing of a text can be read."""
     return bool(reading.findings) and not reading.entries
 
 
-def _cells(listed: Listed) -> Sequence[str]:
+def _cells(listed: MappingRow) -> Sequence[str]:
     groups = ", ".join(group or "(empty)" for group in listed.groups)
     return listed.kind, listed.principal or "(sso)", listed.username, groups, ", ".join(listed.notes)
 
 
-def _markdown(listed: Sequence[Listed]) -> str:
+def _markdown(listed: Sequence[MappingRow]) -> str:
     rows = [[code(cell).replace("|", r"\|") if cell else "" for cell in _cells(one)] for one in listed]
     return "\n".join(f"| {' | '.join(row)} |" for row in [_HEADER, ["---"] * len(_HEADER), *rows])
 

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from awsauth.cli.output import Screen
+    from awsauth.cli.output import Output
     from awsauth.client import AwsAuthClient
-    from awsauth.core.findings import Place
+    from awsauth.core.findings import Location
     from awsauth.core.lint.policy import Policy
     from awsauth.core.manifest.locate import FilePosition
     from awsauth.core.manifest.manifest import Manifest
     from awsauth.stores.manifest_text import ManifestText
 
-Output = Literal["text", "json", "markdown", "github"]
+OutputFormat = Literal["text", "json", "markdown", "github"]
 VERSION: Final = 1
 """Of the JSON that commands print: a higher one has other fields, or fields with another meaning."""
 
@@ -45,10 +45,10 @@ class Invocation:
 
     command: str
     target: Mapping[str, Any]
-    output: Output
+    output: OutputFormat
     output_is_open: bool
     verbose: bool
-    screen: Screen
+    screen: Output
     _manifest: ManifestText | None = field(default=None, init=False)
     _file_manifest: Manifest | None = field(default=None, init=False)
     _part: str = field(default="", init=False)
@@ -97,14 +97,14 @@ class Invocation:
         """The manifest file; None where there is none that has a name."""
         return None if self.is_filter else self.target.get("file")
 
-    def position(self, place: Place | None) -> FilePosition | None:
+    def position(self, location: Location | None) -> FilePosition | None:
         """Return where something is in the manifest; None where there is no manifest."""
         from awsauth.core.manifest.locate import FilePosition, position_in_file
 
-        if place and place.in_file:
-            return FilePosition(place.line, place.column)
+        if location and location.in_file:
+            return FilePosition(location.line, location.column)
         manifest = self._read_manifest()
-        return position_in_file(manifest, place) if manifest else None
+        return position_in_file(manifest, location) if manifest else None
 
     def _read_manifest(self) -> Manifest | None:
         if self.file and self._file_manifest is None:
@@ -113,7 +113,7 @@ class Invocation:
             self._file_manifest = ManifestFile(self.file).read().manifest
         return self._manifest.manifest if self._manifest else self._file_manifest
 
-    def need_somebody_to_ask(self, purpose: str) -> None:
+    def require_terminal(self, purpose: str) -> None:
         """Check that there is a terminal to ask on: without one nobody waits for an answer that never comes.
 
         Raises:
@@ -122,10 +122,10 @@ class Invocation:
         if not self.screen.can_ask:
             raise UsageError(
                 "There is no terminal to ask on; nothing was contacted.",
-                cure=f"Pass --yes {purpose} without being asked, or --dry-run to only see what would be done.",
+                hint=f"Pass --yes {purpose} without being asked, or --dry-run to only see what would be done.",
             )
 
-    def give_way(self) -> None:
+    def write_messages_to_stderr(self) -> None:
         """Print on standard error from now on, because standard output is for the manifest."""
         self.screen = replace(self.screen, to_error=True)
 

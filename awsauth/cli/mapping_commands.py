@@ -8,7 +8,7 @@ import click
 
 from awsauth.cli.command import AwsAuthCommand, AwsAuthGroup
 from awsauth.cli.completion_values import complete_principal, complete_username
-from awsauth.cli.confirm import Manner, change
+from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.invocation import Invocation, current
 from awsauth.core.access.node_mappings import NodeKind
 from awsauth.core.edit.changes import IfMapped
@@ -40,7 +40,7 @@ _HARMLESS: Final = ("--yes", "--dry-run")
 
 
 def _run(invocation: Invocation, manner: dict[str, Any], out: str | None, plan: Callable[[Planning], Plan]) -> int:
-    lost = [option for option in Manner(**manner).given if option not in _HARMLESS]
+    lost = [option for option in ChangeOptions(**manner).given if option not in _HARMLESS]
     if out and lost:
         raise click.UsageError(f"A plan keeps no {', '.join(lost)}: give that to `awsauth apply`, without --out.")
 
@@ -48,7 +48,7 @@ def _run(invocation: Invocation, manner: dict[str, Any], out: str | None, plan: 
         with invocation.waiting():
             return plan(client.planning)
 
-    return change(invocation, Manner(**manner, out=out), planned)
+    return change(invocation, ChangeOptions(**manner, out=out), planned)
 
 
 @click.group("add", cls=AwsAuthGroup)

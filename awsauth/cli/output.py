@@ -65,7 +65,7 @@ class OutputError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class Output:
     """Where a command prints.
 
     Attributes:
@@ -77,7 +77,7 @@ class Screen:
     to_error: bool = False
 
     @classmethod
-    def of(cls, *, no_color: bool, to_error: bool = False) -> Screen:
+    def of(cls, *, no_color: bool, to_error: bool = False) -> Output:
         """Return the screen, in colour unless an option, ``NO_COLOR`` or a terminal without colours says otherwise."""
         unwanted = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return cls(not unwanted, to_error)
@@ -136,12 +136,12 @@ class Screen:
         """Return a difference with its lines in colour."""
         return "\n".join(self._diff_line(line) for line in str(found).splitlines()) if found else "No change."
 
-    def finding(self, found: Finding, where: str = "", severity: str = "") -> str:
+    def finding(self, found: Finding, location: str = "", severity: str = "") -> str:
         """Return a finding, for a line, in the words of the command line; `severity` in place of its own."""
         from awsauth.cli.wording import in_options
 
         named = severity or found.severity.value
-        return f"{where}{self.style(named, _SEVERITIES[named])} {visible(found.code)}: {in_options(str(found))}"
+        return f"{location}{self.style(named, _SEVERITIES[named])} {visible(found.code)}: {in_options(str(found))}"
 
     def findings(self, found: Sequence[Finding]) -> str:
         """Return findings, each on a line."""
@@ -221,13 +221,13 @@ _CLEAR: Final = "\r\x1b[K"
 
 
 @contextmanager
-def waiting_for(what: str) -> Iterator[None]:
+def waiting_for(message: str) -> Iterator[None]:
     """Say on a terminal what is being waited for, from the second second on, until the block ends."""
     if not sys.stderr.isatty():
         yield
         return
     over = threading.Event()
-    counting = threading.Thread(target=_count, args=(visible(what), over), daemon=True)
+    counting = threading.Thread(target=_count, args=(visible(message), over), daemon=True)
     counting.start()
     try:
         yield
@@ -236,11 +236,11 @@ def waiting_for(what: str) -> Iterator[None]:
         counting.join()
 
 
-def _count(what: str, over: threading.Event) -> None:
+def _count(message: str, over: threading.Event) -> None:
     seconds = 0
     while not over.wait(_PATIENCE):
         seconds += 1
-        sys.stderr.write(f"{_CLEAR}Waiting for {what} ({seconds} s) ...")
+        sys.stderr.write(f"{_CLEAR}Waiting for {message} ({seconds} s) ...")
         sys.stderr.flush()
     if seconds:
         sys.stderr.write(_CLEAR)

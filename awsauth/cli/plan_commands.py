@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.confirm import Manner, Proposed, agree, change
+from awsauth.cli.confirm import ChangeOptions, PreviewedChange, change, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import changes_in, save, saved_in
 from awsauth.cli.invocation import Invocation, current
@@ -71,9 +71,11 @@ def apply_command(invocation: Invocation, /, *, source: IO[bytes], **manner: Any
     changes as for `awsauth plan`; - is standard input.
     """
     saved = saved_in(source)
-    how = Manner(**manner)
+    how = ChangeOptions(**manner)
     if isinstance(saved, Plan):
-        return agree(invocation, how, lambda client: _as_of_now(invocation, client, saved, how), again=False)
+        return confirm_and_apply(
+            invocation, how, lambda client: _as_of_now(invocation, client, saved, how), again=False
+        )
 
     def plan(client: AwsAuthClient) -> Plan:
         with invocation.waiting():
@@ -82,13 +84,13 @@ def apply_command(invocation: Invocation, /, *, source: IO[bytes], **manner: Any
     return change(invocation, how, plan)
 
 
-def _as_of_now(invocation: Invocation, client: AwsAuthClient, plan: Plan, manner: Manner) -> Proposed:
+def _as_of_now(invocation: Invocation, client: AwsAuthClient, plan: Plan, manner: ChangeOptions) -> PreviewedChange:
     """Return what would come of a plan now, with all that the guards have to say; it was saved some time ago."""
     try:
         with invocation.waiting():
             found = client.apply(plan, dry_run=True, allow=[*GUARDS])
     except MappingConflictError as error:
-        error.cure += " That takes a new plan."
+        error.hint += " That takes a new plan."
         raise
     options: Any = manner.options
-    return Proposed(found.diff, found.findings, lambda dry_run: client.apply(plan, **options, dry_run=dry_run))
+    return PreviewedChange(found.diff, found.findings, lambda dry_run: client.apply(plan, **options, dry_run=dry_run))

@@ -70,13 +70,13 @@ _TOGETHER: Final = {
 }
 
 
-def said(ctx: click.Context) -> dict[str, Any]:
+def shared_options(ctx: click.Context) -> dict[str, Any]:
     """Return where the options are kept that all commands have, whichever level of the command line they stand at."""
     options: dict[str, Any] = ctx.meta.setdefault("awsauth.cli", {})
     return options
 
 
-def given(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return what is said of the target, by the library's names: by options, and by variables where no option is given.
 
     Where an option names a target, variables that go with another kind of target are not looked at.
@@ -119,7 +119,9 @@ def policy_of(path: str) -> Policy:
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise PolicyError(
-            f"The policy cannot be read: {problem}. Nothing was changed.", where=visible(path), cure="Check the path."
+            f"The policy cannot be read: {problem}. Nothing was changed.",
+            location=visible(path),
+            hint="Check the path.",
         ) from error
     with naming(path):
         return Policy.from_text(text)

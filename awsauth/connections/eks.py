@@ -50,10 +50,10 @@ class EksConnection(Connection):
     cluster: EksCluster
     session: AwsSession
     tokens: TokenSource
-    facts: Facts = field(repr=False)
+    facts: EksClusterInfo = field(repr=False)
 
 
-class Facts:
+class EksClusterInfo:
     """What EKS knows of a cluster, asked when it is needed.
 
     Args:
@@ -139,17 +139,17 @@ class Facts:
             raise AwsServiceError(
                 f"EKS has the API server of {found.arn} at {quoted(found.endpoint, 200)}, and the one asked is at "
                 f"{quoted(self._transport.host, 200)}, so it may be another cluster.",
-                cure="Connect to it by its name (cluster=, from_eks), with the right profile and region.",
+                hint="Connect to it by its name (cluster=, from_eks), with the right profile and region.",
             )
         return found
 
 
-def facts_of(connection: Connection) -> Facts | None:
+def cluster_info(connection: Connection) -> EksClusterInfo | None:
     """Return what EKS knows of the cluster of a kubeconfig; None where that names none that EKS could know."""
     tokens = connection.tokens
     if tokens is None or not is_cluster_name(tokens.cluster_id):
         return None
-    return Facts(tokens.session, tokens.cluster_id, connection.transport)
+    return EksClusterInfo(tokens.session, tokens.cluster_id, connection.transport)
 
 
 def from_eks(
@@ -204,7 +204,7 @@ def from_eks(
         cluster=found,
         session=aws,
         tokens=tokens,
-        facts=Facts(aws, found, connection.transport),
+        facts=EksClusterInfo(aws, found, connection.transport),
     )
 
 
@@ -214,5 +214,5 @@ def _check_address(found: EksCluster) -> None:
         raise AwsServiceError(
             f"EKS gives {quoted(found.endpoint, 200)} as the address of {quoted(found.name)}, which leads to {problem[0]}. "
             "Nothing was sent there.",
-            cure=f"Is there something in between that answers in place of EKS? {CHECK_WAY}",
+            hint=f"Is there something in between that answers in place of EKS? {CHECK_WAY}",
         )

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
     from awsauth.aws.token import TokenSource
-    from awsauth.kube.credentials import ApiServer, BearerTokens
-    from awsauth.kube.kubeconfig import Destination
+    from awsauth.kube.credentials import BearerTokens, ServerEndpoint
+    from awsauth.kube.kubeconfig import ResolvedContext
 
 
 _WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
 """What of a user wins over a program: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``)."""
 
 
-def tokens_of(destination: Destination, seconds: float) -> BearerTokens | None:
+def tokens_of(destination: ResolvedContext, seconds: float) -> BearerTokens | None:
     """Return where the user's tokens come from, for those that are renewed; a program for them may run so long."""
     user = destination.user
     if isinstance(user.get("tokenFile"), str):
@@ -43,13 +43,13 @@ def tokens_of(destination: Destination, seconds: float) -> BearerTokens | None:
     return ExecPlugin(stanza, destination.folder, destination.cluster, seconds)
 
 
-def _exec(destination: Destination) -> Mapping[str, Any] | None:
+def _exec(destination: ResolvedContext) -> Mapping[str, Any] | None:
     """Return what says which program gives the user's credentials; None where nothing does, or something else wins."""
     stanza = destination.user.get("exec")
     return stanza if isinstance(stanza, dict) and _WINS.isdisjoint(destination.user) else None
 
 
-def signed_here(destination: Destination) -> TokenSource | None:
+def signed_here(destination: ResolvedContext) -> TokenSource | None:
     """Return the tokens that the AWS CLI, or the authenticator, would be started for; None for any other program."""
     stanza = _exec(destination)
     if stanza is None:
@@ -72,7 +72,7 @@ def signed_here(destination: Destination) -> TokenSource | None:
     )
 
 
-def without_exec(destination: Destination, tokens: BearerTokens | None) -> Mapping[str, Any]:
+def without_exec(destination: ResolvedContext, tokens: BearerTokens | None) -> Mapping[str, Any]:
     """Return the user with the credentials themselves in place of the program or the file that they come from.
 
     When the program fails, the kubernetes client's own loader goes on without credentials, and the server refuses that.
@@ -113,7 +113,9 @@ class Connection:
             self.transport.close()
 
 
-def usual(*, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()) -> Connection:
+def from_default_kubeconfig(
+    *, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()
+) -> Connection:
     """Connect as kubectl would: with the kubeconfig's current context, or else, in a pod, with its service account.
 
     Raises:
@@ -121,16 +123,16 @@ def usual(*, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Se
         UsageError: as for `Transport`.
         AwsAuthError: whatever making a token raises, where tokens are signed here.
     """
-    files = kubeconfig.usual_files()
-    config = kubeconfig.read(files)
+    files = kubeconfig.default_paths()
+    config = kubeconfig.read_kubeconfig(files)
     if config.contexts:
         return _connected(config.destination(), timeout, as_user, as_groups)
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         return in_cluster(timeout=timeout, as_user=as_user, as_groups=as_groups)
     raise KubeconfigError(
         "There is no kubeconfig with a context, and this is no pod of a cluster. Nothing was sent.",
-        where=visible(os.pathsep.join(map(str, files))),
-        cure="Name a context, a kubeconfig or an EKS cluster; or set KUBECONFIG.",
+        location=visible(os.pathsep.join(map(str, files))),
+        hint="Name a context, a kubeconfig or an EKS cluster; or set KUBECONFIG.",
     )
 
 
@@ -161,14 +163,14 @@ def from_kubeconfig(
     named: dict[str, Any] = {"context": context, "path": path}
     for name, value in named.items():
         if value is not None and not str(value).strip():
-            raise UsageError(f"{name} is empty; nothing was contacted.", cure="Is the variable that it comes from set?")
-    files = (Path(path),) if path is not None else kubeconfig.usual_files()
-    config = kubeconfig.read(files)
+            raise UsageError(f"{name} is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
+    files = (Path(path),) if path is not None else kubeconfig.default_paths()
+    config = kubeconfig.read_kubeconfig(files)
     if not config.files:
         raise KubeconfigError(
             "There is no kubeconfig there. Nothing was sent.",
-            where=visible(os.pathsep.join(map(str, files))),
-            cure="Name another one with kubeconfig=…, or set KUBECONFIG.",
+            location=visible(os.pathsep.join(map(str, files))),
+            hint="Name another one with kubeconfig=…, or set KUBECONFIG.",
         )
     return _connected(config.destination(context), timeout, as_user, as_groups)
 
@@ -198,11 +200,11 @@ def from_api_client(
     if not hasattr(given, "rest_client") or not hasattr(given, "configuration"):
         raise UsageError(
             f"{type(given).__name__} is no client of an API server; nothing was contacted.",
-            cure="Give a kubernetes.client.ApiClient.",
+            hint="Give a kubernetes.client.ApiClient.",
         )
-    from awsauth.kube.official_client import ClientServer
+    from awsauth.kube.official_client import OfficialClientServer
 
-    transport = Transport(ClientServer(api), timeout=timeout, as_user=as_user, as_groups=as_groups)
+    transport = Transport(OfficialClientServer(api), timeout=timeout, as_user=as_user, as_groups=as_groups)
     return Connection(transport, f"the cluster at {visible(transport.host)}", is_own=False)
 
 
@@ -233,13 +235,13 @@ def with_tokens(
         AwsAuthError: whatever making a token raises.
     """
     user = {"token": tokens.token().value}
-    server = _server(kubeconfig.Destination("", cluster, {}, "", ()), user, tokens)
+    server = _server(kubeconfig.ResolvedContext("", cluster, {}, "", ()), user, tokens)
     transport = Transport(server, timeout=timeout, as_user=as_user, as_groups=as_groups, hint=hint)
     return Connection(transport, description)
 
 
 def _connected(
-    destination: kubeconfig.Destination, timeout: float, as_user: str | None, as_groups: Sequence[str]
+    destination: kubeconfig.ResolvedContext, timeout: float, as_user: str | None, as_groups: Sequence[str]
 ) -> Connection:
     if as_user is None and not as_groups:
         as_user, as_groups = destination.acts_as
@@ -253,8 +255,8 @@ def _connected(
 
 
 def _server(
-    destination: kubeconfig.Destination, user: Mapping[str, Any], tokens: credentials.BearerTokens | None
-) -> ApiServer:
+    destination: kubeconfig.ResolvedContext, user: Mapping[str, Any], tokens: credentials.BearerTokens | None
+) -> ServerEndpoint:
     """Return the server for a user; `tokens`, if any, has given the token that the user has, and renews it."""
     from awsauth.kube import server as direct_server
 
@@ -262,7 +264,7 @@ def _server(
     proxy = cluster.get("proxy-url") or proxy_for(destination.server)
     token = credentials.CurrentToken(tokens) if tokens and "token" in user else None
     if direct_server.is_enough(cluster, user, proxy):
-        return direct_server.DirectServer(cluster, user, token, proxy)
+        return direct_server.KubeServer(cluster, user, token, proxy)
     from awsauth.kube.official_client import of_kubeconfig
 
     return of_kubeconfig(destination, user, token, proxy)

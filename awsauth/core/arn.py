@@ -96,7 +96,7 @@ def account_id(account: str) -> str:
     """
     if not ACCOUNT.fullmatch(account):
         raise InvalidValueError(
-            f"{quoted(account)} is no AWS account; nothing was changed.", cure="An account is 12 digits, given as text."
+            f"{quoted(account)} is no AWS account; nothing was changed.", hint="An account is 12 digits, given as text."
         )
     return account
 
@@ -132,5 +132,5 @@ def _way_out(kind: str) -> str:
     return "Map it as a role." if kind in ("role", "assumed-role") else "Give the ARN of an IAM role or user."
 
 
-def _invalid(arn: str, problem: str, cure: str) -> InvalidValueError:
-    return InvalidValueError(f"{quoted(arn)} {problem}; nothing was changed.", cure=cure)
+def _invalid(arn: str, problem: str, hint: str) -> InvalidValueError:
+    return InvalidValueError(f"{quoted(arn)} {problem}; nothing was changed.", hint=hint)

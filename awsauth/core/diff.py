@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
-from awsauth.core.access.matching import folded
+from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import differing, kept_under, mapped_of
-from awsauth.core.document.model import KEYS, KIND, Identity, Key, Mapped
+from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, PrincipalKey
 from awsauth.core.text.display import code, fenced, quoted, visible
 from awsauth.core.text.unified_diff import unified
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from awsauth.core.access.access_changes import AccessChange
-    from awsauth.core.document.model import Reading
-    from awsauth.core.edit.merge import Merged
+    from awsauth.core.document.model import ParsedList
+    from awsauth.core.edit.merge import MergeResult
     from awsauth.core.text.lines import Splice
 
 
@@ -35,8 +35,8 @@ class MappingDiff:
 
     key: Key
     principal: str
-    before: tuple[Mapped, ...]
-    after: tuple[Mapped, ...]
+    before: tuple[MappingEntry, ...]
+    after: tuple[MappingEntry, ...]
 
     @property
     def kind(self) -> str:
@@ -56,7 +56,7 @@ class MappingDiff:
         before, after = (len(entries) - len(self._counting(entries)) for entries in (self.before, self.after))
         return before, after
 
-    def _counting(self, entries: Iterable[Mapped]) -> dict[str, Mapped]:
+    def _counting(self, entries: Iterable[MappingEntry]) -> dict[str, MappingEntry]:
         return {kept_under(self.key, mapped.principal): mapped for mapped in entries}
 
     def to_json(self) -> dict[str, Any]:
@@ -138,9 +138,9 @@ class Diff:
 
         by_principal: defaultdict[str, list[MappingDiff]] = defaultdict(list)
         for mapping in self.mappings:
-            by_principal[folded(mapping.principal)].append(mapping)
+            by_principal[casefold_arn(mapping.principal)].append(mapping)
         for effect in self.effects:
-            first, *others = by_principal[folded(effect.principal)]
+            first, *others = by_principal[casefold_arn(effect.principal)]
             told = [infos(effect.principal, side[-1:]) for side in (first.before, first.after)]
             if others or told != [effect.before, effect.after]:
                 yield effect
@@ -163,7 +163,7 @@ def diff(before: Document, after: Document) -> Diff:
     return _diff(before, after, {})
 
 
-def diff_of(merged: Merged) -> Diff:
+def diff_of_merge(merged: MergeResult) -> Diff:
     """Return what a merge changes, with the help of the splices that it made."""
     return _diff(merged.before, merged.after, merged.splices)
 
@@ -209,8 +209,10 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
             yield MappingDiff(key, principal, was[identity], now[identity])
 
 
-def _by_principal(reading: Reading, concerned: set[Identity]) -> defaultdict[Identity, tuple[Mapped, ...]]:
-    found: defaultdict[Identity, list[Mapped]] = defaultdict(list)
+def _by_principal(
+    reading: ParsedList, concerned: set[PrincipalKey]
+) -> defaultdict[PrincipalKey, tuple[MappingEntry, ...]]:
+    found: defaultdict[PrincipalKey, list[MappingEntry]] = defaultdict(list)
     for mapped in mapped_of(reading, {principal for principal, _ in concerned}):
         if mapped.identity in concerned:
             found[mapped.identity].append(mapped)
@@ -252,7 +254,7 @@ def _sentences(mapping: MappingDiff, show: Callable[[str], str]) -> Iterator[str
         yield f"entries that do not count because a later one does: {after}, before {before}"
 
 
-def _differences(old: Mapped, new: Mapped, show: Callable[[str], str]) -> Iterator[str]:
+def _differences(old: MappingEntry, new: MappingEntry, show: Callable[[str], str]) -> Iterator[str]:
     if old.principal != new.principal:
         yield f"written {_name(new.principal, show)}, before {_name(old.principal, show)}"
     if old.username != new.username:
@@ -278,5 +280,5 @@ def _groups(groups: Sequence[str], show: Callable[[str], str]) -> str:
     return f"group{'s' if len(groups) > 1 else ''} {', '.join(_name(group, show) for group in groups)}"
 
 
-def _as_json(mapped: Mapped) -> dict[str, Any]:
+def _as_json(mapped: MappingEntry) -> dict[str, Any]:
     return {**mapped._asdict(), "groups": list(mapped.groups), "sso": mapped.sso._asdict() if mapped.sso else None}

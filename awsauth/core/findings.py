@@ -37,7 +37,7 @@ _LINE_FEED: Final = re.compile("\n")
 
 @dataclass(frozen=True, slots=True)
 @public
-class Place:
+class Location:
     """Where in a document: a data key (empty outside of the data) and, counted from 1, line and column.
 
     Those of the manifest file for a document that was read from one, otherwise those of the key's text.
@@ -52,7 +52,7 @@ class Place:
     """Whether line and column are those of a manifest file."""
 
     @classmethod
-    def of(cls, key: str, text: str, start: int, end: int | None = None) -> Place:
+    def of(cls, key: str, text: str, start: int, end: int | None = None) -> Location:
         """Return the place of the span `start` to `end` (offsets) in the text of `key`."""
         starts = line_starts(text)
         line = bisect_right(starts, start)
@@ -80,9 +80,9 @@ class Finding:
         code: Stable name of the kind of finding, in lower case with hyphens.
         severity: How bad it is.
         message: What is the matter, one sentence.
-        consequence: What the authenticator does because of it.
-        cure: What to do about it, in words.
-        place: Where; None for what concerns the whole document.
+        impact: What the authenticator does because of it.
+        hint: What to do about it, in words.
+        location: Where; None for what concerns the whole document.
         principal: Whom it concerns: an ARN, an account, or for what concerns the text of one data key that key;
             empty for everybody.
         fix: The cure as changes, where it is safe: nobody gets more than the text says.
@@ -91,9 +91,9 @@ class Finding:
     code: str
     severity: Severity
     message: str
-    consequence: str
-    cure: str
-    place: Place | None = None
+    impact: str
+    hint: str
+    location: Location | None = None
     principal: str = ""
     fix: tuple[Change, ...] = ()
 
@@ -103,6 +103,6 @@ class Finding:
         return f"{self.severity.value} {self.code}: {self}"
 
     def __str__(self) -> str:
-        where = f"{self.place}: " if self.place else ""
-        at_fault = f" ({quoted(self.place.text)})" if self.place and self.place.text else ""
-        return f"{where}{self.message}{at_fault} {self.consequence} {self.cure}".rstrip()
+        location = f"{self.location}: " if self.location else ""
+        at_fault = f" ({quoted(self.location.text)})" if self.location and self.location.text else ""
+        return f"{location}{self.message}{at_fault} {self.impact} {self.hint}".rstrip()

@@ -21,7 +21,7 @@ class _Value(BaseModel):
             name = visible(".".join(map(str, first["loc"])))
             raise UsageError(
                 f"{type(self).__name__} has a field that does not fit, {name}: {visible(first['msg'])}.",
-                cure=f"Its fields are {', '.join(type(self).model_fields)}.",
+                hint=f"Its fields are {', '.join(type(self).model_fields)}.",
             ) from error
 
 

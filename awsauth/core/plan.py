@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
-from awsauth.core.diff import Diff, MappingDiff, diff_of
+from awsauth.core.diff import Diff, MappingDiff, diff_of_merge
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.merge import Merged, merged
-from awsauth.core.guards.guards import refuse
+from awsauth.core.edit.merge import MergeResult, merge_with_report
+from awsauth.core.guards.guards import raise_for_violations
 from awsauth.core.serialization import changes_from_json, changes_to_json, finding_from_json, finding_to_json, sha256_of
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
@@ -59,10 +59,10 @@ class Plan:
 
     @classmethod
     def of(
-        cls, result: Merged, changes: Iterable[c.Change], *, uid: str = "", findings: Iterable[Finding] = ()
+        cls, result: MergeResult, changes: Iterable[c.Change], *, uid: str = "", findings: Iterable[Finding] = ()
     ) -> Plan:
         """Return the plan to make `changes`, which give `result`; `findings` go behind those of the merge."""
-        return cls(uid, digest(result.before), tuple(changes), diff_of(result), (*result.findings, *findings))
+        return cls(uid, digest(result.before), tuple(changes), diff_of_merge(result), (*result.findings, *findings))
 
     def __str__(self) -> str:
         made_for = f"the object with uid {visible(self.uid)}" if self.uid else "an object without uid"
@@ -70,16 +70,16 @@ class Plan:
         parts += [finding.line for finding in self.findings]
         return "\n".join(parts)
 
-    def refuse(self, allow: Iterable[str] = ()) -> None:
+    def raise_for_violations(self, allow: Iterable[str] = ()) -> None:
         """Raise what the guards have against it, as applying it would; `allow` as there.
 
         Raises:
             GuardError: the change is refused; it names every reason and how to allow it.
             UsageError: `allow` names no guard.
         """
-        refuse(self.findings, allow)
+        raise_for_violations(self.findings, allow)
 
-    def refuse_for(self, uid: str) -> None:
+    def require_same_object(self, uid: str) -> None:
         """Check that the plan was made for the object with this uid.
 
         Raises:
@@ -88,10 +88,10 @@ class Plan:
         if uid != self.uid:
             raise PlanOutdatedError(
                 f"The plan was made for {_object(self.uid)}, and this is {_object(uid)}; nothing was changed.",
-                cure="Apply it to the object it was made for, or make the plan again, and look at what it does.",
+                hint="Apply it to the object it was made for, or make the plan again, and look at what it does.",
             )
 
-    def merge_into(self, document: Document) -> Merged:
+    def merge_into(self, document: Document) -> MergeResult:
         """Make the changes in a document, which may have changed since, and check what comes of it.
 
         The outcome has to be what the plan shows: the same mappings change, in the same way. A text that is replaced
@@ -104,8 +104,8 @@ class Plan:
             EditError: the text cannot be edited any more.
             InvalidValueError: what is to be removed is no ARN, and by now nothing is mapped under it.
         """
-        result = merged(document, self.changes)
-        outcome = diff_of(result)
+        result = merge_with_report(document, self.changes)
+        outcome = diff_of_merge(result)
         if not outcome and _is_done(document, self.diff):
             return result
         replaced = [change.key for change in self.changes if isinstance(change, c.ReplaceText)]
@@ -138,19 +138,19 @@ class Plan:
         """
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
             raise PlanError(
-                f'This is no plan: a plan is JSON with "format": "{_FORMAT}"; nothing was changed.', cure=_AGAIN
+                f'This is no plan: a plan is JSON with "format": "{_FORMAT}"; nothing was changed.', hint=_AGAIN
             )
         version = values.get("version")
         if version != VERSION:
             raise PlanError(
                 f"The plan has version {quoted(str(version))} of the format, and version {VERSION} can be read here; "
                 "nothing was changed.",
-                cure="Apply it with the version of this library that made it, or make it again.",
+                hint="Apply it with the version of this library that made it, or make it again.",
             )
         content = {key: value for key, value in values.items() if key != "checksum"}
         if values.get("checksum") != _checksum(content):
             raise PlanError(
-                "The plan is not as it was saved: its checksum is another; nothing was changed.", cure=_AGAIN
+                "The plan is not as it was saved: its checksum is another; nothing was changed.", hint=_AGAIN
             )
         return cls._loaded(content)
 
@@ -170,7 +170,7 @@ class Plan:
             uid, made_for = _text(values["uid"]), _text(values["digest"])
             return cls(uid, made_for, changes_from_json(values["changes"]), found, findings)
         except (KeyError, TypeError, ValueError, AwsAuthError) as error:
-            raise PlanError(f"The plan cannot be read: {_problem(error)}", cure=_AGAIN) from error
+            raise PlanError(f"The plan cannot be read: {_problem(error)}", hint=_AGAIN) from error
 
     def to_text(self) -> str:
         """Return the plan as it is saved in a file: JSON, in ASCII."""
@@ -187,18 +187,18 @@ class Plan:
             values = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
             raise PlanError(
-                f"This is no plan: the text is no JSON ({visible(str(error))}); nothing was changed.", cure=_AGAIN
+                f"This is no plan: the text is no JSON ({visible(str(error))}); nothing was changed.", hint=_AGAIN
             ) from error
         return cls.from_json(values)
 
 
-def refuse_other(approved: Diff, result: Merged) -> None:
+def require_same_outcome(approved: Diff, result: MergeResult) -> None:
     """Check that of a restoration nothing comes but what was approved, to the last line.
 
     Raises:
         PlanOutdatedError: something else would come of it.
     """
-    outcome = diff_of(result)
+    outcome = diff_of_merge(result)
     if (_looked_at(outcome), dict(outcome.texts)) != (_looked_at(approved), dict(approved.texts)):
         raise _other_outcome(approved, outcome, list(KEYS))
 
@@ -221,8 +221,8 @@ def _checksum(content: dict[str, Any]) -> str:
     try:
         return _digest(content)
     except (TypeError, ValueError, RecursionError) as error:
-        what = f"The plan holds what JSON cannot hold ({visible(str(error))}); nothing was changed."
-        raise PlanError(what, cure=_AGAIN) from error
+        message = f"The plan holds what JSON cannot hold ({visible(str(error))}); nothing was changed."
+        raise PlanError(message, hint=_AGAIN) from error
 
 
 def _object(uid: str) -> str:
@@ -243,7 +243,7 @@ def _other_outcome(planned: Diff, outcome: Diff, replaced: list[Key]) -> PlanOut
     return PlanOutdatedError(
         "The object has changed since the plan was made, and something else would come of it now; nothing was changed.\n"
         f"Planned:\n{_shown(planned, replaced)}\nNow:\n{_shown(outcome, replaced)}",
-        cure=_AGAIN,
+        hint=_AGAIN,
     )
 
 
@@ -261,7 +261,7 @@ def _text(value: Any) -> str:
 
 def _problem(error: Exception) -> str:
     if isinstance(error, AwsAuthError):
-        return error.what  # its cure is for who writes changes by hand
+        return error.message  # its cure is for who writes changes by hand
     from pydantic import ValidationError
 
     if isinstance(error, ValidationError):
@@ -274,14 +274,14 @@ _CURE: Final = 'Give a file that a plan was saved to, or one such as [{"change":
 
 
 @public
-def saved_from_text(text: str | bytes) -> Plan | tuple[Change, ...]:
+def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
     """Return what `Plan.to_text` wrote, or the changes of a JSON list such as ``[{"change": "RemoveRole", …}]``.
 
     A single change need not stand in a list.
 
     Raises:
         PlanError: it is neither, or a plan that is not as it was saved.
-        UsageError, InvalidValueError: these are changes, and not such that can be made; `where` says which one.
+        UsageError, InvalidValueError: these are changes, and not such that can be made; `location` says which one.
     """
     values = _loaded(text)
     if isinstance(values, list):
@@ -290,16 +290,16 @@ def saved_from_text(text: str | bytes) -> Plan | tuple[Change, ...]:
         return Plan.from_json(values)
     if isinstance(values, dict) and "change" in values:
         return changes_from_json([values])
-    raise PlanError("This is neither a plan nor a list of changes; nothing was changed.", cure=_CURE)
+    raise PlanError("This is neither a plan nor a list of changes; nothing was changed.", hint=_CURE)
 
 
 def changes_from_text(text: str | bytes) -> tuple[Change, ...]:
-    """Return changes as for `saved_from_text`; of a plan its changes.
+    """Return changes as for `load_plan_or_changes`; of a plan its changes.
 
     Raises:
         PlanError, UsageError, InvalidValueError: as there.
     """
-    saved = saved_from_text(text)
+    saved = load_plan_or_changes(text)
     return saved.changes if isinstance(saved, Plan) else saved
 
 
@@ -309,5 +309,5 @@ def _loaded(text: str | bytes) -> object:
     except (ValueError, RecursionError) as error:
         raise PlanError(
             f"This is neither a plan nor a list of changes: it is no JSON ({visible(str(error))}). Nothing was changed.",
-            cure=_CURE,
+            hint=_CURE,
         ) from error

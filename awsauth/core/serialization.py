@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.edit import validation as hold
 from awsauth.core.edit.changes import KINDS, Change, EnsureRole
-from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, UsageError
 
@@ -24,19 +24,19 @@ def sha256_of(values: Any) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-_TEXTS: Final = ("code", "message", "consequence", "cure", "principal")
+_TEXTS: Final = ("code", "message", "impact", "hint", "principal")
 
 
 def finding_to_json(finding: Finding) -> dict[str, Any]:
     """Return a finding as values that JSON can hold; of its cure the changes too."""
-    place = finding.place
+    location = finding.location
     return {
         "code": finding.code,
         "severity": finding.severity.value,
         "message": finding.message,
-        "consequence": finding.consequence,
-        "cure": finding.cure,
-        "place": place and {**place.to_json(), "text": place.text},
+        "impact": finding.impact,
+        "hint": finding.hint,
+        "location": location and {**location.to_json(), "text": location.text},
         "principal": finding.principal,
         "fix": changes_to_json(finding.fix),
     }
@@ -50,18 +50,18 @@ def finding_from_json(values: Mapping[str, Any]) -> Finding:
         AwsAuthError: its changes are none.
     """
     texts = {name: _typed(values[name], str) for name in _TEXTS}
-    place = values["place"]
+    location = values["location"]
     return Finding(
         **texts,
         severity=Severity(values["severity"]),
-        place=None if place is None else _place(place),
+        location=None if location is None else _place(location),
         fix=tuple(changes_from_json(values["fix"])),
     )
 
 
-def _place(values: Mapping[str, Any]) -> Place:
+def _place(values: Mapping[str, Any]) -> Location:
     numbers = (_typed(values["line"], int), _typed(values["column"], int))
-    return Place(_typed(values["key"], str), *numbers, _typed(values["text"], str))
+    return Location(_typed(values["key"], str), *numbers, _typed(values["text"], str))
 
 
 def _typed(value: Any, kind: type) -> Any:
@@ -98,7 +98,7 @@ def _made(value: Any) -> Any:
         said = (
             f"There is no change {quoted(kind)}" if isinstance(kind, str) else "`change` has to say which change it is"
         )
-        raise UsageError(f"{said}; nothing was changed.", cure=f"The changes are {', '.join(KINDS)}.")
+        raise UsageError(f"{said}; nothing was changed.", hint=f"The changes are {', '.join(KINDS)}.")
     return KINDS[kind](**{str(field_name): given for field_name, given in value.items() if field_name != "change"})
 
 
@@ -110,5 +110,5 @@ def _from_json(number: int, value: Any) -> Any:
     try:
         return _made(value)
     except AwsAuthError as error:
-        error.where = f"change {number}"
+        error.location = f"change {number}"
         raise

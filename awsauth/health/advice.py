@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from awsauth.core.access.caller import Caller
     from awsauth.core.explain.explanation import Explanation
     from awsauth.kube.rbac import RbacRule
-    from awsauth.kube.self_review import Review
+    from awsauth.kube.self_review import SelfReview
 
 GROUP: Final = "GROUP"
 """Stands in the advice for the group, which whoever gives the rights has to choose."""
@@ -49,20 +49,20 @@ def unknown(caller: Caller, target: EksTarget, explanation: Explanation | None, 
         explanation: What ``aws-auth`` has for the caller, where it could be read.
         clock: How far this machine's clock is off; empty where it is not.
     """
-    what = f"The API server does not know {caller.canonical_arn} (401)."
+    message = f"The API server does not know {caller.canonical_arn} (401)."
     if clock:
         return AwsAuthError(
-            f"{what} This machine's clock is {clock} that of the API server: its tokens are not accepted.",
-            cure="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
+            f"{message} This machine's clock is {clock} that of the API server: its tokens are not accepted.",
+            hint="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
         )
     if explanation and explanation.username is not None:
-        place = explanation.outcomes[0].place
+        location = explanation.outcomes[0].location
         return AwsAuthError(
-            f"{what} aws-auth does map it ({place}).",
-            cure="A change takes the cluster a few seconds to see: try again. If it stays so, the token may be for "
+            f"{message} aws-auth does map it ({location}).",
+            hint="A change takes the cluster a few seconds to see: try again. If it stays so, the token may be for "
             f"another cluster than this one: it was made for {quoted(target.cluster)}.",
         )
-    return AwsAuthError(" ".join([what, *_misses(explanation)]), cure="\n".join(_mapping(caller, target)))
+    return AwsAuthError(" ".join([message, *_misses(explanation)]), hint="\n".join(_mapping(caller, target)))
 
 
 def _misses(explanation: Explanation | None) -> list[str]:
@@ -95,7 +95,7 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
     ]
 
 
-def forbidden(review: Review | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:
+def forbidden(review: SelfReview | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:
     """Return the error for rights that are missing: the roles and bindings that would give them, to be pasted.
 
     Args:
@@ -104,13 +104,13 @@ def forbidden(review: Review | None, denied: Sequence[RbacRule], unheard_of: Ite
         unheard_of: Resources that were named without an API group, and are of some other than the core one.
     """
     who = quoted(review.username) if review else "The caller"
-    what = f"{who} may not {'; '.join(map(str, denied))} (403)."
+    message = f"{who} may not {'; '.join(map(str, denied))} (403)."
     for resource in unheard_of:
-        what += f" There is no {quoted(resource)} in the core group: name its group, as in `deployments.apps`."
-    return AwsAuthError(what, cure="\n".join(_bindings(review, denied)))
+        message += f" There is no {quoted(resource)} in the core group: name its group, as in `deployments.apps`."
+    return AwsAuthError(message, hint="\n".join(_bindings(review, denied)))
 
 
-def _bindings(review: Review | None, denied: Sequence[RbacRule]) -> list[str]:
+def _bindings(review: SelfReview | None, denied: Sequence[RbacRule]) -> list[str]:
     kind, subject = _subject(review)
     name = f"health-check-{_NO_NAME.sub('-', subject.lower()).strip('-.')}"
     lines = ["Have an administrator of the cluster apply this (kubectl apply -f -):"]
@@ -125,7 +125,7 @@ def _bindings(review: Review | None, denied: Sequence[RbacRule]) -> list[str]:
     return lines[:-1]
 
 
-def _subject(review: Review | None) -> tuple[str, str]:
+def _subject(review: SelfReview | None) -> tuple[str, str]:
     """Return whom to bind: a group rather than a user, whose name may hold that of one session."""
     if review is None:
         return "Group", GROUP

@@ -21,17 +21,17 @@ from awsauth.errors import (
 from awsauth.health.advice import EksTarget, forbidden, unknown
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.kube.rbac import missing, rule_of
-from awsauth.kube.self_review import review
+from awsauth.kube.self_review import self_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from awsauth.aws.token import TokenSource
-    from awsauth.connections.eks import Facts
+    from awsauth.connections.eks import EksClusterInfo
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.explain.explanation import Explanation
     from awsauth.kube.rbac import RbacRule
-    from awsauth.kube.self_review import Review
+    from awsauth.kube.self_review import SelfReview
     from awsauth.stores.store import Store
 
 _OTHER_WAY: Final = "not by aws-auth: by an access entry, or as the cluster's creator"
@@ -49,7 +49,7 @@ def health_report(
     """
     if connection is None:
         raise UsageError(
-            "There is no cluster behind this client, so nothing can be checked.", cure="Connect to a cluster."
+            "There is no cluster behind this client, so nothing can be checked.", hint="Connect to a cluster."
         )
     return _HealthCheck(connection, store, _tokens(connection, role_arn), role_arn, _rules(may)).report()
 
@@ -57,21 +57,21 @@ def health_report(
 def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
     """Return tokens of whom to check; a source of its own, so that the connection keeps its token."""
     if role_arn is None:
-        return connection.tokens and connection.tokens.of_role(connection.tokens.role_arn)
+        return connection.tokens and connection.tokens.for_role(connection.tokens.role_arn)
     if connection.tokens is None:
         raise UsageError(
             "A role can be assumed only with AWS credentials, and this connection has others; nothing was contacted.",
-            cure="Connect to the EKS cluster by its name (cluster=, from_eks).",
+            hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
         )
     canonical_role(role_arn)
-    return connection.tokens.of_role(role_arn)
+    return connection.tokens.for_role(role_arn)
 
 
 def _rules(may: Any) -> tuple[RbacRule, ...]:
     if isinstance(may, str) or not all(isinstance(named, str) for named in may):
         raise UsageError(
             f"may is {quoted(repr(may))}; nothing was contacted.",
-            cure='Pass a list, such as ["list nodes", "create deployments.apps in web"].',
+            hint='Pass a list, such as ["list nodes", "create deployments.apps in web"].',
         )
     return tuple(map(rule_of, may))
 
@@ -92,7 +92,7 @@ class _HealthCheck:
         self._rules = rules
         self._transport = connection.transport
         self._arn = ""
-        self._review: Review | None = None
+        self._review: SelfReview | None = None
 
     def report(self) -> HealthReport:
         steps: list[HealthStep] = []
@@ -121,13 +121,13 @@ class _HealthCheck:
 
     def _identity(self) -> str:
         role = self._signing.role_arn
-        first = self._signing.of_role(None).caller() if role else ""
+        first = self._signing.for_role(None).caller() if role else ""
         self._arn = self._signing.caller()
         return f"{first}, who becomes {self._arn}" if first else self._arn
 
     def _token(self) -> str:
         signing = self._signing
-        token = signing.fresh()
+        token = signing.new_token()
         self._transport = self._transport.with_token(token.value, acts=self._role_arn is None)
         until = f"{token.expires_at:%H:%M:%S} UTC"
         return f"signed for the cluster {signing.cluster_id} with STS in {signing.region}, good until {until}"
@@ -148,7 +148,7 @@ class _HealthCheck:
 
     def _authenticated(self) -> str:
         try:
-            self._review = found = review(self._transport)
+            self._review = found = self_review(self._transport)
         except AuthenticationError as error:
             if not self._arn:
                 raise
@@ -170,22 +170,22 @@ class _HealthCheck:
         return unknown(caller, self._target(), self._explained(self._arn), clock_difference(error.stamp))
 
     def _target(self) -> EksTarget:
-        from awsauth.connections.eks import EksConnection, facts_of
+        from awsauth.connections.eks import EksConnection, cluster_info
 
         connection = self._connection
-        facts: Facts | None
+        facts: EksClusterInfo | None
         if isinstance(connection, EksConnection):
             # The token of a local cluster names its id.
             name, facts = connection.cluster.name, connection.facts
         else:
-            name, facts = self._signing.cluster_id, facts_of(connection)
+            name, facts = self._signing.cluster_id, cluster_info(connection)
         try:
             mode = facts.authentication_mode() if facts is not None else None
         except AwsAuthError:
             mode = None
         return EksTarget(name, self._signing.region, mode != "API")
 
-    def _entry(self, found: Review) -> str:
+    def _entry(self, found: SelfReview) -> str:
         """Say which entry of ``aws-auth`` makes the caller who it is."""
         if not found.arn:
             return ""
@@ -195,7 +195,7 @@ class _HealthCheck:
         for outcome in explanation.outcomes:
             same = outcome.username == found.username and found.groups.issuperset(outcome.groups)
             if (same or outcome.unresolved) and not outcome.refusal:
-                return f", by {outcome.place}"
+                return f", by {outcome.location}"
         return f", {_OTHER_WAY}"
 
     def _explained(self, arn: str, session_name: str | None = None) -> Explanation | None:
@@ -223,7 +223,7 @@ class _HealthCheck:
     @property
     def _signing(self) -> TokenSource:
         if self._tokens is None:
-            raise UsageError(_NOT_AWS, cure="Connect to the EKS cluster by its name.")
+            raise UsageError(_NOT_AWS, hint="Connect to the EKS cluster by its name.")
         return self._tokens
 
 
@@ -232,5 +232,5 @@ def _taken(name: str, action: Callable[[], str]) -> HealthStep:
     try:
         detail = action()
     except AwsAuthError as error:
-        return HealthStep(name, "failed", seconds=time.perf_counter() - started, cause=error.problem, cure=error.cure)
+        return HealthStep(name, "failed", seconds=time.perf_counter() - started, cause=error.problem, hint=error.hint)
     return HealthStep(name, "passed", visible(detail), time.perf_counter() - started)

@@ -32,7 +32,7 @@ class HealthStep:
         detail: What was found, or why it was skipped; empty for a failed one.
         seconds: How long it took.
         cause: Why it failed.
-        cure: What to do about that; may have several lines, some to be pasted.
+        hint: What to do about that; may have several lines, some to be pasted.
     """
 
     name: str
@@ -40,11 +40,11 @@ class HealthStep:
     detail: str = ""
     seconds: float = 0.0
     cause: str = ""
-    cure: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.result:8}{self.name:14}{self.seconds:6.2f} s  {self.detail or self.cause}"]
-        lines += [f"        {line}" for line in self.cure.splitlines()]
+        lines += [f"        {line}" for line in self.hint.splitlines()]
         return "\n".join(line.rstrip() for line in lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class HealthStep:
             "detail": self.detail,
             "seconds": round(self.seconds, 4),
             "cause": self.cause,
-            "cure": self.cure,
+            "hint": self.hint,
         }
 
 
@@ -94,6 +94,6 @@ class HealthReport:
 def unconnected(error: AwsAuthError, subject: str, seconds: float) -> HealthReport:
     """Return what there is to report where not even a connection could be prepared."""
     failed = "credentials" if isinstance(error, CredentialsError) else "connection"
-    steps = [HealthStep(failed, "failed", seconds=seconds, cause=error.problem, cure=error.cure)]
+    steps = [HealthStep(failed, "failed", seconds=seconds, cause=error.problem, hint=error.hint)]
     steps += [HealthStep(name, "skipped", NEEDS_EARLIER) for name in STEPS if name != failed]
     return HealthReport(subject, tuple(steps))

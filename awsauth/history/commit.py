@@ -5,25 +5,25 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.edit.merge import merged
+from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.revisions.info import Writer
 from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError, RevisionTakenError
 from awsauth.history.record import Recorder
-from awsauth.history.resolve import settle
-from awsauth.history.retrying_store import PatientStore
+from awsauth.history.resolve import resolve_unknown_outcome
+from awsauth.history.retrying_store import RetryingStore
 from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from awsauth.core.edit.changes import Change
-    from awsauth.core.edit.merge import Merged
+    from awsauth.core.edit.merge import MergeResult
     from awsauth.core.revisions.restore import Restoration
     from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Snapshot, Store
 
 
-class Proposal(NamedTuple):
+class PendingChange(NamedTuple):
     """What is about to be written.
 
     Attributes:
@@ -33,7 +33,7 @@ class Proposal(NamedTuple):
     """
 
     snapshot: Snapshot
-    merged: Merged
+    merged: MergeResult
     restoration: Restoration | None = None
 
     @property
@@ -46,7 +46,7 @@ PRUNE_EVERY: Final = 25
 """Pruning goes by the way with every revision whose number this divides."""
 
 
-class Outcome(NamedTuple):
+class CommitOutcome(NamedTuple):
     """What a commit did.
 
     Attributes:
@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
     """
 
     changed: bool
-    proposal: Proposal
+    proposal: PendingChange
     snapshot: Snapshot
     revision: Revision | None = None
     outside: Revision | None = None
@@ -68,22 +68,22 @@ class Outcome(NamedTuple):
     is_altered: bool = False
 
 
-def changing(changes: Iterable[Change]) -> Callable[[Snapshot], Proposal]:
+def changing(changes: Iterable[Change]) -> Callable[[Snapshot], PendingChange]:
     """Return what proposes these changes for any object."""
     made = list(changes)
-    return lambda snapshot: Proposal(snapshot, merged(snapshot.document, made))
+    return lambda snapshot: PendingChange(snapshot, merge_with_report(snapshot.document, made))
 
 
 def commit(
     store: Store,
-    propose: Callable[[Snapshot], Proposal],
+    propose: Callable[[Snapshot], PendingChange],
     *,
     reason: str = "",
     writer: Callable[[], Writer] = Writer,
-    checks: Sequence[Callable[[Proposal], None]] = (),
+    checks: Sequence[Callable[[PendingChange], None]] = (),
     history: bool = True,
     patience: Backoff | None = None,
-) -> Outcome:
+) -> CommitOutcome:
     """Make a change, and the revision that keeps it.
 
     The revision is recorded first; then one write changes the object and names the revision. When the object was
@@ -112,15 +112,17 @@ class _Commit:
     def __init__(
         self, store: Store, reason: str, writer: Callable[[], Writer], *, history: bool, patience: Backoff
     ) -> None:
-        self._store = PatientStore(store, patience)
+        self._store = RetryingStore(store, patience)
         self._recorder = Recorder(self._store, reason, writer, patience)
         self._history = history
         self._patience = patience
         self._existed = False
         self._is_altered = False
-        self._sent: Outcome | None = None
+        self._sent: CommitOutcome | None = None
 
-    def run(self, propose: Callable[[Snapshot], Proposal], checks: Sequence[Callable[[Proposal], None]]) -> Outcome:
+    def run(
+        self, propose: Callable[[Snapshot], PendingChange], checks: Sequence[Callable[[PendingChange], None]]
+    ) -> CommitOutcome:
         while True:
             snapshot = self._store.read()
             self._tidy(snapshot)
@@ -130,7 +132,7 @@ class _Commit:
                 if self._sent and snapshot.head is None:
                     # Others have written over it, and dropped what would tell whether ours was made: what it is for is there.
                     return self._sent._replace(snapshot=snapshot)
-                return Outcome(changed=False, proposal=proposal, snapshot=snapshot)
+                return CommitOutcome(changed=False, proposal=proposal, snapshot=snapshot)
             snapshot.check_mutable()
             for check in checks:
                 check(proposal)
@@ -139,11 +141,11 @@ class _Commit:
             except (ConflictError, RevisionTakenError) as error:
                 self._pause(error)
 
-    def _make(self, proposal: Proposal) -> Outcome:
+    def _make(self, proposal: PendingChange) -> CommitOutcome:
         revision = self._recorder.record(proposal) if self._history else None
         snapshot = self._write(proposal, revision)
         pruned = self._prune() if revision and revision.number % PRUNE_EVERY == 0 else ()
-        return Outcome(
+        return CommitOutcome(
             changed=True,
             proposal=proposal,
             snapshot=snapshot,
@@ -165,20 +167,20 @@ class _Commit:
         if self._existed and not snapshot.exists:
             raise ConflictError(
                 "Somebody has deleted aws-auth while it was being changed; this has not made it again.",
-                cure="Let them finish: they may be about to make it anew. Then run it again, or roll back.",
+                hint="Let them finish: they may be about to make it anew. Then run it again, or roll back.",
             )
         self._existed = snapshot.exists
 
-    def _write(self, proposal: Proposal, revision: Revision | None) -> Snapshot:
+    def _write(self, proposal: PendingChange, revision: Revision | None) -> Snapshot:
         data, base = proposal.merged.after.data, proposal.snapshot
         try:
             try:
                 snapshot = self._store.write(data, base, revision)
             except OutcomeUnknownError as error:
-                self._sent = Outcome(
+                self._sent = CommitOutcome(
                     changed=True, proposal=proposal, snapshot=base, revision=revision, outside=self._recorder.outside
                 )
-                return settle(self._store, data, base, revision, patience=self._patience, cause=error)
+                return resolve_unknown_outcome(self._store, data, base, revision, patience=self._patience, cause=error)
             else:
                 self._is_altered = snapshot.data != data
                 return snapshot
@@ -190,7 +192,7 @@ class _Commit:
 
     def _pause(self, cause: AwsAuthError) -> None:
         error = ConflictError(
-            "Others have written again and again until the time was up; nothing was changed.", cure="Try again."
+            "Others have written again and again until the time was up; nothing was changed.", hint="Try again."
         )
         error.__cause__ = cause
         try:

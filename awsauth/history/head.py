@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.core.revisions.info import Head, RevisionInfo
-    from awsauth.stores.store import Listing
+    from awsauth.stores.store import RevisionList
 
 
-def chain(listing: Listing, start: Head | None) -> Iterator[RevisionInfo]:
+def chain(listing: RevisionList, start: Head | None) -> Iterator[RevisionInfo]:
     """Yield the revision that an object names and those that it came from, back to the first one or to a break.
 
     Only these are known to be states that the object was in: each digest is vouched for by the one after it, and the

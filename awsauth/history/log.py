@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from awsauth.core.diff import Diff
     from awsauth.core.revisions.revision import Revision
-    from awsauth.stores.store import Listing, Snapshot, Store
+    from awsauth.stores.store import RevisionList, Snapshot, Store
 
 
-def with_effects(store: Store, log: Log, newest: int) -> Log:
+def with_diffs(store: Store, log: Log, newest: int) -> Log:
     """Return a history whose newest entries say what they changed.
 
     Each costs one request for its data, and the oldest of them another one for what was before it. Where either is
@@ -41,14 +41,14 @@ def with_effects(store: Store, log: Log, newest: int) -> Log:
     Raises:
         AwsAuthError: what the store raises.
     """
-    effects = _Effects(store, log.present)
+    effects = _Diffs(store, log.present)
     described = [
         effects.of(entry, older) for entry, older in zip_longest(log.entries[:newest], log.entries[1 : newest + 1])
     ]
     return replace(log, entries=(*described, *log.entries[newest:]))
 
 
-class _Effects:
+class _Diffs:
     def __init__(self, store: Store, present: Document) -> None:
         self._store = store
         self._present = present
@@ -222,8 +222,8 @@ def _present(snapshot: Snapshot) -> RevisionInfo:
     )
 
 
-def _findings(snapshot: Snapshot, listing: Listing, proven: Sequence[RevisionInfo]) -> Iterator[Finding]:
-    for stranger in listing.strangers:
+def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[RevisionInfo]) -> Iterator[Finding]:
+    for stranger in listing.invalid:
         yield _stranger(stranger.name, stranger.problem)
     if snapshot.head and not proven:
         yield _lost_head(snapshot.head.number)
@@ -241,7 +241,7 @@ def _is_foreign(info: RevisionInfo, snapshot: Snapshot) -> bool:
     return bool(info.uid) and info.uid != snapshot.uid and snapshot.exists
 
 
-def _broken_behind(oldest: RevisionInfo, listing: Listing) -> str:
+def _broken_behind(oldest: RevisionInfo, listing: RevisionList) -> str:
     """Return what is wrong between the oldest revision that is proven and the one that it came from; empty if nothing."""
     if not oldest.parent:
         return ""

@@ -10,7 +10,7 @@ from awsauth.history.head import chain
 
 if TYPE_CHECKING:
     from awsauth.core.revisions.info import RevisionInfo
-    from awsauth.stores.store import Listing, Snapshot, Store
+    from awsauth.stores.store import RevisionList, Snapshot, Store
 
 KEEP_LAST: Final = 50
 KEEP_FOR: Final = timedelta(days=30)
@@ -39,7 +39,7 @@ def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
     return tuple(pruned)
 
 
-def expendable(listing: Listing, in_use: set[int]) -> list[RevisionInfo]:
+def expendable(listing: RevisionList, in_use: set[int]) -> list[RevisionInfo]:
     """Return the revisions that are not to be kept, the oldest first.
 
     Args:
@@ -55,5 +55,5 @@ def expendable(listing: Listing, in_use: set[int]) -> list[RevisionInfo]:
     return found[::-1]
 
 
-def _in_use(snapshot: Snapshot, listing: Listing) -> set[int]:
+def _in_use(snapshot: Snapshot, listing: RevisionList) -> set[int]:
     return {info.number for info in islice(chain(listing, snapshot.head), 2)}

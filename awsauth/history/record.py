@@ -22,11 +22,11 @@ from awsauth.history.head import chain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from awsauth.core.edit.merge import Merged
-    from awsauth.core.revisions.info import Head, Kind
+    from awsauth.core.edit.merge import MergeResult
+    from awsauth.core.revisions.info import Head, RevisionKind
     from awsauth.core.revisions.revision import Revision
     from awsauth.core.text.lines import Splice
-    from awsauth.history.commit import Proposal
+    from awsauth.history.commit import PendingChange
     from awsauth.retry import Backoff
     from awsauth.stores.store import Snapshot, Store
 
@@ -55,7 +55,7 @@ class Recorder:
         self._named: Head | None = None
         self.outside: Revision | None = None
 
-    def record(self, proposal: Proposal) -> Revision:
+    def record(self, proposal: PendingChange) -> Revision:
         """Record the revision of the proposal, and before it the present state if no revision holds it.
 
         An object that names no revision came from an unknown one: the newest that is listed may be anybody's.
@@ -70,7 +70,7 @@ class Recorder:
         if snapshot.exists and not self._is_held(proposal):
             self.outside = self._post(self._draft(next(numbers), before, proposal, "outside"))
             before = self.outside.info.head
-        kind: Kind = "rollback" if proposal.restoration else "change"
+        kind: RevisionKind = "rollback" if proposal.restoration else "change"
         self._recorded = self._post(self._draft(next(numbers), before, proposal, kind))
         return self._recorded
 
@@ -86,7 +86,7 @@ class Recorder:
                 yield number
         yield from count(number + 1)
 
-    def _is_held(self, proposal: Proposal) -> bool:
+    def _is_held(self, proposal: PendingChange) -> bool:
         """Whether a revision holds the present state; read before text is taken away, as it may have been deleted."""
         snapshot = proposal.snapshot
         if self.outside and self.outside.info.head.is_of(snapshot.data, snapshot.binary_data):
@@ -99,7 +99,7 @@ class Recorder:
         except (RevisionNotFoundError, HistoryError):
             return False
 
-    def _draft(self, number: int, before: Head | None, proposal: Proposal, kind: Kind) -> Revision:
+    def _draft(self, number: int, before: Head | None, proposal: PendingChange, kind: RevisionKind) -> Revision:
         snapshot = proposal.snapshot
         # Of a state that another tool made, neither reason nor writer is known.
         is_ours = kind != "outside"
@@ -181,7 +181,7 @@ class Recorder:
             self._store.discard_revision(revision.number, revision.digest)
 
 
-def _only_adds(change: Merged) -> bool:
+def _only_adds(change: MergeResult) -> bool:
     """Whether nothing of any text goes: what was there can be had again by taking out what is new."""
     splices = cast("Mapping[str, tuple[Splice, ...]]", change.splices)
     changed = [key for key, text in change.before.data.items() if change.after.data.get(key) != text]
@@ -191,7 +191,7 @@ def _only_adds(change: Merged) -> bool:
 def _not_recorded(revision: Revision, cause: Exception) -> HistoryError:
     error = HistoryError(
         f"Revision {revision.number} could not be recorded in time, so the change was not made; aws-auth is as it was.",
-        cure="Try again. Should the revision turn up in the history, it is one that nothing came of.",
+        hint="Try again. Should the revision turn up in the history, it is one that nothing came of.",
     )
     error.__cause__ = cause
     return error

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Snapshot, Store
 
 
-def settle(
+def resolve_unknown_outcome(
     store: Store,
     data: Mapping[str, str],
     base: Snapshot,
@@ -82,17 +82,17 @@ def _look(
 
 def _unknown(revision: Revision | None, cause: OutcomeUnknownError) -> OutcomeUnknownError:
     if revision is None:
-        what = "A write was sent and not answered, and it could not be found out whether it was made."
-        cure = "Look at aws-auth. To run the change again does no harm: what is there already is not written twice."
+        message = "A write was sent and not answered, and it could not be found out whether it was made."
+        hint = "Look at aws-auth. To run the change again does no harm: what is there already is not written twice."
     else:
-        what = (
+        message = (
             f"The write of revision {revision.number} was sent and not answered, "
             "and it could not be found out whether it was made."
         )
-        cure = (
+        hint = (
             f"List the history: if revision {revision.number} is live, or came before the one that is, it was made. "
             "To run the change again does no harm."
         )
-    error = OutcomeUnknownError(what, where=cause.where, cure=f"{visible(cause.what)}\n{cure}")
+    error = OutcomeUnknownError(message, location=cause.location, hint=f"{visible(cause.message)}\n{hint}")
     error.__cause__ = cause
     return error

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from awsauth.retry import Backoff, retry_unavailable
-from awsauth.stores.store import Rehearsing
+from awsauth.stores.store import SupportsDryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from awsauth.core.revisions.revision import Revision
-    from awsauth.stores.store import Listing, Snapshot, Store
+    from awsauth.stores.store import RevisionList, Snapshot, Store
 
 _T = TypeVar("_T")
 
 
-class PatientStore:
+class RetryingStore:
     """Another store, whose calls are made again while the server cannot answer: after the time that it asks for.
 
     An `UnavailableError` says that nothing was done, so nothing can be done twice. Nothing else is tried again here.
@@ -27,7 +27,7 @@ class PatientStore:
     """
 
     def __init__(self, store: Store, patience: Backoff | None = None) -> None:
-        self._store: Store = store._store if isinstance(store, PatientStore) else store  # noqa: SLF001 - of its own kind
+        self._store: Store = store._store if isinstance(store, RetryingStore) else store  # noqa: SLF001 - of its own kind
         self._patience = patience
 
     def read(self) -> Snapshot:
@@ -42,7 +42,7 @@ class PatientStore:
         """Add a revision (see `Store.record`)."""
         return self._again(lambda: self._store.record(revision))
 
-    def list_revisions(self) -> Listing:
+    def list_revisions(self) -> RevisionList:
         """Return what is known about all revisions (see `Store.list_revisions`)."""
         return self._again(self._store.list_revisions)
 
@@ -58,14 +58,14 @@ class PatientStore:
         return retry_unavailable(call, self._patience)
 
 
-class _PatientRehearsal(PatientStore):
+class _RetryingDryRun(RetryingStore):
     """A patient store around one whose server can say what it would do."""
 
-    def rehearsal(self) -> Store:
-        """Return the store that changes nothing (see `Rehearsing.rehearsal`), as patient as this one."""
-        return PatientStore(cast("Rehearsing", self._store).rehearsal(), self._patience)
+    def dry_run_store(self) -> Store:
+        """Return the store that changes nothing (see `SupportsDryRun.rehearsal`), as patient as this one."""
+        return RetryingStore(cast("SupportsDryRun", self._store).dry_run_store(), self._patience)
 
 
-def patient(store: Store) -> PatientStore:
+def with_retries(store: Store) -> RetryingStore:
     """Return a patient store around another one, that can do all that the other one can; 60 seconds for each call."""
-    return _PatientRehearsal(store) if isinstance(store, Rehearsing) else PatientStore(store)
+    return _RetryingDryRun(store) if isinstance(store, SupportsDryRun) else RetryingStore(store)

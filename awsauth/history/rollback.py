@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
-from awsauth.core.edit.merge import Merged
+from awsauth.core.edit.merge import MergeResult
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer, data_digest
-from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Actor, Step, restore
+from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Author, HistoryState, restore
 from awsauth.core.revisions.revision import is_sound
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
-from awsauth.history.commit import Proposal
+from awsauth.history.commit import PendingChange
 from awsauth.history.head import chain
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.revisions.info import RevisionInfo
     from awsauth.core.revisions.revision import Revision
-    from awsauth.stores.store import Listing, Snapshot, Store
+    from awsauth.stores.store import RevisionList, Snapshot, Store
 
 UNPROVEN: Final = "unproven-revision"
 FURTHER_BACK: Final = "further-back"
@@ -31,7 +31,7 @@ _SHOWN: Final = 5
 
 def restoring(
     store: Store, to: int | None = None, *, exact: bool = False, writer: Callable[[], Writer] = Writer
-) -> Callable[[Snapshot], Proposal]:
+) -> Callable[[Snapshot], PendingChange]:
     """Return a function that proposes the restoration of a revision for any object.
 
     The proposal's `restoration` lists the mappings of others that are kept, those that go, and whose they were.
@@ -63,7 +63,7 @@ class _Restoring:
     _findings: tuple[Finding, ...] = field(default=(), init=False)
     _read: dict[int, Revision] = field(default_factory=dict, init=False)
 
-    def propose(self, snapshot: Snapshot) -> Proposal:
+    def propose(self, snapshot: Snapshot) -> PendingChange:
         listing = self.store.list_revisions()
         proven = list(chain(listing, snapshot.head))
         if self.to is None:
@@ -83,10 +83,10 @@ class _Restoring:
         restoration = replace(restoration, uid=target.info.uid)
         present, after = snapshot.document, restoration.document
         findings = self._findings if any(info.digest == target.digest for info in proven) else (_unproven(target.info),)
-        merged = Merged(present, present if after == present else after, findings=findings)
-        return Proposal(snapshot, merged, restoration)
+        merged = MergeResult(present, present if after == present else after, findings=findings)
+        return PendingChange(snapshot, merged, restoration)
 
-    def _choose(self, snapshot: Snapshot, listing: Listing, proven: Sequence[RevisionInfo]) -> None:
+    def _choose(self, snapshot: Snapshot, listing: RevisionList, proven: Sequence[RevisionInfo]) -> None:
         """Choose the state before the last change, among those that the object proves."""
         present = data_digest(snapshot.data, snapshot.binary_data)
         behind = list(proven)
@@ -106,20 +106,22 @@ class _Restoring:
             raise unproven(found, names_none=not proven) if found else _nothing_left()
         self.to = chosen.number
 
-    def _steps(self, proven: Sequence[RevisionInfo], snapshot: Snapshot, target: RevisionInfo) -> Iterator[Step]:
+    def _steps(
+        self, proven: Sequence[RevisionInfo], snapshot: Snapshot, target: RevisionInfo
+    ) -> Iterator[HistoryState]:
         """Yield the states since the revision that is restored, oldest first."""
         is_target = [info.digest == target.digest for info in proven]
         since = proven[: is_target.index(True)] if any(is_target) else [i for i in proven if i.number > target.number]
         origin = proven[len(since)] if len(since) < len(proven) else None
         if origin is not None and origin.digest != target.digest:
             # The present does not come from that revision.
-            yield Step(self._document(origin), Actor("outside", UNKNOWN_WRITER, origin.number))
+            yield HistoryState(self._document(origin), Author("outside", UNKNOWN_WRITER, origin.number))
         for info in reversed(since):
             # Behind a break in the chain nobody knows what was whose: better to keep too much.
             kind = "outside" if origin is None and info is since[-1] else info.kind
-            yield Step(self._document(info), Actor(kind, info.writer, info.number))
+            yield HistoryState(self._document(info), Author(kind, info.writer, info.number))
         if snapshot.own_head is None or not proven:
-            yield Step(snapshot.document, OUTSIDE)
+            yield HistoryState(snapshot.document, OUTSIDE)
 
     def _document(self, info: RevisionInfo) -> Document:
         revision = self._revision(info.number)
@@ -127,7 +129,7 @@ class _Restoring:
             raise HistoryError(
                 f"Revision {info.number} was altered after it was recorded, so it is not known what others have added "
                 "since. Nothing was changed.",
-                cure="Pass exact=True to go back without keeping the additions of others.",
+                hint="Pass exact=True to go back without keeping the additions of others.",
             )
         return Document(revision.data)
 
@@ -138,7 +140,7 @@ class _Restoring:
             raise HistoryError(
                 f"Revision {number} was altered after it was recorded: its digests are not those of its contents. "
                 "Nothing was changed.",
-                cure="Restore another revision, or look at this one and put its text back yourself.",
+                hint="Restore another revision, or look at this one and put its text back yourself.",
             )
         return revision
 
@@ -150,7 +152,7 @@ class _Restoring:
         return found
 
 
-def candidates(listing: Listing, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:
+def candidates(listing: RevisionList, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:
     """Return the revisions that the object may have been at before those that it proves, newest first.
 
     Args:
@@ -185,7 +187,7 @@ def unproven(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHist
     return UnprovenHistoryError(
         f"{why} Everybody who may create ControllerRevisions in kube-system can add revisions to the list, so none is "
         f"restored unless it is named. Nothing was changed. The newest are:\n{listed}{more}",
-        cure=f"Look at the difference with diff({found[0].number}). Then name the revision: pass to={found[0].number}.",
+        hint=f"Look at the difference with diff({found[0].number}). Then name the revision: pass to={found[0].number}.",
         revisions=tuple(info.number for info in found),
     )
 
@@ -193,7 +195,7 @@ def unproven(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHist
 def _nothing_left() -> RevisionNotFoundError:
     return RevisionNotFoundError(
         "There is no revision further back; nothing was changed.",
-        cure="Name the revision to go back to, as the history lists them.",
+        hint="Name the revision to go back to, as the history lists them.",
     )
 
 

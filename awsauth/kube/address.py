@@ -118,12 +118,12 @@ def address_problem(address: Any, *, has_credentials: bool, is_proxied: bool = F
     host = _host(address)
     if host is None:
         # What comes of it differs from client to client: the token could go elsewhere, or where everybody reads it.
-        what = (
+        message = (
             "it begins neither with https:// nor with http:// and a host, or has a `?`, `#`, backslash or blank in it, "
             "a port that is no number, or an `@` behind the host"
         )
-        cure = "Write https:// and the host, and a port and a path if any; an `@` in a path, or a `/` in a password, as %40 or %2F."
-        return f"a cluster whose address is none: {what}", cure
+        hint = "Write https:// and the host, and a port and a path if any; an `@` in a path, or a `/` in a password, as %40 or %2F."
+        return f"a cluster whose address is none: {message}", hint
     if has_credentials and address.startswith("http:") and (is_proxied or not is_here(host)):
         return (
             "a cluster whose address begins with http://: the credentials would go over the network for all to read",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import urllib3
 
 
-class ApiServer(Protocol):
+class ServerEndpoint(Protocol):
     """An API server and who is asking. Safe to use from several threads."""
 
     @property
@@ -67,7 +67,7 @@ class BearerTokens(Protocol):
     def token(self) -> BearerToken:
         """Return a token that is good for a while: one made before, or a new one."""
 
-    def fresh(self) -> BearerToken:
+    def new_token(self) -> BearerToken:
         """Return a new token."""
 
 
@@ -104,15 +104,15 @@ class TokenFile:
         """Return the token that is in the file."""
         return self
 
-    def fresh(self) -> TokenFile:
+    def new_token(self) -> TokenFile:
         """Return the token that is in the file."""
         return self
 
     def _unreadable(self, problem: str) -> KubeconfigError:
         return KubeconfigError(
             f"There is no token in the file that the kubeconfig names: {problem}. Nothing was sent.",
-            where=visible(str(self._path)),
-            cure="See that the file is there, and that whoever renews it is at work.",
+            location=visible(str(self._path)),
+            hint="See that the file is there, and that whoever renews it is at work.",
         )
 
 
@@ -135,7 +135,7 @@ class CurrentToken:
             AwsAuthError: none can be had.
         """
         with self._lock:
-            token = self._tokens.fresh() if self._is_refused else self._tokens.token()
+            token = self._tokens.new_token() if self._is_refused else self._tokens.token()
             self._is_refused = False
         return token.value
 

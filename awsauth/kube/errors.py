@@ -76,31 +76,36 @@ class _Status:
 class _Failure(NamedTuple):
     """Why there is no answer, whether the request may have reached the server all the same, and what to look at."""
 
-    what: str
+    message: str
     may_have_arrived: bool = False
     check: str = _CHECK
 
 
-def refused(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> AwsAuthError:
+def error_for_response(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> AwsAuthError:
     """Return the error for an answer that is none of success."""
     said = _status(status, body)
-    fields: dict[str, Any] = {"where": request.where, "status": status, "reason": said.reason, "details": said.details}
+    fields: dict[str, Any] = {
+        "where": request.location,
+        "status": status,
+        "reason": said.reason,
+        "details": said.details,
+    }
     if "NamespaceTerminating" in said.causes:
         return AdmissionError(
             f"The namespace is being deleted, so nothing can be made in it; nothing was changed. {said.words}",
-            cure="Wait until it is gone and made again. Should kube-system be meant, the cluster needs help first.",
+            hint="Wait until it is gone and made again. Should kube-system be meant, the cluster needs help first.",
             **fields,
         )
     if _ADMISSION.search(said.message):
         return AdmissionError(
             f"The cluster's admission control refused the request; nothing was changed. It says: {said.words}",
-            cure="Ask whoever is in charge of that policy or webhook, or change what is asked for.",
+            hint="Ask whoever is in charge of that policy or webhook, or change what is asked for.",
             **fields,
         )
     if status == 413 or _TOO_LARGE.search(said.message):
         return ApiError(
             f"This is too large for the API server; nothing was changed. {said.words}",
-            cure="A ConfigMap may hold 1 MiB, and an object with everything about it about 1.5 MiB: take something out.",
+            hint="A ConfigMap may hold 1 MiB, and an object with everything about it about 1.5 MiB: take something out.",
             **fields,
         )
     if status in _PASSING:
@@ -114,7 +119,7 @@ def refused(request: Request, status: int, headers: Mapping[str, str], body: byt
     kind = NotFoundError if status == 404 else ApiError
     return kind(
         f"The API server refused the request; nothing was changed. {said.words}",
-        cure="See that the address is that of a Kubernetes API server." if not said.reason else "",
+        hint="See that the address is that of a Kubernetes API server." if not said.reason else "",
         **fields,
     )
 
@@ -127,7 +132,7 @@ def _is_of_something_between(status: int) -> bool:
 def _unauthenticated(said: _Status, fields: dict[str, Any]) -> ApiError:
     return AuthenticationError(
         f"The API server does not know who is asking; nothing was changed. {said.words}",
-        cure=(
+        hint=(
             "The credentials have expired, belong to another cluster, or to a principal that is mapped to nothing. "
             "Renew them, or use other ones. On EKS, `awsauth health` (health_check) says which of these it is."
         ),
@@ -140,18 +145,18 @@ def _forbidden(request: Request, said: _Status, fields: dict[str, Any]) -> ApiEr
     if rule is None:
         return AdmissionError(
             f"The API server forbids this, and not for want of a role; nothing was changed. {said.words}",
-            cure="Ask whoever is in charge of the cluster, or change what is asked for.",
+            hint="Ask whoever is in charge of the cluster, or change what is asked for.",
             **fields,
         )
     if rule.user == "system:anonymous":
-        cure = "No credentials were sent: see that the kubeconfig has some for this user."
+        hint = "No credentials were sent: see that the kubeconfig has some for this user."
     else:
         bound = "a Role in " + rule.namespace if rule.namespace else "a ClusterRole"
-        cure = f"Add this rule to {visible(bound)} that is bound to {visible(rule.user)}:\n{rule.yaml}"
+        hint = f"Add this rule to {visible(bound)} that is bound to {visible(rule.user)}:\n{rule.yaml}"
     target = rule.resource if not rule.name else f"{rule.resource}/{rule.name}"
-    place = f"in {rule.namespace}" if rule.namespace else "in the cluster"
+    location = f"in {rule.namespace}" if rule.namespace else "in the cluster"
     error = ForbiddenError(
-        visible(f"{rule.user} may not {rule.verb} {target} {place}; nothing was changed."), cure=cure, **fields
+        visible(f"{rule.user} may not {rule.verb} {target} {location}; nothing was changed."), hint=hint, **fields
     )
     error.rule, error.role = rule.yaml, rule.role
     return error
@@ -159,7 +164,7 @@ def _forbidden(request: Request, said: _Status, fields: dict[str, Any]) -> ApiEr
 
 def _unavailable(request: Request, said: _Status, headers: Mapping[str, str], fields: dict[str, Any]) -> AwsAuthError:
     error = UnavailableError(
-        f"The API server cannot answer at the moment; nothing was changed. {said.words}", cure="Try again.", **fields
+        f"The API server cannot answer at the moment; nothing was changed. {said.words}", hint="Try again.", **fields
     )
     error.retry_after = retry_after(headers.get("Retry-After"))
     if not request.changes or said.code in _DEFINITE:
@@ -170,12 +175,12 @@ def _unavailable(request: Request, said: _Status, headers: Mapping[str, str], fi
     return unknown
 
 
-def failed(request: Request, error: Exception, hint: str = "") -> AwsAuthError:
+def error_for_exception(request: Request, error: Exception, hint: str = "") -> AwsAuthError:
     """Return the error for a request that was not answered; `hint` says why that may be."""
     failure = _failure(error)
     if failure.may_have_arrived and request.changes:
-        return _unknown(request, failure.what)
-    return UnreachableError(failure.what, where=request.where, cure=f"{hint} {failure.check}".lstrip())
+        return _unknown(request, failure.message)
+    return UnreachableError(failure.message, location=request.location, hint=f"{hint} {failure.check}".lstrip())
 
 
 def _failure(error: BaseException) -> _Failure:
@@ -256,11 +261,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         waiting += [other for other in behind if isinstance(other, BaseException)]
 
 
-def _unknown(request: Request, what: str) -> OutcomeUnknownError:
+def _unknown(request: Request, message: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
-        f"{what} The request had been sent: what it was to change may have been changed, or not.",
-        where=request.where,
-        cure="Look at the object before trying again.",
+        f"{message} The request had been sent: what it was to change may have been changed, or not.",
+        location=request.location,
+        hint="Look at the object before trying again.",
     )
 
 

@@ -92,7 +92,7 @@ class ExecPlugin:
                 last = self._last = self._run()
             return last
 
-    def fresh(self) -> ExecCredential:
+    def new_token(self) -> ExecCredential:
         """Return new credentials; raises what `token` does."""
         with self._lock:
             self._last = self._run()
@@ -194,7 +194,7 @@ class ExecPlugin:
         return KubeconfigError(
             f"The program that the kubeconfig names for credentials, {quoted(str(command), 200)}, gives none: "
             f"{visible(problem[:_LONGEST_COMPLAINT])}. Nothing was sent to the cluster.",
-            cure=visible(hint.strip())
+            hint=visible(hint.strip())
             or "To see its message, run it by hand, or `kubectl version` with the same kubeconfig.",
         )
 

@@ -23,8 +23,8 @@ class Fields:
 
     Args:
         value: The object.
-        what: What was asked for, for errors: a kind, or a list of objects.
-        where: Where it was asked for, for errors.
+        message: What was asked for, for errors: a kind, or a list of objects.
+        location: Where it was asked for, for errors.
 
     Raises:
         ApiError: it is no object. Its methods raise this for a field of another type.
@@ -32,9 +32,9 @@ class Fields:
 
     __slots__ = ("_fields", "_what", "_where")
 
-    def __init__(self, value: Any, what: str, where: str) -> None:
-        self._what = what
-        self._where = where
+    def __init__(self, value: Any, message: str, location: str) -> None:
+        self._what = message
+        self._where = location
         if not isinstance(value, dict):
             raise self.refusal("There is no object where one has to be.")
         self._fields: dict[str, Any] = value
@@ -81,8 +81,8 @@ class Fields:
         """Return the error for an answer that is not what was asked for."""
         return ApiError(
             f"The server answered with something that is no {self._what}; nothing was changed. {why}",
-            where=visible(self._where),
-            cure="See that the address is that of a Kubernetes API server.",
+            location=visible(self._where),
+            hint="See that the address is that of a Kubernetes API server.",
         )
 
     def _read(self, name: str, kind: type[_T]) -> _T:
@@ -99,13 +99,13 @@ class Fields:
         return found
 
 
-def fields_of(answer: Any, kind: str, where: str) -> Fields:
+def fields_of(answer: Any, kind: str, location: str) -> Fields:
     """Return the fields of an object of a kind, which an answer may leave out.
 
     Raises:
         ApiError: it is none, or of another kind.
     """
-    fields = Fields(answer, kind, where)
+    fields = Fields(answer, kind, location)
     if fields.text("kind") not in ("", kind):
         raise fields.refusal("It is of another kind.")
     return fields

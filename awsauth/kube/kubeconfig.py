@@ -85,10 +85,10 @@ def _no_yaml(error: Exception) -> str:
     if not isinstance(error, yaml.MarkedYAMLError):
         return "it is no YAML"
     mark = error.problem_mark or error.context_mark
-    place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    location = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     # Others name the alias, or the tag, and that might be a credential without its quotes.
     is_of_form = isinstance(error, (yaml.scanner.ScannerError, yaml.parser.ParserError))
-    return f"it is no YAML{place}" + (f" ({error.problem})" if is_of_form else "")
+    return f"it is no YAML{location}" + (f" ({error.problem})" if is_of_form else "")
 
 
 @cache
@@ -143,7 +143,7 @@ class Kubeconfig:
     users: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     folders: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def destination(self, context: str | None = None) -> Destination:
+    def destination(self, context: str | None = None) -> ResolvedContext:
         """Return what a context leads to.
 
         Args:
@@ -161,12 +161,12 @@ class Kubeconfig:
         if chosen is None:
             raise self._wrong(f"There is no context {quoted(name)}", self._known(self.contexts))
         cluster_name, user_name = str(chosen.get("cluster") or ""), str(chosen.get("user") or "")
-        cluster, user = (_said(part) for part in (self.clusters.get(cluster_name), self.users.get(user_name)))
+        cluster, user = (_non_empty(part) for part in (self.clusters.get(cluster_name), self.users.get(user_name)))
         if user_name and user_name not in self.users:
             raise self._wrong(f"The context {quoted(name)} names the user {quoted(user_name)}, who is not there", "")
         if problem := problem_of(cluster, user):
             raise self._wrong(f"The context {quoted(name)} leads to {problem[0]}", problem[1])
-        return Destination(name, cluster, user, self.folders.get(user_name, ""), self.files)
+        return ResolvedContext(name, cluster, user, self.folders.get(user_name, ""), self.files)
 
     def _known(self, contexts: Iterable[str]) -> str:
         names = sorted(contexts)
@@ -174,13 +174,13 @@ class Kubeconfig:
         more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
         return f"There are: {shown}{more}." if names else "There are none at all."
 
-    def _wrong(self, problem: str, cure: str) -> KubeconfigError:
-        where = visible(os.pathsep.join(self.files))
-        return KubeconfigError(f"{problem}. Nothing was sent.", where=where, cure=cure)
+    def _wrong(self, problem: str, hint: str) -> KubeconfigError:
+        location = visible(os.pathsep.join(self.files))
+        return KubeconfigError(f"{problem}. Nothing was sent.", location=location, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class ResolvedContext:
     """What a context leads to.
 
     Attributes:
@@ -213,16 +213,16 @@ class Destination:
             raise KubeconfigError(
                 f"The user of the context {quoted(self.context)} acts as another one with `as-uid` or "
                 "`as-user-extra`, which is not supported. Nothing was sent.",
-                where=visible(os.pathsep.join(self.files)),
-                cure="Use a context without them.",
+                location=visible(os.pathsep.join(self.files)),
+                hint="Use a context without them.",
             )
         groups = self.user.get("as-groups") or []
         if not isinstance(groups, list):
             raise KubeconfigError(
                 f"The user of the context {quoted(self.context)} acts as a member of `as-groups`, which is no list. "
                 "Nothing was sent.",
-                where=visible(os.pathsep.join(self.files)),
-                cure="Write a list.",
+                location=visible(os.pathsep.join(self.files)),
+                hint="Write a list.",
             )
         return self.user.get("as") or None, groups
 
@@ -238,7 +238,7 @@ class Destination:
         }
 
 
-def _said(part: Mapping[str, Any] | None) -> dict[str, Any]:
+def _non_empty(part: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what a cluster or user says; to kubectl, a null or an empty text says nothing."""
     return {name: value for name, value in (part or {}).items() if value is not None and value != ""}
 
@@ -260,7 +260,7 @@ def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str
     return address_problem(address, has_credentials=has_credentials, is_proxied="proxy-url" in cluster)
 
 
-def usual_files() -> tuple[Path, ...]:
+def default_paths() -> tuple[Path, ...]:
     """Return where kubectl looks: the files that ``KUBECONFIG`` lists, or ``~/.kube/config``; they need not exist."""
     if listed := os.environ.get("KUBECONFIG"):
         return tuple([Path(name) for name in listed.split(os.pathsep) if name])
@@ -268,7 +268,7 @@ def usual_files() -> tuple[Path, ...]:
     return (Path(os.path.expanduser("~/.kube/config")),)  # noqa: PTH111 - pathlib's raises there
 
 
-def read(files: Sequence[Path]) -> Kubeconfig:
+def read_kubeconfig(files: Sequence[Path]) -> Kubeconfig:
     """Read and merge kubeconfig files; one that does not exist is passed over.
 
     Raises:
@@ -342,6 +342,6 @@ def _absolute(one: Mapping[str, Any], keys: tuple[str, ...], folder: str) -> Map
 def _unreadable(file: Path, problem: str) -> KubeconfigError:
     return KubeconfigError(
         f"The kubeconfig cannot be read: {visible(problem)}. Nothing was sent.",
-        where=visible(str(file)),
-        cure="Correct it; `kubectl config view` reads it the same way.",
+        location=visible(str(file)),
+        hint="Correct it; `kubectl config view` reads it the same way.",
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
     from awsauth.kube.credentials import CurrentToken
-    from awsauth.kube.kubeconfig import Destination
+    from awsauth.kube.kubeconfig import ResolvedContext
 
 _T = TypeVar("_T")
 
@@ -36,7 +36,7 @@ _AS_KUBECTL: Final = "See whether kubectl works with the same kubeconfig."
 _FOR_SOCKS: Final = "For a SOCKS proxy: pip install 'urllib3[socks]'."
 
 
-class ClientServer:
+class OfficialClientServer:
     """An `ApiServer` by way of the kubernetes client.
 
     Args:
@@ -91,8 +91,8 @@ class ClientServer:
 
 
 def of_kubeconfig(
-    destination: Destination, user: Mapping[str, Any], token: CurrentToken | None, proxy: str | None
-) -> ClientServer:
+    destination: ResolvedContext, user: Mapping[str, Any], token: CurrentToken | None, proxy: str | None
+) -> OfficialClientServer:
     """Return the server that a context of a kubeconfig leads to.
 
     Args:
@@ -119,7 +119,7 @@ def of_kubeconfig(
     return _made(configuration, proxy)
 
 
-def in_pod() -> ClientServer:
+def in_pod() -> OfficialClientServer:
     """Return the server of the cluster that this pod is of, as its service account.
 
     Raises:
@@ -162,13 +162,13 @@ def _configured(load: Callable[[Configuration], None]) -> Configuration:
     return configuration
 
 
-def _made(configuration: Configuration, proxy: str | None) -> ClientServer:
+def _made(configuration: Configuration, proxy: str | None) -> OfficialClientServer:
     from kubernetes.client import ApiClient
 
     # What NO_PROXY says is settled by then: the releases of the client read it each in its own way.
     configuration.proxy, configuration.no_proxy = proxy, None
     missing = _FOR_SOCKS if (proxy or "").lower().startswith("socks") else _AS_KUBECTL
-    return ClientServer(_prepared(lambda: ApiClient(configuration), missing))
+    return OfficialClientServer(_prepared(lambda: ApiClient(configuration), missing))
 
 
 def _prepared(call: Callable[[], _T], missing: str = _AS_KUBECTL) -> _T:
@@ -183,10 +183,10 @@ def _prepared(call: Callable[[], _T], missing: str = _AS_KUBECTL) -> _T:
     except AwsAuthError:
         raise
     except Exception as error:  # noqa: BLE001 - told without what caused it: a traceback may show a credential
-        told, cure = _told(error), missing if isinstance(error, ImportError) else _AS_KUBECTL
+        told, hint = _told(error), missing if isinstance(error, ImportError) else _AS_KUBECTL
     raise KubeconfigError(
         f"The configuration of the kubernetes client, or its credentials, cannot be used: {told}. Nothing was sent.",
-        cure=cure,
+        hint=hint,
     )
 
 

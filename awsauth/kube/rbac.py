@@ -97,7 +97,7 @@ def rule_of(text: str) -> RbacRule:
     if match is None:
         raise UsageError(
             f"{quoted(text)} names nothing that could be allowed; nothing was contacted.",
-            cure="Write VERB RESOURCE, such as `list nodes`, `create deployments.apps in web` or `get pods/log in web`.",
+            hint="Write VERB RESOURCE, such as `list nodes`, `create deployments.apps in web` or `get pods/log in web`.",
         )
     resource = match["resource"] + (match["part"] or "")
     group = "*" if match["resource"] == "*" else match["group"] or ""

@@ -33,7 +33,7 @@ class Request(NamedTuple):
     changes: bool
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """The request and the server, for an error."""
         return visible(f"{self.method} {self.path} at {self.host}")
 
@@ -105,14 +105,14 @@ def impersonation(user: str | None, groups: Sequence[str]) -> list[tuple[str, st
         UsageError: the user or the groups are none.
     """
     if isinstance(groups, str):
-        raise UsageError("as_groups is a text; nothing was sent.", cure='Give a list, such as ["viewers"].')
+        raise UsageError("as_groups is a text; nothing was sent.", hint='Give a list, such as ["viewers"].')
     if user is None and not groups:
         return []
     if not user:
-        raise UsageError("as_user names nobody; nothing was sent.", cure="Is the variable that it comes from set?")
+        raise UsageError("as_user names nobody; nothing was sent.", hint="Is the variable that it comes from set?")
     pairs = [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
     for name, value in pairs:
         named: Any = value
         if not isinstance(named, str) or not named.strip() or not named.isprintable():
-            raise UsageError(f"{name} cannot be {visible(repr(value))}; nothing was sent.", cure="Give a name.")
+            raise UsageError(f"{name} cannot be {visible(repr(value))}; nothing was sent.", hint="Give a name.")
     return [(name, value.encode().decode("latin-1")) for name, value in pairs]

@@ -63,8 +63,8 @@ def pages(
         if following and time.monotonic() > end:
             raise UnreachableError(
                 f"The list was not complete within {LIST_TIMEOUTS} times the time-out of one request.",
-                where=visible(f"GET {path} at {transport.host}"),
-                cure="Nothing was changed. Try again, or with a longer time-out.",
+                location=visible(f"GET {path} at {transport.host}"),
+                hint="Nothing was changed. Try again, or with a longer time-out.",
             )
         seen.add(following)
         yield page, answer.date

@@ -24,7 +24,7 @@ _VERSIONS: Final = ("v1", "v1beta1")
 
 @dataclass(frozen=True, slots=True)
 @public
-class Review:
+class SelfReview:
     """Who is asking.
 
     ARN and what follows it come from what aws-iam-authenticator puts beside the username (``pkg/server/server.go``:
@@ -59,7 +59,7 @@ class Review:
         return context._replace(caller_arn=self.arn or None, caller_username=self.username)
 
 
-def review(transport: Transport) -> Review | None:
+def self_review(transport: Transport) -> SelfReview | None:
     """Return who is asking; one request, another where the server knows no ``v1``.
 
     None from a server that cannot tell: before Kubernetes 1.27 none does.
@@ -80,17 +80,17 @@ def review(transport: Transport) -> Review | None:
     return None
 
 
-def review_of(answer: Any, where: str = _PATH.format("v1")) -> Review:
+def review_of(answer: Any, location: str = _PATH.format("v1")) -> SelfReview:
     """Return who is asking, from a ``SelfSubjectReview`` with its status.
 
     Raises:
         ApiError: it is none, or has no username, which everybody has.
     """
-    user = fields_of(answer, _KIND, where).object("status").object("userInfo")
+    user = fields_of(answer, _KIND, location).object("status").object("userInfo")
     extras = user.object("extra")
     # Names of extras that came over HTTP headers are in lower case.
     extra = {name.lower(): values[0] for name in extras if (values := extras.texts(name))}
-    return Review(
+    return SelfReview(
         user.name("username"),
         frozenset(user.texts("groups")),
         extra.get("canonicalarn") or extra.get("arn", ""),

@@ -26,7 +26,7 @@ _CONNECTIONS: Final = 8
 """How many connections are kept for threads that send at the same time; more of them are made, and not kept."""
 
 
-class DirectServer:
+class KubeServer:
     """An `ApiServer` as a kubeconfig describes it.
 
     Certificates that are named by their files are read again when these have changed. A child process that was forked has
@@ -114,7 +114,7 @@ class DirectServer:
             pass  # what it says holds the address, and that may hold a password
         raise KubeconfigError(
             "The proxy cannot be used: that is no address of one. Nothing was sent.",
-            cure="It is `proxy-url` in the kubeconfig, or else HTTPS_PROXY or HTTP_PROXY: write http:// and a host and port.",
+            hint="It is `proxy-url` in the kubeconfig, or else HTTPS_PROXY or HTTP_PROXY: write http:// and a host and port.",
         )
 
 

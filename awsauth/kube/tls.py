@@ -55,7 +55,7 @@ def context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLConte
 
 def stamp(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Stamp:
     """Return what changes when a file that is named there does: somebody renews it then."""
-    named = [where.get(name) for where, name in ((cluster, _CA), *((user, name) for name in _PAIR))]
+    named = [location.get(name) for location, name in ((cluster, _CA), *((user, name) for name in _PAIR))]
     return tuple([_looked_at(file) for file in named if file])
 
 
@@ -117,7 +117,7 @@ def _decoded(data: str) -> bytes:
 
 
 @contextmanager
-def _using(name: str, where: Mapping[str, Any]) -> Iterator[None]:
+def _using(name: str, location: Mapping[str, Any]) -> Iterator[None]:
     """Name the field whose value cannot be used, and the files that are named there."""
     try:
         yield
@@ -125,13 +125,13 @@ def _using(name: str, where: Mapping[str, Any]) -> Iterator[None]:
         raise
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        files = [str(where[one]) for one in (_CA, *_PAIR) if where.get(one) and not where.get(f"{one}-data")]
+        files = [str(location[one]) for one in (_CA, *_PAIR) if location.get(one) and not location.get(f"{one}-data")]
         raise _unusable(name, said, ", ".join(files)) from error
 
 
-def _unusable(name: str, problem: str, where: str = "") -> KubeconfigError:
+def _unusable(name: str, problem: str, location: str = "") -> KubeconfigError:
     return KubeconfigError(
         f"{name} cannot be used: {visible(problem)}. Nothing was sent.",
-        where=visible(where),
-        cure="It is in the kubeconfig, or in what describes the cluster. See whether kubectl works with the same.",
+        location=visible(location),
+        hint="It is in the kubeconfig, or in what describes the cluster. See whether kubectl works with the same.",
     )

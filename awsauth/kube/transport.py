@@ -6,7 +6,7 @@ import http.client
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from awsauth.core.revisions.info import OURS
+from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
 from awsauth.kube.request import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from awsauth.kube.credentials import ApiServer
+    from awsauth.kube.credentials import ServerEndpoint
 
 TIMEOUT: Final = 30.0
 """Seconds that a request may take, its answer included: the API server itself gives up after 60, and mostly answers at once."""
@@ -45,7 +45,7 @@ def check_timeout(timeout: Any) -> None:
     """
     if not isinstance(timeout, (int, float)) or not timeout > 0:
         raise UsageError(
-            f"The time-out is {quoted(repr(timeout), 60)}.", cure="Give a number of seconds, greater than 0."
+            f"The time-out is {quoted(repr(timeout), 60)}.", hint="Give a number of seconds, greater than 0."
         )
 
 
@@ -70,7 +70,7 @@ class Transport:
 
     def __init__(
         self,
-        server: ApiServer,
+        server: ServerEndpoint,
         *,
         timeout: float = TIMEOUT,
         as_user: str | None = None,
@@ -81,7 +81,7 @@ class Transport:
         if has_stray_at(server.address):
             raise UsageError(
                 "The address of the API server has an `@` behind its host; nothing was sent.",
-                cure="Write it as %40 in a path; and a `/` in a password as %2F.",
+                hint="Write it as %40 in a path; and a `/` in a password as %2F.",
             )
         self._server = server
         self._timeout = timeout
@@ -178,7 +178,7 @@ class Transport:
         """Send any request, and return the answer with the server's time (see `post`)."""
         asked = dict(query or {})
         if changes and method != "DELETE":
-            asked["fieldManager"] = OURS
+            asked["fieldManager"] = FIELD_MANAGER
         request = Request(method, path, self.host, changes and "dryRun" not in asked)
         url = self.host + path + (f"?{urlencode(asked)}" if asked else "")
         raw = None if body is None else encoded(body)
@@ -202,9 +202,9 @@ class Transport:
     def _answered(self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict) -> Answer:
         response, data = self._sent(request, url, body, headers)
         if not 200 <= response.status < 300:
-            from awsauth.kube.errors import refused
+            from awsauth.kube.errors import error_for_response
 
-            error = refused(request, response.status, response.headers, data)
+            error = error_for_response(request, response.status, response.headers, data)
             if response.status < 200:
                 # The answer that is still to come would be taken for that to another request.
                 self._server.pool.connection_from_url(url).close()
@@ -248,9 +248,9 @@ class Transport:
                 return response, data
 
     def _failed(self, request: Request, error: Exception) -> AwsAuthError:
-        from awsauth.kube.errors import failed
+        from awsauth.kube.errors import error_for_exception
 
-        return failed(request, error, self._hint)
+        return error_for_exception(request, error, self._hint)
 
     def _headers(self, accept: str, *, has_body: bool) -> urllib3.HTTPHeaderDict:
         from urllib3 import HTTPHeaderDict
@@ -277,7 +277,7 @@ class Transport:
                 raise KubeconfigError(
                     "The credentials hold a line break or another character that no request can carry; "
                     "nothing was sent.",
-                    cure="Look at the token in the kubeconfig, or in the file that it names.",
+                    hint="Look at the token in the kubeconfig, or in the file that it names.",
                 )
         return found
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from awsauth.core.arn import canonical_role
 from awsauth.core.edit.changes import as_list
-from awsauth.core.edit.validation import as_text, cure_of
+from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError, UsageError
-from awsauth.recovery.repair import Wish
+from awsauth.recovery.repair import RepairRequest
 from awsauth.recovery.report import SWITCH
 
 
-def wish_of(changes: Any, rollback_to: Any, allow: tuple[Any, ...], reason: Any) -> Wish:
+def wish_of(changes: Any, rollback_to: Any, allow: tuple[Any, ...], reason: Any) -> RepairRequest:
     """Return how ``aws-auth`` is to be repaired.
 
     Raises:
@@ -23,22 +23,22 @@ def wish_of(changes: Any, rollback_to: Any, allow: tuple[Any, ...], reason: Any)
     """
     if changes is not None and rollback_to is not None:
         raise UsageError(
-            "Both changes and rollback_to= are given; nothing was contacted.", cure="Pass one of them, or neither."
+            "Both changes and rollback_to= are given; nothing was contacted.", hint="Pass one of them, or neither."
         )
     made = () if changes is None else tuple(as_list(changes))
     if changes is not None and not made:
-        raise UsageError("changes is empty; nothing was contacted.", cure="Leave it out to go back instead.")
+        raise UsageError("changes is empty; nothing was contacted.", hint="Leave it out to go back instead.")
     if rollback_to is not None and (
         not isinstance(rollback_to, int) or isinstance(rollback_to, bool) or rollback_to < 1
     ):
         raise UsageError(
-            f"rollback_to is {quoted(repr(rollback_to))}; nothing was contacted.", cure="Pass a revision's number."
+            f"rollback_to is {quoted(repr(rollback_to))}; nothing was contacted.", hint="Pass a revision's number."
         )
     if not isinstance(reason, str):
-        raise UsageError(f"reason is {quoted(repr(reason))}; nothing was contacted.", cure="Pass a text.")
+        raise UsageError(f"reason is {quoted(repr(reason))}; nothing was contacted.", hint="Pass a text.")
     guards = tuple(name for name in allow if name != SWITCH)
     allowed_by(guards)
-    return Wish(made, rollback_to, guards, reason)
+    return RepairRequest(made, rollback_to, guards, reason)
 
 
 def names_in(allow: Any) -> tuple[Any, ...]:
@@ -49,7 +49,7 @@ def names_in(allow: Any) -> tuple[Any, ...]:
     """
     if isinstance(allow, str) or not isinstance(allow, Iterable):
         raise UsageError(
-            f"allow is {quoted(repr(allow))}; nothing was contacted.", cure=f"Pass a list, such as [{SWITCH!r}]."
+            f"allow is {quoted(repr(allow))}; nothing was contacted.", hint=f"Pass a list, such as [{SWITCH!r}]."
         )
     return tuple(allow)
 
@@ -64,7 +64,7 @@ def check_texts(**given: Any) -> None:
         if (value is not None or name == "cluster") and (not isinstance(value, str) or not value.strip()):
             raise UsageError(
                 f"{name} is {quoted(repr(value))}; nothing was contacted.",
-                cure=cure_of(value, as_text(value)),
+                hint=hint_for_missing(value, as_text(value)),
             )
 
 
@@ -79,7 +79,7 @@ def check_creator(role_arn: Any) -> None:
     except InvalidValueError as error:
         raise UsageError(
             f"creator_role is {quoted(role_arn, 200)}, which is the ARN of no role; nothing was contacted.",
-            cure="Pass one like arn:aws:iam::111122223333:role/platform, with its path.",
+            hint="Pass one like arn:aws:iam::111122223333:role/platform, with its path.",
         ) from error
 
 
@@ -91,10 +91,10 @@ def check_flags(timeout: Any, *, dry_run: Any) -> None:
     """
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
         raise UsageError(
-            f"timeout is {quoted(repr(timeout))}; nothing was contacted.", cure="Pass seconds, greater than 0."
+            f"timeout is {quoted(repr(timeout))}; nothing was contacted.", hint="Pass seconds, greater than 0."
         )
     if not isinstance(dry_run, bool):
-        raise UsageError(f"dry_run is {quoted(repr(dry_run))}; nothing was contacted.", cure="Pass True or False.")
+        raise UsageError(f"dry_run is {quoted(repr(dry_run))}; nothing was contacted.", hint="Pass True or False.")
 
 
 def region_in(cluster: str) -> str | None:

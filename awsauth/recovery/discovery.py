@@ -14,7 +14,7 @@ from awsauth.core.arn import canonical_role, same
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsAuthError, AwsPermissionError, RecoveryError, UsageError
 from awsauth.recovery.temporary_access import TemporaryAccess
-from awsauth.verification.probe import Entrance, Seen
+from awsauth.verification.probe import EntranceProbe, ProbeResult
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 5
 
 
-class Where(NamedTuple):
+class ClusterRef(NamedTuple):
     """Which cluster, and as whom AWS is asked; as for `awsauth.connections.eks.from_eks`."""
 
     cluster: str
@@ -38,7 +38,7 @@ class Where(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class Discovery:
     """What was found. Nothing has been changed.
 
     Attributes:
@@ -56,19 +56,21 @@ class Situation:
     session: AwsSession
     cluster: EksCluster
     caller: Caller
-    own: Entrance
-    seen: Seen
-    entrance: Entrance
+    own: EntranceProbe
+    seen: ProbeResult
+    entrance: EntranceProbe
     way: Way
     temporary: TemporaryAccess | None
     notes: tuple[str, ...]
 
 
-def look_around(where: Where, *, creator_role: str | None, iam_arn: str | None, open_until: ExitStack) -> Situation:
+def discover(
+    location: ClusterRef, *, creator_role: str | None, iam_arn: str | None, open_until: ExitStack
+) -> Discovery:
     """Look at the cluster, the caller and the ways in; nothing is changed.
 
     Args:
-        where: Which cluster.
+        location: Which cluster.
         creator_role: The role that made the cluster, to be assumed, if that is known.
         iam_arn: The caller's ARN with its real path, where IAM may not be asked for it.
         open_until: Closes the connections.
@@ -77,24 +79,24 @@ def look_around(where: Where, *, creator_role: str | None, iam_arn: str | None, 
         RecoveryError: the cluster does not look at ``aws-auth``, or the caller can have no access entry.
         AwsAuthError: EKS, STS, IAM or the API server cannot be asked.
     """
-    connection = from_eks(where.cluster, region=where.region, profile=where.profile, session=where.session)
+    connection = from_eks(location.cluster, region=location.region, profile=location.profile, session=location.session)
     open_until.callback(connection.close)
     cluster = connection.cluster
     if cluster.authentication_mode == "API":
         raise RecoveryError(
             f"The authentication mode of {quoted(cluster.name)} is API: the cluster does not look at aws-auth, and nobody "
             "gets in by repairing it; nothing was changed.",
-            cure="Let people in by access entries: aws eks create-access-entry and aws eks associate-access-policy.",
+            hint="Let people in by access entries: aws eks create-access-entry and aws eks associate-access-policy.",
         )
-    own = Entrance(connection)
-    return _Looking(where, cluster, connection.session, own, open_until).found(creator_role, iam_arn)
+    own = EntranceProbe(connection)
+    return _Discovering(location, cluster, connection.session, own, open_until).found(creator_role, iam_arn)
 
 
-class _Looking:
+class _Discovering:
     def __init__(
-        self, where: Where, cluster: EksCluster, session: AwsSession, own: Entrance, open_until: ExitStack
+        self, location: ClusterRef, cluster: EksCluster, session: AwsSession, own: EntranceProbe, open_until: ExitStack
     ) -> None:
-        self._where = where
+        self._where = location
         self._cluster = cluster
         self._session = session
         self._own = own
@@ -102,7 +104,7 @@ class _Looking:
         self._entries = AccessEntries(session, cluster)
         self._notes: list[str] = []
 
-    def found(self, creator_role: str | None, iam_arn: str | None) -> Situation:
+    def found(self, creator_role: str | None, iam_arn: str | None) -> Discovery:
         caller = Caller(self._own.connection.tokens.caller())
         seen = self._own.look()
         way: Way = "direct" if seen.may_repair else "access-entry"
@@ -114,7 +116,7 @@ class _Looking:
         temporary = self._temporary(caller, way, iam_arn)
         if way == "access-entry" and temporary is not None:
             temporary.check()
-        return Situation(
+        return Discovery(
             session=self._session,
             cluster=self._cluster,
             caller=caller,
@@ -126,18 +128,22 @@ class _Looking:
             notes=tuple(self._notes),
         )
 
-    def _creator(self, role_arn: str) -> Entrance | None:
+    def _creator(self, role_arn: str) -> EntranceProbe | None:
         """Return the creator, if it can be assumed and may repair."""
-        where = self._where
+        location = self._where
         try:
             connection = from_eks(
-                where.cluster, region=where.region, profile=where.profile, session=where.session, role_arn=role_arn
+                location.cluster,
+                region=location.region,
+                profile=location.profile,
+                session=location.session,
+                role_arn=role_arn,
             )
             self._open_until.callback(connection.close)
-            creator = Entrance(connection)
+            creator = EntranceProbe(connection)
             seen = creator.look()
         except AwsAuthError as error:
-            self._notes.append(f"{visible(role_arn)} is of no help: {error.what}")
+            self._notes.append(f"{visible(role_arn)} is of no help: {error.message}")
             return None
         if not seen.may_repair:
             self._notes.append(f"{visible(role_arn)} is of no help: it is {seen}")
@@ -153,7 +159,7 @@ class _Looking:
             except AwsPermissionError as error:
                 if way == "access-entry":
                     raise
-                self._notes.append(f"Access entries were not looked at: {error.what}")
+                self._notes.append(f"Access entries were not looked at: {error.message}")
         if entry is not None:
             temporary = TemporaryAccess(self._entries, entry.entry.principal_arn, entry)
             if temporary.own_entry_stays:
@@ -188,25 +194,25 @@ class _Looking:
                 return caller.canonical_arn
             raise RecoveryError(
                 f"{quoted(caller.arn, 200)} can have no access entry: only roles and IAM users can; nothing was changed.",
-                cure="Run it as a role that may change the cluster.",
+                hint="Run it as a role that may change the cluster.",
             )
         if given is not None:
             if not same(canonical_role(given), caller.canonical_arn):
                 raise UsageError(
                     f"iam_arn is {quoted(given, 200)}, and the caller is {quoted(caller.canonical_arn, 200)}; nothing was "
                     "changed.",
-                    cure="Pass the caller's own ARN, with its path.",
+                    hint="Pass the caller's own ARN, with its path.",
                 )
             return given
         try:
             role = get_role(self._session, caller.name)
         except AwsPermissionError as error:
-            error.cure = f"{error.cure}\nOr pass the role's ARN, with its path, as iam_arn=…"
+            error.hint = f"{error.hint}\nOr pass the role's ARN, with its path, as iam_arn=…"
             raise
         if role is None:
             raise RecoveryError(
                 f"There is no role {quoted(caller.name)} in IAM any more, so it can have no access entry; nothing was "
                 "changed.",
-                cure="Run it as a role that there is.",
+                hint="Run it as a role that there is.",
             )
         return role.arn

@@ -14,8 +14,8 @@ from awsauth.recovery.report import SWITCH, RecoveryPlan, RecoveryStep
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.recovery.discovery import Situation
-    from awsauth.recovery.repair import Wish
+    from awsauth.recovery.discovery import Discovery
+    from awsauth.recovery.repair import RepairRequest
 
 _SWITCH: Final = RecoveryStep(
     "switch-mode",
@@ -26,7 +26,7 @@ _SWITCH: Final = RecoveryStep(
 )
 
 
-def plan_of(found: Situation, wish: Wish, *, may_switch: bool) -> RecoveryPlan:
+def plan_of(found: Discovery, wish: RepairRequest, *, may_switch: bool) -> RecoveryPlan:
     """Return what would be done about what was found."""
     cluster = found.cluster
     needs_switch = found.way == "access-entry" and cluster.authentication_mode == "CONFIG_MAP"
@@ -42,7 +42,7 @@ def plan_of(found: Situation, wish: Wish, *, may_switch: bool) -> RecoveryPlan:
     )
 
 
-def _steps(found: Situation, wish: Wish, *, needs_switch: bool) -> Iterator[RecoveryStep]:
+def _steps(found: Discovery, wish: RepairRequest, *, needs_switch: bool) -> Iterator[RecoveryStep]:
     if needs_switch:
         yield _SWITCH
     if found.way == "access-entry":
@@ -58,7 +58,7 @@ def _steps(found: Situation, wish: Wish, *, needs_switch: bool) -> Iterator[Reco
     yield _probe(found)
 
 
-def _letting_in(found: Situation) -> Iterator[RecoveryStep]:
+def _letting_in(found: Discovery) -> Iterator[RecoveryStep]:
     temporary = found.temporary
     if temporary is None:
         return
@@ -76,7 +76,7 @@ def _letting_in(found: Situation) -> Iterator[RecoveryStep]:
     yield RecoveryStep("wait", "Wait until a new token gets in and may change aws-auth")
 
 
-def _leaving(found: Situation) -> Iterator[RecoveryStep]:
+def _leaving(found: Discovery) -> Iterator[RecoveryStep]:
     temporary = found.temporary
     if temporary is None or not (temporary.ours or found.way == "access-entry"):
         return
@@ -88,13 +88,13 @@ def _leaving(found: Situation) -> Iterator[RecoveryStep]:
         yield RecoveryStep("take-policy", text, ("eks:DisassociateAccessPolicy", "eks:UntagResource"))
 
 
-def _probe(found: Situation) -> RecoveryStep:
+def _probe(found: Discovery) -> RecoveryStep:
     back = " If not, the temporary access is put back" if found.way == "access-entry" else ""
     text = f"Try with new tokens whether {found.caller.canonical_arn} gets in by aws-auth alone, where aws-auth says so"
     return RecoveryStep("probe", f"{text}.{back}".rstrip("."))
 
 
-def _repair(wish: Wish) -> str:
+def _repair(wish: RepairRequest) -> str:
     if wish.changes:
         return f"Change aws-auth: {'; '.join(call(change) for change in wish.changes)}"
     if wish.rollback_to is not None:
@@ -124,7 +124,7 @@ def refuse_without_consent(plan: RecoveryPlan) -> None:
     )
     raise GuardError(
         f"There is no way in but a one-way one, and nobody has allowed that; nothing was changed.\n- {SWITCH}: {finding}",
-        cure=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that made the cluster, pass it as creator_role=…: "
+        hint=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that made the cluster, pass it as creator_role=…: "
         "it gets in without.",
         findings=(finding,),
     )

@@ -10,13 +10,13 @@ from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.authentication_mode import BOTH, switch_to_both
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
-from awsauth.cluster_context import Circumstances
-from awsauth.connections.eks import Facts
+from awsauth.cluster_context import ClusterContext
+from awsauth.connections.eks import EksClusterInfo
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, OutcomeUnknownError, RecoveryError
-from awsauth.history.retrying_store import patient
+from awsauth.history.retrying_store import with_retries
 from awsauth.recovery.arguments import check_creator, check_flags, check_texts, names_in, region_in, wish_of
-from awsauth.recovery.discovery import Where, look_around
+from awsauth.recovery.discovery import ClusterRef, discover
 from awsauth.recovery.plan import plan_of, refuse_without_consent
 from awsauth.recovery.repair import repair
 from awsauth.recovery.report import SWITCH, Leftover, Recovery
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from awsauth.aws.access_entries import ReadEntries
     from awsauth.aws.eks import EksCluster
     from awsauth.core.edit.changes import Change
-    from awsauth.recovery.discovery import Situation
-    from awsauth.recovery.repair import Repair, Wish
+    from awsauth.recovery.discovery import Discovery
+    from awsauth.recovery.repair import Repair, RepairRequest
     from awsauth.recovery.report import RecoveryPlan
-    from awsauth.verification.probe import Seen
+    from awsauth.verification.probe import ProbeResult
 
 WAITS: Final = 300.0
 """Seconds to wait for the mode to be switched, for an entry to count, and for ``aws-auth`` to."""
@@ -98,9 +98,9 @@ def recover(
     check_flags(timeout, dry_run=dry_run)
     if creator_role is not None:
         check_creator(creator_role)
-    where = Where(cluster, region or region_in(cluster), profile, session)
+    location = ClusterRef(cluster, region or region_in(cluster), profile, session)
     with ExitStack() as open_until:
-        found = look_around(where, creator_role=creator_role, iam_arn=iam_arn, open_until=open_until)
+        found = discover(location, creator_role=creator_role, iam_arn=iam_arn, open_until=open_until)
         plan = plan_of(found, wish, may_switch=SWITCH in allowed)
         if dry_run:
             return Recovery(plan, dry_run=True)
@@ -111,7 +111,9 @@ def recover(
 class _Recovering:
     """One run, from what was found to the report."""
 
-    def __init__(self, found: Situation, plan: RecoveryPlan, wish: Wish, author: str | None, timeout: float) -> None:
+    def __init__(
+        self, found: Discovery, plan: RecoveryPlan, wish: RepairRequest, author: str | None, timeout: float
+    ) -> None:
         self._found = found
         self._plan = plan
         self._wish = wish
@@ -175,8 +177,8 @@ class _Recovering:
     def _repaired(self) -> Repair:
         transport = self._found.entrance.connection.transport
         facts = _LastingFacts(self._found, self._cluster, self._temporary)
-        circumstances = Circumstances(transport, facts)
-        client = AwsAuthClient(patient(ClusterStore(transport)), author=self._author, circumstances=circumstances)
+        circumstances = ClusterContext(transport, facts)
+        client = AwsAuthClient(with_retries(ClusterStore(transport)), author=self._author, circumstances=circumstances)
         repaired = repair(client, transport, self._found.caller, self._wish)
         if repaired.text:
             self._done.append(repaired.text)
@@ -203,7 +205,7 @@ class _Recovering:
         # Who got in without our doing may do so by what is not in aws-auth: a cluster's hidden creator does.
         is_in_anyway = self._found.way == "direct" and not was_ours
 
-        def expected(seen: Seen) -> bool:
+        def expected(seen: ProbeResult) -> bool:
             return seen.is_what(repaired.explanation) or (is_in_anyway and seen.may_repair)
 
         seen = self._found.own.wait(expected, self._timeout)
@@ -211,12 +213,12 @@ class _Recovering:
             return str(replace(seen, lacks=())).removeprefix("let in as ")
         raise self._not_in_after_all(repaired, seen, put_back=was_ours)
 
-    def _not_in_after_all(self, repaired: Repair, seen: Seen, *, put_back: bool) -> RecoveryError:
+    def _not_in_after_all(self, repaired: Repair, seen: ProbeResult, *, put_back: bool) -> RecoveryError:
         back = self._put_back() if put_back else ""
         return RecoveryError(
             f"By aws-auth {quoted(self._found.caller.canonical_arn, 200)} is {repaired.explanation.outcomes[0]}, and after "
             f"{self._timeout:.0f} seconds a new token was {seen}.{back}",
-            cure="Look at what aws-auth says (explain), and whether the cluster's authenticator is well (the log type "
+            hint="Look at what aws-auth says (explain), and whether the cluster's authenticator is well (the log type "
             "authenticator in CloudWatch); then run it again.",
         )
 
@@ -226,7 +228,7 @@ class _Recovering:
         try:
             self._temporary.grant(self._done)
         except AwsAuthError as error:
-            return f" The temporary access could not be put back: {error.what}"
+            return f" The temporary access could not be put back: {error.message}"
         return " The temporary access was put back."
 
     def _step_back(self) -> None:
@@ -236,7 +238,7 @@ class _Recovering:
         try:
             self._temporary.take_away(self._done)
         except AwsAuthError as error:
-            self._notes.append(f"It could not be taken away: {error.what}")
+            self._notes.append(f"It could not be taken away: {error.message}")
 
     def _tell(self, error: AwsAuthError) -> None:
         """Put into an error what was done before, and what is left."""
@@ -248,7 +250,7 @@ class _Recovering:
         told += self._notes
         if self._entries:
             told.append(f"EKS made access entries: {', '.join(self._entries)}")
-        error.cure = "\n".join([error.cure, *told]).strip()
+        error.hint = "\n".join([error.hint, *told]).strip()
 
     def _left(self) -> list[Leftover]:
         left = self._temporary.leftovers() if self._temporary else []
@@ -257,10 +259,10 @@ class _Recovering:
         return left
 
 
-class _LastingFacts(Facts):
+class _LastingFacts(EksClusterInfo):
     """What EKS knows of a cluster, without the access that is taken away again: no guard may count on that."""
 
-    def __init__(self, found: Situation, cluster: EksCluster, temporary: TemporaryAccess | None) -> None:
+    def __init__(self, found: Discovery, cluster: EksCluster, temporary: TemporaryAccess | None) -> None:
         super().__init__(found.session, cluster, found.entrance.connection.transport)
         self._temporary = temporary
 
@@ -271,10 +273,10 @@ class _LastingFacts(Facts):
         return replace(read, entries=tuple(temporary.lasting(read.entries))) if temporary else read
 
 
-def _does_not_count(temporary: TemporaryAccess, seen: Seen, seconds: float) -> RecoveryError:
+def _does_not_count(temporary: TemporaryAccess, seen: ProbeResult, seconds: float) -> RecoveryError:
     return RecoveryError(
         f"The access entry of {quoted(temporary.principal_arn, 200)} does not let it in as an administrator: after "
         f"{seconds:.0f} seconds a new token was {seen}.",
-        cure="EKS ties an entry to the id that its role had then: if the role was made anew since, the entry has to be "
+        hint="EKS ties an entry to the id that its role had then: if the role was made anew since, the entry has to be "
         "deleted and made again. Otherwise wait, and run it again.",
     )

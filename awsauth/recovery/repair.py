@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.explain.explain import explain
 from awsauth.core.explain.who_can import who_can
 from awsauth.core.guards.access import REGRANT
@@ -32,7 +32,7 @@ _SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RepairRequest:
     """How ``aws-auth`` is to be repaired: by changes, or by going back; with neither said, as far back as is needed.
 
     Attributes:
@@ -83,8 +83,8 @@ class Administrators:
         try:
             bindings = read_bindings(transport)
         except ForbiddenError:
-            return cls(frozenset({MASTERS}), frozenset())
-        return cls(bindings.admin_groups | {MASTERS}, bindings.admin_usernames)
+            return cls(frozenset({SYSTEM_MASTERS}), frozenset())
+        return cls(bindings.admin_groups | {SYSTEM_MASTERS}, bindings.admin_usernames)
 
     def include(self, explanation: Explanation) -> bool:
         """Whether a caller is let in as an administrator."""
@@ -101,7 +101,7 @@ class Administrators:
         return tuple(dict.fromkeys(grant.principal for grant in grants))
 
 
-def repair(client: AwsAuthClient, transport: Transport, caller: Caller, wish: Wish) -> Repair:
+def repair(client: AwsAuthClient, transport: Transport, caller: Caller, wish: RepairRequest) -> Repair:
     """Repair ``aws-auth``; where it is repaired already, nothing is changed.
 
     With neither changes nor a revision given it goes back to the newest revision in which the caller is an administrator,
@@ -135,13 +135,15 @@ def repair(client: AwsAuthClient, transport: Transport, caller: Caller, wish: Wi
     return Repair(result, text, explain(document, caller), administrators.in_document(document))
 
 
-def _changed(client: AwsAuthClient, caller: Caller, wish: Wish, administrators: Administrators) -> Result:
+def _changed(client: AwsAuthClient, caller: Caller, wish: RepairRequest, administrators: Administrators) -> Result:
     planned = client.apply(wish.changes, allow=wish.allow, dry_run=True)
     _check(planned.document, caller, administrators)
     return client.apply(wish.changes, allow=wish.allow, reason=wish.reason or _REASON)
 
 
-def _rolled_back(client: AwsAuthClient, caller: Caller, to: int, wish: Wish, administrators: Administrators) -> Result:
+def _rolled_back(
+    client: AwsAuthClient, caller: Caller, to: int, wish: RepairRequest, administrators: Administrators
+) -> Result:
     somebody_is_left = bool(administrators.in_document(client.read()))
     allow = wish.allow if somebody_is_left else (*wish.allow, REGRANT)
     planned = client.rollback(to, allow=allow, dry_run=True)
@@ -155,7 +157,7 @@ def _check(document: Document, caller: Caller, administrators: Administrators) -
         raise RecoveryError(
             f"After that neither {quoted(caller.canonical_arn, 200)} nor any administrator would get in by aws-auth, so aws-auth was "
             "not changed.",
-            cure=_instead(caller),
+            hint=_instead(caller),
         )
 
 
@@ -183,7 +185,7 @@ def _revision(
     if number:
         later = [info for info in other if info.number <= number]
         error = unproven(later, names_none=not proven)
-        error.cure = f"Look at revision {number}. Then name it: pass rollback_to={number}."
+        error.hint = f"Look at revision {number}. Then name it: pass rollback_to={number}."
         raise error
     raise _no_revision(caller, passed_over=bool(foreign))
 
@@ -210,7 +212,7 @@ def _up_to_others(caller: Caller, others: tuple[str, ...], number: int) -> Recov
         f"By aws-auth {', '.join(map(quoted, others[:_SHOWN]))}{' and others' if len(others) > _SHOWN else ''} get in as "
         f"administrators, and {quoted(caller.canonical_arn, 200)} does not: somebody may have decided so. aws-auth was not "
         "changed.",
-        cure=f"Ask them. Or, to go back to revision {number}, in which it does, pass allow=[{REGRANT!r}]; or pass changes.",
+        hint=f"Ask them. Or, to go back to revision {number}, in which it does, pass allow=[{REGRANT!r}]; or pass changes.",
     )
 
 
@@ -221,7 +223,7 @@ def _no_revision(caller: Caller, *, passed_over: bool) -> RecoveryError:
     return RecoveryError(
         f"There is no revision in which {quoted(caller.canonical_arn, 200)} or any administrator gets in, so aws-auth was "
         f"not changed.{foreign}",
-        cure=_instead(caller),
+        hint=_instead(caller),
     )
 
 
@@ -229,5 +231,5 @@ def _instead(caller: Caller) -> str:
     change = "EnsureRole(role_arn" if caller.is_role else "EnsureUser(user_arn"
     return (
         f'Pass changes that let somebody in: changes=[awsauth.{change}="{caller.canonical_arn}", username="admin", '
-        f'groups=["{MASTERS}"])].'
+        f'groups=["{SYSTEM_MASTERS}"])].'
     )

@@ -65,7 +65,7 @@ class TemporaryAccess:
             raise RecoveryError(
                 f"{quoted(self.principal_arn, 200)} has an access entry for nodes (type {entry.type}), which can be given "
                 "no policy; nothing was changed.",
-                cure="Run it as a role that nodes do not have.",
+                hint="Run it as a role that nodes do not have.",
             )
         if any(policy.policy_arn == self._entries.policy_arn for policy in entry.policies):
             policy = ("--policy-arn", self._entries.policy_arn, "--access-scope", "type=cluster")
@@ -73,7 +73,7 @@ class TemporaryAccess:
             raise RecoveryError(
                 f"The access entry of {quoted(self.principal_arn, 200)} has the cluster-admin policy for some namespaces "
                 "only. To have it for all would overwrite these; nothing was changed.",
-                cure=f"Give it the policy by hand, and run it again: `{command}`.",
+                hint=f"Give it the policy by hand, and run it again: `{command}`.",
             )
 
     def grant(self, done: list[str]) -> None:

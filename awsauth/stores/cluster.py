@@ -19,13 +19,13 @@ from awsauth.errors import (
 )
 from awsauth.kube.resources import METADATA, REVISIONS, SELECTOR, objects as listed, pages
 from awsauth.stores import cluster_objects as objects
-from awsauth.stores.store import Listing, no_such_revision
+from awsauth.stores.store import RevisionList, no_such_revision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.kube.transport import Transport
-    from awsauth.stores.store import Snapshot, Stranger
+    from awsauth.stores.store import InvalidRevision, Snapshot
 
 _META: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
@@ -77,7 +77,7 @@ class ClusterStore:
             if not base.exists:
                 made = objects.new_config_map(data, head)
                 return self._written(self._transport.post(objects.CONFIG_MAPS, made, self._query))
-            carried = cast("dict[str, Any]", base.carried)
+            carried = cast("dict[str, Any]", base.raw)
             base.check_mutable()
             changed = objects.changed_config_map(carried, data, head)
             return self._written(self._transport.put(objects.CONFIG_MAP, changed, self._query))
@@ -94,11 +94,11 @@ class ClusterStore:
                 raise
             raise OutcomeUnknownError(
                 "The answer to a write was no ConfigMap: it may have been made, or not.",
-                where=objects.WHERE,
-                cure="Look at the object before trying again.",
+                location=objects.WHERE,
+                hint="Look at the object before trying again.",
             ) from error
 
-    def rehearsal(self) -> ClusterStore:
+    def dry_run_store(self) -> ClusterStore:
         """Return this ``aws-auth`` as one whose server says what it would do with a write, and never does it."""
         return ClusterStore(self._transport, rehearses=True)
 
@@ -116,7 +116,7 @@ class ClusterStore:
         self._identities[revision.number, revision.digest] = objects.identity_of(made)
         return revision.recorded(created or datetime.now(timezone.utc))
 
-    def list_revisions(self) -> Listing:
+    def list_revisions(self) -> RevisionList:
         """Return what is known about all revisions; their data is not sent.
 
         Raises:
@@ -133,7 +133,7 @@ class ClusterStore:
         if self._taken - seen:
             strangers += self._unlisted(seen)
         self._taken -= seen
-        return Listing(tuple(revisions), now, tuple(strangers))
+        return RevisionList(tuple(revisions), now, tuple(strangers))
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`).
@@ -147,7 +147,7 @@ class ClusterStore:
             value = self._transport.get(_path(number))
         except NotFoundError as error:
             raise RevisionNotFoundError(
-                no_such_revision(number), where=objects.WHERE, cure="List the history."
+                no_such_revision(number), location=objects.WHERE, hint="List the history."
             ) from error
         return Revision.from_object(value)
 
@@ -176,16 +176,16 @@ class ClusterStore:
             if error.status != 409:
                 # A change without one may pass where the revision is what is refused: not allowed, or too large.
                 if isinstance(error, (ForbiddenError, AdmissionError)) or type(error) is ApiError:
-                    error.cure += "\nOr pass history=False, to change it without a revision and without a way back."
+                    error.hint += "\nOr pass history=False, to change it without a revision and without a way back."
                 raise
             self._taken.add(revision.number)
             raise RevisionTakenError(
                 f"There is a revision {revision.number} already; nothing was changed.",
-                where=objects.WHERE,
-                cure="Another writer was quicker: try again.",
+                location=objects.WHERE,
+                hint="Another writer was quicker: try again.",
             ) from error
 
-    def _unlisted(self, seen: set[int | None]) -> list[Stranger]:
+    def _unlisted(self, seen: set[int | None]) -> list[InvalidRevision]:
         """Return the objects that have a revision's name without its label: their numbers are taken all the same."""
         names = [objects.name_of(item) for item in listed(self._transport, REVISIONS, accept=METADATA)]
         numbers = {number for name in names if (number := number_of_name(name))}
@@ -215,6 +215,6 @@ def _conflict(base: Snapshot) -> ConflictError:
     happened = "written or deleted" if base.exists else "made"
     return ConflictError(
         f"The object has been {happened} since it was read; nothing was changed.",
-        where=objects.WHERE,
-        cure="Try again: it starts from the object as it is now.",
+        location=objects.WHERE,
+        hint="Try again: it starts from the object as it is now.",
     )

@@ -12,7 +12,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import ApiError, HistoryError
 from awsauth.kube.fields import fields_of
 from awsauth.kube.resources import owners_of
-from awsauth.stores.store import Snapshot, Stranger
+from awsauth.stores.store import InvalidRevision, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,14 +55,14 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
         annotations=annotations,
         managers=_managers((config_map.get("metadata") or {}).get("managedFields")),
         owners=owners_of(metadata),
-        carried=config_map,
+        raw=config_map,
     )
     if is_stored:
         check_identity({"uid": snapshot.uid, "resourceVersion": snapshot.version}, WHERE)
     return snapshot
 
 
-def check_identity(identity: Identity, where: str) -> None:
+def check_identity(identity: Identity, location: str) -> None:
     """Refuse an object that could only be written over or deleted whatever it has become in the meantime.
 
     Raises:
@@ -73,8 +73,8 @@ def check_identity(identity: Identity, where: str) -> None:
         raise ApiError(
             f"The server answered with an object without {' and '.join(map(quoted, missing))}: whether somebody else "
             "changes it at the same time could not be told; nothing was changed.",
-            where=where,
-            cure="A Kubernetes API server always tells them: see what takes them out on the way here, such as a proxy.",
+            location=location,
+            hint="A Kubernetes API server always tells them: see what takes them out on the way here, such as a proxy.",
         )
 
 
@@ -97,7 +97,7 @@ def new_config_map(data: Mapping[str, str], head: Head | None) -> dict[str, Any]
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
 
 
-def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[Stranger]]:
+def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[InvalidRevision]]:
     """Return the revisions among listed objects, in the order of their numbers, and what is none."""
     revisions: dict[RevisionInfo, Identity] = {}
     strangers = []
@@ -107,7 +107,7 @@ def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[Str
             revisions[info] = identity_of(item)
         except HistoryError as error:
             name = name_of(item)
-            strangers.append(Stranger(name, error.what, number_of_name(name)))
+            strangers.append(InvalidRevision(name, error.message, number_of_name(name)))
     return dict(sorted(revisions.items(), key=lambda pair: pair[0].number)), strangers
 
 
@@ -117,10 +117,10 @@ def identity_of(value: Any) -> Identity:
     return {key: text for key, text in found.items() if isinstance(text, str) and text}
 
 
-def unlabelled(number: int) -> Stranger:
+def unlabelled(number: int) -> InvalidRevision:
     """Return what stands for an object that has a revision's name but is not listed among the revisions."""
     name = f"{NAME}-{number}"
-    return Stranger(name, f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}.", number)
+    return InvalidRevision(name, f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}.", number)
 
 
 def name_of(item: Any) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.revisions.info import Head
     from awsauth.core.revisions.revision import Revision
-    from awsauth.stores.store import Listing
+    from awsauth.stores.store import RevisionList
 
 
 LOCKED: Final = 30.0
@@ -132,7 +132,7 @@ class ManifestFile:
             path = os.fspath(self.path)
             command = command_line("chmod", "u+w", f"./{path}" if path.startswith("-") else path)
             failure = FileError(
-                "The file is read-only; nothing was changed.", where=self._name, cure=f"Run `{command}`."
+                "The file is read-only; nothing was changed.", location=self._name, hint=f"Run `{command}`."
             )
             failure.errno = errno.EACCES
             raise failure
@@ -140,8 +140,8 @@ class ManifestFile:
             failure = FileError(
                 "The file belongs to another user, and only that user or root can write it so that it still does; "
                 "nothing was changed.",
-                where=self._name,
-                cure="Run it as the owner of the file.",
+                location=self._name,
+                hint="Run it as the owner of the file.",
             )
             failure.errno = errno.EPERM
             raise failure
@@ -167,8 +167,8 @@ class ManifestFile:
     def _changed(self) -> FileChangedError:
         return FileChangedError(
             "Somebody else has written the file since it was read; nothing was changed.",
-            where=self._name,
-            cure="Run it again: it starts from the file as it is now.",
+            location=self._name,
+            hint="Run it again: it starts from the file as it is now.",
         )
 
     def _lock(self, fd: int) -> None:
@@ -186,8 +186,8 @@ class ManifestFile:
                 return None  # Some network file systems have no locks.
         raise FileError(
             f"Another program has had the file locked for {LOCKED:g} seconds; nothing was changed.",
-            where=self._name,
-            cure=f"See which one, with fuser {self._name}, and try again when it is done.",
+            location=self._name,
+            hint=f"See which one, with fuser {self._name}, and try again when it is done.",
         )
 
     @property
@@ -202,9 +202,9 @@ class ManifestFile:
             raise
         except (OSError, ValueError) as error:
             number = error.errno if isinstance(error, OSError) else None
-            problem, cure = _PROBLEMS.get(number or 0, (str(error), "Check the path."))
+            problem, hint = _PROBLEMS.get(number or 0, (str(error), "Check the path."))
             failure = FileError(
-                f"The file cannot be {done}: {problem}. Nothing was changed.", where=self._name, cure=cure
+                f"The file cannot be {done}: {problem}. Nothing was changed.", location=self._name, hint=hint
             )
             failure.errno, failure.filename = number, os.fspath(self.path)
             raise failure from error
@@ -215,8 +215,8 @@ class ManifestFile:
         try:
             yield
         except ManifestError as error:
-            where = f"{self._name}, {error.where}" if error.where else self._name
-            raise ManifestError(error.what, where=where, cure=error.cure) from error
+            location = f"{self._name}, {error.location}" if error.location else self._name
+            raise ManifestError(error.message, location=location, hint=error.hint) from error
 
 
 class FileStore:
@@ -247,7 +247,7 @@ class FileStore:
                 with contextlib.suppress(HistoryError):
                     if kept := self._revisions.list_all().revisions:
                         last = kept[-1].number
-                        error.cure += (
+                        error.hint += (
                             f" Its history is still there: revision {last} is the last one, and show() gives it."
                         )
             raise
@@ -272,7 +272,7 @@ class FileStore:
             FileError: it cannot be written.
             ManifestError: the manifest cannot be edited.
         """
-        state = self._manifest.write(data, cast("FileState", base.carried))
+        state = self._manifest.write(data, cast("FileState", base.raw))
         if revision is None:
             return _snapshot(state, base.head)
         self._revisions.mark_applied(revision.info.head)
@@ -285,7 +285,7 @@ class FileStore:
             FileError: the file is read-only.
             ManifestError: the manifest cannot be edited.
         """
-        self._manifest.check_edit(data, cast("FileState", base.carried))
+        self._manifest.check_edit(data, cast("FileState", base.raw))
 
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`); its time is that of this machine.
@@ -299,7 +299,7 @@ class FileStore:
             self._revisions.mark_applied(revision.info.head)
         return recorded
 
-    def list_revisions(self) -> Listing:
+    def list_revisions(self) -> RevisionList:
         """Return what is known about all revisions, without their data."""
         return self._revisions.list_all()
 
@@ -318,5 +318,5 @@ def _snapshot(state: FileState, head: Head | None) -> Snapshot:
         hashlib.sha256(state.raw).hexdigest(),
         head=head,
         findings=state.manifest.findings,
-        carried=state,
+        raw=state,
     )

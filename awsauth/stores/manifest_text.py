@@ -74,5 +74,5 @@ class ManifestText(MemoryStore):
             raise self._located(error) from error
 
     def _located(self, error: ManifestError) -> ManifestError:
-        where = f"{self._name}, {error.where}" if error.where else self._name
-        return ManifestError(error.what, where=where, cure=error.cure)
+        location = f"{self._name}, {error.location}" if error.location else self._name
+        return ManifestError(error.message, location=location, hint=error.hint)

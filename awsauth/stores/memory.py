@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from awsauth.core.document.document import Document
 from awsauth.core.revisions.revision import Revision, info_from_object
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
-from awsauth.stores.store import Listing, Snapshot, Stranger, no_such_revision
+from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, no_such_revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,8 +54,8 @@ class MemoryStore:
             if self._state.version != base.version:
                 raise ConflictError(
                     "The object has been written since it was read; nothing was changed.",
-                    where="aws-auth in memory",
-                    cure="Try again: it starts from the object as it is now.",
+                    location="aws-auth in memory",
+                    hint="Try again: it starts from the object as it is now.",
                 )
             self._put(data, revision.info.head if revision else self._state.head)
             return self._state
@@ -75,7 +75,8 @@ class MemoryStore:
         with self._lock:
             if revision.number in self._objects:
                 raise RevisionTakenError(
-                    f"There is a revision {revision.number} already; nothing was changed.", where="aws-auth in memory"
+                    f"There is a revision {revision.number} already; nothing was changed.",
+                    location="aws-auth in memory",
                 )
             recorded = revision.recorded(self._clock())
             self._objects[revision.number] = recorded.to_object()
@@ -86,7 +87,7 @@ class MemoryStore:
         with self._lock:
             self._objects[number] = value
 
-    def list_revisions(self) -> Listing:
+    def list_revisions(self) -> RevisionList:
         """Return what is known about all revisions."""
         with self._lock:
             objects = sorted(self._objects.items())
@@ -95,15 +96,17 @@ class MemoryStore:
             try:
                 revisions.append(info_from_object(value))
             except HistoryError as error:
-                strangers.append(Stranger(f"revision {number}", error.what, number))
-        return Listing(tuple(revisions), self._clock(), tuple(strangers))
+                strangers.append(InvalidRevision(f"revision {number}", error.message, number))
+        return RevisionList(tuple(revisions), self._clock(), tuple(strangers))
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`)."""
         with self._lock:
             value = self._objects.get(number)
         if value is None:
-            raise RevisionNotFoundError(no_such_revision(number), where="aws-auth in memory", cure="List the history.")
+            raise RevisionNotFoundError(
+                no_such_revision(number), location="aws-auth in memory", hint="List the history."
+            )
         return Revision.from_object(value)
 
     def discard_revision(self, number: int, digest: str) -> None:

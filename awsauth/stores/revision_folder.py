@@ -15,7 +15,7 @@ from awsauth.core.text.display import visible
 from awsauth.errors import HistoryError, RevisionNotFoundError, RevisionTakenError
 from awsauth.stores.atomic_write import LARGEST, Folder, is_root, is_something_else, replace_file
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
-from awsauth.stores.store import Listing, Stranger, no_such_revision
+from awsauth.stores.store import InvalidRevision, RevisionList, no_such_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,14 +71,14 @@ class RevisionFolder:
                     raise self._taken(revision.number) from None
         return recorded
 
-    def list_all(self) -> Listing:
+    def list_all(self) -> RevisionList:
         """Return what is known about all revisions; only the first lines of their files are read.
 
         Raises:
             HistoryError: the folder cannot be read.
         """
         revisions: list[RevisionInfo] = []
-        strangers: list[Stranger] = []
+        strangers: list[InvalidRevision] = []
         now = datetime.now(timezone.utc)
         with contextlib.suppress(FileNotFoundError), self._reading("The history cannot be listed") as folder:
             for name in sorted(name for name in folder.names() if name.endswith(".revision")):
@@ -89,14 +89,16 @@ class RevisionFolder:
                 except FileNotFoundError:
                     continue  # Discarded by somebody else in the meantime.
                 except HistoryError as error:
-                    strangers.append(Stranger(name, error.what, number))
+                    strangers.append(InvalidRevision(name, error.message, number))
                     continue
                 if info is None:
-                    strangers.append(Stranger(name, "It is empty: its writer is at work, or was stopped.", number))
+                    strangers.append(
+                        InvalidRevision(name, "It is empty: its writer is at work, or was stopped.", number)
+                    )
                 else:
                     revisions.append(info)
         revisions.sort(key=lambda info: info.number)
-        return Listing(tuple(revisions), now, tuple(strangers))
+        return RevisionList(tuple(revisions), now, tuple(strangers))
 
     def read(self, number: int) -> Revision:
         """Read a revision.
@@ -114,7 +116,7 @@ class RevisionFolder:
         ):
             raw, _ = folder.read(name)
         if not raw:
-            raise RevisionNotFoundError(no_such_revision(number), where=self._name, cure="List the history.")
+            raise RevisionNotFoundError(no_such_revision(number), location=self._name, hint="List the history.")
         revision = Revision.from_object(from_yaml(raw, self._path_of(name)))
         if revision.number != number:
             raise _renamed(name, revision.number)
@@ -208,8 +210,8 @@ class RevisionFolder:
                 raise
             raise HistoryError(
                 "The history is not a folder: a link or a file has its name. The manifest was not changed.",
-                where=self._name,
-                cure="Move it away, or pass history=False to do without a history.",
+                location=self._name,
+                hint="Move it away, or pass history=False to do without a history.",
             ) from error
         owner = folder.status.st_uid
         if owner not in (0, manifest.st_uid, *((os.geteuid(),) if hasattr(os, "geteuid") else ())):
@@ -217,8 +219,8 @@ class RevisionFolder:
                 raise HistoryError(
                     f"The folder of the history belongs to user {owner}, and the manifest to user {manifest.st_uid}: "
                     "another user may have put the folder there. The manifest was not changed.",
-                    where=self._name,
-                    cure="Look at what is in it, and move it away or make the manifest's owner its owner; "
+                    location=self._name,
+                    hint="Look at what is in it, and move it away or make the manifest's owner its owner; "
                     "or pass history=False to do without a history.",
                 )
         return folder
@@ -238,12 +240,12 @@ class RevisionFolder:
     def _taken(self, number: int) -> RevisionTakenError:
         return RevisionTakenError(
             f"There is a revision {number} already; nothing was changed.",
-            where=self._name,
-            cure="Another writer was quicker: try again.",
+            location=self._name,
+            hint="Another writer was quicker: try again.",
         )
 
     @contextlib.contextmanager
-    def _translated(self, what: str, *, may_be_absent: bool = False) -> Iterator[None]:
+    def _translated(self, message: str, *, may_be_absent: bool = False) -> Iterator[None]:
         try:
             yield
         except HistoryError:
@@ -253,9 +255,9 @@ class RevisionFolder:
                 raise  # What that means is the caller's to say.
             problem = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
             raise HistoryError(
-                f"{what}: {problem}. The manifest was not changed.",
-                where=self._name,
-                cure="See that the folder can be read and written, or pass history=False to do without one.",
+                f"{message}: {problem}. The manifest was not changed.",
+                location=self._name,
+                hint="See that the folder can be read and written, or pass history=False to do without one.",
             ) from error
 
 
@@ -274,7 +276,7 @@ def _usable(name: str) -> Iterator[None]:
         problem = str(error) if isinstance(error, ValueError) else "it is not a regular file"
         if isinstance(error, OSError) and not (is_something_else(error) or isinstance(error, IsADirectoryError)):
             raise
-        raise HistoryError(f"{visible(name)} is not used: {problem}.", cure="Delete it if nobody needs it.") from error
+        raise HistoryError(f"{visible(name)} is not used: {problem}.", hint="Delete it if nobody needs it.") from error
 
 
 def _file_name(number: int) -> str:
@@ -284,5 +286,5 @@ def _file_name(number: int) -> str:
 def _renamed(name: str, number: int) -> HistoryError:
     return HistoryError(
         f"The file {visible(name)} holds revision {number}: it was renamed or copied by hand. It is not used.",
-        cure="Delete it, or give it back its name.",
+        hint="Delete it, or give it back its name.",
     )

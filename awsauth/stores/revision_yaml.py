@@ -37,7 +37,7 @@ def to_yaml(value: dict[str, Any]) -> str:
         raise HistoryError(
             f"The text holds U+{ord(error.object[error.start]):04X}, which is no character, and no file can hold it. "
             "The manifest was not changed.",
-            cure="Leave it out and try again.",
+            hint="Leave it out and try again.",
         ) from error
     # A block cannot hold every text: next-line characters, for one, come back as line feeds.
     return text if yaml.load(text, yaml.CSafeLoader) == ordered else _dumped(ordered, _QuotingDumper)
@@ -56,8 +56,8 @@ def from_yaml(raw: bytes, name: str) -> Any:
     except (yaml.YAMLError, ValueError) as error:
         raise HistoryError(
             "This file is no YAML that can be read, so it was not written, or not left, by awsauth. It is not used.",
-            where=name,
-            cure="Delete it if nobody needs it.",
+            location=name,
+            hint="Delete it if nobody needs it.",
         ) from error
 
 

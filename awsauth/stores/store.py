@@ -53,7 +53,7 @@ class Snapshot(NamedTuple):
     managers: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     owners: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    carried: object = None
+    raw: object = None
 
     def __repr__(self) -> str:
         return f"<Snapshot {self.version!r} of {self.document!r}>"
@@ -72,8 +72,8 @@ class Snapshot(NamedTuple):
         if self.immutable:
             raise ApiError(
                 "The ConfigMap is immutable: Kubernetes lets nobody change its data. Nothing was changed.",
-                where="kube-system/aws-auth",
-                cure="It has to be deleted and made again without `immutable: true`; "
+                location="kube-system/aws-auth",
+                hint="It has to be deleted and made again without `immutable: true`; "
                 "until it is back, nobody is let in by it.",
                 status=422,
                 reason="Invalid",
@@ -91,7 +91,7 @@ class Snapshot(NamedTuple):
         return self.head if is_own else None
 
 
-class Stranger(NamedTuple):
+class InvalidRevision(NamedTuple):
     """Something among the revisions that is none, or that was changed by hand.
 
     Attributes:
@@ -105,7 +105,7 @@ class Stranger(NamedTuple):
     number: int | None = None
 
 
-class Listing(NamedTuple):
+class RevisionList(NamedTuple):
     """The revisions there are, without their data.
 
     Attributes:
@@ -116,7 +116,7 @@ class Listing(NamedTuple):
 
     revisions: tuple[RevisionInfo, ...]
     now: datetime
-    strangers: tuple[Stranger, ...] = ()
+    invalid: tuple[InvalidRevision, ...] = ()
 
     def find(self, number: int) -> RevisionInfo | None:
         """Return the revision with this number, or None."""
@@ -130,7 +130,7 @@ class Listing(NamedTuple):
         """
         numbers = [info.number for info in self.revisions]
         number = known + 1 if known else max([0, *(one for one in numbers if one < COUNTED)]) + 1
-        taken = {*numbers, *(stranger.number for stranger in self.strangers)}
+        taken = {*numbers, *(stranger.number for stranger in self.invalid)}
         while number in taken:
             number += 1
         return number
@@ -164,7 +164,7 @@ class Store(Protocol):
             OutcomeUnknownError: there was no answer.
         """
 
-    def list_revisions(self) -> Listing:
+    def list_revisions(self) -> RevisionList:
         """Return what is known about all revisions, without their data."""
 
     def read_revision(self, number: int) -> Revision:
@@ -184,10 +184,10 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class Rehearsing(Protocol):
+class SupportsDryRun(Protocol):
     """A store whose server can say what it would do with a write."""
 
-    def rehearsal(self) -> Store:
+    def dry_run_store(self) -> Store:
         """Return a store of the same ``aws-auth`` whose server looks at all writes, its admission included.
 
         It changes nothing: what is written or recorded there is answered as if it were, and is not.
@@ -195,7 +195,7 @@ class Rehearsing(Protocol):
 
 
 @runtime_checkable
-class TextStore(Protocol):
+class SupportsEditCheck(Protocol):
     """A store whose object is a text that is edited, which may be written in a way that does not allow it."""
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:

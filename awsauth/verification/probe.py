@@ -10,7 +10,7 @@ from awsauth.core.explain.explain import explain
 from awsauth.core.text.display import quoted
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, UnavailableError
 from awsauth.kube.rbac import CHANGER, missing
-from awsauth.kube.self_review import EVERYBODY, review
+from awsauth.kube.self_review import EVERYBODY, self_review
 from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.explain.explanation import Explanation
     from awsauth.kube.rbac import RbacRule
-    from awsauth.kube.self_review import Review
+    from awsauth.kube.self_review import SelfReview
     from awsauth.kube.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProbeResult:
     """What a new token got.
 
     Attributes:
@@ -66,7 +66,7 @@ class Seen:
         return f"{who}, and may not {' nor '.join(map(str, self.lacks))}" if self.lacks else who
 
 
-class Entrance:
+class EntranceProbe:
     """One identity before one cluster.
 
     Args:
@@ -76,29 +76,29 @@ class Entrance:
     def __init__(self, connection: EksConnection) -> None:
         self.connection: Final = connection
 
-    def look(self) -> Seen:
+    def look(self) -> ProbeResult:
         """Return what a new token gets now: as whom it is let in, and whether it may repair ``aws-auth``.
 
         Raises:
             UnreachableError: the API server cannot be reached.
             AwsAuthError: it does not answer otherwise, or no token can be made.
         """
-        token = self.connection.tokens.fresh()
+        token = self.connection.tokens.new_token()
         transport = self.connection.transport.with_token(token.value)
         try:
-            who = review(transport)
+            who = self_review(transport)
         except AuthenticationError:
-            return Seen(is_known=False)
+            return ProbeResult(is_known=False)
         except ForbiddenError:
-            return Seen(is_known=True)
+            return ProbeResult(is_known=True)
         lacks = missing(transport, CHANGER)
         if who is None:
-            return Seen(is_known=True, lacks=lacks)
-        return Seen(is_known=True, username=who.username, groups=who.own_groups, lacks=lacks)
+            return ProbeResult(is_known=True, lacks=lacks)
+        return ProbeResult(is_known=True, username=who.username, groups=who.own_groups, lacks=lacks)
 
-    def wait(self, until: Callable[[Seen], bool], seconds: float) -> Seen:
+    def wait(self, until: Callable[[ProbeResult], bool], seconds: float) -> ProbeResult:
         """Return what a new token gets, as soon as it is what is waited for; the last one when the time is up."""
-        seen = Seen(is_known=False)
+        seen = ProbeResult(is_known=False)
         for _ in Backoff(seconds):
             try:
                 seen = self.look()
@@ -118,15 +118,15 @@ _CERTAIN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccessState:
     """Whether somebody gets in, and as whom; without a username where that cannot be told."""
 
-    gets_in: bool
+    authenticates: bool
     username: str = ""
     groups: frozenset[str] = frozenset()
 
 
-class Witness:
+class TokenProbe:
     """One identity, looked at with a new token each time.
 
     Making one looks already: what is so before the change.
@@ -152,10 +152,10 @@ class Witness:
         self._tokens = tokens
         self._transport = transport
         self._used: set[str] = set()
-        self._expected: Standing | None = None
+        self._expected: AccessState | None = None
         self._refusals = 0
         self._seen = self._looked()
-        self._was_in = self._seen.gets_in
+        self._was_in = self._seen.authenticates
         self.is_concerned = False
 
     def avoid(self, token: str) -> None:
@@ -172,59 +172,59 @@ class Witness:
         try:
             self._seen = self._looked()
         except AwsAuthError as error:
-            self._seen, self.problem = Standing(gets_in=False), error.what
+            self._seen, self.problem = AccessState(authenticates=False), error.message
             return
-        self._refusals = 0 if self._seen.gets_in else self._refusals + 1
+        self._refusals = 0 if self._seen.authenticates else self._refusals + 1
 
     @property
-    def gets_in(self) -> bool:
+    def authenticates(self) -> bool:
         """Whether it got in the last time."""
-        return self._seen.gets_in
+        return self._seen.authenticates
 
     @property
-    def shows_change(self) -> bool:
+    def change_visible(self) -> bool:
         """Whether the last look showed what the change is to do for it."""
         return self.is_concerned and self._seen == self._expected
 
     @property
-    def is_shut_out(self) -> bool:
+    def lost_access(self) -> bool:
         """Whether it got in before the change, and certainly does not any more."""
         return self._was_in and self._refusals >= _CERTAIN
 
     def _new_token(self) -> str:
         token = ""
         for _ in Backoff(_NEW_TOKEN, longest=0.1):
-            token = self._tokens.fresh().value
+            token = self._tokens.new_token().value
             if token not in self._used:
                 break
         self._used.add(token)
         return token
 
-    def _looked(self) -> Standing:
+    def _looked(self) -> AccessState:
         token = self._new_token()
         try:
-            found = review(self._transport.with_token(token))
+            found = self_review(self._transport.with_token(token))
         except AuthenticationError:
             self.problem = f"the API server does not know {self.arn} (401)."
-            return Standing(gets_in=False)
+            return AccessState(authenticates=False)
         except ForbiddenError:
             found = None
-        return _reviewed(found) if found else Standing(gets_in=True)
+        return _reviewed(found) if found else AccessState(authenticates=True)
 
 
-def _reviewed(found: Review) -> Standing:
-    return Standing(gets_in=True, username=found.username, groups=found.own_groups)
+def _reviewed(found: SelfReview) -> AccessState:
+    return AccessState(authenticates=True, username=found.username, groups=found.own_groups)
 
 
-def _standing(document: Document, arn: str) -> Standing | None:
+def _standing(document: Document, arn: str) -> AccessState | None:
     """Return what ``aws-auth`` gives somebody; None where that cannot be told for certain."""
     try:
         explanation = explain(document, Caller(arn))
     except AwsAuthError:
         return None
     if explanation.verdict in ("not-mapped", "refused"):
-        return Standing(gets_in=False)
+        return AccessState(authenticates=False)
     if explanation.username is None or explanation.outcomes[0].unresolved:
         return None
     groups = frozenset(explanation.groups or ()) - {EVERYBODY}
-    return Standing(gets_in=True, username=explanation.username, groups=groups)
+    return AccessState(authenticates=True, username=explanation.username, groups=groups)

@@ -13,19 +13,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
-from awsauth.core.edit.merge import Merged
-from awsauth.core.edit.revert import undone
+from awsauth.core.edit.merge import MergeResult
+from awsauth.core.edit.revert import reverted
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
-from awsauth.history.commit import Proposal, commit
-from awsauth.history.retrying_store import patient
-from awsauth.kube.self_review import review
+from awsauth.history.commit import PendingChange, commit
+from awsauth.history.retrying_store import with_retries
+from awsauth.kube.self_review import self_review
 from awsauth.options import CALLER
 from awsauth.retry import Backoff
 from awsauth.stores.cluster import ClusterStore
-from awsauth.verification.probe import Witness
+from awsauth.verification.probe import TokenProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from awsauth.options import Options
     from awsauth.stores.store import Snapshot, Store
 
-    Make = Callable[[Callable[[Snapshot], Proposal], Options], Result]
+    Make = Callable[[Callable[[Snapshot], PendingChange], Options], Result]
 
 NOT_OBSERVED: Final = "not-observed"
 NOT_SEEN_YET: Final = "not-seen-yet"
@@ -47,9 +47,9 @@ SETTLES: Final = 3.0
 """Seconds after which an authenticator has seen a change; mostly it takes milliseconds, and up to 2 seconds."""
 
 
-def watched(
+def apply_and_verify(
     make: Make,
-    propose: Callable[[Snapshot], Proposal],
+    propose: Callable[[Snapshot], PendingChange],
     options: Options,
     *,
     connection: Connection | None,
@@ -73,15 +73,15 @@ def watched(
     """
     if options.get("dry_run"):
         return make(propose, options)
-    proposed: list[Proposal] = []
+    proposed: list[PendingChange] = []
 
-    def remembered(snapshot: Snapshot) -> Proposal:
+    def remembered(snapshot: Snapshot) -> PendingChange:
         proposed[:] = [propose(snapshot)]
         return proposed[0]
 
     transport, tokens = _to_look_with(connection, options)
     watch = _Watch(transport, tokens, options.get("verify", ()))
-    way_back = _WayBack(transport, tokens, watch, writer) if tokens and options.get("revert_after") else None
+    way_back = _Reverter(transport, tokens, watch, writer) if tokens and options.get("revert_after") else None
     result = make(remembered, options)
     if not result.changed:
         return result
@@ -100,12 +100,12 @@ def _to_look_with(connection: Connection | None, options: Options) -> tuple[Tran
     if connection is None:
         raise UsageError(
             "There is no cluster behind this client that could show a change; nothing was changed.",
-            cure="Leave wait=, verify= and revert_after= out.",
+            hint="Leave wait=, verify= and revert_after= out.",
         )
     if connection.tokens is None and (verify or revert_after):
         raise UsageError(
             "No new tokens can be made here, because this connection has no AWS credentials; nothing was changed.",
-            cure="Connect to the EKS cluster by its name (cluster=, from_eks).",
+            hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
         )
     return connection.transport, connection.tokens
 
@@ -114,19 +114,19 @@ class _Watch:
     """Those whose new tokens are looked at: the caller, and the roles named."""
 
     def __init__(self, transport: Transport, tokens: TokenSource | None, verify: Sequence[str]) -> None:
-        self.witnesses: list[Witness] = []
+        self.witnesses: list[TokenProbe] = []
         if tokens is None:
             return
-        self.witnesses.append(Witness("the caller", tokens.of_role(tokens.role_arn), transport))
+        self.witnesses.append(TokenProbe("the caller", tokens.for_role(tokens.role_arn), transport))
         self.avoid(tokens.token().value)
         roles = dict.fromkeys(role for role in verify if role != CALLER)
-        self.witnesses += [Witness(quoted(role, 200), tokens.of_role(role), transport) for role in roles]
+        self.witnesses += [TokenProbe(quoted(role, 200), tokens.for_role(role), transport) for role in roles]
 
     def avoid(self, token: str) -> None:
         """Never look with a token that was used for something else; two of the caller's of one second are the same."""
         self.witnesses[0].avoid(token)
 
-    def failing(self, seconds: float) -> Witness | None:
+    def failing(self, seconds: float) -> TokenProbe | None:
         """Look until everybody gets in, and return who does not; None where all do."""
         end, settling = Backoff(seconds), Backoff(SETTLES)
         pending = list(self.witnesses)
@@ -134,9 +134,9 @@ class _Watch:
             for witness in list(pending):
                 is_over, is_settled = end.is_over, settling.is_over and not witness.is_concerned
                 witness.look()
-                if witness.is_shut_out or (is_over and not witness.gets_in):
+                if witness.lost_access or (is_over and not witness.authenticates):
                     return witness
-                if witness.gets_in and (is_settled or witness.shows_change or is_over):
+                if witness.authenticates and (is_settled or witness.change_visible or is_over):
                     pending.remove(witness)
         return None
 
@@ -146,7 +146,7 @@ class _Watch:
         if not concerned:
             return (_not_observed([witness.name for witness in self.witnesses]),)
         end = Backoff(seconds)
-        while pending := [witness for witness in concerned if not witness.shows_change]:
+        while pending := [witness for witness in concerned if not witness.change_visible]:
             if end.is_over:
                 return (_not_seen_yet([witness.name for witness in pending], seconds),)
             for witness in pending:
@@ -154,22 +154,22 @@ class _Watch:
         return ()
 
 
-class _WayBack:
+class _Reverter:
     """The token with which a change is taken back.
 
     Signed and shown to the API server just before the change, so that the server goes by what it was told then.
     """
 
     def __init__(self, transport: Transport, tokens: TokenSource, watch: _Watch, writer: Callable[[], Writer]) -> None:
-        token = tokens.of_role(tokens.role_arn).fresh().value
+        token = tokens.for_role(tokens.role_arn).new_token().value
         watch.avoid(token)
         self._transport = transport.with_token(token, acts=True)
-        self._store = patient(ClusterStore(self._transport))
+        self._store = with_retries(ClusterStore(self._transport))
         self._writer = writer
         self.revision = self.parent = 0
         self.before = self._made = Document({})
         with contextlib.suppress(ForbiddenError):
-            review(self._transport)
+            self_review(self._transport)
 
     def arm(self, revision: int, before: Document, made: Document) -> None:
         """Remember what is to be taken back: the change from `before` to `made`, which was recorded as `revision`."""
@@ -179,13 +179,13 @@ class _WayBack:
             self.parent = self._store.read_revision(revision).info.parent
 
     def take(self) -> bool:
-        """Take the change back, and return whether all is what it was; raises what `take_back` does."""
+        """Take the change back, and return whether all is what it was; raises what `revert` does."""
         reason = f"Reverted revision {self.revision}: somebody did not get in"
-        after = take_back(self._store, self.before, self._made, to=self.parent, reason=reason, writer=self._writer)
+        after = revert(self._store, self.before, self._made, to=self.parent, reason=reason, writer=self._writer)
         return after == self.before
 
 
-def take_back(
+def revert(
     store: Store, before: Document, made: Document, *, to: int, reason: str, writer: Callable[[], Writer]
 ) -> Document:
     """Take the change from `before` to `made` back, and return what there is then; what others have made since stays.
@@ -203,21 +203,21 @@ def take_back(
         AwsAuthError: what committing raises.
     """
 
-    def propose(snapshot: Snapshot) -> Proposal:
+    def propose(snapshot: Snapshot) -> PendingChange:
         present = snapshot.document
-        after = undone(before, made, present)
-        back = Merged(present, present if after == present else after)
-        return Proposal(snapshot, back, Restoration(to, after) if to else None)
+        after = reverted(before, made, present)
+        back = MergeResult(present, present if after == present else after)
+        return PendingChange(snapshot, back, Restoration(to, after) if to else None)
 
     return commit(store, propose, reason=reason, writer=writer).snapshot.document
 
 
-def _verify(watch: _Watch, way_back: _WayBack, seconds: float) -> None:
+def _verify(watch: _Watch, way_back: _Reverter, seconds: float) -> None:
     try:
         failing = watch.failing(seconds)
     except BaseException as error:
         # Whoever interrupts it, or whatever goes wrong: what was not seen to work does not stay.
-        cut = f"it was not looked at to the end: {error.what if isinstance(error, AwsAuthError) else type(error).__name__}"
+        cut = f"it was not looked at to the end: {error.message if isinstance(error, AwsAuthError) else type(error).__name__}"
         reverted = _revert(way_back, cut)
         if isinstance(error, AwsAuthError):
             raise reverted from error
@@ -230,7 +230,7 @@ def _verify(watch: _Watch, way_back: _WayBack, seconds: float) -> None:
         )
 
 
-def _revert(way_back: _WayBack, why: str, more: str = "") -> RevertedError:
+def _revert(way_back: _Reverter, why: str, more: str = "") -> RevertedError:
     """Take the change back, and return the error that says so.
 
     Raises:
@@ -247,8 +247,8 @@ def _revert(way_back: _WayBack, why: str, more: str = "") -> RevertedError:
         way = kubectl if parent else "take the change out by hand"
         raise NotRevertedError(
             f"The change was made as revision {way_back.revision}, and {why} It could not be reverted, so it is in "
-            f"force: {error.what}",
-            cure=f"Whoever still gets in can go back:\n  {way}\nWhere nobody does: awsauth.recover().",
+            f"force: {error.message}",
+            hint=f"Whoever still gets in can go back:\n  {way}\nWhere nobody does: awsauth.recover().",
             revision=way_back.revision,
             restores=parent,
         ) from error
@@ -258,7 +258,7 @@ def _revert(way_back: _WayBack, why: str, more: str = "") -> RevertedError:
     since = "" if is_as_before else ", but for what others have written since"
     return RevertedError(
         f"The change was made as revision {way_back.revision}, and reverted: {why}",
-        cure=f"aws-auth is again {earlier}{since}.{more}",
+        hint=f"aws-auth is again {earlier}{since}.{more}",
         revision=way_back.revision,
         restored=parent,
     )

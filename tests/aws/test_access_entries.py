@@ -13,7 +13,7 @@ from awsauth.core.access.access_entries import NODE_TYPES, AccessEntry, AccessPo
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import check
+from awsauth.core.guards.guards import enforce
 from awsauth.errors import AwsPermissionError, GuardError
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake
@@ -148,7 +148,7 @@ def test_an_entry_has_the_path_and_the_mapping_has_not() -> None:
     assert [finding.principal for finding in found] == [f"{PREFIX}/ops", f"{USERS}/team/anna"]
     assert {(finding.code, finding.severity) for finding in found} == {("access-entry-wins", Severity.WARNING)}
     assert "The mapping to `ops` in `view` has no effect. The entry: username `u`." in str(found[0])
-    assert [finding.place.key for finding in found if finding.place] == ["mapRoles", "mapUsers"]
+    assert [finding.location.key for finding in found if finding.location] == ["mapRoles", "mapUsers"]
 
 
 def test_an_entry_for_nodes_makes_their_mapping_needless() -> None:
@@ -156,7 +156,7 @@ def test_an_entry_for_nodes_makes_their_mapping_needless() -> None:
     entries = [AccessEntry(f"{PREFIX}/node", "EC2_LINUX")]
     [found] = without_effect(document, "API_AND_CONFIG_MAP", entries)
     assert found.severity is Severity.NOTE
-    assert "lets nodes in (type EC2_LINUX)" in found.consequence
+    assert "lets nodes in (type EC2_LINUX)" in found.impact
     assert without_effect(document, "API_AND_CONFIG_MAP", []) == without_effect(document, "CONFIG_MAP", entries) == ()
 
 
@@ -255,7 +255,7 @@ def test_a_change_without_effect_is_said() -> None:
     assert "The change has no effect on it. The entry: username `u`; groups `view`." in str(added)
     [gone] = said(roles(role("ops")), roles(), context(entry))
     assert "loses nothing" in gone.message
-    assert "Delete the entry too" in gone.cure
+    assert "Delete the entry too" in gone.hint
     assert said(roles(role("ops")), roles(role("ops"), role("new")), context(entry)) == []
 
 
@@ -273,9 +273,9 @@ def test_in_api_mode_a_change_is_refused_for_that_alone() -> None:
     assert refused(before, roles(), api) == ["authentication-mode"]
     assert refused(before, before, api) == []
     with pytest.raises(GuardError, match="it does not look at aws-auth") as error:
-        check(before, roles(), api)
+        enforce(before, roles(), api)
     assert "access entries" in str(error.value)
-    assert check(before, roles(), api, allow=["authentication-mode"])
+    assert enforce(before, roles(), api, allow=["authentication-mode"])
     assert refused(before, roles(ADMIN), OUT_OF_THE_WAY) == ["node-mapping"]
 
 

@@ -14,9 +14,9 @@ from botocore import exceptions as botocore_exceptions
 
 from awsauth.api import connect
 from awsauth.aws.eks import describe_cluster
-from awsauth.aws.errors import clock_difference, translated
+from awsauth.aws.errors import clock_difference, translate_errors
 from awsauth.aws.identity import Identity, whoami
-from awsauth.aws.redaction import address, own_words, unreached
+from awsauth.aws.redaction import address, connection_failure, safe_message
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsServiceError, CredentialsError, OutcomeUnknownError
 from tests.support.aws.aws_environment import KEYS, only
@@ -67,8 +67,8 @@ def test_a_line_break_in_the_credentials_is_said(eks: EksFake, monkeypatch: pyte
     monkeypatch.setenv("AWS_SESSION_TOKEN", f"{SECRET}\r")
     with pytest.raises(AwsServiceError, match="cannot be sent as they are") as caught:
         whoami()
-    assert "line break" in caught.value.cure
-    assert "AWS_SESSION_TOKEN" in caught.value.cure
+    assert "line break" in caught.value.hint
+    assert "AWS_SESSION_TOKEN" in caught.value.hint
     assert eks.requests == []
 
 
@@ -85,7 +85,7 @@ def test_the_password_of_a_proxy_is_not_told(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(AwsServiceError, match="proxy") as caught:
         whoami()
     assert SECRET not in told(caught.value)
-    assert "HTTPS_PROXY" in caught.value.cure
+    assert "HTTPS_PROXY" in caught.value.hint
 
 
 @pytest.mark.parametrize("endpoint", ["http://u:{}@127.0.0.1:1", "http://u:{}#1@127.0.0.1:1", "http://u:{}@[::1"])
@@ -130,17 +130,17 @@ def test_what_a_credential_process_says_is_not_told(
 
 
 def test_a_value_that_botocore_quotes_is_left_out() -> None:
-    assert own_words(ValueError(f"Invalid endpoint: http://u:{SECRET}@host")) == "Invalid endpoint"
-    assert SECRET not in own_words(ValueError(f"Port could not be cast to integer value as {SECRET!r}"))
-    assert own_words(json.JSONDecodeError(SECRET, SECRET, 0)) == "JSONDecodeError"
+    assert safe_message(ValueError(f"Invalid endpoint: http://u:{SECRET}@host")) == "Invalid endpoint"
+    assert SECRET not in safe_message(ValueError(f"Port could not be cast to integer value as {SECRET!r}"))
+    assert safe_message(json.JSONDecodeError(SECRET, SECRET, 0)) == "JSONDecodeError"
 
 
 def test_errors_that_are_not_known_are_told_by_their_kind() -> None:
     odd = botocore_exceptions.HTTPClientError(error=OSError(SECRET))
-    found = unreached(odd)
+    found = connection_failure(odd)
     assert found
-    assert found.what == "the request failed (OSError)"
-    assert unreached(botocore_exceptions.NoRegionError()) is None
+    assert found.message == "the request failed (OSError)"
+    assert connection_failure(botocore_exceptions.NoRegionError()) is None
 
 
 # Answers that cannot be read.
@@ -161,16 +161,16 @@ def test_an_answer_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, 
     only(monkeypatch, tmp_path, KEYS)
     with (
         pytest.raises(AwsServiceError, match=r"^It cannot be done: what came back cannot be read") as caught,
-        translated("It cannot be done", AwsSession()),
+        translate_errors("It cannot be done", AwsSession()),
     ):
         read({"list": [], "five": 5})
-    assert "HTTPS_PROXY" in caught.value.cure
+    assert "HTTPS_PROXY" in caught.value.hint
 
 
 def test_other_defects_are_not_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     only(monkeypatch, tmp_path, KEYS)
     for defect in (AssertionError(), RuntimeError("odd"), NotImplementedError()):
-        with pytest.raises(type(defect)), translated("It cannot be done", AwsSession()):
+        with pytest.raises(type(defect)), translate_errors("It cannot be done", AwsSession()):
             raise defect
 
 
@@ -223,11 +223,11 @@ def test_a_change_without_an_answer_may_have_been_made(
     only(monkeypatch, tmp_path, KEYS)
     with (
         pytest.raises(OutcomeUnknownError, match="may have been done all the same") as caught,
-        translated("It cannot be done", AwsSession(), look="Look there."),
+        translate_errors("It cannot be done", AwsSession(), look="Look there."),
     ):
         raise UNKNOWN[name]
-    assert caught.value.cure.startswith("Look there.")
-    with pytest.raises(AwsServiceError), translated("It cannot be read", AwsSession()):
+    assert caught.value.hint.startswith("Look there.")
+    with pytest.raises(AwsServiceError), translate_errors("It cannot be read", AwsSession()):
         raise UNKNOWN[name]
 
 
@@ -236,7 +236,7 @@ def test_a_change_that_was_refused_was_not_made(monkeypatch: pytest.MonkeyPatch,
     only(monkeypatch, tmp_path, KEYS)
     with (
         pytest.raises((AwsServiceError, CredentialsError)),
-        translated("It cannot be done", AwsSession(), look="Look there."),
+        translate_errors("It cannot be done", AwsSession(), look="Look there."),
     ):
         raise CERTAIN[name]
 
@@ -320,7 +320,7 @@ def test_an_answer_of_eks_that_cannot_be_read_is_said(
         only(monkeypatch, tmp_path, KEYS | REGION | {"AWS_ENDPOINT_URL_EKS": url})
         with pytest.raises(AwsServiceError, match=r"cannot be read|is none: ") as caught:
             describe_cluster(AwsSession(), "prod")
-    assert "HTTPS_PROXY" in caught.value.cure
+    assert "HTTPS_PROXY" in caught.value.hint
 
 
 @pytest.mark.parametrize(

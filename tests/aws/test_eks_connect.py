@@ -16,7 +16,7 @@ import pytest
 from botocore import exceptions as botocore_exceptions
 
 from awsauth.aws.eks import describe_cluster
-from awsauth.aws.errors import clock_difference, translated
+from awsauth.aws.errors import clock_difference, translate_errors
 from awsauth.aws.identity import whoami
 from awsauth.aws.session import AwsSession
 from awsauth.connections.eks import EksConnection, from_eks
@@ -156,7 +156,7 @@ def test_a_missing_permission_comes_with_the_statement_that_gives_it(eks: EksFak
         describe_cluster(AwsSession(), "prod")
     error = caught.value
     assert (error.action, error.resource, error.code) == ("eks:DescribeCluster", ARN, "AccessDeniedException")
-    statement = json.loads(error.cure[error.cure.index("{") :])
+    statement = json.loads(error.hint[error.hint.index("{") :])
     assert statement == {"Effect": "Allow", "Action": "eks:DescribeCluster", "Resource": ARN}
     assert eks.caller in str(error)
 
@@ -225,7 +225,7 @@ def test_a_service_that_cannot_be_reached_is_said(eks: EksFake, monkeypatch: pyt
     monkeypatch.setenv("AWS_ENDPOINT_URL_EKS", f"http://127.0.0.1:{unused_port()}")
     with pytest.raises(AwsServiceError, match="AWS cannot be reached") as caught:
         describe_cluster(AwsSession(), "prod")
-    assert "VPC endpoint" in caught.value.cure
+    assert "VPC endpoint" in caught.value.hint
     assert eks.requests == []
 
 
@@ -262,7 +262,7 @@ def test_an_expired_single_sign_on_is_said_with_the_command_that_renews_it(
     only(monkeypatch, tmp_path, {"HOME": str(tmp_path)}, config=config)
     with pytest.raises(CredentialsError, match="single sign-on") as caught:
         describe_cluster(AwsSession(profile="ops", region="eu-west-1"), "prod")
-    assert caught.value.cure == "Renew it: `aws sso login --profile ops`"
+    assert caught.value.hint == "Renew it: `aws sso login --profile ops`"
 
 
 def test_a_profile_that_is_not_there_is_said_with_those_that_are(
@@ -382,7 +382,10 @@ def test_no_exception_of_botocore_gets_out(
 ) -> None:
     only(monkeypatch, tmp_path, KEYS)
     session = AwsSession()
-    with pytest.raises(AwsAuthError, match=r"^It cannot be done: ") as caught, translated("It cannot be done", session):
+    with (
+        pytest.raises(AwsAuthError, match=r"^It cannot be done: ") as caught,
+        translate_errors("It cannot be done", session),
+    ):
         raise made(kind)
     assert type(caught.value) in (AwsServiceError, CredentialsError, UsageError)
 
@@ -509,7 +512,7 @@ def test_a_private_endpoint_that_cannot_be_reached_is_said(eks: EksFake, tmp_pat
     for private.public in (True, False):
         with closing(from_eks("prod")) as connection, pytest.raises(UnreachableError) as caught:
             connection.transport.get("/version")
-        assert ("no public endpoint" in caught.value.cure) != private.public
+        assert ("no public endpoint" in caught.value.hint) != private.public
 
 
 def test_the_facts_of_a_cluster_are_those_of_eks(named: Cluster, eks: EksFake, monkeypatch: pytest.MonkeyPatch) -> None:

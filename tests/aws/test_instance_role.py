@@ -175,7 +175,7 @@ def test_an_instance_profile_with_another_role_is_refused_untouched(account: Aws
     account.instance_profile(NAME, "other")
     with pytest.raises(RoleError, match="holds the role `other` already") as error:
         ensure(account)
-    assert f"--instance-profile-name {NAME} --role-name other" in error.value.cure
+    assert f"--instance-profile-name {NAME} --role-name other" in error.value.hint
     assert changing(account) == []
 
 
@@ -213,12 +213,14 @@ def test_whoever_puts_another_role_in_first_is_not_overridden(account: AwsAccoun
     ))  # fmt: skip
     with pytest.raises(RoleError, match="holds the role `other`") as error:
         ensure(account)
-    assert f"create the instance profile {NAME}" in error.value.cure
+    assert f"create the instance profile {NAME}" in error.value.hint
     assert held(account) == ["other"]
 
 
 def test_what_is_new_may_be_unknown_for_a_while(account: AwsAccount) -> None:
-    account.refuse("iam", "AddRoleToInstanceProfile", "NoSuchEntity", "cannot be found", status=404, times=2)
+    account.raise_for_violations(
+        "iam", "AddRoleToInstanceProfile", "NoSuchEntity", "cannot be found", status=404, times=2
+    )
     made = ensure(account)
     assert len(made.steps) == 3
     assert held(account) == [NAME]
@@ -226,14 +228,14 @@ def test_what_is_new_may_be_unknown_for_a_while(account: AwsAccount) -> None:
 
 def test_what_was_made_and_is_not_seen_yet_is_not_made_twice(account: AwsAccount) -> None:
     """IAM answers from copies that lag behind: the role is made, and GetRole says that there is none."""
-    account.refuse("iam", "GetRole", "NoSuchEntity", "cannot be found", status=404, times=3)
+    account.raise_for_violations("iam", "GetRole", "NoSuchEntity", "cannot be found", status=404, times=3)
     assert len(ensure(account).steps) == 3
     assert changing(account).count("CreateRole") == 1
 
 
 @pytest.mark.usefixtures("quick_clock")
 def test_it_does_not_wait_for_ever_until_it_is_seen(account: AwsAccount) -> None:
-    account.refuse("iam", "GetRole", "NoSuchEntity", "cannot be found", status=404)
+    account.raise_for_violations("iam", "GetRole", "NoSuchEntity", "cannot be found", status=404)
     done = ensure(account)
     assert len(done.steps) == 3
     assert "does not show all of it everywhere yet" in str(done)
@@ -241,16 +243,18 @@ def test_it_does_not_wait_for_ever_until_it_is_seen(account: AwsAccount) -> None
 
 @pytest.mark.usefixtures("quick_clock")
 def test_it_does_not_try_for_ever(account: AwsAccount) -> None:
-    account.refuse("iam", "AddRoleToInstanceProfile", "NoSuchEntity", "cannot be found", status=404)
+    account.raise_for_violations("iam", "AddRoleToInstanceProfile", "NoSuchEntity", "cannot be found", status=404)
     with pytest.raises(AwsServiceError, match="could not put the role into the instance profile") as error:
         ensure(account)
     assert error.value.code == "NoSuchEntity"
-    assert f"create the instance profile {NAME}" in error.value.cure
+    assert f"create the instance profile {NAME}" in error.value.hint
 
 
 @pytest.mark.usefixtures("quick_clock")
 def test_somebody_who_is_quicker_again_and_again_is_said(account: AwsAccount) -> None:
-    account.refuse("iam", "CreateRole", "EntityAlreadyExists", "Role with name x already exists.", status=409)
+    account.raise_for_violations(
+        "iam", "CreateRole", "EntityAlreadyExists", "Role with name x already exists.", status=409
+    )
     with pytest.raises(RoleError, match="changed by somebody else, again and again"):
         ensure(account)
 
@@ -261,7 +265,7 @@ def test_a_missing_right_is_named_and_nothing_is_changed(account: AwsAccount, ac
     with pytest.raises(AwsPermissionError, match=action) as error:
         ensure(account)
     assert error.value.action == action
-    assert error.value.cure.startswith("Nothing was changed.")
+    assert error.value.hint.startswith("Nothing was changed.")
     assert account.iam.list_roles()["Roles"] == []
 
 
@@ -270,7 +274,7 @@ def test_what_was_done_before_a_failure_is_said_and_not_done_again(account: AwsA
     with pytest.raises(AwsPermissionError) as error:
         ensure(account)
     assert f"could not create the instance profile {NAME}" in str(error.value)
-    assert f"Done before that, and not done again in another run: create the role {NAME}" in error.value.cure
+    assert f"Done before that, and not done again in another run: create the role {NAME}" in error.value.hint
     assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)  # noqa: S301 - made above
     assert ensure(AwsAccount("eu-west-1")).steps == (
         f"create the instance profile {NAME}",
@@ -296,8 +300,8 @@ def test_what_was_not_answered_may_have_been_done(account: AwsAccount, operation
     with pytest.raises(OutcomeUnknownError, match="may have been done all the same") as error:
         ensure(account)
     assert "Nothing was changed" not in str(error.value)
-    assert "Run it again" in error.value.cure
-    assert ("Done before that" in error.value.cure) is (operation != "CreateRole")
+    assert "Run it again" in error.value.hint
+    assert ("Done before that" in error.value.hint) is (operation != "CreateRole")
     assert len(ensure(account).steps) == 2 - CREATES.index(operation)
     assert held(account) == [NAME]
 
@@ -318,7 +322,7 @@ def test_a_trust_policy_that_was_not_answered_may_be_extended_and_one_that_was_n
     account.session.events.register("before-call.iam.GetRole", cut)
     with pytest.raises(AwsServiceError) as error:
         ensure(account)
-    assert error.value.cure.startswith("Nothing was changed.")
+    assert error.value.hint.startswith("Nothing was changed.")
     assert account.trust(NAME)["Statement"] == [LAMBDA]
 
 
@@ -419,7 +423,7 @@ def test_another_role_is_taken_away_only_where_that_is_said(account: AwsAccount)
     instance = account.instance("old")
     with pytest.raises(RoleError, match="instance-profile/old` already") as error:
         attach(account, instance)
-    assert "replace=True" in error.value.cure
+    assert "replace=True" in error.value.hint
     assert account.profile_of(instance) == "old"
     planned = attach(account, instance, replace=True, dry_run=True)
     assert account.profile_of(instance) == "old"
@@ -441,7 +445,7 @@ def test_a_new_instance_profile_may_be_unknown_to_ec2_for_a_while(account: AwsAc
     ensure(account)
     instance = account.instance()
     message = f"Value ({NAME}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
-    account.refuse("ec2", "AssociateIamInstanceProfile", "InvalidParameterValue", message, times=3)
+    account.raise_for_violations("ec2", "AssociateIamInstanceProfile", "InvalidParameterValue", message, times=3)
     assert attach(account, instance).changed
     assert account.profile_of(instance) == NAME
 
@@ -471,7 +475,7 @@ def test_what_is_not_there_is_said(account: AwsAccount) -> None:
         attach(account, "i-0123456789abcdef0")
     with pytest.raises(RoleError, match="no role `nosuchrole` in an instance profile") as error:
         attach(account, account.instance(), "nosuchrole")
-    assert "ensure_instance_role" in error.value.cure
+    assert "ensure_instance_role" in error.value.hint
     gone = account.instance()
     account.ec2.terminate_instances(InstanceIds=[gone])
     with pytest.raises(RoleError, match="is terminated"):

@@ -11,7 +11,7 @@ from awsauth.aws.eks import describe_cluster
 from awsauth.aws.node_roles import KARPENTER, node_evidence
 from awsauth.core.access.access_entries import AccessEntry
 from awsauth.core.access.matching import principal_of
-from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUser, Told
+from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUser, SourceReport
 from awsauth.core.guards.context import GuardContext
 from awsauth.errors import ForbiddenError, NotFoundError
 from tests.support.aws.aws_account import NUMBER, ROLE, AwsAccount, aws_account
@@ -284,7 +284,7 @@ def test_nodes_with_an_entry_of_their_own_come_in_by_that(account: AwsAccount, c
 
 
 def test_of_a_document_the_mappings_of_nodes_are_told() -> None:
-    found = NodeEvidence.of([Told((RoleUser(f"{ROLE}/a", "node group ng-1"),))])
+    found = NodeEvidence.of([SourceReport((RoleUser(f"{ROLE}/a", "node group ng-1"),))])
     document = roles(role("ops"), role(f"{ROLE}/a", DNS, "system:nodes"), role(f"{ROLE}/b", DNS, "system:nodes"))
     uses = found.of_document(document)
     assert [(use.role_arn, use.use) for use in uses] == [(f"{ROLE}/a", "in use"), (f"{ROLE}/b", "unused")]
@@ -298,21 +298,24 @@ def test_of_a_document_the_mappings_of_nodes_are_told() -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (Told((RoleUser(f"{ROLE}/team/a", "node group ng-1"),)), "There are nodes with this role (node group ng-1): "),
-        (Told((), ("No right to ask.",)), "it is not known that there are none (No right to ask.)."),
+        (
+            SourceReport((RoleUser(f"{ROLE}/team/a", "node group ng-1"),)),
+            "There are nodes with this role (node group ng-1): ",
+        ),
+        (SourceReport((), ("No right to ask.",)), "it is not known that there are none (No right to ask.)."),
     ],
 )
-def test_a_refusal_says_who_has_the_role_or_why_that_is_not_known(told: Told, words: str) -> None:
+def test_a_refusal_says_who_has_the_role_or_why_that_is_not_known(told: SourceReport, words: str) -> None:
     use = NodeEvidence.of([told]).use_of(f"{ROLE}/team/a")
     context = GuardContext(caller_arn=f"{USERS}/x", nodes={use.role_arn: use.use}, node_reasons={use.role_arn: use.why})
     [found] = refusals(roles(role(f"{ROLE}/a", DNS, "system:nodes")), roles(), context)
-    assert words in found.consequence
+    assert words in found.impact
 
 
 ROLES = st.sampled_from([f"{ROLE}/{name}" for name in ("a", "b", "team/a", "B")])
 TOLD = st.lists(
     st.builds(
-        Told,
+        SourceReport,
         st.lists(st.builds(RoleUser, ROLES, st.sampled_from(["ng-1", "ng-2", "fp"])), max_size=4).map(tuple),
         st.lists(st.sampled_from(["no right", "no answer"]), max_size=2).map(tuple),
     ),
@@ -323,7 +326,7 @@ ENTRIES = st.lists(st.builds(AccessEntry, ROLES, st.sampled_from(["EC2_LINUX", "
 
 @given(TOLD, ENTRIES, ROLES)
 def test_proven_unused_means_that_all_was_asked_and_nothing_uses_it(
-    told: list[Told], entries: list[AccessEntry], role_arn: str
+    told: list[SourceReport], entries: list[AccessEntry], role_arn: str
 ) -> None:
     """Law: unused is said of a role with an entry for nodes, and else where every source told all and none has it."""
     found = NodeEvidence.of(told, entries).use_of(role_arn)

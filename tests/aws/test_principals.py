@@ -79,7 +79,7 @@ def test_an_arn_that_may_not_be_looked_up_is_no_failure(account: AwsAccount, den
     resolved = resolve_role(f"{ROLE}/mytestrole", account.asking, for_ec2=True)
     assert resolved.role_arn == f"{ROLE}/mytestrole"
     assert codes(resolved.findings) == [("role-not-checked", Severity.NOTE)]
-    assert denied in resolved.findings[0].consequence
+    assert denied in resolved.findings[0].impact
 
 
 def test_an_arn_of_another_account_is_not_looked_up(account: AwsAccount) -> None:
@@ -94,11 +94,11 @@ def test_a_name_of_no_role_is_refused_with_similar_ones(account: AwsAccount) -> 
     account.role("unrelated")
     with pytest.raises(RoleError, match=f"no role `mytestroel` in account {NUMBER}") as error:
         resolve_role("mytestroel", account.asking)
-    assert "similar name: `mytestrole`." in error.value.cure
+    assert "similar name: `mytestrole`." in error.value.hint
     assert "unrelated" not in str(error.value)
     with pytest.raises(RoleError) as other:
         resolve_role("MYTESTROLE", account.asking)
-    assert "`mytestrole`" in other.value.cure
+    assert "`mytestrole`" in other.value.hint
 
 
 def test_a_name_of_no_role_is_refused_without_the_right_to_list(account: AwsAccount) -> None:
@@ -115,7 +115,7 @@ def test_an_arn_of_no_role_is_a_warning(account: AwsAccount) -> None:
     resolved = resolve_role(f"{ROLE}/mytestroel", account.asking)
     assert resolved.role_arn == f"{ROLE}/mytestroel"
     assert codes(resolved.findings) == [("role-missing", Severity.WARNING)]
-    assert "`mytestrole`" in resolved.findings[0].cure
+    assert "`mytestrole`" in resolved.findings[0].hint
 
 
 @pytest.mark.parametrize("arn", ["arn:aws:iam::123456789012:user/anna", "arn:aws:s3:::bucket", "arn:"])
@@ -129,7 +129,7 @@ def test_what_is_no_role_is_refused_before_anything_is_asked(account: AwsAccount
 def test_what_is_neither_a_name_nor_an_arn_is_refused(account: AwsAccount, name: Any) -> None:
     with pytest.raises(UsageError, match="is no name of a role") as error:
         resolve_role(name, account.asking)
-    assert "Or pass an ARN" in error.value.cure
+    assert "Or pass an ARN" in error.value.hint
 
 
 def test_without_an_account_a_name_is_nothing(account: AwsAccount) -> None:
@@ -152,7 +152,7 @@ def test_a_role_that_no_instance_can_wear_is_a_warning(account: AwsAccount) -> N
     for named in ("mytestrole", f"{ROLE}/mytestrole"):
         [found] = resolve_role(named, account.asking, for_ec2=True).findings
         assert codes((found,)) == [("role-not-for-ec2", Severity.WARNING)]
-        assert "ec2.amazonaws.com" in found.cure
+        assert "ec2.amazonaws.com" in found.hint
 
 
 def test_conditions_on_the_instance_are_noted(account: AwsAccount) -> None:
@@ -187,7 +187,7 @@ def test_a_permission_set_without_a_role_is_refused_with_similar_ones(account: A
     account.role(sso("PowerUser", OLD), path=SSO_PATH)
     with pytest.raises(RoleError, match=f"`PowerUsers` has no role in account {NUMBER}") as error:
         find_sso_role("PowerUsers", account.asking)
-    assert "`PowerUser`" in error.value.cure
+    assert "`PowerUser`" in error.value.hint
 
 
 def test_a_permission_set_with_several_roles_is_not_guessed(account: AwsAccount) -> None:
@@ -200,11 +200,11 @@ def test_a_permission_set_with_several_roles_is_not_guessed(account: AwsAccount)
 
 def test_a_permission_set_of_another_account_cannot_be_found(account: AwsAccount) -> None:
     asking = account.asking
-    for asking.is_of_environment, cure in (
+    for asking.is_of_environment, hint in (
         (False, "Pass a profile=… of that"),
         (True, "Set AWS_PROFILE to one of that"),
     ):
-        with pytest.raises(RoleError, match=f"as somebody of account 123456789012.*\n{cure}"):
+        with pytest.raises(RoleError, match=f"as somebody of account 123456789012.*\n{hint}"):
             find_sso_role("Admin", asking, account="999999999999")
 
 
@@ -250,8 +250,8 @@ def test_a_replaced_role_is_found_with_the_rename_as_cure() -> None:
     [found] = replaced_sso_roles(document, [path_of(ADMIN_NEW), f"{ROLE}/other"])
     assert (found.code, found.severity, found.principal) == ("sso-role-replaced", Severity.ERROR, ADMIN_OLD)
     assert found.fix == (RenamePrincipal(principal_arn=ADMIN_OLD, new_arn=ADMIN_NEW),)
-    assert found.place is not None
-    assert document.data["mapRoles"][found.place.column - 1 :].startswith(f'"{ADMIN_OLD}"')
+    assert found.location is not None
+    assert document.data["mapRoles"][found.location.column - 1 :].startswith(f'"{ADMIN_OLD}"')
     mended = merge(document, found.fix)
     assert [role.role_arn for role in mended.roles] == [f"{ROLE}/other", ADMIN_NEW]
     assert replaced_sso_roles(mended, [path_of(ADMIN_NEW)]) == ()
@@ -272,8 +272,8 @@ def test_where_the_new_role_is_mapped_already_the_old_mapping_goes() -> None:
 def test_of_several_new_roles_none_is_guessed() -> None:
     [found] = replaced_sso_roles(mapping(ADMIN_OLD), [path_of(ADMIN_NEW), path_of(ADMIN_NEWER)])
     assert found.fix == ()
-    assert ADMIN_NEW in found.cure
-    assert ADMIN_NEWER in found.cure
+    assert ADMIN_NEW in found.hint
+    assert ADMIN_NEWER in found.hint
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_the_name_of_a_permission_set_may_hold_underscores() -> None:
 
 
 def test_no_error_of_boto3_gets_out(account: AwsAccount) -> None:
-    account.refuse("iam", "ListRoles", "ServiceFailure", "internal", status=500)
+    account.raise_for_violations("iam", "ListRoles", "ServiceFailure", "internal", status=500)
     with pytest.raises(AwsAuthError, match="ServiceFailure"):
         find_sso_role("Admin", account.asking)
 

@@ -146,7 +146,7 @@ def test_a_fresh_token_is_always_another_and_is_handed_out_from_then_on(
     clock, source = Clock(monkeypatch), TokenSource(keys, "prod", region=REGION)
     first = source.token()
     clock.now += timedelta(seconds=1)
-    fresh = source.fresh()
+    fresh = source.new_token()
     assert fresh is not first
     assert source.token() is fresh
 
@@ -154,7 +154,7 @@ def test_a_fresh_token_is_always_another_and_is_handed_out_from_then_on(
 def test_no_two_fresh_tokens_of_a_second_are_the_same(keys: AwsSession) -> None:
     # An API server would take the second for the first, and say whose that was some seconds ago.
     sources = [TokenSource(keys, "prod", region=REGION) for _ in range(2)]
-    values = [source.fresh().value for _ in range(10) for source in sources] + [sources[0].token().value]
+    values = [source.new_token().value for _ in range(10) for source in sources] + [sources[0].token().value]
     assert len(set(values)) == 20
     for value in values:
         assert 0 < int(dict(parse_qsl(urlsplit(url_in(value)).query))["X-Amz-Expires"]) <= 60
@@ -221,7 +221,7 @@ def let_in(cluster: Cluster, name: str) -> str:
 
 
 def awaited(cluster: Cluster, source: TokenSource) -> Any:
-    return cluster.await_identity(lambda: source.fresh().value, lambda who: who is not None)
+    return cluster.await_identity(lambda: source.new_token().value, lambda who: who is not None)
 
 
 def test_the_authenticator_takes_a_token_for_its_cluster_and_none_for_another(
@@ -262,7 +262,7 @@ def test_the_authenticator_takes_a_token_for_as_long_as_it_is_handed_out_and_not
     assert awaited(cluster, source) is not None
     signed = datetime.now(timezone.utc) - timedelta(minutes=minutes, seconds=-5)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: signed.replace(tzinfo=None))
-    assert (cluster.identity(source.fresh().value) is not None) == taken
+    assert (cluster.identity(source.new_token().value) is not None) == taken
 
 
 def test_a_role_is_assumed_first_under_the_session_name_of_the_aws_cli(

@@ -84,8 +84,8 @@ class Live:
             return process_seconds([kubectl, "patch", *config_map, "--type=merge", "-p", patch], environment)
 
         def upserted(number: int) -> float:
-            what = ("--rolearn", _new(number), "--username", "new", "--groups", "new")
-            command = [keiko, "upsert", "--maproles", "--append", *what, "--kubeconfig", str(kubeconfig)]
+            message = ("--rolearn", _new(number), "--username", "new", "--groups", "new")
+            command = [keiko, "upsert", "--maproles", "--append", *message, "--kubeconfig", str(kubeconfig)]
             return process_seconds(command, environment)
 
         def added(number: int) -> float:

@@ -49,17 +49,17 @@ def test_recovering_asks() -> None:
 
 @pytest.mark.parametrize("region", [None, "eu-west-1"])
 @pytest.mark.parametrize(
-    ("words", "cure"),
+    ("words", "hint"),
     [(("role", "mytestrole"), "Give the role's ARN. Or: "), (("sso", "Administrators"), "what to do: S")],
 )
 def test_beside_a_file_the_environment_says_whom_to_ask_for_a_name(
-    tmp_path: Path, words: tuple[str, str], cure: str, region: str | None
+    tmp_path: Path, words: tuple[str, str], hint: str, region: str | None
 ) -> None:
     nowhere = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
     env = {**UNKNOWN, **nowhere, "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": None, "AWS_REGION": region}
     done = run("add", *words, "--username", "x", "--yes", "--file", str(manifest_in(tmp_path)), env=env)
     assert done.code == (5 if region else 2), done
-    assert cure in done.err
+    assert hint in done.err
     assert "AWS_PROFILE" in done.err
     assert "--region" not in done.err
     assert "--profile" not in done.err

@@ -43,9 +43,9 @@ def test_a_role_is_added_once(file: str) -> None:
     assert AwsAuthClient.from_file(file).history().entries[0].info.reason == "release 42"
 
 
-@pytest.mark.parametrize("place", [0, 1, 2, len(ADD)])
-def test_options_stand_wherever_one_likes(file: str, place: int) -> None:
-    args = [*ADD[:place], "--file", file, *ADD[place:], "--yes"]
+@pytest.mark.parametrize("location", [0, 1, 2, len(ADD)])
+def test_options_stand_wherever_one_likes(file: str, location: int) -> None:
+    args = [*ADD[:location], "--file", file, *ADD[location:], "--yes"]
     assert run(*args).code == 0
 
 
@@ -71,11 +71,11 @@ def test_every_kind_of_mapping_is_added_and_removed(file: str) -> None:
     assert (after.roles, after.users, after.accounts) == (before.roles, before.users, before.accounts)
 
 
-@pytest.mark.parametrize("place", [0, 1, 3, 4])
-def test_a_username_stands_wherever_one_likes(file: str, place: int) -> None:
+@pytest.mark.parametrize("location", [0, 1, 3, 4])
+def test_a_username_stands_wherever_one_likes(file: str, location: int) -> None:
     assert run("add", "role", ROLE, "--username", "one", "--file", file, "-y").code == 0
     words = ["--yes", "--reason", "role-out", "--wait=0", "--file", file]
-    done = run("remove", *words[:place], "--username", "one", *words[place:])
+    done = run("remove", *words[:location], "--username", "one", *words[location:])
     assert (done.code, f"- role {ROLE}" in done.out) == (0, True), done
     assert "  --username NAME" in run("remove", "--help").out.split("Options:")[1].split("Connection:")[0]
 
@@ -197,10 +197,10 @@ def test_errors_say_what_where_and_what_to_do(tmp_path: Path) -> None:
     done = run("get", "--file", str(tmp_path / "none.yaml"))
     assert done.code == 4
     assert done.out == ""
-    what, where, cure = done.err.splitlines()
-    assert what.startswith("error: The file cannot be read: there is no such file.")
-    assert where == f"where: {tmp_path / 'none.yaml'}"
-    assert cure.startswith("what to do: ")
+    message, location, hint = done.err.splitlines()
+    assert message.startswith("error: The file cannot be read: there is no such file.")
+    assert location == f"where: {tmp_path / 'none.yaml'}"
+    assert hint.startswith("what to do: ")
     assert "Traceback" not in done.err
 
 
@@ -588,19 +588,19 @@ def test_a_defect_is_told_without_secrets(file: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "location"),
     [("account: ['111122223333']\n", ", line 1, column 1"), ("accounts:\n[\n", ", line 2, column 2"), ("", "")],
 )
-def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, text: str, place: str) -> None:
+def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, text: str, location: str) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text(text, encoding="utf-8")
     for args in (["check"], ADD):
         done = run(*args, "--file", file, "--policy", str(policy), "-y", *(["--fix"] if args == ["check"] else []))
-        assert (done.code, f"where: {policy}{place}\n" in done.err) == (2, True), done
+        assert (done.code, f"where: {policy}{location}\n" in done.err) == (2, True), done
 
 
 @pytest.mark.parametrize(
-    ("text", "what", "where", "cure"),
+    ("text", "what", "where", "hint"),
     [
         ('[{"change": "EnsureRol"}]', "There is no change `EnsureRol`", ", change 1", "The changes are EnsureRole, "),
         (
@@ -615,15 +615,15 @@ def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, 
     ],
 )
 def test_what_is_wrong_in_a_file_of_changes_has_its_place(
-    file: str, text: str, what: str, where: str, cure: str
+    file: str, text: str, message: str, location: str, hint: str
 ) -> None:
     changes = Path(file).with_name("changes.json")
     changes.write_text(text, encoding="utf-8")
     recover = ["recover", "--cluster", "k8s", "--yes", "--changes", str(changes)]
     for args in (["plan", str(changes), "--file", file], ["apply", str(changes), "--file", file, "-y"], recover):
         done = run(*args)
-        assert (done.code, what in done.err, cure in done.err) == (2, True, True), done
-        assert f"where: {changes}{where}\n" in done.err
+        assert (done.code, message in done.err, hint in done.err) == (2, True, True), done
+        assert f"where: {changes}{location}\n" in done.err
         assert "variable" not in done.err
     assert "where: standard input" in run("plan", "-", "--file", file, stdin=text).err
 

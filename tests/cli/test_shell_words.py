@@ -17,7 +17,7 @@ from awsauth.aws.eks import EksCluster
 from awsauth.aws.session import AwsSession
 from awsauth.cli.inspect_commands import command_for
 from awsauth.cli.invocation import Invocation
-from awsauth.cli.output import Screen
+from awsauth.cli.output import Output
 from awsauth.cli.wording import in_options
 from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.cluster.findings import owned_revisions
@@ -26,7 +26,7 @@ from awsauth.core.text.display import command_line, is_visible
 from awsauth.errors import AwsAuthError, FileError, RecoveryError
 from awsauth.health.advice import EksTarget, forbidden, unknown
 from awsauth.kube.rbac import RbacRule
-from awsauth.kube.self_review import Review
+from awsauth.kube.self_review import SelfReview
 from awsauth.recovery.temporary_access import TemporaryAccess
 from tests.support.command_line import ROLE, manifest_in, run
 from tests.support.waiting import PATIENCE
@@ -99,7 +99,7 @@ def test_a_read_only_file(value: str, tmp_path: Path, empty: Path, monkeypatch: 
     with pytest.raises(FileError) as caught:
         awsauth.AwsAuthClient.from_file(value).add_role_mapping(ROLE, username="ci", groups=["builders"])
     name = f"./{value}" if value.startswith("-") else value
-    (command,) = commands_in(caught.value.cure)
+    (command,) = commands_in(caught.value.hint)
     assert parsed(command, empty) == [["chmod", "u+w", name]]
 
 
@@ -116,7 +116,7 @@ def test_a_command_for_the_same_file(value: str, tmp_path: Path, empty: Path, mo
 
 @pytest.mark.parametrize("value", VALUES)
 def test_commands_that_make_a_change(value: str, empty: Path) -> None:
-    invocation = Invocation("explain", {"context": value}, "text", output_is_open=True, verbose=False, screen=Screen())
+    invocation = Invocation("explain", {"context": value}, "text", output_is_open=True, verbose=False, screen=Output())
     change = EnsureRole(role_arn=ROLE, username="it's $(x) `y`", groups=["a b"])
     (words,) = parsed(command_for(invocation, change), empty)
     mapping = ["--username", "it's $(x) `y`", "--group", "a b"]
@@ -134,19 +134,19 @@ def test_an_argument_shown_as_an_option(value: str, empty: Path) -> None:
 @pytest.mark.parametrize("value", [value for value in VALUES if not value.endswith("\n")])
 def test_what_a_health_check_advises(value: str, empty: Path) -> None:
     caller = awsauth.Caller(ROLE)
-    (command,) = commands_in(unknown(caller, EksTarget(value, value), None, "").cure)
-    where = ["--cluster", value, "--region", value]
-    added = ["awsauth", "add", "role", ROLE, "--username", "mytestrole", "--group", "GROUP", *where]
+    (command,) = commands_in(unknown(caller, EksTarget(value, value), None, "").hint)
+    location = ["--cluster", value, "--region", value]
+    added = ["awsauth", "add", "role", ROLE, "--username", "mytestrole", "--group", "GROUP", *location]
     assert parsed(command, empty) == [added]
-    (command,) = commands_in(unknown(caller, EksTarget(value, value, reads_config_map=False), None, "").cure)
+    (command,) = commands_in(unknown(caller, EksTarget(value, value, reads_config_map=False), None, "").hint)
     ((*_, name, _, region, _, _, _, _),) = parsed(command, empty)
     assert (name, region) == (value, value)
 
 
 @pytest.mark.parametrize("value", VALUES)
 def test_a_call_in_python(value: str) -> None:
-    cure = unknown(awsauth.Caller(ROLE), EksTarget(value, value), None, "").cure
-    (line,) = [line for line in cure.split("\n") if line.startswith("  awsauth.")]
+    hint = unknown(awsauth.Caller(ROLE), EksTarget(value, value), None, "").hint
+    (line,) = [line for line in hint.split("\n") if line.startswith("  awsauth.")]
     call = ast.parse(line.strip(), mode="eval").body
     assert isinstance(call, ast.Call)
     given = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
@@ -156,7 +156,7 @@ def test_a_call_in_python(value: str) -> None:
 @pytest.mark.parametrize("value", VALUES)
 def test_a_role_and_its_binding(value: str) -> None:
     rule = RbacRule("get", "configmaps", value, value, value)
-    text = forbidden(Review(value, frozenset()), [rule], ()).cure
+    text = forbidden(SelfReview(value, frozenset()), [rule], ()).hint
     role, binding = yaml.safe_load_all(text.partition("\n")[2])
     assert role["metadata"]["namespace"] == value
     assert role["rules"] == [
@@ -177,24 +177,24 @@ def _recovery(value: str, *policies: AccessPolicy, tags: dict[str, str]) -> Temp
 @pytest.mark.parametrize("value", VALUES)
 def test_what_a_recovery_leaves_behind(value: str, empty: Path) -> None:
     left = _recovery(value, tags={TEMPORARY_POLICY: ""}).leftovers()
-    where = ["--region", value, "--cluster-name", value, "--principal-arn", value]
+    location = ["--region", value, "--cluster-name", value, "--principal-arn", value]
     policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
     assert [parsed(commands_in(str(one))[-1], empty) for one in left] == [
-        [["aws", "eks", "disassociate-access-policy", *where, "--policy-arn", policy]],
+        [["aws", "eks", "disassociate-access-policy", *location, "--policy-arn", policy]],
         [["aws", "eks", "untag-resource", "--region", value, "--resource-arn", value, "--tag-keys", TEMPORARY_POLICY]],
     ]
     narrow = AccessPolicy(policy, ("web",))
     with pytest.raises(RecoveryError) as caught:
         _recovery(value, narrow, tags={}).check()
-    (command,) = commands_in(caught.value.cure)
+    (command,) = commands_in(caught.value.hint)
     more = ["--policy-arn", policy, "--access-scope", "type=cluster"]
-    assert parsed(command, empty) == [["aws", "eks", "associate-access-policy", *where, *more]]
+    assert parsed(command, empty) == [["aws", "eks", "associate-access-policy", *location, *more]]
 
 
 @pytest.mark.parametrize("value", VALUES)
 def test_a_revision_with_an_owner(value: str, empty: Path) -> None:
     (finding,) = owned_revisions({value: ["Namespace kube-system"]})
-    (command,) = commands_in(finding.cure)
+    (command,) = commands_in(finding.hint)
     patch = '[{"op":"remove","path":"/metadata/ownerReferences"}]'
     kubectl = ["kubectl", "-n", "kube-system", "patch", f"controllerrevision/{value}", "--type=json", "-p", patch]
     assert parsed(command, empty) == [kubectl]
@@ -209,7 +209,7 @@ def test_a_profile(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     with pytest.raises(AwsAuthError) as caught:
         awsauth.connect(cluster="prod", region="eu-west-1", profile=name)
-    assert parsed(commands_in(caught.value.cure)[0], empty) == [["aws", "sso", "login", "--profile", name]]
+    assert parsed(commands_in(caught.value.hint)[0], empty) == [["aws", "sso", "login", "--profile", name]]
 
 
 def test_no_command_is_put_together_in_another_way() -> None:

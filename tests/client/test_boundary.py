@@ -162,7 +162,7 @@ def test_every_public_function_method_and_property_is_guarded() -> None:
         (RecursionError(), "The call stack is used up: the input is nested too deeply, or the calling code is."),
     ],
 )
-def test_a_python_exception_leaves_as_an_error_of_this_library(raised: Exception, what: str) -> None:
+def test_a_python_exception_leaves_as_an_error_of_this_library(raised: Exception, message: str) -> None:
     """Its text stays behind, in the cause, with the traceback: it may hold a secret."""
 
     @public
@@ -171,7 +171,7 @@ def test_a_python_exception_leaves_as_an_error_of_this_library(raised: Exception
 
     with pytest.raises(InternalError) as caught:
         fail()
-    assert caught.value.what == what
+    assert caught.value.message == message
     assert caught.value.__cause__ is raised
     assert raised.__traceback__ is not None
     assert "secret" not in str(caught.value)
@@ -228,12 +228,12 @@ ENDS: Final = (IndexError, KeyError, RecursionError, MemoryError, UnicodeError, 
 @pytest.mark.parametrize("kind", ENDS)
 @pytest.mark.parametrize("where", ["memory", "file"])
 def test_what_no_reader_can_read_is_repaired_and_rolled_back(
-    kind: type[Exception], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[Exception], location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A defect of a reader costs the mappings of that text, and never the way out."""
     data = {"mapRoles": f"- rolearn: {ROLE}\n  username: ci\n", "mapUsers": "[]\n"}
     file = manifest_in(tmp_path, **data)
-    client = awsauth.AwsAuthClient.in_memory(data) if where == "memory" else awsauth.AwsAuthClient.from_file(file)
+    client = awsauth.AwsAuthClient.in_memory(data) if location == "memory" else awsauth.AwsAuthClient.from_file(file)
     client.add_role_mapping(f"{ROLE}2", username="ci2")
     broken = awsauth.ReplaceText(key="mapRoles", text="- &broken {}\n")
     real = full.read, plain.read

@@ -347,13 +347,13 @@ def test_a_misspelt_option_does_not_write(client: awsauth.AwsAuthClient, options
 
 
 @pytest.mark.parametrize("what", [None, 5, "EnsureRole", {"change": "Deduplicate"}, [None], [ENSURE_CI, "x"]])
-def test_what_is_no_change_is_refused(client: awsauth.AwsAuthClient, what: Any) -> None:
+def test_what_is_no_change_is_refused(client: awsauth.AwsAuthClient, message: Any) -> None:
     with pytest.raises(awsauth.UsageError):
-        client.plan(what)
+        client.plan(message)
     with pytest.raises(awsauth.UsageError):
-        client.apply(what)
+        client.apply(message)
     with pytest.raises(awsauth.UsageError), client.transaction() as tx:
-        tx.apply(what)
+        tx.apply(message)
 
 
 @pytest.mark.parametrize("number", ["1", 1.0, True, None])
@@ -488,5 +488,5 @@ def test_a_bare_name_that_nothing_is_mapped_under_is_refused(client: awsauth.Aws
     """Somebody who is to be shut out must not stay in because a name stood for an ARN."""
     with pytest.raises(awsauth.InvalidValueError, match="is no ARN") as caught:
         client.remove_role_mapping("admin")
-    assert ADMIN in caught.value.cure
+    assert ADMIN in caught.value.hint
     assert client.read().data == DATA

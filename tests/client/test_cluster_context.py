@@ -129,13 +129,13 @@ def test_nodes_that_fit_a_mapping_are_told_with_what_cannot_be_known() -> None:
     [found] = nodes_here(roles(node(), role("other")), [EC2])
     assert (found.code, found.severity, found.principal) == ("node-role-in-use", Severity.NOTE, f"{PREFIX}/node")
     assert NAME in found.message
-    assert found.consequence == "They came in by this mapping, or by an access entry."
+    assert found.impact == "They came in by this mapping, or by an access entry."
 
 
 def test_of_two_mappings_that_fit_neither_is_said_to_be_the_one() -> None:
     found = nodes_here(roles(node("a"), node("b")), [EC2] * 5)
     assert codes(found) == [("node-role-in-use", "a"), ("node-role-in-use", "b")]
-    assert "this mapping or 1 more like it" in found[0].consequence
+    assert "this mapping or 1 more like it" in found[0].impact
     assert "and 2 more" in found[0].message
 
 
@@ -202,7 +202,7 @@ def test_a_revision_with_an_owner_is_said_with_the_way_out() -> None:
     [found] = owned_revisions({"aws-auth-1": [], "aws-auth-2": ["StatefulSet db"]})
     assert (found.code, found.severity) == ("owned-revision", Severity.WARNING)
     assert "`aws-auth-2` belongs to `StatefulSet db`" in found.message
-    assert "kubectl -n kube-system patch controllerrevision aws-auth-2" in found.cure
+    assert "kubectl -n kube-system patch controllerrevision aws-auth-2" in found.hint
 
 
 def test_names_from_the_cluster_do_not_steer_a_terminal() -> None:
@@ -257,7 +257,7 @@ def test_a_cluster_without_nodes_has_none(cluster: Cluster) -> None:
 def test_that_there_is_no_aws_auth_is_told(cluster: Cluster) -> None:
     with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
         [found] = [finding for finding in client.check() if finding.code == "absent"]
-        assert (found.severity, "roll back" in found.cure) == (Severity.WARNING, True)
+        assert (found.severity, "roll back" in found.hint) == (Severity.WARNING, True)
         client.add_account_mapping("111122223333")
         assert "absent" not in {finding.code for finding in client.check()}
 

@@ -73,7 +73,7 @@ def test_a_call_without_sense_is_refused(manifest: Path, arguments: dict[str, An
     with pytest.raises(awsauth.UsageError) as caught:
         awsauth.add_role_mapping(ROLE, **{"username": "admin", "file": manifest, **arguments})
     assert isinstance(caught.value, TypeError)
-    assert caught.value.cure
+    assert caught.value.hint
     assert manifest.read_bytes() == before
 
 

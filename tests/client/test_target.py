@@ -42,7 +42,7 @@ ROLE = "arn:aws:iam::111122223333:role/mytestrole"
 def test_what_makes_no_sense_is_refused(target: Any, said: str) -> None:
     with pytest.raises(awsauth.UsageError, match=said) as caught:
         awsauth.connect(**target)
-    assert caught.value.cure
+    assert caught.value.hint
     with pytest.raises(awsauth.UsageError, match=said):
         awsauth.add_role_mapping(ROLE, username="admin", **target)
 

@@ -72,8 +72,8 @@ def test_the_administrator_does_what_the_worker_is_told_to_ask_for(
 def test_without_what_it_needs_an_example_says_so(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     said = run(monkeypatch, script)
     assert isinstance(said, str)
-    where = (EXAMPLES / script).resolve().relative_to(PROJECT)
-    assert f"python {where}" in said or "not Octopus that runs it" in said
+    location = (EXAMPLES / script).resolve().relative_to(PROJECT)
+    assert f"python {location}" in said or "not Octopus that runs it" in said
 
 
 class Octopus:

@@ -22,7 +22,7 @@ from awsauth.errors import (
     RevisionNotFoundError,
     UnprovenHistoryError,
 )
-from awsauth.history.commit import Outcome, changing, commit
+from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.head import chain
 from awsauth.history.log import UNPROVEN_HISTORY, log
 from awsauth.history.prune import prune
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from awsauth.core.revisions.revision import Revision
-    from awsauth.history.commit import Proposal
+    from awsauth.history.commit import PendingChange
     from awsauth.stores.store import Snapshot, Store
 
 NODE: Final = """- rolearn: arn:aws:iam::111122223333:role/node
@@ -56,7 +56,7 @@ def quick(seconds: float = 5) -> Backoff:
     return Backoff(seconds, clock=lambda: next(ticks) / 10, sleep=lambda _: None)
 
 
-def ensure(store: Store, *changes: Change, author: str = "alice", history: bool = True) -> Outcome:
+def ensure(store: Store, *changes: Change, author: str = "alice", history: bool = True) -> CommitOutcome:
     return commit(store, changing(changes), writer=by(author), history=history, patience=quick())
 
 
@@ -250,7 +250,7 @@ def test_checks_see_every_proposal_again_and_what_they_refuse_leaves_nothing_beh
     ensure(store, ADMIN)
     seen: list[int] = []
 
-    def refuse_the_second(proposal: Proposal) -> None:
+    def refuse_the_second(proposal: PendingChange) -> None:
         seen.append(len(proposal.merged.before.roles))
         if len(seen) == 2:
             raise EditError("The object has changed; nothing was changed.")
@@ -504,7 +504,7 @@ def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> Non
     with pytest.raises(UnprovenHistoryError, match="restored unless it is named") as caught:
         client.rollback(dry_run=True)
     assert caught.value.revisions == (2, 1)
-    assert "pass to=2" in caught.value.cure
+    assert "pass to=2" in caught.value.hint
     [found] = client.rollback(to=2, dry_run=True, allow=["last-admin"]).findings[:1]
     assert (found.code, found.severity) == ("unproven-revision", Severity.WARNING)
     assert "ever at revision 2" in found.message

@@ -15,7 +15,7 @@ from awsauth.history.head import chain
 from awsauth.history.log import log
 from awsauth.history.prune import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG, expendable, prune
 from awsauth.stores.memory import MemoryStore
-from awsauth.stores.store import Listing
+from awsauth.stores.store import RevisionList
 from tests.support.documents.strategies import examples
 from tests.support.going_back import by
 from tests.support.stopping import Interrupted
@@ -154,7 +154,7 @@ def test_pruning_keeps_the_last_fifty_thirty_days_and_whatever_is_young_or_in_us
     infos = tuple(
         RevisionInfo(number, "", "", created=NOW - timedelta(hours=age)) for number, age in enumerate(hours, 1)
     )
-    gone = expendable(Listing(infos, NOW), in_use)
+    gone = expendable(RevisionList(infos, NOW), in_use)
     kept = [info for info in infos if info not in gone]
     assert [info.number for info in gone] == sorted(info.number for info in gone)
     assert kept[-KEEP_LAST:] == list(infos[-KEEP_LAST:]) or in_use

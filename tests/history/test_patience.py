@@ -17,12 +17,12 @@ from awsauth.errors import (
     UnavailableError,
     UnreachableError,
 )
-from awsauth.history.commit import Outcome, changing, commit
+from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import log
-from awsauth.history.retrying_store import PatientStore, patient
+from awsauth.history.retrying_store import RetryingStore, with_retries
 from awsauth.retry import Backoff
 from awsauth.stores.memory import MemoryStore
-from awsauth.stores.store import Rehearsing
+from awsauth.stores.store import SupportsDryRun
 from tests.support.going_back import by
 from tests.support.stopping import Wrapped
 
@@ -67,12 +67,12 @@ class Failing(Wrapped):
         self._errors = errors
         self._carries_out = carries_out
 
-    def around(self, name: str, call: Callable[[], _T]) -> _T:
+    def for_change(self, name: str, call: Callable[[], _T]) -> _T:
         if name != self._name or not self._errors:
-            return super().around(name, call)
+            return super().for_change(name, call)
         error = self._errors.pop(0)
         if self._carries_out:
-            super().around(name, call)
+            super().for_change(name, call)
         else:
             self.calls.append(name)
         raise error
@@ -91,7 +91,7 @@ def unanswered(retry_after: float) -> OutcomeUnknownError:
     return error
 
 
-def ensure(store: Store, time: Time, seconds: float = 60) -> Outcome:
+def ensure(store: Store, time: Time, seconds: float = 60) -> CommitOutcome:
     changes = [EnsureAccount(account="444455556666")]
     return commit(store, changing(changes), writer=by("alice"), patience=time.patience(seconds))
 
@@ -176,10 +176,10 @@ def test_after_a_write_without_an_answer_a_read_that_is_forbidden_ends_it_at_onc
     time = Time()
 
     class Blinded(Failing):
-        def around(self, name: str, call: Callable[[], _T]) -> _T:
+        def for_change(self, name: str, call: Callable[[], _T]) -> _T:
             if name == "read" and self.calls.count("write") > 1:
                 raise ForbiddenError("no", status=403)
-            return super().around(name, call)
+            return super().for_change(name, call)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         ensure(Blinded(MemoryStore(DATA), "write", [unanswered(0)], carries_out=True), time)
@@ -196,17 +196,17 @@ def test_a_revision_that_cannot_be_recorded_in_time_is_told_and_nothing_changed(
 
 
 def test_every_call_of_a_patient_store_has_a_minute_of_its_own() -> None:
-    store = PatientStore(Failing(MemoryStore(DATA), "read", [busy()]))
+    store = RetryingStore(Failing(MemoryStore(DATA), "read", [busy()]))
     assert store.read().data == DATA
     with pytest.raises(UnavailableError):
-        PatientStore(Failing(MemoryStore(DATA), "read", [busy(61)])).read()
+        RetryingStore(Failing(MemoryStore(DATA), "read", [busy(61)])).read()
 
 
 def test_a_patient_store_can_do_what_the_one_behind_it_can() -> None:
     class Server(MemoryStore):
         busy: Final = [busy()]
 
-        def rehearsal(self) -> Server:
+        def dry_run_store(self) -> Server:
             return Server(DATA)
 
         def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
@@ -214,16 +214,16 @@ def test_a_patient_store_can_do_what_the_one_behind_it_can() -> None:
                 raise self.busy.pop()
             return super().write(data, base, revision)
 
-    assert not isinstance(patient(MemoryStore(DATA)), Rehearsing)
-    store = patient(Server(DATA))
-    assert isinstance(store, Rehearsing)
-    rehearsal = store.rehearsal()
+    assert not isinstance(with_retries(MemoryStore(DATA)), SupportsDryRun)
+    store = with_retries(Server(DATA))
+    assert isinstance(store, SupportsDryRun)
+    rehearsal = store.dry_run_store()
     assert rehearsal.write({}, rehearsal.read(), None).data == {}
     assert store.read().data == DATA
 
 
 def test_a_patient_store_around_another_one_waits_once() -> None:
     time = Time()
-    inner = PatientStore(Failing(MemoryStore(DATA), "read", [busy(1)] * 2), Backoff(0))
-    assert PatientStore(inner, time.patience()).read().data == DATA
+    inner = RetryingStore(Failing(MemoryStore(DATA), "read", [busy(1)] * 2), Backoff(0))
+    assert RetryingStore(inner, time.patience()).read().data == DATA
     assert len(time.slept) == 2

@@ -62,7 +62,7 @@ def test_where_an_administrator_was_left_it_takes_one_name_for_all() -> None:
     with pytest.raises(GuardError) as caught:
         ours.rollback()
     assert [finding.code for finding in caught.value.findings] == ["regrant"] * 10
-    assert "allow=['regrant']" in caught.value.cure
+    assert "allow=['regrant']" in caught.value.hint
     assert ours.rollback(allow=["regrant"]).changed
     assert ours.read().data == good
 

@@ -23,7 +23,7 @@ from awsauth.core.edit.changes import (
 from awsauth.core.edit.merge import merge
 from awsauth.core.revisions.revision import Revision
 from awsauth.errors import EditError, HistoryError, RevisionNotFoundError
-from awsauth.history.commit import Outcome, changing, commit
+from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import log
 from awsauth.stores.memory import MemoryStore
 from tests.support.documents.strategies import documents, examples
@@ -31,7 +31,7 @@ from tests.support.going_back import by, rollback
 from tests.support.stopping import Interrupted
 
 if TYPE_CHECKING:
-    from awsauth.core.revisions.restore import Effect
+    from awsauth.core.revisions.restore import PrincipalEffect
 
 NODE: Final = "arn:aws:iam::111122223333:role/node"
 BEFORE: Final = {"mapRoles": f"# nodes\n- rolearn: {NODE}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n"}
@@ -42,11 +42,11 @@ def role(name: str, *groups: str) -> EnsureRole:
     return EnsureRole(role_arn=f"arn:aws:iam::111122223333:role/{name}", username=name, groups=groups)
 
 
-def ensure(store: MemoryStore, *changes: Change, author: str = "alice") -> Outcome:
+def ensure(store: MemoryStore, *changes: Change, author: str = "alice") -> CommitOutcome:
     return commit(store, changing(changes), writer=by(author))
 
 
-def back(store: MemoryStore, to: int | None = None, *, exact: bool = False, author: str = "alice") -> Outcome:
+def back(store: MemoryStore, to: int | None = None, *, exact: bool = False, author: str = "alice") -> CommitOutcome:
     return rollback(store, to, exact=exact, author=author)
 
 
@@ -54,17 +54,17 @@ def text(store: MemoryStore) -> str:
     return store.read().data["mapRoles"]
 
 
-def names(effects: tuple[Effect, ...]) -> list[tuple[str, str]]:
+def names(effects: tuple[PrincipalEffect, ...]) -> list[tuple[str, str]]:
     """Return who is concerned, and whose it was."""
     return [(effect.principal.rpartition("/")[2], effect.by.writer.author or effect.by.kind) for effect in effects]
 
 
-def kept(outcome: Outcome) -> list[tuple[str, str]]:
+def kept(outcome: CommitOutcome) -> list[tuple[str, str]]:
     assert outcome.proposal.restoration is not None
     return names(outcome.proposal.restoration.kept)
 
 
-def reverted(outcome: Outcome) -> list[tuple[str, str]]:
+def reverted(outcome: CommitOutcome) -> list[tuple[str, str]]:
     assert outcome.proposal.restoration is not None
     return names(outcome.proposal.restoration.reverted)
 

@@ -116,11 +116,11 @@ class TwoTeams(RuleBasedStateMachine):
     @rule(team=st.sampled_from(TEAMS), draw=st.data())
     def goes_back_to_a_revision(self, team: str, draw: st.DataObject) -> None:
         number = draw.draw(st.sampled_from(sorted(self.numbers)))
-        place = self.numbers[number]
-        target = self.watched[place].mapped
+        location = self.numbers[number]
+        target = self.watched[location].mapped
         present = self.watched[-1].mapped
-        expected = {**target, **self.added_by_others(team, place)}
-        taken = {arn for arn in target if self.was_taken_by_another_team(team, arn, place)}
+        expected = {**target, **self.added_by_others(team, location)}
+        taken = {arn for arn in target if self.was_taken_by_another_team(team, arn, location)}
         count = len(self.store.list_revisions().revisions)
         try:
             result = self.clients[team].rollback(to=number)
@@ -134,7 +134,7 @@ class TwoTeams(RuleBasedStateMachine):
         assert mapped(self.store.read().document) == expected
         if result.changed:
             self.note_recorded_before(count)
-            self.saw(team, result, place)
+            self.saw(team, result, location)
 
     @rule(team=st.sampled_from(TEAMS))
     def undoes_the_last_change(self, team: str) -> None:
@@ -144,27 +144,27 @@ class TwoTeams(RuleBasedStateMachine):
         except RevisionNotFoundError:
             assert self.place_before_the_last_change() is None
             return
-        place = self.place_before_the_last_change()
-        assert place is not None
+        location = self.place_before_the_last_change()
+        assert location is not None
         assert result.changed
-        assert self.watched[place].mapped.items() <= mapped(self.store.read().document).items()
+        assert self.watched[location].mapped.items() <= mapped(self.store.read().document).items()
         self.note_recorded_before(count)
-        self.saw(team, result, place)
+        self.saw(team, result, location)
 
     def place_before_the_last_change(self) -> int | None:
         """Return the place of the state that a rollback goes to."""
-        place = len(self.watched) - 1
-        while self.watched[place].restores != place:
-            place = self.watched[place].restores
+        location = len(self.watched) - 1
+        while self.watched[location].restores != location:
+            location = self.watched[location].restores
         present = self.watched[-1].data
-        return next((one for one in range(place - 1, -1, -1) if self.watched[one].data != present), None)
+        return next((one for one in range(location - 1, -1, -1) if self.watched[one].data != present), None)
 
-    def added_by_others(self, team: str, place: int) -> Mapped:
+    def added_by_others(self, team: str, location: int) -> Mapped:
         """Return what others have added since a state and is still there, as others left it last."""
-        target, present = self.watched[place].mapped, self.watched[-1].mapped
+        target, present = self.watched[location].mapped, self.watched[-1].mapped
         found = {}
         for arn in present:
-            since = range(place + 1, len(self.watched))
+            since = range(location + 1, len(self.watched))
             touched = [
                 one for one in since if self.watched[one].mapped.get(arn) != self.watched[one - 1].mapped.get(arn)
             ]
@@ -174,12 +174,12 @@ class TwoTeams(RuleBasedStateMachine):
                 found[arn] = self.watched[theirs[-1]].mapped[arn]
         return found
 
-    def was_taken_by_another_team(self, team: str, arn: str, place: int) -> bool:
+    def was_taken_by_another_team(self, team: str, arn: str, location: int) -> bool:
         """Whether the other team has taken a role, or some of its groups, that the state has and the present one has not."""
-        then, now = self.watched[place].mapped[arn], self.watched[-1].mapped.get(arn)
+        then, now = self.watched[location].mapped[arn], self.watched[-1].mapped.get(arn)
         if now is not None and set(then) <= set(now):
             return False
-        since = range(place + 1, len(self.watched))
+        since = range(location + 1, len(self.watched))
         touched = [one for one in since if self.watched[one].mapped.get(arn) != self.watched[one - 1].mapped.get(arn)]
         return self.watched[touched[-1]].by not in (team, OTHER_TOOL)
 

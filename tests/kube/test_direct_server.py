@@ -16,7 +16,7 @@ import pytest
 from awsauth.connections import kubernetes as connecting
 from awsauth.errors import KubeconfigError, OutcomeUnknownError, UnreachableError
 from awsauth.kube.address import address_problem
-from awsauth.kube.server import DirectServer
+from awsauth.kube.server import KubeServer
 from awsauth.kube.transport import Transport
 from tests.support.controlplane.authority import Authority
 from tests.support.kubeconfigs import SECRET, config, written
@@ -52,7 +52,7 @@ def shown(url: str, proxy: str | None = None, **said: Any) -> str:
     """Connect as a kubeconfig says, and return whose certificate the server was shown."""
     user = {name: said.pop(name) for name in list(said) if name.startswith("client_")}
     cluster, user = ({key.replace("_", "-"): value for key, value in part.items()} for part in (said, user))
-    transport = Transport(DirectServer({"server": url, **cluster}, user, None, proxy), timeout=PATIENCE)
+    transport = Transport(KubeServer({"server": url, **cluster}, user, None, proxy), timeout=PATIENCE)
     try:
         return str(transport.get("/api")["shown"])
     finally:
@@ -93,7 +93,7 @@ def test_nobody_else_is_trusted(authority: Authority, tmp_path: Path) -> None:
         ):
             with pytest.raises(UnreachableError, match="certificate is not to be trusted") as caught:
                 shown(server.url, **said)
-            assert "certificate-authority-data" in caught.value.cure
+            assert "certificate-authority-data" in caught.value.hint
         assert server.heard == []
     for pem in (b"", b"no certificate", other.certificate_file.read_bytes()[:-40]):
         with pytest.raises(KubeconfigError, match="certificate-authority-data cannot be used"):
@@ -117,7 +117,7 @@ def test_threads_share_a_server_while_certificates_are_renewed(authority: Author
     with TlsServer(authority, clients=authority.certificate_file) as server:
         files = {"client-certificate": str(certificate), "client-key": str(key)}
         cluster = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
-        transport = Transport(DirectServer(cluster, files, None, None), timeout=PATIENCE)
+        transport = Transport(KubeServer(cluster, files, None, None), timeout=PATIENCE)
 
         def ask() -> None:
             while not over.is_set():
@@ -152,14 +152,14 @@ def test_a_renewed_certificate_that_cannot_be_used_is_told_before_anything_is_se
         ca.write_bytes(authority.certificate_file.read_bytes())
         cluster = {"server": server.url, "certificate-authority": str(ca)}
         user = {"client-certificate": str(certificate), "client-key": str(key)}
-        transport = Transport(DirectServer(cluster, user, None, None), timeout=PATIENCE)
+        transport = Transport(KubeServer(cluster, user, None, None), timeout=PATIENCE)
         assert transport.get("/api")["shown"] == "alice"
         for file in (certificate, key, ca):
             content = file.read_bytes()
             file.unlink()
             with pytest.raises(KubeconfigError, match=r"No such file.*Nothing was sent") as caught:
                 transport.post("/api", {})
-            assert str(file) in caught.value.where
+            assert str(file) in caught.value.location
             file.write_bytes(content)
         assert transport.post("/api", {})["shown"] == "alice"
         # Nobody is trusted any longer who was before.
@@ -339,7 +339,7 @@ def test_a_socks_proxy_needs_a_package(tmp_path: Path, monkeypatch: pytest.Monke
     file = written(tmp_path / "config", config(None, {"token": "x"}, **said))
     with pytest.raises(KubeconfigError, match="socks") as caught:
         connecting.from_kubeconfig(path=file)
-    assert "pip install 'urllib3[socks]'" in caught.value.cure
+    assert "pip install 'urllib3[socks]'" in caught.value.hint
 
 
 @pytest.mark.parametrize("is_encrypted", [False, True])
@@ -349,7 +349,7 @@ def test_a_write_whose_answer_is_lost_behind_a_proxy_may_have_been_made(
     """Urllib3 tells that as it does that a proxy leads nowhere."""
     with TlsServer(authority, answers=False) as server, Proxy(authority if is_encrypted else None) as proxy:
         cluster = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
-        transport = Transport(DirectServer(cluster, {}, None, proxy.url), timeout=PATIENCE)
+        transport = Transport(KubeServer(cluster, {}, None, proxy.url), timeout=PATIENCE)
         with pytest.raises(OutcomeUnknownError, match="may have been changed, or not"):
             transport.post("/api", {})
         assert len(server.heard) == 1
@@ -362,7 +362,7 @@ def test_a_child_process_has_connections_of_its_own(authority: Authority) -> Non
     """Two that share one would get each other's answers, and break its encryption."""
     with TlsServer(authority) as server:
         said = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
-        there = DirectServer(said, {}, None, None)
+        there = KubeServer(said, {}, None, None)
         before = there.pool
         child = os.fork()
         if not child:

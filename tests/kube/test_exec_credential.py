@@ -173,7 +173,7 @@ def test_what_a_failed_program_says_is_in_no_error(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError, match="it ended with 1, and its message is not shown") as caught:
         connecting.from_kubeconfig(path=file)
     told = "".join(traceback.format_exception(caught.value))
-    assert ("hunter2" in told, "kubectl version" in caught.value.cure) == (False, True)
+    assert ("hunter2" in told, "kubectl version" in caught.value.hint) == (False, True)
 
 
 @pytest.mark.parametrize(

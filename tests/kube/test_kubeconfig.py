@@ -37,7 +37,7 @@ def test_of_several_files_the_first_that_says_something_is_right(
     second["contexts"].append({"name": "shared", "context": {"cluster": "one", "user": "shared"}})
     files = [tmp_path / "missing", written(tmp_path / "a", first), written(tmp_path / "b", second)]
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(["", *map(str, files)]))
-    assert who(connecting.usual()) == alice.name
+    assert who(connecting.from_default_kubeconfig()) == alice.name
     assert who(connecting.from_kubeconfig("two")) == bob.name
     assert who(connecting.from_kubeconfig("shared")) == alice.name
     for context, user in (("one", alice), ("two", bob), ("shared", alice)):
@@ -51,7 +51,7 @@ def test_of_several_files_the_first_that_says_something_is_right(
 def test_a_list_of_no_kubeconfigs_is_one_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where all variables are empty that it was made of: kubectl does not look into the home folder then."""
     monkeypatch.setenv("KUBECONFIG", os.pathsep)
-    assert kubeconfig.usual_files() == ()
+    assert kubeconfig.default_paths() == ()
 
 
 def test_paths_are_relative_to_the_file_that_they_stand_in(cluster: Cluster, tmp_path: Path) -> None:
@@ -131,12 +131,12 @@ def test_a_kubeconfig_that_kubectl_reads_is_read(
 def test_a_kubeconfig_that_is_nested_without_end_does_not_end_the_process(tmp_path: Path) -> None:
     # Newer releases of libyaml stop by themselves.
     with pytest.raises(KubeconfigError, match=r"nested more than 100 levels deep|exceeded maximum nesting depth"):
-        kubeconfig.read([written(tmp_path / "config", "[" * 50_000)])
+        kubeconfig.read_kubeconfig([written(tmp_path / "config", "[" * 50_000)])
 
 
 def test_a_tag_that_does_not_fit_its_value_is_told(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError, match="it is no YAML") as error:
-        kubeconfig.read([written(tmp_path / "config", f"users: [!!bool {SECRET}]")])
+        kubeconfig.read_kubeconfig([written(tmp_path / "config", f"users: [!!bool {SECRET}]")])
     assert SECRET not in str(error.value)
 
 
@@ -162,7 +162,7 @@ def test_an_account_without_a_home_has_no_kubeconfig(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 54321)
     with pytest.raises(KubeconfigError, match="There is no kubeconfig with a context"):
-        connecting.usual()
+        connecting.from_default_kubeconfig()
 
 
 def test_a_context_that_is_not_there_is_told_with_those_that_are(cluster: Cluster, tmp_path: Path) -> None:
@@ -194,10 +194,10 @@ def test_a_cluster_whose_certificates_cannot_be_read_is_told(
 
 def test_without_anything_it_is_told_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KubeconfigError, match=r"\.kube/config: There is no kubeconfig with a context"):
-        connecting.usual()
+        connecting.from_default_kubeconfig()
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
     with pytest.raises(KubeconfigError, match="nowhere: There is no kubeconfig with a context"):
-        connecting.usual()
+        connecting.from_default_kubeconfig()
     with pytest.raises(KubeconfigError, match="nowhere: There is no kubeconfig there"):
         connecting.from_kubeconfig()
     with pytest.raises(KubeconfigError, match="elsewhere: There is no kubeconfig there"):
@@ -232,11 +232,11 @@ def test_what_is_not_known_is_left_to_the_kubernetes_client(
     *,
     is_known: bool,
 ) -> None:
-    left: list[kubeconfig.Destination] = []
+    left: list[kubeconfig.ResolvedContext] = []
 
-    def of_kubeconfig(destination: kubeconfig.Destination, *_: object) -> client_server.ClientServer:
+    def of_kubeconfig(destination: kubeconfig.ResolvedContext, *_: object) -> client_server.OfficialClientServer:
         left.append(destination)
-        return client_server.ClientServer(ApiClient(Configuration(host=destination.server)))
+        return client_server.OfficialClientServer(ApiClient(Configuration(host=destination.server)))
 
     monkeypatch.setattr(client_server, "of_kubeconfig", of_kubeconfig)
     said = {"server": "https://example.com", **cluster_says}
@@ -248,6 +248,6 @@ def test_what_is_not_known_is_left_to_the_kubernetes_client(
 @both_ways
 def test_nothing_of_a_kubeconfig_is_shown_by_accident(cluster: Cluster, tmp_path: Path) -> None:
     file = written(tmp_path / "config", config(cluster, {"token": SECRET}))
-    merged = kubeconfig.read([file])
+    merged = kubeconfig.read_kubeconfig([file])
     connection = connecting.from_kubeconfig(path=file)
     assert SECRET not in f"{merged!r} {merged.destination()!r} {connection!r}"

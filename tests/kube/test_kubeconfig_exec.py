@@ -136,8 +136,8 @@ def test_what_the_usual_tools_write_is_recognised(given_stanza: dict[str, Any], 
 
 
 @pytest.mark.parametrize("what", LEFT_TO_THE_PROGRAM)
-def test_what_is_not_understood_is_left_to_the_program(what: str) -> None:
-    assert recognised(LEFT_TO_THE_PROGRAM[what], {}) is None
+def test_what_is_not_understood_is_left_to_the_program(message: str) -> None:
+    assert recognised(LEFT_TO_THE_PROGRAM[message], {}) is None
 
 
 def test_a_profile_by_variable_does_not_win_over_keys_in_the_environment() -> None:

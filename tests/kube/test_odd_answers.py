@@ -131,9 +131,9 @@ def test_a_field_of_another_type_is_told_and_never_passed_on(
         try:
             read(with_odd(value, path, odd))
         except ApiError as error:
-            assert "nothing was changed" in error.what
-            assert error.where
-            assert error.cure
+            assert "nothing was changed" in error.message
+            assert error.location
+            assert error.hint
         else:
             assert odd is None or isinstance(odd, type(at(value, path))) or "managedFields" in path, path
 
@@ -156,7 +156,7 @@ def test_a_config_map_that_could_only_be_written_over_unseen_is_refused(name: st
     value = with_odd(CONFIG_MAP, ("metadata", name), gone)
     with pytest.raises(ApiError, match=f"without `{name}`: .* nothing was changed") as caught:
         snapshot_of(value)
-    assert "such as a proxy" in caught.value.cure
+    assert "such as a proxy" in caught.value.hint
     assert snapshot_of(value, is_stored=False).data == CONFIG_MAP["data"]
 
 

@@ -10,9 +10,9 @@ import pytest
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import guard
+from awsauth.core.guards.guards import run_guards
 from awsauth.errors import ApiError, ForbiddenError, NotFoundError, UnavailableError
-from awsauth.kube.self_review import Review, review, review_of
+from awsauth.kube.self_review import SelfReview, review_of, self_review
 from tests.support.connections import connected
 
 if TYPE_CHECKING:
@@ -38,9 +38,11 @@ MAPPED = Document(
 )
 
 
-def own_access(who: Review | None, after: Document) -> list[tuple[Severity, str]]:
+def own_access(who: SelfReview | None, after: Document) -> list[tuple[Severity, str]]:
     context = who.known_to(GuardContext()) if who else GuardContext()
-    return [(found.severity, found.principal) for found in guard(MAPPED, after, context) if found.code == "own-access"]
+    return [
+        (found.severity, found.principal) for found in run_guards(MAPPED, after, context) if found.code == "own-access"
+    ]
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def as_deployer(cluster: Cluster, tmp_path: Path) -> Transport:
 
 def test_a_role_that_is_mapped_is_known_by_its_arn(as_deployer: Transport) -> None:
     """The review gives back what the mapping gives, so the guard knows that it is the caller's, and refuses."""
-    who = review(as_deployer)
+    who = self_review(as_deployer)
     assert who is not None
     assert (who.username, who.arn, who.session_name) == ("deployer:laptop-home", DEPLOYER, "laptop@home")
     assert who.groups == {"deployers", "acct-123456789012", "system:authenticated"}
@@ -66,16 +68,18 @@ def test_a_role_that_is_mapped_is_known_by_its_arn(as_deployer: Transport) -> No
 
 
 def test_an_administrator_who_comes_in_by_something_else_has_no_arn(cluster: Cluster) -> None:
-    who = review(connected(cluster.kubeconfig))
-    assert who == Review("admin", frozenset({"system:masters", "system:authenticated"}))
+    who = self_review(connected(cluster.kubeconfig))
+    assert who == SelfReview("admin", frozenset({"system:masters", "system:authenticated"}))
     assert own_access(who, Document({})) == [(Severity.WARNING, "")]
 
 
 def test_under_impersonation_the_caller_stays_unknown_and_that_is_said(cluster: Cluster) -> None:
     """The server says nothing then of who is behind it: whose mapping it is cannot be told."""
     acting = connected(cluster.kubeconfig, as_user="deployer:laptop-home", as_groups=["deployers", "acct-123456789012"])
-    who = review(acting)
-    assert who == Review("deployer:laptop-home", frozenset({"deployers", "acct-123456789012", "system:authenticated"}))
+    who = self_review(acting)
+    assert who == SelfReview(
+        "deployer:laptop-home", frozenset({"deployers", "acct-123456789012", "system:authenticated"})
+    )
     assert own_access(who, Document({})) == [(Severity.WARNING, "")]
 
 
@@ -103,13 +107,13 @@ ALICE = {"status": {"userInfo": {"username": "alice"}}}
 
 def test_kubernetes_1_27_is_asked_for_the_beta() -> None:
     server: Any = Answers(v1beta1=ALICE)
-    assert review(server) == Review("alice", frozenset())
+    assert self_review(server) == SelfReview("alice", frozenset())
     assert server.asked == ["v1", "v1beta1"]
 
 
 def test_an_older_server_tells_nothing() -> None:
     server: Any = Answers()
-    assert review(server) is None
+    assert self_review(server) is None
     assert own_access(None, Document({})) == [(Severity.WARNING, "")]
 
 
@@ -119,7 +123,7 @@ def test_an_older_server_tells_nothing() -> None:
 def test_a_server_that_refuses_is_no_server_that_cannot_tell(error: ApiError) -> None:
     server: Any = Answers(v1=error)
     with pytest.raises(type(error)):
-        review(server)
+        self_review(server)
     assert server.asked == ["v1"]
 
 

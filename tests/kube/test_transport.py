@@ -35,10 +35,10 @@ from awsauth.errors import (
     UnreachableError,
     UsageError,
 )
-from awsauth.kube.official_client import ClientServer
+from awsauth.kube.official_client import OfficialClientServer
 from awsauth.kube.rbac import READER, missing
 from awsauth.kube.resources import read_bindings, read_nodes
-from awsauth.kube.self_review import review
+from awsauth.kube.self_review import self_review
 from awsauth.kube.transport import Transport
 from awsauth.retry import http_date
 from awsauth.stores.cluster import ClusterStore
@@ -150,7 +150,11 @@ def test_an_answer_that_is_no_json_is_told_as_such(transport: Transport, relay: 
 def test_an_answer_that_is_no_object_is_told_whatever_was_asked(
     transport: Transport, relay: Relay, body: bytes
 ) -> None:
-    asks: list[Callable[[Transport], object]] = [review, read_bindings, lambda to: ClusterStore(to).list_revisions()]
+    asks: list[Callable[[Transport], object]] = [
+        self_review,
+        read_bindings,
+        lambda to: ClusterStore(to).list_revisions(),
+    ]
     for ask in asks:
         relay.harm = [Harm(200, body=body, is_passed_on=False)]
         with pytest.raises(UnreachableError, match="no object: something else than a Kubernetes API server gave it"):
@@ -186,7 +190,7 @@ def test_a_review_without_a_status_allows_nothing_and_is_one_of_nobody(transport
     relay.harm = [Harm(201, body=b'{"status": null}', is_passed_on=False)] * 2
     assert missing(transport, READER[:1]) == READER[:1]
     with pytest.raises(ApiError, match=r"is no SelfSubjectReview; nothing was changed\. It has no `username`"):
-        review(transport)
+        self_review(transport)
 
 
 def test_a_list_that_goes_on_where_it_has_been_is_told(transport: Transport, relay: Relay) -> None:
@@ -399,7 +403,7 @@ class Tokens:
         self.asked.append("token")
         return self
 
-    def fresh(self) -> Tokens:
+    def new_token(self) -> Tokens:
         self.asked.append("fresh")
         del self.values[0]
         return self
@@ -600,6 +604,6 @@ def test_no_exception_of_the_credentials_escapes(kind: type[Exception]) -> None:
     configuration.api_key["authorization"] = "Bearer t0ken"
     setattr(configuration, "refresh_api_key_hook", fail)  # noqa: B010 - annotated as never set
     with pytest.raises(KubeconfigError, match="Nothing was sent") as caught:
-        Transport(ClientServer(ApiClient(configuration))).get(MAPS)
+        Transport(OfficialClientServer(ApiClient(configuration))).get(MAPS)
     assert isinstance(caught.value, AwsAuthError)
     assert caught.value.__cause__ is caught.value.__context__ is None

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from awsauth.cluster_context import Circumstances
+from awsauth.cluster_context import ClusterContext
 from awsauth.core.edit.changes import RemoveRole
-from awsauth.core.edit.merge import merged
+from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.explain.explain import explain
 from awsauth.core.guards.context import GuardContext
 from awsauth.errors import AwsServiceError
@@ -49,15 +49,15 @@ class Closed:
 def test_a_busy_server_is_asked_again(transport: Transport, relay: Relay) -> None:
     """Who asks and who is an administrator is found out all the same, and the change goes on."""
     relay.harm = [BUSY, None, BUSY]
-    change = merged(DOCUMENT, [RemoveRole(role_arn=f"{PREFIX}/me")])
-    known, notes = Circumstances(transport).around(change, GuardContext())
+    change = merge_with_report(DOCUMENT, [RemoveRole(role_arn=f"{PREFIX}/me")])
+    known, notes = ClusterContext(transport).for_change(change, GuardContext())
     assert notes == ()
     assert known.caller_username
     assert "system:masters" in known.admin_groups
 
 
 def test_the_nodes_are_listed_once(transport: Transport, relay: Relay) -> None:
-    found = Circumstances(transport, Closed("API_AND_CONFIG_MAP")).findings(DOCUMENT)
+    found = ClusterContext(transport, Closed("API_AND_CONFIG_MAP")).findings(DOCUMENT)
     assert [request.path for request in relay.seen].count("/api/v1/nodes") == 1
     assert len({str(finding) for finding in found}) == len(found)
 
@@ -67,7 +67,7 @@ def test_where_access_entries_cannot_be_read_an_explanation_depends_on_them(
     transport: Transport, mode: AuthenticationMode | None
 ) -> None:
     for caller in ("me", "nobody"):
-        found = Circumstances(transport, Closed(mode)).explained(explain(DOCUMENT, f"{PREFIX}/{caller}"))
+        found = ClusterContext(transport, Closed(mode)).with_access_entries(explain(DOCUMENT, f"{PREFIX}/{caller}"))
         assert found.verdict == "depends"
         assert "eks:ListAccessEntries" in str(found)
         assert "none is the caller's." not in str(found)

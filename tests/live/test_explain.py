@@ -44,7 +44,7 @@ class Case:
 
     name: str
     who: str
-    gets_in: bool
+    authenticates: bool
     roles: str = "[]\n"
     users: str = ""
     more: tuple[tuple[str, str], ...] = ()
@@ -148,7 +148,10 @@ def test_a_new_token_gets_what_is_explained(cluster: Cluster, case: Case) -> Non
     )
     explanation = explain(Document(data), Caller(credentials.arn, access_key_id=credentials.access_key))
     given = cluster.identity(cluster.eks_token(credentials))
-    assert (given is not None, explanation.verdict in ("let-in", "depends")) == (case.gets_in, case.gets_in), given
+    assert (given is not None, explanation.verdict in ("let-in", "depends")) == (
+        case.authenticates,
+        case.authenticates,
+    ), given
     if given is not None:
         [outcome] = explanation.outcomes
         assert outcome.unresolved == ((INSTANCES_ONLY,) if case.session == "INSTANCE" else ())

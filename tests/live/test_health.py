@@ -51,9 +51,9 @@ def cause(report: HealthReport) -> str:
     return report.failure.cause
 
 
-def cure(report: HealthReport) -> str:
+def hint(report: HealthReport) -> str:
     assert report.failure
-    return report.failure.cure
+    return report.failure.hint
 
 
 def test_all_of_it_passes_for_an_administrator(named: NamedCluster) -> None:
@@ -85,7 +85,7 @@ def test_whoever_is_not_mapped_is_told_whom_to_map_and_how(named: NamedCluster) 
     assert results(report) == failed_at("authenticated")
     assert cause(report) == f"The API server does not know {named.arn('health-worker')} (401)."
     region = named.cluster.aws.region
-    _, call, command = cure(report).splitlines()
+    _, call, command = hint(report).splitlines()
     assert call.strip() == (
         f'awsauth.add_role_mapping("{named.arn("health-worker")}", username="health-worker", groups=["GROUP"], '
         f'cluster="{named.name}", region="{region}")'
@@ -102,7 +102,7 @@ def test_the_command_line_that_is_advised_does_it(named: NamedCluster) -> None:
     named.await_in("health-cli")
     named.be_role("health-cli-worker")
     with named.client() as client:
-        command = shlex.split(cure(client.health_check()).splitlines()[-1].replace("GROUP", "system:masters"))
+        command = shlex.split(hint(client.health_check()).splitlines()[-1].replace("GROUP", "system:masters"))
     named.be_role("health-cli")
     done = run(*command[1:], "--yes")
     assert done.code == 0, done
@@ -145,7 +145,7 @@ def test_a_user_with_a_path_is_to_be_mapped_with_it(named: NamedCluster) -> None
     user = named.cluster.aws.create_user("health-alice", path="/ops/")
     named.be(user.environment)
     with named.client() as client:
-        advice = cure(client.health_check())
+        advice = hint(client.health_check())
     assert f'awsauth.add_user_mapping("{user.arn}", username="health-alice"' in advice
     assert f"awsauth add user {user.arn} --username health-alice" in advice
 
@@ -154,7 +154,7 @@ def test_a_cluster_that_does_not_look_at_aws_auth_wants_an_access_entry(named: N
     named.described.authentication_mode = "API"
     named.be_role("health-entry")
     with named.client() as client:
-        advice = cure(client.health_check())
+        advice = hint(client.health_check())
     assert f"aws eks create-access-entry --cluster-name {named.name}" in advice
     assert "add_role_mapping" not in advice
 
@@ -169,7 +169,7 @@ def test_whoever_lacks_a_right_is_given_role_and_binding_which_work(named: Named
         assert results(report) == failed_at("authorised")
         assert cause(report) == f"`health-dev` may not {'; '.join(needs)} (403)."
         assert "which entry of aws-auth that is cannot be told: it may not be read" in detail(report, "authenticated")
-        manifest = cure(report).partition("\n")[2]
+        manifest = hint(report).partition("\n")[2]
         kinds = [part["kind"] for part in yaml.safe_load_all(manifest)]
         assert kinds == ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
         named.cluster.kubectl("apply", "-f", "-", input=manifest)
@@ -196,7 +196,7 @@ def test_another_role_is_checked_before_it_is_handed_over(named: NamedCluster) -
         report = client.health_check(role_arn=role)
         assert results(report) == failed_at("authenticated")
         assert "In aws-auth nothing maps it." in cause(report)
-        assert named.arn("health-target") in cure(report)
+        assert named.arn("health-target") in hint(report)
         client.add_role_mapping(role, username="target", groups=["targets"])
         report = awaited(lambda: client.health_check(role_arn=role, may=[]), lambda found: found.passed)
         assert ", who becomes arn:aws:sts::" in detail(report, "identity")
@@ -259,7 +259,7 @@ def test_a_kubeconfig_as_the_aws_cli_writes_it_is_checked_from_the_start(named: 
         assert results(client.health_check()) == dict.fromkeys(STEPS, "passed")
         named.cluster.put_aws_auth({})
         report = awaited(client.health_check, lambda found: not found.passed)
-    assert f'cluster="{named.name}", region="{region}"' in cure(report)
+    assert f'cluster="{named.name}", region="{region}"' in hint(report)
 
 
 def test_missing_credentials_are_a_step_that_failed(named: NamedCluster) -> None:
@@ -304,7 +304,7 @@ def test_acting_as_somebody_is_checked_as_that_one(cluster: Cluster) -> None:
         report = client.health_check()
     assert detail(report, "authenticated") == "`health-jane`, in `ops`"
     assert results(report)["authorised"] == "failed"
-    assert 'kind: Group, name: "ops"' in cure(report)
+    assert 'kind: Group, name: "ops"' in hint(report)
 
 
 @pytest.mark.parametrize(
@@ -348,13 +348,13 @@ def test_what_may_be_needed_is_read_and_shown_alike(text: str, rule: RbacRule) -
 def test_a_wrong_clock_comes_first_in_the_advice() -> None:
     caller = Caller("arn:aws:sts::111122223333:assumed-role/worker/laptop")
     error = unknown(caller, EksTarget("prod", "eu-west-1"), None, "20 minutes behind")
-    assert "clock is 20 minutes behind" in error.what
-    assert "Set the clock" in error.cure
+    assert "clock is 20 minutes behind" in error.message
+    assert "Set the clock" in error.hint
 
 
 def test_a_mapping_that_is_there_already_is_not_advised_again() -> None:
     document = awsauth.Document({"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/worker\n  username: w\n"})
     caller = Caller("arn:aws:sts::111122223333:assumed-role/worker/laptop")
     error = unknown(caller, EksTarget("prod", "eu-west-1"), awsauth.explain(document, caller), "")
-    assert "aws-auth does map it (mapRoles line 1, column 12)" in error.what
-    assert "add_role_mapping" not in error.cure
+    assert "aws-auth does map it (mapRoles line 1, column 12)" in error.message
+    assert "add_role_mapping" not in error.hint

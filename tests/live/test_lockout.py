@@ -12,7 +12,7 @@ import yaml
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.access.node_mappings import PRESETS
-from awsauth.core.document.document import LARGEST
+from awsauth.core.document.document import MAX_BYTES
 from awsauth.core.edit.changes import EnsureAccount, RemoveRole, ReplaceText
 from awsauth.errors import ApiError, AuthenticationError, GuardError
 from awsauth.kube.rbac import EDITOR, READER, missing
@@ -194,7 +194,7 @@ def test_who_is_bound_to_cluster_admin_is_an_administrator_too(cluster: Cluster,
 
 def test_too_large(cluster: Cluster) -> None:
     """Allowed by name, the server itself refuses: nothing is changed, and no revision is left."""
-    text = "# " + "x" * (LARGEST - 100) + "\n[]\n"
+    text = "# " + "x" * (MAX_BYTES - 100) + "\n[]\n"
     before = cluster.put_aws_auth({"mapRoles": text})
     client = administrator(cluster)
     more = [EnsureAccount(account=f"{number:012}") for number in range(100)]

@@ -42,9 +42,9 @@ class Secrets:
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
 
-    def learn(self, what: str, value: str | None) -> None:
+    def learn(self, message: str, value: str | None) -> None:
         if value:
-            self.known[value] = what
+            self.known[value] = message
 
     def learn_token(self, token: str) -> None:
         self.learn("token", token.removeprefix("k8s-aws-v1."))
@@ -53,7 +53,7 @@ class Secrets:
         self.learn("signature", parse_qs(urlsplit(url).query)["X-Amz-Signature"][0])
 
     def found_in(self, text: str) -> set[str]:
-        return {what for value, what in self.known.items() if value in text}
+        return {message for value, message in self.known.items() if value in text}
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_the_whole_story_tells_no_secret(
     story = Story(named, instance, "secrets-worker")
     story.begin()
     story.make_role()
-    story.follow(story.check(passes=False).steps[4].cure)
+    story.follow(story.check(passes=False).steps[4].hint)
     story.check(passes=True)
     story.go_back()
     story.check(passes=False)

@@ -235,8 +235,8 @@ def test_what_may_not_be_looked_at_is_said_with_its_rule(history: Cluster) -> No
 
 def rules_in(findings: Iterable[Finding]) -> list[Rule]:
     """Return the rules in the cures of what was not looked at."""
-    cures = [finding.cure for finding in findings if finding.code == "not-looked-at"]
-    return [rule for cure in cures for rule in yaml.safe_load(cure.partition("\n")[2])]
+    cures = [finding.hint for finding in findings if finding.code == "not-looked-at"]
+    return [rule for hint in cures for rule in yaml.safe_load(hint.partition("\n")[2])]
 
 
 def test_a_revision_with_an_owner_is_found(history: Cluster) -> None:
@@ -248,6 +248,6 @@ def test_a_revision_with_an_owner_is_found(history: Cluster) -> None:
     api = connected(history.kubeconfig)
     assert read_revision_owners(api) == {"aws-auth-2": ("Namespace kube-system",)}
     [found] = owned_revisions(read_revision_owners(api))
-    command = found.cure.split("`")[1]
+    command = found.hint.split("`")[1]
     history.kubectl(*shlex.split(command)[1:])
     assert read_revision_owners(api) == {}

@@ -46,7 +46,7 @@ def test_from_an_instances_role_to_a_passed_health_check_and_back(
     assert (report.failure.name, "(401)" in report.failure.cause) == ("authenticated", True)
 
     # The administrator does as the advice says, with the username and group of choice.
-    result = story.follow(report.failure.cure)
+    result = story.follow(report.failure.hint)
     assert result.changed
     assert story.role_arn in str(result.diff)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from awsauth.core.access.caller import Caller
-    from awsauth.core.document.model import Mapped
+    from awsauth.core.document.model import MappingEntry
     from awsauth.core.explain.explanation import Explanation
     from tests.support.authenticator.authenticator import Admission, Authenticator
 
@@ -109,11 +109,11 @@ def _agrees(explanation: Explanation, admission: Admission) -> bool:
     ] and (admission["error"] != _NOT_MAPPED)
 
 
-def _access_of(document: Document, caller: Caller) -> tuple[Mapped, ...]:
+def _access_of(document: Document, caller: Caller) -> tuple[MappingEntry, ...]:
     return Access.of(document).of_caller(caller.canonical_arn)
 
 
-def _allows(found: tuple[Mapped, ...], caller: Caller, admission: Admission) -> bool:
+def _allows(found: tuple[MappingEntry, ...], caller: Caller, admission: Admission) -> bool:
     """Whether the mapping that the guards take for the caller's is the one that the authenticator took."""
     if not found or admission["error"]:
         return (not found) == (admission["error"] == _NOT_MAPPED)

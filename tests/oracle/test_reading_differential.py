@@ -185,7 +185,7 @@ def _differs(document: Document, answer: Answer) -> bool:
 
 
 def _untrusted(document: Document) -> set[str]:
-    return {problem.place.key for problem in document.problems if problem.code == "untrusted" and problem.place}
+    return {problem.location.key for problem in document.problems if problem.code == "untrusted" and problem.location}
 
 
 def _ours(document: Document) -> dict[str, list[Any]]:

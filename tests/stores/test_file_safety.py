@@ -95,30 +95,30 @@ def acting_as(user: int) -> Iterator[None]:
         os.setegid(0)
 
 
-def swap_temporary_files(place: Place) -> bool:
-    found = [*place.theirs.glob(".*.tmp"), *place.history.glob(".*.tmp")]
+def swap_temporary_files(location: Place) -> bool:
+    found = [*location.theirs.glob(".*.tmp"), *location.history.glob(".*.tmp")]
     for path in found:
         path.rename(path.with_suffix(".old"))
-        path.symlink_to(place.secret)
+        path.symlink_to(location.secret)
     return bool(found)
 
 
-def swap_history(place: Place) -> bool:
-    place.history.rename(place.theirs / "old")
-    place.history.symlink_to(place.vault)
+def swap_history(location: Place) -> bool:
+    location.history.rename(location.theirs / "old")
+    location.history.symlink_to(location.vault)
     return True
 
 
-def swap_manifest(place: Place) -> bool:
-    place.manifest.rename(place.theirs / "old")
-    place.manifest.symlink_to(place.secret)
+def swap_manifest(location: Place) -> bool:
+    location.manifest.rename(location.theirs / "old")
+    location.manifest.symlink_to(location.secret)
     return True
 
 
-def plant_revisions(place: Place) -> bool:
-    free = [path for path in (place.history / f"{n:06}.revision" for n in range(1, 5)) if not path.exists()]
+def plant_revisions(location: Place) -> bool:
+    free = [path for path in (location.history / f"{n:06}.revision" for n in range(1, 5)) if not path.exists()]
     for path in free:
-        path.symlink_to(place.secret)
+        path.symlink_to(location.secret)
     return bool(free)
 
 
@@ -152,13 +152,13 @@ def test_a_name_that_is_swapped_for_a_link_before_any_step_leads_root_nowhere(
 ) -> None:
     strikes = 0
     for at in range(1000):
-        place = Place(home / str(at))
-        before = place.roots()
+        location = Place(home / str(at))
+        before = location.roots()
         with pytest.MonkeyPatch.context() as patch:
-            attacker = Attacker(patch, functools.partial(act, place), at)
+            attacker = Attacker(patch, functools.partial(act, location), at)
             with suppress(AwsAuthError):
-                change(place.manifest)
-        assert place.roots() == before, f"step {at} of {attacker.steps}"
+                change(location.manifest)
+        assert location.roots() == before, f"step {at} of {attacker.steps}"
         strikes += attacker.has_struck
         if attacker.steps <= at:
             break
@@ -173,14 +173,14 @@ def test_a_name_that_is_swapped_for_a_link_before_any_step_leads_root_nowhere(
     "use", [change, lambda path: log(FileStore(path)), lambda path: FileStore(path).read_revision(1)]
 )
 def test_a_history_that_another_user_has_made_is_not_used(home: Path, use: Callable[[Path], object]) -> None:
-    place = Place(home / "x")
-    os.chown(place.manifest, 0, 0)
+    location = Place(home / "x")
+    os.chown(location.manifest, 0, 0)
     with pytest.raises(HistoryError, match="belongs to user 12345, and the manifest to user 0"):
-        use(place.manifest)
-    assert place.manifest.read_text() == MANIFEST
-    assert list(place.history.iterdir()) == []
-    os.chown(place.manifest, THEM, THEM)
-    change(place.manifest)
+        use(location.manifest)
+    assert location.manifest.read_text() == MANIFEST
+    assert list(location.history.iterdir()) == []
+    os.chown(location.manifest, THEM, THEM)
+    change(location.manifest)
 
 
 def test_a_history_behind_a_link_is_not_used(tmp_path: Path) -> None:
@@ -203,23 +203,23 @@ def test_a_history_behind_a_link_is_not_used(tmp_path: Path) -> None:
 
 @root_only
 def test_what_root_makes_belongs_to_the_owner_of_the_manifest_who_goes_on_with_it(home: Path) -> None:
-    place = Place(home / "x")
-    place.history.rmdir()
-    change(place.manifest)
-    made = [place.history, *place.history.iterdir(), place.manifest]
+    location = Place(home / "x")
+    location.history.rmdir()
+    change(location.manifest)
+    made = [location.history, *location.history.iterdir(), location.manifest]
     assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(THEM, THEM)}
     assert len(made) == 5
     with acting_as(THEM):
-        change(place.manifest, "444455556666")
-    assert len(log(FileStore(place.manifest)).entries) == 3
+        change(location.manifest, "444455556666")
+    assert len(log(FileStore(location.manifest)).entries) == 3
 
 
 @root_only
 def test_a_history_that_root_was_stopped_in_making_is_given_away_by_the_next_change(home: Path) -> None:
-    place = Place(home / "x")
-    os.chown(place.history, 0, 0)
-    change(place.manifest)
-    assert place.history.stat().st_uid == THEM
+    location = Place(home / "x")
+    os.chown(location.history, 0, 0)
+    change(location.manifest)
+    assert location.history.stat().st_uid == THEM
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
@@ -240,12 +240,12 @@ def test_nobody_else_may_write_into_a_history_whatever_the_umask(tmp_path: Path,
 
 @root_only
 def test_of_another_users_file_nothing_is_recorded_before_it_is_refused(home: Path) -> None:
-    place = Place(home / "x")
-    place.history.rmdir()
-    place.theirs.chmod(0o777)
+    location = Place(home / "x")
+    location.history.rmdir()
+    location.theirs.chmod(0o777)
     with acting_as(54321), pytest.raises(FileError, match="belongs to another user"):
-        awsauth.add_account_mapping("111122223333", file=place.manifest)
-    assert [path.name for path in place.theirs.iterdir()] == ["aws-auth.yaml"]
+        awsauth.add_account_mapping("111122223333", file=location.manifest)
+    assert [path.name for path in location.theirs.iterdir()] == ["aws-auth.yaml"]
 
 
 def too_large(path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_sparse_revision_is_named_with_its_size_and_not_read(tmp_path: Path, m
     file = tmp_path / ".aws-auth.yaml.history" / "000001.revision"
     too_large(file)
     assert_not_read(monkeypatch, file)
-    [stranger] = FileStore(manifest).list_revisions().strangers
+    [stranger] = FileStore(manifest).list_revisions().invalid
     assert (
         stranger.problem == "000001.revision is not used: it has 3,221,225,472 bytes, and at most 16,777,216 are read."
     )
@@ -319,7 +319,7 @@ def test_what_is_not_a_regular_file_is_neither_waited_for_nor_followed(
     manifest.write_text(MANIFEST)
     change(manifest)
     make(tmp_path / ".aws-auth.yaml.history" / "000003.revision")
-    [stranger] = FileStore(manifest).list_revisions().strangers
+    [stranger] = FileStore(manifest).list_revisions().invalid
     assert stranger.problem == "000003.revision is not used: it is not a regular file."
     with pytest.raises(HistoryError, match="not a regular file"):
         FileStore(manifest).read_revision(3)

@@ -20,7 +20,7 @@ from awsauth.history.log import log
 from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
-from awsauth.stores.store import Stranger
+from awsauth.stores.store import InvalidRevision
 from tests.support.forked import all_running, ended
 from tests.support.going_back import by, rollback
 from tests.support.waiting import PATIENCE, wait_for
@@ -239,9 +239,9 @@ def test_files_that_are_no_revisions_are_named_with_the_reason(path: Path) -> No
     (folder / "000007.revision").symlink_to("nowhere")
     (folder / "mine.revision").write_text("{}")
     (folder / "notes.txt").write_text("not looked at")
-    found = {stranger.name: stranger for stranger in store.list_revisions().strangers}
+    found = {stranger.name: stranger for stranger in store.list_revisions().invalid}
     assert sorted(found) == [*(f"00000{number}.revision" for number in (5, 6, 7, 9)), "mine.revision"]
-    assert isinstance(found["mine.revision"], Stranger)
+    assert isinstance(found["mine.revision"], InvalidRevision)
     assert found["mine.revision"].number is None
     assert "renamed or copied by hand" in found["000009.revision"].problem
     for name in ("000005.revision", "000006.revision"):
@@ -303,7 +303,7 @@ def assert_refused_for_its_folder(path: Path) -> None:
     for use in (lambda: commit(store, changing([ADMIN])), lambda: log(store), store.list_revisions):
         with pytest.raises(HistoryError, match="The history is not a folder") as refused:
             use()
-        assert ".aws-auth.yaml.history" in refused.value.where
+        assert ".aws-auth.yaml.history" in refused.value.location
     assert path.read_text() == MANIFEST
 
 

@@ -233,13 +233,13 @@ def test_every_line_number_is_that_of_the_file(tmp_path: Path) -> None:
     with awsauth.AwsAuthClient.from_file(path) as client:
         [finding] = [one for one in client.check() if one.code == "duplicate"]
         said = client.explain("arn:aws:iam::111122223333:role/ci")
-        listed = [one.place.line for one in awsauth.overview(client.read())]
-    assert finding.place
-    assert (finding.place.line, finding.place.column) == (first, 16)
+        listed = [one.location.line for one in awsauth.overview(client.read())]
+    assert finding.location
+    assert (finding.location.line, finding.location.column) == (first, 16)
     assert f"again on line {last}," in finding.message
-    assert [candidate.place.line for candidate in said.steps[1].candidates if candidate.place] == [first, last]
+    assert [candidate.location.line for candidate in said.steps[1].candidates if candidate.location] == [first, last]
     assert f"in line {last}" in said.steps[1].candidates[0].why
     assert listed == [first, last]
     [inner] = [one for one in awsauth.lint(awsauth.Document({"mapRoles": text})) if one.code == "duplicate"]
-    assert inner.place
-    assert (inner.place.line, inner.place.column, "line 4," in inner.message) == (1, 12, True)
+    assert inner.location
+    assert (inner.location.line, inner.location.column, "line 4," in inner.message) == (1, 12, True)

@@ -79,7 +79,7 @@ def test_a_revision_comes_back_as_it_was_recorded_with_its_time(store: Store) ->
     assert store.read_revision(1) == recorded
     listing = store.list_revisions()
     assert listing.revisions == (recorded.info,)
-    assert listing.strangers == ()
+    assert listing.invalid == ()
     assert listing.now >= recorded.info.created
 
 
@@ -127,7 +127,7 @@ def test_an_object_that_is_no_revision_is_not_read_as_one() -> None:
     store.record_object(1, {"metadata": {"name": "aws-auth-1"}})
     with pytest.raises(HistoryError, match="no revision that was recorded here"):
         store.read_revision(1)
-    assert [stranger.number for stranger in store.list_revisions().strangers] == [1]
+    assert [stranger.number for stranger in store.list_revisions().invalid] == [1]
     store.record_object(2, {})
     store.record(draft(3, None, DATA))
     assert store.list_revisions().number_behind(0) == 4

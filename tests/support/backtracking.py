@@ -216,7 +216,7 @@ def hostile(expression: re.Pattern[str], tries: int = 24) -> Iterator[tuple[str,
     seen = set()
     for path in _repetitions(tree):
         for number in range(tries):
-            text = _Sampler(tree.state, expression.flags, Random(f"{path} {number}")).around(tree, path)
+            text = _Sampler(tree.state, expression.flags, Random(f"{path} {number}")).for_change(tree, path)
             if text[1] and text not in seen:
                 seen.add(text)
                 yield text
@@ -267,7 +267,7 @@ class _Sampler:
         self._random = random
         self._groups: dict[int, str] = {}
 
-    def around(self, items: Any, path: Sequence[tuple[int, int]]) -> tuple[str, str, str]:
+    def for_change(self, items: Any, path: Sequence[tuple[int, int]]) -> tuple[str, str, str]:
         """Return what stands before the repetition at `path`, what is repeated in it, and what comes then."""
         (number, which), *on = path
         before = self._all(items[:number])
@@ -276,7 +276,7 @@ class _Sampler:
         if str(item[0]) in _REPEATS:
             before += "".join(self._all(body) for _ in range(self._random.randrange(3)))
         if on:
-            inner = self.around(body, on)
+            inner = self.for_change(body, on)
             before, pump, after = before + inner[0], inner[1], inner[2]
         else:
             pump = "".join(self._all(body) for _ in range(self._random.choice((1, 1, 2))))

@@ -9,7 +9,7 @@ from awsauth.core.access.node_mappings import PRESETS, NodeKind
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import guard
+from awsauth.core.guards.guards import run_guards
 
 PREFIX = "arn:aws:iam::111122223333:role"
 USERS = "arn:aws:iam::111122223333:user"
@@ -47,7 +47,7 @@ def users(*entries: Entry) -> Document:
 
 def refusals(before: Document, after: Document, context: GuardContext = OUT_OF_THE_WAY) -> list[Finding]:
     """Return what a change is refused for."""
-    return [finding for finding in guard(before, after, context) if finding.severity is Severity.ERROR]
+    return [finding for finding in run_guards(before, after, context) if finding.severity is Severity.ERROR]
 
 
 def refused(before: Document, after: Document, context: GuardContext = OUT_OF_THE_WAY) -> list[str]:
@@ -57,4 +57,4 @@ def refused(before: Document, after: Document, context: GuardContext = OUT_OF_TH
 
 def said(before: Document, after: Document, context: GuardContext) -> list[Finding]:
     """Return what guards have to say without refusing."""
-    return [finding for finding in guard(before, after, context) if finding.severity is not Severity.ERROR]
+    return [finding for finding in run_guards(before, after, context) if finding.severity is not Severity.ERROR]

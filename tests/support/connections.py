@@ -8,8 +8,8 @@ from kubernetes.client import ApiClient, Configuration
 
 from awsauth.connections.kubernetes import from_kubeconfig
 from awsauth.kube.credentials import CurrentToken
-from awsauth.kube.official_client import ClientServer, renew
-from awsauth.kube.server import DirectServer
+from awsauth.kube.official_client import OfficialClientServer, renew
+from awsauth.kube.server import KubeServer
 from awsauth.kube.transport import Transport
 from tests.support.waiting import PATIENCE
 
@@ -38,7 +38,7 @@ def transport_to(
     if way == "urllib3":
         trusted = {"certificate-authority": str(ca_file)} if ca_file else {}
         user = {"token": token} if isinstance(token, str) else {}
-        return Transport(DirectServer({"server": host, **trusted}, user, current, proxy), **options)
+        return Transport(KubeServer({"server": host, **trusted}, user, current, proxy), **options)
     configuration = Configuration()
     configuration.host = host
     configuration.ssl_ca_cert = str(ca_file) if ca_file else None
@@ -47,7 +47,7 @@ def transport_to(
         renew(configuration, current)
     elif token:
         configuration.api_key["authorization"] = f"Bearer {token}"
-    return Transport(ClientServer(ApiClient(configuration)), **options)
+    return Transport(OfficialClientServer(ApiClient(configuration)), **options)
 
 
 def direct(cluster: Cluster, token: str | None = None, **options: Any) -> Transport:

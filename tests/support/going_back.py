@@ -11,7 +11,7 @@ from awsauth.history.rollback import restoring
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from awsauth.history.commit import Outcome
+    from awsauth.history.commit import CommitOutcome
     from awsauth.stores.store import Store
 
 
@@ -20,6 +20,8 @@ def by(author: str) -> Callable[[], Writer]:
     return lambda: Writer(author)
 
 
-def rollback(store: Store, to: int | None = None, *, exact: bool = False, author: str = "", **manner: Any) -> Outcome:
+def rollback(
+    store: Store, to: int | None = None, *, exact: bool = False, author: str = "", **manner: Any
+) -> CommitOutcome:
     """Go back to an earlier revision, and make a new one of it."""
     return commit(store, restoring(store, to, exact=exact, writer=by(author)), writer=by(author), **manner)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
-from awsauth.core.document.document import LARGEST, Document
+from awsauth.core.document.document import MAX_BYTES, Document
 from awsauth.core.lint.policy import Policy
 
 if TYPE_CHECKING:
@@ -36,5 +36,5 @@ def _example(text: str) -> Example:
     assert data, "an example is the data of a ConfigMap"
     policy = data.pop("policy", None)
     # Nobody wants to read a megabyte in a docstring.
-    data = {key: "x" * LARGEST if value == "FILLER" else value for key, value in data.items()}
+    data = {key: "x" * MAX_BYTES if value == "FILLER" else value for key, value in data.items()}
     return Example(Document(data), Policy.from_text(policy) if policy else None)

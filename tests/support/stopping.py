@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from awsauth.core.revisions.revision import Revision
-    from awsauth.stores.store import Listing, Snapshot, Store
+    from awsauth.stores.store import RevisionList, Snapshot, Store
 
 _T = TypeVar("_T")
 
@@ -26,28 +26,28 @@ class Wrapped:
         self.store = store
         self.calls: list[str] = []
 
-    def around(self, name: str, call: Callable[[], _T]) -> _T:
+    def for_change(self, name: str, call: Callable[[], _T]) -> _T:
         """Make a call; what happens before and after it is up to a subclass."""
         self.calls.append(name)
         return call()
 
     def read(self) -> Snapshot:
-        return self.around("read", self.store.read)
+        return self.for_change("read", self.store.read)
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
-        return self.around("write", lambda: self.store.write(data, base, revision))
+        return self.for_change("write", lambda: self.store.write(data, base, revision))
 
     def record(self, revision: Revision) -> Revision:
-        return self.around("record", lambda: self.store.record(revision))
+        return self.for_change("record", lambda: self.store.record(revision))
 
-    def list_revisions(self) -> Listing:
-        return self.around("list", self.store.list_revisions)
+    def list_revisions(self) -> RevisionList:
+        return self.for_change("list", self.store.list_revisions)
 
     def read_revision(self, number: int) -> Revision:
-        return self.around("read_revision", lambda: self.store.read_revision(number))
+        return self.for_change("read_revision", lambda: self.store.read_revision(number))
 
     def discard_revision(self, number: int, digest: str) -> None:
-        self.around("discard", lambda: self.store.discard_revision(number, digest))
+        self.for_change("discard", lambda: self.store.discard_revision(number, digest))
 
 
 class Stopping(Wrapped):
@@ -57,25 +57,25 @@ class Stopping(Wrapped):
         super().__init__(store)
         self._before = before
 
-    def around(self, name: str, call: Callable[[], _T]) -> _T:
+    def for_change(self, name: str, call: Callable[[], _T]) -> _T:
         if len(self.calls) == self._before:
             raise StoppedProcess
-        return super().around(name, call)
+        return super().for_change(name, call)
 
 
 class Interrupted(Wrapped):
     """Does something else, once, before the first call of a name: another writer, for one."""
 
-    def __init__(self, store: Store, name: str, what: Callable[[], object]) -> None:
+    def __init__(self, store: Store, name: str, message: Callable[[], object]) -> None:
         super().__init__(store)
         self._name = name
-        self._what = what
+        self._what = message
 
-    def around(self, name: str, call: Callable[[], _T]) -> _T:
+    def for_change(self, name: str, call: Callable[[], _T]) -> _T:
         if name == self._name and name not in self.calls:
             self.calls.append("interruption")
             self._what()
-        return super().around(name, call)
+        return super().for_change(name, call)
 
 
 class Unanswered(Wrapped):
@@ -97,12 +97,12 @@ class Unanswered(Wrapped):
         self._lost = lost
         self._then = then
 
-    def around(self, name: str, call: Callable[[], _T]) -> _T:
+    def for_change(self, name: str, call: Callable[[], _T]) -> _T:
         is_carried_out = self._lost.pop(0) if name == self._name and self._lost else None
         if is_carried_out is None:
-            return super().around(name, call)
+            return super().for_change(name, call)
         if is_carried_out:
-            super().around(name, call)
+            super().for_change(name, call)
         if self._then:
             self._then()
-        raise OutcomeUnknownError("The connection was cut.", where="the test")
+        raise OutcomeUnknownError("The connection was cut.", location="the test")

@@ -96,18 +96,18 @@ def test_alias_to_itself() -> None:
 
 
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x1b", "\x7f", "\ufffe", "\ud800"])
-@pytest.mark.parametrize("place", ["start", "value", "comment", "end"])
-def test_characters_that_yaml_forbids(character: str, place: str) -> None:
+@pytest.mark.parametrize("location", ["start", "value", "comment", "end"])
+def test_characters_that_yaml_forbids(character: str, location: str) -> None:
     """The finding says which line, and shows the character without sending it to the terminal."""
     text = {
         "start": character + ENTRY,
         "value": ENTRY.replace("username: ci", f"username: c{character}i"),
         "comment": f"{ENTRY}# a {character}\n",
         "end": ENTRY + character,
-    }[place]
+    }[location]
     assert not is_refused_or_done(text)
     (finding,) = Document({"mapRoles": text}).problems
-    assert finding.place is not None
+    assert finding.location is not None
     assert character not in str(finding)
 
 
@@ -169,8 +169,8 @@ def test_many_problems() -> None:
     with bounded():
         problems = Document({"mapRoles": "- username: nobody\n" * 10_000}).problems
         assert len(problems) == 10_000
-        assert problems[-1].place is not None
-        assert problems[-1].place.line == 10_000
+        assert problems[-1].location is not None
+        assert problems[-1].location.line == 10_000
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_values_of_another_type(text: str, code: str, mapped: int) -> None:
     assert document.problems
     assert len(document.roles) == mapped
     assert not code or code in {problem.code for problem in document.problems}
-    assert all(problem.place is not None and problem.cure for problem in document.problems)
+    assert all(problem.location is not None and problem.hint for problem in document.problems)
 
 
 @pytest.mark.parametrize("data", [{"mapRoles": None}, {"mapRoles": []}, {"mapRoles": b"[]"}, {1: "x"}])

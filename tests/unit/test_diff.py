@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 import awsauth
-from awsauth.core.diff import diff_of
-from awsauth.core.edit.merge import merged
+from awsauth.core.diff import diff_of_merge
+from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.text.lines import Splice, spliced
 from awsauth.core.text.unified_diff import unified
 
@@ -129,8 +129,8 @@ def test_the_winner_among_duplicates_is_what_counts() -> None:
 
 
 def test_with_and_without_splices_the_difference_is_the_same() -> None:
-    outcome = merged(BEFORE, [role(CI, "ci", "builders"), role(NODE, "node2", "system:nodes", "x")])
-    assert str(diff_of(outcome)) == str(awsauth.diff(outcome.before, outcome.after))
+    outcome = merge_with_report(BEFORE, [role(CI, "ci", "builders"), role(NODE, "node2", "system:nodes", "x")])
+    assert str(diff_of_merge(outcome)) == str(awsauth.diff(outcome.before, outcome.after))
 
 
 def test_nothing_from_a_document_acts_on_a_terminal_or_a_page() -> None:

@@ -17,11 +17,11 @@ import pytest
 from awsauth import errors
 from awsauth.core.document.document import Document
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.merge import merge, merged
-from awsauth.core.guards.guards import check
+from awsauth.core.edit.merge import merge, merge_with_report
+from awsauth.core.guards.guards import enforce
 from awsauth.core.lint.policy import Policy
 from awsauth.core.manifest.manifest import Manifest
-from awsauth.core.plan import Plan, saved_from_text
+from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.core.serialization import changes_from_json
 from awsauth.errors import AwsAuthError
 from awsauth.history.commit import changing, commit
@@ -67,7 +67,7 @@ ELSEWHERE: Final = {
 
 def merged_plan() -> Plan:
     """Return a plan that maps a role that nothing maps yet."""
-    return Plan.of(merged(Document({}), [ensure()]), [ensure()])
+    return Plan.of(merge_with_report(Document({}), [ensure()]), [ensure()])
 
 
 def ensure(**fields: Any) -> c.EnsureRole:
@@ -145,14 +145,14 @@ CASES: Final[dict[str, Callable[[], object]]] = {
     "edit-effect": lambda: merge(
         Document({"mapRoles": f"- &x\n  rolearn: {ROLE}\n- <<: *x\n  rolearn: a\n"}), [c.RemoveRole(role_arn=ROLE)]
     ),
-    "guard-last-admin": lambda: check(
+    "guard-last-admin": lambda: enforce(
         Document({"mapRoles": mapped(groups="[system:masters]")}), Document({"mapRoles": mapped()})
     ),
     "plan-no-json": lambda: Plan.from_text("mapRoles: []"),
     "plan-outdated": lambda: merged_plan().merge_into(
         Document({"mapRoles": f"- rolearn: {ROLE}\n  username: deployer\n  groups: [a]\n"})
     ),
-    "plan-neither": lambda: saved_from_text('{"changes": []}'),
+    "plan-neither": lambda: load_plan_or_changes('{"changes": []}'),
     "plan-other-kind": lambda: Plan.from_json({"kind": "Plan"}),
     "manifest-empty": lambda: Manifest.parse("# nothing\n"),
     "manifest-folded": lambda: Manifest.parse(MANIFEST.replace("|", ">")).with_data({"mapRoles": "[]\n"}),
@@ -201,8 +201,8 @@ def test_says_what_it_has_to(case: str) -> None:
         errors.FileError,
         errors.UsageError,
     )
-    assert error.cure
-    assert "!" not in error.what
+    assert error.hint
+    assert "!" not in error.message
     assert all(line.isprintable() for line in str(error).split("\n"))
 
 

@@ -10,8 +10,8 @@ import pytest
 import awsauth
 from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.core.document.model import KEYS
-from awsauth.core.lint.subject import Subject
-from awsauth.core.manifest.edit_buffer import read_sheet, sheet_of, with_marks
+from awsauth.core.lint.subject import LintContext
+from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
 from awsauth.core.manifest.locate import position_in_file
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.resemblance import close_matches
@@ -59,16 +59,16 @@ def _in_manifest(document: Document) -> None:
     for key in KEYS:
         manifest = manifest.with_key(key, document.data.get(key))
     for finding in awsauth.Document(manifest.data).problems:
-        assert position_in_file(manifest, finding.place) or not finding.place
+        assert position_in_file(manifest, finding.location) or not finding.location
 
 
 def _edited(document: Document) -> None:
     try:
-        sheet = sheet_of(document).replace("- x", "-  x")
+        sheet = to_buffer(document).replace("- x", "-  x")
     except AwsAuthError as error:
         assert "\\x85" in str(error)
         return
-    _, complaints = read_sheet(sheet, document)
+    _, complaints = from_buffer(sheet, document)
     assert with_marks(sheet, complaints)
 
 
@@ -116,8 +116,8 @@ def test_nor_do_loops_without_calls_take_longer(shape: str, call: str) -> None:
 
 def test_the_place_of_each_of_many_groups_is_found_at_once() -> None:
     def job(count: int) -> None:
-        subject = Subject(awsauth.Document(SHAPES["groups"](count)))
-        assert [subject.items[0].group_place(group).line for group in subject.groups] == list(range(4, count + 4))
+        subject = LintContext(awsauth.Document(SHAPES["groups"](count)))
+        assert [subject.items[0].group_location(group).line for group in subject.groups] == list(range(4, count + 4))
 
     few, more = (opcodes(partial(job, count)) for count in (200, 400))
     assert more < few * 2.2

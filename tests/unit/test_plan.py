@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import Change, EnsureRole, EnsureUser, RemoveRole, RenamePrincipal, ReplaceText
-from awsauth.core.edit.merge import merged
-from awsauth.core.guards.guards import guard
+from awsauth.core.edit.merge import merge_with_report
+from awsauth.core.guards.guards import run_guards
 from awsauth.core.plan import Plan, digest
 from awsauth.errors import AwsAuthError, InvalidValueError, MappingConflictError, PlanError
 from tests.support.documents import strategies
@@ -29,8 +29,8 @@ CHANGES: tuple[Change, ...] = (ENSURE, RemoveRole(role_arn=f"{PREFIX}/node"))
 
 
 def plan_of(*changes: Change, document: Document = DOCUMENT, uid: str = "uid-1") -> Plan:
-    result = merged(document, changes)
-    return Plan.of(result, changes, uid=uid, findings=guard(result.before, result.after))
+    result = merge_with_report(document, changes)
+    return Plan.of(result, changes, uid=uid, findings=run_guards(result.before, result.after))
 
 
 def signed(values: dict[str, Any]) -> dict[str, Any]:
@@ -85,9 +85,9 @@ def test_digest_tells_states_apart_and_not_the_order_of_keys() -> None:
 
 def test_a_plan_is_refused_for_another_object() -> None:
     plan = plan_of(*CHANGES)
-    plan.refuse_for("uid-1")
+    plan.require_same_object("uid-1")
     with pytest.raises(PlanError) as error:
-        plan.refuse_for("uid-2")
+        plan.require_same_object("uid-2")
     assert str(error.value) == (
         "The plan was made for the object with uid `uid-1`, and this is the object with uid `uid-2`; "
         "nothing was changed.\n"
@@ -99,13 +99,13 @@ def test_a_files_plan_is_not_for_a_cluster_nor_the_other_way_round() -> None:
     with pytest.raises(
         PlanError, match=r"without uid \(a file, or one that is not there\), and this is the object with uid `uid-2`"
     ):
-        plan_of(uid="").refuse_for("uid-2")
+        plan_of(uid="").require_same_object("uid-2")
     with pytest.raises(PlanError, match="this is an object without uid"):
-        plan_of().refuse_for("")
+        plan_of().require_same_object("")
 
 
 def test_an_unchanged_object_gets_what_was_planned() -> None:
-    assert plan_of(*CHANGES).merge_into(DOCUMENT).after == merged(DOCUMENT, CHANGES).after
+    assert plan_of(*CHANGES).merge_into(DOCUMENT).after == merge_with_report(DOCUMENT, CHANGES).after
 
 
 def test_what_others_do_elsewhere_stays() -> None:

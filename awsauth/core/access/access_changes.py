@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.access.caller import Caller, render
-from awsauth.core.access.matching import Access, can_match, folded, needs_instance
+from awsauth.core.access.matching import Access, can_match, casefold_arn, needs_instance
 from awsauth.core.arn import is_user
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.matching import Outcomes
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Mapped
+    from awsauth.core.document.model import MappingEntry
 
 
 class UserInfo(NamedTuple):
@@ -71,7 +71,7 @@ class AccessChange:
 
 def access_changes(before: Document, after: Document, principals: Iterable[str]) -> tuple[AccessChange, ...]:
     """Return what becomes of each of `principals`, in their order."""
-    shown = {folded(principal): principal for principal in principals}
+    shown = {casefold_arn(principal): principal for principal in principals}
     if not shown:
         return ()
     old, new = Access.of(before, shown), Access.of(after, shown)
@@ -86,18 +86,18 @@ def infos(principal: str, outcomes: Outcomes) -> UserInfos:
     return tuple(dict.fromkeys(_info(mapped, is_refused=_is_refused(principal, mapped)) for mapped in outcomes))
 
 
-def _is_refused(principal: str, mapped: Mapped) -> bool:
+def _is_refused(principal: str, mapped: MappingEntry) -> bool:
     return is_user(principal) and needs_instance(mapped)
 
 
-def _info(mapped: Mapped, *, is_refused: bool) -> UserInfo | None:
+def _info(mapped: MappingEntry, *, is_refused: bool) -> UserInfo | None:
     if is_refused:
         return None
     known = filled_in(mapped)
     return UserInfo(known.username, known.groups)
 
 
-def filled_in(mapped: Mapped) -> Mapped:
+def filled_in(mapped: MappingEntry) -> MappingEntry:
     """Return a mapping with what its ARN tells of the values of templates."""
     has_templates = any("{{" in text for text in (mapped.username, *mapped.groups))
     known = caller_of(mapped.principal) if has_templates else None
@@ -110,7 +110,7 @@ def filled_in(mapped: Mapped) -> Mapped:
 def caller_of(principal: str) -> Caller | None:
     """Return a caller with an ARN; None for an ARN that is filled in later."""
     try:
-        return Caller(folded(principal))
+        return Caller(casefold_arn(principal))
     except AwsAuthError:
         return None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.access.matching import principal_of
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, principal_place
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, principal_location
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import quoted, visible
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Mapped
-    from awsauth.core.findings import Place
+    from awsauth.core.document.model import MappingEntry
+    from awsauth.core.findings import Location
 
 AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 """What a cluster looks at: ``aws-auth`` alone, both, access entries alone. It only ever goes forward."""
@@ -143,12 +143,12 @@ def _overruled_by(document: Document, entries: Iterable[AccessEntry]) -> Iterato
             # Compared as it is written: the authenticator never matches a role's path, so nothing is lost there.
             winner = entry.mapped and by_principal.get(entry.mapped.principal.lower())
             if entry.mapped and winner:
-                yield _overruled(entry.mapped, winner, principal_place(reading, entry))
+                yield _overruled(entry.mapped, winner, principal_location(reading, entry))
 
 
-def _overruled(mapped: Mapped, winner: AccessEntry, place: Place | None) -> Finding:
+def _overruled(mapped: MappingEntry, winner: AccessEntry, location: Location | None) -> Finding:
     groups = f" in {', '.join(map(quoted, mapped.groups))}" if mapped.groups else ""
-    cure = (
+    hint = (
         "The mapping is not needed."
         if winner.lets_nodes_in
         else "Change the access entry, or delete it to let the mapping count; or take the mapping out."
@@ -158,7 +158,7 @@ def _overruled(mapped: Mapped, winner: AccessEntry, place: Place | None) -> Find
         Severity.NOTE if winner.lets_nodes_in else Severity.WARNING,
         f"{quoted(mapped.principal, 200)} has an access entry, and that wins over its mapping.",
         f"The mapping to {quoted(mapped.username)}{groups} has no effect. The entry: {winner.gives}.",
-        cure,
-        place,
+        hint,
+        location,
         mapped.principal,
     )

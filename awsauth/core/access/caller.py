@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from awsauth.boundary import public
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.arn import canonical_principal, is_user
-from awsauth.core.edit.validation import as_text, cure_of
+from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError, UsageError
 
@@ -50,11 +50,13 @@ class Caller:
     def __post_init__(self) -> None:
         given: Any = self.arn
         if not isinstance(given, str) or not given:
-            raise UsageError(f"The caller's ARN is {quoted(repr(given))}.", cure=cure_of(given, as_text(given)))
+            raise UsageError(
+                f"The caller's ARN is {quoted(repr(given))}.", hint=hint_for_missing(given, as_text(given))
+            )
         names: dict[str, Any] = {"session_name": self.session_name, "access_key_id": self.access_key_id}
         for name, value in names.items():
             if value is not None and not isinstance(value, str):
-                raise UsageError(f"{name} is no text but {type(value).__name__}.", cure="Pass a text, or leave it out.")
+                raise UsageError(f"{name} is no text but {type(value).__name__}.", hint="Pass a text, or leave it out.")
         canonical = canonical_principal(self.arn)
         object.__setattr__(self, "session_name", self._session())
         object.__setattr__(self, "canonical_arn", canonical)
@@ -65,10 +67,10 @@ class Caller:
         name = in_arn if self.session_name is None else self.session_name
         if in_arn not in (None, name):
             other = f"the session in the ARN is {quoted(in_arn)}" if in_arn else "the session of a user has no name"
-            raise UsageError(f"The session's name is given as {quoted(name or '')}, but {other}.", cure="Leave it out.")
+            raise UsageError(f"The session's name is given as {quoted(name or '')}, but {other}.", hint="Leave it out.")
         if name is not None and not is_user(self.arn) and not is_session_name(name):
             raise InvalidValueError(
-                f"{quoted(name)} is no name of a session.", cure="STS takes 2 to 64 letters, digits and `+=,.@_-`."
+                f"{quoted(name)} is no name of a session.", hint="STS takes 2 to 64 letters, digits and `+=,.@_-`."
             )
         return name
 

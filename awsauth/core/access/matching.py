@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.document.index import candidates, kept_under
-from awsauth.core.document.model import PRINCIPAL_KEYS, Mapped
+from awsauth.core.document.model import PRINCIPAL_KEYS, MappingEntry
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Entry, Reading
+    from awsauth.core.document.model import Entry, ParsedList
 
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
@@ -41,7 +41,7 @@ _PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.
 _FILLED_IN_LATER: Final = re.compile(r"[<>${}]")
 
 
-Outcomes = tuple[Mapped, ...]
+Outcomes = tuple[MappingEntry, ...]
 """What a caller may get: one mapping; several where it is undefined which of them counts; none."""
 
 
@@ -56,7 +56,7 @@ class Access(NamedTuple):
 
     by_principal: Mapping[str, Outcomes]
     accounts: frozenset[str]
-    elsewhere: frozenset[str] = frozenset()
+    overridden: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
@@ -78,9 +78,9 @@ class Access(NamedTuple):
         """Return what the caller with this ARN gets."""
         principal = principal_of(arn)
         found = self.by_principal.get(principal, ())
-        if found or principal in self.elsewhere or account_of(arn) not in self.accounts:
+        if found or principal in self.overridden or account_of(arn) not in self.accounts:
             return found
-        return (Mapped(canonical(arn), username=canonical(arn)),)
+        return (MappingEntry(canonical(arn), username=canonical(arn)),)
 
     def of_principal(self, principal: str) -> Outcomes:
         """Return what the callers with an ARN of the map get; nothing where no caller can have that ARN."""
@@ -88,10 +88,10 @@ class Access(NamedTuple):
         return () if is_user(principal) and all(map(needs_instance, outcomes)) else outcomes
 
 
-def winners(reading: Reading, principals: Collection[str] | None = None) -> dict[str, dict[int, Mapped]]:
-    """Return the entries that can be found, by their ARN as `folded`: their positions, and what they map.
+def winners(reading: ParsedList, principals: Collection[str] | None = None) -> dict[str, dict[int, MappingEntry]]:
+    """Return the entries that can be found, by their ARN as `casefold_arn`: their positions, and what they map.
 
-    Of all principals, or of `principals` alone, which are `folded` too. Roles are kept by their ARN in lower case, users
+    Of all principals, or of `principals` alone, which are `casefold_arn` too. Roles are kept by their ARN in lower case, users
     by their exact spelling; of equals the last stays. Both are found whatever their case: of several spellings of one
     ARN it is undefined which one is found.
     """
@@ -102,25 +102,25 @@ def winners(reading: Reading, principals: Collection[str] | None = None) -> dict
         looked_at = [(position, entries[position]) for position in candidates(reading, principals)]
     if not looked_at:
         return {}
-    kept: dict[str, tuple[int, Mapped]] = {}
+    kept: dict[str, tuple[int, MappingEntry]] = {}
     for position, entry in looked_at:
         mapped = entry.mapped
         if mapped is not None and mapped.principal:
             kept[kept_under(reading.key, mapped.principal)] = position, mapped
-    found: defaultdict[str, dict[int, Mapped]] = defaultdict(dict)
+    found: defaultdict[str, dict[int, MappingEntry]] = defaultdict(dict)
     for position, mapped in kept.values():
-        arn = folded(mapped.principal)
+        arn = casefold_arn(mapped.principal)
         if principals is None or arn in principals:
             found[arn][position] = mapped
     return found
 
 
-def needs_instance(mapped: Mapped) -> bool:
+def needs_instance(mapped: MappingEntry) -> bool:
     """Whether a mapping lets in EC2 instances only."""
     return INSTANCES_ONLY in mapped.username or any(INSTANCES_ONLY in group for group in mapped.groups)
 
 
-def folded(arn: str) -> str:
+def casefold_arn(arn: str) -> str:
     """Return what is equal for ARNs that Go finds equal ignoring case (``strings.EqualFold``)."""
     if arn.isascii():
         return arn.lower()
@@ -130,7 +130,7 @@ def folded(arn: str) -> str:
 
 def principal_of(arn: str) -> str:
     """Return the ARN by which the authenticator looks a caller up, in lower case; of what is no ARN, the text itself."""
-    return folded(canonical(arn))
+    return casefold_arn(canonical(arn))
 
 
 def canonical(arn: str) -> str:
@@ -147,12 +147,12 @@ def account_of(arn: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def is_exact(principal: str) -> bool:
+def is_canonical(principal: str) -> bool:
     """Whether a caller can have this ARN, as it is written in the map.
 
     Nobody has that of a role with its path, of a role's session, of an instance profile, or one with a space behind it.
     """
-    arn = folded(principal)
+    arn = casefold_arn(principal)
     for normalised in (canonical_role, canonical_user):
         try:
             return normalised(arn) == arn
@@ -162,8 +162,8 @@ def is_exact(principal: str) -> bool:
 
 
 def can_match(principal: str) -> bool:
-    """Like `is_exact`, and true also for what looks as if it were filled in later, such as ``<account>``."""
-    return is_exact(principal) or _FILLED_IN_LATER.search(principal) is not None
+    """Like `is_canonical`, and true also for what looks as if it were filled in later, such as ``<account>``."""
+    return is_canonical(principal) or _FILLED_IN_LATER.search(principal) is not None
 
 
 def could_render(template: str, text: str) -> bool:
@@ -231,7 +231,7 @@ def gains(before: Outcomes, after: Outcomes) -> bool:
     return bool(lost_groups(after, before) or _usernames(after) - _usernames(before))
 
 
-def takes_away(before: Access, after: Access) -> bool:
+def reduces_access(before: Access, after: Access) -> bool:
     """Whether anybody loses access or a group, or gets another username."""
     if before.accounts - after.accounts:
         return True
@@ -246,7 +246,7 @@ def takes_away(before: Access, after: Access) -> bool:
     # Whoever came in under its ARN, by its account, comes in under the username of its mapping from now on.
     return bool(before.accounts) and any(
         account_of(principal) in before.accounts
-        for principal in after.by_principal.keys() - before.by_principal.keys() - before.elsewhere
+        for principal in after.by_principal.keys() - before.by_principal.keys() - before.overridden
         if can_match(principal)
     )
 

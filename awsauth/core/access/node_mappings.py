@@ -9,7 +9,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from awsauth.core.document.model import Mapped
+    from awsauth.core.document.model import MappingEntry
 
 NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
 """What runs the nodes: EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS."""
@@ -54,13 +54,13 @@ def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "e
     if kind not in PRESETS:
         raise UsageError(
             f"{quoted(str(kind))} is no kind of node; nothing was changed.",
-            cure=f"The kinds are {', '.join(get_args(NodeKind))}.",
+            hint=f"The kinds are {', '.join(get_args(NodeKind))}.",
         )
     username, groups = PRESETS[kind]
     return EnsureRole(role_arn=role_arn, username=username, groups=groups, if_mapped=if_mapped)
 
 
-def is_node_mapping(mapped: Mapped) -> bool:
+def is_node_mapping(mapped: MappingEntry) -> bool:
     """Whether whoever is mapped so is taken for a node.
 
     The Node authorizer goes by both: a username ``system:node:NAME``, and the group ``system:nodes``.
@@ -68,7 +68,7 @@ def is_node_mapping(mapped: Mapped) -> bool:
     return mapped.username.startswith(_NODE_USER) and mapped.username != _NODE_USER and NODES in mapped.groups
 
 
-def still_lets_in(before: Mapped, after: Mapped) -> bool:
+def still_admits(before: MappingEntry, after: MappingEntry) -> bool:
     """Whether a mapping lets the nodes in that `before` lets in: under the same name, with all groups that they need."""
     needed = NODE_GROUPS.intersection(before.groups)
     return after.username == before.username and needed <= set(after.groups)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import account_of
 from awsauth.core.arn import canonical_role
-from awsauth.core.document.model import principal_place
+from awsauth.core.document.model import principal_location
 from awsauth.core.edit.changes import Change, RemoveRole, RenamePrincipal
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import quoted, visible
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Reading
-    from awsauth.core.findings import Place
+    from awsauth.core.document.model import ParsedList
+    from awsauth.core.findings import Location
 
 PATH: Final = "/aws-reserved/sso.amazonaws.com/"
 """Under which all of them are; a Region may follow."""
@@ -82,7 +82,7 @@ def replaced_sso_roles(document: Document, roles: Iterable[str]) -> tuple[Findin
 
 
 def _replaced(
-    reading: Reading, known: set[str], by_set: dict[tuple[str, str], list[str]], mapped: set[str]
+    reading: ParsedList, known: set[str], by_set: dict[tuple[str, str], list[str]], mapped: set[str]
 ) -> Iterator[Finding]:
     for entry in reading.entries:
         old = sso_role(entry.mapped.principal) if entry.mapped else None
@@ -90,31 +90,31 @@ def _replaced(
             successors = by_set.get(_set_of(old), [])
             if successors:
                 yield _finding(
-                    entry.mapped.principal, old.permission_set, successors, mapped, principal_place(reading, entry)
+                    entry.mapped.principal, old.permission_set, successors, mapped, principal_location(reading, entry)
                 )
 
 
 def _finding(
-    principal: str, permission_set: str, successors: list[str], mapped: set[str], place: Place | None
+    principal: str, permission_set: str, successors: list[str], mapped: set[str], location: Location | None
 ) -> Finding:
     is_mapped = [successor for successor in successors if successor.lower() in mapped]
     fix: tuple[Change, ...] = ()
     if is_mapped:
         fix = (RemoveRole(role_arn=principal),)
-        cure = f"Take it out: the role that there is now, {quoted(is_mapped[0], 200)}, is mapped already."
+        hint = f"Take it out: the role that there is now, {quoted(is_mapped[0], 200)}, is mapped already."
     elif len(successors) == 1:
         fix = (RenamePrincipal(principal_arn=principal, new_arn=successors[0]),)
-        cure = f"Map the role that there is now in its place: {quoted(successors[0], 200)}."
+        hint = f"Map the role that there is now in its place: {quoted(successors[0], 200)}."
     else:
         listed = ", ".join(quoted(successor, 200) for successor in successors)
-        cure = f"Map the right one of {listed} in its place."
+        hint = f"Map the right one of {listed} in its place."
     return Finding(
         REPLACED,
         Severity.ERROR,
         f"The role {quoted(principal, 200)} is gone, and the permission set {visible(permission_set)} has another one.",
         "Whoever signs in with the permission set is not let in by this mapping.",
-        cure,
-        place,
+        hint,
+        location,
         principal,
         fix,
     )

@@ -78,7 +78,7 @@ class RoleUser:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SourceReport:
     """What one source told.
 
     Attributes:
@@ -91,7 +91,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class RoleUse:
+class RoleUsage:
     """Whether nodes come in by the mapping of a role.
 
     Attributes:
@@ -125,7 +125,7 @@ class NodeEvidence:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, told: Iterable[Told], entries: Iterable[AccessEntry] = ()) -> NodeEvidence:
+    def of(cls, told: Iterable[SourceReport], entries: Iterable[AccessEntry] = ()) -> NodeEvidence:
         """Return what all sources together tell.
 
         Args:
@@ -144,7 +144,7 @@ class NodeEvidence:
             tuple(dict.fromkeys(notes)),
         )
 
-    def use_of(self, role_arn: str) -> RoleUse:
+    def use_of(self, role_arn: str) -> RoleUsage:
         """Return whether nodes come in by the mapping of a role.
 
         A role with an access entry for nodes is unused in that sense, even where nodes have it: the entry lets them in.
@@ -153,12 +153,12 @@ class NodeEvidence:
         users = self.users.get(role, ())
         if entry := self.entries.get(role):
             by_entry = f"its access entry of type {entry.type} lets its nodes in, not aws-auth"
-            return RoleUse(role_arn, "unused", (by_entry, *users))
+            return RoleUsage(role_arn, "unused", (by_entry, *users))
         if users:
-            return RoleUse(role_arn, "in use", users)
-        return RoleUse(role_arn, "unknown" if self.notes else "unused", self.notes)
+            return RoleUsage(role_arn, "in use", users)
+        return RoleUsage(role_arn, "unknown" if self.notes else "unused", self.notes)
 
-    def of_document(self, document: Document) -> tuple[RoleUse, ...]:
+    def of_document(self, document: Document) -> tuple[RoleUsage, ...]:
         """Return whether nodes come in by each mapping of a document that lets nodes in, in its order."""
         return tuple(
             self.use_of(outcomes[-1].principal)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
 from awsauth.core.access.node_mappings import NODE_GROUPS, is_node_mapping
-from awsauth.core.document.model import MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import command_line, quoted, visible
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.cluster.facts import Bindings, ClusterNode
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Mapped
+    from awsauth.core.document.model import MappingEntry
     from awsauth.core.guards.context import NodeUse
 
 GIVES_NOTHING: Final = "gives-nothing"
@@ -27,7 +27,12 @@ OWNED_REVISION: Final = "owned-revision"
 ABSENT: Final = "absent"
 
 _NODE_USER: Final = "system:node:"
-_BUILT_IN: Final = NODE_GROUPS | {MASTERS, "system:authenticated", "system:unauthenticated", "system:serviceaccounts"}
+_BUILT_IN: Final = NODE_GROUPS | {
+    SYSTEM_MASTERS,
+    "system:authenticated",
+    "system:unauthenticated",
+    "system:serviceaccounts",
+}
 """Groups that mean something to the API server, or that EKS binds by itself, whatever bindings can be seen."""
 
 _SHOWN: Final = 3
@@ -81,7 +86,7 @@ class _Mentioned:
         self.unbound: dict[str, list[str]] = {}
         """By group that nothing mentions, who has it beside a username or group that something does."""
 
-    def findings(self, mapped: Mapped) -> Iterator[Finding]:
+    def findings(self, mapped: MappingEntry) -> Iterator[Finding]:
         groups = [group for group in dict.fromkeys(mapped.groups) if group]
         unbound = [group for group in groups if group not in _BUILT_IN and not _names(group, self._bindings.groups)]
         bound_user = mapped.username.startswith(_NODE_USER) or _names(mapped.username, self._bindings.usernames)
@@ -92,8 +97,8 @@ class _Mentioned:
                 self.unbound.setdefault(group, []).append(mapped.principal)
         yield from self._admin(mapped, groups)
 
-    def _admin(self, mapped: Mapped, groups: list[str]) -> Iterator[Finding]:
-        if MASTERS in groups:
+    def _admin(self, mapped: MappingEntry, groups: list[str]) -> Iterator[Finding]:
+        if SYSTEM_MASTERS in groups:
             return
         bindings = self._bindings
         by_group = [name for group in groups for name in _names(group, bindings.admin_groups)]
@@ -122,7 +127,7 @@ def _names(template: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(beginning) and could_render(template, name)]
 
 
-def _gives_nothing(mapped: Mapped, groups: list[str]) -> Finding:
+def _gives_nothing(mapped: MappingEntry, groups: list[str]) -> Finding:
     named = [f"its username {quoted(mapped.username)}" if mapped.username else "its username, which is empty"]
     if groups:
         named.append(f"its group{'s' if len(groups) > 1 else ''} {_listed([quoted(group) for group in groups])}")
@@ -183,7 +188,7 @@ def nodes_here(
     return tuple(found)
 
 
-def may_let_in(mapped: Mapped, node: ClusterNode) -> bool:
+def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
     """Whether a node can have come in by a mapping, as far as its name and what runs it tell."""
     if not could_render(mapped.username, _NODE_USER + node.name):
         return False
@@ -192,16 +197,18 @@ def may_let_in(mapped: Mapped, node: ClusterNode) -> bool:
     return node.compute_type == "ec2" or INSTANCES_ONLY not in mapped.username
 
 
-def _in_use(mapped: Mapped, nodes: Sequence[ClusterNode], others: list[Mapped], *, certain: bool) -> Finding:
+def _in_use(
+    mapped: MappingEntry, nodes: Sequence[ClusterNode], others: list[MappingEntry], *, certain: bool
+) -> Finding:
     listed = _listed([visible(node.name) for node in nodes])
     if certain:
         message = f"There are nodes with the role {quoted(mapped.principal, 200)}."
-        consequence = "Without the mapping they become NotReady."
+        impact = "Without the mapping they become NotReady."
     else:
         either = f" this mapping or {len(others)} more like it" if others else " this mapping"
         message = f"{quoted(mapped.principal, 200)} lets nodes in, and nodes are here that fit it: {listed}."
-        consequence = f"They came in by{either}, or by an access entry."
-    return Finding(NODE_ROLE_IN_USE, Severity.NOTE, message, consequence, "", principal=mapped.principal)
+        impact = f"They came in by{either}, or by an access entry."
+    return Finding(NODE_ROLE_IN_USE, Severity.NOTE, message, impact, "", principal=mapped.principal)
 
 
 def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:

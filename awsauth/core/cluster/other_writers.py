@@ -6,12 +6,12 @@ import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from awsauth.core.cluster.tools import KUBECTL_APPLY, UNKNOWN, Tool, marks, tool_of
+from awsauth.core.cluster.tools import KUBECTL_APPLY, UNKNOWN, Tool, ownership_markers, tool_of
 from awsauth.core.diff import MappingDiff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.revisions.info import OURS, data_digest
+from awsauth.core.revisions.info import FIELD_MANAGER, data_digest
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import UsageError
 
@@ -87,13 +87,13 @@ def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo]
         yield Reversal(newest.number, 0, certain=first is not None and first.kind != "outside")
 
 
-RIVAL_MANAGER: Final = "rival-manager"
+FIELD_MANAGER_CODE: Final = "field-manager"
 
 
-RIVAL_TOOL: Final = "rival-tool"
+MANAGED_BY_TOOL: Final = "managed-by-tool"
 
 
-RIVAL_OWNER: Final = "rival-owner"
+OWNER_REFERENCE: Final = "owner-reference"
 
 
 LAST_APPLIED: Final = "last-applied"
@@ -112,7 +112,7 @@ _SHOWN: Final = 5
 _VERBS: Final = {"removed": "takes out", "added": "brings back", "changed": "changes", "shadowed": "changes"}
 
 
-class Traces(NamedTuple):
+class ObjectMetadata(NamedTuple):
     """What an object and its history show of who writes it.
 
     Attributes:
@@ -129,11 +129,11 @@ class Traces(NamedTuple):
     labels: Mapping[str, str] = MappingProxyType({})
     annotations: Mapping[str, str] = MappingProxyType({})
     owners: tuple[str, ...] = ()
-    carried: Head | None = None
+    raw: Head | None = None
     history: tuple[RevisionInfo, ...] = ()
 
 
-def rivals(traces: Traces, before: Document, after: Document) -> tuple[Finding, ...]:
+def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> tuple[Finding, ...]:
     """Return who is likely to undo the change from one document to another; nothing where nothing changes.
 
     Warnings are about tools that write the text as they have it elsewhere, notes about those who edit what is there.
@@ -142,7 +142,7 @@ def rivals(traces: Traces, before: Document, after: Document) -> tuple[Finding, 
     if not changed:
         return ()
     marked: dict[Tool, str] = {}
-    for tool, mark in marks(traces.labels, traces.annotations):
+    for tool, mark in ownership_markers(traces.labels, traces.annotations):
         marked.setdefault(tool, mark)
     applied = traces.annotations.get(_ANNOTATION)
     known = {*marked, *([KUBECTL_APPLY] if applied is not None else [])}
@@ -151,23 +151,23 @@ def rivals(traces: Traces, before: Document, after: Document) -> tuple[Finding, 
         *(_owner(owner) for owner in traces.owners),
         *(_last_applied(applied, after) if applied is not None else ()),
         *_managers(traces, changed, known),
-        *_reverted(reversals(traces.history, traces.carried, data_digest(before.data))),
+        *_reverted(reversals(traces.history, traces.raw, data_digest(before.data))),
     )
 
 
 def _mark(tool: Tool, mark: str) -> Finding:
     return Finding(
-        RIVAL_TOOL,
+        MANAGED_BY_TOOL,
         tool.severity,
         f"The object is {tool.name}'s: it has the {mark}.",
-        tool.consequence,
-        tool.cure,
+        tool.impact,
+        tool.hint,
     )
 
 
 def _owner(owner: str) -> Finding:
     return Finding(
-        RIVAL_OWNER,
+        OWNER_REFERENCE,
         Severity.WARNING,
         f"The object belongs to {quoted(owner, 200)}.",
         "What looks after that may write it again as it was, and it is deleted together with its owner.",
@@ -175,7 +175,7 @@ def _owner(owner: str) -> Finding:
     )
 
 
-def _managers(traces: Traces, changed: list[str], known: set[Tool]) -> Iterator[Finding]:
+def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> Iterator[Finding]:
     """Yield one finding for each other manager of what changes, at present or before an earlier change of ours."""
     now = _keys_of(traces.managers, changed)
     earlier: dict[str, Finding] = {}
@@ -185,7 +185,7 @@ def _managers(traces: Traces, changed: list[str], known: set[Tool]) -> Iterator[
             if name not in now:
                 earlier.setdefault(name, _manager(name, keys, f" before our revision {info.number}{created}"))
     found = {name: _manager(name, keys, "") for name, keys in now.items()} | earlier
-    yield from (one for name, one in found.items() if name not in (OURS, "…") and tool_of(name) not in known)
+    yield from (one for name, one in found.items() if name not in (FIELD_MANAGER, "…") and tool_of(name) not in known)
 
 
 def _keys_of(managers: Mapping[str, tuple[str, ...]], changed: list[str]) -> dict[str, list[str]]:
@@ -200,12 +200,12 @@ def _manager(name: str, keys: list[str], when: str) -> Finding:
     tool = tool_of(name)
     shown = quoted(name, 100)
     return Finding(
-        RIVAL_MANAGER,
+        FIELD_MANAGER_CODE,
         tool.severity,
         f"{shown if tool is UNKNOWN else f'{tool.name} ({shown})'} was the last to write "
         f"{', '.join(map(visible, keys))}{when}.",
-        tool.consequence,
-        tool.cure,
+        tool.impact,
+        tool.hint,
         principal=keys[0] if len(keys) == 1 else "",
     )
 
@@ -221,7 +221,7 @@ def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
             Severity.WARNING,
             f"The object was made with kubectl apply, and its annotation {_ANNOTATION} cannot be read.",
             "Applying that manifest again writes what stands in it, and the change may be lost.",
-            tool.cure,
+            tool.hint,
         )
         return
     found = diff(after, again)
@@ -231,7 +231,7 @@ def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
             Severity.WARNING,
             "The object was made with kubectl apply, from a manifest that says something else.",
             f"Applying that manifest again {_effects(found.mappings, list(found.texts))}.",
-            tool.cure,
+            tool.hint,
         )
 
 

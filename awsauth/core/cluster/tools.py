@@ -19,27 +19,27 @@ class Tool(NamedTuple):
     Attributes:
         name: What it is called.
         severity: Of the finding that it is there.
-        consequence: What it does to a change of ours.
-        cure: Where to make the change instead.
+        impact: What it does to a change of ours.
+        hint: Where to make the change instead.
     """
 
     name: str
     severity: Severity
-    consequence: str
-    cure: str
+    impact: str
+    hint: str
 
 
-def _declares(name: str, when: str, where: str) -> Tool:
+def _declares(name: str, when: str, location: str) -> Tool:
     return Tool(
         name,
         Severity.WARNING,
         f"{when}, it writes what its source says, and the change is lost.",
-        f"Make the change {where} instead, or there as well.",
+        f"Make the change {location} instead, or there as well.",
     )
 
 
-def _edits(name: str, consequence: str) -> Tool:
-    return Tool(name, Severity.NOTE, consequence, "")
+def _edits(name: str, impact: str) -> Tool:
+    return Tool(name, Severity.NOTE, impact, "")
 
 
 ARGO_CD: Final = _declares("Argo CD", "When it syncs next", "in the repository of the application")
@@ -142,7 +142,7 @@ def tool_of(manager: str) -> Tool:
     return next((tool for pattern, tool in _MANAGERS if pattern.fullmatch(manager)), UNKNOWN)
 
 
-def marks(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[tuple[Tool, str]]:
+def ownership_markers(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[tuple[Tool, str]]:
     """Yield the tools that have left their mark on an object, with the mark."""
     off = any(annotations.get(key, labels.get(key, "")).lower() == value for key, value in _FLUX_OFF.items())
     for key, tool in _LABELS.items():

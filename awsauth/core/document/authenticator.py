@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.arn import ACCOUNT, PARTITIONS
-from awsauth.core.document.model import ARN_FIELD, Key, Mapped, Sso
+from awsauth.core.document.model import ARN_FIELD, Key, MappingEntry, Sso
 from awsauth.core.edit.changes import Repair
-from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.text.display import quoted
 
@@ -73,7 +73,7 @@ class EntryReader:
         self.findings: list[Finding] = []
         self._respelt: dict[str, Respelt] = {}
 
-    def role_or_user(self, item: Value) -> tuple[Mapped | None, Winners]:
+    def role_or_user(self, item: Value) -> tuple[MappingEntry | None, Winners]:
         """Read an item of ``mapRoles`` or ``mapUsers``."""
         arn_field = ARN_FIELD[self.key]
         names = (arn_field, "username", "groups", "userid", *(("sso",) if self.key == "mapRoles" else ()))
@@ -95,7 +95,7 @@ class EntryReader:
                 texts[name] = value.text
             if effective or name not in winners:
                 winners[name] = (key, value)
-        mapped = Mapped(
+        mapped = MappingEntry(
             texts.get(arn_field, ""),
             texts.get("username", ""),
             tuple(groups.items),
@@ -103,14 +103,14 @@ class EntryReader:
         )
         return (mapped if self._is_valid(item, mapped) else None), winners
 
-    def account(self, item: Value) -> Mapped | None:
+    def account(self, item: Value) -> MappingEntry | None:
         """Read an item of ``mapAccounts``: any scalar is taken by its text."""
         if item.type in ("list", "map"):
             self._dropped(item, "An account has to be 12 digits.")
             return None
-        return Mapped("" if item.type == "null" else item.text)
+        return MappingEntry("" if item.type == "null" else item.text)
 
-    def _is_valid(self, item: Value, mapped: Mapped) -> bool:
+    def _is_valid(self, item: Value, mapped: MappingEntry) -> bool:
         problem = _why_invalid(ARN_FIELD[self.key], mapped)
         others = [value.text for _, value in (item.fields or {}).values() if value.type == "string"]
         if problem and not mapped.principal and any(map(is_iam_group, others)):
@@ -161,16 +161,14 @@ class EntryReader:
                 fields[name] = child.text
         return fields
 
-    def _wrong_type(
-        self, value: Value, rule: str, consequence: str, cure: str = "", fix: tuple[Change, ...] = ()
-    ) -> None:
+    def _wrong_type(self, value: Value, rule: str, impact: str, hint: str = "", fix: tuple[Change, ...] = ()) -> None:
         found = _FOUND[value.type]
-        if not cure:
+        if not hint:
             is_scalar = value.type in ("bool", "number")
-            cure = (
+            hint = (
                 f"Write it in quotes: {write_scalar(value.text, 'double')}" if is_scalar else "Write one line of text."
             )
-        self._add("wrong-type", value, f"{rule}, and this is {found}.", consequence, cure, fix)
+        self._add("wrong-type", value, f"{rule}, and this is {found}.", impact, hint, fix)
 
     def _dropped(self, item: Value, problem: str, hint: str = "", fix: tuple[Change, ...] = ()) -> None:
         hint = hint or "Complete it, or remove it."
@@ -184,15 +182,15 @@ class EntryReader:
         return {one.right.partition(":")[0]: one for one in found}
 
     def _add(  # noqa: PLR0917 - what a finding has
-        self, code: str, value: Value, message: str, consequence: str, cure: str, fix: tuple[Change, ...] = ()
+        self, code: str, value: Value, message: str, impact: str, hint: str, fix: tuple[Change, ...] = ()
     ) -> None:
         node = value.written
         one_line = self.text[node.start : node.end].split("\n", 1)[0].rstrip()
-        place = Place.of(self.key, self.text, node.start, node.start + len(one_line))
-        self.findings.append(Finding(code, Severity.ERROR, message, consequence, cure, place, fix=fix))
+        location = Location.of(self.key, self.text, node.start, node.start + len(one_line))
+        self.findings.append(Finding(code, Severity.ERROR, message, impact, hint, location, fix=fix))
 
 
-def _why_invalid(arn_field: str, mapped: Mapped) -> str:
+def _why_invalid(arn_field: str, mapped: MappingEntry) -> str:
     sso = mapped.sso
     if arn_field == "userarn" or not (sso or mapped.principal):
         return "" if mapped.principal else f"The entry has no `{arn_field}`."

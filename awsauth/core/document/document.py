@@ -9,27 +9,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.document import fast_reader as plain
-from awsauth.core.document.model import KEYS, Identity, Key, Layout, Mapped, Reading
+from awsauth.core.document.model import KEYS, Key, ListLayout, MappingEntry, ParsedList, PrincipalKey
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from awsauth.core.findings import Finding, Place
+    from awsauth.core.findings import Finding, Location
     from awsauth.core.mappings import RoleMapping, SsoMatch, UserMapping
     from awsauth.core.text.lines import Unchanged
 
 
-LARGEST: Final = 1024 * 1024
+MAX_BYTES: Final = 1024 * 1024
 """Bytes that all values of a ConfigMap may have together (``MaxSecretSize`` of Kubernetes)."""
 
 
-def bytes_of(document: Document) -> int:
+def byte_size(document: Document) -> int:
     """Return how many bytes all values of ``data`` have."""
     texts = document.data.values()
     return sum([len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts])
 
 
-def read(key: Key, text: str | None, before: Reading | None = None, unchanged: Unchanged | None = None) -> Reading:
+def read(
+    key: Key, text: str | None, before: ParsedList | None = None, unchanged: Unchanged | None = None
+) -> ParsedList:
     """Read the text of one data key, which may be absent.
 
     Args:
@@ -47,17 +49,17 @@ def read(key: Key, text: str | None, before: Reading | None = None, unchanged: U
         return _read_fully(key, text, error)
 
 
-def _read_fully(key: Key, text: str, failure: Exception | None = None) -> Reading:
+def _read_fully(key: Key, text: str, failure: Exception | None = None) -> ParsedList:
     from awsauth.core.document import full_reader as full  # most documents never need it, nor PyYAML
 
     return full.unread(key, text, failure) if failure else full.read(key, text)
 
 
-Origin = Callable[["Place"], "Place"]
+Origin = Callable[["Location"], "Location"]
 """Turns a place in a data key's text into its place in the manifest file."""
 
 
-_ABSENT: Final = {key: Reading(key, "", (), Layout("empty")) for key in KEYS}
+_ABSENT: Final = {key: ParsedList(key, "", (), ListLayout("empty")) for key in KEYS}
 
 
 @public
@@ -81,7 +83,7 @@ class Document:
     def __init__(self, data: Mapping[str, str], *, origins: Mapping[str, Origin] = MappingProxyType({})) -> None:
         self._data = MappingProxyType(_checked(data))
         self._origins = origins
-        self._readings: dict[Key, Reading] = {}
+        self._readings: dict[Key, ParsedList] = {}
 
     @property
     def data(self) -> Mapping[str, str]:
@@ -120,28 +122,32 @@ class Document:
 
     def located(self, finding: Finding) -> Finding:
         """Return a finding with its place in the manifest file, for a text that comes from one."""
-        place = finding.place
-        return replace(finding, place=self.place_of(place)) if place and place.key in self._origins else finding
+        location = finding.location
+        return (
+            replace(finding, location=self.place_of(location))
+            if location and location.key in self._origins
+            else finding
+        )
 
-    def place_of(self, place: Place) -> Place:
+    def place_of(self, location: Location) -> Location:
         """Return the place in the manifest file, for a text that comes from one."""
-        origin = self._origins.get(place.key)
-        return place if origin is None or place.in_file else origin(place)
+        origin = self._origins.get(location.key)
+        return location if origin is None or location.in_file else origin(location)
 
-    def reading(self, key: Key) -> Reading:
+    def reading(self, key: Key) -> ParsedList:
         """Return what is known of one key's text."""
         if key not in self._readings:
             self._readings[key] = read(key, self._data.get(key))
         return self._readings[key]
 
-    def sibling(self, key: Key) -> Reading | None:
+    def sibling(self, key: Key) -> ParsedList | None:
         """Return the other key's reading that entries of this one can learn their layout from; None without one."""
         if key == "mapAccounts":
             return None
         other = self.reading("mapUsers" if key == "mapRoles" else "mapRoles")
         return other if other.entries else None
 
-    def with_reading(self, reading: Reading) -> Document:
+    def with_reading(self, reading: ParsedList) -> Document:
         """Return a document with one key's text replaced by one that is read already."""
         document = self.with_text(reading.key, reading.text)
         document._readings[reading.key] = reading  # noqa: SLF001 - of its own kind
@@ -182,21 +188,21 @@ def check_document(value: Any) -> None:
         UsageError: it is something else, such as its data.
     """
     if not isinstance(value, Document):
-        raise UsageError(f"{quoted(repr(value))} is no Document.", cure="Pass Document(data).")
+        raise UsageError(f"{quoted(repr(value))} is no Document.", hint="Pass Document(data).")
 
 
 def _checked(data: Any) -> dict[str, str]:
     if not isinstance(data, Mapping):
-        raise UsageError(f"data is {type(data).__name__}.", cure='Give a mapping, such as {"mapRoles": text}.')
+        raise UsageError(f"data is {type(data).__name__}.", hint='Give a mapping, such as {"mapRoles": text}.')
     for key, text in data.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise UsageError(
-                f"data[{key!r}] is {type(text).__name__}.", cure="Every key and every value has to be text."
+                f"data[{key!r}] is {type(text).__name__}.", hint="Every key and every value has to be text."
             )
     return dict(data)
 
 
-def _sso(mapped: Mapped) -> SsoMatch | None:
+def _sso(mapped: MappingEntry) -> SsoMatch | None:
     sso = mapped.sso
     if sso is None:
         return None
@@ -205,7 +211,7 @@ def _sso(mapped: Mapped) -> SsoMatch | None:
     return SsoMatch(permission_set_name=sso.permission_set, account_id=sso.account, partition=sso.partition)
 
 
-Mappings = dict[Identity, tuple[Mapped, ...]]
+Mappings = dict[PrincipalKey, tuple[MappingEntry, ...]]
 """The entries of each principal, in order."""
 
 

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.document import fast_patterns as forms
 from awsauth.core.document.authenticator import is_skipped
 from awsauth.core.document.fast_patterns import BLOCK_ITEM, FLOW_ITEM
-from awsauth.core.document.model import ARN_FIELD, Field, Groups, Key, Layout, Mapped, Reading, Scalar, Shape
+from awsauth.core.document.model import (
+    ARN_FIELD,
+    EntryLayout,
+    Field,
+    Groups,
+    Key,
+    ListLayout,
+    MappingEntry,
+    ParsedList,
+    Scalar,
+)
 from awsauth.core.text.lines import line_start
 
 if TYPE_CHECKING:
@@ -80,37 +90,37 @@ class PlainEntry:
     def __init__(self, key: Key, match: re.Match[str]) -> None:
         self._key: Key = key
         self._match = match
-        self._mapped: Mapped | None = None
-        self._shape: Shape | None = None
+        self._mapped: MappingEntry | None = None
+        self._shape: EntryLayout | None = None
 
     @property
-    def mapped(self) -> Mapped:
+    def mapped(self) -> MappingEntry:
         """What it maps; the plain forms have nothing that is dropped."""
         if self._mapped is None:
             self._mapped = self._read()
         return self._mapped
 
-    def _read(self) -> Mapped:
+    def _read(self) -> MappingEntry:
         if self._key == "mapAccounts":
-            return Mapped(_meaning(self._match["account"]))
+            return MappingEntry(_meaning(self._match["account"]))
         arn, username, block, flow = self._match.group(ARN_FIELD[self._key], "username", "groups", "flow_groups")
         groups = _texts(block, BLOCK_ITEM) if block else _texts(flow, FLOW_ITEM) if flow else ()
-        return Mapped(_meaning(arn), _meaning(username) if username else "", groups)
+        return MappingEntry(_meaning(arn), _meaning(username) if username else "", groups)
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> EntryLayout:
         """How it is laid out."""
         if self._shape is None:
             self._shape = self._laid_out()
         return self._shape
 
-    def _laid_out(self) -> Shape:
+    def _laid_out(self) -> EntryLayout:
         match = self._match
         start, end = match.span("entry")
         if self._key == "mapAccounts":
             account = self._scalar("account")
             field = Field("account", account.start, account.start, account)
-            return Shape(start, end, "flow" if account.start == start else "block", 0, (field,))
+            return EntryLayout(start, end, "flow" if account.start == start else "block", 0, (field,))
         found = []
         for name, key in _KEYS[self._key]:
             key_start, key_end = match.span(key)
@@ -119,9 +129,9 @@ class PlainEntry:
                 found.append(Field(name, key_start, key_end, value))
         found.sort(key=_START)
         if "gap" not in match.re.groupindex:
-            return Shape(start, end, "flow", 0, tuple(found))
+            return EntryLayout(start, end, "flow", 0, tuple(found))
         first = found[0].start
-        return Shape(start, end, "block", first - line_start(match.string, first), tuple(found))
+        return EntryLayout(start, end, "block", first - line_start(match.string, first), tuple(found))
 
     def _groups(self) -> Groups:
         start, end = self._match.span("flow_groups")
@@ -167,10 +177,10 @@ _MOST_IN_VAIN: Final = 8
 """How often in a row it may not have, until nobody looks any more."""
 
 
-def read(key: Key, text: str) -> Reading | None:
+def read(key: Key, text: str) -> ParsedList | None:
     """Read the text of one data key, or return None for everything but the plain forms."""
     if is_skipped(text):
-        return Reading(key, text, (), Layout("empty", end=len(text)))
+        return ParsedList(key, text, (), ListLayout("empty", end=len(text)))
     if not forms.may_be_comments(text):
         return None
     first = forms.FIRST_DASH.match(text)
@@ -179,13 +189,13 @@ def read(key: Key, text: str) -> Reading | None:
     empty = forms.EMPTY.match(text)
     if empty is not None:
         flow = empty["comment"] is not None
-        layout = Layout("flow" if flow else "empty", 0 if flow else len(empty[1]), *empty.span(2))
-        return Reading(key, text, (), layout)
+        layout = ListLayout("flow" if flow else "empty", 0 if flow else len(empty[1]), *empty.span(2))
+        return ParsedList(key, text, (), layout)
     opening = forms.OPENING.match(text)
     return _read_json(key, text, text.index("["), [opening.end()]) if opening else None
 
 
-def read_edited(before: Reading, text: str, unchanged: Unchanged) -> Reading | None:
+def read_edited(before: ParsedList, text: str, unchanged: Unchanged) -> ParsedList | None:
     """Read a text that has as much in common with one that was read already.
 
     Where an entry ends depends on nothing behind the dash, or the comma, of the next one; and how the text goes on from
@@ -206,7 +216,7 @@ def read_edited(before: Reading, text: str, unchanged: Unchanged) -> Reading | N
     return _read_json(before.key, text, before.layout.start, bounds)
 
 
-def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Sequence[int] = ()) -> Reading | None:
+def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Sequence[int] = ()) -> ParsedList | None:
     """Read on behind `bounds`.
 
     Args:
@@ -230,7 +240,7 @@ def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Seque
     elif not forms.REST.match(text, bounds[-1]):
         return None
     entries = PlainEntries(key, text, entry, bounds)
-    return Reading(key, text, entries, Layout("block", len(indent)), bounds=bounds)
+    return ParsedList(key, text, entries, ListLayout("block", len(indent)), bounds=bounds)
 
 
 def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int) -> int:
@@ -247,7 +257,7 @@ def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int)
     return len(bounds) - before
 
 
-def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> Reading | None:
+def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> ParsedList | None:
     entry = forms.json_entry(key)
     while one := entry.match(text, bounds[-1]):
         separator = forms.NEXT_OR_CLOSING.match(text, one.end())
@@ -255,7 +265,7 @@ def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> Reading 
             return None
         if separator["closing"]:
             bounds.append(one.end())
-            layout = Layout("flow", start=bracket, end=separator.end("closing"))
-            return Reading(key, text, PlainEntries(key, text, entry, bounds), layout, bounds=bounds)
+            layout = ListLayout("flow", start=bracket, end=separator.end("closing"))
+            return ParsedList(key, text, PlainEntries(key, text, entry, bounds), layout, bounds=bounds)
         bounds.append(separator.end())
     return None

@@ -6,10 +6,20 @@ import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.core.document.authenticator import EntryReader, is_json, is_skipped
-from awsauth.core.document.model import KIND, Field, Groups, Key, Layout, Mapped, Reading, Scalar, Shape
+from awsauth.core.document.model import (
+    KIND,
+    EntryLayout,
+    Field,
+    Groups,
+    Key,
+    ListLayout,
+    MappingEntry,
+    ParsedList,
+    Scalar,
+)
 from awsauth.core.document.repairs import readable
 from awsauth.core.edit.changes import Repair
-from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode, scalar
 from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
@@ -28,37 +38,37 @@ _EDITED: Final = ("rolearn", "userarn", "username", "groups")
 _DASH: Final = re.compile(r" *- +")
 
 
-def list_layout(text: str, root: Node) -> Layout:
+def list_layout(text: str, root: Node) -> ListLayout:
     """Return how the list at the root of a text is written."""
     if ODD_BREAK.search(text) or root.anchor is not None or root.tag:
-        return Layout("other")
+        return ListLayout("other")
     if root.kind != "sequence":
         return empty_layout(text, root)
     if root.style == "flow":
         if not root.children and text[root.start : root.end] == "[]" and _stands_alone(text, root):
             return empty_layout(text, root)
-        return Layout("flow", start=root.start, end=root.end)
+        return ListLayout("flow", start=root.start, end=root.end)
     start = line_start(text, root.start)
     if text[start : root.start].strip(" "):
-        return Layout("other")
-    return Layout("block", column=root.start - start)
+        return ListLayout("other")
+    return ListLayout("block", column=root.start - start)
 
 
-def empty_layout(text: str, root: Node | None) -> Layout:
+def empty_layout(text: str, root: Node | None) -> ListLayout:
     """Return where entries may be written in a text that holds none: in place of its null, or behind its comments."""
     if ODD_BREAK.search(text):
-        return Layout("other")
+        return ListLayout("other")
     if root is not None and root.end > root.start:
         if not _stands_alone(text, root):
-            return Layout("other")
+            return ListLayout("other")
         column = root.start - line_start(text, root.start)
-        return Layout("empty", column=column, start=root.start, end=root.end)
+        return ListLayout("empty", column=column, start=root.start, end=root.end)
     end = len(text.rstrip())
     if text[end:].startswith("\r\n"):
         end += 2
     elif text[end:].startswith("\n"):
         end += 1
-    return Layout("empty", start=end, end=end)
+    return ListLayout("empty", start=end, end=end)
 
 
 def _stands_alone(text: str, node: Node) -> bool:
@@ -68,7 +78,7 @@ def _stands_alone(text: str, node: Node) -> bool:
     return not before.strip(" ") and not after.strip()
 
 
-def entry_shape(text: str, item: Value, winners: Winners, layout: Layout) -> Shape:
+def entry_shape(text: str, item: Value, winners: Winners, layout: ListLayout) -> EntryLayout:
     """Return how an entry of ``mapRoles`` or ``mapUsers`` is laid out, by the fields that count."""
     node = item.written
     fields = tuple(
@@ -83,21 +93,21 @@ def entry_shape(text: str, item: Value, winners: Winners, layout: Layout) -> Sha
     )
     start, end, own_lines = _extent(text, node, layout)
     if node.kind != "mapping" or node.anchor is not None or node.tag or not own_lines:
-        return Shape(start, end, "other", 0, fields)
+        return EntryLayout(start, end, "other", 0, fields)
     if node.style == "flow":
-        return Shape(start, end, "flow" if text[node.start] == "{" else "other", 0, fields)
-    return Shape(start, end, "block", node.start - line_start(text, node.start), fields)
+        return EntryLayout(start, end, "flow" if text[node.start] == "{" else "other", 0, fields)
+    return EntryLayout(start, end, "block", node.start - line_start(text, node.start), fields)
 
 
-def account_shape(text: str, item: Value, layout: Layout) -> Shape:
+def account_shape(text: str, item: Value, layout: ListLayout) -> EntryLayout:
     """Return how an entry of ``mapAccounts`` is laid out: its one field is called ``account``."""
     node = item.written
     start, end, own_lines = _extent(text, node, layout)
     fields = (Field("account", node.start, node.start, _scalar(text, item)),)
-    return Shape(start, end, layout.style if own_lines and layout.style != "empty" else "other", 0, fields)
+    return EntryLayout(start, end, layout.style if own_lines and layout.style != "empty" else "other", 0, fields)
 
 
-def _extent(text: str, node: Node, layout: Layout) -> tuple[int, int, bool]:
+def _extent(text: str, node: Node, layout: ListLayout) -> tuple[int, int, bool]:
     """Return start and end of an entry, and whether nothing else stands there."""
     if layout.style != "block":
         return node.start, node.end, layout.style == "flow"
@@ -144,28 +154,28 @@ def _group(text: str, value: Value) -> Scalar:
 class FullEntry(NamedTuple):
     """An `Entry` that knows everything from the start."""
 
-    mapped: Mapped | None
-    shape: Shape
+    mapped: MappingEntry | None
+    shape: EntryLayout
 
 
-def read(key: Key, text: str) -> Reading:
+def read(key: Key, text: str) -> ParsedList:
     """Read the text of one data key."""
     if is_skipped(text):
-        return Reading(key, text, (), Layout("empty", end=len(text)))
+        return ParsedList(key, text, (), ListLayout("empty", end=len(text)))
     if key != "mapAccounts" and is_json(text):
         return _lost(
             key, text, "not-a-list", "A text that starts with a brace is taken as JSON, and that is no list.", 0
         )
     try:
         root = nodes.parse_first(text)
-        return Reading(key, text, (), empty_layout(text, None)) if root is None else _read_root(key, text, root)
+        return ParsedList(key, text, (), empty_layout(text, None)) if root is None else _read_root(key, text, root)
     except nodes.UntrustedYamlError as error:
         return _untrusted(key, text, error.problem, error.offset)
     except nodes.YamlSyntaxError as error:
         return _lost(key, text, "unreadable", f"The YAML cannot be read: {error.problem}.", error.offset)
 
 
-def _read_root(key: Key, text: str, root: Node) -> Reading:
+def _read_root(key: Key, text: str, root: Node) -> ParsedList:
     items = _accounts(root) if key == "mapAccounts" else _items(decode(root))
     if items is None:
         return _lost(key, text, "not-a-list", f"{key} has to hold a list.", root.start)
@@ -178,11 +188,11 @@ def _read_root(key: Key, text: str, root: Node) -> Reading:
         else:
             mapped, winners = reader.role_or_user(item)
             entries.append(FullEntry(mapped, entry_shape(text, item, winners, layout)))
-    return Reading(key, text, tuple(entries), layout, tuple(sorted(reader.findings, key=_place)))
+    return ParsedList(key, text, tuple(entries), layout, tuple(sorted(reader.findings, key=_place)))
 
 
 def _place(finding: Finding) -> tuple[int, int]:
-    return (finding.place.line, finding.place.column) if finding.place else (0, 0)
+    return (finding.location.line, finding.location.column) if finding.location else (0, 0)
 
 
 def _items(root: Value) -> tuple[Value, ...] | None:
@@ -211,26 +221,23 @@ def _account(written: Node) -> Value:
         raise nodes.UntrustedYamlError(error.problem, error.offset) from error
 
 
-def _lost(key: Key, text: str, code: str, message: str, start: int) -> Reading:
-    hint, place, fix = (
-        "Repair the text, or roll back to a revision that could be read.",
-        _line_from(key, text, start),
-        (),
-    )
+def _lost(key: Key, text: str, code: str, message: str, start: int) -> ParsedList:
+    hint, location = "Repair the text, or roll back to a revision that could be read.", _line_from(key, text, start)
+    fix: tuple[Repair, ...] = ()
     if code == "unreadable" and (better := readable(key, text, start)):
         message, hint = f"The YAML cannot be read. {better.message}", better.hint
-        place, fix = Place.of(key, text, better.start, better.end), (Repair(key=key),)
-    consequence = f"The authenticator drops the whole of {key}: every {KIND[key]} in it loses access."
-    finding = Finding(code, Severity.ERROR, message, consequence, hint, place, fix=fix)
-    return Reading(key, text, (), Layout("other"), (finding,))
+        location, fix = Location.of(key, text, better.start, better.end), (Repair(key=key),)
+    impact = f"The authenticator drops the whole of {key}: every {KIND[key]} in it loses access."
+    finding = Finding(code, Severity.ERROR, message, impact, hint, location, fix=fix)
+    return ParsedList(key, text, (), ListLayout("other"), (finding,))
 
 
-def unread(key: Key, text: str, error: Exception) -> Reading:
+def unread(key: Key, text: str, error: Exception) -> ParsedList:
     """Return the reading of a text at which a reader failed with an exception of Python's own."""
     return _untrusted(key, text, f"the reader of this library fails at it ({type(error).__name__})", 0)
 
 
-def _untrusted(key: Key, text: str, problem: str, start: int) -> Reading:
+def _untrusted(key: Key, text: str, problem: str, start: int) -> ParsedList:
     finding = Finding(
         "untrusted",
         Severity.ERROR,
@@ -239,10 +246,10 @@ def _untrusted(key: Key, text: str, problem: str, start: int) -> Reading:
         "Write it plainly.",
         _line_from(key, text, start),
     )
-    return Reading(key, text, (), Layout("other"), (finding,), trusted=False)
+    return ParsedList(key, text, (), ListLayout("other"), (finding,), trusted=False)
 
 
-def _line_from(key: Key, text: str, start: int) -> Place:
+def _line_from(key: Key, text: str, start: int) -> Location:
     start = noticed_at(text, start)
     end = text.find("\n", start)
-    return Place.of(key, text, start, len(text) if end < 0 else end)
+    return Location.of(key, text, start, len(text) if end < 0 else end)

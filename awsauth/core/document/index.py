@@ -5,13 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.document.model import Comparison, Mapped
+from awsauth.core.document.model import CachedDiff, MappingEntry
 from awsauth.core.text.lines import same_end, same_start
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from awsauth.core.document.model import Key, Reading
+    from awsauth.core.document.model import Key, ParsedList
     from awsauth.core.text.lines import Unchanged
 
 
@@ -23,7 +23,7 @@ _MOST_NEW: Final = 32
 """With more new entries than that, a search leaves fewer to look at."""
 
 
-def positions(reading: Reading, principals: Collection[str]) -> list[int]:
+def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
     """Return the positions of the entries that map one of `principals`, which are in lower case."""
     entries = reading.entries
     return [
@@ -33,7 +33,7 @@ def positions(reading: Reading, principals: Collection[str]) -> list[int]:
     ]
 
 
-def mapped_of(reading: Reading, principals: Collection[str]) -> list[Mapped]:
+def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingEntry]:
     """Return what is mapped to one of `principals`, which are in lower case, in the order of the text."""
     if not reading.bounds or len(principals) > SEARCHES:
         return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
@@ -42,7 +42,7 @@ def mapped_of(reading: Reading, principals: Collection[str]) -> list[Mapped]:
     return [mapped for mapped in found if mapped is not None and mapped.principal.lower() in principals]
 
 
-def candidates(reading: Reading, principals: Collection[str]) -> Sequence[int]:
+def candidates(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
     """Return positions among which are those of all entries of `principals`, in lower case; often few others."""
     if not principals or not reading.entries:
         return ()
@@ -53,7 +53,7 @@ def candidates(reading: Reading, principals: Collection[str]) -> Sequence[int]:
     return sorted({position for principal in principals for position in _candidates(reading, principal)})
 
 
-def _candidates(reading: Reading, principal: str) -> list[int]:
+def _candidates(reading: ParsedList, principal: str) -> list[int]:
     known = reading.remembered
     found = known.candidates.get(principal)
     if found is None:
@@ -64,7 +64,7 @@ def _candidates(reading: Reading, principal: str) -> list[int]:
     return found
 
 
-def _carried_over(compared: Comparison, principal: str) -> list[int] | None:
+def _carried_over(compared: CachedDiff, principal: str) -> list[int] | None:
     """Return the candidates by those in the other reading, where they are known: the entries around are the same."""
     earlier, old, new = compared.candidates.get(principal), compared.old, compared.new
     if earlier is None or len(new) > _MOST_NEW:
@@ -74,7 +74,7 @@ def _carried_over(compared: Comparison, principal: str) -> list[int] | None:
     return [*[position for position in earlier if position < old.start], *new, *behind]
 
 
-def _searched(reading: Reading, principal: str) -> list[int]:
+def _searched(reading: ParsedList, principal: str) -> list[int]:
     known = reading.remembered
     if known.folded is None:
         # One byte for a character: places in it are places in the text. No letters but those of ASCII change.
@@ -89,7 +89,7 @@ def _searched(reading: Reading, principal: str) -> list[int]:
     return found
 
 
-def differing(before: Reading, after: Reading, unchanged: Unchanged | None = None) -> tuple[range, range]:
+def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None = None) -> tuple[range, range]:
     """Return the positions of the entries by which two readings of one key differ: those around them map the same.
 
     Args:
@@ -100,11 +100,11 @@ def differing(before: Reading, after: Reading, unchanged: Unchanged | None = Non
     known = after.remembered.compared
     if known is None or known.text is not before.text:
         positions = _differing(before, after, unchanged)
-        known = after.remembered.compared = Comparison(before.text, before.remembered.candidates, *positions)
+        known = after.remembered.compared = CachedDiff(before.text, before.remembered.candidates, *positions)
     return known.old, known.new
 
 
-def _differing(before: Reading, after: Reading, unchanged: Unchanged | None) -> tuple[range, range]:
+def _differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None) -> tuple[range, range]:
     old, new = before.entries, after.entries
     if before.text == after.text:
         return range(len(old), len(old)), range(len(new), len(new))
@@ -117,7 +117,7 @@ def _differing(before: Reading, after: Reading, unchanged: Unchanged | None) -> 
     return range(head, len(old) - tail), range(head, len(new) - tail)
 
 
-def _shared(before: Reading, after: Reading, unchanged: Unchanged | None) -> tuple[int, int]:
+def _shared(before: ParsedList, after: ParsedList, unchanged: Unchanged | None) -> tuple[int, int]:
     """Return how many entries at the start, and how many at the end, have the same text, part by part."""
     length = unchanged.start if unchanged else same_start(before.text, after.text)
     heads = min(bisect_right(before.bounds, length), bisect_right(after.bounds, length))
@@ -131,7 +131,7 @@ def _shared(before: Reading, after: Reading, unchanged: Unchanged | None) -> tup
     return head, min(tail, len(before.entries) - head, len(after.entries) - head)
 
 
-def _is_shifted(before: Reading, after: Reading, count: int, shift: int) -> bool:
+def _is_shifted(before: ParsedList, after: ParsedList, count: int, shift: int) -> bool:
     """Whether the last `count` bounds are the same but for the shift."""
     return [bound + shift for bound in before.bounds[-count:]] == after.bounds[-count:]
 

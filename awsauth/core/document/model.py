@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
-from awsauth.core.findings import Finding, Place
+from awsauth.core.findings import Finding, Location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-MASTERS: Final = "system:masters"
+SYSTEM_MASTERS: Final = "system:masters"
 """The group that may do everything, whatever RBAC says."""
 
 
@@ -44,11 +44,11 @@ class Sso(NamedTuple):
     partition: str = ""
 
 
-Identity = tuple[str, Sso | None]
+PrincipalKey = tuple[str, Sso | None]
 """Of a principal: its ARN or account in lower case, and its `sso` where it has one."""
 
 
-class Mapped(NamedTuple):
+class MappingEntry(NamedTuple):
     """One entry as the authenticator holds it after reading.
 
     `principal` is the ARN or the account, as written, and empty for an `sso` entry. The authenticator has no
@@ -61,17 +61,17 @@ class Mapped(NamedTuple):
     sso: Sso | None = None
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> PrincipalKey:
         """What tells which principal it is of: equal for all entries of one.
 
         The authenticator ignores the case of a principal (``aws-iam-authenticator`` ``pkg/config/mapper.go``,
         ``Key``).
         """
-        return identity_of(self.principal, self.sso)
+        return principal_key(self.principal, self.sso)
 
 
-def identity_of(principal: str, sso: Sso | None = None) -> Identity:
-    """Return what tells a principal from others (see `Mapped.identity`)."""
+def principal_key(principal: str, sso: Sso | None = None) -> PrincipalKey:
+    """Return what tells a principal from others (see `MappingEntry.identity`)."""
     return principal.lower(), sso
 
 
@@ -112,7 +112,7 @@ class Field(NamedTuple):
     value: Scalar | Groups
 
 
-class Shape(NamedTuple):
+class EntryLayout(NamedTuple):
     """How an entry is laid out.
 
     Attributes:
@@ -138,15 +138,15 @@ class Entry(Protocol):
     """One item of the list."""
 
     @property
-    def mapped(self) -> Mapped | None:
+    def mapped(self) -> MappingEntry | None:
         """What it maps; None when the authenticator drops it."""
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> EntryLayout:
         """How it is laid out."""
 
 
-class Layout(NamedTuple):
+class ListLayout(NamedTuple):
     """How the list itself is written.
 
     Attributes:
@@ -163,14 +163,14 @@ class Layout(NamedTuple):
     end: int = 0
 
 
-class Comparison(NamedTuple):
+class CachedDiff(NamedTuple):
     """By which entries a reading differs from another one: those around them map the same.
 
     Not with that reading itself, which would keep all that it was compared with in memory.
 
     Attributes:
         text: The text of the other one.
-        candidates: What was found in the other one, as in `Remembered`.
+        candidates: What was found in the other one, as in `ParseCache`.
         old: The positions of the entries there.
         new: The positions of the entries here.
     """
@@ -181,7 +181,7 @@ class Comparison(NamedTuple):
     new: range
 
 
-class Remembered:
+class ParseCache:
     """What was found in a reading, for whoever looks for the same.
 
     Attributes:
@@ -194,14 +194,14 @@ class Remembered:
     __slots__ = ("candidates", "compared", "folded", "mapped")
 
     def __init__(self) -> None:
-        self.mapped: Sequence[Mapped] | None = None
+        self.mapped: Sequence[MappingEntry] | None = None
         self.folded: bytes | None = None
         self.candidates: dict[str, list[int]] = {}
-        self.compared: Comparison | None = None
+        self.compared: CachedDiff | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedList:
     """A text, and what the authenticator makes of it.
 
     Attributes:
@@ -219,14 +219,14 @@ class Reading:
     key: Key
     text: str
     entries: Sequence[Entry]
-    layout: Layout
+    layout: ListLayout
     findings: tuple[Finding, ...] = ()
     trusted: bool = True
     bounds: Sequence[int] = field(default=(), repr=False, compare=False)
-    remembered: Remembered = field(default_factory=Remembered, init=False, repr=False, compare=False)
+    remembered: ParseCache = field(default_factory=ParseCache, init=False, repr=False, compare=False)
 
     @property
-    def mapped(self) -> Sequence[Mapped]:
+    def mapped(self) -> Sequence[MappingEntry]:
         """What is mapped, in order, duplicates included, without the entries that are dropped."""
         found = self.remembered.mapped
         if found is None:
@@ -234,9 +234,9 @@ class Reading:
         return found
 
 
-def principal_place(reading: Reading, entry: Entry) -> Place | None:
+def principal_location(reading: ParsedList, entry: Entry) -> Location | None:
     """Return where the ARN of an entry's principal stands; None where it has none, as an ``sso`` entry."""
     field = entry.shape.field(ARN_FIELD.get(reading.key, ""))
     if field is None or not isinstance(field.value, Scalar):
         return None
-    return Place.of(reading.key, reading.text, field.value.start)
+    return Location.of(reading.key, reading.text, field.value.start)

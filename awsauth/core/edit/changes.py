@@ -35,7 +35,7 @@ class _Checking(ABCMeta):
         if unnamed:
             raise UsageError(
                 f"{cls.__name__} takes its fields by their names; nothing was changed.",
-                cure=f"Write {cls.__name__}({', '.join(f'{name}=…' for name in checks)}).",
+                hint=f"Write {cls.__name__}({', '.join(f'{name}=…' for name in checks)}).",
             )
         problems: list[AwsAuthError] = []
         kept = {name: check(name, given[name], problems) for name, (check, _) in checks.items() if name in given}
@@ -54,7 +54,7 @@ def _wrong_names(kind: type, missing: Sequence[str], unknown: Sequence[str]) -> 
     names = ", ".join(_checks(kind)) or "none"
     return UsageError(
         f"{kind.__name__} {', and '.join(wrong)}; nothing was changed.",
-        cure=f"Fields of {kind.__name__}: {names}.",
+        hint=f"Fields of {kind.__name__}: {names}.",
     )
 
 
@@ -211,7 +211,7 @@ def as_list(changes: Any) -> list[Change]:
         if not isinstance(change, BaseChange):
             raise UsageError(
                 f"{quoted(repr(change))} is no change; nothing was changed.",
-                cure="Pass a list of changes, such as [awsauth.EnsureRole(…)].",
+                hint="Pass a list of changes, such as [awsauth.EnsureRole(…)].",
             )
     return made
 

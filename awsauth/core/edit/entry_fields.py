@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from awsauth.core.document.model import ARN_FIELD, Groups, Mapped, Scalar
-from awsauth.core.findings import Place
+from awsauth.core.document.model import ARN_FIELD, Groups, MappingEntry, Scalar
+from awsauth.core.findings import Location
 from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import Splice, line_end, line_start, newline_of
 from awsauth.errors import EditError
@@ -14,11 +14,11 @@ from awsauth.errors import EditError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from awsauth.core.document.model import Entry, Field, Reading
+    from awsauth.core.document.model import Entry, Field, ParsedList
     from awsauth.core.edit.style import EntryWriter
 
 
-def field_splices(reading: Reading, entry: Entry, new: Mapped, writer: EntryWriter) -> list[Splice]:
+def field_splices(reading: ParsedList, entry: Entry, new: MappingEntry, writer: EntryWriter) -> list[Splice]:
     """Return the splices after which `entry` maps what `new` says.
 
     Raises:
@@ -28,11 +28,11 @@ def field_splices(reading: Reading, entry: Entry, new: Mapped, writer: EntryWrit
 
 
 class _FieldEdits:
-    def __init__(self, reading: Reading, entry: Entry, new: Mapped, writer: EntryWriter) -> None:
+    def __init__(self, reading: ParsedList, entry: Entry, new: MappingEntry, writer: EntryWriter) -> None:
         self._reading = reading
         self._text = reading.text
         self._shape = entry.shape
-        self._old = entry.mapped or Mapped("")
+        self._old = entry.mapped or MappingEntry("")
         self._new = new
         self._writer = writer
         self._newline = newline_of(reading.text)
@@ -96,7 +96,7 @@ class _FieldEdits:
         groups = field.value
         if not isinstance(groups, Groups) or groups.style == "other":
             problem = "`groups` is written in a way that cannot be edited"
-            raise self._refused(field.start, problem, cure="Write it as a list, without anchor, alias or tag.")
+            raise self._refused(field.start, problem, hint="Write it as a list, without anchor, alias or tag.")
         if groups.style == "none":
             return [self._value(groups.start, groups.end, self._writer.flow_list(self._new.groups))]
         taken, added = self._difference(groups)
@@ -185,10 +185,10 @@ class _FieldEdits:
         return item.style
 
     def _refused(
-        self, start: int, problem: str, *, cure: str = "Write it on a line of its own, without anchor, alias or tag."
+        self, start: int, problem: str, *, hint: str = "Write it on a line of its own, without anchor, alias or tag."
     ) -> EditError:
         return EditError(
             f"{problem}; nothing was changed.",
-            where=str(Place.of(self._reading.key, self._text, start)),
-            cure=cure,
+            location=str(Location.of(self._reading.key, self._text, start)),
+            hint=hint,
         )

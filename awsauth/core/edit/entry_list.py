@@ -10,17 +10,17 @@ from __future__ import annotations
 from itertools import groupby, islice, pairwise
 from typing import TYPE_CHECKING
 
-from awsauth.core.findings import Place
+from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, indent_of, line_end, line_start, newline_of
 from awsauth.errors import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from awsauth.core.document.model import Reading
+    from awsauth.core.document.model import ParsedList
 
 
-def list_splices(reading: Reading, removed: Iterable[int], new: Sequence[str]) -> list[Splice]:
+def list_splices(reading: ParsedList, removed: Iterable[int], new: Sequence[str]) -> list[Splice]:
     """Return the splices that take out the entries at `removed` and put in others, written out in `new`, at the end."""
     gone = sorted(removed)
     lines: _Lines | _Flow = _Flow(reading) if reading.layout.style == "flow" else _Lines(reading, set(gone))
@@ -39,7 +39,7 @@ def list_splices(reading: Reading, removed: Iterable[int], new: Sequence[str]) -
 class _Flow:
     """A list in brackets."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: ParsedList) -> None:
         self._key = reading.key
         self._text = reading.text
         self._layout = reading.layout
@@ -57,8 +57,8 @@ class _Flow:
     def _refused(self, offset: int) -> EditError:
         return EditError(
             "A comment stands between the entries, and whose it is cannot be told; nothing was changed.",
-            where=str(Place.of(self._key, self._text, offset)),
-            cure="Write the list in block style, or edit it by hand.",
+            location=str(Location.of(self._key, self._text, offset)),
+            hint="Write the list in block style, or edit it by hand.",
         )
 
     def instead_of(self, first: int, last: int, new: Sequence[str]) -> Splice:
@@ -91,7 +91,7 @@ class _Flow:
 class _Lines:
     """A block list, or a text without entries that may become one."""
 
-    def __init__(self, reading: Reading, gone: set[int]) -> None:
+    def __init__(self, reading: ParsedList, gone: set[int]) -> None:
         self._text = reading.text
         self._layout = reading.layout
         self._entries = reading.entries

@@ -6,15 +6,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from awsauth.core.document.index import SEARCHES, kept_under, positions
-from awsauth.core.document.model import identity_of
+from awsauth.core.document.model import principal_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from awsauth.core.document.model import Identity, Mapped, Reading
+    from awsauth.core.document.model import MappingEntry, ParsedList, PrincipalKey
 
 
-class Entries:
+class EntryTable:
     """The entries of one key while changes are made: what each is to map in the end.
 
     An entry goes by its position: those of the reading first, then those that were added.
@@ -25,22 +25,22 @@ class Entries:
         added: What entries behind those of the reading are to map; None for one that is not wanted any more.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: ParsedList) -> None:
         self.reading = reading
-        self.changed: dict[int, Mapped | None] = {}
-        self.added: list[Mapped | None] = []
-        self._noted: defaultdict[Identity, list[int]] = defaultdict(list)
+        self.changed: dict[int, MappingEntry | None] = {}
+        self.added: list[MappingEntry | None] = []
+        self._noted: defaultdict[PrincipalKey, list[int]] = defaultdict(list)
         self._index: dict[str, list[int]] | None = None
         self._searches = 0
 
-    def get(self, position: int) -> Mapped | None:
+    def get(self, position: int) -> MappingEntry | None:
         """Return what an entry maps by now; None where nothing."""
         count = len(self.reading.entries)
         if position >= count:
             return self.added[position - count]
         return self.changed[position] if position in self.changed else self.reading.entries[position].mapped
 
-    def put(self, position: int, mapped: Mapped | None) -> None:
+    def put(self, position: int, mapped: MappingEntry | None) -> None:
         """Let an entry map this; None takes it away."""
         count = len(self.reading.entries)
         if position >= count:
@@ -50,7 +50,7 @@ class Entries:
         if mapped is not None:
             self._note(position, mapped)
 
-    def add(self, mapped: Mapped) -> None:
+    def add(self, mapped: MappingEntry) -> None:
         """Add an entry behind all others."""
         self.added.append(mapped)
         self._note(len(self.reading.entries) + len(self.added) - 1, mapped)
@@ -60,8 +60,10 @@ class Entries:
         lowered = {principal.lower() for principal in principals}
         found = set(self._in_reading(lowered))
         if self._noted:
-            found.update(position for principal in lowered for position in self._noted.get(identity_of(principal), ()))
-        wanted = {identity_of(principal) for principal in lowered}
+            found.update(
+                position for principal in lowered for position in self._noted.get(principal_key(principal), ())
+            )
+        wanted = {principal_key(principal) for principal in lowered}
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:
@@ -79,7 +81,7 @@ class Entries:
         found = {position for position, entry in enumerate(self.reading.entries) if entry.mapped is not None}
         return sorted(found.union(self.changed, range(count, count + len(self.added))))
 
-    def _note(self, position: int, mapped: Mapped) -> None:
+    def _note(self, position: int, mapped: MappingEntry) -> None:
         self._noted[mapped.identity].append(position)
 
     def _in_reading(self, principals: set[str]) -> list[int]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from awsauth.boundary import public
 from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.document.document import Document, check_document, read
-from awsauth.core.document.model import KEYS, MASTERS, PRINCIPAL_KEYS, Key, Mapped
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.entry_table import Entries
+from awsauth.core.edit.entry_table import EntryTable
 from awsauth.core.edit.rewrite import check_editable, rewrite
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import quoted
@@ -19,11 +19,11 @@ from awsauth.errors import InvalidValueError, MappingConflictError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from awsauth.core.document.model import Reading
+    from awsauth.core.document.model import ParsedList
     from awsauth.core.text.lines import Splice
 
 
-class Merged(NamedTuple):
+class MergeResult(NamedTuple):
     """The outcome of a merge.
 
     Attributes:
@@ -51,10 +51,10 @@ def merge(document: Document, changes: Iterable[c.Change]) -> Document:
         InvalidValueError: what is to be removed is no ARN, and nothing is mapped under it.
         UsageError: `changes` is no list of changes.
     """
-    return merged(document, changes).after
+    return merge_with_report(document, changes).after
 
 
-def merged(document: Document, changes: Iterable[c.Change]) -> Merged:
+def merge_with_report(document: Document, changes: Iterable[c.Change]) -> MergeResult:
     """Like `merge`, with everything there is to say about it."""
     check_document(document)
     work = _Work(document)
@@ -67,7 +67,7 @@ class _Work:
     def __init__(self, document: Document) -> None:
         self._before = document
         self._document = document
-        self._open: dict[Key, Entries] = {}
+        self._open: dict[Key, EntryTable] = {}
         self._splices: dict[Key, tuple[Splice, ...]] = {}
         self._replaced: set[Key] = set()
         self._findings: list[Finding] = []
@@ -81,7 +81,7 @@ class _Work:
                 self._ensure("mapUsers", change.user_arn, change)
             case c.EnsureAccount():
                 if not self._entries("mapAccounts").find(change.account):
-                    self._entries("mapAccounts").add(Mapped(change.account))
+                    self._entries("mapAccounts").add(MappingEntry(change.account))
             case c.RemoveRole():
                 self._remove_principal(change.role_arn, "mapRoles")
             case c.RemoveUser():
@@ -102,14 +102,14 @@ class _Work:
             case c.ReplaceText():
                 self._replace_text(change.key, change.text)
 
-    def finish(self) -> Merged:
+    def finish(self) -> MergeResult:
         self._close()
         after = self._before if self._document.data == self._before.data else self._document
-        return Merged(self._before, after, self._splices, tuple(self._findings), self._extra)
+        return MergeResult(self._before, after, self._splices, tuple(self._findings), self._extra)
 
-    def _entries(self, key: Key) -> Entries:
+    def _entries(self, key: Key) -> EntryTable:
         if key not in self._open:
-            self._open[key] = Entries(self._document.reading(key))
+            self._open[key] = EntryTable(self._document.reading(key))
         return self._open[key]
 
     def _close(self) -> None:
@@ -129,10 +129,10 @@ class _Work:
         if key == "mapUsers" and self._entries("mapRoles").find(arn):
             raise MappingConflictError(
                 f"{quoted(arn, 200)} is mapped under mapRoles, which counts before mapUsers; nothing was changed.",
-                cure="Remove it there first, with remove_user_mapping.",
+                hint="Remove it there first, with remove_user_mapping.",
             )
         if not found:
-            entries.add(Mapped(arn, change.username, tuple(change.groups)))
+            entries.add(MappingEntry(arn, change.username, tuple(change.groups)))
         for position in found:
             now = entries.get(position)
             assert now is not None  # noqa: S101 - find yields what is mapped
@@ -140,7 +140,7 @@ class _Work:
             if new != now:
                 entries.put(position, new)
 
-    def _ensured(self, now: Mapped, change: c.EnsureRole | c.EnsureUser) -> Mapped:
+    def _ensured(self, now: MappingEntry, change: c.EnsureRole | c.EnsureUser) -> MappingEntry:
         """Return what an entry is to map, by the policy of the change."""
         if change.if_mapped == "replace":
             same = set(now.groups) == set(change.groups)
@@ -158,12 +158,12 @@ class _Work:
             raise _conflict(
                 now, change, 'Pass if_mapped="replace" to give it the new username, or ask for the one it has.'
             )
-        if MASTERS in extra:
+        if SYSTEM_MASTERS in extra:
             raise _conflict(
                 now,
                 change,
-                f'It would stay in {MASTERS}, which may do everything. Pass if_mapped="replace" to take that away, '
-                f"or ask for {MASTERS} too to keep it.",
+                f'It would stay in {SYSTEM_MASTERS}, which may do everything. Pass if_mapped="replace" to take that away, '
+                f"or ask for {SYSTEM_MASTERS} too to keep it.",
             )
         if extra:
             self._extra[now.principal] = extra
@@ -177,17 +177,17 @@ class _Work:
             raise _no_arn(principal, self._document.reading(key))
         self._remove(principal, found)
 
-    def _remove(self, what: str, found: Sequence[tuple[Entries, int]]) -> None:
-        self._note_absent(what, found)
+    def _remove(self, message: str, found: Sequence[tuple[EntryTable, int]]) -> None:
+        self._note_absent(message, found)
         for entries, position in found:
             entries.put(position, None)
 
-    def _note_absent(self, what: str, found: Sequence[tuple[Entries, int]]) -> None:
+    def _note_absent(self, message: str, found: Sequence[tuple[EntryTable, int]]) -> None:
         """Say so where a change finds nothing to do: it may be done already, or the name be misspelt."""
         if not found:
-            self._findings.append(_not_mapped(what))
+            self._findings.append(_not_mapped(message))
 
-    def _known_entries(self, key: Key) -> Entries:
+    def _known_entries(self, key: Key) -> EntryTable:
         """Return the entries of a text in which absence can be told: of a broken one nobody knows who is in it."""
         entries = self._entries(key)
         reading = entries.reading
@@ -195,7 +195,7 @@ class _Work:
             check_editable(reading)
         return entries
 
-    def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[Entries, int]]:
+    def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[EntryTable, int]]:
         """Return the entries of a role or user, under both keys: the authenticator does not look at the ARN's kind."""
         home = home or ("mapUsers" if is_user(principal) else "mapRoles")
         self._known_entries(home)
@@ -205,7 +205,7 @@ class _Work:
             for position in self._entries(key).find(*_spellings(principal))
         ]
 
-    def _of_username(self, username: str) -> list[tuple[Entries, int]]:
+    def _of_username(self, username: str) -> list[tuple[EntryTable, int]]:
         return [
             (entries, position)
             for entries in map(self._known_entries, PRINCIPAL_KEYS)
@@ -232,7 +232,7 @@ class _Work:
             if any((entries, other) not in allowed for other in entries.find(change.new_arn)):
                 raise MappingConflictError(
                     f"{quoted(change.new_arn, 200)} is mapped already; nothing was changed.",
-                    cure=f"Remove that mapping first, or the one of {quoted(change.principal_arn, 200)}.",
+                    hint=f"Remove that mapping first, or the one of {quoted(change.principal_arn, 200)}.",
                 )
         for entries, position in renamed:
             now = entries.get(position)
@@ -268,12 +268,12 @@ class _Work:
         self._document = self._document.with_text(key, text)
 
 
-def gives_the_same(one: Mapped, other: Mapped) -> bool:
+def gives_the_same(one: MappingEntry, other: MappingEntry) -> bool:
     """Whether two mappings give the same username and groups."""
     return one.username == other.username and set(one.groups) == set(other.groups)
 
 
-def _ordered(now: Mapped, change: c.EnsureRole | c.EnsureUser) -> tuple[str, ...]:
+def _ordered(now: MappingEntry, change: c.EnsureRole | c.EnsureUser) -> tuple[str, ...]:
     """Return the groups asked for, those that are there already first and in their order."""
     kept = tuple(dict.fromkeys(group for group in now.groups if group in change.groups))
     return kept + tuple(group for group in change.groups if group not in kept)
@@ -290,11 +290,11 @@ def _spellings(principal: str) -> tuple[str, ...]:
     return tuple(spellings)
 
 
-def _conflict(now: Mapped, change: c.EnsureRole | c.EnsureUser, cure: str) -> MappingConflictError:
+def _conflict(now: MappingEntry, change: c.EnsureRole | c.EnsureUser, hint: str) -> MappingConflictError:
     return MappingConflictError(
         f"{quoted(now.principal, 200)} is mapped already, to {_described(now.username, now.groups)}, "
         f"and what is asked for is {_described(change.username, change.groups)}; nothing was changed.",
-        cure=cure,
+        hint=hint,
     )
 
 
@@ -303,19 +303,19 @@ def _described(username: str, groups: Sequence[str]) -> str:
     return f"username {quoted(username)} with {f'the groups {listed}' if groups else 'no groups'}"
 
 
-def _no_arn(name: str, reading: Reading) -> InvalidValueError:
+def _no_arn(name: str, reading: ParsedList) -> InvalidValueError:
     meant = [mapped.principal for mapped in reading.mapped if mapped.principal.endswith(f"/{name}")][:3]
     return InvalidValueError(
         f"{quoted(name, 200)} is no ARN, and nothing is mapped under it; nothing was changed.",
-        cure=f"Give the ARN: {' or '.join(quoted(arn, 200) for arn in meant)}." if meant else "Give the ARN.",
+        hint=f"Give the ARN: {' or '.join(quoted(arn, 200) for arn in meant)}." if meant else "Give the ARN.",
     )
 
 
-def _not_mapped(what: str) -> Finding:
+def _not_mapped(message: str) -> Finding:
     return Finding(
         "not-mapped",
         Severity.NOTE,
-        f"There is no mapping of {quoted(what, 200)}.",
+        f"There is no mapping of {quoted(message, 200)}.",
         "Nothing was done about it.",
         "If it should have been there, check how it is spelt.",
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 
 from awsauth.core.document.document import Document, Mappings, mappings_of, read
-from awsauth.core.document.model import KEYS, Identity, Key, Mapped
+from awsauth.core.document.model import KEYS, Key, MappingEntry, PrincipalKey
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.errors import EditError
 
 
-def undone(before: Document, made: Document, present: Document) -> Document:
+def reverted(before: Document, made: Document, present: Document) -> Document:
     """Return the present document without what led from `before` to `made`.
 
     What others have made of it since stays: of a principal that they have changed as well, what they made of it. Where
@@ -57,12 +57,12 @@ def _undone(key: Key, before: Document, made: Document, present: Document) -> st
 def _with(wanted: Mappings, document: Document, key: Key) -> str:
     """Return the text of a key with what everybody is to have."""
     reading = document.reading(key)
-    positions: defaultdict[Identity, list[int]] = defaultdict(list)
+    positions: defaultdict[PrincipalKey, list[int]] = defaultdict(list)
     for position, entry in enumerate(reading.entries):
         if entry.mapped is not None:
             positions[entry.mapped.identity].append(position)
-    changed: dict[int, Mapped | None] = {}
-    added: list[Mapped] = []
+    changed: dict[int, MappingEntry | None] = {}
+    added: list[MappingEntry] = []
     for identity, mappings in wanted.items():
         here = positions[identity]
         changed.update(dict.fromkeys(here[len(mappings) :]))

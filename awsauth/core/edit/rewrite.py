@@ -12,31 +12,31 @@ from awsauth.core.document.index import differing
 from awsauth.core.edit.entry_fields import field_splices
 from awsauth.core.edit.entry_list import list_splices
 from awsauth.core.edit.style import EntryWriter
-from awsauth.core.findings import Place
+from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, Unchanged, spliced
 from awsauth.errors import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from awsauth.core.document.model import Key, Mapped, Reading
+    from awsauth.core.document.model import Key, MappingEntry, ParsedList
 
 
-class Rewritten(NamedTuple):
+class RewriteResult(NamedTuple):
     """The reading of the new text, and the splices that lead to it from the old one, in the order of the text."""
 
-    reading: Reading
+    reading: ParsedList
     splices: tuple[Splice, ...]
 
 
 def rewrite(
-    reading: Reading,
-    changed: Mapping[int, Mapped | None],
-    added: Sequence[Mapped],
+    reading: ParsedList,
+    changed: Mapping[int, MappingEntry | None],
+    added: Sequence[MappingEntry],
     *,
-    read: Callable[[Key, str, Reading, Unchanged], Reading],
-    sibling: Reading | None = None,
-) -> Rewritten:
+    read: Callable[[Key, str, ParsedList, Unchanged], ParsedList],
+    sibling: ParsedList | None = None,
+) -> RewriteResult:
     """Change the entries at the indexes in `changed` (None takes one out) and add others at the end.
 
     Args:
@@ -51,7 +51,7 @@ def rewrite(
     """
     changed = {index: new for index, new in changed.items() if reading.entries[index].mapped != new or new is None}
     if not changed and not added:
-        return Rewritten(reading, ())
+        return RewriteResult(reading, ())
     check_editable(reading)
     splices = _splices(reading, changed, added, EntryWriter(reading, sibling))
     unchanged = Unchanged(splices[0].start, len(reading.text) - splices[-1].end)
@@ -61,17 +61,17 @@ def rewrite(
         because = f": {new[0].rstrip('.')}" if new else ""
         raise EditError(
             f"The edit of {reading.key} would not have the effect that is wanted{because}; nothing was changed.",
-            where=_first_place(reading, changed),
-            cure="Write the entry in plain block style, or edit the text by hand.",
+            location=_first_place(reading, changed),
+            hint="Write the entry in plain block style, or edit the text by hand.",
         )
-    return Rewritten(after, tuple(splices))
+    return RewriteResult(after, tuple(splices))
 
 
 def _has_effect(
-    reading: Reading,
-    after: Reading,
-    changed: Mapping[int, Mapped | None],
-    added: Sequence[Mapped],
+    reading: ParsedList,
+    after: ParsedList,
+    changed: Mapping[int, MappingEntry | None],
+    added: Sequence[MappingEntry],
     unchanged: Unchanged,
 ) -> bool:
     """Whether all entries map what they did, but for those that are changed, and those that are added at the end."""
@@ -91,7 +91,7 @@ def _has_effect(
 
 
 def _splices(
-    reading: Reading, changed: Mapping[int, Mapped | None], added: Sequence[Mapped], writer: EntryWriter
+    reading: ParsedList, changed: Mapping[int, MappingEntry | None], added: Sequence[MappingEntry], writer: EntryWriter
 ) -> list[Splice]:
     splices = []
     for index, new in changed.items():
@@ -103,7 +103,7 @@ def _splices(
     return sorted(splices, key=lambda splice: (splice.start, splice.end))
 
 
-def check_editable(reading: Reading) -> None:
+def check_editable(reading: ParsedList) -> None:
     """Refuse to edit what cannot be read for certain, or is written in a way that cannot be edited.
 
     Raises:
@@ -115,15 +115,17 @@ def check_editable(reading: Reading) -> None:
     finding = reading.findings[0] if reading.findings and not reading.entries else None
     if finding is not None:
         raise EditError(
-            f"{finding.message} {finding.consequence} Nothing was changed.", where=str(finding.place), cure=finding.cure
+            f"{finding.message} {finding.impact} Nothing was changed.",
+            location=str(finding.location),
+            hint=finding.hint,
         )
     raise EditError(
         f"{reading.key} is written in a way that cannot be edited; nothing was changed.",
-        where=f"{reading.key} line 1",
-        cure="Write it as a plain list, with ordinary line ends and without an anchor or tag before it.",
+        location=f"{reading.key} line 1",
+        hint="Write it as a plain list, with ordinary line ends and without an anchor or tag before it.",
     )
 
 
-def _first_place(reading: Reading, changed: Mapping[int, Mapped | None]) -> str:
+def _first_place(reading: ParsedList, changed: Mapping[int, MappingEntry | None]) -> str:
     start = reading.entries[min(changed)].shape.start if changed else len(reading.text)
-    return str(Place.of(reading.key, reading.text, start))
+    return str(Location.of(reading.key, reading.text, start))

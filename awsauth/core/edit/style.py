@@ -13,7 +13,7 @@ from awsauth.core.text.lines import line_start, newline_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from awsauth.core.document.model import Field, Key, Mapped, Reading, Shape
+    from awsauth.core.document.model import EntryLayout, Field, Key, MappingEntry, ParsedList
     from awsauth.core.goyaml.scalars import Style
 
 
@@ -25,7 +25,7 @@ ARN: Final = "arn"
 """The principal's field, whatever it is called under the key."""
 
 
-class Enclosed(NamedTuple):
+class Delimiters(NamedTuple):
     """What stands inside braces or brackets around and between what they hold; line ends with it."""
 
     opening: str = ""
@@ -33,10 +33,10 @@ class Enclosed(NamedTuple):
     closing: str = ""
 
 
-_TIGHT: Final = Enclosed()
+_TIGHT: Final = Delimiters()
 
 
-class Manner(NamedTuple):
+class EntryStyle(NamedTuple):
     """How an entry is written."""
 
     style: Literal["block", "flow"] = "block"
@@ -55,15 +55,15 @@ class Manner(NamedTuple):
     blanks: Mapping[str, str] = MappingProxyType({})
     """By field, the spaces before its value on the line of its key; one where it says nothing."""
     colon: str = ": "
-    braces: Enclosed = _TIGHT
-    brackets: Enclosed = _TIGHT
+    braces: Delimiters = _TIGHT
+    brackets: Delimiters = _TIGHT
 
 
-BY_HAND: Final = Manner()
+DEFAULT_STYLE: Final = EntryStyle()
 """How ``kubectl`` users write where nothing shows another way."""
 
 
-def example_of(reading: Reading) -> Shape | None:
+def example_of(reading: ParsedList) -> EntryLayout | None:
     """Return the last entry with all fields and a group, or else the last one that is written plainly."""
     plain = None
     count = len(reading.entries)
@@ -77,13 +77,13 @@ def example_of(reading: Reading) -> Shape | None:
     return plain
 
 
-def _is_complete(shape: Shape) -> bool:
+def _is_complete(shape: EntryLayout) -> bool:
     """Whether an entry has all fields, and a group."""
     values = [field.value for field in shape.fields]
     return len(values) == 3 and any(isinstance(value, Groups) and value.items for value in values)
 
 
-def manner_of(reading: Reading) -> Manner | None:
+def style_from(reading: ParsedList) -> EntryStyle | None:
     """Return how the entry of `example_of` is written; None where there is none."""
     example = example_of(reading)
     if example is None:
@@ -91,7 +91,7 @@ def manner_of(reading: Reading) -> Manner | None:
     return _in_braces(reading, example) if example.style == "flow" else _in_lines(reading, example)
 
 
-def _in_lines(reading: Reading, shape: Shape) -> Manner:
+def _in_lines(reading: ParsedList, shape: EntryLayout) -> EntryStyle:
     text = reading.text
     first = shape.fields[0]
     styles: dict[str, Style] = {}
@@ -107,7 +107,7 @@ def _in_lines(reading: Reading, shape: Shape) -> Manner:
             blanks[name] = blank
     dash = text.find("-", line_start(text, first.start), first.start)
     gap = text[groups.start + 1 : groups.items[0].start] if groups and groups.items else ""
-    return Manner(
+    return EntryStyle(
         gap=max(first.start - dash - 1, 1) if dash >= 0 else 1,
         order=_order(reading.key, shape),
         key_quote=_quote(text, first),
@@ -115,14 +115,16 @@ def _in_lines(reading: Reading, shape: Shape) -> Manner:
         username=styles.get("username", "plain"),
         group=style_of(groups.items[0]) if groups and groups.items else "plain",
         groups="flow" if groups and groups.style == "flow" else "block",
-        groups_offset=groups.column - shape.column if groups and groups.style == "block" else BY_HAND.groups_offset,
-        groups_gap=len(gap) if _is_spaces(gap) else BY_HAND.groups_gap,
+        groups_offset=groups.column - shape.column
+        if groups and groups.style == "block"
+        else DEFAULT_STYLE.groups_offset,
+        groups_gap=len(gap) if _is_spaces(gap) else DEFAULT_STYLE.groups_gap,
         blanks=blanks,
         brackets=_brackets(text, groups, ", "),
     )
 
 
-def _in_braces(reading: Reading, shape: Shape) -> Manner:
+def _in_braces(reading: ParsedList, shape: EntryLayout) -> EntryStyle:
     text = reading.text
     first = shape.fields[0]
     styles = {field.name: style_of(field.value) for field in shape.fields}
@@ -131,7 +133,7 @@ def _in_braces(reading: Reading, shape: Shape) -> Manner:
     quote = _quote(text, first)
     unknown: Style = "double" if quote == '"' else "plain"  # JSON
     braces = _braces(text, shape)
-    return Manner(
+    return EntryStyle(
         style="flow",
         order=_order(reading.key, shape),
         key_quote=quote,
@@ -150,11 +152,11 @@ def style_of(value: Scalar | Groups) -> Style:
     return value.style if isinstance(value, Scalar) and value.style != "other" else "plain"
 
 
-def _order(key: Key, shape: Shape) -> tuple[str, ...]:
+def _order(key: Key, shape: EntryLayout) -> tuple[str, ...]:
     """Return all fields in the neighbour's order; what it has not comes last."""
     arn = ARN_FIELD.get(key)
     seen = [ARN if name == arn else name for name, *_ in shape.fields if name != "account"]
-    return tuple(seen if len(seen) == len(BY_HAND.order) else dict.fromkeys([*seen, *BY_HAND.order]))
+    return tuple(seen if len(seen) == len(DEFAULT_STYLE.order) else dict.fromkeys([*seen, *DEFAULT_STYLE.order]))
 
 
 def _quote(text: str, first: Field) -> str:
@@ -171,7 +173,7 @@ def _between(text: str, start: int, end: int, sign: str) -> str:
     return found if found.strip() == sign and "\n" not in found else f"{sign} "
 
 
-def _braces(text: str, shape: Shape) -> Enclosed:
+def _braces(text: str, shape: EntryLayout) -> Delimiters:
     """Return what stands around the fields of a flow entry; nothing of fields that we do not know."""
     if shape.style != "flow" or shape.fields[0].name == "account":
         return _TIGHT
@@ -181,13 +183,13 @@ def _braces(text: str, shape: Shape) -> Enclosed:
     comma = text[shape.fields[0].value.end : shape.fields[1].start] if len(shape.fields) > 1 else alone
     if (opening + closing).strip() or comma.strip() != ",":
         return _TIGHT
-    return Enclosed(opening, comma, closing)
+    return Delimiters(opening, comma, closing)
 
 
-def _brackets(text: str, groups: Scalar | Groups | None, comma: str) -> Enclosed:
+def _brackets(text: str, groups: Scalar | Groups | None, comma: str) -> Delimiters:
     """Return what stands around groups in brackets, with `comma` where there are not two of them."""
     if not isinstance(groups, Groups) or groups.style != "flow" or not groups.items:
-        return Enclosed(comma=comma)
+        return Delimiters(comma=comma)
     items = groups.items
     opening = text[groups.start + 1 : items[0].start]
     closing = text[items[-1].end : groups.end - 1]
@@ -197,7 +199,7 @@ def _brackets(text: str, groups: Scalar | Groups | None, comma: str) -> Enclosed
         comma = f",{opening}"
     if (opening + closing).strip() or comma.strip() != ",":
         return _TIGHT
-    return Enclosed(opening, comma, closing)
+    return Delimiters(opening, comma, closing)
 
 
 class EntryWriter:
@@ -208,7 +210,7 @@ class EntryWriter:
         sibling: Another key's reading to learn from when `reading` has no entry of its own.
     """
 
-    def __init__(self, reading: Reading, sibling: Reading | None = None) -> None:
+    def __init__(self, reading: ParsedList, sibling: ParsedList | None = None) -> None:
         self._reading = reading
         self._sibling = sibling
         self._key: Key = reading.key
@@ -217,23 +219,23 @@ class EntryWriter:
         self._in_brackets = reading.layout.style == "flow"
 
     @cached_property
-    def _manner(self) -> Manner:
+    def _manner(self) -> EntryStyle:
         # Not before it is needed: most edits inside an entry take after what stands there.
         sibling = self._sibling
         # A list in brackets teaches nothing to one in lines, nor the other way round.
         teaches = sibling is not None and (sibling.layout.style == "flow") == self._in_brackets
-        return manner_of(self._reading) or (manner_of(sibling) if sibling and teaches else None) or BY_HAND
+        return style_from(self._reading) or (style_from(sibling) if sibling and teaches else None) or DEFAULT_STYLE
 
     @property
     def comma(self) -> str:
         """What stands between two groups in brackets."""
         return self._manner.brackets.comma
 
-    def entries(self, added: Sequence[Mapped]) -> list[str]:
+    def entries(self, added: Sequence[MappingEntry]) -> list[str]:
         """Return whole entries, without the line end behind them."""
         return [self._entry(mapped) for mapped in added]
 
-    def _entry(self, mapped: Mapped) -> str:
+    def _entry(self, mapped: MappingEntry) -> str:
         manner = self._manner
         if self._key == "mapAccounts":
             account = write_scalar(mapped.principal, manner.arn, flow=self._in_brackets)
@@ -246,7 +248,7 @@ class EntryWriter:
         lines = [line for name in self._order() for line in self.field_lines(name, mapped, column)]
         return f"{self._indent}-{' ' * manner.gap}" + self._newline.join(lines).lstrip(" ")
 
-    def field_lines(self, name: str, mapped: Mapped, column: int) -> list[str]:
+    def field_lines(self, name: str, mapped: MappingEntry, column: int) -> list[str]:
         """Return the lines of one field of a block entry whose keys stand at `column`."""
         manner = self._manner
         key = f"{' ' * column}{manner.key_quote}{name}{manner.key_quote}:"
@@ -257,7 +259,7 @@ class EntryWriter:
         dash = f"{' ' * (column + manner.groups_offset)}-{' ' * manner.groups_gap}"
         return [key, *[dash + write_scalar(group, manner.group) for group in mapped.groups]]
 
-    def flow_field(self, name: str, mapped: Mapped) -> str:
+    def flow_field(self, name: str, mapped: MappingEntry) -> str:
         """Return one field of a flow entry."""
         manner = self._manner
         value = self.flow_list(mapped.groups) if name == "groups" else self._value(name, mapped, flow=True)
@@ -269,14 +271,14 @@ class EntryWriter:
         written = comma.join(write_scalar(group, self._manner.group, flow=True) for group in groups)
         return f"[{opening}{written}{closing}]" if written else "[]"
 
-    def _flow_entry(self, mapped: Mapped) -> str:
+    def _flow_entry(self, mapped: MappingEntry) -> str:
         opening, comma, closing = self._manner.braces
         return f"{{{opening}{comma.join(self.flow_field(name, mapped) for name in self._order())}{closing}}}"
 
     def _order(self) -> tuple[str, ...]:
         return tuple([ARN_FIELD[self._key] if name == ARN else name for name in self._manner.order])
 
-    def _value(self, name: str, mapped: Mapped, *, flow: bool) -> str:
+    def _value(self, name: str, mapped: MappingEntry, *, flow: bool) -> str:
         if name == "username":
             return write_scalar(mapped.username, self._manner.username, flow=flow)
         return write_scalar(mapped.principal, self._manner.arn, flow=flow)

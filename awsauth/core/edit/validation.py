@@ -13,7 +13,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 
 
-def cure_of(value: Any, otherwise: str) -> str:
+def hint_for_missing(value: Any, otherwise: str) -> str:
     """Return the cure for a value that cannot be taken: where it is nothing, it may come from a variable that is not set."""
     is_nothing = value is None or (isinstance(value, str) and not value.strip())
     return "Is the variable that it comes from set?" if is_nothing else otherwise
@@ -33,14 +33,14 @@ def problems_as_error(problems: Sequence[AwsAuthError]) -> AwsAuthError:
     """Return one error for all that is wrong with a change."""
     if len(problems) == 1:
         return problems[0]
-    cures = dict.fromkeys(problem.cure for problem in problems)
+    cures = dict.fromkeys(problem.hint for problem in problems)
     kind = UsageError if all(isinstance(problem, UsageError) for problem in problems) else InvalidValueError
-    return kind("\n".join(problem.what for problem in problems), cure="\n".join(cures))
+    return kind("\n".join(problem.message for problem in problems), hint="\n".join(cures))
 
 
-def wrong(name: str, value: Any, cure: str) -> UsageError:
-    """Return the error for a value of another type than the field's, with `cure` unless it is nothing at all."""
-    return UsageError(f"{name} is {quoted(repr(value), 60)}; nothing was changed.", cure=cure_of(value, cure))
+def wrong(name: str, value: Any, hint: str) -> UsageError:
+    """Return the error for a value of another type than the field's, with `hint` unless it is nothing at all."""
+    return UsageError(f"{name} is {quoted(repr(value), 60)}; nothing was changed.", hint=hint_for_missing(value, hint))
 
 
 def _text(keep: Callable[[str], str], digits: int = 0) -> Check:
@@ -57,9 +57,9 @@ def _text(keep: Callable[[str], str], digits: int = 0) -> Check:
     return check
 
 
-def _visible(what: str) -> Callable[[str], str]:
+def _visible(message: str) -> Callable[[str], str]:
     def keep(text: str) -> str:
-        check_text(what, text)
+        check_text(message, text)
         return text
 
     return keep
@@ -80,7 +80,7 @@ def _list(each: Check) -> Check:
             problems.append(
                 UsageError(
                     f"{name} is the text {quoted(value)}, and has to be a list; nothing was changed.",
-                    cure="Pass a list, for one group too.",
+                    hint="Pass a list, for one group too.",
                 )
             )
             return value

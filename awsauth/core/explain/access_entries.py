@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.access.access_entries import AccessEntry, entry_for
 from awsauth.core.access.caller import render
 from awsauth.core.access.matching import INSTANCES_ONLY
-from awsauth.core.explain.explanation import Explanation, Outcome, Step, Verdict
+from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,12 +40,12 @@ def with_entries(
         return _by_entry(explanation, entry)
     identity, *others = explanation.steps
     if mode == "API_AND_CONFIG_MAP":
-        return replace(explanation, steps=(identity, Step(NAME, "none is the caller's."), *others))
+        return replace(explanation, steps=(identity, DecisionStep(NAME, "none is the caller's."), *others))
     return Explanation(
         explanation.caller,
         "not-mapped",
         (),
-        (identity, Step(NAME, "none is the caller's, and the cluster does not look at aws-auth.")),
+        (identity, DecisionStep(NAME, "none is the caller's, and the cluster does not look at aws-auth.")),
         ("What would let it in is an access entry.",),
     )
 
@@ -53,18 +53,20 @@ def with_entries(
 def _by_unknown(explanation: Explanation, mode: AuthenticationMode) -> Explanation:
     identity, *others = explanation.steps
     if mode == "API":
-        step = Step(NAME, "they could not be read, and the cluster does not look at aws-auth.")
+        step = DecisionStep(NAME, "they could not be read, and the cluster does not look at aws-auth.")
         return Explanation(explanation.caller, "depends", (), (identity, step))
-    step = Step(NAME, "they could not be read; if one is the caller's, it decides, and not what follows.")
+    step = DecisionStep(NAME, "they could not be read; if one is the caller's, it decides, and not what follows.")
     return replace(explanation, verdict="depends", steps=(identity, step, *others))
 
 
 def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
     identity, *others = explanation.steps
     passed_over = [
-        Step(step.name, "not looked at, since the access entry decides.") for step in others if step.name != "rendering"
+        DecisionStep(step.name, "not looked at, since the access entry decides.")
+        for step in others
+        if step.name != "rendering"
     ]
-    steps = (identity, Step(NAME, f"the caller's decides: {entry.gives}."), *passed_over)
+    steps = (identity, DecisionStep(NAME, f"the caller's decides: {entry.gives}."), *passed_over)
     conditions = tuple(f"The policy {policy} allows more than its groups." for policy in entry.policies)
     if not entry.type:
         return Explanation(explanation.caller, "depends", (), steps)
@@ -73,8 +75,8 @@ def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
     return Explanation(explanation.caller, verdict, (outcome,), steps, conditions)
 
 
-def _outcome(entry: AccessEntry, caller: Caller) -> Outcome:
+def _outcome(entry: AccessEntry, caller: Caller) -> CallerOutcome:
     parts = [render(text, caller) for text in (entry.username, *entry.groups)]
     unresolved = tuple(dict.fromkeys(marker for part in parts for marker in part.unresolved))
     username, *groups = (part.text for part in parts)
-    return Outcome(username, tuple(groups), unresolved)
+    return CallerOutcome(username, tuple(groups), unresolved)

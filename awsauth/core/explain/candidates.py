@@ -6,25 +6,25 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.access.matching import could_render, folded, needs_instance, winners
+from awsauth.core.access.matching import casefold_arn, could_render, needs_instance, winners
 from awsauth.core.access.sso_roles import permission_set
 from awsauth.core.document.document import read
 from awsauth.core.document.model import (
     ARN_FIELD,
     KEYS,
-    MASTERS,
     PRINCIPAL_KEYS,
+    SYSTEM_MASTERS,
+    EntryLayout,
     Groups,
     Key,
-    Mapped,
-    Reading,
+    MappingEntry,
+    ParsedList,
     Scalar,
-    Shape,
 )
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
-from awsauth.core.explain.explanation import Candidate, Standing
-from awsauth.core.explain.near_misses import Likeness, is_account, likeness, similar, would_match
-from awsauth.core.findings import Place
+from awsauth.core.explain.explanation import Candidate, EntryStatus
+from awsauth.core.explain.near_misses import NearMiss, is_account, likeness, similar, would_match
+from awsauth.core.findings import Location
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError
@@ -53,7 +53,7 @@ class Looked(NamedTuple):
         problems: What cannot be read of the whole text, or of the entries that are found.
     """
 
-    found: dict[int, Mapped]
+    found: dict[int, MappingEntry]
     candidates: tuple[Candidate, ...]
     problems: tuple[Finding, ...]
 
@@ -67,15 +67,15 @@ def ensured(caller: Caller, username: str = "", groups: tuple[str, ...] = ()) ->
     return EnsureUser(user_arn=caller.canonical_arn, username=name, groups=kept)
 
 
-def place_of(reading: Reading, position: int) -> Place:
+def place_of(reading: ParsedList, position: int) -> Location:
     """Return where the principal of an entry stands, or the entry where it has none."""
     shape = reading.entries[position].shape
     field = shape.field(ARN_FIELD.get(reading.key, "account"))
     scalar = field.value if field else None
     if isinstance(scalar, Scalar):
-        return Place.of(reading.key, reading.text, scalar.start, scalar.end)
+        return Location.of(reading.key, reading.text, scalar.start, scalar.end)
     indented = _SPACES.match(reading.text, shape.start)
-    return Place.of(reading.key, reading.text, indented.end() if indented else shape.start)
+    return Location.of(reading.key, reading.text, indented.end() if indented else shape.start)
 
 
 class Search:
@@ -95,7 +95,7 @@ class Search:
         self._caller = caller
         self._wide = wide
         self.withheld = False
-        self._target = folded(caller.canonical_arn)
+        self._target = casefold_arn(caller.canonical_arn)
         self._winners = {key: winners(document.reading(key)) for key in PRINCIPAL_KEYS}
         self._found_in: dict[Key, tuple[list[int], list[Finding]]] = {}
         self._offered: dict[str, bool] = {}
@@ -116,18 +116,20 @@ class Search:
         candidates = []
         for position, mapped in _mapped_in(reading):
             if position in found:
-                standing: Standing = "not-reached" if decided else "counts"
+                standing: EntryStatus = "not-reached" if decided else "counts"
                 why = "it is the caller's account" + (", and an entry of its own decides before" if decided else "")
-                candidates.append(self._candidate(reading, position, standing, Likeness("match", why, of_nobody=False)))
+                candidates.append(
+                    self._candidate(reading, position, standing, NearMiss("match", why, unreachable=False))
+                )
             elif self._wide and is_account(mapped.principal, self._caller):
                 why = f"an account is 12 digits, such as {quoted(self._caller.account)}, and nothing else"
                 change = EnsureAccount(account=self._caller.account)
-                alike = Likeness("account-digits", why, of_nobody=True)
+                alike = NearMiss("account-digits", why, unreachable=True)
                 candidates.append(self._candidate(reading, position, "never", alike, change))
         candidates += self._misnamed("mapAccounts")
         return Looked(found, tuple(candidates), self._problems(reading, {}))
 
-    def _entries(self, reading: Reading, found: dict[int, Mapped], *, decided: bool) -> Iterator[Candidate]:
+    def _entries(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[Candidate]:
         alike, shadowed = self._similar(reading), self._shadowed(reading, found)
         for position, entry in enumerate(reading.entries):
             mapped = entry.mapped
@@ -135,27 +137,27 @@ class Search:
                 yield from self._dropped(reading, position, entry.shape)
             elif position in found:
                 yield self._candidate(reading, position, *_found(reading, found, decided=decided))
-            elif folded(mapped.principal) == self._target:
+            elif casefold_arn(mapped.principal) == self._target:
                 yield self._candidate(reading, position, "shadowed", shadowed)
             elif mapped.sso is not None:
                 if would_match(mapped.sso, self._caller):
                     own = permission_set(self._caller.name) or ""
                     change = self._same(mapped) if own.lower() == mapped.sso.permission_set.lower() else None
-                    off = Likeness("sso", _SSO_OFF, of_nobody=True)
+                    off = NearMiss("sso", _SSO_OFF, unreachable=True)
                     yield self._candidate(reading, position, "never", off, change)
             else:
                 like = likeness(mapped.principal, self._caller) or alike.get(position)
-                if like and (like.of_nobody or self._wide):
-                    standing: Standing = "never" if like.of_nobody else "other"
+                if like and (like.unreachable or self._wide):
+                    standing: EntryStatus = "never" if like.unreachable else "other"
                     yield self._candidate(reading, position, standing, like, self._cure(mapped, like))
 
-    def _similar(self, reading: Reading) -> dict[int, Likeness]:
+    def _similar(self, reading: ParsedList) -> dict[int, NearMiss]:
         return similar(self._caller, {p: m.principal for p, m in _mapped_in(reading)}) if self._wide else {}
 
-    def _cure(self, mapped: Mapped, like: Likeness) -> Change | None:
-        if not like.of_nobody and like.code != "sso-suffix":
+    def _cure(self, mapped: MappingEntry, like: NearMiss) -> Change | None:
+        if not like.unreachable and like.code != "sso-suffix":
             return None
-        if like.of_nobody and self._may_rename(folded(mapped.principal)):
+        if like.unreachable and self._may_rename(casefold_arn(mapped.principal)):
             return RenamePrincipal(principal_arn=mapped.principal, new_arn=self._caller.canonical_arn)
         return self._same(mapped)
 
@@ -166,33 +168,33 @@ class Search:
             self._offered[principal] = not any(self._is_shut_out_of(one) or self._withholds(one) for one in all_of_it)
         return self._offered[principal]
 
-    def _same(self, mapped: Mapped) -> Change | None:
+    def _same(self, mapped: MappingEntry) -> Change | None:
         """Return the change that gives the caller what an entry gives; None where that is not to be proposed."""
         if self._is_shut_out_of(mapped) or self._withholds(mapped):
             return None
         return ensured(self._caller, mapped.username, mapped.groups)
 
-    def _withholds(self, mapped: Mapped) -> bool:
+    def _withholds(self, mapped: MappingEntry) -> bool:
         """Whether a mapping may make an administrator; noted, since that is for a person to decide."""
-        is_administrator = any(could_render(group, MASTERS) for group in mapped.groups)
+        is_administrator = any(could_render(group, SYSTEM_MASTERS) for group in mapped.groups)
         self.withheld |= is_administrator
         return is_administrator
 
-    def _is_shut_out_of(self, mapped: Mapped) -> bool:
+    def _is_shut_out_of(self, mapped: MappingEntry) -> bool:
         return needs_instance(mapped) and self._caller.is_instance is False
 
-    def _dropped(self, reading: Reading, position: int, shape: Shape) -> Iterator[Candidate]:
+    def _dropped(self, reading: ParsedList, position: int, shape: EntryLayout) -> Iterator[Candidate]:
         """Yield an entry that the authenticator drops, where it is or may be meant for the caller."""
         written = _as_written(reading, shape)
-        text = folded(reading.text[shape.start : shape.end])
-        is_meant = folded(written.principal) == self._target or _mention(self._target).search(text)
+        text = casefold_arn(reading.text[shape.start : shape.end])
+        is_meant = casefold_arn(written.principal) == self._target or _mention(self._target).search(text)
         like = None if is_meant else likeness(written.principal, self._caller)
-        if is_meant or (like and like.of_nobody):
+        if is_meant or (like and like.unreachable):
             about = self._problems_of(reading, shape)
             why = f"the authenticator drops this entry. {about[0].message}" if about else "it is dropped"
-            is_own = is_meant and (":" not in written.principal or folded(written.principal) == self._target)
-            change = self._same(written) if is_own or (like and like.of_nobody) else None
-            reason = Likeness("entry-dropped", why.removesuffix("."), of_nobody=False)
+            is_own = is_meant and (":" not in written.principal or casefold_arn(written.principal) == self._target)
+            change = self._same(written) if is_own or (like and like.unreachable) else None
+            reason = NearMiss("entry-dropped", why.removesuffix("."), unreachable=False)
             yield self._candidate(reading, position, "dropped", reason, change)
 
     def _misnamed(self, key: Key) -> Iterator[Candidate]:
@@ -206,85 +208,85 @@ class Search:
             else:
                 found = winners(reading).get(self._target, {})
             for position, mapped in found.items():
-                place = place_of(reading, position)
-                place = self._document.place_of(Place(name, place.line, place.column, place.text))
+                location = place_of(reading, position)
+                location = self._document.place_of(Location(name, location.line, location.column, location.text))
                 why = f"the authenticator reads {key}, and not {quoted(name)}"
                 change = EnsureAccount(account=mapped.principal) if key == "mapAccounts" else self._same(mapped)
-                yield Candidate(name, place, mapped.principal, "dropped", "data-key", why, change)
+                yield Candidate(name, location, mapped.principal, "dropped", "data-key", why, change)
 
     def _mentions(self, key: Key, known: list[Candidate]) -> Iterator[Candidate]:
         """Yield where the ARN stands in the text without being read there."""
         text = self._document.data.get(key, "")
-        lines = {candidate.place.line for candidate in known if candidate.place}
+        lines = {candidate.location.line for candidate in known if candidate.location}
         reading = self._document.reading(key)
         why = "the ARN stands here, but not in an entry that is read: in a comment, or behind the end of the list"
         if reading.findings and not reading.entries:
             why = f"{key} as a whole cannot be read, and this with it"
         spans = (match.span() for match in _mention(self._target).finditer(text))
-        places = (self._document.place_of(Place.of(key, text, *span)) for span in spans)
-        for place in [place for place in places if place.line not in lines][:_MOST_MENTIONS]:
-            yield Candidate(key, place, place.text, "dropped", "not-read", why)
+        places = (self._document.place_of(Location.of(key, text, *span)) for span in spans)
+        for location in [location for location in places if location.line not in lines][:_MOST_MENTIONS]:
+            yield Candidate(key, location, location.text, "dropped", "not-read", why)
 
-    def _problems(self, reading: Reading, found: dict[int, Mapped]) -> tuple[Finding, ...]:
+    def _problems(self, reading: ParsedList, found: dict[int, MappingEntry]) -> tuple[Finding, ...]:
         shapes = (reading.entries[position].shape for position in found)
         problems = [problem for shape in shapes for problem in self._problems_of(reading, shape)]
         return tuple(map(self._document.located, problems if reading.entries else reading.findings))
 
-    def _problems_of(self, reading: Reading, shape: Shape) -> list[Finding]:
+    def _problems_of(self, reading: ParsedList, shape: EntryLayout) -> list[Finding]:
         """Return what is wrong within one entry."""
         if reading.key not in self._found_in:
-            placed = sorted((p.place.line, number) for number, p in enumerate(reading.findings) if p.place)
+            placed = sorted((p.location.line, number) for number, p in enumerate(reading.findings) if p.location)
             self._found_in[reading.key] = [line for line, _ in placed], [reading.findings[n] for _, n in placed]
         lines, findings = self._found_in[reading.key]
         ends = (shape.start, max(shape.end - 1, shape.start))
-        first, last = (Place.of(reading.key, reading.text, offset).line for offset in ends)
+        first, last = (Location.of(reading.key, reading.text, offset).line for offset in ends)
         return findings[bisect_left(lines, first) : bisect_right(lines, last)]
 
-    def _shadowed(self, reading: Reading, found: dict[int, Mapped]) -> Likeness:
+    def _shadowed(self, reading: ParsedList, found: dict[int, MappingEntry]) -> NearMiss:
         lines = ", ".join(str(self._document.place_of(place_of(reading, position)).line) for position in found)
         counts = f", in line {lines}" if lines else ""
-        return Likeness("shadowed", f"it never counts: of equal entries the last does{counts}", of_nobody=False)
+        return NearMiss("shadowed", f"it never counts: of equal entries the last does{counts}", unreachable=False)
 
     def _candidate(
-        self, reading: Reading, position: int, standing: Standing, like: Likeness, change: Change | None = None
+        self, reading: ParsedList, position: int, standing: EntryStatus, like: NearMiss, change: Change | None = None
     ) -> Candidate:
         mapped = reading.entries[position].mapped
         principal = mapped.principal if mapped else _as_written(reading, reading.entries[position].shape).principal
-        place = self._document.place_of(place_of(reading, position))
-        return Candidate(reading.key, place, principal, standing, like.code, like.why, change)
+        location = self._document.place_of(place_of(reading, position))
+        return Candidate(reading.key, location, principal, standing, like.code, like.why, change)
 
 
-def _mapped_in(reading: Reading) -> list[tuple[int, Mapped]]:
+def _mapped_in(reading: ParsedList) -> list[tuple[int, MappingEntry]]:
     """Return what is mapped, with the position of each entry."""
     return [(p, entry.mapped) for p, entry in enumerate(reading.entries) if entry.mapped is not None]
 
 
-def _found(reading: Reading, found: dict[int, Mapped], *, decided: bool) -> tuple[Standing, Likeness]:
+def _found(reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> tuple[EntryStatus, NearMiss]:
     if decided:
-        return "not-reached", Likeness(
-            "not-reached", "it is the caller's, and mapRoles decides before", of_nobody=False
+        return "not-reached", NearMiss(
+            "not-reached", "it is the caller's, and mapRoles decides before", unreachable=False
         )
     if len(found) > 1:
         why = (
             f"it may count: {len(found)} spellings of this ARN are kept, and which one is found is undefined. "
             "Leave one of them"
         )
-        return "may-count", Likeness("several-spellings", why, of_nobody=False)
+        return "may-count", NearMiss("several-spellings", why, unreachable=False)
     same = _count_of(reading, next(iter(found.values())))
     why = f"it counts: the last of {same} entries for the caller" if same > 1 else "it counts: it is the caller's"
-    return "counts", Likeness("match", why, of_nobody=False)
+    return "counts", NearMiss("match", why, unreachable=False)
 
 
-def _count_of(reading: Reading, mapped: Mapped) -> int:
+def _count_of(reading: ParsedList, mapped: MappingEntry) -> int:
     """Return how many entries there are of one principal."""
-    return sum(folded(other.principal) == folded(mapped.principal) for _, other in _mapped_in(reading))
+    return sum(casefold_arn(other.principal) == casefold_arn(mapped.principal) for _, other in _mapped_in(reading))
 
 
-def _as_written(reading: Reading, shape: Shape) -> Mapped:
+def _as_written(reading: ParsedList, shape: EntryLayout) -> MappingEntry:
     """Return what the fields of a dropped entry say, as far as they can be read."""
     values = {field.name: field.value for field in shape.fields}
     arn, username, groups = values.get(ARN_FIELD[reading.key]), values.get("username"), values.get("groups")
-    return Mapped(
+    return MappingEntry(
         arn.text if isinstance(arn, Scalar) else "",
         username.text if isinstance(username, Scalar) else "",
         tuple(item.text for item in groups.items) if isinstance(groups, Groups) else (),

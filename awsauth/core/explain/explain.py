@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.caller import Caller, as_caller, render
-from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, folded, needs_instance, takes_away, winners
+from awsauth.core.access.matching import (
+    INSTANCES_ONLY,
+    Access,
+    account_of,
+    casefold_arn,
+    needs_instance,
+    reduces_access,
+    winners,
+)
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import PRINCIPAL_KEYS
 from awsauth.core.edit.changes import RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.explain.candidates import Looked, Search, ensured, place_of
-from awsauth.core.explain.explanation import Explanation, Outcome, Step, Verdict
+from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, Verdict
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, MappingConflictError, UsageError
 
@@ -25,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from awsauth.core.access.caller import Rendered
-    from awsauth.core.document.model import Key, Mapped
+    from awsauth.core.document.model import Key, MappingEntry
     from awsauth.core.edit.changes import Change
-    from awsauth.core.findings import Place
+    from awsauth.core.findings import Location
 
 _NEAREST: Final = (
     "role-path", "session-arn", "space", "user-path", "account-digits", "malformed", "no-arn", "data-key",
@@ -59,9 +67,9 @@ def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequ
     """
     check_document(document)
     if isinstance(reserved_prefixes, str):
-        raise UsageError("reserved_prefixes is a text.", cure=f"Pass a list: [{reserved_prefixes!r}].")
+        raise UsageError("reserved_prefixes is a text.", hint=f"Pass a list: [{reserved_prefixes!r}].")
     work = _Work(document, as_caller(caller), tuple(reserved_prefixes))
-    return work.explained()
+    return work.with_access_entries()
 
 
 _IN: Final = ("let-in", "undefined", "depends")
@@ -72,11 +80,11 @@ class _Work:
     document: Document
     caller: Caller
     reserved: tuple[str, ...]
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[CallerOutcome] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     untrusted: bool = False
 
-    def explained(self, *, offers: bool = True) -> Explanation:
+    def with_access_entries(self, *, offers: bool = True) -> Explanation:
         steps = [_identity(self.caller)]
         # What may have been meant for somebody is looked for only where nothing is theirs.
         wide = not self._is_mapped()
@@ -91,8 +99,8 @@ class _Work:
         looked = search.accounts(decided=bool(decided))
         steps.append(self._step("mapAccounts", looked, decided))
         if looked.found and not decided:
-            place = self._place_of("mapAccounts", min(looked.found))
-            self.outcomes = [self._by_account(place)]
+            location = self._place_of("mapAccounts", min(looked.found))
+            self.outcomes = [self._by_account(location)]
         elif decided:
             steps.append(self._rendering())
         verdict = self._verdict()
@@ -102,12 +110,12 @@ class _Work:
         )
 
     def _is_mapped(self) -> bool:
-        target = folded(self.caller.canonical_arn)
+        target = casefold_arn(self.caller.canonical_arn)
         return self.caller.account in self.document.accounts or any(
             target in winners(self.document.reading(key)) for key in PRINCIPAL_KEYS
         )
 
-    def _step(self, key: Key, looked: Looked, decided: str) -> Step:
+    def _step(self, key: Key, looked: Looked, decided: str) -> DecisionStep:
         reading = self.document.reading(key)
         if not decided and not reading.trusted:
             self.untrusted = True
@@ -125,10 +133,10 @@ class _Work:
             )
         else:
             summary = f"none of {count} is the caller's."
-        return Step(key, summary, looked.candidates, looked.problems)
+        return DecisionStep(key, summary, looked.candidates, looked.problems)
 
-    def _outcome(self, key: Key, position: int, mapped: Mapped) -> Outcome:
-        place = self._place_of(key, position)
+    def _outcome(self, key: Key, position: int, mapped: MappingEntry) -> CallerOutcome:
+        location = self._place_of(key, position)
         username = render(mapped.username, self.caller)
         groups = [render(group, self.caller) for group in mapped.groups]
         unresolved = tuple(dict.fromkeys(marker for part in (username, *groups) for marker in part.unresolved))
@@ -146,13 +154,13 @@ class _Work:
                 self.conditions.append(
                     "Fargate and hybrid nodes come as `system:node:{{SessionName}}`; people need a role of their own."
                 )
-        return Outcome(username.text, tuple(group.text for group in groups), unresolved, refusal, place)
+        return CallerOutcome(username.text, tuple(group.text for group in groups), unresolved, refusal, location)
 
-    def _place_of(self, key: Key, position: int) -> Place:
+    def _place_of(self, key: Key, position: int) -> Location:
         return self.document.place_of(place_of(self.document.reading(key), position))
 
-    def _by_account(self, place: Place) -> Outcome:
-        return Outcome(self.caller.canonical_arn, (), place=place)
+    def _by_account(self, location: Location) -> CallerOutcome:
+        return CallerOutcome(self.caller.canonical_arn, (), location=location)
 
     def _reserved(self, username: str) -> str:
         prefix = next((prefix for prefix in self.reserved if prefix and username.startswith(prefix)), "")
@@ -166,7 +174,7 @@ class _Work:
         beginning = username.text.partition("{{")[0]
         return bool(username.unresolved) and any(prefix and prefix.startswith(beginning) for prefix in self.reserved)
 
-    def _rendering(self) -> Step:
+    def _rendering(self) -> DecisionStep:
         refused = [outcome for outcome in self.outcomes if outcome.refusal]
         left = dict.fromkeys(marker for outcome in self.outcomes for marker in outcome.unresolved)
         if refused:
@@ -176,7 +184,7 @@ class _Work:
             summary = f"filled in but for {', '.join(left)}."
         else:
             summary = "username and groups are filled in."
-        return Step("rendering", summary)
+        return DecisionStep("rendering", summary)
 
     def _verdict(self) -> Verdict:
         if self.untrusted:
@@ -189,7 +197,7 @@ class _Work:
             return "refused"
         return "depends" if self.conditions else "let-in"
 
-    def _changes(self, steps: Sequence[Step], search: Search) -> tuple[Change, ...]:
+    def _changes(self, steps: Sequence[DecisionStep], search: Search) -> tuple[Change, ...]:
         near = [c for step in steps for c in step.candidates if c.change is not None and c.code in _NEAREST]
         if self._is_of_another_account():
             near = [candidate for candidate in near if candidate.code != "no-arn"]
@@ -210,7 +218,7 @@ class _Work:
             changes.append(default)
         return tuple(changes)
 
-    def _why_nothing(self, steps: Sequence[Step], search: Search) -> str:
+    def _why_nothing(self, steps: Sequence[DecisionStep], search: Search) -> str:
         """Return why no mapping is offered; empty where one may be."""
         if search.withheld:
             return "An entry that is meant for it makes an administrator: no change is offered. Correct it if that is right."
@@ -234,13 +242,13 @@ class _Work:
         except (EditError, MappingConflictError):
             return False
         # Whoever is renamed is meant to lose the mapping; but a session's ARN stands for its role, too.
-        renamed = frozenset({folded(change.principal_arn)} if isinstance(change, RenamePrincipal) else ())
-        if takes_away(Access.of(self.document).without(renamed), Access.of(after).without(renamed)):
+        renamed = frozenset({casefold_arn(change.principal_arn)} if isinstance(change, RenamePrincipal) else ())
+        if reduces_access(Access.of(self.document).without(renamed), Access.of(after).without(renamed)):
             return False
-        return _Work(after, self.caller, self.reserved).explained(offers=False).verdict in _IN
+        return _Work(after, self.caller, self.reserved).with_access_entries(offers=False).verdict in _IN
 
 
-def _identity(caller: Caller) -> Step:
+def _identity(caller: Caller) -> DecisionStep:
     looked_for = quoted(caller.canonical_arn, 200)
     if caller.canonical_arn == caller.arn:
         summary = f"it looks for {looked_for}, ignoring case."
@@ -248,7 +256,7 @@ def _identity(caller: Caller) -> Step:
         summary = f"{quoted(caller.arn, 200)} is a session of {looked_for}; it looks for that, ignoring case."
     else:
         summary = f"STS reports {quoted(caller.arn, 200)} without its path; it looks for {looked_for}, ignoring case."
-    return Step("identity", summary)
+    return DecisionStep("identity", summary)
 
 
 def _no_instance(caller: Caller) -> str:
@@ -256,7 +264,7 @@ def _no_instance(caller: Caller) -> str:
     return f"{INSTANCES_ONLY} lets nobody in but EC2 instances, and {whose} none"
 
 
-def _distinct(outcomes: Iterable[Outcome]) -> list[Outcome]:
+def _distinct(outcomes: Iterable[CallerOutcome]) -> list[CallerOutcome]:
     """Leave one of those that come to the same."""
     by_effect = {(outcome.username, outcome.groups, outcome.refusal): outcome for outcome in outcomes}
     return list(by_effect.values())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.caller import Caller
     from awsauth.core.edit.changes import Change
-    from awsauth.core.findings import Finding, Place
+    from awsauth.core.findings import Finding, Location
 
 Verdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]
 """How it ends for a caller.
@@ -25,7 +25,7 @@ Verdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]
 one of several at random. ``depends``: on what is not known here; the conditions say on what.
 """
 
-Standing = Literal["counts", "may-count", "shadowed", "not-reached", "never", "dropped", "other"]
+EntryStatus = Literal["counts", "may-count", "shadowed", "not-reached", "never", "dropped", "other"]
 """What an entry is to a caller.
 
 ``shadowed``: a later equal one counts. ``not-reached``: it is the caller's, and an earlier key decides. ``never``: it is
@@ -40,7 +40,7 @@ class Candidate:
 
     Attributes:
         key: The data key it stands under, as that is written.
-        place: Where it stands.
+        location: Where it stands.
         principal: Its ARN or account as written; empty where it has none.
         standing: What it is to the caller.
         code: Stable name of the reason, such as ``role-path``.
@@ -49,23 +49,23 @@ class Candidate:
     """
 
     key: str
-    place: Place | None
+    location: Location | None
     principal: str
-    standing: Standing
+    standing: EntryStatus
     code: str
     why: str
     change: Change | None = None
 
     def __str__(self) -> str:
-        where = f"line {self.place.line}, column {self.place.column}: " if self.place else ""
+        location = f"line {self.location.line}, column {self.location.column}: " if self.location else ""
         whom = f"{quoted(self.principal, 200)}: " if self.principal else ""
-        return f"{where}{whom}{self.why}"
+        return f"{location}{whom}{self.why}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as values that JSON can hold."""
         return {
             "key": self.key,
-            "place": self.place and self.place.to_json(),
+            "location": self.location and self.location.to_json(),
             "principal": self.principal,
             "standing": self.standing,
             "code": self.code,
@@ -76,7 +76,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 @public
-class Step:
+class DecisionStep:
     """A step that the authenticator takes.
 
     Attributes:
@@ -98,7 +98,11 @@ class Step:
             "summary": self.summary,
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "problems": [
-                {"code": problem.code, "place": problem.place and problem.place.to_json(), "text": str(problem)}
+                {
+                    "code": problem.code,
+                    "location": problem.location and problem.location.to_json(),
+                    "text": str(problem),
+                }
                 for problem in self.problems
             ],
         }
@@ -106,7 +110,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 @public
-class Outcome:
+class CallerOutcome:
     """What a caller gets by one mapping.
 
     Attributes:
@@ -114,14 +118,14 @@ class Outcome:
         groups: Likewise.
         unresolved: The templates that are left.
         refusal: Why nobody is let in by it after all; empty where somebody is.
-        place: Where the mapping stands.
+        location: Where the mapping stands.
     """
 
     username: str
     groups: tuple[str, ...]
     unresolved: tuple[str, ...] = ()
     refusal: str = ""
-    place: Place | None = None
+    location: Location | None = None
 
     def __str__(self) -> str:
         if self.refusal:
@@ -136,7 +140,7 @@ class Outcome:
             "groups": list(self.groups),
             "unresolved": {marker: TAKES[marker] for marker in self.unresolved},
             "refusal": self.refusal,
-            "place": self.place and self.place.to_json(),
+            "location": self.location and self.location.to_json(),
         }
 
 
@@ -157,8 +161,8 @@ class Explanation:
 
     caller: Caller
     verdict: Verdict
-    outcomes: tuple[Outcome, ...]
-    steps: tuple[Step, ...]
+    outcomes: tuple[CallerOutcome, ...]
+    steps: tuple[DecisionStep, ...]
     conditions: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
 

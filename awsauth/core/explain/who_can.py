@@ -14,9 +14,9 @@ from awsauth.core.access.matching import (
     Access,
     account_of,
     can_match,
+    casefold_arn,
     could_render,
-    folded,
-    is_exact,
+    is_canonical,
     needs_instance,
     winners,
 )
@@ -30,8 +30,8 @@ from awsauth.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awsauth.core.document.model import Key, Mapped
-    from awsauth.core.findings import Finding, Place
+    from awsauth.core.document.model import Key, MappingEntry
+    from awsauth.core.findings import Finding, Location
 
 _SESSION_NAME: Final = "{{SessionName}}"
 _MARKER: Final = re.compile(f"({'|'.join(map(re.escape, TAKES))})")
@@ -48,7 +48,7 @@ class Grant:
         username: Under which name; templates are filled in as far as the ARN tells their values.
         groups: All groups that it gets, likewise.
         conditions: When, one sentence each; none for always.
-        place: Where the entry stands.
+        location: Where the entry stands.
     """
 
     principal: str
@@ -56,11 +56,11 @@ class Grant:
     username: str
     groups: tuple[str, ...]
     conditions: tuple[str, ...]
-    place: Place
+    location: Location
 
     def __str__(self) -> str:
         when = f" {' '.join(self.conditions)}" if self.conditions else ""
-        return f"{quoted(self.principal, 200)} ({self.place}).{when}"
+        return f"{quoted(self.principal, 200)} ({self.location}).{when}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as values that JSON can hold."""
@@ -70,7 +70,7 @@ class Grant:
             "username": self.username,
             "groups": list(self.groups),
             "conditions": list(self.conditions),
-            "place": self.place.to_json(),
+            "location": self.location.to_json(),
         }
 
 
@@ -125,7 +125,7 @@ def who_can(document: Document, *, group: str | None = None, username: str | Non
     check_document(document)
     name = group if username is None else username
     if not name or (group is None) == (username is None):
-        raise UsageError("who_can asks for either a group or a username.", cure='Pass one: group="system:masters".')
+        raise UsageError("who_can asks for either a group or a username.", hint='Pass one: group="system:masters".')
     kind: Literal["group", "username"] = "group" if username is None else "username"
     problems = tuple(
         document.located(problem)
@@ -155,8 +155,8 @@ def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
             if conditions is not None:
                 several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
                 shown = filled_in(mapped)
-                place = document.place_of(place_of(reading, position))
-                yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, place)
+                location = document.place_of(place_of(reading, position))
+                yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, location)
     if kind == "username":
         yield from _by_account(document, name)
 
@@ -164,23 +164,27 @@ def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
 def _by_account(document: Document, username: str) -> Iterator[Grant]:
     """Yield the principal whose ARN is the username: whoever is let in by their account comes under that name."""
     access = Access.of(document)
-    if account_of(username) not in access.accounts or not is_exact(username) or folded(username) in access.by_principal:
+    if (
+        account_of(username) not in access.accounts
+        or not is_canonical(username)
+        or casefold_arn(username) in access.by_principal
+    ):
         return
     reading = document.reading("mapAccounts")
     positions = [p for p, e in enumerate(reading.entries) if e.mapped and e.mapped.principal == account_of(username)]
     why = "By its account, and only if its ARN is in just these letters."
-    place = document.place_of(place_of(reading, positions[0]))
-    yield Grant(username, "mapAccounts", username, (), (why,), place)
+    location = document.place_of(place_of(reading, positions[0]))
+    yield Grant(username, "mapAccounts", username, (), (why,), location)
 
 
-def _conditions(mapped: Mapped, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
+def _conditions(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
     """Return when one of `templates` gives `name`; None for never."""
-    user = is_user(folded(mapped.principal))
+    user = is_user(casefold_arn(mapped.principal))
     if user and needs_instance(mapped):
         return None
     known = caller_of(mapped.principal)
     rendered = [render(template, known).text if known else template for template in templates]
-    conditions = [] if is_exact(mapped.principal) else ["If what is filled in gives such a principal."]
+    conditions = [] if is_canonical(mapped.principal) else ["If what is filled in gives such a principal."]
     if needs_instance(mapped):
         conditions.append("If it is an EC2 instance.")
     if name in rendered:

@@ -135,11 +135,11 @@ def _may_be_plain(text: str, *, flow: bool) -> bool:
     )
 
 
-def check_text(what: str, text: str) -> None:
+def check_text(message: str, text: str) -> None:
     """Refuse a text that cannot stand in a document on one visible line.
 
     Raises:
-        InvalidValueError: `text` (called `what` in the message) is empty, begins or ends with white space, or holds a
+        InvalidValueError: `text` (called `message` in the message) is empty, begins or ends with white space, or holds a
             character that people cannot see (see `visible`).
     """
     if not text or text != text.strip():
@@ -151,6 +151,6 @@ def check_text(what: str, text: str) -> None:
         problem = f"holds the character U+{ord(bad):04X} at position {text.index(bad) + 1}"
     shown = f" {quoted(text)}" if text else ""
     raise InvalidValueError(
-        f"{what[0].upper()}{what[1:]}{shown} {problem}; nothing was changed.",
-        cure="Give it as one line of visible characters.",
+        f"{message[0].upper()}{message[1:]}{shown} {problem}; nothing was changed.",
+        hint="Give it as one line of visible characters.",
     )

@@ -12,15 +12,15 @@ from awsauth.core.access.matching import (
     account_of,
     can_match,
     could_render,
-    is_exact,
+    is_canonical,
     lost_groups,
     needs_instance,
     principal_of,
 )
-from awsauth.core.access.node_mappings import NODE_GROUPS, is_node_mapping, still_lets_in
-from awsauth.core.document.model import MASTERS, Mapped
+from awsauth.core.access.node_mappings import NODE_GROUPS, is_node_mapping, still_admits
+from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.guards.context import Case, GuardContext, refusal, remark
+from awsauth.core.guards.context import GuardContext, GuardInput, notice, violation
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ OWN_ACCESS: Final = "own-access"
 REGRANT: Final = "regrant"
 
 
-def node_mapping(case: Case) -> Iterator[Finding]:
+def node_mapping(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change after which a mapping lets nodes in no longer, unless it is proven that it has none."""
     # As written: an entry that is no entry for nodes may be the mistake that keeps them out.
     for principal, old in case.written_old.by_principal.items():
@@ -48,9 +48,9 @@ def node_mapping(case: Case) -> Iterator[Finding]:
         if new == old or not nodes or not can_match(principal):
             continue
         use = case.nodes.get(principal, "unknown")
-        kept = new and all(any(still_lets_in(node, mapped) for node in nodes) for mapped in new)
+        kept = new and all(any(still_admits(node, mapped) for node in nodes) for mapped in new)
         if not kept and use != "unused":
-            yield refusal(
+            yield violation(
                 NODE_MAPPING,
                 f"{quoted(nodes[-1].principal, 200)} lets nodes in, and {_what_nodes_lose(nodes[-1], new)}.",
                 _what_becomes_of_nodes(case, principal, in_use=use == "in use"),
@@ -59,7 +59,7 @@ def node_mapping(case: Case) -> Iterator[Finding]:
             )
 
 
-def _what_becomes_of_nodes(case: Case, principal: str, *, in_use: bool) -> str:
+def _what_becomes_of_nodes(case: GuardInput, principal: str, *, in_use: bool) -> str:
     reasons = {principal_of(arn): reason for arn, reason in case.context.node_reasons.items()}
     why = f" ({reasons[principal]})" if reasons.get(principal) else ""
     if in_use:
@@ -67,7 +67,7 @@ def _what_becomes_of_nodes(case: Case, principal: str, *, in_use: bool) -> str:
     return f"Nodes with this role become NotReady, and it is not known that there are none{why}."
 
 
-def _what_nodes_lose(node: Mapped, new: Outcomes) -> str:
+def _what_nodes_lose(node: MappingEntry, new: Outcomes) -> str:
     if not new:
         return "its mapping goes"
     after = new[-1]
@@ -77,7 +77,7 @@ def _what_nodes_lose(node: Mapped, new: Outcomes) -> str:
     return f"it loses {_groups(missing)}, which they need"
 
 
-def last_admin(case: Case) -> Iterator[Finding]:
+def last_admin(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change after which nobody is left who may do everything, where somebody was before."""
     if any(_is_admin_by_entry(entry, case.context) for entry in case.entries.values()):
         return
@@ -89,7 +89,7 @@ def last_admin(case: Case) -> Iterator[Finding]:
     if not old or left >= max(old.values()):
         return
     if _keeps_right_to_update(case):
-        yield remark(
+        yield notice(
             LAST_ADMIN,
             Severity.WARNING,
             "aws-auth is left without an administrator.",
@@ -101,7 +101,7 @@ def last_admin(case: Case) -> Iterator[Finding]:
         if certainty > left:
             shown = all_old.by_principal.get(principal)
             written = shown[-1].principal if shown else principal
-            yield refusal(
+            yield violation(
                 LAST_ADMIN,
                 f"{quoted(written, 200)} would be an administrator no longer, "
                 f"and {'it is not certain that anybody else is' if left else 'nobody else is'}.",
@@ -111,7 +111,7 @@ def last_admin(case: Case) -> Iterator[Finding]:
             )
 
 
-def _keeps_right_to_update(case: Case) -> bool:
+def _keeps_right_to_update(case: GuardInput) -> bool:
     """Whether the caller, who goes back, may update ``aws-auth`` whatever becomes of the mappings that change."""
     context = case.context
     username = context.caller_username
@@ -124,7 +124,7 @@ def _keeps_right_to_update(case: Case) -> bool:
     )
 
 
-def _may_lose_administrators(case: Case) -> bool:
+def _may_lose_administrators(case: GuardInput) -> bool:
     """Whether less is certain of those whose mappings change being administrators; of the others it is what it was."""
     if case.old.accounts != case.new.accounts:
         return True
@@ -149,7 +149,7 @@ _CERTAIN: Final = 2
 """Whether somebody may do everything."""
 
 
-def _administrators(access: Access, case: Case) -> dict[str, int]:
+def _administrators(access: Access, case: GuardInput) -> dict[str, int]:
     """Return who may do everything: `_CERTAIN`, or where it depends `_DEPENDS`.
 
     It depends where it is undefined which of two mappings counts, where the username is a template that may or may not
@@ -158,23 +158,23 @@ def _administrators(access: Access, case: Case) -> dict[str, int]:
     """
     found = {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
     for username in case.context.admin_usernames:
-        known = username.lower() in access.by_principal or username.lower() in access.elsewhere
+        known = username.lower() in access.by_principal or username.lower() in access.overridden
         if account_of(username) in access.accounts and not known:
             certain = _DEPENDS if case.is_unread(username.lower()) else _CERTAIN
-            found[username] = certain if is_exact(username) else _NO
+            found[username] = certain if is_canonical(username) else _NO
     return {principal: certainty for principal, certainty in found.items() if certainty != _NO}
 
 
-def _certainty(principal: str, outcomes: Outcomes, case: Case) -> int:
+def _certainty(principal: str, outcomes: Outcomes, case: GuardInput) -> int:
     each = [_certainty_of(mapped, case.context) for mapped in outcomes]
     if max(each, default=_NO) == _NO or not can_match(principal):
         return _NO
-    depends = min(each) == _NO or not is_exact(principal) or case.is_unread(principal)
+    depends = min(each) == _NO or not is_canonical(principal) or case.is_unread(principal)
     return _DEPENDS if depends else min(each)
 
 
-def _certainty_of(mapped: Mapped, context: GuardContext) -> int:
-    admin_groups = context.admin_groups | {MASTERS}
+def _certainty_of(mapped: MappingEntry, context: GuardContext) -> int:
+    admin_groups = context.admin_groups | {SYSTEM_MASTERS}
     if not admin_groups.isdisjoint(mapped.groups) or mapped.username in context.admin_usernames:
         return _DEPENDS if needs_instance(mapped) else _CERTAIN
     fits = any(could_render(mapped.username, username) for username in context.admin_usernames)
@@ -189,7 +189,7 @@ def _is_admin_by_entry(entry: AccessEntry, context: GuardContext) -> bool:
     )
 
 
-def own_access(case: Case) -> Iterator[Finding]:
+def own_access(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change that takes access, groups or the username from the caller who asks for it.
 
     What the caller has is what the document gives its ARN. The username by which the API server knows the caller is
@@ -204,7 +204,7 @@ def own_access(case: Case) -> Iterator[Finding]:
     if old and old != new:
         yield from _own_loss(arn, old, new, case.context)
     elif not old and case.takes_away:
-        yield remark(
+        yield notice(
             OWN_ACCESS,
             Severity.NOTE,
             f"aws-auth does not map you ({quoted(arn, 200)}): you get in by something else, such as an access entry, "
@@ -220,7 +220,7 @@ def _unknown_caller(username: str | None) -> Finding:
         else f"and the cluster knows you as {quoted(username)}, without an ARN: you came in by something else than IAM, "
         "or act as somebody else"
     )
-    return remark(
+    return notice(
         OWN_ACCESS,
         Severity.WARNING,
         f"The change takes something away, {who}.",
@@ -233,16 +233,18 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, context: GuardContext) -> 
     lost = lost_groups(old, new)
     was = old[-1].username
     others = [mapped.username for mapped in new if mapped.username not in {one.username for one in old}]
-    cure = "Ask another administrator to make the change, or leave your own mapping as it is."
+    hint = "Ask another administrator to make the change, or leave your own mapping as it is."
     if not new:
-        what = "would no longer have access"
+        message = "would no longer have access"
     elif any(map(needs_instance, new)) and not any(map(needs_instance, old)):
-        what = f"would no longer have access: {INSTANCES_ONLY} is for EC2 instances only"
+        message = f"would no longer have access: {INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
-        what = f"would lose {_groups(lost)}"
+        message = f"would lose {_groups(lost)}"
     elif others:
-        what = f"would be {quoted(others[-1])}, no longer {quoted(was)}, and lose what RBAC gives to the old username"
-        cure = "Bind the new username first."
+        message = (
+            f"would be {quoted(others[-1])}, no longer {quoted(was)}, and lose what RBAC gives to the old username"
+        )
+        hint = "Bind the new username first."
     else:
         return
     username = context.caller_username
@@ -250,16 +252,16 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, context: GuardContext) -> 
     known = (
         f" The cluster knows you as {quoted(username or '')} now, which may change within two minutes." if other else ""
     )
-    yield refusal(
+    yield violation(
         OWN_ACCESS,
-        f"You ({quoted(arn, 200)}) {what}.{known}",
+        f"You ({quoted(arn, 200)}) {message}.{known}",
         "You might not be able to take the change back.",
-        cure,
+        hint,
         principal=arn,
     )
 
 
-def regrant(case: Case) -> Iterator[Finding]:
+def regrant(case: GuardInput) -> Iterator[Finding]:
     """Refuse a rollback that gives a principal back what another writer has taken from it, if an administrator is left.
 
     To leave no administrator was no decision about that principal.
@@ -275,7 +277,7 @@ def regrant(case: Case) -> Iterator[Finding]:
             if any(group in mapped.groups for mapped in new) and group in lost_groups(new, old)
         ]
         if new and new != old and (again or not groups):
-            yield refusal(
+            yield violation(
                 REGRANT,
                 f"{quoted(principal, 200)} would get {_groups(again) if again else 'its mapping'} back, "
                 "which somebody has taken from it since.",
@@ -285,7 +287,7 @@ def regrant(case: Case) -> Iterator[Finding]:
             )
 
 
-def _has_administrator(case: Case) -> bool:
+def _has_administrator(case: GuardInput) -> bool:
     by_entry = any(_is_admin_by_entry(entry, case.context) for entry in case.entries.values())
     before = case.context.readable or case.before
     return by_entry or bool(_administrators(case._replace(before=before).given_to_all()[0], case))
@@ -293,7 +295,7 @@ def _has_administrator(case: Case) -> bool:
 
 def _given_to(access: Access, principal: str) -> Outcomes:
     if principal in access.accounts:
-        return (Mapped(principal),)
+        return (MappingEntry(principal),)
     return access.by_principal.get(principal.lower(), ()) if can_match(principal) else ()
 
 
@@ -302,10 +304,10 @@ def _groups(groups: list[str]) -> str:
     return f"the group{'s' if len(groups) > 1 else ''} {listed}"
 
 
-def authentication_mode(case: Case) -> Iterator[Finding]:
+def authentication_mode(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change that has no effect, because the cluster does not look at ``aws-auth``."""
     if case.context.authentication_mode == "API" and case.before != case.after:
-        yield refusal(
+        yield violation(
             AUTHENTICATION_MODE,
             "The cluster's authentication mode is API: it does not look at aws-auth.",
             "The change would have no effect.",
@@ -313,7 +315,7 @@ def authentication_mode(case: Case) -> Iterator[Finding]:
         )
 
 
-def access_entry_wins(case: Case) -> Iterator[Finding]:
+def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
     """Say of every mapping that changes whether an access entry keeps the change from having an effect."""
     old, new = case.written_old.by_principal, case.written_new.by_principal
     for principal, entry in case.entries.items():

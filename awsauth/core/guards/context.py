@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from awsauth.core.access.matching import Access, folded, principal_of, takes_away
+from awsauth.core.access.matching import Access, casefold_arn, principal_of, reduces_access
 from awsauth.core.document.index import differing
 from awsauth.core.document.model import PRINCIPAL_KEYS
-from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class GuardContext(NamedTuple):
     may_update: bool = False
 
 
-class Case(NamedTuple):
+class GuardInput(NamedTuple):
     """A change with what it means for access, worked out once for all guards.
 
     Attributes:
@@ -94,7 +94,7 @@ class Case(NamedTuple):
     entries: Mapping[str, AccessEntry]
 
     @classmethod
-    def of(cls, before: Document, after: Document, context: GuardContext) -> Case:
+    def of(cls, before: Document, after: Document, context: GuardContext) -> GuardInput:
         """Return the case of a change from one document to another."""
         mode = context.authentication_mode
         effective = () if mode == "CONFIG_MAP" else context.access_entries
@@ -127,7 +127,7 @@ class Case(NamedTuple):
     @property
     def takes_away(self) -> bool:
         """Whether anybody loses access or a group, or gets another username."""
-        return takes_away(self.old, self.new)
+        return reduces_access(self.old, self.new)
 
 
 def _read(entries: Mapping[str, AccessEntry]) -> frozenset[str]:
@@ -135,8 +135,8 @@ def _read(entries: Mapping[str, AccessEntry]) -> frozenset[str]:
 
 
 def _concerned(before: Document, after: Document, context: GuardContext) -> set[str]:
-    """Return whom the guards look at, as `folded`."""
-    found = {folded(principal) for principal in context.regranted}
+    """Return whom the guards look at, as `casefold_arn`."""
+    found = {casefold_arn(principal) for principal in context.regranted}
     if context.caller_arn:
         found.add(principal_of(context.caller_arn))
     for key in PRINCIPAL_KEYS:
@@ -145,25 +145,25 @@ def _concerned(before: Document, after: Document, context: GuardContext) -> set[
             continue
         for reading, positions in zip(readings, differing(*readings), strict=True):
             entries = [reading.entries[position].mapped for position in positions]
-            found.update([folded(mapped.principal) for mapped in entries if mapped is not None])
+            found.update([casefold_arn(mapped.principal) for mapped in entries if mapped is not None])
     return found
 
 
-def refusal(
-    guard: str, message: str, consequence: str, cure: str, *, principal: str = "", place: Place | None = None
+def violation(
+    guard: str, message: str, impact: str, hint: str, *, principal: str = "", location: Location | None = None
 ) -> Finding:
     """Return the finding for which a change is refused; its cure ends with how to allow it."""
     return Finding(
-        guard, Severity.ERROR, message, consequence, f"{cure} {how_to_allow(guard, principal)}", place, principal
+        guard, Severity.ERROR, message, impact, f"{hint} {allow_hint(guard, principal)}", location, principal
     )
 
 
-def remark(guard: str, severity: Severity, message: str, consequence: str, cure: str = "") -> Finding:
+def notice(guard: str, severity: Severity, message: str, impact: str, hint: str = "") -> Finding:
     """Return what a guard has to say without refusing anything."""
-    return Finding(guard, severity, message, consequence, cure)
+    return Finding(guard, severity, message, impact, hint)
 
 
-def how_to_allow(guard: str, principal: str) -> str:
+def allow_hint(guard: str, principal: str) -> str:
     """Return the sentence that tells how to have it all the same."""
     return f"To have it all the same, allow {allowance(guard, principal)}."
 

@@ -16,7 +16,7 @@ from awsauth.core.guards import (
     content as text_guards,
     gains as gains_guard,
 )
-from awsauth.core.guards.context import Case, GuardContext, allowance
+from awsauth.core.guards.context import GuardContext, GuardInput, allowance
 from awsauth.core.manifest.manifest_findings import REPEATED_DATA_KEY, UNREAD_OBJECT
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import GuardError, UsageError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.document import Document
 
-GUARDS: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
+GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {
     access_guards.NODE_MAPPING: access_guards.node_mapping,
     access_guards.LAST_ADMIN: access_guards.last_admin,
     access_guards.OWN_ACCESS: access_guards.own_access,
@@ -53,16 +53,16 @@ _ONE_BY_ONE: Final = 5
 """How many principals of one guard are named to be allowed; beyond that, the guard is."""
 
 
-def guard(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
+def run_guards(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
     """Return what all guards have to say about a change; those of severity ``error`` refuse it."""
-    case = Case.of(before, after, context or GuardContext())
+    case = GuardInput.of(before, after, context or GuardContext())
     return tuple([finding for one in _SPEAKERS for finding in one(case)])
 
 
-def check(
+def enforce(
     before: Document, after: Document, context: GuardContext | None = None, allow: Iterable[str] = ()
 ) -> tuple[Finding, ...]:
-    """Like `guard`, and raise where something is refused that is not allowed.
+    """Like `run_guards`, and raise where something is refused that is not allowed.
 
     Args:
         before: The document that there is.
@@ -74,12 +74,12 @@ def check(
         GuardError: the change is refused; it names every reason and how to allow it.
         UsageError: `allow` names no guard.
     """
-    findings = guard(before, after, context)
-    refuse(findings, allow)
+    findings = run_guards(before, after, context)
+    raise_for_violations(findings, allow)
     return findings
 
 
-def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
+def raise_for_violations(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
     """Raise one error for all findings of guards by which a change is refused, if there are any.
 
     Raises:
@@ -94,12 +94,12 @@ def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
     listed = "\n".join(f"- {finding.code}: {finding}" for finding in refused)
     reasons = "one reason" if len(refused) == 1 else f"{len(refused)} reasons"
     if all(finding.code in GUARDS for finding in refused):
-        cure = f"To have all of it, pass allow={_allowances(refused)!r}."
+        hint = f"To have all of it, pass allow={_allowances(refused)!r}."
     else:
-        cure = "Write the text so that it is certain how it is read; a rollback may bring an earlier one back."
+        hint = "Write the text so that it is certain how it is read; a rollback may bring an earlier one back."
     raise GuardError(
         f"The change is refused for {reasons}; nothing was changed.\n{listed}",
-        cure=cure,
+        hint=hint,
         findings=tuple(refused),
     )
 
@@ -123,20 +123,20 @@ def allowed_by(allow: Any) -> set[tuple[str, str]]:
     if isinstance(allow, str) or not isinstance(allow, Iterable):
         raise UsageError(
             f"allow is {quoted(repr(allow))}; nothing was changed.",
-            cure=f"Pass a list, for one guard too: [{allow!r}].",
+            hint=f"Pass a list, for one guard too: [{allow!r}].",
         )
     allowed = set()
     for item in allow:
         if not isinstance(item, str):
-            raise UsageError(f"allow holds {quoted(repr(item))}; nothing was changed.", cure="Pass names of guards.")
+            raise UsageError(f"allow holds {quoted(repr(item))}; nothing was changed.", hint="Pass names of guards.")
         name, equals, principal = item.partition("=")
         if name not in GUARDS:
             known = ", ".join(GUARDS)
-            raise UsageError(f"There is no guard {quoted(name)}; nothing was changed.", cure=f"The guards are {known}.")
+            raise UsageError(f"There is no guard {quoted(name)}; nothing was changed.", hint=f"The guards are {known}.")
         if equals and not principal:
             raise UsageError(
                 f"{quoted(item)} names nobody; nothing was changed.",
-                cure=f"Write whom it is allowed for, or `{name}` alone to allow it for all.",
+                hint=f"Write whom it is allowed for, or `{name}` alone to allow it for all.",
             )
         allowed.add((name, principal and principal_of(visible(principal))))
     return allowed

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
-from awsauth.core.access.matching import folded
+from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import RenamePrincipal, Repair
 from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.lint.rules import RULES, Subject
+from awsauth.core.lint.rules import RULES, LintContext
 from awsauth.errors import EditError, MappingConflictError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check_arguments(document: Document, policy: Policy | None) -> None:
 
 def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
     """Return the findings of `lint` with their places in the texts of the data keys."""
-    subject = Subject(document, policy, binary_bytes)
+    subject = LintContext(document, policy, binary_bytes)
     found = [finding for key in KEYS for finding in document.reading(key).findings]
     found += [finding for rule in RULES.values() for finding in rule.findings(subject)]
     return sorted(found, key=_position)
@@ -73,8 +73,8 @@ def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
 
 
 def _position(finding: Finding) -> tuple[int, int, int]:
-    place = finding.place
-    return (len(_ORDER), 0, 0) if place is None else (_ORDER[place.key], place.line, place.column)
+    location = finding.location
+    return (len(_ORDER), 0, 0) if location is None else (_ORDER[location.key], location.line, location.column)
 
 
 @public
@@ -96,7 +96,7 @@ def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[C
     wanted: dict[object, Change] = {}
     for change in (change for finding in findings for change in finding.fix):
         # The first renaming of a principal leaves none of its entries, in whatever spelling, to another one.
-        wanted.setdefault(folded(change.principal_arn) if isinstance(change, RenamePrincipal) else change, change)
+        wanted.setdefault(casefold_arn(change.principal_arn) if isinstance(change, RenamePrincipal) else change, change)
     # Other changes may need the entries that a repair makes readable.
     ordered = sorted(wanted.values(), key=lambda change: not isinstance(change, Repair))
     return tuple(_possible(document, ordered)[1])

@@ -12,14 +12,14 @@ from awsauth.boundary import public
 from awsauth.core.access.matching import can_match, canonical
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.document.model import KEYS, KIND
-from awsauth.core.findings import Place, Severity
+from awsauth.core.findings import Location, Severity
 from awsauth.core.lint.lint import check_arguments, in_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Key, Mapped, Reading
+    from awsauth.core.document.model import Key, MappingEntry, ParsedList
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
 
@@ -28,7 +28,7 @@ _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass(frozen=True, slots=True)
 @public
-class Listed:
+class MappingRow:
     """One entry that maps something.
 
     Attributes:
@@ -38,7 +38,7 @@ class Listed:
         groups: As written.
         notes: ``node`` for what lets nodes in, ``never matches`` for an ARN that nobody can have, and the codes of what
             `awsauth.lint` finds at the entry, the worst first.
-        place: Where it stands.
+        location: Where it stands.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class Listed:
     username: str
     groups: tuple[str, ...]
     notes: tuple[str, ...]
-    place: Place
+    location: Location
 
     def fits(self, pattern: str) -> bool:
         """Whether principal, username or a group matches, whatever its case; ``*``, ``?`` and ``[…]`` as in a shell.
@@ -65,19 +65,19 @@ class Listed:
             "username": self.username,
             "groups": list(self.groups),
             "notes": list(self.notes),
-            "place": self.place.to_json(),
+            "location": self.location.to_json(),
         }
 
 
 @public
-def overview(document: Document, pattern: str = "*", policy: Policy | None = None) -> tuple[Listed, ...]:
+def list_mappings(document: Document, pattern: str = "*", policy: Policy | None = None) -> tuple[MappingRow, ...]:
     """Return what is mapped, in the order of the text, duplicates included.
 
     What cannot be read is in no line: ``document.problems`` has it.
 
     Args:
         document: The document.
-        pattern: What an entry has to match (see `Listed.fits`).
+        pattern: What an entry has to match (see `MappingRow.fits`).
         policy: What it is held to as well.
 
     Raises:
@@ -86,27 +86,27 @@ def overview(document: Document, pattern: str = "*", policy: Policy | None = Non
     found: defaultdict[str, list[Finding]] = defaultdict(list)
     check_arguments(document, policy)
     for finding in in_texts(document, policy):
-        if finding.place:
-            found[finding.place.key].append(finding)
+        if finding.location:
+            found[finding.location.key].append(finding)
     listed = (one for key in KEYS for one in _listed(document, document.reading(key), found[key]))
     return tuple(one for one in listed if pattern == "*" or one.fits(pattern))
 
 
-def _listed(document: Document, reading: Reading, findings: Sequence[Finding]) -> Iterator[Listed]:
+def _listed(document: Document, reading: ParsedList, findings: Sequence[Finding]) -> Iterator[MappingRow]:
     starts = [entry.shape.start for entry in reading.entries]
     at_entry: defaultdict[int, list[Finding]] = defaultdict(list)
     for finding in findings:
-        if finding.place:
-            at_entry[bisect_right(starts, finding.place.offset_in(reading.text)) - 1].append(finding)
+        if finding.location:
+            at_entry[bisect_right(starts, finding.location.offset_in(reading.text)) - 1].append(finding)
     for position, entry in enumerate(reading.entries):
         if entry.mapped is not None:
             notes = tuple(_notes(reading.key, entry.mapped, at_entry[position]))
-            place = document.place_of(Place.of(reading.key, reading.text, entry.shape.start))
+            location = document.place_of(Location.of(reading.key, reading.text, entry.shape.start))
             mapped = entry.mapped
-            yield Listed(KIND[reading.key], mapped.principal, mapped.username, mapped.groups, notes, place)
+            yield MappingRow(KIND[reading.key], mapped.principal, mapped.username, mapped.groups, notes, location)
 
 
-def _notes(key: Key, mapped: Mapped, findings: Iterable[Finding]) -> Iterator[str]:
+def _notes(key: Key, mapped: MappingEntry, findings: Iterable[Finding]) -> Iterator[str]:
     if is_node_mapping(mapped):
         yield "node"
     if key != "mapAccounts" and not can_match(mapped.principal):

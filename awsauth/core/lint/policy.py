@@ -24,7 +24,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from awsauth.boundary import public
 from awsauth.core.arn import ACCOUNT, PARTITIONS
-from awsauth.core.findings import Place
+from awsauth.core.findings import Location
 from awsauth.core.goyaml import nodes
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import noticed_at
@@ -119,7 +119,7 @@ class Policy(BaseModel):
         if not isinstance(text, str):
             raise UsageError(
                 f"The text of the policy is {quoted(repr(text), 60)}, and has to be text; nothing was changed.",
-                cure="Pass what the file holds, decoded.",
+                hint="Pass what the file holds, decoded.",
             )
         try:
             roots = nodes.parse_all(text)
@@ -135,7 +135,7 @@ class Policy(BaseModel):
         except PolicyError as error:
             cause: Any = error.__cause__
             wrong = dict.fromkeys(problem["loc"][0] for problem in cause.errors())
-            error.where = " and ".join(_where(text, starts[name]) for name in wrong)
+            error.location = " and ".join(_where(text, starts[name]) for name in wrong)
             raise
 
 
@@ -148,7 +148,7 @@ def check_policy(policy: Any) -> None:
     if policy is not None and not isinstance(policy, Policy):
         raise UsageError(
             f"policy is {quoted(repr(policy))}; nothing was changed.",
-            cure="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
+            hint="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
         )
 
 
@@ -180,8 +180,8 @@ def _text(written: nodes.Node) -> object:
 
 
 def _where(text: str, offset: int) -> str:
-    place = Place.of("policy", text, offset)
-    return f"line {place.line}, column {place.column}"
+    location = Location.of("policy", text, offset)
+    return f"line {location.line}, column {location.column}"
 
 
 def _translated(error: ValidationError) -> PolicyError:
@@ -205,8 +205,8 @@ def _problem(problem: Any) -> str:
             return f"says {name} is {given}: {visible(problem['msg'])}"
 
 
-def _invalid(problem: str, where: str = "") -> PolicyError:
+def _invalid(problem: str, location: str = "") -> PolicyError:
     known = ", ".join(Policy.model_fields)
     return PolicyError(
-        f"The policy {problem}; nothing was changed.", where=where, cure=f"The fields of a policy are {known}."
+        f"The policy {problem}; nothing was changed.", location=location, hint=f"The fields of a policy are {known}."
     )

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.findings import Finding, Location, Severity
 
 if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
-    from awsauth.core.lint.subject import Subject
+    from awsauth.core.lint.subject import LintContext
 
 
-class Hit(NamedTuple):
+class Match(NamedTuple):
     """What a rule has found; code and severity are the rule's.
 
     `severity` is for a rule whose findings are not all as bad as the worst. `about` and `weight` are for the guard ``policy``, which refuses only what is new: two hits of one rule on one
@@ -21,9 +21,9 @@ class Hit(NamedTuple):
     """
 
     message: str
-    consequence: str
-    cure: str
-    place: Place | None = None
+    impact: str
+    hint: str
+    location: Location | None = None
     principal: str = ""
     fix: tuple[Change, ...] = ()
     about: str = ""
@@ -31,7 +31,7 @@ class Hit(NamedTuple):
     severity: Severity | None = None
 
 
-Find = Callable[["Subject"], Iterator[Hit]]
+Find = Callable[["LintContext"], Iterator[Match]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,16 @@ class Rule:
     cures: bool
     find: Find
 
-    def findings(self, subject: Subject) -> Iterator[Finding]:
+    def findings(self, subject: LintContext) -> Iterator[Finding]:
         """Yield what it finds."""
         for hit in self.find(subject):
             yield Finding(
                 self.code,
                 hit.severity or self.severity,
                 hit.message,
-                hit.consequence,
-                hit.cure,
-                hit.place,
+                hit.impact,
+                hit.hint,
+                hit.location,
                 hit.principal,
                 hit.fix,
             )

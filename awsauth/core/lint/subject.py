@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.core.access.matching import can_match, is_exact
+from awsauth.core.access.matching import can_match, is_canonical
 from awsauth.core.access.sso_roles import permission_set
 from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user
 from awsauth.core.document import fast_reader as plain
 from awsauth.core.document.index import kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar
-from awsauth.core.findings import Place
+from awsauth.core.findings import Location
 from awsauth.core.goyaml import nodes
 from awsauth.core.text.display import without_invisible
 from awsauth.errors import InvalidValueError
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Entry, Mapped, Reading
+    from awsauth.core.document.model import Entry, MappingEntry, ParsedList
     from awsauth.core.lint.policy import Policy
 
 
-Fault = Literal[
+ArnProblem = Literal[
     "",
     "placeholder",
     "wildcard",
@@ -39,20 +39,20 @@ Fault = Literal[
 """By the code of the rule that tells about it; empty where somebody can have the ARN."""
 
 
-def fault_of(principal: str) -> Fault:
+def arn_problem(principal: str) -> ArnProblem:
     """Return why nobody can have an ARN as it is written in the map."""
-    if is_exact(principal):
+    if is_canonical(principal):
         return ""
     if can_match(principal):
         return "placeholder"
     if "*" in principal:
         return "wildcard"
     visible = without_invisible(principal)
-    fault = _fault_of_parts(visible.lower())
+    fault = _problem_of_parts(visible.lower())
     return "arn-space" if visible != principal and fault != "not-an-arn" else fault
 
 
-def _fault_of_parts(arn: str) -> Fault:
+def _problem_of_parts(arn: str) -> ArnProblem:
     scheme, partition, service, region, account, resource = (arn.split(":", 5) + [""] * 6)[:6]
     kind, slash, _ = resource.partition("/")
     if scheme != "arn" or region or not slash:
@@ -67,7 +67,7 @@ def _fault_of_parts(arn: str) -> Fault:
         return "account-digits"
     if partition not in PARTITIONS:
         return "unknown-partition"
-    return "" if is_exact(arn) else "role-path" if role_or_nothing(arn) else "not-an-arn"
+    return "" if is_canonical(arn) else "role-path" if role_or_nothing(arn) else "not-an-arn"
 
 
 def role_or_nothing(arn: str) -> str:
@@ -89,7 +89,7 @@ def has_invisible(name: str) -> bool:
     return name.strip() != name or name.replace(" ", "") != without_invisible(name)
 
 
-class Item:
+class LintEntry:
     """An entry that maps something.
 
     Attributes:
@@ -101,12 +101,12 @@ class Item:
 
     __slots__ = ("_groups", "entry", "fault", "mapped", "reading")
 
-    def __init__(self, reading: Reading, entry: Entry, mapped: Mapped) -> None:
+    def __init__(self, reading: ParsedList, entry: Entry, mapped: MappingEntry) -> None:
         self.reading = reading
         self.entry = entry
         self.mapped = mapped
         self._groups: dict[str, Scalar] | None = None
-        self.fault: Fault = "" if reading.key == "mapAccounts" or mapped.sso else fault_of(mapped.principal)
+        self.fault: ArnProblem = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)
 
     @property
     def identity(self) -> object:
@@ -128,7 +128,7 @@ class Item:
         principal = self.mapped.principal.lower()
         return "" if is_user(principal) else principal.rpartition("/")[2]
 
-    def place(self, name: str = "") -> Place:
+    def location(self, name: str = "") -> Location:
         """Return where the value of a field stands; of its principal without a name.
 
         Where there is none, it is the key, or the beginning of the entry.
@@ -141,29 +141,29 @@ class Item:
             return self._at(field.start)
         return self._at(field.value.start, field.value.end)
 
-    def value_place(self, name: str) -> Place:
+    def value_location(self, name: str) -> Location:
         """Return where the value of a field begins that is there."""
         field = self.entry.shape.field(name)
-        return self.place(name) if field is None else self._at(field.value.start)
+        return self.location(name) if field is None else self._at(field.value.start)
 
-    def group_place(self, group: str) -> Place:
+    def group_location(self, group: str) -> Location:
         """Return where a group stands."""
         if self._groups is None:
             field = self.entry.shape.field("groups")
             items = field.value.items if field is not None and isinstance(field.value, Groups) else ()
             self._groups = {item.text: item for item in reversed(items)}  # the first of equals stays
         found = self._groups.get(group)
-        return self.place("groups") if found is None else self._at(found.start, found.end)
+        return self.location("groups") if found is None else self._at(found.start, found.end)
 
-    def _at(self, start: int, end: int | None = None) -> Place:
+    def _at(self, start: int, end: int | None = None) -> Location:
         text = self.reading.text
         if end is not None:
             line_feed = text.find("\n", start, end)
             end = end if line_feed < 0 else line_feed
-        return Place.of(self.reading.key, text, start, end)
+        return Location.of(self.reading.key, text, start, end)
 
 
-class Subject:
+class LintContext:
     """A document under the eyes of the rules.
 
     Attributes:
@@ -187,9 +187,9 @@ class Subject:
         self.users = self._items("mapUsers")
         self.items: Final = [*self.roles, *self.users]
         self.accounts: Final = self._items("mapAccounts")
-        self.groups: Final[dict[str, list[Item]]] = defaultdict(list)
-        self.usernames: Final[dict[str, list[Item]]] = defaultdict(list)
-        self.by_principal: Final[dict[str, list[Item]]] = defaultdict(list)
+        self.groups: Final[dict[str, list[LintEntry]]] = defaultdict(list)
+        self.usernames: Final[dict[str, list[LintEntry]]] = defaultdict(list)
+        self.by_principal: Final[dict[str, list[LintEntry]]] = defaultdict(list)
         """By ARN in lower case."""
         self.by_bare_arn: Final[dict[str, set[str]]] = defaultdict(set)
         """By ARN, as it would be without a path and what nobody sees, the ARNs that are mapped; in lower case."""
@@ -201,7 +201,7 @@ class Subject:
                 self.groups[group].append(item)
         self.winners: Final = self._winners()
         problems = (finding for key in KEYS for finding in document.reading(key).findings)
-        self._told = {place_of(finding.place) for finding in problems if finding.place}
+        self._told = {location_of(finding.location) for finding in problems if finding.location}
         self._trees: dict[Key, nodes.Node | None] = {}
 
     @property
@@ -209,17 +209,17 @@ class Subject:
         """Whether all that the document maps is known: no text is lost, and each can be read for certain."""
         return all(map(self._is_read, KEYS))
 
-    def with_fault(self, fault: Fault) -> Iterable[Item]:
+    def with_arn_problem(self, fault: ArnProblem) -> Iterable[LintEntry]:
         """Return the roles and users with an ARN that nobody can have for this reason."""
         return (item for item in self.items if item.fault == fault)
 
-    def is_told(self, place: Place) -> bool:
+    def is_told(self, location: Location) -> bool:
         """Whether the reader has found fault with what stands there already."""
-        return place_of(place) in self._told
+        return location_of(location) in self._told
 
-    def line(self, item: Item) -> int:
+    def line(self, item: LintEntry) -> int:
         """Return the line of an item's principal: in the manifest file, for a text that comes from one."""
-        return self.document.place_of(item.place()).line
+        return self.document.place_of(item.location()).line
 
     def tree(self, key: Key) -> nodes.Node | None:
         """Return the YAML of a text that holds more than the plain forms do; None where there is no more to see."""
@@ -240,22 +240,22 @@ class Subject:
         reading = self.document.reading(key)
         return reading.trusted and not (reading.findings and not reading.entries)
 
-    def _items(self, key: Key) -> list[Item]:
+    def _items(self, key: Key) -> list[LintEntry]:
         reading = self.document.reading(key)
-        return [Item(reading, entry, mapped) for entry in reading.entries if (mapped := entry.mapped) is not None]
+        return [LintEntry(reading, entry, mapped) for entry in reading.entries if (mapped := entry.mapped) is not None]
 
-    def _winners(self) -> list[Item]:
+    def _winners(self) -> list[LintEntry]:
         roles = {item.identity: item for item in self.roles}
         by_role = {item.mapped.principal.lower() for item in roles.values()}
         users = {item.identity: item for item in self.users if item.mapped.principal.lower() not in by_role}
         return [*roles.values(), *users.values()]
 
 
-def _bare(item: Item) -> str:
+def _bare(item: LintEntry) -> str:
     principal = item.mapped.principal
     return (bare(principal) if item.fault in ("role-path", "arn-space") else principal).lower()
 
 
-def place_of(place: Place) -> tuple[str, int, int]:
+def location_of(location: Location) -> tuple[str, int, int]:
     """Return a place without the text that stands there."""
-    return place.key, place.line, place.column
+    return location.key, location.line, location.column

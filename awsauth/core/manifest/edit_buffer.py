@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import ReplaceText
-from awsauth.core.findings import Place
+from awsauth.core.findings import Location
 from awsauth.core.manifest.literal_block import NOT_LITERAL
 from awsauth.core.manifest.locate import fields, position_in_file
 from awsauth.core.manifest.manifest import Manifest
@@ -39,7 +39,7 @@ data: {}
 """
 
 
-class Complaint(NamedTuple):
+class BufferProblem(NamedTuple):
     """What is wrong with a sheet.
 
     Attributes:
@@ -51,7 +51,7 @@ class Complaint(NamedTuple):
     text: str
 
 
-def sheet_of(document: Document) -> str:
+def to_buffer(document: Document) -> str:
     """Return a document as a sheet: what the authenticator reads of it. A text in lines that end in CRLF has them in LF.
 
     Raises:
@@ -60,20 +60,20 @@ def sheet_of(document: Document) -> str:
     return Manifest.parse(_EMPTY).with_data({key: _shown(key, text) for key, text in _edited(document)})
 
 
-def read_sheet(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[Complaint, ...]]:
+def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[BufferProblem, ...]]:
     """Return the changes that a sheet asks for, and what is wrong with the texts that it changes.
 
     The changes can be made only if nothing is; the lines are those of the sheet without its marks.
 
     Args:
         sheet: The sheet.
-        document: What `sheet_of` has made it of.
+        document: What `to_buffer` has made it of.
     """
     try:
         manifest = Manifest.parse(without_marks(sheet))
     except ManifestError as error:
-        named = _LINE.search(error.where)
-        return (), (Complaint(int(named[1]) if named else 0, f"{error.what} {error.cure}"),)
+        named = _LINE.search(error.location)
+        return (), (BufferProblem(int(named[1]) if named else 0, f"{error.message} {error.hint}"),)
     asked_for = {key: _as_before(manifest.data.get(key), document.data.get(key)) for key in KEYS}
     changes = tuple(
         ReplaceText(key=key, text=text) for key, text in asked_for.items() if text != document.data.get(key)
@@ -86,7 +86,7 @@ def without_marks(sheet: str) -> str:
     return _MARKED.sub("", sheet)
 
 
-def with_marks(sheet: str, complaints: Iterable[Complaint]) -> str:
+def with_marks(sheet: str, complaints: Iterable[BufferProblem]) -> str:
     """Return a sheet with what is wrong with each line above it, in place of what was said before."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", without_marks(sheet))
     for line, text in sorted(complaints, reverse=True):
@@ -106,8 +106,8 @@ def _shown(key: Key, text: str) -> str:
         raise EditError(
             f"{key} holds {quoted(odd[0])}, which an editor might show as something else, or not keep; "
             "nothing was changed.",
-            where=str(Place.of(key, shown, odd.start())),
-            cure=f"Replace the whole text of {key} by one without it, or go back to a revision that had none.",
+            location=str(Location.of(key, shown, odd.start())),
+            hint=f"Replace the whole text of {key} by one without it, or go back to a revision that had none.",
         )
     return shown
 
@@ -122,14 +122,14 @@ def _ends_in_crlf(text: str) -> bool:
     return 0 < text.count("\r\n") == text.count("\n") == text.count("\r")
 
 
-def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[Complaint]:
+def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[BufferProblem]:
     text = manifest.found.text
     for name, (key, _) in fields(manifest.found.data).items():
         if name not in KEYS:
-            yield Complaint(
+            yield BufferProblem(
                 line_of(text, key.start), f"There is no key {quoted(name)} to edit here: only {', '.join(KEYS)}."
             )
     for finding in Document(manifest.data).problems:
-        position = position_in_file(manifest, finding.place)
-        if finding.place and finding.place.key in changed:
-            yield Complaint(position.line if position else 0, finding.line)
+        position = position_in_file(manifest, finding.location)
+        if finding.location and finding.location.key in changed:
+            yield BufferProblem(position.line if position else 0, finding.line)

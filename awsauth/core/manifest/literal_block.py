@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.goyaml.nodes import BOM
-from awsauth.core.manifest.source import refusal
+from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import check_lines
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start
@@ -126,8 +126,8 @@ class _Block(NamedTuple):
         if not digit and _needs_indicator(inner_lines(wanted)):
             digit = str(self.indent - self.column)
             if digit not in "123456789":
-                what = "The text would begin with a space, and this block is too deep below its key to say so"
-                raise refusal(what, text, node.start, "Indent the block by 1 to 9 columns and try again.")
+                message = "The text would begin with a space, and this block is too deep below its key to say so"
+                raise manifest_error(message, text, node.start, "Indent the block by 1 to 9 columns and try again.")
         if (digit, chomp) == (self.digit, self.chomp):
             return []
         return [Splice(node.start, self.header_end, f"|{digit}{chomp}")]
@@ -173,12 +173,14 @@ def _check_breaks(text: str, key: Node, node: Node) -> None:
         return  # many times faster than the expression
     odd = ODD_BREAK.search(text, node.start, node.end)
     if odd is not None:
-        what = f"{quoted(key.value)} has a line break of an unusual kind ({quoted(odd.group())})"
-        raise refusal(what, text, odd.start(), "Replace it by an ordinary line break and try again.")
+        message = f"{quoted(key.value)} has a line break of an unusual kind ({quoted(odd.group())})"
+        raise manifest_error(message, text, odd.start(), "Replace it by an ordinary line break and try again.")
 
 
 def _check_characters(text: str, offset: int, value: str) -> None:
     match = NOT_LITERAL.search(value)
     if match is not None:
-        what = f"The new text holds {quoted(match.group())}, which cannot stand in a literal block"
-        raise refusal(what, text, offset, "Leave that character out, or write it as an escape in double quotes.")
+        message = f"The new text holds {quoted(match.group())}, which cannot stand in a literal block"
+        raise manifest_error(
+            message, text, offset, "Leave that character out, or write it as an escape in double quotes."
+        )

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.document.model import KEYS
-from awsauth.core.findings import Place, line_starts
+from awsauth.core.findings import Location, line_starts
 from awsauth.core.goyaml.json_nodes import parse_json
 from awsauth.core.goyaml.nodes import UntrustedYamlError, YamlSyntaxError, parse_all
-from awsauth.core.manifest.source import refusal, refusal_at
+from awsauth.core.manifest.source import manifest_error, manifest_error_at
 from awsauth.core.manifest.templates import is_template_line, templates
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_end, line_of, line_start, newline_of, noticed_at
@@ -44,10 +44,10 @@ data:
 _LISTED: Final = 5
 
 
-TEMPLATE_CURE: Final = "Give the rendered manifest, or change the values that the template is made from."
+TEMPLATE_HINT: Final = "Give the rendered manifest, or change the values that the template is made from."
 
 
-class Found(NamedTuple):
+class ConfigMapLocation(NamedTuple):
     """Where the ConfigMap is among the nodes of a file."""
 
     text: str
@@ -66,7 +66,7 @@ class Found(NamedTuple):
         return self.path[-1]
 
 
-def find_config_map(text: str) -> Found:
+def find_config_map(text: str) -> ConfigMapLocation:
     """Find the one ``aws-auth`` ConfigMap of a file.
 
     It is the ConfigMap of that name in ``kube-system`` or without a namespace, in a document of its own or in the
@@ -92,8 +92,10 @@ def find_config_map(text: str) -> Found:
     best = candidates[min(candidates)]
     if len(best) > 1:
         lines = " and ".join(str(line_of(text, path[-1].start)) for path in best[:_LISTED])
-        what = f"The file holds {len(best)} objects that may be the aws-auth ConfigMap, at lines {lines}"
-        raise refusal(what, text, best[1][-1].start, "Keep one of them in the file, or give them files of their own.")
+        message = f"The file holds {len(best)} objects that may be the aws-auth ConfigMap, at lines {lines}"
+        raise manifest_error(
+            message, text, best[1][-1].start, "Keep one of them in the file, or give them files of their own."
+        )
     return _located(text, best[0], roots, is_json=json_roots is not None)
 
 
@@ -110,13 +112,13 @@ def target(node: Node | None) -> Node | None:
     return node.target if node is not None and node.kind == "alias" else node
 
 
-def _located(text: str, path: list[Node], roots: list[Node], *, is_json: bool) -> Found:
+def _located(text: str, path: list[Node], roots: list[Node], *, is_json: bool) -> ConfigMapLocation:
     document = path[-1]
     top = fields(document)
     key, data = top.get("data", (None, None))
     if data is None and "kind" not in top and any(name in top for name in KEYS):
         data = document
-    return Found(text, roots, path, key, data, is_json)
+    return ConfigMapLocation(text, roots, path, key, data, is_json)
 
 
 def _yaml_roots(text: str) -> list[Node]:
@@ -129,21 +131,21 @@ def _yaml_roots(text: str) -> list[Node]:
 def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
     control = _CONTROL.search(text)
     if control is not None:
-        what = f"The file holds the character {quoted(control.group())}, which YAML does not allow"
-        return refusal(what, text, control.start(), "Remove it and try again.")
+        message = f"The file holds the character {quoted(control.group())}, which YAML does not allow"
+        return manifest_error(message, text, control.start(), "Remove it and try again.")
     offset = noticed_at(text, error.offset)
     fault = line_of(text, offset)
     for number, line in enumerate(text.split("\n"), 1):
         if is_template_line(line) or (number in (fault - 1, fault) and any(templates(line))):
-            what = f"The file is a template, not YAML: {quoted(line.strip())}"
-            return refusal_at(f"line {number}", what, TEMPLATE_CURE)
-    cure = "Correct it so that `kubectl create --dry-run=client -f` reads the file, and try again."
+            message = f"The file is a template, not YAML: {quoted(line.strip())}"
+            return manifest_error_at(f"line {number}", message, TEMPLATE_HINT)
+    hint = "Correct it so that `kubectl create --dry-run=client -f` reads the file, and try again."
     if text[line_start(text, offset) : line_end(text, offset)].lstrip(" ").startswith("- "):
-        cure = "The lines below `mapRoles: |` have to be indented further than `mapRoles`. Correct that and try again."
-    where = f"line {fault}, column {offset - line_start(text, offset) + 1}"
+        hint = "The lines below `mapRoles: |` have to be indented further than `mapRoles`. Correct that and try again."
+    location = f"line {fault}, column {offset - line_start(text, offset) + 1}"
     uncertain = isinstance(error, UntrustedYamlError)
-    what = f"The file {'cannot be read for certain' if uncertain else 'is not YAML'}: {visible(error.problem)}"
-    return refusal_at(where, what, cure)
+    message = f"The file {'cannot be read for certain' if uncertain else 'is not YAML'}: {visible(error.problem)}"
+    return manifest_error_at(location, message, hint)
 
 
 def _objects(roots: list[Node]) -> list[list[Node]]:
@@ -193,14 +195,14 @@ def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
     if len(objects) > _LISTED:
         shown.append(f"{len(objects) - _LISTED} more")
     held = ", ".join(shown) if shown else "nothing"
-    what = f"The file holds no aws-auth ConfigMap (it holds {held})"
+    message = f"The file holds no aws-auth ConfigMap (it holds {held})"
     other = next((path[-1] for path in objects if _is_meant(path[-1])), None)
     if other is not None:
         kind = string(other, "kind")
-        what = f"The authenticator reads only a ConfigMap, and this is a {quoted(kind)}"
-        cure = "Write `kind: ConfigMap`, and under `data` each value as plain text, not in base64."
-        return refusal(what, text, other.start, cure)
-    return refusal_at("", what, f"Name the file that holds it. {_SMALLEST}")
+        message = f"The authenticator reads only a ConfigMap, and this is a {quoted(kind)}"
+        hint = "Write `kind: ConfigMap`, and under `data` each value as plain text, not in base64."
+        return manifest_error(message, text, other.start, hint)
+    return manifest_error_at("", message, f"Name the file that holds it. {_SMALLEST}")
 
 
 def _is_meant(document: Node) -> bool:
@@ -214,8 +216,8 @@ def _is_meant(document: Node) -> bool:
 def _described(text: str, node: Node) -> str:
     metadata = fields(node).get("metadata", (None, None))[1]
     kind, name, namespace = string(node, "kind"), string(metadata, "name"), string(metadata, "namespace")
-    what = quoted(kind) if kind else f"a {node.kind} without a kind"
-    return f"{what}{' ' + quoted(name) if name else ''}{' in ' + quoted(namespace) if namespace else ''} (line {line_of(text, node.start)})"
+    message = quoted(kind) if kind else f"a {node.kind} without a kind"
+    return f"{message}{' ' + quoted(name) if name else ''}{' in ' + quoted(namespace) if namespace else ''} (line {line_of(text, node.start)})"
 
 
 class FilePosition(NamedTuple):
@@ -231,31 +233,31 @@ def origins(manifest: Manifest) -> Mapping[str, Origin]:
     return {name: partial(_in_file, manifest.found.text, *pair) for name, pair in pairs.items()}
 
 
-def position_in_file(manifest: Manifest, place: Place | None) -> FilePosition | None:
+def position_in_file(manifest: Manifest, location: Location | None) -> FilePosition | None:
     """Return the position of a place in the file; None without a place, or for a key that is not in the file.
 
     In a literal block (``|``) that is exact. Text in quotes may run over lines in another way: then it is its key.
     """
-    origin = origins(manifest).get(place.key) if place else None
-    if place is None or origin is None:
+    origin = origins(manifest).get(location.key) if location else None
+    if location is None or origin is None:
         return None
-    found = origin(place)
+    found = origin(location)
     return FilePosition(found.line, found.column)
 
 
-def _in_file(text: str, key: Node, value: Node, place: Place) -> Place:
-    exact = _in_block(text, target(value) or value, place)
-    line, column = exact or (Place.of("", text, key.start).line, key.start - line_start(text, key.start) + 1)
-    return Place(place.key, line, column, place.text, in_file=True)
+def _in_file(text: str, key: Node, value: Node, location: Location) -> Location:
+    exact = _in_block(text, target(value) or value, location)
+    line, column = exact or (Location.of("", text, key.start).line, key.start - line_start(text, key.start) + 1)
+    return Location(location.key, line, column, location.text, in_file=True)
 
 
-def _in_block(text: str, node: Node, place: Place) -> FilePosition | None:
+def _in_block(text: str, node: Node, location: Location) -> FilePosition | None:
     """Return a position in a literal block: the file has each of its lines with some spaces before it."""
     if node.style != "|":
         return None
-    line = Place.of("", text, node.start).line + place.line
-    written, inner = _line(text, line).rstrip("\r"), _line(node.value, place.line).rstrip("\r")
-    return FilePosition(line, len(written) - len(inner) + place.column) if written.endswith(inner) else None
+    line = Location.of("", text, node.start).line + location.line
+    written, inner = _line(text, line).rstrip("\r"), _line(node.value, location.line).rstrip("\r")
+    return FilePosition(line, len(written) - len(inner) + location.column) if written.endswith(inner) else None
 
 
 def _line(text: str, number: int) -> str:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.goyaml.decode import scalar
 from awsauth.core.goyaml.scalars import CHECKED_TAGS
-from awsauth.core.manifest.locate import TEMPLATE_CURE, Found, fields, find_config_map, target
+from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, target
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread
 from awsauth.core.manifest.mapping_edits import fill_empty, insert_key, remove_key
 from awsauth.core.manifest.scalar_edits import edit_scalar
-from awsauth.core.manifest.source import refusal
+from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import templates
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import spliced
@@ -43,7 +43,7 @@ class Manifest:
 
     text: str
     data: Mapping[str, str]
-    found: Found = field(repr=False, compare=False)
+    found: ConfigMapLocation = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Manifest:
@@ -126,13 +126,13 @@ class Manifest:
     def _unsafe(self, key: str) -> ManifestError:
         present = fields(self.found.data).get(key)
         offset = present[0].start if present else self.found.document.start
-        what = f"{quoted(key)} cannot be changed here without changing something else"
+        message = f"{quoted(key)} cannot be changed here without changing something else"
         form = f"`{visible(key)}: |` with the lines indented below it"
-        cure = f"Change the file by hand, or write the key as a literal block, {form}, and try again."
-        return refusal(what, self.text, offset, cure)
+        hint = f"Change the file by hand, or write the key as a literal block, {form}, and try again."
+        return manifest_error(message, self.text, offset, hint)
 
 
-def _read(found: Found) -> dict[str, str]:
+def _read(found: ConfigMapLocation) -> dict[str, str]:
     """Return the data of the ConfigMap as the API server would take it."""
     text = found.text
     data = target(found.data)
@@ -149,8 +149,8 @@ def _read(found: Found) -> dict[str, str]:
 def _check_merge(text: str, mapping: Node) -> None:
     for key, _ in mapping.pairs():
         if key.value == "<<" and key.implicit:
-            cure = "Write the merged keys out and try again."
-            raise refusal("The ConfigMap takes keys from elsewhere with `<<`", text, key.start, cure)
+            hint = "Write the merged keys out and try again."
+            raise manifest_error("The ConfigMap takes keys from elsewhere with `<<`", text, key.start, hint)
 
 
 def _key_text(text: str, key: Node) -> str:
@@ -187,23 +187,25 @@ def _named(node: Node) -> str:
     return {"sequence": "a list", "mapping": "a mapping"}.get(node.kind, "an alias")
 
 
-def _not_text(text: str, node: Node, name: str, what: str) -> ManifestError:
+def _not_text(text: str, node: Node, name: str, message: str) -> ManifestError:
     if text.startswith("{{", node.start) and any(templates(text, node.start, node.end)):
-        what = f"The value of {name} is made by a template, {quoted(text[node.start : node.end])}"
-        return refusal(what, text, node.start, TEMPLATE_CURE)
-    cure = f"Put {'`|` behind the key, and the list indented below it' if node.kind == 'sequence' else 'it in quotes'}."
-    return refusal(f"{name[0].upper()}{name[1:]} is {what}", text, node.start, f"{cure} Then try again.")
+        message = f"The value of {name} is made by a template, {quoted(text[node.start : node.end])}"
+        return manifest_error(message, text, node.start, TEMPLATE_HINT)
+    hint = f"Put {'`|` behind the key, and the list indented below it' if node.kind == 'sequence' else 'it in quotes'}."
+    return manifest_error(f"{name[0].upper()}{name[1:]} is {message}", text, node.start, f"{hint} Then try again.")
 
 
-def _check_shared(text: str, found: Found) -> None:
+def _check_shared(text: str, found: ConfigMapLocation) -> None:
     """Refuse to edit what an alias may bring in at other places too."""
     for node in [*found.path, *([found.data] if found.data else [])]:
         if node.kind == "alias" or node.anchor is not None:
-            what = "The ConfigMap is written with an anchor or an alias, so that an edit would change other objects too"
-            raise refusal(what, text, node.start, "Write it out without them and try again.")
+            message = (
+                "The ConfigMap is written with an anchor or an alias, so that an edit would change other objects too"
+            )
+            raise manifest_error(message, text, node.start, "Write it out without them and try again.")
 
 
-def _outline(found: Found, key: str) -> list[tuple[str | int | None, ...]]:
+def _outline(found: ConfigMapLocation, key: str) -> list[tuple[str | int | None, ...]]:
     """Return all that a file says beside the value of `key`, to compare before with after."""
     data = found.data
     skipped: set[int] = set()

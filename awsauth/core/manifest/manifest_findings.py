@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import ReplaceText
-from awsauth.core.findings import Finding, Place, Severity
+from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.manifest.locate import fields, string, target
 from awsauth.core.manifest.templates import templates
 from awsauth.core.text.display import quoted
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from awsauth.core.goyaml.nodes import Node
-    from awsauth.core.manifest.locate import Found
+    from awsauth.core.manifest.locate import ConfigMapLocation
 
 UNREAD_OBJECT: Final = "unread-object"
 REPEATED_DATA_KEY: Final = "repeated-data-key"
@@ -26,7 +26,7 @@ _NAMESPACE: Final = "kube-system"
 _NAME: Final = "aws-auth"
 
 
-def unread(found: Found) -> Iterator[Finding]:
+def unread(found: ConfigMapLocation) -> Iterator[Finding]:
     """Yield why the authenticator does not read the object of a manifest.
 
     Source: ``aws-iam-authenticator`` ``pkg/mapper/configmap/configmap.go``, which watches one ConfigMap.
@@ -77,7 +77,7 @@ def _unread(text: str, node: Node, this: str, hint: str) -> Finding:
     )
 
 
-def repeated(found: Found) -> Iterator[Finding]:
+def repeated(found: ConfigMapLocation) -> Iterator[Finding]:
     """Yield the keys of the ConfigMap and of its data that stand twice; the last one counts."""
     data = target(found.data)
     keys = [pair for pair in found.document.pairs() if pair[0].value == "data"] if found.document is not data else []
@@ -111,14 +111,14 @@ def _repetitions(
         seen[key.value] = key
 
 
-def shadowed(found: Found) -> Mapping[str, str]:
+def shadowed(found: ConfigMapLocation) -> Mapping[str, str]:
     """Return the data of `data:` keys that stand before the last one and do not count."""
     earlier = [value for key, value in found.document.pairs() if key.value == "data"][:-1]
     texts = ((key, value) for node in earlier for key, value in fields(node).items())
     return {key: pair[1].value for key, pair in texts}
 
 
-def merged(found: Found) -> str | None:
+def merged(found: ConfigMapLocation) -> str | None:
     """Return the manifest's text with the lines of every earlier `data:` moved to the last; None if that is unclear."""
     pairs = [pair for pair in found.document.pairs() if pair[0].kind == "scalar"]
     places = [index for index, (key, _) in enumerate(pairs) if key.value == "data"]
@@ -146,7 +146,7 @@ def _column(text: str, node: Node) -> int:
     return node.start - line_start(text, node.start)
 
 
-def _place(text: str, node: Node) -> Place:
+def _place(text: str, node: Node) -> Location:
     line = text[node.start : node.end].split("\n", 1)[0]
-    found = Place.of("", text, node.start)
-    return Place("", found.line, found.column, line, in_file=True)
+    found = Location.of("", text, node.start)
+    return Location("", found.line, found.column, line, in_file=True)

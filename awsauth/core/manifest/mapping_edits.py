@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.goyaml.scalars import plain_type
 from awsauth.core.manifest.literal_block import STEP, column_of, header_of, inner_lines, new_literal, place_below
 from awsauth.core.manifest.scalar_edits import double_escaped, quoted_scalar
-from awsauth.core.manifest.source import refusal
+from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import check_lines, check_spans
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import Splice, line_end, line_start, newline_of
@@ -80,8 +80,8 @@ def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
         if mapping.style != "flow":
             start, end = line_start(text, key.start), _end_of_lines(text, _last_scalar(value))
             if text[start : key.start].strip(" "):
-                cure = f"Put {quoted(name)} on a line of its own and try again."
-                raise refusal(f"{quoted(name)} shares its line with something else", text, key.start, cure)
+                hint = f"Put {quoted(name)} on a line of its own and try again."
+                raise manifest_error(f"{quoted(name)} shares its line with something else", text, key.start, hint)
         else:
             before = pairs[number - 1][1].end if number else None
             behind = pairs[number + 1][0].start if number + 1 < len(pairs) else value.end

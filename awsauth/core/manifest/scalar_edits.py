@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.manifest.literal_block import column_of, edit_literal, new_literal, place_below
-from awsauth.core.manifest.source import refusal
+from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import check_spans
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import ODD_CHARACTERS, Splice, line_end, newline_of, same_end, same_start
@@ -97,17 +97,17 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
 def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) -> None:
     if node.kind == "alias" or node.anchor is not None or node.tag:
         form = "an alias" if node.kind == "alias" else "an anchor" if node.anchor is not None else "a tag"
-        cure = f"Write the value of {quoted(key.value)} out without it, and try again."
-        what = f"{quoted(key.value)} is written with {form}, and what that stands for may be used elsewhere"
-        raise refusal(what, text, node.start, cure)
+        hint = f"Write the value of {quoted(key.value)} out without it, and try again."
+        message = f"{quoted(key.value)} is written with {form}, and what that stands for may be used elsewhere"
+        raise manifest_error(message, text, node.start, hint)
     form = ""
     if node.style == ">":
         form = "a folded block (`>`)"
     elif node.style != "|" and not is_json and _BREAK.search(raw):
         form = "a scalar that goes over several lines"
     if form:
-        what = f"{quoted(key.value)} is {form}, in which line breaks of the file are not those of the text"
-        raise refusal(what, text, node.start, _CURE.format(visible(key.value)))
+        message = f"{quoted(key.value)} is {form}, in which line breaks of the file are not those of the text"
+        raise manifest_error(message, text, node.start, _CURE.format(visible(key.value)))
 
 
 def _edit_between_quotes(text: str, node: Node, wanted: str, quotes: _Quotes) -> list[Splice]:

@@ -12,14 +12,14 @@ from awsauth.core.text.lines import line_of
 from awsauth.errors import ManifestError
 
 
-def refusal(what: str, text: str, offset: int, cure: str) -> ManifestError:
-    """Return the error for what stands at `offset` of a manifest's text; `what` is a sentence without its full stop."""
-    return refusal_at(f"line {line_of(text, offset)}", what, cure)
+def manifest_error(message: str, text: str, offset: int, hint: str) -> ManifestError:
+    """Return the error for what stands at `offset` of a manifest's text; `message` is a sentence without its full stop."""
+    return manifest_error_at(f"line {line_of(text, offset)}", message, hint)
 
 
-def refusal_at(where: str, what: str, cure: str) -> ManifestError:
+def manifest_error_at(location: str, message: str, hint: str) -> ManifestError:
     """Return the error for a place that is named already, or for none."""
-    return ManifestError(f"{what}; nothing was changed.", where=where, cure=cure)
+    return ManifestError(f"{message}; nothing was changed.", location=location, hint=hint)
 
 
 _CURE: Final = "Save the file as UTF-8 and try again."
@@ -52,8 +52,8 @@ class Encoding(enum.Enum):
         try:
             return self.mark + text.encode(self.codec)
         except UnicodeEncodeError as error:
-            what = f"The text holds U+{ord(text[error.start]):04X}, which is no character"
-            raise refusal(what, text, error.start, "Remove it and try again.") from error
+            message = f"The text holds U+{ord(text[error.start]):04X}, which is no character"
+            raise manifest_error(message, text, error.start, "Remove it and try again.") from error
 
 
 def decode(raw: bytes) -> tuple[str, Encoding]:
@@ -71,16 +71,20 @@ def decode(raw: bytes) -> tuple[str, Encoding]:
     except UnicodeDecodeError as error:
         before = body[: error.start].decode(encoding.codec)
         name = encoding.codec[:6].upper().rstrip("-")
-        what = f"The file is not {name} text: byte {error.start + len(encoding.mark)} cannot be read ({error.reason})"
-        raise refusal(what, before, len(before), _CURE) from error
+        message = (
+            f"The file is not {name} text: byte {error.start + len(encoding.mark)} cannot be read ({error.reason})"
+        )
+        raise manifest_error(message, before, len(before), _CURE) from error
     nul = text.find("\0")
     if nul >= 0:
         byte = len(encoding.encode(text[:nul]))
-        what = f"The file holds a NUL, at byte {byte}: it is UTF-16 without a byte order mark, or no text at all"
-        raise refusal(what, text, nul, _CURE)
+        message = f"The file holds a NUL, at byte {byte}: it is UTF-16 without a byte order mark, or no text at all"
+        raise manifest_error(message, text, nul, _CURE)
     # kubectl takes the LF and one CR off each line: what YAML takes for two line breaks is one to it.
     twice = text.find("\r\r\n")
     if twice >= 0:
-        what = "The line ends in CR CR LF: the line ends were converted twice"
-        raise refusal(what, text, twice, "Convert them to LF, such as with `sed -i 's/\\r*$//'`, and try again.")
+        message = "The line ends in CR CR LF: the line ends were converted twice"
+        raise manifest_error(
+            message, text, twice, "Convert them to LF, such as with `sed -i 's/\\r*$//'`, and try again."
+        )
     return text, encoding

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.authenticator import TEMPLATES
-from awsauth.core.manifest.source import refusal
+from awsauth.core.manifest.source import manifest_error
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import line_end, line_start
 
@@ -56,8 +56,8 @@ def check_spans(text: str, splices: list[Splice], within: tuple[int, int]) -> No
         while splice is not None and splice.end <= opening:
             splice = next(waiting, None)
         if splice is not None and splice.start < closing:
-            what = f"The edit would change the template {quoted(text[opening:closing])}"
-            raise refusal(what, text, opening, _CURE)
+            message = f"The edit would change the template {quoted(text[opening:closing])}"
+            raise manifest_error(message, text, opening, _CURE)
     _check_enclosing(text, splices)
 
 
@@ -70,15 +70,15 @@ def check_lines(text: str, splices: list[Splice]) -> None:
     """
     for splice in splices:
         for opening, closing in templates(text, splice.start, splice.end):
-            what = f"The edit would change the template {quoted(text[opening:closing])}"
-            raise refusal(what, text, opening, _CURE)
+            message = f"The edit would change the template {quoted(text[opening:closing])}"
+            raise manifest_error(message, text, opening, _CURE)
         if splice.end > splice.start:
             continue
         before = line_start(text, max(splice.start - 1, 0))
         for start, end in ((before, splice.start), (splice.end, line_end(text, splice.end))):
             if is_template_line(text[start:end]):
-                what = f"The edit would be next to the template line {quoted(text[start:end].strip())}"
-                raise refusal(what, text, start, _CURE)
+                message = f"The edit would be next to the template line {quoted(text[start:end].strip())}"
+                raise manifest_error(message, text, start, _CURE)
     _check_enclosing(text, splices)
 
 
@@ -90,8 +90,8 @@ def _check_enclosing(text: str, splices: list[Splice]) -> None:
         number = bisect_left(starts, splice.start) - 1
         if number >= 0 and splice.start <= blocks[number][1]:
             line = text[line_start(text, starts[number]) : line_end(text, starts[number])]
-            what = f"The edit would be inside of the template block that begins with {quoted(line.strip())}"
-            raise refusal(what, text, starts[number], _CURE)
+            message = f"The edit would be inside of the template block that begins with {quoted(line.strip())}"
+            raise manifest_error(message, text, starts[number], _CURE)
 
 
 def _blocks(text: str) -> list[tuple[int, int]]:

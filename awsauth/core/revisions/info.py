@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-OURS: Final = "awsauth"
+FIELD_MANAGER: Final = "awsauth"
 """The manager under which this library writes."""
 
 
-Kind = Literal["change", "outside", "rollback"]
+RevisionKind = Literal["change", "outside", "rollback"]
 """``outside``: a state that another tool made, recorded before the next change of ours."""
 
 
@@ -112,7 +112,7 @@ class RevisionInfo:
     data_digest: str
     parent: int = 0
     parent_digest: str = ""
-    kind: Kind = "change"
+    kind: RevisionKind = "change"
     reason: str = ""
     writer: Writer = UNKNOWN_WRITER
     restores: int = 0

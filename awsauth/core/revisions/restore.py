@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.document.document import Document, Mappings, mappings_of, read
-from awsauth.core.document.model import KEYS, Identity, Key, Mapped
+from awsauth.core.document.model import KEYS, Key, MappingEntry, PrincipalKey
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer
 from awsauth.core.text.display import quoted, visible
@@ -16,11 +16,11 @@ from awsauth.errors import EditError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from awsauth.core.revisions.info import Kind
+    from awsauth.core.revisions.info import RevisionKind
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
+class Author:
     """Who made a state.
 
     Attributes:
@@ -29,7 +29,7 @@ class Actor:
         number: The number of the revision; 0 for a present state that is in none.
     """
 
-    kind: Kind
+    kind: RevisionKind
     writer: Writer
     number: int
 
@@ -39,20 +39,20 @@ class Actor:
 
 
 EMPTY: Final = Document({})
-OUTSIDE: Final = Actor("outside", UNKNOWN_WRITER, 0)
+OUTSIDE: Final = Author("outside", UNKNOWN_WRITER, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HistoryState:
     """A state on the way from the revision that is restored to the present, and who made it."""
 
     document: Document
-    by: Actor
+    by: Author
 
 
 @dataclass(frozen=True, slots=True)
 @public
-class Effect:
+class PrincipalEffect:
     """What a rollback does to one principal, or to one data key that holds no mappings.
 
     Attributes:
@@ -67,11 +67,11 @@ class Effect:
 
     key: str
     principal: str
-    before: tuple[Mapped, ...]
-    after: tuple[Mapped, ...]
-    by: Actor
-    touched_by: Actor
-    known: tuple[Mapped, ...] = ()
+    before: tuple[MappingEntry, ...]
+    after: tuple[MappingEntry, ...]
+    by: Author
+    touched_by: Author
+    known: tuple[MappingEntry, ...] = ()
 
     def __str__(self) -> str:
         by = f"revision {self.by.number}" if self.by.number else "not recorded"
@@ -113,8 +113,8 @@ class Restoration:
 
     to: int
     document: Document
-    kept: tuple[Effect, ...] = ()
-    reverted: tuple[Effect, ...] = ()
+    kept: tuple[PrincipalEffect, ...] = ()
+    reverted: tuple[PrincipalEffect, ...] = ()
     uid: str = ""
     readable: Document = EMPTY
 
@@ -135,7 +135,7 @@ class Restoration:
 def restore(
     to: int,
     target: Document,
-    steps: Sequence[Step],
+    steps: Sequence[HistoryState],
     present: Document,
     *,
     writer: Writer,
@@ -161,8 +161,8 @@ def restore(
         EditError: what is to be kept cannot be written into the earlier text.
     """
     data = dict(target.data)
-    kept: list[Effect] = []
-    reverted: list[Effect] = []
+    kept: list[PrincipalEffect] = []
+    reverted: list[PrincipalEffect] = []
     for key in KEYS:
         record = _Record(key, target, steps)
         keep = {} if exact else record.added_by_others(writer, but=mappings_of(undone, key) or {})
@@ -192,13 +192,13 @@ class _Record:
 
     key: Key
     target: Document
-    steps: Sequence[Step]
+    steps: Sequence[HistoryState]
     base: Mappings = field(init=False)
     last: Mappings = field(init=False)
-    added_by: dict[Identity, Actor] = field(default_factory=dict)
-    touched_by: dict[Identity, Actor] = field(default_factory=dict)
-    as_left: dict[Identity, list[tuple[Actor, tuple[Mapped, ...]]]] = field(default_factory=dict)
-    broken_by: Actor | None = None
+    added_by: dict[PrincipalKey, Author] = field(default_factory=dict)
+    touched_by: dict[PrincipalKey, Author] = field(default_factory=dict)
+    as_left: dict[PrincipalKey, list[tuple[Author, tuple[MappingEntry, ...]]]] = field(default_factory=dict)
+    broken_by: Author | None = None
 
     def __post_init__(self) -> None:
         self.base = self.last = mappings_of(self.target, self.key) or {}
@@ -211,7 +211,7 @@ class _Record:
             self._follow(now, step.by)
             self.last = now
 
-    def _follow(self, now: Mappings, by: Actor) -> None:
+    def _follow(self, now: Mappings, by: Author) -> None:
         for identity in [*self.last, *(identity for identity in now if identity not in self.last)]:
             if self.last.get(identity) == now.get(identity):
                 continue
@@ -231,7 +231,7 @@ class _Record:
                 found[identity] = [now for by, now in self.as_left[identity] if by.is_other_than(writer)][-1]
         return found
 
-    def effects(self, present: Mappings, keep: Mappings) -> Iterator[Effect]:
+    def effects(self, present: Mappings, keep: Mappings) -> Iterator[PrincipalEffect]:
         """Yield what the rollback does to each principal that it changes, or that it keeps for others."""
         for identity in dict.fromkeys([*present, *self.base, *keep]):
             before = present.get(identity, ())
@@ -239,10 +239,14 @@ class _Record:
             if before != after or identity in keep:
                 touched_by = self.touched_by.get(identity, self.broken_by or OUTSIDE)
                 principal, known = (before or after)[0].principal, self.last.get(identity, ())
-                yield Effect(self.key, principal, before, after, self.broken_by or touched_by, touched_by, known)
+                yield PrincipalEffect(
+                    self.key, principal, before, after, self.broken_by or touched_by, touched_by, known
+                )
 
 
-def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[Identity, tuple[Mapped, ...]]) -> str:
+def _with_kept(
+    target: Document, present: Document, key: Key, keep: Mapping[PrincipalKey, tuple[MappingEntry, ...]]
+) -> str:
     """Return the earlier text of a key with what is kept behind it."""
     reading = target.reading(key)
     entries = [mapped for mappings in keep.values() for mapped in mappings]
@@ -254,13 +258,13 @@ def _with_kept(target: Document, present: Document, key: Key, keep: Mapping[Iden
     except EditError as error:
         raise EditError(
             f"{len(entries)} of the entries that others have added to {key} since cannot be written "
-            f"into its earlier text; nothing was changed. {error.what}",
-            where=error.where,
-            cure="Roll back with exact=True to keep nothing, and add what is needed again.",
+            f"into its earlier text; nothing was changed. {error.message}",
+            location=error.location,
+            hint="Roll back with exact=True to keep nothing, and add what is needed again.",
         ) from error
 
 
-def _other_keys(target: Document, steps: Sequence[Step], present: Document) -> Iterator[Effect]:
+def _other_keys(target: Document, steps: Sequence[HistoryState], present: Document) -> Iterator[PrincipalEffect]:
     """Yield the data keys without mappings that differ from the earlier state, and who made them so."""
     names = dict.fromkeys(name for data in (present.data, target.data) for name in data if name not in KEYS)
     for name in names:
@@ -270,4 +274,4 @@ def _other_keys(target: Document, steps: Sequence[Step], present: Document) -> I
             if step.document.data.get(name) != last:
                 last, by = step.document.data.get(name), step.by
         if present.data.get(name) != target.data.get(name):
-            yield Effect(name, "", (), (), by, by)
+            yield PrincipalEffect(name, "", (), (), by, by)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.boundary import public
 from awsauth.core.revisions import annotations as notes
-from awsauth.core.revisions.info import NAME, UNKNOWN_WRITER, Head, Kind, RevisionInfo, Writer, data_digest
+from awsauth.core.revisions.info import NAME, UNKNOWN_WRITER, Head, RevisionInfo, RevisionKind, Writer, data_digest
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError
 
@@ -116,23 +116,23 @@ class Revision:
             HistoryError: the object is none of ours, or was changed by hand so that it cannot be understood.
         """
         info = info_from_object(value)
-        where = f"revision {info.name}"
+        location = f"revision {info.name}"
         if value.get("kind", "ControllerRevision") != "ControllerRevision" or value.get("revision") != info.number:
-            raise refusal(where, f"its `revision` is {quoted(str(value.get('revision')), 40)}, not {info.number}")
+            raise refusal(location, f"its `revision` is {quoted(str(value.get('revision')), 40)}, not {info.number}")
         config_map = value.get("data")
         if not isinstance(config_map, dict) or config_map.get("kind") != "ConfigMap":
-            raise refusal(where, "its `data` is no ConfigMap")
+            raise refusal(location, "its `data` is no ConfigMap")
         metadata = config_map.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
-        binary_data = _texts(config_map, "binaryData", where)
+        binary_data = _texts(config_map, "binaryData", location)
         for key, text in binary_data.items():
-            _check_base64(where, key, text)
+            _check_base64(location, key, text)
         return cls(
             info,
-            _texts(config_map, "data", where),
+            _texts(config_map, "data", location),
             binary_data,
-            _texts(metadata, "labels", where),
-            _texts(metadata, "annotations", where),
+            _texts(metadata, "labels", location),
+            _texts(metadata, "annotations", location),
         )
 
 
@@ -146,14 +146,14 @@ def info_from_object(value: Any) -> RevisionInfo:
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(metadata, dict) or not isinstance(name, str):
         raise refusal("an object in the history", "it has no name")
-    where = f"revision {quoted(name)[1:-1]}"
+    location = f"revision {quoted(name)[1:-1]}"
     number = number_of_name(name)
     if number is None:
-        raise refusal(where, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
+        raise refusal(location, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
     try:
-        info = notes.read(number, _texts(metadata, "annotations", where), metadata.get("creationTimestamp"))
+        info = notes.read(number, _texts(metadata, "annotations", location), metadata.get("creationTimestamp"))
     except ValueError as error:
-        raise refusal(where, str(error)) from error
+        raise refusal(location, str(error)) from error
     return replace(info, recorded_by=_recorded_by(metadata.get("managedFields")))
 
 
@@ -192,7 +192,7 @@ def draft(
     binary_data: Mapping[str, str] = MappingProxyType({}),
     labels: Mapping[str, str] = MappingProxyType({}),
     annotations: Mapping[str, str] = MappingProxyType({}),
-    kind: Kind = "change",
+    kind: RevisionKind = "change",
     reason: str = "",
     writer: Writer = UNKNOWN_WRITER,
     restores: int = 0,
@@ -237,26 +237,26 @@ def draft(
     return Revision(info, dict(data), dict(binary_data), dict(labels), kept)
 
 
-def _texts(mapping: Mapping[str, Any], key: str, where: str) -> dict[str, str]:
+def _texts(mapping: Mapping[str, Any], key: str, location: str) -> dict[str, str]:
     value = mapping.get(key)
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(part, str) for pair in value.items() for part in pair):
-        raise refusal(where, f"its `{key}` is no mapping of texts")
+        raise refusal(location, f"its `{key}` is no mapping of texts")
     return cast("dict[str, str]", value)
 
 
-def _check_base64(where: str, key: str, text: str) -> None:
+def _check_base64(location: str, key: str, text: str) -> None:
     try:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise refusal(where, f"{quoted(key)} in its `binaryData` is no base64") from error
+        raise refusal(location, f"{quoted(key)} in its `binaryData` is no base64") from error
 
 
-def refusal(where: str, problem: str) -> HistoryError:
+def refusal(location: str, problem: str) -> HistoryError:
     """Return the error for an object in the history that is none of ours, or was changed by hand."""
     return HistoryError(
         f"This is no revision that was recorded here: {problem}. It is not used, and nothing was changed.",
-        where=where,
-        cure="Look at it with kubectl or in the history's folder; delete it if nobody needs it.",
+        location=location,
+        hint="Look at it with kubectl or in the history's folder; delete it if nobody needs it.",
     )

@@ -65,7 +65,7 @@ def test_in_api_mode_whoever_is_not_known_is_told_to_ask_for_an_access_entry(
     with client_by(named, tmp_path) as client:
         failure = client.health_check().failure
     assert failure
-    assert "aws eks create-access-entry" in failure.cure
+    assert "aws eks create-access-entry" in failure.hint
 
 
 def test_an_access_entry_counts(named: NamedCluster, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from awsauth.kube.request import Answer
-    from awsauth.stores.store import Listing, Store
+    from awsauth.stores.store import RevisionList, Store
     from tests.support.controlplane.cluster import Cluster
 
 ROLE: Final = "arn:aws:iam::111122223333:role/"
@@ -147,7 +147,7 @@ class Aged(Wrapped):
         super().__init__(store)
         self._old = {info.number for info in store.list_revisions().revisions}
 
-    def list_revisions(self) -> Listing:
+    def list_revisions(self) -> RevisionList:
         listing = super().list_revisions()
         aged = [
             replace(info, created=info.created - timedelta(days=60))

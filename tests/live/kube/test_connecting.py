@@ -34,7 +34,7 @@ def test_a_named_context_of_a_named_file_is_used(cluster: Cluster) -> None:
 def test_the_file_in_the_home_folder_is_the_usual_one(cluster: Cluster, tmp_path: Path) -> None:
     user = cluster.user()
     written(tmp_path / "home" / ".kube" / "config", config(cluster, {"token": user.token}))
-    assert who(connecting.usual()) == user.name
+    assert who(connecting.from_default_kubeconfig()) == user.name
 
 
 @both_ways
@@ -182,7 +182,7 @@ def test_a_pod_connects_with_its_service_account(cluster: Cluster, pod: Path) ->
     connection = connecting.in_cluster()
     assert connection.description == f"this pod's cluster at {cluster.server}"
     assert who(connection).startswith("user-")
-    assert who(connecting.usual()) == who(connection)
+    assert who(connecting.from_default_kubeconfig()) == who(connection)
     pod.unlink()
     with pytest.raises(KubeconfigError, match="Service token file does not exist"):
         connecting.in_cluster()
@@ -191,7 +191,7 @@ def test_a_pod_connects_with_its_service_account(cluster: Cluster, pod: Path) ->
 def test_a_kubeconfig_beats_the_pods_service_account(cluster: Cluster, pod: Path, tmp_path: Path) -> None:
     user = cluster.user()
     written(tmp_path / "home" / ".kube" / "config", config(cluster, {"token": user.token}))
-    assert who(connecting.usual()) == user.name
+    assert who(connecting.from_default_kubeconfig()) == user.name
     assert pod.exists()
 
 

@@ -232,8 +232,8 @@ def test_nothing_is_done_before_it_is_shown_and_the_one_way_step_is_allowed_by_n
     assert "not let in (401)" in str(plan)
     with pytest.raises(GuardError, match="cannot be undone") as caught:
         stage.recover()
-    assert f"allow=['{SWITCH}']" in caught.value.cure
-    assert "creator_role" in caught.value.cure
+    assert f"allow=['{SWITCH}']" in caught.value.hint
+    assert "creator_role" in caught.value.hint
     assert set(stage.eks.operations()) == {"DescribeCluster"}
     assert stage.state() == before
     assert stage.recover(dry_run=True, allow=[SWITCH]).plan.needs == ()
@@ -381,7 +381,7 @@ def test_a_cluster_that_does_not_look_at_aws_auth_is_refused(monkeypatch: pytest
         eks.add_cluster("prod", certificate_authority=authority, authentication_mode="API")
         with pytest.raises(RecoveryError, match="does not look at aws-auth") as caught:
             recover("prod")
-        assert "create-access-entry" in caught.value.cure
+        assert "create-access-entry" in caught.value.hint
         assert eks.operations() == ["DescribeCluster"]
 
 
@@ -394,7 +394,7 @@ def test_what_iam_does_not_allow_is_said_before_the_one_way_step(stage: Stage, o
     with pytest.raises(AwsPermissionError, match=operation) as caught:
         stage.recover(allow=[SWITCH])
     assert caught.value.action == f"eks:{operation}"
-    assert "Nothing was changed so far." in caught.value.cure
+    assert "Nothing was changed so far." in caught.value.hint
     assert stage.state() == before
 
 
@@ -424,7 +424,7 @@ def test_what_eks_did_and_did_not_answer_is_not_told_as_not_done(
     with pytest.raises(OutcomeUnknownError, match="may have been done all the same") as caught:
         stage.recover(allow=[SWITCH])
     assert "Nothing was changed" not in str(caught.value)
-    assert left in caught.value.cure
+    assert left in caught.value.hint
     assert stage.shown.authentication_mode == BOTH
     assert stage.entries == []
     monkeypatch.undo()
@@ -437,7 +437,7 @@ def test_a_switch_that_was_begun_is_told_when_what_follows_fails(stage: Stage) -
     with pytest.raises(AwsServiceError, match="too many calls") as caught:
         stage.recover(allow=[SWITCH])
     assert (
-        f"Done so far: Began to switch the authentication mode to {BOTH}, which goes on by itself" in caught.value.cure
+        f"Done so far: Began to switch the authentication mode to {BOTH}, which goes on by itself" in caught.value.hint
     )
     stage.recover(allow=[SWITCH])
     assert stage.shown.authentication_mode == BOTH
@@ -451,7 +451,7 @@ def test_what_was_made_is_taken_away_when_iam_does_not_allow_the_next_step(stage
     stage.eks.deny("AssociateAccessPolicy")
     with pytest.raises(AwsPermissionError, match="eks:AssociateAccessPolicy") as caught:
         stage.recover()
-    assert f"Made a temporary access entry for {OPS}; Deleted the temporary access entry of {OPS}" in caught.value.cure
+    assert f"Made a temporary access entry for {OPS}; Deleted the temporary access entry of {OPS}" in caught.value.hint
     assert stage.state() == before
 
 
@@ -462,8 +462,8 @@ def test_what_is_left_after_a_failure_is_told_beside_it(stage: Stage) -> None:
     stage.eks.deny("AssociateAccessPolicy", "DeleteAccessEntry")
     with pytest.raises(AwsPermissionError, match="not allow eks:AssociateAccessPolicy") as caught:
         stage.recover()
-    assert "aws eks delete-access-entry" in caught.value.cure
-    assert "It could not be taken away" in caught.value.cure
+    assert "aws eks delete-access-entry" in caught.value.hint
+    assert "It could not be taken away" in caught.value.hint
 
 
 def test_stopped_from_the_keyboard_it_takes_the_entry_away(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -492,7 +492,7 @@ def test_what_cannot_be_taken_away_is_told_with_the_command_and_gone_after_the_n
     command = (
         f"aws eks delete-access-entry --region us-east-1 --cluster-name {stage.cluster.name} --principal-arn {OPS}"
     )
-    assert command in caught.value.cure
+    assert command in caught.value.hint
     assert stage.text == good
     assert TEMPORARY in stage.shown.entries.entries[OPS].tags
     stage.eks.deny()
@@ -557,7 +557,7 @@ def test_when_a_new_token_does_not_get_in_after_all_the_entry_is_put_back(stage:
         stage.recover(timeout=0.5)
     assert "is `ops`, in `system:masters`" in str(caught.value)
     assert "not let in (401)" in str(caught.value)
-    assert "aws eks delete-access-entry" in caught.value.cure
+    assert "aws eks delete-access-entry" in caught.value.hint
     assert stage.text == good
     assert stage.identity() is not None
     stage.webhook.is_unwell = False
@@ -573,7 +573,7 @@ def test_an_entry_that_never_counts_is_taken_away_again(stage: Stage) -> None:
     stage.webhook.ignores = 1000
     with pytest.raises(RecoveryError, match="does not let it in as an administrator") as caught:
         stage.recover(timeout=0.3)
-    assert "made anew" in caught.value.cure
+    assert "made anew" in caught.value.hint
     assert stage.state() == before
 
 
@@ -586,7 +586,7 @@ def test_changes_repair_it_where_there_is_no_history(stage: Stage) -> None:
     before = stage.state()
     with pytest.raises(RecoveryError, match="no revision in which") as caught:
         stage.recover()
-    assert "EnsureRole(role_arn=" in caught.value.cure
+    assert "EnsureRole(role_arn=" in caught.value.hint
     assert stage.state() == before
     change = EnsureRole(role_arn=f"{ROLE}recover-ops", username="ops", groups=["system:masters"])
     done = stage.recover(changes=change)
@@ -632,7 +632,7 @@ def test_whom_others_took_the_access_from_gets_it_back_only_where_that_is_allowe
     with pytest.raises(RecoveryError, match="somebody may have decided so") as caught:
         stage.recover()
     assert "recover-boss` get" in str(caught.value)
-    assert "revision 2" in caught.value.cure
+    assert "revision 2" in caught.value.hint
     assert stage.state() == before
     with pytest.raises(GuardError, match="regrant"):
         stage.recover(rollback_to=2)
@@ -803,7 +803,7 @@ def test_a_switch_that_does_not_come_or_fails_or_is_refused_is_told(
         cluster = describe_cluster(session, "prod")
         with pytest.raises(AwsServiceError, match="still CONFIG_MAP after 0 seconds") as caught:
             switch_to_both(session, cluster, timeout=0.1, done=[])
-        assert "aws eks list-updates --name prod" in caught.value.cure
+        assert "aws eks list-updates --name prod" in caught.value.hint
         eks.fail("UpdateClusterConfig", "InvalidParameterException", "Unsupported platform version")
         eks.clusters["prod"].updates.clear()
         with pytest.raises(AwsServiceError, match="Unsupported platform version"):

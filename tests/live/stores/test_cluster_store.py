@@ -307,7 +307,7 @@ def test_an_immutable_one_is_told_and_leaves_no_revision(cluster: Cluster, store
 def test_a_rehearsal_asks_the_server_and_stores_nothing(cluster: Cluster, store: ClusterStore) -> None:
     before = live(cluster)
     base = store.read()
-    rehearsal = store.rehearsal()
+    rehearsal = store.dry_run_store()
     assert rehearsal.write(OTHER, base, None).data == OTHER
     rehearsal.record(draft(1, None, DATA))
     rehearsal.discard_revision(1, draft(1, None, DATA).digest)
@@ -319,7 +319,7 @@ def test_a_rehearsal_asks_the_server_and_stores_nothing(cluster: Cluster, store:
 
 
 def test_a_rehearsal_of_the_first_write_stores_nothing(cluster: Cluster, empty: ClusterStore) -> None:
-    assert empty.rehearsal().write(OTHER, empty.read(), None).data == OTHER
+    assert empty.dry_run_store().write(OTHER, empty.read(), None).data == OTHER
     assert cluster.aws_auth() is None
     assert cluster.revisions() == []
 
@@ -328,7 +328,7 @@ def test_a_policys_refusal_comes_in_its_words_and_leaves_no_revision(cluster: Cl
     cluster.delete_aws_auth()
     deny(cluster, "aws-auth", "Ask the platform team.")
     with pytest.raises(AdmissionError, match=r"Ask the platform team\."):
-        store.rehearsal().write(OTHER, store.read(), None)
+        store.dry_run_store().write(OTHER, store.read(), None)
     with pytest.raises(AdmissionError, match=r"Ask the platform team\."):
         add(AwsAuthClient(store), "first")
     assert cluster.aws_auth() is None
@@ -392,7 +392,7 @@ def test_what_is_no_revision_is_a_stranger_and_its_number_left_alone(cluster: Cl
         metadata = {"name": name, "labels": labels}
         cluster.api.must("POST", REVISIONS, {"metadata": metadata, "revision": 1, "data": {"a": "b"}})
     listing = store.list_revisions()
-    assert [(stranger.name, stranger.number) for stranger in listing.strangers] == [
+    assert [(stranger.name, stranger.number) for stranger in listing.invalid] == [
         ("aws-auth-1", 1),
         ("aws-auth-backup", None),
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from awsauth.client import AwsAuthClient
-from awsauth.core.document.document import LARGEST
+from awsauth.core.document.document import MAX_BYTES
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.core.plan import Plan
 from awsauth.errors import ApiError, GuardError
@@ -91,7 +91,7 @@ def test_json_of_one_mebibyte_beside_long_annotations_is_refused_before_anything
     cluster: Cluster, client: AwsAuthClient
 ) -> None:
     """It is legal as a ConfigMap. A revision holds it as text in JSON, where each quotation mark takes two bytes."""
-    before = cluster.put_aws_auth({"mapRoles": in_json(LARGEST - 200, groups=200)}, annotations=ANNOTATIONS)
+    before = cluster.put_aws_auth({"mapRoles": in_json(MAX_BYTES - 200, groups=200)}, annotations=ANNOTATIONS)
     assert client.plan([NEW]).diff.mappings
     with pytest.raises(ApiError, match=r"(?s)too large.*nothing was changed.*history=False"):
         client.apply(NEW)
@@ -109,7 +109,7 @@ def test_json_of_one_mebibyte_beside_long_annotations_is_refused_before_anything
 def test_what_the_server_would_not_take_is_refused_by_the_guard_and_planned_all_the_same(
     cluster: Cluster, client: AwsAuthClient
 ) -> None:
-    before = cluster.put_aws_auth({"mapRoles": in_json(LARGEST - 20)})
+    before = cluster.put_aws_auth({"mapRoles": in_json(MAX_BYTES - 20)})
     assert "too-large" in {finding.code for finding in client.plan([NEW]).findings}
     with pytest.raises(GuardError, match="too-large"):
         client.apply(NEW)

@@ -24,8 +24,8 @@ from awsauth.errors import (
 )
 from awsauth.stores.cluster import ClusterStore
 from awsauth.stores.memory import MemoryStore
-from awsauth.verification.probe import Witness
-from awsauth.verification.verify import NOT_OBSERVED, NOT_SEEN_YET, take_back
+from awsauth.verification.probe import TokenProbe
+from awsauth.verification.verify import NOT_OBSERVED, NOT_SEEN_YET, revert
 from tests.support.going_back import by
 from tests.support.waiting import PATIENCE
 
@@ -148,7 +148,7 @@ def test_a_change_that_locks_the_caller_out_is_reverted_with_the_token_from_befo
         assert time.monotonic() - began < PATIENCE
         log = client.history().entries
     assert data(named) == before
-    assert "the caller does not get in with a new token" in caught.value.what
+    assert "the caller does not get in with a new token" in caught.value.message
     assert f"does not know arn:aws:sts::{named.cluster.aws.account}:assumed-role/revert-me/laptop (401)" in str(
         caught.value
     )
@@ -196,7 +196,7 @@ def test_a_new_role_that_never_gets_in_has_the_change_reverted(named: NamedClust
         client.add_role_mapping(
             named.arn("revert-new-target"), username="x", verify=[named.arn("revert-new-elsewhere")], revert_after=5
         )
-    assert "revert-new-elsewhere" in caught.value.what
+    assert "revert-new-elsewhere" in caught.value.message
     assert data(named) == before
 
 
@@ -223,10 +223,10 @@ def test_a_change_of_the_callers_own_groups_that_works_stays(named: NamedCluster
 
 def test_what_others_wrote_meanwhile_stays(named: NamedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     administrator(named, "revert_others")
-    looked = Witness.look
+    looked = TokenProbe.look
     added = "- rolearn: arn:aws:iam::123456789012:role/revert-others-node\n  username: n\n"
 
-    def meanwhile(self: Witness) -> None:
+    def meanwhile(self: TokenProbe) -> None:
         now = data(named)
         if "revert-others-node" not in str(now):
             roles = [
@@ -236,7 +236,7 @@ def test_what_others_wrote_meanwhile_stays(named: NamedCluster, monkeypatch: pyt
             named.cluster.put_aws_auth({"mapRoles": "".join(f"- {role}\n" for role in roles) + added})
         looked(self)
 
-    monkeypatch.setattr(Witness, "look", meanwhile)
+    monkeypatch.setattr(TokenProbe, "look", meanwhile)
     deputy = named.arn("revert-others-deputy")
     with named.client() as client, pytest.raises(RevertedError):
         client.remove_role_mapping(deputy, verify=[deputy], revert_after=PATIENCE)
@@ -251,10 +251,10 @@ def test_a_change_that_is_not_looked_at_to_the_end_is_reverted(
     administrator(named, "revert_stop")
     before = data(named)
 
-    def interrupted(_: Witness) -> None:
+    def interrupted(_: TokenProbe) -> None:
         raise interruption
 
-    monkeypatch.setattr(Witness, "look", interrupted)
+    monkeypatch.setattr(TokenProbe, "look", interrupted)
     with named.client() as client, pytest.raises(interruption):
         client.add_role_mapping(named.arn("revert-stop-target"), username="x", revert_after=PATIENCE)
     assert data(named) == before
@@ -265,13 +265,13 @@ def test_what_goes_wrong_while_it_is_looked_at_is_told_with_the_revert(
 ) -> None:
     administrator(named, "revert_odd")
     before = data(named)
-    look = Witness.look
+    look = TokenProbe.look
 
-    def failing(_: Witness) -> None:
-        monkeypatch.setattr(Witness, "look", look)
+    def failing(_: TokenProbe) -> None:
+        monkeypatch.setattr(TokenProbe, "look", look)
         raise UnavailableError("The API server cannot answer at the moment; nothing was changed.", status=503)
 
-    monkeypatch.setattr(Witness, "look", failing)
+    monkeypatch.setattr(TokenProbe, "look", failing)
     with (
         named.client() as client,
         pytest.raises(RevertedError, match="not looked at to the end: The API server cannot"),
@@ -297,7 +297,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
     with named.client() as client, pytest.raises(NotRevertedError, match="could not be reverted") as caught:
         client.remove_role_mapping(deputy, verify=[deputy], revert_after=PATIENCE)
     assert "revert-fails-deputy" not in str(data(named))
-    assert f"controllerrevision aws-auth-{caught.value.restores} -o 'jsonpath={{.data}}'" in caught.value.cure
+    assert f"controllerrevision aws-auth-{caught.value.restores} -o 'jsonpath={{.data}}'" in caught.value.hint
     monkeypatch.undo()
     source = named.cluster.kubectl(
         *["-n", "kube-system", "get", "controllerrevision"], f"aws-auth-{caught.value.restores}", "-ojsonpath={.data}"
@@ -347,7 +347,7 @@ def test_what_others_write_meanwhile_stays_when_a_change_is_taken_back(when: str
     if when == "before":
         client.add_role_mapping(Z, username="z")
     store.now = when
-    after = take_back(store, before, result.document, to=int(existed), reason="", writer=by("me"))
+    after = revert(store, before, result.document, to=int(existed), reason="", writer=by("me"))
     assert after == client.read()
     assert sorted(role.username for role in after.roles) == (["y", "z"] if existed else ["z"])
 
@@ -357,7 +357,7 @@ def test_a_change_that_nobody_has_touched_is_taken_back_byte_for_byte() -> None:
     client = AwsAuthClient(store, author="me")
     before = client.read()
     result = client.add_role_mapping(X, username="x")
-    assert take_back(store, before, result.document, to=1, reason="why", writer=by("me")) == before == client.read()
+    assert revert(store, before, result.document, to=1, reason="why", writer=by("me")) == before == client.read()
     [entry, *_] = client.history().entries
     assert (entry.info.kind, entry.info.restores, entry.info.reason) == ("rollback", 1, "why")
 

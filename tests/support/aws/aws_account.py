@@ -111,9 +111,9 @@ class AwsAccount:
             who = f"arn:aws:sts::{NUMBER}:assumed-role/dev/anna"
             message = f"User: {who} is not authorized to perform: {action} because no identity-based policy allows it"
             code = "UnauthorizedOperation" if service == "ec2" else "AccessDenied"
-            self.refuse(service, operation, code, message, status=403)
+            self.raise_for_violations(service, operation, code, message, status=403)
 
-    def refuse(
+    def raise_for_violations(
         self, service: str, operation: str, code: str, message: str, *, status: int = 400, times: int = -1
     ) -> None:
         """Answer an operation with an error, `times` times, for ever by default."""

@@ -245,8 +245,8 @@ class Cluster:
 
     def _remove(self, path: str, metadata: Mapping[str, Any]) -> None:
         prefix, _, plural = path.rpartition("/")
-        place = f"{prefix}/namespaces/{metadata['namespace']}" if "namespace" in metadata else prefix
-        one = f"{place}/{plural}/{metadata['name']}"
+        location = f"{prefix}/namespaces/{metadata['namespace']}" if "namespace" in metadata else prefix
+        one = f"{location}/{plural}/{metadata['name']}"
         if metadata.get("finalizers"):
             patch = {"metadata": {"finalizers": None}}
             self.api.must("PATCH", one, patch, content_type=MERGE_PATCH)

@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import read
-from awsauth.core.document.model import Mapped
+from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.rewrite import rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from awsauth.core.document.model import Key, Reading
-    from awsauth.core.edit.rewrite import Rewritten
+    from awsauth.core.document.model import Key, ParsedList
+    from awsauth.core.edit.rewrite import RewriteResult
 
-NEW: Final[dict[Key, Mapped]] = {
-    "mapRoles": Mapped("arn:aws:iam::111122223333:role/new", "new:{{SessionName}}", ("system:masters", "12")),
-    "mapUsers": Mapped("arn:aws:iam::111122223333:user/new", "new", ("system:masters",)),
-    "mapAccounts": Mapped("001234567890"),
+NEW: Final[dict[Key, MappingEntry]] = {
+    "mapRoles": MappingEntry("arn:aws:iam::111122223333:role/new", "new:{{SessionName}}", ("system:masters", "12")),
+    "mapUsers": MappingEntry("arn:aws:iam::111122223333:user/new", "new", ("system:masters",)),
+    "mapAccounts": MappingEntry("001234567890"),
 }
 """What is added."""
 
-_KINDS: Final[dict[str, Callable[[Mapped], Mapped | None]]] = {
+_KINDS: Final[dict[str, Callable[[MappingEntry], MappingEntry | None]]] = {
     "entry removed": lambda _: None,
     "principal renamed": lambda mapped: mapped._replace(principal=mapped.principal + "-b"),
     "username": lambda mapped: mapped._replace(username="{{SessionName}}"),
@@ -39,18 +39,18 @@ class Edit:
     """One edit of a text: an entry added, or the one at `index` changed to `new` (None: taken out)."""
 
     kind: str
-    reading: Reading
+    reading: ParsedList
     index: int | None
-    new: Mapped | None
+    new: MappingEntry | None
 
-    def made(self, sibling: Reading | None = None) -> Rewritten:
+    def made(self, sibling: ParsedList | None = None) -> RewriteResult:
         """Make the edit."""
         if self.index is None:
             assert self.new is not None
             return rewrite(self.reading, {}, [self.new], read=read, sibling=sibling)
         return rewrite(self.reading, {self.index: self.new}, [], read=read)
 
-    def wanted(self) -> list[Mapped]:
+    def wanted(self) -> list[MappingEntry]:
         """Return what has to be mapped afterwards."""
         mapped = [entry.mapped for entry in self.reading.entries]
         if self.index is None:
@@ -59,7 +59,7 @@ class Edit:
             mapped[self.index] = self.new
         return [one for one in mapped if one is not None]
 
-    def place(self) -> tuple[int, int]:
+    def location(self) -> tuple[int, int]:
         """Return the only part of the text that the edit may touch, with the comments that may belong to the entry."""
         text, layout = self.reading.text, self.reading.layout
         if self.index is None:
@@ -73,7 +73,7 @@ class Edit:
         return _surrounded(text, shape.start, shape.end, flow=layout.style == "flow")
 
 
-def edits(reading: Reading, new: Mapped | None = None) -> Iterator[Edit]:
+def edits(reading: ParsedList, new: MappingEntry | None = None) -> Iterator[Edit]:
     """Yield every edit that makes sense for a text."""
     yield Edit("entry added", reading, None, new or NEW[reading.key])
     for index, entry in enumerate(reading.entries):
@@ -89,7 +89,7 @@ def edits(reading: Reading, new: Mapped | None = None) -> Iterator[Edit]:
 
 def touched_elsewhere(edit: Edit, after: str) -> str:
     """Return what is wrong when a byte changed outside of the edit's place, and nothing when none did."""
-    start, end = edit.place()
+    start, end = edit.location()
     before = edit.reading.text
     if not after.startswith(before[:start]):
         return f"touched before {start}"
@@ -98,7 +98,7 @@ def touched_elsewhere(edit: Edit, after: str) -> str:
     return ""
 
 
-def _makes_sense(key: Key, kind: str, mapped: Mapped) -> bool:
+def _makes_sense(key: Key, kind: str, mapped: MappingEntry) -> bool:
     if kind == "principal renamed":
         return mapped.sso is None
     return key != "mapAccounts"

@@ -156,5 +156,5 @@ class Relay:
 def _kind(path: str) -> str:
     """Return the part of a path that tells what it leads to."""
     parts = path.split("/")
-    place = parts.index("namespaces") + 2 if "namespaces" in parts else len(parts) - 1
-    return "/".join(parts[place : place + 2])
+    location = parts.index("namespaces") + 2 if "namespaces" in parts else len(parts) - 1
+    return "/".join(parts[location : location + 2])

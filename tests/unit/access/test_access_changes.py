@@ -12,9 +12,9 @@ from hypothesis import given
 import awsauth
 from awsauth.core.access import access_changes
 from awsauth.core.access.access_changes import AccessChange, UserInfo
-from awsauth.core.access.matching import is_exact
+from awsauth.core.access.matching import is_canonical
 from awsauth.core.document.document import Document
-from awsauth.core.edit.merge import merged
+from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.explain.explain import explain
 from awsauth.core.plan import Plan
 from awsauth.errors import InvalidValueError, PlanOutdatedError
@@ -48,7 +48,7 @@ def effect(before: Document, after: Document) -> AccessChange:
 
 
 def test_a_removal_that_uncovers_another_entry_says_what_the_principal_gets() -> None:
-    plan = Plan.of(merged(UNDER_BOTH, [TAKEN_FROM_ROLES]), [TAKEN_FROM_ROLES])
+    plan = Plan.of(merge_with_report(UNDER_BOTH, [TAKEN_FROM_ROLES]), [TAKEN_FROM_ROLES])
     assert plan.diff.effects == (AccessChange(CI, (UserInfo("ci", ("viewers",)),), (UserInfo("root", (MASTERS,)),)),)
     assert f"- role {CI}: username ci, group viewers\n! {CI} {TOLD}\n" in str(plan)
     assert f"- `{CI}` gets username `root`, group `{MASTERS}`; before the change" in plan.diff.markdown()
@@ -67,7 +67,7 @@ def test_a_removal_that_uncovers_another_entry_says_what_the_principal_gets() ->
 def test_a_plan_whose_effect_has_become_another_one_is_outdated() -> None:
     """The same mapping goes, and by now it uncovers an administrator."""
     harmless = Document({**UNDER_BOTH.data, "mapUsers": "[]"})
-    plan = Plan.from_text(Plan.of(merged(harmless, [TAKEN_FROM_ROLES]), [TAKEN_FROM_ROLES]).to_text())
+    plan = Plan.from_text(Plan.of(merge_with_report(harmless, [TAKEN_FROM_ROLES]), [TAKEN_FROM_ROLES]).to_text())
     assert plan.merge_into(harmless).after.roles == ()
     with pytest.raises(PlanOutdatedError, match=f"{CI} gets username root"):
         plan.merge_into(UNDER_BOTH)
@@ -135,7 +135,7 @@ def test_effects_are_what_explain_says(random: Random) -> None:
     """Law: before and after, for every principal that a caller can have."""
     before, after = Document(close_data(random)), Document(close_data(random))
     for found in awsauth.diff(before, after).effects:
-        if not is_exact(found.principal):
+        if not is_canonical(found.principal):
             assert "<" in found.principal or found.before == found.after == ()
             continue
         for document, infos in ((before, found.before), (after, found.after)):
@@ -161,6 +161,6 @@ def test_effects_are_worked_out_only_when_they_are_asked_for(monkeypatch: pytest
 
 
 def test_a_difference_can_be_pickled_with_its_effects() -> None:
-    found = awsauth.diff(UNDER_BOTH, merged(UNDER_BOTH, [TAKEN_FROM_ROLES]).after)
+    found = awsauth.diff(UNDER_BOTH, merge_with_report(UNDER_BOTH, [TAKEN_FROM_ROLES]).after)
     copy = pickle.loads(pickle.dumps(found))  # noqa: S301 - made on this line
     assert (str(copy), copy.effects) == (str(found), found.effects)

@@ -60,9 +60,9 @@ def test_what_no_caller_can_be_is_refused(arn: str) -> None:
         Caller(arn)
 
 
-@pytest.mark.parametrize(("arn", "cure"), [("", "Is the variable"), (None, "Is the variable"), (1, 'as text: "1"')])
-def test_an_arn_that_is_none_is_a_usage_error(arn: str, cure: str) -> None:
-    with pytest.raises(UsageError, match=cure):
+@pytest.mark.parametrize(("arn", "hint"), [("", "Is the variable"), (None, "Is the variable"), (1, 'as text: "1"')])
+def test_an_arn_that_is_none_is_a_usage_error(arn: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=hint):
         Caller(arn)
 
 

@@ -7,9 +7,9 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from awsauth.core.access.matching import Access, can_match, could_render, is_exact, lost_groups, takes_away
+from awsauth.core.access.matching import Access, can_match, could_render, is_canonical, lost_groups, reduces_access
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import Mapped
+from awsauth.core.document.model import MappingEntry
 from tests.support.changed import PREFIX, USERS, role, roles, user, users
 
 
@@ -45,8 +45,8 @@ def test_letters_are_equal_as_go_has_it() -> None:
     assert usernames(document, f"{PREFIX}/SI") == ["1", "2"]
     assert usernames(document, f"{PREFIX}/k") == ["4"]
     assert usernames(document, f"{PREFIX}/i") == ["5"]
-    assert is_exact(f"{PREFIX}/\u017fi")
-    assert not is_exact(f"{PREFIX}/\u0130")
+    assert is_canonical(f"{PREFIX}/\u017fi")
+    assert not is_canonical(f"{PREFIX}/\u0130")
 
 
 def test_the_path_of_whoever_asks_does_not_matter() -> None:
@@ -65,7 +65,7 @@ def test_an_sso_entry_gives_nobody_anything() -> None:
      "arn:aws-cn:iam::111122223333:role/a", "arn:aws:sts::111122223333:federated-user/a"],
 )  # fmt: skip
 def test_what_a_caller_can_have_is_exact(arn: str) -> None:
-    assert is_exact(arn)
+    assert is_canonical(arn)
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_what_a_caller_can_have_is_exact(arn: str) -> None:
      "arn:aws:iam::111122223333:instance-profile/a", "arn:aws:iam::11112222333:role/a", "arn:aws:iam::111122223333:role/"],
 )  # fmt: skip
 def test_what_no_caller_can_have_never_matches(arn: str) -> None:
-    assert not is_exact(arn)
+    assert not is_canonical(arn)
     assert not can_match(arn)
 
 
 def test_what_is_filled_in_later_can_match_but_is_not_exact() -> None:
     assert can_match("arn:aws:iam::<account>:role/a")
-    assert not is_exact("arn:aws:iam::<account>:role/a")
+    assert not is_canonical("arn:aws:iam::<account>:role/a")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_whatever_is_filled_in_could_be_rendered(literals: list[str], values: li
 
 def test_a_group_is_lost_when_it_was_certain_or_possible_before() -> None:
     """With two spellings of a user, a group of one of them is possible, and one of both is certain."""
-    both = (Mapped("A", "", ("x", "y")), Mapped("a", "", ("x",)))
+    both = (MappingEntry("A", "", ("x", "y")), MappingEntry("a", "", ("x",)))
     assert lost_groups(both, both) == []
     assert lost_groups(both, both[1:]) == ["y"]
     assert lost_groups(both[:1], both) == ["y"]
@@ -140,4 +140,4 @@ def test_a_group_is_lost_when_it_was_certain_or_possible_before() -> None:
     ids=["added", "removed", "group", "username", "more", "never matched", "shadowed", "account"],
 )
 def test_a_change_takes_away_what_somebody_had(before: Document, after: Document, *, does: bool) -> None:
-    assert takes_away(Access.of(before), Access.of(after)) is does
+    assert reduces_access(Access.of(before), Access.of(after)) is does

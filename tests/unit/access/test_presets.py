@@ -9,7 +9,7 @@ import pytest
 
 from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping, node_role
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import Mapped
+from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.merge import merge
 from awsauth.errors import InvalidValueError, UsageError
 
@@ -67,22 +67,22 @@ def test_a_user_is_no_node_role() -> None:
 
 @pytest.mark.parametrize("kind", PRESETS)
 def test_a_preset_lets_nodes_in(kind: NodeKind) -> None:
-    assert is_node_mapping(Mapped(ROLE, *PRESETS[kind]))
+    assert is_node_mapping(MappingEntry(ROLE, *PRESETS[kind]))
 
 
 @pytest.mark.parametrize(
     "mapped",
     [
-        Mapped(ROLE, DNS, ("system:bootstrappers",)),
-        Mapped(ROLE, DNS, ("system:bootstrappers - system:nodes",)),
-        Mapped(ROLE, "admin", BOTH),
-        Mapped(ROLE, "", BOTH),
-        Mapped(ROLE, "system:node:", BOTH),
-        Mapped(ROLE, f"<{DNS}>", BOTH),
+        MappingEntry(ROLE, DNS, ("system:bootstrappers",)),
+        MappingEntry(ROLE, DNS, ("system:bootstrappers - system:nodes",)),
+        MappingEntry(ROLE, "admin", BOTH),
+        MappingEntry(ROLE, "", BOTH),
+        MappingEntry(ROLE, "system:node:", BOTH),
+        MappingEntry(ROLE, f"<{DNS}>", BOTH),
     ],
     ids=["no group", "joined groups", "another name", "no name", "half a name", "placeholder"],
 )
-def test_without_name_or_group_nobody_is_a_node(mapped: Mapped) -> None:
+def test_without_name_or_group_nobody_is_a_node(mapped: MappingEntry) -> None:
     assert not is_node_mapping(mapped)
 
 

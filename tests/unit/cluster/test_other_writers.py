@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from awsauth.core.cluster.other_writers import Reversal, Traces, reversals, rivals
+from awsauth.core.cluster.other_writers import ObjectMetadata, Reversal, other_writers, reversals
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.revisions.info import Head, Kind, RevisionInfo, data_digest
+from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind, data_digest
 from awsauth.core.revisions.revision import draft
 from awsauth.history.commit import changing, commit
 from awsauth.stores.cluster import ClusterStore
@@ -29,21 +29,23 @@ AFTER = roles(role("old"), role("new"))
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-def of(traces: Traces, before: Document = BEFORE, after: Document = AFTER) -> list[tuple[str, Severity]]:
-    return [(finding.code, finding.severity) for finding in rivals(traces, before, after)]
+def of(traces: ObjectMetadata, before: Document = BEFORE, after: Document = AFTER) -> list[tuple[str, Severity]]:
+    return [(finding.code, finding.severity) for finding in other_writers(traces, before, after)]
 
 
-def only(traces: Traces, before: Document = BEFORE, after: Document = AFTER) -> Finding:
-    [finding] = rivals(traces, before, after)
+def only(traces: ObjectMetadata, before: Document = BEFORE, after: Document = AFTER) -> Finding:
+    [finding] = other_writers(traces, before, after)
     return finding
 
 
-def applied(document: Document, **others: str) -> Traces:
+def applied(document: Document, **others: str) -> ObjectMetadata:
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "data": {**document.data, **others}}
-    return Traces(annotations={LAST_APPLIED: json.dumps(manifest) + "\n"})
+    return ObjectMetadata(annotations={LAST_APPLIED: json.dumps(manifest) + "\n"})
 
 
-def chain(*states: tuple[Kind, Document], managers: Mapping[str, tuple[str, ...]] | None = None) -> list[RevisionInfo]:
+def chain(
+    *states: tuple[RevisionKind, Document], managers: Mapping[str, tuple[str, ...]] | None = None
+) -> list[RevisionInfo]:
     """Return what is known of revisions 1, 2, … that came from each other; the last has seen `managers`."""
     infos: list[RevisionInfo] = []
     for number, (kind, document) in enumerate(states, 1):
@@ -77,8 +79,8 @@ def chain(*states: tuple[Kind, Document], managers: Mapping[str, tuple[str, ...]
     ],
 )
 def test_a_manager_of_what_changes_is_named_with_its_habit(manager: str, severity: Severity, said: str) -> None:
-    found = only(Traces(managers={"mapRoles": ("awsauth", manager)}))
-    assert (found.code, found.severity, found.principal) == ("rival-manager", severity, "mapRoles")
+    found = only(ObjectMetadata(managers={"mapRoles": ("awsauth", manager)}))
+    assert (found.code, found.severity, found.principal) == ("field-manager", severity, "mapRoles")
     assert f"`{manager}`" in found.message
     assert said in str(found)
 
@@ -90,25 +92,25 @@ def test_a_manager_of_what_changes_is_named_with_its_habit(manager: str, severit
 )
 def test_no_rival_is_made_up(managers: dict[str, tuple[str, ...]]) -> None:
     history = tuple(chain(("outside", BEFORE), ("change", AFTER), managers=managers))
-    assert rivals(Traces(managers=managers, history=history), AFTER, BEFORE) == ()
+    assert other_writers(ObjectMetadata(managers=managers, history=history), AFTER, BEFORE) == ()
 
 
 def test_what_changes_nothing_has_no_rival() -> None:
     everything = applied(BEFORE)._replace(managers={"mapRoles": ("Terraform",)}, owners=("Release x",))
-    assert rivals(everything, AFTER, AFTER) == ()
+    assert other_writers(everything, AFTER, AFTER) == ()
 
 
 def test_a_manager_of_two_keys_is_said_once() -> None:
     after = Document({**AFTER.data, "mapAccounts": '["111122223333"]'})
-    found = only(Traces(managers={"mapRoles": ("Terraform",), "mapAccounts": ("Terraform",)}), after=after)
+    found = only(ObjectMetadata(managers={"mapRoles": ("Terraform",), "mapAccounts": ("Terraform",)}), after=after)
     assert found.message == "Terraform (`Terraform`) was the last to write mapRoles, mapAccounts."
 
 
 def test_on_the_second_change_managers_are_known_from_the_first_revision() -> None:
     """Our first write takes the fields over; what the revision saw before it tells."""
     first = chain(("outside", BEFORE), ("change", AFTER), managers={"mapRoles": ("Terraform", "kubectl-edit")})
-    [terraform, by_hand] = rivals(
-        Traces(managers={"mapRoles": ("awsauth",)}, history=tuple(first)), AFTER, roles(role("third"))
+    [terraform, by_hand] = other_writers(
+        ObjectMetadata(managers={"mapRoles": ("awsauth",)}, history=tuple(first)), AFTER, roles(role("third"))
     )
     assert terraform.message == "Terraform (`Terraform`) was the last to write mapRoles before our revision 2."
     assert (terraform.severity, by_hand.severity) == (Severity.WARNING, Severity.NOTE)
@@ -117,7 +119,7 @@ def test_on_the_second_change_managers_are_known_from_the_first_revision() -> No
 def test_a_manager_that_is_there_now_is_not_said_again_from_the_history() -> None:
     seen = {"mapRoles": ("Terraform",)}
     history = tuple(chain(("outside", BEFORE), ("change", AFTER), managers=seen))
-    found = only(Traces(managers=seen, history=history), AFTER, roles(role("third")))
+    found = only(ObjectMetadata(managers=seen, history=history), AFTER, roles(role("third")))
     assert "before our revision" not in found.message
 
 
@@ -135,10 +137,10 @@ def test_a_manager_that_is_there_now_is_not_said_again_from_the_history() -> Non
     ],
 )
 def test_a_tools_mark_is_named(labels: dict[str, str], annotations: dict[str, str], said: str) -> None:
-    found = only(Traces(labels=labels, annotations=annotations))
-    assert (found.code, found.severity) == ("rival-tool", Severity.WARNING)
+    found = only(ObjectMetadata(labels=labels, annotations=annotations))
+    assert (found.code, found.severity) == ("managed-by-tool", Severity.WARNING)
     assert said in found.message
-    assert "instead, or there as well" in found.cure
+    assert "instead, or there as well" in found.hint
 
 
 @pytest.mark.parametrize(
@@ -152,17 +154,19 @@ def test_a_tools_mark_is_named(labels: dict[str, str], annotations: dict[str, st
     ids=["unknown", "copied from another object", "switched off", "left alone"],
 )
 def test_a_mark_that_means_nothing_is_passed_over(labels: dict[str, str], annotations: dict[str, str]) -> None:
-    assert rivals(Traces(labels=labels, annotations=annotations), BEFORE, AFTER) == ()
+    assert other_writers(ObjectMetadata(labels=labels, annotations=annotations), BEFORE, AFTER) == ()
 
 
 def test_a_tool_known_by_its_mark_is_not_said_again_as_manager() -> None:
-    traces = Traces(labels={"kustomize.toolkit.fluxcd.io/name": "c"}, managers={"mapRoles": ("kustomize-controller",)})
-    assert of(traces) == [("rival-tool", Severity.WARNING)]
+    traces = ObjectMetadata(
+        labels={"kustomize.toolkit.fluxcd.io/name": "c"}, managers={"mapRoles": ("kustomize-controller",)}
+    )
+    assert of(traces) == [("managed-by-tool", Severity.WARNING)]
 
 
 def test_an_owner_is_said() -> None:
-    found = only(Traces(owners=("Release auth",)))
-    assert (found.code, found.severity) == ("rival-owner", Severity.WARNING)
+    found = only(ObjectMetadata(owners=("Release auth",)))
+    assert (found.code, found.severity) == ("owner-reference", Severity.WARNING)
     assert "`Release auth`" in found.message
 
 
@@ -173,7 +177,7 @@ def test_applying_the_old_manifest_again_is_told_by_mapping() -> None:
     found = only(applied(manifest), manifest, after)
     assert (found.code, found.severity) == ("last-applied", Severity.WARNING)
     prefix = "arn:aws:iam::111122223333:role"
-    assert found.consequence == (
+    assert found.impact == (
         f"Applying that manifest again takes out role `{prefix}/new`; brings back role `{prefix}/gone`; "
         f"changes role `{prefix}/other`."
     )
@@ -182,29 +186,29 @@ def test_applying_the_old_manifest_again_is_told_by_mapping() -> None:
 def test_a_manifest_that_says_the_same_undoes_nothing() -> None:
     """Nor is kubectl apply said as a manager then: what it would do is known."""
     traces = applied(AFTER)._replace(managers={"mapRoles": ("kubectl-client-side-apply",)})
-    assert rivals(traces, BEFORE, AFTER) == ()
+    assert other_writers(traces, BEFORE, AFTER) == ()
 
 
 def test_a_key_that_the_manifest_has_not_is_left_alone_by_it() -> None:
     """Kubectl takes out what it has put in, and nothing else."""
     after = Document({**BEFORE.data, "mapAccounts": '["111122223333"]'})
-    assert rivals(applied(BEFORE), BEFORE, after) == ()
+    assert other_writers(applied(BEFORE), BEFORE, after) == ()
 
 
 def test_a_key_that_the_change_takes_out_is_put_back() -> None:
     before = Document({**BEFORE.data, "mapAccounts": '["111122223333"]'})
-    assert "brings back account `111122223333`" in only(applied(before), before, BEFORE).consequence
+    assert "brings back account `111122223333`" in only(applied(before), before, BEFORE).impact
 
 
 def test_another_layout_of_the_same_mappings_is_said_as_that() -> None:
     after = Document({"mapRoles": AFTER.data["mapRoles"] + "  # why\n"})
-    assert "the same mappings, other text" in only(applied(AFTER), AFTER, after).consequence
+    assert "the same mappings, other text" in only(applied(AFTER), AFTER, after).impact
 
 
 def test_many_mappings_are_counted_not_listed() -> None:
     after = roles(role("old"), *(role(f"r{number}") for number in range(100)))
     found = only(applied(BEFORE), BEFORE, after)
-    assert "and 95 more" in found.consequence
+    assert "and 95 more" in found.impact
     assert len(str(found)) < 1000
 
 
@@ -212,17 +216,17 @@ def test_many_mappings_are_counted_not_listed() -> None:
     "text", ["", "{", "[]", '{"data": 3}', '{"data": {"mapRoles": 3}}', "[" * 100_000, '{"kind": "ConfigMap"}']
 )
 def test_a_last_applied_configuration_that_cannot_be_read_is_said(text: str) -> None:
-    found = only(Traces(annotations={LAST_APPLIED: text}))
+    found = only(ObjectMetadata(annotations={LAST_APPLIED: text}))
     assert found.code == "last-applied"
     assert "cannot be read" in found.message
 
 
 def test_names_from_the_object_do_not_steer_a_terminal() -> None:
     hostile = "\x1b[2J\u202e" + "x" * 10_000
-    traces = Traces(
+    traces = ObjectMetadata(
         managers={"mapRoles": (hostile,)}, labels={"argocd.argoproj.io/instance": hostile}, owners=(hostile,)
     )
-    found = rivals(traces, BEFORE, AFTER)
+    found = other_writers(traces, BEFORE, AFTER)
     assert len(found) == 3
     for finding in found:
         assert str(finding).isprintable()
@@ -234,17 +238,19 @@ class TestReversals:
 
     A, B, C = (roles(role(name)) for name in "abc")
 
-    def check(self, *states: tuple[Kind, Document], present: Document, carried: Head | None = None) -> list[Reversal]:
+    def check(
+        self, *states: tuple[RevisionKind, Document], present: Document, carried: Head | None = None
+    ) -> list[Reversal]:
         return list(reversals(chain(*states), carried, data_digest(present.data)))
 
     def test_an_outside_revision_with_the_state_before_ours(self) -> None:
-        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B), ("outside", self.A)]
+        states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B), ("outside", self.A)]
         assert self.check(*states, present=self.A) == [Reversal(2, 3)]
         assert self.check(*states, ("change", self.C), present=self.C) == [Reversal(2, 3)]
 
     def test_a_state_further_back_counts_too(self) -> None:
         """Terraform goes back to its own text, and takes out what EKS has added between."""
-        states: list[tuple[Kind, Document]] = [
+        states: list[tuple[RevisionKind, Document]] = [
             ("outside", self.A),
             ("change", self.B),
             ("change", self.C),
@@ -253,27 +259,27 @@ class TestReversals:
         assert self.check(*states, present=self.A) == [Reversal(3, 4)]
 
     def test_what_others_do_to_each_other_is_no_matter(self) -> None:
-        states: list[tuple[Kind, Document]] = [("outside", self.A), ("outside", self.B), ("outside", self.A)]
+        states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("outside", self.B), ("outside", self.A)]
         assert self.check(*states, present=self.A) == []
 
     def test_an_outside_change_to_something_new_takes_nothing_back(self) -> None:
-        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B), ("outside", self.C)]
+        states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B), ("outside", self.C)]
         assert self.check(*states, present=self.C) == []
 
     def test_our_own_rollback_is_no_reversal(self) -> None:
-        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B), ("rollback", self.A)]
+        states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B), ("rollback", self.A)]
         infos = chain(*states)
         assert reversals(infos, infos[-1].head, data_digest(self.A.data)) == ()
 
     def test_the_present_state_counts_before_it_is_in_a_revision(self) -> None:
-        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B)]
+        states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B)]
         carried = chain(*states)[-1].head
         assert self.check(*states, present=self.A, carried=carried) == [Reversal(2, 0)]
         assert self.check(*states, present=self.B, carried=carried) == []
         assert self.check(*states, present=self.C, carried=carried) == []
 
     def test_an_object_without_our_annotations_may_be_one_that_was_never_written(self) -> None:
-        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B)]
+        states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B)]
         assert self.check(*states, present=self.A) == [Reversal(2, 0, certain=False)]
         assert self.check(*states, ("change", self.C), present=self.A) == [Reversal(3, 0)]
 
@@ -284,9 +290,9 @@ class TestReversals:
         assert reversals([looped, two, three], None, data_digest(self.A.data)) == (Reversal(2, 3),)
 
     def test_many_times_are_said_once(self) -> None:
-        states: list[tuple[Kind, Document]] = [("outside", self.A), ("change", self.B)]
+        states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B)]
         infos = chain(*states * 20, ("outside", self.A))
-        found = only(Traces(history=tuple(infos)), self.A, self.B)
+        found = only(ObjectMetadata(history=tuple(infos)), self.A, self.B)
         assert found.message.startswith("Somebody else has taken revision 40 back, as revision 41 shows. It was so 20 ")
 
     @pytest.mark.parametrize(
@@ -299,7 +305,7 @@ class TestReversals:
     def test_it_is_said_before_the_next_change(self, *, names_it: bool, severity: Severity, said: str) -> None:
         infos = chain(("outside", self.A), ("change", self.B))
         carried = infos[-1].head if names_it else None
-        found = only(Traces(history=tuple(infos), carried=carried), self.A, self.B)
+        found = only(ObjectMetadata(history=tuple(infos), raw=carried), self.A, self.B)
         assert (found.code, found.severity) == ("reverted-before", severity)
         assert said in found.message
 
@@ -313,14 +319,14 @@ class TestOnARealApiServer:
 
     def found(self, store: ClusterStore, after: Document) -> list[Finding]:
         snapshot = store.read()
-        traces = Traces(
+        traces = ObjectMetadata(
             managers=snapshot.managers,
             labels=snapshot.labels,
             annotations=snapshot.annotations,
-            carried=snapshot.head,
+            raw=snapshot.head,
             history=store.list_revisions().revisions,
         )
-        return list(rivals(traces, snapshot.document, after))
+        return list(other_writers(traces, snapshot.document, after))
 
     def change(self, store: ClusterStore, name: str) -> None:
         arn = f"arn:aws:iam::111122223333:role/{name}"
@@ -337,7 +343,7 @@ class TestOnARealApiServer:
         after = roles(role("old"), role("new"), role("third"))
         [found] = self.found(store, after)
         assert found.code == "last-applied"
-        assert "takes out role `arn:aws:iam::111122223333:role/new`, role" in found.consequence
+        assert "takes out role `arn:aws:iam::111122223333:role/new`, role" in found.impact
         cluster.kubectl("apply", "-f", "-", input=self.manifest(BEFORE))
         assert store.read().document == BEFORE
 
@@ -368,7 +374,7 @@ class TestOnARealApiServer:
             "Terraform (`Terraform`) was the last to write mapRoles before our revision 2 of"
         )
         self.change(store, "third")
-        assert [finding.code for finding in self.found(store, BEFORE)] == ["rival-manager"]
+        assert [finding.code for finding in self.found(store, BEFORE)] == ["field-manager"]
 
     def test_a_tool_that_replaces_the_whole_object_is_noticed(self, cluster: Cluster, store: ClusterStore) -> None:
         """Our annotations are gone with it; after a second change of ours it is certain what happened."""
@@ -377,7 +383,7 @@ class TestOnARealApiServer:
         self.change(store, "third")
         cluster.kubectl("replace", "-f", "-", input=self.manifest(BEFORE))
         severities = {finding.code: finding.severity for finding in self.found(store, AFTER)}
-        assert severities == {"rival-manager": Severity.NOTE, "reverted-before": Severity.WARNING}
+        assert severities == {"field-manager": Severity.NOTE, "reverted-before": Severity.WARNING}
 
     def test_who_is_alone_hears_nothing(self, store: ClusterStore) -> None:
         self.change(store, "new")

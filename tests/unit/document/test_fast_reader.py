@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from awsauth.core.document import fast_reader as plain, full_reader as full
-from awsauth.core.document.model import KEYS, Key, Reading
+from awsauth.core.document.model import KEYS, Key, ParsedList
 from tests.support.documents import generated
 from tests.support.documents.mutations import mutated
 from tests.support.documents.strategies import broken_texts, examples, texts
@@ -55,7 +55,7 @@ def same_or_refused(key: Key, text: str) -> bool:
     return True
 
 
-def _entries(reading: Reading) -> list[Any]:
+def _entries(reading: ParsedList) -> list[Any]:
     return [(entry.mapped, entry.shape) for entry in reading.entries]
 
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from hypothesis import given, strategies as st
 
-from awsauth.core.access.matching import Access, folded
+from awsauth.core.access.matching import Access, casefold_arn
 from awsauth.core.diff import diff
 from awsauth.core.document import fast_reader as plain
 from awsauth.core.document.document import Document, read
 from awsauth.core.document.index import SEARCHES, differing, mapped_of, positions
-from awsauth.core.document.model import KEYS, Key, Mapped, Reading
+from awsauth.core.document.model import KEYS, Key, MappingEntry, ParsedList
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.core.edit.merge import merge
 from awsauth.core.guards import access as access_guards, context as guard_case
-from awsauth.core.guards.guards import guard
+from awsauth.core.guards.guards import run_guards
 from awsauth.core.text.lines import Unchanged
 from awsauth.errors import AwsAuthError
 from tests.support.documents import generated
@@ -42,7 +42,7 @@ def common_start(one: str, other: str) -> int:
     return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def contents(reading: Reading | None) -> Any:
+def contents(reading: ParsedList | None) -> Any:
     """Return everything that can be told of a reading by the plain reader."""
     if reading is None:
         return None
@@ -109,10 +109,10 @@ def test_a_document_does_not_keep_what_it_was_made_of() -> None:
     document = Document({"mapRoles": text})
     after = merge(document, [change])
     assert diff(document, after).mappings
-    assert guard(document, after) == ()
+    assert run_guards(document, after) == ()
     del document
     gc.collect()
-    assert [one for one in gc.get_objects() if isinstance(one, Reading) and one.text == text] == []
+    assert [one for one in gc.get_objects() if isinstance(one, ParsedList) and one.text == text] == []
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -152,17 +152,17 @@ def test_guards_say_what_they_would_after_looking_at_everybody(
         caller_arn="arn:aws:iam::111122223333:role/build",
         admin_usernames=frozenset({"ci", "arn:aws:iam::012345678901:role/ci"}),
     )
-    narrow = guard(before, after, context)
+    narrow = run_guards(before, after, context)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(guard_case, "_concerned", lambda *_: everybody(before) | everybody(after))
         patch.setattr(access_guards, "_may_lose_administrators", lambda _: True)
-        assert guard(before, after, context) == narrow
+        assert run_guards(before, after, context) == narrow
 
 
 def everybody(document: Doc) -> set[str]:
     """Return all principals, and the caller."""
     keys: tuple[Key, ...] = ("mapRoles", "mapUsers")
-    found = {folded(mapped.principal) for key in keys for mapped in document.reading(key).mapped}
+    found = {casefold_arn(mapped.principal) for key in keys for mapped in document.reading(key).mapped}
     return found | {"arn:aws:iam::111122223333:role/build"}
 
 
@@ -183,7 +183,7 @@ def test_a_diff_shows_a_shadowed_entry_of_a_principal_far_from_the_change() -> N
         Document({"mapRoles": text}), Document({"mapRoles": text + entry.format("twice", "second")})
     ).mappings
     first, second = (
-        Mapped("arn:aws:iam::111122223333:role/Twice", "first"),
-        Mapped("arn:aws:iam::111122223333:role/twice", "second"),
+        MappingEntry("arn:aws:iam::111122223333:role/Twice", "first"),
+        MappingEntry("arn:aws:iam::111122223333:role/twice", "second"),
     )
     assert (found.before, found.after) == ((first,), (first, second))

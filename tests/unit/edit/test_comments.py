@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from awsauth.core.document.document import read
-from awsauth.core.document.model import Mapped
+from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.rewrite import rewrite
 
-NEW: Final = Mapped("z", "new", ("g",))
+NEW: Final = MappingEntry("z", "new", ("g",))
 FRESH: Final = "- rolearn: z\n  username: new\n  groups:\n    - g\n"
 A: Final = "- rolearn: a\n"
 B: Final = "- rolearn: b\n"
@@ -134,14 +134,14 @@ def test_added_to_nothing_and_removed_again_every_comment_is_left(
 def test_groups(before: str, groups: tuple[str, ...], after: str) -> None:
     """Groups are added and taken where they stand."""
     reading = read("mapRoles", A + before + B)
-    assert rewrite(reading, {0: Mapped("a", "", groups)}, [], read=read).reading.text == A + after + B
+    assert rewrite(reading, {0: MappingEntry("a", "", groups)}, [], read=read).reading.text == A + after + B
 
 
 def test_value_keeps_quotes_and_comment() -> None:
     """A username is replaced within its own quotes; a compact list in JSON stays one."""
-    block = rewrite(read("mapRoles", A + "  username: 'u' # who\n"), {0: Mapped("a", "it's")}, [], read=read)
+    block = rewrite(read("mapRoles", A + "  username: 'u' # who\n"), {0: MappingEntry("a", "it's")}, [], read=read)
     assert block.reading.text == A + "  username: 'it''s' # who\n"
-    json = rewrite(read("mapRoles", '[{"rolearn":"a","username":"u"}]'), {0: Mapped("a", "v")}, [], read=read)
+    json = rewrite(read("mapRoles", '[{"rolearn":"a","username":"u"}]'), {0: MappingEntry("a", "v")}, [], read=read)
     assert json.reading.text == '[{"rolearn":"a","username":"v"}]'
 
 

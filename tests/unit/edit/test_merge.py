@@ -10,9 +10,9 @@ from hypothesis import given, strategies as st
 
 from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.merge import merge, merged
+from awsauth.core.edit.merge import merge, merge_with_report
 from awsauth.core.serialization import changes_from_json, changes_to_json
 from awsauth.core.text.lines import spliced
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, MappingConflictError, UsageError
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 ROLE: Final = "arn:aws:iam::111122223333:role/ci"
 USER: Final = "arn:aws:iam::111122223333:user/team/alice"
 NAMES: Final = st.sampled_from(("ci", "build", "Admin", "eks-worker", "x"))
-GROUPS: Final = st.lists(st.sampled_from(("view", "edit", MASTERS, "yes", "a: b", "{{SessionName}}")), max_size=3)
+GROUPS: Final = st.lists(
+    st.sampled_from(("view", "edit", SYSTEM_MASTERS, "yes", "a: b", "{{SessionName}}")), max_size=3
+)
 USERNAMES: Final = st.sampled_from(("ci", "admin", "{{SessionName}}", "012", "x y"))
 POLICIES: Final = st.sampled_from(("extend", "replace", "fail"))
 ROLES: Final = NAMES.map("arn:aws:iam::111122223333:role/{}".format)
@@ -69,7 +71,7 @@ def mapped(document: Document) -> list[tuple[str, str, tuple[str, ...]]]:
 
 def test_extend_adds_groups_and_reports_the_extra_ones() -> None:
     """By default nothing is taken away, and what stays though nobody asked for it is said."""
-    result = merged(roles((ROLE, "ci", ["edit"])), [ensure()])
+    result = merge_with_report(roles((ROLE, "ci", ["edit"])), [ensure()])
     assert mapped(result.after) == [("ci", "ci", ("edit", "view"))]
     assert result.extra_groups == {ROLE: ("edit",)}
     assert [finding.code for finding in result.findings] == ["extra-groups"]
@@ -83,21 +85,21 @@ def test_extend_fails_on_another_username() -> None:
 
 def test_extend_fails_where_masters_would_stay() -> None:
     """A demotion that silently does nothing is refused, and both ways out are named."""
-    with pytest.raises(MappingConflictError, match=f'if_mapped="replace".*or ask for {MASTERS}'):
-        merge(roles((ROLE, "ci", [MASTERS])), [ensure()])
+    with pytest.raises(MappingConflictError, match=f'if_mapped="replace".*or ask for {SYSTEM_MASTERS}'):
+        merge(roles((ROLE, "ci", [SYSTEM_MASTERS])), [ensure()])
 
 
 def test_extend_keeps_masters_that_are_asked_for() -> None:
     """The way out that keeps them."""
-    assert mapped(merge(roles((ROLE, "ci", [MASTERS])), [ensure(groups=["view", MASTERS])])) == [
-        ("ci", "ci", (MASTERS, "view"))
+    assert mapped(merge(roles((ROLE, "ci", [SYSTEM_MASTERS])), [ensure(groups=["view", SYSTEM_MASTERS])])) == [
+        ("ci", "ci", (SYSTEM_MASTERS, "view"))
     ]
 
 
 def test_replace_makes_it_what_is_asked_for() -> None:
     """The way out that takes them away: the kept group stays where it was."""
-    document = roles((ROLE, "other", [MASTERS, "view", "edit"]))
-    result = merged(document, [ensure(groups=["new", "view"], if_mapped="replace")])
+    document = roles((ROLE, "other", [SYSTEM_MASTERS, "view", "edit"]))
+    result = merge_with_report(document, [ensure(groups=["new", "view"], if_mapped="replace")])
     assert mapped(result.after) == [("ci", "ci", ("view", "new"))]
     assert result.extra_groups == {}
 
@@ -269,7 +271,7 @@ def test_what_merge_tells_is_what_it_did(data: dict[str, str], changes: list[c.C
     """The splices lead from the old texts to the new ones, other keys stay, and the given document is as it was."""
     document = Document(data)
     try:
-        result = merged(document, changes)
+        result = merge_with_report(document, changes)
     except (MappingConflictError, EditError) as error:
         assert "nothing was changed" in str(error).lower()
         return

@@ -10,7 +10,7 @@ from hypothesis import given
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import EnsureRole, RemoveRole, ReplaceText
 from awsauth.core.edit.merge import merge
-from awsauth.core.edit.revert import undone
+from awsauth.core.edit.revert import reverted
 from awsauth.errors import EditError
 from tests.support.callers import close_data
 from tests.support.documents.strategies import examples, randoms
@@ -33,27 +33,27 @@ BEFORE = merge(Document({}), [role("a", "one"), role("b", "two"), role("c", "thr
 def test_what_nobody_else_has_touched_comes_back(random: Random, other: Random) -> None:
     """Law: of a change alone nothing stays, and of no change everything does."""
     before, made = Document(close_data(random)), Document(close_data(other))
-    assert undone(before, made, made) == before
-    assert undone(before, before, made) == made
+    assert reverted(before, made, made) == before
+    assert reverted(before, before, made) == made
 
 
 def test_what_others_have_added_changed_and_removed_since_stays() -> None:
     made = merge(BEFORE, [RemoveRole(role_arn=f"{ARN}a"), role("b", "more"), role("new")])
     present = merge(made, [role("theirs"), role("c", "other")])
-    mapped = {role.username: role.groups for role in undone(BEFORE, made, present).roles}
+    mapped = {role.username: role.groups for role in reverted(BEFORE, made, present).roles}
     assert mapped == {"a": ("one",), "b": ("two",), "c": ("other",), "theirs": ()}
 
 
 def test_of_whom_both_have_changed_the_later_one_counts() -> None:
     made = merge(BEFORE, [role("b", "more"), role("new")])
     present = merge(made, [role("b", "theirs"), RemoveRole(role_arn=f"{ARN}new")])
-    assert undone(BEFORE, made, present) == present
+    assert reverted(BEFORE, made, present) == present
 
 
 def test_a_text_that_gives_nobody_anything_is_replaced() -> None:
     made = merge(BEFORE, [ReplaceText(key="mapRoles", text="- [broken")])
     present = Document({"mapRoles": "- [broken\n# by others"})
-    assert undone(BEFORE, made, present) == BEFORE
+    assert reverted(BEFORE, made, present) == BEFORE
 
 
 def test_a_text_that_cannot_be_edited_is_replaced_by_the_earlier_one_with_what_others_have_added() -> None:
@@ -62,7 +62,7 @@ def test_a_text_that_cannot_be_edited_is_replaced_by_the_earlier_one_with_what_o
     present = Document({"mapRoles": f"&list\n{theirs}- {{rolearn: {ARN}theirs, username: theirs, groups: *x}}\n"})
     with pytest.raises(EditError):
         merge(present, [role("new")])
-    after = undone(BEFORE, made, present)
+    after = reverted(BEFORE, made, present)
     assert {role.username: role.groups for role in after.roles} == {
         "a": ("one",),
         "b": ("two",),
@@ -74,4 +74,4 @@ def test_a_text_that_cannot_be_edited_is_replaced_by_the_earlier_one_with_what_o
 
 def test_other_keys_come_back_unless_others_have_changed_them() -> None:
     before, made = Document({"a": "1", "b": "1"}), Document({"a": "2", "b": "2", "c": "2"})
-    assert undone(before, made, Document({"a": "2", "b": "3", "c": "2"})).data == {"a": "1", "b": "3"}
+    assert reverted(before, made, Document({"a": "2", "b": "3", "c": "2"})).data == {"a": "1", "b": "3"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from awsauth.core.document.document import read
-from awsauth.core.document.model import KEYS, Key, Mapped, Reading
+from awsauth.core.document.model import KEYS, Key, MappingEntry, ParsedList
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.core.text.lines import spliced
 from awsauth.errors import EditError
@@ -37,7 +37,7 @@ REFUSED: Final = {
 
 
 @pytest.fixture(scope="session")
-def readable(corpus: Path) -> list[tuple[str, dict[Key, Reading]]]:
+def readable(corpus: Path) -> list[tuple[str, dict[Key, ParsedList]]]:
     """Return the real documents that the authenticator reads without complaint, by file."""
     lines = (corpus / "expected.jsonl").read_text(encoding="utf-8").split("\n")
     answered = [line for line in map(json.loads, filter(None, lines)) if "result" in line]
@@ -48,7 +48,7 @@ def readable(corpus: Path) -> list[tuple[str, dict[Key, Reading]]]:
     ]
 
 
-def test_every_edit_of_real_documents(readable: list[tuple[str, dict[Key, Reading]]]) -> None:
+def test_every_edit_of_real_documents(readable: list[tuple[str, dict[Key, ParsedList]]]) -> None:
     """Adding works on all; what is refused of the rest is known, and explained above."""
     refused: dict[str, set[str]] = {kind: set() for kind in KINDS}
     found = set()
@@ -66,7 +66,7 @@ def test_every_edit_of_real_documents(readable: list[tuple[str, dict[Key, Readin
 
 
 def test_edits_of_real_documents_touch_nothing_else(
-    readable: list[tuple[str, dict[Key, Reading]]], authenticator: Authenticator
+    readable: list[tuple[str, dict[Key, ParsedList]]], authenticator: Authenticator
 ) -> None:
     """Bytes outside the edit stay, and the authenticator reads the old mappings with the change."""
     made = []
@@ -94,8 +94,8 @@ def test_edits_of_generated_documents(authenticator: Authenticator) -> None:
                 try:
                     made.append((edit, _checked(edit)))
                 except EditError as error:
-                    assert error.where.startswith(f"{key} line ")
-                    assert error.cure
+                    assert error.location.startswith(f"{key} line ")
+                    assert error.hint
                     refused += 1
     assert refused < len(made) / 25, f"{refused} refused of {len(made)}"
     assert len(made) > 3000
@@ -113,7 +113,7 @@ def test_any_edit_of_any_text(text: str) -> None:
         try:
             _checked(edit)
         except EditError as error:
-            assert error.where
+            assert error.location
 
 
 @pytest.mark.parametrize("kind", ["real", "generated"])
@@ -182,7 +182,7 @@ def test_unreadable_text_is_not_edited(text: str, code: str) -> None:
     with pytest.raises(EditError) as caught:
         rewrite(reading, {}, [NEW["mapRoles"]], read=read)
     finding = reading.findings[0]
-    for part in (str(finding.place), finding.message, finding.consequence, finding.cure):
+    for part in (str(finding.location), finding.message, finding.impact, finding.hint):
         assert part in str(caught.value)
     assert "Nothing was changed" in str(caught.value)
 
@@ -203,7 +203,7 @@ def test_unreadable_text_is_not_edited(text: str, code: str) -> None:
 def test_a_new_entry_is_written_as_the_last_one_is(last: str, new: str) -> None:
     """With what stands before each value there, without the comments and blank lines."""
     arn = "arn:aws:iam::111122223333:role/new"
-    made = rewrite(read("mapRoles", last), {}, [Mapped(arn, "new", ("one", "two"))], read=read)
+    made = rewrite(read("mapRoles", last), {}, [MappingEntry(arn, "new", ("one", "two"))], read=read)
     assert made.reading.text == last + new.format(arn)
 
 
@@ -232,17 +232,17 @@ def test_removing_what_another_entry_refers_to_is_refused() -> None:
         rewrite(reading, {0: None}, [], read=read)
 
 
-def _edits(readings: dict[Key, Reading]) -> Iterator[Edit]:
+def _edits(readings: dict[Key, ParsedList]) -> Iterator[Edit]:
     for reading in readings.values():
         yield from edits(reading)
 
 
-def _sibling(readings: dict[Key, Reading], key: Key) -> Reading | None:
+def _sibling(readings: dict[Key, ParsedList], key: Key) -> ParsedList | None:
     other = readings["mapUsers" if key == "mapRoles" else "mapRoles"]
     return other if other.entries and key != "mapAccounts" else None
 
 
-def _checked(edit: Edit, sibling: Reading | None = None) -> str:
+def _checked(edit: Edit, sibling: ParsedList | None = None) -> str:
     """Make an edit, check what can be checked without the authenticator, and return the new text."""
     done = edit.made(sibling)
     before, after = edit.reading.text, done.reading.text
@@ -265,9 +265,9 @@ def _mapped(key: Key, answer: Answer) -> list[Any]:
     if key == "mapAccounts":
         return list(answer["accounts"])
     if key == "mapRoles":
-        return [Mapped(m["rolearn"], m["username"], tuple(m["groups"] or ())) for m in answer["roles"]]
-    return [Mapped(m["userarn"], m["username"], tuple(m["groups"] or ())) for m in answer["users"]]
+        return [MappingEntry(m["rolearn"], m["username"], tuple(m["groups"] or ())) for m in answer["roles"]]
+    return [MappingEntry(m["userarn"], m["username"], tuple(m["groups"] or ())) for m in answer["users"]]
 
 
 def _without_sso(wanted: list[Any]) -> list[Any]:
-    return [mapped._replace(sso=None) if isinstance(mapped, Mapped) else mapped for mapped in wanted]
+    return [mapped._replace(sso=None) if isinstance(mapped, MappingEntry) else mapped for mapped in wanted]

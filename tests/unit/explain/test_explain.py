@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from awsauth.core.access.caller import TAKES, Caller, render
-from awsauth.core.access.matching import Access, can_match, folded
+from awsauth.core.access.matching import Access, can_match, casefold_arn
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.edit.merge import merge
@@ -273,7 +273,7 @@ def test_data_key_in_the_wrong_case_gives_the_caller_its_own_entry_alone() -> No
     text = roles(role("ci", "x"), role("other", "admin", "system:masters")).data["mapRoles"]
     said = explain(Document({"maproles": text}), CI)
     assert (only(said).key, only(said).code) == ("maproles", "data-key")
-    assert str(only(said).place) == "maproles line 1, column 14"
+    assert str(only(said).location) == "maproles line 1, column 14"
     assert said.changes == (EnsureRole(role_arn=f"{PREFIX}/ci", username="x"),)
     beside = explain(Document({"maproles": text, "mapRoles": "[]"}), CI)
     assert beside.changes == (EnsureRole(role_arn=f"{PREFIX}/ci", username="x"),)
@@ -306,7 +306,7 @@ def test_dropped_entry_is_named_with_the_reason(entry: dict[str, object]) -> Non
 def test_comment_that_holds_the_arn_is_pointed_at() -> None:
     text = f"- rolearn: {PREFIX}/other\n  username: x\n# - rolearn: {PREFIX}/ci\n# - rolearn: {PREFIX}/ci-2\n"
     [comment] = explain(Document({"mapRoles": text}), CI).candidates
-    assert (comment.code, str(comment.place)) == ("not-read", "mapRoles line 3, column 14")
+    assert (comment.code, str(comment.location)) == ("not-read", "mapRoles line 3, column 14")
 
 
 def test_nothing_like_it_leaves_username_and_groups_to_fill_in() -> None:
@@ -350,7 +350,7 @@ def test_json_holds_all_of_it() -> None:
     }
     assert value["changes"][0]["change"] == "RenamePrincipal"
     assert [step["name"] for step in value["steps"]] == ["identity", "mapRoles", "mapUsers", "mapAccounts"]
-    assert value["steps"][1]["candidates"][0]["place"] == {"key": "mapRoles", "line": 1, "column": 14}
+    assert value["steps"][1]["candidates"][0]["location"] == {"key": "mapRoles", "line": 1, "column": 14}
     granted = json.loads(json.dumps(explain(roles(role("ci", "{{SessionName}}")), f"{PREFIX}/ci").to_json()))
     assert granted["outcomes"][0]["unresolved"] == {"{{SessionName}}": TAKES["{{SessionName}}"]}
 
@@ -406,9 +406,9 @@ def test_no_change_that_is_offered_gives_anything_to_others(random: Random) -> N
         for change in explain(document, caller).changes:
             if isinstance(change, EnsureAccount):
                 continue
-            own = frozenset({folded(caller.canonical_arn)})
+            own = frozenset({casefold_arn(caller.canonical_arn)})
             before, after = (Access.of(one).without(own) for one in (document, merge(document, [change])))
-            renamed = folded(change.principal_arn) if isinstance(change, RenamePrincipal) else ""
+            renamed = casefold_arn(change.principal_arn) if isinstance(change, RenamePrincipal) else ""
             left = {arn: given for arn, given in before.by_principal.items() if arn != renamed}
             assert {arn: given for arn, given in after.by_principal.items() if can_match(arn)} == {
                 arn: given for arn, given in left.items() if can_match(arn)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 
-from awsauth.core.access.matching import folded
+from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import Document
 from awsauth.core.explain.explain import explain
 from awsauth.core.explain.who_can import who_can
@@ -133,8 +133,11 @@ def test_it_is_the_same_as_explaining_everybody(random: Random) -> None:
             continue
         asked_for = [{"group": group} for group in said.groups if group and "{{" not in group]
         for asked in [*asked_for, *([{"username": said.username}] if said.username else [])]:
-            assert folded(caller.canonical_arn) in map(folded, principals(document, **asked)), (document.data, asked)
+            assert casefold_arn(caller.canonical_arn) in map(casefold_arn, principals(document, **asked)), (
+                document.data,
+                asked,
+            )
     for group in ("viewers", "team-111122223333"):
         for grant in who_can(document, group=group):
-            said = explain(document, folded(grant.principal))
+            said = explain(document, casefold_arn(grant.principal))
             assert grant.conditions or group in (said.groups or ()), (document.data, grant)

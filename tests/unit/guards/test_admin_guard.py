@@ -8,7 +8,7 @@ import pytest
 
 from awsauth.core.document.document import Document
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import guard
+from awsauth.core.guards.guards import run_guards
 from tests.support.changed import ADMIN, BOTH, MASTERS, PREFIX, USERS, node, refusals, refused, role, roles, user, users
 
 
@@ -92,7 +92,7 @@ def test_a_certain_administrator_is_not_given_up_for_a_possible_one() -> None:
     """Who only may be an administrator is no reason to let the certain one go; but may go while that one stays."""
     bound = GuardContext(caller_arn=f"{USERS}/x", admin_usernames=frozenset({"sso:anna"}))
     certain, possible = ADMIN, role("a", "sso:{{SessionName}}")
-    [found] = [f for f in guard(roles(certain, possible), roles(possible), bound) if f.code == "last-admin"]
+    [found] = [f for f in run_guards(roles(certain, possible), roles(possible), bound) if f.code == "last-admin"]
     assert "it is not certain that anybody else is" in found.message
     assert refused(roles(certain, possible), roles(certain), bound) == []
 

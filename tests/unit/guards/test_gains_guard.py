@@ -10,7 +10,7 @@ from hypothesis import given
 
 import awsauth
 from awsauth.core.access.access_entries import AccessEntry
-from awsauth.core.access.matching import Access, folded, gains
+from awsauth.core.access.matching import Access, casefold_arn, gains
 from awsauth.core.document.document import Document
 from awsauth.core.guards.context import GuardContext
 from awsauth.errors import GuardError
@@ -164,7 +164,7 @@ def test_entries_that_only_go_give_nobody_more(random: Random) -> None:
     before = Document(
         {**before.data, **roles(*(role(one.principal, one.username, *one.groups) for one in listed)).data}
     )
-    told = {folded(finding.principal) for finding in refusals(before, after) if finding.code == "gains"}
+    told = {casefold_arn(finding.principal) for finding in refusals(before, after) if finding.code == "gains"}
     old, new = Access.of(before), Access.of(after)
     more = {arn for arn in old.by_principal if gains(old.of_principal(arn), new.of_principal(arn))}
     assert more == told

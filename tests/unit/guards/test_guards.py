@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 
 from awsauth.core.access.matching import account_of
-from awsauth.core.document.document import LARGEST, Document
+from awsauth.core.document.document import MAX_BYTES, Document
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import GUARDS, check, guard, refuse
+from awsauth.core.guards.guards import GUARDS, enforce, raise_for_violations, run_guards
 from awsauth.core.lint.policy import Policy
 from awsauth.errors import GuardError, UsageError
 from tests.support.changed import ADMIN, BOTH, DNS, MASTERS, OUT_OF_THE_WAY, PREFIX, node, refused, role, roles
@@ -28,7 +28,7 @@ MINE = GuardContext(
     caller_arn=f"{PREFIX}/admin",
     uid="new",
     revision_uid="old",
-    binary_bytes=LARGEST,
+    binary_bytes=MAX_BYTES,
     policy=Policy(required_groups=[MASTERS]),
 )
 EVERYTHING = roles(node(), ADMIN)
@@ -39,7 +39,7 @@ AT_ONCE = [name for name in GUARDS if name not in OF_OTHERS]
 
 def test_all_guards_fire_at_once_and_the_error_lists_each() -> None:
     with pytest.raises(GuardError) as error:
-        check(EVERYTHING, BAD, MINE)
+        enforce(EVERYTHING, BAD, MINE)
     assert [finding.code for finding in error.value.findings] == AT_ONCE
     for finding in error.value.findings:
         assert f"- {finding.code}: {finding}" in str(error.value)
@@ -47,7 +47,7 @@ def test_all_guards_fire_at_once_and_the_error_lists_each() -> None:
 
 def test_the_error_in_full() -> None:
     with pytest.raises(GuardError) as error:
-        check(roles(ADMIN), roles(), OUT_OF_THE_WAY)
+        enforce(roles(ADMIN), roles(), OUT_OF_THE_WAY)
     assert str(error.value) == (
         "The change is refused for one reason; nothing was changed.\n"
         f"- last-admin: `{PREFIX}/admin` would be an administrator no longer, and nobody else is. "
@@ -60,30 +60,30 @@ def test_the_error_in_full() -> None:
 def test_what_the_error_offers_is_what_allows_it() -> None:
     """Law: passing the names that the error gives lets the change through, and one less does not."""
     with pytest.raises(GuardError) as error:
-        check(EVERYTHING, BAD, MINE)
-    offered = json.loads(error.value.cure.partition("allow=")[2].rstrip(".").replace("'", '"'))
+        enforce(EVERYTHING, BAD, MINE)
+    offered = json.loads(error.value.hint.partition("allow=")[2].rstrip(".").replace("'", '"'))
     assert len(offered) == len(AT_ONCE)
-    check(EVERYTHING, BAD, MINE, allow=offered)
+    enforce(EVERYTHING, BAD, MINE, allow=offered)
     for name in offered:
         with pytest.raises(GuardError, match="refused for one reason"):
-            check(EVERYTHING, BAD, MINE, allow=[other for other in offered if other != name])
+            enforce(EVERYTHING, BAD, MINE, allow=[other for other in offered if other != name])
 
 
 def test_a_name_alone_allows_it_for_all() -> None:
-    findings = check(EVERYTHING, BAD, MINE, allow=AT_ONCE)
+    findings = enforce(EVERYTHING, BAD, MINE, allow=AT_ONCE)
     assert [finding.code for finding in findings] == AT_ONCE
 
 
 def test_a_principal_allows_it_for_that_one_only() -> None:
     before, after = roles(node("a"), node("b")), roles()
     with pytest.raises(GuardError) as error:
-        check(before, after, OUT_OF_THE_WAY, allow=[f"node-mapping={PREFIX}/team/A"])
+        enforce(before, after, OUT_OF_THE_WAY, allow=[f"node-mapping={PREFIX}/team/A"])
     assert [finding.principal for finding in error.value.findings] == [f"{PREFIX}/b"]
 
 
 def test_an_unknown_guard_is_named_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as error:
-        check(Document({}), Document({}), allow=["last_admin"])
+        enforce(Document({}), Document({}), allow=["last_admin"])
     assert str(error.value) == (
         "There is no guard `last_admin`; nothing was changed.\nThe guards are node-mapping, last-admin, own-access, "
         "unreadable, too-large, regrant, gains, foreign-history, unread-object, repeated-data-key, authentication-mode, policy."
@@ -94,25 +94,25 @@ def test_an_unknown_guard_is_named_with_the_known_ones() -> None:
 def test_a_bare_text_or_nobody_is_a_usage_error(allow: Any) -> None:
     """A forgotten list, or a variable that was not set, allows nothing."""
     with pytest.raises(UsageError, match="nothing was changed"):
-        check(Document({}), Document({}), allow=allow)
+        enforce(Document({}), Document({}), allow=allow)
 
 
 def test_what_is_only_said_refuses_nothing() -> None:
-    [found] = check(roles(role("a")), roles())
+    [found] = enforce(roles(role("a")), roles())
     assert found.severity is Severity.WARNING
 
 
 def test_the_error_survives_pickling() -> None:
     """Errors cross processes; their findings with them."""
     with pytest.raises(GuardError) as error:
-        check(roles(ADMIN), roles())
+        enforce(roles(ADMIN), roles())
     copy = pickle.loads(pickle.dumps(error.value))  # noqa: S301 - made on the line before
     assert (str(copy), copy.findings) == (str(error.value), error.value.findings)
 
 
 def test_hostile_names_do_not_steer_a_terminal() -> None:
     hostile = roles(role(f"{PREFIX}/<\x1b[2J\u202e>", DNS, *BOTH))
-    [found] = [finding for finding in guard(hostile, roles()) if finding.code == "node-mapping"]
+    [found] = [finding for finding in run_guards(hostile, roles()) if finding.code == "node-mapping"]
     assert "\x1b" not in str(found)
     assert "\u202e" not in str(found)
 
@@ -126,7 +126,7 @@ def test_many_templates_in_a_name_take_no_time() -> None:
 @given(strategies.documents)
 def test_no_change_is_never_refused(data: dict[str, str]) -> None:
     """Law: whatever a document holds, leaving it as it is fires no guard."""
-    assert guard(Document(data), Document(data)) == ()
+    assert run_guards(Document(data), Document(data)) == ()
 
 
 @given(strategies.documents, strategies.documents)
@@ -143,7 +143,7 @@ def test_additions_are_never_refused(data: dict[str, str], more: dict[str, str])
         if r.sso is None
     ]
     if not before.problems:
-        assert guard(before, Document({**data, "mapRoles": json.dumps(listed)})) == ()
+        assert run_guards(before, Document({**data, "mapRoles": json.dumps(listed)})) == ()
 
 
 @given(strategies.documents)
@@ -162,8 +162,8 @@ def test_clearing_everything_is_refused_whenever_a_node_or_administrator_could_c
 def test_a_principal_with_an_invisible_character_is_allowed_as_the_error_names_it() -> None:
     finding = Finding("policy", Severity.ERROR, "It may not stand here.", "", "", principal="a\u200bb")
     with pytest.raises(GuardError) as caught:
-        refuse([finding])
-    shown = re.search(r"allow=(\[.*\])", caught.value.cure)
+        raise_for_violations([finding])
+    shown = re.search(r"allow=(\[.*\])", caught.value.hint)
     assert shown
     for allow in (ast.literal_eval(shown[1]), ["policy=a\u200bb"]):
-        refuse([finding], allow)
+        raise_for_violations([finding], allow)

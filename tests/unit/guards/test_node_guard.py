@@ -10,7 +10,7 @@ import pytest
 from awsauth.core.access.node_mappings import PRESETS, NodeKind
 from awsauth.core.document.document import Document
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import guard
+from awsauth.core.guards.guards import run_guards
 from tests.support.changed import (
     ADMIN,
     BOTH,
@@ -131,8 +131,8 @@ def test_only_a_role_that_is_proven_unused_may_go(use: Any, codes: list[str]) ->
 
 def test_what_is_known_of_nodes_is_told() -> None:
     used = GuardContext(caller_arn=f"{USERS}/x", nodes={f"{PREFIX}/node": "in use"})
-    assert "There are nodes with this role" in str(guard(roles(node()), roles(), used)[0])
-    assert "it is not known that there are none" in str(guard(roles(node()), roles(), OUT_OF_THE_WAY)[0])
+    assert "There are nodes with this role" in str(run_guards(roles(node()), roles(), used)[0])
+    assert "it is not known that there are none" in str(run_guards(roles(node()), roles(), OUT_OF_THE_WAY)[0])
 
 
 def test_a_fargate_only_cluster_needs_no_ec2_nodes() -> None:

@@ -9,7 +9,7 @@ import pytest
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import check, guard
+from awsauth.core.guards.guards import enforce, run_guards
 from tests.support.changed import ADMIN, DNS, MASTERS, PREFIX, USERS, refused, role, roles, said, user, users
 
 UNREADABLE = "- rolearn: ["
@@ -31,10 +31,10 @@ ME = GuardContext(caller_arn=f"{PREFIX}/me")
     ],
     ids=["removed", "group", "groups", "instances only", "shadowed", "account only", "unreadable"],
 )
-def test_taking_ones_own_access_is_refused(after: Document, what: str) -> None:
-    found = [f for f in guard(roles(role("me", "me", "view", "edit")), after, ME) if f.code == "own-access"]
+def test_taking_ones_own_access_is_refused(after: Document, message: str) -> None:
+    found = [f for f in run_guards(roles(role("me", "me", "view", "edit")), after, ME) if f.code == "own-access"]
     assert [finding.severity for finding in found] == [Severity.ERROR]
-    assert what in found[0].message
+    assert message in found[0].message
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_taking_ones_own_access_is_refused(after: Document, what: str) -> None:
 )
 def test_keeping_ones_own_access_is_not_refused(after: Document) -> None:
     before = roles(role("me", "me"), role("me", "me", "view", "edit"), role("gone"))
-    assert guard(before, after, ME) == ()
+    assert run_guards(before, after, ME) == ()
 
 
 def test_an_instance_may_give_itself_more_groups() -> None:
-    assert guard(roles(role("me", DNS, "view")), roles(role("me", DNS, "view", "edit")), ME) == ()
+    assert run_guards(roles(role("me", DNS, "view")), roles(role("me", DNS, "view", "edit")), ME) == ()
 
 
 def test_a_group_that_cannot_be_read_is_not_waited_for() -> None:
@@ -72,10 +72,10 @@ def test_a_session_is_known_by_its_role() -> None:
 def test_another_username_is_refused(groups: list[str]) -> None:
     """With the same groups, too: RBAC may bind what is needed to the username."""
     before, after = (roles(role("me", username, *groups), ADMIN) for username in ("old", "new"))
-    [found] = guard(before, after, ME)
+    [found] = run_guards(before, after, ME)
     assert (found.code, found.severity, found.principal) == ("own-access", Severity.ERROR, f"{PREFIX}/me")
     assert "would be `new`, no longer `old`" in found.message
-    assert [one.code for one in check(before, after, ME, allow=[f"own-access={PREFIX}/me"])] == ["own-access"]
+    assert [one.code for one in enforce(before, after, ME, allow=[f"own-access={PREFIX}/me"])] == ["own-access"]
 
 
 def test_another_username_of_somebody_else_is_not_ones_own() -> None:
@@ -97,7 +97,7 @@ def test_of_two_spellings_one_that_makes_the_username_undefined_is_refused() -> 
 
 def test_a_caller_that_aws_auth_does_not_map_is_told_so() -> None:
     """It gets in by something else, and the change does not touch that: the guard says so and rests."""
-    [found] = guard(roles(role("me", "me", "view")), roles(), GuardContext(caller_arn=f"{PREFIX}/creator"))
+    [found] = run_guards(roles(role("me", "me", "view")), roles(), GuardContext(caller_arn=f"{PREFIX}/creator"))
     assert (found.code, found.severity) == ("own-access", Severity.NOTE)
     assert "aws-auth does not map you" in found.message
 
@@ -109,14 +109,14 @@ def test_a_mapping_of_ones_own_arn_may_not_go_whatever_the_cluster_calls_one_tod
 ) -> None:
     """The API server remembers a token for two minutes: its username may be the one of an earlier mapping."""
     known = GuardContext(caller_arn=f"{PREFIX}/me", caller_username=username)
-    [found] = guard(roles(role("me", "me:{{SessionName}}", "view")), after, known)
+    [found] = run_guards(roles(role("me", "me:{{SessionName}}", "view")), after, known)
     assert (found.code, found.severity) == ("own-access", Severity.ERROR)
     assert f"The cluster knows you as `{username}` now" in found.message
 
 
 def test_an_unchanged_mapping_of_ones_own_is_not_mentioned() -> None:
     known = GuardContext(caller_arn=f"{PREFIX}/me", caller_username="other")
-    assert guard(roles(role("me", "me"), role("ci", "ci")), roles(role("me", "me")), known) == ()
+    assert run_guards(roles(role("me", "me"), role("ci", "ci")), roles(role("me", "me")), known) == ()
 
 
 def test_who_is_known_as_aws_auth_says_is_guarded() -> None:
@@ -136,7 +136,7 @@ def test_an_unknown_caller_is_not_mentioned_when_nothing_goes() -> None:
     """Additions, duplicates that never counted and mappings that never matched take nothing from anybody."""
     before = roles(role("a", "a", "x"), role("a", "a", "y"), role(f"{PREFIX}/path/b"))
     after = roles(role("a", "a", "y", "z"), role("new"))
-    assert guard(before, after, GuardContext()) == ()
+    assert run_guards(before, after, GuardContext()) == ()
 
 
 def test_an_account_that_goes_takes_something_away() -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 import awsauth
-from awsauth.core.document.document import LARGEST, Document
+from awsauth.core.document.document import MAX_BYTES, Document
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import GUARDS, check, guard
+from awsauth.core.guards.guards import GUARDS, enforce, run_guards
 from awsauth.errors import GuardError, UsageError
 from tests.support.changed import (
     ADMIN,
@@ -44,10 +44,10 @@ UNREADABLE = "- rolearn: ["
 @pytest.mark.parametrize("text", ["- [", "a: b", "- a\n\t- b", "- &a [*a"])
 def test_a_text_that_cannot_be_read_is_refused(key: Key, text: str) -> None:
     before = Document({key: "[]"})
-    [found] = guard(before, Document({key: text}), OUT_OF_THE_WAY)
+    [found] = run_guards(before, Document({key: text}), OUT_OF_THE_WAY)
     assert (found.code, found.principal) == ("unreadable", key)
-    assert f"allow unreadable={key}" in found.cure
-    assert found.place is not None
+    assert f"allow unreadable={key}" in found.hint
+    assert found.location is not None
 
 
 @pytest.mark.parametrize(
@@ -130,20 +130,20 @@ def test_where_nobody_knows_what_was_it_is_said() -> None:
 
 def test_more_than_a_mebibyte_is_refused() -> None:
     """Bytes count, not characters; and only those of values."""
-    fits = Document({"note": "é" * (LARGEST // 2)})
+    fits = Document({"note": "é" * (MAX_BYTES // 2)})
     assert refused(Document({}), fits) == []
     assert refused(fits, Document({"note": fits.data["note"] + "x"})) == ["too-large"]
     assert refused(fits, Document({**fits.data, "mapUsers": "# x"})) == ["too-large"]
 
 
 def test_binary_data_counts() -> None:
-    context = GuardContext(caller_arn=f"{USERS}/x", binary_bytes=LARGEST)
+    context = GuardContext(caller_arn=f"{USERS}/x", binary_bytes=MAX_BYTES)
     assert refused(Document({}), Document({"mapUsers": "[]"}), context) == ["too-large"]
 
 
 def test_making_it_smaller_is_not_refused() -> None:
-    before = Document({"note": "x" * (LARGEST + 9)})
-    assert refused(before, Document({"note": "x" * (LARGEST + 8)})) == []
+    before = Document({"note": "x" * (MAX_BYTES + 9)})
+    assert refused(before, Document({"note": "x" * (MAX_BYTES + 8)})) == []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_giving_back_what_somebody_took_is_refused(
 ) -> None:
     context = GuardContext(caller_arn=f"{USERS}/x", regranted=given_back)
     assert refused(before, after, context) == ["regrant"]
-    assert check(before, after, context, allow=[f"regrant={next(iter(given_back))}"])
+    assert enforce(before, after, context, allow=[f"regrant={next(iter(given_back))}"])
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ def test_what_gives_nothing_back_is_no_regrant(before: Document, after: Document
 
 def test_a_revision_of_another_object_is_refused() -> None:
     context = GuardContext(caller_arn=f"{USERS}/x", uid="uid-new", revision_uid="uid-old")
-    [found] = guard(Document({}), roles(ADMIN), context)
+    [found] = run_guards(Document({}), roles(ADMIN), context)
     assert (found.code, found.principal) == ("foreign-history", "uid-old")
 
 
 @pytest.mark.parametrize(("uid", "revision_uid"), [("a", "a"), ("", "a"), ("a", ""), ("", "")])
 def test_a_revision_of_this_object_or_of_a_file_is_not_refused(uid: str, revision_uid: str) -> None:
     context = GuardContext(caller_arn=f"{USERS}/x", uid=uid, revision_uid=revision_uid)
-    assert guard(Document({}), roles(ADMIN), context) == ()
+    assert run_guards(Document({}), roles(ADMIN), context) == ()
 
 
 STRANGER = f"- rolearn: {PREFIX}/stranger\n  username: root\n  groups: [{MASTERS}]\n  note: [?]\n"
@@ -204,14 +204,14 @@ STRANGER = f"- rolearn: {PREFIX}/stranger\n  username: root\n  groups: [{MASTERS
 def test_an_untrusted_text_is_never_written(before: str) -> None:
     old, new = Document({"mapRoles": before}), Document({"mapRoles": STRANGER})
     assert not new.reading("mapRoles").trusted
-    [found] = guard(old, new, OUT_OF_THE_WAY)
+    [found] = run_guards(old, new, OUT_OF_THE_WAY)
     assert (found.code, found.severity, found.principal) == ("untrusted", Severity.ERROR, "mapRoles")
     for allow in ([], [*GUARDS]):
         with pytest.raises(GuardError, match="This cannot be allowed") as error:
-            check(old, new, OUT_OF_THE_WAY, allow=allow)
-        assert "allow=" not in error.value.cure
+            enforce(old, new, OUT_OF_THE_WAY, allow=allow)
+        assert "allow=" not in error.value.hint
     with pytest.raises(UsageError, match="no guard `untrusted`"):
-        check(old, new, OUT_OF_THE_WAY, allow=["untrusted"])
+        enforce(old, new, OUT_OF_THE_WAY, allow=["untrusted"])
 
 
 def test_an_untrusted_text_that_stays_as_it_is_stops_no_other_change() -> None:
@@ -260,7 +260,7 @@ def test_no_way_to_write_takes_an_untrusted_text(tmp_path: Path, before: str) ->
             partial(client.apply, [change], allow=[*GUARDS], dry_run=True),
             partial(client.apply, awsauth.Plan.from_text(plan.to_text()), allow=[*GUARDS]),
             partial(client.apply, [awsauth.EnsureAccount(account="111122223333"), change], allow=[*GUARDS]),
-            partial(plan.refuse, [*GUARDS]),
+            partial(plan.raise_for_violations, [*GUARDS]),
             transacted,
         ]
         for way in ways:

@@ -74,7 +74,7 @@ def test_the_silent_example_is_free_of_errors_and_warnings(rule: Rule) -> None:
 def test_a_finding_says_all_there_is_to_say(rule: Rule) -> None:
     for finding in lint(*examples_of(rule)[0]):
         assert finding.code == rule.code or finding.code in RULES
-        for text in (finding.message, finding.consequence, finding.cure):
+        for text in (finding.message, finding.impact, finding.hint):
             assert re.fullmatch(r"[A-Z`\d].*\.", text), text
         assert "  " not in str(finding)
 
@@ -132,8 +132,8 @@ def test_a_document_as_it_should_be_has_no_findings() -> None:
 def test_a_place_is_where_the_fault_stands() -> None:
     text = f"- rolearn: {PREFIX}/team/ci\n  username: ci\n"
     [finding] = found(Document({"mapRoles": text}), "role-path")
-    assert finding.place is not None
-    assert (str(finding.place), finding.place.text) == ("mapRoles line 1, column 12", f"{PREFIX}/team/ci")
+    assert finding.location is not None
+    assert (str(finding.location), finding.location.text) == ("mapRoles line 1, column 12", f"{PREFIX}/team/ci")
     assert finding.principal == f"{PREFIX}/team/ci"
 
 
@@ -177,7 +177,7 @@ def test_a_path_is_cured_unless_the_role_is_mapped_already() -> None:
     assert fixes(roles(role("team/ci"), role("CI"))) == ()
     assert fixes(roles(role("one/ci"), role("two/ci"))) == ()
     [finding] = found(roles(role("team/ci"), role("CI")), "role-path")
-    assert "mapped already" in finding.cure
+    assert "mapped already" in finding.hint
 
 
 def test_a_role_that_is_mapped_as_a_user_counts_as_mapped() -> None:
@@ -217,7 +217,7 @@ def test_a_duplicate_that_takes_something_away_is_an_error_and_left_to_people(ca
     document, loss = DUPLICATES[case]
     [finding] = found(document, "duplicate")
     assert finding.severity is Severity.ERROR
-    assert loss in finding.consequence
+    assert loss in finding.impact
     assert fixes(document) == ()
 
 
@@ -325,7 +325,7 @@ def test_a_document_that_is_partly_unreadable_is_looked_at_as_far_as_it_can_be()
 def test_a_template_that_is_almost_one_is_told_with_the_right_one(username: str, right: str) -> None:
     [finding] = [one for one in lint(roles(role("a", username))) if one.code not in OF_THE_WHOLE]
     assert finding.code == "unknown-template"
-    assert right in finding.cure
+    assert right in finding.hint
 
 
 @pytest.mark.parametrize("name", ["{{ .Values.user }}", "${USER}", "$user", "<name>", "{{ user_name }}", "{{ USER }}"])
@@ -455,8 +455,8 @@ def test_data_keys_of_other_names_are_left_alone() -> None:
 
 def test_content_behind_a_flow_list_is_told() -> None:
     [finding] = found(Document({"mapRoles": "[]  # c\n 0o17\n"}), "ignored-rest")
-    assert finding.place is not None
-    assert (finding.place.line, finding.place.column, finding.place.text) == (2, 2, "0o17")
+    assert finding.location is not None
+    assert (finding.location.line, finding.location.column, finding.location.text) == (2, 2, "0o17")
 
 
 @pytest.mark.parametrize("rest", ["...\n", "---\n# c\n", "...\n\n# c", "--- \n...\n---\n", "\r\n", "---  # c\n"])
@@ -467,14 +467,14 @@ def test_an_end_without_content_is_not_told(rest: str) -> None:
 def test_fields_are_known_in_any_case_and_the_one_that_counts_is_named() -> None:
     text = f"- roleARN: {PREFIX}/a\n  UserName: one\n  rolearn: {PREFIX}/b\n  username: other\n"
     repeated = found(Document({"mapRoles": text}), "repeated-field")
-    assert [finding.place.line for finding in repeated if finding.place] == [1, 2]
-    assert ["line 3" in repeated[0].consequence, "line 4" in repeated[1].consequence] == [True, True]
+    assert [finding.location.line for finding in repeated if finding.location] == [1, 2]
+    assert ["line 3" in repeated[0].impact, "line 4" in repeated[1].impact] == [True, True]
 
 
 @pytest.mark.parametrize(("field", "meant"), [("group", "groups"), ("user", "username"), ("owner", "")])
 def test_an_unknown_field_is_told_with_what_may_be_meant(field: str, meant: str) -> None:
     [finding] = found(Document({"mapUsers": f"- userarn: {USERS}/a\n  username: a\n  {field}: x\n"}), "unknown-field")
-    assert (meant or "make it a comment") in finding.cure
+    assert (meant or "make it a comment") in finding.hint
 
 
 def test_hostile_names_do_not_steer_a_terminal() -> None:

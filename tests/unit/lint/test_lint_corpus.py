@@ -74,7 +74,7 @@ def _lines(name: str, document: Document | None, findings: tuple[Finding, ...]) 
     """Return a line for each finding: the document, the code, the place."""
     if document is None:
         return f"{name} holds no data that can be read\n"
-    found = [f"{name} {finding.code} {finding.place or 'everywhere'}\n" for finding in (*findings, *lint(document))]
+    found = [f"{name} {finding.code} {finding.location or 'everywhere'}\n" for finding in (*findings, *lint(document))]
     return "".join(found) or f"{name} is as it should be\n"
 
 

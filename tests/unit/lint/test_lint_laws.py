@@ -66,9 +66,9 @@ def test_lint_has_an_answer_to_any_document(document: Document, policy: Policy |
     assert Counter(document.problems) <= Counter(findings)
     assert set(document.problems) == {finding for finding in findings if finding.code not in RULES}
     for finding in findings:
-        if finding.place is not None:
-            lines = document.data[finding.place.key].split("\n")
-            assert lines[finding.place.line - 1][finding.place.column - 1 :].startswith(finding.place.text)
+        if finding.location is not None:
+            lines = document.data[finding.location.key].split("\n")
+            assert lines[finding.location.line - 1][finding.location.column - 1 :].startswith(finding.location.text)
         assert all(c.isprintable() or unicodedata.category(c) == "Zs" for c in str(finding))
 
 
@@ -133,6 +133,6 @@ def _given(document: Document, renamed: dict[str, str]) -> dict[str, set[tuple[s
 def test_cures_touch_no_text_without_a_cure(document: Document) -> None:
     changes = fixes(document)
     after = merge(document, changes)
-    cured = {finding.place.key for finding in lint(document) if finding.fix and finding.place}
+    cured = {finding.location.key for finding in lint(document) if finding.fix and finding.location}
     assert all(after.data[key] == document.data[key] for key in document.data if key not in cured)
     assert bool(changes) <= bool(cured & set(KEYS))

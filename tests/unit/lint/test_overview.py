@@ -9,7 +9,7 @@ import pytest
 from awsauth import AwsAuthClient, Document, EnsureAccount, GuardError, Plan, PlanError, PlanOutdatedError, overview
 from awsauth.core.lint.lint import lint
 from awsauth.core.lint.policy import Policy
-from awsauth.core.plan import saved_from_text
+from awsauth.core.plan import load_plan_or_changes
 from awsauth.errors import UsageError
 
 ROLE = "arn:aws:iam::111122223333:role/ci"
@@ -36,7 +36,7 @@ def test_each_entry_has_its_own_notes_on_one_line_too() -> None:
 def test_the_notes_are_all_that_lint_finds_at_an_entry() -> None:
     noted = {note for one in overview(DOCUMENT) for note in one.notes} - {"node", "never matches"}
     # What is dropped is no entry any more.
-    assert noted == {found.code for found in lint(DOCUMENT) if found.place} - {"entry-dropped"}
+    assert noted == {found.code for found in lint(DOCUMENT) if found.location} - {"entry-dropped"}
 
 
 def test_a_policy_is_noted_too() -> None:
@@ -67,11 +67,11 @@ def test_a_plan_refuses_what_applying_it_would() -> None:
     )
     plan = client.planning.remove_role_mapping(ROLE)
     with pytest.raises(GuardError) as refused:
-        plan.refuse()
+        plan.raise_for_violations()
     with pytest.raises(GuardError) as applied:
         client.apply(plan)
     assert str(refused.value) == str(applied.value)
-    plan.refuse(["node-mapping"])
+    plan.raise_for_violations(["node-mapping"])
 
 
 def test_a_rollback_is_only_what_was_approved() -> None:
@@ -90,10 +90,10 @@ def test_a_rollback_is_only_what_was_approved() -> None:
 def test_a_file_holds_a_plan_or_changes() -> None:
     change = EnsureAccount(account="111122223333")
     plan = AwsAuthClient.in_memory({}).plan(change)
-    assert saved_from_text(plan.to_text()) == Plan.from_text(plan.to_text())
-    assert saved_from_text('[{"change": "EnsureAccount", "account": "111122223333"}]') == (change,)
+    assert load_plan_or_changes(plan.to_text()) == Plan.from_text(plan.to_text())
+    assert load_plan_or_changes('[{"change": "EnsureAccount", "account": "111122223333"}]') == (change,)
     for text in ("", "{}", "x", "7"):
         with pytest.raises(PlanError):
-            saved_from_text(text)
+            load_plan_or_changes(text)
     with pytest.raises(UsageError):
-        saved_from_text("[7]")
+        load_plan_or_changes("[7]")

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from awsauth.core.document.document import Document
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import check
+from awsauth.core.guards.guards import enforce
 from awsauth.core.lint.lint import lint
 from awsauth.core.lint.policy import Policy
 from awsauth.errors import GuardError, PolicyError, UsageError
@@ -92,13 +92,13 @@ def test_an_account_is_taken_by_its_digits(account: str) -> None:
         ("a: \ud800", "is not YAML", "line 1, column 4"),
     ],
 )
-def test_what_is_no_policy_says_why(text: str, problem: str, where: str) -> None:
+def test_what_is_no_policy_says_why(text: str, problem: str, location: str) -> None:
     with pytest.raises(PolicyError) as error:
         Policy.from_text(text)
-    assert problem in error.value.what
-    assert error.value.where == where
-    assert "nothing was changed" in error.value.what
-    assert "accounts, partitions, forbidden_groups" in error.value.cure
+    assert problem in error.value.message
+    assert error.value.location == location
+    assert "nothing was changed" in error.value.message
+    assert "accounts, partitions, forbidden_groups" in error.value.hint
 
 
 def test_a_policy_nested_without_end_is_refused() -> None:
@@ -275,15 +275,15 @@ def test_a_violation_is_allowed_by_name_and_by_principal() -> None:
     context = GuardContext(caller_arn=f"{USERS}/x", policy=Policy(accounts=[ACCOUNT]))
     after = roles(ADMIN, BAD)
     with pytest.raises(GuardError) as error:
-        check(roles(ADMIN), after, context)
+        enforce(roles(ADMIN), after, context)
     [found] = error.value.findings
     assert (found.code, found.principal) == ("policy", OTHER)
-    assert f"allow policy={OTHER}" in found.cure
-    assert found.place is not None
+    assert f"allow policy={OTHER}" in found.hint
+    assert found.location is not None
     for allow in ("policy", f"policy={OTHER}"):
-        check(roles(ADMIN), after, context, allow=[allow])
+        enforce(roles(ADMIN), after, context, allow=[allow])
     with pytest.raises(GuardError):
-        check(roles(ADMIN), after, context, allow=[f"policy={PREFIX}/admin"])
+        enforce(roles(ADMIN), after, context, allow=[f"policy={PREFIX}/admin"])
 
 
 @given(strategies.documents, strategies.documents)

@@ -85,8 +85,8 @@ def test_a_field_under_another_name_is_told_as_it_should_be_and_repaired(case: s
     after = merge(document, finding.fix)
     assert given(after) == {CI}
     assert not [one for one in lint(after) if one.severity.value != "note"]
-    right = [piece for piece in finding.cure.split("`")[1::2] if not piece.endswith(":")]
-    assert all(piece.partition(": ")[2] in after.data["mapRoles"] for piece in right), finding.cure
+    right = [piece for piece in finding.hint.split("`")[1::2] if not piece.endswith(":")]
+    assert all(piece.partition(": ")[2] in after.data["mapRoles"] for piece in right), finding.hint
     assert merge(after, finding.fix) == after
 
 
@@ -96,12 +96,12 @@ def test_a_text_that_cannot_be_read_is_told_with_the_line_as_it_should_be_and_re
     document = Document({"mapRoles": text})
     [finding] = document.problems
     assert finding.fix == (Repair(key="mapRoles"),)
-    assert finding.place
+    assert finding.location
     after = merge(document, finding.fix)
     assert after.problems == ()
     assert CI in given(after)
-    line = finding.cure.split("`")[1]
-    assert line in after.data["mapRoles"].split("\n")[finding.place.line - 1]
+    line = finding.hint.split("`")[1]
+    assert line in after.data["mapRoles"].split("\n")[finding.location.line - 1]
     assert sorted("".join(after.data["mapRoles"].split())) or text
 
 

@@ -54,8 +54,8 @@ def test_the_corpus_is_read_as_recorded(corpus: Path) -> None:
                 ManifestError, match=r"is not YAML|is a list, but the API server takes only text"
             ) as caught:
                 Manifest.parse(text)
-            assert caught.value.where.startswith("line ")
-            assert caught.value.what.endswith("; nothing was changed.")
+            assert caught.value.location.startswith("line ")
+            assert caught.value.message.endswith("; nothing was changed.")
     assert compared == 120
 
 

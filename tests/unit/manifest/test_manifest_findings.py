@@ -67,7 +67,7 @@ def codes(text: str) -> list[str]:
 def test_an_object_that_the_authenticator_does_not_read_is_an_error(case: str) -> None:
     text, line, said = UNREAD[case]
     [finding] = Manifest.parse(text).findings
-    assert (finding.code, finding.severity, finding.place and finding.place.line) == (
+    assert (finding.code, finding.severity, finding.location and finding.location.line) == (
         "unread-object",
         Severity.ERROR,
         line,
@@ -84,18 +84,20 @@ def test_an_object_that_it_reads_is_not_told(case: str) -> None:
 def test_the_hint_makes_it_one_that_is_read(case: str) -> None:
     text, _, _ = UNREAD[case]
     [finding] = Manifest.parse(text).findings
-    field, _, value = finding.cure.split("`")[1].partition(":")
-    assert finding.place
+    field, _, value = finding.hint.split("`")[1].partition(":")
+    assert finding.location
     lines = text.splitlines()
-    lines[finding.place.line - 1] = lines[finding.place.line - 1].replace(finding.place.text, value.strip() or field)
+    lines[finding.location.line - 1] = lines[finding.location.line - 1].replace(
+        finding.location.text, value.strip() or field
+    )
     assert codes("\n".join(lines)) == []
 
 
 def test_a_manifest_without_a_namespace_is_a_warning() -> None:
     [finding] = Manifest.parse(RIGHT.replace("  namespace: kube-system\n", "")).findings
     assert (finding.code, finding.severity) == ("no-namespace", Severity.WARNING)
-    assert finding.place
-    assert finding.place.line == 4
+    assert finding.location
+    assert finding.location.line == 4
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_manifest_without_a_namespace_is_a_warning() -> None:
 def test_an_object_of_another_kind_is_refused_by_its_kind(text: str) -> None:
     with pytest.raises(awsauth.ManifestError, match="The authenticator reads only a ConfigMap") as refused:
         Manifest.parse(text)
-    assert "Write `kind: ConfigMap`" in refused.value.cure
+    assert "Write `kind: ConfigMap`" in refused.value.hint
 
 
 def test_a_change_to_an_object_that_is_not_read_is_allowed_by_name(tmp_path: Path) -> None:

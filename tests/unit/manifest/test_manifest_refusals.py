@@ -15,7 +15,7 @@ HEAD = "kind: ConfigMap\nmetadata:\n  name: aws-auth\n"
 def reading_error(text: str) -> ManifestError:
     with pytest.raises(ManifestError) as caught:
         Manifest.parse(text)
-    assert caught.value.what.endswith("; nothing was changed.")
+    assert caught.value.message.endswith("; nothing was changed.")
     return caught.value
 
 
@@ -23,8 +23,8 @@ def editing_error(text: str, **data: str) -> ManifestError:
     manifest = Manifest.parse(text)
     with pytest.raises(ManifestError) as caught:
         manifest.with_data({**manifest.data, **data})
-    assert caught.value.what.endswith("; nothing was changed.")
-    assert caught.value.cure
+    assert caught.value.message.endswith("; nothing was changed.")
+    assert caught.value.hint
     return caught.value
 
 
@@ -51,9 +51,9 @@ def test_a_list_in_place_of_a_text_names_its_line_and_the_cure() -> None:
 @pytest.mark.parametrize("key", ["mapRoles", "anything"])
 def test_what_is_no_text_in_yaml_1_1_is_refused_as_the_api_server_does(key: str, value: str, named: str) -> None:
     error = reading_error(f"{HEAD}data:\n  mapUsers: '[]'\n  {key}: {value}\n")
-    assert named in error.what
-    assert f"`{key}`" in error.what
-    assert error.where == "line 6"
+    assert named in error.message
+    assert f"`{key}`" in error.message
+    assert error.location == "line 6"
 
 
 def test_null_and_dates_are_text_to_the_api_server() -> None:
@@ -63,26 +63,26 @@ def test_null_and_dates_are_text_to_the_api_server() -> None:
 
 @pytest.mark.parametrize("data", ["text", "[]", "12", "{1.5: a}", "{yes: a}", "{[a]: b}", "{<<: {a: b}}"])
 def test_data_that_is_no_mapping_of_texts_is_refused(data: str) -> None:
-    assert reading_error(f"{HEAD}data: {data}\n").where == "line 4"
+    assert reading_error(f"{HEAD}data: {data}\n").location == "line 4"
 
 
 def test_a_merge_key_is_refused_rather_than_read_wrongly() -> None:
     error = reading_error("base: &b {kind: x}\nmetadata: {name: aws-auth}\nkind: ConfigMap\n<<: *b\n")
-    assert "`<<`" in error.what
-    assert error.where == "line 4"
+    assert "`<<`" in error.message
+    assert error.location == "line 4"
 
 
 def test_two_candidates_are_named_by_their_lines() -> None:
     error = reading_error(f"# first\n{HEAD}---\n{HEAD}")
-    assert "2 objects" in error.what
-    assert "lines 2 and 6" in error.what
+    assert "2 objects" in error.message
+    assert "lines 2 and 6" in error.message
 
 
 def test_without_a_candidate_the_error_says_what_there_is_and_shows_the_smallest_manifest() -> None:
     error = reading_error("kind: Secret\nmetadata: {name: a\u202e, namespace: b}\n---\n[1]\n" + "---\n{}\n" * 9)
-    assert "`Secret` `a\\u202e` in `b` (line 1), a sequence without a kind (line 4)" in error.what
-    assert "6 more" in error.what
-    smallest = error.cure.split("The smallest one is:")[1]
+    assert "`Secret` `a\\u202e` in `b` (line 1), a sequence without a kind (line 4)" in error.message
+    assert "6 more" in error.message
+    smallest = error.hint.split("The smallest one is:")[1]
     assert Manifest.parse(smallest).data == {"mapRoles": "[]\n"}
 
 
@@ -90,7 +90,7 @@ def test_without_a_candidate_the_error_says_what_there_is_and_shows_the_smallest
     "text", ["", "\n", "# only a comment\n", "---\n", "null\n", "\ufeff", "kind: List\nitems: []\n"]
 )
 def test_a_file_with_nothing_in_it_is_refused(text: str) -> None:
-    assert "holds no aws-auth ConfigMap" in reading_error(text).what
+    assert "holds no aws-auth ConfigMap" in reading_error(text).message
 
 
 @pytest.mark.parametrize(
@@ -103,20 +103,20 @@ def test_a_file_with_nothing_in_it_is_refused(text: str) -> None:
     ],
 )
 def test_what_is_not_aws_auth_is_not_taken_for_it(other: str) -> None:
-    assert "holds no aws-auth ConfigMap" in reading_error(other).what
+    assert "holds no aws-auth ConfigMap" in reading_error(other).message
 
 
 def test_broken_yaml_names_line_and_column_and_a_known_mistake_its_cure() -> None:
     error = reading_error(HEAD + "data:\n  mapRoles: |\n  - rolearn: a\n    groups: b\n")
-    assert "is not YAML" in error.what
-    assert error.where == "line 6, column 3"
-    assert "indented further" in error.cure
+    assert "is not YAML" in error.message
+    assert error.location == "line 6, column 3"
+    assert "indented further" in error.hint
 
 
 @pytest.mark.parametrize("character", ["\0", "\x1b", "\x85\x9b", "\ud800"])
 def test_characters_that_yaml_does_not_allow_are_named_harmlessly(character: str) -> None:
     error = reading_error(f"{HEAD}# {character}\n")
-    assert error.where == "line 4"
+    assert error.location == "line 4"
     assert character not in str(error)
 
 
@@ -131,16 +131,16 @@ def test_characters_that_yaml_does_not_allow_are_named_harmlessly(character: str
 )
 def test_a_template_that_is_not_yaml_is_called_one(line: str) -> None:
     error = reading_error(f"{HEAD}{line}\ndata: {{}}\n")
-    assert "template" in error.what
-    assert error.where == "line 4"
+    assert "template" in error.message
+    assert error.location == "line 4"
 
 
 def test_a_template_in_place_of_a_value_is_called_one() -> None:
-    assert "made by a template" in reading_error(HEAD + "data:\n  mapRoles: {{ .Values.roles }}\n").what
+    assert "made by a template" in reading_error(HEAD + "data:\n  mapRoles: {{ .Values.roles }}\n").message
 
 
 @pytest.mark.parametrize(
-    ("raw", "place"),
+    ("raw", "location"),
     [
         (b"a: b\nc: \xff\xfe\n", ("byte 8", "line 2")),
         (b"\xef\xbb\xbfa\n\xc3(", ("byte 5", "line 2")),
@@ -149,12 +149,12 @@ def test_a_template_in_place_of_a_value_is_called_one() -> None:
         ("a\nb".encode("utf-16-le"), ("byte 1", "line 1")),
     ],
 )
-def test_bytes_that_are_no_text_are_named_with_their_offset(raw: bytes, place: tuple[str, str]) -> None:
+def test_bytes_that_are_no_text_are_named_with_their_offset(raw: bytes, location: tuple[str, str]) -> None:
     with pytest.raises(ManifestError) as caught:
         decode(raw)
-    assert place[0] in caught.value.what
-    assert caught.value.where == place[1]
-    assert caught.value.what.endswith("; nothing was changed.")
+    assert location[0] in caught.value.message
+    assert caught.value.location == location[1]
+    assert caught.value.message.endswith("; nothing was changed.")
 
 
 @pytest.mark.parametrize("encoding", [*Encoding])
@@ -164,13 +164,13 @@ def test_line_ends_that_were_converted_twice_are_refused_since_kubectl_reads_one
     raw = encoding.encode("data:\r\n  mapRoles: |\r\r\n    - a\r\r\n")
     with pytest.raises(ManifestError, match="The line ends in CR CR LF") as refused:
         decode(raw)
-    assert refused.value.where == "line 2"
+    assert refused.value.location == "line 2"
 
 
 def test_half_a_surrogate_pair_cannot_be_written() -> None:
     with pytest.raises(ManifestError, match=r"line 2: The text holds U\+D800") as caught:
         Encoding.UTF8.encode("a\n\ud800")
-    assert caught.value.what.endswith("; nothing was changed.")
+    assert caught.value.message.endswith("; nothing was changed.")
 
 
 NOT_EDITED = {
@@ -190,8 +190,8 @@ def test_forms_that_cannot_be_edited_are_refused_with_their_line(form: str) -> N
     error = editing_error(
         f"# {form}\n{HEAD.replace('aws-auth', '&n aws-auth')}data:\n  mapRoles: {value}", mapRoles="- c\n"
     )
-    assert named in error.what
-    assert error.where in ("line 6", "line 7")
+    assert named in error.message
+    assert error.location in ("line 6", "line 7")
 
 
 @pytest.mark.parametrize("form", NOT_EDITED)
@@ -205,19 +205,19 @@ def test_other_keys_beside_them_are_edited(form: str) -> None:
 def test_data_that_is_shared_is_read_but_not_edited(data: str) -> None:
     text = f"x: &d {{mapRoles: a}}\n{HEAD}data: {data}"
     assert Manifest.parse(text).data == {"mapRoles": "a"}
-    assert "anchor or an alias" in editing_error(text, mapRoles="b").what
+    assert "anchor or an alias" in editing_error(text, mapRoles="b").message
 
 
 @pytest.mark.parametrize("value", ["a\r\nb\n", "a\x85b\n", "\x1b\n", "\ufeffa\n", "a\n\ud800\n", "\u2028\n"])
 def test_characters_that_a_literal_block_cannot_hold_are_refused(value: str) -> None:
     text = HEAD + "data:\n  mapRoles: |\n    - a\n"
-    assert "cannot stand in a literal block" in editing_error(text, mapRoles=value).what
-    assert "cannot stand in a literal block" in editing_error(text, mapUsers=value).what
+    assert "cannot stand in a literal block" in editing_error(text, mapRoles=value).message
+    assert "cannot stand in a literal block" in editing_error(text, mapUsers=value).message
 
 
 def test_a_leading_space_in_a_block_too_deep_for_an_indicator_is_refused() -> None:
     text = HEAD + "data:\n  mapRoles: |\n" + " " * 12 + "- a\n"
-    assert "begin with a space" in editing_error(text, mapRoles=" - a\n").what
+    assert "begin with a space" in editing_error(text, mapRoles=" - a\n").message
 
 
 TEMPLATED = """\
@@ -246,7 +246,7 @@ data:
 )
 def test_an_edit_that_meets_a_template_is_refused_with_its_line(old: str, new: str, line: int) -> None:
     roles = Manifest.parse(TEMPLATED).data["mapRoles"]
-    assert editing_error(TEMPLATED, mapRoles=roles.replace(old, new)).where == f"line {line}"
+    assert editing_error(TEMPLATED, mapRoles=roles.replace(old, new)).location == f"line {line}"
 
 
 @pytest.mark.parametrize(
@@ -271,13 +271,13 @@ def test_a_template_in_quotes_stays_while_the_rest_is_edited(text: str) -> None:
     manifest = Manifest.parse(text)
     assert manifest.with_data({"mapRoles": "[${one}, x, ${two}]"}) == text.replace(", $", ", x, $")
     for wanted in ("[${one}]", "[${ones}, ${two}]", "[]"):
-        assert "the template `${" in editing_error(text, mapRoles=wanted).what
+        assert "the template `${" in editing_error(text, mapRoles=wanted).message
 
 
 def test_an_unclosed_template_block_reaches_to_the_end() -> None:
     text = "# {% if x %}\ndata:\n  mapRoles: |\n    - a\n"
-    assert "inside of the template block" in editing_error(text, mapRoles="- a\n- b\n").what
-    assert "inside of the template block" in editing_error(text, mapUsers="- b\n").what
+    assert "inside of the template block" in editing_error(text, mapRoles="- a\n- b\n").message
+    assert "inside of the template block" in editing_error(text, mapUsers="- b\n").message
 
 
 def test_a_key_that_shares_its_line_is_not_taken_out() -> None:
@@ -289,8 +289,8 @@ def test_a_key_that_shares_its_line_is_not_taken_out() -> None:
 def test_a_result_that_would_say_something_else_is_never_given() -> None:
     # What follows an explicit key is indented from another column than what follows a plain one.
     error = editing_error("data:\n  ? mapRoles\n  : a\n", mapRoles="  - a\n")
-    assert "cannot be changed here without changing something else" in error.what
-    assert error.where == "line 2"
+    assert "cannot be changed here without changing something else" in error.message
+    assert error.location == "line 2"
 
 
 BIG = 2 * 2**20

@@ -6,7 +6,7 @@ fires it and one that does not, and a test holds it to both.
 
 from __future__ import annotations
 
-from awsauth.core.lint.rule import RULES, Hit, Rule
+from awsauth.core.lint.rule import RULES, Match, Rule
 from awsauth.core.lint.rules import (
     administrators,
     arns as accounts,
@@ -23,13 +23,13 @@ from awsauth.core.lint.rules import (
     templates,
     usernames,
 )
-from awsauth.core.lint.subject import Subject
+from awsauth.core.lint.subject import LintContext
 
 __all__ = [
     "RULES",
-    "Hit",
+    "LintContext",
+    "Match",
     "Rule",
-    "Subject",
     "accounts",
     "administrators",
     "data",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awsauth.core.access.matching import can_match, is_exact
+from awsauth.core.access.matching import can_match, is_canonical
 from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.edit.changes import RenamePrincipal
 from awsauth.core.findings import Severity
-from awsauth.core.lint.rule import Hit, rule
+from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.subject import bare, role_or_nothing
 from awsauth.core.text.display import quoted
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.core.edit.changes import Change
-    from awsauth.core.lint.subject import Item, Subject
+    from awsauth.core.lint.subject import LintContext, LintEntry
 
 
 @rule(Severity.WARNING, "an account in `mapAccounts`: everybody in it gets in")
-def map_accounts(subject: Subject) -> Iterator[Hit]:
+def map_accounts(subject: LintContext) -> Iterator[Match]:
     """Find accounts that are let in as a whole.
 
     Fires::
@@ -35,18 +35,18 @@ def map_accounts(subject: Subject) -> Iterator[Hit]:
     """
     accounts = {item.mapped.principal: item for item in subject.accounts if ACCOUNT.fullmatch(item.mapped.principal)}
     for account, item in accounts.items():
-        yield Hit(
+        yield Match(
             "A whole account is let in.",
             "Every user and role of it gets in, under its ARN and without groups: "
             "it may do what every authenticated caller may, and what RBAC gives to its ARN.",
             "Map the users and roles that are meant.",
-            item.place(),
+            item.location(),
             account,
         )
 
 
 @rule(Severity.ERROR, "an account in `mapAccounts` that is not 12 digits")
-def account_number(subject: Subject) -> Iterator[Hit]:
+def account_number(subject: LintContext) -> Iterator[Match]:
     """Find accounts that there cannot be, such as one that a tool has made a number of.
 
     Fires::
@@ -62,17 +62,17 @@ def account_number(subject: Subject) -> Iterator[Hit]:
     for item in subject.accounts:
         account = item.mapped.principal
         if not ACCOUNT.fullmatch(account) and (account.isdigit() or not can_match(account)):
-            yield Hit(
+            yield Match(
                 "This is no account: it is not 12 digits.",
                 "It lets nobody in.",
                 "Write all 12 digits, leading zeros too, in quotes.",
-                item.place(),
+                item.location(),
                 account,
             )
 
 
 @rule(Severity.ERROR, "a role's ARN with its path, which STS never reports", cures=True)
-def role_path(subject: Subject) -> Iterator[Hit]:
+def role_path(subject: LintContext) -> Iterator[Match]:
     """Find roles that are written with their path, those of IAM Identity Center among them.
 
     Fires::
@@ -90,19 +90,19 @@ def role_path(subject: Subject) -> Iterator[Hit]:
           - userarn: arn:aws:iam::111122223333:user/team/alice
             username: alice
     """
-    for item in subject.with_fault("role-path"):
-        yield Hit(
+    for item in subject.with_arn_problem("role-path"):
+        yield Match(
             "A role's ARN stands here with its path.",
             "STS never reports the path, so this matches nobody.",
             f"Write it without: {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}",
-            item.place(),
+            item.location(),
             item.mapped.principal,
             _renamed(subject, item),
         )
 
 
 @rule(Severity.ERROR, "white space or invisible characters in an ARN", cures=True)
-def arn_space(subject: Subject) -> Iterator[Hit]:
+def arn_space(subject: LintContext) -> Iterator[Match]:
     """Find ARNs with white space, as from a copied line, or with characters that people cannot see.
 
     Fires::
@@ -117,32 +117,32 @@ def arn_space(subject: Subject) -> Iterator[Hit]:
           - rolearn:   arn:aws:iam::111122223333:role/ci   # a trailing space outside of quotes is none
             username: ci
     """
-    for item in subject.with_fault("arn-space"):
-        yield Hit(
+    for item in subject.with_arn_problem("arn-space"):
+        yield Match(
             "There is white space, or a character that people cannot see, in this ARN.",
             "It is compared as it stands, so this matches nobody.",
             f"Write {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}",
-            item.place(),
+            item.location(),
             item.mapped.principal,
             _renamed(subject, item),
         )
 
 
-def _mapped_already(subject: Subject, item: Item) -> str:
+def _mapped_already(subject: LintContext, item: LintEntry) -> str:
     is_free = bare(item.mapped.principal).lower() not in subject.by_principal
     return "" if is_free else " That one is mapped already: take one of the two out."
 
 
-def _renamed(subject: Subject, item: Item) -> tuple[Change, ...]:
+def _renamed(subject: LintContext, item: LintEntry) -> tuple[Change, ...]:
     """Return the change to an ARN that nobody is mapped by or would be: whatever is mapped already stays as it is."""
     arn = bare(item.mapped.principal)
-    if len(subject.by_bare_arn[arn.lower()]) > 1 or not is_exact(arn):
+    if len(subject.by_bare_arn[arn.lower()]) > 1 or not is_canonical(arn):
         return ()
     return (RenamePrincipal(principal_arn=item.mapped.principal, new_arn=arn),)
 
 
 @rule(Severity.ERROR, "the ARN of a role's session in place of the role's")
-def assumed_role(subject: Subject) -> Iterator[Hit]:
+def assumed_role(subject: LintContext) -> Iterator[Match]:
     """Find sessions of roles. Not cured: the role lets more people in than the one session that is written.
 
     Fires::
@@ -157,20 +157,20 @@ def assumed_role(subject: Subject) -> Iterator[Hit]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.with_fault("assumed-role"):
+    for item in subject.with_arn_problem("assumed-role"):
         arn = role_or_nothing(item.mapped.principal)
         instead = f"Map the role, {quoted(arn, 200)}" if arn else "Map the role"
-        yield Hit(
+        yield Match(
             "This is the ARN of a role's session.",
             "A caller is looked up by the role, so this matches nobody.",
             f"{instead}: every session of it gets in then.",
-            item.place(),
+            item.location(),
             item.mapped.principal,
         )
 
 
 @rule(Severity.ERROR, "the ARN of an instance profile in place of its role's")
-def instance_profile(subject: Subject) -> Iterator[Hit]:
+def instance_profile(subject: LintContext) -> Iterator[Match]:
     """Find instance profiles.
 
     Fires::
@@ -187,18 +187,18 @@ def instance_profile(subject: Subject) -> Iterator[Hit]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in subject.with_fault("instance-profile"):
-        yield Hit(
+    for item in subject.with_arn_problem("instance-profile"):
+        yield Match(
             "This is the ARN of an instance profile.",
             "An instance calls as the role that the profile holds, so this matches nobody.",
             "Map the role in the profile; it need not have the profile's name.",
-            item.place(),
+            item.location(),
             item.mapped.principal,
         )
 
 
 @rule(Severity.ERROR, "a wildcard in an ARN")
-def wildcard(subject: Subject) -> Iterator[Hit]:
+def wildcard(subject: LintContext) -> Iterator[Match]:
     """Find ARNs with a star.
 
     Fires::
@@ -213,18 +213,18 @@ def wildcard(subject: Subject) -> Iterator[Hit]:
           - rolearn: arn:aws:iam::111122223333:role/team
             username: team
     """
-    for item in subject.with_fault("wildcard"):
-        yield Hit(
+    for item in subject.with_arn_problem("wildcard"):
+        yield Match(
             "There is a star in this ARN.",
             "It stands for nothing but itself, so this matches nobody.",
             "Map each principal on its own.",
-            item.place(),
+            item.location(),
             item.mapped.principal,
         )
 
 
 @rule(Severity.ERROR, "what is the ARN of no IAM role or user")
-def not_an_arn(subject: Subject) -> Iterator[Hit]:
+def not_an_arn(subject: LintContext) -> Iterator[Match]:
     """Find names in place of ARNs, ARNs of other things, and broken ones.
 
     Fires::
@@ -239,19 +239,19 @@ def not_an_arn(subject: Subject) -> Iterator[Hit]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.with_fault("not-an-arn"):
+    for item in subject.with_arn_problem("not-an-arn"):
         kind = "user" if item.reading.key == "mapUsers" else "role"
-        yield Hit(
+        yield Match(
             "This is not the ARN of an IAM role or user.",
             "Nobody calls by it, so this matches nobody.",
             f"Write one like `arn:aws:iam::111122223333:{kind}/NAME`.",
-            item.place(),
+            item.location(),
             item.mapped.principal,
         )
 
 
 @rule(Severity.ERROR, "an ARN whose account is not 12 digits")
-def account_digits(subject: Subject) -> Iterator[Hit]:
+def account_digits(subject: LintContext) -> Iterator[Match]:
     """Find ARNs without a proper account, such as one that lost its leading zero.
 
     Fires::
@@ -266,18 +266,18 @@ def account_digits(subject: Subject) -> Iterator[Hit]:
           - rolearn: arn:aws:iam::012345678901:role/ci
             username: ci
     """
-    for item in subject.with_fault("account-digits"):
-        yield Hit(
+    for item in subject.with_arn_problem("account-digits"):
+        yield Match(
             "The account in this ARN is not 12 digits.",
             "There is no such account, so this matches nobody.",
             "Write all 12 digits of the account, leading zeros too.",
-            item.place(),
+            item.location(),
             item.mapped.principal,
         )
 
 
 @rule(Severity.ERROR, "an ARN with an unknown partition")
-def unknown_partition(subject: Subject) -> Iterator[Hit]:
+def unknown_partition(subject: LintContext) -> Iterator[Match]:
     """Find partitions that there are none of.
 
     Fires::
@@ -292,11 +292,11 @@ def unknown_partition(subject: Subject) -> Iterator[Hit]:
           - rolearn: arn:aws-us-gov:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.with_fault("unknown-partition"):
-        yield Hit(
+    for item in subject.with_arn_problem("unknown-partition"):
+        yield Match(
             "The partition of this ARN is unknown.",
             "Nobody calls from it, so this matches nobody.",
             f"The partitions are {', '.join(PARTITIONS)}.",
-            item.place(),
+            item.location(),
             item.mapped.principal,
         )

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.node_mappings import NODE_GROUPS
-from awsauth.core.document.model import MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
-from awsauth.core.lint.rule import Hit, rule
+from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.templates import misspelt, unfilled
 from awsauth.core.lint.rules.usernames import SESSION_TEMPLATES, chooses_session_name
 from awsauth.core.lint.subject import has_invisible
@@ -19,10 +19,10 @@ from awsauth.core.text.resemblance import close_matches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import Subject
+    from awsauth.core.lint.subject import LintContext
 
 WELL_KNOWN: Final = (
-    MASTERS,
+    SYSTEM_MASTERS,
     *sorted(NODE_GROUPS),
     "system:authenticated",
     "system:unauthenticated",
@@ -62,7 +62,7 @@ def is_unclear(group: str) -> bool:
 
 
 @rule(Severity.ERROR, "groups run together to one: `a - b`")
-def joined_groups(subject: Subject) -> Iterator[Hit]:
+def joined_groups(subject: LintContext) -> Iterator[Match]:
     """Find list items that stand one column too far to the right, and so continue the one before.
 
     Fires::
@@ -85,17 +85,17 @@ def joined_groups(subject: Subject) -> Iterator[Hit]:
     """
     for group, items in subject.groups.items():
         for item in items if parts(group) else ():
-            yield Hit(
+            yield Match(
                 f"{len(parts(group))} groups have become one, {quoted(group)}.",
                 "Nobody is in any of them.",
                 "Write the dashes below each other.",
-                item.group_place(group),
+                item.group_location(group),
                 item.mapped.principal,
             )
 
 
 @rule(Severity.WARNING, "several names in one group: `a,b`")
-def listed_groups(subject: Subject) -> Iterator[Hit]:
+def listed_groups(subject: LintContext) -> Iterator[Match]:
     """Find groups that are a list with commas, as of a tool that takes one text for all of them.
 
     Fires::
@@ -115,17 +115,17 @@ def listed_groups(subject: Subject) -> Iterator[Hit]:
     for group, items in subject.groups.items():
         names = [name.strip() for name in group.split(",")]
         for item in items if len(names) > 1 and all(names) else ():
-            yield Hit(
+            yield Match(
                 f"{quoted(group)} is one group, with a comma in its name.",
                 f"It is none of {', '.join(map(quoted, names))}, and gives nothing unless RBAC names it just so.",
                 "Write each group as an item of its own.",
-                item.group_place(group),
+                item.group_location(group),
                 item.mapped.principal,
             )
 
 
 @rule(Severity.WARNING, "an empty group")
-def empty_group(subject: Subject) -> Iterator[Hit]:
+def empty_group(subject: LintContext) -> Iterator[Match]:
     """Find dashes with nothing behind them.
 
     Fires::
@@ -145,19 +145,19 @@ def empty_group(subject: Subject) -> Iterator[Hit]:
             groups: []
     """
     for item in subject.groups.get("", ()):
-        place = item.group_place("")
-        if not subject.is_told(place):
-            yield Hit(
+        location = item.group_location("")
+        if not subject.is_told(location):
+            yield Match(
                 "A group is empty.",
                 "It gives nothing.",
                 "Write its name, or take the item out.",
-                place,
+                location,
                 item.mapped.principal,
             )
 
 
 @rule(Severity.WARNING, "a well-known group misspelt, such as `system:master`")
-def misspelt_group(subject: Subject) -> Iterator[Hit]:
+def misspelt_group(subject: LintContext) -> Iterator[Match]:
     """Find groups that are a letter or two away from those that Kubernetes and EKS know.
 
     Fires::
@@ -176,17 +176,17 @@ def misspelt_group(subject: Subject) -> Iterator[Hit]:
     """
     for group, items in subject.groups.items():
         for item in items if meant(group) else ():
-            yield Hit(
+            yield Match(
                 f"{quoted(group)} is not {quoted(meant(group))}.",
                 "It gives nothing unless RBAC names it just so.",
                 f"If {quoted(meant(group))} is meant, write it so; otherwise choose another name.",
-                item.group_place(group),
+                item.group_location(group),
                 item.mapped.principal,
             )
 
 
 @rule(Severity.WARNING, "a group that callers choose: `{{SessionName}}` in its name")
-def chosen_group(subject: Subject) -> Iterator[Hit]:
+def chosen_group(subject: LintContext) -> Iterator[Match]:
     """Find groups with the session name in them, which whoever assumes a role chooses freely.
 
     Fires::
@@ -206,10 +206,10 @@ def chosen_group(subject: Subject) -> Iterator[Hit]:
     for group, items in subject.groups.items():
         for item in items if any(template in group for template in SESSION_TEMPLATES) else ():
             if chooses_session_name(item):
-                yield Hit(
+                yield Match(
                     "The session name is part of a group.",
                     "Whoever assumes the role chooses that, and so chooses which group to be in.",
                     "Write the group out; give each group a role of its own.",
-                    item.group_place(group),
+                    item.group_location(group),
                     item.mapped.principal,
                 )

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, can_match
 from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS, is_node_mapping
-from awsauth.core.document.model import MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
-from awsauth.core.lint.rule import Hit, rule
+from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.groups import is_unclear, meant, parts
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import Item, Subject
+    from awsauth.core.lint.subject import LintContext, LintEntry
 
 _INSTANCE: Final = PRESETS["ec2"].username
 _SESSION: Final = PRESETS["fargate"].username
@@ -28,7 +28,7 @@ _ELSEWHERE: Final = re.compile("fargate|hybrid")
 
 
 @rule(Severity.ERROR, "a node's username without the groups that nodes need")
-def node_groups(subject: Subject) -> Iterator[Hit]:
+def node_groups(subject: LintContext) -> Iterator[Match]:
     """Find mappings to a node's username without `system:bootstrappers` or `system:nodes`.
 
     Fires::
@@ -48,25 +48,25 @@ def node_groups(subject: Subject) -> Iterator[Hit]:
     for item in (item for name in (_INSTANCE, _SESSION) for item in subject.usernames.get(name, ())):
         missing = [group for group in _NEEDED if group not in item.mapped.groups]
         if missing and not _groups_are_told(subject, item):
-            yield Hit(
+            yield Match(
                 f"The username is a node's, and {' and '.join(map(quoted, missing))} "
                 f"{'is' if len(missing) == 1 else 'are'} missing from the groups.",
                 "Nodes with this role cannot join.",
                 f"Add {' and '.join(missing)}.",
-                item.place("groups"),
+                item.location("groups"),
                 item.mapped.principal,
             )
 
 
-def _groups_are_told(subject: Subject, item: Item) -> bool:
+def _groups_are_told(subject: LintContext, item: LintEntry) -> bool:
     """Whether something else is said of the groups already, which may be why one is missing."""
     if any(is_unclear(group) or parts(group) or meant(group) for group in item.mapped.groups):
         return True
-    return subject.is_told(item.value_place("groups"))
+    return subject.is_told(item.value_location("groups"))
 
 
 @rule(Severity.ERROR, "the group `system:nodes` with a username that is no node's")
-def node_username(subject: Subject) -> Iterator[Hit]:
+def node_username(subject: LintContext) -> Iterator[Match]:
     """Find mappings to the group of nodes under another name.
 
     Fires::
@@ -87,22 +87,22 @@ def node_username(subject: Subject) -> Iterator[Hit]:
         username = item.mapped.username
         if (
             is_node_mapping(item.mapped)
-            or subject.is_told(item.place("username"))
+            or subject.is_told(item.location("username"))
             or (username and is_unclear(username))
         ):
             continue
-        yield Hit(
+        yield Match(
             f"The group {quoted(NODES)} is given, and the username is not that of a node.",
             "The API server takes a caller for a node only by both, so a node with this role does not become one.",
             f"Write {quoted(_INSTANCE)} for nodes on EC2, {quoted(_SESSION)} for Fargate and hybrid nodes, "
             "or take the group away.",
-            item.place("username"),
+            item.location("username"),
             item.mapped.principal,
         )
 
 
 @rule(Severity.WARNING, "a node mapping without what its role's name says it needs: Fargate, Windows")
-def node_kind(subject: Subject) -> Iterator[Hit]:
+def node_kind(subject: LintContext) -> Iterator[Match]:
     """Find node mappings of roles called after Fargate or Windows that have not their group.
 
     Fires::
@@ -126,17 +126,17 @@ def node_kind(subject: Subject) -> Iterator[Hit]:
         for item in subject.usernames.get(username, ()):
             is_complete = set(_NEEDED) <= set(item.mapped.groups)
             if word in item.role_name and is_complete and group not in item.mapped.groups:
-                yield Hit(
+                yield Match(
                     f"The role's name says {word.capitalize()}, and {quoted(group)} is missing from the groups.",
                     "The network proxy of such nodes does not work.",
                     f"Add {group} if these are {word.capitalize()} nodes.",
-                    item.place("groups"),
+                    item.location("groups"),
                     item.mapped.principal,
                 )
 
 
 @rule(Severity.WARNING, "a node mapping with groups that are no node's, `system:masters` among them")
-def node_extra_groups(subject: Subject) -> Iterator[Hit]:
+def node_extra_groups(subject: LintContext) -> Iterator[Match]:
     """Find nodes that get more than nodes need.
 
     Fires::
@@ -156,18 +156,18 @@ def node_extra_groups(subject: Subject) -> Iterator[Hit]:
     for item in (item for name in (_INSTANCE, _SESSION) for item in subject.usernames.get(name, ())):
         for group in dict.fromkeys(item.mapped.groups):
             if group not in NODE_GROUPS and not (is_unclear(group) or parts(group) or meant(group)):
-                everything = "do everything in the cluster" if group == MASTERS else "do what it may"
-                yield Hit(
+                everything = "do everything in the cluster" if group == SYSTEM_MASTERS else "do what it may"
+                yield Match(
                     f"A node mapping is in the group {quoted(group)} too.",
                     f"Every node with the role, and whatever runs on it and gets at its credentials, may {everything}.",
                     "Take the group away; give it to a role of its own.",
-                    item.group_place(group),
+                    item.group_location(group),
                     item.mapped.principal,
                 )
 
 
 @rule(Severity.WARNING, "`system:node:{{SessionName}}` for what is neither Fargate nor hybrid")
-def session_node(subject: Subject) -> Iterator[Hit]:
+def session_node(subject: LintContext) -> Iterator[Match]:
     """Find principals that can be any node, by the session name they choose, and are no such nodes by their looks.
 
     Fires::
@@ -187,17 +187,17 @@ def session_node(subject: Subject) -> Iterator[Hit]:
     for item in subject.usernames.get(_SESSION, ()):
         is_instance = _INSTANCES.search(item.role_name) and not _ELSEWHERE.search(item.role_name)
         if item.is_person or (is_instance and _PROXIER not in item.mapped.groups):
-            yield Hit(
+            yield Match(
                 "The node's name is the session name, as for Fargate and hybrid nodes, and this looks like neither.",
                 "Nodes on EC2 join by it only if their instance's id is their name, and whoever assumes the role can be any.",
                 f"Write {quoted(_INSTANCE)} for nodes on EC2.",
-                item.place("username"),
+                item.location("username"),
                 item.mapped.principal,
             )
 
 
 @rule(Severity.ERROR, "`{{EC2PrivateDNSName}}` for what is no EC2 instance")
-def instances_only(subject: Subject) -> Iterator[Hit]:
+def instances_only(subject: LintContext) -> Iterator[Match]:
     """Find principals that can be no instance, but are mapped to what only an instance gets.
 
     Fires::
@@ -218,18 +218,18 @@ def instances_only(subject: Subject) -> Iterator[Hit]:
         if item.is_person or "fargate" in item.role_name:
             for name in (item.mapped.username, *item.mapped.groups):
                 if INSTANCES_ONLY in name:
-                    yield Hit(
+                    yield Match(
                         f"{quoted(INSTANCES_ONLY)} is filled in for EC2 instances only, and this is none.",
                         "Nobody gets in by this mapping.",
                         "For Fargate write the session name; for people a name of their own.",
-                        item.place("username") if name == item.mapped.username else item.group_place(name),
+                        item.location("username") if name == item.mapped.username else item.group_location(name),
                         item.mapped.principal,
                     )
                     break
 
 
 @rule(Severity.NOTE, "no mapping that lets nodes in")
-def no_node_mapping(subject: Subject) -> Iterator[Hit]:
+def no_node_mapping(subject: LintContext) -> Iterator[Match]:
     """Find documents without nodes. A cluster whose nodes come in by access entries needs none.
 
     Fires::
@@ -254,7 +254,7 @@ def no_node_mapping(subject: Subject) -> Iterator[Hit]:
         for mapped in possible
     )
     if subject.is_readable and not looks_like_one:
-        yield Hit(
+        yield Match(
             "No mapping lets nodes in.",
             "Only nodes that come in by an access entry can join.",
             "Map the role of the nodes, unless access entries do it.",

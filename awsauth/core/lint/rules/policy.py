@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.access.matching import account_of, could_match, could_render, principal_of
 from awsauth.core.access.node_mappings import PRESETS, is_node_mapping
 from awsauth.core.arn import ACCOUNT
-from awsauth.core.document.model import MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
 from awsauth.core.lint import rule as registry
-from awsauth.core.lint.rule import Hit, Rule, rule
+from awsauth.core.lint.rule import Match, Rule, rule
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from awsauth.core.lint.subject import Item, Subject
+    from awsauth.core.lint.subject import LintContext, LintEntry
 
 _NOT_ALLOWED: Final = "The policy does not allow it."
 _OF_NODES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 
 @rule(Severity.ERROR, "policy: a principal of an account that is not among `accounts`")
-def policy_account(subject: Subject) -> Iterator[Hit]:
+def policy_account(subject: LintContext) -> Iterator[Match]:
     """Find principals, and entries of ``mapAccounts``, of other accounts.
 
     Fires::
@@ -47,24 +47,24 @@ def policy_account(subject: Subject) -> Iterator[Hit]:
     for item in [*subject.winners, *subject.accounts] if allowed is not None else ():
         account = _account(item)
         if ACCOUNT.fullmatch(account) and account not in (allowed or ()):
-            yield Hit(
+            yield Match(
                 f"The account {account} is not among those that may be let in.",
                 _NOT_ALLOWED,
                 "Take the mapping out, or add the account to the policy's `accounts`.",
-                item.place(),
+                item.location(),
                 item.mapped.principal,
                 about=account,
             )
 
 
-def _account(item: Item) -> str:
+def _account(item: LintEntry) -> str:
     if item.reading.key == "mapAccounts":
         return item.mapped.principal
     return item.mapped.sso.account if item.mapped.sso else account_of(item.mapped.principal)
 
 
 @rule(Severity.ERROR, "policy: a principal of a partition that is not among `partitions`")
-def policy_partition(subject: Subject) -> Iterator[Hit]:
+def policy_partition(subject: LintContext) -> Iterator[Match]:
     """Find principals of other partitions.
 
     Fires::
@@ -88,18 +88,18 @@ def policy_partition(subject: Subject) -> Iterator[Hit]:
         scheme, _, rest = item.mapped.principal.lower().partition(":")
         partition = rest.partition(":")[0]
         if scheme == "arn" and not item.fault and partition not in (allowed or ()):
-            yield Hit(
+            yield Match(
                 f"The partition {quoted(partition)} is not among those that may be let in.",
                 _NOT_ALLOWED,
                 "Take the mapping out, or add the partition to the policy's `partitions`.",
-                item.place(),
+                item.location(),
                 item.mapped.principal,
                 about=partition,
             )
 
 
 @rule(Severity.ERROR, "policy: somebody in a group that matches one of `forbidden_groups`")
-def policy_forbidden_group(subject: Subject) -> Iterator[Hit]:
+def policy_forbidden_group(subject: LintContext) -> Iterator[Match]:
     """Find groups that nobody may be in, or that a template may turn into one of those.
 
     Fires::
@@ -126,18 +126,18 @@ def policy_forbidden_group(subject: Subject) -> Iterator[Hit]:
         pattern = next((one for one in forbidden if fnmatchcase(group, one) or could_match(group, one)), None)
         for item in items if pattern is not None else ():
             if item in counts:
-                yield Hit(
+                yield Match(
                     f"Nobody may be in the group {quoted(group)}, which {quoted(pattern or '')} matches.",
                     _NOT_ALLOWED,
                     "Take the group away, or the pattern out of the policy's `forbidden_groups`.",
-                    item.group_place(group),
+                    item.group_location(group),
                     item.mapped.principal,
                     about=group,
                 )
 
 
 @rule(Severity.ERROR, "policy: nobody in one of `required_groups`")
-def policy_required_group(subject: Subject) -> Iterator[Hit]:
+def policy_required_group(subject: LintContext) -> Iterator[Match]:
     """Find groups that somebody has to be in and nobody is.
 
     Fires::
@@ -162,7 +162,7 @@ def policy_required_group(subject: Subject) -> Iterator[Hit]:
     for group in dict.fromkeys(required):
         given = any(item in counts and item.fault in ("", "placeholder") for item in subject.groups.get(group, ()))
         if not given:
-            yield Hit(
+            yield Match(
                 f"Nobody is in the group {quoted(group)}.",
                 "The policy says that somebody has to be.",
                 "Map somebody to it, or take it out of the policy's `required_groups`.",
@@ -171,7 +171,7 @@ def policy_required_group(subject: Subject) -> Iterator[Hit]:
 
 
 @rule(Severity.ERROR, "policy: a username that begins with none of `username_prefixes`")
-def policy_username(subject: Subject) -> Iterator[Hit]:
+def policy_username(subject: LintContext) -> Iterator[Match]:
     """Find usernames without a prefix. Nodes, by name and groups, are let pass; a template at the beginning is not.
 
     Fires::
@@ -198,29 +198,29 @@ def policy_username(subject: Subject) -> Iterator[Hit]:
         username = item.mapped.username
         is_node = username in _OF_NODES and is_node_mapping(item.mapped)
         if not is_node and not username.startswith(prefixes or ()):
-            yield Hit(
+            yield Match(
                 f"The username {quoted(username)} begins with none of {', '.join(map(quoted, prefixes or ()))}."
                 if prefixes
                 else f"There may be no usernames but those of nodes, and this is {quoted(username)}.",
                 _NOT_ALLOWED,
                 "Choose one that does, or add to the policy's `username_prefixes`.",
-                item.place("username"),
+                item.location("username"),
                 item.mapped.principal,
                 about=username,
             )
     for item in subject.accounts if prefixes is not None else ():
         if not any("arn:".startswith(prefix) for prefix in prefixes or ()):
-            yield Hit(
+            yield Match(
                 f"Everybody in the account {quoted(item.mapped.principal)} gets in under their own ARN as username.",
                 _NOT_ALLOWED,
                 "Take the account out, or add `arn:` to the policy's `username_prefixes`.",
-                item.place(),
+                item.location(),
                 item.mapped.principal,
             )
 
 
 @rule(Severity.ERROR, "policy: more principals in `system:masters` than `most_administrators`")
-def policy_administrators(subject: Subject) -> Iterator[Hit]:
+def policy_administrators(subject: LintContext) -> Iterator[Match]:
     """Find more administrators than there may be.
 
     Fires::
@@ -248,17 +248,17 @@ def policy_administrators(subject: Subject) -> Iterator[Hit]:
     count = len({principal_of(item.mapped.principal) if item.mapped.principal else item for item, _ in found})
     if count > most:
         item, group = found[-1]
-        yield Hit(
-            f"{count} principals are in {quoted(MASTERS)}, or can be, and at most {most} may.",
+        yield Match(
+            f"{count} principals are in {quoted(SYSTEM_MASTERS)}, or can be, and at most {most} may.",
             _NOT_ALLOWED,
             "Take some of them out, or raise the policy's `most_administrators`.",
-            item.group_place(group),
+            item.group_location(group),
             weight=count,
         )
 
 
 @rule(Severity.ERROR, "policy: somebody in `system:masters` who matches none of `administrators`")
-def policy_administrator(subject: Subject) -> Iterator[Hit]:
+def policy_administrator(subject: LintContext) -> Iterator[Match]:
     """Find administrators who may not be.
 
     Fires::
@@ -282,19 +282,19 @@ def policy_administrator(subject: Subject) -> Iterator[Hit]:
     allowed = subject.policy.administrators if subject.policy else None
     for item, group in _administrators(subject) if allowed is not None else ():
         if not any(fnmatchcase(principal_of(item.mapped.principal), pattern.lower()) for pattern in allowed or ()):
-            yield Hit(
-                f"This principal may not be in {quoted(MASTERS)}.",
+            yield Match(
+                f"This principal may not be in {quoted(SYSTEM_MASTERS)}.",
                 _NOT_ALLOWED,
                 "Take it out of the group, or add its ARN to the policy's `administrators`.",
-                item.group_place(group),
+                item.group_location(group),
                 item.mapped.principal,
             )
 
 
-def _administrators(subject: Subject) -> Iterable[tuple[Item, str]]:
+def _administrators(subject: LintContext) -> Iterable[tuple[LintEntry, str]]:
     """Yield who is in `system:masters`, or can be by a template, with that group."""
     for item in subject.winners:
-        group = next((group for group in item.mapped.groups if could_render(group, MASTERS)), None)
+        group = next((group for group in item.mapped.groups if could_render(group, SYSTEM_MASTERS)), None)
         if group is not None:
             yield item, group
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.findings import Severity
-from awsauth.core.lint.rule import Hit, rule
+from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.groups import WELL_KNOWN, is_unclear, meant
 from awsauth.core.lint.subject import has_invisible
 from awsauth.core.text.display import quoted
@@ -15,7 +15,7 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from awsauth.core.lint.subject import Item, Subject
+    from awsauth.core.lint.subject import LintContext, LintEntry
 
 # Escaped, as nobody could review the letters themselves.
 _CYRILLIC: Final = (
@@ -33,7 +33,7 @@ _LOOKS_LIKE: Final = str.maketrans(
 
 
 @rule(Severity.WARNING, "white space around, or invisible characters in, a username or group")
-def invisible_character(subject: Subject) -> Iterator[Hit]:
+def invisible_character(subject: LintContext) -> Iterator[Match]:
     """Find names that hold a character that people cannot see. A blank between words is fine.
 
     Fires::
@@ -53,17 +53,17 @@ def invisible_character(subject: Subject) -> Iterator[Hit]:
     for by_name in (subject.usernames, subject.groups):
         for name, items in by_name.items():
             for item in items if has_invisible(name) else ():
-                yield Hit(
+                yield Match(
                     f"There is white space, or a character that people cannot see, in {quoted(name)}.",
                     "It is part of the name: RBAC has to spell it just so.",
                     "Take it out.",
-                    item.group_place(name) if by_name is subject.groups else item.place("username"),
+                    item.group_location(name) if by_name is subject.groups else item.location("username"),
                     item.mapped.principal,
                 )
 
 
 @rule(Severity.WARNING, "usernames, or groups, that only look the same")
-def look_alike(subject: Subject) -> Iterator[Hit]:
+def look_alike(subject: LintContext) -> Iterator[Match]:
     """Find names that differ in case only, or by letters of another alphabet that look like Latin ones.
 
     Fires::
@@ -89,16 +89,16 @@ def look_alike(subject: Subject) -> Iterator[Hit]:
     for by_name, known in ((subject.usernames, ()), (subject.groups, WELL_KNOWN)):
         for name, other in _pairs(by_name, known):
             item = by_name[name][0]
-            yield Hit(
+            yield Match(
                 f"{quoted(name)} looks like {quoted(other)}{_code_points(name, other)}, and is another name.",
                 "To RBAC they have nothing to do with each other.",
                 "If the same is meant, write it the same; otherwise choose names that can be told apart.",
-                item.group_place(name) if by_name is subject.groups else item.place("username"),
+                item.group_location(name) if by_name is subject.groups else item.location("username"),
                 item.mapped.principal,
             )
 
 
-def _pairs(by_name: Mapping[str, Sequence[Item]], known: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _pairs(by_name: Mapping[str, Sequence[LintEntry]], known: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield each name that looks like one before it, with that one."""
     first: dict[str, str] = {name: name for name in known}
     alike: defaultdict[str, list[str]] = defaultdict(list)

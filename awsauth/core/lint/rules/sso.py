@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from awsauth.core.access.matching import account_of
 from awsauth.core.access.sso_roles import permission_set
 from awsauth.core.findings import Severity
-from awsauth.core.lint.rule import Hit, rule
+from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import Item, Subject
+    from awsauth.core.lint.subject import LintContext, LintEntry
 
 
 @rule(Severity.ERROR, "an `sso` entry, which EKS does not look at")
-def sso_entry(subject: Subject) -> Iterator[Hit]:
+def sso_entry(subject: LintContext) -> Iterator[Match]:
     """Find entries by permission set, an alpha feature that is off.
 
     Source: ``aws-iam-authenticator`` ``pkg/config/mapper.go`` (``SSOArnLike``).
@@ -45,16 +45,16 @@ def sso_entry(subject: Subject) -> Iterator[Hit]:
                 if sso.partition
                 else f"Where it is on, permission sets called {quoted(f'{sso.permission_set}_…')} match too."
             )
-            yield Hit(
+            yield Match(
                 f"The permission set {quoted(sso.permission_set)} is mapped by an `sso` entry.",
                 f"That is an alpha feature of the authenticator, and off: this matches nobody. {otherwise}",
                 f"Map its role, {quoted(f'AWSReservedSSO_{sso.permission_set}_…')}, without the path.",
-                item.place(),
+                item.location(),
             )
 
 
 @rule(Severity.WARNING, "two roles of one permission set in one account: one is no longer there")
-def stale_sso_role(subject: Subject) -> Iterator[Hit]:
+def stale_sso_role(subject: LintContext) -> Iterator[Match]:
     """Find roles of IAM Identity Center that differ only in their suffix, which changes when the role is made anew.
 
     Fires::
@@ -73,7 +73,7 @@ def stale_sso_role(subject: Subject) -> Iterator[Hit]:
           - rolearn: arn:aws:iam::444455556666:role/AWSReservedSSO_Viewer_fedcba9876543210
             username: viewer-of-another-account
     """
-    by_set: defaultdict[tuple[str, str], dict[str, Item]] = defaultdict(dict)
+    by_set: defaultdict[tuple[str, str], dict[str, LintEntry]] = defaultdict(dict)
     for item in subject.items:
         name = permission_set(item.mapped.principal.lower())
         if name is not None:
@@ -82,11 +82,11 @@ def stale_sso_role(subject: Subject) -> Iterator[Hit]:
     for roles in by_set.values():
         first, *others = roles.values()
         for item in others:
-            yield Hit(
+            yield Match(
                 f"There is another role of this permission set on line {subject.line(first)}.",
                 "An account has one role for a permission set at a time, so one of them is gone, "
                 "and its mapping lets nobody in.",
                 "Look up in IAM which of the two there is, and take the other one out.",
-                item.place(),
+                item.location(),
                 item.mapped.principal,
             )

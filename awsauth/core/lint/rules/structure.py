@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.document.document import LARGEST, bytes_of
+from awsauth.core.document.document import MAX_BYTES, byte_size
 from awsauth.core.document.model import ARN_FIELD, KEYS, Key
 from awsauth.core.document.repairs import respelt
 from awsauth.core.edit.changes import Repair
-from awsauth.core.findings import Place, Severity
-from awsauth.core.lint.rule import Hit, rule
+from awsauth.core.findings import Location, Severity
+from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
 from awsauth.core.text.resemblance import close_matches
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.model import Entry
     from awsauth.core.goyaml.nodes import Node
-    from awsauth.core.lint.subject import Subject
+    from awsauth.core.lint.subject import LintContext
 
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
@@ -31,7 +31,7 @@ _CONTENT: Final = re.compile(
 
 
 @rule(Severity.ERROR, "a data key that is almost one of the three, such as `maproles`")
-def unknown_data_key(subject: Subject) -> Iterator[Hit]:
+def unknown_data_key(subject: LintContext) -> Iterator[Match]:
     """Find keys that are misspelt, or have other capitals. Keys of other names are somebody's own.
 
     Fires::
@@ -53,7 +53,7 @@ def unknown_data_key(subject: Subject) -> Iterator[Hit]:
         if close:
             right = _BY_LETTERS[close[0]]
             beside = f" {right} is there too, and is read." if right in subject.document.data else ""
-            yield Hit(
+            yield Match(
                 f"The data key {quoted(key)} is not {right}.",
                 f"The authenticator does not look at it: whoever is mapped in it does not get in.{beside}",
                 f"Move what it holds to {right}.",
@@ -62,7 +62,7 @@ def unknown_data_key(subject: Subject) -> Iterator[Hit]:
 
 
 @rule(Severity.WARNING, "data that takes more than three quarters of the 1 MiB there is")
-def almost_full(subject: Subject) -> Iterator[Hit]:
+def almost_full(subject: LintContext) -> Iterator[Match]:
     """Find data that will soon not fit any more, or does not, ``binaryData`` included where that is known.
 
     Fires::
@@ -76,17 +76,17 @@ def almost_full(subject: Subject) -> Iterator[Hit]:
         mapRoles: |
           []
     """
-    size = bytes_of(subject.document) + subject.binary_bytes
-    if size > LARGEST * 3 // 4:
-        yield Hit(
-            f"All values together have {size:,} bytes, {size * 100 // LARGEST} % of what a ConfigMap may have.",
-            f"The API server takes no more than {LARGEST:,}: one day nobody can be added.",
+    size = byte_size(subject.document) + subject.binary_bytes
+    if size > MAX_BYTES * 3 // 4:
+        yield Match(
+            f"All values together have {size:,} bytes, {size * 100 // MAX_BYTES} % of what a ConfigMap may have.",
+            f"The API server takes no more than {MAX_BYTES:,}: one day nobody can be added.",
             "Take out mappings that nobody needs, or use access entries.",
         )
 
 
 @rule(Severity.WARNING, "text behind the first YAML document, which nobody reads")
-def ignored_rest(subject: Subject) -> Iterator[Hit]:
+def ignored_rest(subject: LintContext) -> Iterator[Match]:
     """Find what stands behind the list, such as a second list: reading stops after the first.
 
     Fires::
@@ -112,11 +112,11 @@ def ignored_rest(subject: Subject) -> Iterator[Hit]:
         text = subject.document.data.get(key, "")
         found = None if root is None else _CONTENT.search(text, root.end)
         if found is not None and root is not None and _follows(text, root.end, found.start("first")):
-            yield Hit(
+            yield Match(
                 "Text stands behind the end of the list.",
                 "Reading stops after the first YAML document: nothing of it counts.",
                 "Move it into the list, or take it out.",
-                Place.of(key, text, found.start("first"), len(found["first"].rstrip()) + found.start("first")),
+                Location.of(key, text, found.start("first"), len(found["first"].rstrip()) + found.start("first")),
                 principal=key,
             )
 
@@ -137,7 +137,7 @@ _MEANT: Final = {"user": "username", "name": "username"}
 
 
 @rule(Severity.WARNING, "a field that nobody reads, such as `group` or `user`", cures=True)
-def unknown_field(subject: Subject) -> Iterator[Hit]:
+def unknown_field(subject: LintContext) -> Iterator[Match]:
     """Find fields that the authenticator does not know.
 
     Fires::
@@ -163,7 +163,7 @@ def unknown_field(subject: Subject) -> Iterator[Hit]:
         for name, _ in node.pairs():
             if name.kind == "scalar" and name.value != "<<" and name.value.lower() not in _FIELDS[key]:
                 right = meant.get(name.start)
-                yield Hit(
+                yield Match(
                     f"There is no field {quoted(name.value)}.",
                     "The authenticator does not look at it.",
                     f"Write `{right}`." if right else _hint(name.value, _FIELDS[key], present),
@@ -185,7 +185,7 @@ def _hint(name: str, known: tuple[str, ...], present: set[str]) -> str:
 
 
 @rule(Severity.WARNING, "a field that is there twice: one of the two counts")
-def repeated_field(subject: Subject) -> Iterator[Hit]:
+def repeated_field(subject: LintContext) -> Iterator[Match]:
     """Find fields that are repeated, or written in two ways. The last counts, and before all `rolearn` in lower case.
 
     Fires::
@@ -213,13 +213,13 @@ def repeated_field(subject: Subject) -> Iterator[Hit]:
                 yield _repeated(subject, key, entry, field, names)
 
 
-def _repeated(subject: Subject, key: Key, entry: Entry, field: str, names: list[Node]) -> Hit:
+def _repeated(subject: LintContext, key: Key, entry: Entry, field: str, names: list[Node]) -> Match:
     text = subject.document.data[key]
     counts = entry.shape.field(field)
     start = names[-1].start if counts is None else counts.start
     ignored = next((name for name in names if name.start != start), names[0])
-    line = subject.document.place_of(Place.of(key, text, start)).line
-    return Hit(
+    line = subject.document.place_of(Location.of(key, text, start)).line
+    return Match(
         f"`{field}` is there {len(names)} times in this entry.",
         f"Only the one on line {line} counts.",
         "Take the others out.",
@@ -228,12 +228,12 @@ def _repeated(subject: Subject, key: Key, entry: Entry, field: str, names: list[
     )
 
 
-def _place(key: Key, text: str, name: Node) -> Place:
+def _place(key: Key, text: str, name: Node) -> Location:
     line = text[name.start : name.end].split("\n", 1)[0]
-    return Place.of(key, text, name.start, name.start + len(line))
+    return Location.of(key, text, name.start, name.start + len(line))
 
 
-def _entries(subject: Subject) -> Iterator[tuple[Key, Entry, Node]]:
+def _entries(subject: LintContext) -> Iterator[tuple[Key, Entry, Node]]:
     """Yield every entry that is a mapping of its own, with its YAML, of the texts that hold more than plain forms."""
     for key in KEYS:
         root = subject.tree(key) if key in ARN_FIELD else None

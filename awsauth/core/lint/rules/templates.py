@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.findings import Severity
-from awsauth.core.lint.rule import Hit, rule
+from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
 from awsauth.core.text.resemblance import close_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.findings import Place
-    from awsauth.core.lint.subject import Item, Subject
+    from awsauth.core.findings import Location
+    from awsauth.core.lint.subject import LintContext, LintEntry
 
 _KNOWN: Final = {name.lower(): name for name in TEMPLATES}
 # Bounded, or a name of nothing but braces would be tried from each of them to its end.
@@ -60,7 +60,7 @@ def is_literal(text: str) -> bool:
 
 
 @rule(Severity.ERROR, "a template that the authenticator does not know, such as `{{AccountId}}`")
-def unknown_template(subject: Subject) -> Iterator[Hit]:
+def unknown_template(subject: LintContext) -> Iterator[Match]:
     """Find templates that are misspelt, have other capitals, blanks inside the braces or single braces.
 
     Fires::
@@ -76,20 +76,20 @@ def unknown_template(subject: Subject) -> Iterator[Hit]:
             username: ci:{{AccountID}}:{{SessionName}}
     """
     known = ", ".join(f"{{{{{name}}}}}" for name in TEMPLATES)
-    for _, text, item, place in _names(subject):
+    for _, text, item, location in _names(subject):
         for wrong, right in misspelt(text):
             meant = f"Write {quoted(f'{{{{{right}}}}}')}." if right else f"The templates are {known}."
-            yield Hit(
+            yield Match(
                 f"{quoted(wrong)} is no template of the authenticator's.",
                 "It fills in nothing: the braces and all become part of the name.",
                 meant,
-                place,
+                location,
                 item.mapped.principal,
             )
 
 
 @rule(Severity.WARNING, "a placeholder that nobody has filled in, such as `<ACCOUNT>` or `${ROLE}`")
-def placeholder(subject: Subject) -> Iterator[Hit]:
+def placeholder(subject: LintContext) -> Iterator[Match]:
     """Find what was meant to be replaced before it came here: each placeholder once.
 
     Fires::
@@ -104,32 +104,32 @@ def placeholder(subject: Subject) -> Iterator[Hit]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci:{{SessionName}}
     """
-    first: dict[str, tuple[Item, Place]] = {}
+    first: dict[str, tuple[LintEntry, Location]] = {}
     count: dict[str, int] = {}
-    principals = ((item, item.place()) for item in subject.with_fault("placeholder"))
-    for item, place in principals:
+    principals = ((item, item.location()) for item in subject.with_arn_problem("placeholder"))
+    for item, location in principals:
         for token in dict.fromkeys(_UNFILLED_IN_ARN.findall(item.mapped.principal)):
-            first.setdefault(token, (item, place))
+            first.setdefault(token, (item, location))
             count[token] = count.get(token, 0) + 1
-    for _, text, item, place in _names(subject):
+    for _, text, item, location in _names(subject):
         for token in unfilled(text):
-            first.setdefault(token, (item, place))
+            first.setdefault(token, (item, location))
             count[token] = count.get(token, 0) + 1
-    for token, (item, place) in first.items():
+    for token, (item, location) in first.items():
         places = f", in {count[token]} places" if count[token] > 1 else ""
-        yield Hit(
+        yield Match(
             f"{quoted(token)} looks like something to be filled in{places}.",
             "The authenticator takes it as it stands: an ARN with it matches nobody.",
             "Fill it in before this comes to a cluster.",
-            place,
+            location,
             item.mapped.principal,
         )
 
 
-def _names(subject: Subject) -> Iterator[tuple[str, str, Item, Place]]:
+def _names(subject: LintContext) -> Iterator[tuple[str, str, LintEntry, Location]]:
     """Yield every username and group with something in braces or brackets, each once, where it first stands."""
     for kind, by_name in (("username", subject.usernames), ("group", subject.groups)):
         for text, items in by_name.items():
             if misspelt(text) or unfilled(text):
-                place = items[0].place("username") if kind == "username" else items[0].group_place(text)
-                yield kind, text, items[0], place
+                location = items[0].location("username") if kind == "username" else items[0].group_location(text)
+                yield kind, text, items[0], location
