@@ -17,7 +17,6 @@ from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted
 from awsauth.errors import AuthenticationError, ForbiddenError, HistoryError, UsageError
 from awsauth.history.commit import PendingChange, changing
-from awsauth.kube.self_review import self_review
 from awsauth.mapping_methods import MappingMethods, Principals, Transaction
 from awsauth.options import Options, checked
 
@@ -65,6 +64,8 @@ def cluster_identity(connection: Connection | None) -> Identity:
     role = f", as {tokens.role_arn}" if tokens and tokens.role_arn else ""
     identity = replace(identity, cluster=f"{connection.description}{role}")
     try:
+        from awsauth.kube.self_review import self_review
+
         found = self_review(connection.transport)
     except AuthenticationError:
         return replace(identity, cluster_problem="does not let the caller in (401); a health check says what would")

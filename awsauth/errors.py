@@ -67,12 +67,12 @@ class AwsAuthError(Exception):
         self.hint = hint
 
     @property
-    def problem(self) -> str:
+    def summary(self) -> str:
         """What happened, and where; without what to do about it."""
         return f"{self.location}: {self.message}" if self.location else self.message
 
     def __str__(self) -> str:
-        return f"{self.problem}\n{self.hint}" if self.hint else self.problem
+        return f"{self.summary}\n{self.hint}" if self.hint else self.summary
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.__dict__)
@@ -81,7 +81,7 @@ class AwsAuthError(Exception):
 def _rebuild(kind: type[AwsAuthError], state: dict[str, Any]) -> AwsAuthError:
     """Make an error again after pickling: keyword arguments do not survive `Exception.__reduce__`."""
     error = kind.__new__(kind)
-    Exception.__init__(error, state["what"])
+    Exception.__init__(error, state["message"])
     error.__dict__.update(state)
     return error
 

@@ -22,7 +22,6 @@ from awsauth.core.edit.changes import (
     RenamePrincipal,
     as_list,
 )
-from awsauth.core.plan import Plan
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import Options, checked
 
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from awsauth.core.access.node_mappings import NodeKind
     from awsauth.core.edit.changes import IfMapped
     from awsauth.core.findings import Finding
+    from awsauth.core.plan import Plan
 
 
 T_co = TypeVar("T_co", covariant=True)
@@ -172,7 +172,7 @@ class MappingMethods(ABC, Generic[T_co]):
 
 
 @public
-class Planning(MappingMethods[Plan]):
+class Planning(MappingMethods["Plan"]):
     """What ``client.planning`` is: every method returns the plan of what it would do on the client."""
 
     def __init__(self, plan: Callable[[Sequence[Change]], Plan], principals: Principals) -> None:

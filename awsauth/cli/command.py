@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"
-_OUTPUT: Final = "OutputFormat"
+_OUTPUT: Final = "Output"
 _WITHOUT_VALUE: Final = "--dry-run"
 _ALL: Final = frozenset(one.option for one in VARIABLES)
 

@@ -140,7 +140,7 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
 _HEADER: Final = ("KIND", "PRINCIPAL", "USERNAME", "GROUPS", "NOTES")
 
 
-@click.command("get", cls=AwsAuthCommand, library="awsauth.overview(client.read(), pattern)")
+@click.command("get", cls=AwsAuthCommand, library="awsauth.list_mappings(client.read(), pattern)")
 @click.argument("pattern", default="*", metavar="[ARN|PATTERN]", shell_complete=complete_principal)
 @current
 def get_command(invocation: Invocation, /, *, pattern: str) -> int:

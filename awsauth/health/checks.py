@@ -232,5 +232,5 @@ def _taken(name: str, action: Callable[[], str]) -> HealthStep:
     try:
         detail = action()
     except AwsAuthError as error:
-        return HealthStep(name, "failed", seconds=time.perf_counter() - started, cause=error.problem, hint=error.hint)
+        return HealthStep(name, "failed", seconds=time.perf_counter() - started, cause=error.summary, hint=error.hint)
     return HealthStep(name, "passed", visible(detail), time.perf_counter() - started)

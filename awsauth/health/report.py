@@ -94,6 +94,6 @@ class HealthReport:
 def unconnected(error: AwsAuthError, subject: str, seconds: float) -> HealthReport:
     """Return what there is to report where not even a connection could be prepared."""
     failed = "credentials" if isinstance(error, CredentialsError) else "connection"
-    steps = [HealthStep(failed, "failed", seconds=seconds, cause=error.problem, hint=error.hint)]
+    steps = [HealthStep(failed, "failed", seconds=seconds, cause=error.summary, hint=error.hint)]
     steps += [HealthStep(name, "skipped", NEEDS_EARLIER) for name in STEPS if name != failed]
     return HealthReport(subject, tuple(steps))

@@ -34,7 +34,9 @@ HOSTILE: Final = '- {"": x, y: .nan}'
 PLAIN: Final = frozenset(("Mapped", "RoleMapping", "SsoMatch", "UserMapping"))
 """Values whose properties only give back a field."""
 
-PURE: Final = frozenset(("diff", "explain", "fixes", "lint", "merge", "overview", "saved_from_text", "who_can"))
+PURE: Final = frozenset(
+    ("diff", "explain", "fixes", "lint", "merge", "list_mappings", "load_plan_or_changes", "who_can")
+)
 """Functions that take no target."""
 
 EXAMPLES: Final = settings(
@@ -210,7 +212,7 @@ def test_documents_of_any_text(data: dict[str, str], other: dict[str, str]) -> N
         looked_at(finding)
     for caller in (ROLE, "arn:aws:iam::111122223333:user/a"):
         looked_at(called(awsauth.explain, document, caller))
-    for listed in called(awsauth.overview, document) or ():
+    for listed in called(awsauth.list_mappings, document) or ():
         looked_at(listed)
     looked_at(called(awsauth.who_can, document, group="system:masters"))
     called(awsauth.fixes, document)

@@ -233,7 +233,7 @@ def test_every_line_number_is_that_of_the_file(tmp_path: Path) -> None:
     with awsauth.AwsAuthClient.from_file(path) as client:
         [finding] = [one for one in client.check() if one.code == "duplicate"]
         said = client.explain("arn:aws:iam::111122223333:role/ci")
-        listed = [one.location.line for one in awsauth.overview(client.read())]
+        listed = [one.location.line for one in awsauth.list_mappings(client.read())]
     assert finding.location
     assert (finding.location.line, finding.location.column) == (first, 16)
     assert f"again on line {last}," in finding.message

@@ -6,7 +6,16 @@ import json
 
 import pytest
 
-from awsauth import AwsAuthClient, Document, EnsureAccount, GuardError, Plan, PlanError, PlanOutdatedError, overview
+from awsauth import (
+    AwsAuthClient,
+    Document,
+    EnsureAccount,
+    GuardError,
+    Plan,
+    PlanError,
+    PlanOutdatedError,
+    list_mappings,
+)
 from awsauth.core.lint.lint import lint
 from awsauth.core.lint.policy import Policy
 from awsauth.core.plan import load_plan_or_changes
@@ -24,31 +33,31 @@ DOCUMENT = Document(
 
 
 def test_each_entry_has_its_own_notes_on_one_line_too() -> None:
-    first, second, alice, account, short = overview(DOCUMENT)
+    first, second, alice, account, short = list_mappings(DOCUMENT)
     assert [one.kind for one in (first, second, alice, account)] == ["role", "role", "user", "account"]
     assert "duplicate" in first.notes
     assert "duplicate" not in second.notes
     assert (alice.username, alice.notes[0]) == ("", "wrong-type")
     assert "account-number" in short.notes
-    assert json.dumps([one.to_json() for one in overview(DOCUMENT)])
+    assert json.dumps([one.to_json() for one in list_mappings(DOCUMENT)])
 
 
 def test_the_notes_are_all_that_lint_finds_at_an_entry() -> None:
-    noted = {note for one in overview(DOCUMENT) for note in one.notes} - {"node", "never matches"}
+    noted = {note for one in list_mappings(DOCUMENT) for note in one.notes} - {"node", "never matches"}
     # What is dropped is no entry any more.
     assert noted == {found.code for found in lint(DOCUMENT) if found.location} - {"entry-dropped"}
 
 
 def test_a_policy_is_noted_too() -> None:
     policy = Policy(username_prefixes=["team-"])
-    assert "policy-username" in overview(DOCUMENT, "ci", policy)[0].notes
+    assert "policy-username" in list_mappings(DOCUMENT, "ci", policy)[0].notes
 
 
 @pytest.mark.parametrize(
     ("pattern", "found"), [("*", 5), ("*/ci", 2), ("BUILDERS", 1), ("alice", 0), ("*alice", 1), ("1*", 2), ("[", 0)]
 )
 def test_a_pattern_is_for_principals_usernames_and_groups(pattern: str, found: int) -> None:
-    assert len(overview(DOCUMENT, pattern)) == found
+    assert len(list_mappings(DOCUMENT, pattern)) == found
 
 
 def test_planning_has_the_methods_and_makes_nothing() -> None:
