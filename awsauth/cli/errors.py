@@ -80,8 +80,8 @@ def _as_json(error: Exception, message: str, location: str, hint: str) -> dict[s
     return {
         "type": type(error).__name__,
         "exit_code": code_of(error),
-        "what": message,
-        "where": location,
+        "message": message,
+        "location": location,
         "hint": hint,
         "findings": [finding_to_json(finding) for finding in findings],
     }

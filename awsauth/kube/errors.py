@@ -85,7 +85,7 @@ def error_for_response(request: Request, status: int, headers: Mapping[str, str]
     """Return the error for an answer that is none of success."""
     said = _status(status, body)
     fields: dict[str, Any] = {
-        "where": request.location,
+        "location": request.location,
         "status": status,
         "reason": said.reason,
         "details": said.details,

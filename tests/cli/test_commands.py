@@ -600,7 +600,7 @@ def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    ("text", "what", "where", "hint"),
+    ("text", "message", "location", "hint"),
     [
         ('[{"change": "EnsureRol"}]', "There is no change `EnsureRol`", ", change 1", "The changes are EnsureRole, "),
         (

@@ -152,7 +152,7 @@ def test_every_public_function_method_and_property_is_guarded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "what"),
+    ("raised", "message"),
     [
         (IndexError("x"), "awsauth met a IndexError that it does not handle."),
         (
@@ -228,7 +228,7 @@ ENDS: Final = (IndexError, KeyError, RecursionError, MemoryError, UnicodeError, 
 
 
 @pytest.mark.parametrize("kind", ENDS)
-@pytest.mark.parametrize("where", ["memory", "file"])
+@pytest.mark.parametrize("location", ["memory", "file"])
 def test_what_no_reader_can_read_is_repaired_and_rolled_back(
     kind: type[Exception], location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -346,7 +346,7 @@ def test_a_misspelt_option_does_not_write(client: awsauth.AwsAuthClient, options
     assert client.read().data == DATA
 
 
-@pytest.mark.parametrize("what", [None, 5, "EnsureRole", {"change": "Deduplicate"}, [None], [ENSURE_CI, "x"]])
+@pytest.mark.parametrize("message", [None, 5, "EnsureRole", {"change": "Deduplicate"}, [None], [ENSURE_CI, "x"]])
 def test_what_is_no_change_is_refused(client: awsauth.AwsAuthClient, message: Any) -> None:
     with pytest.raises(awsauth.UsageError):
         client.plan(message)

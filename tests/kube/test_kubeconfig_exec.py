@@ -135,7 +135,7 @@ def test_what_the_usual_tools_write_is_recognised(given_stanza: dict[str, Any], 
     assert recognised(given_stanza, {}) == identity
 
 
-@pytest.mark.parametrize("what", LEFT_TO_THE_PROGRAM)
+@pytest.mark.parametrize("message", LEFT_TO_THE_PROGRAM)
 def test_what_is_not_understood_is_left_to_the_program(message: str) -> None:
     assert recognised(LEFT_TO_THE_PROGRAM[message], {}) is None
 

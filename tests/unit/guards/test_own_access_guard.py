@@ -19,7 +19,7 @@ ME = GuardContext(caller_arn=f"{PREFIX}/me")
 
 
 @pytest.mark.parametrize(
-    ("after", "what"),
+    ("after", "message"),
     [
         (roles(), "would no longer have access"),
         (roles(role("me", "me", "view")), "would lose the group `edit`"),

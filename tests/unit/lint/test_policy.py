@@ -58,7 +58,7 @@ def test_an_account_is_taken_by_its_digits(account: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "problem", "where"),
+    ("text", "problem", "location"),
     [
         ("", "is empty", ""),
         ("# nothing\n", "is empty", ""),
