@@ -111,7 +111,7 @@ def test_what_is_piped_into_this_process_is_not_for_a_program(cluster: Cluster, 
     user = plugin(tmp_path, "import sys; sys.stdin.read()\n" + printing({"token": "x"}), interactiveMode="IfAvailable")
     file = written(tmp_path / "config", config(cluster, user))
     code = (
-        "import sys; from awsauth import connecting; connecting.from_kubeconfig(path=sys.argv[1])\n"
+        "import sys; from awsauth.connections.kubernetes import from_kubeconfig; from_kubeconfig(path=sys.argv[1])\n"
         "print(sys.stdin.read(), 'kubernetes' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(file)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import urllib3
 
 from tests.support.controlplane.aws import AwsCredentials, eks_token
+from tests.support.controlplane.processes import free_port
 from tests.support.controlplane.programs import AssetsError, programs
 from tests.support.paths import PROJECT
 from tests.support.waiting import PATIENCE, wait_for
@@ -271,6 +273,21 @@ def test_nothing_is_left_behind(control_plane: ControlPlane, tmp_path: Path, how
 def descendants(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+
+
+def test_a_port_is_given_once_until_the_process_ends() -> None:
+    """Another process and a later call get another one, though nothing listens on the first yet."""
+    asked = "import random; random.seed(2); from tests.support.controlplane.processes import free_port as f; print(f())"
+
+    def elsewhere() -> int:
+        return int(
+            subprocess.run([sys.executable, "-c", asked], cwd=PROJECT, stdout=subprocess.PIPE, check=True).stdout
+        )
+
+    random.seed(2)
+    mine = free_port()
+    random.seed(2)
+    assert len({mine, free_port(), elsewhere()}) == 3
 
 
 def test_a_command_runs_with_the_example_and_gives_its_status() -> None:

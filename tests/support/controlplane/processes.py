@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+_RESERVATIONS: list[socket.socket] = []
+"""One for every port that `free_port` gave."""
 
 # Linux ends the process when the thread that started it ends, however that happens. It is asked to in a short
 # program of its own: Python code between fork and exec is not safe beside threads. Elsewhere only `stop` ends it.
@@ -84,18 +86,23 @@ def start(command: Sequence[str | Path], *, name: str, folder: Path, environment
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on.
+    """Return a port of the loopback address that this process alone may use until it ends.
 
-    It is taken from below the range that the system gives to outgoing connections, where one of those could get it
-    before the process it is meant for; and so that processes which start at the same time look at different ports.
+    The program it is meant for listens on the TCP port only later. Until then the UDP port of the same number, which no
+    such program uses, keeps it from other processes and from the next call. It is taken from below the range that the
+    system gives to outgoing connections, where one of those could get it.
     """
     while True:
-        port = random.randrange(15_000, 30_000, 100) + os.getpid() % 100
-        with closing(socket.socket()) as probe:
-            try:
+        port = random.randrange(15_000, 30_000)
+        reservation = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            reservation.bind((LOOPBACK, port))
+            with closing(socket.socket()) as probe:
                 probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
+        except OSError:
+            reservation.close()
+            continue
+        _RESERVATIONS.append(reservation)
         return port
 
 
