@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from awsauth.core.plan import Plan, load_plan_or_changes
+from awsauth.core.plan import Plan, changes_from_text, load_plan_or_changes
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, FileError
 from awsauth.read_limits import read_stream
@@ -76,8 +76,6 @@ def saved_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
     Raises:
         PlanError, UsageError, InvalidValueError: as for `load_plan_or_changes`.
     """
-    from awsauth.core.plan import load_plan_or_changes
-
     with naming(_name_of(source)):
         return load_plan_or_changes(read_input(source))
 
@@ -88,8 +86,6 @@ def changes_in(source: IO[bytes]) -> tuple[Change, ...]:
     Raises:
         PlanError, UsageError, InvalidValueError: as for `changes_from_text`.
     """
-    from awsauth.core.plan import changes_from_text
-
     with naming(_name_of(source)):
         return changes_from_text(read_input(source))
 

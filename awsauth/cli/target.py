@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from awsauth.cli.files import naming
 from awsauth.core.text.display import visible
 from awsauth.read_limits import read_file
 
@@ -111,6 +110,7 @@ def policy_of(path: str) -> Policy:
     Raises:
         PolicyError: it cannot be read, or says what no policy can.
     """
+    from awsauth.cli.files import naming
     from awsauth.core.lint.policy import Policy
     from awsauth.errors import PolicyError
 

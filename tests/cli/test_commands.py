@@ -208,7 +208,7 @@ def test_verbose_shows_the_chain(tmp_path: Path) -> None:
     done = run("get", "-v", "--file", str(tmp_path / "none.yaml"))
     assert "awsauth.errors.FileError" in done.err
     assert "builtins.FileNotFoundError" in done.err
-    assert "manifest_file.py:" in done.err
+    assert "awsauth/stores/file.py:" in done.err
 
 
 def test_an_error_is_json_too(file: str) -> None:

@@ -210,7 +210,7 @@ def test_removing_what_is_absent_changes_nothing(client: awsauth.AwsAuthClient) 
 
 def test_an_empty_username_removes_nobody(client: awsauth.AwsAuthClient) -> None:
     other_writer(client, {"mapUsers": f"- userarn: {ALICE}\n"})
-    with pytest.raises(awsauth.InvalidValueError):
+    with pytest.raises(awsauth.UsageError, match="username is"):
         client.remove_username("")
     assert len(client.read().users) == 1
 

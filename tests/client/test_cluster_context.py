@@ -202,7 +202,7 @@ def test_a_revision_with_an_owner_is_said_with_the_way_out() -> None:
     [found] = owned_revisions({"aws-auth-1": [], "aws-auth-2": ["StatefulSet db"]})
     assert (found.code, found.severity) == ("owned-revision", Severity.WARNING)
     assert "`aws-auth-2` belongs to `StatefulSet db`" in found.message
-    assert "kubectl -n kube-system patch controllerrevision aws-auth-2" in found.hint
+    assert "kubectl -n kube-system patch controllerrevision/aws-auth-2" in found.hint
 
 
 def test_names_from_the_cluster_do_not_steer_a_terminal() -> None:
