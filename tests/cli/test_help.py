@@ -29,7 +29,7 @@ IDS: Final = [" ".join(words) or "awsauth" for words, _ in COMMANDS]
 
 
 def test_the_help_of_every_command_is_as_somebody_has_read_it() -> None:
-    """``AWSAUTH_REGENERATE=1 pytest tests/test_cli_help.py`` writes it anew."""
+    """``AWSAUTH_REGENERATE=1 pytest tests/cli/test_help.py`` writes it anew."""
     parts = []
     for words, _ in COMMANDS:
         done = run(*words, "--help", env={"COLUMNS": "80"})
@@ -40,41 +40,6 @@ def test_the_help_of_every_command_is_as_somebody_has_read_it() -> None:
         GOLDEN.parent.mkdir(parents=True, exist_ok=True)
         GOLDEN.write_text(text, encoding="utf-8")
     assert text == GOLDEN.read_text(encoding="utf-8")
-
-
-def in_readme(name: str, made: str) -> None:
-    """Compare a table in README.md, or write it."""
-    readme = PROJECT / "README.md"
-    found = re.compile(rf"(?<=<!-- {name}: )([^\n]*-->\n)(.*?)(?=<!-- end of {name} -->\n)", re.DOTALL)
-    text = readme.read_text(encoding="utf-8")
-    if os.environ.get("AWSAUTH_REGENERATE"):
-        text = found.sub(lambda match: f"{match[1]}{made}", text)
-        readme.write_text(text, encoding="utf-8")
-    match = found.search(text)
-    assert match
-    assert match[2] == made
-
-
-def test_the_readme_lists_every_command() -> None:
-    rows = []
-    for words, command in COMMANDS:
-        if isinstance(command, AwsAuthCommand) and words != ("completion",):
-            positional = [
-                param.make_metavar(click.Context(command))
-                for param in command.params
-                if isinstance(param, click.Argument)
-            ]
-            assert command.help
-            does = command.help.partition("\n")[0]
-            call = command.library.replace("|", r"\|")
-            name = "remove --username NAME" if words == ("remove", "username") else " ".join([*words, *positional])
-            rows.append(f"| `awsauth {name.replace('|', chr(92) + '|')}` | {does} | `{call}` |\n")
-    in_readme("commands", "| command | what it does | in Python |\n|---|---|---|\n" + "".join(rows))
-
-
-def test_the_readme_lists_the_exit_codes() -> None:
-    rows = [f"| {code} | {meaning} |\n" for code, meaning in MEANINGS.items()]
-    in_readme("exit codes", "| exit code | meaning |\n|---|---|\n" + "".join(rows))
 
 
 @pytest.mark.parametrize(("words", "command"), COMMANDS, ids=IDS)
@@ -200,9 +165,9 @@ def test_every_option_that_an_argument_is_shown_as_is_one() -> None:
     assert shown <= offered
 
 
-def test_json_has_the_fields_that_the_readme_lists(tmp_path: Path) -> None:
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8").split("`-o json` prints one object")[1]
-    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", readme, re.MULTILINE)
+def test_json_has_the_fields_that_the_reference_lists(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "reference" / "json.md").read_text(encoding="utf-8").split("<!-- fields -->")[1]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", page, re.MULTILINE)
     listed = {
         name: set(re.findall(r"`([a-z_]+)`", re.sub(r"\(.*?\)", "", fields)))
         for names, fields in rows
@@ -231,4 +196,4 @@ def test_json_has_the_fields_that_the_readme_lists(tmp_path: Path) -> None:
     assert all("file" in found for found in checked["findings"])
     error = json.loads(run("show", "99", "--file", file, "-o", "json").out)
     assert set(error) == {"version", "command", "error"}
-    assert all(f"`{field}`" in readme for field in error["error"])
+    assert all(f"`{field}`" in page for field in error["error"])

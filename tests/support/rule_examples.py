@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
@@ -26,9 +27,15 @@ class Example(NamedTuple):
 
 def examples_of(rule: Rule) -> tuple[Example, Example]:
     """Return a document that fires a rule, and one that does not."""
+    fires, silent = texts_of(rule)
+    return _example(fires), _example(silent)
+
+
+def texts_of(rule: Rule) -> tuple[str, str]:
+    """Return the two examples as they are written."""
     match = _EXAMPLES.search(inspect.getdoc(rule.find) or "")
     assert match, f"{rule.code} has no examples: its docstring ends in `Fires::` and `Silent::`, in this order"
-    return _example(match["fires"]), _example(match["silent"])
+    return textwrap.dedent(match["fires"]).strip(), textwrap.dedent(match["silent"]).strip()
 
 
 def _example(text: str) -> Example:
