@@ -108,7 +108,7 @@ class Plan:
         outcome = diff_of_merge(result)
         if not outcome and _is_done(document, self.diff):
             return result
-        replaced = [change.key for change in self.changes if isinstance(change, c.ReplaceText)]
+        replaced = [change.key for change in self.changes if isinstance(change, (c.ReplaceText, c.Repair))]
         same_texts = all(outcome.texts.get(key) == self.diff.texts.get(key) for key in replaced)
         if _looked_at(outcome) != _looked_at(self.diff) or not same_texts:
             raise _other_outcome(self.diff, outcome, replaced)

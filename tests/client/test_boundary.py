@@ -31,7 +31,7 @@ ROLE: Final = "arn:aws:iam::111122223333:role/ci"
 HOSTILE: Final = '- {"": x, y: .nan}'
 """A text that the authenticator cannot read, as JSON has no such number."""
 
-PLAIN: Final = frozenset(("Mapped", "RoleMapping", "SsoMatch", "UserMapping"))
+PLAIN: Final = frozenset(("MappingEntry", "RoleMapping", "SsoMatch", "UserMapping"))
 """Values whose properties only give back a field."""
 
 PURE: Final = frozenset(

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS
-from awsauth.core.edit.changes import Change, EnsureRole, EnsureUser, RemoveRole, RenamePrincipal, ReplaceText
+from awsauth.core.edit.changes import Change, EnsureRole, EnsureUser, RemoveRole, RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.guards.guards import run_guards
 from awsauth.core.plan import Plan, digest
@@ -156,6 +156,16 @@ def test_replacing_a_text_that_has_changed_since_is_refused() -> None:
     assert plan.merge_into(Document({**DOCUMENT.data, "mapUsers": "[]"})).after.data["mapRoles"] == NODE
     with pytest.raises(PlanError, match="# keep this"):
         plan.merge_into(Document({"mapRoles": f"{NODE}{ADMIN}# keep this\n"}))
+
+
+def test_a_repair_that_would_change_other_lines_than_the_plan_shows_is_refused() -> None:
+    broken = Document({"mapRoles": NODE + ADMIN.replace("- rolearn", "\u2014 rolearn")})
+    plan = plan_of(Repair(key="mapRoles"), document=broken)
+    assert plan.merge_into(broken).after.data == DOCUMENT.data
+    with pytest.raises(PlanError, match="\u2014 system:nodes"):
+        plan.merge_into(
+            Document({"mapRoles": broken.data["mapRoles"].replace("- system:nodes", "\u2014 system:nodes")})
+        )
 
 
 @pytest.mark.parametrize(

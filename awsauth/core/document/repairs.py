@@ -64,6 +64,8 @@ LONGEST: Final = 50_000
 """Characters of a text that cannot be read and is looked at: it is read anew for each way in which it may be meant."""
 _ONE_GROUP: Final = re.compile(r"[^\s,;]+")
 _DASH_ALONE: Final = re.compile(r"^ *-(?=[A-Za-z\"'])", re.MULTILINE)
+_REST: Final = re.compile(r"(?:\s|#.*|\.\.\.)*")
+"""What may stand behind a list that ends where it seems to."""
 _MOST_TRIED: Final = 16
 _MOST_COLUMNS: Final = 4
 _LINES_ABOVE: Final = 20
@@ -304,7 +306,7 @@ def _reads(key: Key, text: str) -> str:
         value = None if root is None else decode(root)
     except nodes.YamlSyntaxError:
         return ""
-    if value is None or value.type != "list":
+    if root is None or value is None or value.type != "list" or not _REST.fullmatch(text, root.end):
         return ""
     is_list = key == "mapAccounts" or all(_is_entry(key, text, item.node) for item in value.items)
     return repr(_meaning(value)) if is_list and not _runs_on(text, value) else ""
@@ -318,11 +320,11 @@ def _meaning(value: Value) -> object:
 
 
 def _runs_on(text: str, value: Value) -> bool:
-    """Whether a value without quotes goes on in the next line: there it is more likely a mistake than meant."""
+    """Whether a value goes on in the next line: there it is more likely a mistake than meant."""
     node = value.node
     children = [*value.items, *(child for _, child in (value.fields or {}).values())]
     if node.kind == "scalar":
-        return not node.style and "\n" in text[node.start : node.end]
+        return "\n" in text[node.start : node.end].rstrip()
     return any(_runs_on(text, child) for child in children)
 
 

@@ -8,7 +8,7 @@ from awsauth.boundary import public
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import KEYS
-from awsauth.core.edit.changes import RenamePrincipal, Repair
+from awsauth.core.edit.changes import RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.lint.rules import RULES, LintContext
@@ -83,7 +83,7 @@ def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[C
 
     They are those in the findings of `lint`, each once, without what the text does not allow to be edited. After them
     nobody has more than the text says: a shadowed duplicate goes, an ARN is written as the authenticator sees it.
-    A second time there are none.
+    A repair can make entries readable; the fixes of those are included. A second time there are none.
 
     Args:
         document: The document.
@@ -92,14 +92,22 @@ def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[C
     Raises:
         UsageError: `document` is none.
     """
-    findings = lint(document) if found is None else found
+    findings = list(lint(document) if found is None else found)
+    document, made = _possible(document, _once(findings, of_texts=True))
+    if made:
+        findings += lint(document)
+    return (*made, *_possible(document, _once(findings, of_texts=False))[1])
+
+
+def _once(findings: Iterable[Finding], *, of_texts: bool) -> list[Change]:
+    """Return the changes that findings come with, each once: those of whole texts, or the others."""
     wanted: dict[object, Change] = {}
     for change in (change for finding in findings for change in finding.fix):
         # The first renaming of a principal leaves none of its entries, in whatever spelling, to another one.
-        wanted.setdefault(casefold_arn(change.principal_arn) if isinstance(change, RenamePrincipal) else change, change)
-    # Other changes may need the entries that a repair makes readable.
-    ordered = sorted(wanted.values(), key=lambda change: not isinstance(change, Repair))
-    return tuple(_possible(document, ordered)[1])
+        key = casefold_arn(change.principal_arn) if isinstance(change, RenamePrincipal) else change
+        if isinstance(change, (Repair, ReplaceText)) is of_texts:
+            wanted.setdefault(key, change)
+    return list(wanted.values())
 
 
 def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, list[Change]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from awsauth.core.document.document import Document
-from awsauth.core.edit.changes import Repair
+from awsauth.core.edit.changes import Deduplicate, Repair
 from awsauth.core.edit.merge import merge
 from awsauth.core.lint.lint import fixes, lint
 
@@ -69,6 +69,10 @@ LEFT = {
     "in a block": entry(f"rolearn: {ARN}", "username: |-", "  \u2014 x"),
     "broken for good": "- rolearn: [\n",
     "brackets": RIGHT + "}\n",
+    "the second of two lists": "---\n  - rolearn: arn:aws:iam::111122223333:role/x\n"
+    + RIGHT.replace("- rolearn", "    - rolearn"),
+    "below a text of several lines": entry(f"rolearn: {ARN}", "groups:", "- |+", "    kept", "")
+    + "- rolearn: a:: #b\n",
 }
 
 
@@ -129,6 +133,15 @@ def test_other_changes_follow_a_repair() -> None:
     text = entry("rolearn: arn:aws:iam::111122223333:role/team/ci", "username: ci", "groups: builders") * 2
     after = merge(Document({"mapRoles": text}), fixes(Document({"mapRoles": text})))
     assert given(after) == {CI}
+
+
+def test_fixes_of_entries_that_a_repair_makes_readable_are_made_with_it() -> None:
+    """A second time there are none."""
+    document = Document({"mapRoles": RIGHT + RIGHT.replace("- ", "\u2014 ")})
+    changes = fixes(document)
+    assert changes == (Repair(key="mapRoles"), Deduplicate(only_equal=True))
+    after = merge(document, changes)
+    assert (given(after), len(after.roles), fixes(after)) == ({CI}, 1, ())
 
 
 def test_an_unrelated_line_stays_as_it_is() -> None:

@@ -44,7 +44,7 @@ def test_only_what_was_changed_is() -> None:
         (f"- rolearn: {ROLE}", "- rolearn: [", 9, "unreadable"),
         ("mapUsers:", "mapuser:", 10, "There is no key `mapuser`"),
         ("\ndata:", "\ndata: x", 7, "not YAML"),
-        ("kind: ConfigMap", "kind: Secret", 0, "holds no"),
+        ("kind: ConfigMap", "kind: Secret", 0, "reads only a ConfigMap"),
     ],
 )
 def test_faults_are_found_at_their_lines(old: str, new: str, line: int, said: str) -> None:
