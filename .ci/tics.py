@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-BUDGET = {"package": 36.0, "README and docs": 32.0}
+BUDGET = {"package": 35.3, "README and docs": 6.0}
 """At most so many matches per 1,000 lines. A budget only goes down."""
 
 TIC = re.compile(
@@ -21,8 +21,9 @@ TIC = re.compile(
     r"|what (?:is|it|there|they|that|came|comes|goes|stands)\b|by which|of which|likewise)\b",
     re.IGNORECASE,
 )
-GENERATED = re.compile(r"^<!-- (.+): made from the code -->$.*?^<!-- end of \1 -->$", re.MULTILINE | re.DOTALL)
+GENERATED = re.compile(r"^<!-- (.+): made .+ -->$.*?^<!-- end of \1 -->$", re.MULTILINE | re.DOTALL)
 OUTPUT = re.compile(r"^(?!\$ |```).*\n", re.MULTILINE)
+PRINTED = re.compile(r"(?<=^```\n\n)```text\n.*?^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n.*?^```$", re.MULTILINE | re.DOTALL)
 PROJECT = Path(__file__).parents[1]
 
@@ -37,7 +38,7 @@ def texts(part: str) -> dict[str, str]:
 
 
 def _written_by_hand(text: str) -> str:
-    return CONSOLE.sub(lambda block: OUTPUT.sub("", block[0]), GENERATED.sub("", text))
+    return CONSOLE.sub(lambda block: OUTPUT.sub("", block[0]), PRINTED.sub("", GENERATED.sub("", text)))
 
 
 def main() -> int:

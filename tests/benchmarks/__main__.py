@@ -1,7 +1,7 @@
-"""``python -m tests.benchmarks [--small] [--no-go] [--readme]``: prints Markdown tables of how long changes take.
+"""``python -m tests.benchmarks [--small] [--no-go] [--docs]``: prints Markdown tables of how long changes take.
 
 Times compare within one run only. ``--small`` takes seconds and shows that the benchmark works, not how fast anything is.
-``--readme`` also puts the tables into the README, between its marks. Where `aws` is on the PATH, it is measured too.
+``--docs`` also writes the tables into docs/explanation/performance.md. Where `aws` is on the PATH, it is measured too.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tests.benchmarks.hostile_sizes import HEADS, hostile_rows
 from tests.benchmarks.live import live
 from tests.benchmarks.measuring import peak_bytes, python_seconds, time_in_rounds
 from tests.support.go_programs import NoGoError
+from tests.support.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,8 +56,9 @@ class Size:
 FULL: Final = Size({10: 100, 100: 50, 1_000: 20, 7_000: 7}, {100: 30, 1_000: 10}, (250, 500, 1_000, 2_000), 15, 1 << 20)
 SMALL: Final = Size({10: 3, 100: 3}, {20: 2}, (20, 40), 2, 2_000)
 
-MARK: Final = "<!-- performance: made by python -m tests.benchmarks --readme -->"
-END_MARK: Final = "<!-- end of performance -->"
+PAGE: Final = PROJECT / "docs" / "explanation" / "performance.md"
+MARK: Final = "<!-- figures: made by the benchmark -->"
+END_MARK: Final = "<!-- end of figures -->"
 SAID: Final[list[str]] = []
 """What was printed."""
 
@@ -75,7 +77,7 @@ def main() -> None:
     parser.add_argument(
         "--no-go", action="store_true", help="leave out what is built with Go first, which takes minutes"
     )
-    parser.add_argument("--readme", action="store_true", help="put the tables into the README too")
+    parser.add_argument("--docs", action="store_true", help=f"also write the tables into {PAGE.relative_to(PROJECT)}")
     arguments = parser.parse_args()
     size = SMALL if arguments.small else FULL
     versions = ", ".join(f"{name} {version(name)}" for name in ("eks-aws-auth", "PyYAML", "ruamel.yaml"))
@@ -84,16 +86,15 @@ def main() -> None:
     busy = f", load {load:.1f} from other work" if load >= 0.5 else ""
     say(
         f"{datetime.now(timezone.utc):%d %B %Y}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs{busy}, "
-        f"Python {platform.python_version()}, {versions}. Medians, and from the shortest to the longest."
+        f"Python {platform.python_version()}, {versions}. Medians, then the shortest and the longest time."
     )
     with Contenders(with_go=not arguments.no_go) as contenders:
         if contenders.missing:
             say(f"Without keikoproj/aws-auth: {contenders.missing}")
         table(
-            "One change in memory: read, add a role or extend the one in the middle, write. Of awsauth with its guards "
-            "and its difference; without a revision, as the others keep none, and with one, where the same client has "
-            "made changes just before. Memory is the peak of Python's objects, as a multiple of the text; ruamel.yaml "
-            "is left out where it takes seconds.",
+            "One change in memory: parse, add a role or extend the middle one, write. awsauth also runs its guards and "
+            "makes the diff. It runs without a revision, as the others keep none, and with one. Memory is the peak of "
+            "Python's objects, as a multiple of the text. ruamel.yaml is left out where it takes seconds.",
             "entries | kB | | add: ms | from, to | extend: ms | from, to | add, times awsauth | memory",
             (
                 row
@@ -102,7 +103,7 @@ def main() -> None:
             ),
         )
         table(
-            "The same by the form that the entries are written in.",
+            "The same for other forms of entries.",
             "entries | form | | add: ms | from, to | extend: ms | from, to | add, extend: times awsauth",
             (
                 row
@@ -111,7 +112,7 @@ def main() -> None:
             ),
         )
     table(
-        "As many changes in one transaction as there are entries: half of them new, half of them extended.",
+        "One transaction with as many changes as there are entries: half of them add a role, half extend one.",
         "entries and changes | ms | ms per change",
         map(many_row, size.many),
     )
@@ -123,8 +124,8 @@ def main() -> None:
     table("A new process.", "| ms | from, to", process_rows(size.processes))
     if not arguments.no_go:
         on_a_cluster(size.processes)
-    if arguments.readme:
-        write_readme()
+    if arguments.docs:
+        write_page()
 
 
 def on_a_cluster(rounds: int) -> None:
@@ -132,12 +133,12 @@ def on_a_cluster(rounds: int) -> None:
     try:
         with live() as cluster:
             table(
-                "A client that is kept open, on an API server on this machine: requests, connections so far.",
+                "An open client and an API server on the same machine: requests of each change, and connections so far.",
                 "change | requests | connections | ms",
                 cluster.client_rows(),
             )
             table(
-                "One change to 100 entries there by a new process, by what the kubeconfig gives.",
+                "One change to 100 entries on that API server, by a new process, for two kinds of kubeconfig.",
                 "kubeconfig | | ms | from, to",
                 cluster.process_rows(max(2, rounds // 3)),
             )
@@ -145,14 +146,13 @@ def on_a_cluster(rounds: int) -> None:
         say(f"\nWithout an API server: {str(error).splitlines()[0]}")
 
 
-def write_readme() -> None:
-    """Put what was printed between the README's marks."""
-    path = Path(__file__).parent.parent.parent / "README.md"
+def write_page() -> None:
+    """Write the printed text between the marks of the page."""
     shown = "\n".join(SAID)
     text = re.sub(
-        rf"(?<={MARK}\n).*?(?={END_MARK})", lambda _: f"{shown}\n", path.read_text(encoding="utf-8"), flags=re.DOTALL
+        rf"(?<={MARK}\n).*?(?={END_MARK})", lambda _: f"{shown}\n", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL
     )
-    path.write_text(text, encoding="utf-8")
+    PAGE.write_text(text, encoding="utf-8")
 
 
 def change_rows(contenders: Sequence[Contender], entries: int, rounds: int) -> Iterator[str]:

@@ -59,7 +59,7 @@ FORMS: Final[dict[str, Callable[[int, int], str]]] = {
     "role first, indented groups": _role_first,
     "quoted": _quoted,
     "with comments": _commented,
-    "names that are no ASCII": _not_plain,
+    "not ASCII": _not_plain,
 }
 """What writes an entry, by what the form is called."""
 

@@ -106,8 +106,8 @@ class Live:
         return {
             "awsauth, with guards and revision": added,
             "keikoproj/aws-auth (Go)": partial(after_reset, upserted),
-            "`kubectl patch`, which is told the whole text": partial(after_reset, patched),
-            "`kubectl get`, which changes nothing": listed,
+            "`kubectl patch`, given the whole text": partial(after_reset, patched),
+            "`kubectl get`, for comparison": listed,
         }
 
     def _with_exec(self) -> Path:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.support.controlplane.cluster import Cluster
 
 DOCS: Final = PROJECT / "docs"
+OUTSIDE: Final = [PROJECT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
+"""Pages outside the site."""
 TEXTS: Final = {page: page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob("*.md"))}
 RUN: Final = ("python", "console")
 READ: Final = ("groovy", "json", "sh", "text", "yaml")
@@ -33,7 +35,7 @@ LOCAL: Final = [
     if page not in LIVE and any(block.language in RUN and not block.includes for block in blocks(text))
 ]
 COMMAND: Final = re.compile(r"(?<![\w./'-])awsauth (?P<words>(?:[a-z]|--)[^\n`|;&>#']*)")
-GENERATED: Final = re.compile(r"^<!-- (.+): made from the code -->$.*?^<!-- end of \1 -->$", re.MULTILINE | re.DOTALL)
+GENERATED: Final = re.compile(r"^<!-- (.+): made .+ -->$.*?^<!-- end of \1 -->$", re.MULTILINE | re.DOTALL)
 EXTERNAL: Final = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//[^>]*>""")
 
 
@@ -75,7 +77,7 @@ def test_every_fence_is_a_block_that_runs_or_is_read(page: Path) -> None:
 
 def shown_commands(page: Path) -> Iterator[str]:
     """Yield the commands of awsauth in blocks that do not run, and in the text."""
-    text = GENERATED.sub("", TEXTS[page])
+    text = GENERATED.sub("", page.read_text(encoding="utf-8"))
     for block in blocks(text):
         if block.language not in (*RUN, "text"):
             yield from (match["words"] for match in COMMAND.finditer(block.body))
@@ -84,7 +86,7 @@ def shown_commands(page: Path) -> Iterator[str]:
         yield from (match["words"] for match in COMMAND.finditer(span))
 
 
-@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+@pytest.mark.parametrize("page", [*TEXTS, *OUTSIDE], ids=name_of)
 def test_every_command_that_is_shown_exists_with_its_options(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +116,7 @@ def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Pat
     assert [(page.name, found) for page in pages for found in EXTERNAL.findall(page.read_text(encoding="utf-8"))] == []
 
 
-@pytest.mark.parametrize("page", [PROJECT / name for name in ("README.md", "CHANGELOG.md")], ids=name_of)
+@pytest.mark.parametrize("page", OUTSIDE, ids=name_of)
 def test_the_links_of_a_page_outside_the_site_lead_somewhere(page: Path) -> None:
     """The build checks those of docs/."""
     text = page.read_text(encoding="utf-8")

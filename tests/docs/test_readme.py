@@ -46,3 +46,20 @@ def test_an_ellipsis_stands_for_any_text_and_other_text_for_itself() -> None:
     assert is_output("at 12:00 (UTC)\n\nby x\n", "at … (UTC)\n…by x")
     assert not is_output("at 12:00 UTC", "at … (UTC)")
     assert not is_output("one\ntwo", "one")
+
+
+def test_the_readme_is_short() -> None:
+    assert README.read_text(encoding="utf-8").count("\n") <= 200
+
+
+def test_its_figures_are_those_of_the_benchmark() -> None:
+    figures = (PROJECT / "docs" / "explanation" / "performance.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$",
+        README.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert rows
+    for entries, *times in rows:
+        measured = re.findall(rf"^\| {entries} \| [\d.]+ \| [^|]+ \| ([\d.]+) \|", figures, re.MULTILINE)
+        assert set(times) <= set(measured)

@@ -2,7 +2,8 @@
 
 Blocks marked ``python`` and ``console`` run from top to bottom in one folder that holds a copy of ``examples/``: the
 Python blocks in one namespace, the commands of the console blocks (``$ ...``) with this interpreter's environment first
-on the path. The text after a command, up to the next one, is its output; ``…`` in it stands for any text.
+on the path. The text after a command, up to the next one, is its output; so is a ``text`` block right after a Python
+block. ``…`` in it stands for any text.
 ``AWSAUTH_REGENERATE=1`` writes output that differs anew. A block that includes an example file does not run here: the
 tests of the examples run that file.
 """
@@ -14,7 +15,9 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +44,11 @@ class Block:
     language: str
     body: str
     line: int
+
+    @property
+    def end(self) -> int:
+        """The number of the line that closes the fence."""
+        return self.line + self.body.count("\n")
 
     @property
     def includes(self) -> Path | None:
@@ -75,13 +83,20 @@ def run_page(page: Path, folder: Path) -> list[Block]:
     shutil.copytree(PROJECT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".*.history"))
     namespace: dict[str, object] = {"__name__": "page"}
     ran = []
-    for block in blocks(page.read_text(encoding="utf-8")):
+    found = blocks(page.read_text(encoding="utf-8"))
+    for block, following in zip(found, [*found[1:], None], strict=True):
         if block.includes or block.language not in ("python", "console"):
             continue
         if block.language == "python":
             # The empty lines make a traceback name the line of the page.
             source = "\n" * (block.line - 1) + block.body
-            exec(compile(source, str(page), "exec"), namespace)  # noqa: S102 (running the page is the point)
+            with redirect_stdout(StringIO()) as printed:
+                exec(compile(source, str(page), "exec"), namespace)  # noqa: S102 (running the page is the point)
+            if following and following.language == "text" and following.line == block.end + 3:
+                shown = following.body
+                if not is_output(printed.getvalue(), shown):
+                    assert os.environ.get("AWSAUTH_REGENERATE"), f"{page.name}:{following.line}:\n{printed.getvalue()}"
+                    _replace(page, f"{block.body}```\n\n```text\n", printed.getvalue())
         else:
             _run_console(page, block, folder)
         ran.append(block)
@@ -105,7 +120,7 @@ def _run_console(page: Path, block: Block, folder: Path) -> None:
         if is_output(done.stdout, shown):
             continue
         assert os.environ.get("AWSAUTH_REGENERATE"), f"{page.name}:{block.line}: $ {command}\n{done.stdout}"
-        _write(page, command, done.stdout)
+        _replace(page, f"\n$ {command}\n", done.stdout)
 
 
 def is_output(output: str, shown: str) -> bool:
@@ -114,15 +129,15 @@ def is_output(output: str, shown: str) -> bool:
     return re.fullmatch(pattern, output.rstrip(), re.DOTALL) is not None
 
 
-def _write(page: Path, command: str, output: str) -> None:
-    """Replace the output that a page shows for a command; times and ports become ``…``."""
+def _replace(page: Path, before: str, output: str) -> None:
+    """Replace the output that a page shows after `before`; times and ports become ``…``."""
     text = page.read_text(encoding="utf-8")
-    before, after = text.split(f"\n$ {command}\n")
-    output = VARYING.sub("…", output)
-    end = re.search(r"^(\$ |```$)", after, re.MULTILINE)
+    head, rest = text.split(before)
+    end = re.search(r"^(\$ |```$)", rest, re.MULTILINE)
     assert end
+    output = VARYING.sub("…", output)
     output = f"{output.rstrip()}\n" if output.strip() else ""
-    page.write_text(f"{before}\n$ {command}\n{output}{after[end.start() :]}", encoding="utf-8")
+    page.write_text(f"{head}{before}{output}{rest[end.start() :]}", encoding="utf-8")
 
 
 def check_part(page: Path, name: str, made: str) -> None:
