@@ -134,7 +134,7 @@ def test_a_server_that_does_not_tell_whom_it_knows_passes_all_the_same(
         if answer:
             raise answer
 
-    monkeypatch.setattr("awsauth.health.checks.review", review)
+    monkeypatch.setattr("awsauth.health.checks.self_review", review)
     with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
         report = client.health_check()
     assert said in detail(report, "authenticated")

@@ -22,6 +22,7 @@ from awsauth.errors import (
     UnavailableError,
     UsageError,
 )
+from awsauth.options import LONGEST
 from awsauth.stores.cluster import ClusterStore
 from awsauth.stores.memory import MemoryStore
 from awsauth.verification.probe import TokenProbe
@@ -112,7 +113,7 @@ def test_a_change_that_no_token_can_show_is_not_waited_for_and_that_is_said(name
 def test_a_change_that_does_not_show_in_time_is_said(named: NamedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     administrator(named, "wait_late")
     role = named.arn("wait-late-target")
-    monkeypatch.setattr("awsauth.verification.probe.Witness.shows_change", property(lambda _: False))
+    monkeypatch.setattr("awsauth.verification.probe.TokenProbe.shows_change", property(lambda _: False))
     with named.client() as client:
         result = client.add_role_mapping(role, username="x", verify=[role], wait=0.1)
     assert codes(result).count(NOT_SEEN_YET) == 1
@@ -141,10 +142,10 @@ def test_a_change_that_locks_the_caller_out_is_reverted_with_the_token_from_befo
     before = data(named)
     with named.client() as client:
         with pytest.raises(GuardError):
-            client.remove_role_mapping(named.arn("revert-me"), revert_after=PATIENCE)
+            client.remove_role_mapping(named.arn("revert-me"), revert_after=LONGEST)
         began = time.monotonic()
         with pytest.raises(RevertedError) as caught:
-            client.remove_role_mapping(named.arn("revert-me"), allow=ALLOWED, revert_after=PATIENCE)
+            client.remove_role_mapping(named.arn("revert-me"), allow=ALLOWED, revert_after=LONGEST)
         assert time.monotonic() - began < PATIENCE
         log = client.history().entries
     assert data(named) == before
@@ -176,7 +177,7 @@ def test_one_bad_edit_of_the_text_is_reverted(named: NamedCluster, remembering: 
     named.serve_from(remembering)
     before = data(named)
     with named.client() as client, pytest.raises(RevertedError):
-        client.apply(ReplaceText(key="mapRoles", text="- rolearn: {{oops}}\n"), allow=ALLOWED, revert_after=PATIENCE)
+        client.apply(ReplaceText(key="mapRoles", text="- rolearn: {{oops}}\n"), allow=ALLOWED, revert_after=LONGEST)
     assert data(named) == before
 
 
@@ -185,7 +186,7 @@ def test_a_role_that_was_named_and_is_shut_out_has_the_change_reverted(named: Na
     deputy = named.arn("revert-role-deputy")
     before = data(named)
     with named.client() as client, pytest.raises(RevertedError, match=r"revert-role-deputy` does not get in"):
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=PATIENCE)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
     assert data(named) == before
 
 
@@ -206,7 +207,7 @@ def test_a_change_that_works_stays(named: NamedCluster, remembering: ApiServer) 
     role = named.arn("revert-stays-target")
     with named.client() as client:
         result = client.add_role_mapping(
-            role, username="x", verify=["caller", role], revert_after=PATIENCE, wait=PATIENCE
+            role, username="x", verify=["caller", role], revert_after=LONGEST, wait=PATIENCE
         )
         assert not {NOT_SEEN_YET, NOT_OBSERVED}.intersection(codes(result))
         assert client.explain(role).username == "x"
@@ -217,7 +218,7 @@ def test_a_change_of_the_callers_own_groups_that_works_stays(named: NamedCluster
     administrator(named, "revert_groups")
     change = RemoveGroups(principal_arn=named.arn("revert-groups"), groups=["system:masters"])
     with named.client() as client:
-        assert client.apply(change, allow=ALLOWED, revert_after=PATIENCE).changed
+        assert client.apply(change, allow=ALLOWED, revert_after=LONGEST).changed
     named.await_in("revert-groups", ())
 
 
@@ -239,7 +240,7 @@ def test_what_others_wrote_meanwhile_stays(named: NamedCluster, monkeypatch: pyt
     monkeypatch.setattr(TokenProbe, "look", meanwhile)
     deputy = named.arn("revert-others-deputy")
     with named.client() as client, pytest.raises(RevertedError):
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=PATIENCE)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
     roles = {role.role_arn for role in AwsAuthClient.in_memory(data(named)).read().roles}
     assert roles == {named.arn(f"revert-others{end}") for end in ("", "-deputy", "-node")}
 
@@ -256,7 +257,7 @@ def test_a_change_that_is_not_looked_at_to_the_end_is_reverted(
 
     monkeypatch.setattr(TokenProbe, "look", interrupted)
     with named.client() as client, pytest.raises(interruption):
-        client.add_role_mapping(named.arn("revert-stop-target"), username="x", revert_after=PATIENCE)
+        client.add_role_mapping(named.arn("revert-stop-target"), username="x", revert_after=LONGEST)
     assert data(named) == before
 
 
@@ -276,7 +277,7 @@ def test_what_goes_wrong_while_it_is_looked_at_is_told_with_the_revert(
         named.client() as client,
         pytest.raises(RevertedError, match="not looked at to the end: The API server cannot"),
     ):
-        client.add_role_mapping(named.arn("revert-odd-target"), username="x", revert_after=PATIENCE)
+        client.add_role_mapping(named.arn("revert-odd-target"), username="x", revert_after=LONGEST)
     assert data(named) == before
 
 
@@ -295,7 +296,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
 
     monkeypatch.setattr("awsauth.verification.verify.ClusterStore.read", failing)
     with named.client() as client, pytest.raises(NotRevertedError, match="could not be reverted") as caught:
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=PATIENCE)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
     assert "revert-fails-deputy" not in str(data(named))
     assert f"controllerrevision aws-auth-{caught.value.restores} -o 'jsonpath={{.data}}'" in caught.value.hint
     monkeypatch.undo()
@@ -309,7 +310,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
 def test_a_caller_who_does_not_get_in_changes_nothing(named: NamedCluster) -> None:
     named.be_role("revert-outsider")
     with named.client() as client, pytest.raises(AuthenticationError):
-        client.add_role_mapping(named.arn("x"), username="x", revert_after=PATIENCE)
+        client.add_role_mapping(named.arn("x"), username="x", revert_after=LONGEST)
     assert named.cluster.aws_auth() is None
 
 
