@@ -113,7 +113,7 @@ def test_a_change_that_no_token_can_show_is_not_waited_for_and_that_is_said(name
 def test_a_change_that_does_not_show_in_time_is_said(named: NamedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     administrator(named, "wait_late")
     role = named.arn("wait-late-target")
-    monkeypatch.setattr("awsauth.verification.probe.TokenProbe.shows_change", property(lambda _: False))
+    monkeypatch.setattr("awsauth.verification.probe.TokenProbe.change_visible", property(lambda _: False))
     with named.client() as client:
         result = client.add_role_mapping(role, username="x", verify=[role], wait=0.1)
     assert codes(result).count(NOT_SEEN_YET) == 1
