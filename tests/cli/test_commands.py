@@ -546,7 +546,7 @@ def test_variables_say_the_same_as_options(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--cluster", "--context", "--kubeconfig", "--file", "--as", "--region", "--profile", "--role-arn"]
+    "option", ["--cluster", "--context", "--kubeconfig", "--file", "--as", "--region", "--profile", "--assume-role"]
 )
 def test_an_empty_option_is_an_error(option: str) -> None:
     done = run("get", option, "")
