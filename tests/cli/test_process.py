@@ -374,7 +374,7 @@ def test_a_text_that_was_kept_can_be_given_back(file: str, tmp_path: Path) -> No
     done = process("edit", "--yes", "--file", file, env=editor.env)
     assert (done.code, "nothing was changed" in done.err, len(editor.seen)) == (8, True, 1), done
     kept = editor.left[0]
-    line = done.err.partition("To use it: ")[2].strip()
+    line = done.err.partition("To use it: ")[2].splitlines()[0]
     assert shlex.split(line) == ["awsauth", "edit", "--from", str(kept), "--file", file]
     assert run("edit", "--from", str(kept), "--yes", "--file", file).code == 8
     text = kept.read_text(encoding="utf-8")
