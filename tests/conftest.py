@@ -6,6 +6,7 @@ A machine without Go runs the rest of the tests, and says what it skipped and wh
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.support.servers.refusing_proxy import RefusingProxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.core.document.model import Key, ParsedList
     from awsauth.kube.transport import Transport
     from tests.support.controlplane.cluster import Cluster
     from tests.support.controlplane.metadata import InstanceMetadata
@@ -73,6 +75,21 @@ def corpus() -> Path:
     if not (folder / "INDEX.tsv").is_file():
         pytest.skip(f"no corpus of real documents in {folder}: name it in AWSAUTH_CORPUS")
     return folder
+
+
+@pytest.fixture(scope="session")
+def readable(corpus: Path) -> list[tuple[str, dict[Key, ParsedList]]]:
+    """Return the real documents that the authenticator reads without complaint, by file."""
+    from awsauth.core.document.document import read
+    from awsauth.core.document.model import KEYS
+
+    lines = (corpus / "expected.jsonl").read_text(encoding="utf-8").split("\n")
+    answered = [line for line in map(json.loads, filter(None, lines)) if "result" in line]
+    return [
+        (line["file"], {key: read(key, line["data"].get(key)) for key in KEYS})
+        for line in answered
+        if "error" not in line["result"]
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from awsauth.core.goyaml.scalars import write_scalar
 from tests.support.command_line import Terminal, manifest_in
-from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,10 +73,7 @@ class Shell:
     def arguments(self, typed: str) -> list[str]:
         """Type a line, and return the arguments that the program gets by it."""
         self.terminal.type(typed)
-        end = time.monotonic() + PATIENCE
-        while not (self.folder / "args").exists():
-            assert time.monotonic() < end, self.terminal.shown
-            self.terminal.read(0.05)
+        self.terminal.read_until((self.folder / "args").exists)
         kept = (self.folder / "args").read_text(encoding="utf-8")
         (self.folder / "args").unlink()
         return kept.split("\0")[:-1]

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.controlplane.cluster import Cluster
 
 ROLE: Final = "arn:aws:iam::111122223333:role/ci"
 HOSTILE: Final = '- {"": x, y: .nan}'
@@ -270,16 +269,3 @@ def test_what_no_reader_can_read_is_repaired_and_rolled_back(
 def test_the_command_line_reports_a_text_that_was_not_readable(tmp_path: Path) -> None:
     done = run("check", "--file", str(manifest_in(tmp_path, mapRoles=HOSTILE)))
     assert (done.code, "has no form in JSON" in done.out) == (1, True), done
-
-
-def test_a_cluster_whose_text_cannot_be_read_is_repaired_and_rolled_back(cluster: Cluster) -> None:
-    """What other tools have stored there: each way out works, and the way back as well."""
-    with awsauth.connect(kubeconfig=str(cluster.kubeconfig)) as client:
-        client.add_role_mapping(ROLE, username="ci")
-        for text in (HOSTILE, "- " * 10_000, "[" * 10_000, "- \ufffe", "- {a: &a [*a]}"):
-            cluster.put_aws_auth({"mapRoles": text})
-            assert client.read().problems
-            assert client.apply(awsauth.ReplaceText(key="mapRoles", text="[]\n"), allow=["unreadable"]).changed
-            cluster.put_aws_auth({"mapRoles": text})
-            assert client.rollback(exact=True).changed
-            assert not client.read().problems

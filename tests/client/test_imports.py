@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import pkgutil
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 import awsauth
-from tests.support.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from tests.support.controlplane.cluster import Cluster
+from tests.support.imports import MODULES_OF, in_new_interpreter, is_below
 
 PACKAGE = Path(awsauth.__file__).parent
 SUBMODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "awsauth."))
@@ -45,39 +37,7 @@ NOT_FOR_A_FILE = (
     *("awsauth.core.lint.policy", "awsauth.core.revisions.restore", "awsauth.core.lint.rules"),
     *("awsauth.history.log", "awsauth.history.prune", "awsauth.history.rollback"),
 )
-NOT_FOR_A_CLUSTER = (
-    *("boto3", "click", "google", "kubernetes", "oauthlib", "pydantic", "requests", "rich", "ruamel", "subprocess"),
-    *(
-        "typing_extensions",
-        "websocket",
-        "awsauth.cli",
-        "awsauth.core.explain.explain",
-        "awsauth.core.explain.explanation",
-    ),
-    *(
-        "awsauth.core.access.access_changes",
-        "awsauth.core.document.full_reader",
-        "awsauth.core.lint.lint",
-        "awsauth.core.access.caller",
-    ),
-    *("awsauth.core.manifest.manifest", "awsauth.core.mappings", "awsauth.core.plan", "awsauth.core.lint.policy"),
-    *("awsauth.core.lint.rules", "awsauth.history.log", "awsauth.history.rollback", "awsauth.kube.official_client"),
-    *("awsauth.kube.exec_credential", "awsauth.kube.errors", "awsauth.stores.file", "awsauth.verification.verify"),
-)
-MODULES_OF = """
-import json, sys; before = set(sys.modules)
-{change}
-print(json.dumps(sorted(set(sys.modules) - before)))
-"""
 HEAVY = ("boto3", "botocore", "click", "kubernetes", "pydantic", "rich", "ruamel", "urllib3", "yaml")
-
-
-def in_new_interpreter(code: str) -> list[str]:
-    """Run code that prints one JSON list of strings, and return that."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr
-    names: list[str] = json.loads(done.stdout)
-    return names
 
 
 @pytest.mark.parametrize("package", HEAVY)
@@ -127,43 +87,6 @@ awsauth.add_role_mapping("arn:aws:iam::111122223333:role/a", username="a", group
     return in_new_interpreter(MODULES_OF.format(change=change))
 
 
-def loaded_by_a_cluster(cluster: Cluster, kubeconfig: Path) -> list[str]:
-    """Return what one change to a cluster loads that was changed before."""
-    add = "add_role_mapping('arn:aws:iam::111122223333:role/{0}', username='{0}', groups=['g'], {1})"
-    with awsauth.AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
-        client.add_role_mapping("arn:aws:iam::111122223333:role/a", username="a", groups=["g"])
-    change = "import awsauth\nassert awsauth." + add.format("b", f"kubeconfig={str(kubeconfig)!r}") + ".changed"
-    return in_new_interpreter(MODULES_OF.format(change=change))
-
-
-def test_changing_a_cluster_loads_no_more_than_it_takes(cluster: Cluster) -> None:
-    loaded = loaded_by_a_cluster(cluster, cluster.kubeconfig)
-    assert "urllib3" in loaded
-    assert [name for name in loaded if is_below(name, {*NOT_FOR_A_CLUSTER, "botocore", "awsauth.aws"})] == []
-
-
-def test_changing_an_eks_cluster_loads_no_more_than_it_takes(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the kubeconfig that ``aws eks update-kubeconfig`` writes, whose tokens are signed in the process."""
-    worker = cluster.aws.assume_role("worker")
-    role = f"arn:aws:iam::{cluster.aws.account}:role/worker"
-    cluster.put_aws_auth({"mapRoles": f"- rolearn: {role}\n  username: worker\n  groups: [system:masters]\n"})
-    cluster.await_identity(lambda: cluster.eks_token(worker), lambda identity: identity is not None)
-    for name, value in (cluster.aws.environment | worker.environment).items():
-        monkeypatch.setenv(name, value)
-    content = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))
-    arguments = ["--region", cluster.aws.region, "eks", "get-token", "--cluster-name", cluster.name]
-    version = "client.authentication.k8s.io/v1beta1"
-    content["users"][0]["user"] = {"exec": {"apiVersion": version, "command": "aws", "args": arguments}}
-    kubeconfig = tmp_path / "exec.kubeconfig"
-    kubeconfig.write_text(yaml.safe_dump(content), encoding="utf-8")
-    loaded = loaded_by_a_cluster(cluster, kubeconfig)
-    assert "botocore" in loaded
-    used_by_botocore = {"subprocess"}
-    assert [name for name in loaded if is_below(name, set(NOT_FOR_A_CLUSTER) - used_by_botocore)] == []
-
-
 def test_no_submodule_takes_the_place_of_a_public_name() -> None:
     """After `import awsauth.x`, Python binds `awsauth.x` to the module, whatever the name meant before."""
     modules = in_new_interpreter(
@@ -199,9 +122,3 @@ def test_the_version_is_the_installed_distributions() -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (PACKAGE / "py.typed").is_file()
-
-
-def is_below(name: str, packages: set[str] | frozenset[str]) -> bool:
-    """Tell whether a dotted name is one of the packages or inside one."""
-    parts = name.split(".")
-    return any(".".join(parts[:count]) in packages for count in range(1, len(parts) + 1))

@@ -8,6 +8,7 @@ import itertools
 import socket
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -26,6 +27,7 @@ from tests.support.connections import transport_to
 from tests.support.controlplane.authority import Authority
 from tests.support.kubeconfigs import config, written
 from tests.support.servers.tls_servers import context_of
+from tests.support.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
     import ssl
@@ -163,20 +165,22 @@ def test_an_answer_that_drips_is_given_up_in_time(first: bytes, part: bytes, enc
         assert len(server.paths) == 2
 
 
-def test_a_request_after_one_that_was_given_up_is_answered() -> None:
+def test_a_request_after_one_that_was_given_up_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     drip = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{", b" ")
 
     def answer(send: Callable[[bytes], None], path: str) -> None:
         send(whole(b"{}")) if path == PATH else drip(send, path)
 
     with Server(answer) as server:
-        hasty = transport_to(server.url, timeout=0.5)
-        assert hasty.get(PATH) == {}
-        with pytest.raises(UnreachableError, match="did not answer in time"):
-            hasty.get("/drip")
-        assert hasty.get(PATH) == {}
-        time.sleep(0.6)
-        assert hasty.get(PATH) == {}
+        transport = transport_to(server.url, timeout=PATIENCE)
+        assert transport.get(PATH) == {}
+        with monkeypatch.context() as patch:
+            patch.setattr(transport, "_timeout", 0.5)
+            with pytest.raises(UnreachableError, match="did not answer in time"):
+                transport.get("/drip")
+        assert transport.get(PATH) == {}
+    # No deadline goes on that could end a later request.
+    wait_for(lambda: [one for one in threading.enumerate() if isinstance(one, threading.Timer)], lambda left: not left)
 
 
 @pytest.mark.parametrize(
@@ -208,17 +212,14 @@ def test_a_list_without_an_end_is_followed_for_so_many_pages() -> None:
         assert len(server.paths) == listing.MOST_PAGES
 
 
-def test_a_list_may_take_so_many_times_as_long_as_a_request() -> None:
-    endless = pages()
-
-    def answer(send: Callable[[bytes], None], _: str) -> None:
-        time.sleep(0.1)
-        send(next(endless))
-
-    with Server(answer) as server:
+def test_a_list_may_take_so_many_times_as_long_as_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which every page takes as long as a request may."""
+    endless, clock = pages(), itertools.count(step=PATIENCE)
+    monkeypatch.setattr(listing, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with Server(lambda send, _: send(next(endless))) as server:
         with pytest.raises(UnreachableError, match=f"not complete within {listing.LIST_TIMEOUTS} times"):
-            list(listing.objects(transport_to(server.url, timeout=0.3), PATH))
-        assert listing.LIST_TIMEOUTS < len(server.paths) < 40
+            list(listing.objects(transport_to(server.url, timeout=PATIENCE), PATH))
+        assert len(server.paths) == listing.LIST_TIMEOUTS + 1
 
 
 def sparse(path: Path) -> Path:

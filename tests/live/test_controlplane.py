@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 import urllib3
 
+from tests.support.aws.presigned import url_in
 from tests.support.controlplane.aws import AwsCredentials, eks_token
 from tests.support.controlplane.processes import free_port
 from tests.support.controlplane.programs import AssetsError, programs
@@ -101,7 +102,7 @@ def test_a_forged_token_is_refused(cluster: Cluster, developer: AwsCredentials, 
 
 def test_a_token_without_its_signature_is_refused(cluster: Cluster, developer: AwsCredentials) -> None:
     token = cluster.eks_token(developer)
-    url = base64.urlsafe_b64decode(token.partition(".")[2] + "==").decode().partition("&X-Amz-Signature=")[0]
+    url = url_in(token).partition("&X-Amz-Signature=")[0]
     assert cluster.identity("k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")) is None
 
 
@@ -110,7 +111,7 @@ def test_sts_itself_looks_at_age_and_cluster(cluster: Cluster, developer: AwsCre
 
     def status(signed_at: dt.datetime, sent: str) -> int:
         token = eks_token(developer, cluster.name, signed_at=signed_at)
-        url = base64.urlsafe_b64decode(token.partition(".")[2] + "==").decode()
+        url = url_in(token)
         proxy = urllib3.ProxyManager(cluster.aws.proxy_url, ca_certs=str(cluster.aws.ca_file))
         return proxy.request("GET", url, headers={"x-k8s-aws-id": sent}, retries=False).status
 
@@ -290,6 +291,7 @@ def test_a_port_is_given_once_until_the_process_ends() -> None:
     assert len({mine, free_port(), elsewhere()}) == 3
 
 
+@pytest.mark.usefixtures("control_plane")
 def test_a_command_runs_with_the_example_and_gives_its_status() -> None:
     script = "kubectl get configmap aws-auth --namespace=kube-system --output=name && exit 7"
     command = [sys.executable, "-m", "tests.support.controlplane", "sh", "-c", script]

@@ -6,7 +6,6 @@ told is searched for them.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from awsauth.aws.token import TokenSource
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.errors import AwsAuthError
+from tests.support.aws.presigned import url_in
 from tests.support.connections import connected
 from tests.support.controlplane.aws import Aws
 from tests.support.story import Story
@@ -48,9 +48,7 @@ class Secrets:
 
     def learn_token(self, token: str) -> None:
         self.learn("token", token.removeprefix("k8s-aws-v1."))
-        packed = token.removeprefix("k8s-aws-v1.")
-        url = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
-        self.learn("signature", parse_qs(urlsplit(url).query)["X-Amz-Signature"][0])
+        self.learn("signature", parse_qs(urlsplit(url_in(token)).query)["X-Amz-Signature"][0])
 
     def found_in(self, text: str) -> set[str]:
         return {message for value, message in self.known.items() if value in text}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -18,12 +18,12 @@ from awsauth.core.cluster.findings import owned_revisions
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.errors import ForbiddenError
 from awsauth.history import commit, prune as pruning
-from awsauth.kube.rbac import EDITOR, PRUNER, READER, RbacRule, missing
+from awsauth.kube.rbac import EDITOR, missing
 from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
 from awsauth.stores.cluster import ClusterStore
 from tests.support.changed import PREFIX
 from tests.support.connections import connected
-from tests.support.paths import PROJECT
+from tests.support.rbac_manifests import FOLDER, IN_CODE, NAMES, Rule, rules
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -32,27 +32,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.findings import Finding
     from tests.support.controlplane.cluster import Cluster, User
-
-Rule = dict[str, Any]
-FOLDER: Final = PROJECT / "examples" / "rbac"
-NAMES: Final = ("reader", "editor", "pruner")
-IN_CODE: Final = {"reader": READER, "editor": EDITOR, "pruner": PRUNER}
-
-
-def manifest(name: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")))
-
-
-def rules(name: str, kind: str) -> list[Rule]:
-    """Return the rules of a manifest, one verb and one resource each."""
-    return [
-        {**rule, "resources": [resource], "verbs": [verb]}
-        for role in manifest(name)
-        if role["kind"] == kind
-        for rule in role["rules"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    ]
 
 
 def each_rule() -> list[Any]:
@@ -168,23 +147,6 @@ def test_a_manifest_binds_its_group(history: Cluster, name: str) -> None:
     history.kubectl("apply", "-f", str(FOLDER / f"{name}.yaml"))
     member = connected(history.kubeconfig, as_user="somebody", as_groups=[f"awsauth-{name}s"])
     wait_for(lambda: missing(member, IN_CODE[name]), lambda lacking: not lacking)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_manifest_holds_the_rules_that_the_code_names(name: str) -> None:
-    in_manifest = [
-        RbacRule(
-            rule["verbs"][0],
-            rule["resources"][0],
-            rule["apiGroups"][0],
-            rule.get("resourceNames", [""])[0],
-            "kube-system" if kind == "Role" else "",
-        )
-        for kind in ("Role", "ClusterRole")
-        for rule in rules(name, kind)
-    ]
-    assert len(in_manifest) == len(IN_CODE[name])
-    assert set(in_manifest) == set(IN_CODE[name])
 
 
 def test_who_may_read_is_told_what_changing_takes(history: Cluster) -> None:

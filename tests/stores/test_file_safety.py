@@ -28,6 +28,7 @@ from awsauth.stores.file import FileStore
 from tests.stores.test_file_store import MANIFEST
 from tests.support.command_line import run
 from tests.support.paths import PROJECT
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,7 +209,7 @@ def test_what_root_makes_belongs_to_the_owner_of_the_manifest_who_goes_on_with_i
     change(location.manifest)
     made = [location.history, *location.history.iterdir(), location.manifest]
     assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(THEM, THEM)}
-    assert len(made) == 5
+    assert len(made) == 6
     with acting_as(THEM):
         change(location.manifest, "444455556666")
     assert len(log(FileStore(location.manifest)).entries) == 3
@@ -345,7 +346,7 @@ def test_a_system_without_descriptors_of_folders_and_owners_has_a_history_too(tm
     manifest = tmp_path / "aws-auth.yaml"
     manifest.write_text(MANIFEST)
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_POSIX, manifest], capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-c", WITHOUT_POSIX, manifest], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert (done.stdout, done.stderr) == ("4 111122223333\n", "")
 
@@ -424,5 +425,5 @@ def test_the_hook_for_git_writes_to_no_name_that_can_be_foretold(tmp_path: Path)
     hook = PROJECT / "examples" / "pre-commit"
     script = f'git init -q .; ln -s {victim} "$TMPDIR/awsauth-staged.$$"; exec sh {hook}'
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment, check=True, timeout=60)  # noqa: S607
+    subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment, check=True, timeout=PATIENCE)  # noqa: S607
     assert victim.read_text() == CONTENTS

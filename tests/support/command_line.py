@@ -22,7 +22,7 @@ from tests.support.paths import PROJECT
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 PRESSES: Final = 30
 
@@ -142,9 +142,12 @@ class Terminal:
         os.close(self._fd)
         return os.waitstatus_to_exitcode(status)
 
-    def read(self, seconds: float) -> None:
-        """Read what is shown meanwhile."""
-        self._read(time.monotonic() + seconds)
+    def read_until(self, ready: Callable[[], bool]) -> None:
+        """Read until `ready` says so: a command goes on only while its terminal is read."""
+        end = time.monotonic() + PATIENCE
+        while not ready():
+            assert time.monotonic() < end, self.shown
+            self._read(time.monotonic() + 0.05)
 
     def _read(self, end: float) -> bool:
         ready, _, _ = select.select([self._fd], [], [], max(end - time.monotonic(), 0))

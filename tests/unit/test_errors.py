@@ -1,6 +1,6 @@
 """The text of errors, each as a golden file in `tests/golden/errors`, to be read by whoever changes one.
 
-``AWSAUTH_REGENERATE=1 pytest tests/test_errors.py`` writes the files anew.
+``AWSAUTH_REGENERATE=1 pytest tests/unit/test_errors.py`` writes the files anew.
 """
 
 from __future__ import annotations

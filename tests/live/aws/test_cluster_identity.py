@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import awsauth
-from awsauth.client import AwsAuthClient
-from awsauth.errors import CredentialsError, ForbiddenError, UsageError
+from awsauth.errors import CredentialsError, ForbiddenError
 from tests.support.command_line import run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.controlplane.metadata import InstanceMetadata
     from tests.support.named_cluster import NamedCluster
 
@@ -85,13 +82,3 @@ def test_a_server_that_does_not_tell_is_no_failure(
     monkeypatch.setattr("awsauth.client.review", review)
     named.be_role("standing-untold")
     assert words in awsauth.whoami(cluster=named.name).cluster_problem
-
-
-def test_without_a_cluster_there_is_nothing_to_ask(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no cluster here"):
-        AwsAuthClient.in_memory().identity()
-    with pytest.raises(UsageError, match="no cluster here"):
-        awsauth.whoami(file=tmp_path / "aws-auth.yaml")
-    session: Any = object()
-    with pytest.raises(UsageError, match="together with a cluster"):
-        awsauth.whoami(session=session, cluster="prod")

@@ -11,7 +11,7 @@ import pytest
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.errors import AdmissionError
-from tests.kube.test_transport import deny
+from tests.live.kube.test_transport import deny
 from tests.support.true_history import assert_true_history, live, names, revisions, text_of
 
 if TYPE_CHECKING:

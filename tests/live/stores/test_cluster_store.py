@@ -29,7 +29,7 @@ from awsauth.history.commit import changing, commit
 from awsauth.history.prune import prune
 from awsauth.kube import resources as listing_module
 from awsauth.stores.cluster import ClusterStore
-from tests.kube.test_transport import deny
+from tests.live.kube.test_transport import deny
 
 # The contract of every store, with the fixture `store` of this module.
 from tests.stores.test_stores import (

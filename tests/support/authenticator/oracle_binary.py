@@ -1,4 +1,4 @@
-"""The Go program in tests/go/oracle, which asks the authenticator's own reader."""
+"""The Go program in tests/support/go/oracle, which asks the authenticator's own reader."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.document.document import read
 from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.rewrite import rewrite
+from awsauth.core.text.lines import spliced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,13 @@ NEW: Final[dict[Key, MappingEntry]] = {
     "mapAccounts": MappingEntry("001234567890"),
 }
 """What is added."""
+_OVER_TWO_LINES: Final = "the second dash is one column too far right, so that one group stands on two lines"
+REFUSED: Final = {
+    ("053.yaml", "mapRoles", "group added"): _OVER_TWO_LINES,
+    ("053.yaml", "mapRoles", "group taken"): _OVER_TWO_LINES,
+    ("053.yaml", "mapRoles", "all groups taken"): _OVER_TWO_LINES,
+}
+"""The edits of real documents that are refused, and why."""
 
 _KINDS: Final[dict[str, Callable[[MappingEntry], MappingEntry | None]]] = {
     "entry removed": lambda _: None,
@@ -85,6 +93,30 @@ def edits(reading: ParsedList, new: MappingEntry | None = None) -> Iterator[Edit
             if changed == mapped or (changed is not None and not _makes_sense(reading.key, kind, mapped)):
                 continue
             yield Edit(kind, reading, index, changed)
+
+
+def edits_of(readings: dict[Key, ParsedList]) -> Iterator[Edit]:
+    """Yield every edit that makes sense for the texts of a document."""
+    for reading in readings.values():
+        yield from edits(reading)
+
+
+def sibling(readings: dict[Key, ParsedList], key: Key) -> ParsedList | None:
+    """Return the other list of a document, whose style an empty one takes."""
+    other = readings["mapUsers" if key == "mapRoles" else "mapRoles"]
+    return other if other.entries and key != "mapAccounts" else None
+
+
+def checked(edit: Edit, sibling: ParsedList | None = None) -> str:
+    """Make an edit, check what can be checked without the authenticator, and return the new text."""
+    done = edit.made(sibling)
+    before, after = edit.reading.text, done.reading.text
+    assert spliced(before, done.splices) == after
+    assert all(one.end <= other.start for one, other in zip(done.splices, done.splices[1:], strict=False))
+    assert touched_elsewhere(edit, after) == "", f"{edit.kind}: {before!r} became {after!r}"
+    assert read(edit.reading.key, after).mapped == edit.wanted()
+    assert ("\r\n" in before) >= ("\r\n" in after)
+    return after
 
 
 def touched_elsewhere(edit: Edit, after: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -12,40 +11,21 @@ from hypothesis import given
 from awsauth.core.document.document import read
 from awsauth.core.document.model import KEYS, Key, MappingEntry, ParsedList
 from awsauth.core.edit.rewrite import rewrite
-from awsauth.core.text.lines import spliced
 from awsauth.errors import EditError
 from tests.support.documents import generated
-from tests.support.documents.edits import KINDS, NEW, Edit, edits, touched_elsewhere
+from tests.support.documents.edits import (
+    KINDS,
+    NEW,
+    REFUSED,
+    checked,
+    edits,
+    edits_of,
+    sibling,
+)
 from tests.support.documents.strategies import examples, texts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.support.authenticator.authenticator import Answer, Authenticator
 
 SEED: Final = 20261122
 DOCUMENTS: Final = 400
-
-_OVER_TWO_LINES: Final = "the second dash is one column too far right, so that one group stands on two lines"
-REFUSED: Final = {
-    ("053.yaml", "mapRoles", "group added"): _OVER_TWO_LINES,
-    ("053.yaml", "mapRoles", "group taken"): _OVER_TWO_LINES,
-    ("053.yaml", "mapRoles", "all groups taken"): _OVER_TWO_LINES,
-}
-"""The edits of real documents that are refused, and why."""
-
-
-@pytest.fixture(scope="session")
-def readable(corpus: Path) -> list[tuple[str, dict[Key, ParsedList]]]:
-    """Return the real documents that the authenticator reads without complaint, by file."""
-    lines = (corpus / "expected.jsonl").read_text(encoding="utf-8").split("\n")
-    answered = [line for line in map(json.loads, filter(None, lines)) if "result" in line]
-    return [
-        (line["file"], {key: read(key, line["data"].get(key)) for key in KEYS})
-        for line in answered
-        if "error" not in line["result"]
-    ]
 
 
 def test_every_edit_of_real_documents(readable: list[tuple[str, dict[Key, ParsedList]]]) -> None:
@@ -53,9 +33,9 @@ def test_every_edit_of_real_documents(readable: list[tuple[str, dict[Key, Parsed
     refused: dict[str, set[str]] = {kind: set() for kind in KINDS}
     found = set()
     for file, readings in readable:
-        for edit in _edits(readings):
+        for edit in edits_of(readings):
             try:
-                edit.made(_sibling(readings, edit.reading.key))
+                edit.made(sibling(readings, edit.reading.key))
             except EditError:
                 refused[edit.kind].add(file)
                 found.add((file, edit.reading.key, edit.kind))
@@ -63,43 +43,6 @@ def test_every_edit_of_real_documents(readable: list[tuple[str, dict[Key, Parsed
     assert found == set(REFUSED)
     assert refused["entry added"] == set()
     assert all(len(readable) - len(files) >= 112 for files in refused.values())
-
-
-def test_edits_of_real_documents_touch_nothing_else(
-    readable: list[tuple[str, dict[Key, ParsedList]]], authenticator: Authenticator
-) -> None:
-    """Bytes outside the edit stay, and the authenticator reads the old mappings with the change."""
-    made = []
-    for file, readings in readable:
-        for edit in _edits(readings):
-            if (file, edit.reading.key, edit.kind) not in REFUSED:
-                made += [(edit, _checked(edit, _sibling(readings, edit.reading.key)))]
-    assert len(made) > 2000
-    _ask(authenticator, made)
-
-
-def test_edits_of_generated_documents(authenticator: Authenticator) -> None:
-    """In every shape that people write: an edit has its effect and no other, or is refused and says where."""
-    random = Random(SEED)
-    made = []
-    refused = 0
-    for _ in range(DOCUMENTS):
-        for key, text in generated.data(random).items():
-            if key not in KEYS:
-                continue
-            reading = read(key, text)
-            if not reading.trusted or reading.layout.style == "other":
-                continue
-            for edit in edits(reading):
-                try:
-                    made.append((edit, _checked(edit)))
-                except EditError as error:
-                    assert error.location.startswith(f"{key} line ")
-                    assert error.hint
-                    refused += 1
-    assert refused < len(made) / 25, f"{refused} refused of {len(made)}"
-    assert len(made) > 3000
-    _ask(authenticator, made)
 
 
 @examples(100)
@@ -111,7 +54,7 @@ def test_any_edit_of_any_text(text: str) -> None:
         return
     for edit in edits(reading):
         try:
-            _checked(edit)
+            checked(edit)
         except EditError as error:
             assert error.location
 
@@ -230,44 +173,3 @@ def test_removing_what_another_entry_refers_to_is_refused() -> None:
     reading = read("mapRoles", "- &base\n  rolearn: a\n  groups: [x]\n- <<: *base\n  rolearn: b\n")
     with pytest.raises(EditError, match="would not have the effect"):
         rewrite(reading, {0: None}, [], read=read)
-
-
-def _edits(readings: dict[Key, ParsedList]) -> Iterator[Edit]:
-    for reading in readings.values():
-        yield from edits(reading)
-
-
-def _sibling(readings: dict[Key, ParsedList], key: Key) -> ParsedList | None:
-    other = readings["mapUsers" if key == "mapRoles" else "mapRoles"]
-    return other if other.entries and key != "mapAccounts" else None
-
-
-def _checked(edit: Edit, sibling: ParsedList | None = None) -> str:
-    """Make an edit, check what can be checked without the authenticator, and return the new text."""
-    done = edit.made(sibling)
-    before, after = edit.reading.text, done.reading.text
-    assert spliced(before, done.splices) == after
-    assert all(one.end <= other.start for one, other in zip(done.splices, done.splices[1:], strict=False))
-    assert touched_elsewhere(edit, after) == "", f"{edit.kind}: {before!r} became {after!r}"
-    assert read(edit.reading.key, after).mapped == edit.wanted()
-    assert ("\r\n" in before) >= ("\r\n" in after)
-    return after
-
-
-def _ask(authenticator: Authenticator, made: list[tuple[Edit, str]]) -> None:
-    answers = authenticator.parse_many([{edit.reading.key: text} for edit, text in made])
-    for (edit, text), answer in zip(made, answers, strict=True):
-        wanted = [mapped if edit.reading.key != "mapAccounts" else mapped.principal for mapped in edit.wanted()]
-        assert _mapped(edit.reading.key, answer) == _without_sso(wanted), f"{edit.kind}: {text!r}"
-
-
-def _mapped(key: Key, answer: Answer) -> list[Any]:
-    if key == "mapAccounts":
-        return list(answer["accounts"])
-    if key == "mapRoles":
-        return [MappingEntry(m["rolearn"], m["username"], tuple(m["groups"] or ())) for m in answer["roles"]]
-    return [MappingEntry(m["userarn"], m["username"], tuple(m["groups"] or ())) for m in answer["users"]]
-
-
-def _without_sso(wanted: list[Any]) -> list[Any]:
-    return [mapped._replace(sso=None) if isinstance(mapped, MappingEntry) else mapped for mapped in wanted]

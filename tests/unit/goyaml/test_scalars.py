@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, get_args
+from typing import Final
 
 import pytest
 import yaml
@@ -12,52 +12,15 @@ from hypothesis import assume, given, strategies as st
 from awsauth.core.goyaml.scalars import WORDS, Style, check_text, plain_type, write_scalar
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError
+from tests.support.documents.scalars import PIECES, STYLES, is_writable
 from tests.support.documents.strategies import examples
 
-if TYPE_CHECKING:
-    from tests.support.authenticator.authenticator import Authenticator
-
-STYLES: Final[tuple[Style, ...]] = get_args(Style)
-_PIECES: Final = (
-    *("yes", "No", "null", "~", "012", "0x1F", "1e3", "1_0", ".5", ".inf", "2001-01-01", "190:20:30", "=", "<<", "e"),
-    *(
-        ": ",
-        " #",
-        "#",
-        ":",
-        "- ",
-        "-",
-        "? ",
-        "{{SessionName}}",
-        "${x}",
-        "<x>",
-        "[",
-        "]",
-        ",",
-        "@",
-        "`",
-        "%",
-        "!",
-        "&",
-        "*",
-    ),
-    *("'", '"', "\\", "\\n", "a", "B", "é", "系", "\U0001f600", " ", "  ", "/", "=", "+", "--", "...", "|", ">"),
-)
 TEXTS: Final = st.one_of(
-    st.lists(st.sampled_from(_PIECES), min_size=1, max_size=5).map("".join),
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join),
     st.text(min_size=1),
     st.sampled_from(sorted(WORDS)),
     st.from_regex(r"\A[-+]?[0-9._:xobeE]{1,8}\Z"),
 )
-
-
-def is_writable(text: str) -> bool:
-    """Whether a text may stand in a document at all."""
-    try:
-        check_text("the text", text)
-    except InvalidValueError:
-        return False
-    return True
 
 
 @examples(1500)
@@ -79,23 +42,6 @@ def test_reads_back_in_brackets(text: str, style: Style) -> None:
     assume(is_writable(text))
     written = write_scalar(text, style, flow=True)
     assert yaml.load(f"[{written}, {{a: {written}}}, {written}]", Loader=yaml.CSafeLoader) == [text, {"a": text}, text]
-
-
-def test_the_authenticator_reads_back(authenticator: Authenticator) -> None:
-    """Every text of one or two hostile pieces, in every style, in block and flow entries."""
-    texts = [text for one in _PIECES for two in ("", *_PIECES) if is_writable(text := one + two)]
-    texts += [word for word in (*WORDS, "0E_0", "1e_5", "0_x1F", "+_1") if is_writable(word)]
-    documents = []
-    for text in texts:
-        block, flow = ([write_scalar(text, style, flow=flow) for style in STYLES] for flow in (False, True))
-        groups = "".join(f"  - {written}\n" for written in block)
-        entries = f"- rolearn: x\n  username: {block[0]}\n  groups:\n{groups}"
-        entries += f"- {{rolearn: x, username: {flow[0]}, groups: [{', '.join(flow)}]}}\n"
-        documents.append({"mapRoles": entries})
-    for text, answer in zip(texts, authenticator.parse_many(documents), strict=True):
-        assert answer["error"] == ""
-        assert [role["username"] for role in answer["roles"]] == [text, text]
-        assert [role["groups"] for role in answer["roles"]] == [[text] * 3, [text] * 3]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What lint says about real documents, as a golden file, to be read by whoever changes a rule.
 
-``AWSAUTH_REGENERATE=1 pytest tests/test_lint_corpus.py`` writes it anew. A rule that speaks where nothing is the
+``AWSAUTH_REGENERATE=1 pytest tests/unit/lint/test_lint_corpus.py`` writes it anew. A rule that speaks where nothing is the
 matter shows here.
 """
 

@@ -1,0 +1,67 @@
+"""A cluster of EKS with an API server that lets in by the access entries of the stand-in for EKS too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import boto3
+import botocore.session
+import pytest
+from botocore.loaders import create_loader
+
+from tests.support.aws.aws_environment import only
+from tests.support.aws.eks_fake import EksFake
+from tests.support.aws.eks_webhook import EksWebhook
+from tests.support.recovery_stage import ACCOUNT, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.controlplane.api_server import ApiServer
+    from tests.support.controlplane.aws import AwsCredentials
+    from tests.support.controlplane.cluster import Cluster
+    from tests.support.controlplane.plane import ControlPlane
+
+# To read the descriptions of AWS's services takes a while: once is enough.
+_LOADER: Final = create_loader()
+
+
+@pytest.fixture(scope="module")
+def front(
+    control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[EksWebhook, ApiServer]]:
+    """Yield an API server that asks EKS's access entries first."""
+    folder = tmp_path_factory.mktemp("webhook")
+    with (
+        EksWebhook(control_plane, folder) as webhook,
+        control_plane.second_api_server(cache_ttl="0s", webhook=webhook.kubeconfig) as api,
+    ):
+        yield webhook, api
+
+
+@pytest.fixture(scope="module")
+def caller(control_plane: ControlPlane) -> AwsCredentials:
+    """Return the credentials of a session of a role with a path."""
+    role = control_plane.aws.create_role("recover-ops", path="/team/")
+    return control_plane.aws.assume_role(role, session_name="alice")
+
+
+@pytest.fixture
+def stage(
+    cluster: Cluster,
+    front: tuple[EksWebhook, ApiServer],
+    caller: AwsCredentials,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Stage]:
+    webhook, api = front
+    with EksFake(region=cluster.aws.region, account=ACCOUNT) as eks:
+        only(monkeypatch, tmp_path, cluster.aws.environment | eks.environment | caller.environment)
+        inner = botocore.session.get_session()
+        inner.register_component("data_loader", _LOADER)
+        stage = Stage(cluster, eks, webhook, api, caller, boto3.Session(botocore_session=inner))
+        stage.reset()
+        webhook.bind_policies(api)
+        yield stage
+        webhook.eks = None

@@ -1,0 +1,121 @@
+"""Recovering: arguments, and answers of the EKS API that end it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from awsauth.aws.access_entries import AccessEntries
+from awsauth.aws.authentication_mode import switch_to_both
+from awsauth.aws.eks import describe_cluster
+from awsauth.aws.session import AwsSession
+from awsauth.core.edit.changes import EnsureRole
+from awsauth.errors import (
+    AwsServiceError,
+    RecoveryError,
+    UsageError,
+)
+from awsauth.recovery.recover import recover
+from awsauth.recovery.report import SWITCH
+from tests.support.aws.aws_environment import KEYS, only
+from tests.support.aws.eks_fake import EksFake
+from tests.support.controlplane.authority import Authority
+from tests.support.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACCOUNT: Final = "123456789012"
+ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/"
+OPS: Final = f"{ROLE}team/recover-ops"
+BOTH: Final = "API_AND_CONFIG_MAP"
+
+
+def test_a_cluster_that_does_not_look_at_aws_auth_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with EksFake() as eks:
+        only(monkeypatch, tmp_path, KEYS | eks.environment | {"AWS_REGION": eks.region})
+        authority = Authority(tmp_path).certificate_file.read_text(encoding="utf-8")
+        eks.add_cluster("prod", certificate_authority=authority, authentication_mode="API")
+        with pytest.raises(RecoveryError, match="does not look at aws-auth") as caught:
+            recover("prod")
+        assert "create-access-entry" in caught.value.hint
+        assert eks.operations() == ["DescribeCluster"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"cluster": ""},
+        {"cluster": None},
+        {"changes": []},
+        {"changes": "x"},
+        {"changes": [EnsureRole(role_arn=OPS, username="x")], "rollback_to": 2},
+        {"rollback_to": 0},
+        {"rollback_to": "2"},
+        {"rollback_to": True},
+        {"creator_role": " "},
+        {"creator_role": "arn:aws:iam::123456789012:user/alice"},
+        {"iam_arn": ""},
+        {"region": ""},
+        {"profile": ""},
+        {"allow": SWITCH},
+        {"allow": ["switch"]},
+        {"allow": None},
+        {"allow": [5]},
+        {"timeout": 0},
+        {"timeout": "5"},
+        {"dry_run": "yes"},
+        {"reason": None},
+    ],
+    ids=str,
+)
+def test_arguments_that_make_no_sense_are_refused_before_anything_is_contacted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: dict[str, Any]
+) -> None:
+    with EksFake() as eks:
+        only(monkeypatch, tmp_path, KEYS | eks.environment | {"AWS_REGION": eks.region})
+        with pytest.raises(UsageError):
+            recover(**{"cluster": "prod"} | arguments)
+        assert eks.requests == []
+
+
+@pytest.mark.parametrize(("partition", "region"), [("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")])
+def test_the_policy_is_that_of_the_partition(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, partition: str, region: str
+) -> None:
+    with EksFake(region=region, partition=partition) as eks:
+        only(monkeypatch, tmp_path, KEYS | eks.environment)
+        shown = eks.add_cluster("prod", certificate_authority="x", authentication_mode=BOTH)
+        session = AwsSession(region=region)
+        entries = AccessEntries(session, describe_cluster(session, "prod"))
+        role = f"arn:{partition}:iam::{eks.account}:role/ops"
+        assert entries.make(role) is None
+        entries.give_policy(role)
+        assert list(shown.entries.entries[role].policies) == [
+            f"arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+        ]
+        found = entries.of_caller(role)
+        assert found is not None
+        assert found.entry.is_administrator
+        assert found.is_temporary
+
+
+def test_a_switch_that_does_not_come_or_fails_or_is_refused_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with EksFake() as eks:
+        only(monkeypatch, tmp_path, KEYS | eks.environment | {"AWS_REGION": eks.region, "AWS_MAX_ATTEMPTS": "1"})
+        eks.add_cluster("prod", certificate_authority="x").update_polls = 1000
+        session = AwsSession()
+        cluster = describe_cluster(session, "prod")
+        with pytest.raises(AwsServiceError, match="still CONFIG_MAP after 0 seconds") as caught:
+            switch_to_both(session, cluster, timeout=0.1, done=[])
+        assert "aws eks list-updates --name prod" in caught.value.hint
+        eks.fail("UpdateClusterConfig", "InvalidParameterException", "Unsupported platform version")
+        eks.clusters["prod"].updates.clear()
+        with pytest.raises(AwsServiceError, match="Unsupported platform version"):
+            switch_to_both(session, cluster, timeout=0.1, done=[])
+        eks.clusters["prod"].update_polls, eks.clusters["prod"].update_error = 1, "out of capacity"
+        with pytest.raises(AwsServiceError, match=r"did not switch .* is Failed\. Unknown: out of capacity"):
+            switch_to_both(session, cluster, timeout=PATIENCE, done=[])

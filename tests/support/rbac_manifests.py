@@ -1,0 +1,31 @@
+"""The rules of the RBAC manifests among the examples."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+from awsauth.kube.rbac import EDITOR, PRUNER, READER
+from tests.support.paths import PROJECT
+
+Rule = dict[str, Any]
+FOLDER: Final = PROJECT / "examples" / "rbac"
+NAMES: Final = ("reader", "editor", "pruner")
+IN_CODE: Final = {"reader": READER, "editor": EDITOR, "pruner": PRUNER}
+
+
+def manifest(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")))
+
+
+def rules(name: str, kind: str) -> list[Rule]:
+    """Return the rules of a manifest, one verb and one resource each."""
+    return [
+        {**rule, "resources": [resource], "verbs": [verb]}
+        for role in manifest(name)
+        if role["kind"] == kind
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    ]
