@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import is_node_mapping
@@ -11,7 +11,7 @@ from awsauth.core.diff import diff, diff_of_merge
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
-from awsauth.core.serialization import finding_to_json
+from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.errors import UsageError
 from awsauth.history.commit import commit
 from awsauth.stores.store import SupportsDryRun, SupportsEditCheck
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 @public
-class Result:
+class Result(JsonValue):
     """What a call did, or would do after ``dry_run=True``.
 
     Attributes:
@@ -47,7 +47,7 @@ class Result:
 
     changed: bool
     diff: Diff
-    document: Document
+    document: Document = field(metadata=LEFT_OUT)
     findings: tuple[Finding, ...] = ()
     extra_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revision: int | None = None
@@ -57,17 +57,6 @@ class Result:
         """Return the difference with the findings, fit for a log."""
         shown = str(self.diff) if self.diff else "No change."
         return "\n".join([shown, *(found.line for found in self.findings)])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what was done as values that JSON can hold; not the whole document."""
-        return {
-            "changed": self.changed,
-            "diff": self.diff.to_json(),
-            "findings": [finding_to_json(finding) for finding in self.findings],
-            "extra_groups": {arn: list(groups) for arn, groups in self.extra_groups.items()},
-            "revision": self.revision,
-            "restoration": self.restoration.to_json() if self.restoration else None,
-        }
 
 
 WILL_BE_CREATED: Final = "will-be-created"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from awsauth.aws.errors import translate_errors
 from awsauth.aws.session import AwsSession
 from awsauth.boundary import public
 from awsauth.core.arn import canonical_principal, partition_of
+from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import InvalidValueError
 
@@ -57,7 +58,7 @@ _IN_WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 @public
-class Identity:
+class Identity(JsonValue):
     """Who the caller is to AWS.
 
     Attributes:
@@ -119,10 +120,6 @@ class Identity:
         if self.cluster_problem:
             return f"not known: it {self.cluster_problem}"
         return f"{quoted(self.username)}, in {', '.join(map(quoted, self.groups)) or 'no group'}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {**asdict(self), "groups": list(self.groups)}
 
 
 def whoami(*, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None) -> Identity:

@@ -13,6 +13,7 @@ from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import letting_ec2_in, trust_in_ec2
 from awsauth.boundary import public
 from awsauth.core.arn import partition_of
+from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import AwsAuthError, AwsServiceError, OutcomeUnknownError, RoleError, UsageError
 from awsauth.retry import Backoff
@@ -28,7 +29,7 @@ _LOOK: Final = "Run it again: it looks at what there is, and does only what is m
 
 @dataclass(frozen=True, slots=True)
 @public
-class RoleSetup:
+class RoleSetup(JsonValue):
     """What was done, or would be.
 
     Attributes:
@@ -49,6 +50,7 @@ class RoleSetup:
     dry_run: bool = False
 
     @property
+    @in_json()
     def changed(self) -> bool:
         """Whether there was, or is, something to do."""
         return bool(self.steps)
@@ -60,18 +62,6 @@ class RoleSetup:
             lines = ["To be done:" if self.dry_run else "Done:", *(f"- {step}" for step in self.steps)]
         lines += [f"Note: {note}" for note in self.notes]
         return visible("\n".join(lines), keep="\n")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "changed": self.changed,
-            "dry_run": self.dry_run,
-            "role_arn": self.role_arn,
-            "instance_profile": self.instance_profile,
-            "instance_id": self.instance_id,
-            "steps": list(self.steps),
-            "notes": list(self.notes),
-        }
 
 
 class SetupStep(NamedTuple):

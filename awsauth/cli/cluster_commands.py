@@ -32,7 +32,7 @@ def whoami_command(invocation: Invocation) -> int:
     with invocation.waiting():
         identity = awsauth.whoami(**target)
     if invocation.output == "json":
-        invocation.emit({"identity": identity.to_json()})
+        invocation.emit({"identity": identity})
     else:
         invocation.screen.print(str(identity))
     return DONE
@@ -58,7 +58,7 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
     with invocation.waiting():
         report = awsauth.health_check(role_arn=for_role, may=may, **target)
     if invocation.output == "json":
-        invocation.emit({"health": report.to_json()})
+        invocation.emit({"health": report})
     else:
         invocation.screen.print(in_options(str(report)))
     return DONE if report.passed else FOUND
@@ -123,7 +123,7 @@ def recover_command(
 
 def _report(invocation: Invocation, recovery: Recovery) -> int:
     if invocation.output == "json":
-        invocation.emit({"recovery": recovery.to_json()})
+        invocation.emit({"recovery": recovery})
     else:
         invocation.screen.print(in_options(str(recovery)))
     return DONE

@@ -12,7 +12,6 @@ from awsauth.cli.output import findings_as_markdown
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.guards import GUARDS, raise_for_violations
-from awsauth.core.serialization import finding_to_json
 from awsauth.core.text.display import visible
 from awsauth.errors import GuardError, PlanOutdatedError
 
@@ -237,8 +236,7 @@ class Report:
         invocation, proposed = self._invocation, self._proposed
         new = [found for found in (result.findings if result else ()) if found not in proposed.findings]
         if invocation.output == "json":
-            found = [finding_to_json(finding) for finding in proposed.findings]
-            shown = {"diff": proposed.diff.to_json(), "findings": found, "extra_groups": {}, "revision": None}
+            shown = {"diff": proposed.diff, "findings": proposed.findings, "extra_groups": {}, "revision": None}
             done = result.to_json() if result else {"restoration": None}
             invocation.emit({**shown, **done, "changed": changed, "applied": applied})
         elif invocation.output == "markdown":

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import caused_by
 from awsauth.cli.exit_codes import code_of
 from awsauth.cli.wording import _naming, in_options
 from awsauth.core.document.model import KEYS
-from awsauth.core.findings import Location
-from awsauth.core.serialization import finding_to_json
+from awsauth.core.findings import Finding, Location
+from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
 
@@ -50,7 +51,7 @@ def show(error: Exception, invocation: Invocation) -> None:
         for line in _chain(error):
             screen.tell(line)
     if invocation.output == "json":
-        invocation.emit({"error": _as_json(error, message, location, hint)})
+        invocation.emit({"error": _report(error, message, location, hint)})
 
 
 def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
@@ -75,16 +76,21 @@ def _where(error: AwsAuthError, invocation: Invocation) -> str:
     return error.location
 
 
-def _as_json(error: Exception, message: str, location: str, hint: str) -> dict[str, Any]:
-    findings = error.findings if isinstance(error, GuardError) else ()
-    return {
-        "type": type(error).__name__,
-        "exit_code": code_of(error),
-        "message": message,
-        "location": location,
-        "hint": hint,
-        "findings": [finding_to_json(finding) for finding in findings],
-    }
+@dataclass(frozen=True, slots=True)
+class ErrorReport(JsonValue):
+    """An error as JSON has it: in the words of the command line."""
+
+    type: str
+    exit_code: int
+    message: str
+    location: str
+    hint: str
+    findings: tuple[Finding, ...]
+
+
+def _report(error: Exception, message: str, location: str, hint: str) -> ErrorReport:
+    findings = tuple(error.findings) if isinstance(error, GuardError) else ()
+    return ErrorReport(type(error).__name__, code_of(error), message, location, hint, findings)
 
 
 def _chain(error: BaseException) -> Iterator[str]:

@@ -98,7 +98,7 @@ def diff_command(invocation: Invocation, /, *, before: int, after: int | None) -
     with invocation.client() as client, invocation.waiting():
         found = client.diff(before, after)
     if invocation.output == "json":
-        invocation.emit({"changed": bool(found), "diff": found.to_json()})
+        invocation.emit({"changed": bool(found), "diff": found})
     elif invocation.output == "markdown":
         invocation.screen.print(found.markdown().rstrip("\n"))
     else:

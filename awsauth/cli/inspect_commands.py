@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,7 +20,7 @@ from awsauth.cli.target import VARIABLES
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, EnsureUser
 from awsauth.core.explain.explanation import call
-from awsauth.core.serialization import changes_to_json, finding_to_json
+from awsauth.core.serialization import FLAT, JsonValue
 from awsauth.core.text.display import code, command_line, visible
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def command_for(invocation: Invocation, change: Change) -> str:
     if invocation.is_filter:
         return call(change)
     # Standard input holds the change, so that nobody can be asked.
-    return f"{command_line('printf', '%s', json.dumps(changes_to_json([change])))} | {command(invocation, 'apply', '-', '--yes')}"
+    return (
+        f"{command_line('printf', '%s', json.dumps([change.to_json()]))} | {command(invocation, 'apply', '-', '--yes')}"
+    )
 
 
 def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:
@@ -112,18 +115,29 @@ def _cures(invocation: Invocation, client: AwsAuthClient) -> Plan:
         return client.plan(awsauth.fixes(client.read(), client.check()))
 
 
+@dataclass(frozen=True, slots=True)
+class FileLocation(JsonValue):
+    """Where in a manifest file a finding is; without line and column if it is not at one place."""
+
+    path: str
+    line: int | None
+    column: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFinding(JsonValue):
+    """A finding as `awsauth check` prints it."""
+
+    finding: Finding = field(metadata=FLAT)
+    file: FileLocation | None
+
+
 def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
     places = [invocation.position(finding.location) for finding in found]
     file = invocation.file
     if invocation.output == "json":
-        shown = [
-            {
-                **finding_to_json(finding),
-                "file": file and {"path": file, "line": at and at.line, "column": at and at.column},
-            }
-            for finding, at in zip(found, places, strict=True)
-        ]
-        invocation.emit({"findings": shown})
+        at_file = [FileLocation(file, at and at.line, at and at.column) if file else None for at in places]
+        invocation.emit({"findings": [*map(CheckedFinding, found, at_file)]})
     elif invocation.output == "markdown":
         invocation.screen.print(findings_as_markdown(found) or "Nothing found.")
     elif invocation.output == "github" or (invocation.output_is_open and os.environ.get("GITHUB_ACTIONS") == "true"):
@@ -159,7 +173,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     if invocation.output == "json":
         invocation.emit(
             {
-                "mappings": [one.to_json() for one in listed],
+                "mappings": listed,
                 "problems": len(document.problems),
             }
         )
@@ -214,7 +228,7 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
         explanation = client.explain(Caller(arn, session_name=session_name))
     told = explanation.told(lambda change: command_for(invocation, change))
     if invocation.output == "json":
-        invocation.emit({"explanation": explanation.to_json()})
+        invocation.emit({"explanation": explanation})
     elif invocation.output == "markdown":
         invocation.screen.print("\n".join(f"    {line}" for line in told.splitlines()))
     else:

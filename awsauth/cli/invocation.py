@@ -136,13 +136,13 @@ class Invocation:
 
     def emit(self, values: Mapping[str, Any]) -> None:
         """Print what the command found or did as JSON; inside `part_of_output` keep it until then."""
-        import json
+        from awsauth.core.serialization import json_text
 
         if self._part:
             self._parts[self._part] = values
             return
         values = {"version": VERSION, "command": self.command, **self._parts, **values}
-        self.screen.print(json.dumps(values, indent=2))
+        self.screen.print(json_text(values).rstrip("\n"))
 
     @contextmanager
     def part_of_output(self, name: str) -> Iterator[None]:

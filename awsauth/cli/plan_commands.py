@@ -24,7 +24,7 @@ def show_plan(invocation: Invocation, plan: Plan) -> None:
     """Print a plan."""
     screen = invocation.screen
     if invocation.output == "json":
-        invocation.emit({"changed": bool(plan.diff), "plan": plan.to_json()})
+        invocation.emit({"changed": bool(plan.diff), "plan": plan})
     elif invocation.output == "markdown":
         parts = [plan.diff.markdown().rstrip("\n"), findings_as_markdown(plan.findings)]
         screen.print("\n\n".join(filter(None, parts)))

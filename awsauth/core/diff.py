@@ -12,6 +12,7 @@ from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import differing, kept_under, mapped_of
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, PrincipalKey
+from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, quoted, visible
 from awsauth.core.text.unified_diff import unified
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 @public
-class MappingDiff:
+class MappingDiff(JsonValue):
     """What becomes of one principal under one key.
 
     `before` and `after` hold all its entries, in order. The authenticator honours the last of them, and of a user the
@@ -39,6 +40,7 @@ class MappingDiff:
     after: tuple[MappingEntry, ...]
 
     @property
+    @in_json()
     def kind(self) -> str:
         """``added``, ``removed``, ``changed``; or ``shadowed`` when only entries change that never counted."""
         if not self.before or not self.after:
@@ -59,20 +61,10 @@ class MappingDiff:
     def _counting(self, entries: Iterable[MappingEntry]) -> dict[str, MappingEntry]:
         return {kept_under(self.key, mapped.principal): mapped for mapped in entries}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the change as values that JSON can hold, everything that is known of each entry included."""
-        return {
-            "key": self.key,
-            "principal": self.principal,
-            "kind": self.kind,
-            "before": [_as_json(mapped) for mapped in self.before],
-            "after": [_as_json(mapped) for mapped in self.after],
-        }
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class Diff:
+class Diff(JsonValue):
     """The difference of two documents. False when there is none; `str` gives it as text.
 
     Attributes:
@@ -83,10 +75,11 @@ class Diff:
     mappings: tuple[MappingDiff, ...]
     texts: Mapping[str, str] = field(compare=False)
     _effects: tuple[AccessChange, ...] | Callable[[], tuple[AccessChange, ...]] = field(
-        default=(), repr=False, compare=False
+        default=(), repr=False, compare=False, metadata=LEFT_OUT
     )
 
     @property
+    @in_json()
     def effects(self) -> tuple[AccessChange, ...]:
         """What each principal of `mappings` gets before and after, whichever entry of the documents gives it.
 
@@ -123,14 +116,6 @@ class Diff:
         rows += [f"- {code(effect.principal)} {effect.told(code)}" for effect in self._other_effects()]
         blocks = [fenced(text, "diff") for text in self.texts.values()]
         return "\n\n".join(["\n".join(rows), *blocks] if rows else blocks) + "\n"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the difference as values that JSON can hold."""
-        return {
-            "mappings": [mapping.to_json() for mapping in self.mappings],
-            "effects": [effect.to_json() for effect in self.effects],
-            "texts": dict(self.texts),
-        }
 
     def _other_effects(self) -> Iterator[AccessChange]:
         """Yield the effects that differ from the mapping that changes: another entry decides."""
@@ -278,7 +263,3 @@ def _groups(groups: Sequence[str], show: Callable[[str], str]) -> str:
     if not groups:
         return "no groups"
     return f"group{'s' if len(groups) > 1 else ''} {', '.join(_name(group, show) for group in groups)}"
-
-
-def _as_json(mapped: MappingEntry) -> dict[str, Any]:
-    return {**mapped._asdict(), "groups": list(mapped.groups), "sso": mapped.sso._asdict() if mapped.sso else None}

@@ -7,9 +7,10 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
+from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _LINE_FEED: Final = re.compile("\n")
 
 @dataclass(frozen=True, slots=True)
 @public
-class Location:
+class Location(JsonValue):
     """Where in a document: a data key (empty outside of the data) and, counted from 1, line and column.
 
     Those of the manifest file for a document that was read from one, otherwise those of the key's text.
@@ -48,7 +49,7 @@ class Location:
     column: int
     text: str = ""
     """The text at fault, as it stands there."""
-    in_file: bool = field(default=False, compare=False)
+    in_file: bool = field(default=False, compare=False, metadata=LEFT_OUT)
     """Whether line and column are those of a manifest file."""
 
     @classmethod
@@ -63,17 +64,13 @@ class Location:
         """Return where it is in the text of its key."""
         return line_starts(text)[self.line - 1] + self.column - 1
 
-    def to_json(self) -> dict[str, Any]:
-        """Return where it is, without the text, as values that JSON can hold."""
-        return {"key": self.key, "line": self.line, "column": self.column}
-
     def __str__(self) -> str:
         return f"{self.key} line {self.line}, column {self.column}".lstrip()
 
 
 @dataclass(frozen=True, slots=True)
 @public
-class Finding:
+class Finding(JsonValue):
     """Something about a document that somebody should know.
 
     Attributes:

@@ -10,9 +10,11 @@ from awsauth.boundary import public
 from awsauth.core.diff import Diff, MappingDiff, diff_of_merge
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit import changes as c
+from awsauth.core.edit.change_json import changes_from_json
 from awsauth.core.edit.merge import MergeResult, merge_with_report
+from awsauth.core.findings import Finding
 from awsauth.core.guards.guards import raise_for_violations
-from awsauth.core.serialization import changes_from_json, changes_to_json, finding_from_json, finding_to_json, sha256_of
+from awsauth.core.serialization import JsonValue, from_json, json_text, sha256_of
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.document.model import Key
     from awsauth.core.edit.changes import Change
-    from awsauth.core.findings import Finding
 
 
 VERSION: Final = 1
@@ -38,7 +39,7 @@ _AGAIN: Final = "Make the plan again, and look at what it does."
 
 @dataclass(frozen=True, slots=True)
 @public
-class Plan:
+class Plan(JsonValue):
     """Changes that were looked at before they are made.
 
     What the guards are to let pass is said when it is applied, and no part of it.
@@ -116,15 +117,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as values that JSON can hold."""
-        values: dict[str, Any] = {
-            "format": _FORMAT,
-            "version": VERSION,
-            "uid": self.uid,
-            "digest": self.digest,
-            "changes": changes_to_json(self.changes),
-            "diff": self.diff.to_json(),
-            "findings": [finding_to_json(finding) for finding in self.findings],
-        }
+        values = {"format": _FORMAT, "version": VERSION, **JsonValue.to_json(self)}
         return {**values, "checksum": _digest(values)}
 
     @classmethod
@@ -156,17 +149,15 @@ class Plan:
 
     @classmethod
     def _loaded(cls, values: dict[str, Any]) -> Plan:
-        from pydantic import TypeAdapter
-
         from awsauth.core.access.access_changes import AccessChange
 
         try:
             found = Diff(
-                TypeAdapter(tuple[MappingDiff, ...]).validate_python(values["diff"]["mappings"]),
-                TypeAdapter(dict[str, str]).validate_python(values["diff"]["texts"]),
-                TypeAdapter(tuple[AccessChange, ...]).validate_python(values["diff"]["effects"]),
+                from_json(tuple[MappingDiff, ...], values["diff"]["mappings"]),
+                from_json(dict[str, str], values["diff"]["texts"]),
+                from_json(tuple[AccessChange, ...], values["diff"]["effects"]),
             )
-            findings = tuple(finding_from_json(one) for one in values["findings"])
+            findings = from_json(tuple[Finding, ...], values["findings"])
             uid, made_for = _text(values["uid"]), _text(values["digest"])
             return cls(uid, made_for, changes_from_json(values["changes"]), found, findings)
         except (KeyError, TypeError, ValueError, AwsAuthError) as error:
@@ -174,7 +165,7 @@ class Plan:
 
     def to_text(self) -> str:
         """Return the plan as it is saved in a file: JSON, in ASCII."""
-        return json.dumps(self.to_json(), indent=2) + "\n"
+        return json_text(self)
 
     @classmethod
     def from_text(cls, text: str | bytes) -> Plan:

@@ -1,114 +1,176 @@
-"""Findings as values that JSON can hold, and back."""
+"""The JSON of this library's values, and how it is read back: pydantic's, made from the fields of a value.
+
+A `JsonValue` has the properties marked `in_json` in its JSON, then its fields. What a field leaves out or
+spreads is said at the field. pydantic is imported when JSON is asked for: a change to a file does without it.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+import sys
+from dataclasses import fields, is_dataclass
+from functools import cache
+from operator import attrgetter
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args, get_type_hints
 
-from awsauth.core.edit import validation as hold
-from awsauth.core.edit.changes import KINDS, Change, EnsureRole
-from awsauth.core.findings import Finding, Location, Severity
-from awsauth.core.text.display import quoted
-from awsauth.errors import AwsAuthError, UsageError
+from awsauth.boundary import public
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+_T = TypeVar("_T")
+
+LEFT_OUT: Final = {"json": ""}
+"""Metadata of a field that JSON leaves out."""
+
+FLAT: Final = {"json": "*"}
+"""Metadata of a field whose members JSON has among those of the value itself."""
+
+OWN_NAME: Final = "own name"
+"""Annotates the type of a property that returns the name of its class."""
+
+
+def renamed(name: str) -> dict[str, str]:
+    """Return the metadata of a field that has another name in JSON."""
+    return {"json": name}
+
+
+def in_json(name: str = "") -> Callable[[_F], _F]:
+    """Mark the getter of a property that belongs to the JSON of its value, under its own name or another one."""
+
+    def mark(function: _F) -> _F:
+        vars(function)["in_json"] = name or function.__name__
+        return function
+
+    return mark
+
+
+@public
+class JsonValue:
+    """A value with a JSON form."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        kind: Any = type(self)
+        shown: dict[str, Any] = _adapter(kind).dump_python(self, mode="json")
+        return shown
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return _as_object(cls, source, handler)
+
+
+def json_object(kind: _T) -> _T:
+    """Decorate a named tuple, which can have no base class, so that it is an object in JSON."""
+    hooked: Any = kind
+    hooked.__get_pydantic_core_schema__ = classmethod(_as_object)
+    return kind
+
+
+def _as_object(kind: Any, _source: Any, handler: Any) -> Any:
+    """Return pydantic's schema of a dataclass or a named tuple that is an object in JSON."""
+    from pydantic_core import core_schema
+    from typing_extensions import TypedDict
+
+    members = list(_members(kind))
+    getters = [(name, attrgetter(path)) for name, path, _ in members]
+    made_of = {path: name for name, path, _ in members if path in _own_fields(kind)}
+    make_type: Any = TypedDict
+    typed = make_type(kind.__name__, {name: hint for name, _, hint in members})
+    typed.__module__ = kind.__module__
+    form = handler.generate_schema(typed)
+    return core_schema.no_info_after_validator_function(
+        lambda values: kind(**{field_name: values[name] for field_name, name in made_of.items()}),
+        form,
+        serialization=core_schema.plain_serializer_function_ser_schema(
+            lambda value: {name: getter(value) for name, getter in getters}, return_schema=form
+        ),
+    )
+
+
+class NoneForZero:
+    """Annotates a number whose 0 stands for none: in JSON null."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return pydantic's schema."""
+        from pydantic_core import core_schema
+
+        number = core_schema.plain_serializer_function_ser_schema(
+            lambda value: value or None, return_schema=core_schema.nullable_schema(core_schema.int_schema())
+        )
+        return {**handler(source), "serialization": number}
+
+
+def from_json(kind: Any, values: Any) -> Any:
+    """Return the value of a type, such as `tuple[Finding, ...]`, whose JSON this is.
+
+    Raises:
+        pydantic.ValidationError: it is the JSON of no such value.
+    """
+    return _adapter(kind).validate_python(values)
+
+
+def json_text(values: Any) -> str:
+    """Return values, with those of this library among them, as JSON in ASCII."""
+    return json.dumps(values, indent=2, default=lambda value: value.to_json()) + "\n"
 
 
 def sha256_of(values: Any) -> str:
     """Return the SHA-256, in hex, of values that JSON can hold, whatever the order of their keys."""
+    import hashlib
+
     # Escaped, so that half a surrogate pair, which no UTF-8 can hold, has a digest like any other text.
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-_TEXTS: Final = ("code", "message", "impact", "hint", "principal")
+@cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
-def finding_to_json(finding: Finding) -> dict[str, Any]:
-    """Return a finding as values that JSON can hold; of its cure the changes too."""
-    location = finding.location
-    return {
-        "code": finding.code,
-        "severity": finding.severity.value,
-        "message": finding.message,
-        "impact": finding.impact,
-        "hint": finding.hint,
-        "location": location and {**location.to_json(), "text": location.text},
-        "principal": finding.principal,
-        "fix": changes_to_json(finding.fix),
+def _members(kind: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield the members of a type's JSON: the name, the attribute that holds the value, and its type."""
+    getters: dict[str, Any] = {
+        attribute: member.fget
+        for base in kind.__mro__
+        for attribute, member in vars(base).items()
+        if isinstance(member, property) and hasattr(member.fget, "in_json")
     }
+    names = {attribute: getter.in_json for attribute, getter in getters.items()}
+    names |= {attribute: name for attribute, (name, _) in _own_fields(kind).items() if name}
+    types = {attribute: getter.__annotations__["return"] for attribute, getter in getters.items()}
+    types |= {attribute: hint for attribute, (_, hint) in _own_fields(kind).items() if attribute in names}
+    module = vars(sys.modules[kind.__module__])
+    hints = get_type_hints(SimpleNamespace(__annotations__=types), module, _Names(), include_extras=True)
+    for attribute, hint in hints.items():
+        if names[attribute] == FLAT["json"]:
+            yield from ((name, f"{attribute}.{path}", inner) for name, path, inner in _members(hint))
+        else:
+            yield names[attribute], attribute, Literal[kind.__name__] if OWN_NAME in get_args(hint) else hint
 
 
-def finding_from_json(values: Mapping[str, Any]) -> Finding:
-    """Return the finding of `finding_to_json`.
-
-    Raises:
-        KeyError, TypeError, ValueError: this is none.
-        AwsAuthError: its changes are none.
-    """
-    texts = {name: _typed(values[name], str) for name in _TEXTS}
-    location = values["location"]
-    return Finding(
-        **texts,
-        severity=Severity(values["severity"]),
-        location=None if location is None else _place(location),
-        fix=tuple(changes_from_json(values["fix"])),
-    )
+def _own_fields(kind: Any) -> dict[str, tuple[str, Any]]:
+    """Return the fields: the name that each has in JSON, ``*`` for spread, empty for left out; and its type."""
+    if is_dataclass(kind):
+        return {one.name: (one.metadata.get("json", one.name), one.type) for one in fields(kind)}
+    return {name: (name, kind.__annotations__[name]) for name in kind._fields}
 
 
-def _place(values: Mapping[str, Any]) -> Location:
-    numbers = (_typed(values["line"], int), _typed(values["column"], int))
-    return Location(_typed(values["key"], str), *numbers, _typed(values["text"], str))
+class _Names(dict[str, Any]):
+    """The names that modules import for types alone: public ones of this library and of two standard modules."""
 
+    def __missing__(self, name: str) -> Any:
+        import collections.abc
+        import datetime as dt
 
-def _typed(value: Any, kind: type) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"{type(value).__name__} in place of {kind.__name__}")
-    return value
-
-
-def changes_to_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
-    """Return changes as values that JSON can hold."""
-    return [
-        {"change": change.kind} | {one.name: _plain(getattr(change, one.name)) for one in fields(change)}
-        for change in changes
-    ]
-
-
-def changes_from_json(values: Any) -> tuple[Change, ...]:
-    """Return the changes of `changes_to_json`.
-
-    Raises:
-        InvalidValueError: a value may not be written.
-        UsageError: this is no list of changes.
-    """
-    if not isinstance(values, (list, tuple)):
-        raise hold.wrong("changes", values, 'Put them in a list: [{"change": …}].')
-    return tuple([_from_json(number, value) for number, value in enumerate(values, start=1)])
-
-
-def _made(value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise hold.wrong("A change", value, f'Write an object such as {{"change": "{EnsureRole.__name__}", …}}.')
-    kind = value.get("change")
-    if not isinstance(kind, str) or kind not in KINDS:
-        said = (
-            f"There is no change {quoted(kind)}" if isinstance(kind, str) else "`change` has to say which change it is"
-        )
-        raise UsageError(f"{said}; nothing was changed.", hint=f"The changes are {', '.join(KINDS)}.")
-    return KINDS[kind](**{str(field_name): given for field_name, given in value.items() if field_name != "change"})
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _from_json(number: int, value: Any) -> Any:
-    try:
-        return _made(value)
-    except AwsAuthError as error:
-        error.location = f"change {number}"
-        raise
+        for module in (sys.modules["awsauth"], collections.abc, dt):
+            if hasattr(module, name):
+                return getattr(module, name)
+        raise KeyError(name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public
+from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import visible
 from awsauth.errors import CredentialsError
 
@@ -23,7 +24,7 @@ NEEDS_EARLIER: Final = "It needs what failed before it."
 
 @dataclass(frozen=True, slots=True)
 @public
-class HealthStep:
+class HealthStep(JsonValue):
     """One step of a health check.
 
     Attributes:
@@ -47,21 +48,10 @@ class HealthStep:
         lines += [f"        {line}" for line in self.hint.splitlines()]
         return "\n".join(line.rstrip() for line in lines)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "name": self.name,
-            "result": self.result,
-            "detail": self.detail,
-            "seconds": round(self.seconds, 4),
-            "cause": self.cause,
-            "hint": self.hint,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class HealthReport:
+class HealthReport(JsonValue):
     """What a health check found. `str` gives it as text.
 
     Attributes:
@@ -73,6 +63,7 @@ class HealthReport:
     steps: tuple[HealthStep, ...]
 
     @property
+    @in_json()
     def passed(self) -> bool:
         """Whether no step failed."""
         return self.failure is None
@@ -85,10 +76,6 @@ class HealthReport:
     def __str__(self) -> str:
         end = "It is healthy." if self.failure is None else f"It is not healthy: {self.failure.name} failed."
         return "\n".join([visible(self.subject), *map(str, self.steps), end])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {"passed": self.passed, "subject": self.subject, "steps": [step.to_json() for step in self.steps]}
 
 
 def unconnected(error: AwsAuthError, subject: str, seconds: float) -> HealthReport:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.diff import diff
@@ -12,7 +12,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.info import RevisionInfo, data_digest
 from awsauth.core.revisions.revision import is_sound
-from awsauth.core.serialization import finding_to_json
+from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import HistoryError
 from awsauth.history.head import chain
@@ -86,7 +86,7 @@ UNPROVEN_HISTORY: Final = "unproven-history"
 
 @dataclass(frozen=True, slots=True)
 @public
-class LogEntry:
+class LogEntry(JsonValue):
     """One state in the history.
 
     Attributes:
@@ -100,7 +100,7 @@ class LogEntry:
         diff: What changed from the revision that it came from; None where that is not known, or was not asked for.
     """
 
-    info: RevisionInfo
+    info: RevisionInfo = field(metadata=FLAT)
     live: bool
     unconfirmed: bool
     proven: bool = False
@@ -127,7 +127,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 @public
-class Log:
+class Log(JsonValue):
     """The history of an object.
 
     Attributes:
@@ -139,43 +139,15 @@ class Log:
         present: The present data.
     """
 
-    entries: tuple[LogEntry, ...]
+    entries: tuple[LogEntry, ...] = field(metadata=renamed("revisions"))
     findings: tuple[Finding, ...]
     is_recorded: bool
-    present: Document
+    present: Document = field(metadata=LEFT_OUT)
 
     def __str__(self) -> str:
         """Return a line for each revision, newest first, and one for each finding."""
         found = [*self.findings, *(finding for entry in self.entries for finding in entry.findings)]
         return "\n".join([*map(str, self.entries), *(one.line for one in found)])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the history as values that JSON can hold."""
-        return {
-            "revisions": [_entry_json(entry) for entry in self.entries],
-            "findings": [finding_to_json(finding) for finding in self.findings],
-            "is_recorded": self.is_recorded,
-        }
-
-
-def _entry_json(entry: LogEntry) -> dict[str, Any]:
-    info = entry.info
-    return {
-        "number": info.number or None,
-        "created": info.created.isoformat() if info.created else None,
-        "kind": info.kind,
-        **info.writer._asdict(),
-        "recorded_by": list(info.recorded_by),
-        "reason": info.reason,
-        "restores": info.restores or None,
-        "parent": info.parent or None,
-        "live": entry.live,
-        "unconfirmed": entry.unconfirmed,
-        "proven": entry.proven,
-        "foreign": entry.foreign,
-        "findings": [finding_to_json(finding) for finding in entry.findings],
-        "diff": entry.diff.to_json() if entry.diff else None,
-    }
 
 
 def log(store: Store) -> Log:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public
+from awsauth.core.access.access_entries import AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
     from awsauth.apply import Result
-    from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.explain.explanation import Explanation
 
 Way = Literal["direct", "creator", "access-entry"]
@@ -24,7 +25,7 @@ _SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 @public
-class RecoveryStep:
+class RecoveryStep(JsonValue):
     """One step.
 
     Attributes:
@@ -39,19 +40,10 @@ class RecoveryStep:
     actions: tuple[str, ...] = ()
     is_one_way: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "name": self.name,
-            "text": self.text,
-            "actions": list(self.actions),
-            "is_one_way": self.is_one_way,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class RecoveryPlan:
+class RecoveryPlan(JsonValue):
     """What a recovery would do. `str` gives it as text, to be shown before it is done.
 
     Attributes:
@@ -75,6 +67,7 @@ class RecoveryPlan:
     notes: tuple[str, ...] = ()
 
     @property
+    @in_json()
     def actions(self) -> tuple[str, ...]:
         """The IAM actions that it needs, all of them."""
         return tuple(dict.fromkeys(action for step in self.steps for action in step.actions))
@@ -96,24 +89,10 @@ class RecoveryPlan:
             lines.append(f"Not allowed yet: {', '.join(self.needs)}. Pass allow={list(self.needs)!r}.")
         return visible("\n".join(lines), keep="\n")
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "cluster": self.cluster,
-            "authentication_mode": self.authentication_mode,
-            "caller": self.caller,
-            "finding": self.finding,
-            "way": self.way,
-            "steps": [step.to_json() for step in self.steps],
-            "actions": list(self.actions),
-            "needs": list(self.needs),
-            "notes": list(self.notes),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class Leftover:
+class Leftover(JsonValue):
     """Something that a recovery has left behind.
 
     Attributes:
@@ -127,14 +106,10 @@ class Leftover:
     def __str__(self) -> str:
         return f"{visible(self.text)}: `{self.command}`" if self.command else f"{visible(self.text)}."
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {"text": self.text, "command": self.command}
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class Recovery:
+class Recovery(JsonValue):
     """What a recovery did, or with ``dry_run`` would do.
 
     Attributes:
@@ -154,7 +129,7 @@ class Recovery:
     plan: RecoveryPlan
     dry_run: bool = False
     done: tuple[str, ...] = ()
-    result: Result | None = None
+    result: Result | None = field(default=None, metadata=LEFT_OUT)
     explanation: Explanation | None = None
     administrators: tuple[str, ...] = ()
     seen: str = ""
@@ -163,6 +138,13 @@ class Recovery:
     notes: tuple[str, ...] = ()
 
     @property
+    @in_json()
+    def revision(self) -> int | None:
+        """The number of the revision of ``aws-auth`` that was made; None without one."""
+        return self.result.revision if self.result else None
+
+    @property
+    @in_json()
     def changed(self) -> bool:
         """Whether anything was changed, in ``aws-auth`` or in EKS; False for a dry run."""
         return bool(self.done)
@@ -180,22 +162,6 @@ class Recovery:
         lines += [f"Left behind: {left}" for left in self.left]
         lines += [f"Note: {note}" for note in self.notes]
         return visible("\n".join(lines), keep="\n")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "plan": self.plan.to_json(),
-            "dry_run": self.dry_run,
-            "changed": self.changed,
-            "done": list(self.done),
-            "revision": self.result.revision if self.result else None,
-            "explanation": self.explanation.to_json() if self.explanation else None,
-            "administrators": list(self.administrators),
-            "seen": self.seen,
-            "left": [left.to_json() for left in self.left],
-            "entries": list(self.entries),
-            "notes": list(self.notes),
-        }
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -8,8 +8,8 @@ import pytest
 
 from awsauth.core.document.document import Document
 from awsauth.core.edit import changes as c
+from awsauth.core.edit.change_json import changes_from_json
 from awsauth.core.edit.merge import merge
-from awsauth.core.serialization import changes_from_json
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, UsageError
 from tests.support.bounded import bounded
 

@@ -17,12 +17,12 @@ import pytest
 from awsauth import errors
 from awsauth.core.document.document import Document
 from awsauth.core.edit import changes as c
+from awsauth.core.edit.change_json import changes_from_json
 from awsauth.core.edit.merge import merge, merge_with_report
 from awsauth.core.guards.guards import enforce
 from awsauth.core.lint.policy import Policy
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.plan import Plan, load_plan_or_changes
-from awsauth.core.serialization import changes_from_json
 from awsauth.errors import AwsAuthError
 from awsauth.history.commit import changing, commit
 from awsauth.stores.file import ManifestFile

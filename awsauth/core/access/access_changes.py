@@ -6,12 +6,13 @@ A mapping says less than that: another entry of the same principal may count, or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.access.caller import Caller, render
 from awsauth.core.access.matching import Access, can_match, casefold_arn, needs_instance
 from awsauth.core.arn import is_user
+from awsauth.core.serialization import JsonValue, json_object
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import MappingEntry
 
 
+@json_object
 class UserInfo(NamedTuple):
     """The username and groups that Kubernetes sees.
 
@@ -41,7 +43,7 @@ _NO_ACCESS: Final = "no access"
 
 @dataclass(frozen=True, slots=True)
 @public
-class AccessChange:
+class AccessChange(JsonValue):
     """What one principal gets before and after a change.
 
     Attributes:
@@ -63,10 +65,6 @@ class AccessChange:
             return f"keeps {described(self.after, show)}"
         verb = "may become" if len(self.after) > 1 else "gets"
         return f"{verb} {described(self.after, show)}; before the change {described(self.before, show)}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {"principal": self.principal, "before": _as_json(self.before), "after": _as_json(self.after)}
 
 
 def access_changes(before: Document, after: Document, principals: Iterable[str]) -> tuple[AccessChange, ...]:
@@ -127,7 +125,3 @@ def _described(info: UserInfo | None, show: Callable[[str], str]) -> str:
     groups = ", ".join(show(group) if group else "(empty)" for group in info.groups)
     listed = f"group{'s' if len(info.groups) > 1 else ''} {groups}" if groups else "no groups"
     return f"username {show(info.username) if info.username else '(empty)'}, {listed}"
-
-
-def _as_json(found: UserInfos) -> list[dict[str, Any] | None]:
-    return [info and {"username": info.username, "groups": list(info.groups)} for info in found]

@@ -10,6 +10,7 @@ from awsauth.boundary import public
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.arn import canonical_principal, is_user
 from awsauth.core.edit.validation import as_text, hint_for_missing
+from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError, UsageError
 
@@ -22,7 +23,7 @@ _INSTANCE: Final = re.compile(r"i-(?:\w{8}|\w{17})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 @public
-class Caller:
+class Caller(JsonValue):
     """A caller, as far as it is known.
 
     Args:
@@ -43,7 +44,7 @@ class Caller:
 
     arn: str
     session_name: str | None = field(default=None, kw_only=True)
-    access_key_id: str | None = field(default=None, kw_only=True, repr=False)
+    access_key_id: str | None = field(default=None, kw_only=True, repr=False, metadata=LEFT_OUT)
     canonical_arn: str = field(init=False)
     account: str = field(init=False)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from awsauth.core.findings import Finding, Location
+from awsauth.core.serialization import json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ ARN_FIELD: Final[dict[str, str]] = {"mapRoles": "rolearn", "mapUsers": "userarn"
 """The field of an entry that names its principal."""
 
 
+@json_object
 class Sso(NamedTuple):
     """The ``sso`` of a role entry."""
 
@@ -48,6 +50,7 @@ PrincipalKey = tuple[str, Sso | None]
 """Of a principal: its ARN or account in lower case, and its `sso` where it has one."""
 
 
+@json_object
 class MappingEntry(NamedTuple):
     """One entry as the authenticator holds it after reading.
 

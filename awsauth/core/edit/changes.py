@@ -6,15 +6,13 @@ from abc import ABCMeta
 from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
+from awsauth.core.document.model import Key  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.edit import validation as hold
+from awsauth.core.serialization import OWN_NAME, JsonValue, in_json
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, UsageError
-
-if TYPE_CHECKING:
-    from awsauth.core.document.model import Key
-
 
 IfMapped = Literal["extend", "replace", "fail"]
 """What becomes of a principal that is mapped already.
@@ -64,7 +62,7 @@ def _checks(kind: Any) -> dict[str, tuple[hold.Check, bool]]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BaseChange(metaclass=_Checking):
+class BaseChange(JsonValue, metaclass=_Checking):
     """A change. ARNs are normalised to what the authenticator sees: role paths stripped, sessions turned into roles.
 
     Raises:
@@ -73,7 +71,8 @@ class BaseChange(metaclass=_Checking):
     """
 
     @property
-    def kind(self) -> str:
+    @in_json("change")
+    def kind(self) -> Annotated[str, OWN_NAME]:
         """Which change it is: in JSON its ``change``."""
         return type(self).__name__
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from awsauth.boundary import public
 from awsauth.core.access.caller import TAKES
 from awsauth.core.edit.changes import asked_for
-from awsauth.core.serialization import changes_to_json
+from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import quoted, visible
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ written so that no caller can have it. ``dropped``: the authenticator does not k
 
 @dataclass(frozen=True, slots=True)
 @public
-class Candidate:
+class Candidate(JsonValue):
     """An entry that concerns a caller, or that may have been meant for it.
 
     Attributes:
@@ -61,22 +61,10 @@ class Candidate:
         whom = f"{quoted(self.principal, 200)}: " if self.principal else ""
         return f"{location}{whom}{self.why}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "key": self.key,
-            "location": self.location and self.location.to_json(),
-            "principal": self.principal,
-            "standing": self.standing,
-            "code": self.code,
-            "why": self.why,
-            "change": changes_to_json([self.change])[0] if self.change else None,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class DecisionStep:
+class DecisionStep(JsonValue):
     """A step that the authenticator takes.
 
     Attributes:
@@ -91,26 +79,10 @@ class DecisionStep:
     candidates: tuple[Candidate, ...] = ()
     problems: tuple[Finding, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "name": self.name,
-            "summary": self.summary,
-            "candidates": [candidate.to_json() for candidate in self.candidates],
-            "problems": [
-                {
-                    "code": problem.code,
-                    "location": problem.location and problem.location.to_json(),
-                    "text": str(problem),
-                }
-                for problem in self.problems
-            ],
-        }
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class CallerOutcome:
+class CallerOutcome(JsonValue):
     """What a caller gets by one mapping.
 
     Attributes:
@@ -123,9 +95,15 @@ class CallerOutcome:
 
     username: str
     groups: tuple[str, ...]
-    unresolved: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
     refusal: str = ""
     location: Location | None = None
+
+    @property
+    @in_json("unresolved")
+    def templates(self) -> dict[str, str]:
+        """What each template stands for that is left."""
+        return {marker: TAKES[marker] for marker in self.unresolved}
 
     def __str__(self) -> str:
         if self.refusal:
@@ -133,20 +111,10 @@ class CallerOutcome:
         groups = [quoted(group) if group else "a group without a name" for group in self.groups]
         return f"{quoted(self.username) if self.username else 'no username'}, in {', '.join(groups) or 'no group'}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "username": self.username,
-            "groups": list(self.groups),
-            "unresolved": {marker: TAKES[marker] for marker in self.unresolved},
-            "refusal": self.refusal,
-            "location": self.location and self.location.to_json(),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class Explanation:
+class Explanation(JsonValue):
     """What the authenticator does with a caller. `str` gives it as text.
 
     Attributes:
@@ -167,11 +135,13 @@ class Explanation:
     changes: tuple[Change, ...] = ()
 
     @property
+    @in_json()
     def username(self) -> str | None:
         """Under which name the caller is let in; None where it is not, or where that is undefined."""
         return self.outcomes[0].username if self._is_certain else None
 
     @property
+    @in_json()
     def groups(self) -> tuple[str, ...] | None:
         """In which groups the caller is; None where it is not let in, or where that is undefined."""
         return self.outcomes[0].groups if self._is_certain else None
@@ -209,25 +179,6 @@ class Explanation:
             yield "Any of these would let it in:" if len(self.changes) > 1 else "This would let it in:"
             for change in self.changes:
                 yield f"  {written(change)}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        caller = self.caller
-        return {
-            "caller": {
-                "arn": caller.arn,
-                "canonical_arn": caller.canonical_arn,
-                "account": caller.account,
-                "session_name": caller.session_name,
-            },
-            "verdict": self.verdict,
-            "username": self.username,
-            "groups": None if self.groups is None else list(self.groups),
-            "outcomes": [outcome.to_json() for outcome in self.outcomes],
-            "steps": [step.to_json() for step in self.steps],
-            "conditions": list(self.conditions),
-            "changes": changes_to_json(self.changes),
-        }
 
 
 _VERDICTS: Final[dict[Verdict, str]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public
 from awsauth.core.access.access_changes import caller_of, filled_in
@@ -22,15 +22,16 @@ from awsauth.core.access.matching import (
 )
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key
 from awsauth.core.explain.candidates import place_of
+from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awsauth.core.document.model import Key, MappingEntry
+    from awsauth.core.document.model import MappingEntry
     from awsauth.core.findings import Finding, Location
 
 _SESSION_NAME: Final = "{{SessionName}}"
@@ -39,7 +40,7 @@ _MARKER: Final = re.compile(f"({'|'.join(map(re.escape, TAKES))})")
 
 @dataclass(frozen=True, slots=True)
 @public
-class Grant:
+class Grant(JsonValue):
     """A principal that gets what was asked for.
 
     Attributes:
@@ -62,21 +63,10 @@ class Grant:
         when = f" {' '.join(self.conditions)}" if self.conditions else ""
         return f"{quoted(self.principal, 200)} ({self.location}).{when}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "principal": self.principal,
-            "key": self.key,
-            "username": self.username,
-            "groups": list(self.groups),
-            "conditions": list(self.conditions),
-            "location": self.location.to_json(),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 @public
-class Grants:
+class Grants(JsonValue):
     """Who gets a group or a username by a document. `str` gives it as text.
 
     Attributes:
@@ -101,15 +91,6 @@ class Grants:
         who = f"{len(self.grants)} principals get" if len(self.grants) > 1 else "One principal gets"
         first = f"{who if self.grants else 'Nobody gets'} the {self.kind} {quoted(self.name)}."
         return "\n".join([first, *(f"  {grant}" for grant in self.grants), *(f"  ! {p}" for p in self.problems)])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return them as values that JSON can hold."""
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "grants": [grant.to_json() for grant in self.grants],
-            "problems": [str(problem) for problem in self.problems],
-        }
 
 
 @public

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import can_match, canonical
@@ -14,6 +14,7 @@ from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.document.model import KEYS, KIND
 from awsauth.core.findings import Location, Severity
 from awsauth.core.lint.lint import check_arguments, in_texts
+from awsauth.core.serialization import JsonValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +29,7 @@ _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass(frozen=True, slots=True)
 @public
-class MappingRow:
+class MappingRow(JsonValue):
     """One entry that maps something.
 
     Attributes:
@@ -56,17 +57,6 @@ class MappingRow:
         wanted = {pattern.lower(), canonical(pattern).lower()}
         texts = [text.lower() for text in (self.principal, self.username, *self.groups)]
         return any(text == one or fnmatchcase(text, one) for text in texts for one in wanted)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {
-            "kind": self.kind,
-            "principal": self.principal,
-            "username": self.username,
-            "groups": list(self.groups),
-            "notes": list(self.notes),
-            "location": self.location.to_json(),
-        }
 
 
 @public

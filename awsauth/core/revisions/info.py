@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 from awsauth.boundary import public
-from awsauth.core.serialization import sha256_of
+from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, NoneForZero, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,9 @@ FIELD_MANAGER: Final = "awsauth"
 
 RevisionKind = Literal["change", "outside", "rollback"]
 """``outside``: a state that another tool made, recorded before the next change of ours."""
+
+
+NumberOrNone = Annotated[int, NoneForZero()]
 
 
 NAME: Final = "aws-auth"
@@ -85,7 +88,7 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 @public
-class RevisionInfo:
+class RevisionInfo(JsonValue):
     """What is known about a revision without its data.
 
     Attributes:
@@ -107,18 +110,18 @@ class RevisionInfo:
             that they chose themselves. Empty for a file.
     """
 
-    number: int
-    digest: str
-    data_digest: str
-    parent: int = 0
-    parent_digest: str = ""
+    number: NumberOrNone
+    digest: str = field(metadata=LEFT_OUT)
+    data_digest: str = field(metadata=LEFT_OUT)
+    parent: NumberOrNone = 0
+    parent_digest: str = field(default="", metadata=LEFT_OUT)
     kind: RevisionKind = "change"
     reason: str = ""
-    writer: Writer = UNKNOWN_WRITER
-    restores: int = 0
-    uid: str = ""
-    attempt: str = ""
-    managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    writer: Writer = field(default=UNKNOWN_WRITER, metadata=FLAT)
+    restores: NumberOrNone = 0
+    uid: str = field(default="", metadata=LEFT_OUT)
+    attempt: str = field(default="", metadata=LEFT_OUT)
+    managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False, metadata=LEFT_OUT)
     created: datetime | None = None
     recorded_by: tuple[str, ...] = field(default=(), compare=False)
 

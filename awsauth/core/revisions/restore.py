@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.document.document import Document, Mappings, mappings_of, read
 from awsauth.core.document.model import KEYS, Key, MappingEntry, PrincipalKey
 from awsauth.core.edit.rewrite import rewrite
-from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer
+from awsauth.core.revisions.info import UNKNOWN_WRITER, NumberOrNone, RevisionKind, Writer
+from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from awsauth.core.revisions.info import RevisionKind
-
 
 @dataclass(frozen=True, slots=True)
-class Author:
+class Author(JsonValue):
     """Who made a state.
 
     Attributes:
@@ -30,8 +29,8 @@ class Author:
     """
 
     kind: RevisionKind
-    writer: Writer
-    number: int
+    writer: Writer = field(metadata=FLAT)
+    number: NumberOrNone = field(metadata=renamed("revision"))
 
     def is_other_than(self, writer: Writer) -> bool:
         """Whether this is another one than `writer`."""
@@ -52,7 +51,7 @@ class HistoryState:
 
 @dataclass(frozen=True, slots=True)
 @public
-class PrincipalEffect:
+class PrincipalEffect(JsonValue):
     """What a rollback does to one principal, or to one data key that holds no mappings.
 
     Attributes:
@@ -67,24 +66,16 @@ class PrincipalEffect:
 
     key: str
     principal: str
-    before: tuple[MappingEntry, ...]
-    after: tuple[MappingEntry, ...]
+    before: tuple[MappingEntry, ...] = field(metadata=LEFT_OUT)
+    after: tuple[MappingEntry, ...] = field(metadata=LEFT_OUT)
     by: Author
-    touched_by: Author
-    known: tuple[MappingEntry, ...] = ()
+    touched_by: Author = field(metadata=LEFT_OUT)
+    known: tuple[MappingEntry, ...] = field(default=(), metadata=LEFT_OUT)
 
     def __str__(self) -> str:
         by = f"revision {self.by.number}" if self.by.number else "not recorded"
         whose = quoted(str(self.by.writer), 200) if str(self.by.writer) else "another tool"
         return f"{self.key} {visible(self.principal)}".rstrip() + f" (of {whose}, {by})"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return whom it concerns, and whose it was, as values that JSON can hold."""
-        return {
-            "key": self.key,
-            "principal": self.principal,
-            "by": {"kind": self.by.kind, **self.by.writer._asdict(), "revision": self.by.number or None},
-        }
 
     @property
     def regranted(self) -> tuple[str, ...] | None:
@@ -99,7 +90,7 @@ class PrincipalEffect:
 
 @dataclass(frozen=True, slots=True)
 @public
-class Restoration:
+class Restoration(JsonValue):
     """What a rollback leads to.
 
     Attributes:
@@ -112,24 +103,16 @@ class Restoration:
     """
 
     to: int
-    document: Document
+    document: Document = field(metadata=LEFT_OUT)
     kept: tuple[PrincipalEffect, ...] = ()
     reverted: tuple[PrincipalEffect, ...] = ()
-    uid: str = ""
-    readable: Document = EMPTY
+    uid: str = field(default="", metadata=LEFT_OUT)
+    readable: Document = field(default=EMPTY, metadata=LEFT_OUT)
 
     def __str__(self) -> str:
         """Return what is kept and what goes, with whose it was: a line for each."""
         said = [("kept", effect) for effect in self.kept] + [("reverted", effect) for effect in self.reverted]
         return "\n".join([f"Back to revision {self.to}", *(f"  {done}: {effect}" for done, effect in said)])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what is kept and what goes as values that JSON can hold; not the whole document."""
-        return {
-            "to": self.to,
-            "kept": [effect.to_json() for effect in self.kept],
-            "reverted": [effect.to_json() for effect in self.reverted],
-        }
 
 
 def restore(

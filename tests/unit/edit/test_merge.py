@@ -12,8 +12,8 @@ from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.edit import changes as c
+from awsauth.core.edit.change_json import changes_from_json, changes_to_json
 from awsauth.core.edit.merge import merge, merge_with_report
-from awsauth.core.serialization import changes_from_json, changes_to_json
 from awsauth.core.text.lines import spliced
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, MappingConflictError, UsageError
 from tests.support.documents.strategies import documents, examples

@@ -12,11 +12,11 @@ from hypothesis import given
 from awsauth.core.access.caller import TAKES, Caller, render
 from awsauth.core.access.matching import Access, can_match, casefold_arn
 from awsauth.core.document.document import Document
+from awsauth.core.edit.change_json import changes_to_json
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.explain.explain import explain
 from awsauth.core.explain.explanation import call
-from awsauth.core.serialization import changes_to_json
 from awsauth.errors import EditError, InvalidValueError, UsageError
 from tests.support.callers import ACCESS_KEY, callers_of, close_data
 from tests.support.changed import PREFIX, USERS, node, role, roles, user, users
@@ -350,7 +350,8 @@ def test_json_holds_all_of_it() -> None:
     }
     assert value["changes"][0]["change"] == "RenamePrincipal"
     assert [step["name"] for step in value["steps"]] == ["identity", "mapRoles", "mapUsers", "mapAccounts"]
-    assert value["steps"][1]["candidates"][0]["location"] == {"key": "mapRoles", "line": 1, "column": 14}
+    location = {"key": "mapRoles", "line": 1, "column": 14, "text": f'"{PREFIX}/team/ci"'}
+    assert value["steps"][1]["candidates"][0]["location"] == location
     granted = json.loads(json.dumps(explain(roles(role("ci", "{{SessionName}}")), f"{PREFIX}/ci").to_json()))
     assert granted["outcomes"][0]["unresolved"] == {"{{SessionName}}": TAKES["{{SessionName}}"]}
 
