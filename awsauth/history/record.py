@@ -156,9 +156,18 @@ class Recorder:
             self._recorded = None
             return
         self.discard()
-        if self.outside and snapshot.head and snapshot.head != self._named:
-            self._discard(self.outside)  # Another writer was quicker, and has recorded that state too.
+        outside = self.outside
+        if outside and snapshot.head and snapshot.head != self._named and self._is_recorded_twice(outside, snapshot):
+            self._discard(outside)
             self.outside = None
+
+    def _is_recorded_twice(self, outside: Revision, snapshot: Snapshot) -> bool:
+        """Whether another writer was quicker, and has recorded the state before the change, too."""
+        state = (outside.info.parent_digest, outside.info.data_digest)
+        with contextlib.suppress(AwsAuthError):
+            listing = self._store.list_revisions()
+            return any((info.parent_digest, info.data_digest) == state for info in chain(listing, snapshot.head))
+        return False
 
     def _is_disproved(self, snapshot: Snapshot) -> bool:
         """Whether another writer's revision came from the same one as ours: then ours was not applied."""

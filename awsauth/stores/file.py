@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -20,11 +21,11 @@ from awsauth.core.text.display import command_line, visible
 from awsauth.errors import FileChangedError, FileError, HistoryError, ManifestError
 from awsauth.retry import Backoff
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
-from awsauth.stores.revision_folder import RevisionFolder
+from awsauth.stores.revision_folder import BEGUN, RevisionFolder
 from awsauth.stores.store import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from awsauth.core.revisions.info import Head
     from awsauth.core.revisions.revision import Revision
@@ -87,10 +88,15 @@ class ManifestFile:
             text, encoding = decode(raw)
             return FileState(Manifest.parse(text), encoding, raw)
 
-    def write(self, data: Mapping[str, str], base: FileState) -> FileState:
+    def write(self, data: Mapping[str, str], base: FileState, begin: Callable[[], None] | None = None) -> FileState:
         """Write other data into the file, and return its new state.
 
         The new file takes the place of the old one in one step, with its mode, owner and extended attributes.
+
+        Args:
+            data: The data.
+            base: The file as it was read.
+            begin: Called before that step, while no other writer can make it.
 
         Raises:
             FileChangedError: the file is no longer `base`.
@@ -100,7 +106,7 @@ class ManifestFile:
         state = self._edited(data, base)
         if state.raw != base.raw:
             with self._translated("written"):
-                self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw)
+                self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw, begin)
         return state
 
     def check_edit(self, data: Mapping[str, str], base: FileState) -> None:
@@ -146,7 +152,7 @@ class ManifestFile:
             failure.errno = errno.EPERM
             raise failure
 
-    def _exchange(self, target: Path, raw: bytes, expected: bytes) -> None:
+    def _exchange(self, target: Path, raw: bytes, expected: bytes, begin: Callable[[], None] | None) -> None:
         name = target.name
         with Folder(target.parent) as folder:
             try:
@@ -159,6 +165,8 @@ class ManifestFile:
                 if not current or not os.path.samestat(status, current) or contents(fd) != expected:
                     raise self._changed()
                 self._check_status(status)
+                if begin:
+                    begin()
                 mode = stat.S_IMODE(status.st_mode)
                 replace_file(folder, name, raw, mode=mode, owner=status, attributes_of=fd, prefix=f".{name}.")
             finally:
@@ -251,18 +259,7 @@ class FileStore:
                             f" Its history is still there: revision {last} is the last one, and show() gives it."
                         )
             raise
-        return _snapshot(state, self._head(state))
-
-    def _head(self, state: FileState) -> Head | None:
-        """Return the revision that the manifest is at, or was at before another tool wrote it."""
-        known = self._revisions.applied()
-        if known is None or known.is_of(state.data):
-            return known
-        # A writer may have been stopped, or is at work, between the manifest and the list.
-        present = data_digest(state.data)
-        later = self._revisions.list_all().revisions
-        made = [info for info in later if (info.parent_digest, info.data_digest) == (known.digest, present)]
-        return made[-1].head if made else known
+        return _snapshot(state, self._revisions.applied(data_digest(state.data)))
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
         """Write other data into the manifest (see `Store.write`).
@@ -272,11 +269,13 @@ class FileStore:
             FileError: it cannot be written.
             ManifestError: the manifest cannot be edited.
         """
-        state = self._manifest.write(data, cast("FileState", base.raw))
         if revision is None:
-            return _snapshot(state, base.head)
-        self._revisions.mark_applied(revision.info.head)
-        return _snapshot(state, revision.info.head)
+            return _snapshot(self._manifest.write(data, cast("FileState", base.raw)), base.head)
+        head = revision.info.head
+        begin = partial(self._revisions.note, head, BEGUN)
+        state = self._manifest.write(data, cast("FileState", base.raw), begin)
+        self._revisions.note(head)
+        return _snapshot(state, head)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
         """Check that the manifest can be edited so (see `TextStore.check_edit`).
@@ -294,10 +293,7 @@ class FileStore:
             FileError: the manifest that it is for cannot be written.
         """
         self._manifest.check_replaceable()
-        recorded = self._revisions.record(revision)
-        if revision.info.kind == "outside":  # what was read from the manifest
-            self._revisions.mark_applied(revision.info.head)
-        return recorded
+        return self._revisions.record(revision)
 
     def list_revisions(self) -> RevisionList:
         """Return what is known about all revisions, without their data."""

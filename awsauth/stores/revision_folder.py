@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from awsauth.core.revisions.info import RevisionInfo
 
 _APPLIED: Final = "applied"
-_NOTE: Final = re.compile(r"([1-9][0-9]{0,8}) ([0-9a-f]{64}) ([0-9a-f]{64})")
+BEGUN: Final = " begun"
+"""The end of a note whose writer is about to write the manifest, or was stopped before or after that."""
+
+_NOTE: Final = re.compile(rf"([1-9][0-9]{{0,8}}) ([0-9a-f]{{64}}) ([0-9a-f]{{64}})({BEGUN})?")
 _TAIL: Final = 8192
 """Bytes at the end of the notes that are read: some fifty notes, of which the highest number counts."""
 
@@ -134,11 +137,10 @@ class RevisionFolder:
             if info and info.digest == digest:
                 folder.remove(name)
 
-    def mark_applied(self, head: Head) -> None:
-        """Note that the manifest has been at a revision.
+    def note(self, head: Head, state: str = "") -> None:
+        """Note that the manifest is at a revision, or is about to be (see `BEGUN`).
 
-        Lines are only ever appended, so that writers need no lock. A note that fails is made up for: the manifest holds
-        the data of a revision that came from the last one noted.
+        Lines are only ever appended, so that writers need no lock.
         """
         with contextlib.suppress(OSError, HistoryError), self._made() as (folder, manifest):
             if not folder.find(_APPLIED):
@@ -146,15 +148,25 @@ class RevisionFolder:
                     _put(folder, _APPLIED, b"", manifest)
             fd = folder.open(_APPLIED, os.O_WRONLY | os.O_APPEND)
             with os.fdopen(fd, "ab", buffering=0) as file:
-                file.write(f"\n{head.number} {head.digest} {head.data_digest}\n".encode())  # after half a line, too
+                file.write(
+                    f"\n{head.number} {head.digest} {head.data_digest}{state}\n".encode()
+                )  # after half a line, too
 
-    def applied(self) -> Head | None:
-        """Return the newest revision that the manifest is known to have been at; None if the folder cannot be used."""
+    def applied(self, present: str) -> Head | None:
+        """Return the newest revision that the manifest is known to have been at; None if the folder cannot be used.
+
+        Args:
+            present: The digest of the data that the manifest holds.
+        """
         with contextlib.suppress(OSError, HistoryError), self._reading("The history cannot be read") as folder:
             with os.fdopen(folder.open(_APPLIED), "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
                 lines = file.read(_TAIL).decode("ascii", "replace").splitlines()
-            noted = [Head(int(found[1]), found[2], found[3]) for line in lines if (found := _NOTE.fullmatch(line))]
+            noted = [
+                Head(int(found[1]), found[2], found[3])
+                for line in lines
+                if (found := _NOTE.fullmatch(line)) and (not found[4] or found[3] == present)
+            ]
             return max(noted, default=None)
         return None
 

@@ -245,7 +245,8 @@ def test_whoever_comes_in_by_an_entry_keeps_the_access() -> None:
 def test_what_an_entry_wins_over_is_still_not_given_back_unasked() -> None:
     """On the day that the entry goes the mapping counts."""
     again = context(standard("ops"), regranted={f"{PREFIX}/ops": (MASTERS,)})
-    assert refused(roles(), roles(role("ops", "ops", MASTERS)), again) == ["regrant"]
+    boss = role("boss", "boss", MASTERS)
+    assert refused(roles(boss), roles(boss, role("ops", "ops", MASTERS)), again) == ["regrant"]
 
 
 def test_a_change_without_effect_is_said() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import yaml
@@ -18,11 +18,14 @@ from awsauth.errors import FileError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
 from awsauth.retry import Backoff
+from awsauth.stores import file as file_module
+from awsauth.stores.atomic_write import replace_file
 from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import InvalidRevision
 from tests.support.forked import all_running, ended
 from tests.support.going_back import by, rollback
+from tests.support.stopping import Interrupted
 from tests.support.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
@@ -79,6 +82,61 @@ def test_eight_processes_with_twenty_five_changes_each_lose_nothing(path: Path) 
     made = [entry for entry in log(FileStore(path)).entries if not entry.unconfirmed]
     assert [entry.info.kind for entry in made].count("change") == 200
     assert len(made) == 201
+
+
+def test_writers_who_all_record_the_first_state_leave_every_ancestor_of_the_present_one(path: Path) -> None:
+    """The quickest of two writers builds on its own record of the state before; the other one's goes."""
+    store = FileStore(path)
+    others = changing([EnsureAccount(account="222222222222")])
+    late = Interrupted(store, "write", lambda: commit(FileStore(path), others))
+    commit(late, changing([EnsureAccount(account="111111111111")]))
+    found = log(store)
+    assert [(entry.info.kind, entry.proven) for entry in found.entries] == [
+        ("change", True),
+        ("change", True),
+        ("outside", True),
+    ]
+    assert found.findings == ()
+    assert accounts(path) == ["222222222222", "111111111111"]
+
+
+def test_a_state_that_two_other_tools_made_and_overwrote_stays_recorded(path: Path) -> None:
+    store = FileStore(path)
+    commit(store, changing([ADMIN]))
+    path.write_text(MANIFEST.replace("role/node", "role/first-tool"))
+
+    def overtake() -> None:
+        path.write_text(MANIFEST.replace("role/node", "role/second-tool"))
+        commit(FileStore(path), changing([EnsureAccount(account="222222222222")]))
+
+    commit(Interrupted(store, "write", overtake), changing([EnsureAccount(account="111111111111")]))
+    recorded = [store.read_revision(entry.info.number).data["mapRoles"] for entry in log(store).entries]
+    assert any("first-tool" in text for text in recorded)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_writer_stopped_around_the_exchange_of_the_file_leaves_a_proven_state(
+    path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = replace_file
+
+    def stopped(*arguments: Any, **options: Any) -> None:
+        if arguments[1] != path.name:
+            return exchange(*arguments, **options)
+        if moment == "after":
+            exchange(*arguments, **options)
+        raise KeyboardInterrupt
+
+    store = FileStore(path)
+    commit(store, changing([ADMIN]))
+    before = accounts(path)
+    with monkeypatch.context() as failing:
+        failing.setattr(file_module, "replace_file", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            commit(store, changing([EnsureAccount(account="111111111111")]))
+    assert accounts(path) == (["111111111111"] if moment == "after" else before)
+    newest, *_ = log(store).entries
+    assert (newest.info.number, newest.live, newest.proven) == (3 if moment == "after" else 2, True, True)
 
 
 def killed_writers(path: Path) -> Iterator[int]:

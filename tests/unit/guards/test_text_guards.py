@@ -151,8 +151,16 @@ def test_making_it_smaller_is_not_refused() -> None:
     [
         ({f"{PREFIX}/admin": (MASTERS,)}, roles(role("admin", "admin"), role("b", "b", MASTERS)), roles(ADMIN)),
         ({f"{PREFIX}/ADMIN": ()}, roles(role("b", "b", MASTERS)), roles(ADMIN)),
-        ({f"{USERS}/anna": ("view",)}, users(user("anna", "a")), users(user("anna", "a", "view"))),
-        ({"111122223333": ()}, Document({}), Document({"mapAccounts": '["111122223333"]'})),
+        (
+            {f"{USERS}/anna": ("view",)},
+            users(user("anna", "a"), user("boss", "b", MASTERS)),
+            users(user("anna", "a", "view"), user("boss", "b", MASTERS)),
+        ),
+        (
+            {"111122223333": ()},
+            users(user("boss", "b", MASTERS)),
+            Document({**users(user("boss", "b", MASTERS)).data, "mapAccounts": '["111122223333"]'}),
+        ),
     ],
     ids=["group", "mapping", "user", "account"],
 )
