@@ -26,6 +26,9 @@ _ARN: Final = re.compile(
 )
 _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH: Final = re.compile(r"(?:[!-.0-~]+/)*")
+SSO_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
+"""The name of the role that IAM Identity Center makes for a permission set."""
+_SSO_PREFIX: Final = "awsreservedsso_"
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
 _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
 
@@ -46,6 +49,27 @@ def canonical_role(arn: str) -> str:
     if not _NAME.fullmatch(name) or not _PATH.fullmatch(f"{path}/" if path else ""):
         raise _invalid(arn, "has no valid role name", f"A role's ARN looks like {_ROLE_EXAMPLE}.")
     return f"arn:{partition}:iam::{account}:role/{name}"
+
+
+def lacks_sso_suffix(arn: str) -> bool:
+    """Whether a role is called after a permission set, without the suffix that every such role has."""
+    name = arn.rpartition("/")[2].lower()
+    return name.startswith(_SSO_PREFIX) and not SSO_NAME.fullmatch(name)
+
+
+def writable_role(arn: str) -> str:
+    """Return the ARN by which the authenticator knows a role, if the role can exist.
+
+    Raises:
+        InvalidValueError: as for `canonical_role`; or the role of a permission set has no suffix.
+    """
+    canonical = canonical_role(arn)
+    if lacks_sso_suffix(canonical):
+        problem = "has no suffix: the role of a permission set ends in `_` and 16 hexadecimal digits"
+        raise _invalid(
+            arn, problem, "Look up the whole name: aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
+        )
+    return canonical
 
 
 def canonical_user(arn: str) -> str:
@@ -70,12 +94,12 @@ def canonical_user(arn: str) -> str:
 
 
 def canonical_principal(arn: str) -> str:
-    """Return the ARN by which the authenticator knows a role or a user.
+    """Return the ARN by which the authenticator knows a role or a user, if it can exist.
 
     Raises:
-        InvalidValueError: it is the ARN of neither.
+        InvalidValueError: it is the ARN of neither, or of a role that cannot exist.
     """
-    return canonical_user(arn) if is_user(arn) else canonical_role(arn)
+    return canonical_user(arn) if is_user(arn) else writable_role(arn)
 
 
 def is_user(arn: str) -> bool:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.arn import canonical_role, canonical_user, is_user
+from awsauth.core.arn import canonical_role, canonical_user, is_user, lacks_sso_suffix
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.document.index import candidates, kept_under
 from awsauth.core.document.model import PRINCIPAL_KEYS, MappingEntry
@@ -150,12 +150,13 @@ def account_of(arn: str) -> str:
 def is_canonical(principal: str) -> bool:
     """Whether a caller can have this ARN, as it is written in the map.
 
-    Nobody has that of a role with its path, of a role's session, of an instance profile, or one with a space behind it.
+    No caller has the ARN of a role with its path, of a role's session or of an instance profile, one with a space
+    behind it, or that of an SSO role without its suffix.
     """
     arn = casefold_arn(principal)
     for normalised in (canonical_role, canonical_user):
         try:
-            return normalised(arn) == arn
+            return normalised(arn) == arn and not lacks_sso_suffix(arn)
         except InvalidValueError:
             continue
     return False

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
+from awsauth.core.access.matching import needs_instance
+from awsauth.core.access.sso_roles import permission_set
+from awsauth.core.arn import is_user
 from awsauth.core.edit.changes import EnsureRole, IfMapped
 from awsauth.core.text.display import quoted
 from awsauth.errors import UsageError
@@ -16,6 +19,9 @@ NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
 
 NODES: Final = "system:nodes"
 """The group without which the API server takes nobody for a node."""
+
+WINDOWS_GROUP: Final = "eks:kube-proxy-windows"
+"""The group that nodes with Windows need besides."""
 
 _NODE_USER: Final = "system:node:"
 _BOTH: Final = ("system:bootstrappers", NODES)
@@ -30,7 +36,7 @@ class Preset(NamedTuple):
 
 PRESETS: Final[dict[NodeKind, Preset]] = {
     "ec2": Preset(f"{_NODE_USER}{{{{EC2PrivateDNSName}}}}", _BOTH),
-    "windows": Preset(f"{_NODE_USER}{{{{EC2PrivateDNSName}}}}", (*_BOTH, "eks:kube-proxy-windows")),
+    "windows": Preset(f"{_NODE_USER}{{{{EC2PrivateDNSName}}}}", (*_BOTH, WINDOWS_GROUP)),
     "fargate": Preset(f"{_NODE_USER}{{{{SessionName}}}}", (*_BOTH, "system:node-proxier")),
     "hybrid": Preset(f"{_NODE_USER}{{{{SessionName}}}}", _BOTH),
 }
@@ -66,6 +72,22 @@ def is_node_mapping(mapped: MappingEntry) -> bool:
     The Node authorizer goes by both: a username ``system:node:NAME``, and the group ``system:nodes``.
     """
     return mapped.username.startswith(_NODE_USER) and mapped.username != _NODE_USER and NODES in mapped.groups
+
+
+def fits_no_node(mapped: MappingEntry) -> bool:
+    """Whether no node can come in by a mapping: it is for EC2 instances and the principal runs none, or the reverse.
+
+    People and Fargate have no instance. Nodes with Windows are instances, and their names are not their session names.
+    """
+    principal = mapped.principal.lower()
+    if needs_instance(mapped):
+        return is_person(principal) or "fargate" in principal.rpartition("/")[2]
+    return WINDOWS_GROUP in mapped.groups and mapped.username == PRESETS["fargate"].username
+
+
+def is_person(principal: str) -> bool:
+    """Whether no machine can have a principal in lower case: a user, an account's root, a role of IAM Identity Center."""
+    return is_user(principal) or permission_set(principal) is not None
 
 
 def still_admits(before: MappingEntry, after: MappingEntry) -> bool:

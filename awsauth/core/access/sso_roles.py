@@ -6,12 +6,11 @@ from an account and given to it again, the role gets a new suffix, and what maps
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import account_of
-from awsauth.core.arn import canonical_role
+from awsauth.core.arn import SSO_NAME, canonical_role
 from awsauth.core.document.model import principal_location
 from awsauth.core.edit.changes import Change, RemoveRole, RenamePrincipal
 from awsauth.core.findings import Finding, Severity
@@ -29,8 +28,6 @@ PATH: Final = "/aws-reserved/sso.amazonaws.com/"
 """Under which all of them are; a Region may follow."""
 
 REPLACED: Final = "sso-role-replaced"
-
-_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
 
 
 class SsoRole(NamedTuple):
@@ -55,7 +52,7 @@ def permission_set(principal: str) -> str | None:
 
     Whoever comes in by such a role has a session name that IAM Identity Center chose.
     """
-    match = _NAME.fullmatch(principal.rpartition("/")[2])
+    match = SSO_NAME.fullmatch(principal.rpartition("/")[2])
     return match["set"] if match else None
 
 

@@ -115,6 +115,15 @@ class Field(NamedTuple):
     value: Scalar | Groups
 
 
+def continuation(text: str, field: Field | None) -> str:
+    """Return the line below a value without quotes, where the value goes on in it; empty for a value of one line."""
+    value = field.value if field else None
+    if not isinstance(value, Scalar) or text[value.start : value.start + 1] in ("", "'", '"', "|", ">", "&", "*", "!"):
+        return ""
+    lines = text[value.start : value.end].split("\n")
+    return next((line.strip() for line in lines[1:] if line.strip()), "")
+
+
 class EntryLayout(NamedTuple):
     """How an entry is laid out.
 

@@ -115,6 +115,20 @@ def named(character: str) -> str:
     return f"{quoted(character)} (U+{ord(character):04X} {unicodedata.name(character, 'without a name')})"
 
 
+def typography(text: str) -> str:
+    """Return the first typographic character of a text, and the ASCII that is meant; empty where there is none."""
+    found = next((c for c in text if c in MEANT), "")
+    right = MEANT.get(found, "")
+    meant = (
+        f"where {quoted(right)} is meant"
+        if right.strip()
+        else "where a blank is meant"
+        if right
+        else "that means nothing"
+    )
+    return found and f"the character {named(found)} {meant}"
+
+
 def respelt(key: Key, text: str, entry: Node) -> tuple[Respelt, ...]:
     """Return the fields of an entry that are not read, and can only mean one that is."""
     arn_field = ARN_FIELD.get(key)
@@ -222,14 +236,12 @@ def _without_typography(key: Key, text: str) -> Repaired | None:
     if better == text or not _reads(key, better):
         return None
     start = next(i for i, c in enumerate(text) if c in MEANT and text[: i + 1] != better[: i + 1])
-    right = MEANT[text[start]]
-    meant = f"where {quoted(right)} is meant" if right.strip() else "where a blank is meant" if right else "here"
     line = text[start:].split("\n", 1)[0]
     others = sum(one != other for one, other in zip(text.split("\n"), better.split("\n"), strict=True)) - 1
     more = f" Lines with such characters: {others + 1}." if others else ""
     number = text.count("\n", 0, start)
     hint = f"Write the line as {quoted(better.split(chr(10))[number], 200)}.{more}"
-    return Repaired(better, start, start + len(line), f"The character {named(text[start])} stands {meant}.", hint)
+    return Repaired(better, start, start + len(line), f"There is {typography(text[start])}.", hint)
 
 
 def _with_blanks(key: Key, text: str) -> Repaired | None:

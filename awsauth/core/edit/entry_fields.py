@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.model import ARN_FIELD, Groups, MappingEntry, Scalar
 from awsauth.core.findings import Location
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.model import Entry, Field, ParsedList
     from awsauth.core.edit.style import EntryWriter
+
+
+_GROUP: Final = re.compile(r"(['\"]?)[\w.:/@-]+\1")
+"""A group that is a text of one word, maybe in quotes."""
 
 
 def field_splices(reading: ParsedList, entry: Entry, new: MappingEntry, writer: EntryWriter) -> list[Splice]:
@@ -95,14 +100,27 @@ class _FieldEdits:
             return [self._new_field("groups")]
         groups = field.value
         if not isinstance(groups, Groups) or groups.style == "other":
-            problem = "`groups` is written in a way that cannot be edited"
-            raise self._refused(field.start, problem, hint="Write it as a list, without anchor, alias or tag.")
+            return [self._instead_of_text(field)]
         if groups.style == "none":
             return [self._value(groups.start, groups.end, self._writer.flow_list(self._new.groups))]
         taken, added = self._difference(groups)
         if groups.style == "flow":
             return self._in_brackets(groups, taken, added)
         return self._in_lines(field, groups, taken, added)
+
+    def _instead_of_text(self, field: Field) -> Splice:
+        """Return the splice that makes a list of groups that are a text, where that group is one of the new ones."""
+        written = self._text[field.value.start : field.value.end]
+        group = written.strip("'\"")
+        if _GROUP.fullmatch(written) and group in self._new.groups:
+            return self._value(field.value.start, field.value.end, self._writer.flow_list(self._new.groups))
+        problem, hint = (
+            "`groups` is written in a way that cannot be edited",
+            "Write it as a list, without anchor, alias or tag.",
+        )
+        if _GROUP.fullmatch(written):
+            problem, hint = "`groups` is a text and not a list", f'Write `groups: ["{group}"]` first.'
+        raise self._refused(field.start, problem, hint=hint)
 
     def _difference(self, groups: Groups) -> tuple[list[int], list[str]]:
         """Return the indexes of the items to take out, and the groups to append."""

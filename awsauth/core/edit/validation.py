@@ -118,7 +118,7 @@ _GROUP: Final = _text(_visible("the group"))
 
 
 # As `metadata` of a dataclass's field.
-ROLE_ARN: Final = {"check": _text(arns.canonical_role)}
+ROLE_ARN: Final = {"check": _text(arns.writable_role)}
 
 
 USER_ARN: Final = {"check": _text(arns.canonical_user)}

@@ -20,6 +20,7 @@ from awsauth.core.document.model import (
     MappingEntry,
     ParsedList,
     Scalar,
+    continuation,
 )
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.explain.explanation import Candidate, EntryStatus
@@ -222,10 +223,19 @@ class Search:
         why = "the ARN stands here, but not in an entry that is read: in a comment, or behind the end of the list"
         if reading.findings and not reading.entries:
             why = f"{key} as a whole cannot be read, and this with it"
+        continued = {
+            field.value.start: line
+            for entry in reading.entries
+            if (field := entry.shape.field(ARN_FIELD.get(key, ""))) and (line := continuation(text, field))
+        }
         spans = (match.span() for match in _mention(self._target).finditer(text))
-        places = (self._document.place_of(Location.of(key, text, *span)) for span in spans)
-        for location in [location for location in places if location.line not in lines][:_MOST_MENTIONS]:
-            yield Candidate(key, location, location.text, "dropped", "not-read", why)
+        places = ((self._document.place_of(Location.of(key, text, *span)), span[0]) for span in spans)
+        for location, start in [one for one in places if one[0].line not in lines][:_MOST_MENTIONS]:
+            code, because = "not-read", why
+            if line := continued.get(start):
+                code = "continued-value"
+                because = f"the ARN continues on the next line with {quoted(line)}, so that it matches nobody"
+            yield Candidate(key, location, location.text, "dropped", code, because)
 
     def _problems(self, reading: ParsedList, found: dict[int, MappingEntry]) -> tuple[Finding, ...]:
         shapes = (reading.entries[position].shape for position in found)

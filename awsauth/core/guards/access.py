@@ -17,7 +17,7 @@ from awsauth.core.access.matching import (
     needs_instance,
     principal_of,
 )
-from awsauth.core.access.node_mappings import NODE_GROUPS, is_node_mapping, still_admits
+from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext, GuardInput, notice, violation
@@ -44,10 +44,10 @@ def node_mapping(case: GuardInput) -> Iterator[Finding]:
     # As written: an entry that is no entry for nodes may be the mistake that keeps them out.
     for principal, old in case.written_old.by_principal.items():
         new = case.written_new.by_principal.get(principal, ())
-        nodes = [mapped for mapped in old if is_node_mapping(mapped)]
+        use = case.nodes.get(principal, "unknown")
+        nodes = [one for one in old if is_node_mapping(one) and (use == "in use" or not fits_no_node(one))]
         if new == old or not nodes or not can_match(principal):
             continue
-        use = case.nodes.get(principal, "unknown")
         kept = new and all(any(still_admits(node, mapped) for node in nodes) for mapped in new)
         if not kept and use != "unused":
             yield violation(

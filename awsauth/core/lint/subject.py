@@ -6,11 +6,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.access.matching import can_match, is_canonical
-from awsauth.core.access.sso_roles import permission_set
-from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user
+from awsauth.core.access.node_mappings import is_person
+from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
 from awsauth.core.document import fast_reader as plain
 from awsauth.core.document.index import kept_under
-from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar
+from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
+from awsauth.core.document.repairs import in_ascii
 from awsauth.core.findings import Location
 from awsauth.core.goyaml import nodes
 from awsauth.core.text.display import without_invisible
@@ -35,6 +36,9 @@ ArnProblem = Literal[
     "account-digits",
     "unknown-partition",
     "role-path",
+    "typographic-character",
+    "sso-suffix",
+    "continued-value",
 ]
 """By the code of the rule that tells about it; empty where somebody can have the ARN."""
 
@@ -48,6 +52,8 @@ def arn_problem(principal: str) -> ArnProblem:
     if "*" in principal:
         return "wildcard"
     visible = without_invisible(principal)
+    if in_ascii(visible) != visible and _problem_of_parts(in_ascii(visible).lower()) in ("", "role-path"):
+        return "typographic-character"
     fault = _problem_of_parts(visible.lower())
     return "arn-space" if visible != principal and fault != "not-an-arn" else fault
 
@@ -67,7 +73,10 @@ def _problem_of_parts(arn: str) -> ArnProblem:
         return "account-digits"
     if partition not in PARTITIONS:
         return "unknown-partition"
-    return "" if is_canonical(arn) else "role-path" if role_or_nothing(arn) else "not-an-arn"
+    if is_canonical(arn):
+        return ""
+    role = role_or_nothing(arn)
+    return "not-an-arn" if not role else "sso-suffix" if lacks_sso_suffix(role) else "role-path"
 
 
 def role_or_nothing(arn: str) -> str:
@@ -79,8 +88,8 @@ def role_or_nothing(arn: str) -> str:
 
 
 def bare(arn: str) -> str:
-    """Return an ARN without what nobody sees, and a role's without its path too."""
-    visible = without_invisible(arn)
+    """Return an ARN in ASCII without invisible characters, and a role's without its path too."""
+    visible = in_ascii(without_invisible(arn))
     return role_or_nothing(visible) or visible
 
 
@@ -107,6 +116,8 @@ class LintEntry:
         self.mapped = mapped
         self._groups: dict[str, Scalar] | None = None
         self.fault: ArnProblem = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)
+        if self.fault and continuation(reading.text, entry.shape.field(ARN_FIELD[reading.key])):
+            self.fault = "continued-value"
 
     @property
     def identity(self) -> object:
@@ -119,8 +130,7 @@ class LintEntry:
     @property
     def is_person(self) -> bool:
         """Whether no machine can have the principal: a user, an account's root, a role of IAM Identity Center."""
-        principal = self.mapped.principal.lower()
-        return is_user(principal) or permission_set(principal) is not None
+        return is_person(self.mapped.principal.lower())
 
     @property
     def role_name(self) -> str:
@@ -253,7 +263,7 @@ class LintContext:
 
 def _bare(item: LintEntry) -> str:
     principal = item.mapped.principal
-    return (bare(principal) if item.fault in ("role-path", "arn-space") else principal).lower()
+    return (bare(principal) if item.fault in ("role-path", "arn-space", "typographic-character") else principal).lower()
 
 
 def location_of(location: Location) -> tuple[str, int, int]:

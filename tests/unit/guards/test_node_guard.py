@@ -148,3 +148,19 @@ def test_an_unclear_node_mapping_that_stays_unclear_is_not_refused() -> None:
     """Two spellings of one user, of which one lets a node in: a change elsewhere makes that no worse."""
     unclear = (user("NODE", DNS, *BOTH), user("node", "x"))
     assert refused(users(*unclear), users(*unclear, user("new"))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("AmazonEKSFargatePodExecutionRole", "{{EC2PrivateDNSName}}", "{{SessionName}}"),
+        ("win-nodes", "{{SessionName}}", "{{EC2PrivateDNSName}}"),
+    ],
+)
+def test_the_cure_of_a_mapping_that_fits_no_node_needs_no_permission(name: str, before: str, after: str) -> None:
+    """Unless there is evidence that nodes come in by it."""
+    groups = ("system:bootstrappers", "system:nodes", "eks:kube-proxy-windows")
+    old, new = (roles(role(name, f"system:node:{template}", *groups)) for template in (before, after))
+    assert not refused(old, new, GuardContext(caller_arn=f"{PREFIX}/x"))
+    in_use = GuardContext(caller_arn=f"{PREFIX}/x", nodes={f"{PREFIX}/{name}": "in use"})
+    assert refused(old, new, in_use) == ["node-mapping"]

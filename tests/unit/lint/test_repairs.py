@@ -118,7 +118,7 @@ def test_what_may_mean_something_else_is_left(case: str) -> None:
 
 def test_the_character_is_named() -> None:
     [finding] = Document({"mapRoles": TEXTS["em dashes"]}).problems
-    assert "`\u2014` (U+2014 EM DASH) stands where `-` is meant" in finding.message
+    assert "`\u2014` (U+2014 EM DASH) where `-` is meant" in finding.message
 
 
 def test_users_are_repaired_likewise() -> None:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import can_match, is_canonical
 from awsauth.core.arn import ACCOUNT, PARTITIONS
+from awsauth.core.document.authenticator import NO_IAM_GROUP, is_iam_group
+from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
+from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import RenamePrincipal
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, rule
-from awsauth.core.lint.subject import bare, role_or_nothing
+from awsauth.core.lint.subject import bare, has_invisible, role_or_nothing
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
@@ -118,13 +121,16 @@ def arn_space(subject: LintContext) -> Iterator[Match]:
             username: ci
     """
     for item in subject.with_arn_problem("arn-space"):
+        is_certain = len(item.mapped.principal.split()) == 1  # between two words, something else may be missing
         yield Match(
             "There is white space, or a character that people cannot see, in this ARN.",
             "It is compared as it stands, so this matches nobody.",
-            f"Write {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}",
+            f"Write {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}"
+            if is_certain
+            else "Write the ARN as IAM shows it.",
             item.location(),
             item.mapped.principal,
-            _renamed(subject, item),
+            _renamed(subject, item) if is_certain else (),
         )
 
 
@@ -241,6 +247,15 @@ def not_an_arn(subject: LintContext) -> Iterator[Match]:
     """
     for item in subject.with_arn_problem("not-an-arn"):
         kind = "user" if item.reading.key == "mapUsers" else "role"
+        if is_iam_group(item.mapped.principal):
+            yield Match(
+                "This is the ARN of an IAM group, and IAM groups cannot be mapped.",
+                "No caller has it, so this matches nobody.",
+                NO_IAM_GROUP,
+                item.location(),
+                item.mapped.principal,
+            )
+            continue
         yield Match(
             "This is not the ARN of an IAM role or user.",
             "Nobody calls by it, so this matches nobody.",
@@ -248,6 +263,88 @@ def not_an_arn(subject: LintContext) -> Iterator[Match]:
             item.location(),
             item.mapped.principal,
         )
+
+
+@rule(Severity.ERROR, "an ARN or username that continues on the next line")
+def continued_value(subject: LintContext) -> Iterator[Match]:
+    """Find values that swallow the line below them, because it is indented further.
+
+    Fires::
+
+        mapRoles: |
+          - groups:
+            username: ci
+            rolearn: arn:aws:iam::111122223333:role/ci
+              - builders
+
+    Silent::
+
+        mapRoles: |
+          - username: ci
+            rolearn: arn:aws:iam::111122223333:role/ci
+            groups:
+              - builders
+    """
+    for item in subject.items:
+        for name in (ARN_FIELD[item.reading.key], "username"):
+            field = item.entry.shape.field(name)
+            line = continuation(item.reading.text, field)
+            if not line or field is None or not isinstance(field.value, Scalar):
+                continue
+            is_item = line.startswith("- ")
+            yield Match(
+                f"The {'username' if name == 'username' else 'ARN'} continues on the next line, and is "
+                f"{quoted(field.value.text, 200)} as a whole.",
+                "RBAC has to spell it just so."
+                if name == "username"
+                else "It is compared as it stands, so this matches nobody.",
+                f"Move the line {quoted(line)} below `groups:`."
+                if is_item
+                else f"Write the value in one line; {quoted(line)} is part of it now.",
+                item.location(name),
+                item.mapped.principal,
+            )
+
+
+@rule(Severity.ERROR, "a typographic character in an ARN; a warning in a username or group", cures=True)
+def typographic_character(subject: LintContext) -> Iterator[Match]:
+    """Find dashes, quotes and wide letters that a word processor puts in place of the ASCII ones.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci—runner
+            username: ci
+            groups: ["— builders"]
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+            username: équipe
+            groups: ["- builders"]
+    """
+    for item in subject.with_arn_problem("typographic-character"):
+        yield Match(
+            f"The ARN has {typography(item.mapped.principal)}.",
+            "An ARN is ASCII, so this matches nobody.",
+            f"Write {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}",
+            item.location(),
+            item.mapped.principal,
+            _renamed(subject, item),
+        )
+    for by_name in (subject.usernames, subject.groups):
+        for name, items in by_name.items():
+            right = in_ascii(name).strip()
+            for item in items if right != name and typography(name) and not has_invisible(name) else ():
+                yield Match(
+                    f"The {'username' if by_name is subject.usernames else 'group'} {quoted(name)} has {typography(name)}.",
+                    "It is part of the name: RBAC has to spell it just so.",
+                    f"Write {quoted(right.removeprefix('- '))}.",
+                    item.location("username") if by_name is subject.usernames else item.group_location(name),
+                    item.mapped.principal,
+                    severity=Severity.WARNING,
+                )
 
 
 @rule(Severity.ERROR, "an ARN whose account is not 12 digits")

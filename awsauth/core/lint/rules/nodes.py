@@ -6,7 +6,14 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, can_match
-from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS, is_node_mapping
+from awsauth.core.access.node_mappings import (
+    NODE_GROUPS,
+    NODES,
+    PRESETS,
+    WINDOWS_GROUP,
+    fits_no_node,
+    is_node_mapping,
+)
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, rule
@@ -22,7 +29,8 @@ _INSTANCE: Final = PRESETS["ec2"].username
 _SESSION: Final = PRESETS["fargate"].username
 _NEEDED: Final = PRESETS["ec2"].groups
 _PROXIER: Final = "system:node-proxier"
-_WINDOWS: Final = "eks:kube-proxy-windows"
+_WINDOWS: Final = re.compile(r"(?i:windows|(?:^|[^a-z])win(?:\d|(?![a-z])))|[a-z]Win(?:\d|(?![a-z]))")
+_AUTO_MODE: Final = re.compile(r"eks-?auto-?(?:mode|node|cluster)|auto-?mode-?node")
 _INSTANCES: Final = re.compile(r"node-?instance|node-?group|karpenter|worker")
 _ELSEWHERE: Final = re.compile("fargate|hybrid")
 
@@ -45,9 +53,9 @@ def node_groups(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in (item for name in (_INSTANCE, _SESSION) for item in subject.usernames.get(name, ())):
+    for item in _with_node_username(subject):
         missing = [group for group in _NEEDED if group not in item.mapped.groups]
-        if missing and not _groups_are_told(subject, item):
+        if missing and not _groups_are_told(subject, item) and not _is_for_people(subject, item):
             yield Match(
                 f"The username is a node's, and {' and '.join(map(quoted, missing))} "
                 f"{'is' if len(missing) == 1 else 'are'} missing from the groups.",
@@ -56,6 +64,51 @@ def node_groups(subject: LintContext) -> Iterator[Match]:
                 item.location("groups"),
                 item.mapped.principal,
             )
+
+
+def _with_node_username(subject: LintContext) -> Iterator[LintEntry]:
+    return (item for name in (_INSTANCE, _SESSION) for item in subject.usernames.get(name, ()))
+
+
+@rule(Severity.ERROR, "a node's username with a person's groups")
+def person_as_node(subject: LintContext) -> Iterator[Match]:
+    """Find mappings of people that were copied from the one of the nodes.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/admin
+            username: system:node:{{SessionName}}
+            groups: [system:masters]
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/admin
+            username: admin:{{SessionName}}
+            groups: [system:masters]
+          - rolearn: arn:aws:iam::111122223333:role/node-instances
+            username: system:node:{{EC2PrivateDNSName}}
+            groups: [system:bootstrappers, system:nodes]
+    """
+    for item in _with_node_username(subject):
+        if _is_for_people(subject, item):
+            groups = ", ".join(quoted(group) for group in dict.fromkeys(item.mapped.groups))
+            impact = "A caller acts under the name of a node by it, and no node can join."
+            yield Match(
+                f"The username is a node's, and the groups are not: {groups}.",
+                "Nobody gets in by this mapping." if fits_no_node(item.mapped) else impact,
+                "Give the mapping a username of its own, and leave the groups as they are.",
+                item.location("username"),
+                item.mapped.principal,
+            )
+
+
+def _is_for_people(subject: LintContext, item: LintEntry) -> bool:
+    """Whether a mapping to a node's username has groups, none of which is a node's, and its role's name names no node."""
+    is_node = _INSTANCES.search(item.role_name) or _ELSEWHERE.search(item.role_name) or "node" in item.role_name
+    groups = item.mapped.groups
+    return bool(groups) and not is_node and NODE_GROUPS.isdisjoint(groups) and not _groups_are_told(subject, item)
 
 
 def _groups_are_told(subject: LintContext, item: LintEntry) -> bool:
@@ -101,9 +154,9 @@ def node_username(subject: LintContext) -> Iterator[Match]:
         )
 
 
-@rule(Severity.WARNING, "a node mapping without what its role's name says it needs: Fargate, Windows")
+@rule(Severity.WARNING, "a node mapping that does not fit its role's name: Fargate, Windows, hybrid, Auto Mode")
 def node_kind(subject: LintContext) -> Iterator[Match]:
-    """Find node mappings of roles called after Fargate or Windows that have not their group.
+    """Find node mappings of roles called after a kind of node that needs another mapping, or, in Auto Mode, none.
 
     Fires::
 
@@ -122,17 +175,41 @@ def node_kind(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{SessionName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for username, word, group in ((_SESSION, "fargate", _PROXIER), (_INSTANCE, "windows", _WINDOWS)):
-        for item in subject.usernames.get(username, ()):
-            is_complete = set(_NEEDED) <= set(item.mapped.groups)
-            if word in item.role_name and is_complete and group not in item.mapped.groups:
-                yield Match(
-                    f"The role's name says {word.capitalize()}, and {quoted(group)} is missing from the groups.",
-                    "The network proxy of such nodes does not work.",
-                    f"Add {group} if these are {word.capitalize()} nodes.",
-                    item.location("groups"),
-                    item.mapped.principal,
-                )
+    for item in _with_node_username(subject):
+        if not set(_NEEDED) <= set(item.mapped.groups):
+            continue
+        name, username = item.mapped.principal.rpartition("/")[2], item.mapped.username
+        if "fargate" in item.role_name and username == _SESSION and _PROXIER not in item.mapped.groups:
+            yield _lacks_group(item, "Fargate", _PROXIER)
+        elif _WINDOWS.search(name) and username == _INSTANCE and WINDOWS_GROUP not in item.mapped.groups:
+            yield _lacks_group(item, "Windows", WINDOWS_GROUP)
+        elif "hybrid" in item.role_name and username == _INSTANCE:
+            yield Match(
+                f"The role's name says hybrid, and {quoted(INSTANCES_ONLY)} is filled in for EC2 instances only.",
+                "Hybrid nodes cannot join by this mapping.",
+                f"Write {quoted(_SESSION)} if these are hybrid nodes.",
+                item.location("username"),
+                item.mapped.principal,
+            )
+        elif _AUTO_MODE.search(item.role_name):
+            yield Match(
+                "The role's name says EKS Auto Mode.",
+                "Nodes of Auto Mode join by an access entry of type EC2, and do not need this mapping.",
+                "Create an access entry of type EC2 for the role, unless EKS has done it.",
+                item.location(),
+                item.mapped.principal,
+                severity=Severity.NOTE,
+            )
+
+
+def _lacks_group(item: LintEntry, kind: str, group: str) -> Match:
+    return Match(
+        f"The role's name says {kind}, and {quoted(group)} is missing from the groups.",
+        "The network proxy of such nodes does not work.",
+        f"Add {group} if these are {kind} nodes.",
+        item.location("groups"),
+        item.mapped.principal,
+    )
 
 
 @rule(Severity.WARNING, "a node mapping with groups that are no node's, `system:masters` among them")
@@ -153,7 +230,7 @@ def node_extra_groups(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes, eks:kube-proxy-windows]
     """
-    for item in (item for name in (_INSTANCE, _SESSION) for item in subject.usernames.get(name, ())):
+    for item in (one for one in _with_node_username(subject) if not _is_for_people(subject, one)):
         for group in dict.fromkeys(item.mapped.groups):
             if group not in NODE_GROUPS and not (is_unclear(group) or parts(group) or meant(group)):
                 everything = "do everything in the cluster" if group == SYSTEM_MASTERS else "do what it may"
@@ -186,7 +263,9 @@ def session_node(subject: LintContext) -> Iterator[Match]:
     """
     for item in subject.usernames.get(_SESSION, ()):
         is_instance = _INSTANCES.search(item.role_name) and not _ELSEWHERE.search(item.role_name)
-        if item.is_person or (is_instance and _PROXIER not in item.mapped.groups):
+        is_windows = fits_no_node(item.mapped)
+        is_other = item.is_person or is_windows or (is_instance and _PROXIER not in item.mapped.groups)
+        if is_other and not _is_for_people(subject, item):
             yield Match(
                 "The node's name is the session name, as for Fargate and hybrid nodes, and this looks like neither.",
                 "Nodes on EC2 join by it only if their instance's id is their name, and whoever assumes the role can be any.",
@@ -215,7 +294,7 @@ def instances_only(subject: LintContext) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     for item in subject.items:
-        if item.is_person or "fargate" in item.role_name:
+        if fits_no_node(item.mapped) and not _is_for_people(subject, item):
             for name in (item.mapped.username, *item.mapped.groups):
                 if INSTANCES_ONLY in name:
                     yield Match(

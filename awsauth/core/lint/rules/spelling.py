@@ -6,6 +6,7 @@ import unicodedata
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.groups import WELL_KNOWN, is_unclear, meant
@@ -53,10 +54,11 @@ def invisible_character(subject: LintContext) -> Iterator[Match]:
     for by_name in (subject.usernames, subject.groups):
         for name, items in by_name.items():
             for item in items if has_invisible(name) else ():
+                character = typography(name) or "white space, or a character that people cannot see"
                 yield Match(
-                    f"There is white space, or a character that people cannot see, in {quoted(name)}.",
+                    f"There is {character}, in {quoted(name)}.",
                     "It is part of the name: RBAC has to spell it just so.",
-                    "Take it out.",
+                    f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Take it out.",
                     item.group_location(name) if by_name is subject.groups else item.location("username"),
                     item.mapped.principal,
                 )

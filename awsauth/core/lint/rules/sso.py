@@ -53,6 +53,34 @@ def sso_entry(subject: LintContext) -> Iterator[Match]:
             )
 
 
+@rule(Severity.ERROR, "the role of a permission set without the suffix that it has in IAM")
+def sso_suffix(subject: LintContext) -> Iterator[Match]:
+    """Find roles called after a permission set alone.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Viewer
+            username: viewer
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Viewer_0123456789abcdef
+            username: viewer
+          - rolearn: arn:aws:iam::111122223333:role/Viewer
+            username: another-viewer
+    """
+    for item in subject.with_arn_problem("sso-suffix"):
+        yield Match(
+            "The role of a permission set is called `AWSReservedSSO_NAME_` and 16 hexadecimal digits; they are missing.",
+            "There is no such role, so this matches nobody.",
+            "Write the role's whole name, as IAM shows it, without the path.",
+            item.location(),
+            item.mapped.principal,
+        )
+
+
 @rule(Severity.WARNING, "two roles of one permission set in one account: one is no longer there")
 def stale_sso_role(subject: LintContext) -> Iterator[Match]:
     """Find roles of IAM Identity Center that differ only in their suffix, which changes when the role is made anew.

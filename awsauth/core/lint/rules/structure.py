@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.document.authenticator import NO_IAM_GROUP
 from awsauth.core.document.document import MAX_BYTES, byte_size
 from awsauth.core.document.model import ARN_FIELD, KEYS, Key
 from awsauth.core.document.repairs import respelt
@@ -30,9 +31,9 @@ _CONTENT: Final = re.compile(
 )
 
 
-@rule(Severity.ERROR, "a data key that is almost one of the three, such as `maproles`")
+@rule(Severity.ERROR, "a data key that is almost one of the three, such as `maproles`, or begins with `map`")
 def unknown_data_key(subject: LintContext) -> Iterator[Match]:
-    """Find keys that are misspelt, or have other capitals. Keys of other names are somebody's own.
+    """Find keys that are misspelt, have other capitals, or begin with `map`. Keys of other names are not looked at.
 
     Fires::
 
@@ -49,8 +50,24 @@ def unknown_data_key(subject: LintContext) -> Iterator[Match]:
     for key in subject.document.data:
         if key in KEYS:
             continue
-        close = close_matches(re.sub("[^a-z]", "", key[:50].lower()), _BY_LETTERS, 1, 0.85)
-        if close:
+        letters = re.sub("[^a-z]", "", key[:50].lower())
+        close = close_matches(letters, _BY_LETTERS, 1, 0.85)
+        if letters.startswith(("mapgroup", "mapiamgroup")):
+            yield Match(
+                f"The data key {quoted(key)} is not read, and IAM groups cannot be mapped.",
+                "The authenticator does not look at it: it lets nobody in.",
+                NO_IAM_GROUP,
+                principal=key,
+            )
+        elif not close and letters.startswith("map"):
+            yield Match(
+                f"The data key {quoted(key)} is not one of {', '.join(KEYS)}.",
+                "The authenticator does not look at it.",
+                "If it maps anybody, move that to one of these keys.",
+                principal=key,
+                severity=Severity.WARNING,
+            )
+        elif close:
             right = _BY_LETTERS[close[0]]
             beside = f" {right} is there too, and is read." if right in subject.document.data else ""
             yield Match(

@@ -1,0 +1,225 @@
+"""Kinds of trouble that people had with ``aws-auth``: each told in every layout, and nothing said of what looks like it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from awsauth.core.document.document import Document
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.lint.lint import lint
+
+ROLE: Final = "arn:aws:iam::111122223333:role"
+USER: Final = "arn:aws:iam::111122223333:user"
+EC2: Final = "system:node:{{EC2PrivateDNSName}}"
+SESSION: Final = "system:node:{{SessionName}}"
+NODES: Final = "system:bootstrappers, system:nodes"
+SSO: Final = f"{ROLE}/AWSReservedSSO_"
+
+
+def role(arn: str, username: str, groups: str = "") -> dict[str, str]:
+    return {"mapRoles": f"- rolearn: {arn}\n  username: {username}\n  groups: [{groups}]\n"}
+
+
+def user(arn: str, username: str, groups: str = "") -> dict[str, str]:
+    return {"mapUsers": f"- userarn: {arn}\n  username: {username}\n  groups: [{groups}]\n"}
+
+
+def item(text: str) -> dict[str, str]:
+    return {"mapRoles": text.replace("ROLE", f"{ROLE}/ci")}
+
+
+TOLD: Final[dict[str, list[dict[str, str]]]] = {
+    "person-as-node": [
+        role(f"{ROLE}/admin", SESSION, "system:masters"),
+        role(f"{ROLE}/developers", EC2, "view"),
+        role(f"{SSO}Admins_0123456789abcdef", f'"{SESSION}"', '"system:masters"'),
+        user(f"{USER}/alice", EC2, "system:masters"),
+        item(f'[{{"rolearn": "ROLE", "username": "{SESSION}", "groups": ["deployers", "view"]}}]'),
+    ],
+    "continued-value": [
+        item("- groups:\n  username: ci\n  rolearn: ROLE\n    - system:masters\n"),
+        item("- rolearn: ROLE\n    username ci\n  groups: [view]\n"),
+        item("- rolearn: ROLE\n  username: ci\n    - system:masters\n"),
+        item("- {rolearn: ROLE\n   extra, username: ci}\n"),
+        {"mapUsers": f"-   username: al\n    userarn: {USER}/al\n\n      - view\n"},
+    ],
+    "sso-suffix": [
+        role(f"{SSO}AWSReadOnlyAccess", "ro", "view"),
+        role(f"{SSO}Admins_0123456789abcde", "admin", "system:masters"),
+        role(f"{ROLE}/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admins", "admin"),
+        role(f"{SSO.lower()}admins", "admin"),
+        user(f"{SSO}Admins_0123456789ABCDEG", "admin"),
+    ],
+    "typographic-character": [
+        role(f"{ROLE}/ci\u2013runner", "ci"),
+        role(f"{ROLE}/ci", "ci", '"\u2014 system:masters"'),
+        role(f"{ROLE}/ci", "\u201cci\u201d"),
+        user(f"{USER}/\uff41lice", "alice"),
+        item('[{"rolearn": "ROLE", "username": "ci", "groups": ["team\u2011a"]}]'),
+    ],
+    "not-an-arn": [
+        role("arn:aws:iam::111122223333:group/DevOps", "devops", "view"),
+        user("arn:aws:iam::111122223333:group/team/DevOps", "devops"),
+        user("arn:aws-cn:iam::111122223333:group/DevOps", "devops", "system:masters"),
+        item('[{"rolearn": "arn:aws:iam::111122223333:group/x", "username": "x"}]'),
+        item("- {rolearn: 'ARN:aws:iam::111122223333:group/x', username: x}\n"),
+    ],
+    "unknown-data-key": [
+        {"mapGroups": "- grouparn: arn:aws:iam::111122223333:group/x\n"},
+        {"mapIAMGroups": "[]"},
+        {"maproles": "[]"},
+        {"mapPolicies": "- x\n"},
+        {"map_sso": "- x\n"},
+    ],
+    "node-kind": [
+        role(f"{ROLE}/eks-win-nodes", EC2, NODES),
+        role(f"{ROLE}/win2019-role", EC2, NODES),
+        role(f"{ROLE}/MyWinNodes", EC2, NODES),
+        role(f"{ROLE}/eks-hybrid-nodes", EC2, NODES),
+        role(f"{ROLE}/AmazonEKSAutoNodeRole", EC2, NODES),
+    ],
+    "instances-only": [
+        role(f"{ROLE}/AmazonEKSFargatePodExecutionRole", EC2, f"{NODES}, system:node-proxier"),
+        role(f"{ROLE}/eksctl-Fargate-x", EC2, NODES),
+        user(f"{USER}/al", EC2, NODES),
+        role(f"{SSO}Nodes_0123456789abcdef", EC2, NODES),
+        user("arn:aws:iam::111122223333:root", EC2, NODES),
+    ],
+    "session-node": [
+        role(f"{ROLE}/win-nodes", SESSION, f"{NODES}, eks:kube-proxy-windows"),
+        role(f"{ROLE}/x", SESSION, f"eks:kube-proxy-windows, {NODES}"),
+        role(f"{ROLE}/eksctl-a-NodeInstanceRole-1", SESSION, NODES),
+        role(f"{ROLE}/KarpenterNodeRole-x", SESSION, NODES),
+        user(f"{USER}/al", SESSION, NODES),
+    ],
+}  # fmt: skip
+
+FINE: Final[dict[str, list[dict[str, str]]]] = {
+    "person-as-node": [
+        role(f"{ROLE}/admin", "admin:{{SessionName}}", "system:masters"),
+        role(f"{ROLE}/workers", EC2, NODES),
+        role(f"{ROLE}/workers", EC2, f"{NODES}, system:masters"),
+        role(f"{ROLE}/node-instance", EC2, "view"),
+        role(f"{ROLE}/pods-fargate", SESSION, f"{NODES}, system:node-proxier"),
+    ],
+    "continued-value": [
+        item("- rolearn: ROLE\n  username: ci\n  groups:\n    - view\n"),
+        item('- rolearn: "ROLE"\n  username: "a\n    b"\n'),
+        item("- rolearn: ROLE  # of the pipeline\n  username: ci\n"),
+        item("- rolearn: >-\n    ROLE\n  username: ci\n"),
+        item("- rolearn: ROLE\n\n  username: ci\n"),
+    ],
+    "sso-suffix": [
+        role(f"{SSO}AWSReadOnlyAccess_0123456789abcdef", "ro"),
+        role(f"{SSO}Admins_0123456789ABCDEF", "admin"),
+        role(f"{ROLE}/Admins", "admin"),
+        role(f"{ROLE}/MyAWSReservedSSO_Admins", "admin"),
+        role(f"{SSO}a_b_0123456789abcdef", "a"),
+    ],
+    "typographic-character": [
+        role(f"{ROLE}/ci", "\u00e9quipe", "d\u00e9veloppeurs"),
+        role(f"{ROLE}/ci", "ci", '"- view"'),
+        role(f"{ROLE}/ci", "\u7cfb\u7edf"),
+        {"mapRoles": f"# \u2014 a comment \u201cof ours\u201d\n- rolearn: {ROLE}/ci\n  username: ci\n"},
+        user(f"{USER}/al", '"it\'s"', "a-b"),
+    ],
+    "not-an-arn": [
+        role(f"{ROLE}/group", "x"),
+        user(f"{USER}/group/al", "al"),
+        role(f"{ROLE}/ci", "arn:aws:iam::111122223333:group/x"),
+        role(f"{ROLE}/ci", "ci", '"arn:aws:iam::111122223333:group/x"'),
+        user("arn:aws:iam::111122223333:root", "root"),
+    ],
+    "unknown-data-key": [
+        {"mapRoles": "[]", "mapUsers": "[]", "mapAccounts": "[]"},
+        {"notes": "mapRoles"},
+        {"config": "[]"},
+        {"README": "maproles: x"},
+        {"bitmap": "x"},
+    ],
+    "node-kind": [
+        role(f"{ROLE}/darwin-nodes", EC2, NODES),
+        role(f"{ROLE}/winner", EC2, NODES),
+        role(f"{ROLE}/eks-win-nodes", EC2, f"{NODES}, eks:kube-proxy-windows"),
+        role(f"{ROLE}/hybrid-nodes", SESSION, NODES),
+        role(f"{ROLE}/autoscaled-nodes", EC2, NODES),
+    ],
+    "instances-only": [
+        role(f"{ROLE}/pods-fargate", SESSION, f"{NODES}, system:node-proxier"),
+        role(f"{ROLE}/workers", EC2, NODES),
+        role(f"{ROLE}/fargate/workers", EC2, NODES),
+        user(f"{USER}/al", "al", "view"),
+        role(f"{SSO}Nodes_0123456789abcdef", "people"),
+    ],
+    "session-node": [
+        role(f"{ROLE}/win-nodes", EC2, f"{NODES}, eks:kube-proxy-windows"),
+        role(f"{ROLE}/hybrid-nodes", SESSION, NODES),
+        role(f"{ROLE}/pods", SESSION, f"{NODES}, system:node-proxier"),
+        role(f"{ROLE}/ci", "ci:{{SessionName}}"),
+        role(f"{ROLE}/x", SESSION, NODES),
+    ],
+}  # fmt: skip
+
+
+def cases(table: dict[str, list[dict[str, str]]]) -> list[tuple[str, dict[str, str]]]:
+    return [(code, data) for code, documents in table.items() for data in documents]
+
+
+def told(code: str, data: dict[str, str]) -> list[Finding]:
+    return [finding for finding in lint(Document(data)) if finding.code == code]
+
+
+@pytest.mark.parametrize(("code", "data"), cases(TOLD))
+def test_it_is_told_once(code: str, data: dict[str, str]) -> None:
+    assert len(told(code, data)) == 1
+
+
+@pytest.mark.parametrize(("code", "data"), cases(FINE))
+def test_what_looks_like_it_is_left_alone(code: str, data: dict[str, str]) -> None:
+    assert told(code, data) == []
+
+
+@pytest.mark.parametrize("data", TOLD["person-as-node"])
+def test_a_person_with_a_nodes_name_is_one_finding(data: dict[str, str]) -> None:
+    """Advice to make a node of a person, or to take the person's groups away, would do harm."""
+    errors = [finding.code for finding in lint(Document(data)) if finding.severity is not Severity.NOTE]
+    assert errors == ["person-as-node"]
+
+
+@pytest.mark.parametrize("data", TOLD["continued-value"])
+def test_a_value_that_runs_on_is_quoted_as_a_whole(data: dict[str, str]) -> None:
+    codes = {finding.code for finding in lint(Document(data))}
+    assert not codes & {"not-an-arn", "arn-space"}
+    [finding] = told("continued-value", data)
+    assert " as a whole." in finding.message
+
+
+def test_iam_groups_are_told_what_people_do_instead() -> None:
+    for code in ("not-an-arn", "unknown-data-key"):
+        [finding] = told(code, TOLD[code][0])
+        assert "IAM groups cannot be mapped" in finding.message
+        assert finding.hint == "Map a role instead, and allow the users in the group to assume it."
+
+
+@pytest.mark.parametrize(("data", "named"), [
+    (TOLD["typographic-character"][0], "U+2013 EN DASH"), (TOLD["typographic-character"][1], "U+2014 EM DASH"),
+    (TOLD["typographic-character"][2], "U+201C LEFT DOUBLE QUOTATION MARK"),
+    (TOLD["typographic-character"][3], "U+FF41 FULLWIDTH LATIN SMALL LETTER A"),
+])  # fmt: skip
+def test_a_typographic_character_is_named_with_its_place(data: dict[str, str], named: str) -> None:
+    [finding] = told("typographic-character", data)
+    assert named in finding.message
+    assert finding.location
+
+
+def test_a_no_break_space_in_a_group_is_named() -> None:
+    [finding] = told("invisible-character", role(f"{ROLE}/ci", "ci", '"the\u00a0team"'))
+    assert "U+00A0 NO-BREAK SPACE" in finding.message
+    assert finding.hint == "Write `the team`."
+
+
+def test_a_blank_between_two_words_of_an_arn_is_not_removed_by_a_program() -> None:
+    [finding] = told("arn-space", role(f'"{ROLE}/ci team"', "ci"))
+    assert finding.fix == ()
