@@ -93,6 +93,21 @@ def readable(corpus: Path) -> list[tuple[str, dict[Key, ParsedList]]]:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """Return the folder of reported documents, named by AWSAUTH_CASES or beside the clone; skip where there is none.
+
+    In CI a missing folder is an error.
+    """
+    folder = Path(os.environ.get("AWSAUTH_CASES") or PROJECT.parent / "shared" / "cases")
+    if not (folder / "CASES.md").is_file():
+        problem = f"no documents from reports in {folder}: name it in AWSAUTH_CASES"
+        if os.environ.get("CI"):
+            pytest.fail(problem)
+        pytest.skip(problem)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def authenticator(request: pytest.FixtureRequest) -> Iterator[Authenticator]:
     """Yield the authenticator's own reader; skip where there is no Go to build it, other than in CI."""
     with _building(request, "the authenticator cannot be built to compare with"):

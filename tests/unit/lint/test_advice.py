@@ -1,0 +1,137 @@
+"""One law for all advice: who follows it is better off, and no principal gains or loses what the text does not say.
+
+A finding with a fix is followed by making it; a hint ``Write `…`.`` by writing that at the place it names. Every other
+finding has no fix, which says that a person has to decide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import given, strategies as st
+
+from awsauth.core.access.matching import Access, can_match
+from awsauth.core.document.document import Document
+from awsauth.core.document.model import KEYS
+from awsauth.core.document.repairs import in_ascii
+from awsauth.core.edit.changes import Repair
+from awsauth.core.edit.merge import merge
+from awsauth.core.findings import Severity
+from awsauth.core.lint.lint import fixes, lint
+from awsauth.errors import EditError, ManifestError, MappingConflictError
+from awsauth.stores.file import ManifestFile
+from tests.support.documents import strategies
+from tests.unit.lint.test_lint_laws import broken, spoilt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from awsauth.core.findings import Finding
+
+LITERAL: Final = ("typographic-character", "invisible-character", "arn-space", "role-path")
+"""Rules whose hint says what to write for the text at the place."""
+
+
+def check_advice(document: Document) -> int:
+    """Follow every advice on a document by itself, and hold the outcome to the law; return how many there were."""
+    findings = lint(document)
+    outcomes = [(finding, after) for finding in findings for after in followed(document, finding)]
+    changes = fixes(document)
+    for finding, after in outcomes:
+        told = lint(after)
+        assert finding.line not in {one.line for one in told}, finding.line
+        assert of(finding, told) < of(finding, findings), finding.line
+        check_no_new_error(document, after, is_repair=any(isinstance(change, Repair) for change in finding.fix))
+        check_access(document, after)
+    if changes:
+        check_access(document, merge(document, changes))
+    return len(outcomes)
+
+
+def followed(document: Document, finding: Finding) -> list[Document]:
+    """Return the document after the advice; none where a program cannot follow it."""
+    if finding.fix:
+        try:
+            return [merge(document, finding.fix)]
+        except (EditError, MappingConflictError):  # a fix that the text does not allow is left out by `fixes`
+            return []
+    location, (start, _, rest) = finding.location, finding.hint.partition("`")
+    if finding.code not in LITERAL or start != "Write " or not location or "\\u" in rest or "\\x" in rest:
+        return []
+    lines = document.data[location.key].split("\n")
+    line, column = lines[location.line - 1], location.column - 1
+    quote = location.text[:1] if location.text[:1] in ("'", '"') else ""
+    if not location.text or location.text[-1:] != (quote or location.text[-1:]) or "#" in rest or ": " in rest:
+        return []
+    lines[location.line - 1] = (
+        f"{line[:column]}{quote}{rest.partition('`')[0]}{quote}{line[column + len(location.text) :]}"
+    )
+    return [Document({**document.data, location.key: "\n".join(lines)})]
+
+
+def of(finding: Finding, findings: tuple[Finding, ...]) -> int:
+    return sum(
+        (one.code, one.principal, one.message) == (finding.code, finding.principal, finding.message) for one in findings
+    )
+
+
+def check_no_new_error(document: Document, after: Document, *, is_repair: bool) -> None:
+    assert len(after.problems) <= len(document.problems) or is_repair
+    if not is_repair:  # what was not read has faults of its own
+        errors = [
+            Counter(one.code for one in lint(each) if one.severity is Severity.ERROR) for each in (document, after)
+        ]
+        assert errors[1] <= errors[0]
+
+
+def check_access(document: Document, after: Document) -> None:
+    """A principal that gets in has been written in the text, and so has each group of it; and what was given, is."""
+    text = in_ascii("\n".join(document.data.values())).lower()
+    old, new = Access.of(document), Access.of(after)
+    for principal, outcomes in new.by_principal.items():
+        if outcomes != old.by_principal.get(principal):
+            assert principal.rpartition("/")[2] in text or not can_match(principal)
+            groups = {group for mapped in outcomes for group in mapped.groups}
+            assert all(
+                in_ascii(json.dumps(group, ensure_ascii=False)[1:-1]).lower() in text or "\\" in text
+                for group in groups
+            )
+    reachable = {arn: outcomes for arn, outcomes in old.by_principal.items() if can_match(arn)}
+    assert all(
+        {one.username for one in new.by_principal[arn]} == {one.username for one in outcomes}
+        for arn, outcomes in reachable.items()
+    )
+    assert all(
+        {group for one in new.by_principal[arn] for group in one.groups}
+        >= {group for one in outcomes for group in one.groups if group == in_ascii(group)}
+        for arn, outcomes in reachable.items()
+    )
+    assert new.accounts >= old.accounts
+
+
+@given(st.one_of(strategies.randoms.map(spoilt), strategies.randoms.map(broken)).map(Document))
+def test_advice_on_generated_documents_holds_to_the_law(document: Document) -> None:
+    check_advice(document)
+
+
+@pytest.mark.parametrize("source", ["corpus", "cases"])
+def test_advice_on_real_documents_holds_to_the_law(request: pytest.FixtureRequest, source: str) -> None:
+    folder: Path = request.getfixturevalue(source)
+    count = 0
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            data = ManifestFile(path).read().manifest.data
+        except ManifestError:
+            continue
+        count += check_advice(Document(data))
+    assert count
+
+
+def test_a_hint_that_names_what_to_write_is_followed() -> None:
+    """The law would hold of nothing if no advice were followed."""
+    groups = "groups: ['\u2014 view', \"a\u00a0b\"]"
+    text = f"- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: \u201cci\u201d\n  {groups}\n"
+    assert check_advice(Document({KEYS[0]: text})) == 4
