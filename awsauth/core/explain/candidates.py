@@ -232,9 +232,9 @@ class Search:
         places = ((self._document.place_of(Location.of(key, text, *span)), span[0]) for span in spans)
         for location, start in [one for one in places if one[0].line not in lines][:_MOST_MENTIONS]:
             code, because = "not-read", why
-            if line := continued.get(start):
+            if swallowed := continued.get(start):
                 code = "continued-value"
-                because = f"the ARN continues on the next line with {quoted(line)}, so that it matches nobody"
+                because = f"the ARN continues on the next line with {quoted(swallowed)}, so that it matches nobody"
             yield Candidate(key, location, location.text, "dropped", code, because)
 
     def _problems(self, reading: ParsedList, found: dict[int, MappingEntry]) -> tuple[Finding, ...]:
