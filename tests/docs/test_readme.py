@@ -29,7 +29,7 @@ def test_every_block_does_what_the_readme_says(
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         ran = run_page(README, tmp_path)
-    assert any(block.language == "python" for block in ran)
+    assert {block.language for block in ran} == {"console", "python"}
 
 
 def test_a_block_is_found_with_its_line_and_a_command_with_its_output() -> None:
