@@ -470,6 +470,10 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         """Return the data as it is now."""
         return self._store.read().document
 
+    def exists(self) -> bool:
+        """Return whether there is an object at all; `read` gives an empty document where there is none."""
+        return self._store.read().exists
+
     def plan(self, changes: Sequence[Change] | Change) -> Plan:
         """Return what changes would do, with what the guards have to say about it, and what `check` would newly find.
 

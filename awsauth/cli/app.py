@@ -26,8 +26,10 @@ _COMMANDS: Final = {
     "get": ("inspect_commands", "Show what is mapped."),
     "add": ("mapping_commands", "Map a role, user, account, node role or SSO role."),
     "remove": ("mapping_commands", "Take a role, user, account or username out."),
+    "rename": ("mapping_commands", "Give the mappings of a principal to another one."),
     "check": ("inspect_commands", "Look for what is wrong, and cure it."),
     "explain": ("inspect_commands", "Say what a principal gets, and why."),
+    "who-can": ("inspect_commands", "Show who gets a group or a username."),
     "plan": ("plan_commands", "Show what changes would do, and save that."),
     "apply": ("plan_commands", "Make a saved plan, or changes in a file."),
     "edit": ("edit_command", "Edit the mappings, checked when saved."),
@@ -43,6 +45,9 @@ _COMMANDS: Final = {
 }
 """Of each command its module and what it does, in the order of the help, which loads none of them."""
 
+_ELSEWHERE: Final = {"list": "get", "delete": "remove"}
+"""The names that other tools have for commands of ours."""
+
 
 class Program(AwsAuthGroup):
     """All commands."""
@@ -56,8 +61,18 @@ class Program(AwsAuthGroup):
         if cmd_name not in _COMMANDS:
             return None
         module, _ = _COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(f"awsauth.cli.{module}"), f"{cmd_name}_command")
+        command: click.Command = getattr(
+            import_module(f"awsauth.cli.{module}"), f"{cmd_name.replace('-', '_')}_command"
+        )
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and name ours to a user who types the word that other tools have for it."""
+        if args and args[0] in _ELSEWHERE:
+            ctx.fail(f"There is no command {args[0]!r}: it is `{ctx.command_path} {_ELSEWHERE[args[0]]}`.")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the commands, without loading them."""

@@ -116,6 +116,7 @@ def recover_command(
     if not (yes or planned.plan.needs) and not invocation.screen.ask("Do this?"):
         invocation.screen.tell("Nothing was changed.")
         return FOUND
+    invocation.if_interrupted = "Some steps may be done: --dry-run shows what is left."
     with invocation.waiting():
         recovery = awsauth.recover(**target)
     return _report(invocation, recovery)

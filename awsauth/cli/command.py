@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.completion_values import complete_context
-from awsauth.cli.exit_codes import READER_GONE, code_of
+from awsauth.cli.completion_values import complete_allow, complete_context
+from awsauth.cli.exit_codes import INTERRUPTED, READER_GONE, code_of
 from awsauth.cli.invocation import Invocation, OutputFormat
 from awsauth.cli.output import Output, OutputError, drop_output
 from awsauth.cli.target import VARIABLES, resolve_target, shared_options
@@ -19,6 +19,7 @@ _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"
 _OUTPUT: Final = "Output"
 _WITHOUT_VALUE: Final = "--dry-run"
+_ARN: Final = "--arn"
 _ALL: Final = frozenset(one.option for one in VARIABLES)
 
 
@@ -88,6 +89,7 @@ def _changing(*, may_be_unrecorded: bool) -> Iterator[SectionedOption]:
         metavar="GUARD[=PRINCIPAL]",
         multiple=True,
         help="A guard that is to let it pass; repeatable.",
+        shell_complete=complete_allow,
     )
     if may_be_unrecorded:
         yield SectionedOption("--no-history", section=_CHANGE, is_flag=True, help="Keep no revision: no way back.")
@@ -169,12 +171,20 @@ class AwsAuthCommand(_Sectioned):
         ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, with ``--dry-run`` alone as one argument: its value could not be told from the next one."""
-        if not self.changes:
-            return super().parse_args(ctx, args)
+        """Parse, with ``--dry-run`` alone as one word: its value could not be told from the next one."""
         end = args.index("--") if "--" in args else len(args)
-        alone = [f"{arg}=client" if arg == _WITHOUT_VALUE else arg for arg in args[:end]]
-        return super().parse_args(ctx, alone + args[end:])
+        words, rest = args[:end], args[end:]
+        if self._takes_arn:
+            words = [word.removeprefix(f"{_ARN}=") for word in words if word != _ARN]
+        if self.changes:
+            words = [f"{word}=client" if word == _WITHOUT_VALUE else word for word in words]
+        return super().parse_args(ctx, words + rest)
+
+    @property
+    def _takes_arn(self) -> bool:
+        """Whether the one argument of the command is an ARN, which may be given as ``--arn``, too."""
+        arguments = [param for param in self.params if isinstance(param, click.Argument)]
+        return len(arguments) == 1 and "ARN" in arguments[0].make_metavar(click.Context(self))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command, with the invocation in place of the shared options."""
@@ -183,8 +193,11 @@ class AwsAuthCommand(_Sectioned):
             raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
+        except (click.ClickException, click.exceptions.Exit):
             raise
+        except (click.Abort, KeyboardInterrupt):
+            ctx.obj.screen.tell(f"\nInterrupted. {ctx.obj.if_interrupted}")
+            ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             drop_output()
             ctx.exit(READER_GONE)

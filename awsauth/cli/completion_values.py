@@ -17,13 +17,14 @@ import click
 from click.shell_completion import CompletionItem
 
 from awsauth.cli.target import STANDARD_INPUT, resolve_target, shared_options
+from awsauth.core.arn import is_user
 from awsauth.core.document.model import KEYS
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError
 from awsauth.stores.atomic_write import Folder, replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from awsauth.core.document.document import Document
 
@@ -32,14 +33,24 @@ _MOST: Final = 10_000
 
 def remember(target: Mapping[str, Any], document: Document) -> None:
     """Keep what a cluster maps; a file is read again."""
+    _keep(target, lambda: _names_in(document))
+
+
+def remember_revisions(target: Mapping[str, Any], numbers: Iterable[int]) -> None:
+    """Keep which revisions a cluster has; a file's are listed again."""
+    _keep(target, lambda: {"revisions": list(map(str, numbers))})
+
+
+def _keep(target: Mapping[str, Any], names: Callable[[], Mapping[str, list[str]]]) -> None:
     if "file" in target:
         return
-    raw = json.dumps(_names_in(document)).encode("ascii")
     with contextlib.suppress(OSError, ValueError, RuntimeError):  # the last one where this user has no home
         path = _cache(target)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _opened(path) as folder:
-            if not folder.find(path.name) or folder.read(path.name)[0] != raw:
+            old = folder.read(path.name)[0] if folder.find(path.name) else b""
+            raw = json.dumps({**_kept(old), **names()}).encode("ascii")
+            if old != raw:
                 replace_file(folder, path.name, raw, mode=0o600)
 
 
@@ -58,6 +69,43 @@ def complete_principal(ctx: click.Context, param: click.Parameter, incomplete: s
     return _starting(_known(ctx)["principals"], incomplete)
 
 
+def complete_user(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the ARNs of users that are mapped."""
+    return _starting(filter(is_user, _known(ctx)["principals"]), incomplete)
+
+
+def complete_group(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the groups that are given."""
+    return _starting(_known(ctx)["groups"], incomplete)
+
+
+def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the groups that are given, and the usernames that are mapped to."""
+    known = _known(ctx)
+    return _starting(dict.fromkeys(known["groups"] + known["usernames"]), incomplete)
+
+
+def complete_revision(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the numbers of the revisions, the newest first."""
+    with contextlib.suppress(AwsAuthError, OSError):
+        file = _target(ctx).get("file")
+        if file and file != STANDARD_INPUT:
+            from awsauth.client import AwsAuthClient
+
+            entries = AwsAuthClient.from_file(file).history(described=0).entries
+            return _starting((str(entry.info.number) for entry in entries if entry.info.number), incomplete)
+    return _starting(_known(ctx)["revisions"], incomplete)
+
+
+def complete_allow(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the guards; behind the equals sign of one the principals that are mapped."""
+    from awsauth.core.guards.guards import GUARDS
+
+    guard, equals, _ = incomplete.partition("=")
+    named = [f"{guard}={name}" for name in _known(ctx)["principals"]] if equals and guard in GUARDS else GUARDS
+    return _starting(named, incomplete)
+
+
 def complete_username(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Return the usernames that are mapped to."""
     return _starting(_known(ctx)["usernames"], incomplete)
@@ -72,15 +120,22 @@ def _known(ctx: click.Context) -> dict[str, list[str]]:
         if file:
             from awsauth.client import AwsAuthClient
 
-            return _names_in(AwsAuthClient.from_file(file).read())
+            return {**_NOTHING, **_names_in(AwsAuthClient.from_file(file).read())}
         path = _cache(target)
         with _opened(path) as folder:
-            found = json.loads(folder.read(path.name)[0])
-        return {name: [str(one) for one in found[name]] for name in _NOTHING}
+            return _kept(folder.read(path.name)[0])
     return _NOTHING
 
 
-_NOTHING: Final[dict[str, list[str]]] = {"principals": [], "usernames": []}
+def _kept(raw: bytes) -> dict[str, list[str]]:
+    """Return the names in a cache file; none for what cannot be read, which is then written anew."""
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        found = json.loads(raw)
+        return {name: [str(one) for one in found.get(name, ())] for name in _NOTHING}
+    return _NOTHING
+
+
+_NOTHING: Final[dict[str, list[str]]] = {"principals": [], "usernames": [], "groups": [], "revisions": []}
 
 
 def _target(ctx: click.Context) -> dict[str, Any]:
@@ -95,6 +150,7 @@ def _names_in(document: Document) -> dict[str, list[str]]:
     return {
         "principals": sorted({one.principal for one in mapped if one.principal}),
         "usernames": sorted({one.username for one in mapped if one.username}),
+        "groups": sorted({group for one in mapped for group in one.groups if group}),
     }
 
 

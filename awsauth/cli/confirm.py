@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,11 +10,12 @@ from awsauth.cli.completion_values import remember
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import save
 from awsauth.cli.output import findings_as_markdown
+from awsauth.cli.target import command
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.guards import GUARDS, raise_for_violations
 from awsauth.core.text.display import visible
-from awsauth.errors import GuardError, PlanOutdatedError
+from awsauth.errors import AwsAuthError, GuardError, PlanOutdatedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,6 +91,7 @@ class PreviewedChange:
         diff: What changes.
         findings: What there is to say about it.
         make: Makes it, if nothing else comes of it by now; with ``dry_run`` only has it looked at.
+        is_made: Looks whether the data is by now as the change leaves it.
         plan: The plan that it is, where it is one.
         more: What else is to be shown.
     """
@@ -96,6 +99,7 @@ class PreviewedChange:
     diff: Diff
     findings: Sequence[Finding]
     make: Callable[[DryRun], Result]
+    is_made: Callable[[], bool]
     plan: Plan | None = None
     more: str = ""
 
@@ -119,7 +123,7 @@ def change(
         def make(dry_run: DryRun) -> Result:
             return client.apply(made, **options, dry_run=dry_run)
 
-        return PreviewedChange(made.diff, made.findings, make, made)
+        return PreviewedChange(made.diff, made.findings, make, lambda: not client.plan(made.changes).diff, made)
 
     return confirm_and_apply(invocation, manner, propose, again=again)
 
@@ -176,12 +180,26 @@ def _once(invocation: Invocation, manner: ChangeOptions, proposed: PreviewedChan
     if asks and not invocation.screen.ask("Make this change?"):
         invocation.screen.tell("Nothing was changed.")
         return FOUND
-    with invocation.waiting():
-        result = proposed.make(False)
+    result = _made(invocation, proposed)
     remember(invocation.target, result.document)
     report.end(changed=result.changed, applied=result.changed, result=result)
     invocation.write_back()
     return DONE
+
+
+def _made(invocation: Invocation, proposed: PreviewedChange) -> Result:
+    invocation.if_interrupted = f"The change may have been made. To see: {command(invocation, 'get')}"
+    try:
+        with invocation.waiting():
+            result = proposed.make(False)
+    except KeyboardInterrupt:
+        invocation.screen.tell("\nLooking whether the change was made ...")
+        with contextlib.suppress(AwsAuthError), invocation.waiting():
+            if proposed.is_made():
+                invocation.if_interrupted = "The change was made, and it stays."
+        raise
+    invocation.if_interrupted = "The change was made."
+    return result
 
 
 def _refusal(proposed: PreviewedChange, manner: ChangeOptions, *, asks: bool) -> GuardError | None:
@@ -199,7 +217,7 @@ def _saved(report: Report, proposed: PreviewedChange, manner: ChangeOptions) -> 
         save(proposed.plan, manner.out)
         report.tell_of(manner.out)
     report.end(changed=bool(proposed.diff), applied=False)
-    return FOUND if proposed.diff else DONE
+    return DONE
 
 
 def _severity(finding: Finding) -> str:

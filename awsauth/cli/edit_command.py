@@ -1,4 +1,4 @@
-"""The command that opens an editor, and goes back to it until what is in there can be made."""
+"""The command that opens an editor, and on a terminal offers it again until what is in there can be made."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import shlex
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.exit_codes import DONE
+from awsauth.cli.files import naming, read_input
 from awsauth.cli.invocation import Invocation, current
+from awsauth.cli.target import command
 from awsauth.cli.wording import in_options
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
 from awsauth.core.plan import digest
@@ -33,6 +35,8 @@ _HINT: Final = (
     "# Edit the mappings, save, and leave the editor. What is wrong is shown at its line, and nothing is written before it\n"
     "# is right, and agreed to. To give up, leave without a change.\n"
 )
+_BASE: Final = "# Edited from "
+"""Begins the line that says which state of the data a text was made from."""
 
 
 @click.command(
@@ -42,18 +46,24 @@ _HINT: Final = (
     observes=True,
     library="client.apply([awsauth.ReplaceText(key=…, text=…)])",
 )
+@click.option(
+    "--from", "source", type=click.File("rb"), metavar="FILE", help="Take the text in a file, without an editor."
+)
 @current
-def edit_command(invocation: Invocation, /, **manner: Any) -> int:
+def edit_command(invocation: Invocation, /, *, source: IO[bytes] | None, **manner: Any) -> int:
     """Edit the mappings in $VISUAL or $EDITOR, and check them when they are saved, as visudo does.
 
-    What cannot be read is shown at its line, and the editor comes back; so it does when a guard refuses the change.
+    On a terminal, a text that cannot be read or that a guard refuses can be edited again, with the problem above its
+    line. Without a terminal the editor runs once. A text that was not applied is kept; --from takes it from there.
     """
+    how = ChangeOptions(**manner)
+    if source:
+        return change(invocation, how, lambda client: _given_back(invocation, client, source, how), again=False)
     if invocation.is_filter:
         raise UsageError(
             "An editor needs the terminal, and --file - takes it; nothing was changed.", hint="Name a file."
         )
-    how = ChangeOptions(**manner)
-    with _Editor() as editor:
+    with _Editor(invocation) as editor:
         # Planned anew, it would take back what others have changed meanwhile: then it is to be looked at again.
         code = change(invocation, how, lambda client: _edited(invocation, client, editor, how), again=False)
         editor.is_done = code == DONE
@@ -63,8 +73,9 @@ def edit_command(invocation: Invocation, /, **manner: Any) -> int:
 class _Editor:
     """An editor on a file, which stays behind when what is in it was not made."""
 
-    def __init__(self) -> None:
+    def __init__(self, invocation: Invocation) -> None:
         self.is_done = False
+        self._invocation = invocation
         self._folder = Path(tempfile.mkdtemp(prefix="awsauth-"))
         self._file = self._folder / "aws-auth.yaml"
         self._first: str | None = None
@@ -100,7 +111,8 @@ class _Editor:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError, ValueError):
             if not self.is_done and self._file.exists() and without_marks(self.text) != self._first:
-                click.echo(f"What you have written is in {self._file}", err=True)
+                again = command(self._invocation, "edit", "--from", str(self._file))
+                self._invocation.screen.tell(f"What you have written is in {self._file}\nTo use it: {again}")
                 return
             self._file.unlink(missing_ok=True)
             self._folder.rmdir()
@@ -110,23 +122,47 @@ def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, mann
     """Return the plan of what somebody makes of the mappings, once nothing is wrong with it."""
     with invocation.waiting():
         document = client.read()
-    text = _HINT + to_buffer(document)
-    refused: AwsAuthError | None = None
-    last = ""
+    text = f"{_HINT}{_BASE}{digest(document)}\n{to_buffer(document)}"
+    first = text
     while True:
         edited = editor.open(text)
-        # What was refused and comes back the same will be refused for ever: an editor may be a script.
-        if refused and without_marks(edited) == last:
-            raise refused
-        last = without_marks(edited)
-        if edited == text or not without_marks(edited).strip():
+        if without_marks(edited) == first or not without_marks(edited).strip():
             return client.plan(())
         try:
             return _planned(invocation, client, document, edited, manner)
         except _ComplaintsError as error:
-            text, refused = with_marks(edited, error.complaints), error
+            refused: AwsAuthError = error
+            text = with_marks(edited, error.complaints)
         except GuardError as error:
-            text, refused = with_marks(edited, [BufferProblem(0, in_options(str(error)))]), error
+            refused, text = error, with_marks(edited, [BufferProblem(0, in_options(str(error)))])
+        if not invocation.screen.can_ask:
+            raise refused
+        invocation.screen.tell(in_options(str(refused)))
+        if not invocation.screen.ask("Open the editor again?", default=True):
+            raise refused
+
+
+def _given_back(invocation: Invocation, client: AwsAuthClient, source: IO[bytes], manner: ChangeOptions) -> Plan:
+    """Return the plan of a text that was edited before.
+
+    Raises:
+        PlanOutdatedError: the data has changed since.
+    """
+    with naming(str(source.name)):
+        try:
+            text = read_input(source).decode()
+        except UnicodeDecodeError as error:
+            raise EditError("The text is not UTF-8. Nothing was changed.", hint="Check the path of --from.") from error
+        with invocation.waiting():
+            document = client.read()
+        base = next((line.removeprefix(_BASE) for line in text.splitlines() if line.startswith(_BASE)), None)
+        if base not in (None, digest(document)):
+            raise PlanOutdatedError(
+                "aws-auth has changed since this text was made. Nothing was changed.",
+                hint="Run `awsauth edit`, and copy what is still to be done. To undo the other change, too, delete the "
+                f"line that begins with `{_BASE.strip()}`.",
+            )
+        return _planned(invocation, client, document, text, manner)
 
 
 class _ComplaintsError(EditError):
@@ -142,7 +178,7 @@ def _planned(
     if complaints:
         listed = "\n".join(f"line {line}: {text}" if line else text for line, text in complaints)
         error = _ComplaintsError(
-            f"What was saved cannot be used; nothing was changed.\n{listed}", hint="Edit it again."
+            f"The edited text cannot be used; nothing was changed.\n{listed}", hint="Correct it, and use `edit --from`."
         )
         error.complaints = complaints
         raise error

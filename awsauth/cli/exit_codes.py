@@ -21,7 +21,7 @@ READER_GONE: Final = 141
 
 MEANINGS: Final = {
     DONE: "done, or nothing to do",
-    FOUND: "`diff`, `plan`, `check` or `health` found something, or you were asked and said no",
+    FOUND: "`diff`, `plan`, `check`, `health` or `explain --exit-code` found something, or you were asked and said no",
     USAGE: "the command line makes no sense, or a file that it reads is not there",
     REFUSED: "a guard refuses the change, or it was taken back because somebody did not get in",
     NOT_FOUND: "there is no such thing: manifest, revision, cluster, role, or nothing that matches",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.completion_values import complete_revision, remember_revisions
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, current
@@ -32,6 +33,7 @@ def history_command(invocation: Invocation, /) -> int:
     """Show the revisions, newest first: who changed what, when and why."""
     with invocation.client() as client, invocation.waiting():
         log = client.history()
+    remember_revisions(invocation.target, (entry.info.number for entry in log.entries if entry.info.number))
     screen = invocation.screen
     if invocation.output == "json":
         invocation.emit(log.to_json())
@@ -59,7 +61,7 @@ def _cells(entry: LogEntry) -> tuple[str, ...]:
 
 
 @click.command("show", cls=AwsAuthCommand, library="client.show(revision)")
-@click.argument("revision", type=int)
+@click.argument("revision", type=int, shell_complete=complete_revision)
 @current
 def show_command(invocation: Invocation, /, *, revision: int) -> int:
     """Show a revision with its data; with -o json as the object that keeps it."""
@@ -90,8 +92,8 @@ def _shown(text: str) -> str:
 
 
 @click.command("diff", cls=AwsAuthCommand, library="client.diff(before, after)")
-@click.argument("before", type=int, metavar="REVISION")
-@click.argument("after", type=int, required=False, metavar="[REVISION]")
+@click.argument("before", type=int, metavar="REVISION", shell_complete=complete_revision)
+@click.argument("after", type=int, required=False, metavar="[REVISION]", shell_complete=complete_revision)
 @current
 def diff_command(invocation: Invocation, /, *, before: int, after: int | None) -> int:
     """Show what changed from one revision to another, or to the present. The exit code is 1 when something did."""
@@ -114,8 +116,10 @@ def diff_command(invocation: Invocation, /, *, before: int, after: int | None) -
     observes=True,
     library="client.rollback(to=revision, exact=…)",
 )
-@click.argument("revision", type=int, required=False)
-@click.option("--to", type=int, metavar="REVISION", help="The revision, as an option.")
+@click.argument("revision", type=int, required=False, shell_complete=complete_revision)
+@click.option(
+    "--to", type=int, metavar="REVISION", help="The revision, as an option.", shell_complete=complete_revision
+)
 @click.option("--exact", is_flag=True, help="Also take away what others have added since.")
 @current
 def rollback_command(
@@ -150,7 +154,11 @@ def rollback_command(
             return client.rollback(to=number, exact=exact, approved=found.diff, **options, dry_run=dry_run)
 
         return PreviewedChange(
-            found.diff, found.findings, make, more="\n".join(filter(None, [more, str(found.restoration or "")]))
+            found.diff,
+            found.findings,
+            make,
+            lambda: client.read() == found.document,
+            more="\n".join(filter(None, [more, str(found.restoration or "")])),
         )
 
     return confirm_and_apply(invocation, how, propose)
@@ -171,6 +179,7 @@ def prune_command(invocation: Invocation, /, *, yes: bool, dry_run: bool) -> int
             if not yes and not invocation.screen.ask(f"Delete {_listed(numbers)}?"):
                 invocation.screen.tell("Nothing was deleted.")
                 return FOUND
+            invocation.if_interrupted = "Some of the revisions may be deleted; aws-auth is as it was."
             with invocation.waiting():
                 numbers = client.prune()
     if invocation.output == "json":

@@ -11,32 +11,28 @@ import click
 
 import awsauth
 from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.completion_values import complete_principal, remember
+from awsauth.cli.completion_values import complete_name, complete_principal, remember
 from awsauth.cli.confirm import ChangeOptions, change
-from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND
+from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
 from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.output import annotation, findings_as_markdown
-from awsauth.cli.target import VARIABLES
+from awsauth.cli.target import command
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, EnsureUser
 from awsauth.core.explain.explanation import call
 from awsauth.core.serialization import FLAT, JsonValue
-from awsauth.core.text.display import code, command_line, visible
+from awsauth.core.text.display import code, command_line, fenced, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from awsauth.client import AwsAuthClient
-    from awsauth.core.document.model import ParsedList
+    from awsauth.core.document.document import Document
+    from awsauth.core.document.model import Key
     from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Finding
     from awsauth.core.lint.overview import MappingRow
     from awsauth.core.plan import Plan
-
-
-def command(invocation: Invocation, *words: str) -> str:
-    """Return the line that runs a command for the same target."""
-    return command_line("awsauth", *words, *_options(invocation.target))
 
 
 def command_for(invocation: Invocation, change: Change) -> str:
@@ -62,14 +58,6 @@ def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:
         yield from ("--group", group)
     if change.if_mapped != "extend":
         yield from ("--if-mapped", change.if_mapped)
-
-
-def _options(target: Mapping[str, Any]) -> Iterator[str]:
-    for one in VARIABLES:
-        if one.argument in target:
-            value = target[one.argument]
-            for each in value if one.repeated else [value]:
-                yield from (one.option, str(each))
 
 
 _SEVERITIES: Final = ("error", "warning", "note")
@@ -168,6 +156,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     with invocation.client() as client:
         with invocation.waiting():
             document = client.read()
+            exists = bool(document.data) or client.exists()
         listed = list_mappings(document, pattern, invocation.policy)
         remember(invocation.target, document)
     if invocation.output == "json":
@@ -181,7 +170,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         invocation.screen.print(_markdown(listed))
     elif listed:
         invocation.screen.print(invocation.screen.table(_HEADER, [_cells(one) for one in listed]))
-    lost = [key for key in KEYS if _is_lost(document.reading(key))]
+    lost = _lost(document)
     if lost:
         invocation.screen.tell(f"{' and '.join(lost)} cannot be read.")
     if document.problems:
@@ -191,15 +180,19 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         invocation.screen.tell(
             f"Nothing is mapped that matches {pattern!a}{', as far as can be read' if lost else ''}."
         )
+        return UNFIT if lost else NOT_FOUND
+    if not exists:
+        invocation.screen.tell("There is no aws-auth: nothing is mapped.")
         return NOT_FOUND
     if not listed and not lost:
         invocation.screen.tell("Nothing is mapped.")
-    return DONE
+    return UNFIT if lost else DONE
 
 
-def _is_lost(reading: ParsedList) -> bool:
-    """Whether nothing of a text can be read."""
-    return bool(reading.findings) and not reading.entries
+def _lost(document: Document) -> list[Key]:
+    """Return the data keys of which nothing can be read."""
+    readings = ((key, document.reading(key)) for key in KEYS)
+    return [key for key, reading in readings if reading.findings and not reading.entries]
 
 
 def _cells(listed: MappingRow) -> Sequence[str]:
@@ -219,8 +212,9 @@ def _markdown(listed: Sequence[MappingRow]) -> str:
 )
 @click.argument("arn", shell_complete=complete_principal)
 @click.option("--session-name", metavar="NAME", help="The name of the role's session.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 unless the principal is let in for certain.")
 @current
-def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | None) -> int:
+def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | None, exit_code: bool) -> int:
     """Say what a principal gets, and why: step by step as the authenticator goes."""
     from awsauth.core.access.caller import Caller
 
@@ -233,4 +227,23 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
         invocation.screen.print("\n".join(f"    {line}" for line in told.splitlines()))
     else:
         invocation.screen.print(told)
-    return DONE
+    return FOUND if exit_code and explanation.verdict != "let-in" else DONE
+
+
+@click.command("who-can", cls=AwsAuthCommand, library="awsauth.who_can(client.read(), group=…), or with username=…")
+@click.argument("name", metavar="GROUP|USERNAME", shell_complete=complete_name)
+@current
+def who_can_command(invocation: Invocation, /, *, name: str) -> int:
+    """Show who gets a group, and who comes in under a username, by what is mapped."""
+    with invocation.client() as client, invocation.waiting():
+        document = client.read()
+    found = [awsauth.who_can(document, group=name), awsauth.who_can(document, username=name)]
+    shown = [grants for grants in found if grants] or found
+    if invocation.output == "json":
+        invocation.emit({grants.kind: grants.to_json() for grants in found})
+    else:
+        text = "\n".join(map(str, shown))
+        invocation.screen.print(fenced(text, "text") if invocation.output == "markdown" else text)
+    if _lost(document):
+        return UNFIT
+    return DONE if any(found) else NOT_FOUND

@@ -41,6 +41,7 @@ class Invocation:
         output_is_open: Whether nobody has said how to print.
         verbose: Whether to show the chain of errors.
         screen: Where to print.
+        if_interrupted: What to say when the user interrupts it now: whether anything was changed.
     """
 
     command: str
@@ -49,6 +50,7 @@ class Invocation:
     output_is_open: bool
     verbose: bool
     screen: Output
+    if_interrupted: str = field(default="Nothing was changed.", init=False)
     _manifest: ManifestText | None = field(default=None, init=False)
     _file_manifest: Manifest | None = field(default=None, init=False)
     _part: str = field(default="", init=False)

@@ -7,24 +7,38 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from awsauth.cli.command import AwsAuthCommand, AwsAuthGroup
-from awsauth.cli.completion_values import complete_principal, complete_username
+from awsauth.cli.completion_values import complete_group, complete_principal, complete_user, complete_username
 from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.invocation import Invocation, current
+from awsauth.core.access.matching import canonical, casefold_arn, winners
 from awsauth.core.access.node_mappings import NodeKind
 from awsauth.core.edit.changes import IfMapped
+from awsauth.core.text.display import quoted
+from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from awsauth.client import AwsAuthClient
+    from awsauth.core.document.model import Key
     from awsauth.core.plan import Plan
-    from awsauth.mapping_methods import Planning
 
 _USERNAME: Final = click.option(
     "--username", required=True, metavar="NAME", help="The Kubernetes username.", shell_complete=complete_username
 )
+_USERNAME_OF_NEW: Final = click.option(
+    "--username",
+    metavar="NAME",
+    help="The Kubernetes username; what is mapped already keeps the one it has.",
+    shell_complete=complete_username,
+)
 _GROUPS: Final = click.option(
-    "--group", "groups", multiple=True, metavar="NAME", help="A Kubernetes group; repeatable."
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    help="A Kubernetes group; repeatable.",
+    shell_complete=complete_group,
 )
 _IF_MAPPED: Final = click.option(
     "--if-mapped",
@@ -39,16 +53,40 @@ _OUT: Final = click.option("--out", metavar="FILE", type=click.Path(), help="Sav
 _HARMLESS: Final = ("--yes", "--dry-run")
 
 
-def _run(invocation: Invocation, manner: dict[str, Any], out: str | None, plan: Callable[[Planning], Plan]) -> int:
+def _run(invocation: Invocation, manner: dict[str, Any], out: str | None, plan: Callable[[AwsAuthClient], Plan]) -> int:
     lost = [option for option in ChangeOptions(**manner).given if option not in _HARMLESS]
     if out and lost:
         raise click.UsageError(f"A plan keeps no {', '.join(lost)}: give that to `awsauth apply`, without --out.")
 
     def planned(client: AwsAuthClient) -> Plan:
         with invocation.waiting():
-            return plan(client.planning)
+            return plan(client)
 
     return change(invocation, ChangeOptions(**manner, out=out), planned)
+
+
+def _username_of(client: AwsAuthClient, key: Key, principal: str) -> str:
+    """Return the username that a principal is mapped to.
+
+    Raises:
+        UsageError: it is not mapped, its spellings are mapped to several usernames, or only its name is given.
+    """
+    if not principal.startswith("arn:"):
+        raise UsageError(
+            f"{quoted(principal, 200)} is a name, not an ARN, and without --username the mapping is looked up by the "
+            "ARN. Nothing was changed.",
+            hint="Give the ARN, or the username with --username.",
+        )
+    arn = casefold_arn(canonical(principal))
+    found = winners(client.read().reading(key), {arn}).get(arn, {})
+    usernames = {mapped.username for mapped in found.values()}
+    if len(usernames) != 1:
+        raise UsageError(
+            f"{quoted(principal, 200)} is {'mapped to several usernames' if usernames else 'not mapped yet'}. "
+            "Nothing was changed.",
+            hint="Say with --username which Kubernetes username it gets.",
+        )
+    return usernames.pop()
 
 
 @click.group("add", cls=AwsAuthGroup)
@@ -64,7 +102,7 @@ def add_command() -> None:
     library="client.add_role_mapping(role_arn, username=…, groups=[…])",
 )
 @click.argument("role", metavar="ARN|NAME", shell_complete=complete_principal)
-@_USERNAME
+@_USERNAME_OF_NEW
 @_GROUPS
 @_IF_MAPPED
 @click.option("--for-ec2", is_flag=True, help="Also look whether an EC2 instance could wear the role.")
@@ -75,26 +113,26 @@ def add_role(
     /,
     *,
     role: str,
-    username: str,
+    username: str | None,
     groups: tuple[str, ...],
     if_mapped: IfMapped,
     for_ec2: bool,
     out: str | None,
     **manner: Any,
 ) -> int:
-    """Map an IAM role to a username and groups.
+    """Map an IAM role to a username and groups; without --username, add groups to its mapping.
 
     The role is given by its ARN, whose path is stripped as the authenticator needs it, or by its name, which is
     looked up in the caller's account.
     """
-    return _run(
-        invocation,
-        manner,
-        out,
-        lambda planning: planning.add_role_mapping(
-            role, username=username, groups=groups, if_mapped=if_mapped, for_ec2=for_ec2
-        ),
-    )
+
+    def plan(client: AwsAuthClient) -> Plan:
+        name = username or _username_of(client, "mapRoles", role)
+        return client.planning.add_role_mapping(
+            role, username=name, groups=groups, if_mapped=if_mapped, for_ec2=for_ec2
+        )
+
+    return _run(invocation, manner, out, plan)
 
 
 @add_command.command(
@@ -104,8 +142,8 @@ def add_role(
     observes=True,
     library="client.add_user_mapping(user_arn, username=…, groups=[…])",
 )
-@click.argument("arn", shell_complete=complete_principal)
-@_USERNAME
+@click.argument("arn", shell_complete=complete_user)
+@_USERNAME_OF_NEW
 @_GROUPS
 @_IF_MAPPED
 @_OUT
@@ -115,19 +153,19 @@ def add_user(
     /,
     *,
     arn: str,
-    username: str,
+    username: str | None,
     groups: tuple[str, ...],
     if_mapped: IfMapped,
     out: str | None,
     **manner: Any,
 ) -> int:
-    """Map an IAM user to a username and groups."""
-    return _run(
-        invocation,
-        manner,
-        out,
-        lambda planning: planning.add_user_mapping(arn, username=username, groups=groups, if_mapped=if_mapped),
-    )
+    """Map an IAM user to a username and groups; without --username, add groups to its mapping."""
+
+    def plan(client: AwsAuthClient) -> Plan:
+        name = username or _username_of(client, "mapUsers", arn)
+        return client.planning.add_user_mapping(arn, username=name, groups=groups, if_mapped=if_mapped)
+
+    return _run(invocation, manner, out, plan)
 
 
 @add_command.command(
@@ -138,7 +176,7 @@ def add_user(
 @current
 def add_account(invocation: Invocation, /, *, account: str, out: str | None, **manner: Any) -> int:
     """Let all principals of an account in, under their own ARN and without groups."""
-    return _run(invocation, manner, out, lambda planning: planning.add_account_mapping(account))
+    return _run(invocation, manner, out, lambda client: client.planning.add_account_mapping(account))
 
 
 @add_command.command(
@@ -155,7 +193,9 @@ def add_node(
     invocation: Invocation, /, *, arn: str, kind: NodeKind, if_mapped: IfMapped, out: str | None, **manner: Any
 ) -> int:
     """Map a role as nodes need it."""
-    return _run(invocation, manner, out, lambda planning: planning.add_node_role(arn, kind=kind, if_mapped=if_mapped))
+    return _run(
+        invocation, manner, out, lambda client: client.planning.add_node_role(arn, kind=kind, if_mapped=if_mapped)
+    )
 
 
 @add_command.command(
@@ -189,7 +229,7 @@ def add_sso(
         invocation,
         manner,
         out,
-        lambda planning: planning.add_sso_mapping(
+        lambda client: client.planning.add_sso_mapping(
             permission_set, username=username, groups=groups, account=account, if_mapped=if_mapped
         ),
     )
@@ -226,18 +266,18 @@ def remove_command() -> None:
 @current
 def remove_role(invocation: Invocation, /, *, arn: str, out: str | None, **manner: Any) -> int:
     """Take every mapping of a role out."""
-    return _run(invocation, manner, out, lambda planning: planning.remove_role_mapping(arn))
+    return _run(invocation, manner, out, lambda client: client.planning.remove_role_mapping(arn))
 
 
 @remove_command.command(
     "user", cls=AwsAuthCommand, changes=True, observes=True, library="client.remove_user_mapping(user_arn)"
 )
-@click.argument("arn", shell_complete=complete_principal)
+@click.argument("arn", shell_complete=complete_user)
 @_OUT
 @current
 def remove_user(invocation: Invocation, /, *, arn: str, out: str | None, **manner: Any) -> int:
     """Take every mapping of a user out."""
-    return _run(invocation, manner, out, lambda planning: planning.remove_user_mapping(arn))
+    return _run(invocation, manner, out, lambda client: client.planning.remove_user_mapping(arn))
 
 
 @remove_command.command(
@@ -248,7 +288,37 @@ def remove_user(invocation: Invocation, /, *, arn: str, out: str | None, **manne
 @current
 def remove_account(invocation: Invocation, /, *, account: str, out: str | None, **manner: Any) -> int:
     """Take an account out."""
-    return _run(invocation, manner, out, lambda planning: planning.remove_account_mapping(account))
+    return _run(invocation, manner, out, lambda client: client.planning.remove_account_mapping(account))
+
+
+@remove_command.command(
+    "group", cls=AwsAuthCommand, changes=True, observes=True, library="client.remove_groups(principal_arn, [group])"
+)
+@click.argument("group", shell_complete=complete_group)
+@click.option(
+    "--from", "arn", required=True, metavar="ARN", help="The role or user.", shell_complete=complete_principal
+)
+@_OUT
+@current
+def remove_group(invocation: Invocation, /, *, group: str, arn: str, out: str | None, **manner: Any) -> int:
+    """Take a group from a role or user, which stays mapped."""
+    return _run(invocation, manner, out, lambda client: client.planning.remove_groups(arn, [group]))
+
+
+@click.command(
+    "rename",
+    cls=AwsAuthCommand,
+    changes=True,
+    observes=True,
+    library="client.rename_principal(principal_arn, new_arn)",
+)
+@click.argument("old", shell_complete=complete_principal)
+@click.argument("new")
+@_OUT
+@current
+def rename_command(invocation: Invocation, /, *, old: str, new: str, out: str | None, **manner: Any) -> int:
+    """Give every mapping of a role or user to another ARN: the username and groups stay."""
+    return _run(invocation, manner, out, lambda client: client.planning.rename_principal(old, new))
 
 
 @remove_command.command(
@@ -259,4 +329,4 @@ def remove_account(invocation: Invocation, /, *, account: str, out: str | None, 
 @current
 def remove_username(invocation: Invocation, /, *, username: str, out: str | None, **manner: Any) -> int:
     """Take out every role and user that is mapped to a username, exactly as it is written there."""
-    return _run(invocation, manner, out, lambda planning: planning.remove_username(username))
+    return _run(invocation, manner, out, lambda client: client.planning.remove_username(username))

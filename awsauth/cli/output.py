@@ -124,9 +124,9 @@ class Output:
         with contextlib.suppress(OSError):
             click.echo(_without_commands(text), err=True, color=None if self.coloured else False)
 
-    def ask(self, question: str) -> bool:
+    def ask(self, question: str, *, default: bool = False) -> bool:
         """Ask for a yes."""
-        return click.confirm(question, err=True)
+        return click.confirm(question, default, err=True)
 
     def style(self, text: str, colour: str) -> str:
         """Return text in a colour."""

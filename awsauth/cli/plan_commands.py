@@ -44,7 +44,8 @@ def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | Non
     """Show what the changes in a file would do, and save that as a plan.
 
     The file holds a JSON list, as in examples/changes.json, or a single change; - is standard input. With --out, the
-    commands that add or remove save a plan too. The exit code is 1 when something would change.
+    commands that add or remove save a plan too. The exit code is 1 when something would change, and 0 when the plan was
+    saved.
     """
     changes = changes_in(source)
     with invocation.client() as client, invocation.waiting():
@@ -52,7 +53,7 @@ def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | Non
     show_plan(invocation, plan)
     if out:
         save(plan, out)
-    return FOUND if plan.diff else DONE
+    return FOUND if plan.diff and not out else DONE
 
 
 @click.command(
@@ -93,4 +94,9 @@ def _as_of_now(invocation: Invocation, client: AwsAuthClient, plan: Plan, manner
         error.hint += " That takes a new plan."
         raise
     options: Any = manner.options
-    return PreviewedChange(found.diff, found.findings, lambda dry_run: client.apply(plan, **options, dry_run=dry_run))
+    return PreviewedChange(
+        found.diff,
+        found.findings,
+        lambda dry_run: client.apply(plan, **options, dry_run=dry_run),
+        lambda: client.read() == found.document,
+    )

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from awsauth.core.text.display import visible
+from awsauth.core.text.display import command_line, visible
 from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from awsauth.cli.invocation import Invocation
     from awsauth.core.lint.policy import Policy
 
 STANDARD_INPUT: Final = "-"
@@ -52,7 +53,7 @@ VARIABLES: Final = (
     Variable("--cluster", "cluster", "An EKS cluster's name or ARN.", "NAME", "cluster"),
     Variable("--region", "region", "The cluster's region.", "REGION", "cluster"),
     Variable("--profile", "profile", "The AWS profile to use.", "NAME", "cluster"),
-    Variable("--role-arn", "assume_role", "A role to assume.", "ARN", "cluster"),
+    Variable("--assume-role", "assume_role", "A role to assume.", "ARN", "cluster"),
     Variable("--context", "context", "A context of the kubeconfig.", "NAME", "kubeconfig"),
     Variable("--kubeconfig", "kubeconfig", "The kubeconfig's file.", "FILE", "kubeconfig"),
     Variable("--file", "file", "A manifest file; - reads standard input.", "FILE", "file"),
@@ -94,6 +95,19 @@ def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = 
             raise click.UsageError(f"{one.environment} is set, and empty; nothing was contacted. Unset it, or fill it.")
         said[one] = value.split() if one.repeated else value
     return {one.argument: value for one, value in said.items()}
+
+
+def command(invocation: Invocation, *words: str) -> str:
+    """Return the line that runs a command for the same target."""
+    return command_line("awsauth", *words, *_options(invocation.target))
+
+
+def _options(target: Mapping[str, Any]) -> Iterator[str]:
+    for one in VARIABLES:
+        if one.argument in target:
+            value = target[one.argument]
+            for each in value if one.repeated else [value]:
+                yield from (one.option, str(each))
 
 
 def described(target: Mapping[str, Any]) -> str:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from awsauth.cli.inspect_commands import command
-from awsauth.cli.target import VARIABLES
+from awsauth.cli.target import VARIABLES, command
 from awsauth.core.text.display import command_line
 
 if TYPE_CHECKING:

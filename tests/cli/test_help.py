@@ -72,7 +72,7 @@ def test_the_connection_is_said_the_same_way_everywhere(words: tuple[str, ...], 
 def test_the_help_shows_no_connection_that_is_refused() -> None:
     shown = re.findall(r"^  (--[\w-]+)", run("recover", "--help").out.split("Connection:")[1], re.MULTILINE)
     assert shown[:3] == ["--cluster", "--region", "--profile"]
-    assert not {"--role-arn", "--context", "--kubeconfig", "--file", "--as", "--as-group", "--policy"} & set(shown)
+    assert not {"--assume-role", "--context", "--kubeconfig", "--file", "--as", "--as-group", "--policy"} & set(shown)
 
 
 def test_what_is_to_be_copied_is_not_wrapped() -> None:
@@ -81,7 +81,7 @@ def test_what_is_to_be_copied_is_not_wrapped() -> None:
 
 
 def test_the_overview_lists_every_command() -> None:
-    listed = re.findall(r"^  (\w+) ", program.get_help(click.Context(program)).split("Commands:")[1], re.MULTILINE)
+    listed = re.findall(r"^  ([\w-]+) ", program.get_help(click.Context(program)).split("Commands:")[1], re.MULTILINE)
     assert set(listed) >= {words[0] for words, _ in COMMANDS if words}
 
 
@@ -111,7 +111,7 @@ def test_a_defect_is_no_difference_found() -> None:
         ('Pass if_mapped="replace" to', "Pass --if-mapped replace to"),
         ("Pass exact=True to go back", "Pass --exact to go back"),
         ("pass history=False to do without", "pass --no-history to do without"),
-        ("Pass cluster= (with region=, assume_role=), or", "Pass --cluster (with --region, --role-arn), or"),
+        ("Pass cluster= (with region=, assume_role=), or", "Pass --cluster (with --region, --assume-role), or"),
         ("Pass a profile=… of that account", "Pass a --profile … of that account"),
         ("Leave wait=, verify= and revert_after= out.", "Leave --wait, --verify and --revert-after out."),
         ("pass it as creator_role=…: it", "pass it as --creator-role …: it"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import stat
 import subprocess
@@ -26,6 +27,7 @@ from tests.support.command_line import (
     interruptible,
     manifest_in,
     process,
+    run,
 )
 from tests.support.waiting import PATIENCE
 
@@ -257,7 +259,7 @@ def test_in_pipes_it_waits_silently_and_can_be_interrupted(
     connection, _ = silent_server.accept()
     with connection:
         assert connection.recv(4096).startswith(b"GET /api/v1/namespaces/kube-system/configmaps/aws-auth ")
-        assert interrupt(running) == ("", "\nInterrupted.\n")
+        assert interrupt(running) == ("", "\nInterrupted. Nothing was changed.\n")
     assert running.returncode == 130
 
 
@@ -326,9 +328,13 @@ USER = "arn:aws:iam::968802670493:user/alice"
 def test_what_cannot_be_read_comes_back_with_the_reason_at_its_line(file: str, tmp_path: Path) -> None:
     before = Path(file).read_bytes()
     editor = Editor(tmp_path, {"- system:nodes": "- yes"}, {"- yes": "- system:nodes"})
-    done = process("edit", "--yes", "--file", file, env=editor.env)
-    assert done.code == 0, done
-    assert "No change." in done.out
+    terminal = Terminal("edit", "--yes", "--file", file, env=editor.env)
+    terminal.wait_for("Open the editor again? [Y/n]")
+    assert "wrong-type: mapRoles line 3" in terminal.shown
+    assert len(editor.seen) == 1
+    terminal.type("\n")
+    assert terminal.end() == 0, terminal.shown
+    assert "No change." in terminal.shown
     lines = editor.seen[1].splitlines()
     at = lines.index("      - yes")
     assert lines[at - 1].startswith("#! error wrong-type: mapRoles line 3")
@@ -338,12 +344,16 @@ def test_what_cannot_be_read_comes_back_with_the_reason_at_its_line(file: str, t
 def test_what_a_guard_refuses_comes_back(file: str, tmp_path: Path) -> None:
     before = Path(file).read_bytes()
     editor = Editor(tmp_path, {"- system:nodes": "- system:other"}, None)
-    done = process("edit", "--yes", "--file", file, env=editor.env)
-    assert done.code == 3
+    terminal = Terminal("edit", "--yes", "--file", file, env=editor.env, columns=400)
+    terminal.wait_for("Open the editor again? [Y/n]")
+    terminal.type("y\n")
+    terminal.wait_for("Open the editor again? [Y/n]", after="[Y/n]: y")
+    terminal.type("n\n")
+    assert terminal.end() == 3
     assert editor.seen[1].startswith("#! The change is refused for one reason")
     assert f"--allow node-mapping={NODE}" in editor.seen[1]
     assert Path(file).read_bytes() == before
-    assert str(editor.left[0]) in done.err
+    assert str(editor.left[0]) in terminal.shown
     assert "- system:other" in editor.left[0].read_text(encoding="utf-8")
 
 
@@ -357,11 +367,22 @@ def test_leaving_the_editor_without_a_change_is_no_change(
     assert editor.left == []
 
 
-def test_giving_up_on_an_error_says_which(file: str, tmp_path: Path) -> None:
-    editor = Editor(tmp_path, {"mapRoles: |": "mapRoles: ["}, None)
+def test_a_text_that_was_kept_can_be_given_back(file: str, tmp_path: Path) -> None:
+    editor = Editor(
+        tmp_path, {"mapUsers: |\n    []": f"mapUsers: |\n    - userarn: {USER}\n      usrname: alice\n     x"}
+    )
     done = process("edit", "--yes", "--file", file, env=editor.env)
-    assert done.code == 8
-    assert "nothing was changed" in done.err
+    assert (done.code, "nothing was changed" in done.err, len(editor.seen)) == (8, True, 1), done
+    kept = editor.left[0]
+    line = done.err.partition("To use it: ")[2].splitlines()[0]
+    assert shlex.split(line) == ["awsauth", "edit", "--from", str(kept), "--file", file]
+    assert run("edit", "--from", str(kept), "--yes", "--file", file).code == 8
+    text = kept.read_text(encoding="utf-8")
+    kept.write_text(text.replace("usrname: alice\n     x", "username: alice"), encoding="utf-8")
+    assert run("edit", "--from", str(kept), "--yes", "--file", file).code == 0
+    assert [user.user_arn for user in AwsAuthClient.from_file(file).read().users] == [USER]
+    again = run("edit", "--from", str(kept), "--yes", "--file", file)
+    assert (again.code, "has changed since this text was made" in again.err) == (6, True), again
 
 
 def test_a_change_by_others_meanwhile_is_not_taken_back(file: str, tmp_path: Path) -> None:
@@ -398,12 +419,16 @@ def test_an_editor_that_fails_changes_nothing(file: str, command: str, code: int
     assert os.environ.get("EDITOR") != command
 
 
-def test_an_editor_that_makes_the_same_mistake_again_is_not_asked_for_ever(file: str, tmp_path: Path) -> None:
-    """A script in place of a person would never put it right."""
+def test_an_editor_that_is_a_script_runs_once(file: str, tmp_path: Path) -> None:
+    """A script never corrects its text, and one that adds a line each time never repeats it."""
     before = Path(file).read_bytes()
-    environ = {"EDITOR": "sed -i s/mapRoles/mapRolez/", "VISUAL": "", "TMPDIR": str(tmp_path)}
-    done = process("edit", "--yes", "--file", file, env=environ)
-    assert (done.code, "mapRolez" in done.err) == (8, True)
+    runs = tmp_path / "runs"
+    script = tmp_path / "editor"
+    script.write_text(f'#!/bin/sh\necho run >> {runs}\necho "mapRolez" >> "$1"\n', encoding="utf-8")
+    script.chmod(0o755)
+    done = process("edit", "--yes", "--file", file, env={"EDITOR": str(script), "VISUAL": "", "TMPDIR": str(tmp_path)})
+    kept = list(tmp_path.glob("awsauth-*/*"))
+    assert (done.code, runs.read_text(encoding="utf-8"), str(kept[0]) in done.err) == (8, "run\n", True), done
     assert Path(file).read_bytes() == before
 
 
