@@ -26,7 +26,7 @@ READER: Final = {
     "no-namespace": "a manifest without a namespace: applied as it is, it may go to another one",
     "not-a-list": "a data key without a list: the authenticator drops the whole key",
     "repeated-data-key": "a key that appears twice in a manifest: the first one does not count",
-    "unread-object": "a manifest of an object that the authenticator does not read: another namespace, name or kind",
+    "unread-object": "a manifest of an object that the authenticator does not read: another namespace, name or `apiVersion`",
     "unreadable": "YAML that the authenticator cannot parse: it drops the whole data key",
     "untrusted": "YAML that awsauth cannot judge: the authenticator may read it in another way",
     "wrong-type": "a value that is not text in YAML 1.1, such as `yes` or `012`: the authenticator drops it",
