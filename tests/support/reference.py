@@ -3,36 +3,83 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
+import yaml
 
 import awsauth
 from awsauth import errors
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.exit_codes import MEANINGS, code_of
 from awsauth.cli.target import VARIABLES
+from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.core.lint.lint import lint
 from awsauth.core.lint.rules import RULES, Rule
+from awsauth.core.manifest.manifest import Manifest
 from tests.support.command_line import commands, run
 from tests.support.rule_examples import examples_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.core.findings import Finding
+
+
+class Reported(NamedTuple):
+    """A finding of the parsers: what it finds, and data, or a manifest, in which they find it."""
+
+    title: str
+    example: str
+    severity: Severity = Severity.ERROR
+
+    def finding(self, code: str) -> Finding:
+        document = yaml.safe_load(self.example)
+        is_manifest = "kind" in document
+        found = Manifest.parse(f"{self.example}\n").findings if is_manifest else Document(document).problems
+        return next(finding for finding in found if finding.code == code)
+
+
+_ENTRY: Final = "- rolearn: arn:aws:iam::111122223333:role/ci"
+_MANIFEST: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n"
+
 READER: Final = {
-    "entry-dropped": "an entry that the authenticator drops, such as one without an ARN",
-    "no-namespace": "a manifest without a namespace: applied as it is, it may go to another one",
-    "not-a-list": "a data key without a list: the authenticator drops the whole key",
-    "repeated-data-key": "a key that appears twice in a manifest: the first one does not count",
-    "unread-object": "a manifest of an object that the authenticator does not read: another namespace, name or `apiVersion`",
-    "unreadable": "YAML that the authenticator cannot parse: it drops the whole data key",
-    "untrusted": "YAML that awsauth cannot judge: the authenticator may read it in another way",
-    "wrong-type": "a value that is not text in YAML 1.1, such as `yes` or `012`: the authenticator drops it",
+    "entry-dropped": Reported(
+        "an entry that the authenticator drops, such as one without an ARN",
+        "mapRoles: |\n  - username: ci\n    groups: [builders]",
+    ),
+    "no-namespace": Reported(
+        "a manifest without a namespace: applied as it is, it may go to another one",
+        f"{_MANIFEST}data:\n  mapRoles: |\n    {_ENTRY}",
+        Severity.WARNING,
+    ),
+    "not-a-list": Reported(
+        "a data key without a list: the authenticator drops the whole key",
+        f"mapRoles: |\n  {_ENTRY[2:]}\n  username: ci",
+    ),
+    "repeated-data-key": Reported(
+        "a key that appears twice in a manifest: the first one does not count",
+        f'{_MANIFEST}  namespace: kube-system\ndata:\n  mapRoles: |\n    {_ENTRY}\ndata:\n  mapAccounts: |\n    - "012345678901"',
+    ),
+    "unread-object": Reported(
+        "a manifest of an object that the authenticator does not read: another namespace, name or `apiVersion`",
+        f"{_MANIFEST}  namespace: default\ndata:\n  mapRoles: |\n    {_ENTRY}",
+    ),
+    "unreadable": Reported(
+        "YAML that the authenticator cannot parse: it drops the whole data key",
+        f"mapRoles: |\n  {_ENTRY}\n    username: {{{{SessionName}}}}",
+    ),
+    "untrusted": Reported(
+        "YAML that awsauth cannot judge: the authenticator may read it in another way",
+        f"mapRoles: |\n  {_ENTRY}\n    username: !!timestamp 2026-01-01",
+    ),
+    "wrong-type": Reported(
+        "a value that is not text in YAML 1.1, such as `yes` or `012`: the authenticator drops it",
+        f"mapRoles: |\n  {_ENTRY}\n    username: yes",
+    ),
 }
-"""The findings of the parsers, which are in no registry. They are errors, but for `WARNINGS`."""
-WARNINGS: Final = ("no-namespace",)
+"""The findings of the parsers, which are in no registry."""
 _RANKS: Final = list(Severity)
 _PLURALS: Final = {Severity.ERROR: "Errors", Severity.WARNING: "Warnings", Severity.NOTE: "Notes"}
 
@@ -41,14 +88,18 @@ def rules_table() -> str:
     rows = [
         (rule.severity, code, f"{rule.title}{' (has a fix)' if rule.cures else ''}") for code, rule in RULES.items()
     ]
-    rows += [(Severity.WARNING if code in WARNINGS else Severity.ERROR, code, title) for code, title in READER.items()]
+    rows += [(reported.severity, code, reported.title) for code, reported in READER.items()]
     rows.sort(key=lambda row: (_RANKS.index(row[0]), row[1]))
     lines = [f"| [`{code}`](#{code}) | {severity.value} | {title} |" for severity, code, title in rows]
     return "\n".join(["| code | severity | finds |", "|---|---|---|", *lines])
 
 
 def parser_findings() -> str:
-    return "\n\n".join(f"### {code} {{ #{code} }}\n\n{_sentence(title)}" for code, title in sorted(READER.items()))
+    return "\n\n".join(
+        f"### {code} {{ #{code} }}\n\n{_sentence(reported.title)}\n\n"
+        f"```yaml\n{reported.example}\n```\n\n> {reported.finding(code)}"
+        for code, reported in sorted(READER.items())
+    )
 
 
 def rules() -> str:
@@ -139,5 +190,8 @@ def _tree(kind: type[errors.AwsAuthError]) -> Iterator[type[errors.AwsAuthError]
 def _error(kind: type[errors.AwsAuthError], level: int) -> str:
     bases = [base.__name__ for base in kind.__bases__ if base is not Exception]
     text = (inspect.getdoc(kind) or "").partition("\n\nAttributes:")[0].replace("``", "`")
-    facts = [f"Also a `{', '.join(bases)}`." if bases else "", f"Exit code {code_of(kind('It failed.'))}."]
+    facts = [
+        f"Derived from {' and '.join(f'`{base}`' for base in bases)}." if bases else "",
+        f"Exit code {code_of(kind('It failed.'))}.",
+    ]
     return f"{'#' * level} {kind.__name__} {{ #{kind.__name__} }}\n\n{text}\n\n{' '.join(filter(None, facts))}"
