@@ -11,6 +11,7 @@ from awsauth.core.diff import diff, diff_of_merge
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
+from awsauth.core.revisions.info import OBSERVED
 from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.errors import UsageError
 from awsauth.history.commit import commit
@@ -122,7 +123,7 @@ class ChangeApplier:
             history=options.get("history", True),
         )
         revision = outcome.revision.number if outcome.revision and not dry_run else None
-        result = _result(outcome.proposal, findings, changed=outcome.changed, revision=revision)
+        result = result_of(outcome.proposal, findings, changed=outcome.changed, revision=revision)
         if not outcome.is_altered:
             return result
         return replace(
@@ -131,9 +132,9 @@ class ChangeApplier:
 
     def _foretold(self, proposal: PendingChange, allow: Sequence[str]) -> Result:
         if not proposal.changes_something:
-            return _result(proposal, (), changed=False)
+            return result_of(proposal, (), changed=False)
         findings = self._checked(proposal, allow, thorough=True)
-        return _result(proposal, (*findings, *self._foreseen(proposal)), changed=True)
+        return result_of(proposal, (*findings, *self._foreseen(proposal)), changed=True)
 
     def _foreseen(self, proposal: PendingChange) -> Sequence[Finding]:
         """Return what `lint` finds after a change that is not going to be made yet; there is time for it.
@@ -230,16 +231,17 @@ def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str,
         effect.principal: effect.regranted
         for effect in restoration.reverted
         if effect.principal
-        and effect.touched_by.kind != "outside"
+        and effect.touched_by.kind not in OBSERVED
         and effect.touched_by.is_other_than(writer)
         and effect.regranted is not None
         and not any(map(is_node_mapping, effect.after))
     }
 
 
-def _result(
+def result_of(
     proposal: PendingChange, findings: tuple[Finding, ...], *, changed: bool, revision: int | None = None
 ) -> Result:
+    """Return what a change comes to, or came to."""
     result = proposal.merged
     return Result(
         changed=changed,

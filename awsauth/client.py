@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from awsauth.apply import ChangeApplier, Result
+from awsauth.apply import ChangeApplier, Result, result_of
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import as_list
@@ -177,6 +177,27 @@ class HistoryMethods(ABC):
 
         propose = restoring(self._store, to, exact=exact, writer=self._writer)
         return self._run(propose if approved is None else _only(approved, propose), made)
+
+    def snapshot(self, *, reason: str = "") -> Result:
+        """Record the present state as a revision, and change no data.
+
+        The object names the revision from then on, so that `rollback` can go back to this state. A state that a
+        revision holds already is not recorded again. The result's `changed` tells whether it was recorded, and its
+        `revision` which revision holds it.
+
+        Args:
+            reason: Why; kept with the revision.
+
+        Raises:
+            NotFoundError: there is no ``aws-auth``.
+            UsageError: `reason` is not text.
+            HistoryError: the revision cannot be recorded.
+        """
+        from awsauth.history.snapshot import take_snapshot
+
+        outcome = take_snapshot(self._store, reason=checked({"reason": reason})["reason"], writer=self._writer)
+        head = outcome.snapshot.own_head
+        return result_of(outcome.proposal, (), changed=outcome.changed, revision=head.number if head else None)
 
     def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:
         """Delete old revisions, and return their numbers.
@@ -505,7 +526,10 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         found = (*snapshot.findings, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
         if self._circumstances is None:
             return found
-        return (*found, *self._circumstances.findings(document, exists=snapshot.exists))
+        from awsauth.history.snapshot import baseline_findings
+
+        around = self._circumstances.findings(document, exists=snapshot.exists)
+        return (*found, *around, *baseline_findings(snapshot))
 
     def explain(self, caller: Caller | str) -> Explanation:
         """Say what the authenticator does with a caller, and for one who gets nothing why (see `awsauth.explain`).

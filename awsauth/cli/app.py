@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "show": ("history_commands", "Show a revision with its data."),
     "diff": ("history_commands", "Show what changed between revisions."),
     "rollback": ("history_commands", "Go back to a revision."),
+    "snapshot": ("history_commands", "Record the present state."),
     "prune": ("history_commands", "Delete old revisions."),
     "whoami": ("cluster_commands", "Say who this machine is to AWS."),
     "health": ("cluster_commands", "Check whether you get in, and may do your work."),

@@ -164,6 +164,25 @@ def rollback_command(
     return confirm_and_apply(invocation, how, propose)
 
 
+@click.command("snapshot", cls=AwsAuthCommand, library="client.snapshot(reason=…)")
+@click.option("--reason", metavar="TEXT", default="", help="Why; kept with the revision.")
+@current
+def snapshot_command(invocation: Invocation, /, *, reason: str) -> int:
+    """Record the present state as a revision that a rollback can go back to. No data is changed."""
+    with invocation.client() as client, invocation.waiting():
+        result = client.snapshot(reason=reason)
+    if invocation.output == "json":
+        invocation.emit({"recorded": result.changed, "revision": result.revision})
+    else:
+        done = (
+            f"Recorded as revision {result.revision}"
+            if result.changed
+            else f"Revision {result.revision} holds it already"
+        )
+        invocation.screen.print(f"{done}.")
+    return DONE
+
+
 @click.command("prune", cls=AwsAuthCommand, library="client.prune()")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")

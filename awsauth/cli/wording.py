@@ -47,6 +47,7 @@ CALLS: Final = {
     "recover()": "recover",
     "explain()": "explain",
     "health_check()": "health",
+    "snapshot()": "snapshot",
     "remove_user_mapping": "remove user",
 }
 """By the call that errors advise to make, the command that makes it."""

@@ -30,16 +30,18 @@ class PendingChange(NamedTuple):
         snapshot: The object that it is made for.
         merged: The change of its document.
         restoration: Of a rollback, what it keeps and what goes.
+        is_snapshot: Whether the present state is recorded, and nothing else.
     """
 
     snapshot: Snapshot
     merged: MergeResult
     restoration: Restoration | None = None
+    is_snapshot: bool = False
 
     @property
     def changes_something(self) -> bool:
         """Whether there is anything to write."""
-        return self.merged.after is not self.merged.before
+        return self.is_snapshot or self.merged.after is not self.merged.before
 
 
 PRUNE_EVERY: Final = 25

@@ -10,7 +10,7 @@ from awsauth.boundary import public
 from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.revisions.info import RevisionInfo, data_digest
+from awsauth.core.revisions.info import OBSERVED, RevisionInfo, data_digest
 from awsauth.core.revisions.revision import is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import quoted, visible
@@ -58,7 +58,7 @@ class _Diffs:
         info = entry.info
         if info.parent:
             before = self._document(info.parent, info.parent_digest)
-        elif info.kind != "outside":
+        elif info.kind not in OBSERVED:
             before = Document({})  # a change that is the first one
         else:  # The state that it came from is unknown: the closest is the one before it.
             before = self._document(older.info.number, older.info.digest) if older else None

@@ -67,10 +67,10 @@ class Recorder:
         numbers = self._numbers(before)
         if self.outside:
             before = self.outside.info.head
-        if snapshot.exists and not self._is_held(proposal):
+        if snapshot.exists and not proposal.is_snapshot and not self._is_held(proposal):
             self.outside = self._post(self._draft(next(numbers), before, proposal, "outside"))
             before = self.outside.info.head
-        kind: RevisionKind = "rollback" if proposal.restoration else "change"
+        kind: RevisionKind = "rollback" if proposal.restoration else "snapshot" if proposal.is_snapshot else "change"
         self._recorded = self._post(self._draft(next(numbers), before, proposal, kind))
         return self._recorded
 

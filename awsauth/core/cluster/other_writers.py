@@ -11,7 +11,7 @@ from awsauth.core.diff import MappingDiff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.revisions.info import FIELD_MANAGER, data_digest
+from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, data_digest
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import UsageError
 
@@ -52,7 +52,7 @@ def reversals(history: Sequence[RevisionInfo], carried: Head | None, present: st
     found = []
     for info in history:
         ours = by_number.get(info.parent) if info.parent < info.number else None
-        if info.kind == "outside" and _takes_back(by_number, ours, info.data_digest):
+        if info.kind in OBSERVED and _takes_back(by_number, ours, info.data_digest):
             found.append(Reversal(info.parent, info.number))
     named = by_number.get(carried.number) if carried else None
     if named and named.head == carried and _takes_back(by_number, named, present):
@@ -63,7 +63,7 @@ def reversals(history: Sequence[RevisionInfo], carried: Head | None, present: st
 
 
 def _takes_back(by_number: dict[int, RevisionInfo], ours: RevisionInfo | None, digest: str) -> bool:
-    if ours is None or ours.kind == "outside" or ours.data_digest == digest:
+    if ours is None or ours.kind in OBSERVED or ours.data_digest == digest:
         return False
     return any(info.data_digest == digest for info in _before(by_number, ours))
 
@@ -84,7 +84,7 @@ def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo]
     newest = history[-1] if history else None
     if newest and _takes_back(by_number, newest, present):
         first = by_number.get(newest.parent)
-        yield Reversal(newest.number, 0, certain=first is not None and first.kind != "outside")
+        yield Reversal(newest.number, 0, certain=first is not None and first.kind not in OBSERVED)
 
 
 FIELD_MANAGER_CODE: Final = "field-manager"

@@ -6,9 +6,9 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from awsauth.core.revisions.info import Head, RevisionInfo, Writer
+from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind, Writer
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted, visible
 
@@ -23,7 +23,7 @@ _CUT: Final = "…"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _INSTANT: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
-_KINDS: Final = ("change", "outside", "rollback")
+_KINDS: Final = get_args(RevisionKind)
 _HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}data-digest")
 
 

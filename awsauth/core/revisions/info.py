@@ -18,8 +18,12 @@ FIELD_MANAGER: Final = "awsauth"
 """The manager under which this library writes."""
 
 
-RevisionKind = Literal["change", "outside", "rollback"]
-"""``outside``: a state that another tool made, recorded before the next change of ours."""
+RevisionKind = Literal["change", "outside", "rollback", "snapshot"]
+"""``outside``: a state that another tool made, recorded before the next change of ours. ``snapshot``: the state that was
+there when a snapshot was asked for."""
+
+OBSERVED: Final = ("outside", "snapshot")
+"""The kinds of revisions whose state others have made."""
 
 
 NumberOrNone = Annotated[int, NoneForZero()]
@@ -98,9 +102,9 @@ class RevisionInfo(JsonValue):
         data_digest: Of the data and binaryData (see `data_digest`).
         parent: The number of the revision before it; 0 for the first.
         parent_digest: The digest of the revision before it; empty for the first.
-        kind: ``change``, ``outside`` or ``rollback``.
+        kind: ``change``, ``outside``, ``rollback`` or ``snapshot``.
         reason: Why, in the writer's words.
-        writer: Who made the change; of kind ``outside`` nobody.
+        writer: Who made the change, or asked for the snapshot; empty for kind ``outside``.
         restores: Of a rollback, the number of the revision that it went back to; otherwise 0.
         uid: Of the object that it is a state of; empty where objects have none, as in a file.
         attempt: Random; tells apart two writers who make the same change at the same moment.

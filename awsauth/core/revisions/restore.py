@@ -9,7 +9,7 @@ from awsauth.boundary import public
 from awsauth.core.document.document import Document, Mappings, mappings_of, read
 from awsauth.core.document.model import KEYS, Key, MappingEntry, PrincipalKey
 from awsauth.core.edit.rewrite import rewrite
-from awsauth.core.revisions.info import UNKNOWN_WRITER, NumberOrNone, RevisionKind, Writer
+from awsauth.core.revisions.info import OBSERVED, UNKNOWN_WRITER, NumberOrNone, RevisionKind, Writer
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import EditError
@@ -34,7 +34,7 @@ class Author(JsonValue):
 
     def is_other_than(self, writer: Writer) -> bool:
         """Whether this is another one than `writer`."""
-        return self.kind == "outside" or self.writer.is_other_than(writer)
+        return self.kind in OBSERVED or self.writer.is_other_than(writer)
 
 
 EMPTY: Final = Document({})
