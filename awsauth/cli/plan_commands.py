@@ -43,8 +43,8 @@ _FILE: Final = click.argument("source", metavar="FILE", type=click.File("rb"))
 def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | None) -> int:
     """Show what the changes in a file would do, and save that as a plan.
 
-    The file holds a JSON list, as in examples/changes.json, or a single change; - is standard input. With --out, the
-    commands that add or remove save a plan too. The exit code is 1 when something would change, and 0 when the plan was
+    The file holds a list in JSON or YAML, as in examples/changes.json, or a single change; - is standard input. With
+    --out, the commands that add or remove save a plan too. The exit code is 1 when something would change, and 0 when the plan was
     saved.
     """
     changes = changes_in(source)

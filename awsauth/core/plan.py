@@ -19,12 +19,13 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from awsauth.core.access.access_changes import AccessChange
     from awsauth.core.document.document import Document
     from awsauth.core.document.model import Key
     from awsauth.core.edit.changes import Change
+    from awsauth.core.yaml_input import Path, YamlInput
 
 
 VERSION: Final = 1
@@ -266,22 +267,61 @@ _CURE: Final = 'Give a file that a plan was saved to, or one such as [{"change":
 
 @public
 def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
-    """Return what `Plan.to_text` wrote, or the changes of a JSON list such as ``[{"change": "RemoveRole", …}]``.
+    """Return the plan that `Plan.to_text` wrote, or the changes that a JSON or YAML list holds.
 
-    A single change need not stand in a list.
+    A list is ``[{"change": "RemoveRole", "role_arn": …}]``; a single change need not stand in one. In YAML, unquoted
+    numbers are text, and aliases and tags are refused. YAML may have 256 KiB, JSON more. Bytes of YAML are UTF-8.
 
     Raises:
         PlanError: it is neither, or a plan that is not as it was saved.
-        UsageError, InvalidValueError: these are changes, and not such that can be made; `location` says which one.
+        UsageError, InvalidValueError: a change is wrong; `location` says where it is written, and which one it is.
     """
-    values = _loaded(text)
-    if isinstance(values, list):
-        return changes_from_json(values)
-    if isinstance(values, dict) and "format" in values:
+    try:
+        values, is_json = json.loads(text, object_pairs_hook=_each_once), True
+    except (ValueError, RecursionError) as error:
+        values, is_json = _parsed(text, f" As JSON: {visible(str(error))}.").value, False
+    if isinstance(values, dict) and "format" in values and is_json:
         return Plan.from_json(values)
-    if isinstance(values, dict) and "change" in values:
-        return changes_from_json([values])
-    raise PlanError("This is neither a plan nor a list of changes; nothing was changed.", hint=_CURE)
+    is_single = isinstance(values, dict) and "change" in values
+    if not is_single and not isinstance(values, list):
+        raise PlanError("This is neither a plan nor a list of changes; nothing was changed.", hint=_CURE)
+    try:
+        return changes_from_json([values] if is_single else values)
+    except AwsAuthError:
+        # Once more, with the places of the values.
+        prefix: Path = (0,) if is_single else ()
+        locations = {(*prefix, *path): location for path, location in _locations(text).items()}
+        return changes_from_json([values] if is_single else values, locations)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a field is written twice")
+    return found
+
+
+def _parsed(text: str | bytes, as_json: str = "") -> YamlInput:
+    from awsauth.core.yaml_input import LARGEST, YamlInputError, parse_input
+
+    try:
+        return parse_input(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
+    except (YamlInputError, UnicodeDecodeError) as error:
+        problem, location = error.args if isinstance(error, YamlInputError) else ("is not text in UTF-8", "")
+        raise PlanError(
+            f"This is neither a plan nor a list of changes: it {problem}.{as_json * (len(text) > LARGEST)} "
+            "Nothing was changed.",
+            location=location,
+            hint=_CURE,
+        ) from error
+
+
+def _locations(text: str | bytes) -> Mapping[Path, str]:
+    """Return where the values of a text are written; nothing if it is larger than what people write."""
+    try:
+        return _parsed(text).locations
+    except PlanError:
+        return {}
 
 
 def changes_from_text(text: str | bytes) -> tuple[Change, ...]:
@@ -292,13 +332,3 @@ def changes_from_text(text: str | bytes) -> tuple[Change, ...]:
     """
     saved = load_plan_or_changes(text)
     return saved.changes if isinstance(saved, Plan) else saved
-
-
-def _loaded(text: str | bytes) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise PlanError(
-            f"This is neither a plan nor a list of changes: it is no JSON ({visible(str(error))}). Nothing was changed.",
-            hint=_CURE,
-        ) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from awsauth.core.edit import validation as hold
@@ -10,7 +12,9 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from awsauth.core.yaml_input import Path
 
 
 def changes_to_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
@@ -18,8 +22,12 @@ def changes_to_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
     return [change.to_json() for change in changes]
 
 
-def changes_from_json(values: Any) -> tuple[Change, ...]:
+def changes_from_json(values: Any, locations: Mapping[Path, str] = MappingProxyType({})) -> tuple[Change, ...]:
     """Return the changes of `changes_to_json`.
+
+    Args:
+        values: A list of dictionaries.
+        locations: Where they were written: by the path to a value, a line and a column.
 
     Raises:
         InvalidValueError: a value may not be written.
@@ -27,7 +35,7 @@ def changes_from_json(values: Any) -> tuple[Change, ...]:
     """
     if not isinstance(values, (list, tuple)):
         raise hold.wrong("changes", values, 'Put them in a list: [{"change": …}].')
-    return tuple([_from_json(number, value) for number, value in enumerate(values, start=1)])
+    return tuple([_from_json(index, value, locations) for index, value in enumerate(values)])
 
 
 def _made(value: Any) -> Any:
@@ -42,9 +50,27 @@ def _made(value: Any) -> Any:
     return KINDS[kind](**{str(field_name): given for field_name, given in value.items() if field_name != "change"})
 
 
-def _from_json(number: int, value: Any) -> Any:
+def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
     try:
         return _made(value)
     except AwsAuthError as error:
-        error.location = f"change {number}"
+        paths = [(index, name) for name in _wrong_fields(value)] or [(index,)]
+        places = [locations[path] for path in paths if path in locations]
+        error.location = ", ".join([*places, f"change {index + 1}"])
         raise
+
+
+def _wrong_fields(value: Any) -> Iterator[str]:
+    """Yield the fields of a change that are unknown or hold what they may not."""
+    if not isinstance(value, dict) or not isinstance(kind := value.get("change"), str):
+        return
+    if kind not in KINDS:
+        yield "change"
+        return
+    checks = {one.name: one.metadata["check"] for one in fields(KINDS[kind])}
+    for name, given in value.items():
+        problems: list[AwsAuthError] = []
+        if name in checks:
+            checks[name](name, given, problems)
+        if problems or name not in (*checks, "change"):
+            yield name

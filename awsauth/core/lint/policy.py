@@ -24,10 +24,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from awsauth.boundary import public
 from awsauth.core.arn import ACCOUNT, PARTITIONS
-from awsauth.core.findings import Location
-from awsauth.core.goyaml import nodes
 from awsauth.core.text.display import quoted, visible
-from awsauth.core.text.lines import noticed_at
 from awsauth.errors import PolicyError, UsageError
 
 _ROLE_WITH_PATH: Final = re.compile(":role/[^/]*/", re.IGNORECASE)
@@ -121,21 +118,21 @@ class Policy(BaseModel):
                 f"The text of the policy is {quoted(repr(text), 60)}, and has to be text; nothing was changed.",
                 hint="Pass what the file holds, decoded.",
             )
+        from awsauth.core.yaml_input import YamlInputError, parse_input
+
         try:
-            roots = nodes.parse_all(text)
-        except nodes.YamlSyntaxError as error:
-            raise _invalid(
-                f"is not YAML: {visible(error.problem)}", _where(text, noticed_at(text, error.offset))
-            ) from error
-        if len(roots) != 1:
-            raise _invalid("has more than one document" if roots else "is empty")
-        fields, starts = _fields(text, roots[0])
+            written = parse_input(text)
+        except YamlInputError as error:
+            raise _invalid(error.problem, error.location) from error
+        if not isinstance(written.value, dict):
+            raise _invalid("holds no mapping with fields")
         try:
-            return cls(**fields)
+            # A field without a value is not one that is left out, which would allow all.
+            return cls(**{name: {} if value is None else value for name, value in written.value.items()})
         except PolicyError as error:
             cause: Any = error.__cause__
             wrong = dict.fromkeys(problem["loc"][0] for problem in cause.errors())
-            error.location = " and ".join(_where(text, starts[name]) for name in wrong)
+            error.location = " and ".join(written.locations[(name,)] for name in wrong)
             raise
 
 
@@ -150,38 +147,6 @@ def check_policy(policy: Any) -> None:
             f"policy is {quoted(repr(policy))}; nothing was changed.",
             hint="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
         )
-
-
-def _fields(text: str, root: nodes.Node) -> tuple[dict[str, Any], dict[str, int]]:
-    """Return the fields of a policy, and where they begin.
-
-    Every scalar is as it is written: YAML 1.1 takes some accounts for octal numbers.
-    """
-    if root.kind != "mapping":
-        raise _invalid("is empty" if root.kind == "scalar" and not root.value else "holds no mapping with fields")
-    fields: dict[str, Any] = {}
-    starts: dict[str, int] = {}
-    for key, value in root.pairs():
-        # Of two limits one would be lost without a word.
-        if key.kind != "scalar" or key.value in fields:
-            twice = f"has the field {quoted(key.value)} twice"
-            problem = twice if key.kind == "scalar" else "has a list or a mapping where a field should be"
-            raise _invalid(problem, _where(text, key.start))
-        starts[key.value] = key.start
-        held = value.target or value
-        fields[key.value] = [_text(child) for child in held.children] if held.kind == "sequence" else _text(held)
-    return fields, starts
-
-
-def _text(written: nodes.Node) -> object:
-    """Return the text of a scalar; of anything else what no field may hold, and never None, which would allow all."""
-    node = written.target or written
-    return node.value if node.kind == "scalar" else {}
-
-
-def _where(text: str, offset: int) -> str:
-    location = Location.of("policy", text, offset)
-    return f"line {location.line}, column {location.column}"
 
 
 def _translated(error: ValidationError) -> PolicyError:

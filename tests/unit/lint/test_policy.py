@@ -77,8 +77,17 @@ def test_an_account_is_taken_by_its_digits(account: str) -> None:
         ("most_administrators: -1\n", "which has to be a whole number, 0 or more", "line 1, column 1"),
         ("most_administrators: 1.5\n", "which has to be a whole number, 0 or more", "line 1, column 1"),
         ("? [a]\n: b\n", "has a list or a mapping where a field should be", "line 1, column 3"),
-        ("a: !!python/object:os.system x\n", "has a field `a`", "line 1, column 1"),
-        ("accounts: []\n---\naccounts: []\n", "has more than one document", ""),
+        (
+            "accounts: !!python/object:os.system x\n",
+            "has the tag `tag:yaml.org,2002:python/object",
+            "line 1, column 11",
+        ),
+        ("accounts: []\n---\naccounts: []\n", "has more than one document", "line 2, column 1"),
+        ("accounts: &all ['111122223333']\npartitions: *all\n", "*all is an alias", "line 2, column 13"),
+        ("<<: {accounts: ['111122223333']}\n", "has a field `<<` that there is none of", "line 1, column 1"),
+        ("accounts:\n- '111122223333'\n- &x ['1']\n", "says accounts[1] is `['1']`", "line 1, column 1"),
+        ("accounts: []\n#" + "x" * 2**18, "is too large: YAML may have 256 KiB", ""),
+        ("accounts: ['1\x07']\n", "is not YAML: it holds the character U+0007", "line 1, column 14"),
         ("\x00", "is not YAML", "line 1, column 1"),
         ("- " * 99, "holds no mapping", ""),
         ("accounts: {a: b}", "which has to be a list", "line 1, column 1"),
@@ -86,8 +95,8 @@ def test_an_account_is_taken_by_its_digits(account: str) -> None:
         ("[" * 200_000, "is not YAML", "line 1, column 101"),
         (
             "accounts:\n" + "".join(" " * n + "a:\n" for n in range(1, 300)),
-            "which has to be a list",
-            "line 1, column 1",
+            "is not YAML: nested more than 100 deep",
+            "line 100, column 100",
         ),
         ("a: \ud800", "is not YAML", "line 1, column 4"),
     ],
@@ -102,8 +111,7 @@ def test_what_is_no_policy_says_why(text: str, problem: str, location: str) -> N
 
 
 def test_a_policy_nested_without_end_is_refused() -> None:
-    """By libyaml, whose newer releases stop by themselves, or for what it holds."""
-    with pytest.raises(PolicyError, match=r"holds no mapping|is not YAML: exceeded maximum nesting depth"):
+    with pytest.raises(PolicyError, match=r"is not YAML: nested more than 100 deep"):
         Policy.from_text("- " * 9999)
 
 

@@ -1,0 +1,137 @@
+"""YAML or JSON that people write for awsauth: its values, and where each one begins.
+
+Scalars are the text that is written, except unquoted booleans and nulls: YAML 1.1 takes some accounts for octal numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from awsauth.core.text.display import quoted, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LARGEST: Final = 256 * 2**10
+"""Characters of a text that is read. ruamel.yaml reads some 100,000 of them in a second."""
+
+_DEEPEST: Final = 100
+_CORE: Final = "tag:yaml.org,2002:"
+_TAGS: Final = frozenset(
+    _CORE + name for name in ["str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value"]
+)
+
+Path = tuple[str | int, ...]
+
+
+class YamlInputError(Exception):
+    """The text cannot be read: `problem` continues a sentence about it, `location` is a line and a column."""
+
+    def __init__(self, problem: str, location: str = "") -> None:
+        super().__init__(problem, location)
+        self.problem = problem
+        self.location = location
+
+
+class YamlInput(NamedTuple):
+    """What a text holds.
+
+    Attributes:
+        value: Texts, booleans, None, lists and dictionaries.
+        locations: By the path to a value, the line and column of its key, or of the item of a list.
+    """
+
+    value: Any
+    locations: Mapping[Path, str]
+
+
+def parse_input(text: str) -> YamlInput:
+    """Return what a text holds: one document without aliases, in which no field is written twice.
+
+    Raises:
+        YamlInputError: it cannot be read.
+    """
+    if len(text) > LARGEST:
+        raise YamlInputError(f"is too large: YAML may have {LARGEST // 2**10} KiB")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Composer
+    try:
+        root = yaml.compose(text)
+    except ReaderError as error:
+        lines = text[: error.position].split("\n")
+        raise YamlInputError(
+            f"is not YAML: it holds the character U+{ord(text[error.position]):04X}",
+            f"line {len(lines)}, column {len(lines[-1]) + 1}",
+        ) from error
+    except MarkedYAMLError as error:
+        if error.problem == "but found another document":
+            raise YamlInputError("has more than one document", _location(error.problem_mark)) from error
+        raise YamlInputError(f"is not YAML: {visible(str(error.problem))}", _location(error.problem_mark)) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise YamlInputError(f"is not YAML: {visible(str(error))}") from error
+    if root is None:
+        raise YamlInputError("is empty")
+    locations: dict[Path, str] = {(): _location(root.start_mark)}
+    return YamlInput(_value(root, (), locations), locations)
+
+
+class _Composer(Composer):
+    """Refuses aliases, which can stand for more than fits in memory, and what is nested too deeply to be meant."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.parser.peek_event()
+        if isinstance(event, AliasEvent):
+            problem = f"*{event.anchor} is an alias, and awsauth reads none: write the value out"
+            raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        if self._depth == _DEEPEST:
+            raise MarkedYAMLError(problem=f"nested more than {_DEEPEST} deep", problem_mark=event.start_mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+def _value(node: Any, path: Path, locations: dict[Path, str]) -> Any:
+    if node.tag not in _TAGS:
+        raise YamlInputError(f"has the tag {quoted(node.tag)}, which awsauth does not read", _location(node.start_mark))
+    if isinstance(node, ScalarNode):
+        return _scalar(node)
+    if isinstance(node, SequenceNode):
+        for index, item in enumerate(node.value):
+            locations[(*path, index)] = _location(item.start_mark)
+        return [_value(item, (*path, index), locations) for index, item in enumerate(node.value)]
+    return _mapping(node, path, locations)
+
+
+def _mapping(node: MappingNode, path: Path, locations: dict[Path, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.value:
+        location = _location(key.start_mark)
+        if not isinstance(key, ScalarNode):
+            raise YamlInputError("has a list or a mapping where a field should be", location)
+        if key.value in found:
+            raise YamlInputError(f"has the field {quoted(key.value)} twice", location)
+        locations[(*path, key.value)] = location
+        found[key.value] = _value(value, (*path, key.value), locations)
+    return found
+
+
+def _scalar(node: ScalarNode) -> Any:
+    if node.tag == f"{_CORE}null" and not node.style:
+        return None
+    if node.tag == f"{_CORE}bool" and not node.style:
+        return node.value.lower() == "true"
+    return node.value
+
+
+def _location(mark: Any) -> str:
+    return f"line {mark.line + 1}, column {mark.column + 1}"
