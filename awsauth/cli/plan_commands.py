@@ -44,8 +44,8 @@ def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | Non
     """Show what the changes in a file would do, and save that as a plan.
 
     The file holds a list in JSON or YAML, as in examples/changes.json, or a single change; - is standard input. With
-    --out, the commands that add or remove save a plan too. The exit code is 1 when something would change, and 0 when the plan was
-    saved.
+    --out, the commands that add or remove save a plan too. The exit code is 1 when something would change, and 0 when
+    the plan was saved.
     """
     changes = changes_in(source)
     with invocation.client() as client, invocation.waiting():

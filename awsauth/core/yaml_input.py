@@ -71,9 +71,11 @@ def parse_input(text: str) -> YamlInput:
             f"line {len(lines)}, column {len(lines[-1]) + 1}",
         ) from error
     except MarkedYAMLError as error:
+        is_late = error.context == "while scanning a simple key"  # noticed on a line below the key
+        location = _location(error.context_mark if is_late else error.problem_mark)
         if error.problem == "but found another document":
-            raise YamlInputError("has more than one document", _location(error.problem_mark)) from error
-        raise YamlInputError(f"is not YAML: {visible(str(error.problem))}", _location(error.problem_mark)) from error
+            raise YamlInputError("has more than one document", location) from error
+        raise YamlInputError(f"is not YAML: {visible(str(error.problem))}", location) from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise YamlInputError(f"is not YAML: {visible(str(error))}") from error
     if root is None:

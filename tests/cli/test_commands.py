@@ -408,7 +408,7 @@ def test_a_defect_is_told_without_secrets(file: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("text", "location"),
-    [("account: ['111122223333']\n", ", line 1, column 1"), ("accounts:\n[\n", ", line 2, column 2"), ("", "")],
+    [("account: ['111122223333']\n", ", line 1, column 1"), ("accounts:\n[\n", ", line 2, column 1"), ("", "")],
 )
 def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, text: str, location: str) -> None:
     policy = tmp_path / "policy.yaml"
@@ -421,16 +421,16 @@ def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("text", "message", "location", "hint"),
     [
-        ('[{"change": "EnsureRol"}]', "There is no change `EnsureRol`", ", change 1", "The changes are EnsureRole, "),
+        ('[{"change": "EnsureRol"}]', "There is no change `EnsureRol`", ", line 1, column 3, change 1", "The changes are EnsureRole, "),
         (
             '[{"change": "Deduplicate"}, {"change": "EnsureRole", "role": "x", "username": "x"}]',
             "EnsureRole has no field `role`, and needs `role_arn`",
-            ", change 2",
+            ", line 1, column 54, change 2",
             "Fields of EnsureRole: role_arn, ",
         ),
-        ('{"change": "EnsureAccount", "account": 12345678901}', "account is", ", change 1", '"012345678901"'),
+        ('{"change": "EnsureAccount", "account": 12345678901}', "account is", ", line 1, column 29, change 1", '"012345678901"'),
         ('{"changes": []}', "neither a plan nor a list of changes", "", '[{"change": '),
-        ("[", "neither a plan nor a list of changes", "", '[{"change": '),
+        ("[", "neither a plan nor a list of changes", ", line 1, column 2", '[{"change": '),
     ],
 )
 def test_what_is_wrong_in_a_file_of_changes_has_its_place(
