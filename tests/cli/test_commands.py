@@ -421,14 +421,24 @@ def test_a_policy_that_makes_no_sense_is_wrong_usage(file: str, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("text", "message", "location", "hint"),
     [
-        ('[{"change": "EnsureRol"}]', "There is no change `EnsureRol`", ", line 1, column 3, change 1", "The changes are EnsureRole, "),
+        (
+            '[{"change": "EnsureRol"}]',
+            "There is no change `EnsureRol`",
+            ", line 1, column 3, change 1",
+            "The changes are EnsureRole, ",
+        ),
         (
             '[{"change": "Deduplicate"}, {"change": "EnsureRole", "role": "x", "username": "x"}]',
             "EnsureRole has no field `role`, and needs `role_arn`",
             ", line 1, column 54, change 2",
             "Fields of EnsureRole: role_arn, ",
         ),
-        ('{"change": "EnsureAccount", "account": 12345678901}', "account is", ", line 1, column 29, change 1", '"012345678901"'),
+        (
+            '{"change": "EnsureAccount", "account": 12345678901}',
+            "account is",
+            ", line 1, column 29, change 1",
+            '"012345678901"',
+        ),
         ('{"changes": []}', "neither a plan nor a list of changes", "", '[{"change": '),
         ("[", "neither a plan nor a list of changes", ", line 1, column 2", '[{"change": '),
     ],
