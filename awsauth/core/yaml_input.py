@@ -108,9 +108,9 @@ def _value(node: Any, path: Path, locations: dict[Path, str]) -> Any:
     if isinstance(node, ScalarNode):
         return _scalar(node)
     if isinstance(node, SequenceNode):
-        for index, item in enumerate(node.value):
-            locations[(*path, index)] = _location(item.start_mark)
-        return [_value(item, (*path, index), locations) for index, item in enumerate(node.value)]
+        items = {(*path, index): item for index, item in enumerate(node.value)}
+        locations.update({place: _location(item.start_mark) for place, item in items.items()})
+        return [_value(item, place, locations) for place, item in items.items()]
     return _mapping(node, path, locations)
 
 
@@ -122,8 +122,9 @@ def _mapping(node: MappingNode, path: Path, locations: dict[Path, str]) -> dict[
             raise YamlInputError("has a list or a mapping where a field should be", location)
         if key.value in found:
             raise YamlInputError(f"has the field {quoted(key.value)} twice", location)
-        locations[(*path, key.value)] = location
-        found[key.value] = _value(value, (*path, key.value), locations)
+        place = (*path, key.value)
+        locations[place] = location
+        found[key.value] = _value(value, place, locations)
     return found
 
 

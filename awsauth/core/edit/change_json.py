@@ -54,7 +54,7 @@ def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
     try:
         return _made(value)
     except AwsAuthError as error:
-        paths = [(index, name) for name in _wrong_fields(value)] or [(index,)]
+        paths: list[Path] = [(index, name) for name in _wrong_fields(value)] or [(index,)]
         places = [locations[path] for path in paths if path in locations]
         error.location = ", ".join([*places, f"change {index + 1}"])
         raise
