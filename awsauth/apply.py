@@ -89,6 +89,10 @@ class ChangeApplier:
         self._circumstances = circumstances
         self._policy = policy
 
+    def on(self, store: Store) -> ChangeApplier:
+        """Return what makes the same changes to another store."""
+        return ChangeApplier(store, self._writer, circumstances=self._circumstances, policy=self._policy)
+
     def findings(self, proposal: PendingChange) -> tuple[Finding, ...]:
         """Return what the guards say, refusals included, who else is likely to undo the change, and what `lint` then finds."""
         if not proposal.changes_something:
@@ -200,7 +204,7 @@ def _altered(snapshot: Snapshot, result: Result) -> Finding:
 
 
 def _creation(proposal: PendingChange) -> tuple[Finding, ...]:
-    if proposal.snapshot.exists:
+    if proposal.snapshot.exists or proposal.restoration:
         return ()
     return (
         Finding(

@@ -19,6 +19,7 @@ from awsauth.errors import AuthenticationError, ForbiddenError, HistoryError, Us
 from awsauth.history.commit import PendingChange, changing
 from awsauth.mapping_methods import MappingMethods, Principals, Transaction
 from awsauth.options import Options, checked
+from awsauth.stores.store import restorable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,8 +92,10 @@ class HistoryMethods(ABC):
         """Return who makes the changes."""
 
     @abstractmethod
-    def _run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
-        """Make what is proposed."""
+    def _run(
+        self, propose: Callable[[Snapshot], PendingChange], options: Options, store: Store | None = None
+    ) -> Result:
+        """Make what is proposed; in another store than the client's own, if one is given."""
 
     def history(self, *, described: int = DESCRIBED) -> Log:
         """Return the revisions, newest first: which one is live, and what is wrong with the chain.
@@ -108,7 +111,8 @@ class HistoryMethods(ABC):
             raise UsageError(f"described is {quoted(repr(given), 60)}.", hint="Pass a whole number, 0 or more.")
         from awsauth.history.log import log, with_diffs
 
-        return with_diffs(self._store, log(self._store), described)
+        store = restorable(self._store)
+        return with_diffs(store, log(store), described)
 
     def show(self, revision: int) -> Revision:
         """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.
@@ -130,7 +134,7 @@ class HistoryMethods(ABC):
         """
         from awsauth.core.diff import diff
 
-        later = self._store.read().document if after is None else self._recorded(after)
+        later = restorable(self._store).read().document if after is None else self._recorded(after)
         return diff(self._recorded(before), later)
 
     def _recorded(self, number: int) -> Document:
@@ -175,8 +179,9 @@ class HistoryMethods(ABC):
             _check_number(to)
         from awsauth.history.rollback import restoring
 
-        propose = restoring(self._store, to, exact=exact, writer=self._writer)
-        return self._run(propose if approved is None else _only(approved, propose), made)
+        store = restorable(self._store)
+        propose = restoring(store, to, exact=exact, writer=self._writer)
+        return self._run(propose if approved is None else _only(approved, propose), made, store)
 
     def snapshot(self, *, reason: str = "") -> Result:
         """Record the present state as a revision, and change no data.
@@ -651,12 +656,15 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
     ) -> None:
         self.close()
 
-    def _run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
+    def _run(
+        self, propose: Callable[[Snapshot], PendingChange], options: Options, store: Store | None = None
+    ) -> Result:
+        run = self._making.on(store).run if store else self._making.run
         if not options.get("wait") and not options.get("revert_after"):
-            return self._making.run(propose, options)
+            return run(propose, options)
         from awsauth.verification.verify import apply_and_verify
 
-        return apply_and_verify(self._making.run, propose, options, connection=self._connection, writer=self._writer)
+        return apply_and_verify(run, propose, options, connection=self._connection, writer=self._writer)
 
     def _writer(self) -> Writer:
         known = self._circumstances.writer() if self._circumstances else Writer()

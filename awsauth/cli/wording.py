@@ -48,6 +48,7 @@ CALLS: Final = {
     "explain()": "explain",
     "health_check()": "health",
     "snapshot()": "snapshot",
+    "rollback()": "rollback",
     "remove_user_mapping": "remove user",
 }
 """By the call that errors advise to make, the command that makes it."""

@@ -18,10 +18,11 @@ from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode
 from awsauth.core.revisions.info import data_digest
 from awsauth.core.text.display import command_line, visible
-from awsauth.errors import FileChangedError, FileError, HistoryError, ManifestError
+from awsauth.errors import FileChangedError, FileError, ManifestError
 from awsauth.retry import Backoff
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
 from awsauth.stores.revision_folder import BEGUN, RevisionFolder
+from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Snapshot
 
 if TYPE_CHECKING:
@@ -108,6 +109,21 @@ class ManifestFile:
             with self._translated("written"):
                 self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw, begin)
         return state
+
+    def create(self, text: str) -> FileState:
+        """Write a file that is not there.
+
+        Raises:
+            FileChangedError: it is there by now.
+            FileError: it cannot be written.
+        """
+        target = Path(os.path.realpath(self.path))
+        with self._translated("written"), Folder(target.parent) as folder:
+            try:
+                replace_file(folder, target.name, text.encode(), mode=0o644, prefix=f".{target.name}.", is_new=True)
+            except FileExistsError:
+                raise self._changed() from None
+        return self.read()
 
     def check_edit(self, data: Mapping[str, str], base: FileState) -> None:
         """Check that the file can be edited so, as far as that can be told without writing it.
@@ -235,11 +251,17 @@ class FileStore:
 
     Args:
         path: The manifest file, which has to exist.
+        may_be_gone: Whether a manifest that is gone, and has a history, is read as one that does not exist.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, may_be_gone: bool = False) -> None:
         self._manifest = ManifestFile(path)
         self._revisions = RevisionFolder(self._manifest.path)
+        self._may_be_gone = may_be_gone
+
+    def for_restoration(self) -> FileStore:
+        """Return this store as one that a rollback of a deleted manifest uses (see `SupportsRestoration`)."""
+        return FileStore(self._manifest.path, may_be_gone=True)
 
     def read(self) -> Snapshot:
         """Return the manifest's ConfigMap as it is now.
@@ -251,13 +273,12 @@ class FileStore:
         try:
             state = self._manifest.read()
         except FileError as error:
-            if error.errno == errno.ENOENT:
-                with contextlib.suppress(HistoryError):
-                    if kept := self._revisions.list_all().revisions:
-                        last = kept[-1].number
-                        error.hint += (
-                            f" Its history is still there: revision {last} is the last one, and show() gives it."
-                        )
+            if error.errno == errno.ENOENT and (head := self._revisions.applied("")):
+                if self._may_be_gone:
+                    return Snapshot(Document({}), "", exists=False, head=head)
+                error.hint += (
+                    f" Its history is still there, up to revision {head.number}: rollback() makes the file anew."
+                )
             raise
         return _snapshot(state, self._revisions.applied(data_digest(state.data)))
 
@@ -269,6 +290,10 @@ class FileStore:
             FileError: it cannot be written.
             ManifestError: the manifest cannot be edited.
         """
+        if revision and not base.exists:
+            state = self._manifest.create(to_yaml(revision.config_map()))
+            self._revisions.note(revision.info.head)
+            return _snapshot(state, revision.info.head)
         if revision is None:
             return _snapshot(self._manifest.write(data, cast("FileState", base.raw)), base.head)
         head = revision.info.head
@@ -284,7 +309,8 @@ class FileStore:
             FileError: the file is read-only.
             ManifestError: the manifest cannot be edited.
         """
-        self._manifest.check_edit(data, cast("FileState", base.raw))
+        if base.exists:
+            self._manifest.check_edit(data, cast("FileState", base.raw))
 
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`); its time is that of this machine.
@@ -292,7 +318,8 @@ class FileStore:
         Raises:
             FileError: the manifest that it is for cannot be written.
         """
-        self._manifest.check_replaceable()
+        if not self._may_be_gone or self._manifest.path.exists():
+            self._manifest.check_replaceable()
         return self._revisions.record(revision)
 
     def list_revisions(self) -> RevisionList:

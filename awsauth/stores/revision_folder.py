@@ -195,7 +195,7 @@ class RevisionFolder:
     @contextlib.contextmanager
     def _made(self) -> Iterator[tuple[Folder, os.stat_result]]:
         """Open the folder, after making it where there is none; with the status of the manifest."""
-        manifest = self._manifest.stat()
+        manifest = self._owner()
         path = self._path
         if not os.path.lexists(path):
             with Folder(path.parent) as parent:

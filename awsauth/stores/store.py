@@ -202,6 +202,19 @@ class SupportsEditCheck(Protocol):
         """Raise what writing this would raise because of how the object is written or kept; nothing is changed."""
 
 
+@runtime_checkable
+class SupportsRestoration(Protocol):
+    """A store whose object cannot be read while it is gone, unless to restore it."""
+
+    def for_restoration(self) -> Store:
+        """Return this store as one that reads an object that is gone, and makes it anew."""
+
+
+def restorable(store: Store) -> Store:
+    """Return a store that can be read, and written by a rollback, while its object is gone."""
+    return store.for_restoration() if isinstance(store, SupportsRestoration) else store
+
+
 def no_such_revision(number: int) -> str:
     """Return what is said of a revision that is not there."""
     return f"There is no revision {number}: it never was recorded here, or it was pruned. Nothing was changed."

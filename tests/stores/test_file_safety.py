@@ -357,7 +357,7 @@ ADD: Final = ("add", "account", "111122223333", "--file")
 def test_a_plan_is_not_saved_through_a_link(tmp_path: Path) -> None:
     manifest, victim, plan = (tmp_path / name for name in ("aws-auth.yaml", "victim", "plan.json"))
     manifest.write_text(MANIFEST)
-    assert run(*ADD, str(manifest), "--out", str(victim)).code == 1
+    assert run(*ADD, str(manifest), "--out", str(victim)).code == 0
     before = victim.read_bytes()
     for target in (victim, tmp_path / "absent"):
         plan.symlink_to(target)
@@ -371,9 +371,9 @@ def test_a_plan_is_not_saved_through_a_link(tmp_path: Path) -> None:
 def test_a_plan_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, plan = tmp_path / "aws-auth.yaml", tmp_path / "plan.json"
     manifest.write_text(MANIFEST)
-    assert run(*ADD, str(manifest), "--out", str(plan)).code == 1
+    assert run(*ADD, str(manifest), "--out", str(plan)).code == 0
     plan.chmod(0o600)
-    assert run(*ADD, str(manifest), "--out", str(plan)).code == 1
+    assert run(*ADD, str(manifest), "--out", str(plan)).code == 0
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     before = plan.read_bytes()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import yaml
 
+from awsauth.client import AwsAuthClient
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, ReplaceText
 from awsauth.core.manifest.manifest import Manifest
@@ -17,6 +18,7 @@ from awsauth.core.revisions.revision import draft
 from awsauth.errors import FileError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
+from awsauth.history.rollback import restoring
 from awsauth.retry import Backoff
 from awsauth.stores import file as file_module
 from awsauth.stores.atomic_write import replace_file
@@ -259,14 +261,41 @@ def test_a_writer_that_was_stopped_before_it_noted_its_revision_is_made_up_for(p
     assert_true_history(store)
 
 
-def test_of_a_file_that_is_gone_the_history_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "aws-auth.yaml"
-    path.write_text(MANIFEST)
+def test_a_file_that_is_gone_is_made_anew_by_a_rollback_alone(path: Path) -> None:
+    client = AwsAuthClient.from_file(path)
+    client.apply(ADMIN)
+    data = client.read().data
+    path.unlink()
+    with pytest.raises(FileError, match=r"no such file(?s:.*)up to revision 2: rollback\(\) makes the file anew"):
+        client.read()
+    with pytest.raises(FileError, match="no such file"):
+        client.apply(EnsureAccount(account="111111111111"))
+    assert [entry.info.number for entry in client.history().entries] == [0, 2, 1]
+    assert not path.exists()
+    assert client.rollback(dry_run=True).changed
+    assert not path.exists()
+    result = client.rollback()
+    assert (client.read().data, result.revision) == (data, 3)
+    assert [entry.proven for entry in client.history().entries] == [True, True, True]
+    assert client.rollback().changed
+    assert client.read().data == client.show(1).data
+
+
+def test_a_file_that_appears_during_its_restoration_stays(path: Path) -> None:
     store = FileStore(path)
     commit(store, changing([ADMIN]))
     path.unlink()
-    with pytest.raises(FileError, match=r"no such file(?s:.*)Its history is still there: revision 2 is the last one"):
-        store.read()
+    other = MANIFEST.replace("role/node", "role/theirs")
+    late = Interrupted(FileStore(path, may_be_gone=True), "write", lambda: path.write_text(other))
+    outcome = commit(late, restoring(late))
+    assert "role/theirs" in outcome.proposal.merged.before.data["mapRoles"]
+    recorded = [store.read_revision(entry.info.number).data["mapRoles"] for entry in log(store).entries]
+    assert any("role/theirs" in text for text in recorded)
+
+
+def test_a_folder_without_a_history_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no such file"):
+        AwsAuthClient.from_file(tmp_path / "typo.yaml").rollback()
 
 
 def test_a_rollback_brings_the_very_file_back(path: Path) -> None:

@@ -88,10 +88,11 @@ class Revision:
             "kind": "ControllerRevision",
             "metadata": metadata,
             "revision": self.number,
-            "data": self._config_map(),
+            "data": self.config_map(),
         }
 
-    def _config_map(self) -> dict[str, Any]:
+    def config_map(self) -> dict[str, Any]:
+        """Return the ConfigMap in this state, as Kubernetes takes it."""
         metadata: dict[str, Any] = {"name": NAME, "namespace": NAMESPACE}
         annotations = own_annotations_removed(self.annotations)
         if self.labels:
