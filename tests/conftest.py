@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         parser.addoption("--dist", help="ignored without pytest-xdist")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a long text in the name of a test by its beginning and its length."""
+    return f"{val[:40]!r} and so on, {len(val)}" if isinstance(val, (str, bytes)) and len(val) > 200 else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by their fixtures, and sort them by what has to be built for them.

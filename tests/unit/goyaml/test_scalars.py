@@ -23,7 +23,7 @@ TEXTS: Final = st.one_of(
 )
 
 
-@examples(1500)
+@examples(500)
 @given(TEXTS, st.sampled_from(STYLES))
 def test_reads_back_in_a_block(text: str, style: Style) -> None:
     """As a value and as an item, alone on its line and with a comment behind it."""
@@ -35,7 +35,7 @@ def test_reads_back_in_a_block(text: str, style: Style) -> None:
     }
 
 
-@examples(1500)
+@examples(500)
 @given(TEXTS, st.sampled_from(STYLES))
 def test_reads_back_in_brackets(text: str, style: Style) -> None:
     """Between commas, brackets and braces."""
