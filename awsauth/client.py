@@ -496,6 +496,21 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         """Return the data as it is now."""
         return self._store.read().document
 
+    @property
+    def target_name(self) -> str:
+        """The context or the EKS cluster that this client is connected to; empty for a file and in memory."""
+        return self._connection.name if self._connection else ""
+
+    def acting_as(self) -> str:
+        """Return the IAM ARN or the username as which the cluster knows this client; asked once.
+
+        Empty where the server cannot tell, as before Kubernetes 1.27, and where there is no cluster.
+
+        Raises:
+            AwsAuthError: what the API server answers, such as an `AuthenticationError`.
+        """
+        return self._circumstances.writer().identity if self._circumstances else ""
+
     def exists(self) -> bool:
         """Return whether there is an object at all; `read` gives an empty document where there is none."""
         return self._store.read().exists
@@ -516,7 +531,8 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         made = as_list(changes)
         proposal = changing(made)(self._store.read())
         findings = self._making.findings(proposal)
-        return Plan.of(proposal.merged, made, uid=proposal.snapshot.uid, findings=findings)
+        plan = Plan.of(proposal.merged, made, uid=proposal.snapshot.uid, findings=findings)
+        return replace(plan, findings=self._policy.unacknowledged(plan.findings)) if self._policy else plan
 
     def check(self) -> tuple[Finding, ...]:
         """Return what is wrong with the data, or will surprise somebody; of a cluster, also what only it can tell.
@@ -529,12 +545,12 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
         snapshot = self._store.read()
         document = snapshot.document
         found = (*snapshot.findings, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
-        if self._circumstances is None:
-            return found
-        from awsauth.history.snapshot import baseline_findings
+        if self._circumstances:
+            from awsauth.history.snapshot import baseline_findings
 
-        around = self._circumstances.findings(document, exists=snapshot.exists)
-        return (*found, *around, *baseline_findings(snapshot))
+            around = self._circumstances.findings(document, exists=snapshot.exists)
+            found = (*found, *around, *baseline_findings(snapshot))
+        return self._policy.unacknowledged(found) if self._policy else found
 
     def explain(self, caller: Caller | str) -> Explanation:
         """Say what the authenticator does with a caller, and for one who gets nothing why (see `awsauth.explain`).
@@ -661,10 +677,12 @@ class AwsAuthClient(Origins, HistoryMethods, MappingMethods[Result]):
     ) -> Result:
         run = self._making.on(store).run if store else self._making.run
         if not options.get("wait") and not options.get("revert_after"):
-            return run(propose, options)
-        from awsauth.verification.verify import apply_and_verify
+            result = run(propose, options)
+        else:
+            from awsauth.verification.verify import apply_and_verify
 
-        return apply_and_verify(run, propose, options, connection=self._connection, writer=self._writer)
+            result = apply_and_verify(run, propose, options, connection=self._connection, writer=self._writer)
+        return replace(result, findings=self._policy.unacknowledged(result.findings)) if self._policy else result
 
     def _writer(self) -> Writer:
         known = self._circumstances.writer() if self._circumstances else Writer()

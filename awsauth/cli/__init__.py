@@ -23,7 +23,7 @@ def _loaded() -> Callable[[], None]:
     try:
         from awsauth.cli.app import main as run
     except ModuleNotFoundError as error:
-        if error.name not in ("click", "rich"):
+        if error.name != "click":
             raise
         hint = (
             "Install the extra `cli` of the distribution that awsauth comes from; in a checkout: pip install '.[cli]'"

@@ -32,7 +32,7 @@ class SectionedOption(click.Option):
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    if value not in (None, (), False):
+    if value not in (None, (), False, 0):
         shared_options(ctx)[param.name or ""] = value
 
 
@@ -68,8 +68,22 @@ def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> Iterat
     yield _shared_option(
         "-o", "--output", section=_OUTPUT, type=click.Choice(outputs), help="How to print; text by default."
     )
+    yield _shared_option(
+        "--quiet-notes",
+        section=_OUTPUT,
+        multiple=True,
+        metavar="CODE",
+        help="Do not show notes with this code; repeatable.",
+    )
     yield _shared_option("--no-color", section=_OUTPUT, is_flag=True, help="No colours, like the variable NO_COLOR.")
-    yield _shared_option("-v", "--verbose", section=_OUTPUT, is_flag=True, help="Of an error, show what led to it.")
+    yield _shared_option(
+        "-v",
+        "--verbose",
+        section=_OUTPUT,
+        count=True,
+        help="Show all details, and requests and decisions; -vv shows more.",
+    )
+    yield _shared_option("--traceback", section=_OUTPUT, is_flag=True, help="Of an error, show the traceback.")
 
 
 def _changing(*, may_be_unrecorded: bool) -> Iterator[SectionedOption]:
@@ -237,8 +251,9 @@ def invocation_of(ctx: click.Context) -> Invocation:
         target=resolve_target(options),
         output=options.get("output", "text"),
         output_is_open="output" not in options,
-        verbose="verbose" in options,
-        screen=Output.of(no_color="no_color" in options),
+        traceback="traceback" in options,
+        quiet_notes=options.get("quiet_notes", ()),
+        screen=Output.of(no_color="no_color" in options, verbosity=options.get("verbose", 0)),
     )
 
 

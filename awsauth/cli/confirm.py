@@ -151,6 +151,8 @@ def confirm_and_apply(
     with invocation.client() as client:
         for attempt in range(_MOST_TIMES):
             proposed = propose(client)
+            if proposed.diff:
+                invocation.identify(client)
             try:
                 return _once(invocation, manner, proposed, asks=asks)
             except PlanOutdatedError:
@@ -161,7 +163,7 @@ def confirm_and_apply(
 
 
 def _once(invocation: Invocation, manner: ChangeOptions, proposed: PreviewedChange, *, asks: bool) -> int:
-    report = Report(invocation, proposed, asks=asks and bool(proposed.diff))
+    report = Report(invocation, proposed, manner, asks=asks and bool(proposed.diff))
     refusal = None if manner.out else _refusal(proposed, manner, asks=asks)
     report.show(without=refusal.findings if refusal else (), goes_on=not manner.out)
     if refusal:
@@ -177,7 +179,7 @@ def _once(invocation: Invocation, manner: ChangeOptions, proposed: PreviewedChan
             result = proposed.make("server" if manner.dry_run == "server" else True)
         report.end(changed=True, applied=False, result=result)
         return DONE
-    if asks and not invocation.screen.ask("Make this change?"):
+    if asks and not invocation.screen.ask(f"Make this change to {invocation.named_target}?"):
         invocation.screen.tell("Nothing was changed.")
         return FOUND
     result = _made(invocation, proposed)
@@ -229,8 +231,9 @@ def _severity(finding: Finding) -> str:
 class Report:
     """What is printed of a change: as text at once, otherwise at the end."""
 
-    def __init__(self, invocation: Invocation, proposed: PreviewedChange, *, asks: bool) -> None:
+    def __init__(self, invocation: Invocation, proposed: PreviewedChange, manner: ChangeOptions, *, asks: bool) -> None:
         self._invocation = invocation
+        self._manner = manner
         self._proposed = proposed
         self._asks = asks
 
@@ -238,8 +241,9 @@ class Report:
         """Show what is about to change, and what there is to say about it but for what an error is about to say."""
         screen, proposed = self._invocation.screen, self._proposed
         findings = [found for found in proposed.findings if found not in without]
-        said = "\n".join(screen.finding(found, severity=_severity(found) if goes_on else "") for found in findings)
-        shown = "\n".join(filter(None, [screen.diff(proposed.diff), proposed.more, said]))
+        said = screen.findings(findings, severity=_severity if goes_on else lambda found: found.severity.value)
+        diff = screen.diff(proposed.diff) if proposed.diff else f"No change to {self._invocation.named_target}."
+        shown = "\n".join(filter(None, [diff, proposed.more, said]))
         if self._invocation.output == "text":
             screen.print(shown)
         elif self._asks:
@@ -247,7 +251,10 @@ class Report:
 
     def tell_of(self, out: str) -> None:
         """Say where the plan is, and what it is for."""
-        self._invocation.screen.tell(f"Saved as a plan in {visible(out)}, for `awsauth apply`. Nothing was changed.")
+        self._invocation.screen.tell(
+            f"Saved as a plan in {visible(out)}, for `awsauth apply` to {self._invocation.named_target}. "
+            "Nothing was changed."
+        )
 
     def end(self, *, changed: bool, applied: bool, result: Result | None = None) -> None:
         """Print what has become of it."""
@@ -256,12 +263,23 @@ class Report:
         if invocation.output == "json":
             shown = {"diff": proposed.diff, "findings": proposed.findings, "extra_groups": {}, "revision": None}
             done = result.to_json() if result else {"restoration": None}
-            invocation.emit({**shown, **done, "changed": changed, "applied": applied})
+            dry_run = self._manner.dry_run
+            invocation.emit({**shown, **done, "changed": changed, "applied": applied, "dry_run": dry_run})
         elif invocation.output == "markdown":
             listed = findings_as_markdown([*proposed.findings, *new])
-            invocation.screen.print("\n\n".join(filter(None, [proposed.diff.markdown().rstrip("\n"), listed])))
+            parts = [proposed.diff.markdown().rstrip("\n"), listed, self._dry_run]
+            invocation.screen.print("\n\n".join(filter(None, parts)))
         else:
             invocation.screen.print(invocation.screen.findings(new))
             if applied and result:
                 number = f"; it is revision {result.revision}" if result.revision and not invocation.is_filter else ""
-                invocation.screen.print(f"Changed{number}.")
+                invocation.screen.print(invocation.screen.wrapped(f"Changed {invocation.named_target}{number}."))
+            invocation.screen.print(invocation.screen.wrapped(self._dry_run))
+
+    @property
+    def _dry_run(self) -> str:
+        """The last line of a dry run; empty otherwise."""
+        if not self._manner.dry_run:
+            return ""
+        by = " by the API server" if self._manner.dry_run == "server" and self._proposed.diff else ""
+        return f"Dry run{by} for {self._invocation.named_target}: nothing was changed."

@@ -42,12 +42,14 @@ def show(error: Exception, invocation: Invocation) -> None:
     if not isinstance(error, AwsAuthError):
         error = caused_by(error)
     message, location, hint = _parts(error, invocation)
-    screen.tell(f"{screen.style('error:', 'red')} {message}")
+    screen.tell(
+        screen.style("error:", "red") + screen.wrapped(f"error: {message}", to_error=True).removeprefix("error:")
+    )
     if location:
         screen.tell(f"where: {location}")
     if hint:
-        screen.tell(f"what to do: {hint}")
-    if invocation.verbose:
+        screen.tell(screen.wrapped(f"what to do: {hint}", to_error=True))
+    if invocation.traceback:
         for line in _chain(error):
             screen.tell(line)
     if invocation.output == "json":
@@ -58,7 +60,7 @@ def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
     if isinstance(error, InternalError):
         cause = error.__cause__ or error
         message = f"{error.message} It says: {_safe(str(cause))}" if str(cause) else error.message
-        return message, error.location, error.hint.replace("the traceback", "what -v shows")
+        return message, error.location, error.hint.replace("the traceback", "what --traceback shows")
     hint = _naming(error, invocation) if isinstance(error, UnprovenHistoryError) else in_options(error.hint)
     return in_options(error.message), _where(error, invocation), hint
 

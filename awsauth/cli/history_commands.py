@@ -41,7 +41,7 @@ def history_command(invocation: Invocation, /) -> int:
         screen.print(fenced(str(log), "text"))
     else:
         if log.entries:
-            screen.print(screen.table(_HEADER, [_cells(entry) for entry in log.entries]))
+            screen.print(screen.table(_HEADER, [_cells(entry) for entry in log.entries], titles=(0, 1, 2, 6)))
         if len(log.entries) > DESCRIBED:
             screen.tell("What older revisions changed is not looked up: `awsauth diff REVISION REVISION` tells.")
         screen.print(screen.findings([*log.findings, *(found for entry in log.entries for found in entry.findings)]))
@@ -194,8 +194,10 @@ def prune_command(invocation: Invocation, /, *, yes: bool, dry_run: bool) -> int
     with invocation.client() as client:
         with invocation.waiting():
             numbers = client.prune(dry_run=True)
+        if numbers:
+            invocation.identify(client)
         if numbers and not dry_run:
-            if not yes and not invocation.screen.ask(f"Delete {_listed(numbers)}?"):
+            if not yes and not invocation.screen.ask(f"Delete {_listed(numbers)} of {invocation.named_target}?"):
                 invocation.screen.tell("Nothing was deleted.")
                 return FOUND
             invocation.if_interrupted = "Some of the revisions may be deleted; aws-auth is as it was."
@@ -204,8 +206,9 @@ def prune_command(invocation: Invocation, /, *, yes: bool, dry_run: bool) -> int
     if invocation.output == "json":
         invocation.emit({"revisions": list(numbers), "deleted": not dry_run})
     else:
-        done = "To be deleted" if dry_run else "Deleted"
-        invocation.screen.print(f"{done}: {_listed(numbers)}." if numbers else "There is nothing to delete.")
+        done = "Dry run: to be deleted" if dry_run else "Deleted"
+        of = invocation.named_target
+        invocation.screen.print(f"{done}: {_listed(numbers)} of {of}." if numbers else f"No old revisions of {of}.")
     return DONE
 
 

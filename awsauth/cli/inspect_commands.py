@@ -132,9 +132,8 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
         for finding, at in zip(found, places, strict=True):
             invocation.screen.command_ci(annotation(finding, file, at))
     else:
-        for finding, at in zip(found, places, strict=True):
-            location = f"{visible(file)}:{at.line}:{at.column}: " if file and at else ""
-            invocation.screen.print(invocation.screen.finding(finding, location))
+        locations = [f"{visible(file)}:{at.line}:{at.column}: " if file and at else "" for at in places]
+        invocation.screen.print(invocation.screen.findings(found, locations))
         if not found:
             invocation.screen.print("Nothing found.")
 
@@ -169,7 +168,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     elif invocation.output == "markdown":
         invocation.screen.print(_markdown(listed))
     elif listed:
-        invocation.screen.print(invocation.screen.table(_HEADER, [_cells(one) for one in listed]))
+        invocation.screen.print(invocation.screen.table(_HEADER, [_cells(one) for one in listed], titles=(0, 1)))
     lost = _lost(document)
     if lost:
         invocation.screen.tell(f"{' and '.join(lost)} cannot be read.")
@@ -226,7 +225,7 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
     elif invocation.output == "markdown":
         invocation.screen.print("\n".join(f"    {line}" for line in told.splitlines()))
     else:
-        invocation.screen.print(told)
+        invocation.screen.print(invocation.screen.wrapped(told))
     return FOUND if exit_code and explanation.verdict != "let-in" else DONE
 
 

@@ -11,6 +11,7 @@ import click
 
 from awsauth.cli.output import waiting_for
 from awsauth.cli.target import STANDARD_INPUT, described, policy_of
+from awsauth.core.text.display import visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ class Invocation:
         target: What it is for, as `awsauth.connect` takes it; the policy is the name of a file.
         output: How to print.
         output_is_open: Whether nobody has said how to print.
-        verbose: Whether to show the chain of errors.
+        traceback: Whether to show the traceback of an error.
         screen: Where to print.
+        quiet_notes: Codes of notes not to show.
+        where: The file, context or cluster in words, as far as it is known by now.
+        acting_as: The ARN or username as which the cluster knows the user; empty if it was not asked.
         if_interrupted: What to say when the user interrupts it now: whether anything was changed.
     """
 
@@ -48,8 +52,11 @@ class Invocation:
     target: Mapping[str, Any]
     output: OutputFormat
     output_is_open: bool
-    verbose: bool
+    traceback: bool
     screen: Output
+    quiet_notes: tuple[str, ...] = ()
+    where: str = field(default="", init=False)
+    acting_as: str = field(default="", init=False)
     if_interrupted: str = field(default="Nothing was changed.", init=False)
     _manifest: ManifestText | None = field(default=None, init=False)
     _file_manifest: Manifest | None = field(default=None, init=False)
@@ -63,15 +70,42 @@ class Invocation:
 
     @property
     def policy(self) -> Policy | None:
-        """What may be mapped at all."""
-        return policy_of(self.target["policy"]) if "policy" in self.target else None
+        """What may be mapped at all, and which notes are acknowledged."""
+        policy = policy_of(self.target["policy"]) if "policy" in self.target else None
+        if not self.quiet_notes:
+            return policy
+        from awsauth.core.lint.policy import Policy
+
+        given = Policy(quiet_notes=self.quiet_notes)
+        return policy.model_copy(update={"quiet_notes": given.quiet_notes + policy.quiet_notes}) if policy else given
 
     def waiting(self) -> AbstractContextManager[None]:
         """Return what says, around a call that may take long, what is being waited for."""
-        return waiting_for(described(self.target))
+        return waiting_for(self.where)
+
+    def __post_init__(self) -> None:
+        self.where = described(self.target)
+
+    @property
+    def named_target(self) -> str:
+        """The object that the command is for, and as whom: ``aws-auth of context kind-dev, as jane``."""
+        return f"aws-auth {'in' if 'file' in self.target else 'of'} {self.where}{f', as {visible(self.acting_as)}' if self.acting_as else ''}"
 
     def client(self) -> AwsAuthClient:
         """Return a client for what the command is for."""
+        client = self._connected()
+        if client.target_name:
+            self.where = client.target_name
+        if self.output == "json":
+            self.identify(client)
+        return client
+
+    def identify(self, client: AwsAuthClient) -> None:
+        """Ask the cluster who the user is, for what is shown of a change."""
+        with self.waiting():
+            self.acting_as = client.acting_as()
+
+    def _connected(self) -> AwsAuthClient:
         import awsauth
 
         named: dict[str, Any] = {name: value for name, value in self.target.items() if name != "policy"}
@@ -143,7 +177,8 @@ class Invocation:
         if self._part:
             self._parts[self._part] = values
             return
-        values = {"version": VERSION, "command": self.command, **self._parts, **values}
+        target = {"name": self.where, "as": self.acting_as or None}
+        values = {"version": VERSION, "command": self.command, "target": target, **self._parts, **values}
         self.screen.print(json_text(values).rstrip("\n"))
 
     @contextmanager

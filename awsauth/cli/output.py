@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -17,7 +19,7 @@ import click
 from awsauth.core.text.display import code, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from awsauth.core.diff import Diff
     from awsauth.core.findings import Finding
@@ -52,6 +54,17 @@ _SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "!": "y
 _GAP: Final = "  "
 
 
+_ALIKE: Final = 5
+"""How many lines findings of one kind take, unless all details are asked for."""
+
+
+_COMMAND: Final = re.compile("`[^`]*`")
+
+
+_PROSE: Final = re.compile(r"\S| *[-!] ")
+"""How a line begins that is not a command to copy, which is indented."""
+
+
 _CI_COMMAND: Final = re.compile(r"(^[^\S\n]*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
 """Where a CI system would begin to read a command.
 
@@ -71,16 +84,18 @@ class Output:
     Attributes:
         coloured: Whether colours are wanted, where there is a terminal.
         to_error: Whether all goes to standard error, because standard output is for something else.
+        verbosity: How often the user asked for more details.
     """
 
     coloured: bool = True
     to_error: bool = False
+    verbosity: int = 0
 
     @classmethod
-    def of(cls, *, no_color: bool, to_error: bool = False) -> Output:
+    def of(cls, *, no_color: bool, verbosity: int = 0) -> Output:
         """Return the screen, in colour unless an option, ``NO_COLOR`` or a terminal without colours says otherwise."""
         unwanted = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        return cls(not unwanted, to_error)
+        return cls(not unwanted, verbosity=verbosity)
 
     @property
     def is_terminal(self) -> bool:
@@ -134,55 +149,107 @@ class Output:
 
     def diff(self, found: Diff) -> str:
         """Return a difference with its lines in colour."""
-        return "\n".join(self._diff_line(line) for line in str(found).splitlines()) if found else "No change."
+        if not found:
+            return "No change."
+        lines = str(found).splitlines()
+        mappings = len(lines) - sum(len(text.splitlines()) for text in found.texts.values())
+        shown = [self.wrapped(line) if position < mappings else line for position, line in enumerate(lines)]
+        return "\n".join(map(self._diff_line, shown))
 
-    def finding(self, found: Finding, location: str = "", severity: str = "") -> str:
-        """Return a finding, for a line, in the words of the command line; `severity` in place of its own."""
+    def finding(self, found: Finding, location: str = "", severity: str = "", *, brief: bool = False) -> str:
+        """Return a finding in the words of the command line.
+
+        Args:
+            found: The finding.
+            location: What to put before it, such as a place in a file.
+            severity: What to call its severity.
+            brief: Whether to leave out its impact and hint.
+        """
         from awsauth.cli.wording import in_options
 
         named = severity or found.severity.value
-        return f"{location}{self.style(named, _SEVERITIES[named])} {visible(found.code)}: {in_options(str(found))}"
+        shown = in_options(str(replace(found, impact="", hint="") if brief else found))
+        text = self.wrapped(f"{location}{named} {visible(found.code)}: {shown}")
+        start = text.index(named, max(len(location) - 1, 0))
+        return f"{text[:start]}{self.style(named, _SEVERITIES[named])}{text[start + len(named) :]}"
 
-    def findings(self, found: Sequence[Finding]) -> str:
-        """Return findings, each on a line."""
-        return "\n".join(map(self.finding, found))
+    def findings(
+        self,
+        found: Sequence[Finding],
+        locations: Sequence[str] = (),
+        severity: Callable[[Finding], str] = lambda finding: finding.severity.value,
+    ) -> str:
+        """Return findings. Of several of one kind, the first is whole, some more are brief, and the rest is counted.
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        """Return a table: on a terminal as wide as that, with cells on several lines; elsewhere a line for each row."""
+        Args:
+            found: The findings.
+            locations: What to put before each, such as its place in a file.
+            severity: What to call the severity of a finding.
+        """
+        kinds: dict[tuple[str, str], list[tuple[Finding, str]]] = {}
+        for finding, location in zip_longest(found, locations, fillvalue=""):
+            kinds.setdefault((severity(finding), finding.code), []).append((finding, location))
+        lines = []
+        for (named, code_of_kind), alike in kinds.items():
+            shown = alike if self.verbosity or len(alike) <= _ALIKE else alike[: _ALIKE - 1]
+            for position, (finding, location) in enumerate(shown):
+                lines.append(self.finding(finding, location, named, brief=position > 0 and not self.verbosity))
+            if len(shown) < len(alike):
+                lines.append(
+                    f"... and {len(alike) - len(shown)} more of {named} {visible(code_of_kind)}; -v shows all."
+                )
+        return "\n".join(lines)
+
+    def wrapped(self, text: str, *, to_error: bool = False) -> str:
+        """Return prose in lines that fit the terminal. No word or command is broken, nor a line that holds a command."""
+        if not (sys.stderr.isatty() if to_error else self.is_terminal):
+            return text
+        width = shutil.get_terminal_size().columns
+        lines = (_filled(line, width) if _PROSE.match(line) else line for line in text.split("\n"))
+        return "\n".join(lines)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], titles: Sequence[int] = (0,)) -> str:
+        """Return a table with a line for each row.
+
+        On a terminal that is too narrow for that, each row is a line with the cells `titles`, and the other cells below.
+        """
         shown = [[visible(cell) for cell in row] for row in rows]
-        if self.is_terminal:
-            return self._fitted(header, shown)
         widths = [max(map(len, column)) for column in zip(header, *shown, strict=True)]
-        return "\n".join(
+        width = shutil.get_terminal_size().columns
+        if self.is_terminal and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+            return "\n".join(_record(header, row, titles, width) for row in shown)
+        first, *others = (
             _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in (header, *shown)
         )
+        return "\n".join([click.style(first, bold=True) if self.is_terminal and self.coloured else first, *others])
 
     def _diff_line(self, line: str) -> str:
         colour = _SIGNS.get(line[:1])
         return self.style(line, colour) if colour else line
 
-    def _fitted(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0), header_style="bold")
-        for name in header:
-            table.add_column(Text(name), overflow="fold")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        console = Console(
-            force_terminal=True,
-            no_color=not self.coloured,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            width=shutil.get_terminal_size().columns,
-        )
-        with console.capture() as captured:
-            console.print(table)
-        return "\n".join(line.rstrip() for line in captured.get().splitlines())
+def _filled(line: str, width: int) -> str:
+    """Return a line of prose in lines of a width; the blanks of commands in backticks are kept from being broken at."""
+    kept = _COMMAND.sub(lambda match: match[0].replace(" ", "\0"), line)
+    lines = textwrap.wrap(
+        kept,
+        width,
+        subsequent_indent=line[: len(line) - len(line.lstrip())] + _GAP,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+    return "\n".join(lines).replace("\0", " ")
+
+
+def _record(header: Sequence[str], row: Sequence[str], titles: Sequence[int], width: int) -> str:
+    details = [
+        _filled(f"{_GAP}{name.lower()}: {cell}", width)
+        for position, (name, cell) in enumerate(zip(header, row, strict=True))
+        if cell and position not in titles
+    ]
+    return "\n".join([_GAP.join(row[position] for position in titles if row[position]), *details])
 
 
 def findings_as_markdown(found: Iterable[Finding]) -> str:

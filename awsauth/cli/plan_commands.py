@@ -31,6 +31,7 @@ def show_plan(invocation: Invocation, plan: Plan) -> None:
     else:
         screen.print(screen.diff(plan.diff))
         screen.print(screen.findings(plan.findings))
+        screen.print(screen.wrapped(f"Planned for {invocation.named_target}; nothing was changed."))
 
 
 _FILE: Final = click.argument("source", metavar="FILE", type=click.File("rb"))

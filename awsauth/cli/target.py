@@ -111,10 +111,10 @@ def _options(target: Mapping[str, Any]) -> Iterator[str]:
 
 
 def described(target: Mapping[str, Any]) -> str:
-    """Return in words what a command is for."""
-    for name, shown in (("file", "{}"), ("cluster", "the cluster {}"), ("context", "the context {}")):
+    """Return in words where the object is that a command is for: a file's name, ``context NAME``."""
+    for name, shown in (("file", "{}"), ("cluster", "cluster {}"), ("context", "context {}")):
         if name in target:
-            return shown.format("standard input" if target[name] == STANDARD_INPUT else target[name])
+            return shown.format("standard input" if target[name] == STANDARD_INPUT else visible(target[name]))
     return "the current context"
 
 

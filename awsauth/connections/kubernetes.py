@@ -107,6 +107,11 @@ class Connection:
     is_own: bool = True
     tokens: TokenSource | None = None
 
+    @property
+    def name(self) -> str:
+        """The description without the address, which holds no blank."""
+        return self.description.rpartition(" at ")[0]
+
     def close(self) -> None:
         """Close the connections, unless they belong to the caller's own client."""
         if self.is_own:

@@ -32,7 +32,7 @@ def test_a_role_is_added_once(file: str) -> None:
     assert f"+ role {ROLE}: username admin, group system:masters" in done.out
     assert "it is revision 2" in done.out
     again = run(*ADD, "--file", file, "--yes")
-    assert (again.code, again.out) == (0, "No change.\n")
+    assert (again.code, again.out) == (0, f"No change to aws-auth in {file}.\n")
     assert AwsAuthClient.from_file(file).history().entries[0].info.reason == "release 42"
 
 
@@ -161,6 +161,9 @@ def test_a_dry_run_changes_nothing(file: str) -> None:
     assert done.code == 0
     assert "+ role" in done.out
     assert "Changed" not in done.out
+    assert done.out.splitlines()[-1] == f"Dry run for aws-auth in {file}: nothing was changed."
+    shown = shown_json(*ADD, "--dry-run", "--file", file)
+    assert (shown["target"], shown["dry_run"]) == ({"name": file, "as": None}, "client")
     assert AwsAuthClient.from_file(file).read() == before
     # The word behind it is not taken for its value.
     assert run("add", "account", "--dry-run", "012345678901", "--file", file).code == 0
@@ -190,8 +193,9 @@ def test_errors_say_what_where_and_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
-def test_verbose_shows_the_chain(tmp_path: Path) -> None:
-    done = run("get", "-v", "--file", str(tmp_path / "none.yaml"))
+def test_only_traceback_shows_the_chain(tmp_path: Path) -> None:
+    assert "awsauth.errors" not in run("get", "-vv", "--file", str(tmp_path / "none.yaml")).err
+    done = run("get", "--traceback", "--file", str(tmp_path / "none.yaml"))
     assert "awsauth.errors.FileError" in done.err
     assert "builtins.FileNotFoundError" in done.err
     assert "awsauth/stores/file.py:" in done.err
@@ -300,7 +304,7 @@ def test_rollback_goes_back(file: str) -> None:
     assert done.code == 0
     assert "it is revision 3" in done.out
     assert AwsAuthClient.from_file(file).read() == before
-    assert run("prune", "--file", file, "-y").out == "There is nothing to delete.\n"
+    assert run("prune", "--file", file, "-y").out == f"No old revisions of aws-auth in {file}.\n"
 
 
 def test_a_plan_is_saved_and_applied(file: str, tmp_path: Path) -> None:
@@ -312,7 +316,7 @@ def test_a_plan_is_saved_and_applied(file: str, tmp_path: Path) -> None:
     assert AwsAuthClient.from_file(file).read().accounts == ()
     assert run("apply", plan, "--file", file, "-y").code == 0
     assert AwsAuthClient.from_file(file).read().accounts == ("012345678901",)
-    assert run("apply", plan, "--file", file, "-y").out == "No change.\n"
+    assert run("apply", plan, "--file", file, "-y").out == f"No change to aws-auth in {file}.\n"
     assert run("plan", str(changes), "--file", file).code == 0
     assert run("apply", str(changes), "--file", file, "-y").code == 0
     assert run("apply", file, "--file", file, "-y").code == 2
@@ -379,7 +383,7 @@ def test_markdown_is_for_a_pull_request(file: str) -> None:
 
 
 def test_without_history_there_is_no_revision(file: str) -> None:
-    assert run(*ADD, "--file", file, "-y", "--no-history").out.endswith("Changed.\n")
+    assert run(*ADD, "--file", file, "-y", "--no-history").out.endswith(f"Changed aws-auth in {file}.\n")
     assert AwsAuthClient.from_file(file).history().entries == ()
 
 
@@ -398,7 +402,7 @@ def test_a_defect_is_told_without_secrets(file: str, monkeypatch: pytest.MonkeyP
         raise RuntimeError(f"not expected: {' '.join(SECRETS)}")
 
     monkeypatch.setattr(AwsAuthClient, "read", fail)
-    for args in ([], ["-v"], ["-o", "json"]):
+    for args in ([], ["-vv"], ["--traceback"], ["-o", "json"]):
         done = run("get", "--file", file, *args)
         assert done.code == 8
         assert "error: awsauth met a RuntimeError that it does not handle. It says: not expected" in done.err

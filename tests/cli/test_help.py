@@ -190,10 +190,10 @@ def test_json_has_the_fields_that_the_reference_lists(tmp_path: Path) -> None:
     }
     for name, args in shown.items():
         values = json.loads(run(*args, "--file", file, "-o", "json").out)
-        assert values.keys() - {"version", "command"} == listed[name], name
+        assert values.keys() - {"version", "command", "target"} == listed[name], name
     checked = json.loads(run("check", "--file", file, "-o", "json").out)
-    assert checked.keys() - {"version", "command"} == {"findings"}
+    assert checked.keys() - {"version", "command", "target"} == {"findings"}
     assert all("file" in found for found in checked["findings"])
     error = json.loads(run("show", "99", "--file", file, "-o", "json").out)
-    assert set(error) == {"version", "command", "error"}
+    assert set(error) == {"version", "command", "target", "error"}
     assert all(f"`{field}`" in page for field in error["error"])

@@ -104,6 +104,45 @@ def test_nothing_of_a_document_steers_the_terminal(tmp_path: Path) -> None:
     assert r"a\x1b[2J[red]b[/red]\u202e" in run("get", "--file", str(path)).out
 
 
+def test_findings_of_one_kind_are_collapsed(tmp_path: Path) -> None:
+    entries = "".join(
+        f"- rolearn: arn:aws:iam::968802670493:role/a/b-{number}\n  username: u-{number}\n" for number in range(9)
+    )
+    path = str(manifest_in(tmp_path, mapRoles=entries))
+    found = shown_json("check", "--file", path)["findings"]
+    alike = [one for one in found if one["code"] == "role-path"]
+    assert len(alike) > 5
+    lines = [line for line in run("check", "--file", path).out.splitlines() if "role-path" in line]
+    assert (len(lines), lines[-1]) == (
+        5,
+        f"... and {len(alike) - 4} more of {alike[0]['severity']} role-path; -v shows all.",
+    )
+    assert alike[0]["impact"] in lines[0]
+    assert alike[0]["impact"] not in lines[1]
+    whole = [line for line in run("check", "-v", "--file", path).out.splitlines() if "role-path" in line]
+    assert (len(whole), alike[0]["impact"] in whole[-1]) == (len(alike), True)
+
+
+def test_notes_are_acknowledged(file: str, tmp_path: Path) -> None:
+    run("add", "role", ROLE, "--username", "admin", "--group", "a", "--file", file, "-y")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("quiet_notes: [extra-groups]\n", encoding="utf-8")
+    words = ["add", "role", ROLE, "--username", "admin", "--group", "b", "--dry-run", "--file", file]
+    assert "note extra-groups" in run(*words).out
+    for quiet in (["--quiet-notes", "extra-groups"], ["--policy", str(policy)]):
+        done = run(*words, *quiet)
+        assert (done.code, "extra-groups" in done.out, "+ groups" in done.out) == (0, False, False), done
+        assert shown_json(*words, *quiet)["findings"] == [] or "extra-groups" not in str(shown_json(*words, *quiet))
+    loud = run(*words, "--quiet-notes", "not-mapped")
+    assert "note extra-groups" in loud.out
+    assert run(*words, "--quiet-notes", "a, b").code == 2
+
+
+def test_an_error_cannot_be_acknowledged(file: str) -> None:
+    done = run("remove", "role", NODE, "--file", file, "-y", "--quiet-notes", "node-mapping")
+    assert (done.code, "node-mapping:" in done.err) == (3, True)
+
+
 def test_a_pipe_gets_whole_columns(tmp_path: Path) -> None:
     long = "g" * 300
     path = manifest_in(tmp_path, mapRoles=f"- rolearn: {ROLE}\n  username: x\n  groups: [{long}]\n")

@@ -43,7 +43,7 @@ SUBJECTS: Final = (
     ),
     Subject(("history/*.py",), ("*history*.py", "*test_patience.py", "*test_retry.py", "*test_stores.py")),
 )
-_PRELOADED: Final = ("boto3", "click", "hypothesis", "kubernetes", "moto", "pydantic", "pytest", "rich", "yaml")
+_PRELOADED: Final = ("boto3", "click", "hypothesis", "kubernetes", "moto", "pydantic", "pytest", "yaml")
 
 
 @dataclass(slots=True)

@@ -75,7 +75,8 @@ def list_mappings(document: Document, pattern: str = "*", policy: Policy | None 
     """
     found: defaultdict[str, list[Finding]] = defaultdict(list)
     check_arguments(document, policy)
-    for finding in in_texts(document, policy):
+    found_here = in_texts(document, policy)
+    for finding in policy.unacknowledged(found_here) if policy else found_here:
         if finding.location:
             found[finding.location.key].append(finding)
     listed = (one for key in KEYS for one in _listed(document, document.reading(key), found[key]))

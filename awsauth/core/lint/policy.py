@@ -9,6 +9,7 @@
     username_prefixes: ["team-", "sso:"]  # every username, but for those of nodes, begins with one of these
     most_administrators: 3                # so many principals may be in system:masters
     administrators: ["arn:aws:iam::111122223333:role/admin-*"]  # and these only
+    quiet_notes: [extra-groups]           # notes with these codes are acknowledged, and not shown
 
 What is left out is allowed. In `forbidden_groups` and `administrators`, ``*`` and ``?`` stand for any characters and
 for any one, and ``[ab]`` for either.
@@ -17,17 +18,20 @@ for any one, and ``[ab]`` for either.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from awsauth.boundary import public
 from awsauth.core.arn import ACCOUNT, PARTITIONS
+from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import PolicyError, UsageError
 
 _ROLE_WITH_PATH: Final = re.compile(":role/[^/]*/", re.IGNORECASE)
+
+_CODE: Final = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def _list(value: Any) -> Any:
@@ -63,10 +67,18 @@ def _without_path(pattern: str) -> str:
     return pattern
 
 
+def _code(code: str) -> str:
+    if not _CODE.fullmatch(code):
+        raise ValueError("is not the code of a finding, such as extra-groups")
+    return code
+
+
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_list)]
 Accounts = Annotated[tuple[Annotated[str, AfterValidator(_known_account)], ...], BeforeValidator(_list)]
 Partitions = Annotated[tuple[Annotated[str, AfterValidator(_known_partition)], ...], BeforeValidator(_list)]
+
+Codes = Annotated[tuple[Annotated[str, AfterValidator(_code)], ...], BeforeValidator(_list)]
 
 Administrators = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)], ...], BeforeValidator(_list)]
 
@@ -84,6 +96,8 @@ class Policy(BaseModel):
         most_administrators: How many principals may be in ``system:masters``.
         administrators: Patterns of the ARNs, without a role's path and whatever their case, that may be in
             ``system:masters``; an empty list for nobody.
+        quiet_notes: Codes of notes that are acknowledged: results, plans and checks leave these notes out. Findings of
+            a higher severity stay.
 
     Raises:
         PolicyError: a field is unknown, or holds what it may not.
@@ -98,12 +112,17 @@ class Policy(BaseModel):
     username_prefixes: Texts | None = None
     most_administrators: Annotated[int, BeforeValidator(_whole)] | None = None
     administrators: Administrators | None = None
+    quiet_notes: Codes = ()
 
     def __init__(self, /, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
             raise _translated(error) from error
+
+    def unacknowledged(self, found: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return findings without the notes in `quiet_notes`."""
+        return tuple(one for one in found if one.severity is not Severity.NOTE or one.code not in self.quiet_notes)
 
     @classmethod
     def from_text(cls, text: str) -> Policy:

@@ -20,7 +20,7 @@ def test_whoami_says_who_aws_takes_one_for(cluster: Cluster) -> None:
     assert (done.code, ":role/cli-whoami" in done.out) == (0, True), done
     identity = json.loads(process("whoami", "-o", "json", env=env).out)["identity"]
     assert identity["canonical_arn"].endswith(":role/cli-whoami")
-    assert session.secret_key not in process("whoami", "-v", env=env).out
+    assert session.secret_key not in str(process("whoami", "-vv", "--traceback", env=env))
 
 
 def test_without_credentials_it_is_not_allowed(cluster: Cluster) -> None:

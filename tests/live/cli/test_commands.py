@@ -43,6 +43,7 @@ def roles(cluster: Cluster) -> str:
 def test_a_change_goes_all_the_way(cluster: Cluster, at: dict[str, str | None]) -> None:
     done = run(*ADD, "--yes", "--reason", "release 42", env=at)
     assert done.code == 0, done
+    assert f"Changed aws-auth of context {cluster.context}, as " in done.out
     assert roles(cluster).startswith(NODES)
     assert ROLE in roles(cluster)
     assert "release 42" in run("history", env=at).out
@@ -52,10 +53,25 @@ def test_a_change_goes_all_the_way(cluster: Cluster, at: dict[str, str | None]) 
     assert roles(cluster) == NODES
 
 
+def test_json_names_the_cluster_and_the_user(cluster: Cluster, at: dict[str, str | None]) -> None:
+    user = cluster.user(READER, namespace="kube-system")
+    shown = json.loads(run("get", "-o", "json", "--kubeconfig", str(user.kubeconfig), env=at).out)
+    assert shown["target"]["name"].startswith("context ")
+    assert user.name in shown["target"]["as"]
+
+
+def test_what_is_not_there_is_not_done(cluster: Cluster, at: dict[str, str | None]) -> None:
+    cluster.kubectl("-n", "kube-system", "delete", "configmap", "aws-auth")
+    done = run("get", env=at)
+    assert (done.code, "There is no aws-auth" in done.err) == (4, True), done
+
+
 def test_the_server_rehearses(cluster: Cluster, at: dict[str, str | None]) -> None:
     done = run(*ADD, "--dry-run=server", env=at)
     assert done.code == 0, done
     assert "+ role" in done.out
+    last = done.out.splitlines()[-1]
+    assert last.startswith(f"Dry run by the API server for aws-auth of context {cluster.context}, as ")
     assert roles(cluster) == NODES
 
 
@@ -112,7 +128,7 @@ def test_others_between_the_question_and_the_answer(cluster: Cluster, at: dict[s
 
 def test_a_plan_for_another_object_is_a_conflict(cluster: Cluster, at: dict[str, str | None], tmp_path: Path) -> None:
     plan = str(tmp_path / "plan.json")
-    assert run(*ADD, "--out", plan, env=at).code == 1
+    assert run(*ADD, "--out", plan, env=at).code == 0
     cluster.delete_aws_auth()
     cluster.put_aws_auth({"mapRoles": NODES})
     done = run("apply", plan, "--yes", env=at)
@@ -124,7 +140,7 @@ def test_no_token_is_ever_shown(cluster: Cluster, at: dict[str, str | None], tmp
     with FaultyServer(cluster) as server:
         path = server.write_kubeconfig(tmp_path / "faulty.kubeconfig")
         server.always = "cut before"
-        done = run("get", "-v", "--kubeconfig", str(path), env=at)
+        done = run("get", "-vv", "--traceback", "--kubeconfig", str(path), env=at)
     assert (done.code, "Caused by" in done.err or "urllib3" in done.err) == (7, True)
     assert cluster.admin_token not in str(done)
 
