@@ -11,7 +11,6 @@ import textwrap
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -187,7 +186,7 @@ class Output:
             severity: What to call the severity of a finding.
         """
         kinds: dict[tuple[str, str], list[tuple[Finding, str]]] = {}
-        for finding, location in zip_longest(found, locations, fillvalue=""):
+        for finding, location in zip(found, locations or [""] * len(found), strict=True):
             kinds.setdefault((severity(finding), finding.code), []).append((finding, location))
         lines = []
         for (named, code_of_kind), alike in kinds.items():
