@@ -52,6 +52,10 @@ def run(*args: str, stdin: str | bytes | None = None, env: Mapping[str, str | No
     """Run a command in this process, without a terminal."""
     result = CliRunner().invoke(program, args, input=stdin, env={**_UNSET, **(env or {})}, prog_name="awsauth")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    if " -o json" in " ".join(["", *args]) and result.stdout.startswith("{"):
+        from tests.support.json_schemas import check_output
+
+        check_output(result.stdout)
     return Done(result.exit_code, result.stdout, result.stderr)
 
 
