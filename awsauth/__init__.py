@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from awsauth.aws.identity import Identity as Identity
     from awsauth.aws.instance_profile import attach_instance_role as attach_instance_role
     from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_role as ensure_instance_role
-    from awsauth.client import AwsAuthClient as AwsAuthClient, ConnectionOptions as ConnectionOptions
+    from awsauth.client import AwsAuthClient as AwsAuthClient
     from awsauth.core.access.access_changes import AccessChange as AccessChange, UserInfo as UserInfo
     from awsauth.core.access.caller import Caller as Caller
     from awsauth.core.diff import Diff as Diff, MappingDiff as MappingDiff, diff as diff
@@ -131,7 +131,7 @@ _HOMES: Final = {
     "awsauth.aws.identity": "Identity",
     "awsauth.aws.instance_profile": "attach_instance_role",
     "awsauth.aws.instance_role": "RoleSetup ensure_instance_role",
-    "awsauth.client": "AwsAuthClient ConnectionOptions",
+    "awsauth.client": "AwsAuthClient",
     "awsauth.core.access.access_changes": "AccessChange UserInfo",
     "awsauth.core.access.caller": "Caller",
     "awsauth.core.diff": "Diff MappingDiff diff",
@@ -172,7 +172,6 @@ _HOMES: Final = {
     "awsauth.recovery.report": "Leftover Recovery RecoveryPlan RecoveryStep",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
-__all__ = sorted(_HOME)  # noqa: PLE0605
 __all__ = sorted(_HOME)  # noqa: PLE0605
 
 

@@ -11,10 +11,10 @@ from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
-from awsauth.options import Options, checked
+from awsauth.options import Options, check_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import boto3
     from typing_extensions import Unpack
@@ -59,97 +59,12 @@ class Target(TypedDict, total=False):
     policy: Policy
 
 
-NAMES: Final = frozenset(Target.__annotations__)
-
-
 _ALWAYS: Final = frozenset({"author", "policy"})
-
-
 _ACTING: Final = frozenset({"as_user", "as_groups"})
-
-
 _KINDS: Final[dict[str, frozenset[str]]] = {
     "cluster": frozenset({"cluster", "region", "profile", "assume_role"}) | _ACTING,
     "file": frozenset({"file"}),
     "kubeconfig": frozenset({"context", "kubeconfig"}) | _ACTING,
-}
-
-
-def connected(target: Target) -> AwsAuthClient:
-    """Return a client for what a call names.
-
-    Raises:
-        UsageError: two targets are named, or something that is no part of one, or something that is empty.
-        AwsAuthError: as for the client's ``from_…``.
-    """
-    check_names(target, Target)
-    named = {name: _given(name, value) for name, value in target.items()}
-    kind = next((kind for kind in ("cluster", "file") if kind in named), "kubeconfig")
-    unfit = sorted(named.keys() - _KINDS[kind] - _ALWAYS)
-    if unfit:
-        raise UsageError(
-            f"{' and '.join(unfit)} cannot be said together with {kind}; nothing was contacted."
-            if kind in named
-            else f"{' and '.join(unfit)} cannot be said without cluster; nothing was contacted.",
-            hint="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
-        )
-    return _CONNECT[kind](named)
-
-
-def check_names(given: Iterable[str], arguments: type) -> None:
-    """Check that what is given by name are fields of a `TypedDict` such as `Target`.
-
-    Raises:
-        UsageError: something is none.
-    """
-    known = arguments.__annotations__
-    unknown = [quoted(name) for name in given if name not in known]
-    if unknown:
-        raise UsageError(
-            f"There is no argument {' and no '.join(unknown)}; nothing was contacted.",
-            hint=f"Arguments that say where and how: {', '.join(known)}.",
-        )
-
-
-def _given(name: str, value: Any) -> Any:
-    """Return the value that was given for a name, unless it is empty: what an unset variable leaves."""
-    if name == "policy":
-        return value
-    if name == "as_groups":
-        is_list = isinstance(value, Iterable) and not isinstance(value, str)
-        if not is_list or not all(isinstance(group, str) and group for group in value):
-            raise UsageError(
-                f"as_groups is {quoted(repr(value))}; nothing was contacted.", hint="Pass a list of names."
-            )
-        return tuple(value)
-    if value is not None and not isinstance(value, (str, os.PathLike)):
-        raise UsageError(
-            f"{name} is {quoted(repr(value), 60)}; nothing was contacted.", hint="Pass a text, or leave it out."
-        )
-    if value is None or (name != "author" and not str(value).strip()):
-        raise UsageError(f"{name} is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
-    return value
-
-
-def _by_name(named: dict[str, Any]) -> AwsAuthClient:
-    return AwsAuthClient.from_eks(named.pop("cluster"), role_arn=named.pop("assume_role", None), **named)
-
-
-def _by_file(named: dict[str, Any]) -> AwsAuthClient:
-    return AwsAuthClient.from_file(named.pop("file"), **named)
-
-
-def _by_kubeconfig(named: dict[str, Any]) -> AwsAuthClient:
-    context, path = named.pop("context", None), named.pop("kubeconfig", None)
-    if context is None and path is None:
-        return AwsAuthClient.from_environment(**named)
-    return AwsAuthClient.from_kubeconfig(context, path, **named)
-
-
-_CONNECT: Final[dict[str, Callable[[dict[str, Any]], AwsAuthClient]]] = {
-    "cluster": _by_name,
-    "file": _by_file,
-    "kubeconfig": _by_kubeconfig,
 }
 
 
@@ -175,7 +90,44 @@ def connect(**target: Unpack[Target]) -> AwsAuthClient:
         UsageError: the arguments make no sense.
         AwsAuthError: as for the ``from_…`` methods of `AwsAuthClient`.
     """
-    return connected(target)
+    named = {name: _given(name, value) for name, value in target.items()}
+    kind = next((kind for kind in ("cluster", "file") if kind in named), "kubeconfig")
+    unfit = sorted(named.keys() - _KINDS[kind] - _ALWAYS)
+    if unfit:
+        raise UsageError(
+            f"{' and '.join(unfit)} cannot be said together with {kind}; nothing was contacted."
+            if kind in named
+            else f"{' and '.join(unfit)} cannot be said without cluster; nothing was contacted.",
+            hint="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
+        )
+    if kind == "file":
+        return AwsAuthClient.from_file(named.pop("file"), **named)
+    if kind == "cluster":
+        return AwsAuthClient.from_eks(named.pop("cluster"), role_arn=named.pop("assume_role", None), **named)
+    context, path = named.pop("context", None), named.pop("kubeconfig", None)
+    if context is None and path is None:
+        return AwsAuthClient.from_environment(**named)
+    return AwsAuthClient.from_kubeconfig(context, path, **named)
+
+
+def _given(name: str, value: Any) -> Any:
+    """Return the value that was given for a name, unless it is empty: what an unset variable leaves."""
+    if name == "policy":
+        return value
+    if name == "as_groups":
+        is_list = isinstance(value, Iterable) and not isinstance(value, str)
+        if not is_list or not all(isinstance(group, str) and group for group in value):
+            raise UsageError(
+                f"as_groups is {quoted(repr(value))}; nothing was contacted.", hint="Pass a list of names."
+            )
+        return tuple(value)
+    if value is not None and not isinstance(value, (str, os.PathLike)):
+        raise UsageError(
+            f"{name} is {quoted(repr(value), 60)}; nothing was contacted.", hint="Pass a text, or leave it out."
+        )
+    if value is None or (name != "author" and not str(value).strip()):
+        raise UsageError(f"{name} is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
+    return value
 
 
 @public
@@ -198,7 +150,7 @@ def health_check(
 
     started = time.perf_counter()
     try:
-        client = connected(target)
+        client = connect(**target)
     except (UsageError, InvalidValueError):
         raise
     except AwsAuthError as error:
@@ -232,10 +184,10 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
     if session is not None:
         raise UsageError(
             "session cannot be said together with a cluster; nothing was contacted.",
-            hint="Pass it to AwsAuthClient.from_eks, and ask that client for its identity().",
+            hint="Pass it to AwsAuthClient.from_eks, and ask that client: whoami().",
         )
-    with connected(target) as client:
-        return client.identity()
+    with connect(**target) as client:
+        return client.whoami()
 
 
 @public
@@ -376,21 +328,24 @@ def rename_principal(principal_arn: str, new_arn: str, **call: Unpack[Call]) -> 
 
 
 def _target(call: Call) -> tuple[AwsAuthClient, Options]:
-    """Return the client that a call is for, and what else was said.
+    """Return the client that a call is for, and the options of the change.
 
     Raises:
-        UsageError: two targets were named, or one that is empty, or something that there is no argument for.
+        UsageError: a client and a target are both named, or one of them is not what it has to be.
     """
-    check_names(call, Call)
-    options = checked({name: value for name, value in call.items() if name not in NAMES and name != "client"})
-    target: Any = {name: value for name, value in call.items() if name in NAMES}
-    if "client" not in call:
-        return connected(target), options
-    if target:
+    given: dict[str, Any] = dict(call)
+    options: Any = {name: given.pop(name) for name in Options.__annotations__ if name in given}
+    check_options(options)
+    if "client" not in given:
+        return connect(**given), options
+    client = given.pop("client")
+    if given:
         raise UsageError(
-            f"client and {' and '.join(sorted(target))} were both named; nothing was changed.",
+            f"client and {' and '.join(sorted(given))} were both named; nothing was changed.",
             hint="The client knows its target: pass client= alone.",
         )
-    if not isinstance(call["client"], AwsAuthClient):
-        raise UsageError("client is no client; nothing was changed.", hint="Pass what connect() returned.")
-    return call["client"], options
+    if not isinstance(client, AwsAuthClient):
+        raise UsageError(
+            f"client is {quoted(repr(client), 60)}; nothing was changed.", hint="Pass a client that connect() returned."
+        )
+    return client, options

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import cache, wraps
+from inspect import Parameter, Signature, signature
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -16,6 +17,16 @@ _T = TypeVar("_T")
 _SPECIAL: Final = frozenset(("__init__", "__post_init__", "__enter__", "__exit__", "__str__"))
 """Methods that users call although their names begin with an underscore."""
 
+
+class _Unset:
+    """The default of an option that is left out, as `inspect` shows it."""
+
+    def __repr__(self) -> str:
+        return "<default>"
+
+
+_UNSET: Final = _Unset()
+
 _REPORT: Final = (
     "Check the values that you passed. If they are right, report this with the traceback. "
     "If the call writes, look at `aws-auth` before you repeat it."
@@ -26,7 +37,8 @@ def public(member: _T) -> _T:
     """Decorate a public function, or a class with its public methods and properties.
 
     Any other exception than an `AwsAuthError` leaves them as an `InternalError`, with the exception as its cause. A
-    call whose arguments do not fit the signature raises Python's own `TypeError`. Put it below ``@dataclass``, so that
+    call whose arguments do not fit the signature raises Python's own `TypeError`. Keywords that a function takes as
+    ``**options: Unpack[Options]`` are part of that signature, as if each were written there. Put it below ``@dataclass``, so that
     methods that the dataclass generates stay as fast as they are.
     """
     if not isinstance(member, type):
@@ -63,8 +75,12 @@ def _guarded_member(value: Any) -> Any:
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    shown = _explicit(function)
+
     @wraps(function)
     def guarded(*args: Any, **named: Any) -> Any:
+        if unknown := [name for name in named if shown and name not in shown.parameters]:
+            raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument {unknown[0]!r}")
         try:
             return function(*args, **named)
         except AwsAuthError:
@@ -76,6 +92,26 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             raise caused_by(error) from error
 
     return guarded
+
+
+def _explicit(function: Callable[..., Any]) -> Signature | None:
+    """Return the signature of a function with the keywords of the `TypedDict` that it unpacks, for `inspect` too."""
+    unpacked = next((kind for kind in function.__annotations__.values() if str(kind).startswith("Unpack[")), None)
+    if unpacked is None:
+        return None
+    named = _keywords(function.__globals__[unpacked.removeprefix("Unpack[").removesuffix("]")])
+    taken = signature(function)
+    made = taken.replace(parameters=[*list(taken.parameters.values())[:-1], *named])
+    cast("Any", function).__signature__ = made
+    return made
+
+
+@cache
+def _keywords(kind: type) -> list[Parameter]:
+    return [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=_UNSET, annotation=getattr(text, "__forward_arg__", text))
+        for name, text in kind.__annotations__.items()
+    ]
 
 
 def _origin(error: Exception) -> str:

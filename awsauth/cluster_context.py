@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from awsauth.core.access.access_entries import without_effect
 from awsauth.core.access.matching import Access, could_render, principal_of
@@ -23,9 +23,8 @@ from awsauth.retry import retry_unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from awsauth.aws.access_entries import ReadEntries
-    from awsauth.core.access.access_entries import AuthenticationMode
-    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUsage
+    from awsauth.connections.eks import EksClusterInfo
+    from awsauth.core.cluster.facts import ClusterNode, RoleUsage
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.explain.explanation import Explanation
@@ -41,22 +40,6 @@ NOT_LOOKED_AT: Final = "not-looked-at"
 """The code of what is said where something would have been asked, and that was not allowed."""
 
 
-class EksFacts(Protocol):
-    """What EKS and the services around it know of a cluster."""
-
-    def authentication_mode(self) -> AuthenticationMode:
-        """Return what lets people in."""
-
-    def access_entries(self) -> ReadEntries:
-        """Return the access entries, none where the cluster does not look at them, and what could not be read."""
-
-    def node_evidence(self, nodes: tuple[ClusterNode, ...] | None) -> NodeEvidence:
-        """Return which roles nodes have, given the nodes that are registered (None: not known)."""
-
-    def sso_roles(self) -> tuple[str, ...]:
-        """Return the ARNs of the roles that IAM Identity Center made in the account that AWS is asked as."""
-
-
 class ClusterContext:
     """What can be asked around the ``aws-auth`` of one cluster. Nothing is asked before it is needed.
 
@@ -65,7 +48,7 @@ class ClusterContext:
         eks: To EKS, where it is known which of its clusters this is.
     """
 
-    def __init__(self, transport: Transport, eks: EksFacts | None = None) -> None:
+    def __init__(self, transport: Transport, eks: EksClusterInfo | None = None) -> None:
         self._transport = transport
         self._eks = eks
         self._reviews: list[SelfReview | None] = []
@@ -176,7 +159,7 @@ class ClusterContext:
             found = replace(found, verdict="depends")
         return replace(found, conditions=(*found.conditions, *(note.message for note in notes)))
 
-    def _by_eks(self, eks: EksFacts, known: GuardContext, notes: list[Finding]) -> GuardContext:
+    def _by_eks(self, eks: EksClusterInfo, known: GuardContext, notes: list[Finding]) -> GuardContext:
         mode = _or_note(eks.authentication_mode, notes, "the cluster's authentication mode")
         if mode == "CONFIG_MAP":
             return known._replace(authentication_mode=mode)
@@ -187,7 +170,7 @@ class ClusterContext:
         return known._replace(authentication_mode=mode, access_entries=read.entries)
 
     def _node_uses(
-        self, eks: EksFacts, nodes: tuple[ClusterNode, ...] | None, document: Document, notes: list[Finding]
+        self, eks: EksClusterInfo, nodes: tuple[ClusterNode, ...] | None, document: Document, notes: list[Finding]
     ) -> tuple[RoleUsage, ...]:
         evidence = _or_note(lambda: eks.node_evidence(nodes), notes, "which roles nodes have")
         return evidence.of_document(document) if evidence else ()

@@ -23,7 +23,7 @@ from awsauth.core.edit.changes import (
     as_list,
 )
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
-from awsauth.options import Options, checked
+from awsauth.options import Options, check_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,7 @@ class MappingMethods(ABC, Generic[T_co]):
     options.
     """
 
-    _principals: Principals
+    _roles: RoleResolver
     """Finds roles by their name."""
 
     @abstractmethod
@@ -59,7 +59,8 @@ class MappingMethods(ABC, Generic[T_co]):
         """Make changes; `findings` is what there is to say about them already."""
 
     def _one(self, change: Change, options: Options) -> T_co:
-        return self._make([change], checked(options))
+        check_options(options)
+        return self._make([change], options)
 
     def add_role_mapping(
         self,
@@ -84,10 +85,10 @@ class MappingMethods(ABC, Generic[T_co]):
         Raises:
             RoleError: the caller's account has no role of that name.
         """
-        made = checked(options)
-        arn, findings = self._principals.role(role_arn, for_ec2=for_ec2)
+        check_options(options)
+        arn, findings = self._roles.role(role_arn, for_ec2=for_ec2)
         change = EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)
-        return self._make([change], made, findings)
+        return self._make([change], options, findings)
 
     def add_sso_mapping(
         self,
@@ -114,9 +115,9 @@ class MappingMethods(ABC, Generic[T_co]):
         Raises:
             RoleError: the account has no such role, or several, or is another one than `account`.
         """
-        made = checked(options)
-        arn = self._principals.sso_role(permission_set, account)
-        return self._make([EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)], made)
+        check_options(options)
+        arn = self._roles.sso_role(permission_set, account)
+        return self._make([EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)], options)
 
     def add_user_mapping(
         self,
@@ -175,9 +176,9 @@ class MappingMethods(ABC, Generic[T_co]):
 class Planning(MappingMethods["Plan"]):
     """What ``client.planning`` is: every method returns the plan of what it would do on the client."""
 
-    def __init__(self, plan: Callable[[Sequence[Change]], Plan], principals: Principals) -> None:
+    def __init__(self, plan: Callable[[Sequence[Change]], Plan], roles: RoleResolver) -> None:
         self._plan = plan
-        self._principals = principals
+        self._roles = roles
 
     def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> Plan:
         if options:
@@ -189,7 +190,7 @@ class Planning(MappingMethods["Plan"]):
         return replace(plan, findings=(*findings, *plan.findings))
 
 
-class Principals:
+class RoleResolver:
     """Finds roles by name, and the roles behind SSO permission sets.
 
     Args:
@@ -257,11 +258,9 @@ def _advising(way_round: str) -> Iterator[None]:
 class Transaction(MappingMethods[None]):
     """What ``client.transaction()`` gives; use it in a ``with`` block, by one thread."""
 
-    def __init__(
-        self, commit: Callable[[Sequence[Change], tuple[Finding, ...]], Result], principals: Principals
-    ) -> None:
+    def __init__(self, commit: Callable[[Sequence[Change], tuple[Finding, ...]], Result], roles: RoleResolver) -> None:
         self._commit = commit
-        self._principals = principals
+        self._roles = roles
         self._changes: list[Change] = []
         self._findings: tuple[Finding, ...] = ()
         self._result: Result | None = None

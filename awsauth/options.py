@@ -1,8 +1,9 @@
-"""How a change is made: what every call that changes something takes beside the change itself."""
+"""How a change is made, and how requests are sent: the options that many calls share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from awsauth.core.arn import canonical_role
 from awsauth.core.guards.guards import allowed_by
@@ -10,7 +11,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
 DryRun = bool | Literal["server"]
@@ -43,6 +44,25 @@ class Options(TypedDict, total=False):
     revert_after: float
 
 
+TIMEOUT: Final = 30.0
+"""Seconds that a request may take, its answer included: the API server itself gives up after 60, and mostly answers at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """How requests to an API server are sent.
+
+    Attributes:
+        timeout: Seconds that one request may take, its answer included; a program that gives credentials has as long.
+        as_user: The Kubernetes user to act as.
+        as_groups: The groups to act as a member of.
+    """
+
+    timeout: float = TIMEOUT
+    as_user: str | None = None
+    as_groups: Sequence[str] = ()
+
+
 CALLER: Final = "caller"
 
 LONGEST_WAIT: Final = 3600.0
@@ -60,19 +80,14 @@ _KINDS: Final[dict[str, type]] = {"reason": str, "allow": object, "dry_run": boo
 )
 
 
-def checked(options: Mapping[str, Any]) -> Options:
-    """Return options as they are, if that is what they are: a misspelt ``dry_run`` must not write.
+def check_options(options: Options) -> None:
+    """Check what the options of a change hold; Python itself reports an option that does not exist.
 
     Raises:
-        UsageError: one is unknown, or of another type, or `allow` names no guard.
+        UsageError: one is of another type, or `allow` names no guard.
     """
     for name, value in options.items():
-        kind = _KINDS.get(name)
-        if kind is None:
-            raise UsageError(
-                f"There is no argument {quoted(name)}; nothing was changed.",
-                hint=f"What says how a change is made: {', '.join(_KINDS)}.",
-            )
+        kind = _KINDS[name]
         if not isinstance(value, kind) and not (name == "dry_run" and value == "server"):
             wanted = "a text" if kind is str else "True or False"
             raise UsageError(f"{name} is {quoted(repr(value))}; nothing was changed.", hint=f"Pass {wanted}.")
@@ -80,12 +95,24 @@ def checked(options: Mapping[str, Any]) -> Options:
         allowed_by(options["allow"])
     if not options.keys().isdisjoint(_WATCHING):
         _check_watching(options)
-    return cast("Options", options)
 
 
-def _check_watching(options: Mapping[str, Any]) -> None:
-    wait, revert_after = (options.get(name, 0.0) for name in ("wait", "revert_after"))
-    verify = options.get("verify", ())
+def check_whole_number(name: str, number: Any) -> None:
+    """Check a number of revisions, or of one.
+
+    Raises:
+        UsageError: it is not a whole number, or is less than 0.
+    """
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise UsageError(
+            f"{name} is {quoted(repr(number), 60)}; nothing was changed.", hint="Pass a whole number, 0 or more."
+        )
+
+
+def _check_watching(options: Options) -> None:
+    wait: Any = options.get("wait", 0.0)
+    revert_after: Any = options.get("revert_after", 0.0)
+    verify: Any = options.get("verify", ())
     for name, seconds, least, most in (
         ("wait", wait, 0.0, LONGEST_WAIT),
         ("revert_after", revert_after, SHORTEST, LONGEST),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -14,10 +14,14 @@ from awsauth.boundary import public
 from awsauth.core.arn import canonical_principal, partition_of
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
-from awsauth.errors import InvalidValueError
+from awsauth.errors import AuthenticationError, ForbiddenError, InvalidValueError
+from awsauth.kube.self_review import self_review
 
 if TYPE_CHECKING:
     import boto3
+
+    from awsauth.aws.token import TokenSource
+    from awsauth.kube.transport import Transport
 
 _FALLBACK_REGION: Final = "us-east-1"
 """Whose STS is asked where no region is known: it answers for the whole partition `aws`."""
@@ -170,6 +174,31 @@ def identity_of(session: AwsSession, *, near: str = "") -> Identity:
         instance_role=metadata.role_name(),
         metadata_problem=metadata.problem,
     )
+
+
+def cluster_identity(transport: Transport, tokens: TokenSource | None, description: str) -> Identity:
+    """Return who the caller is to AWS, with the username and groups that it gets in a cluster.
+
+    Args:
+        transport: To the cluster's API server.
+        tokens: Where the connection's tokens come from, if they are signed here with AWS credentials.
+        description: Which cluster it is, for people.
+
+    Raises:
+        AwsAuthError: AWS cannot be asked, or the cluster does not answer.
+    """
+    identity = identity_of(tokens.session, near=tokens.region) if tokens else identity_of(AwsSession.from_environment())
+    role = f", as {tokens.role_arn}" if tokens and tokens.role_arn else ""
+    identity = replace(identity, cluster=f"{description}{role}")
+    try:
+        found = self_review(transport)
+    except AuthenticationError:
+        return replace(identity, cluster_problem="does not let the caller in (401); a health check says what would")
+    except ForbiddenError:
+        return replace(identity, cluster_problem="does not tell: the right to ask was taken away (system:basic-user)")
+    if found is None:
+        return replace(identity, cluster_problem="cannot tell, as a server before Kubernetes 1.27")
+    return replace(identity, username=found.username, groups=tuple(sorted(found.own_groups)))
 
 
 def source_in_words(session: AwsSession) -> str:

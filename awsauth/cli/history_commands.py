@@ -11,11 +11,11 @@ from awsauth.cli.completion_values import complete_revision, remember_revisions
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, current
-from awsauth.client import DESCRIBED
 from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import code, fenced, visible
 from awsauth.errors import UnprovenHistoryError
+from awsauth.read_only_client import DESCRIBED
 
 if TYPE_CHECKING:
     from awsauth.apply import Result

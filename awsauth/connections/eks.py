@@ -7,26 +7,25 @@ import math
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.aws.eks import EksCluster, describe_cluster, is_cluster_name
 from awsauth.aws.errors import CHECK_WAY
 from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
-from awsauth.connections.kubernetes import Connection, with_tokens
+from awsauth.connections.kubernetes import DEFAULT, Connection, with_tokens
 from awsauth.core.text.display import quoted, visible
-from awsauth.errors import AwsAuthError, AwsServiceError
+from awsauth.errors import AwsAuthError, AwsServiceError, UsageError
 from awsauth.kube.kubeconfig import problem_of
-from awsauth.kube.transport import TIMEOUT, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import boto3
 
     from awsauth.aws.access_entries import ReadEntries
     from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
+    from awsauth.kube.transport import Transport
+    from awsauth.options import ConnectionOptions
 
 _LASTS: Final = 60.0
 """Seconds for which what EKS said of the cluster and its access entries is good enough."""
@@ -154,27 +153,23 @@ def cluster_info(connection: Connection) -> EksClusterInfo | None:
 
 def from_eks(
     cluster: str,
+    options: ConnectionOptions = DEFAULT,
     *,
     region: str | None = None,
     profile: str | None = None,
     session: boto3.Session | None = None,
     role_arn: str | None = None,
-    timeout: float = TIMEOUT,
-    as_user: str | None = None,
-    as_groups: Sequence[str] = (),
 ) -> EksConnection:
     """Connect with an EKS cluster by its name: one request to EKS for its address; tokens are made in this process.
 
     Args:
         cluster: The name, or the ARN.
+        options: How requests to the API server are sent.
         region: Where it is; by default the ARN's, that of the environment or profile, or of the EC2 instance.
         profile: A profile of the AWS configuration.
         session: A boto3 session, in place of a profile.
         role_arn: A role to assume for the tokens, as ``aws eks get-token --role-arn`` does; EKS itself is asked
             without it.
-        timeout: Seconds to wait for an answer of the API server.
-        as_user: The Kubernetes user to act as.
-        as_groups: The groups to act as a member of.
 
     Raises:
         UsageError: arguments contradict each other, or no region is known.
@@ -184,6 +179,9 @@ def from_eks(
         AwsPermissionError: IAM does not allow ``eks:DescribeCluster``, or to assume the role.
         AwsServiceError: EKS does not answer, the cluster has no API server yet, or its address is unsafe.
     """
+    named: Any = cluster
+    if not isinstance(named, str) or not named.strip():
+        raise UsageError("cluster is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
     aws = AwsSession(profile=profile, region=region, session=session)
     found = describe_cluster(aws, cluster)
     _check_address(found)
@@ -193,10 +191,8 @@ def from_eks(
         {"server": found.endpoint, "certificate-authority-data": authority},
         tokens,
         visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}"),
+        options,
         hint="" if found.public_endpoint else _PRIVATE,
-        timeout=timeout,
-        as_user=as_user,
-        as_groups=as_groups,
     )
     return EksConnection(
         connection.transport,

@@ -14,10 +14,11 @@ from awsauth.kube import credentials, kubeconfig
 from awsauth.kube.address import proxy_for
 from awsauth.kube.credentials import TokenFile
 from awsauth.kube.request import without_userinfo
-from awsauth.kube.transport import TIMEOUT, Transport, check_timeout
+from awsauth.kube.transport import Transport, check_timeout
+from awsauth.options import ConnectionOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from kubernetes.client import ApiClient
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from awsauth.kube.credentials import BearerTokens, ServerEndpoint
     from awsauth.kube.kubeconfig import ResolvedContext
 
+
+DEFAULT: Final = ConnectionOptions()
 
 _WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
 """What of a user wins over a program: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``)."""
@@ -118,9 +121,7 @@ class Connection:
             self.transport.close()
 
 
-def from_default_kubeconfig(
-    *, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()
-) -> Connection:
+def from_default_kubeconfig(options: ConnectionOptions = DEFAULT) -> Connection:
     """Connect as kubectl would: with the kubeconfig's current context, or else, in a pod, with its service account.
 
     Raises:
@@ -131,9 +132,9 @@ def from_default_kubeconfig(
     files = kubeconfig.default_paths()
     config = kubeconfig.read_kubeconfig(files)
     if config.contexts:
-        return _connected(config.destination(), timeout, as_user, as_groups)
+        return _connected(config.destination(), options)
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return in_cluster(timeout=timeout, as_user=as_user, as_groups=as_groups)
+        return in_cluster(options)
     raise KubeconfigError(
         "There is no kubeconfig with a context, and this is no pod of a cluster. Nothing was sent.",
         location=visible(os.pathsep.join(map(str, files))),
@@ -144,21 +145,14 @@ def from_default_kubeconfig(
 def from_kubeconfig(
     context: str | None = None,
     path: str | os.PathLike[str] | None = None,
-    *,
-    timeout: float = TIMEOUT,
-    as_user: str | None = None,
-    as_groups: Sequence[str] = (),
+    options: ConnectionOptions = DEFAULT,
 ) -> Connection:
     """Connect with a context of a kubeconfig.
-
-    What the kubeconfig itself says of acting as somebody else (``as``, ``as-groups``) counts, too.
 
     Args:
         context: The context's name; None for the current one.
         path: The kubeconfig's file; None for the ones that kubectl would take.
-        timeout: Seconds that a request may take, its answer included, and a program that gives credentials.
-        as_user: The user to act as.
-        as_groups: The groups to act as a member of.
+        options: How requests are sent; without a user or groups in it, the kubeconfig's own count.
 
     Raises:
         KubeconfigError: there is no such file or context, or no credentials come of it.
@@ -177,10 +171,10 @@ def from_kubeconfig(
             location=visible(os.pathsep.join(map(str, files))),
             hint="Name another one with kubeconfig=…, or set KUBECONFIG.",
         )
-    return _connected(config.destination(context), timeout, as_user, as_groups)
+    return _connected(config.destination(context), options)
 
 
-def in_cluster(*, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()) -> Connection:
+def in_cluster(options: ConnectionOptions = DEFAULT) -> Connection:
     """Connect from within a pod, with its service account; its token is read again when it is renewed.
 
     Raises:
@@ -189,13 +183,11 @@ def in_cluster(*, timeout: float = TIMEOUT, as_user: str | None = None, as_group
     """
     from awsauth.kube.official_client import in_pod
 
-    transport = Transport(in_pod(), timeout=timeout, as_user=as_user, as_groups=as_groups)
+    transport = _transport(in_pod(), options)
     return Connection(transport, f"this pod's cluster at {visible(transport.host)}")
 
 
-def from_api_client(
-    api: ApiClient, *, timeout: float = TIMEOUT, as_user: str | None = None, as_groups: Sequence[str] = ()
-) -> Connection:
+def from_api_client(api: ApiClient, options: ConnectionOptions = DEFAULT) -> Connection:
     """Connect with a client of the kubernetes package that the caller has configured, and will close.
 
     Raises:
@@ -209,7 +201,7 @@ def from_api_client(
         )
     from awsauth.kube.official_client import OfficialClientServer
 
-    transport = Transport(OfficialClientServer(api), timeout=timeout, as_user=as_user, as_groups=as_groups)
+    transport = _transport(OfficialClientServer(api), options)
     return Connection(transport, f"the cluster at {visible(transport.host)}", is_own=False)
 
 
@@ -217,11 +209,9 @@ def with_tokens(
     cluster: Mapping[str, Any],
     tokens: credentials.BearerTokens,
     description: str,
+    options: ConnectionOptions = DEFAULT,
     *,
     hint: str = "",
-    timeout: float = TIMEOUT,
-    as_user: str | None = None,
-    as_groups: Sequence[str] = (),
 ) -> Connection:
     """Connect with a cluster that is described as in a kubeconfig: ``server``, ``certificate-authority-data``.
 
@@ -229,10 +219,8 @@ def with_tokens(
         cluster: The description.
         tokens: Where the tokens come from; the first is made at once.
         description: Which cluster it is, for people.
+        options: How requests are sent.
         hint: Why it may be that it cannot be reached.
-        timeout: Seconds that a request may take, its answer included.
-        as_user: The user to act as.
-        as_groups: The groups to act as a member of.
 
     Raises:
         KubeconfigError: the description cannot be used.
@@ -241,22 +229,23 @@ def with_tokens(
     """
     user = {"token": tokens.token().value}
     server = _server(kubeconfig.ResolvedContext("", cluster, {}, "", ()), user, tokens)
-    transport = Transport(server, timeout=timeout, as_user=as_user, as_groups=as_groups, hint=hint)
-    return Connection(transport, description)
+    return Connection(_transport(server, options, hint), description)
 
 
-def _connected(
-    destination: kubeconfig.ResolvedContext, timeout: float, as_user: str | None, as_groups: Sequence[str]
-) -> Connection:
-    if as_user is None and not as_groups:
-        as_user, as_groups = destination.acts_as
-    check_timeout(timeout)
+def _connected(destination: kubeconfig.ResolvedContext, options: ConnectionOptions) -> Connection:
+    if options.as_user is None and not options.as_groups:
+        options = ConnectionOptions(options.timeout, *destination.acts_as)
+    check_timeout(options.timeout)
     signed = signed_here(destination)
-    tokens = signed or tokens_of(destination, timeout)
+    tokens = signed or tokens_of(destination, options.timeout)
     server = _server(destination, without_exec(destination, tokens), tokens)
-    transport = Transport(server, timeout=timeout, as_user=as_user, as_groups=as_groups)
+    transport = _transport(server, options)
     description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
     return Connection(transport, description, tokens=signed)
+
+
+def _transport(server: ServerEndpoint, options: ConnectionOptions, hint: str = "") -> Transport:
+    return Transport(server, timeout=options.timeout, as_user=options.as_user, as_groups=options.as_groups, hint=hint)
 
 
 def _server(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.edit.changes import Change
     from awsauth.core.edit.merge import MergeResult
+    from awsauth.core.plan import Plan
     from awsauth.core.revisions.restore import Restoration
     from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Snapshot, Store
@@ -74,6 +75,21 @@ def changing(changes: Iterable[Change]) -> Callable[[Snapshot], PendingChange]:
     """Return what proposes these changes for any object."""
     made = list(changes)
     return lambda snapshot: PendingChange(snapshot, merge_with_report(snapshot.document, made))
+
+
+def applying(plan: Plan) -> Callable[[Snapshot], PendingChange]:
+    """Return what proposes a plan for the object that it was made for."""
+    was_absent = False
+
+    def propose(snapshot: Snapshot) -> PendingChange:
+        nonlocal was_absent
+        # What was not there a moment ago and is now, another creator has made: it is the object that was planned.
+        if not was_absent:
+            plan.require_same_object(snapshot.uid)
+        was_absent = was_absent or not snapshot.exists
+        return PendingChange(snapshot, plan.merge_into(snapshot.document))
+
+    return propose
 
 
 def commit(

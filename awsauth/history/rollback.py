@@ -19,6 +19,7 @@ from awsauth.history.head import chain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from awsauth.core.diff import Diff
     from awsauth.core.revisions.info import RevisionInfo
     from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import RevisionList, Snapshot, Store
@@ -30,7 +31,12 @@ _SHOWN: Final = 5
 
 
 def restoring(
-    store: Store, to: int | None = None, *, exact: bool = False, writer: Callable[[], Writer] = Writer
+    store: Store,
+    to: int | None = None,
+    *,
+    exact: bool = False,
+    writer: Callable[[], Writer] = Writer,
+    approved: Diff | None = None,
 ) -> Callable[[Snapshot], PendingChange]:
     """Return a function that proposes the restoration of a revision for any object.
 
@@ -42,14 +48,16 @@ def restoring(
             before that. Which one it is, is settled with the first proposal, even if others write in the meantime.
         exact: Keep nothing that others have added since.
         writer: Returns who goes back: mappings that this writer has added are not kept.
+        approved: The only diff that may be proposed; None for any.
 
     Proposing raises:
         RevisionNotFoundError: there is no such revision, or none further back.
         UnprovenHistoryError: no revision was named, and the object does not prove that it was at any earlier one.
         HistoryError: the revision was altered, or another one that is needed cannot be read.
         EditError: the additions of others cannot be kept.
+        PlanOutdatedError: the diff is not the one that was approved.
     """
-    return _Restoring(store, to, exact=exact, writer=writer).propose
+    return _Restoring(store, to, exact=exact, writer=writer, approved=approved).propose
 
 
 @dataclass(slots=True)
@@ -58,6 +66,7 @@ class _Restoring:
     to: int | None
     exact: bool = field(kw_only=True)
     writer: Callable[[], Writer] = field(kw_only=True)
+    approved: Diff | None = field(kw_only=True)
     _undone: Document = field(default=EMPTY, init=False)
     """The state that is undone; empty if a revision was named."""
     _findings: tuple[Finding, ...] = field(default=(), init=False)
@@ -84,6 +93,10 @@ class _Restoring:
         present, after = snapshot.document, restoration.document
         findings = self._findings if any(info.digest == target.digest for info in proven) else (_unproven(target.info),)
         merged = MergeResult(present, present if after == present else after, findings=findings)
+        if self.approved is not None:
+            from awsauth.core.plan import require_same_outcome
+
+            require_same_outcome(self.approved, merged)
         return PendingChange(snapshot, merged, restoration)
 
     def _choose(self, snapshot: Snapshot, listing: RevisionList, proven: Sequence[RevisionInfo]) -> None:

@@ -20,6 +20,7 @@ from awsauth.kube.request import (
     without_userinfo,
 )
 from awsauth.kube.request_limits import Deadline, body_of, let_watch
+from awsauth.options import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     import urllib3
 
     from awsauth.kube.credentials import ServerEndpoint
-
-TIMEOUT: Final = 30.0
-"""Seconds that a request may take, its answer included: the API server itself gives up after 60, and mostly answers at once."""
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to wait for a connection, at most."""

@@ -12,12 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import awsauth
-from awsauth.api import Call
 from awsauth.boundary import public
 from awsauth.core.document import fast_reader as plain, full_reader as full
 from awsauth.core.edit.changes import BaseChange
 from awsauth.errors import AwsAuthError, InternalError, UsageError
-from awsauth.options import Options
 from tests.support.command_line import manifest_in, run
 from tests.support.documents.strategies import broken_texts, documents
 
@@ -100,18 +98,15 @@ def is_guarded(function: Callable[..., Any]) -> bool:
 
 
 def arguments_of(function: Callable[..., Any], odd: st.SearchStrategy[Any] = odd_values) -> st.SearchStrategy[Any]:
-    """Return arguments that fit a signature, with values of any kind; of options some."""
+    """Return arguments that fit a signature, with values of any kind; of optional ones at most three."""
     parameters = [one for one in inspect.signature(function).parameters.values() if one.name not in ("self", "cls")]
     named = {
         one.name: odd for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD or one.kind is one.KEYWORD_ONLY
     }
     required = {one.name for one in parameters if one.default is one.empty and one.name in named}
-    more: st.SearchStrategy[dict[str, Any]] = st.just({})
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
-        more = st.dictionaries(st.sampled_from([*Call.__annotations__, *Options.__annotations__]), odd, max_size=2)
-    fixed = st.fixed_dictionaries(
-        dict.fromkeys(sorted(required), odd), optional=dict.fromkeys(sorted(named.keys() - required), odd)
-    )
+    fixed = st.fixed_dictionaries(dict.fromkeys(sorted(required), odd))
+    optional = sorted(named.keys() - required)
+    more = st.dictionaries(st.sampled_from(optional), odd, max_size=3) if optional else st.just({})
     return st.tuples(fixed, more).map(lambda both: {**both[1], **both[0]})
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import awsauth
 from awsauth.mapping_methods import MappingMethods
+from awsauth.options import Options
 from awsauth.stores.memory import MemoryStore
 from tests.support.steps import steps
 
@@ -341,7 +342,7 @@ def test_a_misspelt_option_does_not_write(client: awsauth.AwsAuthClient, options
     ]
     calls += [lambda **given: client.apply(ENSURE_CI, **given), client.transaction, client.rollback]
     for call in calls:
-        with pytest.raises(awsauth.UsageError, match=r"nothing was (changed|contacted)"):
+        with pytest.raises(TypeError, match=r"nothing was (changed|contacted)|unexpected keyword argument 'dryrun'"):
             call(**options)
     assert client.read().data == DATA
 
@@ -391,8 +392,7 @@ def test_a_closed_block_gives_the_client(client: awsauth.AwsAuthClient) -> None:
 
 
 def parameters(function: Callable[..., Any]) -> list[tuple[str, Any]]:
-    found = inspect.signature(function).parameters.values()
-    return [(p.name, p.default) for p in found if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+    return [(p.name, p.default) for p in inspect.signature(function).parameters.values() if p.name != "self"]
 
 
 METHODS = [name for name, value in vars(MappingMethods).items() if not name.startswith("_") and callable(value)]
@@ -400,7 +400,10 @@ METHODS = [name for name, value in vars(MappingMethods).items() if not name.star
 
 @pytest.mark.parametrize("name", METHODS)
 def test_function_and_method_share_name_and_signature(name: str) -> None:
-    assert parameters(getattr(awsauth, name)) == parameters(getattr(MappingMethods, name))
+    method, target = parameters(getattr(MappingMethods, name)), parameters(awsauth.connect)
+    assert [name for name, _ in method][-len(Options.__annotations__) :] == list(Options.__annotations__)
+    *function, (last, _) = parameters(getattr(awsauth, name))
+    assert (function, last) == (method + target, "client")
 
 
 def test_a_username_is_removed_where_it_stands_and_nowhere_else() -> None:

@@ -58,7 +58,6 @@ def test_quickstart_tells_the_story(capsys: pytest.CaptureFixture[str]) -> None:
     [
         {"file": ""},
         {"client": awsauth.AwsAuthClient.in_memory()},
-        {"cluster_name": "k8s"},
         {"file": " "},
         {"file": None},
         {"groups": "system:masters"},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from awsauth.cluster_context import ClusterContext
+from awsauth.connections.eks import EksClusterInfo
 from awsauth.core.edit.changes import RemoveRole
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.explain.explain import explain
@@ -25,7 +26,7 @@ BUSY = Harm(429, {"Retry-After": "0"}, is_passed_on=False)
 DOCUMENT = roles(role("me", "me", "team"))
 
 
-class Closed:
+class Closed(EksClusterInfo):
     """An EKS that tells the mode at most."""
 
     def __init__(self, mode: AuthenticationMode | None = None) -> None:

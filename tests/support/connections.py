@@ -11,6 +11,7 @@ from awsauth.kube.credentials import CurrentToken
 from awsauth.kube.official_client import OfficialClientServer, renew
 from awsauth.kube.server import KubeServer
 from awsauth.kube.transport import Transport
+from awsauth.options import ConnectionOptions
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ way = "urllib3"
 
 def connected(kubeconfig: Path, *, as_user: str | None = None, as_groups: Sequence[str] = ()) -> Transport:
     """Return a transport for whoever has the kubeconfig, or whom that one acts as."""
-    return from_kubeconfig(path=kubeconfig, as_user=as_user, as_groups=as_groups).transport
+    return from_kubeconfig(path=kubeconfig, options=ConnectionOptions(as_user=as_user, as_groups=as_groups)).transport
 
 
 def transport_to(

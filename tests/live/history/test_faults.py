@@ -9,6 +9,7 @@ import pytest
 from awsauth import AwsAuthClient, AwsAuthError, EnsureRole, OutcomeUnknownError
 from awsauth.connections.kubernetes import from_kubeconfig
 from awsauth.history.commit import changing, commit
+from awsauth.options import ConnectionOptions
 from awsauth.retry import Backoff
 from awsauth.stores.cluster import ClusterStore
 from tests.support.servers.faulty_server import FAULTS, TIMEOUT, FaultyServer
@@ -152,7 +153,9 @@ def test_a_server_that_never_answers_a_write_ends_in_an_error_that_names_what_is
     """Past the deadline nothing is guessed: what was sent may have been done, and the error says how to find out."""
     cluster.put_aws_auth({"mapRoles": NODE})
     first_change(straight)
-    connection = from_kubeconfig(path=faulty.write_kubeconfig(tmp_path / "faulty.kubeconfig"), timeout=PATIENCE)
+    connection = from_kubeconfig(
+        path=faulty.write_kubeconfig(tmp_path / "faulty.kubeconfig"), options=ConnectionOptions(PATIENCE)
+    )
     store = ClusterStore(connection.transport)
     change = EnsureRole(role_arn=ROLE.format("other"), username="other")
     snapshot = store.read()

@@ -10,8 +10,15 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import incluster_config
 
 from awsauth.connections import kubernetes as connecting
+<<<<<<< HEAD
 from awsauth.errors import KubeconfigError, UsageError
 from tests.support.kubeconfigs import REVIEWS, both_ways, config, plugin, printing, who, written
+=======
+from awsauth.errors import KubeconfigError, UnreachableError, UsageError
+from awsauth.options import ConnectionOptions
+from tests.support.kubeconfigs import REVIEWS, SECRET, both_ways, config, plugin, printing, who, written
+from tests.support.waiting import PATIENCE
+>>>>>>> 6b80204 (One client class, with its constructors; every option stands in a call's signature, and whoami means one thing)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,7 +149,9 @@ def test_the_kubeconfigs_own_impersonation_counts_unless_another_is_asked_for(cl
     user = {"token": cluster.admin_token, "as": "alice", "as-groups": ["one"]}
     file = written(tmp_path / "config", config(cluster, user))
     assert who(connecting.from_kubeconfig(path=file)) == "alice"
-    assert who(connecting.from_kubeconfig(path=file, as_user="bob", as_groups=["two"])) == "bob"
+    assert (
+        who(connecting.from_kubeconfig(path=file, options=ConnectionOptions(as_user="bob", as_groups=["two"]))) == "bob"
+    )
     for more, problem in (
         ({"as-uid": "7"}, "as-uid"),
         ({"as-groups": 5}, "no list"),
