@@ -105,8 +105,9 @@ def go_back_on_a_replaced_object() -> None:
 
 CASES: Final[dict[str, Callable[[], object]]] = {
     "usage-groups-text": lambda: ensure(groups="system:masters"),
-    "usage-missing-and-unknown-field": lambda: c.EnsureRole(role_arn=ROLE, user="deployer"),  # type: ignore[call-arg]
-    "usage-unnamed-fields": lambda: c.EnsureRole(ROLE, "deployer", ["deployers"]),  # type: ignore[call-arg]
+    "usage-missing-and-unknown-field": lambda: changes_from_json(
+        [{"change": "EnsureRole", "role_arn": ROLE, "user": "deployer"}]
+    ),
     "usage-fields-of-other-types": lambda: ensure(username=None, groups=[1], if_mapped="merge"),
     "usage-account-number": lambda: c.EnsureAccount(account=12345678901),  # type: ignore[arg-type]
     "usage-no-change": lambda: merge(Document({}), ["EnsureRole"]),  # type: ignore[list-item]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from awsauth.core.yaml_input import Path
 
@@ -47,7 +47,21 @@ def _made(value: Any) -> Any:
             f"There is no change {quoted(kind)}" if isinstance(kind, str) else "`change` has to say which change it is"
         )
         raise UsageError(f"{said}; nothing was changed.", hint=f"The changes are {', '.join(KINDS)}.")
-    return KINDS[kind](**{str(field_name): given for field_name, given in value.items() if field_name != "change"})
+    given = {str(name): each for name, each in value.items() if name != "change"}
+    _check_names(kind, given)
+    return KINDS[kind](**given)
+
+
+def _check_names(kind: str, given: Collection[str]) -> None:
+    known = {one.name: one.default is MISSING for one in fields(KINDS[kind])}
+    unknown = [quoted(name) for name in given if name not in known]
+    missing = [quoted(name) for name, is_required in known.items() if is_required and name not in given]
+    wrong = [f"has no field {' and '.join(unknown)}"] if unknown else []
+    wrong += [f"needs {' and '.join(missing)}"] if missing else []
+    if wrong:
+        raise UsageError(
+            f"{kind} {', and '.join(wrong)}; nothing was changed.", hint=f"Fields of {kind}: {', '.join(known)}."
+        )
 
 
 def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:

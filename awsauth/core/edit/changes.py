@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -22,59 +21,34 @@ IfMapped = Literal["extend", "replace", "fail"]
 """
 
 
-class _Checking(ABCMeta):
-    """Checks the fields of a change before it is made.
-
-    By hand, not by pydantic: importing that takes longer than everything else that a change to a file takes.
-    """
-
-    def __call__(cls, /, *unnamed: Any, **given: Any) -> Any:
-        checks = _checks(cls)
-        if unnamed:
-            raise UsageError(
-                f"{cls.__name__} takes its fields by their names; nothing was changed.",
-                hint=f"Write {cls.__name__}({', '.join(f'{name}=…' for name in checks)}).",
-            )
-        problems: list[AwsAuthError] = []
-        kept = {name: check(name, given[name], problems) for name, (check, _) in checks.items() if name in given}
-        missing = [name for name, (_, is_required) in checks.items() if is_required and name not in given]
-        if missing or len(kept) < len(given):
-            problems.insert(0, _wrong_names(cls, missing, [name for name in given if name not in checks]))
-        if problems:
-            raise hold.problems_as_error(problems)
-        return super().__call__(**kept)
-
-
-def _wrong_names(kind: type, missing: Sequence[str], unknown: Sequence[str]) -> UsageError:
-    """Return the error for fields that a kind of change does not have, and for those that it needs."""
-    wrong = [f"has no field {' and '.join(map(quoted, unknown))}"] if unknown else []
-    wrong += [f"needs {' and '.join(map(quoted, missing))}"] if missing else []
-    names = ", ".join(_checks(kind)) or "none"
-    return UsageError(
-        f"{kind.__name__} {', and '.join(wrong)}; nothing was changed.",
-        hint=f"Fields of {kind.__name__}: {names}.",
-    )
-
-
-@cache
-def _checks(kind: Any) -> dict[str, tuple[hold.Check, bool]]:
-    return {one.name: (one.metadata["check"], one.default is MISSING) for one in fields(kind)}
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BaseChange(JsonValue, metaclass=_Checking):
+class BaseChange(JsonValue):
     """A change. ARNs are normalised to what the authenticator sees: role paths stripped, sessions turned into roles.
 
     Raises:
         InvalidValueError: a value may not be written.
-        UsageError: a field is missing, unknown or of another type.
+        UsageError: a value is of another type.
+        TypeError: a field is missing or unknown, or is given without its name.
     """
+
+    def __post_init__(self) -> None:
+        # By hand, not by pydantic: importing that takes longer than everything else that a change to a file takes.
+        problems: list[AwsAuthError] = []
+        for name, check in _checks(type(self)):
+            object.__setattr__(self, name, check(name, getattr(self, name), problems))
+        if problems:
+            raise hold.problems_as_error(problems)
 
     @property
     @in_json("change")
     def kind(self) -> Annotated[str, OWN_NAME]:
         """Which change it is: in JSON its ``change``."""
         return type(self).__name__
+
+
+@cache
+def _checks(kind: type[BaseChange]) -> list[tuple[str, hold.Check]]:
+    return [(one.name, one.metadata["check"]) for one in fields(kind)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -334,7 +334,6 @@ def test_what_is_no_list_of_changes_is_refused(values: Any) -> None:
         {"username": None},
         {"username": 5},
         {"if_mapped": "overwrite"},
-        {"surprise": True},
         {"role_arn": None},
     ],
 )
