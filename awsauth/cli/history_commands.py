@@ -13,7 +13,7 @@ from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, current
 from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.guards import GUARDS
-from awsauth.core.text.display import code, fenced, visible
+from awsauth.core.text.display import fenced, visible
 from awsauth.errors import UnprovenHistoryError
 from awsauth.read_only_client import DESCRIBED
 
@@ -60,7 +60,7 @@ def _cells(entry: LogEntry) -> tuple[str, ...]:
     return str(info.number or "-"), created, info.kind, str(info.writer) or "-", info.reason, changes, state
 
 
-@click.command("show", cls=AwsAuthCommand, library="client.show(revision)")
+@click.command("show", cls=AwsAuthCommand, library="client.show(revision)", outputs=("text", "json"))
 @click.argument("revision", type=int, shell_complete=complete_revision)
 @current
 def show_command(invocation: Invocation, /, *, revision: int) -> int:
@@ -69,9 +69,6 @@ def show_command(invocation: Invocation, /, *, revision: int) -> int:
         found = client.show(revision)
     if invocation.output == "json":
         invocation.emit({"is_intact": found.is_intact, "revision": found.to_object()})
-    elif invocation.output == "markdown":
-        blocks = [f"{code(key)}\n\n{fenced(_shown(text), 'yaml')}" for key, text in found.data.items()]
-        invocation.screen.print("\n\n".join([code(_title(found)), *blocks]))
     else:
         parts = [f"{visible(key)}:\n{_shown(text)}" for key, text in found.data.items()]
         invocation.screen.print("\n".join([_title(found), *parts]))

@@ -208,6 +208,7 @@ def _markdown(listed: Sequence[MappingRow]) -> str:
     "explain",
     cls=AwsAuthCommand,
     library="client.explain(awsauth.Caller(arn, session_name=…))",
+    outputs=("text", "json"),
 )
 @click.argument("arn", shell_complete=complete_principal)
 @click.option("--session-name", metavar="NAME", help="The name of the role's session.")
@@ -222,8 +223,6 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
     told = explanation.told(lambda change: command_for(invocation, change))
     if invocation.output == "json":
         invocation.emit({"explanation": explanation})
-    elif invocation.output == "markdown":
-        invocation.screen.print("\n".join(f"    {line}" for line in told.splitlines()))
     else:
         invocation.screen.print(invocation.screen.wrapped(told))
     return FOUND if exit_code and explanation.verdict != "let-in" else DONE

@@ -35,7 +35,6 @@ class Rule(NamedTuple):
     verdict: Verdict
     username: str = ""
     groups: tuple[str, ...] = ()
-    reserved: tuple[str, ...] = ()
 
 
 def _roles(*entries: dict[str, Any]) -> Mapping[str, str]:
@@ -117,10 +116,6 @@ RULES: Final = {
     "in a group": Rule(_roles(role("ci", "x", "{{EC2PrivateDNSName}}")), CI, "refused"),
     "no user is one": Rule(_users(user("alice", "{{EC2PrivateDNSName}}")), ALICE, "refused"),
     "a refusal is final": Rule({**_roles(role("ci", "{{EC2PrivateDNSName}}")), **BY_ACCOUNT}, CI, "refused"),
-    "a reserved prefix is refused": Rule(_roles(role("ci", "eks:x")), CI, "refused", reserved=("", "eks:")),
-    "after rendering": Rule(_roles(role("ci", "{{SessionName}}")), CI, "refused", reserved=("build",)),
-    "in that case only": Rule(_roles(role("ci", "EKS:x")), CI, "let-in", "EKS:x", reserved=("eks:",)),
-    "and not by account": Rule(BY_ACCOUNT, ALICE, "let-in", ALICE, reserved=("arn:",)),
 }  # fmt: skip
 
 
@@ -129,8 +124,8 @@ def test_rule(authenticator: Authenticator, rule: Rule) -> None:
     """What we say is what is expected, and what the authenticator does."""
     caller = Caller(rule.caller, access_key_id=ACCESS_KEY)
     document = Document(rule.data)
-    said = explain(document, caller, reserved_prefixes=rule.reserved)
-    [[did]] = authenticator.authenticate_many([attempt_of(document, [caller], rule.reserved)])
+    said = explain(document, caller)
+    [[did]] = authenticator.authenticate_many([attempt_of(document, [caller])])
     assert said.verdict == rule.verdict
     if rule.verdict == "let-in":
         assert (said.username, said.groups) == (rule.username, rule.groups)

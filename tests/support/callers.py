@@ -79,9 +79,9 @@ def callers_of(random: Random, document: Document, most: int) -> list[Caller]:
     return list(dict.fromkeys(callers))
 
 
-def attempt_of(document: Document, callers: list[Caller], reserved: tuple[str, ...] = ()) -> Attempt:
+def attempt_of(document: Document, callers: list[Caller]) -> Attempt:
     """Return what to ask the authenticator, so that these callers come."""
-    return Attempt(data=dict(document.data), reserved=reserved, callers=[identity_of(caller) for caller in callers])
+    return Attempt(data=dict(document.data), reserved=(), callers=[identity_of(caller) for caller in callers])
 
 
 def identity_of(caller: Caller) -> Identity:

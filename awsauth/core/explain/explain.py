@@ -27,12 +27,11 @@ from awsauth.core.edit.merge import merge
 from awsauth.core.explain.candidates import Looked, Search, ensured, place_of
 from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, Verdict
 from awsauth.core.text.display import quoted
-from awsauth.errors import EditError, MappingConflictError, UsageError
+from awsauth.errors import EditError, MappingConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from awsauth.core.access.caller import Rendered
     from awsauth.core.document.model import Key, MappingEntry
     from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Location
@@ -49,7 +48,7 @@ _MOST_TRIED: Final = 10
 
 
 @public
-def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequence[str] = ()) -> Explanation:
+def explain(document: Document, caller: Caller | str) -> Explanation:
     """Say what the authenticator does with a caller: each step, what counts, what does not and why.
 
     For a caller that gets nothing it names the nearest misses. It offers a change where an entry names the caller's own
@@ -59,17 +58,13 @@ def explain(document: Document, caller: Caller | str, *, reserved_prefixes: Sequ
         document: The ``aws-auth`` to look into.
         caller: Its ARN, as STS reports it or as IAM shows it; or a `Caller`, with what else is known of it. Templates
             whose value is not known stay in the username and groups as they are.
-        reserved_prefixes: Beginnings of usernames that the server's configuration refuses.
 
     Raises:
         InvalidValueError: `caller` is the ARN of no role or user.
-        UsageError: `document` is no document, or `reserved_prefixes` no list.
+        UsageError: `document` is no document.
     """
     check_document(document)
-    if isinstance(reserved_prefixes, str):
-        raise UsageError("reserved_prefixes is a text.", hint=f"Pass a list: [{reserved_prefixes!r}].")
-    work = _Work(document, as_caller(caller), tuple(reserved_prefixes))
-    return work.with_access_entries()
+    return _Work(document, as_caller(caller)).with_access_entries()
 
 
 _IN: Final = ("let-in", "undefined", "depends")
@@ -79,7 +74,6 @@ _IN: Final = ("let-in", "undefined", "depends")
 class _Work:
     document: Document
     caller: Caller
-    reserved: tuple[str, ...]
     outcomes: list[CallerOutcome] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     untrusted: bool = False
@@ -140,9 +134,7 @@ class _Work:
         username = render(mapped.username, self.caller)
         groups = [render(group, self.caller) for group in mapped.groups]
         unresolved = tuple(dict.fromkeys(marker for part in (username, *groups) for marker in part.unresolved))
-        refusal = self._reserved(username.text)
-        if not refusal and self._may_become_reserved(username):
-            self.conditions.append("Some usernames are refused by the server's configuration, and this may become one.")
+        refusal = ""
         if needs_instance(mapped):
             if self.caller.is_instance is None:
                 self.conditions.append(
@@ -161,18 +153,6 @@ class _Work:
 
     def _by_account(self, location: Location) -> CallerOutcome:
         return CallerOutcome(self.caller.canonical_arn, (), location=location)
-
-    def _reserved(self, username: str) -> str:
-        prefix = next((prefix for prefix in self.reserved if prefix and username.startswith(prefix)), "")
-        if not prefix:
-            return ""
-        return (
-            f"the username {quoted(username)} starts with {quoted(prefix)}, which the server's configuration reserves"
-        )
-
-    def _may_become_reserved(self, username: Rendered) -> bool:
-        beginning = username.text.partition("{{")[0]
-        return bool(username.unresolved) and any(prefix and prefix.startswith(beginning) for prefix in self.reserved)
 
     def _rendering(self) -> DecisionStep:
         refused = [outcome for outcome in self.outcomes if outcome.refusal]
@@ -245,7 +225,7 @@ class _Work:
         renamed = frozenset({casefold_arn(change.principal_arn)} if isinstance(change, RenamePrincipal) else ())
         if reduces_access(Access.of(self.document).without(renamed), Access.of(after).without(renamed)):
             return False
-        return _Work(after, self.caller, self.reserved).with_access_entries(offers=False).verdict in _IN
+        return _Work(after, self.caller).with_access_entries(offers=False).verdict in _IN
 
 
 def _identity(caller: Caller) -> DecisionStep:

@@ -439,18 +439,6 @@ def test_a_change_that_the_text_does_not_allow_is_not_proposed() -> None:
     assert explain(broken, CI).changes == ()
 
 
-def test_a_username_that_may_become_a_reserved_one_depends() -> None:
-    for username, verdict in (
-        ("{{SessionName}}", "depends"),
-        ("sys{{SessionName}}", "depends"),
-        ("x{{SessionName}}", "let-in"),
-    ):
-        found = explain(roles(role("ci", username)), f"{PREFIX}/ci", reserved_prefixes=["system:"])
-        assert found.verdict == verdict
-    with pytest.raises(UsageError):
-        explain(roles(), CI, reserved_prefixes="system:")
-
-
 def test_no_change_is_offered_that_takes_from_somebody_else() -> None:
     """A session's ARN stands for its role: to rename it would rename the mapping by which nodes come in."""
     node = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:nodes]\n"
