@@ -1,4 +1,8 @@
-"""The one-call functions: connect, do one thing, let go."""
+"""The one-call functions: connect, do one thing, close.
+
+Those that make a change have the name and the arguments of a method of `awsauth.AwsAuthClient`. They also take where
+the ``aws-auth`` is (`Target`, or ``client=`` for a client that stays open) and how to change it (`awsauth.Options`).
+"""
 
 from __future__ import annotations
 
@@ -134,13 +138,17 @@ def _given(name: str, value: Any) -> Any:
 def health_check(
     *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces"), **target: Unpack[Target]
 ) -> HealthReport:
-    """Check whether the caller gets in and may do its work (see `AwsAuthClient.health_check`).
+    """Check, as a deployment target is checked before it is used, whether the caller gets in and may do its work.
 
-    What keeps it from connecting at all, such as missing credentials, is a step that failed, too.
+    The steps (`HealthStep`): AWS credentials are found; STS says whose; a token is signed; the API server is reached
+    and has the right certificate; it knows the caller, by which entry of ``aws-auth``; the caller may do what is named.
+    Each that fails says why and what to do: whom to map, with the call and the command that would; or which role and
+    binding are missing. Nothing is changed. A failure to connect, such as missing credentials, is a failed step too.
 
     Args:
-        role_arn: Another role, to check after assuming it.
-        may: What the caller needs.
+        role_arn: Another role, to check after assuming it: that a mapping works, before it is handed over.
+        may: What the caller needs: ``VERB RESOURCE[.GROUP][/SUBRESOURCE] [in NAMESPACE]``, such as
+            ``create deployments.apps in web``.
         **target: Where; see `Target`.
 
     Raises:
@@ -200,25 +208,7 @@ def add_role_mapping(
     for_ec2: bool = False,
     **call: Unpack[Call],
 ) -> Result:
-    """Map an IAM role to a username and groups, or extend what it is mapped to. A second call changes nothing.
-
-    Args:
-        role_arn: The role's ARN. Its path is stripped, as the authenticator needs; a session's ARN stands for its role.
-            Or the role's name, whose ARN is then looked up in the caller's AWS account.
-        username: The Kubernetes username; may hold templates such as ``{{SessionName}}``.
-        groups: The Kubernetes groups.
-        if_mapped: What becomes of a role that is mapped already: ``extend`` adds groups and fails on another username
-            or where ``system:masters`` would stay unasked for; ``replace`` makes it what is asked for; ``fail``
-            fails unless it is that already.
-        for_ec2: Also say whether an EC2 instance could wear the role.
-        **call: Where (``cluster=``, ``context=``, ``file=``, ``client=``, … see `Target`; without any, where kubectl
-            would), and how (``reason=``, ``allow=``, ``dry_run=``, ``history=``, see `Options`).
-
-    Raises:
-        UsageError: the arguments make no sense.
-        InvalidValueError: the ARN, the username or a group may not be written.
-        AwsAuthError: as for `AwsAuthClient.apply`.
-    """
+    """Map an IAM role to a username and groups, or extend its mapping (see `AwsAuthClient.add_role_mapping`)."""
     client, options = _target(call)
     return client.add_role_mapping(
         role_arn, username=username, groups=groups, if_mapped=if_mapped, for_ec2=for_ec2, **options
@@ -235,20 +225,7 @@ def add_sso_mapping(
     if_mapped: IfMapped = "extend",
     **call: Unpack[Call],
 ) -> Result:
-    """Map the role behind a permission set of IAM Identity Center (as `add_role_mapping`).
-
-    Args:
-        permission_set: The permission set's name; its role is looked up in the caller's AWS account.
-        username: The Kubernetes username.
-        groups: The Kubernetes groups.
-        account: The account that it has to be; any by default.
-        if_mapped: What becomes of a role that is mapped already.
-        **call: Where and how.
-
-    Raises:
-        RoleError: the account has no such role, or several, or is another one than `account`.
-        AwsAuthError: as for `add_role_mapping`.
-    """
+    """Map the role behind a permission set of IAM Identity Center (see `AwsAuthClient.add_sso_mapping`)."""
     client, options = _target(call)
     return client.add_sso_mapping(
         permission_set, username=username, groups=groups, account=account, if_mapped=if_mapped, **options
@@ -264,14 +241,14 @@ def add_user_mapping(
     if_mapped: IfMapped = "extend",
     **call: Unpack[Call],
 ) -> Result:
-    """Map an IAM user to a username and groups, or extend what it is mapped to (as `add_role_mapping`)."""
+    """Map an IAM user to a username and groups, or extend its mapping (see `awsauth.EnsureUser`)."""
     client, options = _target(call)
     return client.add_user_mapping(user_arn, username=username, groups=groups, if_mapped=if_mapped, **options)
 
 
 @public
 def add_account_mapping(account: str, **call: Unpack[Call]) -> Result:
-    """Let all principals of an account in, under their own ARN and without groups (as `add_role_mapping`)."""
+    """Let all principals of an account in (see `awsauth.EnsureAccount`)."""
     client, options = _target(call)
     return client.add_account_mapping(account, **options)
 
@@ -280,49 +257,49 @@ def add_account_mapping(account: str, **call: Unpack[Call]) -> Result:
 def add_node_role(
     role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **call: Unpack[Call]
 ) -> Result:
-    """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid`` (as `add_role_mapping`)."""
+    """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid`` (see `awsauth.EnsureRole`)."""
     client, options = _target(call)
     return client.add_node_role(role_arn, kind=kind, if_mapped=if_mapped, **options)
 
 
 @public
 def remove_role_mapping(role_arn: str, **call: Unpack[Call]) -> Result:
-    """Take every mapping of a role out (as `add_role_mapping`)."""
+    """Remove every mapping of a role (see `awsauth.RemoveRole`)."""
     client, options = _target(call)
     return client.remove_role_mapping(role_arn, **options)
 
 
 @public
 def remove_user_mapping(user_arn: str, **call: Unpack[Call]) -> Result:
-    """Take every mapping of a user out (as `add_role_mapping`)."""
+    """Remove every mapping of a user (see `awsauth.RemoveUser`)."""
     client, options = _target(call)
     return client.remove_user_mapping(user_arn, **options)
 
 
 @public
 def remove_account_mapping(account: str, **call: Unpack[Call]) -> Result:
-    """Take an account out (as `add_role_mapping`)."""
+    """Remove an account (see `awsauth.RemoveAccount`)."""
     client, options = _target(call)
     return client.remove_account_mapping(account, **options)
 
 
 @public
 def remove_groups(principal_arn: str, groups: Sequence[str], **call: Unpack[Call]) -> Result:
-    """Take groups from a role or user, and leave it mapped (as `add_role_mapping`)."""
+    """Remove groups from a role or user, and leave it mapped (see `awsauth.RemoveGroups`)."""
     client, options = _target(call)
     return client.remove_groups(principal_arn, groups, **options)
 
 
 @public
 def remove_username(username: str, **call: Unpack[Call]) -> Result:
-    """Take out every role and user that is mapped to a username (as `add_role_mapping`)."""
+    """Remove every role and user that is mapped to a username (see `awsauth.RemoveUsername`)."""
     client, options = _target(call)
     return client.remove_username(username, **options)
 
 
 @public
 def rename_principal(principal_arn: str, new_arn: str, **call: Unpack[Call]) -> Result:
-    """Give every mapping of a role or user to another one: username and groups stay (as `add_role_mapping`)."""
+    """Give every mapping of a role or user to another one (see `awsauth.RenamePrincipal`)."""
     client, options = _target(call)
     return client.rename_principal(principal_arn, new_arn, **options)
 

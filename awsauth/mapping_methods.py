@@ -72,15 +72,10 @@ class MappingMethods(ABC, Generic[T_co]):
         for_ec2: bool = False,
         **options: Unpack[Options],
     ) -> T_co:
-        """Map an IAM role to a username and groups, or extend what it is mapped to (see `awsauth.EnsureRole`).
+        """Map an IAM role to a username and groups, or extend its mapping (see `awsauth.EnsureRole`).
 
-        Args:
-            role_arn: The role's ARN; or its name, whose ARN is then looked up in the caller's account.
-            username: The Kubernetes username.
-            groups: The Kubernetes groups.
-            if_mapped: What becomes of a role that is mapped already.
-            for_ec2: Also say whether an EC2 instance could wear the role.
-            **options: How the change is made; see `Options`.
+        Instead of its ARN, `role_arn` may be a role's name, which is looked up in the caller's account. With `for_ec2`
+        a finding says whether an EC2 instance could use the role.
 
         Raises:
             RoleError: the caller's account has no role of that name.
@@ -100,17 +95,10 @@ class MappingMethods(ABC, Generic[T_co]):
         if_mapped: IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
-        """Map the role behind a permission set of IAM Identity Center, which is looked up in the caller's account.
+        """Map the role behind a permission set of IAM Identity Center (see `awsauth.EnsureRole`).
 
-        The role gets another name when the permission set is assigned anew: ``check`` finds mappings of the old one.
-
-        Args:
-            permission_set: The permission set's name.
-            username: The Kubernetes username.
-            groups: The Kubernetes groups.
-            account: The account that it has to be; any by default.
-            if_mapped: What becomes of a role that is mapped already.
-            **options: How the change is made; see `Options`.
+        The role is looked up by the permission set's name in the caller's account, which has to be `account` if that
+        is given. It gets another name when the permission set is assigned anew: ``check`` finds mappings of the old one.
 
         Raises:
             RoleError: the account has no such role, or several, or is another one than `account`.
@@ -128,12 +116,12 @@ class MappingMethods(ABC, Generic[T_co]):
         if_mapped: IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
-        """Map an IAM user to a username and groups, or extend what it is mapped to (see `awsauth.EnsureUser`)."""
+        """Map an IAM user to a username and groups, or extend its mapping (see `awsauth.EnsureUser`)."""
         change = EnsureUser(user_arn=user_arn, username=username, groups=groups, if_mapped=if_mapped)
         return self._one(change, options)
 
     def add_account_mapping(self, account: str, **options: Unpack[Options]) -> T_co:
-        """Let all principals of an account in, under their own ARN and without groups."""
+        """Let all principals of an account in (see `awsauth.EnsureAccount`)."""
         return self._one(EnsureAccount(account=account), options)
 
     def add_node_role(
@@ -144,31 +132,31 @@ class MappingMethods(ABC, Generic[T_co]):
         if_mapped: IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
-        """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid``."""
+        """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid`` (see `awsauth.EnsureRole`)."""
         return self._one(node_role(role_arn, kind, if_mapped=if_mapped), options)
 
     def remove_role_mapping(self, role_arn: str, **options: Unpack[Options]) -> T_co:
-        """Take every mapping of a role out."""
+        """Remove every mapping of a role (see `awsauth.RemoveRole`)."""
         return self._one(RemoveRole(role_arn=role_arn), options)
 
     def remove_user_mapping(self, user_arn: str, **options: Unpack[Options]) -> T_co:
-        """Take every mapping of a user out."""
+        """Remove every mapping of a user (see `awsauth.RemoveUser`)."""
         return self._one(RemoveUser(user_arn=user_arn), options)
 
     def remove_account_mapping(self, account: str, **options: Unpack[Options]) -> T_co:
-        """Take an account out."""
+        """Remove an account (see `awsauth.RemoveAccount`)."""
         return self._one(RemoveAccount(account=account), options)
 
     def remove_groups(self, principal_arn: str, groups: Sequence[str], **options: Unpack[Options]) -> T_co:
-        """Take groups from a role or user, and leave it mapped."""
+        """Remove groups from a role or user, and leave it mapped (see `awsauth.RemoveGroups`)."""
         return self._one(RemoveGroups(principal_arn=principal_arn, groups=groups), options)
 
     def remove_username(self, username: str, **options: Unpack[Options]) -> T_co:
-        """Take out every role and user that is mapped to a username, exactly as it is written in the mapping."""
+        """Remove every role and user that is mapped to a username (see `awsauth.RemoveUsername`)."""
         return self._one(RemoveUsername(username=username), options)
 
     def rename_principal(self, principal_arn: str, new_arn: str, **options: Unpack[Options]) -> T_co:
-        """Give every mapping of a role or user to another one: username and groups stay."""
+        """Give every mapping of a role or user to another one (see `awsauth.RenamePrincipal`)."""
         return self._one(RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn), options)
 
 

@@ -53,7 +53,16 @@ def _checks(kind: type[BaseChange]) -> list[tuple[str, hold.Check]]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureRole(BaseChange):
-    """Map a role, or extend what it is mapped to."""
+    """Map a role to a username and groups, or extend what it is mapped to. Merging it again changes nothing.
+
+    Attributes:
+        role_arn: The role's ARN. Its path is stripped, as the authenticator needs; a session's ARN stands for its role.
+        username: The Kubernetes username; may hold templates such as ``{{SessionName}}``.
+        groups: The Kubernetes groups.
+        if_mapped: The effect on a role that is mapped already: ``extend`` adds groups, and fails on another username
+            or where ``system:masters`` would stay unasked for; ``replace`` makes the mapping the one that is asked
+            for; ``fail`` fails unless it is that already.
+    """
 
     role_arn: str = field(metadata=hold.ROLE_ARN)
     username: str = field(metadata=hold.USERNAME)
@@ -63,7 +72,14 @@ class EnsureRole(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureUser(BaseChange):
-    """Map a user, or extend what it is mapped to."""
+    """Map a user to a username and groups, or extend what it is mapped to (as `EnsureRole`).
+
+    Attributes:
+        user_arn: The user's ARN, with its path.
+        username: The Kubernetes username.
+        groups: The Kubernetes groups.
+        if_mapped: The effect on a user that is mapped already.
+    """
 
     user_arn: str = field(metadata=hold.USER_ARN)
     username: str = field(metadata=hold.USERNAME)
@@ -73,42 +89,46 @@ class EnsureUser(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureAccount(BaseChange):
-    """Let all principals of an account in, under their own ARN and without groups."""
+    """Let all principals of an account in, each with its own ARN as username and without groups.
+
+    Attributes:
+        account: The account's 12 digits, as text.
+    """
 
     account: str = field(metadata=hold.ACCOUNT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveRole(BaseChange):
-    """Take every mapping of a role out: as its ARN is given, and as the authenticator sees it (without the path)."""
+    """Remove every mapping of a role: by its ARN as given, and as the authenticator sees it (without the path)."""
 
     role_arn: str = field(metadata=hold.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveUser(BaseChange):
-    """Take every mapping of a user out."""
+    """Remove every mapping of a user."""
 
     user_arn: str = field(metadata=hold.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveAccount(BaseChange):
-    """Take an account out."""
+    """Remove an account."""
 
     account: str = field(metadata=hold.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveUsername(BaseChange):
-    """Take out every mapping of a role or user to a username, exactly as it is written there."""
+    """Remove every mapping of a role or user to a username, exactly as the username is written there."""
 
     username: str = field(metadata=hold.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveGroups(BaseChange):
-    """Take groups from a role or user, and leave it mapped."""
+    """Remove groups from a role or user, and leave it mapped."""
 
     principal_arn: str = field(metadata=hold.WRITTEN)
     groups: Sequence[str] = field(metadata=hold.ANY_GROUPS)
