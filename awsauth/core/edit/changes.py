@@ -47,7 +47,7 @@ class BaseChange(JsonValue):
 
 
 @cache
-def _checks(kind: type[BaseChange]) -> list[tuple[str, hold.Check]]:
+def _checks(kind: Any) -> list[tuple[str, hold.Check]]:
     return [(one.name, one.metadata["check"]) for one in fields(kind)]
 
 
