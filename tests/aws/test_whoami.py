@@ -90,7 +90,7 @@ def test_an_sts_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_without_a_cluster_there_is_nothing_to_ask(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no cluster here"):
-        AwsAuthClient.in_memory().identity()
+        AwsAuthClient.in_memory().whoami()
     with pytest.raises(UsageError, match="no cluster here"):
         awsauth.whoami(file=tmp_path / "aws-auth.yaml")
     session: Any = object()

@@ -33,13 +33,6 @@ def shown_json(*args: str) -> Any:
     return values
 
 
-def test_markdown_of_a_revision_holds_nothing_of_others_bare(tmp_path: Path) -> None:
-    path = str(manifest_in(tmp_path, **{"x` <script> `": "v", "mapRoles": "[]\n"}))
-    run(*ADD, "--file", path, "-y", "--reason", "<img src=x> @team")
-    shown = run("show", "2", "--file", path, "-o", "markdown").out
-    assert re.sub(r"(`+).*?\1(?!`)", "", re.sub(r"(?ms)^```yaml$.*?^```$", "", shown)).strip() == ""
-
-
 def test_a_text_that_cannot_be_read_is_told_with_the_line_of_the_file(tmp_path: Path) -> None:
     path = manifest_in(tmp_path, mapRoles=f"- rolearn: {ROLE}\n  username: x\n- [\n", mapUsers="[]\n")
     last = next(n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if line.endswith("- ["))
@@ -235,7 +228,6 @@ def test_no_line_of_a_document_is_a_command_to_a_ci_system(tmp_path: Path) -> No
     client.apply(ReplaceText(key="mapRoles", text=f"{text}# end\n"))
     for words in (
         ["show", "2"],
-        ["show", "2", "-o", "markdown"],
         ["show", "2", "-o", "json"],
         ["diff", "2"],
         ["diff", "1", "2"],

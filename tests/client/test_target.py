@@ -37,8 +37,6 @@ def test_what_makes_no_sense_is_refused(target: Any, said: str) -> None:
     assert caught.value.hint
     with pytest.raises(awsauth.UsageError, match=said):
         awsauth.add_role_mapping(ROLE, username="admin", **target)
-<<<<<<< HEAD
-=======
 
 
 def test_python_says_which_argument_does_not_exist() -> None:
@@ -46,32 +44,3 @@ def test_python_says_which_argument_does_not_exist() -> None:
     for call in (awsauth.connect, awsauth.whoami, awsauth.health_check, awsauth.AwsAuthClient.from_file):
         with pytest.raises(TypeError, match=r"\w\(\) got an unexpected keyword argument 'fil'"):
             call(**misspelt)
-
-
-def test_a_client_knows_its_target(cluster: Cluster) -> None:
-    with (
-        awsauth.connect(kubeconfig=cluster.kubeconfig) as client,
-        pytest.raises(awsauth.UsageError, match="client and context were both named"),
-    ):
-        awsauth.add_role_mapping(ROLE, username="admin", client=client, context=cluster.context)
-
-
-def test_without_a_target_it_is_the_cluster_that_kubectl_would_use(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
-    result = awsauth.add_role_mapping(ROLE, username="admin", groups=["system:masters"], reason="release 42")
-    assert (result.changed, result.revision) == (True, 1)
-    found = cluster.aws_auth()
-    assert found is not None
-    assert ROLE in found["data"]["mapRoles"]
-    again = awsauth.add_role_mapping(ROLE, username="admin", groups=["system:masters"], context=cluster.context)
-    assert not again.changed
-
-
-def test_acting_as_somebody_else_counts_for_the_change(cluster: Cluster) -> None:
-    """Impersonation is the API server's: who may do nothing may not do it through the administrator either."""
-    with pytest.raises(awsauth.ForbiddenError, match="jane"):
-        awsauth.add_role_mapping(ROLE, username="admin", kubeconfig=cluster.kubeconfig, as_user="jane")
-    assert cluster.aws_auth() is None
->>>>>>> 6b80204 (One client class, with its constructors; every option stands in a call's signature, and whoami means one thing)

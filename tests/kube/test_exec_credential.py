@@ -11,14 +11,9 @@ import pytest
 import yaml
 
 from awsauth.connections import kubernetes as connecting
-<<<<<<< HEAD
 from awsauth.errors import KubeconfigError, UnreachableError
-from tests.support.kubeconfigs import SECRET, both_ways, config, plugin, printing, written
-=======
-from awsauth.errors import AuthenticationError, KubeconfigError, UnreachableError
 from awsauth.options import ConnectionOptions
-from tests.support.kubeconfigs import SECRET, both_ways, config, plugin, printing, runs, who, written
->>>>>>> 6b80204 (One client class, with its constructors; every option stands in a call's signature, and whoami means one thing)
+from tests.support.kubeconfigs import SECRET, both_ways, config, plugin, printing, written
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -146,16 +141,10 @@ def test_a_program_that_hangs_or_floods_is_ended_and_told(tmp_path: Path, script
     )
     timeout = 1.5 if "did not end" in problem else PATIENCE
     with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
-<<<<<<< HEAD
-        connecting.from_kubeconfig(path=written(tmp_path / "config", value), timeout=timeout)
+        connecting.from_kubeconfig(path=written(tmp_path / "config", value), options=ConnectionOptions(timeout))
     # On a busy machine it may be ended before it has written its number.
     started = tmp_path / "plugin.py.pid"
     number = started.read_text() if started.exists() else ""
     if number:
         with pytest.raises(ProcessLookupError):
             os.kill(int(number), 0)
-=======
-        connecting.from_kubeconfig(path=written(tmp_path / "config", value), options=ConnectionOptions(1.5))
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "plugin.py.pid").read_text()), 0)
->>>>>>> 6b80204 (One client class, with its constructors; every option stands in a call's signature, and whoami means one thing)

@@ -33,8 +33,9 @@ class BaseChange(JsonValue):
 
     def __post_init__(self) -> None:
         # By hand, not by pydantic: importing that takes longer than everything else that a change to a file takes.
+        kind: Any = type(self)
         problems: list[AwsAuthError] = []
-        for name, check in _checks(type(self)):
+        for name, check in _checks(kind):
             object.__setattr__(self, name, check(name, getattr(self, name), problems))
         if problems:
             raise hold.problems_as_error(problems)

@@ -82,16 +82,3 @@ def test_a_server_that_does_not_tell_is_no_failure(
     monkeypatch.setattr("awsauth.aws.identity.self_review", review)
     named.be_role("standing-untold")
     assert words in awsauth.whoami(cluster=named.name).cluster_problem
-<<<<<<< HEAD
-=======
-
-
-def test_without_a_cluster_there_is_nothing_to_ask(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no cluster here"):
-        AwsAuthClient.in_memory().whoami()
-    with pytest.raises(UsageError, match="no cluster here"):
-        awsauth.whoami(file=tmp_path / "aws-auth.yaml")
-    session: Any = object()
-    with pytest.raises(UsageError, match="together with a cluster"):
-        awsauth.whoami(session=session, cluster="prod")
->>>>>>> 6b80204 (One client class, with its constructors; every option stands in a call's signature, and whoami means one thing)

@@ -10,15 +10,9 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import incluster_config
 
 from awsauth.connections import kubernetes as connecting
-<<<<<<< HEAD
 from awsauth.errors import KubeconfigError, UsageError
-from tests.support.kubeconfigs import REVIEWS, both_ways, config, plugin, printing, who, written
-=======
-from awsauth.errors import KubeconfigError, UnreachableError, UsageError
 from awsauth.options import ConnectionOptions
-from tests.support.kubeconfigs import REVIEWS, SECRET, both_ways, config, plugin, printing, who, written
-from tests.support.waiting import PATIENCE
->>>>>>> 6b80204 (One client class, with its constructors; every option stands in a call's signature, and whoami means one thing)
+from tests.support.kubeconfigs import REVIEWS, both_ways, config, plugin, printing, who, written
 
 if TYPE_CHECKING:
     from pathlib import Path
