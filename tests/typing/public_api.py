@@ -96,6 +96,8 @@ def constructors(path: Path, api: ApiClient, session: boto3.Session, policy: aws
 
 def methods(client: awsauth.AwsAuthClient, options: awsauth.Options) -> None:
     assert_type(client.read(), awsauth.Document)
+    assert_type(client.exists(), bool)
+    assert_type(client.snapshot(reason="before the move"), awsauth.Result)
     assert_type(client.check(), tuple[awsauth.Finding, ...])
     assert_type(client.explain(ROLE), awsauth.Explanation)
     assert_type(client.health_check(may=["list nodes"]), awsauth.HealthReport)
