@@ -12,7 +12,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from awsauth.core.yaml_input import Path
 
@@ -52,16 +52,19 @@ def _made(value: Any) -> Any:
     return KINDS[kind](**given)
 
 
-def _check_names(kind: str, given: Collection[str]) -> None:
-    known = {one.name: one.default is MISSING for one in fields(KINDS[kind])}
+def _check_names(kind: str, given: Mapping[str, Any]) -> None:
+    """Refuse fields that a kind of change does not have or that are missing, together with what the others may not hold."""
+    known = {one.name: one for one in fields(KINDS[kind])}
     unknown = [quoted(name) for name in given if name not in known]
-    missing = [quoted(name) for name, is_required in known.items() if is_required and name not in given]
+    missing = [quoted(name) for name, one in known.items() if one.default is MISSING and name not in given]
     wrong = [f"has no field {' and '.join(unknown)}"] if unknown else []
     wrong += [f"needs {' and '.join(missing)}"] if missing else []
     if wrong:
-        raise UsageError(
-            f"{kind} {', and '.join(wrong)}; nothing was changed.", hint=f"Fields of {kind}: {', '.join(known)}."
-        )
+        message = f"{kind} {', and '.join(wrong)}; nothing was changed."
+        problems: list[AwsAuthError] = [UsageError(message, hint=f"Fields of {kind}: {', '.join(known)}.")]
+        for name in filter(known.get, given):
+            known[name].metadata["check"](name, given[name], problems)
+        raise hold.problems_as_error(problems)
 
 
 def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
