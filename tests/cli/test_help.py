@@ -171,7 +171,7 @@ def test_json_has_the_fields_that_the_reference_lists(tmp_path: Path) -> None:
     listed = {
         name: set(re.findall(r"`([a-z_]+)`", re.sub(r"\(.*?\)", "", fields)))
         for names, fields in rows
-        for name in re.findall(r"`([a-z]+)`", names)
+        for name in re.findall(r"`([a-z-]+)`", names)
     }
     file, changes = str(manifest_in(tmp_path)), tmp_path / "changes.json"
     changes.write_text('[{"change": "EnsureAccount", "account": "012345678901"}]', encoding="utf-8")
@@ -180,7 +180,10 @@ def test_json_has_the_fields_that_the_reference_lists(tmp_path: Path) -> None:
         "add": ["add", "account", "012345678901", "--yes"],
         "remove": ["remove", "account", "012345678901", "--dry-run"],
         "apply": ["apply", str(changes), "--yes"],
+        "rename": ["rename", NODE, "arn:aws:iam::968802670493:role/new", "--dry-run", "--allow", "node-mapping"],
         "rollback": ["rollback", "--to", "1", "--dry-run"],
+        "snapshot": ["snapshot"],
+        "who-can": ["who-can", "system:nodes"],
         "plan": ["plan", str(changes)],
         "explain": ["explain", NODE],
         "history": ["history"],
@@ -188,6 +191,7 @@ def test_json_has_the_fields_that_the_reference_lists(tmp_path: Path) -> None:
         "diff": ["diff", "1"],
         "prune": ["prune", "--dry-run"],
     }
+    assert listed.keys() == {words[0] for words, _ in COMMANDS if words} - {"completion"}
     for name, args in shown.items():
         values = json.loads(run(*args, "--file", file, "-o", "json").out)
         assert values.keys() - {"version", "command", "target"} == listed[name], name
