@@ -34,6 +34,7 @@ VARYING: Final = re.compile(
     r"\b20\d\d-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?(?:Z| UTC|[+-]\d\d:?\d\d)?)?"  # times
     r"|(?<=127\.0\.0\.1:)\d+"  # ports
 )
+LEFT_OUT: Final = "…"
 INCLUDED: Final = re.compile(r'--8<-- "(?P<path>[^"]+)"\n')
 
 
@@ -130,14 +131,20 @@ def is_output(output: str, shown: str) -> bool:
 
 
 def _replace(page: Path, before: str, output: str) -> None:
-    """Replace the output that a page shows after `before`; times and ports become ``…``."""
+    """Replace the output that a page shows after `before`; times and ports become ``…``.
+
+    Where a line ``…`` leaves out the middle, as many lines as before stay at the beginning and at the end.
+    """
     text = page.read_text(encoding="utf-8")
     head, rest = text.split(before)
     end = re.search(r"^(\$ |```$)", rest, re.MULTILINE)
     assert end
-    output = VARYING.sub("…", output)
-    output = f"{output.rstrip()}\n" if output.strip() else ""
-    page.write_text(f"{head}{before}{output}{rest[end.start() :]}", encoding="utf-8")
+    shown, lines = rest[: end.start()].splitlines(), VARYING.sub("…", output).rstrip().splitlines()
+    if LEFT_OUT in shown:
+        last = shown[::-1].index(LEFT_OUT)
+        lines = [*lines[: shown.index(LEFT_OUT)], LEFT_OUT, *lines[len(lines) - last :]]
+    printed = "".join(f"{line}\n" for line in lines)
+    page.write_text(f"{head}{before}{printed}{rest[end.start() :]}", encoding="utf-8")
 
 
 def check_part(page: Path, name: str, made: str) -> None:
