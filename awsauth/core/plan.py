@@ -276,6 +276,8 @@ def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
         PlanError: it is neither, or a plan that is not as it was saved.
         UsageError, InvalidValueError: a change is wrong; `location` says where it is written, and which one it is.
     """
+    if not isinstance(text, (str, bytes)):
+        raise PlanError(f"{quoted(repr(text), 60)} is not a text; nothing was changed.", hint=_CURE)
     try:
         values, is_json = json.loads(text, object_pairs_hook=_each_once), True
     except (ValueError, RecursionError) as error:

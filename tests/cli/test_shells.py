@@ -9,6 +9,7 @@ import pytest
 
 from awsauth.core.goyaml.scalars import write_scalar
 from tests.support.command_line import Terminal, manifest_in
+from tests.support.missing import skip_but_in_ci
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ class Shell:
     def __init__(self, name: str, folder: Path) -> None:
         found = shutil.which(name)
         if found is None:
-            pytest.skip(f"{name} is not installed here")
+            skip_but_in_ci(f"{name} is not installed here")
         self.name = name
         self.folder = folder
         file = {"bash": "rc", "zsh": ".zshrc", "fish": "fish/config.fish"}[name]

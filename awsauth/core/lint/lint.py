@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import casefold_arn
@@ -12,10 +13,10 @@ from awsauth.core.edit.changes import RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.lint.rules import RULES, LintContext
-from awsauth.errors import EditError, MappingConflictError
+from awsauth.errors import EditError, MappingConflictError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from awsauth.core.edit.changes import Change
     from awsauth.core.lint.policy import Policy
@@ -90,13 +91,21 @@ def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[C
         found: The findings to cure; those of `lint` by default, and of a cluster those of ``client.check()``.
 
     Raises:
-        UsageError: `document` is none.
+        UsageError: `document` is not a document, or `found` holds something else than findings.
     """
-    findings = list(lint(document) if found is None else found)
+    check_document(document)
+    findings = list(lint(document)) if found is None else _checked(found)
     document, made = _possible(document, _once(findings, of_texts=True))
     if made:
         findings += lint(document)
     return (*made, *_possible(document, _once(findings, of_texts=False))[1])
+
+
+def _checked(found: Any) -> list[Finding]:
+    listed = list(found) if isinstance(found, Iterable) else [found]
+    if not all(isinstance(finding, Finding) for finding in listed):
+        raise UsageError("found is not a list of findings.", hint="Pass the findings of lint(document).")
+    return listed
 
 
 def _once(findings: Iterable[Finding], *, of_texts: bool) -> list[Change]:
