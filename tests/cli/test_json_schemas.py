@@ -31,11 +31,22 @@ MADE = schemas()
 @pytest.mark.parametrize("name", MADE)
 def test_a_schema_is_that_of_the_types(name: str) -> None:
     Draft202012Validator.check_schema(MADE[name])
-    text = json.dumps(MADE[name], indent=1) + "\n"
     path = FOLDER / name
     if os.environ.get("AWSAUTH_REGENERATE"):
-        path.write_text(text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text, f"AWSAUTH_REGENERATE=1 pytest writes {name} anew"
+        path.write_text(json.dumps(MADE[name], indent=1) + "\n", encoding="utf-8")
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert without_words(written) == without_words(MADE[name]), f"AWSAUTH_REGENERATE=1 pytest writes {name} anew"
+
+
+def without_words(schema: Any) -> Any:
+    """Return a schema without its descriptions, which may be worded better at any time."""
+    if isinstance(schema, list):
+        return [without_words(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: without_words(value) for key, value in schema.items() if key != "description" or isinstance(value, dict)
+    }
 
 
 def test_the_package_holds_no_other_schemas() -> None:

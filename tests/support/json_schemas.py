@@ -45,6 +45,7 @@ _CHANGE: Final[dict[str, Any]] = {
     "extra_groups": dict[str, tuple[str, ...]],
     "revision": int | None,
     "restoration": Restoration | None,
+    "dry_run": Literal["client", "server"] | None,
 }
 _FIXED: Final = {"fixed": NotRequired[_dict("fixed", _CHANGE)]}
 _ADDED: Final = ("role", "user", "account", "node", "sso")
@@ -113,11 +114,12 @@ def _closed(schema: Any) -> Any:
 
 
 def _output() -> dict[str, Any]:
+    shown = {"version": Literal[VERSION], "target": _dict("Target", {"name": str, "as": str | None})}
     kinds: dict[str, Any] = {
-        command: _dict(command, {"version": Literal[VERSION], "command": Literal[command], **members})
+        command: _dict(command, {**shown, "command": Literal[command], **members})
         for command, members in OUTPUTS.items()
     }
-    kinds["error"] = _dict("error", {"version": Literal[VERSION], "command": str, "error": ErrorReport, **_FIXED})
+    kinds["error"] = _dict("error", {**shown, "command": str, "error": ErrorReport, **_FIXED})
     made, shared = TypeAdapter.json_schemas([(kind, "serialization", TypeAdapter(kinds[kind])) for kind in kinds])
     return {
         "$schema": _DIALECT,
