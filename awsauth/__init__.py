@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         whoami as whoami,
     )
     from awsauth.apply import Result as Result
-    from awsauth.aws.identity import Identity as Identity
+    from awsauth.aws.identity import ClusterIdentity as ClusterIdentity, Identity as Identity
     from awsauth.aws.instance_profile import attach_instance_role as attach_instance_role
     from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_role as ensure_instance_role
     from awsauth.client import AwsAuthClient as AwsAuthClient
@@ -128,7 +128,7 @@ _HOMES: Final = {
         "remove_role_mapping remove_user_mapping remove_username rename_principal whoami"
     ),
     "awsauth.apply": "Result",
-    "awsauth.aws.identity": "Identity",
+    "awsauth.aws.identity": "ClusterIdentity Identity",
     "awsauth.aws.instance_profile": "attach_instance_role",
     "awsauth.aws.instance_role": "RoleSetup ensure_instance_role",
     "awsauth.client": "AwsAuthClient",

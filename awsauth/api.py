@@ -183,7 +183,7 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
         CredentialsError: there are no credentials, or AWS does not take them.
         AwsServiceError: STS does not answer.
         UsageError: the arguments make no sense.
-        AwsAuthError: the cluster cannot be asked. That it lets nobody in is told in `Identity.cluster_problem`.
+        AwsAuthError: the cluster cannot be asked. That it lets nobody in is told in `ClusterIdentity.problem`.
     """
     if not target.keys() - {"profile", "region"}:
         from awsauth.aws.identity import whoami as to_aws

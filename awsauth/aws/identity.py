@@ -62,8 +62,42 @@ _IN_WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 @public
+class ClusterIdentity(JsonValue):
+    """Who a cluster takes the caller for, by the credentials that the connection has for it.
+
+    These are not always made from the AWS credentials: a kubeconfig may hold a token or a certificate of another identity.
+
+    Attributes:
+        name: The cluster, in words.
+        credentials: Where the credentials for the cluster come from, in words.
+        username: The username there; empty if unknown.
+        groups: The groups there, sorted, without ``system:authenticated``, in which everybody is.
+        arn: The IAM ARN by which the authenticator knows the caller; empty if the cluster tells none.
+        problem: Why the username is unknown; empty if it is known.
+    """
+
+    name: str
+    credentials: str
+    username: str = ""
+    groups: tuple[str, ...] = ()
+    arn: str = ""
+    problem: str = ""
+
+    def __str__(self) -> str:
+        who = quoted(self.username) if self.username else f"not known: it {self.problem}"
+        lines = [f"To {self.name}, by {self.credentials}:", f"  username:     {who}"]
+        if self.username:
+            lines += [
+                f"  groups:       {', '.join(map(quoted, self.groups)) or 'none'}",
+                f"  IAM ARN:      {self.arn or 'not told'}",
+            ]
+        return "\n".join([visible(line) for line in lines])
+
+
+@dataclass(frozen=True, slots=True)
+@public
 class Identity(JsonValue):
-    """Who the caller is to AWS.
+    """Who the caller is to AWS, and apart from that, who a cluster takes it for.
 
     Attributes:
         arn: Of the caller, as STS says.
@@ -79,10 +113,7 @@ class Identity(JsonValue):
         instance_id: Of the EC2 instance that this runs on; empty where it is none, or does not say.
         instance_role: The name of that instance's role, as instance metadata tells it.
         metadata_problem: Why instance metadata could not be read; empty where it could.
-        cluster: Which cluster was asked whom it takes the caller for, in words; empty where none was.
-        username: The username that the caller gets there; empty where that is not known.
-        groups: The groups likewise, sorted, without ``system:authenticated``, in which everybody is.
-        cluster_problem: Why that is not known; empty where it is, and where no cluster was asked.
+        cluster: Who a cluster takes the caller for; None if no cluster was asked.
     """
 
     arn: str
@@ -96,10 +127,7 @@ class Identity(JsonValue):
     instance_id: str
     instance_role: str
     metadata_problem: str
-    cluster: str = ""
-    username: str = ""
-    groups: tuple[str, ...] = ()
-    cluster_problem: str = ""
+    cluster: ClusterIdentity | None = None
 
     def __str__(self) -> str:
         mapped = self.canonical_arn or "nothing that aws-auth could map"
@@ -107,23 +135,18 @@ class Identity(JsonValue):
             instance = f"not known: instance metadata {self.metadata_problem}"
         else:
             instance = f"{self.instance_id or 'id not told'}, role {self.instance_role or 'none'}"
-        cluster = (f"on {self.cluster}:", f"              {self._standing()}") if self.cluster else ()
         lines = (
-            f"caller:       {self.arn}",
-            f"to aws-auth:  {mapped}",
-            f"credentials:  {_in_words(self.source, self.profile)}",
-            f"account:      {self.account} ({self.partition})",
-            f"region:       {self.region or 'not known'}",
-            f"EC2 instance: {instance}",
-            *cluster,
+            "To AWS:",
+            f"  caller:       {self.arn}",
+            f"  in aws-auth:  {mapped}",
+            f"  credentials:  {_in_words(self.source, self.profile)}",
+            f"  account:      {self.account} ({self.partition})",
+            f"  region:       {self.region or 'not known'}",
+            f"  EC2 instance: {instance}",
         )
         # STS, instance metadata and a profile's name may say anything.
-        return "\n".join([visible(line) for line in lines])
-
-    def _standing(self) -> str:
-        if self.cluster_problem:
-            return f"not known: it {self.cluster_problem}"
-        return f"{quoted(self.username)}, in {', '.join(map(quoted, self.groups)) or 'no group'}"
+        shown = [visible(line) for line in lines]
+        return "\n".join([*shown, str(self.cluster)] if self.cluster else shown)
 
 
 def whoami(*, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None) -> Identity:
@@ -188,17 +211,28 @@ def cluster_identity(transport: Transport, tokens: TokenSource | None, descripti
         AwsAuthError: AWS cannot be asked, or the cluster does not answer.
     """
     identity = identity_of(tokens.session, near=tokens.region) if tokens else identity_of(AwsSession.from_environment())
-    role = f", as {tokens.role_arn}" if tokens and tokens.role_arn else ""
-    identity = replace(identity, cluster=f"{description}{role}")
+    known = ClusterIdentity(description, _credentials_in_words(tokens))
     try:
         found = self_review(transport)
     except AuthenticationError:
-        return replace(identity, cluster_problem="does not let the caller in (401); a health check says what would")
+        known = replace(known, problem="does not let the caller in (401); a health check says what would")
     except ForbiddenError:
-        return replace(identity, cluster_problem="does not tell: the right to ask was taken away (system:basic-user)")
-    if found is None:
-        return replace(identity, cluster_problem="cannot tell, as a server before Kubernetes 1.27")
-    return replace(identity, username=found.username, groups=tuple(sorted(found.own_groups)))
+        known = replace(known, problem="does not tell: the right to ask was taken away (system:basic-user)")
+    else:
+        known = (
+            replace(known, username=found.username, groups=tuple(sorted(found.own_groups)), arn=found.arn)
+            if found
+            else replace(known, problem="cannot tell, as a server before Kubernetes 1.27")
+        )
+    return replace(identity, cluster=known)
+
+
+def _credentials_in_words(tokens: TokenSource | None) -> str:
+    if tokens is None:
+        return "the kubeconfig's own credentials, which may be another identity"
+    if tokens.role_arn:
+        return f"a token of the role {tokens.role_arn}, assumed with these AWS credentials"
+    return "a token signed with these AWS credentials"
 
 
 def source_in_words(session: AwsSession) -> str:

@@ -15,7 +15,7 @@ from botocore import exceptions as botocore_exceptions
 from awsauth.api import connect
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.errors import clock_difference, translate_errors
-from awsauth.aws.identity import Identity, whoami
+from awsauth.aws.identity import ClusterIdentity, Identity, whoami
 from awsauth.aws.redaction import address, connection_failure, safe_message
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsServiceError, CredentialsError, OutcomeUnknownError
@@ -343,6 +343,10 @@ def test_what_sts_and_metadata_say_cannot_steer_a_terminal() -> None:
         odd,
     )
     for problem in ("", odd):
-        shown = str(Identity(**parts, profile=odd, metadata_problem=problem, cluster=odd, username=odd, groups=(odd,)))
+        shown = str(
+            Identity(
+                **parts, profile=odd, metadata_problem=problem, cluster=ClusterIdentity(odd, odd, odd, (odd,), odd)
+            )
+        )
         assert all(line.isprintable() for line in shown.splitlines())
-        assert len(shown.splitlines()) == 8
+        assert len(shown.splitlines()) == 11

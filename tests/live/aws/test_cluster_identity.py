@@ -23,13 +23,24 @@ def test_an_instance_is_told_as_whom_it_comes_into_the_cluster(named: NamedClust
     named.be(instance.environment)
     who = awsauth.whoami(cluster=named.name)
     assert (who.source, who.canonical_arn) == ("instance-role", named.arn("standing-worker"))
-    assert (who.username, who.groups, who.cluster_problem) == ("standing-worker", ("deployers", "viewers"), "")
-    assert named.name in who.cluster
-    assert str(who).endswith(
-        f"on EKS cluster {named.name} in {named.cluster.aws.region} (account {who.account}) at {named.cluster.server}:\n"
-        "              `standing-worker`, in `deployers`, `viewers`"
+    seen = who.cluster
+    assert seen is not None
+    assert (seen.username, seen.groups, seen.arn, seen.problem) == (
+        "standing-worker",
+        ("deployers", "viewers"),
+        named.arn("standing-worker"),
+        "",
     )
-    assert json.loads(json.dumps(who.to_json()))["groups"] == ["deployers", "viewers"]
+    aws, _, cluster = str(who).partition("To EKS cluster ")
+    assert "standing-worker`" not in aws
+    assert cluster == (
+        f"{named.name} in {named.cluster.aws.region} (account {who.account}) at {named.cluster.server}, by a token signed with "
+        "these AWS credentials:\n"
+        "  username:     `standing-worker`\n"
+        "  groups:       `deployers`, `viewers`\n"
+        f"  IAM ARN:      {named.arn('standing-worker')}"
+    )
+    assert json.loads(json.dumps(who.to_json()))["cluster"]["groups"] == ["deployers", "viewers"]
 
 
 def test_the_command_line_tells_it_too(named: NamedCluster) -> None:
@@ -37,16 +48,17 @@ def test_the_command_line_tells_it_too(named: NamedCluster) -> None:
     named.await_in("standing-cli")
     named.be_role("standing-cli")
     done = run("whoami", "--cluster", named.name, "-o", "json")
-    assert (done.code, json.loads(done.out)["identity"]["username"]) == (0, "standing-cli")
-    assert "`standing-cli`, in no group" in run("whoami", "--cluster", named.name).out
+    assert (done.code, json.loads(done.out)["identity"]["cluster"]["username"]) == (0, "standing-cli")
+    assert "username:     `standing-cli`\n  groups:       none" in run("whoami", "--cluster", named.name).out
 
 
 def test_whoever_is_not_let_in_is_told_so_and_who_they_are_all_the_same(named: NamedCluster) -> None:
     named.be_role("standing-stranger")
     who = awsauth.whoami(cluster=named.name)
     assert who.canonical_arn == named.arn("standing-stranger")
-    assert (who.username, who.groups) == ("", ())
-    assert "does not let the caller in (401)" in who.cluster_problem
+    assert who.cluster is not None
+    assert (who.cluster.username, who.cluster.groups) == ("", ())
+    assert "does not let the caller in (401)" in who.cluster.problem
     assert "not known: it does not let the caller in" in str(who)
 
 
@@ -55,14 +67,17 @@ def test_with_a_role_that_is_assumed_the_cluster_sees_that(named: NamedCluster) 
     named.await_in("standing-target")
     named.be_role("standing-base")
     who = awsauth.whoami(cluster=named.name, assume_role=named.arn("standing-target"))
-    assert (who.canonical_arn, who.username) == (named.arn("standing-base"), "standing-target")
-    assert who.cluster.endswith(f", as {named.arn('standing-target')}")
+    assert who.cluster is not None
+    assert (who.canonical_arn, who.cluster.username) == (named.arn("standing-base"), "standing-target")
+    assert named.arn("standing-target") in who.cluster.credentials
 
 
 def test_the_credentials_may_be_other_ones_than_those_of_the_context(named: NamedCluster) -> None:
     named.be_role("standing-somebody")
     who = awsauth.whoami(kubeconfig=str(named.cluster.kubeconfig))
-    assert (who.canonical_arn, who.groups) == (named.arn("standing-somebody"), ("system:masters",))
+    assert who.cluster is not None
+    assert (who.canonical_arn, who.cluster.groups) == (named.arn("standing-somebody"), ("system:masters",))
+    assert (who.cluster.arn, "may be another identity" in who.cluster.credentials) == ("", True)
     named.be()
     with pytest.raises(CredentialsError):
         awsauth.whoami(kubeconfig=str(named.cluster.kubeconfig))
@@ -81,4 +96,6 @@ def test_a_server_that_does_not_tell_is_no_failure(
 
     monkeypatch.setattr("awsauth.aws.identity.self_review", review)
     named.be_role("standing-untold")
-    assert words in awsauth.whoami(cluster=named.name).cluster_problem
+    seen = awsauth.whoami(cluster=named.name).cluster
+    assert seen is not None
+    assert words in seen.problem

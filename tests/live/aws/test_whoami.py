@@ -193,12 +193,13 @@ def test_a_metadata_token_that_has_run_out_is_renewed(instance: Instance) -> Non
 def test_who_it_is_reads_well_and_is_json(worker: Instance) -> None:
     who = whoami()
     assert str(who).splitlines() == [
-        f"caller:       arn:aws:sts::{who.account}:assumed-role/whoami-worker/{worker.instance_id}",
-        f"to aws-auth:  arn:aws:iam::{who.account}:role/whoami-worker",
-        "credentials:  the role of the EC2 instance, through instance metadata",
-        f"account:      {who.account} (aws)",
-        f"region:       {who.region}",
-        f"EC2 instance: {worker.instance_id}, role whoami-worker",
+        "To AWS:",
+        f"  caller:       arn:aws:sts::{who.account}:assumed-role/whoami-worker/{worker.instance_id}",
+        f"  in aws-auth:  arn:aws:iam::{who.account}:role/whoami-worker",
+        "  credentials:  the role of the EC2 instance, through instance metadata",
+        f"  account:      {who.account} (aws)",
+        f"  region:       {who.region}",
+        f"  EC2 instance: {worker.instance_id}, role whoami-worker",
     ]
     shown = json.loads(json.dumps(who.to_json()))
     assert shown["canonical_arn"] == who.canonical_arn
