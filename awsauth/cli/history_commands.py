@@ -56,8 +56,7 @@ def _cells(entry: LogEntry) -> tuple[str, ...]:
     info = entry.info
     created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
     changes = "" if entry.diff is None else entry.diff.summary
-    state = "live" if entry.live else "unconfirmed" if entry.unconfirmed else ""
-    return str(info.number or "-"), created, info.kind, str(info.writer) or "-", info.reason, changes, state
+    return str(info.number or "-"), created, info.kind, str(info.writer) or "-", info.reason, changes, entry.state
 
 
 @click.command("show", cls=AwsAuthCommand, library="client.show(revision)", outputs=("text", "json"))
@@ -132,17 +131,16 @@ def rollback_command(
     how = ChangeOptions(**manner)
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
-        more = ""
+        more, number = "", to
         try:
             with invocation.waiting():
                 found = client.rollback(to=to, exact=exact, allow=[*GUARDS], dry_run=True)
         except UnprovenHistoryError as error:
             if not (how.asks and not invocation.is_filter):
                 raise
-            more = error.message
+            more, number = error.message, error.revisions[0]
             with invocation.waiting():
-                found = client.rollback(to=error.revisions[0], exact=exact, allow=[*GUARDS], dry_run=True)
-        number = found.restoration.to if found.restoration else to
+                found = client.rollback(to=number, exact=exact, allow=[*GUARDS], dry_run=True)
 
         def make(dry_run: DryRun) -> Result:
             options: Any = how.options

@@ -92,8 +92,8 @@ class LogEntry(JsonValue):
     Attributes:
         info: What is known about it; its number is 0 for the present state that is in no revision yet.
         live: Whether it holds the object's present state.
-        unconfirmed: Whether it is newer than others that the object proves, and not one of them: its writer was refused
-            or stopped, or is at work, or it was added by another hand.
+        unconfirmed: Whether it is a change that is newer than others that the object proves, and not one of them: its
+            writer was refused or stopped, or is at work, or it was added by another hand.
         proven: Whether the object was in this state for certain (see `chain`).
         foreign: Whether it is of another object, such as one that was deleted since.
         findings: What is wrong with it.
@@ -108,11 +108,15 @@ class LogEntry(JsonValue):
     findings: tuple[Finding, ...] = ()
     diff: Diff | None = None
 
+    @property
+    def state(self) -> str:
+        """The state in a word: ``live``, ``unconfirmed``, ``unproven``, or empty for a proven earlier one."""
+        return "live" if self.live else "unconfirmed" if self.unconfirmed else "" if self.proven else "unproven"
+
     def __str__(self) -> str:
         """Return the revision on one line: number, time, kind, author, reason, what changed, and whether it is live."""
         info = self.info
         created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
-        state = "live" if self.live else "unconfirmed" if self.unconfirmed else ""
         shown = [
             f"{info.number or '-':>4}",
             created,
@@ -120,7 +124,7 @@ class LogEntry(JsonValue):
             visible(str(info.writer)) or "-",
             visible(info.reason),
             "" if self.diff is None else f"({self.diff.summary})",
-            state,
+            self.state,
         ]
         return "  ".join(filter(None, shown))
 
@@ -165,7 +169,7 @@ def log(store: Store) -> Log:
         LogEntry(
             info,
             live=info.head == snapshot.own_head,
-            unconfirmed=0 < oldest < info.number and info.number not in numbers,
+            unconfirmed=info.kind != "outside" and 0 < oldest < info.number and info.number not in numbers,
             proven=info.number in numbers,
             foreign=_is_foreign(info, snapshot),
             findings=() if is_sound(info) else (_broken(info, "was altered after it was recorded"),),

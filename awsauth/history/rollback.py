@@ -116,7 +116,7 @@ class _Restoring:
         chosen = next((info for info in behind if info.data_digest != present or not snapshot.exists), None)
         if chosen is None:
             found = candidates(listing, below=below, present=present)
-            raise unproven(found, names_none=not proven) if found else _nothing_left()
+            raise unproven(found, names_none=not proven) if found else _nothing_left(proven)
         self.to = chosen.number
 
     def _steps(
@@ -205,10 +205,14 @@ def unproven(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHist
     )
 
 
-def _nothing_left() -> RevisionNotFoundError:
+def _nothing_left(proven: Sequence[RevisionInfo]) -> RevisionNotFoundError:
+    live = proven[0] if proven else None
+    undone = live.parent if live and live.kind == "rollback" else 0
     return RevisionNotFoundError(
         "There is no revision further back; nothing was changed.",
-        hint="Name the revision to go back to, as the history lists them.",
+        hint=f"Revision {live.number} is a rollback itself. To undo it, pass to={undone}."
+        if live and undone
+        else "Name the revision to go back to, as the history lists them.",
     )
 
 

@@ -55,7 +55,11 @@ def test_forged_behind_the_head_they_are_passed_over() -> None:
     store.overwrite(merge(store.read().document, [EnsureAccount(account="111122223333")]).data)
     assert rollback(store).snapshot.data == good
     assert rollback(store).snapshot.data == BEFORE
-    assert [entry.info.number for entry in log(store).entries if entry.unconfirmed] == [5, 4, 3]
+    assert [(entry.info.number, entry.state) for entry in log(store).entries if entry.info.number in (3, 4, 5)] == [
+        (5, "unconfirmed"),
+        (4, "unproven"),
+        (3, "unconfirmed"),
+    ]
 
 
 @pytest.mark.parametrize("number", [3, 899_999_999, 900_000_000, HIGHEST])

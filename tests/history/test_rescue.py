@@ -10,9 +10,11 @@ from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole, ReplaceText
 from awsauth.errors import GuardError
 from awsauth.stores.memory import MemoryStore
+from tests.support.command_line import manifest_in, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 ROLE: Final = "arn:aws:iam::111122223333:role/"
@@ -63,3 +65,14 @@ def test_where_an_administrator_was_left_it_takes_one_name_for_all() -> None:
     assert "allow=['regrant']" in caught.value.hint
     assert ours.rollback(allow=["regrant"]).changed
     assert ours.read().data == good
+
+
+def test_the_command_takes_back_what_another_user_added_and_names_the_way_forward(tmp_path: Path) -> None:
+    path = manifest_in(tmp_path, mapRoles=NODE + BOSS)
+    client = AwsAuthClient.from_file(path, author="theirs")
+    client.apply(EnsureRole(role_arn=f"{ROLE}intruder", username="x", groups=["system:masters"]))
+    assert run("rollback", "-y", "--file", str(path)).code == 0
+    assert client.read().data == {"mapRoles": NODE + BOSS}
+    done = run("rollback", "-y", "--file", str(path))
+    assert done.code == 4
+    assert "Revision 3 is a rollback itself. To undo it, pass --to 2." in done.err
