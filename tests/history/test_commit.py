@@ -565,7 +565,8 @@ def test_a_refused_repetition_does_not_hide_that_the_first_write_may_still_arriv
 @pytest.mark.parametrize("is_carried_out", [True, False])
 def test_without_history_a_lost_answer_is_settled_or_said_to_be_unknown(*, is_carried_out: bool) -> None:
     store = MemoryStore(BEFORE)
-    assert ensure(Unanswered(store, "write", [is_carried_out]), OTHER, history=False).changed
+    settled = ensure(Unanswered(store, "write", [is_carried_out]), OTHER, history=False)
+    assert (settled.changed, settled.is_altered) == (True, False)
     store = MemoryStore(BEFORE)
     cut = Unanswered(store, "write", [is_carried_out], then=lambda: store.overwrite({}))
     with pytest.raises(OutcomeUnknownError, match="To run the change again does no harm"):

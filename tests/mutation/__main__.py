@@ -35,8 +35,8 @@ class Subject(NamedTuple):
 
 
 SUBJECTS: Final = (
-    Subject(("core/*guard*.py",), ("*guard*.py",)),
-    Subject(("core/*merge.py",), ("*test_merge.py", "*test_undoing.py", "*test_revert.py", "*test_splice.py")),
+    Subject(("core/*guard*.py",), ("*guard*.py", "*test_policy.py")),
+    Subject(("core/*merge.py",), ("*test_merge.py", "*test_revert.py", "*test_splice.py")),
     Subject(
         ("core/*matching.py",),
         ("*test_matching.py", "*test_caller.py", "*test_explain.py", "*test_who_can.py", "*test_admin_guard.py"),

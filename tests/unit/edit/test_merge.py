@@ -69,6 +69,34 @@ def mapped(document: Document) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(role.role_arn.rpartition("/")[2], role.username, role.groups) for role in document.roles]
 
 
+def test_a_username_is_removed_under_both_keys_and_no_other_is() -> None:
+    user = [{"userarn": USER, "username": "ann"}, {"userarn": f"{USER}2", "username": "ben"}]
+    document = Document({**roles((ROLE, "ann", []), (f"{ROLE}2", "ben", [])).data, "mapUsers": json.dumps(user)})
+    after = merge(document, [c.RemoveUsername(username="ann")])
+    assert [one.username for one in after.roles] == [one.username for one in after.users] == ["ben"]
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        *((key, c.RemoveUsername(username="x")) for key in ("mapRoles", "mapUsers")),
+        ("mapRoles", c.RemoveRole(role_arn=ROLE)),
+        ("mapRoles", c.RemoveGroups(principal_arn=ROLE, groups=["view"])),
+        ("mapRoles", c.RenamePrincipal(principal_arn=ROLE, new_arn=f"{ROLE}2")),
+        ("mapUsers", c.RemoveUser(user_arn=USER)),
+        ("mapUsers", c.RemoveGroups(principal_arn=USER, groups=["view"])),
+        ("mapUsers", c.RenamePrincipal(principal_arn=USER, new_arn=f"{USER}2")),
+        ("mapAccounts", c.RemoveAccount(account="111122223333")),
+    ],
+)
+def test_nothing_is_told_to_be_absent_from_a_text_that_cannot_be_read(key: str, change: c.Change) -> None:
+    """Another text that cannot be read is in the way of no change."""
+    with pytest.raises(EditError):
+        merge(Document({key: "- [\n"}), [change])
+    other = "mapAccounts" if key != "mapAccounts" else "mapUsers"
+    assert merge(Document({other: "- [\n"}), [change]).data == {other: "- [\n"}
+
+
 def test_extend_adds_groups_and_reports_the_extra_ones() -> None:
     """By default nothing is taken away, and what stays though nobody asked for it is said."""
     result = merge_with_report(roles((ROLE, "ci", ["edit"])), [ensure()])

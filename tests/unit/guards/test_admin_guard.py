@@ -62,6 +62,12 @@ def test_while_an_administrator_stays_or_none_was_nothing_is_refused(before: Doc
     assert refused(before, after) == []
 
 
+def test_an_administrator_that_is_one_only_on_some_machines_replaces_no_other() -> None:
+    """One that only an EC2 instance can be stays, and the one that anybody could be goes."""
+    sometimes = node() | {"groups": [*BOTH, MASTERS]}
+    assert refused(roles(ADMIN, sometimes), roles(sometimes)) == ["last-admin"]
+
+
 def test_both_of_two_administrators_are_named() -> None:
     found = refusals(roles(ADMIN, role("b", "b", MASTERS)), roles())
     assert [finding.principal for finding in found] == [f"{PREFIX}/admin", f"{PREFIX}/b"]
