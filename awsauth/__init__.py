@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ReplaceText as ReplaceText,
     )
     from awsauth.core.edit.merge import merge as merge
+    from awsauth.core.edit.normalize import normalize as normalize
     from awsauth.core.explain.explain import explain as explain
     from awsauth.core.explain.explanation import (
         CallerOutcome as CallerOutcome,
@@ -142,6 +143,7 @@ _HOMES: Final = {
         "RemoveRole RemoveUser RemoveUsername RenamePrincipal Repair ReplaceText"
     ),
     "awsauth.core.edit.merge": "merge",
+    "awsauth.core.edit.normalize": "normalize",
     "awsauth.core.explain.explain": "explain",
     "awsauth.core.explain.explanation": "CallerOutcome Candidate DecisionStep Explanation",
     "awsauth.core.explain.who_can": "Grant Grants who_can",

@@ -206,9 +206,21 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
 
     @classmethod
     def from_file(
-        cls, path: str | os.PathLike[str], *, author: str | None = None, policy: Policy | None = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        author: str | None = None,
+        policy: Policy | None = None,
+        normalize: bool = False,
     ) -> Self:
         """Return a client for the ConfigMap in a manifest file, with its history in ``.NAME.history`` beside it.
+
+        Args:
+            path: The file.
+            author: Who makes the changes, for the history.
+            policy: What may be mapped at all.
+            normalize: Whether a change makes literal blocks of values that cannot be edited in place, such as text in
+                quotes over several lines.
 
         Raises:
             UsageError: `path` names no file. Whether the file exists is seen when it is first used.
@@ -218,7 +230,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
             raise UsageError("file names no file; nothing was changed.", hint="Is the variable that it comes from set?")
         from awsauth.stores.file import FileStore
 
-        return cls(FileStore(path), author=author, policy=policy)
+        return cls(FileStore(path, normalize=normalize), author=author, policy=policy)
 
     @classmethod
     def in_memory(

@@ -91,14 +91,18 @@ class ReadOnlyClient:
     def check(self) -> tuple[Finding, ...]:
         """Return what is wrong with the data, or will surprise people; for a cluster, also what only it can tell.
 
+        Nodes and administrators that another tool removed since the last own revision are the error ``drift``.
+
         What can be repaired safely has the repair with it (`Finding.fix`);
         ``client.apply(awsauth.fixes(client.read()))`` makes all of them.
         """
         from awsauth.core.lint.lint import lint
+        from awsauth.history.drift import drift
 
         snapshot = self._store.read()
         document = snapshot.document
-        found = (*snapshot.findings, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
+        lost = drift(self._store, snapshot)
+        found = (*snapshot.findings, *lost, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
         if self._circumstances:
             from awsauth.history.snapshot import baseline_findings
 

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "remove": ("mapping_commands", "Take a role, user, account or username out."),
     "rename": ("mapping_commands", "Give the mappings of a principal to another one."),
     "check": ("inspect_commands", "Look for what is wrong, and cure it."),
+    "fmt": ("fmt_command", "Make a text editable, with the same meaning."),
     "explain": ("inspect_commands", "Say what a principal gets, and why."),
     "who-can": ("inspect_commands", "Show who gets a group or a username."),
     "plan": ("plan_commands", "Show what changes would do, and save that."),

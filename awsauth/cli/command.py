@@ -105,6 +105,9 @@ def _changing(*, may_be_unrecorded: bool) -> Iterator[SectionedOption]:
         help="A guard that is to let it pass; repeatable.",
         shell_complete=complete_allow,
     )
+    yield _shared_option(
+        "--normalize", section=_CHANGE, is_flag=True, help="Make a file's text editable first, as `awsauth fmt` does."
+    )
     if may_be_unrecorded:
         yield SectionedOption("--no-history", section=_CHANGE, is_flag=True, help="Keep no revision: no way back.")
 
@@ -254,6 +257,7 @@ def invocation_of(ctx: click.Context) -> Invocation:
         traceback="traceback" in options,
         quiet_notes=options.get("quiet_notes", ()),
         screen=Output.of(no_color="no_color" in options, verbosity=options.get("verbose", 0)),
+        normalizes="normalize" in options,
     )
 
 

@@ -42,6 +42,7 @@ class Invocation:
         output_is_open: Whether nobody has said how to print.
         traceback: Whether to show the traceback of an error.
         screen: Where to print.
+        normalizes: Whether values of a file that cannot be edited in place become literal blocks.
         quiet_notes: Codes of notes not to show.
         where: The file, context or cluster in words, as far as it is known by now.
         acting_as: The ARN or username as which the cluster knows the user; empty if it was not asked.
@@ -54,6 +55,7 @@ class Invocation:
     output_is_open: bool
     traceback: bool
     screen: Output
+    normalizes: bool = False
     quiet_notes: tuple[str, ...] = ()
     where: str = field(default="", init=False)
     acting_as: str = field(default="", init=False)
@@ -111,6 +113,8 @@ class Invocation:
         named: dict[str, Any] = {name: value for name, value in self.target.items() if name != "policy"}
         if policy := self.policy:
             named["policy"] = policy
+        if self.file and self.normalizes and named.keys() <= {"file", "policy"}:
+            return awsauth.AwsAuthClient.from_file(named.pop("file"), normalize=True, **named)
         if not self.is_filter:
             return awsauth.connect(**named)
         del named["file"]
@@ -118,7 +122,7 @@ class Invocation:
             raise click.UsageError(f"{' and '.join(unfit)} cannot be said together with --file; nothing was contacted.")
         from awsauth.stores.manifest_text import ManifestText
 
-        self._manifest = self._manifest or ManifestText(self._piped_in())
+        self._manifest = self._manifest or ManifestText(self._piped_in(), normalize=self.normalizes)
         return awsauth.AwsAuthClient(self._manifest, **named)
 
     @staticmethod

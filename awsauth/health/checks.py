@@ -20,6 +20,7 @@ from awsauth.errors import (
 )
 from awsauth.health.advice import EksTarget, forbidden, unknown
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
+from awsauth.history.drift import drift
 from awsauth.kube.rbac import missing, rule_of
 from awsauth.kube.self_review import self_review
 
@@ -103,6 +104,7 @@ class _HealthCheck:
             self._api_server,
             self._authenticated,
             self._authorised,
+            self._drift,
         )
         for name, action in zip(STEPS, actions, strict=True):
             if any(step.result == "failed" for step in steps):
@@ -210,6 +212,15 @@ class _HealthCheck:
         if denied:
             raise forbidden(self._review, denied, self._unheard_of(denied))
         return f"may {'; '.join(map(str, self._rules))}" if self._rules else "nothing was named"
+
+    def _drift(self) -> str:
+        try:
+            snapshot = self._store.read()
+        except AwsAuthError:
+            return "it cannot be told: aws-auth may not be read"
+        for finding in drift(self._store, snapshot):
+            raise AwsAuthError(f"{finding.message} {finding.impact}", hint=finding.hint)
+        return "no other tool removed nodes or administrators since the last revision"
 
     def _unheard_of(self, denied: Sequence[RbacRule]) -> list[str]:
         """Return the resources that were named without a group and are none of the core group."""

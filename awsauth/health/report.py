@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 StepResult = Literal["passed", "failed", "skipped"]
 
-STEPS: Final = ("credentials", "identity", "token", "api-server", "authenticated", "authorised")
+STEPS: Final = ("credentials", "identity", "token", "api-server", "authenticated", "authorised", "drift")
 """Where AWS credentials come from; whom STS takes their holder for; a token signed with them; the API server reached,
-with the right certificate; whom it takes the token's holder for; what that one may do."""
+with the right certificate; whom it takes the token's holder for; what that one may do; whether another tool removed nodes or administrators."""
 
 NEEDS_EARLIER: Final = "It needs what failed before it."
 

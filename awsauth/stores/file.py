@@ -67,10 +67,15 @@ class ManifestFile:
 
     Writers that use this class cannot lose each other's changes. Another program that writes the file at the same
     moment is noticed, but for the instant between the last look and the exchange.
+
+    Args:
+        path: The file.
+        normalize: Whether a write makes literal blocks of values that cannot be edited in place.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, normalize: bool = False) -> None:
         self.path = Path(path)
+        self._normalize = normalize
 
     def read(self) -> FileState:
         """Read the file.
@@ -87,7 +92,8 @@ class ManifestFile:
                 os.close(fd)
         with self._located():
             text, encoding = decode(raw)
-            return FileState(Manifest.parse(text), encoding, raw)
+            manifest = Manifest.parse(text)
+            return FileState(manifest.in_literal_blocks() if self._normalize else manifest, encoding, raw)
 
     def write(self, data: Mapping[str, str], base: FileState, begin: Callable[[], None] | None = None) -> FileState:
         """Write other data into the file, and return its new state.
@@ -252,10 +258,11 @@ class FileStore:
     Args:
         path: The manifest file, which has to exist.
         may_be_gone: Whether a manifest that is gone, and has a history, is read as one that does not exist.
+        normalize: Whether a write makes literal blocks of values that cannot be edited in place.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, may_be_gone: bool = False) -> None:
-        self._manifest = ManifestFile(path)
+    def __init__(self, path: str | os.PathLike[str], *, may_be_gone: bool = False, normalize: bool = False) -> None:
+        self._manifest = ManifestFile(path, normalize=normalize)
         self._revisions = RevisionFolder(self._manifest.path)
         self._may_be_gone = may_be_gone
 

@@ -24,16 +24,18 @@ class ManifestText(MemoryStore):
     Args:
         raw: The manifest, as in a file.
         name: What it is called in errors.
+        normalize: Whether to make literal blocks of values that cannot be edited in place.
 
     Raises:
         ManifestError: it holds no ``aws-auth`` that can be read.
     """
 
-    def __init__(self, raw: bytes, name: str = "standard input") -> None:
+    def __init__(self, raw: bytes, name: str = "standard input", *, normalize: bool = False) -> None:
         self._name = name
         try:
             text, self._encoding = decode(raw)
-            self.manifest = Manifest.parse(text)
+            manifest = Manifest.parse(text)
+            self.manifest = manifest.in_literal_blocks() if normalize else manifest
         except ManifestError as error:
             raise self._located(error) from error
         super().__init__(self.manifest.data, uid="")

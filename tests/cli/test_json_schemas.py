@@ -74,6 +74,8 @@ def test_every_command_has_a_schema_of_its_output() -> None:
         ["get"],
         ["check"],
         ["check", "--fix", "--yes"],
+        ["fmt", "--check"],
+        ["fmt", "--yes"],
         ["explain", NODE],
         ["explain", ROLE],
         ["who-can", "system:nodes"],

@@ -59,6 +59,7 @@ _CHANGING: Final = (
 OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "get": {"mappings": tuple[MappingRow, ...], "problems": int},
     "check": {"findings": tuple[CheckedFinding, ...], **_FIXED},
+    "fmt": {"changed": bool, "reasons": tuple[str, ...], **_FIXED},
     "explain": {"explanation": Explanation},
     "who-can": {"group": NotRequired[Grants], "username": NotRequired[Grants]},
     "plan": {"changed": bool, "plan": Plan},

@@ -142,7 +142,7 @@ CASES: Final[dict[str, Callable[[], object]]] = {
     "edit-entry": lambda: merge_role(f"- &deployer\n  rolearn: {ROLE}\n  username: deployer\n"),
     "edit-value": lambda: merge_role(mapped(">-\n    ci"), if_mapped="replace"),
     "edit-group": lambda: merge_role(mapped(groups="\n  - a\n  - b\n   - c")),
-    "edit-groups": lambda: merge_role(mapped(groups="deployers")),
+    "edit-groups": lambda: merge_role(mapped(groups="&g deployers")),
     "edit-effect": lambda: merge(
         Document({"mapRoles": f"- &x\n  rolearn: {ROLE}\n- <<: *x\n  rolearn: a\n"}), [c.RemoveRole(role_arn=ROLE)]
     ),

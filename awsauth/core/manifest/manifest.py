@@ -16,7 +16,7 @@ from awsauth.core.goyaml.scalars import CHECKED_TAGS
 from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, target
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread
 from awsauth.core.manifest.mapping_edits import fill_empty, insert_key, remove_key
-from awsauth.core.manifest.scalar_edits import edit_scalar
+from awsauth.core.manifest.scalar_edits import edit_scalar, to_literal
 from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import templates
 from awsauth.core.text.display import quoted, visible
@@ -89,21 +89,42 @@ class Manifest:
             raise self._unsafe("data")
         return changed
 
+    def in_literal_blocks(self) -> Manifest:
+        """Return the manifest with values that cannot be edited in place as literal blocks; the data is the same.
+
+        Those are the folded blocks, and the quoted or plain values of several lines.
+
+        Raises:
+            ManifestError: a value holds a character that cannot stand in a literal block, or a template is in the way.
+        """
+        current = self
+        for key in self.data:
+            data = current.found.data
+            pair = fields(data).get(key)
+            if pair is None or data is None or data.style == "flow" or current.found.is_json:
+                continue
+            if splices := to_literal(current.found.text, *pair):
+                current = current._edited(key, splices, self.data)
+        return current
+
     def with_key(self, key: str, value: str | None) -> Manifest:
         """Return the manifest with one key set or, with None, taken out.
 
         Raises:
             ManifestError: as for `with_data`.
         """
-        splices = self._splices(key, value)
+        wanted = {name: other for name, other in self.data.items() if name != key}
+        if value is not None:
+            wanted[key] = value
+        return self._edited(key, self._splices(key, value), wanted)
+
+    def _edited(self, key: str, splices: list[Splice], wanted: Mapping[str, str]) -> Manifest:
+        """Return the manifest with splices in it; raise unless the data is as wanted and nothing else has changed."""
         try:
             text = spliced(self.found.text, splices)
             changed = Manifest.parse(text.removesuffix(self.found.text[len(self.text) :]))
         except ValueError as error:
             raise self._unsafe(key) from error
-        wanted = {name: other for name, other in self.data.items() if name != key}
-        if value is not None:
-            wanted[key] = value
         if changed.data != wanted or _outline(self.found, key) != _outline(changed.found, key):
             raise self._unsafe(key)
         return changed

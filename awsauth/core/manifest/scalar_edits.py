@@ -11,7 +11,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.manifest.literal_block import column_of, edit_literal, new_literal, place_below
+from awsauth.core.manifest.literal_block import column_of, edit_literal, header_of, new_literal, place_below
 from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import check_spans
 from awsauth.core.text.display import quoted, visible
@@ -32,7 +32,9 @@ _NOT_PLAIN_IN_DOUBLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\uf
 _ONE_LINE: Final = re.compile(rf"[^\n{ODD_CHARACTERS}]*")
 _PIECE: Final = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
 """Lines, and what is between two commas: a list in JSON is often a single line."""
-_CURE: Final = "Put the text in a literal block, `{}: |` with the lines indented below it, and try again."
+_CURE: Final = (
+    "Run `awsauth fmt`, which puts {} in a literal block, and try again; a change does both with --normalize."
+)
 
 
 class _Quotes(NamedTuple):
@@ -94,17 +96,40 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
     return splices
 
 
+def to_literal(text: str, key: Node, node: Node) -> list[Splice]:
+    """Return the splices that make a literal block of a value that `edit_scalar` refuses for its form; none for others.
+
+    Raises:
+        ManifestError: a character in it cannot stand in a literal block, or a template is in the way.
+    """
+    is_shared = node.kind != "scalar" or node.anchor is not None or node.tag
+    if is_shared or not node.value or not _form(node, text[node.start : node.end]):
+        return []
+    if node.style == ">":
+        header, lines = new_literal(text, node.start, node.value, column_of(text, key.start))
+        end, eol = header_of(text, node)[0], newline_of(text)
+        body = "".join(line + eol for line in lines)
+        splices = [Splice(node.start, end, header), Splice(line_end(text, end), node.end, body)]
+    else:
+        splices = _become_literal(text, key, node, node.value)
+    check_spans(text, splices, (node.start, node.end))
+    return splices
+
+
+def _form(node: Node, raw: str) -> str:
+    """Return the form in which line breaks of the file are not those of the text; empty for every other."""
+    if node.style == ">":
+        return "a folded block (`>`)"
+    return "a scalar that goes over several lines" if node.style != "|" and _BREAK.search(raw) else ""
+
+
 def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) -> None:
     if node.kind == "alias" or node.anchor is not None or node.tag:
         form = "an alias" if node.kind == "alias" else "an anchor" if node.anchor is not None else "a tag"
         hint = f"Write the value of {quoted(key.value)} out without it, and try again."
         message = f"{quoted(key.value)} is written with {form}, and what that stands for may be used elsewhere"
         raise manifest_error(message, text, node.start, hint)
-    form = ""
-    if node.style == ">":
-        form = "a folded block (`>`)"
-    elif node.style != "|" and not is_json and _BREAK.search(raw):
-        form = "a scalar that goes over several lines"
+    form = "" if is_json else _form(node, raw)
     if form:
         message = f"{quoted(key.value)} is {form}, in which line breaks of the file are not those of the text"
         raise manifest_error(message, text, node.start, _CURE.format(visible(key.value)))

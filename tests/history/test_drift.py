@@ -1,0 +1,88 @@
+"""Nodes and administrators that another tool took are told, with the command that brings them back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import awsauth
+from awsauth.core.access.node_mappings import node_role
+from awsauth.core.findings import Severity
+from tests.support.command_line import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PREFIX = "arn:aws:iam::111122223333:role"
+HEAD = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a manifest with nodes and an administrator that this library has written."""
+    file = tmp_path / "aws-auth.yaml"
+    file.write_text(HEAD, encoding="utf-8")
+    with awsauth.AwsAuthClient.from_file(file) as client:
+        client.apply([node_role(f"{PREFIX}/nodes"), awsauth.EnsureRole(role_arn=f"{PREFIX}/x", username="x")])
+        client.add_role_mapping(f"{PREFIX}/admin", username="admin", groups=["system:masters"])
+    return file
+
+
+def drift(path: Path) -> list[awsauth.Finding]:
+    return [finding for finding in awsauth.AwsAuthClient.from_file(path).check() if finding.code == "drift"]
+
+
+def written_by_another_tool(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("role/nodes", "role/others", ["node mappings: `arn:aws:iam::111122223333:role/nodes`"]),
+        ("- system:nodes", "- system:node", ["node mappings: `arn:aws:iam::111122223333:role/nodes`"]),
+        ("username: system:node:{{EC2", "username: node:{{EC2", ["node mappings"]),
+        ("- system:masters", "- view", ["administrators: `arn:aws:iam::111122223333:role/admin`"]),
+        ("mapRoles: |", "mapOthers: |", ["node mappings", "administrators"]),
+    ],
+)
+def test_a_loss_is_an_error_that_names_who_and_the_command(path: Path, old: str, new: str, told: list[str]) -> None:
+    written_by_another_tool(path, old, new)
+    [finding] = drift(path)
+    assert finding.severity is Severity.ERROR
+    assert "after revision 3, recorded 20" in finding.message
+    assert all(words in finding.message for words in told), finding.message
+    assert run("check", "--file", str(path), "--fail-on", "error").code == 1
+    command = finding.hint.split("`")[1].split()
+    assert run(*command[1:], "--file", str(path), "--yes").code == 0
+    assert drift(path) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("username: x", "username: y"),
+        ("role/x", "role/z"),
+        ("mapRoles: |", "# by hand\n  mapRoles: |"),
+        ("username: x", "username: x  # ours"),
+        ("username: admin", "username: boss"),
+    ],
+)
+def test_other_changes_are_not_a_loss(path: Path, old: str, new: str) -> None:
+    written_by_another_tool(path, old, new)
+    assert drift(path) == []
+
+
+def test_a_loss_that_the_user_made_is_not_drift(path: Path) -> None:
+    with awsauth.AwsAuthClient.from_file(path) as client:
+        client.remove_role_mapping(f"{PREFIX}/nodes", allow=["node-mapping"])
+    assert drift(path) == []
+
+
+def test_a_file_without_a_history_has_no_drift(tmp_path: Path) -> None:
+    file = tmp_path / "aws-auth.yaml"
+    file.write_text(HEAD, encoding="utf-8")
+    assert drift(file) == []
