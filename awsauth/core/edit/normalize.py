@@ -91,7 +91,6 @@ def _scalars(values: list[Scalar | Groups]) -> Iterator[Scalar | Groups]:
 def _as_plain_list(text: str) -> str:
     """Return a text in block style, without anchors and with each value on one line; empty where that fails."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
 
     yaml = YAML()
     yaml.preserve_quotes = True
@@ -102,7 +101,7 @@ def _as_plain_list(text: str) -> str:
         root: Any = yaml.load(text)
         _to_block_style(root)
         yaml.dump(root, written)
-    except (YAMLError, ValueError, TypeError, RecursionError):  # the caller keeps what there is
+    except Exception:  # noqa: BLE001 - another parser may stumble over what ours reads; then the text stays as it is
         return ""
     return written.getvalue()
 

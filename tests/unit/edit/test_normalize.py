@@ -19,6 +19,7 @@ from tests.support.documents.mutations import mutated
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from random import Random
 
 ARN = "arn:aws:iam::111122223333:role"
 ENSURE = EnsureRole(role_arn=f"{ARN}/a", username="a", groups=["x", "new"])
@@ -76,7 +77,7 @@ def test_the_meaning_stays_and_a_second_time_there_is_nothing_to_do(data: dict[s
 
 
 @given(strategies.randoms)
-def test_values_of_several_lines_become_literal_blocks(random: strategies.Random) -> None:
+def test_values_of_several_lines_become_literal_blocks(random: Random) -> None:
     """Law: the data is the same, all of it can be edited afterwards, and a second time nothing changes."""
     texts = [text for text in generated.data(random).values() if text.replace("\n", "").isprintable() and text.strip()]
     values = [random.choice((_folded, _in_quotes))(text) for text in texts]
@@ -85,7 +86,11 @@ def test_values_of_several_lines_become_literal_blocks(random: strategies.Random
         manifest = Manifest.parse(f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\ndata:\n{lines}")
     except ManifestError:
         return
-    after = manifest.in_literal_blocks()
+    try:
+        after = manifest.in_literal_blocks()
+    except ManifestError as error:
+        assert "template" in error.message
+        return
     assert after.data == manifest.data
     assert after.text.count("# of ours") == manifest.text.count("# of ours")
     assert after.in_literal_blocks().text == after.text
