@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _T = TypeVar("_T")
+_F = TypeVar("_F", bound="Callable[..., Any]")
 
 _SPECIAL: Final = frozenset(("__init__", "__post_init__", "__enter__", "__exit__", "__str__"))
 """Methods that users call although their names begin with an underscore."""
@@ -51,6 +52,12 @@ def public(member: _T) -> _T:
     return cast("_T", member)
 
 
+def unguarded(function: _F) -> _F:
+    """Mark a method that `public` leaves as it is: one that raises nothing, or that only the package itself calls."""
+    function.is_unguarded = True  # type: ignore[attr-defined]
+    return function
+
+
 def caused_by(error: Exception) -> InternalError:
     """Return the error for an exception that nothing expected; its text is left out, as it may hold a secret."""
     if isinstance(error, MemoryError):
@@ -75,6 +82,8 @@ def _guarded_member(value: Any) -> Any:
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    if hasattr(function, "is_unguarded"):
+        return function
     shown = _explicit(function)
 
     @wraps(function)

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
-from awsauth.core.access.matching import casefold_arn
+from awsauth.core.access.matching import account_of, can_match, casefold_arn
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.index import differing, kept_under, mapped_of
+from awsauth.core.document.index import candidates, differing, kept_under, mapped_of
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, PrincipalKey
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, quoted, visible
@@ -50,13 +50,16 @@ class MappingDiff(JsonValue):
     @property
     def _is_undefined(self) -> bool:
         """Whether two spellings of one principal are mapped: either may count."""
-        return max(len(self._counting(self.before)), len(self._counting(self.after))) > 1
+        before, after = self.before, self.after
+        return max(len(before), len(after)) > 1 and max(map(len, map(self._counting, (before, after)))) > 1
 
     @property
     def _shadowed(self) -> tuple[int, int]:
         """How many entries do not count, before and after."""
-        before, after = (len(entries) - len(self._counting(entries)) for entries in (self.before, self.after))
-        return before, after
+        before, after = self.before, self.after
+        if max(len(before), len(after)) <= 1:
+            return 0, 0
+        return len(before) - len(self._counting(before)), len(after) - len(self._counting(after))
 
     def _counting(self, entries: Iterable[MappingEntry]) -> dict[str, MappingEntry]:
         return {kept_under(self.key, mapped.principal): mapped for mapped in entries}
@@ -77,6 +80,7 @@ class Diff(JsonValue):
     _effects: tuple[AccessChange, ...] | Callable[[], tuple[AccessChange, ...]] = field(
         default=(), repr=False, compare=False, metadata=LEFT_OUT
     )
+    _decides_alone: Callable[[], bool] | None = field(default=None, repr=False, compare=False, metadata=LEFT_OUT)
 
     @property
     @in_json()
@@ -119,6 +123,8 @@ class Diff(JsonValue):
 
     def _other_effects(self) -> Iterator[AccessChange]:
         """Yield the effects that differ from the mapping that changes: another entry decides."""
+        if self._decides_alone and self._decides_alone():
+            return
         from awsauth.core.access.access_changes import infos
 
         by_principal: defaultdict[str, list[MappingDiff]] = defaultdict(list)
@@ -159,7 +165,8 @@ def _diff(before: Document, after: Document, splices: Mapping[Key, Sequence[Spli
     ]
     texts = {name: _text(name, before, after, splices) for name in changed}
     mappings = tuple(found for key in KEYS if key in changed for found in _mappings(key, before, after))
-    return Diff(mappings, texts, partial(_effects, before, after, mappings) if mappings else ())
+    alone = partial(_decides_alone, mappings[0], before, after) if len(mappings) == 1 else None
+    return Diff(mappings, texts, partial(_effects, before, after, mappings) if mappings else (), alone)
 
 
 def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff]) -> tuple[AccessChange, ...]:
@@ -169,6 +176,18 @@ def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff])
         one.principal for one in mappings if one.key != "mapAccounts" and not (one.after or one.before)[-1].sso
     )
     return access_changes(before, after, principals)
+
+
+def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> bool:
+    """Whether nothing but the last entry of a mapping can let its principal in, as in most documents."""
+    principal = mapping.principal
+    if mapping.key != "mapRoles" or not can_match(principal):
+        return False
+    account, folded = account_of(principal), {casefold_arn(principal)}
+    for document in (before, after):
+        if account in document.accounts or candidates(document.reading("mapUsers"), folded):
+            return False
+    return True
 
 
 def _text(name: str, before: Document, after: Document, splices: Mapping[Any, Sequence[Splice]]) -> str:

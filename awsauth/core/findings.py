@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from awsauth.boundary import public
+from awsauth.boundary import public, unguarded
 from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import quoted
 
@@ -53,6 +53,7 @@ class Location(JsonValue):
     """Whether line and column are those of a manifest file."""
 
     @classmethod
+    @unguarded
     def of(cls, key: str, text: str, start: int, end: int | None = None) -> Location:
         """Return the place of the span `start` to `end` (offsets) in the text of `key`."""
         starts = line_starts(text)

@@ -87,7 +87,7 @@ def methods_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def is_guarded(function: Callable[..., Any]) -> bool:
-    return hasattr(function, "__wrapped__")
+    return hasattr(function, "__wrapped__") or hasattr(function, "is_unguarded")
 
 
 def arguments_of(function: Callable[..., Any], odd: st.SearchStrategy[Any] = odd_values) -> st.SearchStrategy[Any]:

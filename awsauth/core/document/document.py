@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.boundary import public
+from awsauth.boundary import public, unguarded
 from awsauth.core.document import fast_reader as plain
 from awsauth.core.document.model import KEYS, Key, ListLayout, MappingEntry, ParsedList, PrincipalKey
 from awsauth.core.text.display import quoted, visible
@@ -86,6 +86,7 @@ class Document:
         self._readings: dict[Key, ParsedList] = {}
 
     @property
+    @unguarded
     def data(self) -> Mapping[str, str]:
         """The text, by data key; read-only."""
         return self._data
@@ -134,12 +135,14 @@ class Document:
         origin = self._origins.get(location.key)
         return location if origin is None or location.in_file else origin(location)
 
+    @unguarded
     def reading(self, key: Key) -> ParsedList:
         """Return what is known of one key's text."""
         if key not in self._readings:
             self._readings[key] = read(key, self._data.get(key))
         return self._readings[key]
 
+    @unguarded
     def sibling(self, key: Key) -> ParsedList | None:
         """Return the other key's reading that entries of this one can learn their layout from; None without one."""
         if key == "mapAccounts":
@@ -147,12 +150,14 @@ class Document:
         other = self.reading("mapUsers" if key == "mapRoles" else "mapRoles")
         return other if other.entries else None
 
+    @unguarded
     def with_reading(self, reading: ParsedList) -> Document:
         """Return a document with one key's text replaced by one that is read already."""
         document = self.with_text(reading.key, reading.text)
         document._readings[reading.key] = reading  # noqa: SLF001 - of its own kind
         return document
 
+    @unguarded
     def with_text(self, key: Key, text: str | None) -> Document:
         """Return a document with one key's text replaced, or without it; what is read of the others is kept.
 

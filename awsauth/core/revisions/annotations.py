@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -27,14 +26,22 @@ _KINDS: Final = get_args(RevisionKind)
 _HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}data-digest")
 
 
-def fitting(info: RevisionInfo) -> RevisionInfo:
-    """Return the information as it can be kept: texts on one visible line, nothing longer than 1 KiB."""
-    return replace(
-        info,
-        reason=_cut(visible(info.reason)),
-        writer=Writer(*(_cut(visible(text)) for text in info.writer)),
-        managers=_fitting_managers(info.managers),
-    )
+def fitting(text: str) -> str:
+    """Return a text as it can be kept: on one visible line, not longer than 1 KiB."""
+    return _cut(visible(text))
+
+
+def fitting_managers(managers: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return as many managers as fit, and a ``…`` in place of those that do not."""
+    kept = {key: tuple(names) for key, names in managers.items()}
+    while kept and len(_json(kept).encode()) > LONGEST:
+        key = max(kept, key=lambda name: len(_json({name: kept[name]})))
+        names = [name for name in kept[key] if name != _CUT]
+        if names:
+            kept[key] = (*names[:-1], _CUT)
+        else:
+            del kept[key]
+    return kept
 
 
 def written(info: RevisionInfo) -> dict[str, str]:
@@ -52,7 +59,7 @@ def written(info: RevisionInfo) -> dict[str, str]:
         **info.writer._asdict(),
         "uid": info.uid,
         "attempt": info.attempt,
-        "managers": _json(_fitting_managers(info.managers)) if info.managers else "",
+        "managers": _json(fitting_managers(info.managers)) if info.managers else "",
     }
     return {PREFIX + name: text for name, text in fields.items() if text}
 
@@ -63,7 +70,9 @@ def digest_of(info: RevisionInfo) -> str:
     A revision that comes from another one holds the other's digest, so an object that names the newest vouches for
     all before it. Who may create revisions, and not write the object, can add none to that chain.
     """
-    return sha256_of(written(replace(info, digest="")))
+    annotations = written(info)
+    annotations.pop(f"{PREFIX}digest", None)
+    return sha256_of(annotations)
 
 
 def read(number: int, annotations: Mapping[str, str], created: Any) -> RevisionInfo:
@@ -174,23 +183,12 @@ def _unreadable(name: str, text: str) -> str:
 
 
 def _cut(text: str) -> str:
+    if text.isascii() and len(text) <= LONGEST:
+        return text
     raw = text.encode("utf-8", "backslashreplace")
     if len(raw) <= LONGEST:
         return text
     return raw[: LONGEST - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
-
-
-def _fitting_managers(managers: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return as many managers as fit, and a ``…`` in place of those that do not."""
-    kept = {key: tuple(names) for key, names in managers.items()}
-    while len(_json(kept).encode()) > LONGEST:
-        key = max(kept, key=lambda name: len(_json({name: kept[name]})))
-        names = [name for name in kept[key] if name != _CUT]
-        if names:
-            kept[key] = (*names[:-1], _CUT)
-        else:
-            del kept[key]
-    return kept
 
 
 def _json(managers: Mapping[str, tuple[str, ...]]) -> str:

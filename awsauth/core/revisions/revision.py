@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.boundary import public
+from awsauth.boundary import public, unguarded
 from awsauth.core.revisions import annotations as notes
 from awsauth.core.revisions.info import NAME, UNKNOWN_WRITER, Head, RevisionInfo, RevisionKind, Writer, data_digest
 from awsauth.core.text.display import quoted
@@ -55,11 +55,13 @@ class Revision:
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
+    @unguarded
     def number(self) -> int:
         """The revision's number."""
         return self.info.number
 
     @property
+    @unguarded
     def digest(self) -> str:
         """The revision's digest."""
         return self.info.digest
@@ -225,15 +227,14 @@ def draft(
         parent=parent.number if parent else 0,
         parent_digest=parent.digest if parent else "",
         kind=kind,
-        reason=reason,
-        writer=writer,
+        reason=notes.fitting(reason),
+        writer=Writer(*map(notes.fitting, writer)),
         restores=restores,
         uid=uid,
         attempt=attempt,
-        managers=managers,
+        managers=notes.fitting_managers(managers),
     )
     kept = own_annotations_removed(annotations)
-    info = notes.fitting(info)
     info = replace(info, digest=notes.digest_of(info))
     return Revision(info, dict(data), dict(binary_data), dict(labels), kept)
 

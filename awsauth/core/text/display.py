@@ -41,10 +41,12 @@ def visible(text: str, *, keep: str = "") -> str:
     blank, what Unicode lets fonts ignore (variation selectors, fillers), lone surrogates, and characters that are
     private or unassigned. `keep` names the ones that may stay. A text without any of these stays as it is.
     """
+    if text.isascii() and text.isprintable():
+        return text
     rest = text
     for kept in keep:
         rest = rest.replace(kept, "")
-    if rest.isprintable() and (rest.isascii() or not _INVISIBLE.search(rest)):
+    if rest.isprintable() and not _INVISIBLE.search(rest):
         return text
     return "".join([c if c in keep or is_visible(c) else _escape(c) for c in text])
 
