@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import account_of, can_match, casefold_arn
+from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import candidates, differing, kept_under, mapped_of
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, PrincipalKey
@@ -181,7 +182,7 @@ def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff])
 def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> bool:
     """Whether nothing but the last entry of a mapping can let its principal in, as in most documents."""
     principal = mapping.principal
-    if mapping.key != "mapRoles" or not can_match(principal):
+    if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
     account, folded = account_of(principal), {casefold_arn(principal)}
     for document in (before, after):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -173,3 +174,38 @@ def test_json_holds_both_sides() -> None:
         "before": [{"principal": NODE, "username": "node", "groups": ["system:nodes"], "sso": None}],
         "after": [{"principal": NODE, "username": "node", "groups": ["system:nodes", "more"], "sso": None}],
     }
+
+
+_ENTRIES = st.lists(
+    st.sampled_from(
+        [
+            ("mapRoles", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n"),
+            (
+                "mapRoles",
+                "- rolearn: arn:aws:iam::111122223333:role/CI\n  username: admin\n  groups: [system:masters]\n",
+            ),
+            ("mapRoles", "- rolearn: arn:aws:iam::111122223333:role/path/ci\n  username: ci\n"),
+            ("mapRoles", "- rolearn: arn:aws:iam::111122223333:user/u\n  username: '{{EC2PrivateDNSName}}'\n"),
+            ("mapUsers", "- userarn: arn:aws:iam::111122223333:role/ci\n  username: other\n"),
+            ("mapUsers", "- userarn: arn:aws:iam::111122223333:user/u\n  username: u\n"),
+            ("mapAccounts", '- "111122223333"\n'),
+        ]
+    ),
+    max_size=4,
+)
+
+
+def _document(entries: list[tuple[str, str]]) -> awsauth.Document:
+    data: dict[str, str] = {}
+    for key, text in entries:
+        data[key] = data.get(key, "") + text
+    return awsauth.Document(data)
+
+
+@given(_ENTRIES, _ENTRIES)
+def test_the_short_way_to_the_effects_says_what_the_long_one_does(
+    before: list[tuple[str, str]], after: list[tuple[str, str]]
+) -> None:
+    """Where one mapping changes and nothing else maps its principal, no effect is worked out."""
+    difference = awsauth.diff(_document(before), _document(after))
+    assert str(difference) == str(replace(difference, _decides_alone=None))
