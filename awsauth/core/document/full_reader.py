@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.document.authenticator import EntryReader, is_json, is_skipped
 from awsauth.core.document.model import (
@@ -151,11 +151,29 @@ def _group(text: str, value: Value) -> Scalar:
     return scalar if value.type == "string" else scalar._replace(text="")
 
 
-class FullEntry(NamedTuple):
-    """An `Entry` that knows everything from the start."""
+class FullEntry:
+    """An `Entry` whose layout is worked out when it is asked for: the thousands that are only read need none."""
 
-    mapped: MappingEntry | None
-    shape: EntryLayout
+    __slots__ = ("_layout", "_shape", "_source", "mapped")
+
+    def __init__(
+        self, mapped: MappingEntry | None, source: tuple[str, Value, Winners | None], layout: ListLayout
+    ) -> None:
+        self.mapped = mapped
+        self._source = source
+        self._layout = layout
+        self._shape: EntryLayout | None = None
+
+    @property
+    def shape(self) -> EntryLayout:
+        """How it is laid out."""
+        if self._shape is None:
+            text, item, winners = self._source
+            if winners is None:
+                self._shape = account_shape(text, item, self._layout)
+            else:
+                self._shape = entry_shape(text, item, winners, self._layout)
+        return self._shape
 
 
 def read(key: Key, text: str) -> ParsedList:
@@ -184,10 +202,10 @@ def _read_root(key: Key, text: str, root: Node) -> ParsedList:
     entries = []
     for item in items:
         if key == "mapAccounts":
-            entries.append(FullEntry(reader.account(item), account_shape(text, item, layout)))
+            entries.append(FullEntry(reader.account(item), (text, item, None), layout))
         else:
             mapped, winners = reader.role_or_user(item)
-            entries.append(FullEntry(mapped, entry_shape(text, item, winners, layout)))
+            entries.append(FullEntry(mapped, (text, item, winners), layout))
     return ParsedList(key, text, tuple(entries), layout, tuple(sorted(reader.findings, key=_place)))
 
 
