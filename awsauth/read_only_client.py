@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
@@ -163,20 +164,25 @@ class ReadOnlyClient:
             raise _no_cluster()
         return self._circumstances.caller()
 
-    def history(self, *, described: int = DESCRIBED) -> Log:
+    def history(self, *, limit: int | None = None, described: int = DESCRIBED) -> Log:
         """Return the revisions, newest first: which one is live, and what is wrong with the chain.
 
         Args:
+            limit: How many of the newest entries to return; None for all.
             described: For how many of the newest to say what they changed; each is one more request.
 
         Raises:
-            UsageError: `described` is not a number, or less than 0.
+            UsageError: `limit` or `described` is not a number, or less than 0.
         """
         check_whole_number("described", described)
+        if limit is not None:
+            check_whole_number("limit", limit)
         from awsauth.history.log import log, with_diffs
 
         store = restorable(self._store)
-        return with_diffs(store, log(store), described)
+        found = log(store)
+        found = with_diffs(store, found, described if limit is None else min(described, limit))
+        return found if limit is None else replace(found, entries=found.entries[:limit])
 
     def show(self, revision: int) -> Revision:
         """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.

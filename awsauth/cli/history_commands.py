@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 _HEADER: Final = ("REVISION", "TIME", "KIND", "AUTHOR", "REASON", "CHANGES", "STATE")
 
 
-@click.command("history", cls=AwsAuthCommand, library="client.history()")
+@click.command("history", cls=AwsAuthCommand, library="client.history(limit=…)")
+@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="How many of the newest to show.")
 @current
-def history_command(invocation: Invocation, /) -> int:
+def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
     """Show the revisions, newest first: who changed what, when and why."""
     with invocation.client() as client, invocation.waiting():
-        log = client.history()
+        log = client.history(limit=limit)
     remember_revisions(invocation.target, (entry.info.number for entry in log.entries if entry.info.number))
     screen = invocation.screen
     if invocation.output == "json":
@@ -54,9 +55,8 @@ def history_command(invocation: Invocation, /) -> int:
 
 def _cells(entry: LogEntry) -> tuple[str, ...]:
     info = entry.info
-    created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
     changes = "" if entry.diff is None else entry.diff.summary
-    return str(info.number or "-"), created, info.kind, str(info.writer) or "-", info.reason, changes, entry.state
+    return str(info.number or "-"), entry.time, info.kind, entry.by, info.reason, changes, entry.state
 
 
 @click.command("show", cls=AwsAuthCommand, library="client.show(revision)", outputs=("text", "json"))

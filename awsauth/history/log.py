@@ -10,7 +10,7 @@ from awsauth.boundary import public
 from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.revisions.info import OBSERVED, RevisionInfo, data_digest
+from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, RevisionInfo, data_digest
 from awsauth.core.revisions.revision import is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import quoted, visible
@@ -113,15 +113,28 @@ class LogEntry(JsonValue):
         """The state in a word: ``live``, ``unconfirmed``, ``unproven``, or empty for a proven earlier one."""
         return "live" if self.live else "unconfirmed" if self.unconfirmed else "" if self.proven else "unproven"
 
+    @property
+    def time(self) -> str:
+        """When it was recorded, in local time with the offset to UTC, such as ``2026-03-01 14:05:59+01:00``."""
+        return self.info.created.astimezone().isoformat(" ", "seconds") if self.info.created else "-"
+
+    @property
+    def by(self) -> str:
+        """Who made it: the writer, or for a state of another tool the clients in the object's ``managedFields``."""
+        clients = {
+            name: None for names in self.info.managers.values() for name in names if name not in ("", FIELD_MANAGER)
+        }
+        named = f"client {', '.join(clients)}" if clients and self.info.kind in OBSERVED else ""
+        return visible(str(self.info.writer) or named) or "-"
+
     def __str__(self) -> str:
         """Return the revision on one line: number, time, kind, author, reason, what changed, and whether it is live."""
         info = self.info
-        created = f"{info.created:%Y-%m-%d %H:%M:%S}" if info.created else "-"
         shown = [
             f"{info.number or '-':>4}",
-            created,
+            self.time,
             f"{info.kind:<8}",
-            visible(str(info.writer)) or "-",
+            self.by,
             visible(info.reason),
             "" if self.diff is None else f"({self.diff.summary})",
             self.state,

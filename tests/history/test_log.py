@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from hypothesis import given, strategies as st
 
+from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.core.revisions.info import RevisionInfo
 from awsauth.core.revisions.revision import draft
+from awsauth.errors import UsageError
 from awsauth.history.commit import changing, commit
 from awsauth.history.head import chain
-from awsauth.history.log import log
+from awsauth.history.log import LogEntry, log
 from awsauth.history.prune import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG, expendable, prune
 from awsauth.stores.memory import MemoryStore
 from awsauth.stores.store import RevisionList
 from tests.support.documents.strategies import examples
 from tests.support.going_back import by
-from tests.support.stopping import Interrupted
+from tests.support.stopping import Interrupted, Wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,3 +203,41 @@ def test_a_prune_while_a_writer_stands_before_its_write_takes_nothing_from_it() 
     commit(Interrupted(store, "write", lambda: prune(store)), changing([EnsureAccount(account="999999999999")]))
     assert codes(store) == {}
     assert log(store).entries[0].live
+
+
+def test_times_are_local_with_the_offset_and_utc_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        client = AwsAuthClient(MemoryStore({}, clock=lambda: datetime(2026, 3, 1, 20, 5, 59, tzinfo=timezone.utc)))
+        client.add_account_mapping("111122223333")
+        (newest, *_) = client.history().entries
+        assert newest.time == "2026-03-02 01:35:59+05:30"
+        assert newest.time in str(newest)
+        assert newest.to_json()["created"] == "2026-03-01T20:05:59Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_limit_shows_the_newest_and_reads_no_more() -> None:
+    store = Wrapped(MemoryStore({}))
+    client = AwsAuthClient(store)
+    for number in range(4):
+        client.add_account_mapping(f"{number:012}")
+    store.calls.clear()
+    found = client.history(limit=2)
+    assert [entry.info.number for entry in found.entries] == [5, 4]
+    assert store.calls.count("read_revision") == 3
+    assert len(client.history().entries) == 5
+    with pytest.raises(UsageError, match="limit is"):
+        client.history(limit=-1)
+
+
+def test_a_state_of_another_tool_shows_its_client() -> None:
+    info = RevisionInfo(
+        3, "", "", kind="outside", managers={"mapRoles": ("awsauth", "kubectl-edit"), "mapUsers": ("helm",)}
+    )
+    entry = LogEntry(info, live=False, unconfirmed=False)
+    assert entry.by == "client kubectl-edit, helm"
+    assert entry.to_json()["managers"] == {"mapRoles": ["awsauth", "kubectl-edit"], "mapUsers": ["helm"]}

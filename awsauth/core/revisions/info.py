@@ -125,7 +125,7 @@ class RevisionInfo(JsonValue):
     restores: NumberOrNone = 0
     uid: str = field(default="", metadata=LEFT_OUT)
     attempt: str = field(default="", metadata=LEFT_OUT)
-    managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False, metadata=LEFT_OUT)
+    managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     created: datetime | None = None
     recorded_by: tuple[str, ...] = field(default=(), compare=False)
 
