@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from awsauth.debug_log import log_debug
 from awsauth.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Backoff:
             return False
         most = min(self._longest, _FIRST * 2**self._pauses)
         self._pauses = min(self._pauses + 1, 10)
+        log_debug("Waiting before the next attempt; %s seconds are left", round(left))
         self._sleep(min(left, at_least + random.uniform(0, most)))  # noqa: S311 - spreads writers, guards nothing
         return True
 

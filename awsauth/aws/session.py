@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 from awsauth.aws.errors import no_credentials, translate_errors
 from awsauth.aws.instance_metadata import InstanceMetadata
 from awsauth.core.text.display import quoted
+from awsauth.debug_log import log_debug
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -165,7 +166,13 @@ class AwsSession:
         with translate_errors(f"No client for {service} in {quoted(region)} can be made", self):
             # boto3 would take any name for a region, and look for its host.
             self.botocore.get_partition_for_region(region)
-            return self.botocore.create_client(service, region_name=region, config=limits())
+            client = self.botocore.create_client(service, region_name=region, config=limits())
+        client.meta.events.register("after-call", _log_call)
+        return client
+
+
+def _log_call(http_response: Any, model: Any, **_: Any) -> None:
+    log_debug("AWS %s %s: %s", model.service_model.service_name, model.name, http_response.status_code)
 
 
 def limits() -> Config:

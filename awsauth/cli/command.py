@@ -208,6 +208,10 @@ class AwsAuthCommand(_Sectioned):
         ctx.obj = invocation_of(ctx)
         if ctx.obj.output not in self.outputs:
             raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
+        if ctx.obj.screen.verbosity:
+            from awsauth.cli.verbose import show_debug_messages
+
+            ctx.call_on_close(show_debug_messages(ctx.obj.screen))
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):

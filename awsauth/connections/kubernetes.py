@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.text.display import visible
+from awsauth.debug_log import log_debug
 from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import credentials, kubeconfig
 from awsauth.kube.address import proxy_for
@@ -241,6 +242,7 @@ def _connected(destination: kubeconfig.ResolvedContext, options: ConnectionOptio
     server = _server(destination, without_exec(destination, tokens), tokens)
     transport = _transport(server, options)
     description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
+    log_debug("Connecting to %s; %s", description, "signing tokens here" if signed else "with its own credentials")
     return Connection(transport, description, tokens=signed)
 
 

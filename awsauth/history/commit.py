@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.revisions.info import Writer
+from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError, RevisionTakenError
 from awsauth.history.record import Recorder
 from awsauth.history.resolve import resolve_unknown_outcome
@@ -146,6 +147,7 @@ class _Commit:
             self._tidy(snapshot)
             self._check_is_there(snapshot)
             proposal = propose(snapshot)
+            log_debug("The change %s", "changes the data" if proposal.changes_something else "changes nothing")
             if not proposal.changes_something:
                 if self._sent and snapshot.head is None:
                     # Others have written over it, and dropped what would tell whether ours was made: what it is for is there.
@@ -157,6 +159,7 @@ class _Commit:
             try:
                 return self._make(proposal)
             except (ConflictError, RevisionTakenError) as error:
+                log_debug("Another writer was first: reading, merging and checking again")
                 self._pause(error)
 
     def _make(self, proposal: PendingChange) -> CommitOutcome:
@@ -195,6 +198,7 @@ class _Commit:
             try:
                 snapshot = self._store.write(data, base, revision)
             except OutcomeUnknownError as error:
+                log_debug("The outcome of the write is unknown: looking whether it was made")
                 self._sent = CommitOutcome(
                     changed=True, proposal=proposal, snapshot=base, revision=revision, outside=self._recorder.outside
                 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer
 from awsauth.core.revisions.revision import COUNTED, draft
+from awsauth.debug_log import log_debug
 from awsauth.errors import (
     AwsAuthError,
     HistoryError,
@@ -124,7 +125,7 @@ class Recorder:
         unanswered = False
         while True:
             try:
-                return self._store.record(revision)
+                recorded = self._store.record(revision)
             except (OutcomeUnknownError, UnreachableError) as error:
                 # What was not even sent is no reason to go on, unless something was sent before.
                 unanswered = unanswered or isinstance(error, OutcomeUnknownError)
@@ -136,6 +137,9 @@ class Recorder:
                 if unanswered and (ours := self._already_there(revision)):
                     return ours
                 raise
+            else:
+                log_debug("Recorded revision %s (%s)", recorded.number, recorded.info.kind)
+                return recorded
 
     def _already_there(self, revision: Revision) -> Revision | None:
         """Return the revision if an earlier attempt to record it has succeeded."""

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted, visible
+from awsauth.debug_log import DETAIL, log_debug
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
 from awsauth.kube.request import (
     Answer,
@@ -185,6 +186,7 @@ class Transport:
             return self._answered(request, url, raw, headers)
         except AuthenticationError:
             # Who asks is settled before anything is done: sending it again cannot do anything twice.
+            log_debug("The credentials were refused: asking for new ones")
             renewed = self._renewed(accept, has_body=raw is not None)
             if renewed.get("authorization") == headers.get("authorization"):
                 raise
@@ -199,6 +201,14 @@ class Transport:
 
     def _answered(self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict) -> Answer:
         response, data = self._sent(request, url, body, headers)
+        log_debug("%s %s: %s", request.method, request.path, response.status)
+        log_debug(
+            "%s answered %s bytes, Audit-Id %s",
+            self.host,
+            len(data),
+            response.headers.get("Audit-Id", "-"),
+            level=DETAIL,
+        )
         if not 200 <= response.status < 300:
             from awsauth.kube.errors import error_for_response
 

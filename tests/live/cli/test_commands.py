@@ -53,6 +53,19 @@ def test_a_change_goes_all_the_way(cluster: Cluster, at: dict[str, str | None]) 
     assert roles(cluster) == NODES
 
 
+def test_verbose_shows_requests_and_decisions_without_secrets(cluster: Cluster, at: dict[str, str | None]) -> None:
+    done = run(*ADD, "--yes", "-v", env=at)
+    lines = [line for line in done.err.splitlines() if line.startswith("debug: ")]
+    assert f"debug: Connecting to context {cluster.context}" in lines[0]
+    path = "/api/v1/namespaces/kube-system/configmaps/aws-auth"
+    assert [line for line in lines if path in line][-1] == f"debug: PUT {path}: 200"
+    assert any(line.startswith("debug: Recorded revision ") for line in lines)
+    more = run("get", "-vv", env=at)
+    assert "Audit-Id" in more.err
+    assert cluster.admin_token not in done.err + more.err
+    assert "debug:" not in run("get", env=at).err
+
+
 def test_json_names_the_cluster_and_the_user(cluster: Cluster, at: dict[str, str | None]) -> None:
     user = cluster.user(READER, namespace="kube-system")
     shown = json.loads(run("get", "-o", "json", "--kubeconfig", str(user.kubeconfig), env=at).out)

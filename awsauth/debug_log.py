@@ -1,0 +1,25 @@
+"""Messages for the logger ``awsauth``: requests and decisions, at the level DEBUG, and never a secret.
+
+A program that has not imported `logging` cannot listen. So this module does not import it either, which keeps changes
+to a file fast.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from awsauth.core.text.display import visible
+
+NAME: Final = "awsauth"
+DETAIL: Final = 5
+"""The level of details, below DEBUG."""
+
+_DEBUG: Final = 10
+
+
+def log_debug(message: str, *values: object, level: int = _DEBUG) -> None:
+    """Log a message, with `values` in the place of each ``%s``."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger(NAME).log(level, message, *(visible(str(value)) for value in values))
