@@ -74,6 +74,7 @@ def who_and_whether(session: boto3.Session) -> None:
     identity = awsauth.whoami(session=session)
     assert_type(identity, awsauth.Identity)
     assert_type(identity.canonical_arn, str)
+    assert_type(identity.cluster, awsauth.ClusterIdentity | None)
     report = awsauth.health_check(role_arn=ROLE, may=["list pods in web"], cluster="prod")
     assert_type(report, awsauth.HealthReport)
     assert_type(report.passed, bool)
@@ -156,6 +157,7 @@ def documents(data: dict[str, str]) -> None:
     assert_type(found.markdown(), str)
     assert_type(awsauth.lint(document, awsauth.Policy(accounts=["111122223333"])), tuple[awsauth.Finding, ...])
     assert_type(awsauth.fixes(document), tuple[awsauth.Change, ...])
+    assert_type(awsauth.normalize(document), tuple[awsauth.Change, ...])
     assert_type(awsauth.list_mappings(document, "*ci*"), tuple[awsauth.MappingRow, ...])
 
 
