@@ -286,7 +286,7 @@ def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
         return Plan.from_json(values)
     is_single = isinstance(values, dict) and "change" in values
     if not is_single and not isinstance(values, list):
-        raise PlanError("This is neither a plan nor a list of changes; nothing was changed.", hint=_CURE)
+        raise _neither(values)
     try:
         return changes_from_json([values] if is_single else values)
     except AwsAuthError:
@@ -294,6 +294,25 @@ def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
         prefix: Path = (0,) if is_single else ()
         locations = {(*prefix, *path): location for path, location in _locations(text).items()}
         return changes_from_json([values] if is_single else values, locations)
+
+
+def _neither(values: object) -> PlanError:
+    """Return the error for values that are something else, with what to do with a file that other tools know."""
+    named = values if isinstance(values, dict) else {}
+    message, hint = "This is neither a plan nor a list of changes; nothing was changed.", _CURE
+    if named.get("kind") == "ConfigMap":
+        message = "This is the manifest of a ConfigMap, and not a plan or a list of changes; nothing was changed."
+        hint = (
+            "Check it with `awsauth check --file FILE`. To give a cluster its texts, make one change of each data key: "
+            '[{"change": "ReplaceText", "key": "mapRoles", "text": "…"}].'
+        )
+    elif "iamIdentityMappings" in named:
+        message = "This is a configuration of eksctl, and not a plan or a list of changes; nothing was changed."
+        hint = (
+            "Make one change of each item of `iamIdentityMappings`: "
+            '[{"change": "EnsureRole", "role_arn": "…", "username": "…", "groups": ["…"]}]; of a user EnsureUser with user_arn.'
+        )
+    return PlanError(message, hint=hint)
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

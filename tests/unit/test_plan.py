@@ -13,7 +13,7 @@ from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import Change, EnsureRole, EnsureUser, RemoveRole, RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.guards.guards import run_guards
-from awsauth.core.plan import Plan, digest
+from awsauth.core.plan import Plan, digest, load_plan_or_changes
 from awsauth.errors import AwsAuthError, InvalidValueError, MappingConflictError, PlanError
 from tests.support.documents import strategies
 
@@ -248,3 +248,17 @@ def test_the_saved_form_is_plain_ascii_json() -> None:
 def test_every_error_of_a_plan_is_one_of_ours() -> None:
     assert issubclass(PlanError, AwsAuthError)
     assert issubclass(PlanError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("apiVersion: v1\nkind: ConfigMap\ndata: {}\n", "the manifest of a ConfigMap", "ReplaceText"),
+        ('{"kind": "ConfigMap", "data": {}}', "the manifest of a ConfigMap", "awsauth check --file FILE"),
+        ("kind: ClusterConfig\niamIdentityMappings: []\n", "a configuration of eksctl", "EnsureRole"),
+    ],
+)
+def test_files_of_other_tools_are_recognised(text: str, message: str, hint: str) -> None:
+    with pytest.raises(PlanError, match=message) as raised:
+        load_plan_or_changes(text)
+    assert hint in raised.value.hint

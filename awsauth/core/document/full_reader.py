@@ -38,6 +38,11 @@ _EDITED: Final = ("rolearn", "userarn", "username", "groups")
 _DASH: Final = re.compile(r" *- +")
 
 
+_DATA_KEY: Final = re.compile(r" *(mapRoles|mapUsers|mapAccounts) *:")
+_CUT_TEMPLATE: Final = re.compile(r"[ -]*username: *system:node: *\r?$")
+_BARE_TEMPLATE: Final = re.compile(r"[ -]*(username): *(\{\{\w+\}\}) *\r?$")
+
+
 def list_layout(text: str, root: Node) -> ListLayout:
     """Return how the list at the root of a text is written."""
     if ODD_BREAK.search(text) or root.anchor is not None or root.tag:
@@ -245,9 +250,23 @@ def _lost(key: Key, text: str, code: str, message: str, start: int) -> ParsedLis
     if code == "unreadable" and (better := readable(key, text, start)):
         message, hint = f"The YAML cannot be read. {better.message}", better.hint
         location, fix = Location.of(key, text, better.start, better.end), (Repair(key=key),)
+    elif code == "unreadable":
+        lines = text.split("\n")[max(location.line - 2, 0) : location.line]
+        hint = next(filter(None, map(_advice, reversed(lines))), hint)
     impact = f"The authenticator drops the whole of {key}: every {KIND[key]} in it loses access."
     finding = Finding(code, Severity.ERROR, message, impact, hint, location, fix=fix)
     return ParsedList(key, text, (), ListLayout("other"), (finding,))
+
+
+def _advice(line: str) -> str:
+    """Return the hint for a line at which reading stops, where people are known to write such a line; empty otherwise."""
+    if match := _DATA_KEY.match(line):
+        return f"Move `{match[1]}:` and the lines below it to the left: it is a data key of its own."
+    if _CUT_TEMPLATE.match(line):
+        return "Write `username: system:node:{{EC2PrivateDNSName}}`; a tool has removed what is in braces."
+    if match := _BARE_TEMPLATE.match(line):
+        return f'Write `{match[1]}: "{match[2]}"`: a value that begins with a brace needs quotes.'
+    return ""
 
 
 def unread(key: Key, text: str, error: Exception) -> ParsedList:

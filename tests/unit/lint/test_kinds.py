@@ -223,3 +223,23 @@ def test_a_no_break_space_in_a_group_is_named() -> None:
 def test_a_blank_between_two_words_of_an_arn_is_not_removed_by_a_program() -> None:
     [finding] = told("arn-space", role(f'"{ROLE}/ci team"', "ci"))
     assert finding.fix == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("mapUsers: |\n  - userarn: x", "Move `mapUsers:` and the lines below it to the left"),
+        (f"- rolearn: {ROLE}/b\n  username: system:node:", "Write `username: system:node:{{EC2PrivateDNSName}}`"),
+        (f"- rolearn: {ROLE}/b\n  username: {{{{SessionName}}}}", 'Write `username: "{{SessionName}}"`'),
+        (f"- rolearn: {ROLE}/b\n  username: [", "Repair the text, or roll back"),
+    ],
+)
+def test_a_line_that_people_are_known_to_write_is_told_as_it_should_be(line: str, hint: str) -> None:
+    [finding] = Document({"mapRoles": f"- rolearn: {ROLE}/a\n  username: a\n{line}\n"}).problems
+    assert finding.hint.startswith(hint)
+
+
+def test_a_list_in_one_group_is_told_once() -> None:
+    codes = [finding.code for finding in lint(Document(role(f"{ROLE}/ci", "ci", "'system:masters,view'")))]
+    assert codes.count("listed-groups") == 1
+    assert "misspelt-group" not in codes

@@ -367,7 +367,7 @@ def account_digits(subject: LintContext) -> Iterator[Match]:
         yield Match(
             "The account in this ARN is not 12 digits.",
             "There is no such account, so this matches nobody.",
-            "Write all 12 digits of the account, leading zeros too.",
+            "Write the 12 digits of the account, leading zeros too.",
             item.location(),
             item.mapped.principal,
         )

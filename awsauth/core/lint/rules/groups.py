@@ -49,7 +49,14 @@ def meant(group: str) -> str:
 
     What only looks like one, by letters of another alphabet, is not misspelt.
     """
-    if group in WELL_KNOWN or not group.isascii() or not _OF_PARTS.match(group) or parts(group) or is_unclear(group):
+    if (
+        group in WELL_KNOWN
+        or not group.isascii()
+        or not _OF_PARTS.match(group)
+        or parts(group)
+        or "," in group
+        or is_unclear(group)
+    ):
         return ""
     letters = re.sub("[^a-z]", "", group.lower())
     close = close_matches(letters, _BY_LETTERS, 1, 0.86)
