@@ -198,6 +198,8 @@ def test_json_has_the_fields_that_the_reference_lists(tmp_path: Path) -> None:
     checked = json.loads(run("check", "--file", file, "-o", "json").out)
     assert checked.keys() - {"version", "command", "target"} == {"findings"}
     assert all("file" in found for found in checked["findings"])
+    formatted = json.loads(run("fmt", "--check", "--file", file, "-o", "json").out)
+    assert formatted.keys() - {"version", "command", "target"} == {"changed", "reasons"}
     error = json.loads(run("show", "99", "--file", file, "-o", "json").out)
     assert set(error) == {"version", "command", "target", "error"}
     assert all(f"`{field}`" in page for field in error["error"])
