@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shlex
 import subprocess
@@ -23,6 +24,7 @@ from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buf
 from awsauth.core.plan import digest
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, EditError, GuardError, PlanOutdatedError, UsageError
+from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -80,11 +82,6 @@ class _Editor:
         self._file = self._folder / "aws-auth.yaml"
         self._first: str | None = None
 
-    @property
-    def text(self) -> str:
-        """What is in the file."""
-        return self._file.read_text(encoding="utf-8")
-
     def open(self, text: str) -> str:
         """Let somebody edit a text, and return what they have made of it."""
         self._first = self._first or text
@@ -101,21 +98,34 @@ class _Editor:
         if code:
             raise EditError(f"The editor ended with exit code {code}; nothing was changed.", hint="Try again.")
         try:
-            return self._file.read_text(encoding="utf-8")
+            return self._saved()
         except (OSError, ValueError) as error:
-            raise EditError("What was saved is no text in UTF-8; nothing was changed.", hint="Try again.") from error
+            problem = error.strerror if isinstance(error, OSError) else "it is not a text in UTF-8"
+            raise EditError(
+                f"The saved file cannot be read: {problem}. Nothing was changed.",
+                hint="Correct it, and use `edit --from`.",
+            ) from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            if not self.is_done and self._file.exists() and without_marks(self.text) != self._first:
+        with contextlib.suppress(OSError):
+            if not self.is_done and self._file.exists() and self._is_edited():
                 again = command(self._invocation, "edit", "--from", str(self._file))
                 self._invocation.screen.tell(f"What you have written is in {self._file}\nTo use it: {again}")
                 return
             self._file.unlink(missing_ok=True)
             self._folder.rmdir()
+
+    def _is_edited(self) -> bool:
+        try:
+            return without_marks(self._saved()) != self._first
+        except (OSError, ValueError):
+            return True
+
+    def _saved(self) -> str:
+        return io.StringIO(read_file(self._file).decode(), newline=None).read()
 
 
 def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, manner: ChangeOptions) -> Plan:

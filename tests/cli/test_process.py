@@ -443,6 +443,27 @@ def test_an_editor_that_fails_changes_nothing(file: str, command: str, code: int
     assert os.environ.get("EDITOR") != command
 
 
+@pytest.mark.parametrize(
+    ("saving", "problem"),
+    [
+        ("truncate -s 3G", "it is larger than 16 MiB"),
+        ("printf '\\377' >>", "it is not a text in UTF-8"),
+    ],
+)
+def test_a_saved_file_that_cannot_be_read_is_kept_and_named(
+    file: str, tmp_path: Path, saving: str, problem: str
+) -> None:
+    before = Path(file).read_bytes()
+    script = tmp_path / "editor"
+    script.write_text(f'#!/bin/sh\n{saving} "$1"\n', encoding="utf-8")
+    script.chmod(0o755)
+    done = process("edit", "--yes", "--file", file, env={"EDITOR": str(script), "VISUAL": "", "TMPDIR": str(tmp_path)})
+    (kept,) = tmp_path.glob("awsauth-*/*")
+    assert (done.code, f"The saved file cannot be read: {problem}. Nothing was changed." in done.err) == (8, True), done
+    assert f"What you have written is in {kept}\n" in done.err
+    assert Path(file).read_bytes() == before
+
+
 def test_an_editor_that_is_a_script_runs_once(file: str, tmp_path: Path) -> None:
     """A script never corrects its text, and one that adds a line each time never repeats it."""
     before = Path(file).read_bytes()
