@@ -82,4 +82,5 @@ def test_a_file_keeps_its_bytes(tmp_path: Path) -> None:
     assert path.read_bytes() == raw
     assert run("snapshot", "--file", str(path)).out == "Revision 1 holds it already.\n"
     done = run("snapshot", "--file", str(path), "-o", "json")
-    assert json.loads(done.out) == {"command": "snapshot", "version": 1, "recorded": False, "revision": 1}
+    expected = {"command": "snapshot", "version": 1, "recorded": False, "revision": 1}
+    assert json.loads(done.out) == {**expected, "target": {"as": None, "name": str(path)}}
