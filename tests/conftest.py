@@ -86,13 +86,13 @@ def corpus() -> Path:
 @pytest.fixture(scope="session")
 def readable(corpus: Path) -> list[tuple[str, dict[Key, ParsedList]]]:
     """Return the real documents that the authenticator reads without complaint, by file."""
-    from awsauth.core.document.document import read
+    from awsauth.core.document.document import parse_list
     from awsauth.core.document.model import KEYS
 
     lines = (corpus / "expected.jsonl").read_text(encoding="utf-8").split("\n")
     answered = [line for line in map(json.loads, filter(None, lines)) if "result" in line]
     return [
-        (line["file"], {key: read(key, line["data"].get(key)) for key in KEYS})
+        (line["file"], {key: parse_list(key, line["data"].get(key)) for key in KEYS})
         for line in answered
         if "error" not in line["result"]
     ]

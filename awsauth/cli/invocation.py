@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from awsauth.cli.output import waiting_for
-from awsauth.cli.target import STANDARD_INPUT, described, policy_of
+from awsauth.cli.target import STANDARD_INPUT, describe_target, policy_of
 from awsauth.core.text.display import visible
 from awsauth.errors import UsageError
 
@@ -86,7 +86,7 @@ class Invocation:
         return waiting_for(self.where)
 
     def __post_init__(self) -> None:
-        self.where = described(self.target)
+        self.where = describe_target(self.target)
 
     @property
     def named_target(self) -> str:

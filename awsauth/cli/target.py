@@ -110,7 +110,7 @@ def _options(target: Mapping[str, Any]) -> Iterator[str]:
                 yield from (one.option, str(each))
 
 
-def described(target: Mapping[str, Any]) -> str:
+def describe_target(target: Mapping[str, Any]) -> str:
     """Return in words where the object is that a command is for: a file's name, ``context NAME``."""
     for name, shown in (("file", "{}"), ("cluster", "cluster {}"), ("context", "context {}")):
         if name in target:

@@ -11,7 +11,7 @@ from awsauth.boundary import public
 from awsauth.core.access.matching import account_of, can_match, casefold_arn
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.index import candidates, differing, kept_under, mapped_of
+from awsauth.core.document.index import differing, entries_of, kept_under, mapped_of
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, PrincipalKey
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, quoted, visible
@@ -186,7 +186,7 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
         return False
     account, folded = account_of(principal), {casefold_arn(principal)}
     for document in (before, after):
-        if account in document.accounts or candidates(document.reading("mapUsers"), folded):
+        if account in document.accounts or entries_of(document.reading("mapUsers"), folded):
             return False
     return True
 

@@ -17,7 +17,7 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.errors import HistoryError
 from awsauth.history.head import chain
 from awsauth.history.prune import KEEP_LAST
-from awsauth.history.rollback import candidates
+from awsauth.history.rollback import rollback_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -218,7 +218,7 @@ def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[Revisi
         yield _lost_head(snapshot.head.number)
     elif proven and (problem := _broken_behind(proven[-1], listing)):
         yield _broken(proven[-1], problem)
-    elif earlier := candidates(listing, below=proven[-1].number if proven else 0):
+    elif earlier := rollback_candidates(listing, below=proven[-1].number if proven else 0):
         yield _not_proven(proven, earlier)
     foreign = [info for info in listing.revisions if _is_foreign(info, snapshot)]
     if foreign:

@@ -115,8 +115,8 @@ class _Restoring:
                 self._findings = (_further_back(proven[0], last),)
         chosen = next((info for info in behind if info.data_digest != present or not snapshot.exists), None)
         if chosen is None:
-            found = candidates(listing, below=below, present=present)
-            raise unproven(found, names_none=not proven) if found else _nothing_left(proven)
+            found = rollback_candidates(listing, below=below, present=present)
+            raise unproven_error(found, names_none=not proven) if found else _nothing_left(proven)
         self.to = chosen.number
 
     def _steps(
@@ -165,7 +165,7 @@ class _Restoring:
         return found
 
 
-def candidates(listing: RevisionList, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:
+def rollback_candidates(listing: RevisionList, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:
     """Return the revisions that the object may have been at before those that it proves, newest first.
 
     Args:
@@ -180,7 +180,7 @@ def candidates(listing: RevisionList, *, below: int = 0, present: str = "") -> t
     )
 
 
-def described(info: RevisionInfo) -> str:
+def revision_line(info: RevisionInfo) -> str:
     """Return a revision on one line, with the client that created its object."""
     when = f"{info.created:%Y-%m-%d %H:%M:%S} UTC" if info.created else "unknown time"
     by = f", created by the client {', '.join(map(quoted, info.recorded_by))}" if info.recorded_by else ""
@@ -188,7 +188,7 @@ def described(info: RevisionInfo) -> str:
     return f"revision {info.number}, {info.kind}, {when}{by}{claimed}"
 
 
-def unproven(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHistoryError:
+def unproven_error(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHistoryError:
     """Return the error for states that nothing proves, so that one of them has to be named."""
     why = (
         "aws-auth does not name its revision: another tool has replaced the object, or it was deleted."
@@ -196,7 +196,7 @@ def unproven(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHist
         else "aws-auth proves no state further back: another tool had replaced the object before."
     )
     more = f"\n- and {len(found) - _SHOWN} older ones" if len(found) > _SHOWN else ""
-    listed = "\n".join(f"- {described(info)}" for info in found[:_SHOWN])
+    listed = "\n".join(f"- {revision_line(info)}" for info in found[:_SHOWN])
     return UnprovenHistoryError(
         f"{why} Everybody who may create ControllerRevisions in kube-system can add revisions to the list, so none is "
         f"restored unless it is named. Nothing was changed. The newest are:\n{listed}{more}",
@@ -222,7 +222,7 @@ def _unproven(info: RevisionInfo) -> Finding:
         Severity.WARNING,
         f"Nothing shows that aws-auth was ever at revision {info.number}.",
         "Everybody who may create ControllerRevisions in kube-system can record one like it.",
-        f"Look at the difference, and at who recorded it: {described(info)}.",
+        f"Look at the difference, and at who recorded it: {revision_line(info)}.",
     )
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster
     from awsauth.core.edit.changes import Change
     from awsauth.recovery.discovery import Discovery
-    from awsauth.recovery.repair import Repair, RepairRequest
+    from awsauth.recovery.repair import AppliedRepair, RepairRequest
     from awsauth.recovery.report import RecoveryPlan
     from awsauth.verification.probe import ProbeResult
 
@@ -174,7 +174,7 @@ class _Recovering:
         self._temporary = TemporaryAccess(entries, principal_arn, entries.find(principal_arn))
         return self._temporary
 
-    def _repaired(self) -> Repair:
+    def _repaired(self) -> AppliedRepair:
         transport = self._found.entrance.connection.transport
         facts = _LastingFacts(self._found, self._cluster, self._temporary)
         circumstances = ClusterContext(transport, facts)
@@ -184,7 +184,7 @@ class _Recovering:
             self._done.append(repaired.text)
         return repaired
 
-    def _let_go(self, repaired: Repair) -> str:
+    def _let_go(self, repaired: AppliedRepair) -> str:
         """Take the temporary access away, and return as whom the caller gets in without it."""
         temporary = self._temporary
         was_ours = bool(temporary and temporary.ours)
@@ -213,7 +213,7 @@ class _Recovering:
             return str(replace(seen, lacks=())).removeprefix("let in as ")
         raise self._not_in_after_all(repaired, seen, put_back=was_ours)
 
-    def _not_in_after_all(self, repaired: Repair, seen: ProbeResult, *, put_back: bool) -> RecoveryError:
+    def _not_in_after_all(self, repaired: AppliedRepair, seen: ProbeResult, *, put_back: bool) -> RecoveryError:
         back = self._put_back() if put_back else ""
         return RecoveryError(
             f"By aws-auth {quoted(self._found.caller.canonical_arn, 200)} is {repaired.explanation.outcomes[0]}, and after "

@@ -13,7 +13,7 @@ from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.content import FOREIGN_HISTORY
 from awsauth.core.text.display import quoted
 from awsauth.errors import ForbiddenError, RecoveryError
-from awsauth.history.rollback import unproven
+from awsauth.history.rollback import unproven_error
 from awsauth.kube.resources import read_bindings
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class RepairRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class AppliedRepair:
     """What a repair came to.
 
     Attributes:
@@ -101,7 +101,7 @@ class Administrators:
         return tuple(dict.fromkeys(grant.principal for grant in grants))
 
 
-def repair(client: AwsAuthClient, transport: Transport, caller: Caller, wish: RepairRequest) -> Repair:
+def repair(client: AwsAuthClient, transport: Transport, caller: Caller, wish: RepairRequest) -> AppliedRepair:
     """Repair ``aws-auth``; where it is repaired already, nothing is changed.
 
     With neither changes nor a revision given it goes back to the newest revision in which the caller is an administrator,
@@ -132,7 +132,7 @@ def repair(client: AwsAuthClient, transport: Transport, caller: Caller, wish: Re
     document = client.read()
     if result is not None and not result.changed:
         result, text = None, ""
-    return Repair(result, text, explain(document, caller), administrators.in_document(document))
+    return AppliedRepair(result, text, explain(document, caller), administrators.in_document(document))
 
 
 def _changed(client: AwsAuthClient, caller: Caller, wish: RepairRequest, administrators: Administrators) -> Result:
@@ -184,7 +184,7 @@ def _revision(
     number, _ = _fitting(client, caller, administrators, other)
     if number:
         later = [info for info in other if info.number <= number]
-        error = unproven(later, names_none=not proven)
+        error = unproven_error(later, names_none=not proven)
         error.hint = f"Look at revision {number}. Then name it: pass rollback_to={number}."
         raise error
     raise _no_revision(caller, passed_over=bool(foreign))

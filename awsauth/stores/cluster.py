@@ -113,7 +113,7 @@ class ClusterStore:
         """
         made = self._record(revision)
         created = info_from_object(made).created
-        self._identities[revision.number, revision.digest] = objects.identity_of(made)
+        self._identities[revision.number, revision.digest] = objects.object_version(made)
         return revision.recorded(created or datetime.now(timezone.utc))
 
     def list_revisions(self) -> RevisionList:
@@ -167,7 +167,7 @@ class ClusterStore:
         except NotFoundError:
             return
         if info_from_object(there).digest == digest:
-            self._deleted(number, objects.identity_of(there))
+            self._deleted(number, objects.object_version(there))
 
     def _record(self, revision: Revision) -> dict[str, Any]:
         try:

@@ -104,14 +104,14 @@ def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[Inv
     for item in items:
         try:
             info = info_from_object(item)
-            revisions[info] = identity_of(item)
+            revisions[info] = object_version(item)
         except HistoryError as error:
             name = name_of(item)
             strangers.append(InvalidRevision(name, error.message, number_of_name(name)))
     return dict(sorted(revisions.items(), key=lambda pair: pair[0].number)), strangers
 
 
-def identity_of(value: Any) -> Identity:
+def object_version(value: Any) -> Identity:
     """Return what tells an object in this very state from all others, for preconditions, as far as it is there."""
     found = {key: value["metadata"].get(key) for key in _IDENTITY}
     return {key: text for key, text in found.items() if isinstance(text, str) and text}

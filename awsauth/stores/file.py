@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from awsauth.core.document.document import Document
 from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
-from awsauth.core.manifest.source import Encoding, decode
+from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.core.revisions.info import data_digest
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import FileChangedError, FileError, ManifestError
@@ -91,7 +91,7 @@ class ManifestFile:
             finally:
                 os.close(fd)
         with self._located():
-            text, encoding = decode(raw)
+            text, encoding = decode_manifest(raw)
             manifest = Manifest.parse(text)
             return FileState(manifest.in_literal_blocks() if self._normalize else manifest, encoding, raw)
 

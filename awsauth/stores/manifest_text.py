@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from awsauth.core.document.document import Document
 from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
-from awsauth.core.manifest.source import decode
+from awsauth.core.manifest.source import decode_manifest
 from awsauth.errors import ManifestError
 from awsauth.stores.memory import MemoryStore
 
@@ -33,7 +33,7 @@ class ManifestText(MemoryStore):
     def __init__(self, raw: bytes, name: str = "standard input", *, normalize: bool = False) -> None:
         self._name = name
         try:
-            text, self._encoding = decode(raw)
+            text, self._encoding = decode_manifest(raw)
             manifest = Manifest.parse(text)
             self.manifest = manifest.in_literal_blocks() if normalize else manifest
         except ManifestError as error:

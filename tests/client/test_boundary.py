@@ -237,7 +237,7 @@ def test_what_no_reader_can_read_is_repaired_and_rolled_back(
     client = awsauth.AwsAuthClient.in_memory(data) if location == "memory" else awsauth.AwsAuthClient.from_file(file)
     client.add_role_mapping(f"{ROLE}2", username="ci2")
     broken = awsauth.ReplaceText(key="mapRoles", text="- &broken {}\n")
-    real = full.read, plain.read
+    real = full.read_fully, plain.read_fast
 
     def reading(index: int) -> Callable[..., Any]:
         def read(key: Any, text: str) -> Any:

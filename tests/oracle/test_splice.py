@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.document.document import read
+from awsauth.core.document.document import parse_list
 from awsauth.core.document.model import KEYS, Key, MappingEntry, ParsedList
 from awsauth.errors import EditError
 from tests.support.documents import generated
@@ -40,7 +40,7 @@ def test_edits_of_generated_documents(authenticator: Authenticator) -> None:
         for key, text in generated.data(random).items():
             if key not in KEYS:
                 continue
-            reading = read(key, text)
+            reading = parse_list(key, text)
             if not reading.trusted or reading.layout.style == "other":
                 continue
             for edit in edits(reading):

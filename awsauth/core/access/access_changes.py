@@ -62,9 +62,9 @@ class AccessChange(JsonValue):
         if not can_match(self.principal):
             return "gets nothing: no caller can have this ARN"
         if self.before == self.after:
-            return f"keeps {described(self.after, show)}"
+            return f"keeps {describe_access(self.after, show)}"
         verb = "may become" if len(self.after) > 1 else "gets"
-        return f"{verb} {described(self.after, show)}; before the change {described(self.before, show)}"
+        return f"{verb} {describe_access(self.after, show)}; before the change {describe_access(self.before, show)}"
 
 
 def access_changes(before: Document, after: Document, principals: Iterable[str]) -> tuple[AccessChange, ...]:
@@ -113,7 +113,7 @@ def caller_of(principal: str) -> Caller | None:
         return None
 
 
-def described(found: UserInfos, show: Callable[[str], str] = visible) -> str:
+def describe_access(found: UserInfos, show: Callable[[str], str] = visible) -> str:
     """Return what a principal gets, in words."""
     each = [_described(info, show) for info in found] or [_NO_ACCESS]
     return each[0] if len(each) == 1 else f"{' or '.join(each)} (two spellings, the winner is undefined)"

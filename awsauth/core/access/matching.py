@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.arn import canonical_role, canonical_user, is_user, lacks_sso_suffix
 from awsauth.core.document.authenticator import TEMPLATES
-from awsauth.core.document.index import candidates, kept_under
+from awsauth.core.document.index import entries_of, kept_under
 from awsauth.core.document.model import PRINCIPAL_KEYS, MappingEntry
 from awsauth.errors import InvalidValueError
 
@@ -99,7 +99,7 @@ def winners(reading: ParsedList, principals: Collection[str] | None = None) -> d
     if principals is None:
         looked_at: Iterable[tuple[int, Entry]] = enumerate(entries)
     else:
-        looked_at = [(position, entries[position]) for position in candidates(reading, principals)]
+        looked_at = [(position, entries[position]) for position in entries_of(reading, principals)]
     if not looked_at:
         return {}
     kept: dict[str, tuple[int, MappingEntry]] = {}

@@ -29,7 +29,7 @@ def byte_size(document: Document) -> int:
     return sum([len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts])
 
 
-def read(
+def parse_list(
     key: Key, text: str | None, before: ParsedList | None = None, unchanged: Unchanged | None = None
 ) -> ParsedList:
     """Read the text of one data key, which may be absent.
@@ -43,7 +43,7 @@ def read(
     if text is None:
         return _ABSENT[key]
     try:
-        found = plain.read_edited(before, text, unchanged) if before and unchanged else plain.read(key, text)
+        found = plain.read_edited(before, text, unchanged) if before and unchanged else plain.read_fast(key, text)
         return found or _read_fully(key, text)
     except Exception as error:  # noqa: BLE001 - a text that a defect makes unreadable can still be replaced
         return _read_fully(key, text, error)
@@ -52,7 +52,7 @@ def read(
 def _read_fully(key: Key, text: str, failure: Exception | None = None) -> ParsedList:
     from awsauth.core.document import full_reader as full  # most documents never need it, nor PyYAML
 
-    return full.unread(key, text, failure) if failure else full.read(key, text)
+    return full.failed_reading(key, text, failure) if failure else full.read_fully(key, text)
 
 
 Origin = Callable[["Location"], "Location"]
@@ -139,7 +139,7 @@ class Document:
     def reading(self, key: Key) -> ParsedList:
         """Return what is known of one key's text."""
         if key not in self._readings:
-            self._readings[key] = read(key, self._data.get(key))
+            self._readings[key] = parse_list(key, self._data.get(key))
         return self._readings[key]
 
     @unguarded

@@ -177,7 +177,7 @@ _MOST_IN_VAIN: Final = 8
 """How often in a row it may not have, until nobody looks any more."""
 
 
-def read(key: Key, text: str) -> ParsedList | None:
+def read_fast(key: Key, text: str) -> ParsedList | None:
     """Read the text of one data key, or return None for everything but the plain forms."""
     if is_skipped(text):
         return ParsedList(key, text, (), ListLayout("empty", end=len(text)))
@@ -204,7 +204,7 @@ def read_edited(before: ParsedList, text: str, unchanged: Unchanged) -> ParsedLi
     # The last two entries that begin in there may go on differently now; the others are taken over.
     known = bisect_left(before.bounds, unchanged.start) - 1
     if known < 1:
-        return read(before.key, text)
+        return read_fast(before.key, text)
     if not forms.may_be_comments(text[before.bounds[known] : len(text) - unchanged.end]):
         return None
     bounds = list(before.bounds[:known])

@@ -181,7 +181,7 @@ class FullEntry:
         return self._shape
 
 
-def read(key: Key, text: str) -> ParsedList:
+def read_fully(key: Key, text: str) -> ParsedList:
     """Read the text of one data key."""
     if is_skipped(text):
         return ParsedList(key, text, (), ListLayout("empty", end=len(text)))
@@ -269,7 +269,7 @@ def _advice(line: str) -> str:
     return ""
 
 
-def unread(key: Key, text: str, error: Exception) -> ParsedList:
+def failed_reading(key: Key, text: str, error: Exception) -> ParsedList:
     """Return the reading of a text at which a reader failed with an exception of Python's own."""
     return _untrusted(key, text, f"the reader of this library fails at it ({type(error).__name__})", 0)
 

@@ -28,7 +28,7 @@ def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
     entries = reading.entries
     return [
         position
-        for position in candidates(reading, principals)
+        for position in entries_of(reading, principals)
         if (mapped := entries[position].mapped) is not None and mapped.principal.lower() in principals
     ]
 
@@ -38,11 +38,11 @@ def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingE
     if not reading.bounds or len(principals) > SEARCHES:
         return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
     entries = reading.entries
-    found = [entries[position].mapped for position in candidates(reading, principals)]
+    found = [entries[position].mapped for position in entries_of(reading, principals)]
     return [mapped for mapped in found if mapped is not None and mapped.principal.lower() in principals]
 
 
-def candidates(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
+def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
     """Return positions among which are those of all entries of `principals`, in lower case; often few others."""
     if not principals or not reading.entries:
         return ()

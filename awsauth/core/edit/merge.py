@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.arn import canonical_role, canonical_user, is_user
-from awsauth.core.document.document import Document, check_document, read
+from awsauth.core.document.document import Document, check_document, parse_list
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.entry_table import EntryTable
@@ -116,7 +116,9 @@ class _Work:
         """Write what was collected, key by key."""
         for key, entries in self._open.items():
             added = [mapped for mapped in entries.added if mapped is not None]
-            result = rewrite(entries.reading, entries.changed, added, read=read, sibling=self._document.sibling(key))
+            result = rewrite(
+                entries.reading, entries.changed, added, read=parse_list, sibling=self._document.sibling(key)
+            )
             if result.splices:
                 if key not in self._replaced:
                     self._splices[key] = result.splices

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
-from awsauth.core.document.document import check_document, read
+from awsauth.core.document.document import check_document, parse_list
 from awsauth.core.document.model import KEYS, Groups
 from awsauth.core.edit.changes import Change, ReplaceText
 
@@ -45,7 +45,7 @@ def normalized(reading: ParsedList) -> str:
         text = _normalized_once(reading)
         if text == reading.text:
             break
-        reading = read(reading.key, text)
+        reading = parse_list(reading.key, text)
     return reading.text
 
 
@@ -56,14 +56,14 @@ def _normalized_once(reading: ParsedList) -> str:
     tidy = "".join(f"{line.rstrip()}\n" for line in text.rstrip().split("\n"))
     if not _means_the_same(reading, tidy):
         tidy = text
-    if _is_editable(read(reading.key, tidy)):
+    if _is_editable(parse_list(reading.key, tidy)):
         return tidy
     plain = _as_plain_list(tidy)
-    return plain if plain and _means_the_same(reading, plain) and _is_editable(read(reading.key, plain)) else tidy
+    return plain if plain and _means_the_same(reading, plain) and _is_editable(parse_list(reading.key, plain)) else tidy
 
 
 def _means_the_same(reading: ParsedList, text: str) -> bool:
-    after = read(reading.key, text)
+    after = parse_list(reading.key, text)
     told = [finding.code for finding in reading.findings]
     mapped = [entry.mapped for entry in reading.entries]
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from awsauth.core.document.document import Document, Mappings, mappings_of, read
+from awsauth.core.document.document import Document, Mappings, mappings_of, parse_list
 from awsauth.core.document.model import KEYS, Key, MappingEntry, PrincipalKey
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.errors import EditError
@@ -68,4 +68,4 @@ def _with(wanted: Mappings, document: Document, key: Key) -> str:
         changed.update(dict.fromkeys(here[len(mappings) :]))
         changed.update(zip(here, mappings, strict=False))
         added += mappings[len(here) :]
-    return rewrite(reading, changed, added, read=read, sibling=document.sibling(key)).reading.text
+    return rewrite(reading, changed, added, read=parse_list, sibling=document.sibling(key)).reading.text

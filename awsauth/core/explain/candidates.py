@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, could_render, needs_instance, winners
 from awsauth.core.access.sso_roles import permission_set
-from awsauth.core.document.document import read
+from awsauth.core.document.document import parse_list
 from awsauth.core.document.model import (
     ARN_FIELD,
     KEYS,
@@ -203,7 +203,7 @@ class Search:
         for name, text in self._document.data.items():
             if name in KEYS or _normal(name) != _normal(key):
                 continue
-            reading = read(key, text)
+            reading = parse_list(key, text)
             if key == "mapAccounts":
                 found = {p: m for p, m in _mapped_in(reading) if m.principal == self._caller.account}
             else:

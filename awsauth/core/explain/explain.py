@@ -64,14 +64,14 @@ def explain(document: Document, caller: Caller | str) -> Explanation:
         UsageError: `document` is no document.
     """
     check_document(document)
-    return _Work(document, as_caller(caller)).with_access_entries()
+    return _Explaining(document, as_caller(caller)).with_access_entries()
 
 
 _IN: Final = ("let-in", "undefined", "depends")
 
 
 @dataclass(slots=True)
-class _Work:
+class _Explaining:
     document: Document
     caller: Caller
     outcomes: list[CallerOutcome] = field(default_factory=list)
@@ -225,7 +225,7 @@ class _Work:
         renamed = frozenset({casefold_arn(change.principal_arn)} if isinstance(change, RenamePrincipal) else ())
         if reduces_access(Access.of(self.document).without(renamed), Access.of(after).without(renamed)):
             return False
-        return _Work(after, self.caller).with_access_entries(offers=False).verdict in _IN
+        return _Explaining(after, self.caller).with_access_entries(offers=False).verdict in _IN
 
 
 def _identity(caller: Caller) -> DecisionStep:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import account_of, casefold_arn, gains
-from awsauth.core.document.index import candidates
+from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS
 from awsauth.core.guards.context import GuardInput, violation
 from awsauth.core.text.display import quoted
@@ -43,7 +43,7 @@ def _stood_before(case: GuardInput, principal: str, mapped: MappingEntry) -> Key
 
 
 def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
-    found = [reading.entries[position].mapped for position in candidates(reading, {principal})]
+    found = [reading.entries[position].mapped for position in entries_of(reading, {principal})]
     return [mapped for mapped in found if mapped is not None and casefold_arn(mapped.principal) == principal]
 
 

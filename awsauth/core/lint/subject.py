@@ -239,7 +239,7 @@ class LintContext:
 
     def _parsed(self, key: Key) -> nodes.Node | None:
         text = self.document.data.get(key, "")
-        if not self._is_read(key) or plain.read(key, text) is not None:
+        if not self._is_read(key) or plain.read_fast(key, text) is not None:
             return None
         try:
             return nodes.parse_first(text)

@@ -56,7 +56,7 @@ class Encoding(enum.Enum):
             raise manifest_error(message, text, error.start, "Remove it and try again.") from error
 
 
-def decode(raw: bytes) -> tuple[str, Encoding]:
+def decode_manifest(raw: bytes) -> tuple[str, Encoding]:
     """Return the text of a file, without its byte order mark, and how it was encoded.
 
     ``encoding.encode(text)`` gives exactly `raw` again.

@@ -75,7 +75,7 @@ def digest_of(info: RevisionInfo) -> str:
     return sha256_of(annotations)
 
 
-def read(number: int, annotations: Mapping[str, str], created: Any) -> RevisionInfo:
+def read_annotations(number: int, annotations: Mapping[str, str], created: Any) -> RevisionInfo:
     """Return what annotations say of the revision with this number.
 
     Args:

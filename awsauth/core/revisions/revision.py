@@ -154,7 +154,9 @@ def info_from_object(value: Any) -> RevisionInfo:
     if number is None:
         raise refusal(location, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
     try:
-        info = notes.read(number, _texts(metadata, "annotations", location), metadata.get("creationTimestamp"))
+        info = notes.read_annotations(
+            number, _texts(metadata, "annotations", location), metadata.get("creationTimestamp")
+        )
     except ValueError as error:
         raise refusal(location, str(error)) from error
     return replace(info, recorded_by=_recorded_by(metadata.get("managedFields")))

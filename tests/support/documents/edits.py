@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.document.document import read
+from awsauth.core.document.document import parse_list
 from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.core.text.lines import spliced
@@ -55,8 +55,8 @@ class Edit:
         """Make the edit."""
         if self.index is None:
             assert self.new is not None
-            return rewrite(self.reading, {}, [self.new], read=read, sibling=sibling)
-        return rewrite(self.reading, {self.index: self.new}, [], read=read)
+            return rewrite(self.reading, {}, [self.new], read=parse_list, sibling=sibling)
+        return rewrite(self.reading, {self.index: self.new}, [], read=parse_list)
 
     def wanted(self) -> list[MappingEntry]:
         """Return what has to be mapped afterwards."""
@@ -114,7 +114,7 @@ def checked(edit: Edit, sibling: ParsedList | None = None) -> str:
     assert spliced(before, done.splices) == after
     assert all(one.end <= other.start for one, other in zip(done.splices, done.splices[1:], strict=False))
     assert touched_elsewhere(edit, after) == "", f"{edit.kind}: {before!r} became {after!r}"
-    assert read(edit.reading.key, after).mapped == edit.wanted()
+    assert parse_list(edit.reading.key, after).mapped == edit.wanted()
     assert ("\r\n" in before) >= ("\r\n" in after)
     return after
 

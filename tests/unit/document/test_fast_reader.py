@@ -43,10 +43,10 @@ def _short_texts_are_read_as_long_ones() -> Iterator[None]:
 
 def same_or_refused(key: Key, text: str) -> bool:
     """Check that the plain reader agrees with the full one, and return whether it took the text."""
-    reading = plain.read(key, text)
+    reading = plain.read_fast(key, text)
     if reading is None:
         return False
-    other = full.read(key, text)
+    other = full.read_fully(key, text)
     assert other.trusted, text
     assert other.findings == (), text
     assert _entries(reading) == _entries(other), text
@@ -83,7 +83,7 @@ def test_long_texts_of_which_some_entries_are_written_otherwise(key: Key) -> Non
     """Read by what they have in common, entry by entry by what they have not: the same, and taken as often."""
     random = Random(f"{SEED} {key}")
     taken = []
-    sources = [text for text in (generated.text(random, key) for _ in range(500)) if plain.read(key, text)]
+    sources = [text for text in (generated.text(random, key) for _ in range(500)) if plain.read_fast(key, text)]
     blocks = [text for text in sources if text.startswith("- ")]
     for _ in range(TEXTS // 3):
         few = random.choices(blocks, k=random.randint(1, 3))
@@ -91,7 +91,7 @@ def test_long_texts_of_which_some_entries_are_written_otherwise(key: Key) -> Non
         text = random.choice((text, mutated(random, [text])))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plain, "_WORTH_A_LOOK", len(text))
-            one_by_one = plain.read(key, text)
+            one_by_one = plain.read_fast(key, text)
         taken.append(same_or_refused(key, text))
         assert taken[-1] is (one_by_one is not None), text
     assert sum(taken) > len(taken) * 0.3
@@ -119,8 +119,8 @@ def test_it_takes_few_steps_more_where_entries_are_written_otherwise(forms: list
     """Six for each; and looking how others are written is given up where it does not help."""
     chosen = itertools.islice(itertools.cycle(forms), 1000)
     text = "".join(ENTRIES[form].format(f"role-{number}") for number, form in enumerate(chosen))
-    assert plain.read("mapRoles", text)  # what is made once
-    taken = steps(partial(plain.read, "mapRoles", text))
+    assert plain.read_fast("mapRoles", text)  # what is made once
+    taken = steps(partial(plain.read_fast, "mapRoles", text))
     assert taken < 1000 * 8
 
 

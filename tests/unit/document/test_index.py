@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from awsauth.core.access.matching import Access, casefold_arn
 from awsauth.core.diff import diff
 from awsauth.core.document import fast_reader as plain
-from awsauth.core.document.document import Document, read
+from awsauth.core.document.document import Document, parse_list
 from awsauth.core.document.index import SEARCHES, differing, mapped_of, positions
 from awsauth.core.document.model import KEYS, Key, MappingEntry, ParsedList
 from awsauth.core.edit.changes import EnsureRole
@@ -54,12 +54,12 @@ def contents(reading: ParsedList | None) -> Any:
 def test_reading_on_from_an_edit_is_reading_all_of_it(key: Key) -> None:
     """Of an edited text start and end are not read again: whatever was done to it, and wherever."""
     random = Random(f"{SEED} {key}")
-    sources = [text for text in (generated.text(random, key) for _ in range(600)) if plain.read(key, text)]
+    sources = [text for text in (generated.text(random, key) for _ in range(600)) if plain.read_fast(key, text)]
     sources += ["".join(random.sample(sources, 3)) for _ in range(300)]
     read_on = 0
     for _ in range(TEXTS // 3):
         text = random.choice(sources)
-        before = plain.read(key, text)
+        before = plain.read_fast(key, text)
         if before is None:
             continue
         edited = mutated(random, [text])
@@ -68,7 +68,7 @@ def test_reading_on_from_an_edit_is_reading_all_of_it(key: Key) -> None:
         most = min(common_start(text[::-1], edited[::-1]), len(text) - unchanged, len(edited) - unchanged)
         behind = random.choice((random.randint(0, most), most, 0))
         after = plain.read_edited(before, edited, Unchanged(unchanged, behind))
-        assert contents(after) == contents(plain.read(key, edited)), (text, edited)
+        assert contents(after) == contents(plain.read_fast(key, edited)), (text, edited)
         read_on += after is not None
     assert read_on > TEXTS / 3 * 0.05
 
@@ -76,12 +76,12 @@ def test_reading_on_from_an_edit_is_reading_all_of_it(key: Key) -> None:
 @examples(100)
 @given(texts("mapRoles") | texts("mapUsers"))
 def test_the_reading_of_every_edit_is_that_of_its_text(text: str) -> None:
-    for edit in edits(read("mapRoles", text)):
+    for edit in edits(parse_list("mapRoles", text)):
         try:
             made = edit.made().reading
         except AwsAuthError:
             continue
-        again = read(made.key, made.text)
+        again = parse_list(made.key, made.text)
         assert contents(made) == contents(again)
 
 
@@ -91,7 +91,7 @@ def test_outside_of_what_differs_both_map_the_same(key: Key) -> None:
     sources = [generated.text(random, key) for _ in range(200)]
     for _ in range(TEXTS // 3):
         text = random.choice(sources) + random.choice(("", random.choice(sources)))
-        before, after = read(key, text), read(key, mutated(random, [text, text, random.choice(sources)]))
+        before, after = parse_list(key, text), parse_list(key, mutated(random, [text, text, random.choice(sources)]))
         old, new = differing(before, after)
         was, now = [entry.mapped for entry in before.entries], [entry.mapped for entry in after.entries]
         assert was[: old.start] == now[: new.start]
@@ -121,7 +121,7 @@ def test_the_entries_of_a_principal_are_found_wherever_they_are(key: Key) -> Non
     random = Random(f"{SEED} {key}")
     for _ in range(TEXTS // 6):
         texts_of_it = [generated.text(random, key) for _ in range(2)]
-        reading = read(key, random.choice(("".join(texts_of_it), texts_of_it[0], mutated(random, texts_of_it))))
+        reading = parse_list(key, random.choice(("".join(texts_of_it), texts_of_it[0], mutated(random, texts_of_it))))
         known = sorted({mapped.principal.lower() for mapped in reading.mapped})
         wanted = {*random.sample(known, min(len(known), random.randrange(4))), "arn:aws:iam::000000000000:role/nobody"}
         if random.random() < 0.2:

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from hypothesis import given
 
-from awsauth.core.document.document import read
+from awsauth.core.document.document import parse_list
 from awsauth.core.document.model import KEYS, Key, MappingEntry, ParsedList
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.errors import EditError
@@ -49,7 +49,7 @@ def test_every_edit_of_real_documents(readable: list[tuple[str, dict[Key, Parsed
 @given(texts("mapRoles"))
 def test_any_edit_of_any_text(text: str) -> None:
     """The same, with the smallest text that shows where it fails."""
-    reading = read("mapRoles", text)
+    reading = parse_list("mapRoles", text)
     if not reading.trusted or reading.layout.style == "other":
         return
     for edit in edits(reading):
@@ -71,20 +71,20 @@ def test_add_then_remove_is_the_identity(kind: str, request: pytest.FixtureReque
             reading for _, all_of_them in request.getfixturevalue("readable") for reading in all_of_them.values()
         ]
     else:
-        readings = [read(key, generated.text(random, key)) for key in KEYS for _ in range(DOCUMENTS // 2)]
+        readings = [parse_list(key, generated.text(random, key)) for key in KEYS for _ in range(DOCUMENTS // 2)]
     done = 0
     for reading in readings:
         try:
-            added = rewrite(reading, {}, [NEW[reading.key]], read=read).reading
+            added = rewrite(reading, {}, [NEW[reading.key]], read=parse_list).reading
         except EditError:
             continue
-        back = rewrite(added, {len(added.entries) - 1: None}, [], read=read).reading.text
+        back = rewrite(added, {len(added.entries) - 1: None}, [], read=parse_list).reading.text
         done += 1
         if reading.entries or reading.text.strip() == "[]":
             assert back == reading.text
         else:
             assert "[]" in back
-            assert not read(reading.key, back).mapped
+            assert not parse_list(reading.key, back).mapped
     assert done > len(readings) * 0.85
 
 
@@ -93,25 +93,25 @@ def test_group_added_then_taken_is_the_identity() -> None:
     random = Random(SEED)
     done = 0
     for _ in range(DOCUMENTS):
-        reading = read("mapRoles", generated.text(random, "mapRoles"))
+        reading = parse_list("mapRoles", generated.text(random, "mapRoles"))
         for index, entry in enumerate(reading.entries):
             groups = entry.shape.field("groups")
             if entry.mapped is None or not entry.mapped.groups or groups is None:
                 continue
             try:
                 new = entry.mapped._replace(groups=(*entry.mapped.groups, "a: b"))
-                more = rewrite(reading, {index: new}, [], read=read).reading
+                more = rewrite(reading, {index: new}, [], read=parse_list).reading
             except EditError:
                 continue
-            assert rewrite(more, {index: entry.mapped}, [], read=read).reading.text == reading.text
+            assert rewrite(more, {index: entry.mapped}, [], read=parse_list).reading.text == reading.text
             done += 1
     assert done > DOCUMENTS
 
 
 def test_no_change_is_the_same_reading() -> None:
     """Where an entry maps already what it is to map, nothing is written or read."""
-    reading = read("mapRoles", "- rolearn: a\n  username: b\n")
-    assert rewrite(reading, {0: reading.entries[0].mapped}, [], read=read).reading is reading
+    reading = parse_list("mapRoles", "- rolearn: a\n  username: b\n")
+    assert rewrite(reading, {0: reading.entries[0].mapped}, [], read=parse_list).reading is reading
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def test_no_change_is_the_same_reading() -> None:
 )
 def test_unreadable_text_is_not_edited(text: str, code: str) -> None:
     """The error is the reader's finding: what is wrong, where, and what it does to the cluster."""
-    reading = read("mapRoles", text)
+    reading = parse_list("mapRoles", text)
     assert [finding.code for finding in reading.findings] == [code]
     with pytest.raises(EditError) as caught:
-        rewrite(reading, {}, [NEW["mapRoles"]], read=read)
+        rewrite(reading, {}, [NEW["mapRoles"]], read=parse_list)
     finding = reading.findings[0]
     for part in (str(finding.location), finding.message, finding.impact, finding.hint):
         assert part in str(caught.value)
@@ -146,7 +146,7 @@ def test_unreadable_text_is_not_edited(text: str, code: str) -> None:
 def test_a_new_entry_is_written_as_the_last_one_is(last: str, new: str) -> None:
     """With what stands before each value there, without the comments and blank lines."""
     arn = "arn:aws:iam::111122223333:role/new"
-    made = rewrite(read("mapRoles", last), {}, [MappingEntry(arn, "new", ("one", "two"))], read=read)
+    made = rewrite(parse_list("mapRoles", last), {}, [MappingEntry(arn, "new", ("one", "two"))], read=parse_list)
     assert made.reading.text == last + new.format(arn)
 
 
@@ -165,11 +165,11 @@ def test_a_new_entry_is_written_as_the_last_one_is(last: str, new: str) -> None:
 def test_odd_list_is_not_edited(text: str) -> None:
     """A list with an anchor or tag, or with old line ends, is read but never edited."""
     with pytest.raises(EditError, match="plain list"):
-        rewrite(read("mapRoles", text), {}, [NEW["mapRoles"]], read=read)
+        rewrite(parse_list("mapRoles", text), {}, [NEW["mapRoles"]], read=parse_list)
 
 
 def test_removing_what_another_entry_refers_to_is_refused() -> None:
     """Without its anchor the rest could not be read: reading the result again finds that."""
-    reading = read("mapRoles", "- &base\n  rolearn: a\n  groups: [x]\n- <<: *base\n  rolearn: b\n")
+    reading = parse_list("mapRoles", "- &base\n  rolearn: a\n  groups: [x]\n- <<: *base\n  rolearn: b\n")
     with pytest.raises(EditError, match="would not have the effect"):
-        rewrite(reading, {0: None}, [], read=read)
+        rewrite(reading, {0: None}, [], read=parse_list)

@@ -9,7 +9,7 @@ import pytest
 
 from awsauth.core.manifest.locate import fields
 from awsauth.core.manifest.manifest import Manifest
-from awsauth.core.manifest.source import Encoding, decode
+from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def test_the_corpus_is_read_as_recorded(corpus: Path) -> None:
         if "document" not in record:
             continue
         raw = (corpus / record["file"]).read_bytes()
-        text, encoding = decode(raw)
+        text, encoding = decode_manifest(raw)
         assert encoding.encode(text) == raw
         if "data" in record:
             assert Manifest.parse(text).data == record["data"], record["file"]
@@ -63,7 +63,7 @@ def test_the_corpus_is_read_as_recorded(corpus: Path) -> None:
 def test_one_entry_more_adds_lines_to_corpus_files_and_touches_none(corpus: Path, key: str) -> None:
     edited = 0
     for path in sorted(corpus.glob("*.yaml")):
-        text, _ = decode(path.read_bytes())
+        text, _ = decode_manifest(path.read_bytes())
         try:
             manifest = Manifest.parse(text)
         except ManifestError:
@@ -263,7 +263,7 @@ def test_an_alias_as_value_is_read() -> None:
 def test_bytes_of_every_encoding_come_back(encoding: Encoding) -> None:
     text = "data: {mapRoles: \U0001f600}\r\n"
     raw = encoding.encode(text)
-    assert decode(raw) == (text, encoding)
+    assert decode_manifest(raw) == (text, encoding)
     assert raw.startswith(encoding.mark)
 
 

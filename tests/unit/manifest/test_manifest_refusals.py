@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from awsauth.core.manifest.manifest import Manifest
-from awsauth.core.manifest.source import Encoding, decode
+from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.errors import ManifestError
 from tests.support.bounded import bounded
 
@@ -151,7 +151,7 @@ def test_a_template_in_place_of_a_value_is_called_one() -> None:
 )
 def test_bytes_that_are_no_text_are_named_with_their_offset(raw: bytes, location: tuple[str, str]) -> None:
     with pytest.raises(ManifestError) as caught:
-        decode(raw)
+        decode_manifest(raw)
     assert location[0] in caught.value.message
     assert caught.value.location == location[1]
     assert caught.value.message.endswith("; nothing was changed.")
@@ -163,7 +163,7 @@ def test_line_ends_that_were_converted_twice_are_refused_since_kubectl_reads_one
 ) -> None:
     raw = encoding.encode("data:\r\n  mapRoles: |\r\r\n    - a\r\r\n")
     with pytest.raises(ManifestError, match="The line ends in CR CR LF") as refused:
-        decode(raw)
+        decode_manifest(raw)
     assert refused.value.location == "line 2"
 
 
