@@ -11,7 +11,7 @@ from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.info import FIELD_MANAGER, data_digest
 from awsauth.core.revisions.revision import is_sound
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import ForbiddenError, HistoryError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _finding(info: RevisionInfo, snapshot: Snapshot, nodes: list[str], admins: l
         Severity.ERROR,
         f"{who} {did} aws-auth after revision {info.number}{when}. It lost {'; '.join(lost)}.",
         impact or "They can no longer repair aws-auth by their mapping.",
-        f"To restore them, run `awsauth rollback --to {info.number}`, which keeps what others added.",
+        f"To restore them, run `{command_line('awsauth', 'rollback', '--to', str(info.number))}`, which keeps what others added.",
     )
 
 
