@@ -102,6 +102,42 @@ def test_twice_the_text_takes_twice_the_steps(shape: str, call: str) -> None:
     assert more < few * 2.6 + 2_000
 
 
+@pytest.mark.parametrize("shape", ["no mappings", "nothing", "empty in brackets"])
+def test_of_many_values_that_map_nothing_some_are_read(shape: str) -> None:
+    """Of the rest, only the beginnings of lines are looked for."""
+    few, more = (
+        steps(partial(CALLS["problems"], awsauth.Document(SHAPES[shape](count)))) for count in (30_000, 60_000)
+    )
+    assert more < few * 1.3
+
+
+def test_more_entries_that_map_nothing_than_fit_are_not_told_one_by_one() -> None:
+    told = awsauth.Document({"mapRoles": "- no mapping\n" * 20_000}).problems
+    assert {finding.code for finding in told} == {"entry-dropped"}
+    assert len(told) == 20_000
+    (one,) = awsauth.Document({"mapRoles": "- no mapping\n" * 20_001}).problems
+    assert one.code == "untrusted"
+    assert one.location
+    assert one.location.line == 20_001
+    assert "is not read further" in one.message
+
+
+def test_a_text_that_is_not_read_is_not_changed_but_replaced() -> None:
+    client = awsauth.AwsAuthClient.in_memory({"mapRoles": "- x\n" * 30_000}, author="ci")
+    with pytest.raises(AwsAuthError, match="is not read further"):
+        client.plan([awsauth.EnsureRole(role_arn=ARN, username="ci", groups=["a"])])
+    good = f"- rolearn: {ARN}\n  username: ci\n"
+    client.apply(awsauth.ReplaceText(key="mapRoles", text=good), allow=["regrant"])
+    assert client.read().data == {"mapRoles": good}
+
+
+def test_many_values_of_real_entries_are_all_read() -> None:
+    entry = f"- rolearn: {ARN}\n  username: é\n  groups: [a]\n"
+    document = awsauth.Document({"mapRoles": entry * 6_000})
+    assert not document.problems
+    assert len(document.roles) == 6_000
+
+
 @pytest.mark.parametrize(
     ("shape", "call"),
     [

@@ -45,6 +45,9 @@ _FOUND: Final = {
 NO_IAM_GROUP: Final = "Map a role instead, and allow the users in the group to assume it."
 _IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
 
+_MOST_FINDINGS: Final = 20_000
+"""How many are noted of one text; 1 MiB has room for some 7,000 real entries."""
+
 Winners = dict[str, tuple["Node", "Value"]]
 """By canonical name, key and value of the field that counts, or that would if its value were right."""
 
@@ -185,6 +188,11 @@ class EntryReader:
         self, code: str, value: Value, message: str, impact: str, hint: str, fix: tuple[Change, ...] = ()
     ) -> None:
         node = value.written
+        if len(self.findings) >= _MOST_FINDINGS:
+            from awsauth.core.goyaml.nodes import NotReadFurtherError  # for the same reason
+
+            problem = f"more than {_MOST_FINDINGS:,} entries or fields in it are wrong, and it is not read further"
+            raise NotReadFurtherError(problem, node.start)
         one_line = self.text[node.start : node.end].split("\n", 1)[0].rstrip()
         location = Location.of(self.key, self.text, node.start, node.start + len(one_line))
         self.findings.append(Finding(code, Severity.ERROR, message, impact, hint, location, fix=fix))

@@ -193,7 +193,7 @@ def read_fully(key: Key, text: str) -> ParsedList:
         root = nodes.parse_first(text)
         return ParsedList(key, text, (), empty_layout(text, None)) if root is None else _read_root(key, text, root)
     except nodes.UntrustedYamlError as error:
-        return _untrusted(key, text, error.problem, error.offset)
+        return _untrusted(key, text, error.problem, error.offset, error.hint)
     except nodes.YamlSyntaxError as error:
         return _lost(key, text, "unreadable", f"The YAML cannot be read: {error.problem}.", error.offset)
 
@@ -274,13 +274,13 @@ def failed_reading(key: Key, text: str, error: Exception) -> ParsedList:
     return _untrusted(key, text, f"the reader of this library fails at it ({type(error).__name__})", 0)
 
 
-def _untrusted(key: Key, text: str, problem: str, start: int) -> ParsedList:
+def _untrusted(key: Key, text: str, problem: str, start: int, hint: str = nodes.UntrustedYamlError.hint) -> ParsedList:
     finding = Finding(
         "untrusted",
         Severity.ERROR,
         f"It cannot be said for certain what the authenticator makes of this: {problem}.",
         "It may drop the whole of it.",
-        "Write it plainly.",
+        hint,
         _line_from(key, text, start),
     )
     return ParsedList(key, text, (), ListLayout("other"), (finding,), trusted=False)

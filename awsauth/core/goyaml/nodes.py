@@ -27,6 +27,13 @@ BOM: Final = "\ufeff"
 DEEPEST: Final = 100
 """Levels of nesting that are followed; an ``aws-auth`` needs three, goyaml allows ten thousand."""
 
+_MANY: Final = 20_000
+_LEAST_LENGTH: Final = 5
+"""How many characters a node has to have on average in a text of many: real entries have some 15 for each.
+
+A node takes hundreds of bytes, so without this bound a text of the least ones takes hundreds of times its length.
+"""
+
 _COMMENT: Final = "#[^\n\r\x85\u2028\u2029]*"
 _LINE_END: Final = r"(?![^\n\r\x85\u2028\u2029])"
 _BLANK: Final = r"[ \t\r\n\x85\u2028\u2029]"
@@ -66,6 +73,14 @@ class YamlSyntaxError(ValueError):
 
 class UntrustedYamlError(YamlSyntaxError):
     """goyaml and libyaml part ways here, or may: it cannot be said what the authenticator reads."""
+
+    hint = "Write it plainly."
+
+
+class NotReadFurtherError(UntrustedYamlError):
+    """The text holds too much that maps nothing; the rest of it is not looked at."""
+
+    hint = "Leave only real mappings in the text, or roll back to a revision that could be read."
 
 
 @dataclass(slots=True, eq=False)
@@ -108,11 +123,12 @@ def parse_first(text: str) -> Node | None:
     Raises:
         YamlSyntaxError: goyaml cannot read the text.
         UntrustedYamlError: it may or may not.
+        NotReadFurtherError: the text holds too many nodes for its length.
     """
     empty = _EMPTY_LIST.match(text)
     if empty is not None:
         return _empty_list(text, *empty.span(1))
-    builder = _Builder(text)
+    builder = _Builder(text, least_length=_LEAST_LENGTH)
     return None if builder.at_end() else builder.document()
 
 
@@ -144,9 +160,11 @@ def _empty_list(text: str, start: int, end: int) -> Node:
 class _Builder:
     """Turns libyaml's events into nodes, without recursion: the depth of a text is its author's choice."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, least_length: int = 0) -> None:
         _check_marks(text)
         self._text = text
+        self._least_length = least_length
+        self._nodes = 0
         # libyaml swallows a byte order mark without counting it.
         self._shift = int(text.startswith(BOM))
         try:
@@ -215,6 +233,11 @@ class _Builder:
 
     def _node(self, event: Any, anchors: dict[str, Node]) -> Node:
         start, end = self._start(event), self._end(event)
+        self._nodes += 1
+        if self._nodes > _MANY and start < self._nodes * self._least_length:
+            few = f"fewer than {self._least_length} characters for each"
+            problem = f"it has more than {_MANY:,} values, with {few}, and is not read further"
+            raise NotReadFurtherError(problem, start)
         if isinstance(event, yaml.ScalarEvent):
             style = event.style if event.style in ("'", '"', "|", ">") else ""
             return Node("scalar", start, end, event.value, event.tag or "", event.implicit[0], style, event.anchor)

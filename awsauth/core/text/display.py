@@ -58,6 +58,8 @@ def is_visible(character: str) -> bool:
 
 def without_invisible(text: str) -> str:
     """Return a text without blanks, and without characters that people cannot see."""
+    if text.isascii() and text.isprintable():
+        return text.replace(" ", "")
     return "".join([c for c in text if c != " " and is_visible(c)])
 
 
