@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted_value
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 from awsauth.options import Options, check_options
 
@@ -122,12 +122,12 @@ def _given(name: str, value: Any) -> Any:
         is_list = isinstance(value, Iterable) and not isinstance(value, str)
         if not is_list or not all(isinstance(group, str) and group for group in value):
             raise UsageError(
-                f"as_groups is {quoted(repr(value))}; nothing was contacted.", hint="Pass a list of names."
+                f"as_groups is {quoted_value(value)}; nothing was contacted.", hint="Pass a list of names."
             )
         return tuple(value)
     if value is not None and not isinstance(value, (str, os.PathLike)):
         raise UsageError(
-            f"{name} is {quoted(repr(value), 60)}; nothing was contacted.", hint="Pass a text, or leave it out."
+            f"{name} is {quoted_value(value, 60)}; nothing was contacted.", hint="Pass a text, or leave it out."
         )
     if value is None or (name != "author" and not str(value).strip()):
         raise UsageError(f"{name} is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
@@ -323,6 +323,6 @@ def _target(call: Call) -> tuple[AwsAuthClient, Options]:
         )
     if not isinstance(client, AwsAuthClient):
         raise UsageError(
-            f"client is {quoted(repr(client), 60)}; nothing was changed.", hint="Pass a client that connect() returned."
+            f"client is {quoted_value(client, 60)}; nothing was changed.", hint="Pass a client that connect() returned."
         )
     return client, options

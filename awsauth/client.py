@@ -12,7 +12,7 @@ from awsauth.apply import ChangeApplier, Result, result_of
 from awsauth.boundary import public
 from awsauth.core.edit.changes import as_list
 from awsauth.core.revisions.info import Writer
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
 from awsauth.history.commit import applying, changing
 from awsauth.mapping_methods import MappingMethods, RoleResolver, Transaction
@@ -81,7 +81,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
         super().__init__(store, policy=policy, circumstances=circumstances, connection=connection)
         claimed: Any = "" if author is None else author
         if not isinstance(claimed, str):
-            raise UsageError(f"author is {quoted(repr(claimed), 60)}; nothing was contacted.", hint="Pass a name.")
+            raise UsageError(f"author is {quoted_value(claimed, 60)}; nothing was contacted.", hint="Pass a name.")
         self._author: str = claimed
         self._roles = RoleResolver(session)
         self._applier = ChangeApplier(store, self._writer, circumstances=circumstances, policy=policy)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from awsauth.core.arn import canonical_role
 from awsauth.core.guards.guards import allowed_by
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted_value
 from awsauth.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
@@ -90,22 +90,27 @@ def check_options(options: Options) -> None:
         kind = _KINDS[name]
         if not isinstance(value, kind) and not (name == "dry_run" and value == "server"):
             wanted = "a text" if kind is str else "True or False"
-            raise UsageError(f"{name} is {quoted(repr(value))}; nothing was changed.", hint=f"Pass {wanted}.")
+            raise UsageError(f"{name} is {quoted_value(value)}; nothing was changed.", hint=f"Pass {wanted}.")
     if "allow" in options:
         allowed_by(options["allow"])
     if not options.keys().isdisjoint(_WATCHING):
         _check_watching(options)
 
 
+LARGEST_NUMBER: Final = 2**63 - 1
+"""The largest number of a revision: the API server keeps it in 64 bits."""
+
+
 def check_whole_number(name: str, number: Any) -> None:
     """Check a number of revisions, or of one.
 
     Raises:
-        UsageError: it is not a whole number, or is less than 0.
+        UsageError: it is not a whole number, or is less than 0 or more than `LARGEST_NUMBER`.
     """
-    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_NUMBER:
         raise UsageError(
-            f"{name} is {quoted(repr(number), 60)}; nothing was changed.", hint="Pass a whole number, 0 or more."
+            f"{name} is {quoted_value(number, 60)}; nothing was changed.",
+            hint=f"Pass a whole number, 0 to {LARGEST_NUMBER}.",
         )
 
 
@@ -120,12 +125,12 @@ def _check_watching(options: Options) -> None:
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         if not is_number or (seconds != 0 and not least <= seconds <= most):
             raise UsageError(
-                f"{name} is {quoted(repr(seconds))}; nothing was changed.",
+                f"{name} is {quoted_value(seconds)}; nothing was changed.",
                 hint=f"Pass seconds, {least:g} to {most:g}; 0 for none.",
             )
     if not isinstance(verify, (list, tuple)) or not all(name == CALLER or _is_role(name) for name in verify):
         raise UsageError(
-            f"verify is {quoted(repr(verify))}; nothing was changed.",
+            f"verify is {quoted_value(verify)}; nothing was changed.",
             hint='Pass a list of roles that the caller may assume, by their ARNs, or ["caller"].',
         )
     if verify and not wait and not revert_after:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from awsauth.aws.errors import bounded, translate_errors
 from awsauth.core.arn import partition_of
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsServiceError, UsageError
 
 if TYPE_CHECKING:
@@ -133,6 +133,6 @@ def check_role_name(name: Any, *, or_arn: bool = False) -> None:
     """
     if not isinstance(name, str) or not (_NAME.fullmatch(name) or (or_arn and name.startswith("arn:"))):
         raise UsageError(
-            f"{quoted(str(name))} is no name of a role; nothing was changed.",
+            f"{quoted(name) if isinstance(name, str) else quoted_value(name)} is no name of a role; nothing was changed.",
             hint=f"A name has 1 to 64 letters, digits or +=,.@_-, and no path: mytestrole.{_OR_ARN if or_arn else ''}",
         )

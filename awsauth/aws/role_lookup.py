@@ -14,7 +14,7 @@ from awsauth.core.access.sso_roles import PATH, sso_role
 from awsauth.core.arn import canonical_role, partition_of
 from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError, UsageError
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
 def _check_given(name: str, value: Any, digits: int = 0) -> None:
     if not isinstance(value, str) or not value.strip():
         hint = hint_for_missing(value, as_text(value, digits=digits))
-        raise UsageError(f"{name} is {quoted(repr(value))}; nothing was contacted.", hint=hint)
+        raise UsageError(f"{name} is {quoted_value(value)}; nothing was contacted.", hint=hint)
 
 
 def list_sso_roles(session: AwsSession) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from awsauth.aws.errors import no_credentials, translate_errors
 from awsauth.aws.instance_metadata import InstanceMetadata
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, quoted_value
 from awsauth.debug_log import log_debug
 from awsauth.errors import UsageError
 
@@ -48,7 +48,7 @@ class AwsSession:
         for name, value in given:
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise UsageError(
-                    f"{name} is {quoted(repr(value), 60)}; nothing was contacted.",
+                    f"{name} is {quoted_value(value, 60)}; nothing was contacted.",
                     hint="Is a variable unset? Leave the argument out to use what the environment says.",
                 )
         if session is not None and profile is not None:
@@ -199,6 +199,6 @@ def _inside(session: Any) -> botocore.session.Session:
     inner = getattr(session, "_session", session)
     if not isinstance(inner, botocore.session.Session):
         raise UsageError(
-            f"session is {quoted(repr(session))}; nothing was contacted.", hint="Pass a boto3.Session, or leave it out."
+            f"session is {quoted_value(session)}; nothing was contacted.", hint="Pass a boto3.Session, or leave it out."
         )
     return inner

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.text.display import visible
+from awsauth.core.text.display import quoted_value, visible
 from awsauth.debug_log import log_debug
 from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import credentials, kubeconfig
@@ -162,6 +162,8 @@ def from_kubeconfig(
     """
     named: dict[str, Any] = {"context": context, "path": path}
     for name, value in named.items():
+        if value is not None and not isinstance(value, (str, os.PathLike) if name == "path" else str):
+            raise UsageError(f"{name} is {quoted_value(value, 60)}; nothing was contacted.", hint="Pass a text.")
         if value is not None and not str(value).strip():
             raise UsageError(f"{name} is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
     files = (Path(path),) if path is not None else kubeconfig.default_paths()

@@ -15,7 +15,7 @@ from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.findings import Finding
 from awsauth.core.guards.guards import raise_for_violations
 from awsauth.core.serialization import JsonValue, from_json, json_text, sha256_of
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
         UsageError, InvalidValueError: a change is wrong; `location` says where it is written, and which one it is.
     """
     if not isinstance(text, (str, bytes)):
-        raise PlanError(f"{quoted(repr(text), 60)} is not a text; nothing was changed.", hint=_CURE)
+        raise PlanError(f"{quoted_value(text, 60)} is not a text; nothing was changed.", hint=_CURE)
     try:
         values, is_json = json.loads(text, object_pairs_hook=_each_once), True
     except (ValueError, RecursionError) as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.access.caller import Caller
 from awsauth.core.arn import canonical_role
 from awsauth.core.explain.explain import explain
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import (
     ApiError,
     AuthenticationError,
@@ -71,7 +71,7 @@ def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
 def _rules(may: Any) -> tuple[RbacRule, ...]:
     if isinstance(may, str) or not all(isinstance(named, str) for named in may):
         raise UsageError(
-            f"may is {quoted(repr(may))}; nothing was contacted.",
+            f"may is {quoted_value(may)}; nothing was contacted.",
             hint='Pass a list, such as ["list nodes", "create deployments.apps in web"].',
         )
     return tuple(map(rule_of, may))

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from awsauth.core.text.display import visible
+from awsauth.core.text.display import quoted_value, visible
 from awsauth.errors import UsageError
 from awsauth.retry import http_date
 
@@ -114,5 +114,5 @@ def impersonation(user: str | None, groups: Sequence[str]) -> list[tuple[str, st
     for name, value in pairs:
         named: Any = value
         if not isinstance(named, str) or not named.strip() or not named.isprintable():
-            raise UsageError(f"{name} cannot be {visible(repr(value))}; nothing was sent.", hint="Give a name.")
+            raise UsageError(f"{name} cannot be {quoted_value(value)}; nothing was sent.", hint="Give a name.")
     return [(name, value.encode().decode("latin-1")) for name, value in pairs]

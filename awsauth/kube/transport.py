@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from awsauth.core.revisions.info import FIELD_MANAGER
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import quoted_value, visible
 from awsauth.debug_log import DETAIL, log_debug
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
 from awsauth.kube.request import (
@@ -44,7 +44,7 @@ def check_timeout(timeout: Any) -> None:
     """
     if not isinstance(timeout, (int, float)) or not timeout > 0:
         raise UsageError(
-            f"The time-out is {quoted(repr(timeout), 60)}.", hint="Give a number of seconds, greater than 0."
+            f"The time-out is {quoted_value(timeout, 60)}.", hint="Give a number of seconds, greater than 0."
         )
 
 

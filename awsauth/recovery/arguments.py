@@ -9,8 +9,9 @@ from awsauth.core.arn import canonical_role
 from awsauth.core.edit.changes import as_list
 from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.guards.guards import allowed_by
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import InvalidValueError, UsageError
+from awsauth.options import LARGEST_NUMBER
 from awsauth.recovery.repair import RepairRequest
 from awsauth.recovery.report import SWITCH
 
@@ -29,13 +30,13 @@ def wish_of(changes: Any, rollback_to: Any, allow: tuple[Any, ...], reason: Any)
     if changes is not None and not made:
         raise UsageError("changes is empty; nothing was contacted.", hint="Leave it out to go back instead.")
     if rollback_to is not None and (
-        not isinstance(rollback_to, int) or isinstance(rollback_to, bool) or rollback_to < 1
+        not isinstance(rollback_to, int) or isinstance(rollback_to, bool) or not 1 <= rollback_to <= LARGEST_NUMBER
     ):
         raise UsageError(
-            f"rollback_to is {quoted(repr(rollback_to))}; nothing was contacted.", hint="Pass a revision's number."
+            f"rollback_to is {quoted_value(rollback_to)}; nothing was contacted.", hint="Pass a revision's number."
         )
     if not isinstance(reason, str):
-        raise UsageError(f"reason is {quoted(repr(reason))}; nothing was contacted.", hint="Pass a text.")
+        raise UsageError(f"reason is {quoted_value(reason)}; nothing was contacted.", hint="Pass a text.")
     guards = tuple(name for name in allow if name != SWITCH)
     allowed_by(guards)
     return RepairRequest(made, rollback_to, guards, reason)
@@ -49,7 +50,7 @@ def names_in(allow: Any) -> tuple[Any, ...]:
     """
     if isinstance(allow, str) or not isinstance(allow, Iterable):
         raise UsageError(
-            f"allow is {quoted(repr(allow))}; nothing was contacted.", hint=f"Pass a list, such as [{SWITCH!r}]."
+            f"allow is {quoted_value(allow)}; nothing was contacted.", hint=f"Pass a list, such as [{SWITCH!r}]."
         )
     return tuple(allow)
 
@@ -63,7 +64,7 @@ def check_texts(**given: Any) -> None:
     for name, value in given.items():
         if (value is not None or name == "cluster") and (not isinstance(value, str) or not value.strip()):
             raise UsageError(
-                f"{name} is {quoted(repr(value))}; nothing was contacted.",
+                f"{name} is {quoted_value(value)}; nothing was contacted.",
                 hint=hint_for_missing(value, as_text(value)),
             )
 
@@ -91,10 +92,10 @@ def check_flags(timeout: Any, *, dry_run: Any) -> None:
     """
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
         raise UsageError(
-            f"timeout is {quoted(repr(timeout))}; nothing was contacted.", hint="Pass seconds, greater than 0."
+            f"timeout is {quoted_value(timeout)}; nothing was contacted.", hint="Pass seconds, greater than 0."
         )
     if not isinstance(dry_run, bool):
-        raise UsageError(f"dry_run is {quoted(repr(dry_run))}; nothing was contacted.", hint="Pass True or False.")
+        raise UsageError(f"dry_run is {quoted_value(dry_run)}; nothing was contacted.", hint="Pass True or False.")
 
 
 def region_in(cluster: str) -> str | None:

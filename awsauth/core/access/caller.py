@@ -11,7 +11,7 @@ from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.arn import canonical_principal, is_user
 from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.serialization import LEFT_OUT, JsonValue
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import InvalidValueError, UsageError
 
 _SESSION: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -52,7 +52,7 @@ class Caller(JsonValue):
         given: Any = self.arn
         if not isinstance(given, str) or not given:
             raise UsageError(
-                f"The caller's ARN is {quoted(repr(given))}.", hint=hint_for_missing(given, as_text(given))
+                f"The caller's ARN is {quoted_value(given)}.", hint=hint_for_missing(given, as_text(given))
             )
         names: dict[str, Any] = {"session_name": self.session_name, "access_key_id": self.access_key_id}
         for name, value in names.items():

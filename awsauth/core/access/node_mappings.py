@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.core.access.matching import needs_instance
 from awsauth.core.access.sso_roles import permission_set
 from awsauth.core.arn import is_user
 from awsauth.core.edit.changes import EnsureRole, IfMapped
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "e
         InvalidValueError: `role_arn` is the ARN of no role.
         UsageError: there is no such kind.
     """
-    if kind not in PRESETS:
+    named: Any = kind
+    if not isinstance(named, str) or named not in PRESETS:
         raise UsageError(
-            f"{quoted(str(kind))} is no kind of node; nothing was changed.",
+            f"{quoted_value(named)} is no kind of node; nothing was changed.",
             hint=f"The kinds are {', '.join(get_args(NodeKind))}.",
         )
     username, groups = PRESETS[kind]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.boundary import public, unguarded
 from awsauth.core.document import fast_reader as plain
 from awsauth.core.document.model import KEYS, Key, ListLayout, MappingEntry, ParsedList, PrincipalKey
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import quoted_value, visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def check_document(value: Any) -> None:
         UsageError: it is something else, such as its data.
     """
     if not isinstance(value, Document):
-        raise UsageError(f"{quoted(repr(value))} is no Document.", hint="Pass Document(data).")
+        raise UsageError(f"{quoted_value(value)} is no Document.", hint="Pass Document(data).")
 
 
 def _checked(data: Any) -> dict[str, str]:
@@ -201,9 +201,11 @@ def _checked(data: Any) -> dict[str, str]:
         raise UsageError(f"data is {type(data).__name__}.", hint='Give a mapping, such as {"mapRoles": text}.')
     for key, text in data.items():
         if not isinstance(key, str) or not isinstance(text, str):
-            raise UsageError(
-                f"data[{key!r}] is {type(text).__name__}.", hint="Every key and every value has to be text."
+            is_named = isinstance(key, str)
+            problem = (
+                f"data[{key!r}] is {type(text).__name__}." if is_named else f"data has the key {quoted_value(key)}."
             )
+            raise UsageError(problem, hint="Every key and every value has to be text.")
     return dict(data)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from awsauth.core.document.model import Key  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.edit import validation as hold
 from awsauth.core.serialization import OWN_NAME, JsonValue, in_json
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted_value
 from awsauth.errors import AwsAuthError, UsageError
 
 IfMapped = Literal["extend", "replace", "fail"]
@@ -204,7 +204,7 @@ def as_list(changes: Any) -> list[Change]:
     for change in made:
         if not isinstance(change, BaseChange):
             raise UsageError(
-                f"{quoted(repr(change))} is no change; nothing was changed.",
+                f"{quoted_value(change)} is no change; nothing was changed.",
                 hint="Pass a list of changes, such as [awsauth.EnsureRole(…)].",
             )
     return made

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 from awsauth.core import arn as arns
 from awsauth.core.document.model import KEYS
 from awsauth.core.goyaml.scalars import check_text
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 
 
@@ -19,9 +19,13 @@ def hint_for_missing(value: Any, otherwise: str) -> str:
     return "Is the variable that it comes from set?" if is_nothing else otherwise
 
 
+_LARGEST: Final = 10**20
+"""Numbers from here on are not accounts or names that lost their quotes."""
+
+
 def as_text(value: Any, *, digits: int = 0) -> str:
     """Return how to give as text what is none; a number with the zeros that it has lost in front, up to `digits`."""
-    is_number = isinstance(value, int) and not isinstance(value, bool)
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
     return f'Pass it as text: "{str(value).zfill(digits)}".' if is_number else "Pass a text."
 
 
@@ -40,7 +44,7 @@ def problems_as_error(problems: Sequence[AwsAuthError]) -> AwsAuthError:
 
 def wrong(name: str, value: Any, hint: str) -> UsageError:
     """Return the error for a value of another type than the field's, with `hint` unless it is nothing at all."""
-    return UsageError(f"{name} is {quoted(repr(value), 60)}; nothing was changed.", hint=hint_for_missing(value, hint))
+    return UsageError(f"{name} is {quoted_value(value, 60)}; nothing was changed.", hint=hint_for_missing(value, hint))
 
 
 def _text(keep: Callable[[str], str], digits: int = 0) -> Check:
@@ -85,7 +89,7 @@ def _list(each: Check) -> Check:
             )
             return value
         if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
-            value = sorted(value, key=str)
+            value = sorted(value, key=lambda item: item if isinstance(item, str) else quoted_value(item))
         if not isinstance(value, Sequence) or isinstance(value, (bytes, bytearray, memoryview)):
             problems.append(wrong(name, value, "Pass a list, for one group too."))
             return value

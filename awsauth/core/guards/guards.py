@@ -18,7 +18,7 @@ from awsauth.core.guards import (
 )
 from awsauth.core.guards.context import GuardContext, GuardInput, allowance
 from awsauth.core.manifest.manifest_findings import REPEATED_DATA_KEY, UNREAD_OBJECT
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
@@ -122,13 +122,13 @@ def allowed_by(allow: Any) -> set[tuple[str, str]]:
     """
     if isinstance(allow, str) or not isinstance(allow, Iterable):
         raise UsageError(
-            f"allow is {quoted(repr(allow))}; nothing was changed.",
-            hint=f"Pass a list, for one guard too: [{allow!r}].",
+            f"allow is {quoted_value(allow)}; nothing was changed.",
+            hint=f"Pass a list, for one guard too: [{allow!r}]." if isinstance(allow, str) else "Pass a list.",
         )
     allowed = set()
     for item in allow:
         if not isinstance(item, str):
-            raise UsageError(f"allow holds {quoted(repr(item))}; nothing was changed.", hint="Pass names of guards.")
+            raise UsageError(f"allow holds {quoted_value(item)}; nothing was changed.", hint="Pass names of guards.")
         name, equals, principal = item.partition("=")
         if name not in GUARDS:
             known = ", ".join(GUARDS)

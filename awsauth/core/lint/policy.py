@@ -26,7 +26,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from awsauth.boundary import public
 from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import PolicyError, UsageError
 
 _ROLE_WITH_PATH: Final = re.compile(":role/[^/]*/", re.IGNORECASE)
@@ -134,7 +134,7 @@ class Policy(BaseModel):
         """
         if not isinstance(text, str):
             raise UsageError(
-                f"The text of the policy is {quoted(repr(text), 60)}, and has to be text; nothing was changed.",
+                f"The text of the policy is {quoted_value(text, 60)}, and has to be text; nothing was changed.",
                 hint="Pass what the file holds, decoded.",
             )
         from awsauth.core.yaml_input import YamlInputError, parse_input
@@ -163,7 +163,7 @@ def check_policy(policy: Any) -> None:
     """
     if policy is not None and not isinstance(policy, Policy):
         raise UsageError(
-            f"policy is {quoted(repr(policy))}; nothing was changed.",
+            f"policy is {quoted_value(policy)}; nothing was changed.",
             hint="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
         )
 
@@ -175,7 +175,7 @@ def _translated(error: ValidationError) -> PolicyError:
 def _problem(problem: Any) -> str:
     field, *items = problem["loc"]
     name = f"{field}{''.join(f'[{item}]' for item in items)}"
-    given = quoted(repr(problem["input"]), 60)
+    given = quoted_value(problem["input"], 60)
     match problem["type"]:
         case "extra_forbidden":
             return f"has a field {quoted(name)} that there is none of"

@@ -69,6 +69,15 @@ def quoted(text: str, limit: int = 80) -> str:
     return f"`{shown}`" if len(text) <= limit else f"`{shown}…` ({len(text):,} characters)"
 
 
+def quoted_value(value: object, limit: int = 80) -> str:
+    """Return a value as Python shows it, quoted; its type where Python cannot show it, as of a number with 5,000 digits."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the type of the caller decides what its `__repr__` raises
+        text = f"<{type(value).__name__}>"
+    return quoted(text, limit)
+
+
 def double_quoted(text: str) -> str:
     """Return `text` visible and in double quotes, as YAML and Python read it back."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
