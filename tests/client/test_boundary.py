@@ -333,8 +333,8 @@ def test_what_no_reader_can_read_is_repaired_and_rolled_back(
     for back in ways:
         client.apply(broken, allow=["unreadable", "node-mapping", "last-admin"])
         with monkeypatch.context() as failing:
-            failing.setattr(full, "read", reading(0))
-            failing.setattr(plain, "read", reading(1))
+            failing.setattr(full, "read_fully", reading(0))
+            failing.setattr(plain, "read_fast", reading(1))
             (finding,) = client.read().problems
             assert (finding.code, kind.__name__ in finding.message) == ("untrusted", True)
             assert client.read().roles == ()
