@@ -1,0 +1,114 @@
+# What type checkers and editors know of the package: `__init__.py` imports each name when it is first used.
+from awsauth.api import (
+    Target as Target,
+    add_account_mapping as add_account_mapping,
+    add_node_role as add_node_role,
+    add_role_mapping as add_role_mapping,
+    add_sso_mapping as add_sso_mapping,
+    add_user_mapping as add_user_mapping,
+    connect as connect,
+    health_check as health_check,
+    remove_account_mapping as remove_account_mapping,
+    remove_groups as remove_groups,
+    remove_role_mapping as remove_role_mapping,
+    remove_user_mapping as remove_user_mapping,
+    remove_username as remove_username,
+    rename_principal as rename_principal,
+    whoami as whoami,
+)
+from awsauth.apply import Result as Result
+from awsauth.aws.identity import ClusterIdentity as ClusterIdentity, Identity as Identity
+from awsauth.aws.instance_profile import attach_instance_role as attach_instance_role
+from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_role as ensure_instance_role
+from awsauth.client import AwsAuthClient as AwsAuthClient
+from awsauth.core.access.access_changes import AccessChange as AccessChange, UserInfo as UserInfo
+from awsauth.core.access.caller import Caller as Caller
+from awsauth.core.diff import Diff as Diff, MappingDiff as MappingDiff, diff as diff
+from awsauth.core.document.document import Document as Document
+from awsauth.core.document.model import MappingEntry as MappingEntry
+from awsauth.core.edit.changes import (
+    Change as Change,
+    Deduplicate as Deduplicate,
+    EnsureAccount as EnsureAccount,
+    EnsureRole as EnsureRole,
+    EnsureUser as EnsureUser,
+    RemoveAccount as RemoveAccount,
+    RemoveGroups as RemoveGroups,
+    RemoveRole as RemoveRole,
+    RemoveUser as RemoveUser,
+    RemoveUsername as RemoveUsername,
+    RenamePrincipal as RenamePrincipal,
+    Repair as Repair,
+    ReplaceText as ReplaceText,
+)
+from awsauth.core.edit.merge import merge as merge
+from awsauth.core.edit.normalize import normalize as normalize
+from awsauth.core.explain.explain import explain as explain
+from awsauth.core.explain.explanation import (
+    CallerOutcome as CallerOutcome,
+    Candidate as Candidate,
+    DecisionStep as DecisionStep,
+    Explanation as Explanation,
+)
+from awsauth.core.explain.who_can import Grant as Grant, Grants as Grants, who_can as who_can
+from awsauth.core.findings import Finding as Finding, Location as Location, Severity as Severity
+from awsauth.core.lint.lint import fixes as fixes, lint as lint
+from awsauth.core.lint.overview import MappingRow as MappingRow, list_mappings as list_mappings
+from awsauth.core.lint.policy import Policy as Policy
+from awsauth.core.mappings import RoleMapping as RoleMapping, SsoMatch as SsoMatch, UserMapping as UserMapping
+from awsauth.core.plan import Plan as Plan, load_plan_or_changes as load_plan_or_changes
+from awsauth.core.revisions.info import RevisionInfo as RevisionInfo
+from awsauth.core.revisions.restore import PrincipalEffect as PrincipalEffect, Restoration as Restoration
+from awsauth.core.revisions.revision import Revision as Revision
+from awsauth.errors import (
+    AdmissionError as AdmissionError,
+    ApiError as ApiError,
+    AuthenticationError as AuthenticationError,
+    AwsAuthError as AwsAuthError,
+    AwsPermissionError as AwsPermissionError,
+    AwsServiceError as AwsServiceError,
+    ClusterNotFoundError as ClusterNotFoundError,
+    ConflictError as ConflictError,
+    CredentialsError as CredentialsError,
+    EditError as EditError,
+    FileChangedError as FileChangedError,
+    FileError as FileError,
+    ForbiddenError as ForbiddenError,
+    GuardError as GuardError,
+    HistoryError as HistoryError,
+    InternalError as InternalError,
+    InvalidValueError as InvalidValueError,
+    KubeconfigError as KubeconfigError,
+    ManifestError as ManifestError,
+    MappingConflictError as MappingConflictError,
+    NotFoundError as NotFoundError,
+    NotRevertedError as NotRevertedError,
+    OutcomeUnknownError as OutcomeUnknownError,
+    PlanError as PlanError,
+    PlanOutdatedError as PlanOutdatedError,
+    PolicyError as PolicyError,
+    RecoveryError as RecoveryError,
+    RevertedError as RevertedError,
+    RevisionNotFoundError as RevisionNotFoundError,
+    RevisionTakenError as RevisionTakenError,
+    RoleError as RoleError,
+    UnavailableError as UnavailableError,
+    UnprovenHistoryError as UnprovenHistoryError,
+    UnreachableError as UnreachableError,
+    UsageError as UsageError,
+)
+from awsauth.health.report import HealthReport as HealthReport, HealthStep as HealthStep
+from awsauth.history.log import Log as Log, LogEntry as LogEntry
+from awsauth.kube.self_review import SelfReview as SelfReview
+from awsauth.mapping_methods import Planning as Planning, Transaction as Transaction
+from awsauth.options import Options as Options
+from awsauth.recovery.recover import recover as recover
+from awsauth.recovery.report import (
+    Leftover as Leftover,
+    Recovery as Recovery,
+    RecoveryPlan as RecoveryPlan,
+    RecoveryStep as RecoveryStep,
+)
+from awsauth.version import __version__ as __version__
+
+__all__: list[str]  # noqa: PYI035 -- made from `_HOMES` at run time
