@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
 
 
+UNREAD_OBJECT: Final = "unread-object"
+REPEATED_DATA_KEY: Final = "repeated-data-key"
+"""Codes of findings about a manifest that are guards too."""
+
+
 class Severity(enum.Enum):
     """How bad a finding is."""
 

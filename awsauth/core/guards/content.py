@@ -10,9 +10,8 @@ from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import MAX_BYTES, byte_size
 from awsauth.core.document.model import KEYS, Key, ParsedList
 from awsauth.core.edit.changes import ReplaceText
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity
 from awsauth.core.guards.context import GuardInput, allow_hint, notice, violation
-from awsauth.core.manifest.manifest_findings import REPEATED_DATA_KEY, UNREAD_OBJECT
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.access.access_entries import AUTHENTICATION_MODE
 from awsauth.core.access.matching import principal_of
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity
 from awsauth.core.guards import (
     access as access_guards,
     access as entry_guards,
@@ -17,7 +17,6 @@ from awsauth.core.guards import (
     gains as gains_guard,
 )
 from awsauth.core.guards.context import GuardContext, GuardInput, allowance
-from awsauth.core.manifest.manifest_findings import REPEATED_DATA_KEY, UNREAD_OBJECT
 from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import GuardError, UsageError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import ReplaceText
-from awsauth.core.findings import Finding, Location, Severity
+from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity
 from awsauth.core.manifest.locate import fields, string, target
 from awsauth.core.manifest.templates import templates
 from awsauth.core.text.display import quoted
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
     from awsauth.core.manifest.locate import ConfigMapLocation
 
-UNREAD_OBJECT: Final = "unread-object"
-REPEATED_DATA_KEY: Final = "repeated-data-key"
 NO_NAMESPACE: Final = "no-namespace"
 
 _NAMESPACE: Final = "kube-system"
