@@ -12,9 +12,9 @@ from awsauth.version import __version__ as __version__
 
 _HOMES: Final = {
     "awsauth.api": (
-        "Target add_account_mapping add_node_role add_role_mapping add_sso_mapping "
-        "add_user_mapping connect health_check remove_account_mapping remove_groups "
-        "remove_role_mapping remove_user_mapping remove_username rename_principal whoami"
+        "Target add_account_mapping add_node_role add_role_mapping add_sso_mapping add_user_mapping connect "
+        "health_check remove_account_mapping remove_groups remove_role_mapping remove_user_mapping remove_username "
+        "rename_principal whoami"
     ),
     "awsauth.apply": "Result",
     "awsauth.aws.identity": "ClusterIdentity Identity",
@@ -27,8 +27,8 @@ _HOMES: Final = {
     "awsauth.core.document.document": "Document",
     "awsauth.core.document.model": "MappingEntry",
     "awsauth.core.edit.changes": (
-        "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups "
-        "RemoveRole RemoveUser RemoveUsername RenamePrincipal Repair ReplaceText"
+        "Change Deduplicate EnsureAccount EnsureRole EnsureUser RemoveAccount RemoveGroups RemoveRole RemoveUser "
+        "RemoveUsername RenamePrincipal Repair ReplaceText"
     ),
     "awsauth.core.edit.merge": "merge",
     "awsauth.core.edit.normalize": "normalize",
@@ -45,13 +45,12 @@ _HOMES: Final = {
     "awsauth.core.revisions.restore": "PrincipalEffect Restoration",
     "awsauth.core.revisions.revision": "Revision",
     "awsauth.errors": (
-        "AdmissionError ApiError AuthenticationError AwsAuthError AwsPermissionError "
-        "AwsServiceError ClusterNotFoundError ConflictError CredentialsError EditError "
-        "FileChangedError FileError ForbiddenError GuardError HistoryError InternalError "
-        "InvalidValueError KubeconfigError ManifestError MappingConflictError NotFoundError "
-        "NotRevertedError OutcomeUnknownError PlanError PlanOutdatedError PolicyError "
-        "RecoveryError RevertedError RevisionNotFoundError RevisionTakenError RoleError "
-        "UnavailableError UnprovenHistoryError UnreachableError UsageError"
+        "AdmissionError ApiError AuthenticationError AwsAuthError AwsPermissionError AwsServiceError "
+        "ClusterNotFoundError ConflictError CredentialsError EditError FileChangedError FileError ForbiddenError "
+        "GuardError HistoryError InternalError InvalidValueError KubeconfigError ManifestError MappingConflictError "
+        "NotFoundError NotRevertedError OutcomeUnknownError PlanError PlanOutdatedError PolicyError RecoveryError "
+        "RevertedError RevisionNotFoundError RevisionTakenError RoleError UnavailableError UnprovenHistoryError "
+        "UnreachableError UsageError"
     ),
     "awsauth.health.report": "HealthReport HealthStep",
     "awsauth.history.log": "Log LogEntry",

@@ -234,12 +234,7 @@ def add_sso_mapping(
 
 @public
 def add_user_mapping(
-    user_arn: str,
-    *,
-    username: str,
-    groups: Sequence[str] = (),
-    if_mapped: IfMapped = "extend",
-    **call: Unpack[Call],
+    user_arn: str, *, username: str, groups: Sequence[str] = (), if_mapped: IfMapped = "extend", **call: Unpack[Call]
 ) -> Result:
     """Map an IAM user to a username and groups, or extend its mapping (see `awsauth.EnsureUser`)."""
     client, options = _target(call)

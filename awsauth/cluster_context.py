@@ -75,8 +75,7 @@ class ClusterContext:
             nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
             uses = self._node_uses(self._eks, nodes, change.before, notes)
             known = known._replace(
-                nodes={use.role_arn: use.use for use in uses},
-                node_reasons={use.role_arn: use.why for use in uses},
+                nodes={use.role_arn: use.use for use in uses}, node_reasons={use.role_arn: use.why for use in uses}
             )
         return known, tuple(notes)
 

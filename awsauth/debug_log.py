@@ -15,11 +15,9 @@ NAME: Final = "awsauth"
 DETAIL: Final = 5
 """The level of details, below DEBUG."""
 
-_DEBUG: Final = 10
 
-
-def log_debug(message: str, *values: object, level: int = _DEBUG) -> None:
-    """Log a message, with `values` in the place of each ``%s``."""
+def log_debug(message: str, *values: object, level: int = 10) -> None:
+    """Log a message, with `values` in the place of each ``%s``; 10 is the level DEBUG."""
     logging = sys.modules.get("logging")
     if logging is not None:
         logging.getLogger(NAME).log(level, message, *(visible(str(value)) for value in values))

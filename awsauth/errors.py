@@ -268,14 +268,7 @@ class AwsPermissionError(AwsServiceError, PermissionError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        location: str = "",
-        hint: str = "",
-        code: str = "",
-        action: str = "",
-        resource: str = "*",
+        self, message: str, *, location: str = "", hint: str = "", code: str = "", action: str = "", resource: str = "*"
     ) -> None:
         super().__init__(message, location=location, hint=hint, code=code)
         self.action = action

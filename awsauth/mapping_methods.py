@@ -125,12 +125,7 @@ class MappingMethods(ABC, Generic[T_co]):
         return self._one(EnsureAccount(account=account), options)
 
     def add_node_role(
-        self,
-        role_arn: str,
-        *,
-        kind: NodeKind = "ec2",
-        if_mapped: IfMapped = "extend",
-        **options: Unpack[Options],
+        self, role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **options: Unpack[Options]
     ) -> T_co:
         """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid`` (see `awsauth.EnsureRole`)."""
         return self._one(node_role(role_arn, kind, if_mapped=if_mapped), options)

@@ -25,9 +25,7 @@ def _loaded() -> Callable[[], None]:
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
-        hint = (
-            "Install the extra `cli` of the distribution that awsauth comes from; in a checkout: pip install '.[cli]'"
-        )
+        hint = "Install the extra `cli` of awsauth's distribution; in a checkout: pip install '.[cli]'"
         sys.stderr.write(f"error: {error.name} is not installed.\nwhat to do: {hint}\n")
         sys.exit(2)
     return run

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
     from awsauth.recovery.report import Recovery
 
 
-@click.command(
-    "whoami",
-    cls=AwsAuthCommand,
-    library="awsauth.whoami(profile=…, region=…, cluster=…)",
-)
+@click.command("whoami", cls=AwsAuthCommand, library="awsauth.whoami(profile=…, region=…, cluster=…)")
 @current
 def whoami_command(invocation: Invocation) -> int:
     """Say who this machine is to AWS, where its credentials come from, and how aws-auth sees it.
@@ -82,14 +78,7 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @current
 def recover_command(
-    invocation: Invocation,
-    /,
-    *,
-    to: int | None,
-    changes: IO[bytes] | None,
-    yes: bool,
-    dry_run: bool,
-    **how: Any,
+    invocation: Invocation, /, *, to: int | None, changes: IO[bytes] | None, yes: bool, dry_run: bool, **how: Any
 ) -> int:
     """Get back into an EKS cluster (--cluster) that you are locked out of, by way of the EKS API, and repair its aws-auth."""
     unfit = sorted(invocation.target.keys() - {"cluster", "region", "profile"})
@@ -97,12 +86,7 @@ def recover_command(
         raise click.UsageError("Recovering takes --cluster, with --region and --profile, and nothing else of a target.")
     if not (yes or dry_run):
         invocation.require_terminal("to recover")
-    target: Any = {
-        **invocation.target,
-        **how,
-        "rollback_to": to,
-        "changes": changes and changes_in(changes),
-    }
+    target: Any = {**invocation.target, **how, "rollback_to": to, "changes": changes and changes_in(changes)}
     with invocation.waiting():
         planned = awsauth.recover(**target, dry_run=True)
     if dry_run:

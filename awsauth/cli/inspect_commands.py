@@ -159,12 +159,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         listed = list_mappings(document, pattern, invocation.policy)
         remember(invocation.target, document)
     if invocation.output == "json":
-        invocation.emit(
-            {
-                "mappings": listed,
-                "problems": len(document.problems),
-            }
-        )
+        invocation.emit({"mappings": listed, "problems": len(document.problems)})
     elif invocation.output == "markdown":
         invocation.screen.print(_markdown(listed))
     elif listed:

@@ -306,11 +306,7 @@ def remove_group(invocation: Invocation, /, *, group: str, arn: str, out: str | 
 
 
 @click.command(
-    "rename",
-    cls=AwsAuthCommand,
-    changes=True,
-    observes=True,
-    library="client.rename_principal(principal_arn, new_arn)",
+    "rename", cls=AwsAuthCommand, changes=True, observes=True, library="client.rename_principal(principal_arn, new_arn)"
 )
 @click.argument("old", shell_complete=complete_principal)
 @click.argument("new")

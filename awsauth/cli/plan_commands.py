@@ -58,11 +58,7 @@ def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | Non
 
 
 @click.command(
-    "apply",
-    cls=AwsAuthCommand,
-    changes=True,
-    observes=True,
-    library="client.apply(awsauth.Plan.from_text(text))",
+    "apply", cls=AwsAuthCommand, changes=True, observes=True, library="client.apply(awsauth.Plan.from_text(text))"
 )
 @_FILE
 @current

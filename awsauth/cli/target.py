@@ -63,11 +63,7 @@ VARIABLES: Final = (
 )
 """The connection options."""
 
-_TOGETHER: Final = {
-    "cluster": ("cluster", "acting"),
-    "kubeconfig": ("kubeconfig", "acting"),
-    "file": ("file",),
-}
+_TOGETHER: Final = {"cluster": ("cluster", "acting"), "kubeconfig": ("kubeconfig", "acting"), "file": ("file",)}
 
 
 def shared_options(ctx: click.Context) -> dict[str, Any]:

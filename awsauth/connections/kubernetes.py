@@ -144,9 +144,7 @@ def from_default_kubeconfig(options: ConnectionOptions = DEFAULT) -> Connection:
 
 
 def from_kubeconfig(
-    context: str | None = None,
-    path: str | os.PathLike[str] | None = None,
-    options: ConnectionOptions = DEFAULT,
+    context: str | None = None, path: str | os.PathLike[str] | None = None, options: ConnectionOptions = DEFAULT
 ) -> Connection:
     """Connect with a context of a kubeconfig.
 

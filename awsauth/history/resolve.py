@@ -58,11 +58,7 @@ def resolve_unknown_outcome(
 
 
 def _look(
-    store: Store,
-    data: Mapping[str, str],
-    revision: Revision | None,
-    patience: Backoff,
-    unknown: OutcomeUnknownError,
+    store: Store, data: Mapping[str, str], revision: Revision | None, patience: Backoff, unknown: OutcomeUnknownError
 ) -> tuple[Snapshot, bool]:
     """Return the object, and whether our write was made: then our revision is its own, or came before it."""
     while True:

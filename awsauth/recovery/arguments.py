@@ -64,8 +64,7 @@ def check_texts(**given: Any) -> None:
     for name, value in given.items():
         if (value is not None or name == "cluster") and (not isinstance(value, str) or not value.strip()):
             raise UsageError(
-                f"{name} is {quoted_value(value)}; nothing was contacted.",
-                hint=hint_for_missing(value, as_text(value)),
+                f"{name} is {quoted_value(value)}; nothing was contacted.", hint=hint_for_missing(value, as_text(value))
             )
 
 

@@ -138,10 +138,7 @@ class TemporaryAccess:
                     f"The cluster-admin policy of the access entry of {self.principal_arn}",
                     self._command("disassociate-access-policy", "--policy-arn", self._entries.policy_arn),
                 ),
-                Leftover(
-                    "The tag that says that it is temporary",
-                    command_line("aws", "eks", "untag-resource", *tag),
-                ),
+                Leftover("The tag that says that it is temporary", command_line("aws", "eks", "untag-resource", *tag)),
             ]
         return []
 

@@ -12,14 +12,10 @@ from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, R
 from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, no_such_revision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from awsauth.core.revisions.info import Head
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 class MemoryStore:
@@ -27,19 +23,11 @@ class MemoryStore:
 
     Args:
         data: Its data; None for an object that does not exist yet.
-        clock: Gives the time of the recording of revisions, in UTC.
         uid: Which object it is.
     """
 
-    def __init__(
-        self,
-        data: Mapping[str, str] | None = None,
-        *,
-        clock: Callable[[], datetime] = _now,
-        uid: str = "in-memory",
-    ) -> None:
+    def __init__(self, data: Mapping[str, str] | None = None, *, uid: str = "in-memory") -> None:
         self._lock = threading.Lock()
-        self._clock = clock
         self._objects: dict[int, Any] = {}
         self._state = Snapshot(Document(data or {}), "1", uid, exists=data is not None)
 
@@ -60,16 +48,6 @@ class MemoryStore:
             self._put(data, revision.info.head if revision else self._state.head)
             return self._state
 
-    def overwrite(self, data: Mapping[str, str], *, keep_head: bool = True) -> None:
-        """Write as another tool does: without asking, and without a revision.
-
-        Args:
-            data: What is there afterwards.
-            keep_head: Whether that tool leaves our annotations alone; ``kubectl replace`` does not.
-        """
-        with self._lock:
-            self._put(data, self._state.head if keep_head else None)
-
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`)."""
         with self._lock:
@@ -78,14 +56,9 @@ class MemoryStore:
                     f"There is a revision {revision.number} already; nothing was changed.",
                     location="aws-auth in memory",
                 )
-            recorded = revision.recorded(self._clock())
+            recorded = revision.recorded(self._now())
             self._objects[revision.number] = recorded.to_object()
             return recorded
-
-    def record_object(self, number: int, value: Any) -> None:
-        """Put any object in the place of a revision, as somebody could by hand."""
-        with self._lock:
-            self._objects[number] = value
 
     def list_revisions(self) -> RevisionList:
         """Return what is known about all revisions."""
@@ -97,7 +70,7 @@ class MemoryStore:
                 revisions.append(info_from_object(value))
             except HistoryError as error:
                 strangers.append(InvalidRevision(f"revision {number}", error.message, number))
-        return RevisionList(tuple(revisions), self._clock(), tuple(strangers))
+        return RevisionList(tuple(revisions), self._now(), tuple(strangers))
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`)."""
@@ -119,3 +92,6 @@ class MemoryStore:
     def _put(self, data: Mapping[str, str], head: Head | None) -> None:
         version = str(int(self._state.version) + 1)
         self._state = self._state._replace(document=Document(data), version=version, exists=True, head=head)
+
+    def _now(self) -> datetime:
+        return datetime.now(timezone.utc)

@@ -292,11 +292,7 @@ def test_configuration_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_the_region_comes_from_the_argument_the_environment_or_the_profile(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    argument: str | None,
-    variables: dict[str, str],
-    region: str,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argument: str | None, variables: dict[str, str], region: str
 ) -> None:
     config = "[default]\nregion = eu-south-1\n[profile ops]\nregion = eu-central-1\n"
     only(monkeypatch, tmp_path, variables, config=config)
@@ -319,8 +315,7 @@ def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [{"profile": ""}, {"region": " "}, {"profile": "ops", "session": boto3.Session()}, {"session": "ops"}],
+    "arguments", [{"profile": ""}, {"region": " "}, {"profile": "ops", "session": boto3.Session()}, {"session": "ops"}]
 )
 def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="nothing was contacted"):

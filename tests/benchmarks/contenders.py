@@ -15,8 +15,8 @@ import yaml
 from ruamel.yaml import YAML
 
 import awsauth
-from awsauth.stores.memory import MemoryStore
 from tests.support.go_programs import GoProgram, NoGoError, built
+from tests.support.memory_store import SharedMemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ class Awsauth:
 
     def map_role(self, text: str, role: Role) -> Outcome:
         data = {"mapRoles": text}
-        store = MemoryStore(data)
+        store = SharedMemoryStore(data)
         client = awsauth.AwsAuthClient(store, author="benchmark")
         if self.history:
             client.add_role_mapping(_EARLIER, username="earlier", groups=["earlier"])

@@ -226,12 +226,7 @@ def test_no_line_of_a_document_is_a_command_to_a_ci_system(tmp_path: Path) -> No
     client = AwsAuthClient.from_file(path)
     client.apply(ReplaceText(key="mapRoles", text=text))
     client.apply(ReplaceText(key="mapRoles", text=f"{text}# end\n"))
-    for words in (
-        ["show", "2"],
-        ["show", "2", "-o", "json"],
-        ["diff", "2"],
-        ["diff", "1", "2"],
-    ):
+    for words in (["show", "2"], ["show", "2", "-o", "json"], ["diff", "2"], ["diff", "1", "2"]):
         done = run(*words, "--file", path, env={"GITHUB_ACTIONS": "true"})
         assert "add-mask" in done.out, words
         assert not re.search(r"^\s*::|##\w*\[", done.out, re.MULTILINE), words

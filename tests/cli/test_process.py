@@ -445,10 +445,7 @@ def test_an_editor_that_fails_changes_nothing(file: str, command: str, code: int
 
 @pytest.mark.parametrize(
     ("saving", "problem"),
-    [
-        ("truncate -s 3G", "it is larger than 16 MiB"),
-        ("printf '\\377' >>", "it is not a text in UTF-8"),
-    ],
+    [("truncate -s 3G", "it is larger than 16 MiB"), ("printf '\\377' >>", "it is not a text in UTF-8")],
 )
 def test_a_saved_file_that_cannot_be_read_is_kept_and_named(
     file: str, tmp_path: Path, saving: str, problem: str

@@ -29,9 +29,7 @@ def test_the_original_story(manifest: Path) -> None:
     assert result.changed
     node, admin = result.document.roles
     assert node == awsauth.RoleMapping(
-        role_arn=NODE,
-        username="system:node:{{EC2PrivateDNSName}}",
-        groups=("system:bootstrappers", "system:nodes"),
+        role_arn=NODE, username="system:node:{{EC2PrivateDNSName}}", groups=("system:bootstrappers", "system:nodes")
     )
     assert admin == awsauth.RoleMapping(role_arn=ROLE, username="admin", groups=("system:masters",))
     added = f"    - groups:\n      - system:masters\n      rolearn: {ROLE}\n      username: admin\n"

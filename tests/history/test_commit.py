@@ -29,8 +29,8 @@ from awsauth.history.prune import prune
 from awsauth.history.rollback import restoring
 from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
-from awsauth.stores.memory import MemoryStore
 from tests.support.going_back import by, rollback
+from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Interrupted, StoppedProcess, Stopping, Unanswered, Wrapped
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Return a store with one node role: one that carries its head, and a manifest file."""
     if request.param == "file":
         return file_store(tmp_path, BEFORE)
-    return MemoryStore(BEFORE)
+    return SharedMemoryStore(BEFORE)
 
 
 def file_store(folder: Path, data: Mapping[str, str]) -> FileStore:
@@ -97,7 +97,7 @@ def file_store(folder: Path, data: Mapping[str, str]) -> FileStore:
 
 def outside(store: Store, data: Mapping[str, str], *, keep_head: bool = True) -> None:
     """Write as another tool does."""
-    if isinstance(store, MemoryStore):
+    if isinstance(store, SharedMemoryStore):
         store.overwrite(data, keep_head=keep_head)
     else:
         store.write(data, store.read(), None)
@@ -127,7 +127,7 @@ def test_a_second_run_writes_nothing(store: Store) -> None:
 
 
 def test_a_cluster_is_asked_as_little_as_is_promised() -> None:
-    memory = MemoryStore(BEFORE)
+    memory = SharedMemoryStore(BEFORE)
     for changes, calls in (
         ([ADMIN], ["read", "list", "record", "record", "write"]),
         ([ADMIN], ["read"]),
@@ -157,7 +157,7 @@ def test_what_another_tool_wrote_is_recorded_before_it_is_changed(store: Store) 
 
 def test_a_state_put_back_from_a_revision_with_kubectl_is_a_state_of_its_own_that_came_from_none() -> None:
     """The object does not name its revision any more: what is listed as the newest may be anybody's."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, ADMIN)
     ensure(store, OTHER)
     store.overwrite(with_changes(BEFORE, ADMIN), keep_head=False)
@@ -182,7 +182,7 @@ def test_a_state_put_back_from_a_revision_with_kubectl_is_a_state_of_its_own_tha
 
 def test_a_change_that_another_tool_undid_in_place_is_a_change_from_outside() -> None:
     """That tool left our annotations alone: the object was at revision 2 and is not at revision 1 again by us."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, ADMIN)
     store.overwrite(BEFORE)
     assert not log(store).is_recorded
@@ -191,7 +191,7 @@ def test_a_change_that_another_tool_undid_in_place_is_a_change_from_outside() ->
 
 
 def test_a_change_from_outside_came_from_what_the_object_names_not_from_what_nothing_came_of() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, ADMIN)
     store.record(draft(3, store.read().head, {"mapRoles": "left over"}, uid="in-memory"))
     store.overwrite({})
@@ -207,7 +207,7 @@ def test_a_change_from_outside_came_from_what_the_object_names_not_from_what_not
 
 
 def test_a_state_whose_object_names_no_revision_is_not_recorded_on_top_of_the_newest() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     forged = store.record(draft(1, None, {"mapRoles": "[]"}, uid="in-memory"))
     outcome = ensure(store, ADMIN)
     assert outcome.outside is not None
@@ -217,7 +217,7 @@ def test_a_state_whose_object_names_no_revision_is_not_recorded_on_top_of_the_ne
 
 
 def test_an_object_that_does_not_exist_is_made() -> None:
-    store = MemoryStore(None)
+    store = SharedMemoryStore(None)
     outcome = ensure(store, ADMIN)
     assert store.read().exists
     assert outcome.outside is None
@@ -269,13 +269,13 @@ def test_when_another_tool_writes_the_very_same_text_the_state_is_theirs(store: 
     same = with_changes(store.read().data, OTHER)
     outcome = ensure(Interrupted(store, "write", lambda: outside(store, same)), OTHER)
     assert not outcome.changed
-    if isinstance(store, MemoryStore):
+    if isinstance(store, SharedMemoryStore):
         assert [(entry.info.number, entry.live) for entry in log(store).entries] == [(0, True), (2, False), (1, False)]
     assert_true_history(store)
 
 
 def test_an_endless_rival_ends_in_a_conflict_at_the_deadline() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
 
     class Rival(Wrapped):
         def write(self, *args: object) -> Snapshot:
@@ -340,7 +340,7 @@ def stopping(action: str, store: Store, before: int) -> Store:
 @pytest.mark.parametrize("action", list(ACTIONS))
 @pytest.mark.parametrize("before", range(14))
 def test_stopped_before_any_call_the_state_is_old_or_new_the_history_true_and_the_next_run_works(
-    action: str, before: int, old: Callable[[str], MemoryStore]
+    action: str, before: int, old: Callable[[str], SharedMemoryStore]
 ) -> None:
     store = old(action)
     undisturbed = old(action)
@@ -366,12 +366,12 @@ def test_stopped_before_any_call_the_state_is_old_or_new_the_history_true_and_th
 
 
 @pytest.fixture
-def old() -> Callable[[str], MemoryStore]:
+def old() -> Callable[[str], SharedMemoryStore]:
     """Return what makes a store for an action; its clock is two months on after the preparation of a prune."""
 
-    def make(action: str) -> MemoryStore:
+    def make(action: str) -> SharedMemoryStore:
         now = [datetime(2026, 1, 1, tzinfo=timezone.utc)]
-        store = MemoryStore(BEFORE, clock=lambda: now[0])
+        store = SharedMemoryStore(BEFORE, clock=lambda: now[0])
         prepare(action, store)
         now[0] += timedelta(days=60)
         return store
@@ -379,7 +379,7 @@ def old() -> Callable[[str], MemoryStore]:
     return make
 
 
-def test_the_stops_reach_every_call_of_every_action(old: Callable[[str], MemoryStore]) -> None:
+def test_the_stops_reach_every_call_of_every_action(old: Callable[[str], SharedMemoryStore]) -> None:
     """The parametrised test above goes up to 14 calls; pruning ends with a row of equal ones."""
     for action, act in ACTIONS.items():
         store = Wrapped(stopping(action, old(action), 10_000))
@@ -407,7 +407,7 @@ def test_a_lost_answer_is_settled(store: Store, name: str, lost: list[bool | Non
 @pytest.mark.parametrize("is_carried_out", [True, False])
 def test_a_lost_answer_before_somebody_else_writes_is_settled_by_the_history(*, is_carried_out: bool) -> None:
     """With our change applied below theirs there is nothing more to do; otherwise it is made again, on top."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, ADMIN)
     account = EnsureAccount(account="111122223333")
     cut = Unanswered(store, "write", [is_carried_out], then=lambda: ensure(store, account, author="bob"))
@@ -426,7 +426,7 @@ def test_a_lost_answer_before_another_tool_replaces_the_object_is_not_taken_for_
     *, is_carried_out: bool
 ) -> None:
     """Nothing tells any more what became of the write: it is made again, and its revision kept, in case it was live."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, ADMIN)
     theirs = with_changes(BEFORE, EnsureAccount(account="111122223333"))
     cut = Unanswered(store, "write", [is_carried_out], then=lambda: store.overwrite(theirs, keep_head=False))
@@ -440,7 +440,7 @@ def test_a_lost_answer_before_another_tool_replaces_the_object_is_not_taken_for_
 
 def test_a_lost_answer_below_a_replacement_that_holds_the_change_is_not_nothing() -> None:
     """With ``revert_after``, what is taken for nothing would not be looked at."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, ADMIN)
     theirs = {**with_changes(BEFORE, ADMIN, OTHER), "note": "replaced"}
     cut = Unanswered(store, "write", [True], then=lambda: store.overwrite(theirs, keep_head=False))
@@ -467,7 +467,7 @@ def test_an_object_that_is_deleted_meanwhile_is_not_made_again_with_this_change_
 
 
 def test_what_a_server_makes_of_it_is_told() -> None:
-    class Mutating(MemoryStore):
+    class Mutating(SharedMemoryStore):
         def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
             return super().write({**data, "mapRoles": "[]"}, base, revision)
 
@@ -480,7 +480,7 @@ def test_what_a_server_makes_of_it_is_told() -> None:
 
 @pytest.mark.parametrize("change", [RemoveRole(role_arn=ADMIN.role_arn), OTHER], ids=["takes away", "adds"])
 def test_where_the_revision_of_the_state_was_deleted_what_is_taken_away_is_recorded_first(change: Change) -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     kept = ensure(store, ADMIN).revision
     assert kept is not None
     store.discard_revision(kept.number, kept.digest)
@@ -496,7 +496,7 @@ def test_where_the_revision_of_the_state_was_deleted_what_is_taken_away_is_recor
 
 def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> None:
     """A writer was stopped before its first write; or another hand has added the revisions."""
-    store = MemoryStore(with_changes(BEFORE, ADMIN))
+    store = SharedMemoryStore(with_changes(BEFORE, ADMIN))
     state = store.record(draft(1, None, store.read().data, kind="outside", uid="in-memory"))
     store.record(draft(2, state.info.head, BEFORE, uid="in-memory"))
     store.overwrite(with_changes(BEFORE, ADMIN, OTHER))
@@ -512,7 +512,7 @@ def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> Non
 
 def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:
     """Both make the same revision of the same parent: digests are equal, and still each knows its own."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, ADMIN)
     rival = Interrupted(store, "record", lambda: ensure(store, OTHER, author="bob"))
     outcome = ensure(rival, OTHER)
@@ -521,7 +521,7 @@ def test_an_identical_change_of_another_writer_is_not_taken_for_ours() -> None:
 
 
 def test_nor_when_our_own_record_of_it_was_not_answered() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, ADMIN)
     cut = Unanswered(store, "record", [False], then=lambda: ensure(store, OTHER, author="bob"))
     assert not ensure(cut, OTHER).changed
@@ -555,7 +555,7 @@ def test_a_refused_repetition_does_not_hide_that_the_first_write_may_still_arriv
             self.calls.append("write")
             raise OutcomeUnknownError("The connection was cut.")
 
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     with pytest.raises(OutcomeUnknownError, match="could not be found out"):
         ensure(Refusing(store, "write", []), OTHER)
     # It must stay: should the write arrive, this is its revision.
@@ -564,10 +564,10 @@ def test_a_refused_repetition_does_not_hide_that_the_first_write_may_still_arriv
 
 @pytest.mark.parametrize("is_carried_out", [True, False])
 def test_without_history_a_lost_answer_is_settled_or_said_to_be_unknown(*, is_carried_out: bool) -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     settled = ensure(Unanswered(store, "write", [is_carried_out]), OTHER, history=False)
     assert (settled.changed, settled.is_altered) == (True, False)
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     cut = Unanswered(store, "write", [is_carried_out], then=lambda: store.overwrite({}))
     with pytest.raises(OutcomeUnknownError, match="To run the change again does no harm"):
         ensure(cut, OTHER, history=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import awsauth
-from awsauth.stores.memory import MemoryStore
+from tests.support.memory_store import SharedMemoryStore
 
 ROLE = "arn:aws:iam::111122223333:role/{}"
 
@@ -17,11 +17,11 @@ def add(client: awsauth.AwsAuthClient, name: str) -> None:
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore({"mapRoles": "[]\n"})
+def store() -> SharedMemoryStore:
+    return SharedMemoryStore({"mapRoles": "[]\n"})
 
 
-def test_each_revision_tells_its_own_change(store: MemoryStore) -> None:
+def test_each_revision_tells_its_own_change(store: SharedMemoryStore) -> None:
     client = awsauth.AwsAuthClient(store)
     add(client, "one")
     add(client, "two")
@@ -32,12 +32,12 @@ def test_each_revision_tells_its_own_change(store: MemoryStore) -> None:
 
 
 def test_a_change_that_made_the_object_tells_all_of_it() -> None:
-    client = awsauth.AwsAuthClient(MemoryStore())
+    client = awsauth.AwsAuthClient(SharedMemoryStore())
     add(client, "one")
     assert [entry.diff and entry.diff.summary for entry in client.history().entries] == ["+role one"]
 
 
-def test_what_somebody_else_did_is_told_too(store: MemoryStore) -> None:
+def test_what_somebody_else_did_is_told_too(store: SharedMemoryStore) -> None:
     client = awsauth.AwsAuthClient(store)
     add(client, "one")
     store.overwrite({"mapRoles": ""})
@@ -46,7 +46,7 @@ def test_what_somebody_else_did_is_told_too(store: MemoryStore) -> None:
     assert shown[:2] == [("change", "+role two"), ("outside", "-role one")]
 
 
-def test_only_as_many_are_looked_at_as_were_asked_for(store: MemoryStore) -> None:
+def test_only_as_many_are_looked_at_as_were_asked_for(store: SharedMemoryStore) -> None:
     client = awsauth.AwsAuthClient(store)
     for name in ("one", "two", "three"):
         add(client, name)
@@ -54,7 +54,7 @@ def test_only_as_many_are_looked_at_as_were_asked_for(store: MemoryStore) -> Non
     assert [entry.diff for entry in client.history(described=0).entries] == [None] * 4
 
 
-def test_an_altered_revision_tells_nothing(store: MemoryStore) -> None:
+def test_an_altered_revision_tells_nothing(store: SharedMemoryStore) -> None:
     """What is not as it was recorded is no ground to say what changed."""
     client = awsauth.AwsAuthClient(store)
     add(client, "one")
@@ -64,17 +64,17 @@ def test_an_altered_revision_tells_nothing(store: MemoryStore) -> None:
     assert [entry.diff is None for entry in client.history().entries] == [True, True, True]
 
 
-def test_a_revision_is_not_compared_with_another_one_under_its_parents_number(store: MemoryStore) -> None:
+def test_a_revision_is_not_compared_with_another_one_under_its_parents_number(store: SharedMemoryStore) -> None:
     client = awsauth.AwsAuthClient(store)
     add(client, "one")
     add(client, "two")
-    other = MemoryStore({"mapRoles": "# elsewhere\n[]\n"})
+    other = SharedMemoryStore({"mapRoles": "# elsewhere\n[]\n"})
     add(awsauth.AwsAuthClient(other), "stranger")
     store.record_object(2, other.read_revision(2).to_object())
     assert client.history().entries[0].diff is None
 
 
-def test_many_principals_are_counted(store: MemoryStore) -> None:
+def test_many_principals_are_counted(store: SharedMemoryStore) -> None:
     client = awsauth.AwsAuthClient(store)
     with client.transaction() as tx:
         for number in range(5):
@@ -84,7 +84,7 @@ def test_many_principals_are_counted(store: MemoryStore) -> None:
     assert newest.diff.summary == "+role r0, +role r1, +role r2 and 2 more"
 
 
-def test_other_text_with_the_same_mappings_is_said_so(store: MemoryStore) -> None:
+def test_other_text_with_the_same_mappings_is_said_so(store: SharedMemoryStore) -> None:
     client = awsauth.AwsAuthClient(store)
     client.apply(awsauth.ReplaceText(key="mapRoles", text="# nobody\n[]\n"))
     newest = client.history().entries[0]

@@ -14,8 +14,8 @@ from awsauth.core.revisions.revision import HIGHEST, draft
 from awsauth.errors import HistoryError, UnprovenHistoryError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
-from awsauth.stores.memory import MemoryStore
 from tests.support.going_back import by, rollback
+from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Wrapped
 
 if TYPE_CHECKING:
@@ -24,21 +24,19 @@ if TYPE_CHECKING:
 NODE: Final = "arn:aws:iam::111122223333:role/node"
 BEFORE: Final = {"mapRoles": f"- rolearn: {NODE}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n"}
 EVIL: Final = "arn:aws:iam::111122223333:role/evil"
-FORGED: Final = {
-    "mapRoles": BEFORE["mapRoles"] + f"- rolearn: {EVIL}\n  username: evil\n  groups: [system:masters]\n",
-}
+FORGED: Final = {"mapRoles": BEFORE["mapRoles"] + f"- rolearn: {EVIL}\n  username: evil\n  groups: [system:masters]\n"}
 CI: Final = EnsureRole(role_arn="arn:aws:iam::111122223333:role/ci", username="ci")
 VICTIM: Final = Writer("", "admin", "arn:aws:iam::111122223333:role/admin")
 
 
-def used() -> MemoryStore:
+def used() -> SharedMemoryStore:
     """Return a store with revisions 1 and 2, by the victim."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     commit(store, changing([CI]), writer=lambda: VICTIM)
     return store
 
 
-def forge(store: MemoryStore, number: int, parent: Head | None = None, **fields: Any) -> None:
+def forge(store: SharedMemoryStore, number: int, parent: Head | None = None, **fields: Any) -> None:
     store.record(draft(number, parent, FORGED, uid="in-memory", **{"writer": VICTIM, **fields}))
 
 
@@ -133,7 +131,7 @@ def test_one_that_was_pruned_and_recorded_anew_by_another_hand_is_none_of_the_ch
 
 def test_forged_steps_do_not_decide_what_others_have_added() -> None:
     """A step that maps a present principal to more would bring that back as what others had made of it."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     commit(store, changing([CI]), writer=by("alice"))
     commit(store, changing([EnsureRole(role_arn=EVIL, username="evil", groups=["view"])]), writer=by("bob"))
     forge(store, 4, store.read().head, kind="outside", writer=Writer())

@@ -18,10 +18,10 @@ from awsauth.history.commit import changing, commit
 from awsauth.history.head import chain
 from awsauth.history.log import LogEntry, log
 from awsauth.history.prune import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG, expendable, prune
-from awsauth.stores.memory import MemoryStore
 from awsauth.stores.store import RevisionList
 from tests.support.documents.strategies import examples
 from tests.support.going_back import by
+from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Interrupted, Wrapped
 
 if TYPE_CHECKING:
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 NOW: Final = datetime(2026, 6, 1, tzinfo=timezone.utc)
 
 
-def grown(count: int, *, clock: Callable[[], datetime] = lambda: NOW) -> MemoryStore:
+def grown(count: int, *, clock: Callable[[], datetime] = lambda: NOW) -> SharedMemoryStore:
     """Return a store with a baseline and some changes more."""
-    store = MemoryStore({}, clock=clock)
+    store = SharedMemoryStore({}, clock=clock)
     for number in range(count):
         grow(store, number)
     return store
 
 
-def grow(store: MemoryStore, number: int) -> None:
+def grow(store: SharedMemoryStore, number: int) -> None:
     commit(store, changing([EnsureAccount(account=f"{number:012}")]), writer=by("alice"))
 
 
-def codes(store: MemoryStore) -> dict[int, list[str]]:
+def codes(store: SharedMemoryStore) -> dict[int, list[str]]:
     """Return the findings by the number of their revision; 0 for those of the whole."""
     found = log(store)
     by_entry = {entry.info.number: [finding.code for finding in entry.findings] for entry in found.entries}
@@ -100,7 +100,7 @@ def test_a_parent_that_is_not_older_is_not_followed() -> None:
 
 def test_revisions_of_another_object_are_said_to_be() -> None:
     store = grown(1)
-    other = MemoryStore(store.read().data, uid="another")
+    other = SharedMemoryStore(store.read().data, uid="another")
     for number in (1, 2):
         other.record(store.read_revision(number))
     assert codes(other) == {0: ["unproven-history", "foreign-history"]}
@@ -209,7 +209,9 @@ def test_times_are_local_with_the_offset_and_utc_in_json(monkeypatch: pytest.Mon
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     try:
-        client = AwsAuthClient(MemoryStore({}, clock=lambda: datetime(2026, 3, 1, 20, 5, 59, tzinfo=timezone.utc)))
+        client = AwsAuthClient(
+            SharedMemoryStore({}, clock=lambda: datetime(2026, 3, 1, 20, 5, 59, tzinfo=timezone.utc))
+        )
         client.add_account_mapping("111122223333")
         (newest, *_) = client.history().entries
         assert newest.time == "2026-03-02 01:35:59+05:30"
@@ -221,7 +223,7 @@ def test_times_are_local_with_the_offset_and_utc_in_json(monkeypatch: pytest.Mon
 
 
 def test_a_limit_shows_the_newest_and_reads_no_more() -> None:
-    store = Wrapped(MemoryStore({}))
+    store = Wrapped(SharedMemoryStore({}))
     client = AwsAuthClient(store)
     for number in range(4):
         client.add_account_mapping(f"{number:012}")

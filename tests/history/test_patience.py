@@ -21,9 +21,9 @@ from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import log
 from awsauth.history.retrying_store import RetryingStore, with_retries
 from awsauth.retry import Backoff
-from awsauth.stores.memory import MemoryStore
 from awsauth.stores.store import SupportsDryRun
 from tests.support.going_back import by
+from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Wrapped
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def ensure(store: Store, time: Time, seconds: float = 60) -> CommitOutcome:
 @pytest.mark.parametrize("name", CALLS)
 def test_a_busy_server_is_asked_again_after_the_time_that_it_wants(name: str) -> None:
     time = Time()
-    memory = MemoryStore(DATA)
+    memory = SharedMemoryStore(DATA)
     store = Failing(memory, name, [busy(7), busy(), busy(2)])
     assert ensure(store, time).changed
     assert [slept >= wanted for slept, wanted in zip(time.slept, (7, 0, 2), strict=True)] == [True] * 3
@@ -112,7 +112,7 @@ def test_those_who_wait_as_long_do_not_come_back_at_the_same_moment() -> None:
     slept = set()
     for _ in range(10):
         time = Time()
-        ensure(Failing(MemoryStore(DATA), "read", [busy(5)]), time)
+        ensure(Failing(SharedMemoryStore(DATA), "read", [busy(5)]), time)
         slept.add(time.slept[0])
     assert len(slept) == 10
 
@@ -121,14 +121,14 @@ def test_those_who_wait_as_long_do_not_come_back_at_the_same_moment() -> None:
 def test_what_would_take_longer_than_the_deadline_is_not_waited_for(name: str) -> None:
     time = Time()
     with pytest.raises(UnavailableError):
-        ensure(Failing(MemoryStore(DATA), name, [busy(61)]), time)
+        ensure(Failing(SharedMemoryStore(DATA), name, [busy(61)]), time)
     assert time.slept == []
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_server_that_stays_busy_is_given_up_at_the_deadline(name: str) -> None:
     time = Time()
-    memory = MemoryStore(DATA)
+    memory = SharedMemoryStore(DATA)
     with pytest.raises(UnavailableError):
         ensure(Failing(memory, name, [busy(9)] * 100), time)
     assert 40 < sum(time.slept) <= 60
@@ -147,7 +147,7 @@ def test_a_server_that_stays_busy_is_given_up_at_the_deadline(name: str) -> None
 )
 def test_what_cannot_pass_is_not_tried_again(name: str, error: AwsAuthError) -> None:
     time = Time()
-    memory = MemoryStore(DATA)
+    memory = SharedMemoryStore(DATA)
     store = Failing(memory, name, [error])
     with pytest.raises(type(error)):
         ensure(store, time)
@@ -161,7 +161,7 @@ def test_what_cannot_pass_is_not_tried_again(name: str, error: AwsAuthError) -> 
 @pytest.mark.parametrize("name", ["record", "write"])
 def test_an_unknown_outcome_is_settled_after_the_time_that_the_server_wants(name: str, carries_out: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
     time = Time()
-    memory = MemoryStore(DATA)
+    memory = SharedMemoryStore(DATA)
     errors: list[AwsAuthError] = [unanswered(7)]
     if not carries_out:
         errors += [unanswered(3), UnreachableError("refused"), busy(4)]
@@ -182,28 +182,28 @@ def test_after_a_write_without_an_answer_a_read_that_is_forbidden_ends_it_at_onc
             return super().for_change(name, call)
 
     with pytest.raises(OutcomeUnknownError) as caught:
-        ensure(Blinded(MemoryStore(DATA), "write", [unanswered(0)], carries_out=True), time)
+        ensure(Blinded(SharedMemoryStore(DATA), "write", [unanswered(0)], carries_out=True), time)
     assert isinstance(caught.value.__cause__, ForbiddenError)
     assert len(time.slept) == 1
 
 
 def test_a_revision_that_cannot_be_recorded_in_time_is_told_and_nothing_changed() -> None:
     time = Time()
-    memory = MemoryStore(DATA)
+    memory = SharedMemoryStore(DATA)
     with pytest.raises(HistoryError, match="could not be recorded in time"):
         ensure(Failing(memory, "record", [unanswered(9)] * 100), time)
     assert memory.read().data == DATA
 
 
 def test_every_call_of_a_patient_store_has_a_minute_of_its_own() -> None:
-    store = RetryingStore(Failing(MemoryStore(DATA), "read", [busy()]))
+    store = RetryingStore(Failing(SharedMemoryStore(DATA), "read", [busy()]))
     assert store.read().data == DATA
     with pytest.raises(UnavailableError):
-        RetryingStore(Failing(MemoryStore(DATA), "read", [busy(61)])).read()
+        RetryingStore(Failing(SharedMemoryStore(DATA), "read", [busy(61)])).read()
 
 
 def test_a_patient_store_can_do_what_the_one_behind_it_can() -> None:
-    class Server(MemoryStore):
+    class Server(SharedMemoryStore):
         busy: Final = [busy()]
 
         def dry_run_store(self) -> Server:
@@ -214,7 +214,7 @@ def test_a_patient_store_can_do_what_the_one_behind_it_can() -> None:
                 raise self.busy.pop()
             return super().write(data, base, revision)
 
-    assert not isinstance(with_retries(MemoryStore(DATA)), SupportsDryRun)
+    assert not isinstance(with_retries(SharedMemoryStore(DATA)), SupportsDryRun)
     store = with_retries(Server(DATA))
     assert isinstance(store, SupportsDryRun)
     rehearsal = store.dry_run_store()
@@ -224,6 +224,6 @@ def test_a_patient_store_can_do_what_the_one_behind_it_can() -> None:
 
 def test_a_patient_store_around_another_one_waits_once() -> None:
     time = Time()
-    inner = RetryingStore(Failing(MemoryStore(DATA), "read", [busy(1)] * 2), Backoff(0))
+    inner = RetryingStore(Failing(SharedMemoryStore(DATA), "read", [busy(1)] * 2), Backoff(0))
     assert RetryingStore(inner, time.patience()).read().data == DATA
     assert len(time.slept) == 2

@@ -25,9 +25,9 @@ from awsauth.core.revisions.revision import Revision
 from awsauth.errors import EditError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import log
-from awsauth.stores.memory import MemoryStore
 from tests.support.documents.strategies import documents, examples
 from tests.support.going_back import by, rollback
+from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Interrupted
 
 if TYPE_CHECKING:
@@ -42,15 +42,17 @@ def role(name: str, *groups: str) -> EnsureRole:
     return EnsureRole(role_arn=f"arn:aws:iam::111122223333:role/{name}", username=name, groups=groups)
 
 
-def ensure(store: MemoryStore, *changes: Change, author: str = "alice") -> CommitOutcome:
+def ensure(store: SharedMemoryStore, *changes: Change, author: str = "alice") -> CommitOutcome:
     return commit(store, changing(changes), writer=by(author))
 
 
-def back(store: MemoryStore, to: int | None = None, *, exact: bool = False, author: str = "alice") -> CommitOutcome:
+def back(
+    store: SharedMemoryStore, to: int | None = None, *, exact: bool = False, author: str = "alice"
+) -> CommitOutcome:
     return rollback(store, to, exact=exact, author=author)
 
 
-def text(store: MemoryStore) -> str:
+def text(store: SharedMemoryStore) -> str:
     return store.read().data["mapRoles"]
 
 
@@ -70,7 +72,7 @@ def reverted(outcome: CommitOutcome) -> list[tuple[str, str]]:
 
 
 def test_the_earlier_text_comes_back_as_a_new_revision() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     ensure(store, role("b"))
     outcome = back(store, 1)
@@ -82,7 +84,7 @@ def test_the_earlier_text_comes_back_as_a_new_revision() -> None:
 
 
 def test_what_others_have_added_stays_and_what_they_did_otherwise_goes() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a", "view"), role("b"))
     ensure(store, role("mine"))
     ensure(store, role("theirs", "edit"), role("a", "admin"), RemoveRole(role_arn=role("b").role_arn), author="bob")
@@ -96,7 +98,7 @@ def test_what_others_have_added_stays_and_what_they_did_otherwise_goes() -> None
 
 
 def test_exact_keeps_nothing() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     ensure(store, role("theirs"), author="bob")
     outcome = back(store, 1, exact=True)
@@ -106,7 +108,7 @@ def test_exact_keeps_nothing() -> None:
 
 def test_what_others_have_added_is_kept_as_they_left_it() -> None:
     """The caller's own change to it is undone with everything else that the caller did."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("x"))
     ensure(store, role("theirs", "view"), author="bob")
     ensure(store, role("theirs", "view", "system:masters"))
@@ -116,7 +118,7 @@ def test_what_others_have_added_is_kept_as_they_left_it() -> None:
 
 
 def test_what_others_have_added_and_is_gone_again_does_not_come_back() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("theirs"), author="bob")
     ensure(store, RemoveRole(role_arn=role("theirs").role_arn), role("a"), author="carol")
     outcome = back(store, 1)
@@ -125,7 +127,7 @@ def test_what_others_have_added_and_is_gone_again_does_not_come_back() -> None:
 
 
 def test_the_words_of_who_added_it_are_kept_where_the_text_only_grew() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, EnsureUser(user_arn="arn:aws:iam::111122223333:user/u", username="u"))
     grown = BEFORE["mapRoles"] + "# by the node group\n- rolearn: arn:aws:iam::111122223333:role/ng\n  userid: x\n"
     store.overwrite({**store.read().data, "mapRoles": grown})
@@ -134,7 +136,7 @@ def test_the_words_of_who_added_it_are_kept_where_the_text_only_grew() -> None:
 
 
 def test_a_text_that_cannot_be_read_is_no_obstacle_and_hides_nothing_that_others_added() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     ensure(store, role("theirs"), author="bob")
     store.overwrite(BROKEN)
@@ -145,9 +147,9 @@ def test_a_text_that_cannot_be_read_is_no_obstacle_and_hides_nothing_that_others
 
 
 def test_an_object_that_was_deleted_comes_back() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
-    again = MemoryStore(None)
+    again = SharedMemoryStore(None)
     for number in (1, 2):
         again.record(store.read_revision(number))
     back(again, 2)
@@ -155,7 +157,7 @@ def test_an_object_that_was_deleted_comes_back() -> None:
 
 
 def test_other_data_keys_come_back_too_and_those_that_others_added_stay() -> None:
-    store = MemoryStore({**BEFORE, "note": "old"})
+    store = SharedMemoryStore({**BEFORE, "note": "old"})
     ensure(store, role("a"))
     store.overwrite({**store.read().data, "note": "new", "theirs": "x"})
     back(store, 1)
@@ -163,7 +165,7 @@ def test_other_data_keys_come_back_too_and_those_that_others_added_stay() -> Non
 
 
 def test_without_a_number_it_goes_one_further_back_each_time_and_forward_by_number() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     texts = {1: BEFORE["mapRoles"]}
     for number, name in enumerate("abc", 2):
         ensure(store, role(name))
@@ -180,7 +182,7 @@ def test_without_a_number_it_goes_one_further_back_each_time_and_forward_by_numb
 
 
 def test_without_a_number_a_change_from_outside_is_gone_back_on() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     expected = text(store)
     store.overwrite(BROKEN)
@@ -191,7 +193,7 @@ def test_without_a_number_a_change_from_outside_is_gone_back_on() -> None:
 
 
 def test_the_revision_gone_back_to_stays_the_same_when_somebody_writes_meanwhile() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     ensure(store, role("b"))
     rollback(Interrupted(store, "write", lambda: ensure(store, role("theirs"), author="bob")), author="alice")
@@ -199,7 +201,7 @@ def test_the_revision_gone_back_to_stays_the_same_when_somebody_writes_meanwhile
 
 
 def test_after_a_restore_by_other_means_what_it_brought_counts_as_added_by_others() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     ensure(store, RemoveRole(role_arn=role("a").role_arn), role("b"))
     store.overwrite(store.read_revision(2).data, keep_head=False)
@@ -210,7 +212,7 @@ def test_after_a_restore_by_other_means_what_it_brought_counts_as_added_by_other
 
 
 def test_behind_a_break_in_the_chain_too_much_is_kept_rather_than_too_little() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     for name in "abc":
         ensure(store, role(name))
     store.discard_revision(3, store.read_revision(3).digest)
@@ -219,14 +221,14 @@ def test_behind_a_break_in_the_chain_too_much_is_kept_rather_than_too_little() -
 
 
 def test_nothing_changes_where_the_revision_is_the_present_state() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     assert not back(store, 2).changed
     assert len(log(store).entries) == 2
 
 
 def test_a_revision_that_is_not_there_or_was_altered_is_refused() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     with pytest.raises(RevisionNotFoundError, match="There is no revision 9"):
         back(store, 9)
@@ -241,7 +243,7 @@ def test_a_revision_that_is_not_there_or_was_altered_is_refused() -> None:
 
 def test_what_cannot_be_kept_stops_the_rollback_and_names_the_way_out() -> None:
     """An earlier text that cannot be read takes no entry."""
-    store = MemoryStore(BROKEN)
+    store = SharedMemoryStore(BROKEN)
     ensure(store, ReplaceText(key="mapRoles", text=BEFORE["mapRoles"]), author="bob")
     before = store.read()
     with pytest.raises(EditError, match="1 of the entries that others have added") as caught:
@@ -253,7 +255,7 @@ def test_what_cannot_be_kept_stops_the_rollback_and_names_the_way_out() -> None:
 
 
 def test_an_entry_of_a_form_that_is_never_written_is_kept_by_its_own_words_or_not_at_all() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     ensure(store, role("a"))
     sso = "- sso:\n    permissionSetName: x\n    accountID: '111122223333'\n  username: x\n"
     grown = text(store) + sso
@@ -282,9 +284,9 @@ CHANGES: Final[list[Change]] = [
 steps = st.lists(st.tuples(st.sampled_from(["alice", "bob", "outside"]), st.sampled_from(CHANGES)), max_size=8)
 
 
-def history_of(data: dict[str, str], made: list[tuple[str, Change]]) -> MemoryStore:
+def history_of(data: dict[str, str], made: list[tuple[str, Change]]) -> SharedMemoryStore:
     """Return a store after some changes; those that are refused are left out."""
-    store = MemoryStore(data)
+    store = SharedMemoryStore(data)
     commit(store, changing([ReplaceText(key="mapAccounts", text="- '000000000000'\n")]), writer=by("alice"))
     for author, change in made:
         try:
@@ -297,7 +299,7 @@ def history_of(data: dict[str, str], made: list[tuple[str, Change]]) -> MemorySt
     return store
 
 
-def recorded(store: MemoryStore) -> list[int]:
+def recorded(store: SharedMemoryStore) -> list[int]:
     """Return the numbers of the revisions."""
     return [info.number for info in store.list_revisions().revisions]
 

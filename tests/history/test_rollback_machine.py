@@ -17,8 +17,8 @@ from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.core.edit.merge import merge
 from awsauth.errors import GuardError, RevisionNotFoundError
 from awsauth.history.log import log
-from awsauth.stores.memory import MemoryStore
 from tests.support.documents.strategies import examples
+from tests.support.memory_store import SharedMemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ class TwoTeams(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = MemoryStore(BEFORE)
+        self.store = SharedMemoryStore(BEFORE)
         self.clients = {team: AwsAuthClient(self.store, author=team) for team in TEAMS}
         self.watched = [Watched(BEFORE, OTHER_TOOL, 0)]
         self.numbers: dict[int, int] = {}

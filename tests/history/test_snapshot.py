@@ -10,8 +10,8 @@ import pytest
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole, ReplaceText
 from awsauth.errors import NotFoundError, UsageError
-from awsauth.stores.memory import MemoryStore
 from tests.support.command_line import manifest_in, run
+from tests.support.memory_store import SharedMemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ THEIRS: Final = {"mapRoles": f"{BEFORE['mapRoles']}- rolearn: {ROLE}theirs\n  us
 
 
 def test_a_snapshot_is_what_a_rollback_of_the_first_change_ever_goes_back_to() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     client = AwsAuthClient(store, author="us")
     result = client.snapshot(reason="before the upgrade")
     assert (result.changed, result.revision, bool(result.diff)) == (True, 1, False)
@@ -35,7 +35,7 @@ def test_a_snapshot_is_what_a_rollback_of_the_first_change_ever_goes_back_to() -
 
 
 def test_without_a_snapshot_there_is_nothing_to_go_back_to() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     client = AwsAuthClient(store)
     store.overwrite(THEIRS)
     client.snapshot()
@@ -44,7 +44,7 @@ def test_without_a_snapshot_there_is_nothing_to_go_back_to() -> None:
 
 
 def test_what_is_recorded_is_not_recorded_again() -> None:
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     client = AwsAuthClient(store)
     client.apply(EnsureRole(role_arn=f"{ROLE}ci", username="ci"))
     result = client.snapshot(reason="again")
@@ -57,7 +57,7 @@ def test_what_is_recorded_is_not_recorded_again() -> None:
 
 def test_what_another_tool_added_before_a_snapshot_is_not_the_writer_s() -> None:
     """A rollback of the same writer keeps it."""
-    store = MemoryStore(BEFORE)
+    store = SharedMemoryStore(BEFORE)
     client = AwsAuthClient(store, author="us")
     client.snapshot()
     store.overwrite(THEIRS)
@@ -68,7 +68,7 @@ def test_what_another_tool_added_before_a_snapshot_is_not_the_writer_s() -> None
 
 
 def test_an_object_that_is_not_there_is_not_recorded() -> None:
-    client = AwsAuthClient(MemoryStore())
+    client = AwsAuthClient(SharedMemoryStore())
     with pytest.raises(NotFoundError, match="no aws-auth to record"):
         client.snapshot()
     with pytest.raises(UsageError, match="reason is"):

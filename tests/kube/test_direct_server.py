@@ -278,10 +278,7 @@ def test_a_path_that_can_be_none_is_refused(tmp_path: Path, name: str) -> None:
 def test_credentials_do_not_go_over_the_network_for_all_to_read(tmp_path: Path) -> None:
     """Kubectl sends none to an address with http://; to this machine they may go, as to a proxy that listens there."""
     for user in ({"token": SECRET}, {"tokenFile": "/no/such"}, {"exec": {"command": "/no/such"}}):
-        for said in (
-            {"server": "http://api.example.com"},
-            {"server": "http://127.0.0.1:1", "proxy-url": "http://b:1"},
-        ):
+        for said in ({"server": "http://api.example.com"}, {"server": "http://127.0.0.1:1", "proxy-url": "http://b:1"}):
             file = written(tmp_path / "config", config(None, user, **said))
             with pytest.raises(KubeconfigError, match="for all to read"):
                 connecting.from_kubeconfig(path=file)

@@ -59,10 +59,7 @@ RECOGNISED: list[tuple[dict[str, Any], ExecIdentity]] = [
         stanza("aws", ["--region", "eu-west-2", *AWS], env=env(AWS_REGION="eu-west-1")),
         ExecIdentity("prod", region="eu-west-2"),
     ),
-    (
-        stanza("aws", ["--profile", "ops", *AWS], env=env(AWS_PROFILE="other")),
-        ExecIdentity("prod", profile="ops"),
-    ),
+    (stanza("aws", ["--profile", "ops", *AWS], env=env(AWS_PROFILE="other")), ExecIdentity("prod", profile="ops")),
     (stanza("aws-iam-authenticator", AUTHENTICATOR), ExecIdentity("prod")),
     (
         stanza("aws-iam-authenticator", [*AUTHENTICATOR, "-r", ROLE], env=env(AWS_PROFILE="ops")),

@@ -16,13 +16,7 @@ import pytest
 import urllib3.exceptions
 from kubernetes.client import ApiClient, Configuration
 
-from awsauth.errors import (
-    AwsAuthError,
-    KubeconfigError,
-    OutcomeUnknownError,
-    UnreachableError,
-    UsageError,
-)
+from awsauth.errors import AwsAuthError, KubeconfigError, OutcomeUnknownError, UnreachableError, UsageError
 from awsauth.kube.official_client import OfficialClientServer
 from awsauth.kube.transport import Transport
 from awsauth.retry import http_date

@@ -129,10 +129,7 @@ ALL = {"secret key", "session token", "token", "signature"}
 
 
 def test_the_whole_story_tells_no_secret(
-    named: NamedCluster,
-    instance: InstanceMetadata,
-    told: Told,
-    capfd: pytest.CaptureFixture[str],
+    named: NamedCluster, instance: InstanceMetadata, told: Told, capfd: pytest.CaptureFixture[str]
 ) -> None:
     story = Story(named, instance, "secrets-worker")
     story.begin()
@@ -155,10 +152,7 @@ def test_the_whole_story_tells_no_secret(
 
 
 def test_no_failure_on_the_way_to_aws_tells_a_secret(
-    named: NamedCluster,
-    instance: InstanceMetadata,
-    monkeypatch: pytest.MonkeyPatch,
-    told: Told,
+    named: NamedCluster, instance: InstanceMetadata, monkeypatch: pytest.MonkeyPatch, told: Told
 ) -> None:
     named.be_role("secrets-failing")
     with named.client() as client:

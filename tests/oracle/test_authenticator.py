@@ -69,12 +69,7 @@ def test_two_processes_build_once(tmp_path: Path) -> None:
     }
     both = [
         subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         for _ in range(2)
     ]

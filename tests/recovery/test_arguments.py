@@ -11,11 +11,7 @@ from awsauth.aws.authentication_mode import switch_to_both
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
 from awsauth.core.edit.changes import EnsureRole
-from awsauth.errors import (
-    AwsServiceError,
-    RecoveryError,
-    UsageError,
-)
+from awsauth.errors import AwsServiceError, RecoveryError, UsageError
 from awsauth.recovery.recover import recover
 from awsauth.recovery.report import SWITCH
 from tests.support.aws.aws_environment import KEYS, only

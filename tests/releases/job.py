@@ -44,10 +44,7 @@ def changed(connection: Connection) -> list[Any]:
         arn = f"arn:aws:iam::111122223333:role/{name}"
         client.add_role_mapping(arn, username=name, groups=["some"])
     client.rollback(to=1, exact=True)
-    return [
-        [entry.info.number for entry in client.history().entries],
-        [role.username for role in client.read().roles],
-    ]
+    return [[entry.info.number for entry in client.history().entries], [role.username for role in client.read().roles]]
 
 
 def unmapped(connection: Connection) -> list[str]:

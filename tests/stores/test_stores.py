@@ -14,7 +14,7 @@ from awsauth.core.revisions.info import Writer
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
 from awsauth.stores.file import FileStore
-from awsauth.stores.memory import MemoryStore
+from tests.support.memory_store import SharedMemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ OTHER: Final = {"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/other\n"}
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Return a store of each kind, with the same data."""
     if request.param == "memory":
-        return MemoryStore(DATA)
+        return SharedMemoryStore(DATA)
     path = tmp_path / "aws-auth.yaml"
     path.write_text(MANIFEST)
     return FileStore(path)
@@ -123,7 +123,7 @@ def test_the_next_number_is_behind_all_and_taken_by_nobody(store: Store) -> None
 
 
 def test_an_object_that_is_no_revision_is_not_read_as_one() -> None:
-    store = MemoryStore(DATA)
+    store = SharedMemoryStore(DATA)
     store.record_object(1, {"metadata": {"name": "aws-auth-1"}})
     with pytest.raises(HistoryError, match="no revision that was recorded here"):
         store.read_revision(1)

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, strategies as st
 from ruamel.yaml import YAML
 
-from awsauth.core.edit.change_json import changes_to_json
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, RemoveRole, RenamePrincipal, ReplaceText
 from awsauth.core.plan import load_plan_or_changes
 from awsauth.errors import AwsAuthError
@@ -103,7 +102,7 @@ def test_no_text_is_more_than_an_error_of_this_library(text: str) -> None:
 
 @given(st.lists(st.sampled_from([*MADE, RenamePrincipal(principal_arn=ROLE, new_arn=f"{ROLE}2")]), max_size=5))
 def test_yaml_and_json_say_the_same(changes: list[EnsureRole | EnsureAccount | ReplaceText | RenamePrincipal]) -> None:
-    values = changes_to_json(changes)
+    values = [change.to_json() for change in changes]
     written = StringIO()
     YAML().dump(values, written)
     assert load_plan_or_changes(written.getvalue()) == load_plan_or_changes(json.dumps(values)) == tuple(changes)

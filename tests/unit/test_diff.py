@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 NODE = "arn:aws:iam::111122223333:role/node"
 CI = "arn:aws:iam::111122223333:role/ci"
 BEFORE = awsauth.Document(
-    {
-        "mapRoles": f"- rolearn: {NODE}\n  username: node\n  groups:\n  - system:nodes\n",
-        "mapUsers": "[]\n",
-    }
+    {"mapRoles": f"- rolearn: {NODE}\n  username: node\n  groups:\n  - system:nodes\n", "mapUsers": "[]\n"}
 )
 
 

@@ -26,9 +26,9 @@ from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.errors import AwsAuthError
 from awsauth.history.commit import changing, commit
 from awsauth.stores.file import ManifestFile
-from awsauth.stores.memory import MemoryStore
 from tests.support import paths
 from tests.support.going_back import by, rollback
+from tests.support.memory_store import SharedMemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ def written_meanwhile() -> None:
 
 def go_back_on_a_replaced_object() -> None:
     """Go back after another tool has replaced the object, and with it the annotations that named its revision."""
-    store = MemoryStore({"mapRoles": mapped()}, clock=lambda: datetime(2026, 6, 1, tzinfo=timezone.utc))
+    store = SharedMemoryStore({"mapRoles": mapped()}, clock=lambda: datetime(2026, 6, 1, tzinfo=timezone.utc))
     commit(store, changing([ensure(role_arn=ROLE + "-2")]), writer=by("alice"))
     store.overwrite({"mapRoles": "[]"}, keep_head=False)
     rollback(store)

@@ -139,11 +139,7 @@ def test_many_values_of_real_entries_are_all_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "call"),
-    [
-        ("dropped, of the caller", "explain"),
-        ("a path in many spellings", "explain"),
-    ],
+    ("shape", "call"), [("dropped, of the caller", "explain"), ("a path in many spellings", "explain")]
 )
 def test_nor_do_loops_without_calls_take_longer(shape: str, call: str) -> None:
     few, more = (opcodes(partial(CALLS[call], awsauth.Document(SHAPES[shape](count)))) for count in (80, 160))

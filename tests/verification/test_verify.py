@@ -8,9 +8,7 @@ import pytest
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
-from awsauth.errors import (
-    UsageError,
-)
+from awsauth.errors import UsageError
 from awsauth.stores.memory import MemoryStore
 from awsauth.verification.verify import revert
 from tests.support.going_back import by

@@ -12,18 +12,13 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from awsauth.core.yaml_input import Path
 
 
-def changes_to_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
-    """Return changes as values that JSON can hold."""
-    return [change.to_json() for change in changes]
-
-
 def changes_from_json(values: Any, locations: Mapping[Path, str] = MappingProxyType({})) -> tuple[Change, ...]:
-    """Return the changes of `changes_to_json`.
+    """Return changes from the values that their `to_json` gives.
 
     Args:
         values: A list of dictionaries.

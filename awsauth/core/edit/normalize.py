@@ -109,12 +109,7 @@ def _as_plain_list(text: str) -> str:
 def _to_block_style(node: Any) -> None:
     """Change the nodes of ruamel.yaml in place."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
-    from ruamel.yaml.scalarstring import (
-        DoubleQuotedScalarString,
-        FoldedScalarString,
-        LiteralScalarString,
-        ScalarString,
-    )
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, FoldedScalarString, LiteralScalarString, ScalarString
 
     if isinstance(node, (CommentedMap, CommentedSeq)):
         node.fa.set_block_style()

@@ -97,9 +97,7 @@ def raise_for_violations(findings: Iterable[Finding], allow: Iterable[str] = ())
     else:
         hint = "Write the text so that it is certain how it is read; a rollback may bring an earlier one back."
     raise GuardError(
-        f"The change is refused for {reasons}; nothing was changed.\n{listed}",
-        hint=hint,
-        findings=tuple(refused),
+        f"The change is refused for {reasons}; nothing was changed.\n{listed}", hint=hint, findings=tuple(refused)
     )
 
 

@@ -12,12 +12,7 @@ import pytest
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
 from awsauth.connections.eks import EksConnection, from_eks
-from awsauth.errors import (
-    AuthenticationError,
-    AwsServiceError,
-    ClusterNotFoundError,
-    UnreachableError,
-)
+from awsauth.errors import AuthenticationError, AwsServiceError, ClusterNotFoundError, UnreachableError
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake
 from tests.support.waiting import wait_for

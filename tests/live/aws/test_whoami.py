@@ -104,8 +104,7 @@ def test_a_role_that_a_profile_assumes(aws: Aws, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("folder", "source"),
-    [("var/run/secrets/eks.amazonaws.com/serviceaccount", "irsa"), ("tokens", "web-identity")],
+    ("folder", "source"), [("var/run/secrets/eks.amazonaws.com/serviceaccount", "irsa"), ("tokens", "web-identity")]
 )
 def test_a_web_identity(aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str, source: str) -> None:
     file = tmp_path / folder / "token"

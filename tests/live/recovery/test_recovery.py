@@ -12,13 +12,7 @@ import pytest
 from botocore.client import BaseClient
 
 from awsauth.aws.access_entries import TEMPORARY
-from awsauth.errors import (
-    AwsPermissionError,
-    AwsServiceError,
-    GuardError,
-    OutcomeUnknownError,
-    RecoveryError,
-)
+from awsauth.errors import AwsPermissionError, AwsServiceError, GuardError, OutcomeUnknownError, RecoveryError
 from awsauth.kube.transport import Transport
 from awsauth.recovery.report import SWITCH
 from tests.support.aws.eks_fake_entries import EksError

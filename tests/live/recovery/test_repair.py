@@ -9,12 +9,7 @@ import pytest
 from awsauth.aws.token import TokenSource
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole, EnsureUser, ReplaceText
-from awsauth.errors import (
-    GuardError,
-    RecoveryError,
-    UnprovenHistoryError,
-    UsageError,
-)
+from awsauth.errors import GuardError, RecoveryError, UnprovenHistoryError, UsageError
 from awsauth.recovery.recover import recover
 from awsauth.recovery.report import SWITCH
 from tests.support.controlplane.processes import free_port

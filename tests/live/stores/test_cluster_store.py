@@ -32,10 +32,7 @@ from awsauth.stores.cluster import ClusterStore
 from tests.live.kube.test_transport import deny
 
 # The contract of every store, with the fixture `store` of this module.
-from tests.stores.test_stores import (
-    DATA,
-    OTHER,
-)
+from tests.stores.test_stores import DATA, OTHER
 from tests.support.connections import direct, transport_to
 from tests.support.servers.relay import CUT_AFTER, Harm, Relay
 

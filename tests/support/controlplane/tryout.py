@@ -15,13 +15,7 @@ if TYPE_CHECKING:
     from tests.support.controlplane.cluster import Cluster
 
 ROLE: Final = "mytestrole"
-UNSET: Final = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-)
+UNSET: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 """boto3 takes these before the instance's role."""
 
 

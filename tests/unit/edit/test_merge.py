@@ -12,7 +12,7 @@ from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.change_json import changes_from_json, changes_to_json
+from awsauth.core.edit.change_json import changes_from_json
 from awsauth.core.edit.merge import merge, merge_with_report
 from awsauth.core.text.lines import spliced
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, MappingConflictError, UsageError
@@ -288,7 +288,7 @@ def test_a_second_time_changes_nothing(data: dict[str, str], changes: list[c.Cha
     except (MappingConflictError, EditError):
         return  # two changes that contradict each other, or a text that is not to be edited
     assert merge(settled, changes) is settled
-    fields = [{**changes_to_json([change])[0], "username": "", "groups": [], "if_mapped": ""} for change in changes]
+    fields = [{**change.to_json(), "username": "", "groups": [], "if_mapped": ""} for change in changes]
     if len({json.dumps(one) for one in fields}) == len(changes):
         assert settled is once
 
@@ -329,7 +329,7 @@ def test_changes_together_are_changes_one_by_one(data: dict[str, str], changes: 
 @given(st.lists(ENSURED | REMOVED, max_size=6))
 def test_changes_survive_json(changes: list[c.Change]) -> None:
     """Through real JSON text, and equal afterwards."""
-    assert list(changes_from_json(json.loads(json.dumps(changes_to_json(changes))))) == changes
+    assert list(changes_from_json(json.loads(json.dumps([change.to_json() for change in changes])))) == changes
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,7 @@ from awsauth.core.document.model import KEYS, Key, MappingEntry, ParsedList
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.errors import EditError
 from tests.support.documents import generated
-from tests.support.documents.edits import (
-    KINDS,
-    NEW,
-    REFUSED,
-    checked,
-    edits,
-    edits_of,
-    sibling,
-)
+from tests.support.documents.edits import KINDS, NEW, REFUSED, checked, edits, edits_of, sibling
 from tests.support.documents.strategies import examples, texts
 
 SEED: Final = 20261122

@@ -12,7 +12,6 @@ from hypothesis import given
 from awsauth.core.access.caller import TAKES, Caller, render
 from awsauth.core.access.matching import Access, can_match, casefold_arn
 from awsauth.core.document.document import Document
-from awsauth.core.edit.change_json import changes_to_json
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.explain.explain import explain
@@ -100,7 +99,7 @@ def test_no_more_than_five_changes_are_offered() -> None:
     document = roles(*(role(f"path{number}/ci", f"x{number}") for number in range(9)))
     said = explain(document, CI)
     assert len(said.candidates) == 9
-    offered = [change["principal_arn"] for change in changes_to_json(said.changes)]
+    offered = [change["principal_arn"] for change in [change.to_json() for change in said.changes]]
     assert offered == [f"{PREFIX}/path{number}/ci" for number in range(5)]
 
 

@@ -27,11 +27,7 @@ def full() -> Revision:
         DATA,
         binary_data={"blob": "aGk="},
         labels={"team": "a"},
-        annotations={
-            "note": "kept",
-            "awsauth/revision": "6",
-            "kubectl.kubernetes.io/last-applied-configuration": "{}",
-        },
+        annotations={"note": "kept", "awsauth/revision": "6", "kubectl.kubernetes.io/last-applied-configuration": "{}"},
         kind="rollback",
         reason="release 42",
         writer=WRITER,

@@ -6,14 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, can_match
-from awsauth.core.access.node_mappings import (
-    NODE_GROUPS,
-    NODES,
-    PRESETS,
-    WINDOWS_GROUP,
-    fits_no_node,
-    is_node_mapping,
-)
+from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, rule

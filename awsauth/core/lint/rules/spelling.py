@@ -27,10 +27,7 @@ _GREEK: Final = (
     "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
     "\u03b1\u03b9\u03ba\u03bf\u03bd\u03c1\u03c5\u03c7"
 )
-_LOOKS_LIKE: Final = str.maketrans(
-    _CYRILLIC + _GREEK,
-    "abesijkmhopctyxaeosijpcyxhdqw" + "abezhikmnoptyxaikovpux",
-)
+_LOOKS_LIKE: Final = str.maketrans(_CYRILLIC + _GREEK, "abesijkmhopctyxaeosijpcyxhdqw" + "abezhikmnoptyxaikovpux")
 
 
 @rule(Severity.WARNING, "white space around, or invisible characters in, a username or group")

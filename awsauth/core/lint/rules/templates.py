@@ -54,11 +54,6 @@ def unfilled(text: str) -> tuple[str, ...]:
     return tuple(found for found in _UNFILLED.findall(text) if found not in others)
 
 
-def is_literal(text: str) -> bool:
-    """Whether a username or group stands for itself: nothing in it is filled in, by anybody."""
-    return "{" not in text and not unfilled(text)
-
-
 @rule(Severity.ERROR, "a template that the authenticator does not know, such as `{{AccountId}}`")
 def unknown_template(subject: LintContext) -> Iterator[Match]:
     """Find templates that are misspelt, have other capitals, blanks inside the braces or single braces.
