@@ -59,7 +59,12 @@ def test_the_parsers_find_no_other_codes() -> None:
     """They are the literals in the modules that make the parsers' findings."""
     source = "".join(
         (PROJECT / "awsauth" / "core" / name).read_text(encoding="utf-8")
-        for name in ("document/full_reader.py", "document/authenticator.py", "manifest/manifest_findings.py")
+        for name in (
+            "findings.py",
+            "document/full_reader.py",
+            "document/authenticator.py",
+            "manifest/manifest_findings.py",
+        )
     )
     codes = set(re.findall(r'_add\(\s*"([a-z-]+)"', source)) | set(
         re.findall(r'_lost\(\s*key, text, "([a-z-]+)"', source)
