@@ -58,7 +58,11 @@ class AwsAuthError(Exception):
         message: What happened, one sentence.
         location: The object, entry or place it happened at; empty when `message` says it.
         hint: What to do next; empty when there is nothing to do.
+        changed: Whether the call left ``aws-auth``, the file or AWS changed; None if that is unknown. The command line
+            prints it once; messages do not repeat it.
     """
+
+    changed: bool | None = False
 
     def __init__(self, message: str, *, location: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -307,6 +311,8 @@ class NotRevertedError(AwsAuthError):
         restores: The number of the revision to go back to; 0 where there was no ``aws-auth`` before.
     """
 
+    changed = True
+
     def __init__(
         self, message: str, *, location: str = "", hint: str = "", revision: int = 0, restores: int = 0
     ) -> None:
@@ -318,9 +324,13 @@ class NotRevertedError(AwsAuthError):
 class RecoveryError(AwsAuthError):
     """Getting back into a cluster did not work, or cannot; it says what was done, and what is left of it."""
 
+    changed = None
+
 
 class OutcomeUnknownError(AwsAuthError):
     """A write was sent and not answered: it may have been made, or may still be made, or not."""
+
+    changed = None
 
 
 class InternalError(AwsAuthError, RuntimeError):
@@ -328,3 +338,5 @@ class InternalError(AwsAuthError, RuntimeError):
 
     A call that writes may have written before it failed.
     """
+
+    changed = None
