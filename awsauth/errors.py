@@ -58,8 +58,9 @@ class AwsAuthError(Exception):
         message: What happened, one sentence.
         location: The object, entry or place it happened at; empty when `message` says it.
         hint: What to do next; empty when there is nothing to do.
-        changed: Whether the call left ``aws-auth``, the file or AWS changed; None if that is unknown. The command line
-            prints it once; messages do not repeat it.
+        changed: Whether the call changed the data of ``aws-auth``, the file or AWS before it failed. False: nothing.
+            True: some of its steps are done; the message or the hint names them. None: unknown; look before you
+            repeat the call. A revision that was only recorded is not a change, nor is one that was reverted.
     """
 
     changed: bool | None = False
@@ -322,9 +323,7 @@ class NotRevertedError(AwsAuthError):
 
 
 class RecoveryError(AwsAuthError):
-    """Getting back into a cluster did not work, or cannot; it says what was done, and what is left of it."""
-
-    changed = None
+    """The recovery of a cluster failed, or cannot work; the hint lists the steps that are done and what they left."""
 
 
 class OutcomeUnknownError(AwsAuthError):

@@ -15,7 +15,7 @@ from awsauth.boundary import public
 from awsauth.core.arn import partition_of
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted, visible
-from awsauth.errors import AwsAuthError, AwsServiceError, OutcomeUnknownError, RoleError, UsageError
+from awsauth.errors import AwsAuthError, AwsServiceError, RoleError, UsageError
 from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ def run_steps(
     try:
         return _until_done(session, look, done, subject=subject, dry_run=dry_run)
     except AwsAuthError as error:
-        error.hint = f"{_so_far(done, error)} {error.hint}".strip()
+        if done:
+            error.changed = True
+            error.hint = f"Done before that, and not done again in another run: {'; '.join(done)}. {error.hint}".strip()
         raise
 
 
@@ -152,12 +154,6 @@ def _does(session: AwsSession, step: SetupStep, done: list[str], subject: str) -
         else:
             done.append(step.text)
             return True
-
-
-def _so_far(done: list[str], error: AwsAuthError) -> str:
-    if not done:
-        return "" if isinstance(error, OutcomeUnknownError) else "Nothing was changed."
-    return f"Done before that, and not done again in another run: {'; '.join(done)}."
 
 
 _PATH: Final = re.compile(r"/(?:[!-~]{1,510}/)?")

@@ -142,6 +142,17 @@ class _Commit:
     def run(
         self, propose: Callable[[Snapshot], PendingChange], checks: Sequence[Callable[[PendingChange], None]]
     ) -> CommitOutcome:
+        """Commit the change; an error after a write without an answer leaves open whether it was made."""
+        try:
+            return self._run(propose, checks)
+        except AwsAuthError as error:
+            if self._sent:
+                error.changed = None
+            raise
+
+    def _run(
+        self, propose: Callable[[Snapshot], PendingChange], checks: Sequence[Callable[[PendingChange], None]]
+    ) -> CommitOutcome:
         while True:
             snapshot = self._store.read()
             self._tidy(snapshot)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from awsauth.errors import AwsAuthError
 from awsauth.history.head import chain
 
 if TYPE_CHECKING:
@@ -31,10 +32,14 @@ def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
     """
     snapshot = store.read()
     listing = store.list_revisions()
-    pruned = []
+    pruned: list[int] = []
     for info in expendable(listing, _in_use(snapshot, listing)):
-        if not dry_run:
-            store.discard_revision(info.number, info.digest)
+        try:
+            if not dry_run:
+                store.discard_revision(info.number, info.digest)
+        except AwsAuthError as error:
+            error.changed = bool(pruned)
+            raise
         pruned.append(info.number)
     return tuple(pruned)
 

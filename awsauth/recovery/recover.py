@@ -13,7 +13,7 @@ from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks import EksClusterInfo
 from awsauth.core.text.display import quoted
-from awsauth.errors import AwsAuthError, OutcomeUnknownError, RecoveryError
+from awsauth.errors import AwsAuthError, RecoveryError
 from awsauth.history.retrying_store import with_retries
 from awsauth.recovery.arguments import check_creator, check_flags, check_texts, names_in, region_in, wish_of
 from awsauth.recovery.discovery import ClusterRef, discover
@@ -244,8 +244,8 @@ class _Recovering:
         """Put into an error what was done before, and what is left."""
         left = self._left()
         told = [f"Done so far: {'; '.join(self._done)}."] if self._done else []
-        if not told and not isinstance(error, OutcomeUnknownError):
-            told = ["Nothing was changed so far."]
+        if self._done:
+            error.changed = True
         told += [f"Left behind: {one}" for one in left]
         told += self._notes
         if self._entries:

@@ -166,7 +166,7 @@ def test_a_role_that_denies_ec2_is_refused_untouched(account: AwsAccount) -> Non
     account.role(NAME, {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sts:*"}]})
     with pytest.raises(RoleError, match="denies EC2 the role") as error:
         ensure(account)
-    assert "Nothing was changed." in str(error.value)
+    assert error.value.changed is False
     assert changing(account) == []
 
 
@@ -265,7 +265,7 @@ def test_a_missing_right_is_named_and_nothing_is_changed(account: AwsAccount, ac
     with pytest.raises(AwsPermissionError, match=action) as error:
         ensure(account)
     assert error.value.action == action
-    assert error.value.hint.startswith("Nothing was changed.")
+    assert error.value.changed is False
     assert account.iam.list_roles()["Roles"] == []
 
 
@@ -274,6 +274,7 @@ def test_what_was_done_before_a_failure_is_said_and_not_done_again(account: AwsA
     with pytest.raises(AwsPermissionError) as error:
         ensure(account)
     assert f"could not create the instance profile {NAME}" in str(error.value)
+    assert error.value.changed is True
     assert f"Done before that, and not done again in another run: create the role {NAME}" in error.value.hint
     assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)  # noqa: S301 - made above
     assert ensure(AwsAccount("eu-west-1")).steps == (
@@ -299,7 +300,7 @@ def test_what_was_not_answered_may_have_been_done(account: AwsAccount, operation
     account.before("iam", operation, cut)
     with pytest.raises(OutcomeUnknownError, match="may have been done all the same") as error:
         ensure(account)
-    assert "Nothing was changed" not in str(error.value)
+    assert error.value.changed is (None if operation == "CreateRole" else True)
     assert "Run it again" in error.value.hint
     assert ("Done before that" in error.value.hint) is (operation != "CreateRole")
     assert len(ensure(account).steps) == 2 - CREATES.index(operation)
@@ -322,7 +323,7 @@ def test_a_trust_policy_that_was_not_answered_may_be_extended_and_one_that_was_n
     account.session.events.register("before-call.iam.GetRole", cut)
     with pytest.raises(AwsServiceError) as error:
         ensure(account)
-    assert error.value.hint.startswith("Nothing was changed.")
+    assert error.value.changed is False
     assert account.trust(NAME)["Statement"] == [LAMBDA]
 
 
@@ -340,7 +341,7 @@ def test_a_role_that_is_not_given_for_certain_may_be(account: AwsAccount) -> Non
         OutcomeUnknownError, match=r"no answer of https://ec2\.eu-west-1\.amazonaws\.com came in time"
     ) as error:
         attach(account, instance)
-    assert "Nothing was changed" not in str(error.value)
+    assert error.value.changed is not False
     assert account.profile_of(instance) == NAME
     assert attach(account, instance).steps == ()
 

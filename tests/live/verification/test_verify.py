@@ -294,6 +294,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
     with named.client() as client, pytest.raises(NotRevertedError, match="could not be reverted") as caught:
         client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
     assert "revert-fails-deputy" not in str(data(named))
+    assert caught.value.changed is True
     assert f"controllerrevision aws-auth-{caught.value.restores} -o 'jsonpath={{.data}}'" in caught.value.hint
     monkeypatch.undo()
     source = named.cluster.kubectl(
