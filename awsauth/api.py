@@ -186,9 +186,9 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
         AwsAuthError: the cluster cannot be asked. That it lets nobody in is told in `ClusterIdentity.problem`.
     """
     if not target.keys() - {"profile", "region"}:
-        from awsauth.aws.identity import whoami as to_aws
+        from awsauth.aws.identity import aws_identity
 
-        return to_aws(session=session, profile=target.get("profile"), region=target.get("region"))
+        return aws_identity(session=session, profile=target.get("profile"), region=target.get("region"))
     if session is not None:
         raise UsageError(
             "session cannot be said together with a cluster; nothing was contacted.",

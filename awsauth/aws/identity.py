@@ -149,7 +149,9 @@ class Identity(JsonValue):
         return "\n".join([*shown, str(self.cluster)] if self.cluster else shown)
 
 
-def whoami(*, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None) -> Identity:
+def aws_identity(
+    *, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None
+) -> Identity:
     """Say who this machine is to AWS: one request to STS, and a few to instance metadata where it answers.
 
     Off EC2 it waits for instance metadata no longer than a second.
@@ -168,7 +170,7 @@ def whoami(*, session: boto3.Session | None = None, profile: str | None = None, 
 
 
 def identity_of(session: AwsSession, *, near: str = "") -> Identity:
-    """Return who a session is; raises what `whoami` does.
+    """Return who a session is; raises what `aws_identity` does.
 
     Args:
         session: Whose credentials to look at.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore import exceptions as botocore_exceptions
 
-from awsauth.api import connect
+from awsauth.api import connect, whoami
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.errors import clock_difference, translate_errors
-from awsauth.aws.identity import ClusterIdentity, Identity, whoami
+from awsauth.aws.identity import ClusterIdentity, Identity
 from awsauth.aws.redaction import address, connection_failure, safe_message
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsServiceError, CredentialsError, OutcomeUnknownError

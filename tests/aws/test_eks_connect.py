@@ -15,9 +15,9 @@ import boto3
 import pytest
 from botocore import exceptions as botocore_exceptions
 
+from awsauth.api import whoami
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.errors import clock_difference, translate_errors
-from awsauth.aws.identity import whoami
 from awsauth.aws.session import AwsSession
 from awsauth.connections.eks import from_eks
 from awsauth.errors import (

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import awsauth
-from awsauth.aws.identity import _source, whoami
+from awsauth.api import whoami
+from awsauth.aws.identity import _source
 from awsauth.aws.instance_metadata import InstanceMetadata
 from awsauth.aws.session import AwsSession
 from awsauth.client import AwsAuthClient

@@ -16,8 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from awsauth.api import health_check
-from awsauth.aws.identity import whoami
+from awsauth.api import health_check, whoami
 from awsauth.aws.token import TokenSource
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from awsauth.core.goyaml.decode import scalar
 from awsauth.core.goyaml.scalars import CHECKED_TAGS
 from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, target
-from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object
+from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object_findings
 from awsauth.core.manifest.mapping_edits import fill_empty, insert_key, remove_key
 from awsauth.core.manifest.scalar_edits import edit_scalar, to_literal
 from awsauth.core.manifest.source import manifest_error
@@ -59,7 +59,7 @@ class Manifest:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with the object and with how its data is written."""
-        return (*unread_object(self.found), *repeated(self.found))
+        return (*unread_object_findings(self.found), *repeated(self.found))
 
     def with_data(self, data: Mapping[str, str]) -> str:
         """Return the file's text with other data in it.

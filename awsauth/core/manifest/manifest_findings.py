@@ -24,7 +24,7 @@ _NAMESPACE: Final = "kube-system"
 _NAME: Final = "aws-auth"
 
 
-def unread_object(found: ConfigMapLocation) -> Iterator[Finding]:
+def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
     """Yield why the authenticator does not read the object of a manifest.
 
     Source: ``aws-iam-authenticator`` ``pkg/mapper/configmap/configmap.go``, which watches one ConfigMap.

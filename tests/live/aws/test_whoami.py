@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from awsauth.aws.identity import whoami
+from awsauth.api import whoami
 from awsauth.aws.instance_metadata import InstanceMetadata
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsServiceError, CredentialsError
