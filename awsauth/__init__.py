@@ -23,6 +23,7 @@ _HOMES: Final = {
     "awsauth.client": "AwsAuthClient",
     "awsauth.core.access.access_changes": "AccessChange UserInfo",
     "awsauth.core.access.caller": "Caller",
+    "awsauth.core.desired.fragment": "Fragment",
     "awsauth.core.diff": "Diff MappingDiff diff",
     "awsauth.core.document.document": "Document",
     "awsauth.core.document.model": "MappingEntry",
@@ -46,7 +47,7 @@ _HOMES: Final = {
     "awsauth.core.revisions.revision": "Revision",
     "awsauth.errors": (
         "AdmissionError ApiError AuthenticationError AwsAuthError AwsPermissionError AwsServiceError "
-        "ClusterNotFoundError ConflictError CredentialsError EditError FileChangedError FileError ForbiddenError "
+        "ClusterNotFoundError ConflictError CredentialsError EditError FileChangedError FileError ForbiddenError FragmentError "
         "GuardError HistoryError InternalError InvalidValueError KubeconfigError ManifestError MappingConflictError "
         "NotFoundError NotRevertedError OutcomeUnknownError PlanError PlanOutdatedError PolicyError RecoveryError "
         "RevertedError RevisionNotFoundError RevisionTakenError RoleError UnavailableError UnprovenHistoryError "

@@ -11,6 +11,7 @@
     ├── PlanError (ValueError)             the plan cannot be read, or is not for this object in this state
     │   └── PlanOutdatedError              something else would come of it now; nothing was changed
     ├── PolicyError (ValueError)           the policy cannot be read, or says what no policy can
+    ├── FragmentError (ValueError)         a fragment cannot be read, or contradicts another one
     ├── ManifestError (ValueError)         the file holds no ConfigMap that can be read or edited
     ├── FileError (OSError)                the file cannot be read or written
     │   └── FileChangedError               somebody else wrote the file in the meantime; a ConflictError, too
@@ -129,6 +130,10 @@ class PlanOutdatedError(PlanError):
 
 class PolicyError(AwsAuthError, ValueError):
     """The policy cannot be read, or says what no policy can."""
+
+
+class FragmentError(AwsAuthError, ValueError):
+    """A fragment cannot be read, or it contradicts another one."""
 
 
 class ManifestError(AwsAuthError, ValueError):

@@ -39,6 +39,7 @@ CODES: Final[dict[type[errors.AwsAuthError], int]] = {
     errors.UsageError: USAGE,
     errors.InvalidValueError: USAGE,
     errors.PolicyError: USAGE,
+    errors.FragmentError: USAGE,
     errors.PlanError: USAGE,
     errors.PlanOutdatedError: CONFLICT,
     errors.MappingConflictError: CONFLICT,

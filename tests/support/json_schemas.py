@@ -18,6 +18,7 @@ from awsauth.cli.errors import ErrorReport
 from awsauth.cli.inspect_commands import CheckedFinding
 from awsauth.cli.invocation import VERSION
 from awsauth.core import plan
+from awsauth.core.desired.fragment import Fragment, WantedRole, WantedSsoRole, WantedUser
 from awsauth.core.diff import Diff
 from awsauth.core.edit.changes import KINDS, Change
 from awsauth.core.explain.explanation import Explanation
@@ -78,13 +79,19 @@ OUTPUTS: Final[dict[str, dict[str, Any]]] = {
 
 def schemas() -> dict[str, Any]:
     """Return the schemas by the names of their files."""
-    return {"output.json": _output(), "plan.json": _plan(), "changes.json": _changes(), "policy.json": _policy()}
+    return {
+        "output.json": _output(),
+        "plan.json": _plan(),
+        "changes.json": _changes(),
+        "policy.json": _policy(),
+        "fragment.json": _fragment(),
+    }
 
 
 @cache
 def _validator(name: str) -> Draft202012Validator:
     schema = json.loads((FOLDER / name).read_text(encoding="utf-8"))
-    return Draft202012Validator(_closed(schema) if name != "policy.json" else schema)
+    return Draft202012Validator(_closed(schema) if name not in ("policy.json", "fragment.json") else schema)
 
 
 def check_json(name: str, values: Any) -> None:
@@ -157,6 +164,13 @@ def _policy() -> dict[str, Any]:
         member.pop("default", None)
         member.update(member.pop("anyOf", [{}])[0])
     return {"$schema": _DIALECT, **schema} | _texts_of(schema, Policy)
+
+
+def _fragment() -> dict[str, Any]:
+    schema = Fragment.model_json_schema()
+    kinds = {kind.__name__: kind for kind in (WantedRole, WantedSsoRole, WantedUser)}
+    described = {name: {**one, **_texts_of(one, kinds[name])} for name, one in schema["$defs"].items()}
+    return {"$schema": _DIALECT, **schema, **_texts_of(schema, Fragment), "$defs": described}
 
 
 def _whole(definitions: dict[str, Any]) -> dict[str, Any]:

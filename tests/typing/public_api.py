@@ -50,6 +50,13 @@ def one_call_with_each_target(path: Path) -> None:
     assert_type(awsauth.add_sso_mapping("Ops", username="ops", account="111122223333"), awsauth.Result)
 
 
+def fragments(path: Path) -> None:
+    made = awsauth.Fragment(owner="team-a", roles=[{"rolearn": ROLE, "username": "ci"}], accounts=["111122223333"])
+    assert_type(made.owner, str)
+    assert_type(awsauth.Fragment.from_text(path.read_bytes(), str(path), owner="team-a"), awsauth.Fragment)
+    assert_type(awsauth.Fragment.from_document(awsauth.Document({}), "team-a"), awsauth.Fragment)
+
+
 def one_call_that_removes(client: awsauth.AwsAuthClient) -> None:
     assert_type(awsauth.remove_role_mapping(ROLE, client=client), awsauth.Result)
     assert_type(awsauth.remove_user_mapping(USER, client=client), awsauth.Result)
@@ -215,6 +222,7 @@ ERRORS: tuple[type[awsauth.AwsAuthError], ...] = (
     awsauth.FileChangedError,
     awsauth.FileError,
     awsauth.ForbiddenError,
+    awsauth.FragmentError,
     awsauth.GuardError,
     awsauth.HistoryError,
     awsauth.InternalError,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth import errors
+from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.document.document import Document
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.change_json import changes_from_json
@@ -162,6 +163,8 @@ CASES: Final[dict[str, Callable[[], object]]] = {
     "file-directory": lambda: ManifestFile(Path()).read(),
     "file-changed": written_meanwhile,
     "history-unproven": go_back_on_a_replaced_object,
+    "fragment-fields": lambda: Fragment.from_text("owner: A\nmapRole: []\n", "access/a.yaml"),
+    "fragment-twice": lambda: combined([Fragment(owner=name, accounts=["111122223333"]) for name in "ab"]),
     "policy-field": lambda: Policy.from_text("acounts: ['111122223333']\n"),
     "policy-account": lambda: Policy.from_text("accounts: [1111, deployers]\n"),
     "policy-twice": lambda: Policy.from_text("most_administrators: 3\nmost_administrators: 30\n"),
@@ -200,6 +203,7 @@ def test_says_what_it_has_to(case: str) -> None:
     assert "nothing was" in str(error).lower() or type(error) in (
         errors.ManifestError,
         errors.FileError,
+        errors.FragmentError,
         errors.UsageError,
     )
     assert error.hint

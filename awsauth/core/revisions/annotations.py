@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX: Final = "awsauth/"
+OWNER_PREFIX: Final = f"{PREFIX}owner."
+"""Begins the annotations of a ConfigMap that say what each owner applied last."""
 LONGEST: Final = 1024
 """Bytes of one annotation, in UTF-8. All annotations of an object together may have 256 KiB."""
 

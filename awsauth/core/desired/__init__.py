@@ -1,0 +1,1 @@
+"""The wanted state: a whole manifest, or fragments with owners."""

@@ -1,0 +1,99 @@
+"""What a sync does with each principal: from what is wanted, what is live, and what the owners applied last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from awsauth.core.desired.records import is_as_applied
+from awsauth.core.edit.merge import gives_the_same
+
+if TYPE_CHECKING:
+    from awsauth.core.desired.records import Applied
+    from awsauth.core.document.model import MappingEntry
+
+OnDrift = Literal["restore", "keep", "fail"]
+"""The effect on an entry that another writer changed after its owner applied it."""
+
+ActKind = Literal[
+    "create", "update", "restore", "adopt", "extend", "take", "prune",  # change the text, or the record of an owner
+    "record", "forget", "release",  # change the record alone
+    "same", "kept", "unowned", "untouched",  # change nothing
+    "conflict",
+]  # fmt: skip
+"""What becomes of a principal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How conflicts are resolved.
+
+    Attributes:
+        adopt: Take over entries that no owner recorded, with the username and groups that are wanted.
+        extend: Take over entries that no owner recorded, and add the groups that are wanted.
+        take_from: Owners whose entries may be taken over.
+        on_drift: The effect on entries that another writer changed.
+        force_prune: Remove entries that are not wanted any more although another writer changed them.
+        release: Principals, by their name in records, that are forgotten and stay mapped.
+    """
+
+    adopt: bool = False
+    extend: bool = False
+    take_from: tuple[str, ...] = ()
+    on_drift: OnDrift = "restore"
+    force_prune: bool = False
+    release: frozenset[str] = frozenset()
+
+
+class Case(NamedTuple):
+    """What is known of one principal for one owner.
+
+    Attributes:
+        principal: Its name in records.
+        wanted: The entry that the owner wants; None for none.
+        live: The entries that the object has, in the order of the text; the last one counts.
+        recorded: What the owner applied last; None without a record of the principal.
+        other: Another owner that recorded the principal; empty for none.
+        is_proven: Whether the revision that the object names holds the record, too.
+    """
+
+    principal: str
+    wanted: MappingEntry | None
+    live: tuple[MappingEntry, ...]
+    recorded: Applied | None
+    other: str = ""
+    is_proven: bool = True
+
+
+def decide(case: Case, choices: Choices) -> ActKind:
+    """Return what a sync does with a principal. Nothing that the owner did not record is ever removed."""
+    if case.wanted is None:
+        return _unwanted(case, choices)
+    if case.other:
+        return "take" if case.other in choices.take_from else "conflict"
+    if not case.live:
+        return "create"
+    is_same = gives_the_same(case.live[-1], case.wanted)
+    if case.recorded is None:
+        if choices.adopt or (choices.extend and is_same):
+            return "adopt"
+        return "unowned" if is_same else "extend" if choices.extend else "conflict"
+    if is_same:
+        return "same" if is_as_applied(case.wanted, case.recorded) else "record"
+    if is_as_applied(case.live[-1], case.recorded):
+        return "update"
+    return _ON_DRIFT[choices.on_drift]
+
+
+def _unwanted(case: Case, choices: Choices) -> ActKind:
+    if case.recorded is None:
+        return "untouched"
+    if case.other or not case.live:
+        return "forget"
+    if case.principal in choices.release:
+        return "release"
+    is_unchanged = all(is_as_applied(mapped, case.recorded) for mapped in case.live)
+    return "prune" if choices.force_prune or (is_unchanged and case.is_proven) else "conflict"
+
+
+_ON_DRIFT: dict[OnDrift, ActKind] = dict(zip(get_args(OnDrift), ("restore", "kept", "conflict"), strict=True))

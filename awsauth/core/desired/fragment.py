@@ -1,0 +1,394 @@
+"""Fragments: the mappings that one owner wants, in files of the owner's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationError,
+)
+
+from awsauth.boundary import public
+from awsauth.core import arn as arns
+from awsauth.core.access.matching import casefold_arn
+from awsauth.core.document.document import Document
+from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
+from awsauth.core.goyaml.scalars import check_text
+from awsauth.core.text.display import quoted, quoted_value, visible
+from awsauth.errors import FragmentError, InvalidValueError, ManifestError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from typing_extensions import Self
+
+    from awsauth.core.yaml_input import Path
+
+_F = TypeVar("_F", bound="Fragment")
+
+OWNER: Final = r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?"
+_ROLE_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_HINT: Final = "A fragment has `owner`, and aws-auth's own lists `mapRoles`, `mapUsers` and `mapAccounts`."
+
+
+def _list(value: Any) -> Any:
+    if not isinstance(value, (list, tuple, type(None))):
+        raise ValueError("has to be a list")  # noqa: TRY004 - what pydantic wants of a validator
+    return value or ()
+
+
+def _owner(name: str) -> str:
+    if not re.fullmatch(OWNER, name):
+        raise ValueError(
+            "has to be 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last"
+        )
+    return name
+
+
+def _role(role: str) -> str:
+    if not role.startswith("arn:") and _ROLE_NAME.fullmatch(role):
+        return role
+    return arns.writable_role(role)
+
+
+def _one_line(kind: str) -> AfterValidator:
+    def check(text: str) -> str:
+        check_text(f"the {kind}", text)
+        return text
+
+    return AfterValidator(check)
+
+
+_Username = Annotated[str, _one_line("username")]
+_Groups = Annotated[tuple[Annotated[str, _one_line("group")], ...], BeforeValidator(_list)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class WantedRole(_Part):
+    """A role that is to be mapped.
+
+    Attributes:
+        rolearn: The role's ARN, or its name, which is looked up in the caller's account.
+        username: The Kubernetes username; may hold templates such as ``{{SessionName}}``.
+        groups: The Kubernetes groups.
+    """
+
+    rolearn: Annotated[str, AfterValidator(_role)]
+    username: _Username
+    groups: _Groups = ()
+
+
+class WantedSsoRole(_Part):
+    """The role behind a permission set of IAM Identity Center, which is looked up in the caller's account.
+
+    Attributes:
+        permissionset: The name of the permission set.
+        username: The Kubernetes username.
+        groups: The Kubernetes groups.
+    """
+
+    permissionset: Annotated[str, _one_line("permission set")]
+    username: _Username
+    groups: _Groups = ()
+
+
+def _kind(role: Any) -> str:
+    is_named = isinstance(role, WantedSsoRole) or (isinstance(role, dict) and "permissionset" in role)
+    return "permission set" if is_named else "role"
+
+
+_KINDS: Final = ("role", "permission set")
+"""What pydantic adds to the path of a role."""
+
+AnyRole = Annotated[
+    Annotated[WantedRole, Tag(_KINDS[0])] | Annotated[WantedSsoRole, Tag(_KINDS[1])], Discriminator(_kind)
+]
+"""A role, by its ARN or name or by its permission set."""
+
+
+class WantedUser(_Part):
+    """A user that is to be mapped.
+
+    Attributes:
+        userarn: The user's ARN, with its path.
+        username: The Kubernetes username.
+        groups: The Kubernetes groups.
+    """
+
+    userarn: Annotated[str, AfterValidator(arns.canonical_user)]
+    username: _Username
+    groups: _Groups = ()
+
+
+class Wanted(NamedTuple):
+    """An entry that an owner wants, and where it is written."""
+
+    key: Key
+    mapped: MappingEntry
+    place: str
+
+    @property
+    def principal(self) -> str:
+        """See `principal_name`."""
+        return principal_name(self.key, self.mapped.principal)
+
+
+def principal_name(key: Key, principal: str) -> str:
+    """Return the name of a principal in records of owners: its kind, a slash, and its ARN or account in lower case."""
+    return f"{KIND[key]}/{casefold_arn(principal)}"
+
+
+@public
+class Fragment(_Part):
+    """The mappings that one owner wants.
+
+    Attributes:
+        owner: The owner's name: 1 to 50 lower-case letters, digits, dots and hyphens.
+        reason: Why; kept with the revision.
+        roles: In a file, ``mapRoles``.
+        users: In a file, ``mapUsers``.
+        accounts: In a file, ``mapAccounts``.
+
+    Raises:
+        FragmentError: a field is unknown, or holds a value that it may not hold.
+    """
+
+    owner: Annotated[str, AfterValidator(_owner), Field(json_schema_extra={"pattern": f"^{OWNER}$"})]
+    reason: str = ""
+    roles: Annotated[tuple[AnyRole, ...], BeforeValidator(_list)] = Field(default=(), alias="mapRoles")
+    users: Annotated[tuple[WantedUser, ...], BeforeValidator(_list)] = Field(default=(), alias="mapUsers")
+    accounts: Annotated[tuple[Annotated[str, AfterValidator(arns.account_id)], ...], BeforeValidator(_list)] = Field(
+        default=(), alias="mapAccounts"
+    )
+    _name: str = PrivateAttr(default="")
+    _places: Any = PrivateAttr(default_factory=dict)
+
+    def __init__(self, /, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            problems = list(dict.fromkeys(map(_problem, error.errors(include_url=False))))
+            raise FragmentError(f"The fragment {'; '.join(problems)}.", hint=_HINT) from error
+
+    @classmethod
+    def from_text(cls, text: str | bytes, name: str = "", *, owner: str | None = None) -> Self:
+        """Return the fragment in a file: YAML of at most 256 KiB, or JSON, in UTF-8.
+
+        Args:
+            text: What the file holds.
+            name: The file's name, for errors.
+            owner: The owner of a manifest of ``aws-auth``, which names none. A fragment may name no other one.
+
+        Raises:
+            FragmentError: it cannot be read; `location` names the file, the line and the column.
+        """
+        try:
+            return cls._parsed(text, name, owner)
+        except (FragmentError, ManifestError) as error:
+            location = ", ".join(filter(None, [visible(name), error.location]))
+            raise FragmentError(error.message, location=location, hint=error.hint) from error
+
+    @classmethod
+    def _parsed(cls, text: str | bytes, name: str, owner: str | None) -> Self:
+        written = _decoded(text)
+        if owner is not None and (document := _manifest(written)):
+            return _placed(cls.from_document(document, owner), name, {})
+        values, places = _values(written)
+        if not isinstance(values, dict):
+            raise FragmentError("The fragment holds no mapping with fields.", location=places.get((), ""), hint=_HINT)
+        if owner is not None and values.setdefault("owner", owner) != owner:
+            raise FragmentError(
+                f"The fragment is of the owner {quoted_value(values['owner'], 60)}, not of {quoted(owner)}.",
+                location=places.get(("owner",), ""),
+                hint="Leave the owner out of the call.",
+            )
+        try:
+            return _placed(cls(**values), name, places)
+        except FragmentError as error:
+            places = places or _values(written, is_json=False)[1]
+            cause: Any = error.__cause__
+            wrong = dict.fromkeys(_place_of(places, problem["loc"]) for problem in cause.errors())
+            error.location = " and ".join(filter(None, wrong))
+            raise
+
+    @classmethod
+    def from_document(cls, document: Document, owner: str) -> Self:
+        """Return the mappings of a document as those that an owner wants.
+
+        Raises:
+            FragmentError: the document has entries that cannot be read, or that a fragment cannot hold.
+        """
+        if document.problems:
+            raise FragmentError(
+                f"The document cannot be read whole: {document.problems[0]}", hint="Run `awsauth check`."
+            )
+        fields = {key: [_item(key, mapped) for mapped in document.reading(key).mapped] for key in KEYS}
+        return cls(owner=owner, **fields)
+
+    def wanted(self, role_arn: Callable[[WantedRole | WantedSsoRole], str]) -> Iterator[Wanted]:
+        """Yield the entries; `role_arn` returns the ARN of a role that may be given by a name."""
+        for index, role in enumerate(self.roles):
+            yield self._wanted("mapRoles", index, MappingEntry(role_arn(role), role.username, role.groups))
+        for index, user in enumerate(self.users):
+            yield self._wanted("mapUsers", index, MappingEntry(user.userarn, user.username, user.groups))
+        for index, account in enumerate(self.accounts):
+            yield self._wanted("mapAccounts", index, MappingEntry(account))
+
+    def _wanted(self, key: Key, index: int, mapped: MappingEntry) -> Wanted:
+        place = self._places.get((key, index), f"{key}[{index}]")
+        return Wanted(key, mapped, ", ".join(filter(None, [visible(self._name), place])))
+
+
+def _placed(fragment: _F, name: str, places: Mapping[Path, str]) -> _F:
+    fragment._name, fragment._places = name, places  # noqa: SLF001 - of this module
+    return fragment
+
+
+def given_name(role: WantedRole | WantedSsoRole) -> str:
+    """Return the ARN or the name by which a role is given, without looking it up."""
+    return role.rolearn if isinstance(role, WantedRole) else f"permission-set/{role.permissionset}"
+
+
+def combined(
+    fragments: Iterable[Fragment], role_arn: Callable[[WantedRole | WantedSsoRole], str] = given_name
+) -> dict[str, dict[str, Wanted]]:
+    """Return the entries that owners want, by owner and `principal_name`.
+
+    Raises:
+        FragmentError: a principal is listed twice, by one owner or by two.
+    """
+    found: dict[str, dict[str, Wanted]] = {}
+    claims: dict[str, tuple[str, Wanted]] = {}
+    for fragment in fragments:
+        mine = found.setdefault(fragment.owner, {})
+        for wanted in fragment.wanted(role_arn):
+            name = wanted.principal
+            if name in claims:
+                raise _listed_twice(fragment.owner, wanted, *claims[name])
+            claims[name] = fragment.owner, wanted
+            mine[name] = wanted
+    return found
+
+
+def _listed_twice(owner: str, wanted: Wanted, other_owner: str, other: Wanted) -> FragmentError:
+    by = f"by the owner {owner}" if owner == other_owner else f"by the owners {other_owner} and {owner}"
+    return FragmentError(
+        f"{quoted(wanted.mapped.principal, 200)} is listed twice, {by}.",
+        location=f"{other.place} and {wanted.place}",
+        hint="Leave one of the two entries out: a principal has one entry and one owner.",
+    )
+
+
+def _item(key: Key, mapped: MappingEntry) -> Any:
+    if mapped.sso is not None:
+        raise FragmentError(
+            "An `sso` entry has no ARN, so a fragment cannot hold it.", hint="Name the role by `permissionset`."
+        )
+    if key == "mapAccounts":
+        return mapped.principal
+    field = "rolearn" if key == "mapRoles" else "userarn"
+    return {field: mapped.principal, "username": mapped.username, "groups": mapped.groups}
+
+
+def _decoded(text: str | bytes) -> str:
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FragmentError(f"The fragment is not text in UTF-8: byte {error.start + 1} is not.", hint=_HINT) from error
+
+
+def _manifest(text: str) -> Document | None:
+    """Return the data of a manifest; None for a text that is not a manifest."""
+    from awsauth.core.manifest.locate import origins
+    from awsauth.core.manifest.manifest import Manifest
+
+    if not re.search(r"""^\s*["']?kind["']?\s*:\s*["']?ConfigMap""", text, re.MULTILINE):
+        return None
+    manifest = Manifest.parse(text)
+    return Document(manifest.data, origins=origins(manifest))
+
+
+def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]]:
+    from awsauth.core.yaml_input import YamlInputError, parse_input
+
+    if is_json and text.lstrip()[:1] == "{":
+        try:
+            return json.loads(text, object_pairs_hook=_each_once), {}
+        except (ValueError, RecursionError):
+            pass  # A flow mapping of YAML looks alike, and the other reader names the place.
+    try:
+        return parse_input(text)
+    except YamlInputError as error:
+        hint = "Split it: several files may have one owner." if "too large" in error.problem else _HINT
+        raise FragmentError(f"The fragment {error.problem}.", location=error.location, hint=hint) from error
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def _place_of(places: Mapping[Path, str], path: tuple[Any, ...]) -> str:
+    """Return the place of a value, or of the nearest one around it."""
+    written = tuple(part for part in path if part not in _KINDS)
+    return next((places[written[:end]] for end in range(len(written), -1, -1) if written[:end] in places), "")
+
+
+def _problem(problem: Any) -> str:
+    path = [part for part in problem["loc"] if part not in _KINDS]
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    given = quoted_value(problem["input"], 60)
+    error = problem.get("ctx", {}).get("error")
+    match problem["type"]:
+        case "missing":
+            return f"lacks {quoted(name)}"
+        case "extra_forbidden":
+            return f"has an unknown field {quoted(name)}"
+        case "value_error" if isinstance(error, InvalidValueError):
+            return f"holds a wrong {quoted(name)}: {error.message.removesuffix('.')}"
+        case "value_error":
+            return f"says {quoted(name)} is {given}, which {error}"
+        case "model_type":
+            return f"says {quoted(name)} is {given}, which has to be a mapping with fields"
+        case "string_type":
+            return f"says {quoted(name)} is {given}, which has to be text"
+        case _:
+            return f"says {quoted(name)} is {given}: {visible(problem['msg'])}"
+
+
+def check_fragments(desired: Any, owner: Any = None) -> tuple[Fragment, ...]:
+    """Return the fragments in what a caller passes: one, several, or a document with its owner.
+
+    Raises:
+        UsageError: it is something else.
+        FragmentError: as for `Fragment.from_document`.
+    """
+    if isinstance(desired, Document) and isinstance(owner, str):
+        return (Fragment.from_document(desired, owner),)
+    try:
+        found = (desired,) if isinstance(desired, (Fragment, Document)) else tuple(desired)
+    except TypeError:
+        found = (desired,)
+    if not found or owner is not None or not all(isinstance(one, Fragment) for one in found):
+        raise UsageError(
+            f"{quoted_value(desired)} is not a fragment or a list of fragments.",
+            hint="Pass Fragment.from_text(text), or a Document together with owner=.",
+        )
+    return found

@@ -1,0 +1,123 @@
+"""Records of owners: what each owner applied last, kept in annotations of the ConfigMap.
+
+``awsauth/owner.NAME`` holds ``{"v":1,"entries":{"role/arn:aws:iam::1:role/ci":{"u":"ci","g":["builders"]}}}``: sorted, and
+the principal in lower case. Over 128 KiB, an entry is the first 16 hex digits of its SHA-256.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.core.desired.fragment import OWNER
+from awsauth.core.revisions.annotations import OWNER_PREFIX
+from awsauth.core.serialization import sha256_of
+from awsauth.errors import FragmentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from awsauth.core.document.model import MappingEntry
+
+LONGEST_READABLE: Final = 128 * 2**10
+"""Bytes of all records together beyond which entries are hashes."""
+
+LONGEST: Final = 256 * 2**10
+"""Bytes that all annotations of an object may have (``TotalAnnotationSizeLimitB`` of Kubernetes)."""
+
+_VERSION: Final = 1
+
+Applied = dict[str, Any]
+"""What an owner applied last to a principal: ``u`` and ``g``, or their hash as ``h``."""
+
+Record = dict[str, Applied]
+"""What an owner applied last, by principal."""
+
+
+def applied(mapped: MappingEntry) -> Applied:
+    """Return what a record says of a principal that is mapped so."""
+    return {"u": mapped.username, "g": sorted(set(mapped.groups))}
+
+
+def is_as_applied(mapped: MappingEntry, last: Applied) -> bool:
+    """Whether a principal is mapped as an owner applied it last."""
+    now = applied(mapped)
+    return last in (now, _hashed(now))
+
+
+def read_records(annotations: Mapping[str, str]) -> tuple[dict[str, Record], tuple[str, ...]]:
+    """Return the records by owner, and the owners whose record cannot be read."""
+    found: dict[str, Record] = {}
+    unreadable = []
+    for name, text in annotations.items():
+        owner = name.removeprefix(OWNER_PREFIX)
+        if name.startswith(OWNER_PREFIX) and re.fullmatch(OWNER, owner):
+            record = _read(text)
+            if record is None:
+                unreadable.append(owner)
+            else:
+                found[owner] = record
+    return found, tuple(unreadable)
+
+
+def _read(text: str) -> Record | None:
+    try:
+        value = json.loads(text) if len(text) <= LONGEST else None
+    except (ValueError, RecursionError):
+        return None
+    entries = value.get("entries") if isinstance(value, dict) and value.get("v") == _VERSION else None
+    is_read = isinstance(entries, dict) and all(map(_is_applied, entries.values()))
+    return entries if is_read else None
+
+
+def _is_applied(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    groups = value.get("g")
+    is_whole = value.keys() == {"u", "g"} and isinstance(groups, list) and all(isinstance(one, str) for one in groups)
+    return (is_whole and isinstance(value["u"], str)) or (value.keys() == {"h"} and isinstance(value["h"], str))
+
+
+def write_records(records: Mapping[str, Record], annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return the annotations that hold records; an owner without entries has none.
+
+    Args:
+        records: All records, by owner.
+        annotations: The present annotations of the object. What they hold of owners that cannot be read stays.
+
+    Raises:
+        FragmentError: the records do not fit into the annotations of one object.
+    """
+    kept = {name: text for name, text in annotations.items() if name.removeprefix(OWNER_PREFIX) not in records}
+    room = LONGEST - _size({name: text for name, text in kept.items() if not name.startswith(OWNER_PREFIX)})
+    kept = {name: text for name, text in kept.items() if name.startswith(OWNER_PREFIX)}
+    whole = kept | _written(records)
+    made = (
+        whole
+        if _size(whole) <= min(LONGEST_READABLE, room)
+        else kept
+        | _written({owner: {name: _hashed(last) for name, last in record.items()} for owner, record in records.items()})
+    )
+    if _size(made) > room:
+        raise FragmentError(
+            f"The records of the owners have {_size(made):,} bytes, and the annotations of a ConfigMap have room for {room:,}.",
+            hint="Sync fewer entries, or move principals to access entries.",
+        )
+    return made
+
+
+def _written(records: Mapping[str, Record]) -> dict[str, str]:
+    return {
+        OWNER_PREFIX + owner: json.dumps({"v": _VERSION, "entries": record}, sort_keys=True, separators=(",", ":"))
+        for owner, record in sorted(records.items())
+        if record
+    }
+
+
+def _hashed(last: Applied) -> Applied:
+    return last if "h" in last else {"h": sha256_of(last)[:16]}
+
+
+def _size(annotations: Mapping[str, str]) -> int:
+    return sum(len(part.encode()) for pair in annotations.items() for part in pair)
