@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.diff import diff, diff_of_merge
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, Severity, counted
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
 from awsauth.core.revisions.info import OBSERVED
 from awsauth.core.serialization import LEFT_OUT, JsonValue
+from awsauth.core.text.display import NotebookValue
 from awsauth.errors import UsageError
 from awsauth.history.commit import commit
 from awsauth.stores.store import SupportsDryRun, SupportsEditCheck
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Snapshot, Store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 @public
-class Result(JsonValue):
+class Result(NotebookValue, JsonValue):
     """What a call did, or would do after ``dry_run=True``.
 
     Attributes:
@@ -53,6 +54,11 @@ class Result(JsonValue):
     extra_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revision: int | None = None
     restoration: Restoration | None = None
+
+    @property
+    def _title(self) -> str:
+        recorded = f", revision {self.revision}" if self.revision else ""
+        return f"{self.diff.summary}{recorded}, {counted(self.findings)}"
 
     def __str__(self) -> str:
         """Return the difference with the findings, fit for a log."""

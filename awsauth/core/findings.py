@@ -14,6 +14,8 @@ from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from awsauth.core.edit.changes import Change
 
 
@@ -109,3 +111,8 @@ class Finding(JsonValue):
         location = f"{self.location}: " if self.location else ""
         at_fault = f" ({quoted(self.location.text)})" if self.location and self.location.text else ""
         return f"{location}{self.message}{at_fault} {self.impact} {self.hint}".rstrip()
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """Return the number of findings in words, such as ``2 findings``."""
+    return f"{len(findings)} finding{'' if len(findings) == 1 else 's'}"

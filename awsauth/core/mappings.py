@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from awsauth.core.text.display import visible
+from awsauth.core.text.display import NotebookValue, visible
 from awsauth.errors import UsageError
 
 
-class _Value(BaseModel):
+class _Value(BaseModel, NotebookValue):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def __init__(self, /, **fields: Any) -> None:
@@ -23,6 +23,14 @@ class _Value(BaseModel):
                 f"{type(self).__name__} has a field that does not fit, {name}: {visible(first['msg'])}.",
                 hint=f"Its fields are {', '.join(type(self).model_fields)}.",
             ) from error
+
+    @property
+    def _title(self) -> str:
+        return type(self).__name__
+
+    @property
+    def _rows(self) -> list[dict[str, object]]:
+        return [dict(self)]
 
 
 class SsoMatch(_Value):

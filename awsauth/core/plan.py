@@ -12,10 +12,10 @@ from awsauth.core.document.model import KEYS
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.change_json import changes_from_json
 from awsauth.core.edit.merge import MergeResult, merge_with_report
-from awsauth.core.findings import Finding
+from awsauth.core.findings import Finding, counted
 from awsauth.core.guards.guards import raise_for_violations
 from awsauth.core.serialization import JsonValue, from_json, json_text, sha256_of
-from awsauth.core.text.display import quoted, quoted_value, visible
+from awsauth.core.text.display import NotebookValue, quoted, quoted_value, visible
 from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ _FORMAT: Final = "awsauth-plan"
 _AGAIN: Final = "Make the plan again, and look at what it does."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 @public
-class Plan(JsonValue):
+class Plan(NotebookValue, JsonValue):
     """Changes that were looked at before they are made.
 
     What the guards are to let pass is said when it is applied, and no part of it.
@@ -65,6 +65,10 @@ class Plan(JsonValue):
     ) -> Plan:
         """Return the plan to make `changes`, which give `result`; `findings` go behind those of the merge."""
         return cls(uid, digest(result.before), tuple(changes), diff_of_merge(result), (*result.findings, *findings))
+
+    @property
+    def _title(self) -> str:
+        return f"{self.diff.summary}, {counted(self.findings)}"
 
     def __str__(self) -> str:
         made_for = f"the object with uid {visible(self.uid)}" if self.uid else "an object without uid"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 from awsauth.boundary import public
 from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, Severity, counted
 from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, RevisionInfo, data_digest
 from awsauth.core.revisions.revision import is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import NotebookValue, quoted, visible
 from awsauth.errors import HistoryError
 from awsauth.history.head import chain
 from awsauth.history.prune import KEEP_LAST
@@ -142,9 +142,9 @@ class LogEntry(JsonValue):
         return "  ".join(filter(None, shown))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 @public
-class Log(JsonValue):
+class Log(NotebookValue, JsonValue):
     """The history of an object.
 
     Attributes:
@@ -160,6 +160,25 @@ class Log(JsonValue):
     findings: tuple[Finding, ...]
     is_recorded: bool
     present: Document = field(metadata=LEFT_OUT)
+
+    @property
+    def _title(self) -> str:
+        return f"{len(self.entries)} states, {counted(self.findings)}"
+
+    @property
+    def _rows(self) -> list[dict[str, object]]:
+        return [
+            {
+                "revision": entry.info.number or "-",
+                "time": entry.time,
+                "kind": entry.info.kind,
+                "by": entry.by,
+                "reason": entry.info.reason,
+                "changes": entry.diff.summary if entry.diff else "",
+                "state": entry.state,
+            }
+            for entry in self.entries
+        ]
 
     def __str__(self) -> str:
         """Return a line for each revision, newest first, and one for each finding."""

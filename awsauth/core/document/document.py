@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.boundary import public, unguarded
 from awsauth.core.document import fast_reader as plain
 from awsauth.core.document.model import KEYS, Key, ListLayout, MappingEntry, ParsedList, PrincipalKey
-from awsauth.core.text.display import quoted_value, visible
+from awsauth.core.text.display import NotebookValue, quoted_value
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ _ABSENT: Final = {key: ParsedList(key, "", (), ListLayout("empty")) for key in K
 
 
 @public
-class Document:
+class Document(NotebookValue):
     """The data of an ``aws-auth`` ConfigMap, read as the authenticator reads it.
 
     Reading happens when something is first asked for, once for each key. A document never changes.
@@ -181,9 +181,22 @@ class Document:
     def __reduce__(self) -> tuple[type[Document], tuple[dict[str, str]]]:
         return Document, (dict(self._data),)
 
-    def __repr__(self) -> str:
-        sizes = ", ".join(f"{visible(key)}: {len(text):,} characters" for key, text in self._data.items())
-        return f"<Document {sizes or 'without data'}>"
+    @property
+    def _title(self) -> str:
+        return ", ".join(f"{key}: {len(text):,} characters" for key, text in self._data.items()) or "no data"
+
+    @property
+    def _rows(self) -> list[dict[str, object]]:
+        return [
+            {
+                "key": key,
+                "principal": mapped.principal or mapped.sso,
+                "username": mapped.username,
+                "groups": mapped.groups,
+            }
+            for key in KEYS
+            for mapped in self.reading(key).mapped
+        ]
 
 
 def check_document(value: Any) -> None:

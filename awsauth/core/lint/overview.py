@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from awsauth.core.document.model import KEYS, KIND
 from awsauth.core.findings import Location, Severity
 from awsauth.core.lint.lint import check_arguments, in_texts
 from awsauth.core.serialization import JsonValue
+from awsauth.core.text.display import NotebookValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 @public
-class MappingRow(JsonValue):
+class MappingRow(NotebookValue, JsonValue):
     """One entry that maps something.
 
     Attributes:
@@ -48,6 +49,14 @@ class MappingRow(JsonValue):
     groups: tuple[str, ...]
     notes: tuple[str, ...]
     location: Location
+
+    @property
+    def _title(self) -> str:
+        return f"{self.kind} {self.principal or 'sso'} as {self.username or 'itself'} in {', '.join(self.groups) or 'no groups'}"
+
+    @property
+    def _rows(self) -> list[dict[str, object]]:
+        return [{one.name: getattr(self, one.name) for one in fields(self)}]
 
     def fits(self, pattern: str) -> bool:
         """Whether principal, username or a group matches, whatever its case; ``*``, ``?`` and ``[…]`` as in a shell.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 _SHORT: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
@@ -138,3 +141,37 @@ def fenced(text: str, language: str) -> str:
 
 def _longest_run(text: str) -> int:
     return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
+class NotebookValue:
+    """A value whose `repr` is one line, and that Jupyter and IPython show as a table, or else as its `str`."""
+
+    __slots__ = ()
+
+    @property
+    def _title(self) -> str:
+        """The essentials, in a few words."""
+        raise NotImplementedError
+
+    @property
+    def _rows(self) -> Sequence[Mapping[str, object]]:
+        """The rows of the table: cells by the names of the columns, which are the same in every row."""
+        return ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {visible(self._title)}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape  # only a notebook needs it
+
+        def line(tag: str, cells: Iterable[object]) -> str:
+            return f"<tr>{''.join(f'<{tag}>{escape(_cell(cell))}</{tag}>' for cell in cells)}</tr>"
+
+        body = f"<pre>{escape(visible(str(self), keep=chr(10)))}</pre>"
+        if rows := self._rows:
+            body = f"<table>{line('th', rows[0])}{''.join(line('td', row.values()) for row in rows)}</table>"
+        return f"<b>{escape(visible(self._title))}</b>{body}"
+
+
+def _cell(value: object) -> str:
+    return visible(", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value))
