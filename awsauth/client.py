@@ -276,7 +276,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
         proposal = changing(made)(self._store.read())
         findings = self._applier.findings(proposal)
         plan = Plan.of(proposal.merged, made, uid=proposal.snapshot.uid, findings=findings)
-        return replace(plan, findings=self._policy.unacknowledged(plan.findings)) if self._policy else plan
+        return replace(plan, findings=self._unacknowledged(plan.findings))
 
     def apply(self, message: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
         """Apply a plan, or changes, in one write.
@@ -397,7 +397,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
             from awsauth.verification.verify import apply_and_verify
 
             result = apply_and_verify(run, propose, options, connection=self._connection, writer=self._writer)
-        return replace(result, findings=self._policy.unacknowledged(result.findings)) if self._policy else result
+        return replace(result, findings=self._unacknowledged(result.findings))
 
     def _writer(self) -> Writer:
         known = self._circumstances.writer() if self._circumstances else Writer()

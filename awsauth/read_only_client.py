@@ -109,7 +109,7 @@ class ReadOnlyClient:
 
             around = self._circumstances.findings(document, exists=snapshot.exists)
             found = (*found, *around, *baseline_findings(snapshot))
-        return self._policy.unacknowledged(found) if self._policy else found
+        return self._unacknowledged(found)
 
     def explain(self, caller: Caller | str) -> Explanation:
         """Say what the authenticator does with a caller, and for one who gets nothing why (see `awsauth.explain`).
@@ -182,7 +182,11 @@ class ReadOnlyClient:
         store = restorable(self._store)
         found = log(store)
         found = with_diffs(store, found, described if limit is None else min(described, limit))
-        return found if limit is None else replace(found, entries=found.entries[:limit])
+        entries = found.entries if limit is None else found.entries[:limit]
+        return replace(found, entries=entries, findings=self._unacknowledged(found.findings))
+
+    def _unacknowledged(self, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        return self._policy.unacknowledged(found) if self._policy else found
 
     def show(self, revision: int) -> Revision:
         """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.

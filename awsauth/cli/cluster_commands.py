@@ -12,6 +12,7 @@ from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import changes_in
 from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.wording import in_options
+from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError
 
 if TYPE_CHECKING:
     from awsauth.recovery.report import Recovery
@@ -50,9 +51,8 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
 
     The exit code is 1 when a step failed.
     """
-    target: Any = invocation.target
     with invocation.waiting():
-        report = awsauth.health_check(role_arn=for_role, may=may, **target)
+        report = awsauth.health_check(role_arn=for_role, may=may, **invocation.library_target)
     if invocation.output == "json":
         invocation.emit({"health": report})
     else:
@@ -64,6 +64,7 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
     "recover",
     cls=AwsAuthCommand,
     connection=("--cluster", "--region", "--profile"),
+    writes=True,
     library="awsauth.recover(cluster, rollback_to=…, changes=[…])",
 )
 @click.option("--to", type=int, metavar="REVISION", help="The revision to go back to; by default as far as it takes.")
@@ -96,14 +97,36 @@ def recover_command(
         invocation.screen.print(shown)
     elif not yes:
         invocation.screen.tell(shown)
-    # What has not been allowed is refused before anything is done: no need to ask.
-    if not (yes or planned.plan.needs) and not invocation.screen.ask("Do this?"):
-        invocation.screen.tell("Nothing was changed.")
-        return FOUND
+    if not yes:
+        needs = planned.plan.needs
+        if not invocation.screen.ask(f"Allow {', '.join(needs)}, and do this?" if needs else "Do this?"):
+            invocation.screen.tell("Nothing was changed.")
+            return FOUND
+        target["allow"] = (*target["allow"], *needs)
     invocation.if_interrupted = "Some steps may be done: --dry-run shows what is left."
-    with invocation.waiting():
-        recovery = awsauth.recover(**target)
-    return _report(invocation, recovery)
+    return _report(invocation, _recovered(invocation, target, asks=not yes))
+
+
+def _recovered(invocation: Invocation, target: dict[str, Any], *, asks: bool) -> Recovery:
+    """Recover. What a guard refuses, or has to be named, is asked about, and then recovering begins again."""
+    while True:
+        try:
+            with invocation.waiting():
+                return awsauth.recover(**target)
+        except GuardError as error:
+            guards = tuple(dict.fromkeys(finding.code for finding in error.findings))
+            refused: AwsAuthError = error
+            more: dict[str, Any] = {"allow": (*target["allow"], *guards)}
+            question = f"Allow {', '.join(guards)}, and go on?"
+        except UnprovenHistoryError as error:
+            refused, more = error, {"rollback_to": error.revisions[0]}
+            question = f"Restore revision {error.revisions[0]}?"
+        if not asks:
+            raise refused
+        invocation.screen.tell(in_options(refused.message))
+        if not invocation.screen.ask(question):
+            raise refused
+        target |= more
 
 
 def _report(invocation: Invocation, recovery: Recovery) -> int:

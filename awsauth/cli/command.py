@@ -19,6 +19,7 @@ _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"
 _OUTPUT: Final = "Output"
 _WITHOUT_VALUE: Final = "--dry-run"
+_ONLY_SHOWING: Final = ("dry_run", "out", "check_only")
 _ARN: Final = "--arn"
 _ALL: Final = frozenset(one.option for one in VARIABLES)
 
@@ -162,6 +163,7 @@ class AwsAuthCommand(_Sectioned):
         changes: Whether it has the options of a change.
         always_recorded: Whether that change is kept as a revision in any case.
         observes: Whether it has those of a change whose effect can be waited for.
+        writes: Whether it changes something without having those options.
         connection: The options of the connection that its help shows. Of the others, too, it says itself what is wrong.
         outputs: How it can print.
     """
@@ -173,6 +175,7 @@ class AwsAuthCommand(_Sectioned):
         changes: bool = False,
         always_recorded: bool = False,
         observes: bool = False,
+        writes: bool = False,
         connection: Container[str] = _ALL,
         outputs: Sequence[OutputFormat] = ("text", "json", "markdown"),
         **attributes: Any,
@@ -181,6 +184,7 @@ class AwsAuthCommand(_Sectioned):
         self.library = library
         self.outputs = outputs
         self.changes = changes
+        self.writes = writes or changes
         self.params += [
             *(_changing(may_be_unrecorded=not always_recorded) if changes else ()),
             *(_observing() if observes else ()),
@@ -208,6 +212,8 @@ class AwsAuthCommand(_Sectioned):
         ctx.obj = invocation_of(ctx)
         if ctx.obj.output not in self.outputs:
             raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
+        is_for_show = any(map(ctx.params.get, _ONLY_SHOWING)) or ctx.params.get("fix") is False
+        ctx.obj.may_change = self.writes and not is_for_show
         if ctx.obj.screen.verbosity:
             from awsauth.cli.verbose import show_debug_messages
 

@@ -12,7 +12,6 @@ from awsauth.cli.files import save
 from awsauth.cli.output import findings_as_markdown
 from awsauth.cli.target import command
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.guards import GUARDS, raise_for_violations
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, GuardError, PlanOutdatedError
@@ -72,10 +71,9 @@ class ChangeOptions:
 
     @property
     def options(self) -> Options:
-        """What they are to the library."""
+        """What they are to the library; `allow` is passed for itself."""
         return {
             "reason": self.reason,
-            "allow": self.allow,
             "history": not self.no_history,
             "wait": self.wait,
             "verify": self.verify,
@@ -90,18 +88,21 @@ class PreviewedChange:
     Attributes:
         diff: What changes.
         findings: What there is to say about it.
-        make: Makes it, if nothing else comes of it by now; with ``dry_run`` only has it looked at.
+        make: Makes it with the guards in its second argument allowed, unless its effect is another one by now; its
+            first argument is the dry run.
         is_made: Looks whether the data is by now as the change leaves it.
         plan: The plan that it is, where it is one.
         more: What else is to be shown.
+        asks_about_guards: Whether a guard that refuses it asks on a terminal.
     """
 
     diff: Diff
     findings: Sequence[Finding]
-    make: Callable[[DryRun], Result]
+    make: Callable[[DryRun, Sequence[str]], Result]
     is_made: Callable[[], bool]
     plan: Plan | None = None
     more: str = ""
+    asks_about_guards: bool = False
 
 
 def change(
@@ -120,8 +121,8 @@ def change(
         made = plan(client)
         options: Any = manner.options
 
-        def make(dry_run: DryRun) -> Result:
-            return client.apply(made, **options, dry_run=dry_run)
+        def make(dry_run: DryRun, allow: Sequence[str]) -> Result:
+            return client.apply(made, **options, allow=allow, dry_run=dry_run)
 
         return PreviewedChange(made.diff, made.findings, make, lambda: not client.plan(made.changes).diff, made)
 
@@ -164,9 +165,10 @@ def confirm_and_apply(
 
 def _once(invocation: Invocation, manner: ChangeOptions, proposed: PreviewedChange, *, asks: bool) -> int:
     report = Report(invocation, proposed, manner, asks=asks and bool(proposed.diff))
-    refusal = None if manner.out else _refusal(proposed, manner, asks=asks)
-    report.show(without=refusal.findings if refusal else (), goes_on=not manner.out)
-    if refusal:
+    refusal = None if manner.out else _refusal(proposed, manner.allow)
+    asked = refusal.findings if refusal and asks and proposed.asks_about_guards else ()
+    report.show(without=refusal.findings if refusal and not asked else (), asked=asked, goes_on=not manner.out)
+    if refusal and not asked:
         raise refusal
     if manner.out:
         return _saved(report, proposed, manner)
@@ -176,24 +178,27 @@ def _once(invocation: Invocation, manner: ChangeOptions, proposed: PreviewedChan
         return DONE
     if manner.dry_run:
         with invocation.waiting():
-            result = proposed.make("server" if manner.dry_run == "server" else True)
+            result = proposed.make("server" if manner.dry_run == "server" else True, manner.allow)
         report.end(changed=True, applied=False, result=result)
         return DONE
-    if asks and not invocation.screen.ask(f"Make this change to {invocation.named_target}?"):
+    guards = list(dict.fromkeys(finding.code for finding in asked))
+    question = f"Allow {', '.join(guards)}, and make this change" if guards else "Make this change"
+    if asks and not invocation.screen.ask(f"{question} to {invocation.named_target}?"):
         invocation.screen.tell("Nothing was changed.")
         return FOUND
-    result = _made(invocation, proposed)
+    result = _made(invocation, proposed, (*manner.allow, *guards))
+    invocation.is_changed = invocation.is_changed or result.changed
     remember(invocation.target, result.document)
     report.end(changed=result.changed, applied=result.changed, result=result)
     invocation.write_back()
     return DONE
 
 
-def _made(invocation: Invocation, proposed: PreviewedChange) -> Result:
+def _made(invocation: Invocation, proposed: PreviewedChange, allow: Sequence[str]) -> Result:
     invocation.if_interrupted = f"The change may have been made. To see: {command(invocation, 'get')}"
     try:
         with invocation.waiting():
-            result = proposed.make(False)
+            result = proposed.make(False, allow)
     except KeyboardInterrupt:
         invocation.screen.tell("\nLooking whether the change was made ...")
         with contextlib.suppress(AwsAuthError), invocation.waiting():
@@ -204,9 +209,7 @@ def _made(invocation: Invocation, proposed: PreviewedChange) -> Result:
     return result
 
 
-def _refusal(proposed: PreviewedChange, manner: ChangeOptions, *, asks: bool) -> GuardError | None:
-    # Whether a rollback gives back what another writer took is asked together with the rest.
-    allow = [*manner.allow, REGRANT] if asks else manner.allow
+def _refusal(proposed: PreviewedChange, allow: Sequence[str]) -> GuardError | None:
     try:
         raise_for_violations(proposed.findings, allow)
     except GuardError as error:
@@ -237,11 +240,20 @@ class Report:
         self._proposed = proposed
         self._asks = asks
 
-    def show(self, without: Sequence[Finding], *, goes_on: bool) -> None:
-        """Show what is about to change, and what there is to say about it but for what an error is about to say."""
+    def show(self, without: Sequence[Finding], asked: Sequence[Finding], *, goes_on: bool) -> None:
+        """Show what is about to change, with the findings.
+
+        Args:
+            without: Findings that an error is about to show.
+            asked: Findings of guards that the question is about to name.
+            goes_on: Whether the change is made, or tried: its guards have been allowed, then.
+        """
         screen, proposed = self._invocation.screen, self._proposed
         findings = [found for found in proposed.findings if found not in without]
-        said = screen.findings(findings, severity=_severity if goes_on else lambda found: found.severity.value)
+        said = screen.findings(
+            findings,
+            severity=lambda found: _severity(found) if goes_on and found not in asked else found.severity.value,
+        )
         diff = screen.diff(proposed.diff) if proposed.diff else f"No change to {self._invocation.named_target}."
         shown = "\n".join(filter(None, [diff, proposed.more, said]))
         if self._invocation.output == "text":

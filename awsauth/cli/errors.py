@@ -36,24 +36,34 @@ _SECRET: Final = re.compile(
 """What others' errors may hold and nobody should see: tokens, signatures, keys."""
 
 
+_CHANGED: Final = {
+    False: "Nothing was changed.",
+    True: "Something was changed.",
+    None: "It is unknown whether anything was changed.",
+}
+
+
 def show(error: Exception, invocation: Invocation) -> None:
     """Show an error on standard error; with JSON also as an object on standard output."""
     screen = invocation.screen
     if not isinstance(error, AwsAuthError):
         error = caused_by(error)
+    changed = True if invocation.is_changed else error.changed
     message, location, hint = _parts(error, invocation)
     screen.tell(
         screen.style("error:", "red") + screen.wrapped(f"error: {message}", to_error=True).removeprefix("error:")
     )
     if location:
         screen.tell(f"where: {location}")
+    if invocation.may_change:
+        screen.tell(_CHANGED[changed])
     if hint:
         screen.tell(screen.wrapped(f"what to do: {hint}", to_error=True))
     if invocation.traceback:
         for line in _chain(error):
             screen.tell(line)
     if invocation.output == "json":
-        invocation.emit({"error": _report(error, message, location, hint)})
+        invocation.emit({"error": _report(error, message, location, hint, changed=changed)})
 
 
 def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
@@ -84,15 +94,16 @@ class ErrorReport(JsonValue):
 
     type: str
     exit_code: int
+    changed: bool | None
     message: str
     location: str
     hint: str
     findings: tuple[Finding, ...]
 
 
-def _report(error: Exception, message: str, location: str, hint: str) -> ErrorReport:
+def _report(error: Exception, message: str, location: str, hint: str, *, changed: bool | None) -> ErrorReport:
     findings = tuple(error.findings) if isinstance(error, GuardError) else ()
-    return ErrorReport(type(error).__name__, code_of(error), message, location, hint, findings)
+    return ErrorReport(type(error).__name__, code_of(error), changed, message, location, hint, findings)
 
 
 def _chain(error: BaseException) -> Iterator[str]:

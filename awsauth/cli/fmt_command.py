@@ -52,6 +52,7 @@ def fmt_command(invocation: Invocation, /, *, check_only: bool, **manner: Any) -
         file = ManifestFile(invocation.file or "", normalize=True)
         state = file.read()
         file.write(state.data, state)
+        invocation.is_changed = True
     return DONE if invocation.is_filter else _report(invocation, reasons, found=DONE)
 
 

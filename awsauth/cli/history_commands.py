@@ -11,13 +11,14 @@ from awsauth.cli.completion_values import complete_revision, remember_revisions
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, current
-from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import fenced, visible
 from awsauth.errors import UnprovenHistoryError
 from awsauth.read_only_client import DESCRIBED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from awsauth.apply import Result
     from awsauth.client import AwsAuthClient
     from awsauth.core.revisions.revision import Revision
@@ -142,11 +143,9 @@ def rollback_command(
             with invocation.waiting():
                 found = client.rollback(to=number, exact=exact, allow=[*GUARDS], dry_run=True)
 
-        def make(dry_run: DryRun) -> Result:
+        def make(dry_run: DryRun, allow: Sequence[str]) -> Result:
             options: Any = how.options
-            if how.asks:
-                options["allow"] = [*how.allow, REGRANT]  # was shown, and agreed to
-            return client.rollback(to=number, exact=exact, approved=found.diff, **options, dry_run=dry_run)
+            return client.rollback(to=number, exact=exact, approved=found.diff, **options, allow=allow, dry_run=dry_run)
 
         return PreviewedChange(
             found.diff,
@@ -154,12 +153,13 @@ def rollback_command(
             make,
             lambda: client.read() == found.document,
             more="\n".join(filter(None, [more, str(found.restoration or "")])),
+            asks_about_guards=True,
         )
 
     return confirm_and_apply(invocation, how, propose)
 
 
-@click.command("snapshot", cls=AwsAuthCommand, library="client.snapshot(reason=…)")
+@click.command("snapshot", cls=AwsAuthCommand, writes=True, library="client.snapshot(reason=…)")
 @click.option("--reason", metavar="TEXT", default="", help="Why; kept with the revision.")
 @current
 def snapshot_command(invocation: Invocation, /, *, reason: str) -> int:
@@ -178,7 +178,7 @@ def snapshot_command(invocation: Invocation, /, *, reason: str) -> int:
     return DONE
 
 
-@click.command("prune", cls=AwsAuthCommand, library="client.prune()")
+@click.command("prune", cls=AwsAuthCommand, writes=True, library="client.prune()")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @current

@@ -37,7 +37,7 @@ class Invocation:
 
     Attributes:
         command: The command's words: ``add role``.
-        target: What it is for, as `awsauth.connect` takes it; the policy is the name of a file.
+        target: The options and variables that name the target; the policy is the name of a file.
         output: How to print.
         output_is_open: Whether nobody has said how to print.
         traceback: Whether to show the traceback of an error.
@@ -47,6 +47,8 @@ class Invocation:
         where: The file, context or cluster in words, as far as it is known by now.
         acting_as: The ARN or username as which the cluster knows the user; empty if it was not asked.
         if_interrupted: What to say when the user interrupts it now: whether anything was changed.
+        may_change: Whether the command may change something: its errors say whether anything was changed.
+        is_changed: Whether it has changed something already.
     """
 
     command: str
@@ -60,6 +62,8 @@ class Invocation:
     where: str = field(default="", init=False)
     acting_as: str = field(default="", init=False)
     if_interrupted: str = field(default="Nothing was changed.", init=False)
+    may_change: bool = field(default=False, init=False)
+    is_changed: bool = field(default=False, init=False)
     _manifest: ManifestText | None = field(default=None, init=False)
     _file_manifest: Manifest | None = field(default=None, init=False)
     _part: str = field(default="", init=False)
@@ -107,12 +111,16 @@ class Invocation:
         with self.waiting():
             self.acting_as = client.acting_as()
 
+    @property
+    def library_target(self) -> dict[str, Any]:
+        """The target as `awsauth.connect` takes it: with the policy instead of its file's name."""
+        named = {name: value for name, value in self.target.items() if name != "policy"}
+        return {**named, "policy": policy} if (policy := self.policy) else named
+
     def _connected(self) -> AwsAuthClient:
         import awsauth
 
-        named: dict[str, Any] = {name: value for name, value in self.target.items() if name != "policy"}
-        if policy := self.policy:
-            named["policy"] = policy
+        named = self.library_target
         if self.file and self.normalizes and named.keys() <= {"file", "policy"}:
             return awsauth.AwsAuthClient.from_file(named.pop("file"), normalize=True, **named)
         if not self.is_filter:

@@ -94,6 +94,6 @@ def _as_of_now(invocation: Invocation, client: AwsAuthClient, plan: Plan, manner
     return PreviewedChange(
         found.diff,
         found.findings,
-        lambda dry_run: client.apply(plan, **options, dry_run=dry_run),
+        lambda dry_run, allow: client.apply(plan, **options, allow=allow, dry_run=dry_run),
         lambda: client.read() == found.document,
     )

@@ -33,11 +33,13 @@ class EksTarget:
         cluster: Its name.
         region: Where it is.
         reads_config_map: Whether it looks at ``aws-auth`` at all.
+        profile: The AWS profile; empty if none is named.
     """
 
     cluster: str
     region: str
     reads_config_map: bool = True
+    profile: str = ""
 
 
 def unknown(caller: Caller, target: EksTarget, explanation: Explanation | None, clock: str) -> AwsAuthError:
@@ -92,7 +94,14 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
         f"Have an administrator of the cluster map it, under any username, and with the group it is to have for {GROUP}:",
         f"  {call}",
         f"  {command_line(*command)}",
+        "If you are locked out and may call the EKS API, restore your access yourself:",
+        f"  {command_line(*_recovery(target))}",
     ]
+
+
+def _recovery(target: EksTarget) -> list[str]:
+    profile = ["--profile", target.profile] if target.profile else []
+    return ["awsauth", "recover", "--cluster", target.cluster, "--region", target.region, *profile]
 
 
 def forbidden(review: SelfReview | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:

@@ -185,7 +185,7 @@ class _HealthCheck:
             mode = facts.authentication_mode() if facts is not None else None
         except AwsAuthError:
             mode = None
-        return EksTarget(name, self._signing.region, mode != "API")
+        return EksTarget(name, self._signing.region, mode != "API", self._signing.session.botocore.profile or "")
 
     def _entry(self, found: SelfReview) -> str:
         """Say which entry of ``aws-auth`` makes the caller who it is."""

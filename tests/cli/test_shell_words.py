@@ -136,8 +136,9 @@ def test_an_argument_shown_as_an_option(value: str, empty: Path) -> None:
 @pytest.mark.parametrize("value", [value for value in VALUES if not value.endswith("\n")])
 def test_what_a_health_check_advises(value: str, empty: Path) -> None:
     caller = awsauth.Caller(ROLE)
-    (command,) = commands_in(unknown(caller, EksTarget(value, value), None, "").hint)
+    command, recovering = commands_in(unknown(caller, EksTarget(value, value, profile=value), None, "").hint)
     location = ["--cluster", value, "--region", value]
+    assert parsed(recovering, empty) == [["awsauth", "recover", *location, *(["--profile", value] if value else [])]]
     added = ["awsauth", "add", "role", ROLE, "--username", "mytestrole", "--group", "GROUP", *location]
     assert parsed(command, empty) == [added]
     (command,) = commands_in(unknown(caller, EksTarget(value, value, reads_config_map=False), None, "").hint)

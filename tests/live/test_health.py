@@ -81,7 +81,7 @@ def test_whoever_is_not_mapped_is_told_whom_to_map_and_how(named: NamedCluster) 
     assert results(report) == failed_at("authenticated")
     assert cause(report) == f"The API server does not know {named.arn('health-worker')} (401)."
     region = named.cluster.aws.region
-    _, call, command = hint(report).splitlines()
+    _, call, command, _, recovering = hint(report).splitlines()
     assert call.strip() == (
         f'awsauth.add_role_mapping("{named.arn("health-worker")}", username="health-worker", groups=["GROUP"], '
         f'cluster="{named.name}", region="{region}")'
@@ -90,6 +90,7 @@ def test_whoever_is_not_mapped_is_told_whom_to_map_and_how(named: NamedCluster) 
         f"awsauth add role {named.arn('health-worker')} --username health-worker --group GROUP "
         f"--cluster {named.name} --region {region}"
     )
+    assert recovering.strip() == f"awsauth recover --cluster {named.name} --region {region}"
     assert str(report).endswith("It is not healthy: authenticated failed.")
 
 
@@ -98,7 +99,7 @@ def test_the_command_line_that_is_advised_does_it(named: NamedCluster) -> None:
     named.await_in("health-cli")
     named.be_role("health-cli-worker")
     with named.client() as client:
-        command = shlex.split(hint(client.health_check()).splitlines()[-1].replace("GROUP", "system:masters"))
+        command = shlex.split(hint(client.health_check()).splitlines()[2].replace("GROUP", "system:masters"))
     named.be_role("health-cli")
     done = run(*command[1:], "--yes")
     assert done.code == 0, done

@@ -95,6 +95,21 @@ def test_a_check_asks_the_cluster(at: dict[str, str | None]) -> None:
     assert all(found["file"] is None for found in values["findings"])
 
 
+def test_notes_are_acknowledged(cluster: Cluster, at: dict[str, str | None], tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("quiet_notes: [no-baseline, unproven-history]\n", encoding="utf-8")
+
+    def shown(command: str, code: str) -> list[bool]:
+        quiet = (), ("--quiet-notes", code), ("--policy", str(policy))
+        return [f"note {code}" in run(command, *words, env=at).out for words in quiet]
+
+    assert shown("check", "no-baseline") == [True, False, False]
+    assert run("snapshot", env=at).code == 0
+    assert shown("check", "no-baseline") == [False, False, False]
+    cluster.put_aws_auth({"mapRoles": NODES.replace("  # keep", "")})
+    assert shown("history", "unproven-history") == [True, False, False]
+
+
 def test_who_may_not_is_told_the_rule_that_is_missing(cluster: Cluster, at: dict[str, str | None]) -> None:
     nobody, reader = cluster.user(), cluster.user(READER, namespace="kube-system")
     for user, args in ((nobody, ["get"]), (reader, [*ADD, "--yes"])):
