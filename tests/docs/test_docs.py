@@ -12,15 +12,12 @@ import yaml
 
 from awsauth.cli.command import AwsAuthCommand
 from tests.support.command_line import run
-from tests.support.controlplane.tryout import UNSET, tryout
-from tests.support.pages import Block, blocks, run_page
+from tests.support.pages import TRY_OUT, Block, blocks, run_page
 from tests.support.paths import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.support.controlplane.cluster import Cluster
 
 DOCS: Final = PROJECT / "docs"
 OUTSIDE: Final = [PROJECT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
@@ -28,11 +25,10 @@ OUTSIDE: Final = [PROJECT / f"{name}.md" for name in ("README", "CONTRIBUTING", 
 TEXTS: Final = {page: page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob("*.md"))}
 RUN: Final = ("python", "console")
 READ: Final = ("groovy", "json", "sh", "text", "yaml")
-LIVE: Final = [page for page, text in TEXTS.items() if "awsauth-test" in text]
 LOCAL: Final = [
     page
     for page, text in TEXTS.items()
-    if page not in LIVE and any(block.language in RUN and not block.includes for block in blocks(text))
+    if TRY_OUT not in text and any(block.language in RUN and not block.includes for block in blocks(text))
 ]
 COMMAND: Final = re.compile(r"(?<![\w./'-])awsauth (?P<words>(?:[a-z]|--)[^\n`|;&>#']*)")
 GENERATED: Final = re.compile(r"^<!-- (.+): made .+ -->$.*?^<!-- end of \1 -->$", re.MULTILINE | re.DOTALL)
@@ -47,19 +43,6 @@ def name_of(page: Path) -> str:
 def test_every_block_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_page(page, tmp_path)
-
-
-@pytest.mark.parametrize("page", LIVE, ids=name_of)
-def test_every_block_runs_on_the_cluster_to_try_things_on(
-    page: Path, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in UNSET:
-        monkeypatch.delenv(name, raising=False)
-    with tryout(cluster) as environment:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        assert run_page(page, tmp_path)
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=name_of)

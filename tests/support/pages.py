@@ -35,6 +35,8 @@ VARYING: Final = re.compile(
     r"|(?<=127\.0\.0\.1:)\d+"  # ports
 )
 LEFT_OUT: Final = "…"
+TRY_OUT: Final = "awsauth-test"
+"""The kubeconfig context that pages name when their blocks need a cluster."""
 INCLUDED: Final = re.compile(r'--8<-- "(?P<path>[^"]+)"\n')
 
 
