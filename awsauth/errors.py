@@ -49,7 +49,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.findings import Finding
+    from awsauth.core.findings import Finding, Location
 
 
 class AwsAuthError(Exception):
@@ -105,7 +105,15 @@ class MappingConflictError(AwsAuthError, ValueError):
 
 
 class EditError(AwsAuthError, ValueError):
-    """The text cannot be changed without touching what the change does not concern."""
+    """The text cannot be changed without touching what the change does not concern.
+
+    Attributes:
+        place: Where in the data it cannot; None if that is not one place. `location` holds the same as text.
+    """
+
+    def __init__(self, message: str, *, location: str = "", hint: str = "", place: Location | None = None) -> None:
+        super().__init__(message, location=str(place) if place else location, hint=hint)
+        self.place = place
 
 
 class GuardError(AwsAuthError, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.boundary import caused_by
 from awsauth.cli.exit_codes import code_of
 from awsauth.cli.wording import _naming, in_options
-from awsauth.core.document.model import KEYS
-from awsauth.core.findings import Finding, Location
+from awsauth.core.findings import Finding
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.cli.invocation import Invocation
-
-
-_PLACE: Final = re.compile(rf"({'|'.join(KEYS)}) line (\d+)(?:, column (\d+))?")
-"""Where in the text of a data key something is, as errors say it."""
 
 
 _SECRET: Final = re.compile(
@@ -76,15 +70,10 @@ def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
 
 
 def _where(error: AwsAuthError, invocation: Invocation) -> str:
-    """Return where it happened; before a place in a text that cannot be edited, where that is in the manifest."""
-    match = _PLACE.fullmatch(error.location) if isinstance(error, EditError) else None
-    # What cannot be edited on the way back is an earlier text, and no longer in the file.
-    if match and invocation.command != "rollback":
-        with contextlib.suppress(AwsAuthError):
-            at = invocation.position(Location(match[1], int(match[2]), int(match[3] or 1)))
-            if at:
-                file = visible(invocation.file or "standard input")
-                return f"{file}:{at.line}:{at.column}"
+    """Return where it happened; with the name of the manifest file for a place in it."""
+    place = error.place if isinstance(error, EditError) else None
+    if place and place.in_file:
+        return f"{visible(invocation.file or 'standard input')}:{place.line}:{place.column}"
     return error.location
 
 

@@ -276,7 +276,7 @@ def test_a_place_in_an_earlier_text_is_none_in_the_file(tmp_path: Path) -> None:
     )
     path.write_text(text, encoding="utf-8")
     done = run("rollback", "--to", "1", "--file", str(path), "-y")
-    assert (done.code, "where: mapRoles line 1\n" in done.err) == (8, True), done
+    assert (done.code, "where: mapRoles line 1, column 1\n" in done.err) == (8, True), done
 
 
 def test_history_show_and_diff(file: str) -> None:

@@ -206,7 +206,5 @@ class _FieldEdits:
         self, start: int, problem: str, *, hint: str = "Write it on a line of its own, without anchor, alias or tag."
     ) -> EditError:
         return EditError(
-            f"{problem}; nothing was changed.",
-            location=str(Location.of(self._reading.key, self._text, start)),
-            hint=hint,
+            f"{problem}; nothing was changed.", place=Location.of(self._reading.key, self._text, start), hint=hint
         )

@@ -57,7 +57,7 @@ class _Flow:
     def _refused(self, offset: int) -> EditError:
         return EditError(
             "A comment stands between the entries, and whose it is cannot be told; nothing was changed.",
-            location=str(Location.of(self._key, self._text, offset)),
+            place=Location.of(self._key, self._text, offset),
             hint="Write the list in block style, or edit it by hand.",
         )
 

@@ -14,7 +14,7 @@ from awsauth.core.edit.entry_table import EntryTable
 from awsauth.core.edit.rewrite import check_editable, rewrite
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import quoted
-from awsauth.errors import InvalidValueError, MappingConflictError
+from awsauth.errors import EditError, InvalidValueError, MappingConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -58,9 +58,15 @@ def merge_with_report(document: Document, changes: Iterable[c.Change]) -> MergeR
     """Like `merge`, with everything there is to say about it."""
     check_document(document)
     work = _Work(document)
-    for change in c.as_list(changes):
-        work.make(change)
-    return work.finish()
+    try:
+        for change in c.as_list(changes):
+            work.make(change)
+        return work.finish()
+    except EditError as error:
+        if error.place:
+            error.place = document.place_of(error.place)
+            error.location = str(error.place)
+        raise
 
 
 class _Work:

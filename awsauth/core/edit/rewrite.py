@@ -61,7 +61,7 @@ def rewrite(
         because = f": {new[0].rstrip('.')}" if new else ""
         raise EditError(
             f"The edit of {reading.key} would not have the effect that is wanted{because}; nothing was changed.",
-            location=_first_place(reading, changed),
+            place=_first_place(reading, changed),
             hint="Write the entry in plain block style, or edit the text by hand.",
         )
     return RewriteResult(after, tuple(splices))
@@ -115,17 +115,15 @@ def check_editable(reading: ParsedList) -> None:
     finding = reading.findings[0] if reading.findings and not reading.entries else None
     if finding is not None:
         raise EditError(
-            f"{finding.message} {finding.impact} Nothing was changed.",
-            location=str(finding.location),
-            hint=finding.hint,
+            f"{finding.message} {finding.impact} Nothing was changed.", place=finding.location, hint=finding.hint
         )
     raise EditError(
         f"{reading.key} is written in a way that cannot be edited; nothing was changed.",
-        location=f"{reading.key} line 1",
+        place=Location(reading.key, 1, 1),
         hint="Write it as a plain list, with ordinary line ends and without an anchor or tag before it.",
     )
 
 
-def _first_place(reading: ParsedList, changed: Mapping[int, MappingEntry | None]) -> str:
+def _first_place(reading: ParsedList, changed: Mapping[int, MappingEntry | None]) -> Location:
     start = reading.entries[min(changed)].shape.start if changed else len(reading.text)
-    return str(Location.of(reading.key, reading.text, start))
+    return Location.of(reading.key, reading.text, start)

@@ -55,7 +55,7 @@ _ONE_BY_ONE: Final = 5
 def run_guards(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
     """Return what all guards have to say about a change; those of severity ``error`` refuse it."""
     case = GuardInput.of(before, after, context or GuardContext())
-    return tuple([finding for one in _SPEAKERS for finding in one(case)])
+    return tuple([before.located(finding) for one in _SPEAKERS for finding in one(case)])
 
 
 def enforce(

@@ -67,8 +67,8 @@ def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
     """Return the errors and warnings of `lint` that a change brings: of somebody who had none of that kind before."""
     known = {(finding.code, finding.principal) for finding in lint(before)}
     return tuple(
-        finding
-        for finding in lint(after)
+        before.located(finding)
+        for finding in in_texts(after)
         if finding.severity is not Severity.NOTE and (finding.code, finding.principal) not in known
     )
 

@@ -57,7 +57,7 @@ def to_buffer(document: Document) -> str:
     Raises:
         EditError: a text holds what is no part of a line, and an editor might not keep.
     """
-    return Manifest.parse(_EMPTY).with_data({key: _shown(key, text) for key, text in _edited(document)})
+    return Manifest.parse(_EMPTY).with_data({key: _shown(document, key) for key in KEYS if key in document.data})
 
 
 def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[BufferProblem, ...]]:
@@ -95,18 +95,15 @@ def with_marks(sheet: str, complaints: Iterable[BufferProblem]) -> str:
     return "".join(lines)
 
 
-def _edited(document: Document) -> Iterator[tuple[Key, str]]:
-    return ((key, document.data[key]) for key in KEYS if key in document.data)
-
-
-def _shown(key: Key, text: str) -> str:
+def _shown(document: Document, key: Key) -> str:
+    text = document.data[key]
     shown = text.replace("\r\n", "\n") if _ends_in_crlf(text) else text
     odd = NOT_LITERAL.search(shown)
     if odd is not None:
         raise EditError(
             f"{key} holds {quoted(odd[0])}, which an editor might show as something else, or not keep; "
             "nothing was changed.",
-            location=str(Location.of(key, shown, odd.start())),
+            place=document.place_of(Location.of(key, shown, odd.start())),
             hint=f"Replace the whole text of {key} by one without it, or go back to a revision that had none.",
         )
     return shown

@@ -255,9 +255,11 @@ def _in_block(text: str, node: Node, location: Location) -> FilePosition | None:
     """Return a position in a literal block: the file has each of its lines with some spaces before it."""
     if node.style != "|":
         return None
-    line = Location.of("", text, node.start).line + location.line
-    written, inner = _line(text, line).rstrip("\r"), _line(node.value, location.line).rstrip("\r")
-    return FilePosition(line, len(written) - len(inner) + location.column) if written.endswith(inner) else None
+    start = Location.of("", text, node.start).line
+    known = min(location.line, node.value.rstrip("\n").count("\n") + 1)  # an edit may add lines behind the last one
+    written, inner = _line(text, start + known).rstrip("\r"), _line(node.value, known).rstrip("\r")
+    is_exact = written.endswith(inner)
+    return FilePosition(start + location.line, len(written) - len(inner) + location.column) if is_exact else None
 
 
 def _line(text: str, number: int) -> str:
