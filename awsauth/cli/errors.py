@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from awsauth.boundary import caused_by
 from awsauth.cli.exit_codes import code_of
 from awsauth.cli.wording import _naming, in_options
-from awsauth.core.findings import Finding
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.cli.invocation import Invocation
+    from awsauth.core.findings import Finding
 
 
 _SECRET: Final = re.compile(

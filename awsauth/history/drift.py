@@ -15,8 +15,9 @@ from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import ForbiddenError, HistoryError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from awsauth.core.access.matching import Outcomes
-    from awsauth.core.revisions.info import RevisionInfo
     from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Snapshot, Store
 
@@ -42,7 +43,7 @@ def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...]:
     reachable = {arn: outcomes for arn, outcomes in old.items() if can_match(arn)}
     nodes = [arn for arn, outcomes in reachable.items() if _loses_nodes(outcomes, new.get(arn, ()))]
     admins = [arn for arn, outcomes in reachable.items() if _is_admin(outcomes) and not _is_admin(new.get(arn, ()))]
-    return (_finding(revision.info, snapshot, nodes, admins),) if nodes or admins else ()
+    return (_finding(revision, snapshot, nodes, admins),) if nodes or admins else ()
 
 
 def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
@@ -67,10 +68,9 @@ def _is_admin(outcomes: Outcomes) -> bool:
     return any(SYSTEM_MASTERS in mapped.groups for mapped in outcomes)
 
 
-def _finding(info: RevisionInfo, snapshot: Snapshot, nodes: list[str], admins: list[str]) -> Finding:
-    others = {manager for managers in snapshot.managers.values() for manager in managers} - {FIELD_MANAGER}
-    who = f"The client {', '.join(map(quoted, sorted(others)))}" if others else "Another tool"
-    when = f", recorded {info.created:%Y-%m-%d %H:%M:%S} UTC" if info.created else ""
+def _finding(revision: Revision, snapshot: Snapshot, nodes: list[str], admins: list[str]) -> Finding:
+    info = revision.info
+    who, when = _writers(revision, snapshot)
     lost = [f"node mappings: {_listed(nodes)}"] if nodes else []
     lost += [f"administrators: {_listed(admins)}"] if admins else []
     did = "changed" if snapshot.exists else "deleted"
@@ -78,10 +78,32 @@ def _finding(info: RevisionInfo, snapshot: Snapshot, nodes: list[str], admins: l
     return Finding(
         DRIFT,
         Severity.ERROR,
-        f"{who} {did} aws-auth after revision {info.number}{when}. It lost {'; '.join(lost)}.",
+        f"{who} {did} aws-auth {when}. It lost {'; '.join(lost)}.",
         impact or "They can no longer repair aws-auth by their mapping.",
         f"To restore them, run `{command_line('awsauth', 'rollback', '--to', str(info.number))}`, which keeps what others added.",
     )
+
+
+def _writers(revision: Revision, snapshot: Snapshot) -> tuple[str, str]:
+    """Return who changed the data after a revision, and when: as ``managedFields`` say, or after the revision."""
+    recorded = revision.info.created
+    differing = [key for key, text in snapshot.data.items() if revision.data.get(key) != text]
+    managers = {name for key in differing or snapshot.managers for name in snapshot.managers.get(key, ())}
+    later = {
+        name: time
+        for name, time in snapshot.written_at.items()
+        if name in managers - {FIELD_MANAGER} and (recorded is None or time >= recorded)
+    }
+    others = sorted(later or managers - {FIELD_MANAGER})
+    who = f"The client {', '.join(map(quoted, others))}" if others else "Another tool"
+    if later:
+        return who, f"at {_shown(max(later.values()))}, after revision {revision.info.number}"
+    when = f", recorded {_shown(recorded)}" if recorded else ""
+    return who, f"after revision {revision.info.number}{when}"
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _listed(principals: list[str]) -> str:

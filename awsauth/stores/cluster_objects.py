@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document.document import Document
-from awsauth.core.revisions.annotations import head_read, head_replaced
+from awsauth.core.revisions.annotations import head_read, head_replaced, time_read
 from awsauth.core.revisions.info import NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE, info_from_object, number_of_name
 from awsauth.core.text.display import quoted
@@ -16,6 +17,7 @@ from awsauth.stores.store import InvalidRevision, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from awsauth.core.revisions.info import Head, RevisionInfo
 
@@ -44,6 +46,7 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
     fields = fields_of(config_map, "ConfigMap", WHERE)
     metadata = fields.object("metadata")
     annotations = metadata.texts_by_name("annotations")
+    managers, written_at = _managers((config_map.get("metadata") or {}).get("managedFields"))
     snapshot = Snapshot(
         Document(fields.texts_by_name("data")),
         metadata.text("resourceVersion"),
@@ -53,7 +56,8 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
         binary_data=fields.texts_by_name("binaryData"),
         labels=metadata.texts_by_name("labels"),
         annotations=annotations,
-        managers=_managers((config_map.get("metadata") or {}).get("managedFields")),
+        managers=managers,
+        written_at=written_at,
         owners=owners_of(metadata),
         raw=config_map,
     )
@@ -130,13 +134,18 @@ def name_of(item: Any) -> str:
     return name if isinstance(name, str) else "an object without a name"
 
 
-def _managers(managed_fields: Any) -> dict[str, tuple[str, ...]]:
-    """Return who owns which data key: those managers whose ``fieldsV1`` name it."""
+def _managers(managed_fields: Any) -> tuple[dict[str, tuple[str, ...]], dict[str, datetime]]:
+    """Return the managers of each data key, which name it in ``fieldsV1``, and when each of them last wrote data."""
     owners: dict[str, dict[str, None]] = {}
+    written_at: dict[str, datetime] = {}
     for entry in managed_fields if isinstance(managed_fields, list) else []:
         fields = entry.get("fieldsV1") if isinstance(entry, dict) else None
         data = fields.get("f:data") if isinstance(fields, dict) else None
         for field in data if isinstance(data, dict) else ():
             if field.startswith("f:"):
-                owners.setdefault(field[2:], {})[str(entry.get("manager") or "")] = None
-    return {key: tuple(managers) for key, managers in owners.items()}
+                manager = str(entry.get("manager") or "")
+                owners.setdefault(field[2:], {})[manager] = None
+                with contextlib.suppress(ValueError):
+                    time = time_read(str(entry.get("time")))
+                    written_at[manager] = max(time, written_at.get(manager, time))
+    return {key: tuple(managers) for key, managers in owners.items()}, written_at

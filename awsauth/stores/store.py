@@ -36,6 +36,7 @@ class Snapshot(NamedTuple):
         labels: Its labels.
         annotations: Its annotations.
         managers: By data key, who owns it according to ``managedFields``.
+        written_at: By manager, when it last wrote data according to ``managedFields``.
         owners: What it is deleted together with (``ownerReferences``), each as kind and name.
         findings: What is wrong with how the object is written, which its data does not show.
         carried: The store's own; comes back with `Store.write`.
@@ -51,6 +52,7 @@ class Snapshot(NamedTuple):
     labels: Mapping[str, str] = MappingProxyType({})
     annotations: Mapping[str, str] = MappingProxyType({})
     managers: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    written_at: Mapping[str, datetime] = MappingProxyType({})
     owners: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     raw: object = None

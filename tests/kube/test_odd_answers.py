@@ -50,7 +50,9 @@ CONFIG_MAP: Final = {
         "labels": {"a": "b"},
         "annotations": {"a": "b"},
         "ownerReferences": [{"kind": "Namespace", "name": "kube-system"}],
-        "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:data": {"f:mapRoles": {}}}}],
+        "managedFields": [
+            {"manager": "kubectl", "time": "2026-01-02T03:04:05Z", "fieldsV1": {"f:data": {"f:mapRoles": {}}}}
+        ],
     },
     "data": {"mapRoles": "[]"},
     "binaryData": {"a": "AA=="},

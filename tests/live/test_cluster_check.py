@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import time as clock
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from awsauth.client import AwsAuthClient
+from awsauth.core.access.node_mappings import node_role
 from awsauth.core.cluster.findings import bound
 from awsauth.core.findings import Finding, Severity
 from awsauth.kube import resources as listing
@@ -20,6 +24,12 @@ if TYPE_CHECKING:
 
 def codes(found: tuple[Finding, ...]) -> list[tuple[str, str]]:
     return [(finding.code, finding.principal.rpartition("/")[2]) for finding in found]
+
+
+def await_later_second(moment: datetime) -> None:
+    """Return when the clock shows another second than `moment`."""
+    while datetime.now(timezone.utc).replace(microsecond=0) <= moment:
+        clock.sleep(0.05)
 
 
 CLUSTER_ADMIN = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
@@ -66,3 +76,24 @@ def test_that_there_is_no_aws_auth_is_told(cluster: Cluster) -> None:
         assert (found.severity, "roll back" in found.hint) == (Severity.WARNING, True)
         client.add_account_mapping("111122223333")
         assert "absent" not in {finding.code for finding in client.check()}
+
+
+def test_a_loss_names_who_made_it_and_when_by_the_fields_that_the_server_says_they_own(cluster: Cluster) -> None:
+    """Not the tool that wrote another key before, nor the time of the last own revision."""
+    cluster.kubectl(
+        "-n", "kube-system", "create", "configmap", "aws-auth", "--from-literal=notes=x", "--field-manager=installer"
+    )
+    with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
+        client.apply([node_role("arn:aws:iam::111122223333:role/nodes")])
+        recorded = client.history().entries[0].info
+        assert recorded.created
+        await_later_second(recorded.created)
+        patch = json.dumps({"data": {"mapRoles": "[]"}})
+        cluster.kubectl("-n", "kube-system", "patch", "configmap", "aws-auth", "--type=merge", "-p", patch)
+        made = cluster.aws_auth()
+        assert made
+        [time] = [one["time"] for one in made["metadata"]["managedFields"] if one["manager"] == "kubectl-patch"]
+        [found] = [finding for finding in client.check() if finding.code == "drift"]
+    when = f"{time[:10]} {time[11:19]} UTC"
+    assert found.message.startswith(f"The client `kubectl-patch` changed aws-auth at {when}, after revision ")
+    assert f"{recorded.created:%H:%M:%S}" not in found.message

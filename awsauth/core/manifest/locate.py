@@ -196,6 +196,9 @@ def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
         shown.append(f"{len(objects) - _LISTED} more")
     held = ", ".join(shown) if shown else "nothing"
     message = f"The file holds no aws-auth ConfigMap (it holds {held})"
+    if eksctl := next((path[-1] for path in objects if _is_of_eksctl(path[-1])), None):
+        message = "This is a configuration of eksctl, and aws-auth is not in it"
+        return manifest_error(message, text, eksctl.start, f"Pass {_cluster_of(eksctl)} instead of a file.")
     other = next((path[-1] for path in objects if _is_meant(path[-1])), None)
     if other is not None:
         kind = string(other, "kind")
@@ -203,6 +206,18 @@ def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
         hint = "Write `kind: ConfigMap`, and under `data` each value as plain text, not in base64."
         return manifest_error(message, text, other.start, hint)
     return manifest_error_at("", message, f"Name the file that holds it. {_SMALLEST}")
+
+
+def _is_of_eksctl(document: Node) -> bool:
+    return string(document, "apiVersion").startswith("eksctl.io/") or "iamIdentityMappings" in fields(document)
+
+
+def _cluster_of(document: Node) -> str:
+    """Return the arguments that name the cluster of a configuration of eksctl."""
+    metadata = fields(document).get("metadata", (None, None))[1]
+    named = (("cluster", string(metadata, "name")), ("region", string(metadata, "region")))
+    written = [f'{argument}="{value}"' for argument, value in named if re.fullmatch(r"[\w-]+", value, re.ASCII)]
+    return " and ".join(written) or "the cluster"
 
 
 def _is_meant(document: Node) -> bool:

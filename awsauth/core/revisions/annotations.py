@@ -139,19 +139,26 @@ def time_text(moment: datetime) -> str:
 
 def _time(value: Any) -> datetime:
     try:
-        moment = value if isinstance(value, datetime) else _instant(str(value))
+        return _in_utc(value) if isinstance(value, datetime) else time_read(str(value))
     except ValueError:
         raise ValueError(f"its `creationTimestamp` is {quoted(str(value), 40)}") from None
+
+
+def time_read(text: str) -> datetime:
+    """Return a time in UTC by its RFC 3339 text. Not by `strptime`, which loads locales.
+
+    Raises:
+        ValueError: the text is not such a time.
+    """
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(text)
+    return _in_utc(datetime.fromisoformat(text.replace("Z", "+00:00")))
+
+
+def _in_utc(moment: datetime) -> datetime:
     # Year 1 has no moment before it, whatever the zone.
     in_zone = moment.tzinfo is not None and 1 < moment.year < 9999
     return moment.astimezone(timezone.utc) if in_zone else moment.replace(tzinfo=timezone.utc)
-
-
-def _instant(text: str) -> datetime:
-    """Return a time by its RFC 3339 text. Not by `strptime`, which loads locales."""
-    if not _INSTANT.fullmatch(text):
-        raise ValueError(text)
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _number(ours: Mapping[str, str], name: str) -> int:

@@ -344,3 +344,23 @@ def test_lists_that_lead_to_themselves_end(text: str) -> None:
     """Each List is opened once, however many aliases lead to it."""
     with pytest.raises(ManifestError, match="holds no aws-auth"):
         Manifest.parse(text)
+
+
+ITEMS = "iamIdentityMappings:\n- arn: arn:aws:iam::111122223333:role/ci\n  username: ci\n"
+
+
+@pytest.mark.parametrize(("text", "line", "named"), [
+    ("apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: dev, region: eu-west-1}\n" + ITEMS,
+     1, 'cluster="dev" and region="eu-west-1"'),
+    ("---\n# later\n---\napiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata:\n  name: dev\n", 4, 'cluster="dev"'),
+    ('{"apiVersion": "eksctl.io/v1alpha5", "kind": "ClusterConfig", "metadata": {"name": "a b"}}', 1, "the cluster"),
+    ("apiVersion: v1\nkind: Service\n---\n" + ITEMS, 4, "the cluster"),
+])  # fmt: skip
+def test_a_configuration_of_eksctl_is_called_one_and_its_cluster_is_named(text: str, line: int, named: str) -> None:
+    error = reading_error(text)
+    assert error.message.startswith("This is a configuration of eksctl, and aws-auth is not in it")
+    assert (error.location, error.hint) == (f"line {line}", f"Pass {named} instead of a file.")
+
+
+def test_a_manifest_in_one_file_with_a_configuration_of_eksctl_is_found() -> None:
+    assert Manifest.parse(f"{ITEMS}---\n{HEAD}data:\n  mapRoles: '[]'\n").data == {"mapRoles": "[]"}
