@@ -7,10 +7,10 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public, unguarded
-from awsauth.core.serialization import LEFT_OUT, JsonValue
+from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 UNREAD_OBJECT: Final = "unread-object"
 REPEATED_DATA_KEY: Final = "repeated-data-key"
 """Codes of findings about a manifest that are guards too."""
+
+
+Advice = Literal["apply", "by-hand", "none"]
+"""Who can follow a finding's hint."""
 
 
 class Severity(enum.Enum):
@@ -86,7 +90,7 @@ class Finding(JsonValue):
         severity: How bad it is.
         message: What is the matter, one sentence.
         impact: What the authenticator does because of it.
-        hint: What to do about it, in words.
+        hint: What to do about it, in words; empty if there is nothing to do.
         location: Where; None for what concerns the whole document.
         principal: Whom it concerns: an ARN, an account, or for what concerns the text of one data key that key;
             empty for everybody.
@@ -101,6 +105,12 @@ class Finding(JsonValue):
     location: Location | None = None
     principal: str = ""
     fix: tuple[Change, ...] = ()
+
+    @property
+    @in_json()
+    def advice(self) -> Advice:
+        """Who can follow the hint: ``apply`` a program, by merging `fix`; ``by-hand`` a person; ``none`` without a hint."""
+        return "apply" if self.fix else "by-hand" if self.hint else "none"
 
     @property
     def line(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
@@ -16,11 +17,12 @@ from awsauth.core.lint.rules import RULES, LintContext
 from awsauth.errors import EditError, MappingConflictError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from awsauth.core.edit.changes import Change
     from awsauth.core.lint.policy import Policy
 
+_MOST_MERGES: Final = 64
 _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
 
 
@@ -39,7 +41,8 @@ def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int 
         UsageError: `document` is no document, or `policy` no policy.
     """
     check_arguments(document, policy)
-    return tuple(map(document.located, in_texts(document, policy, binary_bytes=binary_bytes)))
+    found = in_texts(document, policy, binary_bytes=binary_bytes)
+    return tuple(map(document.located, _with_possible_fixes(document, found)))
 
 
 def check_arguments(document: Document, policy: Policy | None) -> None:
@@ -68,7 +71,7 @@ def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
     known = {(finding.code, finding.principal) for finding in lint(before)}
     return tuple(
         before.located(finding)
-        for finding in in_texts(after)
+        for finding in _with_possible_fixes(after, in_texts(after))
         if finding.severity is not Severity.NOTE and (finding.code, finding.principal) not in known
     )
 
@@ -119,14 +122,29 @@ def _once(findings: Iterable[Finding], *, of_texts: bool) -> list[Change]:
     return list(wanted.values())
 
 
+def _with_possible_fixes(document: Document, found: list[Finding]) -> Iterator[Finding]:
+    """Yield findings without the fixes that the text does not allow: a person has to make those."""
+    wanted = dict.fromkeys(change for finding in found for change in finding.fix)
+    possible = set(_possible(document, list(wanted))[1])
+    for finding in found:
+        yield finding if possible.issuperset(finding.fix) else replace(finding, fix=())
+
+
 def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, list[Change]]:
-    """Return the changes that can be made, and the document with them; halving, as those that cannot are few."""
-    try:
-        return merge(document, changes), list(changes)
-    except (EditError, MappingConflictError):
-        if len(changes) == 1:
-            return document, []
-    half = len(changes) // 2
-    document, first = _possible(document, changes[:half])
-    document, second = _possible(document, changes[half:])
-    return document, [*first, *second]
+    """Return the changes that can be made, and the document with them; halving, as those that cannot are few.
+
+    After `_MOST_MERGES` the rest counts as impossible: each merge takes as long as the text.
+    """
+    made: list[Change] = []
+    waiting = [changes] if changes else []
+    for _ in range(_MOST_MERGES):
+        if not waiting:
+            break
+        some = waiting.pop()
+        try:
+            document = merge(document, some)
+            made += some
+        except (EditError, MappingConflictError):
+            half = len(some) // 2
+            waiting += [some[half:], some[:half]] if half else []
+    return document, made

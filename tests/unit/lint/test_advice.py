@@ -1,7 +1,7 @@
 """One law for all advice: who follows it is better off, and no principal gains or loses what the text does not say.
 
-A finding with a fix is followed by making it; a hint ``Write `…`.`` by writing that at the place it names. Every other
-finding has no fix, which says that a person has to decide.
+A finding whose `advice` is ``apply`` is followed by merging its fix, which the text has to allow. With ``by-hand``, a hint
+``Write `…`.`` is followed by writing that at the place; every other hint is for a person to judge.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Severity
 from awsauth.core.lint.lint import fixes, lint
 from awsauth.core.lint.subject import ArnProblem
-from awsauth.errors import EditError, ManifestError, MappingConflictError
+from awsauth.errors import ManifestError
 from awsauth.stores.file import ManifestFile
 from tests.support.documents import strategies
 from tests.unit.lint.test_lint_laws import broken, spoilt
@@ -57,11 +57,9 @@ def check_advice(document: Document) -> int:
 
 def followed(document: Document, finding: Finding) -> list[Document]:
     """Return the document after the advice; none where a program cannot follow it."""
-    if finding.fix:
-        try:
-            return [merge(document, finding.fix)]
-        except (EditError, MappingConflictError):  # a fix that the text does not allow is left out by `fixes`
-            return []
+    if finding.advice == "apply":
+        return [merge(document, finding.fix)]
+    assert finding.advice == ("by-hand" if finding.hint else "none")
     location, (start, _, rest) = finding.location, finding.hint.partition("`")
     if finding.code not in LITERAL or start != "Write " or not location or "\\u" in rest or "\\x" in rest:
         return []
@@ -142,3 +140,17 @@ def test_a_hint_that_names_what_to_write_is_followed() -> None:
     groups = "groups: ['\u2014 view', \"a\u00a0b\"]"
     text = f"- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: \u201cci\u201d\n  {groups}\n"
     assert check_advice(Document({KEYS[0]: text})) == 4
+
+
+@pytest.mark.parametrize(("text", "advice"), [
+    ("- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci\n", "apply"),
+    ("- rolearn: !!str arn:aws:iam::111122223333:role/team/ci\n  username: ci\n", "by-hand"),
+    ("- &x\n  rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci\n", "by-hand"),
+    ("- {rolearn: arn:aws:iam::111122223333:role/team/ci, username: ci}\n", "apply"),
+    ("- rolearn: arn:aws:iam::111122223333:role/team/*\n  username: ci\n", "by-hand"),
+])  # fmt: skip
+def test_advice_says_whether_a_program_can_follow_it(text: str, advice: str) -> None:
+    """Where the layout does not let a program do it, a person has to."""
+    [finding] = [one for one in lint(Document({"mapRoles": text})) if one.severity is Severity.ERROR]
+    assert (finding.advice, finding.to_json()["advice"], bool(finding.fix)) == (advice, advice, advice == "apply")
+    assert finding.hint

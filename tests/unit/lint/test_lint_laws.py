@@ -25,6 +25,8 @@ from tests.support.documents.mutations import mutated
 if TYPE_CHECKING:
     from random import Random
 
+    import pytest
+
 _PRINCIPAL = re.compile(r":(role|user)/")
 _SPOILT = (
     ":{}/", ":{}/team/", ":{}/other/team/", ":{}/\u200b", ":assumed-{}/", ":instance-profile/", ":{}/*", ":{}/<x>",
@@ -136,3 +138,14 @@ def test_cures_touch_no_text_without_a_cure(document: Document) -> None:
     cured = {finding.location.key for finding in lint(document) if finding.fix and finding.location}
     assert all(after.data[key] == document.data[key] for key in document.data if key not in cured)
     assert bool(changes) <= bool(cured & set(KEYS))
+
+
+def test_the_text_is_merged_a_bounded_number_of_times_however_many_fixes_it_does_not_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    merged = []
+    monkeypatch.setattr("awsauth.core.lint.lint.merge", lambda *given: merged.append(given) or merge(*given))
+    entry = "- rolearn: !!str arn:aws:iam::111122223333:role/team/{}\n  username: x\n"
+    document = Document({"mapRoles": "".join(map(entry.format, range(500)))})
+    assert not any(finding.fix for finding in lint(document))
+    assert len(merged) <= 64
