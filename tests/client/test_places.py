@@ -49,13 +49,13 @@ def text_at(place: Location | None, text: str) -> str:
 @pytest.mark.parametrize("name", ["ci", "release"])
 def test_what_a_guard_refuses_has_the_line_that_it_has_in_the_file(manifest: Path, name: str) -> None:
     """Also where an entry would come behind the last one."""
-    added = {"username": name, "groups": ["view", "auditors"]}
+    change = awsauth.EnsureRole(role_arn=f"{ROLE}/{name}", username=name, groups=["view", "auditors"])
     copy = manifest.with_name("copy.yaml")
     copy.write_text(MANIFEST)
-    awsauth.add_role_mapping(f"{ROLE}/{name}", **added, file=copy)
+    awsauth.AwsAuthClient.from_file(copy).apply([change])
     policy = awsauth.Policy(forbidden_groups=["auditors"])
     with pytest.raises(awsauth.GuardError) as refused:
-        awsauth.add_role_mapping(f"{ROLE}/{name}", **added, file=manifest, policy=policy)
+        awsauth.AwsAuthClient.from_file(manifest, policy=policy).apply([change])
     assert text_at(refused.value.findings[0].location, copy.read_text()).startswith("auditors")
 
 

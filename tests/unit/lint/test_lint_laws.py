@@ -23,9 +23,12 @@ from tests.support.documents import generated, strategies
 from tests.support.documents.mutations import mutated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
     import pytest
+
+    from awsauth.core.edit.changes import Change
 
 _PRINCIPAL = re.compile(r":(role|user)/")
 _SPOILT = (
@@ -143,8 +146,13 @@ def test_cures_touch_no_text_without_a_cure(document: Document) -> None:
 def test_the_text_is_merged_a_bounded_number_of_times_however_many_fixes_it_does_not_allow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    merged = []
-    monkeypatch.setattr("awsauth.core.lint.lint.merge", lambda *given: merged.append(given) or merge(*given))
+    merged: list[int] = []
+
+    def counted(document: Document, changes: Sequence[Change]) -> Document:
+        merged.append(len(changes))
+        return merge(document, changes)
+
+    monkeypatch.setattr("awsauth.core.lint.lint.merge", counted)
     entry = "- rolearn: !!str arn:aws:iam::111122223333:role/team/{}\n  username: x\n"
     document = Document({"mapRoles": "".join(map(entry.format, range(500)))})
     assert not any(finding.fix for finding in lint(document))
