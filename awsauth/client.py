@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from awsauth.apply import ChangeApplier, Result, result_of
 from awsauth.boundary import public
+from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import as_list
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
@@ -264,17 +265,31 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
             session=tokens.session if tokens else None,
         )
 
-    def plan(self, changes: Sequence[Change] | Change) -> Plan:
+    def plan(self, changes: Sequence[Change] | Change | Document, *, keep_nodes: bool = False) -> Plan:
         """Return what changes would do, with what the guards and a new `check` would report. Nothing is changed.
+
+        Args:
+            changes: The changes; or a document, such as ``awsauth.connect(file="aws-auth.yaml").read()``, whose texts
+                are to take the place of the present ones, byte for byte.
+            keep_nodes: With a document, whether node mappings that only the present data has are added to it.
 
         Raises:
             AwsAuthError: as for `apply`, but for what only writing raises.
         """
         from awsauth.core.plan import Plan
 
+        snapshot = self._store.read()
+        notes: tuple[Finding, ...] = ()
+        if isinstance(changes, Document):
+            from awsauth.core.desired.manifest import changes_to, other_keys
+
+            notes = other_keys(changes, snapshot.document)
+            changes = changes_to(changes, snapshot.document, keep_nodes=keep_nodes)
+        elif keep_nodes:
+            raise UsageError("keep_nodes goes with a document, not with changes.", hint="Leave keep_nodes out.")
         made = as_list(changes)
-        proposal = changing(made)(self._store.read())
-        findings = self._applier.findings(proposal)
+        proposal = changing(made)(snapshot)
+        findings = (*notes, *self._applier.findings(proposal))
         plan = Plan.of(proposal.merged, made, uid=proposal.snapshot.uid, findings=findings)
         return replace(plan, findings=self._unacknowledged(plan.findings))
 

@@ -81,9 +81,15 @@ class ReadOnlyClient:
         """
         return self._circumstances.writer().identity if self._circumstances else ""
 
-    def read(self) -> Document:
-        """Return the data as it is now."""
-        return self._store.read().document
+    def read(self, revision: int | None = None) -> Document:
+        """Return the data as it is now, or as a revision holds it.
+
+        Raises:
+            RevisionNotFoundError: there is no revision of that number.
+            HistoryError: the revision was altered since it was recorded.
+            UsageError: `revision` is not a number.
+        """
+        return self._store.read().document if revision is None else self._recorded(revision)
 
     def exists(self) -> bool:
         """Return whether there is an object at all; `read` gives an empty document where there is none."""

@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from awsauth.core.plan import Plan, changes_from_text, load_plan_or_changes
+from awsauth.core.desired.manifest import document_of, manifest_in
+from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, FileError
 from awsauth.read_limits import read_stream
 from awsauth.stores.atomic_write import Folder, replace_file
+from awsauth.stores.manifest_text import ManifestText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.core.document.document import Document
     from awsauth.core.edit.changes import Change
 
 
@@ -71,24 +74,38 @@ def naming(file: str) -> Iterator[None]:
         raise
 
 
-def saved_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
-    """Return the plan, or the changes, in a file.
+def saved_in(source: IO[bytes]) -> Plan | tuple[Change, ...] | Document:
+    """Return the plan, the changes or the data of the manifest in a file.
 
     Raises:
-        PlanError, UsageError, InvalidValueError: as for `load_plan_or_changes`.
+        PlanError, UsageError, InvalidValueError, ManifestError: as for `load_plan_or_changes` and `manifest_in`.
     """
-    with naming(_name_of(source)):
-        return load_plan_or_changes(read_input(source))
+    with naming(name_of(source)):
+        raw = read_input(source)
+        manifest = manifest_in(raw)
+        return document_of(manifest) if manifest else load_plan_or_changes(raw)
 
 
 def changes_in(source: IO[bytes]) -> tuple[Change, ...]:
     """Return the changes in a file; of a plan its changes.
 
     Raises:
-        PlanError, UsageError, InvalidValueError: as for `changes_from_text`.
+        PlanError, UsageError, InvalidValueError: as for `load_plan_or_changes`.
     """
-    with naming(_name_of(source)):
-        return changes_from_text(read_input(source))
+    with naming(name_of(source)):
+        saved = load_plan_or_changes(read_input(source))
+    return saved.changes if isinstance(saved, Plan) else saved
+
+
+def manifest_from(source: IO[bytes]) -> ManifestText:
+    """Return the manifest in a file, as a store that is in memory.
+
+    Raises:
+        ManifestError: the file holds no ``aws-auth`` that can be read.
+    """
+    with naming(name := name_of(source)):
+        raw = read_input(source)
+    return ManifestText(raw, visible(name))
 
 
 def read_input(source: IO[bytes]) -> bytes:
@@ -106,6 +123,7 @@ def read_input(source: IO[bytes]) -> bytes:
         ) from error
 
 
-def _name_of(source: IO[bytes]) -> str:
+def name_of(source: IO[bytes]) -> str:
+    """Return the name of an open file, for messages."""
     name = getattr(source, "name", _STANDARD_INPUT)
     return "standard input" if name == _STANDARD_INPUT else str(name)

@@ -88,23 +88,6 @@ def _shown(text: str) -> str:
     return visible(text, keep="\n").rstrip("\n")
 
 
-@click.command("diff", cls=AwsAuthCommand, library="client.diff(before, after)")
-@click.argument("before", type=int, metavar="REVISION", shell_complete=complete_revision)
-@click.argument("after", type=int, required=False, metavar="[REVISION]", shell_complete=complete_revision)
-@current
-def diff_command(invocation: Invocation, /, *, before: int, after: int | None) -> int:
-    """Show what changed from one revision to another, or to the present. The exit code is 1 when something did."""
-    with invocation.client() as client, invocation.waiting():
-        found = client.diff(before, after)
-    if invocation.output == "json":
-        invocation.emit({"changed": bool(found), "diff": found})
-    elif invocation.output == "markdown":
-        invocation.screen.print(found.markdown().rstrip("\n"))
-    else:
-        invocation.screen.print(invocation.screen.diff(found))
-    return FOUND if found else DONE
-
-
 @click.command(
     "rollback",
     cls=AwsAuthCommand,

@@ -306,10 +306,7 @@ def _neither(values: object) -> PlanError:
     message, hint = "This is neither a plan nor a list of changes; nothing was changed.", _CURE
     if named.get("kind") == "ConfigMap":
         message = "This is the manifest of a ConfigMap, and not a plan or a list of changes; nothing was changed."
-        hint = (
-            "Check it with `awsauth check --file FILE`. To give a cluster its texts, make one change of each data key: "
-            '[{"change": "ReplaceText", "key": "mapRoles", "text": "…"}].'
-        )
+        hint = 'Plan it with `awsauth plan FILE`, in Python client.plan(awsauth.connect(file="aws-auth.yaml").read()).'
     elif "iamIdentityMappings" in named:
         message = "This is a configuration of eksctl, and not a plan or a list of changes; nothing was changed."
         hint = (
@@ -347,13 +344,3 @@ def _locations(text: str | bytes) -> Mapping[Path, str]:
         return _parsed(text).locations
     except PlanError:
         return {}
-
-
-def changes_from_text(text: str | bytes) -> tuple[Change, ...]:
-    """Return changes as for `load_plan_or_changes`; of a plan its changes.
-
-    Raises:
-        PlanError, UsageError, InvalidValueError: as there.
-    """
-    saved = load_plan_or_changes(text)
-    return saved.changes if isinstance(saved, Plan) else saved

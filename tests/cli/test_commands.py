@@ -319,7 +319,8 @@ def test_a_plan_is_saved_and_applied(file: str, tmp_path: Path) -> None:
     assert run("apply", plan, "--file", file, "-y").out == f"No change to aws-auth in {file}.\n"
     assert run("plan", str(changes), "--file", file).code == 0
     assert run("apply", str(changes), "--file", file, "-y").code == 0
-    assert run("apply", file, "--file", file, "-y").code == 2
+    changes.write_text("accounts: []\n", encoding="utf-8")
+    assert run("apply", str(changes), "--file", file, "-y").code == 2
 
 
 def test_a_plan_is_not_applied_to_something_else(file: str, tmp_path: Path) -> None:

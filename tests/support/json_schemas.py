@@ -66,7 +66,7 @@ OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "plan": {"changed": bool, "plan": Plan},
     "history": {"revisions": tuple[LogEntry, ...], "findings": tuple[Finding, ...], "is_recorded": bool},
     "show": {"is_intact": bool, "revision": dict[str, Any]},
-    "diff": {"changed": bool, "diff": Diff},
+    "diff": {"changed": bool, "diff": Diff, "findings": tuple[Finding, ...]},
     "snapshot": {"recorded": bool, "revision": int | None},
     "prune": {"revisions": tuple[int, ...], "deleted": bool},
     "whoami": {"identity": Identity},

@@ -253,8 +253,8 @@ def test_every_error_of_a_plan_is_one_of_ours() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("apiVersion: v1\nkind: ConfigMap\ndata: {}\n", "the manifest of a ConfigMap", "ReplaceText"),
-        ('{"kind": "ConfigMap", "data": {}}', "the manifest of a ConfigMap", "awsauth check --file FILE"),
+        ("apiVersion: v1\nkind: ConfigMap\ndata: {}\n", "the manifest of a ConfigMap", "awsauth plan FILE"),
+        ('{"kind": "ConfigMap", "data": {}}', "the manifest of a ConfigMap", "client.plan("),
         ("kind: ClusterConfig\niamIdentityMappings: []\n", "a configuration of eksctl", "EnsureRole"),
     ],
 )

@@ -21,6 +21,7 @@ from pydantic import (
 from awsauth.boundary import public
 from awsauth.core import arn as arns
 from awsauth.core.access.matching import casefold_arn
+from awsauth.core.desired.manifest import document_of, manifest_in
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
 from awsauth.core.goyaml.scalars import check_text
@@ -204,8 +205,8 @@ class Fragment(_Part):
     @classmethod
     def _parsed(cls, text: str | bytes, name: str, owner: str | None) -> Self:
         written = _decoded(text)
-        if owner is not None and (document := _manifest(written)):
-            return _placed(cls.from_document(document, owner), name, {})
+        if owner is not None and (manifest := manifest_in(written)):
+            return _placed(cls.from_document(document_of(manifest), owner), name, {})
         values, places = _values(written)
         if not isinstance(values, dict):
             raise FragmentError("The fragment holds no mapping with fields.", location=places.get((), ""), hint=_HINT)
@@ -310,17 +311,6 @@ def _decoded(text: str | bytes) -> str:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FragmentError(f"The fragment is not text in UTF-8: byte {error.start + 1} is not.", hint=_HINT) from error
-
-
-def _manifest(text: str) -> Document | None:
-    """Return the data of a manifest; None for a text that is not a manifest."""
-    from awsauth.core.manifest.locate import origins
-    from awsauth.core.manifest.manifest import Manifest
-
-    if not re.search(r"""^\s*["']?kind["']?\s*:\s*["']?ConfigMap""", text, re.MULTILINE):
-        return None
-    manifest = Manifest.parse(text)
-    return Document(manifest.data, origins=origins(manifest))
 
 
 def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]]:

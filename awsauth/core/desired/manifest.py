@@ -1,0 +1,82 @@
+"""A whole manifest as the wanted state."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from awsauth.core.access.matching import can_match
+from awsauth.core.access.node_mappings import is_node_mapping
+from awsauth.core.document.document import Document, mappings_of
+from awsauth.core.document.model import KEYS
+from awsauth.core.edit.changes import Change, EnsureRole, ReplaceText
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.text.display import visible
+
+if TYPE_CHECKING:
+    from awsauth.core.manifest.manifest import Manifest
+
+_CONFIG_MAP: Final = re.compile(r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])\s*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE)
+
+OTHER_KEY: Final = "other-data-key"
+
+
+def manifest_in(raw: str | bytes) -> Manifest | None:
+    """Return the manifest of a ConfigMap in a file; None for a file that is none.
+
+    Raises:
+        ManifestError: it cannot be read.
+    """
+    from awsauth.core.manifest.manifest import Manifest
+    from awsauth.core.manifest.source import decode_manifest
+
+    # Byte by byte and without the zeros, UTF-16 looks as UTF-8 does, but for the byte order mark.
+    shown = raw.replace(b"\0", b"").decode("latin-1") if isinstance(raw, bytes) else raw
+    if not _CONFIG_MAP.search(shown):
+        return None
+    return Manifest.parse(decode_manifest(raw)[0] if isinstance(raw, bytes) else raw)
+
+
+def document_of(manifest: Manifest) -> Document:
+    """Return the data of a manifest, with the places in the file."""
+    from awsauth.core.manifest.locate import origins
+
+    return Document(manifest.data, origins=origins(manifest))
+
+
+def changes_to(wanted: Document, live: Document, *, keep_nodes: bool = False) -> list[Change]:
+    """Return the changes that give `live` the texts of `wanted`, byte for byte.
+
+    Args:
+        wanted: The wanted data.
+        live: The present data.
+        keep_nodes: Whether to add the node mappings that only `live` has.
+    """
+    texts = [(key, wanted.data.get(key)) for key in KEYS]
+    changes: list[Change] = [ReplaceText(key=key, text=text) for key, text in texts if text != live.data.get(key)]
+    kept = mappings_of(wanted, "mapRoles") or {}
+    nodes = [
+        mapped for mapped in live.reading("mapRoles").mapped if is_node_mapping(mapped) and can_match(mapped.principal)
+    ]
+    changes += [
+        EnsureRole(role_arn=mapped.principal, username=mapped.username, groups=mapped.groups)
+        for mapped in nodes
+        if keep_nodes and mapped.identity not in kept
+    ]
+    return changes
+
+
+def other_keys(wanted: Document, live: Document) -> tuple[Finding, ...]:
+    """Return a note for each data key that differs and that awsauth does not write, because it maps nobody."""
+    names = sorted({*wanted.data, *live.data} - {*KEYS})
+    return tuple(
+        Finding(
+            OTHER_KEY,
+            Severity.NOTE,
+            f"The data key `{visible(name)}` differs, and it stays as it is.",
+            "The authenticator does not read it.",
+            "",
+        )
+        for name in names
+        if wanted.data.get(name) != live.data.get(name)
+    )
