@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import is_node_mapping
-from awsauth.core.diff import diff, diff_of_merge
+from awsauth.core.diff import diff
 from awsauth.core.findings import Finding, Severity, counted
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
@@ -255,7 +255,7 @@ def result_of(
     result = proposal.merged
     return Result(
         changed=changed,
-        diff=diff_of_merge(result),
+        diff=diff(result.before, result.after),
         document=result.after,
         findings=(*result.findings, *findings),
         extra_groups=dict(result.extra_groups),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import account_of, can_match, casefold_arn
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.access_changes import AccessChange
     from awsauth.core.document.model import ParsedList
-    from awsauth.core.edit.merge import MergeResult
-    from awsauth.core.text.lines import Splice
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +150,10 @@ def diff(before: Document, after: Document) -> Diff:
     """
     for document in (before, after):
         check_document(document)
-    return _diff(before, after, {})
-
-
-def diff_of_merge(merged: MergeResult) -> Diff:
-    """Return what a merge changes, with the help of the splices that it made."""
-    return _diff(merged.before, merged.after, merged.splices)
-
-
-def _diff(before: Document, after: Document, splices: Mapping[Key, Sequence[Splice]]) -> Diff:
     changed = [
         name for name in dict.fromkeys([*before.data, *after.data]) if before.data.get(name) != after.data.get(name)
     ]
-    texts = {name: _text(name, before, after, splices) for name in changed}
+    texts = {name: _text(name, before, after) for name in changed}
     mappings = tuple(found for key in KEYS if key in changed for found in _mappings(key, before, after))
     alone = partial(_decides_alone, mappings[0], before, after) if len(mappings) == 1 else None
     return Diff(mappings, texts, partial(_effects, before, after, mappings) if mappings else (), alone)
@@ -191,11 +180,11 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     return True
 
 
-def _text(name: str, before: Document, after: Document, splices: Mapping[Any, Sequence[Splice]]) -> str:
+def _text(name: str, before: Document, after: Document) -> str:
     shown = visible(name)
     if name not in after.data:
-        return unified(shown, before.data[name], "", None) or f"--- {shown}\n+++ (taken out)\n"
-    return unified(shown, before.data.get(name, ""), after.data[name], splices.get(name)) or f"+++ {shown} (empty)\n"
+        return unified(shown, before.data[name], "") or f"--- {shown}\n+++ (taken out)\n"
+    return unified(shown, before.data.get(name, ""), after.data[name]) or f"+++ {shown} (empty)\n"
 
 
 def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDiff]:

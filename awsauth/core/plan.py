@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
-from awsauth.core.diff import Diff, MappingDiff, diff_of_merge
+from awsauth.core.diff import Diff, MappingDiff, diff
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.change_json import changes_from_json
@@ -64,7 +64,9 @@ class Plan(NotebookValue, JsonValue):
         cls, result: MergeResult, changes: Iterable[c.Change], *, uid: str = "", findings: Iterable[Finding] = ()
     ) -> Plan:
         """Return the plan to make `changes`, which give `result`; `findings` go behind those of the merge."""
-        return cls(uid, digest(result.before), tuple(changes), diff_of_merge(result), (*result.findings, *findings))
+        return cls(
+            uid, digest(result.before), tuple(changes), diff(result.before, result.after), (*result.findings, *findings)
+        )
 
     @property
     def _title(self) -> str:
@@ -111,7 +113,7 @@ class Plan(NotebookValue, JsonValue):
             InvalidValueError: what is to be removed is no ARN, and by now nothing is mapped under it.
         """
         result = merge_with_report(document, self.changes)
-        outcome = diff_of_merge(result)
+        outcome = diff(result.before, result.after)
         if not outcome and _is_done(document, self.diff):
             return result
         replaced = [change.key for change in self.changes if isinstance(change, (c.ReplaceText, c.Repair))]
@@ -194,7 +196,7 @@ def require_same_outcome(approved: Diff, result: MergeResult) -> None:
     Raises:
         PlanOutdatedError: something else would come of it.
     """
-    outcome = diff_of_merge(result)
+    outcome = diff(result.before, result.after)
     if (_looked_at(outcome), dict(outcome.texts)) != (_looked_at(approved), dict(approved.texts)):
         raise _other_outcome(approved, outcome, list(KEYS))
 

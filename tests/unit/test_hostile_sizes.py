@@ -14,7 +14,7 @@ from awsauth.core.lint.subject import LintContext
 from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
 from awsauth.core.manifest.locate import position_in_file
 from awsauth.core.manifest.manifest import Manifest
-from awsauth.core.text.resemblance import close_matches
+from awsauth.core.text.lines import close_matches
 from awsauth.errors import AwsAuthError
 from tests.support.documents.hostile import ARN, SHAPES
 from tests.support.steps import opcodes, steps

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.access.matching import casefold_arn, fits
 from awsauth.core.access.sso_roles import permission_set
 from awsauth.core.text.display import quoted, without_invisible
-from awsauth.core.text.resemblance import close_matches
+from awsauth.core.text.lines import close_matches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

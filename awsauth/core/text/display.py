@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_SHORT: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
-
-
 _IGNORABLE: Final = (
     "\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -51,7 +48,7 @@ def visible(text: str, *, keep: str = "") -> str:
         rest = rest.replace(kept, "")
     if rest.isprintable() and not _INVISIBLE.search(rest):
         return text
-    return "".join([c if c in keep or is_visible(c) else _escape(c) for c in text])
+    return "".join([c if c in keep or is_visible(c) else c.encode("unicode_escape").decode() for c in text])
 
 
 def is_visible(character: str) -> bool:
@@ -114,15 +111,6 @@ def _in_octal(character: str) -> str:
     # Python holds a byte that is not UTF-8, as in the name of a file, as one of these.
     errors = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
     return "".join(f"\\0{byte:03o}" for byte in character.encode("utf-8", errors))
-
-
-def _escape(character: str) -> str:
-    if character in _SHORT:
-        return _SHORT[character]
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def code(text: str) -> str:

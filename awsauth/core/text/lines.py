@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
@@ -73,30 +73,63 @@ def indent_of(line: str) -> int:
 
 
 def same_start(one: str, other: str) -> int:
-    """Return how many characters two texts begin with both; halving, as a line of JSON may be a megabyte long."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    """Return how many characters two texts begin with both."""
+    return _longest(min(len(one), len(other)), lambda start, end: one[start:end] == other[start:end])
 
 
 def same_end(one: str, other: str) -> int:
     """Return how many characters two texts end with both."""
-    length, other_length = len(one), len(other)
-    low, high = 0, min(length, other_length)
+    length, more = len(one), len(other) - len(one)
+    return _longest(
+        min(length, len(other)),
+        lambda start, end: one[length - end : length - start] == other[more + length - end : more + length - start],
+    )
+
+
+def _longest(most: int, is_same: Callable[[int, int], bool]) -> int:
+    """Return how many characters are the same, by halving: a line of JSON may be a megabyte long."""
+    low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
-        if one[length - middle : length - low] == other[other_length - middle : other_length - low]:
-            low = middle
-        else:
-            high = middle - 1
+        low, high = (middle, high) if is_same(low, middle) else (low, middle - 1)
     return low
 
 
 def line_of(text: str, offset: int) -> int:
     """Return the line, counted from 1, that holds the character at `offset`."""
     return text.count("\n", 0, offset) + 1
+
+
+def close_matches(word: str, choices: Iterable[str], most: int, least: float) -> list[str]:
+    """Return the choices that are most like a word, the best first.
+
+    Unlike `difflib.get_close_matches`, it takes a few microseconds for each, so that a text may hold many words.
+
+    Args:
+        word: The word.
+        choices: What it is compared with.
+        most: How many are returned at most.
+        least: Twice the number of letters in common, divided by the letters of both: 1.0 for the same word.
+    """
+    # What is much longer or shorter has too few letters in common, which spares the work for long words, too.
+    alike = [one for one in choices if 2 * min(len(word), len(one)) >= least * (len(word) + len(one)) > 0]
+    places: dict[str, int] = {}
+    for number, letter in enumerate(word if alike else ""):
+        places[letter] = places.get(letter, 0) | 1 << number
+    scores = ((2 * _in_common(places, len(word), one) / (len(word) + len(one)), one) for one in alike)
+    return [one for _, one in sorted((found for found in scores if found[0] >= least), reverse=True)[:most]]
+
+
+def _in_common(places: dict[str, int], length: int, other: str) -> int:
+    """Return how long the longest common subsequence of two words is, a row of its table as the bits of a number.
+
+    Args:
+        places: By letter, where it stands in one word.
+        length: How long that one is.
+        other: The other word.
+    """
+    every = row = (1 << length) - 1
+    for letter in other:
+        shared = row & places.get(letter, 0)
+        row = (row + shared | row - shared) & every
+    return length - row.bit_count()

@@ -14,7 +14,7 @@ from awsauth.core.lint.rules.templates import misspelt, unfilled
 from awsauth.core.lint.rules.usernames import SESSION_TEMPLATES, chooses_session_name
 from awsauth.core.lint.subject import has_invisible
 from awsauth.core.text.display import quoted
-from awsauth.core.text.resemblance import close_matches
+from awsauth.core.text.lines import close_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Location, Severity
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
-from awsauth.core.text.resemblance import close_matches
+from awsauth.core.text.lines import close_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
-from awsauth.core.text.resemblance import close_matches
+from awsauth.core.text.lines import close_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
