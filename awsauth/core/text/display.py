@@ -1,4 +1,4 @@
-"""How text from a document is shown: nothing of it may steer a terminal, a shell, a log or a Markdown page."""
+"""Show text from a document so that it cannot control a terminal, a shell, a log or a Markdown page."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _SPACE: Final = "\t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
 _BLANK: Final = "\u2800\U00013441-\U00013442\U00016fe4\U0001d159"
-"""Drawn as nothing, although they have neither property: the blanks of Braille, hieroglyphs, Khitan and music."""
+"""Blanks of Braille, hieroglyphs, Khitan and music: fonts draw nothing, although they have neither property."""
 
 
 _INVISIBLE: Final = re.compile(f"[{_IGNORABLE}{_SPACE}{_BLANK}]")
 
 
 _PLAIN_WORD: Final = re.compile(r"[\w@%+:,./-][\w@%+=:,./-]*", re.ASCII)
-"""Words that are the same to every shell without quotes."""
+"""Words that need no quotes in any shell."""
 
 
 _IN_OCTAL: Final = frozenset("'\\`!")
-"""Visible characters that mean something to the shell or to ``printf %b`` there, and the mark of quotations."""
+"""Visible characters that are special to the shell or to ``printf %b`` inside the quotes."""
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""Replace every character that cannot be seen, or that a terminal would act on, by its escape (``\x1b``, ``\u202e``).
+    r"""Escape every character that people cannot see or that controls a terminal (``\x1b``, ``\u202e``).
 
-    Replaced are control and format characters (bidirectional overrides, zero-width spaces), white space other than the
-    blank, what Unicode lets fonts ignore (variation selectors, fillers), lone surrogates, and characters that are
-    private or unassigned. `keep` names the ones that may stay. A text without any of these stays as it is.
+    These are control and format characters (bidirectional overrides, zero-width spaces), white space other than the
+    blank, characters that fonts may ignore (variation selectors, fillers), lone surrogates, and private or unassigned
+    characters. The characters in `keep` stay.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -52,43 +52,43 @@ def visible(text: str, *, keep: str = "") -> str:
 
 
 def is_visible(character: str) -> bool:
-    """Whether a character is one that people can see; the blank counts as seen."""
+    """Whether people can see a character; the blank counts as visible."""
     return character.isprintable() and not _INVISIBLE.match(character)
 
 
 def without_invisible(text: str) -> str:
-    """Return a text without blanks, and without characters that people cannot see."""
+    """Return a text without blanks and invisible characters."""
     if text.isascii() and text.isprintable():
         return text.replace(" ", "")
     return "".join([c for c in text if c != " " and is_visible(c)])
 
 
 def quoted(text: str, limit: int = 80) -> str:
-    """Return `text` visible, in backticks, at most `limit` characters of it."""
+    """Return at most `limit` characters of `text`, visible and in backticks."""
     shown = visible(text[:limit])
     return f"`{shown}`" if len(text) <= limit else f"`{shown}…` ({len(text):,} characters)"
 
 
 def quoted_value(value: object, limit: int = 80) -> str:
-    """Return a value as Python shows it, quoted; its type where Python cannot show it, as of a number with 5,000 digits."""
+    """Return the `repr` of a value, quoted; its type if `repr` fails, as for a number with 5,000 digits."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - the type of the caller decides what its `__repr__` raises
+    except Exception:  # noqa: BLE001 - a `__repr__` may raise anything
         text = f"<{type(value).__name__}>"
     return quoted(text, limit)
 
 
 def double_quoted(text: str) -> str:
-    """Return `text` visible and in double quotes, as YAML and Python read it back."""
+    """Return `text` visible and in double quotes; YAML and Python read it back."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{visible(escaped)}"'
 
 
 def command_line(*words: str) -> str:
-    r"""Return a command that can be pasted into a shell, with each word as exactly one argument.
+    r"""Return a command to paste into a shell, with each word as exactly one argument.
 
-    The line is visible and has no backtick: ``printf`` makes other characters from their octal codes. Only line breaks
-    at the end of a word stay as they are, in single quotes. No program can take a NUL: the shell drops it.
+    The line is visible and holds no backtick: ``printf`` makes all other characters from their octal codes. Only line
+    breaks at the end of a word stay, in single quotes. The shell drops NUL, which no program can take.
     """
     return " ".join(map(_shell_word, words))
 
@@ -108,13 +108,13 @@ def _shell_word(word: str) -> str:
 def _in_octal(character: str) -> str:
     if is_visible(character) and character not in _IN_OCTAL:
         return character
-    # Python holds a byte that is not UTF-8, as in the name of a file, as one of these.
+    # Python keeps a byte that is not UTF-8, as in a file name, as a surrogate.
     errors = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
     return "".join(f"\\0{byte:03o}" for byte in character.encode("utf-8", errors))
 
 
 def code(text: str) -> str:
-    """Return text as inline code, however many backticks it has."""
+    """Return text as inline code of Markdown; the fence is longer than any run of backticks inside."""
     shown = visible(text)
     fence = "`" * (_longest_run(shown) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -122,7 +122,7 @@ def code(text: str) -> str:
 
 
 def fenced(text: str, language: str) -> str:
-    """Return lines as a code block."""
+    """Return lines as a code block of Markdown."""
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}{language}\n{text.removesuffix(chr(10))}\n{fence}"
 

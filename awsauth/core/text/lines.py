@@ -1,4 +1,4 @@
-"""Splices, lines and indentation: the few things that every edit of a text needs."""
+"""Splices, lines, indentation and similar words."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 
 ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
-"""Line breaks of YAML 1.1 beside LF and CRLF; what holds one is never edited."""
+"""The line breaks of YAML 1.1 other than LF and CRLF. A text that holds one is never edited."""
 
 
 ODD_CHARACTERS: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
-"""For a set in an expression: what neither YAML nor anybody who reads a line expects in it; LF and tab are not among it.
+"""The characters that no line of YAML should hold, to be put between brackets in an expression.
 
-Naming these compiles fifty times as fast as naming all others.
+A set of these compiles fifty times as fast as the set of all others.
 """
 
 
 class Splice(NamedTuple):
-    """Replace what stands from `start` to `end` (exclusive) by `text`."""
+    """Replace the characters from `start` to `end` (exclusive) with `text`."""
 
     start: int
     end: int
@@ -29,14 +29,14 @@ class Splice(NamedTuple):
 
 
 class Unchanged(NamedTuple):
-    """How many characters a text has in common with one that it was made of: at the start, and at the end."""
+    """The number of characters that an edited text shares with the original, at its start and at its end."""
 
     start: int = 0
     end: int = 0
 
 
 def spliced(text: str, splices: Iterable[Splice]) -> str:
-    """Apply splices, which are in the order of the text and do not overlap."""
+    """Apply splices that are sorted and do not overlap."""
     pieces = []
     position = 0
     for splice in splices:
@@ -46,39 +46,39 @@ def spliced(text: str, splices: Iterable[Splice]) -> str:
 
 
 def line_start(text: str, offset: int) -> int:
-    """Return the offset at which the line begins that `offset` stands in."""
+    """Return the offset of the first character in the line of `offset`."""
     return text.rfind("\n", 0, offset) + 1
 
 
 def noticed_at(text: str, offset: int) -> int:
-    """Return where to show what was noticed at `offset`: where nothing follows, that is the end of the last line."""
+    """Return the offset at which to show a fault: the end of the last line if only blank lines follow `offset`."""
     return offset if text[offset:].strip(" \r\n") else len(text.rstrip(" \r\n"))
 
 
 def line_end(text: str, offset: int) -> int:
-    """Return the offset behind the line feed that ends the line, or the end of the text."""
+    """Return the offset after the line feed of this line, or the end of the text."""
     end = text.find("\n", offset)
     return len(text) if end < 0 else end + 1
 
 
 def newline_of(text: str) -> str:
-    """Return the line end that the first line has; a text on one line gets a line feed."""
+    """Return the line end of the first line; a line feed if there is only one line."""
     first = text.find("\n")
     return "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
 
 
 def indent_of(line: str) -> int:
-    """Return how many spaces a line begins with."""
+    """Return the number of spaces at the start of a line."""
     return len(line) - len(line.lstrip(" "))
 
 
 def same_start(one: str, other: str) -> int:
-    """Return how many characters two texts begin with both."""
+    """Return the length of the common start of two texts."""
     return _longest(min(len(one), len(other)), lambda start, end: one[start:end] == other[start:end])
 
 
 def same_end(one: str, other: str) -> int:
-    """Return how many characters two texts end with both."""
+    """Return the length of the common end of two texts."""
     length, more = len(one), len(other) - len(one)
     return _longest(
         min(length, len(other)),
@@ -87,7 +87,7 @@ def same_end(one: str, other: str) -> int:
 
 
 def _longest(most: int, is_same: Callable[[int, int], bool]) -> int:
-    """Return how many characters are the same, by halving: a line of JSON may be a megabyte long."""
+    """Return the largest length up to `most` that is the same, by bisection: a line of JSON may hold a megabyte."""
     low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
@@ -96,22 +96,24 @@ def _longest(most: int, is_same: Callable[[int, int], bool]) -> int:
 
 
 def line_of(text: str, offset: int) -> int:
-    """Return the line, counted from 1, that holds the character at `offset`."""
+    """Return the number of the line that holds the character at `offset`, counted from 1."""
     return text.count("\n", 0, offset) + 1
 
 
 def close_matches(word: str, choices: Iterable[str], most: int, least: float) -> list[str]:
-    """Return the choices that are most like a word, the best first.
+    """Return the choices that are most similar to a word, the best first.
 
-    Unlike `difflib.get_close_matches`, it takes a few microseconds for each, so that a text may hold many words.
+    Two words are similar if both contain the same letters in the same order. This takes a few microseconds for each
+    choice, `difflib.get_close_matches` takes far longer.
 
     Args:
         word: The word.
-        choices: What it is compared with.
-        most: How many are returned at most.
-        least: Twice the number of letters in common, divided by the letters of both: 1.0 for the same word.
+        choices: The words to compare it with.
+        most: The largest number of choices to return.
+        least: The least similarity: twice the number of common letters, divided by the letters of both words. Equal
+            words have 1.0.
     """
-    # What is much longer or shorter has too few letters in common, which spares the work for long words, too.
+    # Words of very different lengths share too few letters; skipping them saves time for long words.
     alike = [one for one in choices if 2 * min(len(word), len(one)) >= least * (len(word) + len(one)) > 0]
     places: dict[str, int] = {}
     for number, letter in enumerate(word if alike else ""):
@@ -121,11 +123,13 @@ def close_matches(word: str, choices: Iterable[str], most: int, least: float) ->
 
 
 def _in_common(places: dict[str, int], length: int, other: str) -> int:
-    """Return how long the longest common subsequence of two words is, a row of its table as the bits of a number.
+    """Return the length of the longest common subsequence of two words.
+
+    Each row of the usual table is kept as the bits of one number.
 
     Args:
-        places: By letter, where it stands in one word.
-        length: How long that one is.
+        places: The positions of each letter in one word, as bits.
+        length: The length of that word.
         other: The other word.
     """
     every = row = (1 << length) - 1
