@@ -31,12 +31,13 @@ class Value:
     """A decoded node.
 
     Attributes:
-        node: The node that holds the value; for an alias, the one it stands for.
-        written: The node that stands in the text: `node`, or the alias.
-        type: ``list`` or ``map``, or what YAML 1.1 makes of the scalar.
-        text: The scalar's text.
-        items: What a list holds.
-        fields: What a map holds, by key; keys that are no text have a type in front, so they match no field.
+        node: The node that holds the value; for an alias, its target.
+        written: The node in the text: `node`, or the alias.
+        type: ``list``, ``map``, or the type of the scalar in YAML 1.1.
+        text: The text of the scalar.
+        items: The items of a list.
+        fields: The fields of a map: the key's node and the value by key. A key that is not text has its type in front,
+            so that it matches no field.
     """
 
     node: Node
@@ -51,7 +52,7 @@ def decode(root: Node) -> Value:
     """Decode a document's root.
 
     Raises:
-        YamlSyntaxError: goyaml or the step to JSON fails, so that nothing of the text is read.
+        YamlSyntaxError: goyaml or the conversion to JSON fails, so that the authenticator drops the whole text.
         UntrustedYamlError: they may or may not fail.
     """
     decoder = _Decoder()
@@ -69,7 +70,7 @@ class _Decoder:
         self._alias_steps = 0
         self._depth = 0
         self.met_oddities = False
-        """Whether anything was decoded that has no form in JSON; it may have been overwritten since."""
+        """Whether any decoded value has no form in JSON; another value may have replaced it since."""
 
     def decode(self, written: Node) -> Value:
         self._count(written)
@@ -92,7 +93,7 @@ class _Decoder:
         return value
 
     def _count(self, node: Node) -> None:
-        """Stop where goyaml stops: "document contains excessive aliasing"."""
+        """Stop as goyaml does with "document contains excessive aliasing"."""
         self._steps += 1
         if not self._open_aliases:
             return
@@ -112,7 +113,7 @@ class _Decoder:
         return Value(value.node, written, value.type, value.text, value.items, value.fields)
 
     def _fill(self, node: Node, value: Value) -> None:
-        """Put the pairs of a mapping into `value`: the last of equal keys wins, wherever a merge stands."""
+        """Put the pairs of a mapping into `value`; the last of equal keys wins, merged ones included."""
         assert value.fields is not None  # noqa: S101 - only called with a map
         for key, child in node.pairs():
             if key.kind == "scalar" and key.value == "<<" and (key.implicit or key.tag == scalars.MERGE_TAG):
@@ -126,12 +127,12 @@ class _Decoder:
             value.fields[identity] = (key, self.decode(child))
 
     def _merge(self, written: Node, value: Value) -> None:
-        """Merge a mapping, an alias of one, or a list of those, of which earlier ones win."""
+        """Merge a mapping, an alias of one, or a list of these, in which earlier ones win."""
         sources = reversed(written.children) if written.kind == "sequence" else [written]
         for source in sources:
             target = source.target if source.kind == "alias" else source
             if target is None or target.kind != "mapping":
-                raise YamlSyntaxError("what is merged by `<<` is no mapping", source.start)
+                raise YamlSyntaxError("the value of `<<` is not a mapping", source.start)
             self._count(source)
             if source.kind == "alias":
                 if id(source) in self._open_aliases:
@@ -143,11 +144,11 @@ class _Decoder:
 
 
 def scalar(node: Node, written: Node) -> Value:
-    """Decode a scalar: by its tag or, for a plain one without a tag, by its text.
+    """Decode a scalar by its tag; a plain one without a tag by its text.
 
     Raises:
         YamlSyntaxError: it does not fit its tag.
-        UntrustedYamlError: it is not known here whether it does.
+        UntrustedYamlError: it may or may not fit.
     """
     name = scalars.CHECKED_TAGS.get(node.tag)
     if name is None:
@@ -165,20 +166,20 @@ def scalar(node: Node, written: Node) -> Value:
 def _binary(node: Node) -> str:
     encoded = node.value.replace("\r", "").replace("\n", "")
     if not _BASE64.fullmatch(encoded):
-        raise YamlSyntaxError("what has the tag !!binary is no base64", node.start)
+        raise YamlSyntaxError("the value with the tag !!binary is not base64", node.start)
     try:
         return base64.b64decode(encoded).decode()
     except UnicodeDecodeError as error:
-        raise UntrustedYamlError("bytes that are no text", node.start) from error
+        raise UntrustedYamlError("binary data that is not text", node.start) from error
 
 
 def _not_for_json(value: Value) -> Iterator[tuple[Node, str]]:
-    """Yield what the step to JSON fails on: an infinite number, or null as a key."""
+    """Yield the values on which the conversion to JSON fails: infinite numbers, and null as a key."""
     if value.type == "unmarshalable":
-        yield value.node, "an infinite number, or none at all, has no form in JSON"
+        yield value.node, "JSON has no infinity and no NaN"
     for item in value.items:
         yield from _not_for_json(item)
     for key, (node, child) in (value.fields or {}).items():
         if not isinstance(key, str) and key[0] == "null":
-            yield node, "an empty key, or null as a key, has no form in JSON"
+            yield node, "JSON has no empty key and no null as a key"
         yield from _not_for_json(child)

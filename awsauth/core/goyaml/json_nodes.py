@@ -1,101 +1,67 @@
 r"""The node tree of a JSON text, in the same nodes as YAML's.
 
-kubectl takes a file that begins with a brace for JSON first (``k8s.io/apimachinery`` ``pkg/util/yaml``), and JSON
-has two things that libyaml rejects: surrogate pairs as ``\ud83d\ude00``, which many JSON writers make of anything
-outside the basic plane, and line separators inside of strings.
+kubectl first tries to read a file that begins with a brace as JSON (``k8s.io/apimachinery`` ``pkg/util/yaml``). JSON
+allows two things that libyaml rejects: surrogate pairs such as ``\ud83d\ude00``, with which many programs write
+characters outside of the basic plane, and line separators inside of strings.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from awsauth.core.goyaml.nodes import BOM, Node
 
-_SPACE: Final = " \t\r\n"
-_TOKEN: Final = re.compile(
-    r"""[ \t\r\n]*(?:
-        [{}\[\]:,]
-      | (?P<string>"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*")
-      | (?P<word>true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)
-    )""",
-    re.VERBOSE,
-)
+_BEFORE_NEXT: Final = re.compile(r"[ \t\r\n]*(?=[^ \t\r\n])")
+_TOKEN: Final = re.compile(r'[ \t\r\n,:]*([{}\[\]]|"[^"\\]*(?:\\.[^"\\]*)*"|[-+.\w]+)')
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def parse_json(text: str) -> list[Node] | None:
-    """Return the roots of a stream of JSON objects, or None where the text is something else.
+    """Return the roots of a stream of JSON objects, or None if the text is not such a stream.
 
-    A lone surrogate becomes U+FFFD, as Go's encoding/json has it.
+    A lone surrogate becomes U+FFFD, as in Go's encoding/json.
     """
-    position = 1 if text.startswith(BOM) else 0
-    if not text[position:].lstrip(_SPACE).startswith("{"):
+    position = int(text.startswith(BOM))
+    if not _is_stream(text, position):
         return None
-    builder = _Builder()
+    roots: list[Node] = []
+    open_nodes: list[Node] = []
     while match := _TOKEN.match(text, position):
         position = match.end()
-        if not builder.take(match):
-            return None
-    return builder.roots if not builder.open_nodes and not text[position:].strip(_SPACE) else None
-
-
-class _Builder:
-    """Makes nodes of tokens, without recursion: the depth of a text is its author's choice."""
-
-    def __init__(self) -> None:
-        self.roots: list[Node] = []
-        self.open_nodes: list[Node] = []
-        self._awaiting = "value"
-        """``value``, ``key``, ``colon``, ``comma`` (or the end), or ``first`` (or the end at once)."""
-
-    def take(self, match: re.Match[str]) -> bool:
-        """Take one token; False where JSON does not allow it."""
-        piece = match.group().lstrip(_SPACE)
-        if piece == ":":
-            return self._move("colon", "value")
-        if piece == ",":
-            return self._move("comma", "key" if self._in_mapping() else "value")
-        if piece in ("}", "]"):
-            return self._close("mapping" if piece == "}" else "sequence", match.end())
-        return self._add(piece, match)
-
-    def _in_mapping(self) -> bool:
-        return bool(self.open_nodes) and self.open_nodes[-1].kind == "mapping"
-
-    def _move(self, before: str, after: str) -> bool:
-        allowed = self._awaiting == before
-        self._awaiting = after
-        return allowed
-
-    def _close(self, kind: str, end: int) -> bool:
-        if not self.open_nodes or self.open_nodes[-1].kind != kind or self._awaiting not in ("comma", "first"):
-            return False
-        self.open_nodes.pop().end = end
-        self._awaiting = "comma" if self.open_nodes else "value"
-        return True
-
-    def _add(self, piece: str, match: re.Match[str]) -> bool:
-        is_key = self._in_mapping() and self._awaiting in ("first", "key")
-        if self._awaiting in ("colon", "comma") or (is_key and match["string"] is None):
-            return False
-        node = _node(piece, match)
-        (self.open_nodes[-1].children if self.open_nodes else self.roots).append(node)
+        if match[1] in ("}", "]"):
+            open_nodes.pop().end = position
+            continue
+        node = _node(match[1], match.start(1), position)
+        (open_nodes[-1].children if open_nodes else roots).append(node)
         if node.style == "flow":
-            self.open_nodes.append(node)
-            self._awaiting = "first"
-        else:
-            self._awaiting = "colon" if is_key else "comma" if self.open_nodes else "value"
-        return True
+            open_nodes.append(node)
+    return roots or None
 
 
-def _node(piece: str, match: re.Match[str]) -> Node:
-    end = match.end()
-    start = end - len(piece)
-    if match["string"] is not None:
-        value = json.loads(piece) if "\\" in piece else piece[1:-1]
-        return Node("scalar", start, end, _LONE_SURROGATE.sub("\ufffd", value), implicit=False, style='"')
-    if match["word"] is not None:
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse)
+
+
+def _is_stream(text: str, position: int) -> bool:
+    try:
+        while match := _BEFORE_NEXT.match(text, position):
+            value, position = _DECODER.raw_decode(text, match.end())
+            if not isinstance(value, dict):
+                return False
+    except (ValueError, RecursionError):  # nothing that Kubernetes reads is nested so deep
+        return False
+    return True
+
+
+def _node(piece: str, start: int, end: int) -> Node:
+    if piece in ("{", "["):
+        return Node("mapping" if piece == "{" else "sequence", start, end, style="flow", children=[])
+    if not piece.startswith('"'):
         return Node("scalar", start, end, piece)
-    return Node("mapping" if piece == "{" else "sequence", start, end, style="flow")
+    value = json.loads(piece) if "\\" in piece else piece[1:-1]
+    return Node("scalar", start, end, _LONE_SURROGATE.sub("\ufffd", value), implicit=False, style='"')

@@ -1,8 +1,8 @@
 """The node tree of a YAML text, with the place of every node, as goyaml v2 builds it.
 
-The authenticator reads with goyaml v2, which is libyaml translated to Go, so the events come from libyaml itself.
-Where the two are known to part ways, the difference is copied here or the text is declared untrusted.
-What goyaml makes of the nodes is in `awsauth.core.goyaml.decode`.
+The authenticator reads with goyaml v2, a translation of libyaml to Go, so libyaml itself provides the events here.
+Where the two are known to differ, this module copies goyaml or declares the text untrusted.
+`awsauth.core.goyaml.decode` turns the nodes into values.
 
 Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``parser``) and ``scannerc.go``.
 """
@@ -10,7 +10,7 @@ Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``parser``) and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import yaml
@@ -25,13 +25,13 @@ Kind = Literal["scalar", "sequence", "mapping", "alias"]
 BOM: Final = "\ufeff"
 
 DEEPEST: Final = 100
-"""Levels of nesting that are followed; an ``aws-auth`` needs three, goyaml allows ten thousand."""
+"""The deepest nesting that is read; an ``aws-auth`` needs three levels, goyaml allows ten thousand."""
 
 _MANY: Final = 20_000
 _LEAST_LENGTH: Final = 5
-"""How many characters a node has to have on average in a text of many: real entries have some 15 for each.
+"""The least average number of characters for each node in a text of many; real entries have about 10.
 
-A node takes hundreds of bytes, so without this bound a text of the least ones takes hundreds of times its length.
+A node takes hundreds of bytes. Without this bound a text of tiny nodes takes hundreds of times its length in memory.
 """
 
 _COMMENT: Final = "#[^\n\r\x85\u2028\u2029]*"
@@ -40,30 +40,32 @@ _BLANK: Final = r"[ \t\r\n\x85\u2028\u2029]"
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\r?\n)*"
 _EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES} *)| *)(\[{_BLANK}*\])")
 _ANOTHER_END: Final = re.compile(rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]")
-"""What may not follow an empty list: a colon, which makes it a key, and outside of comments what goyaml scans otherwise."""
+"""Must not follow an empty list: a colon, which makes it a key; outside of comments, what goyaml scans differently."""
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
 _LINE_START: Final = r"(?:\A|[\n\r\x85\u2028\u2029])[ \t]*"
 _ON_LINE: Final = r"[^\n\r\x85\u2028\u2029]*"
 _BEFORE_BRACKET: Final = rf"(?:(?:[!&*]\S*[ \t]+)+|[\"']{_ON_LINE}[\"'][ \t]*)?"
 _LINE_OF_BRACKET: Final = re.compile(rf"{_LINE_START}{_BEFORE_BRACKET}[\[{{]")
-"""A bracket that begins a line, or stands behind what may be before it: a tag, an anchor, an alias, a text in quotes."""
+"""A bracket at the start of a line, or after the tag, anchor, alias or quoted text at its start."""
 _NOTHING: Final = rf"(?:\s|{_COMMENT}{_LINE_END})*"
 _BRACKET_FIRST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}:?,]")
 _EMPTY_LAST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}]{_NOTHING}\Z")
-"""Such a bracket, closed at once, and nothing behind it."""
+"""Such a bracket, closed at once, at the end of the text."""
 _BRACKET: Final = re.compile(r"[\[\]{}]")
 _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
+_MAY_DIFFER: Final = re.compile(r"[?!]|\\/")
+"""Without one of these, goyaml and libyaml agree on every scalar."""
 _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _ESCAPED_SLASH_AHEAD: Final = re.compile(r'"(?:[^"\\]|\\.)*?\\/', re.DOTALL)
 _QUESTION_AHEAD: Final = re.compile(rf"(?:{_BLANK}|{_COMMENT}{_LINE_END})*[\[{{!&*\"'].*\?", re.DOTALL)
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _READ_AT_ONCE: Final = 512
-"""How many bytes goyaml takes at a time, and checks, before it looks at any of them."""
+"""goyaml reads and checks this many bytes at a time, before it scans any of them."""
 _YAML_1_1: Final = (1, 1)
 
 
 class YamlSyntaxError(ValueError):
-    """The text cannot be read; `offset` is where that was noticed."""
+    """The text cannot be read; `offset` is the place at which reading stopped."""
 
     def __init__(self, problem: str, offset: int) -> None:
         super().__init__(problem)
@@ -72,13 +74,13 @@ class YamlSyntaxError(ValueError):
 
 
 class UntrustedYamlError(YamlSyntaxError):
-    """goyaml and libyaml part ways here, or may: it cannot be said what the authenticator reads."""
+    """goyaml and libyaml differ here, or may: the result of the authenticator is unknown."""
 
     hint = "Write it plainly."
 
 
 class NotReadFurtherError(UntrustedYamlError):
-    """The text holds too much that maps nothing; the rest of it is not looked at."""
+    """The text holds too many values that map nothing; the rest of it is not read."""
 
     hint = "Leave only real mappings in the text, or roll back to a revision that could be read."
 
@@ -88,17 +90,17 @@ class Node:
     """One node of the tree.
 
     Attributes:
-        kind: What it is.
-        start: Its offset in the text, with its anchor and tag.
-        end: Where it ends, exclusive. For block collections and block scalars that is where libyaml noticed the end,
-            which may be far behind their last character.
+        kind: The kind of node.
+        start: The offset of its first character, anchor and tag included.
+        end: The offset after its last character. Of block collections and block scalars libyaml notices the end late:
+            it may be far behind the last character.
         value: The text of a scalar; the name of an alias.
-        tag: Its tag, resolved, or empty.
+        tag: The resolved tag, or empty.
         implicit: Whether the text of a scalar decides its type: it is plain, or has the tag ``!``.
         style: ``"``, ``'``, ``|``, ``>`` or empty for scalars; ``flow`` or empty for collections.
-        anchor: The anchor's name, or None.
-        children: Items of a sequence; keys and values of a mapping in turn.
-        target: What an alias stands for.
+        anchor: The name of the anchor, or None.
+        target: The node that an alias stands for.
+        children: The items of a sequence; the keys and values of a mapping in turn. Scalars share an empty tuple.
     """
 
     kind: Kind
@@ -109,20 +111,20 @@ class Node:
     implicit: bool = True
     style: str = ""
     anchor: str | None = None
-    children: list[Node] = field(default_factory=list)
     target: Node | None = None
+    children: list[Node] = ()  # type: ignore[assignment] # a list for each scalar would double the memory
 
     def pairs(self) -> Iterator[tuple[Node, Node]]:
-        """Yield keys and values of a mapping, in the order of the text, repeated keys included."""
+        """Yield the keys and values of a mapping, in the order of the text, repeated keys included."""
         return zip(self.children[::2], self.children[1::2], strict=True)
 
 
 def parse_first(text: str) -> Node | None:
-    """Return the root of the first document, or None where there is none. What follows it is not looked at.
+    """Return the root of the first document, or None if the text holds none. The rest of the text is ignored.
 
     Raises:
         YamlSyntaxError: goyaml cannot read the text.
-        UntrustedYamlError: it may or may not.
+        UntrustedYamlError: goyaml may or may not read it.
         NotReadFurtherError: the text holds too many nodes for its length.
     """
     empty = _EMPTY_LIST.match(text)
@@ -146,10 +148,10 @@ def parse_all(text: str) -> list[Node]:
 
 
 def _empty_list(text: str, start: int, end: int) -> Node:
-    """Return a root that is an empty list: goyaml ends the document there, where libyaml takes it for a key at times."""
+    """Return an empty list as root: goyaml ends the document there, libyaml sometimes takes the list for a key."""
     if _ANOTHER_END.match(text, end):
         raise UntrustedYamlError("something follows the brackets of an empty list", end)
-    # What follows is looked at until the document is over, as it is behind a text in quotes.
+    # goyaml scans on until the document is over, as it does behind a text in quotes.
     try:
         _Builder('""' + text[end:]).document()
     except YamlSyntaxError as error:  # libyaml looks further ahead than goyaml does here
@@ -158,7 +160,7 @@ def _empty_list(text: str, start: int, end: int) -> Node:
 
 
 class _Builder:
-    """Turns libyaml's events into nodes, without recursion: the depth of a text is its author's choice."""
+    """Turns libyaml's events into nodes, without recursion: a hostile text may be nested deeply."""
 
     def __init__(self, text: str, least_length: int = 0) -> None:
         _check_marks(text)
@@ -170,58 +172,56 @@ class _Builder:
         try:
             self._parser = yaml.CSafeLoader(text)
         except UnicodeEncodeError as error:
-            raise YamlSyntaxError("half of a surrogate pair is no character", error.start) from error
+            raise YamlSyntaxError("half of a surrogate pair is not a character", error.start) from error
         self._may_escape_slashes = "\\/" in text
-        self._event: Any = None
+        self._may_differ = _MAY_DIFFER.search(text) is not None
         self._open: list[Node] = []
         self.document_end = 0
-        self._expect(yaml.StreamStartEvent)
+        self._event()  # the start of the stream
 
     def at_end(self) -> bool:
-        return isinstance(self._peek(), yaml.StreamEndEvent)
+        return isinstance(self._event(peek=True), yaml.StreamEndEvent)
 
     def document(self) -> Node:
-        start = self._expect(yaml.DocumentStartEvent)
+        start = self._event()
         if start.version is not None and start.version != _YAML_1_1:
-            raise YamlSyntaxError("a directive asks for another YAML than 1.1", self._start(start))
+            raise YamlSyntaxError("a directive asks for another YAML than 1.1", self._span(start)[0])
         if start.tags:
-            raise UntrustedYamlError("a directive for tags", self._start(start))
+            raise UntrustedYamlError("a directive for tags", self._span(start)[0])
         root = self._tree()
-        end = self._expect(yaml.DocumentEndEvent)
-        self.document_end = int(end.end_mark.index) + self._shift
-        if self._may_escape_slashes and _ESCAPED_SLASH_AHEAD.match(self._text, self.document_end):
-            raise YamlSyntaxError(r"found unknown escape character \/", self.document_end)
-        # goyaml looks ahead for a colon that would make a key of the brackets, and stumbles over a question mark in them.
-        if _QUESTION_AHEAD.match(self._text, self.document_end):
-            raise UntrustedYamlError("a question mark stands in brackets behind the document", self.document_end)
+        self.document_end = end = self._span(self._event())[1]
+        if self._may_escape_slashes and _ESCAPED_SLASH_AHEAD.match(self._text, end):
+            raise YamlSyntaxError(r"found unknown escape character \/", end)
+        # goyaml looks ahead for a colon after the brackets, and stumbles over a question mark in them.
+        if _QUESTION_AHEAD.match(self._text, end):
+            raise UntrustedYamlError("a question mark stands in brackets behind the document", end)
         return root
 
-    def _expect(self, kind: type[yaml.Event]) -> Any:
-        event = self._peek()
-        if not isinstance(event, kind):
-            raise YamlSyntaxError(f"found {type(event).__name__}", self._start(event))
-        self._event = None
-        return event
+    def _event(self, *, peek: bool = False) -> Any:
+        try:
+            return self._parser.peek_event() if peek else self._parser.get_event()
+        except yaml.MarkedYAMLError as error:
+            raise self._marked(error) from error
+        except yaml.reader.ReaderError as error:
+            raise self._forbidden(error) from error
 
-    def _start(self, event: Any) -> int:
-        return int(event.start_mark.index) + self._shift
-
-    def _end(self, event: Any) -> int:
-        return int(event.end_mark.index) + self._shift
+    def _span(self, event: Any) -> tuple[int, int]:
+        return event.start_mark.index + self._shift, event.end_mark.index + self._shift
 
     def _tree(self) -> Node:
         anchors: dict[str, Node] = {}
         open_nodes = self._open
         while True:
-            event = self._peek()
-            self._event = None
-            if isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            event = self._event()
+            if isinstance(event, yaml.CollectionEndEvent):
                 node = open_nodes.pop()
-                node.end = self._end(event)
-                self._check_collection(node)
+                node.end = self._span(event)[1]
+                if node.style == "flow":
+                    self._check_flow_collection(node)
             else:
                 node = self._node(event, anchors)
-                self._check_node(node, in_flow=bool(open_nodes) and open_nodes[-1].style == "flow")
+                if self._may_differ:
+                    self._check_node(node, in_flow=bool(open_nodes) and open_nodes[-1].style == "flow")
                 if node.anchor is not None:
                     anchors[node.anchor] = node
                 if open_nodes:
@@ -232,7 +232,7 @@ class _Builder:
                 return node
 
     def _node(self, event: Any, anchors: dict[str, Node]) -> Node:
-        start, end = self._start(event), self._end(event)
+        start, end = self._span(event)
         self._nodes += 1
         if self._nodes > _MANY and start < self._nodes * self._least_length:
             few = f"fewer than {self._least_length} characters for each"
@@ -243,59 +243,46 @@ class _Builder:
             return Node("scalar", start, end, event.value, event.tag or "", event.implicit[0], style, event.anchor)
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in anchors:
-                raise YamlSyntaxError(f"there is no anchor {event.anchor!r}", start)
+                raise YamlSyntaxError(f"the anchor {event.anchor!r} is not defined", start)
             return Node("alias", start, end, event.anchor, target=anchors[event.anchor])
         kind: Kind = "sequence" if isinstance(event, yaml.SequenceStartEvent) else "mapping"
         style = "flow" if event.flow_style else ""
-        return Node(kind, start, end, tag=event.tag or "", style=style, anchor=event.anchor)
+        return Node(kind, start, end, tag=event.tag or "", style=style, anchor=event.anchor, children=[])
 
     def _check_node(self, node: Node, *, in_flow: bool) -> None:
-        """Find what libyaml accepts and goyaml does not, or reads otherwise."""
+        """Refuse nodes that libyaml accepts and goyaml rejects, or reads differently."""
         if in_flow and node.kind == "scalar" and not node.style and "?" in node.value:
             raise YamlSyntaxError("a question mark in brackets has to stand in quotes", node.start)
-        first = self._text[node.start : node.start + 1]
         if node.style == '"' and self._may_escape_slashes and _ESCAPED_SLASH.search(self._text, node.start, node.end):
             raise YamlSyntaxError(r"found unknown escape character \/", node.start)
-        if first in ("!", "&"):
-            tag = _TAG.match(self._text, node.start)
-            if tag is not None and set(tag[1]) & set(",[]{}%"):
-                raise UntrustedYamlError("a tag that ends in a bracket, a brace or a comma", node.start)
+        tag = _TAG.match(self._text, node.start)
+        if tag is not None and set(tag[1]) & set(",[]{}%"):
+            raise UntrustedYamlError("a tag that ends in a bracket, a brace or a comma", node.start)
 
-    def _check_collection(self, node: Node) -> None:
-        # goyaml takes the bracket behind a question mark for what that asks for, and looks for another one.
-        if node.style == "flow" and self._text.startswith("?", node.start) and self._ends_list(node.children[0]):
-            raise UntrustedYamlError("nothing stands between a question mark and the end of a list", node.start)
-        # goyaml loses sight of some brackets as possible keys, and then of what follows on their line.
-        if node.style == "flow" and _FORGOTTEN_BRACKET.match(self._text, node.start):
-            rest = self._text[node.end : line_end(self._text, node.end)].strip(" \t\r\n")
+    def _check_flow_collection(self, node: Node) -> None:
+        text = self._text
+        # After a question mark goyaml takes the closing bracket for the key, and looks for another bracket.
+        if text.startswith("?", node.start):
+            key = node.children[0]
+            if key.start == key.end and text.startswith("]", key.start):
+                raise UntrustedYamlError("nothing stands between a question mark and the end of a list", node.start)
+        # goyaml forgets some brackets as possible keys, and then the rest of their line.
+        if _FORGOTTEN_BRACKET.match(text, node.start):
+            rest = text[node.end : line_end(text, node.end)].strip(" \t\r\n")
             if rest[:1] not in ("", ",", "]", "}", "#"):
                 raise UntrustedYamlError("something follows on the line of a bracket", node.end)
-
-    def _ends_list(self, key: Node) -> bool:
-        """Whether a key is empty, and stands before the end of a list."""
-        return key.start == key.end and self._text.startswith("]", key.start)
-
-    def _peek(self) -> Any:
-        if self._event is None:
-            try:
-                self._event = self._parser.get_event()
-            except yaml.MarkedYAMLError as error:
-                raise self._marked(error) from error
-            except yaml.reader.ReaderError as error:
-                raise self._forbidden(error) from error
-        return self._event
 
     def _marked(self, error: yaml.MarkedYAMLError) -> YamlSyntaxError:
         mark = error.problem_mark or error.context_mark
         offset = mark.index + self._shift if mark else 0
         problem = error.problem or "something is wrong"
         token = error.context_mark.index + self._shift if error.context_mark else offset
-        # Either goyaml has its document by now, or it may have, and never comes to what libyaml stumbles over.
+        # goyaml has its document by now, or may have, and never meets the problem that libyaml reports.
         may_be_over = _EMPTY_LAST.search(self._text, 0, token) or (
             _FORGOTTEN_BRACKET.search(self._text) and (not self._open or _BRACKET_FIRST.search(self._text))
         )
         follows = self._text[offset + 1 : offset + 2]
-        liberal = (
+        is_uncertain = (
             may_be_over
             or (
                 problem == "found unexpected ':'"
@@ -306,20 +293,19 @@ class _Builder:
             or "nesting depth" in problem  # goyaml goes ten times as deep
             or "tag" in (error.context or "")
         )
-        return UntrustedYamlError(problem, offset) if liberal else YamlSyntaxError(problem, offset)
+        return (UntrustedYamlError if is_uncertain else YamlSyntaxError)(problem, offset)
 
     def _forbidden(self, error: yaml.reader.ReaderError) -> YamlSyntaxError:
         # libyaml gives the position in bytes or not at all, and reads further ahead than goyaml.
         bad = _FORBIDDEN.search(self._text)
         offset = bad.start() if bad else 0
         before = self._text[:offset]
-        if len(before.encode()) >= _READ_AT_ONCE and _ends_early(before):
-            return UntrustedYamlError(error.reason, offset)
-        return YamlSyntaxError(error.reason, offset)
+        is_uncertain = len(before.encode()) >= _READ_AT_ONCE and _ends_early(before)
+        return (UntrustedYamlError if is_uncertain else YamlSyntaxError)(error.reason, offset)
 
 
 def _ends_early(text: str) -> bool:
-    """Whether the first document is over before the end of the text."""
+    """Whether the first document ends before the text does."""
     builder = _Builder(text)
     try:
         builder.at_end() or builder.document()
@@ -329,8 +315,8 @@ def _ends_early(text: str) -> bool:
 
 
 def _check_marks(text: str) -> None:
-    """Refuse what could not be read for certain, or not in bounded time: libyaml's time grows with depth squared."""
-    # goyaml skips one that begins a line, or what it has in its buffer: where that is depends on all that stands before.
+    """Refuse inner byte order marks, which are uncertain, and deep nesting: libyaml's time grows with depth squared."""
+    # goyaml skips a mark at the start of a line or of its buffer, and the whole text before decides where that is.
     mark = text.find(BOM, 1)
     if mark >= 0:
         raise UntrustedYamlError("a byte order mark stands inside the text", mark)
