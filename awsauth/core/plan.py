@@ -10,7 +10,7 @@ from awsauth.boundary import public
 from awsauth.core.diff import Diff, MappingDiff, diff
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.change_json import changes_from_json
+from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.findings import Finding, counted
 from awsauth.core.guards.guards import raise_for_violations

@@ -18,7 +18,7 @@ from awsauth import errors
 from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.document.document import Document
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.change_json import changes_from_json
+from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import merge, merge_with_report
 from awsauth.core.guards.guards import enforce
 from awsauth.core.lint.policy import Policy

@@ -1,68 +1,71 @@
-"""Changes that can be asked for: frozen values with a JSON form."""
+"""The changes that a caller can ask for: frozen values with a JSON form."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import Annotated, Any, Final, Literal, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from awsauth.core.document.model import Key  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.edit import validation as hold
 from awsauth.core.serialization import OWN_NAME, JsonValue, in_json
-from awsauth.core.text.display import quoted_value
+from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, UsageError
 
-IfMapped = Literal["extend", "replace", "fail"]
-"""What becomes of a principal that is mapped already.
+if TYPE_CHECKING:
+    from awsauth.core.yaml_input import Path
 
-``extend`` adds groups, and fails where the username is another one or where ``system:masters`` would stay unasked for;
-``replace`` makes username and groups what is asked for; ``fail`` fails unless they are already.
+IfMapped = Literal["extend", "replace", "fail"]
+"""The effect on a principal that is already mapped.
+
+``extend`` adds groups; it fails if the username differs, or if ``system:masters`` would stay although the change does
+not name it. ``replace`` sets username and groups. ``fail`` fails unless username and groups are already right.
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BaseChange(JsonValue):
-    """A change. ARNs are normalised to what the authenticator sees: role paths stripped, sessions turned into roles.
+    """A change. ARNs become what the authenticator sees: roles lose their path, a session becomes its role.
 
     Raises:
-        InvalidValueError: a value may not be written.
-        UsageError: a value is of another type.
-        TypeError: a field is missing or unknown, or is given without its name.
+        InvalidValueError: a value is not valid.
+        UsageError: a value has the wrong type.
+        TypeError: a field is missing or unknown, or is passed without its name.
     """
 
     def __post_init__(self) -> None:
-        # By hand, not by pydantic: importing that takes longer than everything else that a change to a file takes.
-        kind: Any = type(self)
-        problems: list[AwsAuthError] = []
-        for name, check in _checks(kind):
-            object.__setattr__(self, name, check(name, getattr(self, name), problems))
+        # Not by pydantic: importing that takes longer than the whole rest of a change to a file.
+        kept, problems = hold.checked((name, check, getattr(self, name)) for name, check in _checks(type(self)).items())
         if problems:
-            raise hold.problems_as_error(problems)
+            raise hold.problems_as_error(list(problems.values()))
+        for name, value in kept.items():
+            object.__setattr__(self, name, value)
 
     @property
     @in_json("change")
     def kind(self) -> Annotated[str, OWN_NAME]:
-        """Which change it is: in JSON its ``change``."""
+        """The kind of change; ``change`` in JSON."""
         return type(self).__name__
 
 
 @cache
-def _checks(kind: Any) -> list[tuple[str, hold.Check]]:
-    return [(one.name, one.metadata["check"]) for one in fields(kind)]
+def _checks(kind: type[BaseChange]) -> dict[str, hold.Check]:
+    return {one.name: one.metadata["check"] for one in fields(kind)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureRole(BaseChange):
-    """Map a role to a username and groups, or extend what it is mapped to. Merging it again changes nothing.
+    """Map a role to a username and groups, or extend its mapping. A second merge changes nothing.
 
     Attributes:
-        role_arn: The role's ARN. Its path is stripped, as the authenticator needs; a session's ARN stands for its role.
+        role_arn: The role's ARN. Its path is removed, as the authenticator needs; a session's ARN becomes its role's.
         username: The Kubernetes username; may hold templates such as ``{{SessionName}}``.
         groups: The Kubernetes groups.
-        if_mapped: The effect on a role that is mapped already: ``extend`` adds groups, and fails on another username
-            or where ``system:masters`` would stay unasked for; ``replace`` makes the mapping the one that is asked
-            for; ``fail`` fails unless it is that already.
+        if_mapped: The effect on a role that is already mapped. ``extend`` adds groups; it fails if the username
+            differs, or if ``system:masters`` would stay although `groups` does not name it. ``replace`` sets username
+            and groups. ``fail`` fails unless they are already right.
     """
 
     role_arn: str = field(metadata=hold.ROLE_ARN)
@@ -73,13 +76,13 @@ class EnsureRole(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureUser(BaseChange):
-    """Map a user to a username and groups, or extend what it is mapped to (as `EnsureRole`).
+    """Map a user to a username and groups, or extend its mapping (see `EnsureRole`).
 
     Attributes:
         user_arn: The user's ARN, with its path.
         username: The Kubernetes username.
         groups: The Kubernetes groups.
-        if_mapped: The effect on a user that is mapped already.
+        if_mapped: The effect on a user that is already mapped.
     """
 
     user_arn: str = field(metadata=hold.USER_ARN)
@@ -90,7 +93,7 @@ class EnsureUser(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureAccount(BaseChange):
-    """Let all principals of an account in, each with its own ARN as username and without groups.
+    """Give access to all principals of an account, each with its ARN as username and without groups.
 
     Attributes:
         account: The account's 12 digits, as text.
@@ -101,7 +104,7 @@ class EnsureAccount(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveRole(BaseChange):
-    """Remove every mapping of a role: by its ARN as given, and as the authenticator sees it (without the path)."""
+    """Remove every mapping of a role: its ARN as given, and as the authenticator sees it (without the path)."""
 
     role_arn: str = field(metadata=hold.WRITTEN)
 
@@ -122,14 +125,14 @@ class RemoveAccount(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveUsername(BaseChange):
-    """Remove every mapping of a role or user to a username, exactly as the username is written there."""
+    """Remove every mapping of a role or user to a username, compared exactly as written."""
 
     username: str = field(metadata=hold.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveGroups(BaseChange):
-    """Remove groups from a role or user, and leave it mapped."""
+    """Remove groups from a role or user, which stays mapped."""
 
     principal_arn: str = field(metadata=hold.WRITTEN)
     groups: Sequence[str] = field(metadata=hold.ANY_GROUPS)
@@ -137,7 +140,7 @@ class RemoveGroups(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenamePrincipal(BaseChange):
-    """Give every mapping of a role or user to another one: the username and groups stay."""
+    """Give every mapping of a role or user to another principal; username and groups stay."""
 
     principal_arn: str = field(metadata=hold.WRITTEN)
     new_arn: str = field(metadata=hold.PRINCIPAL_ARN)
@@ -145,9 +148,9 @@ class RenamePrincipal(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deduplicate(BaseChange):
-    """Remove every mapping that another one of the same principal keeps the authenticator from seeing.
+    """Remove every mapping that the authenticator ignores because of a later one for the same principal.
 
-    With `only_equal`, those alone that give the same username and groups as the one that counts.
+    With `only_equal`, remove only those with the same username and groups as the later one.
     """
 
     only_equal: bool = field(default=False, metadata=hold.FLAG)
@@ -155,10 +158,10 @@ class Deduplicate(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repair(BaseChange):
-    """Write what can only mean one thing in the text of a data key as the authenticator reads it.
+    """Correct the mistakes in the text of a data key that have only one possible meaning.
 
-    Fields with other tools' names (``role_arn``, ``group``), groups that are a text and not a list; and in a text that
-    cannot be read, typographic characters and lines that are indented too far.
+    These are fields with the names of other tools (``role_arn``, ``group``) and groups that are a text, not a list. In
+    a text that cannot be read, these are typographic characters and lines with a wrong indentation.
     """
 
     key: Key = field(metadata=hold.KEY)
@@ -166,7 +169,7 @@ class Repair(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplaceText(BaseChange):
-    """Replace the whole text of a data key: for an editor, a repair, an exact restore. None takes the key out."""
+    """Replace the whole text of a data key, for an editor, a repair or an exact restore. None removes the key."""
 
     key: Key = field(metadata=hold.KEY)
     text: str | None = field(metadata=hold.TEXT)
@@ -186,17 +189,16 @@ Change = (
     | Repair
     | ReplaceText
 )
-"""Any change; `change` tells which one in JSON."""
-
+"""Any change; in JSON, `change` holds its kind."""
 
 KINDS: Final[dict[str, type[BaseChange]]] = {kind.__name__: kind for kind in get_args(Change)}
 
 
 def as_list(changes: Any) -> list[Change]:
-    """Return changes as a list, a single one too.
+    """Return one change or several as a list.
 
     Raises:
-        UsageError: these are no changes.
+        UsageError: a value is not a change.
     """
     made: list[Any] = (
         [changes] if isinstance(changes, BaseChange) or not isinstance(changes, Iterable) else list(changes)
@@ -204,13 +206,64 @@ def as_list(changes: Any) -> list[Change]:
     for change in made:
         if not isinstance(change, BaseChange):
             raise UsageError(
-                f"{quoted_value(change)} is no change; nothing was changed.",
+                f"{quoted_value(change)} is not a change.",
                 hint="Pass a list of changes, such as [awsauth.EnsureRole(…)].",
             )
     return made
 
 
 def asked_for(change: Change) -> dict[str, Any]:
-    """Return the fields of a change that were said, or say something else than they would by themselves."""
+    """Return the fields of a change that differ from their defaults."""
     values = ((one, getattr(change, one.name)) for one in fields(change))
     return {one.name: value for one, value in values if value != one.default}
+
+
+def changes_from_json(values: Any, locations: Mapping[Path, str] = MappingProxyType({})) -> tuple[Change, ...]:
+    """Return changes from the values that their `to_json` gives.
+
+    Args:
+        values: A list of dictionaries.
+        locations: By the path to a value, the line and column in the file that it comes from.
+
+    Raises:
+        InvalidValueError: a value is not valid.
+        UsageError: this is not a list of changes.
+    """
+    if not isinstance(values, (list, tuple)):
+        raise hold.wrong("changes", values, 'Put them in a list: [{"change": …}].')
+    return tuple([_from_json(index, value, locations) for index, value in enumerate(values)])
+
+
+def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
+    kind = value.get("change") if isinstance(value, dict) else None
+    faulty: list[str] = []
+    if not isinstance(value, dict):
+        error: AwsAuthError = hold.wrong("A change", value, 'Write an object such as {"change": "EnsureRole", …}.')
+    elif not isinstance(kind, str) or kind not in KINDS:
+        faulty = ["change"] if isinstance(kind, str) else []
+        problem = f"There is no change {quoted(kind)}" if isinstance(kind, str) else "`change` has to name the change"
+        error = UsageError(f"{problem}.", hint=f"The changes are {', '.join(KINDS)}.")
+    else:
+        given = {str(name): each for name, each in value.items() if name != "change"}
+        faulty, problems = _problems(kind, given)
+        if not problems:
+            return KINDS[kind](**given)
+        error = hold.problems_as_error(problems)
+    paths: list[Path] = [(index, name) for name in faulty] or [(index,)]
+    error.location = ", ".join([*(locations[path] for path in paths if path in locations), f"change {index + 1}"])
+    raise error
+
+
+def _problems(kind: str, given: Mapping[str, Any]) -> tuple[list[str], list[AwsAuthError]]:
+    """Return the fields that are unknown or have a wrong value, and the errors of the change."""
+    known = {one.name: one for one in fields(KINDS[kind])}
+    unknown = [quoted(name) for name in given if name not in known]
+    missing = [quoted(name) for name, one in known.items() if one.default is MISSING and name not in given]
+    checks = _checks(KINDS[kind])
+    _, wrong = hold.checked((name, checks[name], value) for name, value in given.items() if name in known)
+    names = [f"has no field {' and '.join(unknown)}"] if unknown else []
+    names += [f"needs {' and '.join(missing)}"] if missing else []
+    problems = list(wrong.values())
+    if names:
+        problems.insert(0, UsageError(f"{kind} {', and '.join(names)}.", hint=f"Fields of {kind}: {', '.join(known)}."))
+    return [name for name in given if name in wrong or name not in known], problems

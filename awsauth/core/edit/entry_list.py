@@ -1,95 +1,122 @@
-"""What stands around the entries of a list (comments, blank lines, commas), and who it belongs to.
+"""Add entries to a list and remove them, with the comments, blank lines and commas that belong to them.
 
-A comment on the line of an entry, or indented deeper than its dash right below it, belongs to it. A comment right above
-an entry belongs to it too, unless the next entry follows without a gap: then it heads several, and stays. What stands
-above or below the only entry may have stood there when there was none, and stays.
+A comment belongs to an entry if it is on the entry's line, or right below it and indented deeper than the dash. A comment
+right above an entry belongs to it too, unless the next entry follows without a gap: such a comment heads several entries
+and stays. Comments above and below the only entry stay; they may be older than the entry.
 """
 
 from __future__ import annotations
 
-from itertools import groupby, islice, pairwise
-from typing import TYPE_CHECKING
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, NamedTuple
 
+from awsauth.core.edit.style import delimiters
 from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, indent_of, line_end, line_start, newline_of
 from awsauth.errors import EditError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from awsauth.core.document.model import ParsedList
+    from awsauth.core.document.model import Entry, ParsedList
 
 
 def list_splices(reading: ParsedList, removed: Iterable[int], new: Sequence[str]) -> list[Splice]:
-    """Return the splices that take out the entries at `removed` and put in others, written out in `new`, at the end."""
+    """Return the splices that remove the entries at `removed` and add others, written as `new`, at the end."""
     gone = sorted(removed)
-    lines: _Lines | _Flow = _Flow(reading) if reading.layout.style == "flow" else _Lines(reading, set(gone))
+    entries = reading.entries
+    if reading.layout.style == "flow":
+        layout = reading.layout
+        items = FlowItems(layout.start + 1, layout.end - 1, len(entries), lambda index: _span(entries[index]))
+        return flow_splices(reading, items, gone, new, _comma(reading))
+    lines = _Lines(reading, set(gone))
     if not gone:
-        return [lines.behind_last(new)]
+        return [lines.after_last(new)]
     runs = [[index for _, index in run] for _, run in groupby(enumerate(gone), lambda pair: pair[1] - pair[0])]
-    replaced = runs[-1][-1] == len(reading.entries) - 1 and (bool(new) or len(runs[0]) == len(reading.entries))
+    replaced = runs[-1][-1] == len(entries) - 1 and (bool(new) or len(runs[0]) == len(entries))
     splices = [lines.without(run[0], run[-1]) for run in (runs[:-1] if replaced else runs)]
     if replaced:
         splices.append(lines.instead_of(runs[-1][0], runs[-1][-1], new))
     elif new:
-        splices.append(lines.behind_last(new))
+        splices.append(lines.after_last(new))
     return splices
 
 
-class _Flow:
-    """A list in brackets."""
+class FlowItems(NamedTuple):
+    """The items of a list in brackets.
 
-    def __init__(self, reading: ParsedList) -> None:
-        self._key = reading.key
-        self._text = reading.text
-        self._layout = reading.layout
-        self._entries = reading.entries
+    Attributes:
+        start: The offset after the opening bracket.
+        end: The offset of the closing bracket.
+        count: The number of items.
+        span: Returns start and end of an item by its position.
+    """
 
-    def without(self, first: int, last: int) -> Splice:
-        shapes = [entry.shape for entry in self._entries[max(first - 1, 0) : last + 2]]
-        for previous, following in pairwise(shapes):
-            if "#" in self._text[previous.end : following.start]:
-                raise self._refused(previous.end)
-        if last + 1 < len(self._entries):
-            return Splice(self._entries[first].shape.start, self._entries[last + 1].shape.start, "")
-        return Splice(self._entries[first - 1].shape.end, self._entries[last].shape.end, "")
+    start: int
+    end: int
+    count: int
+    span: Callable[[int], tuple[int, int]]
 
-    def _refused(self, offset: int) -> EditError:
-        return EditError(
-            "A comment stands between the entries, and whose it is cannot be told; nothing was changed.",
-            place=Location.of(self._key, self._text, offset),
-            hint="Write the list in block style, or edit it by hand.",
-        )
 
-    def instead_of(self, first: int, last: int, new: Sequence[str]) -> Splice:
-        start, end = self._entries[first].shape.start, self._entries[last].shape.end
-        opening, closing = self._layout.start + 1, self._layout.end - 1
-        if not new and not (self._text[opening:start] + self._text[end:closing]).strip(" \r\n"):
-            start, end = opening, closing
-        return Splice(start, end, self._comma().join(new))
+def flow_splices(
+    reading: ParsedList, items: FlowItems, removed: Sequence[int], new: Sequence[str], comma: str
+) -> list[Splice]:
+    """Return the splices that remove items of a list in brackets, and add others at the end.
 
-    def behind_last(self, new: Sequence[str]) -> Splice:
-        if not self._entries:
-            return Splice(self._layout.start + 1, self._layout.end - 1, self._comma().join(new))
-        end = self._entries[-1].shape.end
-        return Splice(end, end, "".join(self._comma() + entry for entry in new))
+    Args:
+        reading: The text.
+        items: The items of the list.
+        removed: The positions of the items to remove, in order.
+        new: The items to add.
+        comma: The separator.
 
-    def _comma(self) -> str:
-        """Return what stands between the last two entries, or what fits the only one."""
-        if len(self._entries) > 1:
-            between = self._text[self._entries[-2].shape.end : self._entries[-1].shape.start]
-            return between if between.strip() == "," else ", "
-        if not self._entries:
-            return ", "
-        opening = self._text[self._layout.start + 1 : self._entries[0].shape.start]
-        if "\n" in opening and not opening.strip():
-            return f",{opening}"
-        is_compact = not any(sign in self._text for sign in (", ", ": ", "\n"))
-        return "," if is_compact else ", "
+    Raises:
+        EditError: a comment stands next to an item to remove.
+    """
+    text, count, span = reading.text, items.count, items.span
+    if len(removed) == count:
+        start, end = (span(0)[0], span(count - 1)[1]) if count else items[:2]
+        if not new and not (text[items.start : start] + text[end : items.end]).strip(" \r\n"):
+            start, end = items[:2]
+        return [Splice(start, end, comma.join(new))]
+    for first in {max(index + step, 0) for index in removed for step in (-1, 0)}:
+        previous_end, start = span(first)[1], span(min(first + 1, count - 1))[0]
+        if "#" in text[previous_end:start]:
+            raise EditError(
+                "A comment stands inside of the brackets, and may belong to either neighbour.",
+                place=Location.of(reading.key, text, previous_end),
+                hint="Write the list in block style, or edit it by hand.",
+            )
+    gone = set(removed)
+    first_kept = next(index for index in range(count) if index not in gone)
+    splices = [
+        Splice(span(index)[0], span(index + 1)[0], "")
+        if index < first_kept
+        else Splice(span(index - 1)[1], span(index)[1], "")
+        for index in removed
+    ]
+    if new:
+        end = span(count - 1)[1]
+        splices.append(Splice(end, end, "".join(comma + item for item in new)))
+    return splices
+
+
+def _span(entry: Entry) -> tuple[int, int]:
+    return entry.shape.start, entry.shape.end
+
+
+def _comma(reading: ParsedList) -> str:
+    """Return the separator of the last two entries, or one that fits the only entry."""
+    spans = [_span(entry) for entry in reading.entries[-2:]]
+    if not spans:
+        return ", "
+    start = spans[0][0] if len(spans) > 1 else reading.layout.start + 1
+    is_compact = len(spans) == 1 and not any(sign in reading.text for sign in (", ", ": ", "\n"))
+    return delimiters(reading.text, (start, spans[-1][1]), spans, "," if is_compact else ", ").comma
 
 
 class _Lines:
-    """A block list, or a text without entries that may become one."""
+    """A block list, or a text without entries that can become one."""
 
     def __init__(self, reading: ParsedList, gone: set[int]) -> None:
         self._text = reading.text
@@ -106,7 +133,7 @@ class _Lines:
             above, below = self._blank_above(start), self._blank_below(end)
             return Splice(start, below[min(len(above), len(below)) - 1 if first else -1], "")
         above = self._blank_above(start)
-        # Of one entry alone nobody can say how many blank lines would stand behind it: none.
+        # A single entry does not show how many blank lines follow an entry: none.
         start = above[min(self._separator(), len(above) - 1) if len(self._kept) > 1 else -1]
         if not self._ends_line(end):
             start -= len(self._newline)
@@ -119,7 +146,7 @@ class _Lines:
         lines = self._newline.join(new) if new else " " * self._layout.column + "[]"
         return Splice(start, end, lines + (self._newline if self._ends_line(end) else ""))
 
-    def behind_last(self, new: Sequence[str]) -> Splice:
+    def after_last(self, new: Sequence[str]) -> Splice:
         if not self._entries:
             return self._instead_of_nothing(self._newline.join(new))
         position = self._tail_end(len(self._entries) - 1)
@@ -141,7 +168,7 @@ class _Lines:
         return self._text[offset - 1 : offset] == "\n"
 
     def _separator(self) -> int:
-        """Return how many blank lines stand between the last two entries that stay."""
+        """Return the number of blank lines between the last two entries that stay."""
         if len(self._kept) < 2:
             return 0
         previous, last = self._kept
@@ -152,7 +179,7 @@ class _Lines:
         return self._bounds[index + 1] if self._bounds else self._entries[index].shape.end
 
     def _tail_end(self, index: int) -> int:
-        """Return where an entry ends with the comments below it that are indented deeper than its dash."""
+        """Return the end of an entry with the comments below that are indented deeper than its dash."""
         end = self._entry_end(index)
         while (line := self._text[end : line_end(self._text, end)]).lstrip().startswith("#"):
             if indent_of(line) <= self._layout.column or not self._ends_line(end):
@@ -161,7 +188,7 @@ class _Lines:
         return end
 
     def _head_start(self, first: int, last: int) -> int:
-        """Return where a run of entries starts with the comments right above it that speak of it alone."""
+        """Return the start of a run of entries with the comments right above that belong to it alone."""
         start = self._entries[first].shape.start
         follower = last + 1
         if follower < len(self._entries) and self._entries[follower].shape.start == self._tail_end(last):
@@ -175,14 +202,14 @@ class _Lines:
         return start
 
     def _blank_above(self, offset: int) -> list[int]:
-        """Return `offset` and the starts of the blank lines above it, going up."""
+        """Return `offset` and the starts of the blank lines above it, upwards."""
         starts = [offset]
         while starts[-1] and not self._text[line_start(self._text, starts[-1] - 1) : starts[-1]].strip():
             starts.append(line_start(self._text, starts[-1] - 1))
         return starts
 
     def _blank_below(self, offset: int) -> list[int]:
-        """Return `offset` and the ends of the blank lines below it, going down."""
+        """Return `offset` and the ends of the blank lines below it, downwards."""
         ends = [offset]
         while ends[-1] < len(self._text) and not self._text[ends[-1] : line_end(self._text, ends[-1])].strip():
             ends.append(line_end(self._text, ends[-1]))

@@ -1,4 +1,4 @@
-"""The entries of one key while changes are made."""
+"""The entries of one key during a merge."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class EntryTable:
-    """The entries of one key while changes are made: what each is to map in the end.
+    """The entries of one key during a merge, each with its final mapping.
 
-    An entry goes by its position: those of the reading first, then those that were added.
+    The position names an entry: the entries of the reading come first, then the added ones.
 
     Attributes:
-        reading: What there was before.
-        changed: By position, what an entry of the reading is to map; None where it is to go.
-        added: What entries behind those of the reading are to map; None for one that is not wanted any more.
+        reading: The reading of the old text.
+        changed: By position in the reading, the new mapping of an entry; None to remove it.
+        added: The mappings of added entries; None for one that a later change has removed.
     """
 
     def __init__(self, reading: ParsedList) -> None:
@@ -34,14 +34,14 @@ class EntryTable:
         self._searches = 0
 
     def get(self, position: int) -> MappingEntry | None:
-        """Return what an entry maps by now; None where nothing."""
+        """Return the present mapping of an entry; None if it is removed or maps nothing."""
         count = len(self.reading.entries)
         if position >= count:
             return self.added[position - count]
         return self.changed[position] if position in self.changed else self.reading.entries[position].mapped
 
     def put(self, position: int, mapped: MappingEntry | None) -> None:
-        """Let an entry map this; None takes it away."""
+        """Set the mapping of an entry; None removes it."""
         count = len(self.reading.entries)
         if position >= count:
             self.added[position - count] = mapped
@@ -51,12 +51,12 @@ class EntryTable:
             self._note(position, mapped)
 
     def add(self, mapped: MappingEntry) -> None:
-        """Add an entry behind all others."""
+        """Add an entry at the end."""
         self.added.append(mapped)
         self._note(len(self.reading.entries) + len(self.added) - 1, mapped)
 
     def find(self, *principals: str) -> list[int]:
-        """Return the positions of the entries that map one of `principals`, whatever its case."""
+        """Return the positions of the entries that map one of `principals`, in any case."""
         lowered = {principal.lower() for principal in principals}
         found = set(self._in_reading(lowered))
         if self._noted:
@@ -67,16 +67,16 @@ class EntryTable:
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:
-        """Return those the authenticator honours: the last of equals; users are equal by their exact spelling."""
+        """Return the positions that the authenticator honours: the last of entries with equal `identity`."""
         return sorted({self.identity(position): position for position in positions if self.get(position)}.values())
 
     def identity(self, position: int) -> object:
-        """Return what an entry has in common with those that it replaces; users are equal by their exact spelling."""
+        """Return a value that is equal for entries that replace each other; users compare by exact spelling."""
         now = self.get(position)
         return now and (kept_under(self.reading.key, now.principal), now.sso)
 
     def everything(self) -> list[int]:
-        """Return the positions of all entries that map or mapped something."""
+        """Return the positions of all entries that map something, or did."""
         count = len(self.reading.entries)
         found = {position for position, entry in enumerate(self.reading.entries) if entry.mapped is not None}
         return sorted(found.union(self.changed, range(count, count + len(self.added))))
@@ -85,7 +85,7 @@ class EntryTable:
         self._noted[mapped.identity].append(position)
 
     def _in_reading(self, principals: set[str]) -> list[int]:
-        """Return the positions of the entries of the reading that mapped one of the principals, in lower case."""
+        """Return the positions of the entries whose old mapping is of one of the principals, in lower case."""
         if self._index is None and self._searches < SEARCHES:
             self._searches += len(principals)
             return positions(self.reading, principals)

@@ -1,13 +1,14 @@
-"""Merging changes into a document: pure, deterministic, and idempotent for what is ensured."""
+"""Merge changes into a document: pure and deterministic; a second merge of the same mapping changes nothing."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.arn import canonical_role, canonical_user, is_user
-from awsauth.core.document.document import Document, check_document, parse_list
+from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.entry_table import EntryTable
@@ -17,7 +18,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, InvalidValueError, MappingConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from awsauth.core.document.model import ParsedList
     from awsauth.core.text.lines import Splice
@@ -27,11 +28,11 @@ class MergeResult(NamedTuple):
     """The outcome of a merge.
 
     Attributes:
-        before: The document that was given.
-        after: The document with the changes; `before` itself where nothing changes.
-        splices: By key, how one text became the other; a key that was replaced as a whole has none.
-        findings: What the caller should know, such as groups that stay though nobody asked for them.
-        extra_groups: By ARN, the groups that stay though nobody asked for them.
+        before: The document given.
+        after: The document with the changes; `before` itself if nothing changes.
+        splices: By key, the edits that lead from one text to the other; none for a text that was replaced whole.
+        findings: Notes for the caller, such as groups that stay although the change did not name them.
+        extra_groups: By ARN, the groups that stay although the change did not name them.
     """
 
     before: Document
@@ -43,19 +44,19 @@ class MergeResult(NamedTuple):
 
 @public
 def merge(document: Document, changes: Iterable[c.Change]) -> Document:
-    """Return the document with all changes made, in their order. A second time changes no byte.
+    """Return the document with all changes made, in their order. A second merge changes no byte.
 
     Raises:
-        MappingConflictError: a principal is mapped already, to something else than is asked for.
-        EditError: the text cannot be edited without touching more.
-        InvalidValueError: what is to be removed is no ARN, and nothing is mapped under it.
-        UsageError: `changes` is no list of changes.
+        MappingConflictError: a principal is already mapped to something else.
+        EditError: the text cannot be edited without touching more than the changes need.
+        InvalidValueError: the name to remove is not an ARN, and nothing is mapped under it.
+        UsageError: `changes` is not a list of changes.
     """
     return merge_with_report(document, changes).after
 
 
 def merge_with_report(document: Document, changes: Iterable[c.Change]) -> MergeResult:
-    """Like `merge`, with everything there is to say about it."""
+    """Merge like `merge`, and report how."""
     check_document(document)
     work = _Work(document)
     try:
@@ -93,12 +94,17 @@ class _Work:
             case c.RemoveUser():
                 self._remove_principal(change.user_arn, "mapUsers")
             case c.RemoveAccount():
-                entries = self._known_entries("mapAccounts")
-                self._remove(change.account, [(entries, position) for position in entries.find(change.account)])
+                entries = self._readable_entries("mapAccounts")
+                self._update(change.account, [(entries, at) for at in entries.find(change.account)], lambda _: None)
             case c.RemoveUsername():
-                self._remove(change.username, self._of_username(change.username))
+                self._update(change.username, self._of_username(change.username), lambda _: None)
             case c.RemoveGroups():
-                self._remove_groups(change)
+                gone = set(change.groups)
+                self._update(
+                    change.principal_arn,
+                    self._of_principal(change.principal_arn),
+                    lambda now: now._replace(groups=tuple(group for group in now.groups if group not in gone)),
+                )
             case c.RenamePrincipal():
                 self._rename(change)
             case c.Deduplicate():
@@ -119,12 +125,10 @@ class _Work:
         return self._open[key]
 
     def _close(self) -> None:
-        """Write what was collected, key by key."""
+        """Write the collected changes, key by key."""
         for key, entries in self._open.items():
             added = [mapped for mapped in entries.added if mapped is not None]
-            result = rewrite(
-                entries.reading, entries.changed, added, read=parse_list, sibling=self._document.sibling(key)
-            )
+            result = rewrite(entries.reading, entries.changed, added, sibling=self._document.sibling(key))
             if result.splices:
                 if key not in self._replaced:
                     self._splices[key] = result.splices
@@ -136,67 +140,63 @@ class _Work:
         found = entries.winners(entries.find(arn))
         if key == "mapUsers" and self._entries("mapRoles").find(arn):
             raise MappingConflictError(
-                f"{quoted(arn, 200)} is mapped under mapRoles, which counts before mapUsers; nothing was changed.",
+                f"{quoted(arn, 200)} is mapped under mapRoles, which takes precedence over mapUsers.",
                 hint="Remove it there first, with remove_user_mapping.",
             )
-        if not found:
+        if found:
+            self._update(arn, [(entries, at) for at in found], lambda now: self._ensured(now, change))
+        else:
             entries.add(MappingEntry(arn, change.username, tuple(change.groups)))
-        for position in found:
-            now = entries.get(position)
-            assert now is not None  # noqa: S101 - find yields what is mapped
-            new = self._ensured(now, change)
-            if new != now:
-                entries.put(position, new)
 
     def _ensured(self, now: MappingEntry, change: c.EnsureRole | c.EnsureUser) -> MappingEntry:
-        """Return what an entry is to map, by the policy of the change."""
-        if change.if_mapped == "replace":
-            same = set(now.groups) == set(change.groups)
-            return now._replace(username=change.username, groups=now.groups if same else _ordered(now, change))
+        """Return the entry that a change makes of one for the same principal."""
         given, wanted = set(now.groups), set(change.groups)
+        if change.if_mapped == "replace":
+            groups = now.groups if given == wanted else _ordered(now, change)
+            return now._replace(username=change.username, groups=groups)
         extra = tuple(group for group in now.groups if group not in wanted)
         missing = tuple(group for group in change.groups if group not in given)
+        hint = ""
         if change.if_mapped == "fail" and (extra or missing or now.username != change.username):
-            raise _conflict(
-                now,
-                change,
-                'Pass if_mapped="extend" to add groups, or if_mapped="replace" to make it what you ask for.',
+            hint = 'Pass if_mapped="extend" to add groups, or if_mapped="replace" to replace the mapping.'
+        elif now.username != change.username:
+            hint = 'Pass if_mapped="replace" to set the new username, or ask for the present one.'
+        elif SYSTEM_MASTERS in extra:
+            hint = (
+                f'It would stay in {SYSTEM_MASTERS}, which may do everything. Pass if_mapped="replace" to remove that '
+                f"group, or ask for {SYSTEM_MASTERS} too to keep it."
             )
-        if now.username != change.username:
-            raise _conflict(
-                now, change, 'Pass if_mapped="replace" to give it the new username, or ask for the one it has.'
-            )
-        if SYSTEM_MASTERS in extra:
-            raise _conflict(
-                now,
-                change,
-                f'It would stay in {SYSTEM_MASTERS}, which may do everything. Pass if_mapped="replace" to take that away, '
-                f"or ask for {SYSTEM_MASTERS} too to keep it.",
+        if hint:
+            raise MappingConflictError(
+                f"{quoted(now.principal, 200)} is already mapped to {_described(now.username, now.groups)}. "
+                f"You asked for {_described(change.username, change.groups)}.",
+                hint=hint,
             )
         if extra:
             self._extra[now.principal] = extra
             self._findings.append(_extra_groups(now.principal, extra))
         return now._replace(groups=now.groups + missing)
 
+    def _update(
+        self, name: str, found: Sequence[tuple[EntryTable, int]], updated: Callable[[MappingEntry], MappingEntry | None]
+    ) -> None:
+        """Change the entries found, or note that there are none: they may be removed already, or `name` misspelt."""
+        if not found:
+            self._findings.append(_not_mapped(name))
+        for entries, position in found:
+            now = entries.get(position)
+            if now is not None and (new := updated(now)) != now:
+                entries.put(position, new)
+
     def _remove_principal(self, principal: str, key: Key) -> None:
         found = self._of_principal(principal, key)
-        # A typo must not look like an offboarding: a name alone is nobody's ARN.
+        # A typo must not look like a removal: a bare name is not an ARN.
         if not found and ":" not in principal:
-            raise _no_arn(principal, self._document.reading(key))
-        self._remove(principal, found)
+            raise _not_an_arn(principal, self._document.reading(key))
+        self._update(principal, found, lambda _: None)
 
-    def _remove(self, message: str, found: Sequence[tuple[EntryTable, int]]) -> None:
-        self._note_absent(message, found)
-        for entries, position in found:
-            entries.put(position, None)
-
-    def _note_absent(self, message: str, found: Sequence[tuple[EntryTable, int]]) -> None:
-        """Say so where a change finds nothing to do: it may be done already, or the name be misspelt."""
-        if not found:
-            self._findings.append(_not_mapped(message))
-
-    def _known_entries(self, key: Key) -> EntryTable:
-        """Return the entries of a text in which absence can be told: of a broken one nobody knows who is in it."""
+    def _readable_entries(self, key: Key) -> EntryTable:
+        """Return the entries; raise if the text cannot be read, because then a missing entry proves nothing."""
         entries = self._entries(key)
         reading = entries.reading
         if not reading.trusted or (reading.findings and not reading.entries):
@@ -204,60 +204,43 @@ class _Work:
         return entries
 
     def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[EntryTable, int]]:
-        """Return the entries of a role or user, under both keys: the authenticator does not look at the ARN's kind."""
-        home = home or ("mapUsers" if is_user(principal) else "mapRoles")
-        self._known_entries(home)
-        return [
-            (self._entries(key), position)
-            for key in PRINCIPAL_KEYS
-            for position in self._entries(key).find(*_spellings(principal))
-        ]
+        """Return the entries of a role or user under both keys: the authenticator ignores the kind of an ARN."""
+        self._readable_entries(home or ("mapUsers" if is_user(principal) else "mapRoles"))
+        spellings = _spellings(principal)
+        tables = map(self._entries, PRINCIPAL_KEYS)
+        return [(entries, position) for entries in tables for position in entries.find(*spellings)]
 
     def _of_username(self, username: str) -> list[tuple[EntryTable, int]]:
         return [
             (entries, position)
-            for entries in map(self._known_entries, PRINCIPAL_KEYS)
+            for entries in map(self._readable_entries, PRINCIPAL_KEYS)
             for position in entries.everything()
             if (now := entries.get(position)) and now.username == username
         ]
 
-    def _remove_groups(self, change: c.RemoveGroups) -> None:
-        found = self._of_principal(change.principal_arn)
-        self._note_absent(change.principal_arn, found)
-        groups = set(change.groups)
-        for entries, position in found:
-            now = entries.get(position)
-            if now is not None and not groups.isdisjoint(now.groups):
-                kept = tuple(group for group in now.groups if group not in groups)
-                entries.put(position, now._replace(groups=kept))
-
     def _rename(self, change: c.RenamePrincipal) -> None:
         renamed = self._of_principal(change.principal_arn)
-        self._note_absent(change.principal_arn, renamed)
-        # Spelling the same principal otherwise is fine; a second mapping of another one would not count.
+        # Another spelling of the same principal is fine; a second mapping of another principal would be ignored.
         allowed = set(renamed)
         for entries in {entries for entries, _ in renamed}:
             if any((entries, other) not in allowed for other in entries.find(change.new_arn)):
                 raise MappingConflictError(
-                    f"{quoted(change.new_arn, 200)} is mapped already; nothing was changed.",
+                    f"{quoted(change.new_arn, 200)} is already mapped.",
                     hint=f"Remove that mapping first, or the one of {quoted(change.principal_arn, 200)}.",
                 )
-        for entries, position in renamed:
-            now = entries.get(position)
-            if now is not None and now.principal != change.new_arn:
-                entries.put(position, now._replace(principal=change.new_arn))
+        self._update(change.principal_arn, renamed, lambda now: now._replace(principal=change.new_arn))
 
     def _deduplicate(self, *, only_equal: bool) -> None:
         for key in KEYS:
-            entries = self._known_entries(key)
+            entries = self._readable_entries(key)
             everything = entries.everything()
-            counting = {entries.identity(position): position for position in entries.winners(everything)}
-            for position in set(everything) - set(counting.values()):
+            winners = {entries.identity(position): position for position in entries.winners(everything)}
+            for position in set(everything) - set(winners.values()):
                 now = entries.get(position)
-                if now is None or now.sso is not None:
+                if not now or now.sso is not None:
                     continue
-                counts = entries.get(counting[entries.identity(position)])
-                if not only_equal or (counts is not None and gives_the_same(now, counts)):
+                winner = entries.get(winners[entries.identity(position)])
+                if not only_equal or (winner and gives_the_same(now, winner)):
                     entries.put(position, None)
 
     def _repair(self, key: Key) -> None:
@@ -269,7 +252,7 @@ class _Work:
             self._replace_text(key, better)
 
     def _replace_text(self, key: Key, text: str | None) -> None:
-        # What was collected for the text goes with it, readable or not; splices into the new one lead from nowhere.
+        # Earlier changes to the old text go with it.
         self._open.pop(key, None)
         self._replaced.add(key)
         self._splices.pop(key, None)
@@ -277,33 +260,23 @@ class _Work:
 
 
 def gives_the_same(one: MappingEntry, other: MappingEntry) -> bool:
-    """Whether two mappings give the same username and groups."""
+    """Whether two mappings have the same username and groups."""
     return one.username == other.username and set(one.groups) == set(other.groups)
 
 
 def _ordered(now: MappingEntry, change: c.EnsureRole | c.EnsureUser) -> tuple[str, ...]:
-    """Return the groups asked for, those that are there already first and in their order."""
+    """Return the groups of a change; those that the entry has come first, in its order."""
     kept = tuple(dict.fromkeys(group for group in now.groups if group in change.groups))
     return kept + tuple(group for group in change.groups if group not in kept)
 
 
-def _spellings(principal: str) -> tuple[str, ...]:
-    """Return a principal as given and as the authenticator sees it, where that is something else."""
+def _spellings(principal: str) -> set[str]:
+    """Return a principal as given and as the authenticator sees it."""
     spellings = {principal}
     for canonical in (canonical_role, canonical_user):
-        try:
+        with suppress(InvalidValueError):
             spellings.add(canonical(principal))
-        except InvalidValueError:
-            continue
-    return tuple(spellings)
-
-
-def _conflict(now: MappingEntry, change: c.EnsureRole | c.EnsureUser, hint: str) -> MappingConflictError:
-    return MappingConflictError(
-        f"{quoted(now.principal, 200)} is mapped already, to {_described(now.username, now.groups)}, "
-        f"and what is asked for is {_described(change.username, change.groups)}; nothing was changed.",
-        hint=hint,
-    )
+    return spellings
 
 
 def _described(username: str, groups: Sequence[str]) -> str:
@@ -311,21 +284,21 @@ def _described(username: str, groups: Sequence[str]) -> str:
     return f"username {quoted(username)} with {f'the groups {listed}' if groups else 'no groups'}"
 
 
-def _no_arn(name: str, reading: ParsedList) -> InvalidValueError:
+def _not_an_arn(name: str, reading: ParsedList) -> InvalidValueError:
     meant = [mapped.principal for mapped in reading.mapped if mapped.principal.endswith(f"/{name}")][:3]
     return InvalidValueError(
-        f"{quoted(name, 200)} is no ARN, and nothing is mapped under it; nothing was changed.",
+        f"{quoted(name, 200)} is not an ARN, and nothing is mapped under it.",
         hint=f"Give the ARN: {' or '.join(quoted(arn, 200) for arn in meant)}." if meant else "Give the ARN.",
     )
 
 
-def _not_mapped(message: str) -> Finding:
+def _not_mapped(name: str) -> Finding:
     return Finding(
         "not-mapped",
         Severity.NOTE,
-        f"There is no mapping of {quoted(message, 200)}.",
-        "Nothing was done about it.",
-        "If it should have been there, check how it is spelt.",
+        f"There is no mapping of {quoted(name, 200)}.",
+        "The change has no effect.",
+        "If you expected a mapping, check the spelling.",
     )
 
 
@@ -334,7 +307,7 @@ def _extra_groups(principal: str, extra: tuple[str, ...]) -> Finding:
     return Finding(
         "extra-groups",
         Severity.NOTE,
-        f"{quoted(principal, 200)} stays in groups that were not asked for: {listed}.",
-        "It has their rights as before.",
-        'Pass if_mapped="replace" to take them away.',
+        f"{quoted(principal, 200)} stays in groups that the change does not name: {listed}.",
+        "It keeps their rights.",
+        'Pass if_mapped="replace" to remove it from them.',
     )

@@ -1,4 +1,4 @@
-"""Texts written so that every entry can be edited in place: a plain list, one field on a line, comments kept."""
+"""Write texts so that every entry can be edited in place: a plain list, one field on a line, comments kept."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from awsauth.core.document.model import KEYS, Groups
 from awsauth.core.edit.changes import Change, ReplaceText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import ParsedList, Scalar
+    from awsauth.core.document.model import ParsedList
 
 
 _MOST_ROUNDS: Final = 4
@@ -22,9 +20,9 @@ _MOST_ROUNDS: Final = 4
 
 @public
 def normalize(document: Document) -> tuple[Change, ...]:
-    """Return the changes after which a text means the same and can be edited: ``client.apply(awsauth.normalize(client.read()))``.
+    """Return the changes that make every entry editable: ``client.apply(awsauth.normalize(client.read()))``.
 
-    White space at the end of lines is removed, because it makes kubectl show the text in quotes. A text with anchors,
+    The mappings stay the same.     White space at the end of lines is removed, because it makes kubectl show the text in quotes. A text with anchors,
     folded values or entries that cannot be edited becomes a plain list. Comments stay. A text that cannot be read stays
     as it is, and so does one whose meaning would change. A second time there are no changes.
 
@@ -40,7 +38,7 @@ def normalize(document: Document) -> tuple[Change, ...]:
 
 
 def normalized(reading: ParsedList) -> str:
-    """Return a text as `normalize` writes it: what a first time makes readable, a second may make plainer."""
+    """Return a text as `normalize` writes it. A second round may simplify the result of the first."""
     for _ in range(_MOST_ROUNDS):
         text = _normalized_once(reading)
         if text == reading.text:
@@ -64,28 +62,19 @@ def _normalized_once(reading: ParsedList) -> str:
 
 def _means_the_same(reading: ParsedList, text: str) -> bool:
     after = parse_list(reading.key, text)
-    told = [finding.code for finding in reading.findings]
-    mapped = [entry.mapped for entry in reading.entries]
-    return (
-        after.trusted
-        and [entry.mapped for entry in after.entries] == mapped
-        and [finding.code for finding in after.findings] == told
+    old, new = (
+        ([entry.mapped for entry in one.entries], [finding.code for finding in one.findings])
+        for one in (reading, after)
     )
+    return after.trusted and new == old
 
 
 def _is_editable(reading: ParsedList) -> bool:
-    """Whether no part of a text is written in a way that an edit refuses."""
+    """Whether every part of a text has a form that can be edited."""
     shapes = [entry.shape for entry in reading.entries]
     values = [field.value for shape in shapes for field in shape.fields]
-    styles = [reading.layout.style, *(shape.style for shape in shapes), *(value.style for value in _scalars(values))]
-    return "other" not in styles
-
-
-def _scalars(values: list[Scalar | Groups]) -> Iterator[Scalar | Groups]:
-    for value in values:
-        yield value
-        if isinstance(value, Groups):
-            yield from value.items
+    items = [item for value in values if isinstance(value, Groups) for item in value.items]
+    return all(part.style != "other" for part in (reading.layout, *shapes, *values, *items))
 
 
 def _as_plain_list(text: str) -> str:
@@ -101,7 +90,7 @@ def _as_plain_list(text: str) -> str:
         root: Any = yaml.load(text)
         _to_block_style(root)
         yaml.dump(root, written)
-    except Exception:  # noqa: BLE001 - another parser may stumble over what ours reads; then the text stays as it is
+    except Exception:  # noqa: BLE001 - the other parser may fail; then the text stays as it is
         return ""
     return written.getvalue()
 

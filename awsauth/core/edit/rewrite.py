@@ -1,13 +1,14 @@
-"""Edits as splices into a text: what is not replaced stays byte for byte.
+"""Edits as splices into a text: the rest of the text stays byte for byte.
 
-`rewrite` is told what each entry should map afterwards, finds the smallest replacements, and reads the result again:
-it has to hold exactly what was asked for, or nothing is changed.
+`rewrite` gets the mappings that entries should have, finds the smallest edits for them, and reads the new text again. If
+that does not hold exactly these mappings, it raises.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from awsauth.core.document.document import parse_list
 from awsauth.core.document.index import differing
 from awsauth.core.edit.entry_fields import field_splices
 from awsauth.core.edit.entry_list import list_splices
@@ -17,13 +18,13 @@ from awsauth.core.text.lines import Splice, Unchanged, spliced
 from awsauth.errors import EditError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from awsauth.core.document.model import Key, MappingEntry, ParsedList
+    from awsauth.core.document.model import MappingEntry, ParsedList
 
 
 class RewriteResult(NamedTuple):
-    """The reading of the new text, and the splices that lead to it from the old one, in the order of the text."""
+    """The reading of the new text, and the sorted splices that lead from the old text to it."""
 
     reading: ParsedList
     splices: tuple[Splice, ...]
@@ -34,34 +35,41 @@ def rewrite(
     changed: Mapping[int, MappingEntry | None],
     added: Sequence[MappingEntry],
     *,
-    read: Callable[[Key, str, ParsedList, Unchanged], ParsedList],
     sibling: ParsedList | None = None,
 ) -> RewriteResult:
-    """Change the entries at the indexes in `changed` (None takes one out) and add others at the end.
+    """Change the entries at the positions in `changed` (None removes one) and add others at the end.
 
     Args:
         reading: The text to edit.
-        changed: What entries are to map, by their index in `reading.entries`.
-        added: What is to be mapped by new entries.
-        read: Reads the new text, told what it has in common with that of `reading`.
-        sibling: Another key's reading to take the layout from when `reading` has no entry of its own.
+        changed: New mappings, by the position of their entry in `reading.entries`.
+        added: The mappings of new entries.
+        sibling: The reading of another key, whose style is used if `reading` has no entry.
 
     Raises:
-        EditError: the text, or an entry in it, is not written in a way that can be edited without touching more.
+        EditError: the text, or an entry in it, has a form that cannot be edited.
     """
     changed = {index: new for index, new in changed.items() if reading.entries[index].mapped != new or new is None}
     if not changed and not added:
         return RewriteResult(reading, ())
     check_editable(reading)
-    splices = _splices(reading, changed, added, EntryWriter(reading, sibling))
+    writer = EntryWriter(reading, sibling)
+    splices = []
+    for index, new in changed.items():
+        if new is not None:
+            splices += field_splices(reading, reading.entries[index], new, writer)
+    removed = [index for index, new in changed.items() if new is None]
+    if removed or added:
+        splices += list_splices(reading, removed, [writer.entry(mapped) for mapped in added])
+    splices.sort(key=lambda splice: splice[:2])
     unchanged = Unchanged(splices[0].start, len(reading.text) - splices[-1].end)
-    after = read(reading.key, spliced(reading.text, splices), reading, unchanged)
+    after = parse_list(reading.key, spliced(reading.text, splices), reading, unchanged)
     if not after.trusted or not _has_effect(reading, after, changed, added, unchanged):
-        new = [finding.message for finding in after.findings if len(after.findings) > len(reading.findings)]
-        because = f": {new[0].rstrip('.')}" if new else ""
+        is_worse = len(after.findings) > len(reading.findings)
+        because = f": {after.findings[0].message.rstrip('.')}" if is_worse else ""
+        start = reading.entries[min(changed)].shape.start if changed else len(reading.text)
         raise EditError(
-            f"The edit of {reading.key} would not have the effect that is wanted{because}; nothing was changed.",
-            place=_first_place(reading, changed),
+            f"The edit of {reading.key} would not have the wanted effect{because}.",
+            place=Location.of(reading.key, reading.text, start),
             hint="Write the entry in plain block style, or edit the text by hand.",
         )
     return RewriteResult(after, tuple(splices))
@@ -74,7 +82,7 @@ def _has_effect(
     added: Sequence[MappingEntry],
     unchanged: Unchanged,
 ) -> bool:
-    """Whether all entries map what they did, but for those that are changed, and those that are added at the end."""
+    """Whether the new text has the changed and added entries, and all others as before."""
     old, _ = differing(reading, after, unchanged)
     start, behind = old.start, len(reading.entries) - old.stop
     if added:
@@ -90,40 +98,16 @@ def _has_effect(
     return found == [*wanted, *added]
 
 
-def _splices(
-    reading: ParsedList, changed: Mapping[int, MappingEntry | None], added: Sequence[MappingEntry], writer: EntryWriter
-) -> list[Splice]:
-    splices = []
-    for index, new in changed.items():
-        if new is not None:
-            splices += field_splices(reading, reading.entries[index], new, writer)
-    removed = [index for index, new in changed.items() if new is None]
-    if removed or added:
-        splices += list_splices(reading, removed, writer.entries(added))
-    return sorted(splices, key=lambda splice: (splice.start, splice.end))
-
-
 def check_editable(reading: ParsedList) -> None:
-    """Refuse to edit what cannot be read for certain, or is written in a way that cannot be edited.
-
-    Raises:
-        EditError: it is.
-    """
+    """Raise an EditError if a text cannot be read for certain, or has a form that cannot be edited."""
     if reading.layout.style != "other" and reading.trusted:
         return
-    # With entries the findings are about those, and not why the list cannot be edited.
+    # If there are entries, the findings are about them, not about the list.
     finding = reading.findings[0] if reading.findings and not reading.entries else None
     if finding is not None:
-        raise EditError(
-            f"{finding.message} {finding.impact} Nothing was changed.", place=finding.location, hint=finding.hint
-        )
+        raise EditError(f"{finding.message} {finding.impact}", place=finding.location, hint=finding.hint)
     raise EditError(
-        f"{reading.key} is written in a way that cannot be edited; nothing was changed.",
+        f"{reading.key} has a form that cannot be edited.",
         place=Location(reading.key, 1, 1),
         hint="Write it as a plain list, with ordinary line ends and without an anchor or tag before it.",
     )
-
-
-def _first_place(reading: ParsedList, changed: Mapping[int, MappingEntry | None]) -> Location:
-    start = reading.entries[min(changed)].shape.start if changed else len(reading.text)
-    return Location.of(reading.key, reading.text, start)

@@ -1,9 +1,10 @@
-"""What a field of a change may hold: each check returns the value as it is kept, and notes what is wrong with it."""
+"""Checks of the fields of a change: each returns the value that the change keeps, or raises."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, get_args
 
 from awsauth.core import arn as arns
@@ -12,147 +13,113 @@ from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 
+_LARGEST: Final = 10**20
+"""A larger number is not an account or a name that lost its quotes."""
+
+Check = Callable[[str, Any], Any]
+"""Takes a field's name and value; returns the value to keep, or raises an `AwsAuthError`."""
+
 
 def hint_for_missing(value: Any, otherwise: str) -> str:
-    """Return the cure for a value that cannot be taken: where it is nothing, it may come from a variable that is not set."""
-    is_nothing = value is None or (isinstance(value, str) and not value.strip())
-    return "Is the variable that it comes from set?" if is_nothing else otherwise
-
-
-_LARGEST: Final = 10**20
-"""Numbers from here on are not accounts or names that lost their quotes."""
+    """Return the hint for a wrong value: an empty one may come from a variable that is not set."""
+    is_empty = value is None or (isinstance(value, str) and not value.strip())
+    return "Check that the variable with the value is set." if is_empty else otherwise
 
 
 def as_text(value: Any, *, digits: int = 0) -> str:
-    """Return how to give as text what is none; a number with the zeros that it has lost in front, up to `digits`."""
+    """Return the hint to pass a value as text; a number gets back leading zeros, up to `digits`."""
     is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
     return f'Pass it as text: "{str(value).zfill(digits)}".' if is_number else "Pass a text."
 
 
-Check = Callable[[str, Any, list[AwsAuthError]], Any]
-"""Takes a field's name, its value, and the list of problems to add to."""
-
-
 def problems_as_error(problems: Sequence[AwsAuthError]) -> AwsAuthError:
-    """Return one error for all that is wrong with a change."""
+    """Return one error for several."""
     if len(problems) == 1:
         return problems[0]
-    cures = dict.fromkeys(problem.hint for problem in problems)
+    hints = dict.fromkeys(hint for problem in problems for hint in problem.hint.split("\n"))
     kind = UsageError if all(isinstance(problem, UsageError) for problem in problems) else InvalidValueError
-    return kind("\n".join(problem.message for problem in problems), hint="\n".join(cures))
+    return kind("\n".join(problem.message for problem in problems), hint="\n".join(hints))
+
+
+def checked(checks: Iterable[tuple[str, Check, Any]]) -> tuple[dict[str, Any], dict[str, AwsAuthError]]:
+    """Run checks, each given with a name and a value; return the values to keep and the errors, by name."""
+    kept: dict[str, Any] = {}
+    problems: dict[str, AwsAuthError] = {}
+    for name, check, value in checks:
+        try:
+            kept[name] = check(name, value)
+        except AwsAuthError as error:
+            problems[name] = error
+    return kept, problems
 
 
 def wrong(name: str, value: Any, hint: str) -> UsageError:
-    """Return the error for a value of another type than the field's, with `hint` unless it is nothing at all."""
-    return UsageError(f"{name} is {quoted_value(value, 60)}; nothing was changed.", hint=hint_for_missing(value, hint))
+    """Return the error for a value of a wrong type; an empty value gets a hint of its own."""
+    return UsageError(f"{name} is {quoted_value(value, 60)}.", hint=hint_for_missing(value, hint))
 
 
 def _text(keep: Callable[[str], str], digits: int = 0) -> Check:
-    def check(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
+    def check(name: str, value: Any) -> str:
         if not isinstance(value, str):
-            problems.append(wrong(name, value, as_text(value, digits=digits)))
-            return value
-        try:
-            return keep(value)
-        except AwsAuthError as error:
-            problems.append(error)
-            return value
+            raise wrong(name, value, as_text(value, digits=digits))
+        return keep(value)
 
     return check
 
 
-def _visible(message: str) -> Callable[[str], str]:
-    def keep(text: str) -> str:
-        check_text(message, text)
-        return text
-
-    return keep
-
-
 def _one_of(choices: Sequence[str]) -> Check:
-    def check(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
+    def check(name: str, value: Any) -> Any:
         if not isinstance(value, str) or value not in choices:
-            problems.append(wrong(name, value, f"Pass one of {', '.join(map(json.dumps, choices))}."))
+            raise wrong(name, value, f"Pass one of {', '.join(map(json.dumps, choices))}.")
         return value
 
     return check
 
 
 def _list(each: Check) -> Check:
-    def check(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
+    def check(name: str, value: Any) -> tuple[Any, ...]:
+        hint = "Pass a list, even for one group."
         if isinstance(value, str):
-            problems.append(
-                UsageError(
-                    f"{name} is the text {quoted(value)}, and has to be a list; nothing was changed.",
-                    hint="Pass a list, for one group too.",
-                )
-            )
-            return value
+            raise UsageError(f"{name} is the text {quoted(value)}, and has to be a list.", hint=hint)
         if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
             value = sorted(value, key=lambda item: item if isinstance(item, str) else quoted_value(item))
         if not isinstance(value, Sequence) or isinstance(value, (bytes, bytearray, memoryview)):
-            problems.append(wrong(name, value, "Pass a list, for one group too."))
-            return value
-        kept = [each(f"{name}[{index}]", item, problems) for index, item in enumerate(value)]
-        return tuple(kept) if problems else tuple(dict.fromkeys(kept))
+            raise wrong(name, value, hint)
+        kept, problems = checked((f"{name}[{index}]", each, item) for index, item in enumerate(value))
+        if problems:
+            raise problems_as_error(list(problems.values()))
+        return tuple(dict.fromkeys(kept.values()))
 
     return check
 
 
-def _written(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
+def _written(name: str, value: Any) -> Any:
     if value == "":
-        problems.append(wrong(name, value, ""))
-    return _any_text(name, value, problems)
+        raise wrong(name, value, "")
+    return _any_text(name, value)
 
 
-def _optional_text(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
-    return value if value is None else _any_text(name, value, problems)
-
-
-def _flag(name: str, value: Any, problems: list[AwsAuthError]) -> Any:
+def _flag(name: str, value: Any) -> Any:
     if not isinstance(value, bool):
-        problems.append(wrong(name, value, "Pass True or False."))
+        raise wrong(name, value, "Pass True or False.")
     return value
 
 
 _any_text = _text(str)
 
 
-_GROUP: Final = _text(_visible("the group"))
-
-
-# As `metadata` of a dataclass's field.
+# Each is the `metadata` of a dataclass's field.
 ROLE_ARN: Final = {"check": _text(arns.writable_role)}
-
-
 USER_ARN: Final = {"check": _text(arns.canonical_user)}
-
-
 PRINCIPAL_ARN: Final = {"check": _text(arns.canonical_principal)}
-
-
 ACCOUNT: Final = {"check": _text(arns.account_id, digits=12)}
-
-
 WRITTEN: Final = {"check": _written}
-"""A principal as it may stand in a document, right or wrong: what is to be taken out need not be valid."""
-
-
-USERNAME: Final = {"check": _text(_visible("the username"))}
-
-
-GROUPS: Final = {"check": _list(_GROUP)}
-
-
+"""A principal as a document may hold it, valid or not: users have to be able to remove wrong ones."""
+USERNAME: Final = {"check": _text(partial(check_text, "the username"))}
+GROUPS: Final = {"check": _list(_text(partial(check_text, "the group")))}
 ANY_GROUPS: Final = {"check": _list(_any_text)}
-
-
-TEXT: Final = {"check": _optional_text}
-
-
+TEXT: Final = {"check": lambda name, value: value if value is None else _any_text(name, value)}
 FLAG: Final = {"check": _flag}
-
-
 KEY: Final = {"check": _one_of(KEYS)}
 
 

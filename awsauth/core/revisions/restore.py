@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
-from awsauth.core.document.document import Document, Mappings, mappings_of, parse_list
+from awsauth.core.document.document import Document, Mappings, mappings_of
 from awsauth.core.document.model import KEYS, Key, MappingEntry, PrincipalKey
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.core.revisions.info import OBSERVED, UNKNOWN_WRITER, NumberOrNone, RevisionKind, Writer
@@ -237,7 +237,7 @@ def _with_kept(
     if now.text.startswith(reading.text) and not now.findings and now.mapped == [*reading.mapped, *entries]:
         return now.text  # The same, in the words of those who added it.
     try:
-        return rewrite(reading, {}, entries, read=parse_list, sibling=target.sibling(key)).reading.text
+        return rewrite(reading, {}, entries, sibling=target.sibling(key)).reading.text
     except EditError as error:
         raise EditError(
             f"{len(entries)} of the entries that others have added to {key} since cannot be written "

@@ -55,8 +55,8 @@ class Edit:
         """Make the edit."""
         if self.index is None:
             assert self.new is not None
-            return rewrite(self.reading, {}, [self.new], read=parse_list, sibling=sibling)
-        return rewrite(self.reading, {self.index: self.new}, [], read=parse_list)
+            return rewrite(self.reading, {}, [self.new], sibling=sibling)
+        return rewrite(self.reading, {self.index: self.new}, [])
 
     def wanted(self) -> list[MappingEntry]:
         """Return what has to be mapped afterwards."""

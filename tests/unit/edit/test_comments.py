@@ -54,7 +54,7 @@ PRETTY: Final = '[\n  {\n    "rolearn": "a",\n    "groups": [\n      "x"\n    ]\
 )  # fmt: skip
 def test_added(before: str, after: str) -> None:
     """A new entry comes last and looks like its neighbours."""
-    assert rewrite(parse_list("mapRoles", before), {}, [NEW], read=parse_list).reading.text == after
+    assert rewrite(parse_list("mapRoles", before), {}, [NEW]).reading.text == after
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_added(before: str, after: str) -> None:
 )
 def test_removed(before: str, index: int, after: str) -> None:
     """What belongs to the entry goes with it, everything else stays."""
-    assert rewrite(parse_list("mapRoles", before), {index: None}, [], read=parse_list).reading.text == after
+    assert rewrite(parse_list("mapRoles", before), {index: None}, []).reading.text == after
 
 
 @given(
@@ -99,8 +99,8 @@ def test_added_to_nothing_and_removed_again_every_comment_is_left(
 ) -> None:
     """A text without entries has its comments back; one that says `[]` comes back to the byte."""
     text = "".join([*above, nothing, *below]).removesuffix(cut_off).replace("\n", newline)
-    added = rewrite(parse_list("mapRoles", text), {}, [NEW], read=parse_list).reading
-    back = rewrite(added, {0: None}, [], read=parse_list).reading.text
+    added = rewrite(parse_list("mapRoles", text), {}, [NEW]).reading
+    back = rewrite(added, {0: None}, []).reading.text
     if "[]" in nothing:
         assert back == text
     assert _comments(back) == _comments(text)
@@ -134,25 +134,21 @@ def test_added_to_nothing_and_removed_again_every_comment_is_left(
 def test_groups(before: str, groups: tuple[str, ...], after: str) -> None:
     """Groups are added and taken where they stand."""
     reading = parse_list("mapRoles", A + before + B)
-    assert rewrite(reading, {0: MappingEntry("a", "", groups)}, [], read=parse_list).reading.text == A + after + B
+    assert rewrite(reading, {0: MappingEntry("a", "", groups)}, []).reading.text == A + after + B
 
 
 def test_value_keeps_quotes_and_comment() -> None:
     """A username is replaced within its own quotes; a compact list in JSON stays one."""
-    block = rewrite(
-        parse_list("mapRoles", A + "  username: 'u' # who\n"), {0: MappingEntry("a", "it's")}, [], read=parse_list
-    )
+    block = rewrite(parse_list("mapRoles", A + "  username: 'u' # who\n"), {0: MappingEntry("a", "it's")}, [])
     assert block.reading.text == A + "  username: 'it''s' # who\n"
-    json = rewrite(
-        parse_list("mapRoles", '[{"rolearn":"a","username":"u"}]'), {0: MappingEntry("a", "v")}, [], read=parse_list
-    )
+    json = rewrite(parse_list("mapRoles", '[{"rolearn":"a","username":"u"}]'), {0: MappingEntry("a", "v")}, [])
     assert json.reading.text == '[{"rolearn":"a","username":"v"}]'
 
 
 def test_list_in_lines_learns_nothing_from_json() -> None:
     """A new list in lines is written plainly, whatever the other key looks like."""
     sibling = parse_list("mapUsers", '[{"userarn":"a","username":"u","groups":["x"]}]')
-    assert rewrite(parse_list("mapRoles", "[]\n"), {}, [NEW], read=parse_list, sibling=sibling).reading.text == FRESH
+    assert rewrite(parse_list("mapRoles", "[]\n"), {}, [NEW], sibling=sibling).reading.text == FRESH
 
 
 def _comments(text: str) -> list[str]:

@@ -67,10 +67,10 @@ def test_add_then_remove_is_the_identity(kind: str, request: pytest.FixtureReque
     done = 0
     for reading in readings:
         try:
-            added = rewrite(reading, {}, [NEW[reading.key]], read=parse_list).reading
+            added = rewrite(reading, {}, [NEW[reading.key]]).reading
         except EditError:
             continue
-        back = rewrite(added, {len(added.entries) - 1: None}, [], read=parse_list).reading.text
+        back = rewrite(added, {len(added.entries) - 1: None}, []).reading.text
         done += 1
         if reading.entries or reading.text.strip() == "[]":
             assert back == reading.text
@@ -92,10 +92,10 @@ def test_group_added_then_taken_is_the_identity() -> None:
                 continue
             try:
                 new = entry.mapped._replace(groups=(*entry.mapped.groups, "a: b"))
-                more = rewrite(reading, {index: new}, [], read=parse_list).reading
+                more = rewrite(reading, {index: new}, []).reading
             except EditError:
                 continue
-            assert rewrite(more, {index: entry.mapped}, [], read=parse_list).reading.text == reading.text
+            assert rewrite(more, {index: entry.mapped}, []).reading.text == reading.text
             done += 1
     assert done > DOCUMENTS
 
@@ -103,7 +103,7 @@ def test_group_added_then_taken_is_the_identity() -> None:
 def test_no_change_is_the_same_reading() -> None:
     """Where an entry maps already what it is to map, nothing is written or read."""
     reading = parse_list("mapRoles", "- rolearn: a\n  username: b\n")
-    assert rewrite(reading, {0: reading.entries[0].mapped}, [], read=parse_list).reading is reading
+    assert rewrite(reading, {0: reading.entries[0].mapped}, []).reading is reading
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_unreadable_text_is_not_edited(text: str, code: str) -> None:
     reading = parse_list("mapRoles", text)
     assert [finding.code for finding in reading.findings] == [code]
     with pytest.raises(EditError) as caught:
-        rewrite(reading, {}, [NEW["mapRoles"]], read=parse_list)
+        rewrite(reading, {}, [NEW["mapRoles"]])
     finding = reading.findings[0]
     for part in (str(finding.location), finding.message, finding.impact, finding.hint):
         assert part in str(caught.value)
-    assert "Nothing was changed" in str(caught.value)
+    assert caught.value.changed is False
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_unreadable_text_is_not_edited(text: str, code: str) -> None:
 def test_a_new_entry_is_written_as_the_last_one_is(last: str, new: str) -> None:
     """With what stands before each value there, without the comments and blank lines."""
     arn = "arn:aws:iam::111122223333:role/new"
-    made = rewrite(parse_list("mapRoles", last), {}, [MappingEntry(arn, "new", ("one", "two"))], read=parse_list)
+    made = rewrite(parse_list("mapRoles", last), {}, [MappingEntry(arn, "new", ("one", "two"))])
     assert made.reading.text == last + new.format(arn)
 
 
@@ -157,11 +157,11 @@ def test_a_new_entry_is_written_as_the_last_one_is(last: str, new: str) -> None:
 def test_odd_list_is_not_edited(text: str) -> None:
     """A list with an anchor or tag, or with old line ends, is read but never edited."""
     with pytest.raises(EditError, match="plain list"):
-        rewrite(parse_list("mapRoles", text), {}, [NEW["mapRoles"]], read=parse_list)
+        rewrite(parse_list("mapRoles", text), {}, [NEW["mapRoles"]])
 
 
 def test_removing_what_another_entry_refers_to_is_refused() -> None:
     """Without its anchor the rest could not be read: reading the result again finds that."""
     reading = parse_list("mapRoles", "- &base\n  rolearn: a\n  groups: [x]\n- <<: *base\n  rolearn: b\n")
-    with pytest.raises(EditError, match="would not have the effect"):
-        rewrite(reading, {0: None}, [], read=parse_list)
+    with pytest.raises(EditError, match="would not have the wanted effect"):
+        rewrite(reading, {0: None}, [])
