@@ -48,7 +48,7 @@ FAULTS = {
     "missing field": ("# x\n- change: RemoveRole\n", "needs `role_arn`", "line 2, column 3, change 1"),
     "a text for a list": (
         f"- change: EnsureRole\n  role_arn: {ROLE}\n  username: x\n  groups: view\n",
-        "groups is the text `view`, and has to be a list",
+        "groups is the text `view`, not a list",
         "line 4, column 3, change 1",
     ),
     "a list for a text": ("- change: RemoveRole\n  role_arn: [x]\n", "role_arn is", "line 2, column 3, change 1"),

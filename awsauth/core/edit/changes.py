@@ -230,7 +230,7 @@ def changes_from_json(values: Any, locations: Mapping[Path, str] = MappingProxyT
         UsageError: this is not a list of changes.
     """
     if not isinstance(values, (list, tuple)):
-        raise hold.wrong("changes", values, 'Put them in a list: [{"change": …}].')
+        raise hold.wrong("changes", values, "a list", 'Put them in a list: [{"change": …}].')
     return tuple([_from_json(index, value, locations) for index, value in enumerate(values)])
 
 
@@ -238,7 +238,9 @@ def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
     kind = value.get("change") if isinstance(value, dict) else None
     faulty: list[str] = []
     if not isinstance(value, dict):
-        error: AwsAuthError = hold.wrong("A change", value, 'Write an object such as {"change": "EnsureRole", …}.')
+        error: AwsAuthError = hold.wrong(
+            "A change", value, "an object", 'Write one such as {"change": "EnsureRole", …}.'
+        )
     elif not isinstance(kind, str) or kind not in KINDS:
         faulty = ["change"] if isinstance(kind, str) else []
         problem = f"There is no change {quoted(kind)}" if isinstance(kind, str) else "`change` has to name the change"

@@ -53,15 +53,15 @@ def checked(checks: Iterable[tuple[str, Check, Any]]) -> tuple[dict[str, Any], d
     return kept, problems
 
 
-def wrong(name: str, value: Any, hint: str) -> UsageError:
-    """Return the error for a value of a wrong type; an empty value gets a hint of its own."""
-    return UsageError(f"{name} is {quoted_value(value, 60)}.", hint=hint_for_missing(value, hint))
+def wrong(name: str, value: Any, wanted: str, hint: str) -> UsageError:
+    """Return the error for a value that is not the wanted kind; an empty value gets a hint of its own."""
+    return UsageError(f"{name} is {quoted_value(value, 60)}, not {wanted}.", hint=hint_for_missing(value, hint))
 
 
 def _text(keep: Callable[[str], str], digits: int = 0) -> Check:
     def check(name: str, value: Any) -> str:
         if not isinstance(value, str):
-            raise wrong(name, value, as_text(value, digits=digits))
+            raise wrong(name, value, "text", as_text(value, digits=digits))
         return keep(value)
 
     return check
@@ -70,7 +70,7 @@ def _text(keep: Callable[[str], str], digits: int = 0) -> Check:
 def _one_of(choices: Sequence[str]) -> Check:
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, str) or value not in choices:
-            raise wrong(name, value, f"Pass one of {', '.join(map(json.dumps, choices))}.")
+            raise wrong(name, value, "one of its values", f"Pass one of {', '.join(map(json.dumps, choices))}.")
         return value
 
     return check
@@ -80,11 +80,11 @@ def _list(each: Check) -> Check:
     def check(name: str, value: Any) -> tuple[Any, ...]:
         hint = "Pass a list, even for one group."
         if isinstance(value, str):
-            raise UsageError(f"{name} is the text {quoted(value)}, and has to be a list.", hint=hint)
+            raise UsageError(f"{name} is the text {quoted(value)}, not a list.", hint=hint)
         if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
             value = sorted(value, key=lambda item: item if isinstance(item, str) else quoted_value(item))
         if not isinstance(value, Sequence) or isinstance(value, (bytes, bytearray, memoryview)):
-            raise wrong(name, value, hint)
+            raise wrong(name, value, "a list", hint)
         kept, problems = checked((f"{name}[{index}]", each, item) for index, item in enumerate(value))
         if problems:
             raise problems_as_error(list(problems.values()))
@@ -95,13 +95,13 @@ def _list(each: Check) -> Check:
 
 def _written(name: str, value: Any) -> Any:
     if value == "":
-        raise wrong(name, value, "")
+        raise UsageError(f"{name} is empty.", hint=hint_for_missing(value, ""))
     return _any_text(name, value)
 
 
 def _flag(name: str, value: Any) -> Any:
     if not isinstance(value, bool):
-        raise wrong(name, value, "Pass True or False.")
+        raise wrong(name, value, "True or False", "Pass True or False.")
     return value
 
 

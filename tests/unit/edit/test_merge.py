@@ -348,8 +348,10 @@ def test_changes_survive_json(changes: list[c.Change]) -> None:
     ],
 )
 def test_what_is_no_list_of_changes_is_refused(values: Any) -> None:
-    with pytest.raises(UsageError, match="is|has to name|There is no change|has no field"):
+    with pytest.raises(UsageError) as caught:
         changes_from_json(values)
+    assert caught.value.message.endswith(".")
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -387,8 +389,9 @@ def test_merge_refuses_what_is_no_change() -> None:
 )  # fmt: skip
 def test_what_is_no_role_is_refused(arn: str) -> None:
     """Whatever would never match a role."""
-    with pytest.raises(InvalidValueError, match="^`|is empty"):
+    with pytest.raises(InvalidValueError) as caught:
         c.EnsureRole(role_arn=arn, username="ci")
+    assert caught.value.hint
 
 
 def test_groups_of_a_set_have_an_order_of_their_own() -> None:
