@@ -252,14 +252,14 @@ def test_a_conflict_names_only_what_the_command_takes(file: str) -> None:
         assert "--if-mapped" not in done.err
         assert ("takes a new plan" in done.err) == (plan in args)
     done = run(*ADD, "--group", "b", "--if-mapped", "fail", "--file", file, "-y")
-    assert "Pass --if-mapped extend to add groups, or --if-mapped replace to make it" in done.err
+    assert "Pass --if-mapped extend to add groups, or --if-mapped replace to replace the mapping." in done.err
 
 
 @pytest.mark.parametrize("output", ["text", "markdown"])
 def test_findings_are_in_the_words_of_the_command_line(file: str, output: str) -> None:
     assert run("add", "role", ROLE, "--username", "x", "--group", "a", "--file", file, "-y").code == 0
     args = ("add", "role", ROLE, "--username", "x", "--group", "b", "--dry-run", "--file", file, "-o", output)
-    assert "Pass --if-mapped replace to take them away." in run(*args).out
+    assert "Pass --if-mapped replace to remove it from them." in run(*args).out
 
 
 def test_what_cannot_be_edited_is_said_to_be_so(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ class BaseChange(JsonValue):
 
     def __post_init__(self) -> None:
         # Not by pydantic: importing that takes longer than the whole rest of a change to a file.
-        kept, problems = hold.checked((name, check, getattr(self, name)) for name, check in _checks(type(self)).items())
+        kind: Any = type(self)
+        kept, problems = hold.checked((name, check, getattr(self, name)) for name, check in _checks(kind).items())
         if problems:
             raise hold.problems_as_error(list(problems.values()))
         for name, value in kept.items():
@@ -51,7 +52,7 @@ class BaseChange(JsonValue):
 
 
 @cache
-def _checks(kind: type[BaseChange]) -> dict[str, hold.Check]:
+def _checks(kind: Any) -> dict[str, hold.Check]:
     return {one.name: one.metadata["check"] for one in fields(kind)}
 
 
@@ -258,10 +259,11 @@ def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
 
 def _problems(kind: str, given: Mapping[str, Any]) -> tuple[list[str], list[AwsAuthError]]:
     """Return the fields that are unknown or have a wrong value, and the errors of the change."""
-    known = {one.name: one for one in fields(KINDS[kind])}
+    made: Any = KINDS[kind]
+    known = {one.name: one for one in fields(made)}
     unknown = [quoted(name) for name in given if name not in known]
     missing = [quoted(name) for name, one in known.items() if one.default is MISSING and name not in given]
-    checks = _checks(KINDS[kind])
+    checks = _checks(made)
     _, wrong = hold.checked((name, checks[name], value) for name, value in given.items() if name in known)
     names = [f"has no field {' and '.join(unknown)}"] if unknown else []
     names += [f"needs {' and '.join(missing)}"] if missing else []

@@ -48,13 +48,13 @@ class FlowItems(NamedTuple):
     Attributes:
         start: The offset after the opening bracket.
         end: The offset of the closing bracket.
-        count: The number of items.
+        length: The number of items.
         span: Returns start and end of an item by its position.
     """
 
     start: int
     end: int
-    count: int
+    length: int
     span: Callable[[int], tuple[int, int]]
 
 
@@ -73,7 +73,7 @@ def flow_splices(
     Raises:
         EditError: a comment stands next to an item to remove.
     """
-    text, count, span = reading.text, items.count, items.span
+    text, count, span = reading.text, items.length, items.span
     if len(removed) == count:
         start, end = (span(0)[0], span(count - 1)[1]) if count else items[:2]
         if not new and not (text[items.start : start] + text[end : items.end]).strip(" \r\n"):

@@ -122,5 +122,5 @@ def test_a_deployment_step_fails_as_octopus_shows_it(
     conflicting = {"AwsAuth_RoleArn": role, "AwsAuth_Username": "somebody-else", "AwsAuth_Groups": "x"}
     assert deploy(monkeypatch, AwsAuth_Cluster=named.name, **conflicting) == -1
     said = capsys.readouterr()
-    assert "is mapped already" in messages(said.out)["message"]
+    assert "is already mapped" in messages(said.out)["message"]
     assert "if_mapped" in said.err
