@@ -1,19 +1,16 @@
-"""Switching a cluster to access entries beside ``aws-auth``: one way, and asynchronous."""
+"""Switching a cluster to access entries in addition to ``aws-auth``; EKS cannot switch it back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.access_entries import TAKEN
 from awsauth.aws.eks import describe_cluster
-from awsauth.aws.errors import bounded, translate_errors
+from awsauth.aws.errors import INVALID, TAKEN, pages_of
 from awsauth.core.text.display import command_line, quoted, visible
-from awsauth.errors import AwsPermissionError, AwsServiceError
+from awsauth.errors import AwsServiceError
 from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_eks import EKSClient
 
     from awsauth.aws.eks import EksCluster
@@ -22,96 +19,74 @@ if TYPE_CHECKING:
 BOTH: Final = "API_AND_CONFIG_MAP"
 
 _UNDER_WAY: Final = "InProgress"
-_INVALID: Final = "InvalidParameterException"
 
 
 def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, done: list[str]) -> EksCluster:
-    """Switch a cluster from ``CONFIG_MAP`` to ``API_AND_CONFIG_MAP``, and wait until that is done; it cannot be undone.
+    """Switch a cluster from ``CONFIG_MAP`` to ``API_AND_CONFIG_MAP``, and wait until that is done.
 
-    A switch that is under way already is waited for, and so is another update, which EKS does not do at the same time.
+    EKS does one update at a time, so this waits for an update that is under way already.
 
     Args:
-        session: Whom to ask as.
+        session: The session that calls EKS.
         cluster: The cluster.
         timeout: Seconds to wait.
-        done: Gets what was done, as soon as EKS has taken it on: it then goes on whatever happens here.
+        done: Gets a line as soon as EKS has accepted the switch. From then on EKS completes it by itself.
 
     Returns:
-        The cluster as it is then.
+        The cluster after the switch.
 
     Raises:
         AwsPermissionError: eks:UpdateClusterConfig, eks:DescribeUpdate or eks:ListUpdates is not allowed.
         AwsServiceError: EKS does not do it, or not in time.
-        OutcomeUnknownError: EKS was asked to, and did not answer.
-        CredentialsError: there are no credentials, or AWS does not take them.
+        OutcomeUnknownError: EKS did not answer the request to switch.
+        CredentialsError: there are no credentials, or AWS rejects them.
     """
-    eks = session.client("eks", cluster.region)
+    location = ("--name", cluster.name, "--region", cluster.region)
+    mode = command_line("aws", "eks", "describe-cluster", *location, "--query", "cluster.accessConfig")
+    look = f"Look at the mode (`{mode}`) and the updates (`{command_line('aws', 'eks', 'list-updates', *location)}`)."
     doing = f"The authentication mode of {quoted(cluster.name)} cannot be switched to {BOTH}"
     begun: list[str] = []
     waiting = Backoff(timeout)
     for _ in waiting:
-        # Once it is done, asking for it again is an error, also while the cluster does not show it yet.
-        if not begun and (begun := _begun(session, eks, cluster, doing)):
+        # A second request is an error once the switch is done, also while the cluster does not show it yet.
+        if not begun and (begun := _begun(session, cluster, doing, look)):
             done.append(f"Began to switch the authentication mode to {BOTH}, which goes on by itself")
-        with translate_errors(doing, session, service="eks"):
-            for update_id in begun or _under_way(eks, cluster.name):
-                _await(eks, cluster.name, update_id, waiting)
+        with session.calling("eks", doing, region=cluster.region) as eks:
+            for update_id in begun or pages_of(eks, "list_updates", name=cluster.name):
+                _await(eks, cluster.name, update_id, waiting, is_own=bool(begun))
         now = describe_cluster(session, cluster.arn)
         if now.authentication_mode != "CONFIG_MAP":
             return now
     raise AwsServiceError(
-        f"{doing}: it was still CONFIG_MAP after {timeout:.0f} seconds.",
-        hint=f"{_look(cluster)} Then run it again, which goes on from there.",
+        f"{doing}: it was still CONFIG_MAP after {timeout:.0f} seconds.", hint=f"{look} Then run it again."
     )
 
 
-def _begun(session: AwsSession, eks: EKSClient, cluster: EksCluster, doing: str) -> list[str]:
-    """Begin the switch, and return the update's id; none where the cluster is busy, or is switched already."""
+def _begun(session: AwsSession, cluster: EksCluster, doing: str, look: str) -> list[str]:
+    """Request the switch, and return the id of the update; empty if the cluster is busy, or switched already."""
     try:
-        with translate_errors(doing, session, service="eks", look=_look(cluster)):
+        with session.calling("eks", doing, region=cluster.region, look=look, unless=TAKEN) as eks:
             answer = eks.update_cluster_config(name=cluster.name, accessConfig={"authenticationMode": BOTH})
             return [str(answer["update"]["id"])]
-    except AwsPermissionError:
-        raise
     except AwsServiceError as error:
-        # In the meantime somebody else, or a run that was stopped, may have done it: the mode itself tells.
-        if error.code not in (TAKEN, _INVALID):
+        # Another user, or an interrupted run, may have switched it in the meantime: the mode itself shows that.
+        invalid = error.code in INVALID
+        if not invalid or describe_cluster(session, cluster.arn).authentication_mode == "CONFIG_MAP":
             raise
-        if error.code == _INVALID and describe_cluster(session, cluster.arn).authentication_mode == "CONFIG_MAP":
-            raise
-        return []
+    return []
 
 
-def _look(cluster: EksCluster) -> str:
-    location = ("--name", cluster.name, "--region", cluster.region)
-    mode = command_line("aws", "eks", "describe-cluster", *location, "--query", "cluster.accessConfig")
-    updates = command_line("aws", "eks", "list-updates", *location)
-    return f"See how it is (`{mode}`), and what the cluster is busy with: `{updates}`."
-
-
-def _under_way(eks: EKSClient, name: str) -> Iterator[str]:
-    """Yield the ids of updates that are not done."""
-    for page in bounded(eks.get_paginator("list_updates").paginate(name=name)):
-        for update_id in page["updateIds"]:
-            if eks.describe_update(name=name, updateId=update_id)["update"]["status"] == _UNDER_WAY:
-                yield update_id
-
-
-def _await(eks: EKSClient, name: str, update_id: str, waiting: Backoff) -> None:
-    """Wait until an update is done.
-
-    Raises:
-        AwsServiceError: it failed.
-    """
+def _await(eks: EKSClient, name: str, update_id: str, waiting: Backoff, *, is_own: bool) -> None:
+    """Wait until an update is done; raise if it is our own and failed."""
     for _ in waiting:
         update: Any = eks.describe_update(name=name, updateId=update_id)["update"]
         if update["status"] == _UNDER_WAY:
             continue
-        if update["status"] != "Successful" and update.get("type") == "AccessConfigUpdate":
+        if is_own and update["status"] != "Successful":
             errors = "; ".join(f"{one.get('errorCode')}: {one.get('errorMessage')}" for one in update.get("errors", ()))
             raise AwsServiceError(
                 f"EKS did not switch the authentication mode of {quoted(name)}: the update {quoted(update_id)} is "
                 f"{visible(str(update['status']))}. {visible(errors)}".rstrip(),
-                hint="What EKS says tells why; nothing else was done.",
+                hint="Remove the cause that EKS gives, then run it again.",
             )
         return

@@ -1,7 +1,7 @@
-"""Kubeconfig users that start ``aws eks get-token`` or ``aws-iam-authenticator token``, recognised.
+"""Recognise kubeconfig users that start ``aws eks get-token`` or ``aws-iam-authenticator token``.
 
-What such a program would do is done in this process instead, as the same identity and in a fraction of the time. Only
-what is understood to the last word is recognised; all else is left to the program itself.
+The token of such a program is made in this process instead, as the same identity and in a fraction of the time. A
+command line with one unknown word is not recognised, and the program itself runs.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _AUTHENTICATOR_FLAGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ExecIdentity:
-    """Whose token such a program would make, and for which cluster.
+    """The identity and the cluster of the token that such a program would make.
 
     Attributes:
         cluster_id: The cluster's name, or id.
-        region: The region named; None leaves it to the environment.
-        profile: The profile named; None leaves it to the environment.
-        role_arn: The role to assume first; None for none.
-        session_name: Under which session name it is assumed.
+        region: The named region; None for that of the environment.
+        profile: The named profile; None for that of the environment.
+        role_arn: The role to assume first; None to assume no role.
+        session_name: The name of the role's session.
     """
 
     cluster_id: str
@@ -62,11 +62,11 @@ class ExecIdentity:
 
 
 def recognised(stanza: Mapping[str, Any], environ: Mapping[str, str]) -> ExecIdentity | None:
-    """Return whose token the ``exec`` part of a kubeconfig's user would give; None where that is not certain.
+    """Return the identity for the ``exec`` part of a kubeconfig's user; None if it is not certain.
 
     Args:
         stanza: The value of ``users[].user.exec``.
-        environ: The environment of this process, which the program would get too.
+        environ: The environment of this process, which the program would inherit.
     """
     command, args, env = stanza.get("command"), stanza.get("args") or [], _environment(stanza.get("env") or [])
     if not _KEYS.issuperset(stanza) or stanza.get("apiVersion") not in _API_VERSIONS or env is None:
@@ -75,13 +75,15 @@ def recognised(stanza: Mapping[str, Any], environ: Mapping[str, str]) -> ExecIde
         return None
     program = posixpath.basename(command)
     if not posixpath.isabs(command) and program != command:
-        return None  # one beside the kubeconfig is somebody's own
+        return None  # a program next to the kubeconfig may be any program
+    given = None
     if program == "aws":
-        given = _aws(args)
+        given = _options(args, _AWS, _AWS_FLAGS, _AWS_GLOBAL)
+        # The AWS CLI would read a value with `://` from a file.
+        if given and (given.pop("output", "json") != "json" or any("://" in value for value in given.values())):
+            return None
     elif program == "aws-iam-authenticator" and not environ.get("DEFAULT_ROLE"):
-        given = _authenticator(args)
-    else:
-        return None
+        given = _options(args, _AUTHENTICATOR, _AUTHENTICATOR_FLAGS, frozenset())
     return None if given is None else _identity(given, env, environ)
 
 
@@ -93,7 +95,7 @@ def _identity(given: Mapping[str, str], env: Mapping[str, str], environ: Mapping
             return None
         profile = env["AWS_PROFILE"]
     if profile is None and environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE")) != environ.get("AWS_PROFILE"):
-        # Which of the two wins is another one in boto3 than in the program.
+        # boto3 and the program prefer different ones of the two.
         return None
     return ExecIdentity(
         cluster_id=given["cluster"],
@@ -104,30 +106,16 @@ def _identity(given: Mapping[str, str], env: Mapping[str, str], environ: Mapping
     )
 
 
-def _aws(args: Sequence[str]) -> dict[str, str] | None:
-    """Return the options of ``aws … eks get-token …``, some of which may stand before the two words."""
-    given = _options(args, _AWS, _AWS_FLAGS, _AWS_GLOBAL)
-    if given is None or given.pop("output", "json") != "json":
-        return None
-    # The AWS CLI would read such a value from a file.
-    return None if any("://" in value for value in given.values()) else given
-
-
-def _authenticator(args: Sequence[str]) -> dict[str, str] | None:
-    """Return the options of ``aws-iam-authenticator token …``."""
-    return _options(args, _AUTHENTICATOR, _AUTHENTICATOR_FLAGS, frozenset())
-
-
 def _options(
     args: Sequence[str], command: tuple[str, ...], flags: Mapping[str, str], early: frozenset[str]
 ) -> dict[str, str] | None:
-    """Return the options given to a command; None where it is another, or one is unknown, empty or given twice.
+    """Return the options of a command; None if it is another command, or an option is unknown, empty or repeated.
 
     Args:
         args: All arguments.
-        command: The words that have to stand among them, in this order.
-        flags: By flag, what it gives.
-        early: Flags that may stand before the last word.
+        command: The words among them, in this order.
+        flags: The name of the option, by flag.
+        early: Flags that may come before the last word.
     """
     words: tuple[str, ...] = ()
     given: dict[str, str] = {}
@@ -137,7 +125,7 @@ def _options(
             words += (arg,)
             continue
         flag, equals, value = arg.partition("=")
-        # `-i=x` means something to one program and something else to another.
+        # Programs differ about `-i=x`.
         if flag not in flags or (equals and not flag.startswith("--")) or (words != command and flag not in early):
             return None
         value = value if equals else next(rest, "")
@@ -148,17 +136,13 @@ def _options(
 
 
 def _environment(env: Any) -> dict[str, str] | None:
-    """Return the variables that a stanza sets; None where one is not understood."""
-    if not isinstance(env, list):
-        return None
+    """Return the variables that a stanza sets; None if one is not understood."""
     variables: dict[str, str] = {}
-    for item in env:
+    for item in env if isinstance(env, list) else [None]:
         if not isinstance(item, dict) or set(item) != {"name", "value"}:
             return None
         name, value = item["name"], item["value"]
-        if not isinstance(name, str) or not isinstance(value, str) or not value:
-            return None
-        if name not in _ENVIRONMENT or name in variables:
+        if name not in _ENVIRONMENT - variables.keys() or not isinstance(value, str) or not value:
             return None
         variables[name] = value
     return variables

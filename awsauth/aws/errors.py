@@ -1,14 +1,15 @@
-"""The one boundary at which errors of boto3 become errors of this library."""
+"""The one boundary at which errors of boto3 become errors of this library: a table by AWS code and exception."""
 
 from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
+import ssl
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from awsauth.aws.redaction import connection_failure, credential_failure, safe_message
+from awsauth.aws.redaction import address, causes, safe_text
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import (
     AwsAuthError,
@@ -21,347 +22,356 @@ from awsauth.errors import (
 from awsauth.retry import http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from botocore.exceptions import BotoCoreError, ClientError
+    from collections.abc import Iterator, Mapping
 
     from awsauth.aws.session import AwsSession
 
-_T = TypeVar("_T")
+MISSING: Final = frozenset({
+    "ResourceNotFoundException", "NoSuchEntity", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed",
+})  # fmt: skip
+"""The codes with which EKS, IAM and EC2 say that the object does not exist, or that they do not know it yet."""
 
-GONE: Final = "ResourceNotFoundException"
-"""The code with which EKS says that what was asked for is not there."""
+TAKEN: Final = frozenset({"ResourceInUseException", "EntityAlreadyExists"})
+"""The codes with which EKS and IAM say that the object exists already."""
+
+INVALID: Final = frozenset({"InvalidParameterException", "InvalidRequestException", "InvalidParameterValue"})
+"""The codes with which EKS and EC2 say that the request does not fit the present state."""
 
 CHECK_WAY: Final = "Check the proxy (HTTPS_PROXY), and endpoint_url in the AWS configuration."
-"""Where to look when somebody else seems to answer in place of AWS."""
+"""The hint for an answer that does not look like one of AWS."""
 
 MOST_PAGES: Final = 200
 """Pages of a list: 20,000 access entries, clusters or node groups, or 200,000 roles; AWS allows a fraction of that."""
 
-_LONGEST: Final = 500
-"""Characters of somebody else's message that are shown."""
-
-_SOURCES: Final = {
-    "env": "environment variables (AWS_ACCESS_KEY_ID)",
-    "assume-role": "a role that the profile assumes",
-    "assume-role-with-web-identity": "web identity (AWS_WEB_IDENTITY_TOKEN_FILE)",
-    "sso": "single sign-on",
-    "shared-credentials-file": "the shared credentials file",
-    "custom-process": "credential_process",
-    "login": "aws login",
-    "config-file": "the configuration file",
-    "container-role": "a container's role (EKS Pod Identity, ECS)",
-    "iam-role": "the EC2 instance's role (instance metadata)",
+CREDENTIAL_SOURCES: Final = {
+    "env": ("environment", "environment variables (AWS_ACCESS_KEY_ID)"),
+    "assume-role": ("assumed-role", "a role that the profile assumes"),
+    "assume-role-with-web-identity": ("web-identity", "a web identity token (AWS_WEB_IDENTITY_TOKEN_FILE)"),
+    "sso": ("sso", "single sign-on"),
+    "shared-credentials-file": ("profile", "the shared credentials file"),
+    "custom-process": ("process", "credential_process"),
+    "login": ("login", "aws login"),
+    "config-file": ("profile", "the configuration file"),
+    "container-role": ("container", "the role of the container (EKS Pod Identity, ECS)"),
+    "iam-role": ("instance-role", "the role of the EC2 instance, through instance metadata"),
 }
-"""What boto3 looks for, in order, by the name it has for it; what else it knows are relics that nobody has."""
+"""By boto3's name for a source of credentials, this library's name and words for it; in boto3's order."""
 
-_DENIED: Final = frozenset({
-    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "UnauthorizedException",
-})  # fmt: skip
-_BAD_CREDENTIALS: Final = frozenset({
-    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId",
-    "InvalidToken", "AuthFailure", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "OptInRequired",
-})  # fmt: skip
-_SIGNATURE: Final = frozenset({
-    "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "IncompleteSignatureException",
-})  # fmt: skip
-"""Their messages hold the request as it was signed, with the session token in it: they are never shown."""
-_SKEWED: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
-_SKEW_WORDS: Final = re.compile(r"Signature (?:expired|not yet current)|is now (?:earlier|later) than")
-_THROTTLED: Final = frozenset({
-    "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
-    "RequestThrottled", "RequestThrottledException", "SlowDown", "PriorRequestNotComplete",
-})  # fmt: skip
 _ACTION: Final = re.compile(r"perform: (?P<action>[\w-]+:\w+)(?:.*?on resource: (?P<resource>arn:\S+))?", re.DOTALL)
-_NOT_SIGNED_IN: Final = ("UnauthorizedSSOTokenError", "SSOTokenLoadError", "SSOError", "TokenRetrievalError")
-_NOT_LOGGED_IN: Final = ("LoginError", "LoginRefreshRequired", "LoginTokenLoadError", "LoginAuthorizationCodeError")
-_NO_REGION: Final = ("NoRegionError", "InvalidRegionError", "UnknownRegionError", "UnknownEndpointError")
-_NO_CREDENTIALS: Final = (
-    "NoCredentialsError", "PartialCredentialsError", "UnknownCredentialError",
-    "MetadataRetrievalError", "RefreshWithMFAUnsupportedError", "NoAuthTokenError", "UnknownTokenProviderError",
-    "InvalidIMDSEndpointError", "InvalidIMDSEndpointModeError", "LoginInsufficientPermissions",
-)  # fmt: skip
-_BAD_CONFIG: Final = ("ConfigParseError", "ConfigNotFound", "InvalidConfigError", "InfiniteLoopConfigError")
-
-
+_SKEW_WORDS: Final = re.compile(r"Signature (?:expired|not yet current)|is now (?:earlier|later) than")
 _STILL_EXPIRED: Final = "Credentials were refreshed, but"
-"""How a RuntimeError of botocore's begins."""
+"""The beginning of botocore's RuntimeError for new credentials that have expired, too."""
+
+
+class _Row(NamedTuple):
+    """The error for one kind of failure.
+
+    Attributes:
+        kind: Its class.
+        message: What is wrong; may name attributes of a `_Failure`.
+        hint: The next step; may name them, too.
+        may_be_done: Whether AWS may have done what was asked for.
+        is_secret: Whether the error of boto3 may quote a secret that no traceback may show.
+    """
+
+    kind: type[AwsAuthError]
+    message: str
+    hint: str = ""
+    may_be_done: bool = False
+    is_secret: bool = False
+
+
+def _unreached(problem: str, hint: str, *, may_be_done: bool = True) -> _Row:
+    return _Row(AwsServiceError, f"AWS cannot be reached: {problem}.", hint, may_be_done, is_secret=True)
+
+
+def _by_name(rows: Mapping[str, _Row]) -> dict[str, _Row]:
+    return {name: row for names, row in rows.items() for name in names.split()}
+
+
+_ROUTE: Final = (
+    "Check the region's name, the network, the proxy (HTTPS_PROXY), and the service's VPC endpoint in a private subnet."
+)
+_TRUST: Final = (
+    "Check the proxy (HTTPS_PROXY), and the trusted authorities: AWS_CA_BUNDLE, or ca_bundle in the AWS configuration."
+)
+_PAGE: Final = f"Does a proxy answer in place of AWS, such as the sign-in page of a network? {CHECK_WAY}"
+
+_SIGNATURE: Final = _Row(
+    CredentialsError,
+    "AWS rejects the signature ({0.code}).",
+    "Check that the secret access key belongs to the access key ID, and that no proxy changes requests.",
+    is_secret=True,
+)
+_SKEWED: Final = _Row(
+    CredentialsError,
+    "AWS rejects the signature because this machine's clock {0.clock}.",
+    "Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
+    is_secret=True,
+)
+_THROTTLED: Final = _Row(
+    AwsServiceError,
+    "AWS rejected several attempts because this account sends too many calls ({0.code}).",
+    "Wait a minute and try again.",
+)
+_OTHER_CODE: Final = _Row(AwsServiceError, "AWS answered {0.answer}")
+_CODES: Final = _by_name(
+    {
+        "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorized UnauthorizedException": _Row(
+            AwsPermissionError, "IAM does not allow {0.action}. AWS says: {0.text}", "{0.grant}"
+        ),
+        "ExpiredToken ExpiredTokenException InvalidClientTokenId UnrecognizedClientException InvalidAccessKeyId "
+        "InvalidToken AuthFailure MissingAuthenticationToken MissingAuthenticationTokenException OptInRequired": _Row(
+            CredentialsError,
+            "AWS rejects the credentials ({0.code}): {0.text}",
+            "They have expired, were revoked, or belong to another partition. {0.renewal}",
+        ),
+        "SignatureDoesNotMatch InvalidSignatureException IncompleteSignature IncompleteSignatureException": _SIGNATURE,
+        "RequestTimeTooSkewed RequestExpired RequestInTheFuture": _SKEWED,
+        "Throttling ThrottlingException ThrottledException RequestLimitExceeded TooManyRequestsException "
+        "RequestThrottled RequestThrottledException SlowDown PriorRequestNotComplete": _THROTTLED,
+    }
+)
+"""By the code in an answer of AWS."""
+
+_BEHIND: Final = _by_name(
+    {
+        "SSLCertVerificationError": _unreached(
+            "the certificate of {0.host} is not trusted: {0.tls}", _TRUST, may_be_done=False
+        ),
+        "LocationValueError ProxySchemeUnknown": _unreached(
+            "the address of the proxy, or of AWS itself, is not valid",
+            "Check HTTPS_PROXY, and AWS_ENDPOINT_URL or endpoint_url. Encode the characters / ? # @ : and \\ in a user or "
+            "password (%23 for #).",
+            may_be_done=False,
+        ),
+        "UnicodeError InvalidHeader": _unreached(
+            "the credentials or the region hold a character that cannot be sent",
+            "Look for a line break or another invisible character at the end of AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN, "
+            "AWS_REGION, or the other source of credentials and region.",
+            may_be_done=False,
+        ),
+    }
+)
+"""By an exception behind one of botocore: these requests were not sent."""
+
+_EXCEPTIONS: Final = _by_name(
+    {
+        "SSLError": _unreached("the TLS connection to {0.host} failed", _TRUST),
+        "ProxyConnectionError": _unreached("the connection to {0.proxy} failed", "Check HTTPS_PROXY."),
+        "EndpointConnectionError": _unreached("the connection to {0.host} failed", _ROUTE),
+        "ConnectTimeoutError": _unreached("the connection to {0.host} timed out", _ROUTE),
+        "ReadTimeoutError": _unreached("{0.host} did not answer in time", _ROUTE),
+        "ConnectionClosedError": _unreached("{0.host} closed the connection before it answered", _ROUTE),
+        "HTTPClientError ConnectionError InvalidProxiesConfigError": _unreached("the request failed{0.cause}", _ROUTE),
+        "CredentialRetrievalError": _Row(
+            CredentialsError, "{0.text}", "Check the source of the credentials.", is_secret=True
+        ),
+        "ProfileNotFound": _Row(
+            CredentialsError, "the AWS configuration has no profile {0.profile}.", "The profiles are: {0.profiles}."
+        ),
+        "UnauthorizedSSOTokenError SSOTokenLoadError SSOError TokenRetrievalError": _Row(
+            CredentialsError, "the single sign-on session has expired, or was never opened.", "Renew it: {0.sso_login}"
+        ),
+        "LoginError LoginRefreshRequired LoginTokenLoadError LoginAuthorizationCodeError": _Row(
+            CredentialsError, "{0.text}", "Renew it: {0.login}"
+        ),
+        "NoCredentialsError PartialCredentialsError UnknownCredentialError MetadataRetrievalError NoAuthTokenError "
+        "RefreshWithMFAUnsupportedError UnknownTokenProviderError InvalidIMDSEndpointError InvalidIMDSEndpointModeError "
+        "LoginInsufficientPermissions": _Row(CredentialsError, "{0.text}", "Check the source of the credentials."),
+        "ConfigParseError ConfigNotFound InvalidConfigError InfiniteLoopConfigError": _Row(
+            CredentialsError, "{0.text}", "Correct the AWS configuration files."
+        ),
+        "NoRegionError InvalidRegionError UnknownRegionError UnknownEndpointError": _Row(
+            UsageError, "{0.text}", "Pass the name of a region, such as eu-west-1, or set AWS_REGION."
+        ),
+        "BotoCoreError": _Row(AwsServiceError, "{0.text}"),
+        # Its text quotes the answer. That of AssumeRole holds credentials.
+        "ResponseParserError": _Row(
+            AwsServiceError, "the answer does not come from AWS.", _PAGE, may_be_done=True, is_secret=True
+        ),
+        "LookupError TypeError AttributeError RecursionError OverflowError MemoryError": _Row(
+            AwsServiceError, "the answer cannot be read ({0.name}).", _PAGE, may_be_done=True
+        ),
+        # Such as a credential_process that does not exist, or does not print JSON.
+        "OSError ValueError UndefinedModelAttributeError": _Row(
+            CredentialsError,
+            "{0.text}",
+            "Check the AWS configuration: credential_process, endpoint_url, and the files that it names.",
+            is_secret=True,
+        ),
+        "StillExpired": _Row(
+            CredentialsError, "the credentials have expired, and so have their replacements.", "{0.renewal}"
+        ),
+    }
+)
+"""By the exception, or the nearest of its bases."""
 
 
 @contextmanager
 def translate_errors(doing: str, session: AwsSession, *, service: str = "", look: str = "") -> Iterator[None]:
-    """Turn whatever boto3 raises inside into an error of this library, and what comes of reading an odd answer, too.
+    """Turn every error of boto3 in the block into an error of this library, and every failure to read an answer, too.
 
-    What stands inside is to be the calls and the reading of their answers, and nothing else: a defect in it would be
-    taken for an answer that cannot be read.
+    Keep the block to calls and the reading of their answers: other defects in it would be reported as bad answers.
 
     Args:
-        doing: What failed, as a sentence without its full stop: ``The cluster cannot be described``.
-        session: Whose calls they are.
-        service: As IAM abbreviates it (``eks``), for the statement that allows the call where AWS does not name it.
-        look: Of a call that changes something, how to see whether it was done.
+        doing: The failure, as a sentence without its full stop: ``The cluster cannot be described``.
+        session: The session that makes the calls.
+        service: As IAM abbreviates it (``eks``), for the policy statement where AWS does not name the action.
+        look: For a call that changes something, how to see whether it was done.
 
     Raises:
-        CredentialsError: credentials are missing, expired or refused, or this machine's clock is wrong.
+        CredentialsError: credentials are missing, expired or rejected, or this machine's clock is wrong.
         AwsPermissionError: IAM does not allow the call.
-        AwsServiceError: the service refused otherwise, did not answer, or what came back cannot be read.
-        OutcomeUnknownError: as much of a call that changes something, which may have been done: it was not answered, or
-            with an error of AWS's own.
-        UsageError: there is no such region.
+        AwsServiceError: the service refused otherwise, did not answer, or its answer cannot be read.
+        OutcomeUnknownError: AWS may have done the call that `look` is about; it sent no answer, or a server error.
+        UsageError: the region does not exist.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, UndefinedModelAttributeError
-    from botocore.parsers import ResponseParserError
-
     try:
         yield
     except AwsAuthError:
         raise
-    except ClientError as error:
-        told: AwsAuthError = _perhaps(_refused(doing, session, error, service), look if _is_no_refusal(error) else "")
-        # A message about a signature quotes what was signed, which no traceback may show.
-        raise told from (None if _code(error) in _SIGNATURE else error)
-    except BotoCoreError as error:
-        if missed := connection_failure(error):
-            told = AwsServiceError(f"{doing}: AWS cannot be reached: {missed.message}.", hint=missed.hint)
-            raise _perhaps(told, look if missed.may_have_arrived else "") from None
-        raise _failed(doing, session, error) from (None if isinstance(error, CredentialRetrievalError) else error)
-    except ResponseParserError:
-        # Its text quotes the answer, which of AssumeRole is credentials.
-        raise _perhaps(_no_answer(doing, "what came back is no answer of AWS"), look) from None
-    except (LookupError, TypeError, AttributeError, RecursionError, OverflowError, MemoryError) as error:
-        raise _perhaps(_no_answer(doing, f"what came back cannot be read ({type(error).__name__})"), look) from error
-    except (OSError, ValueError, UndefinedModelAttributeError) as error:
-        # A credential_process that is missing, or prints no JSON: the error may hold what it printed.
-        raise _strange(doing, error) from None
-    except RuntimeError as error:
-        if not str(error).startswith(_STILL_EXPIRED):
+    except Exception as error:
+        failure = _Failure(error, session, service)
+        if failure.row is None:
             raise
-        raise CredentialsError(
-            f"{doing}: the credentials have expired, and so have those that came in their place.",
-            hint=_renewal(session),
-        ) from error
+        raise failure.translated(doing, look) from (None if failure.row.is_secret else error)
 
 
-def bounded(pages: Iterable[_T]) -> Iterator[_T]:
-    """Yield the pages of a list.
+def pages_of(client: Any, operation: str, **arguments: Any) -> Iterator[Any]:
+    """Yield the items of a list, page by page.
 
     Raises:
         AwsServiceError: the list goes on after `MOST_PAGES`.
     """
+    pages = client.get_paginator(operation).paginate(**arguments)
     for number, page in enumerate(pages):
         if number == MOST_PAGES:
             raise AwsServiceError(
-                f"The list goes on after {MOST_PAGES} pages; nothing was changed.",
-                hint=f"Is there something in between that answers in place of AWS? {CHECK_WAY}",
+                f"The list goes on after {MOST_PAGES} pages.", hint=f"Does a proxy answer in place of AWS? {CHECK_WAY}"
             )
-        yield page
-
-
-def _perhaps(told: AwsAuthError, look: str) -> AwsAuthError:
-    """Return an error as it is; or with how to look, one that says that what failed may have been done."""
-    if not look:
-        return told
-    message = f"{told.message.rstrip('.')}. It may have been done all the same."
-    return OutcomeUnknownError(message, hint=f"{look} {told.hint}".rstrip())
-
-
-def _is_no_refusal(error: ClientError) -> bool:
-    """Whether AWS failed while it did what was asked for, or after."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return not 400 <= status < 500 and _code(error) not in _THROTTLED
-
-
-def _no_answer(doing: str, problem: str) -> AwsServiceError:
-    return AwsServiceError(
-        f"{doing}: {problem}.",
-        hint=f"Is there something in between that answers in place of AWS, such as the sign-in page of a network? {CHECK_WAY}",
-    )
-
-
-def no_credentials(session: AwsSession) -> CredentialsError:
-    """Return the error for there being no credentials: what was tried, and why instance metadata gave none."""
-    providers = session.botocore.get_component("credential_provider").providers
-    tried = [_SOURCES[provider.METHOD] for provider in providers if provider.METHOD in _SOURCES]
-    listed = "\n".join(f"- {source}" for source in dict.fromkeys(tried))
-    # Asked once more, because boto3 does not tell why it got nothing.
-    role = session.metadata.role_name()
-    metadata = session.metadata.problem or (f"names the role {quoted(role)}" if role else "names no role")
-    return CredentialsError(
-        f"There are no AWS credentials; nothing was contacted. Looked for, in this order:\n{listed}\n"
-        f"Instance metadata {metadata}.",
-        hint=f"Sign in{_of_profile(session)}, set AWS_PROFILE, or give the machine a role.",
-    )
+        yield from pages.result_keys[0].search(page)
 
 
 def iam_statement(action: str, resource: str) -> str:
     """Return the statement of an IAM policy that allows a call, as JSON."""
-    return json.dumps({"Effect": "Allow", "Action": action, "Resource": resource or "*"})
+    return json.dumps({"Effect": "Allow", "Action": action, "Resource": resource})
 
 
-def clock_difference(date: str, now: datetime | None = None) -> str:
-    """Say how far this machine's clock is from the one of a server that sent a ``Date`` header.
+def clock_difference(date: str) -> str:
+    """Return how far this machine's clock is from the one of a server that sent a ``Date`` header.
 
     Returns:
-        Such as ``20 minutes behind``; empty when they agree within a minute, or the header is no date.
+        Such as ``20 minutes behind``; empty if they agree within a minute, or the header is not a date.
     """
     server = http_date(date)
-    if server is None:
-        return ""
-    seconds = ((now or datetime.now(timezone.utc)) - server).total_seconds()
+    seconds = (datetime.now(timezone.utc) - server).total_seconds() if server else 0.0
     if abs(seconds) < 60:
         return ""
     return f"{abs(seconds) / 60:,.0f} minutes {'ahead' if seconds > 0 else 'behind'}"
 
 
-def _refused(doing: str, session: AwsSession, error: ClientError, service: str) -> AwsAuthError:
-    """Return the error for an answer of AWS that is one."""
-    code, message = _code(error), _message(error)
-    if code in _SKEWED or (code in _SIGNATURE and _SKEW_WORDS.search(message)):
-        return _skewed(doing, error)
-    if code in _SIGNATURE:
-        return CredentialsError(
-            f"{doing}: AWS does not accept the signature made with the credentials ({visible(code)}).",
-            hint="The secret access key does not belong to the access key id, or a proxy changes requests.",
+def login_command(session: AwsSession, *words: str) -> str:
+    """Return a command of the AWS CLI for the session's profile, in backticks."""
+    profile = ("--profile", session.profile) if session.profile else ()
+    return f"`{command_line('aws', *words, *profile)}`"
+
+
+class _Failure:
+    """An exception of boto3, with the values that the texts of its row name."""
+
+    def __init__(self, error: Exception, session: AwsSession, service: str) -> None:
+        answer: dict[str, Any] = getattr(error, "response", None) or {}
+        details = getattr(error, "kwargs", {})
+        metadata = answer.get("ResponseMetadata", {})
+        self._session = session
+        self._status = metadata.get("HTTPStatusCode", 0)
+        self.name, self.text = type(error).__name__, safe_text(error)
+        self.code = visible(str(answer.get("Error", {}).get("Code") or ""))
+        self.answer = ": ".join(filter(None, (self.code, self.text))) or "with an error that it does not name"
+        denied = _ACTION.search(self.text)
+        self.action = denied["action"] if denied else f"{service}:{getattr(error, 'operation_name', '')}"
+        self.resource = (denied["resource"] if denied else None) or "*"
+        difference = clock_difference(metadata.get("HTTPHeaders", {}).get("date", ""))
+        self.clock = f"is {difference} that of AWS" if difference else "differs from that of AWS"
+        self.host = address(details.get("endpoint_url")) or "AWS"
+        self.proxy = f"the proxy {address(details.get('proxy_url'))}".rstrip()
+        self.cause = f" ({type(details['error']).__name__})" if details.get("error") else ""
+        self.tls = next(
+            (
+                visible(e.verify_message).rstrip(".")
+                for e in causes(error)
+                if isinstance(e, ssl.SSLCertVerificationError)
+            ),
+            "",
         )
-    if code in _DENIED:
-        return _denied(doing, error, service)
-    if code in _BAD_CREDENTIALS:
-        return CredentialsError(
-            f"{doing}: AWS does not accept the credentials ({visible(code)}): {_short(message)}",
-            hint=f"They have expired, were taken back, or are of another partition. {_renewal(session)}",
-        )
-    if code in _THROTTLED:
-        return AwsServiceError(
-            f"{doing}: AWS gets too many calls from this account ({visible(code)}), after several attempts.",
-            hint="Wait a minute and try again.",
-            code=code,
-        )
-    said = _short(f"{code}: {message}" if message else code)
-    return AwsServiceError(f"{doing}: AWS answered {said or 'with an error that it does not name'}", code=code)
+        self.profile = quoted(session.profile or "default")
+        self.sso_login, self.login = login_command(session, "sso", "login"), login_command(session, "login")
+        self.row = self._answered(error) if answer else _raised(error)
 
+    def _answered(self, error: Exception) -> _Row:
+        row = _CODES.get(self.code, _OTHER_CODE)
+        return _SKEWED if row is _SIGNATURE and _SKEW_WORDS.search(str(error)) else row
 
-def _denied(doing: str, error: ClientError, service: str) -> AwsPermissionError:
-    message = _message(error)
-    match = _ACTION.search(message)
-    action = match["action"] if match else f"{service}:{error.operation_name}"
-    resource = (match["resource"] if match else None) or "*"
-    if action == "sts:AssumeRole":
-        hint = (
-            f"The caller needs {iam_statement(action, resource)}, and the role's trust policy has to let the caller "
-            "assume it."
-        )
-    elif "explicit deny" in message:
-        hint = "A policy denies it by name; no statement that allows it helps against that."
-    else:
-        hint = f"Whoever manages the caller's permissions can allow it: {iam_statement(action, resource)}"
-    return AwsPermissionError(
-        f"{doing}: IAM does not allow {visible(action)}. AWS says: {_short(message)}",
-        hint=hint,
-        code=_code(error),
-        action=action,
-        resource=resource,
-    )
+    def translated(self, doing: str, look: str) -> AwsAuthError:
+        """Return the error of this library."""
+        row = self.row or _OTHER_CODE
+        message, hint = f"{doing}: {row.message.format(self)}", row.hint.format(self)
+        failed_inside = not 400 <= self._status < 500 and row is not _THROTTLED
+        if look and (failed_inside if self._status else row.may_be_done):
+            return OutcomeUnknownError(f"{message.rstrip('.')}. AWS may have done it.", hint=f"{look} {hint}".rstrip())
+        error = row.kind(message, hint=hint)
+        if isinstance(error, AwsServiceError):
+            error.code = self.code
+        if isinstance(error, AwsPermissionError):
+            error.action, error.resource = self.action, self.resource
+        return error
 
+    @property
+    def grant(self) -> str:
+        """How to get the permission for a call."""
+        if "explicit deny" in self.text:
+            return "Have the policy changed that denies it: another statement that allows it does not help."
+        allow = f"Have this added to the caller's permissions: {iam_statement(self.action, self.resource)}"
+        trust = " The role's trust policy has to allow it, too." if self.action == "sts:AssumeRole" else ""
+        return allow + trust
 
-def _skewed(doing: str, error: ClientError) -> CredentialsError:
-    headers: dict[str, str] = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    difference = clock_difference(headers.get("date", ""))
-    clock = f"is {difference} that of AWS" if difference else "is not that of AWS"
-    return CredentialsError(
-        f"{doing}: AWS does not accept a signature of this time: this machine's clock {clock}.",
-        hint="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
-    )
+    @property
+    def profiles(self) -> str:
+        """The profiles of the AWS configuration."""
+        from botocore.exceptions import BotoCoreError
 
+        with suppress(BotoCoreError):
+            return ", ".join(map(quoted, self._session.botocore.available_profiles)) or "none"
+        return "not readable"
 
-def _failed(doing: str, session: AwsSession, error: BotoCoreError) -> AwsAuthError:
-    """Return the error for what boto3 raised by itself, other than that AWS cannot be reached."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if "CredentialRetrievalError" in kinds:
-        return CredentialsError(
-            f"{doing}: {_short(credential_failure(error))}", hint="Look where they should come from."
-        )
-    if "ProfileNotFound" in kinds:
-        return _no_profile(doing, session)
-    if kinds.intersection(_NOT_SIGNED_IN):
-        return CredentialsError(
-            f"{doing}: the single sign-on session has expired, or was never opened.",
-            hint=f"Renew it: {_with_profile(session, 'aws', 'sso', 'login')}",
-        )
-    if kinds.intersection(_NO_CREDENTIALS) or kinds.intersection(_NOT_LOGGED_IN):
-        hint = "Look where they should come from."
-        if kinds.intersection(_NOT_LOGGED_IN):
-            hint = f"Renew it: {_with_profile(session, 'aws', 'login')}"
-        return CredentialsError(f"{doing}: {_short(str(error))}", hint=hint)
-    if kinds.intersection(_BAD_CONFIG):
-        return CredentialsError(f"{doing}: {_short(str(error))}", hint="Correct the AWS configuration files.")
-    if kinds.intersection(_NO_REGION):
-        return UsageError(
-            f"{doing}: {_short(str(error))}", hint="Pass the name of a region, such as eu-west-1, or set AWS_REGION."
-        )
-    return AwsServiceError(f"{doing}: {_short(str(error))}")
+    @property
+    def renewal(self) -> str:
+        """How to renew credentials that AWS rejects, by their source."""
+        from botocore.exceptions import BotoCoreError
 
-
-def _strange(doing: str, error: Exception) -> CredentialsError:
-    if isinstance(error, OSError):
-        text = error.strerror or type(error).__name__
-    else:
-        text = safe_message(error) if isinstance(error, ValueError) else type(error).__name__
-    name = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
-    return CredentialsError(
-        f"{doing}: {_short(f'{text}{name}')}",
-        hint="Check the AWS configuration: credential_process, endpoint_url, and the files that it names.",
-    )
-
-
-def _no_profile(doing: str, session: AwsSession) -> CredentialsError:
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        known = ", ".join(map(quoted, session.botocore.available_profiles)) or "none"
-    except BotoCoreError:
-        known = "not readable"
-    return CredentialsError(
-        f"{doing}: there is no profile {quoted(session.profile or 'default')} in the AWS configuration.",
-        hint=f"The profiles are: {known}.",
-    )
-
-
-def _renewal(session: AwsSession) -> str:
-    """Return how credentials that AWS does not take are renewed, which depends on where they are from."""
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        method = getattr(session.botocore.get_credentials(), "method", "")
-    except (BotoCoreError, OSError, ValueError):
         method = ""
-    commands = {"sso": ("sso", "login"), "login": ("login",)}
-    if method in commands:
-        return f"Renew them: {_with_profile(session, 'aws', *commands[method])}"
-    if method == "env":
-        return "Set new ones in the environment, or unset AWS_ACCESS_KEY_ID to use others."
-    source = _SOURCES.get(method, method or "nowhere that is known")
-    profile = f" of the profile {quoted(session.profile)}" if session.profile else ""
-    return f"They come from {source}{profile}: get new ones there."
+        with suppress(BotoCoreError, OSError, ValueError):
+            method = getattr(self._session.botocore.get_credentials(), "method", "")
+        if method in ("sso", "login"):
+            return f"Renew them: {self.sso_login if method == 'sso' else self.login}"
+        if method == "env":
+            return "Set new ones in the environment, or unset AWS_ACCESS_KEY_ID to use others."
+        _, source = CREDENTIAL_SOURCES.get(method, ("", method or "an unknown source"))
+        profile = f" of the profile {self.profile}" if self._session.profile else ""
+        return f"They come from {source}{profile}: get new ones there."
 
 
-def _with_profile(session: AwsSession, *command: str) -> str:
-    return f"`{command_line(*command, *(('--profile', session.profile) if session.profile else ()))}`"
+def _raised(error: Exception) -> _Row | None:
+    """Return the row for what boto3 raised by itself."""
+    first, *behind = causes(error)
+    for cause in behind:
+        names = ["InvalidHeader"] if str(cause).startswith("Invalid header") else _names(cause)
+        if found := next((_BEHIND[name] for name in names if name in _BEHIND), None):
+            return found
+    names = ["StillExpired"] if str(first).startswith(_STILL_EXPIRED) else _names(first)
+    return next((_EXCEPTIONS[name] for name in names if name in _EXCEPTIONS), None)
 
 
-def _of_profile(session: AwsSession) -> str:
-    return f" ({_with_profile(session, 'aws', 'sso', 'login')}, {_with_profile(session, 'aws', 'login')})"
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "") or "")
-
-
-def _message(error: ClientError) -> str:
-    answer: dict[str, Any] = dict(error.response.get("Error", {}))
-    return str(answer.get("Message") or "")
-
-
-def _short(text: str) -> str:
-    """Return somebody else's message in one visible line."""
-    line = visible(" ".join(text.split()))
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+def _names(error: BaseException) -> list[str]:
+    return [kind.__name__ for kind in type(error).__mro__]

@@ -1,14 +1,15 @@
-"""Who this machine is to AWS, where its credentials come from, and as whom the authenticator will see it."""
+"""The caller's identity in AWS and in a cluster, and the source of its credentials."""
 
 from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from awsauth.aws.errors import translate_errors
+from awsauth.aws.errors import CREDENTIAL_SOURCES
 from awsauth.aws.session import AwsSession
 from awsauth.boundary import public
 from awsauth.core.arn import canonical_principal, partition_of
@@ -24,55 +25,33 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _FALLBACK_REGION: Final = "us-east-1"
-"""Whose STS is asked where no region is known: it answers for the whole partition `aws`."""
+"""The region whose STS is asked if no region is known: it answers for the whole partition `aws`."""
 
 _POD_IDENTITY_HOSTS: Final = frozenset({"169.254.170.23", "fd00:ec2::23"})
 _IRSA_FOLDER: Final = "/eks.amazonaws.com/"
 
-_SOURCES: Final = {
-    "iam-role": "instance-role",
-    "env": "environment",
-    "explicit": "session",
-    "shared-credentials-file": "profile",
-    "config-file": "profile",
-    "assume-role": "assumed-role",
-    "assume-role-with-web-identity": "web-identity",
-    "container-role": "container",
-    "custom-process": "process",
-    "sso": "sso",
-    "login": "login",
-}
-"""By the name that boto3 has for it."""
-
-_IN_WORDS: Final = {
-    "instance-role": "the role of the EC2 instance, through instance metadata",
-    "environment": "environment variables",
-    "session": "given to the session",
+_IN_WORDS: Final = dict(CREDENTIAL_SOURCES.values()) | {
     "profile": "keys in the AWS configuration files",
-    "assumed-role": "a role that the profile assumes",
-    "web-identity": "a web identity token",
+    "session": "given to the session",
     "irsa": "the role of the pod's service account (IRSA)",
     "pod-identity": "EKS Pod Identity",
-    "container": "the role of the container",
-    "process": "credential_process",
-    "sso": "single sign-on",
-    "login": "aws login",
 }
+"""By this library's name for a source of credentials."""
 
 
 @dataclass(frozen=True, slots=True)
 @public
 class ClusterIdentity(JsonValue):
-    """Who a cluster takes the caller for, by the credentials that the connection has for it.
+    """The caller's identity in a cluster, by the credentials of the connection.
 
     These are not always made from the AWS credentials: a kubeconfig may hold a token or a certificate of another identity.
 
     Attributes:
-        name: The cluster, in words.
-        credentials: Where the credentials for the cluster come from, in words.
+        name: The cluster, for people.
+        credentials: The source of the credentials for the cluster, for people.
         username: The username there; empty if unknown.
-        groups: The groups there, sorted, without ``system:authenticated``, in which everybody is.
-        arn: The IAM ARN by which the authenticator knows the caller; empty if the cluster tells none.
+        groups: The groups there, sorted, without ``system:authenticated``.
+        arn: The IAM ARN that the authenticator reports for the caller; empty if the cluster reports none.
         problem: Why the username is unknown; empty if it is known.
     """
 
@@ -84,12 +63,12 @@ class ClusterIdentity(JsonValue):
     problem: str = ""
 
     def __str__(self) -> str:
-        who = quoted(self.username) if self.username else f"not known: it {self.problem}"
+        who = quoted(self.username) if self.username else f"not known: the cluster {self.problem}"
         lines = [f"To {self.name}, by {self.credentials}:", f"  username:     {who}"]
         if self.username:
             lines += [
                 f"  groups:       {', '.join(map(quoted, self.groups)) or 'none'}",
-                f"  IAM ARN:      {self.arn or 'not told'}",
+                f"  IAM ARN:      {self.arn or 'not reported'}",
             ]
         return "\n".join([visible(line) for line in lines])
 
@@ -97,23 +76,23 @@ class ClusterIdentity(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class Identity(JsonValue):
-    """Who the caller is to AWS, and apart from that, who a cluster takes it for.
+    """The caller's identity in AWS, and in a cluster.
 
     Attributes:
-        arn: Of the caller, as STS says.
-        canonical_arn: As the authenticator will see it, and as it is to be mapped; empty where it would see none.
+        arn: The caller's ARN, as STS reports it.
+        canonical_arn: The ARN to map in ``aws-auth``; empty if ``aws-auth`` cannot map the caller.
         account: Its account.
         partition: Its partition, such as ``aws-us-gov``.
         user_id: Its unique id, with the session's name.
-        source: Where the credentials come from: ``instance-role``, ``environment``, ``session``, ``profile``,
+        source: The source of the credentials: ``instance-role``, ``environment``, ``session``, ``profile``,
             ``assumed-role``, ``web-identity``, ``irsa``, ``pod-identity``, ``container``, ``process``, ``sso``,
-            ``login``, or what boto3 calls it.
+            ``login``, or boto3's name for it.
         profile: The profile in use; None for the default one.
-        region: The region in use; empty where none is known.
-        instance_id: Of the EC2 instance that this runs on; empty where it is none, or does not say.
-        instance_role: The name of that instance's role, as instance metadata tells it.
-        metadata_problem: Why instance metadata could not be read; empty where it could.
-        cluster: Who a cluster takes the caller for; None if no cluster was asked.
+        region: The region in use; empty if none is known.
+        instance_id: The id of the EC2 instance that this runs on; empty elsewhere, or if metadata does not contain it.
+        instance_role: The name of that instance's role, as instance metadata reports it.
+        metadata_problem: Why instance metadata could not be read; empty if it could.
+        cluster: The caller's identity in a cluster; None if no cluster was asked.
     """
 
     arn: str
@@ -130,11 +109,11 @@ class Identity(JsonValue):
     cluster: ClusterIdentity | None = None
 
     def __str__(self) -> str:
-        mapped = self.canonical_arn or "nothing that aws-auth could map"
+        mapped = self.canonical_arn or "aws-auth cannot map this caller"
         if self.metadata_problem:
             instance = f"not known: instance metadata {self.metadata_problem}"
         else:
-            instance = f"{self.instance_id or 'id not told'}, role {self.instance_role or 'none'}"
+            instance = f"{self.instance_id or 'id not known'}, role {self.instance_role or 'none'}"
         lines = (
             "To AWS:",
             f"  caller:       {self.arn}",
@@ -152,43 +131,40 @@ class Identity(JsonValue):
 def aws_identity(
     *, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None
 ) -> Identity:
-    """Say who this machine is to AWS: one request to STS, and a few to instance metadata where it answers.
+    """Return the caller's identity in AWS: one request to STS, and a few to instance metadata if it answers.
 
-    Off EC2 it waits for instance metadata no longer than a second.
+    Off EC2 it waits for instance metadata for at most a second.
 
     Args:
-        session: Whose credentials to look at; by default as `profile` says, or as boto3 finds out.
+        session: A boto3 session; by default one made from `profile` or by boto3's own rules.
         profile: A profile of the AWS configuration.
-        region: Whose STS to ask; by default the one that is known, or that of the instance.
+        region: The region whose STS to ask; by default the known one, or that of the instance.
 
     Raises:
-        CredentialsError: there are no credentials, or AWS does not take them.
+        CredentialsError: there are no credentials, or AWS rejects them.
         AwsServiceError: STS does not answer.
-        UsageError: the arguments contradict each other, or there is no such region.
+        UsageError: the arguments contradict each other, or the region does not exist.
     """
     return identity_of(AwsSession(session=session, profile=profile, region=region))
 
 
 def identity_of(session: AwsSession, *, near: str = "") -> Identity:
-    """Return who a session is; raises what `aws_identity` does.
-
-    Args:
-        session: Whose credentials to look at.
-        near: The region whose STS to ask where the session knows none.
-    """
+    """Return the identity of a session; `near` is the region whose STS to ask if the session knows none."""
     metadata = session.metadata
     # While boto3 looks for credentials, so that off EC2 the two do not wait one after the other.
     threading.Thread(target=metadata.instance_id, daemon=True).start()
     credentials = session.credentials()
     region = session.known_region or near or metadata.region()
-    client = session.client("sts", region or _FALLBACK_REGION)
-    with translate_errors("AWS cannot be asked who the caller is", session, service="sts"):
-        answer = client.get_caller_identity()
+    with session.calling("sts", "The caller cannot be looked up", region=region or _FALLBACK_REGION) as sts:
+        answer = sts.get_caller_identity()
         arn, account, user_id = answer["Arn"], answer["Account"], answer["UserId"]
         partition = partition_of(arn)
+    canonical = ""
+    with suppress(InvalidValueError):
+        canonical = canonical_principal(arn)
     return Identity(
         arn=arn,
-        canonical_arn=_canonical(arn),
+        canonical_arn=canonical,
         account=account,
         partition=partition,
         user_id=user_id,
@@ -202,65 +178,54 @@ def identity_of(session: AwsSession, *, near: str = "") -> Identity:
 
 
 def cluster_identity(transport: Transport, tokens: TokenSource | None, description: str) -> Identity:
-    """Return who the caller is to AWS, with the username and groups that it gets in a cluster.
+    """Return the caller's identity in AWS, and its username and groups in a cluster.
 
     Args:
         transport: To the cluster's API server.
-        tokens: Where the connection's tokens come from, if they are signed here with AWS credentials.
-        description: Which cluster it is, for people.
+        tokens: The source of the connection's tokens, if they are signed here with AWS credentials.
+        description: The cluster, for people.
 
     Raises:
-        AwsAuthError: AWS cannot be asked, or the cluster does not answer.
+        AwsAuthError: AWS or the cluster does not answer.
     """
     identity = identity_of(tokens.session, near=tokens.region) if tokens else identity_of(AwsSession.from_environment())
-    known = ClusterIdentity(description, _credentials_in_words(tokens))
+    credentials = "the kubeconfig's own credentials, which may be another identity"
+    if tokens:
+        credentials = "a token signed with these AWS credentials"
+        if tokens.role_arn:
+            credentials = f"a token of the role {tokens.role_arn}, assumed with these AWS credentials"
+    known = ClusterIdentity(description, credentials)
     try:
         found = self_review(transport)
     except AuthenticationError:
-        known = replace(known, problem="does not let the caller in (401); a health check says what would")
+        known = replace(known, problem="rejects the caller (401); run a health check to find the cause")
     except ForbiddenError:
-        known = replace(known, problem="does not tell: the right to ask was taken away (system:basic-user)")
+        known = replace(known, problem="does not report it, because the role system:basic-user was removed")
     else:
         known = (
             replace(known, username=found.username, groups=tuple(sorted(found.own_groups)), arn=found.arn)
             if found
-            else replace(known, problem="cannot tell, as a server before Kubernetes 1.27")
+            else replace(known, problem="does not report it, because it is older than Kubernetes 1.27")
         )
     return replace(identity, cluster=known)
 
 
-def _credentials_in_words(tokens: TokenSource | None) -> str:
-    if tokens is None:
-        return "the kubeconfig's own credentials, which may be another identity"
-    if tokens.role_arn:
-        return f"a token of the role {tokens.role_arn}, assumed with these AWS credentials"
-    return "a token signed with these AWS credentials"
-
-
 def source_in_words(session: AwsSession) -> str:
-    """Return where a session's credentials come from, for people.
+    """Return the source of a session's credentials, for people.
 
     Raises:
-        CredentialsError: there are none, or they cannot be had.
+        CredentialsError: there are none, or they cannot be loaded.
     """
-    source = _source(str(session.credentials().method))
-    return _in_words(source, session.profile)
+    return _in_words(_source(str(session.credentials().method)), session.profile)
 
 
 def _in_words(source: str, profile: str | None) -> str:
     return _IN_WORDS.get(source, source) + (f", profile {profile}" if profile else "")
 
 
-def _canonical(arn: str) -> str:
-    try:
-        return canonical_principal(arn)
-    except InvalidValueError:
-        return ""
-
-
 def _source(method: str) -> str:
-    """Return where credentials come from, in this library's words."""
-    source = _SOURCES.get(method, method)
+    """Return this library's name for the source of credentials."""
+    source, _ = CREDENTIAL_SOURCES.get(method, ("session" if method == "explicit" else method, ""))
     if source == "container":
         host = urlsplit(os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")).hostname
         return "pod-identity" if host in _POD_IDENTITY_HOSTS else source

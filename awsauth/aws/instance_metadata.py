@@ -1,17 +1,14 @@
-"""What the EC2 instance metadata service (IMDSv2) says about the instance that this runs on."""
+"""The EC2 instance metadata service (IMDSv2) of the instance that this runs on."""
 
 from __future__ import annotations
 
 import os
-import socket
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import botocore.session
 
 _SECONDS: Final = 1.0
@@ -21,14 +18,14 @@ _LONGEST: Final = 16_384
 
 
 class InstanceMetadata:
-    """The metadata service, asked only when something of it is read.
+    """The metadata service, contacted when something of it is read.
 
-    Once it has not answered it is not asked again, so that a machine off EC2 waits no longer than for one answer.
+    After one missing answer it is not contacted again, so that a machine off EC2 waits for one answer at most.
 
     Args:
-        endpoint: Where it is.
-        disabled: Whether it must not be asked.
-        seconds: How long a whole answer may take. The service is one hop away.
+        endpoint: Its address.
+        disabled: Whether the environment forbids to contact it.
+        seconds: The limit for a whole answer. The service is one hop away.
     """
 
     def __init__(self, endpoint: str, *, disabled: bool = False, seconds: float = _SECONDS) -> None:
@@ -40,7 +37,7 @@ class InstanceMetadata:
 
     @classmethod
     def of(cls, session: botocore.session.Session) -> InstanceMetadata:
-        """Return the service that boto3 would ask, by its own settings."""
+        """Return the service that boto3 would contact, by the session's settings."""
         from botocore.utils import resolve_imds_endpoint_mode
 
         own = session.get_config_variable("ec2_metadata_service_endpoint")
@@ -55,82 +52,58 @@ class InstanceMetadata:
         return self._problem
 
     def role_name(self) -> str:
-        """Return the name of the role that the instance has; empty where it has none or does not say."""
+        """Return the name of the instance's role; empty if it has none or it is not known."""
         return self.read("iam/security-credentials/").partition("\n")[0].strip()
 
     def instance_id(self) -> str:
-        """Return the id of the instance; empty where it is not known."""
+        """Return the id of the instance; empty if it is not known."""
         return self.read("instance-id")
 
     def region(self) -> str:
-        """Return the region that the instance is in; empty where it is not known."""
+        """Return the region of the instance; empty if it is not known."""
         return self.read("placement/region").strip()
 
     def read(self, path: str) -> str:
-        """Return the text below ``/latest/meta-data/``; empty where there is none, and then `problem` says why."""
+        """Return the text below ``/latest/meta-data/``; empty if there is none, or `problem` says why."""
         with self._lock:
-            if not self._problem and not self._token:
-                self._token = self._fetch_token()
-            if self._problem:
-                return ""
-            status, text = self._ask("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
-            if status == 401:
-                self._token = self._fetch_token()
-                status, text = self._ask("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
+            status, text = self._read(path)
+            if status == 401:  # the token has expired
+                self._token = ""
+                status, text = self._read(path)
             return text if status == 200 else ""
 
-    def _fetch_token(self) -> str:
-        header = {"X-aws-ec2-metadata-token-ttl-seconds": _TTL_SECONDS}
-        status, text = self._ask("PUT", "/latest/api/token", header)
-        if status == 403:
-            self._problem = f"is switched off for this instance ({self.endpoint} answers 403)"
-        elif status != 200 and not self._problem:
-            self._problem = f"gives no token for version 2 of it ({self.endpoint} answers {status})"
-        return "" if self._problem else text
+    def _read(self, path: str) -> tuple[int, str]:
+        if not self._token:
+            header = {"X-aws-ec2-metadata-token-ttl-seconds": _TTL_SECONDS}
+            status, token = self._ask("PUT", "/latest/api/token", header)
+            if status == 403:
+                self._problem = f"is switched off for this instance ({self.endpoint} answers 403)"
+            elif status != 200 and not self._problem:
+                self._problem = f"gives no token of version 2 ({self.endpoint} answers {status})"
+            self._token = token
+        return self._ask("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
-        """Send one request, past any proxy; status 0 where there was no answer."""
+        """Send one request, past any proxy; status 0 without an answer."""
         from http.client import HTTPConnection, HTTPException
+
+        from awsauth.kube.request_limits import Deadline
 
         if self._problem:
             return 0, ""
+        deadline, status, text = Deadline(self._seconds), 0, ""
         try:
             parts = urlsplit(self.endpoint)
             connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=self._seconds)
-            with closing(connection):
+            with closing(connection), deadline:
                 connection.connect()
-                with _ended_after(self._seconds, connection.sock):
-                    connection.request(method, parts.path + path, headers=headers)
-                    response = connection.getresponse()
-                    return response.status, response.read(_LONGEST).decode("utf-8", "replace")
+                deadline.watch(connection)
+                connection.request(method, parts.path + path, headers=headers)
+                response = connection.getresponse()
+                status, text = response.status, response.read(_LONGEST).decode("utf-8", "replace")
         except (OSError, HTTPException, ValueError):
-            self._problem = (
-                f"does not answer at {self.endpoint} (this is no EC2 instance, or a container on one whose hop limit "
-                "is 1)"
-            )
-            return 0, ""
-
-
-@contextmanager
-def _ended_after(seconds: float, connected: socket.socket) -> Iterator[None]:
-    """End a connection after a time, whatever still comes in: the time-out of a socket starts anew with every byte.
-
-    Raises:
-        TimeoutError: that was so.
-    """
-    is_late = threading.Event()
-
-    def end() -> None:
-        is_late.set()
-        with suppress(OSError):  # the other side may have closed it
-            connected.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-    if is_late.is_set():
-        raise TimeoutError
+            pass
+        if status and not deadline.is_over:
+            return status, text
+        self._problem = f"does not answer at {self.endpoint} (this is not an EC2 instance, or a container on one with a hop limit of 1)"
+        return 0, ""

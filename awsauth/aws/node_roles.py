@@ -1,4 +1,4 @@
-"""Who has which node role: managed node groups, Fargate profiles, Karpenter, and the instances behind the nodes."""
+"""The roles of a cluster's nodes: of node groups, Fargate profiles, Karpenter, and the instances behind the nodes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AT_ONCE
-from awsauth.aws.errors import GONE, bounded, translate_errors
+from awsauth.aws.errors import MISSING, pages_of
 from awsauth.aws.iam import get_instance_profile
 from awsauth.core.cluster.facts import NodeEvidence, RoleUser, SourceReport
 from awsauth.core.text.display import quoted
-from awsauth.errors import AwsAuthError, AwsServiceError, NotFoundError
+from awsauth.errors import AwsAuthError, NotFoundError
 from awsauth.kube.fields import Fields
 
 if TYPE_CHECKING:
@@ -39,18 +39,17 @@ def node_evidence(
     get: Callable[[str], Any] | None,
     entries: Iterable[AccessEntry] = (),
 ) -> NodeEvidence:
-    """Return who has which node role, from all that can be asked.
+    """Return the uses of node roles, from every source that answers.
 
-    A role is proven unused where all of it could be asked and nothing has the role. What has no node just now and is
-    known to nobody but its owner, such as an Auto Scaling group of size 0, or a machine outside AWS that is switched
-    off, is not seen.
+    A role is proven unused if every source answered and none of them uses it. The sources do not show a role without a
+    node at the moment that only its owner knows, such as that of an Auto Scaling group of size 0.
 
     Args:
-        session: Whom to ask AWS as.
+        session: The session that calls AWS.
         cluster: The cluster.
-        nodes: The nodes that are registered; None where they could not be listed.
-        get: Reads from the cluster's API server, given a path, and returns what the JSON holds; raises NotFoundError
-            for a 404, and other AwsAuthErrors. None where it cannot be asked.
+        nodes: The registered nodes; None if they could not be listed.
+        get: Returns the JSON at a path of the cluster's API server; raises NotFoundError for a 404, and other
+            AwsAuthErrors. None if the API server cannot be asked.
         entries: The cluster's access entries.
     """
     sources: list[Callable[[], SourceReport]] = [
@@ -59,69 +58,57 @@ def node_evidence(
         partial(_instances, session, cluster, nodes),
         partial(_karpenter, session, cluster, get),
     ]
-    return NodeEvidence.of([_told(source) for source in sources], entries)
+    return NodeEvidence.of([_reported(source) for source in sources], entries)
 
 
-def _told(source: Callable[[], SourceReport]) -> SourceReport:
+def _reported(source: Callable[[], SourceReport]) -> SourceReport:
     try:
         return source()
     except AwsAuthError as error:
         return SourceReport(notes=(error.message,))
 
 
-def _together(told: Iterable[SourceReport]) -> SourceReport:
-    each = list(told)
+def _together(reports: Iterable[SourceReport]) -> SourceReport:
+    each = list(reports)
     return SourceReport(
         tuple(user for one in each for user in one.users), tuple(note for one in each for note in one.notes)
     )
 
 
 def _node_groups(session: AwsSession, cluster: EksCluster) -> SourceReport:
-    eks = session.client("eks", cluster.region)
-
-    def describe(name: str) -> SourceReport:
-        with translate_errors(f"Node groups of {quoted(cluster.name)} cannot be described", session, service="eks"):
-            group = eks.describe_nodegroup(clusterName=cluster.name, nodegroupName=name)["nodegroup"]
-            role, size = group["nodeRole"], group.get("scalingConfig", {}).get("desiredSize")
+    def described(eks: Any, name: str) -> RoleUser:
+        group = eks.describe_nodegroup(clusterName=cluster.name, nodegroupName=name)["nodegroup"]
+        size = group.get("scalingConfig", {}).get("desiredSize")
         nodes = "" if size is None else f" ({size} node{'' if size == 1 else 's'})"
-        return SourceReport((RoleUser(role, f"node group {name}{nodes}"),))
+        return RoleUser(group["nodeRole"], f"node group {name}{nodes}")
 
-    with translate_errors(f"The node groups of {quoted(cluster.name)} cannot be listed", session, service="eks"):
-        pages = eks.get_paginator("list_nodegroups").paginate(clusterName=cluster.name)
-        names = [name for page in bounded(pages) for name in page["nodegroups"]]
-    return _all_of(describe, names)
+    return _all_of(session, cluster, "node groups", "list_nodegroups", described)
 
 
 def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> SourceReport:
-    eks = session.client("eks", cluster.region)
+    def described(eks: Any, name: str) -> RoleUser:
+        found = eks.describe_fargate_profile(clusterName=cluster.name, fargateProfileName=name)["fargateProfile"]
+        return RoleUser(found["podExecutionRoleArn"], f"Fargate profile {name}")
 
-    def describe(name: str) -> SourceReport:
-        with translate_errors(
-            f"Fargate profiles of {quoted(cluster.name)} cannot be described", session, service="eks"
-        ):
-            found = eks.describe_fargate_profile(clusterName=cluster.name, fargateProfileName=name)["fargateProfile"]
-            role = found["podExecutionRoleArn"]
-        return SourceReport((RoleUser(role, f"Fargate profile {name}"),))
-
-    with translate_errors(f"The Fargate profiles of {quoted(cluster.name)} cannot be listed", session, service="eks"):
-        pages = eks.get_paginator("list_fargate_profiles").paginate(clusterName=cluster.name)
-        names = [name for page in bounded(pages) for name in page["fargateProfileNames"]]
-    return _all_of(describe, names)
+    return _all_of(session, cluster, "Fargate profiles", "list_fargate_profiles", described)
 
 
-def _all_of(describe: Callable[[str], SourceReport], names: list[str]) -> SourceReport:
-    """Return what all of them tell; what has been deleted since tells nothing."""
+def _all_of(
+    session: AwsSession, cluster: EksCluster, kind: str, operation: str, described: Callable[[Any, str], RoleUser]
+) -> SourceReport:
+    """Return the uses by everything that EKS lists with an operation, without what has been deleted since."""
+    of_cluster = f"of {quoted(cluster.name)} cannot be"
+    with session.calling("eks", f"The {kind} {of_cluster} listed", region=cluster.region) as eks:
+        names = list(pages_of(eks, operation, clusterName=cluster.name))
 
-    def told(name: str) -> SourceReport:
-        try:
-            return describe(name)
-        except AwsServiceError as error:
-            if error.code == GONE:
-                return SourceReport()
-            raise
+    def report(name: str) -> SourceReport:
+        doing = f"{kind[0].upper()}{kind[1:]} {of_cluster} described"
+        with session.calling("eks", doing, region=cluster.region, unless=MISSING) as eks:
+            return SourceReport((described(eks, name),))
+        return SourceReport()
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return _together(pool.map(lambda name: _told(partial(told, name)), names))
+        return _together(pool.map(lambda name: _reported(partial(report, name)), names))
 
 
 def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[ClusterNode] | None) -> SourceReport:
@@ -129,76 +116,69 @@ def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[Cluster
     if nodes is None:
         return SourceReport(notes=(f"The nodes of {quoted(cluster.name)} could not be listed.",))
     by_instance = {node.instance_id: node.name for node in nodes if node.compute_type == "ec2" and node.instance_id}
-    # Fargate tells by its profiles. Nodes of Auto Mode come in by an access entry and never by a mapping.
+    # The profiles report Fargate. Nodes of Auto Mode get access by an access entry and never by a mapping.
     others = [
         node.name
         for node in nodes
         if node.compute_type == "hybrid" or (node.compute_type == "ec2" and not node.instance_id)
     ]
-    notes = [f"The node {quoted(name)} is no EC2 instance, so its role cannot be told." for name in others]
-    profiles: Counter[str] = Counter()
-    seen = _profiles_of(session, cluster, list(by_instance))
+    notes = [f"The node {quoted(name)} is not an EC2 instance, so its role is not known." for name in others]
+    users: Counter[str] = Counter()
+    profiles = _profiles_of(session, cluster, list(by_instance))
     for instance, name in by_instance.items():
-        profile = seen.get(instance)
-        if profile:
-            profiles[profile] += 1
+        if profile := profiles.get(instance):
+            users[profile] += 1
         else:
-            why = "has no instance profile" if instance in seen else f"is not to be seen in {cluster.region}"
+            why = "has no instance profile" if instance in profiles else f"does not exist in {cluster.region}"
             notes.append(f"The instance {quoted(instance)} of the node {quoted(name)} {why}.")
     by_profile = (
-        _told(partial(_of_profile, session, arn, _instances_of(arn, count))) for arn, count in profiles.items()
+        _reported(partial(_of_profile, session, profile, _instances_with(profile, count)))
+        for profile, count in users.items()
     )
     return _together([*by_profile, SourceReport(notes=tuple(notes))])
 
 
-def _instances_of(profile: str, count: int) -> str:
-    name = profile.rpartition("/")[2]
-    return f"{count} instance{'' if count == 1 else 's'} with the instance profile {name}"
+def _instances_with(profile: str, count: int) -> str:
+    return f"{count} instance{'' if count == 1 else 's'} with the instance profile {profile.rpartition('/')[2]}"
 
 
 def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str]) -> dict[str, str]:
-    """Return the ARN of each instance's instance profile, empty where it has none; without instances that are gone."""
+    """Return the ARN of each existing instance's instance profile; empty if it has none."""
     found: dict[str, str] = {}
-    if not instances:
-        return found
-    pages = session.client("ec2", cluster.region).get_paginator("describe_instances")
     for start in range(0, len(instances), _LARGEST_FILTER):
-        # By filter, not by id: of an id that is gone, EC2 would refuse the whole request.
+        # By filter, not by id: EC2 would refuse the whole request for an id that does not exist any more.
         wanted = [{"Name": "instance-id", "Values": instances[start : start + _LARGEST_FILTER]}]
-        with translate_errors("The instances of the nodes cannot be looked up", session, service="ec2"):
-            for page in bounded(pages.paginate(Filters=wanted)):
-                for reservation in page["Reservations"]:
-                    for instance in reservation["Instances"]:
-                        profile = instance.get("IamInstanceProfile", {}).get("Arn", "")
-                        found[instance["InstanceId"]] = str(profile)
+        doing = "The instances of the nodes cannot be looked up"
+        with session.calling("ec2", doing, region=cluster.region) as ec2:
+            for reservation in pages_of(ec2, "describe_instances", Filters=wanted):
+                for instance in reservation["Instances"]:
+                    found[instance["InstanceId"]] = str(instance.get("IamInstanceProfile", {}).get("Arn", ""))
     return found
 
 
 def _of_profile(session: AwsSession, profile: str, who: str) -> SourceReport:
-    """Return who has the role in an instance profile, given its name or ARN."""
+    """Return the users of the role in an instance profile, given its name or ARN."""
     roles = get_instance_profile(session, profile.rpartition("/")[2])
     if not roles:
-        return SourceReport(notes=(f"The instance profile {quoted(profile, 200)} has no role that could be seen.",))
+        return SourceReport(notes=(f"The instance profile {quoted(profile, 200)} has no visible role.",))
     return SourceReport(tuple(RoleUser(role.arn, who) for role in roles))
 
 
 def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any] | None) -> SourceReport:
-    """Return the roles that Karpenter gives to nodes, of which there may be none just now."""
+    """Return the roles that Karpenter gives to nodes, also without a node at the moment."""
     if get is None:
-        return SourceReport(notes=(f"Karpenter's EC2NodeClasses in {quoted(cluster.name)} could not be asked for.",))
+        return SourceReport(notes=(f"Karpenter's EC2NodeClasses in {quoted(cluster.name)} could not be listed.",))
     try:
         group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
         versions = [served.name("version") for served in group.objects("versions")]
         version = next((known for known in _VERSIONS if known in versions), None)
         if version is None:
-            return SourceReport(
-                notes=(f"Karpenter's API has only versions that are not known: {', '.join(versions)}.",)
-            )
+            return SourceReport(notes=(f"Karpenter's API has only unknown versions: {', '.join(versions)}.",))
         path = f"{KARPENTER}/{version}/ec2nodeclasses"
         classes = Fields(get(path), "EC2NodeClassList", path).objects("items")
     except NotFoundError:
         return SourceReport()
-    return _together(_told(partial(_node_class, session, cluster, item)) for item in classes)
+    return _together(_reported(partial(_node_class, session, cluster, item)) for item in classes)
 
 
 def _node_class(session: AwsSession, cluster: EksCluster, item: Fields) -> SourceReport:

@@ -1,4 +1,4 @@
-"""Roles that somebody names: their ARN, whether they exist, and whether an EC2 instance could wear them."""
+"""Find the ARN of a role that a user names, and check that it exists and that an EC2 instance can have it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.errors import bounded, translate_errors
+from awsauth.aws.errors import pages_of
 from awsauth.aws.iam import check_role_name, get_role, own_account, role_of
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
@@ -18,7 +18,9 @@ from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError, UsageError
 
 if TYPE_CHECKING:
-    from awsauth.aws.iam import Account, Role
+    from collections.abc import Sequence
+
+    from awsauth.aws.iam import Role
     from awsauth.aws.session import AwsSession
 
 NOT_CHECKED: Final = "role-not-checked"
@@ -26,19 +28,19 @@ MISSING: Final = "role-missing"
 NOT_FOR_EC2: Final = "role-not-for-ec2"
 
 PAGE: Final = 1000
-"""Roles in one answer of ListRoles: the most there can be."""
+"""Roles in one answer of ListRoles, at most."""
 
 _NEAR: Final = 3
-"""How many roles of a similar name are shown."""
+"""Roles of a similar name that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRole:
-    """A role that somebody named.
+    """The role for a name or an ARN.
 
     Attributes:
         role_arn: The ARN for ``aws-auth``, without path.
-        findings: What else there is to say: whether it was checked, exists, and is for EC2.
+        findings: Whether the role was checked, exists, and is for EC2.
     """
 
     role_arn: str
@@ -46,50 +48,59 @@ class ResolvedRole:
 
 
 def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> ResolvedRole:
-    """Return the ARN by which ``aws-auth`` knows a role, and whether the role exists as far as IAM may be asked.
+    """Return the ARN that ``aws-auth`` needs for a role, and check the role as far as IAM allows it.
 
     Args:
-        role: A role's name, which is of the caller's account, or its ARN, or that of a session of it.
-        session: Whom to ask AWS as.
-        for_ec2: Also look whether an EC2 instance could wear the role.
+        role: The name of a role in the caller's account, the ARN of a role, or that of a role's session.
+        session: The session that calls AWS.
+        for_ec2: Also check whether an EC2 instance can have the role.
 
     Raises:
         UsageError: `role` is neither a name nor an ARN.
         InvalidValueError: it is an ARN, but not that of a role.
-        RoleError: there is no role of that name in the caller's account. An ARN of a role that is missing is only a
-            finding: whoever gives an ARN may be about to make the role.
-        CredentialsError, AwsServiceError: a name was given, and the account it is of cannot be asked for.
+        RoleError: the caller's account has no role of that name. A missing role of an ARN is only a finding, because
+            the caller may be about to make it.
+        CredentialsError, AwsServiceError: the account of a name cannot be looked up.
     """
     check_role_name(role, or_arn=True)
-    if role.startswith("arn:"):
-        return _by_arn(canonical_role(role), session, for_ec2=for_ec2)
+    by_arn = role.startswith("arn:")
+    arn = canonical_role(role) if by_arn else ""
     try:
-        found = get_role(session, role)
-    except AwsPermissionError as error:
-        account = own_account(session)
-        arn = f"arn:{account.partition}:iam::{account.number}:role/{role}"
-        return ResolvedRole(arn, (_not_checked(arn, error),))
-    if found is None:
-        raise _no_such_role(role, session)
-    return _checked(found, for_ec2=for_ec2)
-
-
-def _by_arn(arn: str, session: AwsSession, *, for_ec2: bool) -> ResolvedRole:
-    name = arn.rpartition("/")[2]
-    try:
-        own = own_account(session)
-        if account_of(arn) != own.number:
-            return ResolvedRole(arn, (_elsewhere(arn, own),))
-        found = get_role(session, name)
+        if by_arn and account_of(arn) != (own := own_account(session)).number:
+            return ResolvedRole(
+                arn, (_not_checked(arn, f"It belongs to another account than the caller: {own.number}."),)
+            )
+        found = get_role(session, arn.rpartition("/")[2] or role)
     except AwsAuthError as error:
-        return ResolvedRole(arn, (_not_checked(arn, error),))
-    return _checked(found, for_ec2=for_ec2) if found else ResolvedRole(arn, (_missing(arn, name, session),))
+        if not by_arn:
+            if not isinstance(error, AwsPermissionError):
+                raise
+            account = own_account(session)
+            arn = f"arn:{account.partition}:iam::{account.number}:role/{role}"
+        return ResolvedRole(arn, (_not_checked(arn, error.message),))
+    if found is not None:
+        arn = canonical_role(found.arn)
+        return ResolvedRole(arn, _ec2_findings(arn, found.trust) if for_ec2 else ())
+    if not by_arn:
+        raise RoleError(
+            f"There is no role {quoted(role)} in account {own_account(session).number}.",
+            hint=f"{_near_roles(role, session)}Check the name and the profile, or make the role with "
+            "awsauth.ensure_instance_role.",
+        )
+    missing = Finding(
+        MISSING,
+        Severity.WARNING,
+        f"There is no role {quoted(arn, 200)}.",
+        "The mapping grants no access until the role exists. Then everyone who can assume it has access.",
+        f"{_near_roles(arn.rpartition('/')[2], session)}Check the name.",
+        principal=arn,
+    )
+    return ResolvedRole(arn, (missing,))
 
 
-def _checked(role: Role, *, for_ec2: bool) -> ResolvedRole:
-    arn = canonical_role(role.arn)
-    findings = _ec2_findings(arn, role.trust) if for_ec2 else ()
-    return ResolvedRole(arn, findings)
+def _not_checked(arn: str, why: str) -> Finding:
+    unchecked = f"Whether {quoted(arn, 200)} exists was not checked."
+    return Finding(NOT_CHECKED, Severity.NOTE, unchecked, why, "", principal=arn)
 
 
 def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
@@ -98,11 +109,11 @@ def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
     if trust.verdict == "yes":
         return ()
     if trust.allows_ec2:
-        return (Finding(NOT_FOR_EC2, Severity.NOTE, f"Of {quoted(arn, 200)}: {trust}.", "", "", principal=arn),)
+        return (Finding(NOT_FOR_EC2, Severity.NOTE, f"The role {quoted(arn, 200)}: {trust}.", "", "", principal=arn),)
     warning = Finding(
         NOT_FOR_EC2,
         Severity.WARNING,
-        f"No EC2 instance can wear {quoted(arn, 200)}: {trust}.",
+        f"No EC2 instance can have the role {quoted(arn, 200)}: {trust}.",
         "An instance with an instance profile of it gets no credentials.",
         f"Let {ec2_service(partition)} do sts:AssumeRole in its trust policy: awsauth.ensure_instance_role adds it.",
         principal=arn,
@@ -115,13 +126,13 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
 
     Args:
         permission_set: The name of the permission set.
-        session: Whom to ask AWS as; roles are looked for in its account.
-        account: The account that it has to be; any by default.
+        session: The session that calls AWS; roles are looked for in its account.
+        account: The expected account; any by default.
 
     Raises:
         UsageError: a name or account is empty.
-        RoleError: the account has no such role, or several, or is another one than `account`.
-        CredentialsError, AwsServiceError: IAM cannot be asked.
+        RoleError: the account has no such role, or several, or is not `account`.
+        CredentialsError, AwsServiceError: IAM does not answer.
     """
     _check_given("permission_set", permission_set)
     if account is not None:
@@ -129,8 +140,7 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
     own = own_account(session)
     if account not in (None, own.number):
         raise RoleError(
-            f"SSO roles of account {quoted(str(account))} cannot be looked up as somebody of account {own.number}; "
-            "nothing was changed.",
+            f"The SSO roles of account {quoted(str(account))} cannot be looked up by a caller of account {own.number}.",
             hint=f"{'Set AWS_PROFILE to one' if session.is_of_environment else 'Pass a profile=…'} of that account, "
             "or map the role by its ARN.",
         )
@@ -141,86 +151,47 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
     if matching:
         raise RoleError(
             f"The permission set {quoted(permission_set)} has several roles in account {own.number}: "
-            f"{', '.join(map(quoted, matching))}; nothing was changed.",
+            f"{', '.join(map(quoted, matching))}.",
             hint="Map the right one by its ARN.",
         )
     raise RoleError(
-        f"The permission set {quoted(permission_set)} has no role in account {own.number}; nothing was changed.",
-        hint=f"{_listed_near(permission_set, [role.permission_set for role in roles], 'permission sets')}"
-        "A permission set gets its role when it is assigned to somebody in the account.",
+        f"The permission set {quoted(permission_set)} has no role in account {own.number}.",
+        hint=f"{_near(permission_set, [role.permission_set for role in roles], 'permission sets')}"
+        "Assign the permission set to a user or group in the account: that makes its role.",
     )
 
 
 def _check_given(name: str, value: Any, digits: int = 0) -> None:
     if not isinstance(value, str) or not value.strip():
         hint = hint_for_missing(value, as_text(value, digits=digits))
-        raise UsageError(f"{name} is {quoted_value(value)}; nothing was contacted.", hint=hint)
+        raise UsageError(f"{name} is {quoted_value(value)}.", hint=hint)
 
 
 def list_sso_roles(session: AwsSession) -> tuple[str, ...]:
     """Return the ARNs, with paths and sorted, of all roles that IAM Identity Center made in the caller's account.
 
     Raises:
-        AwsPermissionError: the right iam:ListRoles is missing.
-        CredentialsError, AwsServiceError: IAM cannot be asked.
+        AwsPermissionError: the permission iam:ListRoles is missing.
+        CredentialsError, AwsServiceError: IAM does not answer.
     """
     return tuple(sorted(role.arn for role in _roles(session, PATH)))
 
 
 def _roles(session: AwsSession, path: str = "/") -> list[Role]:
-    with translate_errors("The roles of the account cannot be listed", session, service="iam"):
-        pages = (
-            session.client("iam")
-            .get_paginator("list_roles")
-            .paginate(PathPrefix=path, PaginationConfig={"PageSize": PAGE})
-        )
-        return [role_of(role) for page in bounded(pages) for role in page["Roles"]]
-
-
-def _no_such_role(name: str, session: AwsSession) -> RoleError:
-    own = own_account(session)
-    return RoleError(
-        f"There is no role {quoted(name)} in account {own.number}; nothing was changed.",
-        hint=f"{_near_roles(name, session)}Check the name and the profile, or make it with awsauth.ensure_instance_role.",
-    )
-
-
-def _missing(arn: str, name: str, session: AwsSession) -> Finding:
-    return Finding(
-        MISSING,
-        Severity.WARNING,
-        f"There is no role {quoted(arn, 200)}.",
-        "Nobody gets in by a mapping of it, until it is made; then whoever may assume it does.",
-        f"{_near_roles(name, session)}Check the name.",
-        principal=arn,
-    )
+    with session.calling("iam", "The roles of the account cannot be listed") as iam:
+        return list(map(role_of, pages_of(iam, "list_roles", PathPrefix=path, PaginationConfig={"PageSize": PAGE})))
 
 
 def _near_roles(name: str, session: AwsSession) -> str:
-    """Return which roles have a similar name, as a sentence; empty where there are none or it cannot be asked."""
     try:
-        names = [role.name for role in _roles(session)]
+        return _near(name, [role.name for role in _roles(session)], "roles")
     except AwsAuthError:
         return ""
-    return _listed_near(name, names, "roles")
 
 
-def _listed_near(name: str, names: list[str], message: str) -> str:
+def _near(name: str, names: Sequence[str], kind: str) -> str:
+    """Return the similar names, as a sentence; empty if there are none."""
     by_fold = {other.lower(): other for other in names}
     near = get_close_matches(name.lower(), by_fold, _NEAR)
-    return (
-        f"There are {message} of a similar name: {', '.join(quoted(by_fold[found]) for found in near)}. "
-        if near
-        else ""
-    )
-
-
-def _not_checked(arn: str, error: AwsAuthError) -> Finding:
-    unchecked = f"Whether {quoted(arn, 200)} exists was not checked."
-    return Finding(NOT_CHECKED, Severity.NOTE, unchecked, error.message, "", principal=arn)
-
-
-def _elsewhere(arn: str, own: Account) -> Finding:
-    unchecked = f"Whether {quoted(arn, 200)} exists was not checked."
-    why = f"It is of another account than {own.number}, as which AWS was asked."
-    return Finding(NOT_CHECKED, Severity.NOTE, unchecked, why, "", principal=arn)
+    shown = ", ".join(quoted(by_fold[found]) for found in near)
+    return f"There are {kind} of a similar name: {shown}. " if near else ""

@@ -4,42 +4,51 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast, overload
 
-from awsauth.aws.errors import no_credentials, translate_errors
+from awsauth.aws.errors import CREDENTIAL_SOURCES, login_command, translate_errors
 from awsauth.aws.instance_metadata import InstanceMetadata
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.debug_log import log_debug
-from awsauth.errors import UsageError
+from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from contextlib import AbstractContextManager
+
     import boto3
     import botocore.session
-    from botocore.config import Config
     from botocore.credentials import Credentials
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
 CONNECT_SECONDS: Final = 3
 READ_SECONDS: Final = 20
 ATTEMPTS: Final = 3
 
 
+class _Options(TypedDict, total=False):
+    region: str
+    look: str
+    unless: Collection[str]
+
+
 class AwsSession:
     """Credentials, region and clients, made when they are first needed; safe to share between threads.
 
     Args:
-        profile: A profile of the AWS configuration files; credentials in the environment are then passed over.
-        region: Wins over whatever the environment or a profile says.
+        profile: A profile of the AWS configuration files; credentials in the environment are then ignored.
+        region: Overrides the region of the environment or profile.
         session: A boto3 session to use instead.
 
     Raises:
-        UsageError: an argument is empty, or contradicts another, or is no session.
+        UsageError: an argument is empty, contradicts another, or is not a session.
     """
 
-    __slots__ = ("_argument", "_clients", "_is_given", "_lock", "_metadata", "botocore", "is_of_environment")
+    __slots__ = ("_clients", "_is_given", "_lock", "_metadata", "botocore", "given_region", "is_of_environment")
 
     def __init__(
         self, *, profile: str | None = None, region: str | None = None, session: boto3.Session | None = None
@@ -48,31 +57,30 @@ class AwsSession:
         for name, value in given:
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise UsageError(
-                    f"{name} is {quoted_value(value, 60)}; nothing was contacted.",
-                    hint="Is a variable unset? Leave the argument out to use what the environment says.",
+                    f"{name} is {quoted_value(value, 60)}.",
+                    hint="Is a variable unset? Leave the argument out to use the environment.",
                 )
         if session is not None and profile is not None:
             raise UsageError(
-                "Both a session and a profile are given; nothing was contacted.",
-                hint="Pass one of them: a session has its profile.",
+                "`session` cannot be combined with `profile`.", hint="Pass one of them: a session has its profile."
             )
-        self.botocore: Final = _opened(profile) if session is None else _inside(session)
+        self.botocore: Final = _botocore_session(profile, session)
         self._is_given = session is not None
         self.is_of_environment = False
-        self._argument = region
+        self.given_region: Final = region
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.RLock()
         self._metadata: InstanceMetadata | None = None
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return what boto3 finds by itself, for calls that take neither profile nor region: errors advise accordingly."""
+        """Return the session of calls that take neither profile nor region, so that hints do not name these."""
         made = cls()
         made.is_of_environment = True
         return made
 
     def __repr__(self) -> str:
-        return f"AwsSession(profile={self.profile!r}, region={self._argument!r})"
+        return f"AwsSession(profile={self.profile!r}, region={self.given_region!r})"
 
     @property
     def profile(self) -> str | None:
@@ -80,44 +88,38 @@ class AwsSession:
         return cast("str | None", self.botocore.get_config_variable("profile"))
 
     @property
-    def given_region(self) -> str | None:
-        """The region that was passed as argument."""
-        return self._argument
-
-    @property
     def known_region(self) -> str | None:
-        """The region that argument, environment (AWS_REGION, AWS_DEFAULT_REGION) or profile name, in this order.
+        """The region of the argument, the environment (AWS_REGION, AWS_DEFAULT_REGION) or the profile, in this order.
 
-        A session that was passed has a word of its own in this, before AWS_REGION, which boto3 does not know.
+        The region of a boto3 session that was passed comes before AWS_REGION, which boto3 does not know.
         """
-        if self._argument:
-            return self._argument
+        if self.given_region:
+            return self.given_region
         with translate_errors("The AWS configuration cannot be read", self):
             configured = cast("str | None", self.botocore.get_config_variable("region"))
-        told = os.environ.get("AWS_REGION")
-        return configured or told if self._is_given else told or configured
+        variable = os.environ.get("AWS_REGION")
+        return configured or variable if self._is_given else variable or configured
 
     @property
     def region(self) -> str:
-        """The region to use: the one known, else that of the EC2 instance that this runs on.
+        """The known region, or that of the EC2 instance that this runs on.
 
         Raises:
-            UsageError: nothing says which.
+            UsageError: neither is known.
         """
         region = self.known_region or self.metadata.region()
         if not region:
             raise UsageError(
-                "No AWS region is known; nothing was contacted. Instance metadata, which could tell it, "
-                f"{self.metadata.problem or 'does not tell it'}.",
+                f"The AWS region is not known. Instance metadata {self.metadata.problem or 'does not name it'}.",
                 hint="Set AWS_REGION, or AWS_PROFILE to a profile with a region."
                 if self.is_of_environment
-                else "Pass region=…, or set AWS_REGION, or give the cluster's ARN instead of its name.",
+                else "Pass region=…, set AWS_REGION, or pass the cluster's ARN instead of its name.",
             )
         return region
 
     @property
     def metadata(self) -> InstanceMetadata:
-        """The instance metadata service, asked when something of it is read."""
+        """The instance metadata service; it is contacted when something of it is read."""
         with self._lock:
             if self._metadata is None:
                 with translate_errors("The AWS configuration cannot be read", self):
@@ -128,45 +130,97 @@ class AwsSession:
         """Return the credentials that boto3 would use.
 
         Raises:
-            CredentialsError: there are none, or they cannot be had; it names what was tried.
+            CredentialsError: there are none, or they cannot be loaded; it names the sources that were tried.
         """
         with self._lock, translate_errors("The AWS credentials cannot be loaded", self):
             found = self.botocore.get_credentials()
         if found is None:
-            raise no_credentials(self)
+            raise self.no_credentials()
         return found
 
+    def no_credentials(self) -> CredentialsError:
+        """Return the error for missing credentials: the sources that were tried, and why instance metadata has none."""
+        providers = self.botocore.get_component("credential_provider").providers
+        known = [
+            CREDENTIAL_SOURCES[provider.METHOD][1] for provider in providers if provider.METHOD in CREDENTIAL_SOURCES
+        ]
+        tried = "".join(f"\n- {source}" for source in dict.fromkeys(known))
+        # Asked once more, because boto3 does not tell why it got nothing.
+        role = self.metadata.role_name()
+        metadata = self.metadata.problem or (f"names the role {quoted(role)}" if role else "names no role")
+        logins = f"{login_command(self, 'sso', 'login')}, {login_command(self, 'login')}"
+        return CredentialsError(
+            f"There are no AWS credentials. Tried, in this order:{tried}\nInstance metadata {metadata}.",
+            hint=f"Sign in ({logins}), set AWS_PROFILE, or give the machine a role.",
+        )
+
     @overload
-    def client(self, service: Literal["eks"], region: str | None = None) -> EKSClient: ...
+    def calling(
+        self, service: Literal["eks"], doing: str, **options: Unpack[_Options]
+    ) -> AbstractContextManager[EKSClient]: ...
     @overload
-    def client(self, service: Literal["iam"], region: str | None = None) -> IAMClient: ...
+    def calling(
+        self, service: Literal["iam"], doing: str, **options: Unpack[_Options]
+    ) -> AbstractContextManager[IAMClient]: ...
     @overload
-    def client(self, service: Literal["sts"], region: str | None = None) -> STSClient: ...
+    def calling(
+        self, service: Literal["sts"], doing: str, **options: Unpack[_Options]
+    ) -> AbstractContextManager[STSClient]: ...
     @overload
-    def client(self, service: Literal["ec2"], region: str | None = None) -> Any: ...
-    def client(self, service: str, region: str | None = None) -> Any:
-        """Return the client of a service in `region`, or the session's; calls belong inside `translate_errors`.
+    def calling(self, service: str, doing: str, **options: Unpack[_Options]) -> AbstractContextManager[Any]: ...
+    @contextmanager
+    def calling(
+        self, service: str, doing: str, *, region: str | None = None, look: str = "", unless: Collection[str] = ()
+    ) -> Iterator[Any]:
+        """Yield the client of a service, and translate the errors of its calls (see `translate_errors`).
 
         It gives up connecting after 3 seconds and waiting for an answer after 20, and tries 3 times.
 
+        Args:
+            service: As boto3 names it: ``eks``.
+            doing: The failure, as a sentence without its full stop.
+            region: The region to call; by default the session's.
+            look: For a call that changes something, how to see whether it was done.
+            unless: Codes of AWS that end the block without an error.
+
         Raises:
             CredentialsError: there are no credentials to sign with.
-            UsageError: no region is known, or there is no such region.
+            UsageError: the region is not known, or does not exist.
+            AwsAuthError: as for `translate_errors`.
         """
-        location = region or self.region
+        client = self._client(service, region or self.region)
+        try:
+            with translate_errors(doing, self, service=service, look=look):
+                yield client
+        except AwsServiceError as error:
+            if error.code not in unless:
+                raise
+
+    def _client(self, service: str, region: str) -> Any:
         with self._lock:
-            client = self._clients.get((service, location))
+            client = self._clients.get((service, region))
             if client is None:
                 # Without this the first call would say so, after a client was loaded for nothing.
                 self.credentials()
-                client = self._clients[service, location] = self._made(service, location)
+                with translate_errors(f"A client for {service} in {quoted(region)} cannot be made", self):
+                    # boto3 would take any name for a region, and look for its host.
+                    self.botocore.get_partition_for_region(region)
+                    client = self._clients[service, region] = self.new_client(service, region_name=region)
             return client
 
-    def _made(self, service: str, region: str) -> Any:
-        with translate_errors(f"No client for {service} in {quoted(region)} can be made", self):
-            # boto3 would take any name for a region, and look for its host.
-            self.botocore.get_partition_for_region(region)
-            client = self.botocore.create_client(service, region_name=region, config=limits())
+    def new_client(self, service: str, **options: Any) -> Any:
+        """Return a client with the limits that every client has, and with `options` of botocore."""
+        from botocore.config import Config
+
+        client = self.botocore.create_client(
+            service,
+            config=Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=READ_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            ),
+            **options,
+        )
         client.meta.events.register("after-call", _log_call)
         return client
 
@@ -175,30 +229,13 @@ def _log_call(http_response: Any, model: Any, **_: Any) -> None:
     log_debug("AWS %s %s: %s", model.service_model.service_name, model.name, http_response.status_code)
 
 
-def limits() -> Config:
-    """Return how long every client waits, and how often it tries."""
-    from botocore.config import Config
-
-    return Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-    )
-
-
-def _opened(profile: str | None) -> botocore.session.Session:
+def _botocore_session(profile: str | None, session: object) -> botocore.session.Session:
+    """Return a new session, or the one that a boto3 session wraps: only that knows endpoints and settings."""
     import botocore.session
 
-    return botocore.session.Session(profile=profile)
-
-
-def _inside(session: Any) -> botocore.session.Session:
-    """Return the botocore session that a boto3 session wraps: only it knows endpoints and settings."""
-    import botocore.session
-
+    if session is None:
+        return botocore.session.Session(profile=profile)
     inner = getattr(session, "_session", session)
     if not isinstance(inner, botocore.session.Session):
-        raise UsageError(
-            f"session is {quoted_value(session)}; nothing was contacted.", hint="Pass a boto3.Session, or leave it out."
-        )
+        raise UsageError(f"session is {quoted_value(session)}.", hint="Pass a boto3.Session, or leave it out.")
     return inner

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.errors import no_credentials, translate_errors
+from awsauth.aws.errors import translate_errors
 from awsauth.core.text.display import quoted
 from awsauth.errors import CredentialsError, InvalidValueError, UsageError
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from awsauth.aws.session import AwsSession
 
 LASTS: Final = timedelta(minutes=14)
-"""How long a token is handed out as good: the authenticator takes it for 15 minutes from its signing."""
+"""How long a token is reused: the authenticator accepts it for 15 minutes from its signing."""
 
 SESSION_NAME: Final = "EKSGetTokenAuth"
 """The session name with which ``aws eks get-token --role-arn`` assumes a role."""
 
 _PREFIX: Final = "k8s-aws-v1."
 _LARGEST: Final = 4096
-_UNSIGNED: Final = "No token can be signed, so nothing was changed"
+_UNSIGNED: Final = "The token cannot be signed"
 _EXPIRES: Final = 60
-"""What goes into ``X-Amz-Expires``. STS ignores it; authenticators up to 0.3.0 want no more."""
+"""The usual value of ``X-Amz-Expires``. STS ignores it; authenticators up to 0.3.0 accept no more."""
 _OTHERS: Final = itertools.cycle(range(_EXPIRES - 1, 0, -1))
-"""What goes there instead, so that no two tokens of one second are the same: an API server remembers whose one was."""
+"""Other values of it, so that two tokens of one second differ: an API server caches the user of a token."""
 _CLUSTER_ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -45,7 +45,7 @@ class Token:
 
     Attributes:
         value: The token itself; not shown in the repr.
-        signed_at: When it was signed.
+        signed_at: The time of the signature.
     """
 
     value: str = field(repr=False)
@@ -53,38 +53,25 @@ class Token:
 
     @property
     def expires_at(self) -> datetime:
-        """Until when it is handed out."""
+        """The time until which it is reused."""
         return self.signed_at + LASTS
 
 
 class TokenSource:
-    """Tokens of one identity for one cluster: always one that is good, in any thread, for as long as the process lives.
+    """Valid tokens of one identity for one cluster, in any thread.
 
-    Making a token needs no network, other than what boto3 needs to get and renew the credentials.
+    Making a token needs no network, except where boto3 gets or renews the credentials.
 
     Args:
-        session: Whose credentials sign.
+        session: The session whose credentials sign.
         cluster_id: The cluster's name; for a local cluster on Outposts its id.
-        region: Whose STS is to be asked: the cluster's.
+        region: The cluster's region, whose STS the token calls.
         role_arn: A role to assume first, as ``aws eks get-token --role-arn`` does.
-        session_name: Under which name it is assumed.
+        session_name: The name of the role's session.
 
     Raises:
         InvalidValueError: `cluster_id` cannot be that of a cluster.
     """
-
-    __slots__ = (
-        "_credentials",
-        "_host",
-        "_lock",
-        "_session_name",
-        "_signed_with",
-        "_token",
-        "cluster_id",
-        "region",
-        "role_arn",
-        "session",
-    )
 
     def __init__(
         self,
@@ -97,8 +84,7 @@ class TokenSource:
     ) -> None:
         if not _CLUSTER_ID.fullmatch(cluster_id):
             raise InvalidValueError(
-                f"{quoted(cluster_id)} is no cluster's name; nothing was contacted.",
-                hint="Give the name of the cluster.",
+                f"{quoted(cluster_id)} is not the name of a cluster.", hint="Pass the name of the cluster."
             )
         self.cluster_id = cluster_id
         self.region = region
@@ -115,63 +101,55 @@ class TokenSource:
         return f"TokenSource({self.cluster_id!r}, region={self.region!r}, role_arn={self.role_arn!r})"
 
     def token(self) -> Token:
-        """Return a token that is good for a while: the last one made, or a new one.
+        """Return a valid token: the last one, or a new one.
 
-        A new one is made 14 minutes after the last, and as soon as boto3 has renewed the credentials: a token does not
+        A new token is made 14 minutes after the last, and when boto3 has renewed the credentials: a token does not
         outlive the credentials that signed it.
 
         Raises:
             CredentialsError: there are no credentials, or they cannot be renewed.
             AwsPermissionError: the role may not be assumed.
             AwsServiceError: the role cannot be assumed for another reason.
-            UsageError: no endpoint of STS is known in the region.
+            UsageError: STS has no endpoint in the region.
         """
         with self._lock:
-            credentials = self._frozen()
-            last, now = self._token, _now()
+            credentials, last = self._frozen(), self._token
             if (
                 last is None
                 or self._signed_with != credentials.access_key
-                or not last.signed_at <= now < last.expires_at
+                or not last.signed_at <= _now() < last.expires_at
             ):
-                last = self._token = self._signed(credentials, now)
-                self._signed_with = credentials.access_key
+                last = self._signed(credentials, _EXPIRES)
             return last
 
     def new_token(self) -> Token:
-        """Return a new token, unlike any made before, so that no API server remembers whose it is.
+        """Return a token unlike any before, so that no API server has cached its user; raises like `token`.
 
-        It is handed out by `token` from then on. Raises what `token` does.
+        From then on `token` returns it, too.
         """
         with self._lock:
-            credentials = self._frozen()
-            self._token = self._signed(credentials, _now(), next(_OTHERS))
-            self._signed_with = credentials.access_key
-            return self._token
+            return self._signed(self._frozen(), next(_OTHERS))
 
     def for_role(self, role_arn: str | None) -> TokenSource:
-        """Return tokens for the same cluster of a role that this session may assume; None for the session itself.
+        """Return a source for another role that this session may assume, or None for the session itself.
 
-        Nothing is shared: tokens that are made here leave the ones handed out elsewhere as they are.
+        The two sources share no token.
         """
         name = self._session_name if role_arn == self.role_arn else SESSION_NAME
         return TokenSource(self.session, self.cluster_id, region=self.region, role_arn=role_arn, session_name=name)
 
     def caller(self) -> str:
-        """Return whose tokens they are, as STS says: an ARN, of a session where it is a role. One request.
+        """Return the ARN that STS reports for the tokens; for a role that of its session. One request.
 
         Raises:
-            AwsServiceError: STS cannot be asked; otherwise what `token` raises.
+            AwsServiceError: STS does not answer; otherwise the errors of `token`.
         """
-        from awsauth.aws.session import limits
-
         with self._lock:
             keys = self._frozen()
-        with translate_errors("AWS cannot be asked who the caller is", self.session, service="sts"):
-            client: Any = self.session.botocore.create_client(
+        with translate_errors("The caller cannot be looked up", self.session, service="sts"):
+            client = self.session.new_client(
                 "sts",
                 region_name=self.region,
-                config=limits(),
                 aws_access_key_id=keys.access_key,
                 aws_secret_access_key=keys.secret_key,
                 aws_session_token=keys.token,
@@ -179,38 +157,33 @@ class TokenSource:
             return str(client.get_caller_identity()["Arn"])
 
     def _frozen(self) -> ReadOnlyCredentials:
-        """Return the credentials of this moment; boto3 renews them here, when it is time."""
-        doing = (
-            f"The role {quoted(self.role_arn)} cannot be assumed, so nothing was changed"
-            if self.role_arn
-            else _UNSIGNED
-        )
+        """Return the present credentials; boto3 renews them here when it is time."""
         if self._credentials is None:
             own = self.session.credentials()
             self._credentials = own if self.role_arn is None else self._assumed(own, self.role_arn)
+        doing = f"The role {quoted(self.role_arn)} cannot be assumed" if self.role_arn else _UNSIGNED
         with translate_errors(doing, self.session, service="sts"):
             frozen = self._credentials.get_frozen_credentials()
         if not frozen.access_key or not frozen.secret_key:
-            raise no_credentials(self.session)
+            raise self.session.no_credentials()
         return frozen
 
     def _assumed(self, own: Credentials, role_arn: str) -> Credentials:
-        """Return the credentials of the role: assumed when first needed, and again before they run out."""
+        """Return the credentials of the role: assumed when first needed, and again before they expire."""
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
-        from awsauth.aws.session import limits
-
-        def client(service: str, **how: Any) -> Any:
-            return self.session.botocore.create_client(service, region_name=self.region, config=limits(), **how)
+        def client(service: str, **options: Any) -> Any:
+            return self.session.new_client(service, region_name=self.region, **options)
 
         fetcher = AssumeRoleCredentialFetcher(client, own, role_arn, extra_args={"RoleSessionName": self._session_name})
         return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
 
-    def _signed(self, credentials: ReadOnlyCredentials, now: datetime, expires: int = _EXPIRES) -> Token:
+    def _signed(self, credentials: ReadOnlyCredentials, expires: int) -> Token:
         from botocore.credentials import Credentials
         from botocore.model import ServiceId
         from botocore.signers import RequestSigner
 
+        now = _now()
         self._host = self._host or sts_host(self.session, self.region)
         request: dict[str, Any] = {
             "method": "GET",
@@ -234,24 +207,25 @@ class TokenSource:
         value = _PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
         if len(value) > _LARGEST:
             raise CredentialsError(
-                f"The token would have {len(value):,} bytes, and the cluster takes {_LARGEST:,}; nothing was changed.",
-                hint="The session token of the credentials is that long; use a role, or a session with fewer tags.",
+                f"The token would have {len(value):,} bytes, but the cluster accepts {_LARGEST:,}.",
+                hint="Use a role, or a session with fewer tags: the session token of the credentials is too long.",
             )
-        return Token(value, now)
+        self._token, self._signed_with = Token(value, now), credentials.access_key
+        return self._token
 
 
 def sts_host(session: AwsSession, region: str) -> str:
-    """Return the host of STS in a region, with FIPS and dual-stack as the session's settings say.
+    """Return the host of STS in a region, with FIPS and dual-stack as in the session's settings.
 
-    Always the regional one; an ``endpoint_url`` in the settings is not for the token, which the cluster sends on.
+    It is always the regional host. An ``endpoint_url`` in the settings does not apply: the cluster calls this host.
 
     Raises:
-        UsageError: botocore knows no region of this kind, or the partition has no such variant.
+        UsageError: botocore does not know such a region, or the partition has no such variant.
     """
     from botocore.regions import EndpointResolver
 
     with translate_errors(f"STS is not known in {quoted(region)}", session):
-        # Not the address of a client: that would be the global one where the settings, or an older botocore, say so.
+        # Not the address of a client: older settings or versions of botocore make that the global one.
         resolver = EndpointResolver(session.botocore.get_component("data_loader").load_data("endpoints"))
         partition = resolver.get_partition_for_region(region)
         endpoint = resolver.construct_endpoint(
@@ -262,7 +236,7 @@ def sts_host(session: AwsSession, region: str) -> str:
         )
     if not endpoint:
         raise UsageError(
-            f"STS has no such endpoint in the partition {partition} as the AWS configuration asks for.",
+            f"STS has no endpoint in the partition {partition} for the FIPS and dual-stack settings in use.",
             hint="Switch off use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT) or use_fips_endpoint "
             "(AWS_USE_FIPS_ENDPOINT).",
         )

@@ -1,4 +1,4 @@
-"""Trust policies of IAM roles: whether EC2 may hand a role to its instances, and how to let it.
+"""Trust policies of IAM roles: whether EC2 may hand a role to its instances, and a statement that allows it.
 
 Source of the rules: the IAM User Guide, on policy evaluation and on the JSON elements ``Principal`` and ``Action``.
 """
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 TrustVerdict = Literal["yes", "conditional", "everybody", "denied", "no"]
 """Whether EC2 may hand out the role.
 
-``conditional``: it depends on conditions that cannot be evaluated here. ``everybody``: only because a statement is for
-every principal, which is more than EC2 needs. ``denied``: a statement forbids it, whatever others allow.
+``conditional``: it depends on conditions that cannot be evaluated here. ``everybody``: a statement allows it to every
+principal, which is more than EC2 needs. ``denied``: a statement forbids it.
 """
 
 _ASSUME: Final = "sts:assumerole"
 
 _Keys = tuple[str, ...]
-"""The condition keys of a statement; none where it always holds."""
+"""The condition keys of a statement; empty for an unconditional one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a trust policy says about EC2.
+    """The answer of a trust policy about EC2.
 
     Attributes:
         verdict: Whether EC2 may hand out the role.
@@ -42,7 +42,7 @@ class Trust:
 
     @property
     def allows_ec2(self) -> bool:
-        """Whether an instance can wear the role, as far as that can be told."""
+        """Whether an instance can have the role, if the conditions hold."""
         return self.verdict in ("yes", "conditional", "everybody")
 
     def __str__(self) -> str:
@@ -50,23 +50,23 @@ class Trust:
         return {
             "yes": "EC2 may hand the role to its instances",
             "conditional": f"EC2 may hand the role to its instances under conditions ({keys})",
-            "everybody": "everybody may assume the role, EC2 too",
+            "everybody": "every principal may assume the role, EC2 included",
             "denied": "a statement denies EC2 the role",
             "no": "no statement lets EC2 hand the role to its instances",
         }[self.verdict]
 
 
 def ec2_service(partition: str) -> str:
-    """Return the service principal of EC2 in a partition: in China EKS asks for the one that ends in ``.cn``."""
+    """Return the service principal of EC2 in a partition: in China EKS requires the one that ends in ``.cn``."""
     return "ec2.amazonaws.com.cn" if partition == "aws-cn" else "ec2.amazonaws.com"
 
 
 def trust_in_ec2(policy: Any, partition: str) -> Trust:
-    """Return what a trust policy says about EC2.
+    """Return whether a trust policy lets EC2 hand out the role.
 
     Args:
-        policy: The policy as JSON values, as ``GetRole`` tells it. What is no policy lets nobody in.
-        partition: That of the role's ARN.
+        policy: The policy as JSON values, as ``GetRole`` returns it. Any other value allows nothing.
+        partition: The partition of the role's ARN.
     """
     service = ec2_service(partition)
     denied: list[_Keys] = []
@@ -88,11 +88,11 @@ def trust_in_ec2(policy: Any, partition: str) -> Trust:
 
 
 def letting_ec2_in(policy: Any, partition: str) -> dict[str, Any]:
-    """Return a trust policy with one more statement, which lets EC2 hand out the role; all else stays as it is.
+    """Return a trust policy with one more statement, which lets EC2 hand out the role.
 
     Args:
         policy: The policy as JSON values; None for a new one.
-        partition: That of the role's ARN.
+        partition: The partition of the role's ARN.
     """
     extended: dict[str, Any] = copy.deepcopy(policy) if isinstance(policy, dict) else {"Version": "2012-10-17"}
     present = extended.get("Statement", [])
@@ -110,7 +110,7 @@ def _statements(policy: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _names(statement: Mapping[str, Any], service: str) -> Literal["service", "everybody", ""]:
-    """Return by what a statement is about EC2; empty where it is not."""
+    """Return how the principals of a statement include EC2; empty if they do not."""
     if "NotPrincipal" in statement:
         return "" if _among(statement["NotPrincipal"], service) else "everybody"
     return _among(statement.get("Principal"), service)

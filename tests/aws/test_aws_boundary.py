@@ -16,7 +16,7 @@ from awsauth.api import connect, whoami
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.errors import clock_difference, translate_errors
 from awsauth.aws.identity import ClusterIdentity, Identity
-from awsauth.aws.redaction import address, connection_failure, safe_message
+from awsauth.aws.redaction import address, safe_text
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsServiceError, CredentialsError, OutcomeUnknownError
 from tests.support.aws.aws_environment import KEYS, only
@@ -65,7 +65,7 @@ def test_what_cannot_be_sent_as_a_header_is_not_told(
 
 def test_a_line_break_in_the_credentials_is_said(eks: EksFake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", f"{SECRET}\r")
-    with pytest.raises(AwsServiceError, match="cannot be sent as they are") as caught:
+    with pytest.raises(AwsServiceError, match="a character that cannot be sent") as caught:
         whoami()
     assert "line break" in caught.value.hint
     assert "AWS_SESSION_TOKEN" in caught.value.hint
@@ -130,17 +130,19 @@ def test_what_a_credential_process_says_is_not_told(
 
 
 def test_a_value_that_botocore_quotes_is_left_out() -> None:
-    assert safe_message(ValueError(f"Invalid endpoint: http://u:{SECRET}@host")) == "Invalid endpoint"
-    assert SECRET not in safe_message(ValueError(f"Port could not be cast to integer value as {SECRET!r}"))
-    assert safe_message(json.JSONDecodeError(SECRET, SECRET, 0)) == "JSONDecodeError"
+    assert safe_text(ValueError(f"Invalid endpoint: http://u:{SECRET}@host")) == "Invalid endpoint"
+    assert SECRET not in safe_text(ValueError(f"Port could not be cast to integer value as {SECRET!r}"))
+    assert safe_text(json.JSONDecodeError(SECRET, SECRET, 0)) == "JSONDecodeError"
 
 
-def test_errors_that_are_not_known_are_told_by_their_kind() -> None:
-    odd = botocore_exceptions.HTTPClientError(error=OSError(SECRET))
-    found = connection_failure(odd)
-    assert found
-    assert found.message == "the request failed (OSError)"
-    assert connection_failure(botocore_exceptions.NoRegionError()) is None
+def test_errors_that_are_not_known_are_told_by_their_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    only(monkeypatch, tmp_path, KEYS)
+    with (
+        pytest.raises(AwsServiceError, match=r"the request failed \(OSError\)\.") as caught,
+        translate_errors("Odd", AwsSession()),
+    ):
+        raise botocore_exceptions.HTTPClientError(error=OSError(SECRET))
+    assert SECRET not in told(caught.value)
 
 
 # Answers that cannot be read.
@@ -160,7 +162,7 @@ def nested() -> object:
 def test_an_answer_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: Any) -> None:
     only(monkeypatch, tmp_path, KEYS)
     with (
-        pytest.raises(AwsServiceError, match=r"^It cannot be done: what came back cannot be read") as caught,
+        pytest.raises(AwsServiceError, match=r"^It cannot be done: the answer cannot be read") as caught,
         translate_errors("It cannot be done", AwsSession()),
     ):
         read({"list": [], "five": 5})
@@ -222,7 +224,7 @@ def test_a_change_without_an_answer_may_have_been_made(
 ) -> None:
     only(monkeypatch, tmp_path, KEYS)
     with (
-        pytest.raises(OutcomeUnknownError, match="may have been done all the same") as caught,
+        pytest.raises(OutcomeUnknownError, match="AWS may have done it") as caught,
         translate_errors("It cannot be done", AwsSession(), look="Look there."),
     ):
         raise UNKNOWN[name]
@@ -291,7 +293,7 @@ def test_an_answer_of_sts_that_cannot_be_read_is_said(
 ) -> None:
     with answering(content, "text/xml") as url:
         only(monkeypatch, tmp_path, KEYS | REGION | {"AWS_ENDPOINT_URL_STS": url})
-        with pytest.raises(AwsServiceError, match="what came back cannot be read"):
+        with pytest.raises(AwsServiceError, match="the answer cannot be read"):
             whoami()
 
 
@@ -318,7 +320,7 @@ def test_an_answer_of_eks_that_cannot_be_read_is_said(
 ) -> None:
     with answering(content) as url:
         only(monkeypatch, tmp_path, KEYS | REGION | {"AWS_ENDPOINT_URL_EKS": url})
-        with pytest.raises(AwsServiceError, match=r"cannot be read|is none: ") as caught:
+        with pytest.raises(AwsServiceError, match=r"cannot be read|is not an ARN|does not come from AWS") as caught:
             describe_cluster(AwsSession(), "prod")
     assert "HTTPS_PROXY" in caught.value.hint
 

@@ -87,19 +87,19 @@ def test_the_region_of_an_arn_counts_and_may_not_be_contradicted(monkeypatch: py
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     assert describe_cluster(AwsSession(), ARN).region == "eu-west-1"
     assert describe_cluster(AwsSession(region="eu-west-1"), ARN).name == "prod"
-    with pytest.raises(UsageError, match=r"in eu-west-1, and the region given is `us-east-1`"):
+    with pytest.raises(UsageError, match=r"region is `us-east-1`, but the cluster of the ARN is in eu-west-1"):
         describe_cluster(AwsSession(region="us-east-1"), ARN)
 
 
 @pytest.mark.usefixtures("eks")
 def test_another_accounts_cluster_of_the_same_name_is_not_taken_for_it() -> None:
-    with pytest.raises(ClusterNotFoundError, match="names the account 444455556666, and the credentials are of 1111"):
+    with pytest.raises(ClusterNotFoundError, match=r"names the account 444455556666\. The credentials belong to 1111"):
         describe_cluster(AwsSession(), ARN.replace("111122223333", "444455556666"))
 
 
 @pytest.mark.parametrize("name", ["", "-prod", "a/b", "x" * 101, "prod\n", "arn:aws:eks:eu-west-1:1:cluster/prod", "é"])
 def test_what_cannot_be_a_cluster_is_refused_before_anything_is_asked(eks: EksFake, name: str) -> None:
-    with pytest.raises(InvalidValueError, match="nothing was contacted"):
+    with pytest.raises(InvalidValueError, match="neither the name nor the ARN"):
         describe_cluster(AwsSession(), name)
     assert eks.requests == []
 
@@ -130,7 +130,7 @@ def test_only_the_first_of_many_clusters_are_named(eks: EksFake) -> None:
 
 def test_a_cluster_that_is_not_there_where_clusters_may_not_be_listed(eks: EksFake) -> None:
     eks.deny("ListClusters")
-    with pytest.raises(ClusterNotFoundError, match=r"Which clusters are there cannot be said \(eks:ListClusters\)"):
+    with pytest.raises(ClusterNotFoundError, match=r"The clusters there cannot be listed \(eks:ListClusters\)"):
         describe_cluster(AwsSession(), "produ")
 
 
@@ -148,7 +148,7 @@ def test_a_missing_permission_comes_with_the_statement_that_gives_it(eks: EksFak
 def test_an_explicit_deny_is_not_answered_with_a_statement(eks: EksFake) -> None:
     message = f"User: {eks.caller} is not authorized to perform: eks:DescribeCluster on resource: {ARN} with an explicit deny in a service control policy"
     eks.fail("DescribeCluster", "AccessDeniedException", message, 403)
-    with pytest.raises(AwsPermissionError, match="no statement that allows it helps"):
+    with pytest.raises(AwsPermissionError, match="another statement that allows it does not help"):
         describe_cluster(AwsSession(), "prod")
 
 
@@ -158,7 +158,7 @@ def test_an_explicit_deny_is_not_answered_with_a_statement(eks: EksFake) -> None
         ("InvalidSignatureException", "Signature expired: 20240101T000000Z is now earlier than 2024", 20, "20 minutes behind"),
         ("InvalidSignatureException", "Signature not yet current: 2024 is still later than 2024", -9, "9 minutes ahead of"),
         ("RequestTimeTooSkewed", "The difference is too large.", 20, "20 minutes behind that of AWS"),
-        ("RequestExpired", "Request has expired.", 0, "this machine's clock is not that of AWS"),
+        ("RequestExpired", "Request has expired.", 0, "this machine's clock differs from that of AWS"),
     ],
 )  # fmt: skip
 def test_a_wrong_clock_is_said_and_by_how_much(
@@ -230,7 +230,7 @@ def test_no_credentials_is_said_with_all_that_was_tried(monkeypatch: pytest.Monk
     text = str(caught.value)
     for source in (
         "environment variables", "web identity", "single sign-on", "the shared credentials file",
-        "credential_process", "EKS Pod Identity", "the EC2 instance's role",
+        "credential_process", "EKS Pod Identity", "the role of the EC2 instance",
     ):  # fmt: skip
         assert f"- {source}" in text or source in text
     assert "Instance metadata is switched off by AWS_EC2_METADATA_DISABLED." in text
@@ -310,7 +310,7 @@ def test_the_region_of_a_session_counts(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     only(monkeypatch, tmp_path, KEYS)
-    with pytest.raises(UsageError, match=r"No AWS region is known.*is switched off by AWS_EC2_METADATA_DISABLED"):
+    with pytest.raises(UsageError, match=r"AWS region is not known.*is switched off by AWS_EC2_METADATA_DISABLED"):
         describe_cluster(AwsSession(), "prod")
 
 
@@ -318,7 +318,7 @@ def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     "arguments", [{"profile": ""}, {"region": " "}, {"profile": "ops", "session": boto3.Session()}, {"session": "ops"}]
 )
 def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="nothing was contacted"):
+    with pytest.raises(UsageError, match=r"region is|profile is|session is|cannot be combined"):
         AwsSession(**arguments)
 
 
@@ -367,7 +367,7 @@ def test_an_answer_that_is_none_of_aws_is_said_without_it(
 ) -> None:
     # A proxy's page, or half an answer of AssumeRole: STS answers XML, and this server does not.
     only(monkeypatch, tmp_path, KEYS | {"AWS_ENDPOINT_URL": eks.url})
-    with pytest.raises(AwsServiceError, match="no answer of AWS") as caught:
+    with pytest.raises(AwsServiceError, match="does not come from AWS") as caught:
         whoami()
     assert "POST /" not in "".join(traceback.format_exception(caught.value))
 
@@ -378,11 +378,11 @@ def test_the_exceptions_walked_are_those_of_botocore() -> None:
 
 
 def test_how_far_a_clock_is_off_is_said_in_minutes() -> None:
-    now = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
+    now = datetime.now(timezone.utc)
     for minutes, said in ((0, ""), (20, "20 minutes behind"), (-90, "90 minutes ahead"), (0.9, "")):
         date = format_datetime(now + timedelta(minutes=minutes), usegmt=True)
-        assert clock_difference(date, now) == said
-    assert clock_difference("", now) == clock_difference("yesterday", now) == ""
+        assert clock_difference(date) == said
+    assert clock_difference("") == clock_difference("yesterday") == ""
 
 
 # From a name to the API server.
@@ -401,9 +401,7 @@ def test_how_far_a_clock_is_off_is_said_in_minutes() -> None:
 )
 def test_an_address_that_no_token_may_go_to_is_refused(eks: EksFake, endpoint: str) -> None:
     eks.clusters["prod"].endpoint = endpoint
-    with pytest.raises(
-        AwsServiceError, match=r"leads to a cluster whose address .*\. Nothing was sent there"
-    ) as caught:
+    with pytest.raises(AwsServiceError, match=r"leads to a cluster whose address") as caught:
         from_eks("prod")
     assert all(line.isprintable() for line in str(caught.value).splitlines())
 

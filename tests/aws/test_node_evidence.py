@@ -194,9 +194,9 @@ def test_a_right_on_the_instances_that_is_missing_is_named(account: AwsAccount, 
 @pytest.mark.parametrize(
     ("there", "why"),
     [
-        (ec2_node("i-0123456789abcdef0"), "is not to be seen in eu-west-1"),
-        (ClusterNode("mi-1", "eks-hybrid:///eu-west-1/prod/mi-1", "hybrid"), "`mi-1` is no EC2 instance"),
-        (ClusterNode("bare"), "`bare` is no EC2 instance"),
+        (ec2_node("i-0123456789abcdef0"), "does not exist in eu-west-1"),
+        (ClusterNode("mi-1", "eks-hybrid:///eu-west-1/prod/mi-1", "hybrid"), "`mi-1` is not an EC2 instance"),
+        (ClusterNode("bare"), "`bare` is not an EC2 instance"),
     ],
 )
 def test_a_node_whose_role_cannot_be_told_leaves_all_unknown(account: AwsAccount, there: ClusterNode, why: str) -> None:
@@ -211,7 +211,7 @@ def test_an_instance_without_a_role_leaves_all_unknown(account: AwsAccount) -> N
     nodes = [ec2_node(account.instance(), "a"), ec2_node(account.instance("empty"), "b")]
     notes = "\n".join(evidence(account, nodes=nodes).notes)
     assert "of the node `a` has no instance profile" in notes
-    assert "instance-profile/empty` has no role that could be seen" in notes
+    assert "instance-profile/empty` has no visible role" in notes
 
 
 @pytest.mark.usefixtures("cluster")

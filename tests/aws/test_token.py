@@ -82,7 +82,7 @@ def test_a_region_that_is_none_is_refused(keys: AwsSession) -> None:
 
 def test_a_variant_that_a_partition_does_not_have_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     only(monkeypatch, tmp_path, KEYS | {"AWS_USE_DUALSTACK_ENDPOINT": "true"})
-    with pytest.raises(UsageError, match="no such endpoint in the partition aws-iso"):
+    with pytest.raises(UsageError, match="no endpoint in the partition aws-iso"):
         sts_host(AwsSession(), "us-iso-east-1")
 
 
@@ -96,7 +96,7 @@ def test_a_session_token_that_makes_the_token_too_large_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     only(monkeypatch, tmp_path, KEYS | {"AWS_SESSION_TOKEN": "x" * 4000})
-    with pytest.raises(CredentialsError, match=r"the cluster takes 4,096") as caught:
+    with pytest.raises(CredentialsError, match=r"the cluster accepts 4,096") as caught:
         TokenSource(AwsSession(), "prod", region=REGION).token()
     assert "xxxx" not in str(caught.value)
 

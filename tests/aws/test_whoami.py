@@ -83,7 +83,7 @@ def test_metadata_goes_where_boto3_goes(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_an_sts_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     only(monkeypatch, tmp_path, KEYS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "eu-west-1"})
-    with pytest.raises(AwsServiceError, match="AWS cannot be asked who the caller is: AWS cannot be reached"):
+    with pytest.raises(AwsServiceError, match="The caller cannot be looked up: AWS cannot be reached"):
         whoami()
     with pytest.raises(UsageError):
         whoami(region="")

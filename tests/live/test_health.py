@@ -59,7 +59,7 @@ def test_all_of_it_passes_for_an_administrator(named: NamedCluster) -> None:
     with named.client() as client:
         report = client.health_check()
     assert results(report) == dict.fromkeys(STEPS, "passed")
-    assert detail(report, "credentials") == "environment variables"
+    assert detail(report, "credentials") == "environment variables (AWS_ACCESS_KEY_ID)"
     assert detail(report, "identity").endswith(":assumed-role/health-admin/laptop")
     assert named.name in detail(report, "token")
     assert detail(report, "api-server").startswith("Kubernetes v1.")
@@ -116,8 +116,7 @@ def test_a_refusal_tells_the_servers_clock(named: NamedCluster) -> None:
     told = http_date(refused.value.stamp)
     assert told is not None
     assert abs(datetime.now(timezone.utc) - told) < timedelta(seconds=PATIENCE)
-    assert clock_difference(refused.value.stamp, told) == ""
-    assert clock_difference(refused.value.stamp, told - timedelta(minutes=20)) == "20 minutes behind"
+    assert clock_difference(refused.value.stamp) == ""
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_whoever_is_not_let_in_is_told_so_and_who_they_are_all_the_same(named: N
     assert who.canonical_arn == named.arn("standing-stranger")
     assert who.cluster is not None
     assert (who.cluster.username, who.cluster.groups) == ("", ())
-    assert "does not let the caller in (401)" in who.cluster.problem
-    assert "not known: it does not let the caller in" in str(who)
+    assert "rejects the caller (401)" in who.cluster.problem
+    assert "not known: the cluster rejects the caller" in str(who)
 
 
 def test_with_a_role_that_is_assumed_the_cluster_sees_that(named: NamedCluster) -> None:
@@ -84,7 +84,7 @@ def test_the_credentials_may_be_other_ones_than_those_of_the_context(named: Name
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"), [(None, "before Kubernetes 1.27"), (ForbiddenError("no"), "system:basic-user")]
+    ("answer", "words"), [(None, "older than Kubernetes 1.27"), (ForbiddenError("no"), "system:basic-user")]
 )
 def test_a_server_that_does_not_tell_is_no_failure(
     named: NamedCluster, monkeypatch: pytest.MonkeyPatch, answer: Any, words: str
