@@ -13,8 +13,9 @@ from awsauth.core.access.matching import canonical
 from awsauth.core.arn import canonical_role, same
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsAuthError, AwsPermissionError, RecoveryError, UsageError
+from awsauth.kube.rbac import CHANGER
 from awsauth.recovery.temporary_access import TemporaryAccess
-from awsauth.verification.probe import EntranceProbe, ProbeResult
+from awsauth.verification.probe import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -56,9 +57,9 @@ class Discovery:
     session: AwsSession
     cluster: EksCluster
     caller: Caller
-    own: EntranceProbe
+    own: TokenProbe
     seen: ProbeResult
-    entrance: EntranceProbe
+    entrance: TokenProbe
     way: Way
     temporary: TemporaryAccess | None
     notes: tuple[str, ...]
@@ -88,13 +89,13 @@ def discover(
             "gets in by repairing it; nothing was changed.",
             hint="Let people in by access entries: aws eks create-access-entry and aws eks associate-access-policy.",
         )
-    own = EntranceProbe(connection)
+    own = TokenProbe(connection.tokens, connection.transport, CHANGER)
     return _Discovering(location, cluster, connection.session, own, open_until).found(creator_role, iam_arn)
 
 
 class _Discovering:
     def __init__(
-        self, location: ClusterRef, cluster: EksCluster, session: AwsSession, own: EntranceProbe, open_until: ExitStack
+        self, location: ClusterRef, cluster: EksCluster, session: AwsSession, own: TokenProbe, open_until: ExitStack
     ) -> None:
         self._where = location
         self._cluster = cluster
@@ -105,7 +106,7 @@ class _Discovering:
         self._notes: list[str] = []
 
     def found(self, creator_role: str | None, iam_arn: str | None) -> Discovery:
-        caller = Caller(self._own.connection.tokens.caller())
+        caller = Caller(self._own.tokens.caller())
         seen = self._own.look()
         way: Way = "direct" if seen.may_repair else "access-entry"
         entrance = self._own
@@ -128,7 +129,7 @@ class _Discovering:
             notes=tuple(self._notes),
         )
 
-    def _creator(self, role_arn: str) -> EntranceProbe | None:
+    def _creator(self, role_arn: str) -> TokenProbe | None:
         """Return the creator, if it can be assumed and may repair."""
         location = self._where
         try:
@@ -140,7 +141,7 @@ class _Discovering:
                 role_arn=role_arn,
             )
             self._open_until.callback(connection.close)
-            creator = EntranceProbe(connection)
+            creator = TokenProbe(connection.tokens, connection.transport, CHANGER)
             seen = creator.look()
         except AwsAuthError as error:
             self._notes.append(f"{visible(role_arn)} is of no help: {error.message}")

@@ -48,7 +48,7 @@ def _steps(found: Discovery, wish: RepairRequest, *, needs_switch: bool) -> Iter
     if found.way == "access-entry":
         yield from _letting_in(found)
     elif found.way == "creator":
-        role = found.entrance.connection.tokens.role_arn
+        role = found.entrance.tokens.role_arn
         yield RecoveryStep("connect", f"Connect as {role}, which may change aws-auth", ("sts:AssumeRole",))
     else:
         yield RecoveryStep("connect", "Connect as the caller, who may change aws-auth")

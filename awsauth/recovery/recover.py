@@ -175,7 +175,7 @@ class _Recovering:
         return self._temporary
 
     def _repaired(self) -> AppliedRepair:
-        transport = self._found.entrance.connection.transport
+        transport = self._found.entrance.transport
         facts = _LastingFacts(self._found, self._cluster, self._temporary)
         circumstances = ClusterContext(transport, facts)
         client = AwsAuthClient(with_retries(ClusterStore(transport)), author=self._author, circumstances=circumstances)
@@ -206,11 +206,11 @@ class _Recovering:
         is_in_anyway = self._found.way == "direct" and not was_ours
 
         def expected(seen: ProbeResult) -> bool:
-            return seen.is_what(repaired.explanation) or (is_in_anyway and seen.may_repair)
+            return seen.matches(repaired.explanation) or (is_in_anyway and seen.may_repair)
 
         seen = self._found.own.wait(expected, self._timeout)
         if expected(seen):
-            return str(replace(seen, lacks=())).removeprefix("let in as ")
+            return seen.user
         raise self._not_in_after_all(repaired, seen, put_back=was_ours)
 
     def _not_in_after_all(self, repaired: AppliedRepair, seen: ProbeResult, *, put_back: bool) -> RecoveryError:
@@ -263,7 +263,7 @@ class _LastingFacts(EksClusterInfo):
     """What EKS knows of a cluster, without the access that is taken away again: no guard may count on that."""
 
     def __init__(self, found: Discovery, cluster: EksCluster, temporary: TemporaryAccess | None) -> None:
-        super().__init__(found.session, cluster, found.entrance.connection.transport)
+        super().__init__(found.session, cluster, found.entrance.transport)
         self._temporary = temporary
 
     def access_entries(self) -> ReadEntries:

@@ -1,9 +1,7 @@
-"""Seeing with new tokens that a change works, and taking it back where it shuts somebody out.
+"""Verify a change with new tokens, and revert it if it locks an identity out.
 
-An API server asks the authenticator about a token once, and then goes by the answer for two minutes (its default,
-``--authentication-token-webhook-cache-ttl``). So only a new token shows what a change has done, and a token that the
-server has just been asked about still works for whoever has been shut out: with it the change is taken back. A cluster
-may have several API servers, each of which remembers for itself: all of it goes over the connection that is open.
+A token that the API server has just accepted still works for an identity that is locked out (see `probe`). The change is
+reverted with such a token. A cluster may have several API servers with a cache each, so all requests use one connection.
 """
 
 from __future__ import annotations
@@ -12,20 +10,22 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.access.caller import Caller
 from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.edit.revert import reverted
+from awsauth.core.explain.explain import explain
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
 from awsauth.history.commit import PendingChange, commit
 from awsauth.history.retrying_store import with_retries
-from awsauth.kube.self_review import self_review
+from awsauth.kube.self_review import EVERYBODY, self_review
 from awsauth.options import CALLER
 from awsauth.retry import Backoff
 from awsauth.stores.cluster import ClusterStore
-from awsauth.verification.probe import TokenProbe
+from awsauth.verification.probe import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +46,9 @@ NOT_SEEN_YET: Final = "not-seen-yet"
 SETTLES: Final = 3.0
 """Seconds after which an authenticator has seen a change; mostly it takes milliseconds, and up to 2 seconds."""
 
+_CERTAIN: Final = 2
+"""Rejected tokens in a row that prove a lockout: STS may fail once."""
+
 
 def apply_and_verify(
     make: Make,
@@ -55,152 +58,251 @@ def apply_and_verify(
     connection: Connection | None,
     writer: Callable[[], Writer],
 ) -> Result:
-    """Make a change and look with new tokens at what it does (see `awsauth.AwsAuthClient.apply`).
+    """Make a change, and verify it with new tokens (see `awsauth.AwsAuthClient.apply`).
 
     Args:
-        make: Makes what is proposed.
+        make: Makes the proposed change.
         propose: Proposes the change.
-        options: How; with ``wait``, ``verify`` or ``revert_after``.
+        options: With ``wait``, ``verify`` or ``revert_after``.
         connection: To the cluster.
-        writer: Returns who makes it.
+        writer: Returns the author of the change.
 
     Raises:
-        UsageError: what is asked for cannot be done on this connection; nothing was changed.
-        AuthenticationError, AwsServiceError: the tokens to look with cannot be had; nothing was changed.
-        RevertedError: somebody did not get in, and the change was reverted.
-        NotRevertedError: somebody did not get in, and the change could not be reverted.
-        AwsAuthError: what `make` raises.
+        UsageError: the connection cannot verify anything.
+        AuthenticationError, AwsServiceError: the tokens for the verification cannot be made.
+        RevertedError: an identity got no access, and the change was reverted.
+        NotRevertedError: an identity got no access, and the change could not be reverted.
+        AwsAuthError: the errors of `make`.
     """
     if options.get("dry_run"):
         return make(propose, options)
+    verify, wait, revert_after = options.get("verify", ()), options.get("wait", 0.0), options.get("revert_after", 0.0)
+    if connection is None:
+        raise UsageError(
+            "Without a cluster a change cannot be verified.", hint="Leave wait=, verify= and revert_after= out."
+        )
+    if connection.tokens is None and (verify or revert_after):
+        raise UsageError(
+            "New tokens cannot be made, because this connection has no AWS credentials.",
+            hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
+        )
     proposed: list[PendingChange] = []
 
     def remembered(snapshot: Snapshot) -> PendingChange:
         proposed[:] = [propose(snapshot)]
         return proposed[0]
 
-    transport, tokens = _to_look_with(connection, options)
-    watch = _Watch(transport, tokens, options.get("verify", ()))
-    way_back = _Reverter(transport, tokens, watch, writer) if tokens and options.get("revert_after") else None
+    transport, tokens = connection.transport, connection.tokens
+    watch = _Watch(transport, tokens, verify)
+    reverter = _Reverter(transport, tokens, watch, writer) if tokens and revert_after else None
     result = make(remembered, options)
     if not result.changed:
         return result
+    before = proposed[0].merged.before
     for witness in watch.witnesses:
-        witness.expect(proposed[0].merged.before, result.document)
-    if way_back:
-        way_back.arm(result.revision or 0, proposed[0].merged.before, result.document)
-        _verify(watch, way_back, options["revert_after"])
-    wait = options.get("wait", 0.0)
-    findings = watch.waited(wait) if wait else ()
+        witness.expect(before, result.document)
+    if reverter:
+        reverter.arm(result.revision or 0, before, result.document)
+        _verify(watch, reverter, revert_after)
+    findings = watch.findings(wait) if wait else ()
     return replace(result, findings=(*result.findings, *findings))
 
 
-def _to_look_with(connection: Connection | None, options: Options) -> tuple[Transport, TokenSource | None]:
-    verify, revert_after = options.get("verify", ()), options.get("revert_after", 0.0)
-    if connection is None:
-        raise UsageError(
-            "There is no cluster behind this client that could show a change; nothing was changed.",
-            hint="Leave wait=, verify= and revert_after= out.",
-        )
-    if connection.tokens is None and (verify or revert_after):
-        raise UsageError(
-            "No new tokens can be made here, because this connection has no AWS credentials; nothing was changed.",
-            hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
-        )
-    return connection.transport, connection.tokens
+class _Witness:
+    """The caller or a role, whose new tokens show the effect of a change.
+
+    Args:
+        name: The identity, for people.
+        tokens: Makes its tokens.
+        transport: To the API server.
+
+    Attributes:
+        arn: Its ARN, as STS reports it.
+        seen: The result of the last look; the first look is before the change.
+        problem: Why the last token got no access.
+        is_concerned: Whether the change concerns it.
+    """
+
+    def __init__(self, name: str, tokens: TokenSource, transport: Transport) -> None:
+        self.name = name
+        self.arn = tokens.caller()
+        self.probe = TokenProbe(tokens, transport)
+        self.seen = self.probe.look()
+        self.problem = ""
+        self.is_concerned = False
+        self._expected: ProbeResult | None = None
+        self._had_access = self.seen.authenticated
+        self._rejections = 0
+
+    def expect(self, before: Document, after: Document) -> None:
+        """Work out the effect of a change on this identity."""
+        self._expected = _granted(after, self.arn)
+        self.is_concerned = self._expected is not None and self._expected != _granted(before, self.arn)
+
+    def look(self) -> None:
+        """Look with a new token."""
+        try:
+            self.seen = self.probe.look()
+        except AwsAuthError as error:
+            self.seen, self.problem = ProbeResult(authenticated=False), error.message
+            return
+        self.problem = f"the API server rejects {self.arn} (401)."
+        self._rejections = 0 if self.seen.authenticated else self._rejections + 1
+
+    @property
+    def change_visible(self) -> bool:
+        """Whether the last look showed the effect of the change."""
+        return self.is_concerned and self.seen == self._expected
+
+    @property
+    def lost_access(self) -> bool:
+        """Whether it had access before the change, and certainly has none now."""
+        return self._had_access and self._rejections >= _CERTAIN
+
+
+def _granted(document: Document, arn: str) -> ProbeResult | None:
+    """Return the access that ``aws-auth`` grants an identity; None if that is not certain."""
+    try:
+        explanation = explain(document, Caller(arn))
+    except AwsAuthError:
+        return None
+    if explanation.verdict in ("not-mapped", "refused"):
+        return ProbeResult(authenticated=False)
+    if explanation.username is None or explanation.outcomes[0].unresolved:
+        return None
+    groups = frozenset(explanation.groups or ()) - {EVERYBODY}
+    return ProbeResult(authenticated=True, username=explanation.username, groups=groups)
 
 
 class _Watch:
-    """Those whose new tokens are looked at: the caller, and the roles named."""
+    """The caller and the named roles."""
 
     def __init__(self, transport: Transport, tokens: TokenSource | None, verify: Sequence[str]) -> None:
-        self.witnesses: list[TokenProbe] = []
+        self.witnesses: list[_Witness] = []
         if tokens is None:
             return
-        self.witnesses.append(TokenProbe("the caller", tokens.for_role(tokens.role_arn), transport))
+        self.witnesses.append(_Witness("the caller", tokens.for_role(tokens.role_arn), transport))
         self.avoid(tokens.token().value)
         roles = dict.fromkeys(role for role in verify if role != CALLER)
-        self.witnesses += [TokenProbe(quoted(role, 200), tokens.for_role(role), transport) for role in roles]
+        self.witnesses += [_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles]
 
     def avoid(self, token: str) -> None:
-        """Never look with a token that was used for something else; two of the caller's of one second are the same."""
-        self.witnesses[0].avoid(token)
+        """Never probe with a token of the caller that has another purpose."""
+        self.witnesses[0].probe.avoid(token)
 
-    def failing(self, seconds: float) -> TokenProbe | None:
-        """Look until everybody gets in, and return who does not; None where all do."""
+    def failing(self, seconds: float) -> _Witness | None:
+        """Look until every identity gets access; return one that does not."""
         end, settling = Backoff(seconds), Backoff(SETTLES)
         pending = list(self.witnesses)
         while pending:
             for witness in list(pending):
                 is_over, is_settled = end.is_over, settling.is_over and not witness.is_concerned
                 witness.look()
-                if witness.lost_access or (is_over and not witness.authenticates):
+                has_access = witness.seen.authenticated
+                if witness.lost_access or (is_over and not has_access):
                     return witness
-                if witness.authenticates and (is_settled or witness.change_visible or is_over):
+                if has_access and (is_settled or witness.change_visible or is_over):
                     pending.remove(witness)
         return None
 
-    def waited(self, seconds: float) -> tuple[Finding, ...]:
-        """Look until the change shows, and return what there is to say where it does not."""
+    def findings(self, seconds: float) -> tuple[Finding, ...]:
+        """Look until the change is visible; return a finding if it does not become visible."""
         concerned = [witness for witness in self.witnesses if witness.is_concerned]
         if not concerned:
-            return (_not_observed([witness.name for witness in self.witnesses]),)
+            names = " and ".join(witness.name for witness in self.witnesses)
+            whose = f"new tokens can be made here only for {names}, and" if names else "no new tokens can be made here:"
+            not_observed = Finding(
+                NOT_OBSERVED,
+                Severity.NOTE,
+                f"The change was not waited for: {whose} the change concerns other identities.",
+                "The time when the authenticator sees it is unknown; mostly that takes less than 2 seconds.",
+                "Name a role in verify= that the change concerns and that you may assume.",
+            )
+            return (not_observed,)
         end = Backoff(seconds)
         while pending := [witness for witness in concerned if not witness.change_visible]:
             if end.is_over:
-                return (_not_seen_yet([witness.name for witness in pending], seconds),)
+                names = " and ".join(witness.name for witness in pending)
+                not_seen = Finding(
+                    NOT_SEEN_YET,
+                    Severity.WARNING,
+                    f"The change is made, but a new token of {names} does not show it after {seconds:g} seconds.",
+                    "The authenticator has not seen it yet, or an access entry or the cluster's creator role overrides it.",
+                    "Look again with health_check().",
+                )
+                return (not_seen,)
             for witness in pending:
                 witness.look()
         return ()
 
 
 class _Reverter:
-    """The token with which a change is taken back.
-
-    Signed and shown to the API server just before the change, so that the server goes by what it was told then.
-    """
+    """Reverts the change with a token that the API server has accepted just before the change."""
 
     def __init__(self, transport: Transport, tokens: TokenSource, watch: _Watch, writer: Callable[[], Writer]) -> None:
         token = tokens.for_role(tokens.role_arn).new_token().value
         watch.avoid(token)
-        self._transport = transport.with_token(token, acts=True)
-        self._store = with_retries(ClusterStore(self._transport))
+        transport = transport.with_token(token, acts=True)
+        self._store = with_retries(ClusterStore(transport))
         self._writer = writer
-        self.revision = self.parent = 0
-        self.before = self._made = Document({})
+        self._revision = self._parent = 0
+        self._before = self._made = Document({})
         with contextlib.suppress(ForbiddenError):
-            self_review(self._transport)
+            self_review(transport)
 
     def arm(self, revision: int, before: Document, made: Document) -> None:
-        """Remember what is to be taken back: the change from `before` to `made`, which was recorded as `revision`."""
-        self.revision, self.before, self._made = revision, before, made
-        # Only to say where it leads: what was before is known.
+        """Remember the change from `before` to `made`, which was recorded as `revision`."""
+        self._revision, self._before, self._made = revision, before, made
+        # Only for the messages: the state before is known.
         with contextlib.suppress(AwsAuthError):
-            self.parent = self._store.read_revision(revision).info.parent
+            self._parent = self._store.read_revision(revision).info.parent
 
-    def take(self) -> bool:
-        """Take the change back, and return whether all is what it was; raises what `revert` does."""
-        reason = f"Reverted revision {self.revision}: somebody did not get in"
-        after = revert(self._store, self.before, self._made, to=self.parent, reason=reason, writer=self._writer)
-        return after == self.before
+    def revert(self, why: str, advice: str = "") -> RevertedError:
+        """Revert the change, and return the error that says so.
+
+        Raises:
+            NotRevertedError: it cannot be reverted.
+        """
+        parent, made = self._parent, f"The change was made as revision {self._revision}"
+        reason = f"Reverted revision {self._revision}: an identity got no access"
+        try:
+            after = revert(self._store, self._before, self._made, to=parent, reason=reason, writer=self._writer)
+        except AwsAuthError as error:
+            source = ("get", "controllerrevision", f"aws-auth-{parent}", "-o", "jsonpath={.data}")
+            get = command_line("kubectl", "-n", "kube-system", *source)
+            way = f"{get} | {command_line('kubectl', 'replace', '-f', '-')}" if parent else "undo the change by hand"
+            raise NotRevertedError(
+                f"{made}, and {why} It could not be reverted, so it is in force: {error.message}",
+                hint=f"If you still have access, restore the earlier state:\n  {way}\nOtherwise use awsauth.recover().",
+                revision=self._revision,
+                restores=parent,
+            ) from error
+        earlier = "the state before it" if self._before.data else "empty"
+        since = "" if after == self._before else ", with the later changes of other users"
+        return RevertedError(
+            f"{made}, and reverted: {why}",
+            hint=f"aws-auth is again {f'as in revision {parent}' if parent else earlier}{since}.{advice}",
+            revision=self._revision,
+            restored=parent,
+        )
 
 
 def revert(
     store: Store, before: Document, made: Document, *, to: int, reason: str, writer: Callable[[], Writer]
 ) -> Document:
-    """Take the change from `before` to `made` back, and return what there is then; what others have made since stays.
+    """Revert the change from `before` to `made`, and return the new state; later changes of other users stay.
 
     Args:
-        store: Where it was made.
-        before: What there was.
-        made: What came of it.
-        to: The number of the revision that holds `before`; 0 for none.
-        reason: Why; kept with the revision.
-        writer: Returns who makes the change.
+        store: Where the change was made.
+        before: The state before the change.
+        made: The state after the change.
+        to: The number of the revision that holds `before`; 0 if there is none.
+        reason: Kept with the new revision.
+        writer: Returns the author of the revert.
 
     Raises:
-        EditError: somebody has written it since in a way that cannot be edited.
-        AwsAuthError: what committing raises.
+        EditError: a later change cannot be kept.
+        AwsAuthError: the errors of a commit.
     """
 
     def propose(snapshot: Snapshot) -> PendingChange:
@@ -212,74 +314,19 @@ def revert(
     return commit(store, propose, reason=reason, writer=writer).snapshot.document
 
 
-def _verify(watch: _Watch, way_back: _Reverter, seconds: float) -> None:
+def _verify(watch: _Watch, reverter: _Reverter, seconds: float) -> None:
     try:
         failing = watch.failing(seconds)
     except BaseException as error:
-        # Whoever interrupts it, or whatever goes wrong: what was not seen to work does not stay.
-        cut = f"it was not looked at to the end: {error.message if isinstance(error, AwsAuthError) else type(error).__name__}"
-        reverted = _revert(way_back, cut)
-        if isinstance(error, AwsAuthError):
+        # An interrupt or a failure of any kind: a change that is not verified does not stay.
+        is_ours = isinstance(error, AwsAuthError)
+        cause = error.message if isinstance(error, AwsAuthError) else type(error).__name__
+        reverted = reverter.revert(f"the verification was interrupted: {cause}")
+        if is_ours:
             raise reverted from error
         raise
     if failing:
-        raise _revert(
-            way_back,
-            f"{failing.name} does not get in with a new token: {failing.problem}",
-            f" explain() says what it does with {failing.arn}, and why.",
+        raise reverter.revert(
+            f"{failing.name} gets no access with a new token: {failing.problem}",
+            f" Find the cause with explain({failing.arn!r}).",
         )
-
-
-def _revert(way_back: _Reverter, why: str, more: str = "") -> RevertedError:
-    """Take the change back, and return the error that says so.
-
-    Raises:
-        NotRevertedError: it cannot be taken back.
-    """
-    parent = way_back.parent
-    try:
-        is_as_before = way_back.take()
-    except AwsAuthError as error:
-        source = ("get", "controllerrevision", f"aws-auth-{parent}", "-o", "jsonpath={.data}")
-        kubectl = (
-            f"{command_line('kubectl', '-n', 'kube-system', *source)} | {command_line('kubectl', 'replace', '-f', '-')}"
-        )
-        way = kubectl if parent else "take the change out by hand"
-        raise NotRevertedError(
-            f"The change was made as revision {way_back.revision}, and {why} It could not be reverted, so it is in "
-            f"force: {error.message}",
-            hint=f"Whoever still gets in can go back:\n  {way}\nWhere nobody does: awsauth.recover().",
-            revision=way_back.revision,
-            restores=parent,
-        ) from error
-    earlier = (
-        f"what it was in revision {parent}" if parent else "what it was before" if way_back.before.data else "empty"
-    )
-    since = "" if is_as_before else ", but for what others have written since"
-    return RevertedError(
-        f"The change was made as revision {way_back.revision}, and reverted: {why}",
-        hint=f"aws-auth is again {earlier}{since}.{more}",
-        revision=way_back.revision,
-        restored=parent,
-    )
-
-
-def _not_observed(names: list[str]) -> Finding:
-    whom = " and ".join(names) or "nobody"
-    return Finding(
-        NOT_OBSERVED,
-        Severity.NOTE,
-        f"Nobody waited: new tokens can be made here for {whom}, and the change concerns somebody else.",
-        "When the authenticator sees it is not known; mostly that takes less than 2 seconds.",
-        "Name a role that it concerns and that you may assume in verify=.",
-    )
-
-
-def _not_seen_yet(names: list[str], seconds: float) -> Finding:
-    return Finding(
-        NOT_SEEN_YET,
-        Severity.WARNING,
-        f"The change is made, but a new token of {' and '.join(names)} does not show it after {seconds:g} seconds.",
-        "The authenticator has not seen it yet, or something else lets them in (an access entry, or being the creator).",
-        "Look again with health_check().",
-    )

@@ -59,7 +59,7 @@ def test_nothing_is_done_before_it_is_shown_and_the_one_way_step_is_allowed_by_n
     assert plan.needs == (SWITCH,)
     assert {"eks:UpdateClusterConfig", "eks:CreateAccessEntry", "eks:DeleteAccessEntry"} <= set(plan.actions)
     assert f"entry for {OPS}" in str(plan)
-    assert "not let in (401)" in str(plan)
+    assert "rejected (401)" in str(plan)
     with pytest.raises(GuardError, match="cannot be undone") as caught:
         stage.recover()
     assert f"allow=['{SWITCH}']" in caught.value.hint
@@ -240,7 +240,7 @@ def test_what_eks_did_and_did_not_answer_is_not_told_as_not_done(
                 raise EksError("ServerException", "Internal error", 500)
 
     monkeypatch.setattr(stage.eks, "answer", lost)
-    with pytest.raises(OutcomeUnknownError, match="may have been done all the same") as caught:
+    with pytest.raises(OutcomeUnknownError, match="AWS may have done it") as caught:
         stage.recover(allow=[SWITCH])
     assert caught.value.changed is (True if operation == "CreateAccessEntry" and "Done" in caught.value.hint else None)
     assert left in caught.value.hint
@@ -351,7 +351,7 @@ def test_a_role_that_is_not_the_creators_is_told_and_does_not_keep_from_the_othe
     stage.lock_out()
     plan = stage.recover(creator_role=f"{ROLE}recover-nobody", dry_run=True).plan
     assert plan.way == "access-entry"
-    assert any("recover-nobody is of no help: it is not let in (401)" in note for note in plan.notes)
+    assert any("recover-nobody is of no help: it is rejected (401)" in note for note in plan.notes)
     stage.reset(authentication_mode=BOTH, creator=f"{ROLE}recover-creator")
     plan = stage.recover(dry_run=True).plan
     assert any(f"{ROLE}recover-creator. One that you may assume" in note for note in plan.notes)
@@ -376,7 +376,7 @@ def test_when_a_new_token_does_not_get_in_after_all_the_entry_is_put_back(stage:
     with pytest.raises(RecoveryError, match="The temporary access was put back") as caught:
         stage.recover(timeout=0.5)
     assert "is `ops`, in `system:masters`" in str(caught.value)
-    assert "not let in (401)" in str(caught.value)
+    assert "rejected (401)" in str(caught.value)
     assert "aws eks delete-access-entry" in caught.value.hint
     assert stage.text == good
     assert stage.identity() is not None

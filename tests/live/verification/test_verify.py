@@ -24,8 +24,7 @@ from awsauth.errors import (
 )
 from awsauth.options import LONGEST
 from awsauth.stores.cluster import ClusterStore
-from awsauth.verification.probe import TokenProbe
-from awsauth.verification.verify import NOT_OBSERVED, NOT_SEEN_YET
+from awsauth.verification.verify import NOT_OBSERVED, NOT_SEEN_YET, _Witness
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -103,13 +102,13 @@ def test_a_change_that_no_token_can_show_is_not_waited_for_and_that_is_said(name
     assert codes(result).count(NOT_OBSERVED) == 1
     with AwsAuthClient.from_kubeconfig(path=named.cluster.kubeconfig) as client:
         result = client.add_role_mapping(named.arn("wait-blind-third"), username="y", wait=600)
-    assert "for nobody" in str(result)
+    assert "no new tokens can be made here" in str(result)
 
 
 def test_a_change_that_does_not_show_in_time_is_said(named: NamedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     administrator(named, "wait_late")
     role = named.arn("wait-late-target")
-    monkeypatch.setattr("awsauth.verification.probe.TokenProbe.change_visible", property(lambda _: False))
+    monkeypatch.setattr("awsauth.verification.verify._Witness.change_visible", property(lambda _: False))
     with named.client() as client:
         result = client.add_role_mapping(role, username="x", verify=[role], wait=0.1)
     assert codes(result).count(NOT_SEEN_YET) == 1
@@ -145,10 +144,8 @@ def test_a_change_that_locks_the_caller_out_is_reverted_with_the_token_from_befo
         assert time.monotonic() - began < PATIENCE
         log = client.history().entries
     assert data(named) == before
-    assert "the caller does not get in with a new token" in caught.value.message
-    assert f"does not know arn:aws:sts::{named.cluster.aws.account}:assumed-role/revert-me/laptop (401)" in str(
-        caught.value
-    )
+    assert "the caller gets no access with a new token" in caught.value.message
+    assert f"rejects arn:aws:sts::{named.cluster.aws.account}:assumed-role/revert-me/laptop (401)" in str(caught.value)
     assert [entry.info.kind for entry in log[:2]] == ["rollback", "change"]
     assert caught.value.revision == log[1].info.number
     assert caught.value.restored == log[1].info.parent
@@ -181,7 +178,7 @@ def test_a_role_that_was_named_and_is_shut_out_has_the_change_reverted(named: Na
     administrator(named, "revert_role")
     deputy = named.arn("revert-role-deputy")
     before = data(named)
-    with named.client() as client, pytest.raises(RevertedError, match=r"revert-role-deputy` does not get in"):
+    with named.client() as client, pytest.raises(RevertedError, match=r"revert-role-deputy` gets no access"):
         client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
     assert data(named) == before
 
@@ -220,10 +217,10 @@ def test_a_change_of_the_callers_own_groups_that_works_stays(named: NamedCluster
 
 def test_what_others_wrote_meanwhile_stays(named: NamedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     administrator(named, "revert_others")
-    looked = TokenProbe.look
+    looked = _Witness.look
     added = "- rolearn: arn:aws:iam::123456789012:role/revert-others-node\n  username: n\n"
 
-    def meanwhile(self: TokenProbe) -> None:
+    def meanwhile(self: _Witness) -> None:
         now = data(named)
         if "revert-others-node" not in str(now):
             roles = [
@@ -233,7 +230,7 @@ def test_what_others_wrote_meanwhile_stays(named: NamedCluster, monkeypatch: pyt
             named.cluster.put_aws_auth({"mapRoles": "".join(f"- {role}\n" for role in roles) + added})
         looked(self)
 
-    monkeypatch.setattr(TokenProbe, "look", meanwhile)
+    monkeypatch.setattr(_Witness, "look", meanwhile)
     deputy = named.arn("revert-others-deputy")
     with named.client() as client, pytest.raises(RevertedError):
         client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
@@ -248,10 +245,10 @@ def test_a_change_that_is_not_looked_at_to_the_end_is_reverted(
     administrator(named, "revert_stop")
     before = data(named)
 
-    def interrupted(_: TokenProbe) -> None:
+    def interrupted(_: _Witness) -> None:
         raise interruption
 
-    monkeypatch.setattr(TokenProbe, "look", interrupted)
+    monkeypatch.setattr(_Witness, "look", interrupted)
     with named.client() as client, pytest.raises(interruption):
         client.add_role_mapping(named.arn("revert-stop-target"), username="x", revert_after=LONGEST)
     assert data(named) == before
@@ -262,16 +259,16 @@ def test_what_goes_wrong_while_it_is_looked_at_is_told_with_the_revert(
 ) -> None:
     administrator(named, "revert_odd")
     before = data(named)
-    look = TokenProbe.look
+    look = _Witness.look
 
-    def failing(_: TokenProbe) -> None:
-        monkeypatch.setattr(TokenProbe, "look", look)
+    def failing(_: _Witness) -> None:
+        monkeypatch.setattr(_Witness, "look", look)
         raise UnavailableError("The API server cannot answer at the moment; nothing was changed.", status=503)
 
-    monkeypatch.setattr(TokenProbe, "look", failing)
+    monkeypatch.setattr(_Witness, "look", failing)
     with (
         named.client() as client,
-        pytest.raises(RevertedError, match="not looked at to the end: The API server cannot"),
+        pytest.raises(RevertedError, match="verification was interrupted: The API server cannot"),
     ):
         client.add_role_mapping(named.arn("revert-odd-target"), username="x", revert_after=LONGEST)
     assert data(named) == before
