@@ -1,4 +1,4 @@
-"""From the name of an EKS cluster to a connection with its API server: no kubeconfig, no AWS CLI."""
+"""Connect with an EKS cluster by its name, without a kubeconfig or the AWS CLI."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from awsauth.aws.eks import EksCluster, describe_cluster, is_cluster_name
 from awsauth.aws.errors import CHECK_WAY
@@ -19,6 +19,8 @@ from awsauth.errors import AwsAuthError, AwsServiceError, UsageError
 from awsauth.kube.kubeconfig import problem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import boto3
 
     from awsauth.aws.access_entries import ReadEntries
@@ -27,23 +29,25 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
     from awsauth.options import ConnectionOptions
 
+_T = TypeVar("_T")
+
 _LASTS: Final = 60.0
-"""Seconds for which what EKS said of the cluster and its access entries is good enough."""
+"""Seconds for which the answers of EKS are reused."""
 
 _PRIVATE: Final = (
-    "The cluster has no public endpoint: its API server is reached only from within its VPC, or from a network that is "
-    "connected with it."
+    "The cluster has no public endpoint. Connect from its VPC, or from a network that is connected with that."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksConnection(Connection):
-    """A connection with the API server of an EKS cluster, and what else is known of it.
+    """A connection with the API server of an EKS cluster.
 
     Attributes:
-        cluster: What EKS said about it.
-        session: Whose credentials are used for AWS; the tokens may be of a role that was assumed with them.
-        tokens: Where the tokens come from.
+        cluster: The description of the cluster.
+        session: The session that calls AWS; the tokens may belong to a role that it assumes.
+        tokens: The source of the tokens.
+        facts: Answers of EKS about the cluster.
     """
 
     cluster: EksCluster
@@ -52,99 +56,105 @@ class EksConnection(Connection):
     facts: EksClusterInfo = field(repr=False)
 
 
+class _Cached(Generic[_T]):
+    """The last answer or error of a call, which is repeated after a minute."""
+
+    def __init__(self, ask: Callable[[], _T], answer: _T | None = None) -> None:
+        self._ask = ask
+        self._answer = answer
+        self._error: AwsAuthError | None = None
+        self._asked = -math.inf if answer is None else time.monotonic()
+        self._lock = threading.Lock()
+
+    def get(self) -> _T:
+        with self._lock:
+            if time.monotonic() - self._asked > _LASTS:
+                self._error = None
+                try:
+                    self._answer = self._ask()
+                except AwsAuthError as error:
+                    # If EKS cannot be reached, every further call would take a while.
+                    self._error = error
+                self._asked = time.monotonic()
+            if self._error:
+                raise self._error
+            return cast("_T", self._answer)
+
+
 class EksClusterInfo:
-    """What EKS knows of a cluster, asked when it is needed.
+    """Answers of EKS about a cluster; each is reused for a minute.
 
     Args:
-        session: Whom to ask as.
-        cluster: What EKS has just said about the cluster; or its name, and EKS is asked when that is needed.
+        session: The session that calls EKS.
+        cluster: The description of the cluster, or its name.
         transport: To its API server.
     """
 
     def __init__(self, session: AwsSession, cluster: EksCluster | str, transport: Transport) -> None:
         self._session = session
-        self._cluster = cluster
         self._transport = transport
-        self._described = -math.inf if isinstance(cluster, str) else time.monotonic()
-        self._failure: AwsAuthError | None = None
-        self._entries: ReadEntries | None = None
-        self._listed = 0.0
-        self._lock = threading.Lock()
+        name, known = (cluster, None) if isinstance(cluster, str) else (cluster.arn, cluster)
+        self._cluster = _Cached(lambda: self._described(name), known)
+        self._entries = _Cached(self._read_entries)
 
     def authentication_mode(self) -> AuthenticationMode:
-        """Return what lets people in; asked again when the last answer is older than a minute.
+        """Return the authentication mode.
 
         Raises:
-            AwsServiceError, CredentialsError: EKS cannot be asked.
+            AwsServiceError, CredentialsError: EKS does not answer.
         """
-        return self._now().authentication_mode
+        return self._cluster.get().authentication_mode
 
     def access_entries(self) -> ReadEntries:
-        """Return the access entries, with what could not be read of them; asked again after a minute.
+        """Return the access entries, with notes about those that could not be read.
 
         Raises:
             AwsServiceError, CredentialsError: they cannot be listed.
         """
-        from awsauth.aws.access_entries import read_access_entries
-
-        cluster = self._now()
-        with self._lock:
-            if self._entries is None or time.monotonic() - self._listed > _LASTS:
-                self._entries = read_access_entries(self._session, cluster)
-                self._listed = time.monotonic()
-            return self._entries
+        return self._entries.get()
 
     def node_evidence(self, nodes: tuple[ClusterNode, ...] | None) -> NodeEvidence:
-        """Return which roles nodes have, given the nodes that are registered (None: not known)."""
+        """Return the uses of node roles, given the registered nodes; None if these are not known."""
         from awsauth.aws.node_roles import node_evidence
 
-        # An entry that lets nodes in proves that their mapping is not needed; without it they just count as in use.
+        # An access entry for nodes proves that their mapping is not needed. Without it the mapping counts as in use.
         try:
             entries = self.access_entries().entries
         except AwsServiceError:
             entries = ()
-        return node_evidence(self._session, self._now(), nodes=nodes, get=self._transport.get, entries=entries)
+        return node_evidence(self._session, self._cluster.get(), nodes=nodes, get=self._transport.get, entries=entries)
 
     def sso_roles(self) -> tuple[str, ...]:
-        """Return the ARNs of the roles that IAM Identity Center made in the account that AWS is asked as.
+        """Return the ARNs of the roles that IAM Identity Center made in the caller's account.
 
         Raises:
-            AwsServiceError, CredentialsError: IAM cannot be asked.
+            AwsServiceError, CredentialsError: IAM does not answer.
         """
         from awsauth.aws.role_lookup import list_sso_roles
 
         return list_sso_roles(self._session)
 
-    def _now(self) -> EksCluster:
-        with self._lock:
-            if time.monotonic() - self._described > _LASTS:
-                self._failure = None
-                try:
-                    self._cluster = self._asked()
-                except AwsAuthError as error:
-                    # Where EKS cannot be reached, asking again and again would take a while each time.
-                    self._failure = error
-                self._described = time.monotonic()
-            if self._failure:
-                raise self._failure
-            return cast("EksCluster", self._cluster)
+    def _read_entries(self) -> ReadEntries:
+        from awsauth.aws.access_entries import read_access_entries
 
-    def _asked(self) -> EksCluster:
-        if not isinstance(self._cluster, str):
-            return describe_cluster(self._session, self._cluster.arn)
-        found = describe_cluster(self._session, self._cluster)
-        # A name is known in one account and region; the address may be that of another cluster, or of a tunnel.
-        if found.endpoint.rstrip("/").lower() != self._transport.host.rstrip("/").lower():
+        return read_access_entries(self._session, self._cluster.get())
+
+    def _described(self, cluster: str) -> EksCluster:
+        found = describe_cluster(self._session, cluster)
+        # A name is unique in one account and region only; the address may be that of another cluster, or of a tunnel.
+        if cluster != found.arn and found.endpoint.rstrip("/").lower() != self._transport.host.rstrip("/").lower():
             raise AwsServiceError(
-                f"EKS has the API server of {found.arn} at {quoted(found.endpoint, 200)}, and the one asked is at "
-                f"{quoted(self._transport.host, 200)}, so it may be another cluster.",
-                hint="Connect to it by its name (cluster=, from_eks), with the right profile and region.",
+                f"EKS has the API server of {found.arn} at {quoted(found.endpoint, 200)}, but the connection goes to "
+                f"{quoted(self._transport.host, 200)}: it may be another cluster.",
+                hint="Connect by the cluster's name (cluster=, from_eks), with the right profile and region.",
             )
         return found
 
 
 def cluster_info(connection: Connection) -> EksClusterInfo | None:
-    """Return what EKS knows of the cluster of a kubeconfig; None where that names none that EKS could know."""
+    """Return the answers of EKS about the cluster of a connection; None if it does not name a cluster of EKS."""
+    if isinstance(connection, EksConnection):
+        return connection.facts
     tokens = connection.tokens
     if tokens is None or not is_cluster_name(tokens.cluster_id):
         return None
@@ -160,31 +170,36 @@ def from_eks(
     session: boto3.Session | None = None,
     role_arn: str | None = None,
 ) -> EksConnection:
-    """Connect with an EKS cluster by its name: one request to EKS for its address; tokens are made in this process.
+    """Connect with an EKS cluster by its name: one request to EKS; tokens are made in this process.
 
     Args:
         cluster: The name, or the ARN.
         options: How requests to the API server are sent.
-        region: Where it is; by default the ARN's, that of the environment or profile, or of the EC2 instance.
+        region: Its region; by default the ARN's, that of the environment or profile, or of the EC2 instance.
         profile: A profile of the AWS configuration.
-        session: A boto3 session, in place of a profile.
-        role_arn: A role to assume for the tokens, as ``aws eks get-token --role-arn`` does; EKS itself is asked
+        session: A boto3 session instead of a profile.
+        role_arn: A role to assume for the tokens, as ``aws eks get-token --role-arn`` does; the request to EKS is made
             without it.
 
     Raises:
-        UsageError: arguments contradict each other, or no region is known.
+        UsageError: arguments contradict each other, or the region is not known.
         InvalidValueError: `cluster` is neither a name nor an ARN.
-        CredentialsError: there are no credentials, or AWS does not take them.
+        CredentialsError: there are no credentials, or AWS rejects them.
         ClusterNotFoundError: there is no such cluster.
         AwsPermissionError: IAM does not allow ``eks:DescribeCluster``, or to assume the role.
         AwsServiceError: EKS does not answer, the cluster has no API server yet, or its address is unsafe.
     """
     named: Any = cluster
     if not isinstance(named, str) or not named.strip():
-        raise UsageError("cluster is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
+        raise UsageError("cluster is empty.", hint="Pass the name of a cluster. Is a variable unset?")
     aws = AwsSession(profile=profile, region=region, session=session)
     found = describe_cluster(aws, cluster)
-    _check_address(found)
+    # An address to which no token may be sent is refused, as that of a kubeconfig is.
+    if problem := problem_of({"server": found.endpoint}, {"token": "one"}):
+        raise AwsServiceError(
+            f"EKS gives {quoted(found.endpoint, 200)} as the address of {quoted(found.name)}, which leads to {problem[0]}.",
+            hint=f"Does a proxy answer in place of EKS? {CHECK_WAY}",
+        )
     tokens = TokenSource(aws, found.cluster_id, region=found.region, role_arn=role_arn)
     authority = base64.b64encode(found.certificate_authority.encode()).decode()
     connection = with_tokens(
@@ -202,13 +217,3 @@ def from_eks(
         tokens=tokens,
         facts=EksClusterInfo(aws, found, connection.transport),
     )
-
-
-def _check_address(found: EksCluster) -> None:
-    """Refuse an address to which no token may be sent, as that of a kubeconfig is refused."""
-    if problem := problem_of({"server": found.endpoint}, {"token": "one"}):
-        raise AwsServiceError(
-            f"EKS gives {quoted(found.endpoint, 200)} as the address of {quoted(found.name)}, which leads to {problem[0]}. "
-            "Nothing was sent there.",
-            hint=f"Is there something in between that answers in place of EKS? {CHECK_WAY}",
-        )

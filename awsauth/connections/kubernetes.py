@@ -1,4 +1,4 @@
-"""From what names a cluster to a connection with its API server."""
+"""Connect with the API server of a kubeconfig's context, of a pod's cluster, or of a client of the caller."""
 
 from __future__ import annotations
 
@@ -31,68 +31,7 @@ if TYPE_CHECKING:
 DEFAULT: Final = ConnectionOptions()
 
 _WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
-"""What of a user wins over a program: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``)."""
-
-
-def tokens_of(destination: ResolvedContext, seconds: float) -> BearerTokens | None:
-    """Return where the user's tokens come from, for those that are renewed; a program for them may run so long."""
-    user = destination.user
-    if isinstance(user.get("tokenFile"), str):
-        return TokenFile(user["tokenFile"], user["token"] if isinstance(user.get("token"), str) else "")
-    stanza = _exec(destination)
-    if stanza is None:
-        return None
-    from awsauth.kube.exec_credential import ExecPlugin
-
-    return ExecPlugin(stanza, destination.folder, destination.cluster, seconds)
-
-
-def _exec(destination: ResolvedContext) -> Mapping[str, Any] | None:
-    """Return what says which program gives the user's credentials; None where nothing does, or something else wins."""
-    stanza = destination.user.get("exec")
-    return stanza if isinstance(stanza, dict) and _WINS.isdisjoint(destination.user) else None
-
-
-def signed_here(destination: ResolvedContext) -> TokenSource | None:
-    """Return the tokens that the AWS CLI, or the authenticator, would be started for; None for any other program."""
-    stanza = _exec(destination)
-    if stanza is None:
-        return None
-    from awsauth.aws.eks_exec import recognised
-
-    identity = recognised(stanza, os.environ)
-    if identity is None:
-        return None
-    from awsauth.aws.session import AwsSession
-    from awsauth.aws.token import TokenSource
-
-    session = AwsSession(profile=identity.profile, region=identity.region)
-    return TokenSource(
-        session,
-        identity.cluster_id,
-        region=session.region,
-        role_arn=identity.role_arn,
-        session_name=identity.session_name,
-    )
-
-
-def without_exec(destination: ResolvedContext, tokens: BearerTokens | None) -> Mapping[str, Any]:
-    """Return the user with the credentials themselves in place of the program or the file that they come from.
-
-    When the program fails, the kubernetes client's own loader goes on without credentials, and the server refuses that.
-    """
-    if tokens is None:
-        # The kubernetes client's loader would run a program over which something else wins.
-        loses = not _WINS.isdisjoint(destination.user)
-        return {key: value for key, value in destination.user.items() if key != "exec" or not loses}
-    user = {key: value for key, value in destination.user.items() if key not in {"exec", "tokenFile", "token"}}
-    token = tokens.token()
-    if token.value:
-        user["token"] = token.value
-    for name in ("certificate", "key"):  # which a program may hand out, too
-        if pem := getattr(token, name, ""):
-            user[f"client-{name}-data"] = b64encode(pem.encode()).decode()
-    return user
+"""Fields of a user that override its program: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +40,9 @@ class Connection:
 
     Attributes:
         transport: Sends requests.
-        description: Which cluster it is, for people: ``context kind-dev at https://127.0.0.1:6443``.
+        description: The cluster, for people: ``context kind-dev at https://127.0.0.1:6443``.
         is_own: Whether it was made here, and so is closed here.
-        tokens: Where the tokens come from, if they are signed here with AWS credentials.
+        tokens: The source of the tokens, if they are signed here with AWS credentials.
     """
 
     transport: Transport
@@ -113,7 +52,7 @@ class Connection:
 
     @property
     def name(self) -> str:
-        """The description without the address, which holds no blank."""
+        """The description without the address."""
         return self.description.rpartition(" at ")[0]
 
     def close(self) -> None:
@@ -128,7 +67,7 @@ def from_default_kubeconfig(options: ConnectionOptions = DEFAULT) -> Connection:
     Raises:
         KubeconfigError: there is neither, or it cannot be used.
         UsageError: as for `Transport`.
-        AwsAuthError: whatever making a token raises, where tokens are signed here.
+        AwsAuthError: a token cannot be made, where tokens are signed here.
     """
     files = kubeconfig.default_paths()
     config = kubeconfig.read_kubeconfig(files)
@@ -137,7 +76,7 @@ def from_default_kubeconfig(options: ConnectionOptions = DEFAULT) -> Connection:
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         return in_cluster(options)
     raise KubeconfigError(
-        "There is no kubeconfig with a context, and this is no pod of a cluster. Nothing was sent.",
+        "There is no kubeconfig with a context, and this is not a pod of a cluster.",
         location=visible(os.pathsep.join(map(str, files))),
         hint="Name a context, a kubeconfig or an EKS cluster; or set KUBECONFIG.",
     )
@@ -150,25 +89,26 @@ def from_kubeconfig(
 
     Args:
         context: The context's name; None for the current one.
-        path: The kubeconfig's file; None for the ones that kubectl would take.
-        options: How requests are sent; without a user or groups in it, the kubeconfig's own count.
+        path: The kubeconfig's file; None for the files that kubectl would read.
+        options: How requests are sent. A user or groups in it replace those of the kubeconfig.
 
     Raises:
-        KubeconfigError: there is no such file or context, or no credentials come of it.
+        KubeconfigError: there is no such file or context, or it gives no credentials.
         UsageError: `context` or `path` is empty; or as for `Transport`.
-        AwsAuthError: whatever making a token raises, where tokens are signed here.
+        AwsAuthError: a token cannot be made, where tokens are signed here.
     """
-    named: dict[str, Any] = {"context": context, "path": path}
-    for name, value in named.items():
-        if value is not None and not isinstance(value, (str, os.PathLike) if name == "path" else str):
-            raise UsageError(f"{name} is {quoted_value(value, 60)}; nothing was contacted.", hint="Pass a text.")
-        if value is not None and not str(value).strip():
-            raise UsageError(f"{name} is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
+    given: tuple[tuple[str, Any, Any], ...] = (("context", context, str), ("path", path, (str, os.PathLike)))
+    for name, value, kinds in given:
+        if value is not None and not (isinstance(value, kinds) and str(value).strip()):
+            raise UsageError(
+                f"{name} is {'empty' if isinstance(value, str) else quoted_value(value, 60)}.",
+                hint="Pass a text that is not empty. Is a variable unset?",
+            )
     files = (Path(path),) if path is not None else kubeconfig.default_paths()
     config = kubeconfig.read_kubeconfig(files)
     if not config.files:
         raise KubeconfigError(
-            "There is no kubeconfig there. Nothing was sent.",
+            "There is no kubeconfig.",
             location=visible(os.pathsep.join(map(str, files))),
             hint="Name another one with kubeconfig=…, or set KUBECONFIG.",
         )
@@ -176,10 +116,10 @@ def from_kubeconfig(
 
 
 def in_cluster(options: ConnectionOptions = DEFAULT) -> Connection:
-    """Connect from within a pod, with its service account; its token is read again when it is renewed.
+    """Connect from a pod with its service account; its token is read again when it is renewed.
 
     Raises:
-        KubeconfigError: this is no pod, or it has no service account.
+        KubeconfigError: this is not a pod, or it has no service account.
         UsageError: as for `Transport`.
     """
     from awsauth.kube.official_client import in_pod
@@ -189,16 +129,15 @@ def in_cluster(options: ConnectionOptions = DEFAULT) -> Connection:
 
 
 def from_api_client(api: ApiClient, options: ConnectionOptions = DEFAULT) -> Connection:
-    """Connect with a client of the kubernetes package that the caller has configured, and will close.
+    """Connect with a client of the kubernetes package; the caller configures and closes it.
 
     Raises:
-        UsageError: `api` is none; or as for `Transport`.
+        UsageError: `api` is not such a client; or as for `Transport`.
     """
     given: Any = api
     if not hasattr(given, "rest_client") or not hasattr(given, "configuration"):
         raise UsageError(
-            f"{type(given).__name__} is no client of an API server; nothing was contacted.",
-            hint="Give a kubernetes.client.ApiClient.",
+            f"{type(given).__name__} is not a client of an API server.", hint="Pass a kubernetes.client.ApiClient."
         )
     from awsauth.kube.official_client import OfficialClientServer
 
@@ -218,42 +157,86 @@ def with_tokens(
 
     Args:
         cluster: The description.
-        tokens: Where the tokens come from; the first is made at once.
-        description: Which cluster it is, for people.
+        tokens: The source of the tokens; the first is made at once.
+        description: The cluster, for people.
         options: How requests are sent.
-        hint: Why it may be that it cannot be reached.
+        hint: A possible reason if the cluster cannot be reached.
 
     Raises:
         KubeconfigError: the description cannot be used.
         UsageError: as for `Transport`.
-        AwsAuthError: whatever making a token raises.
+        AwsAuthError: a token cannot be made.
     """
     user = {"token": tokens.token().value}
     server = _server(kubeconfig.ResolvedContext("", cluster, {}, "", ()), user, tokens)
     return Connection(_transport(server, options, hint), description)
 
 
-def _connected(destination: kubeconfig.ResolvedContext, options: ConnectionOptions) -> Connection:
+def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Connection:
     if options.as_user is None and not options.as_groups:
         options = ConnectionOptions(options.timeout, *destination.acts_as)
     check_timeout(options.timeout)
-    signed = signed_here(destination)
-    tokens = signed or tokens_of(destination, options.timeout)
-    server = _server(destination, without_exec(destination, tokens), tokens)
+    user = destination.user
+    stanza = user.get("exec") if _WINS.isdisjoint(user) and isinstance(user.get("exec"), dict) else None
+    signed = _signed_here(stanza) if stanza else None
+    tokens: BearerTokens | None = signed
+    if isinstance(user.get("tokenFile"), str):
+        tokens = TokenFile(user["tokenFile"], user["token"] if isinstance(user.get("token"), str) else "")
+    elif stanza is not None and signed is None:
+        from awsauth.kube.exec_credential import ExecPlugin
+
+        tokens = ExecPlugin(stanza, destination.folder, destination.cluster, options.timeout)
+    server = _server(destination, _without_exec(user, tokens), tokens)
     transport = _transport(server, options)
     description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
     log_debug("Connecting to %s; %s", description, "signing tokens here" if signed else "with its own credentials")
     return Connection(transport, description, tokens=signed)
 
 
+def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:
+    """Return the tokens that the AWS CLI, or the authenticator, would print; None for any other program."""
+    from awsauth.aws.eks_exec import recognised
+
+    identity = recognised(stanza, os.environ)
+    if identity is None:
+        return None
+    from awsauth.aws.session import AwsSession
+    from awsauth.aws.token import TokenSource
+
+    session = AwsSession(profile=identity.profile, region=identity.region)
+    return TokenSource(
+        session,
+        identity.cluster_id,
+        region=session.region,
+        role_arn=identity.role_arn,
+        session_name=identity.session_name,
+    )
+
+
+def _without_exec(user: Mapping[str, Any], tokens: BearerTokens | None) -> Mapping[str, Any]:
+    """Return the user with the credentials themselves in place of the program or the file that provides them.
+
+    The kubernetes client's own loader ignores a program that fails, and connects without credentials. It also runs a
+    program that another field overrides.
+    """
+    if tokens is None:
+        return user if _WINS.isdisjoint(user) else {key: value for key, value in user.items() if key != "exec"}
+    resolved = {key: value for key, value in user.items() if key not in {"exec", "tokenFile", "token"}}
+    token = tokens.token()
+    if token.value:
+        resolved["token"] = token.value
+    for name in ("certificate", "key"):  # a program may print these, too
+        if pem := getattr(token, name, ""):
+            resolved[f"client-{name}-data"] = b64encode(pem.encode()).decode()
+    return resolved
+
+
 def _transport(server: ServerEndpoint, options: ConnectionOptions, hint: str = "") -> Transport:
     return Transport(server, timeout=options.timeout, as_user=options.as_user, as_groups=options.as_groups, hint=hint)
 
 
-def _server(
-    destination: kubeconfig.ResolvedContext, user: Mapping[str, Any], tokens: credentials.BearerTokens | None
-) -> ServerEndpoint:
-    """Return the server for a user; `tokens`, if any, has given the token that the user has, and renews it."""
+def _server(destination: ResolvedContext, user: Mapping[str, Any], tokens: BearerTokens | None) -> ServerEndpoint:
+    """Return the server for a user whose token, if it has one, comes from `tokens`."""
     from awsauth.kube import server as direct_server
 
     cluster = destination.cluster

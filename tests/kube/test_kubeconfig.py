@@ -93,15 +93,15 @@ def test_without_anything_it_is_told_where_it_was_looked_for(tmp_path: Path, mon
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
     with pytest.raises(KubeconfigError, match="nowhere: There is no kubeconfig with a context"):
         connecting.from_default_kubeconfig()
-    with pytest.raises(KubeconfigError, match="nowhere: There is no kubeconfig there"):
+    with pytest.raises(KubeconfigError, match="nowhere: There is no kubeconfig"):
         connecting.from_kubeconfig()
-    with pytest.raises(KubeconfigError, match="elsewhere: There is no kubeconfig there"):
+    with pytest.raises(KubeconfigError, match="elsewhere: There is no kubeconfig"):
         connecting.from_kubeconfig(path=tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize("options", [{"context": ""}, {"path": " "}, {"context": "\t", "path": "x"}])
 def test_an_empty_name_is_no_name(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="is empty; nothing was contacted"):
+    with pytest.raises(UsageError, match="is empty"):
         connecting.from_kubeconfig(**options)
 
 

@@ -196,5 +196,5 @@ def test_a_client_of_the_callers_own_is_used_and_left_open(cluster: Cluster) -> 
     assert connection.description == f"the cluster at {cluster.server}"
     assert who(connection) == "admin"
     assert len(api.rest_client.pool_manager.pools) == 1
-    with pytest.raises(UsageError, match="str is no client of an API server"):
+    with pytest.raises(UsageError, match="str is not a client of an API server"):
         connecting.from_api_client("https://example.com")  # type: ignore[arg-type]
