@@ -109,7 +109,7 @@ class AccessEntries:
     def find(self, principal_arn: str) -> FoundEntry | None:
         """Return the entry of a principal, given with its path; None if EKS shows no entry."""
         found = self.describe(principal_arn, f"the access entry of {quoted(principal_arn, 200)} cannot be described")
-        if found is None or found.entry.type != "STANDARD":
+        if not found or found.entry.type != "STANDARD":
             return found
         return replace(found, entry=replace(found.entry, policies=self.policies(principal_arn)))
 
@@ -253,7 +253,7 @@ def _read(entries: AccessEntries, principal: str) -> tuple[AccessEntry | None, s
         # The same words for all entries, so that a missing permission is noted once.
         found = entries.describe(principal, "access entries cannot be described")
         entry = found.entry if found else None
-        if entry is None or entry.lets_nodes_in:  # an entry for nodes cannot have policies
+        if not entry or entry.lets_nodes_in:  # an entry for nodes cannot have policies
             return entry, ""
         return replace(entry, policies=entries.policies(principal)), ""
     except AwsAuthError as error:

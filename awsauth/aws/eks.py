@@ -85,7 +85,7 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
         UsageError: the region is not known, or the ARN is of another region than the session was made for.
         CredentialsError: there are no credentials, or AWS rejects them.
         AwsPermissionError: IAM does not allow ``eks:DescribeCluster``.
-        ClusterNotFoundError: there is no such cluster; it names the account, the region and the clusters there.
+        ClusterNotFoundError: the cluster does not exist; it names the account, the region and the clusters there.
         AwsServiceError: EKS does not answer, or the cluster has no API server yet.
     """
     arn = _ARN.fullmatch(cluster)

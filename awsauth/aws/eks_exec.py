@@ -84,7 +84,7 @@ def recognised(stanza: Mapping[str, Any], environ: Mapping[str, str]) -> ExecIde
             return None
     elif program == "aws-iam-authenticator" and not environ.get("DEFAULT_ROLE"):
         given = _options(args, _AUTHENTICATOR, _AUTHENTICATOR_FLAGS, frozenset())
-    return None if given is None else _identity(given, env, environ)
+    return _identity(given, env, environ) if given else None
 
 
 def _identity(given: Mapping[str, str], env: Mapping[str, str], environ: Mapping[str, str]) -> ExecIdentity | None:

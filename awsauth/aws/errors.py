@@ -68,7 +68,7 @@ class _Row(NamedTuple):
 
     Attributes:
         kind: Its class.
-        message: What is wrong; may name attributes of a `_Failure`.
+        message: The problem; may name attributes of a `_Failure`.
         hint: The next step; may name them, too.
         may_be_done: Whether AWS may have done what was asked for.
         is_secret: Whether the error of boto3 may quote a secret that no traceback may show.
@@ -185,7 +185,7 @@ _EXCEPTIONS: Final = _by_name(
         "NoRegionError InvalidRegionError UnknownRegionError UnknownEndpointError": _Row(
             UsageError, "{0.text}", "Pass the name of a region, such as eu-west-1, or set AWS_REGION."
         ),
-        "BotoCoreError": _Row(AwsServiceError, "{0.text}"),
+        "BotoCoreError ClientError": _Row(AwsServiceError, "{0.text}"),
         # Its text quotes the answer. That of AssumeRole holds credentials.
         "ResponseParserError": _Row(
             AwsServiceError, "the answer does not come from AWS.", _PAGE, may_be_done=True, is_secret=True
@@ -233,7 +233,7 @@ def translate_errors(doing: str, session: AwsSession, *, service: str = "", look
         raise
     except Exception as error:
         failure = _Failure(error, session, service)
-        if failure.row is None:
+        if not failure.row:
             raise
         raise failure.translated(doing, look) from (None if failure.row.is_secret else error)
 
@@ -251,11 +251,6 @@ def pages_of(client: Any, operation: str, **arguments: Any) -> Iterator[Any]:
                 f"The list goes on after {MOST_PAGES} pages.", hint=f"Does a proxy answer in place of AWS? {CHECK_WAY}"
             )
         yield from pages.result_keys[0].search(page)
-
-
-def iam_statement(action: str, resource: str) -> str:
-    """Return the statement of an IAM policy that allows a call, as JSON."""
-    return json.dumps({"Effect": "Allow", "Action": action, "Resource": resource})
 
 
 def clock_difference(date: str) -> str:
@@ -281,44 +276,39 @@ class _Failure:
     """An exception of boto3, with the values that the texts of its row name."""
 
     def __init__(self, error: Exception, session: AwsSession, service: str) -> None:
-        answer: dict[str, Any] = getattr(error, "response", None) or {}
-        details = getattr(error, "kwargs", {})
+        response, details = getattr(error, "response", None), getattr(error, "kwargs", {})
+        answer: dict[str, Any] = response if isinstance(response, dict) else {}
         metadata = answer.get("ResponseMetadata", {})
         self._session = session
-        self._status = metadata.get("HTTPStatusCode", 0)
+        self._status = metadata.get("HTTPStatusCode", 0) if answer else None
         self.name, self.text = type(error).__name__, safe_text(error)
         self.code = visible(str(answer.get("Error", {}).get("Code") or ""))
         self.answer = ": ".join(filter(None, (self.code, self.text))) or "with an error that it does not name"
-        denied = _ACTION.search(self.text)
-        self.action = denied["action"] if denied else f"{service}:{getattr(error, 'operation_name', '')}"
+        self._message = str(error) if answer else ""
+        denied = _ACTION.search(self._message)
+        self.action = visible(denied["action"]) if denied else f"{service}:{getattr(error, 'operation_name', '')}"
         self.resource = (denied["resource"] if denied else None) or "*"
         difference = clock_difference(metadata.get("HTTPHeaders", {}).get("date", ""))
         self.clock = f"is {difference} that of AWS" if difference else "differs from that of AWS"
         self.host = address(details.get("endpoint_url")) or "AWS"
         self.proxy = f"the proxy {address(details.get('proxy_url'))}".rstrip()
         self.cause = f" ({type(details['error']).__name__})" if details.get("error") else ""
-        self.tls = next(
-            (
-                visible(e.verify_message).rstrip(".")
-                for e in causes(error)
-                if isinstance(e, ssl.SSLCertVerificationError)
-            ),
-            "",
-        )
+        untrusted = [cause for cause in causes(error) if isinstance(cause, ssl.SSLCertVerificationError)]
+        self.tls = visible(untrusted[0].verify_message).rstrip(".") if untrusted else ""
         self.profile = quoted(session.profile or "default")
         self.sso_login, self.login = login_command(session, "sso", "login"), login_command(session, "login")
-        self.row = self._answered(error) if answer else _raised(error)
-
-    def _answered(self, error: Exception) -> _Row:
-        row = _CODES.get(self.code, _OTHER_CODE)
-        return _SKEWED if row is _SIGNATURE and _SKEW_WORDS.search(str(error)) else row
+        self.row = _CODES.get(self.code, _OTHER_CODE) if answer else _raised(error)
+        if self.row is _SIGNATURE and _SKEW_WORDS.search(self._message):
+            self.row = _SKEWED
 
     def translated(self, doing: str, look: str) -> AwsAuthError:
         """Return the error of this library."""
         row = self.row or _OTHER_CODE
         message, hint = f"{doing}: {row.message.format(self)}", row.hint.format(self)
-        failed_inside = not 400 <= self._status < 500 and row is not _THROTTLED
-        if look and (failed_inside if self._status else row.may_be_done):
+        may_be_done = row.may_be_done
+        if self._status is not None:
+            may_be_done = not 400 <= self._status < 500 and row is not _THROTTLED
+        if look and may_be_done:
             return OutcomeUnknownError(f"{message.rstrip('.')}. AWS may have done it.", hint=f"{look} {hint}".rstrip())
         error = row.kind(message, hint=hint)
         if isinstance(error, AwsServiceError):
@@ -330,9 +320,10 @@ class _Failure:
     @property
     def grant(self) -> str:
         """How to get the permission for a call."""
-        if "explicit deny" in self.text:
+        if "explicit deny" in self._message:
             return "Have the policy changed that denies it: another statement that allows it does not help."
-        allow = f"Have this added to the caller's permissions: {iam_statement(self.action, self.resource)}"
+        statement = {"Effect": "Allow", "Action": self.action, "Resource": self.resource}
+        allow = f"Have this added to the caller's permissions: {json.dumps(statement)}"
         trust = " The role's trust policy has to allow it, too." if self.action == "sts:AssumeRole" else ""
         return allow + trust
 

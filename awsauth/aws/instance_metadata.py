@@ -64,7 +64,7 @@ class InstanceMetadata:
         return self.read("placement/region").strip()
 
     def read(self, path: str) -> str:
-        """Return the text below ``/latest/meta-data/``; empty if there is none, or `problem` says why."""
+        """Return the text below ``/latest/meta-data/``; empty if it does not exist, or `problem` says why."""
         with self._lock:
             status, text = self._read(path)
             if status == 401:  # the token has expired

@@ -48,7 +48,7 @@ def attach_instance_role(
 
     Raises:
         UsageError: `instance_id` or `name` is not valid.
-        RoleError: there is no such instance or role, or the instance has another instance profile.
+        RoleError: the instance or the role does not exist, or the instance has another instance profile.
         OutcomeUnknownError: AWS did not answer a change, and may have done it.
         CredentialsError, AwsServiceError: a permission is missing, or AWS does not answer.
     """

@@ -100,40 +100,28 @@ def run_steps(
         AwsAuthError: something failed otherwise. The error names the steps that were done before.
     """
     done: list[str] = []
+    waiting = Backoff()
     try:
-        return _until_done(session, look, done, subject=subject, dry_run=dry_run)
+        while True:
+            setup, steps = look()
+            if dry_run:
+                return replace(setup, steps=tuple(step.text for step in steps), dry_run=True)
+            if not steps:
+                return replace(setup, steps=tuple(done))
+            # AWS may not show yet what was done.
+            for step in [step for step in steps if step.text not in done]:
+                if not _does(session, step, subject):
+                    break  # another user was faster: the steps behind it may differ now
+                done.append(step.text)
+            if not waiting.wait():
+                break
+        if not all(step.text in done for step in steps):
+            raise RoleError(f"{subject} is being changed by another user again and again.", hint="Run it again later.")
     except AwsAuthError as error:
         if done:
             error.changed = True
             error.message = f"{error.message}\nDone before that: {'; '.join(done)}."
         raise
-
-
-def _until_done(
-    session: AwsSession,
-    look: Callable[[], tuple[RoleSetup, list[SetupStep]]],
-    done: list[str],
-    *,
-    subject: str,
-    dry_run: bool,
-) -> RoleSetup:
-    waiting = Backoff()
-    while True:
-        setup, steps = look()
-        if dry_run:
-            return replace(setup, steps=tuple(step.text for step in steps), dry_run=True)
-        if not steps:
-            return replace(setup, steps=tuple(done))
-        # AWS may not show yet what was done.
-        missing = [step for step in steps if step.text not in done]
-        for step in missing:
-            if not _does(session, step, subject):
-                break  # another user was faster: the steps behind it may differ now
-            done.append(step.text)
-        if not waiting.wait():
-            break
-    if not all(step.text in done for step in steps):
-        raise RoleError(f"{subject} is being changed by another user again and again.", hint="Run it again later.")
     unseen = "AWS does not show all of it everywhere yet, which takes a minute at most"
     return replace(setup, steps=tuple(done), notes=(*setup.notes, unseen))
 
@@ -207,7 +195,7 @@ class _InstanceRole:
         """Return the present state, and the steps that are missing."""
         notes: list[str] = []
         role = get_role(self._session, self._name)
-        if role is None:
+        if not role:
             account, partition = own_account(self._session)
             arn = f"arn:{partition}:iam::{account}:role{self._path}{self._name}"
             steps = [self._creating_role(partition)]
@@ -244,7 +232,7 @@ class _InstanceRole:
         def extend(iam: Any) -> None:
             # The present policy: it may have changed since the step was listed.
             now = get_role(self._session, self._name)
-            if now is None:
+            if not now:
                 raise RoleError(f"The role {quoted(self._name)} has just been deleted.", hint="Run it again.")
             extended = json.dumps(letting_ec2_in(now.trust, partition))
             iam.update_assume_role_policy(RoleName=self._name, PolicyDocument=extended)

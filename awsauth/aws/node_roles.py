@@ -166,13 +166,13 @@ def _of_profile(session: AwsSession, profile: str, who: str) -> SourceReport:
 
 def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any] | None) -> SourceReport:
     """Return the roles that Karpenter gives to nodes, also without a node at the moment."""
-    if get is None:
+    if not get:
         return SourceReport(notes=(f"Karpenter's EC2NodeClasses in {quoted(cluster.name)} could not be listed.",))
     try:
         group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
         versions = [served.name("version") for served in group.objects("versions")]
         version = next((known for known in _VERSIONS if known in versions), None)
-        if version is None:
+        if not version:
             return SourceReport(notes=(f"Karpenter's API has only unknown versions: {', '.join(versions)}.",))
         path = f"{KARPENTER}/{version}/ec2nodeclasses"
         classes = Fields(get(path), "EC2NodeClassList", path).objects("items")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import pages_of
 from awsauth.aws.iam import check_role_name, get_role, own_account, role_of
+from awsauth.aws.session import check_texts
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
 from awsauth.core.access.sso_roles import PATH, sso_role
 from awsauth.core.arn import canonical_role, partition_of
-from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.text.display import quoted, quoted_value
-from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError, UsageError
+from awsauth.core.text.display import quoted
+from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,9 +134,8 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
         RoleError: the account has no such role, or several, or is not `account`.
         CredentialsError, AwsServiceError: IAM does not answer.
     """
-    _check_given("permission_set", permission_set)
-    if account is not None:
-        _check_given("account", account, digits=12)
+    check_texts(required=["permission_set"], permission_set=permission_set)
+    check_texts(digits=12, account=account)
     own = own_account(session)
     if account not in (None, own.number):
         raise RoleError(
@@ -159,12 +158,6 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
         hint=f"{_near(permission_set, [role.permission_set for role in roles], 'permission sets')}"
         "Assign the permission set to a user or group in the account: that makes its role.",
     )
-
-
-def _check_given(name: str, value: Any, digits: int = 0) -> None:
-    if not isinstance(value, str) or not value.strip():
-        hint = hint_for_missing(value, as_text(value, digits=digits))
-        raise UsageError(f"{name} is {quoted_value(value)}.", hint=hint)
 
 
 def list_sso_roles(session: AwsSession) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast, overload
 
 from awsauth.aws.errors import CREDENTIAL_SOURCES, login_command, translate_errors
 from awsauth.aws.instance_metadata import InstanceMetadata
+from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
@@ -53,13 +54,7 @@ class AwsSession:
     def __init__(
         self, *, profile: str | None = None, region: str | None = None, session: boto3.Session | None = None
     ) -> None:
-        given: tuple[tuple[str, Any], ...] = (("profile", profile), ("region", region))
-        for name, value in given:
-            if value is not None and not (isinstance(value, str) and value.strip()):
-                raise UsageError(
-                    f"{name} is {quoted_value(value, 60)}.",
-                    hint="Is a variable unset? Leave the argument out to use the environment.",
-                )
+        check_texts(profile=profile, region=region)
         if session is not None and profile is not None:
             raise UsageError(
                 "`session` cannot be combined with `profile`.", hint="Pass one of them: a session has its profile."
@@ -121,7 +116,7 @@ class AwsSession:
     def metadata(self) -> InstanceMetadata:
         """The instance metadata service; it is contacted when something of it is read."""
         with self._lock:
-            if self._metadata is None:
+            if not self._metadata:
                 with translate_errors("The AWS configuration cannot be read", self):
                     self._metadata = InstanceMetadata.of(self.botocore)
             return self._metadata
@@ -134,7 +129,7 @@ class AwsSession:
         """
         with self._lock, translate_errors("The AWS credentials cannot be loaded", self):
             found = self.botocore.get_credentials()
-        if found is None:
+        if not found:
             raise self.no_credentials()
         return found
 
@@ -199,7 +194,7 @@ class AwsSession:
     def _client(self, service: str, region: str) -> Any:
         with self._lock:
             client = self._clients.get((service, region))
-            if client is None:
+            if not client:
                 # Without this the first call would say so, after a client was loaded for nothing.
                 self.credentials()
                 with translate_errors(f"A client for {service} in {quoted(region)} cannot be made", self):
@@ -223,6 +218,23 @@ class AwsSession:
         )
         client.meta.events.register("after-call", _log_call)
         return client
+
+
+def check_texts(*, required: Collection[str] = (), digits: int = 0, **given: Any) -> None:
+    """Refuse an argument that is empty, or is not a text; None passes unless the argument is required.
+
+    Args:
+        required: The names of the required arguments.
+        digits: How many digits a text has that a user may write as a number, such as an account.
+        given: The arguments, by name.
+
+    Raises:
+        UsageError: an argument is refused.
+    """
+    for name, value in given.items():
+        if (value is not None or name in required) and not (isinstance(value, str) and value.strip()):
+            hint = hint_for_missing(value, as_text(value, digits=digits))
+            raise UsageError(f"{name} is {quoted_value(value, 60)}.", hint=hint)
 
 
 def _log_call(http_response: Any, model: Any, **_: Any) -> None:

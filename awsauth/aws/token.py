@@ -10,7 +10,7 @@ import base64
 import itertools
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,6 +57,7 @@ class Token:
         return self.signed_at + LASTS
 
 
+@dataclass(eq=False)
 class TokenSource:
     """Valid tokens of one identity for one cluster, in any thread.
 
@@ -73,32 +74,22 @@ class TokenSource:
         InvalidValueError: `cluster_id` cannot be that of a cluster.
     """
 
-    def __init__(
-        self,
-        session: AwsSession,
-        cluster_id: str,
-        *,
-        region: str,
-        role_arn: str | None = None,
-        session_name: str = SESSION_NAME,
-    ) -> None:
-        if not _CLUSTER_ID.fullmatch(cluster_id):
-            raise InvalidValueError(
-                f"{quoted(cluster_id)} is not the name of a cluster.", hint="Pass the name of the cluster."
-            )
-        self.cluster_id = cluster_id
-        self.region = region
-        self.role_arn = role_arn
-        self._session_name = session_name
-        self.session = session
-        self._lock = threading.Lock()
-        self._credentials: Credentials | None = None
-        self._token: Token | None = None
-        self._signed_with: str | None = None
-        self._host = ""
+    session: AwsSession = field(repr=False)
+    cluster_id: str
+    _: KW_ONLY
+    region: str
+    role_arn: str | None = None
+    session_name: str = field(default=SESSION_NAME, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _credentials: Credentials | None = field(default=None, init=False, repr=False)
+    _token: Token | None = field(default=None, init=False, repr=False)
+    _signed_with: str | None = field(default=None, init=False, repr=False)
 
-    def __repr__(self) -> str:
-        return f"TokenSource({self.cluster_id!r}, region={self.region!r}, role_arn={self.role_arn!r})"
+    def __post_init__(self) -> None:
+        if not _CLUSTER_ID.fullmatch(self.cluster_id):
+            raise InvalidValueError(
+                f"{quoted(self.cluster_id)} is not the name of a cluster.", hint="Pass the name of the cluster."
+            )
 
     def token(self) -> Token:
         """Return a valid token: the last one, or a new one.
@@ -115,7 +106,7 @@ class TokenSource:
         with self._lock:
             credentials, last = self._frozen(), self._token
             if (
-                last is None
+                not last
                 or self._signed_with != credentials.access_key
                 or not last.signed_at <= _now() < last.expires_at
             ):
@@ -135,7 +126,7 @@ class TokenSource:
 
         The two sources share no token.
         """
-        name = self._session_name if role_arn == self.role_arn else SESSION_NAME
+        name = self.session_name if role_arn == self.role_arn else SESSION_NAME
         return TokenSource(self.session, self.cluster_id, region=self.region, role_arn=role_arn, session_name=name)
 
     def caller(self) -> str:
@@ -158,7 +149,7 @@ class TokenSource:
 
     def _frozen(self) -> ReadOnlyCredentials:
         """Return the present credentials; boto3 renews them here when it is time."""
-        if self._credentials is None:
+        if not self._credentials:
             own = self.session.credentials()
             self._credentials = own if self.role_arn is None else self._assumed(own, self.role_arn)
         doing = f"The role {quoted(self.role_arn)} cannot be assumed" if self.role_arn else _UNSIGNED
@@ -175,35 +166,22 @@ class TokenSource:
         def client(service: str, **options: Any) -> Any:
             return self.session.new_client(service, region_name=self.region, **options)
 
-        fetcher = AssumeRoleCredentialFetcher(client, own, role_arn, extra_args={"RoleSessionName": self._session_name})
+        fetcher = AssumeRoleCredentialFetcher(client, own, role_arn, extra_args={"RoleSessionName": self.session_name})
         return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
 
     def _signed(self, credentials: ReadOnlyCredentials, expires: int) -> Token:
-        from botocore.credentials import Credentials
-        from botocore.model import ServiceId
-        from botocore.signers import RequestSigner
+        from botocore.auth import SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
 
         now = _now()
-        self._host = self._host or sts_host(self.session, self.region)
-        request: dict[str, Any] = {
-            "method": "GET",
-            "url": f"https://{self._host}/?Action=GetCallerIdentity&Version=2011-06-15",
-            "body": {},
-            "headers": {"x-k8s-aws-id": self.cluster_id},
-            "context": {},
-        }
         with translate_errors(_UNSIGNED, self.session, service="sts"):
-            signer = RequestSigner(
-                ServiceId("STS"),
-                self.region,
-                "sts",
-                "v4",
-                Credentials(credentials.access_key or "", credentials.secret_key or "", credentials.token),
-                self.session.botocore.get_component("event_emitter"),
+            request = AWSRequest(
+                "GET",
+                f"https://{sts_host(self.session, self.region)}/?Action=GetCallerIdentity&Version=2011-06-15",
+                {"x-k8s-aws-id": self.cluster_id},
             )
-            url = signer.generate_presigned_url(
-                request, region_name=self.region, expires_in=expires, operation_name="GetCallerIdentity"
-            )
+            SigV4QueryAuth(credentials, "sts", self.region, expires).add_auth(request)
+            url = str(request.prepare().url)
         value = _PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
         if len(value) > _LARGEST:
             raise CredentialsError(

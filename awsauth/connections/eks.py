@@ -7,15 +7,15 @@ import math
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from awsauth.aws.eks import EksCluster, describe_cluster, is_cluster_name
 from awsauth.aws.errors import CHECK_WAY
-from awsauth.aws.session import AwsSession
+from awsauth.aws.session import AwsSession, check_texts
 from awsauth.aws.token import TokenSource
-from awsauth.connections.kubernetes import DEFAULT, Connection, with_tokens
+from awsauth.connections.kubernetes import DEFAULT, Connection, transport_with_tokens
 from awsauth.core.text.display import quoted, visible
-from awsauth.errors import AwsAuthError, AwsServiceError, UsageError
+from awsauth.errors import AwsAuthError, AwsServiceError
 from awsauth.kube.kubeconfig import problem_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class _Cached(Generic[_T]):
         self._ask = ask
         self._answer = answer
         self._error: AwsAuthError | None = None
-        self._asked = -math.inf if answer is None else time.monotonic()
+        self._asked = time.monotonic() if answer else -math.inf
         self._lock = threading.Lock()
 
     def get(self) -> _T:
@@ -156,7 +156,7 @@ def cluster_info(connection: Connection) -> EksClusterInfo | None:
     if isinstance(connection, EksConnection):
         return connection.facts
     tokens = connection.tokens
-    if tokens is None or not is_cluster_name(tokens.cluster_id):
+    if not tokens or not is_cluster_name(tokens.cluster_id):
         return None
     return EksClusterInfo(tokens.session, tokens.cluster_id, connection.transport)
 
@@ -185,13 +185,11 @@ def from_eks(
         UsageError: arguments contradict each other, or the region is not known.
         InvalidValueError: `cluster` is neither a name nor an ARN.
         CredentialsError: there are no credentials, or AWS rejects them.
-        ClusterNotFoundError: there is no such cluster.
+        ClusterNotFoundError: the cluster does not exist.
         AwsPermissionError: IAM does not allow ``eks:DescribeCluster``, or to assume the role.
         AwsServiceError: EKS does not answer, the cluster has no API server yet, or its address is unsafe.
     """
-    named: Any = cluster
-    if not isinstance(named, str) or not named.strip():
-        raise UsageError("cluster is empty.", hint="Pass the name of a cluster. Is a variable unset?")
+    check_texts(required=["cluster"], cluster=cluster, role_arn=role_arn)
     aws = AwsSession(profile=profile, region=region, session=session)
     found = describe_cluster(aws, cluster)
     # An address to which no token may be sent is refused, as that of a kubeconfig is.
@@ -202,18 +200,17 @@ def from_eks(
         )
     tokens = TokenSource(aws, found.cluster_id, region=found.region, role_arn=role_arn)
     authority = base64.b64encode(found.certificate_authority.encode()).decode()
-    connection = with_tokens(
+    transport = transport_with_tokens(
         {"server": found.endpoint, "certificate-authority-data": authority},
         tokens,
-        visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}"),
         options,
         hint="" if found.public_endpoint else _PRIVATE,
     )
     return EksConnection(
-        connection.transport,
-        connection.description,
+        transport,
+        visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}"),
         cluster=found,
         session=aws,
         tokens=tokens,
-        facts=EksClusterInfo(aws, found, connection.transport),
+        facts=EksClusterInfo(aws, found, transport),
     )

@@ -93,7 +93,7 @@ def from_kubeconfig(
         options: How requests are sent. A user or groups in it replace those of the kubeconfig.
 
     Raises:
-        KubeconfigError: there is no such file or context, or it gives no credentials.
+        KubeconfigError: the file or context does not exist, or gives no credentials.
         UsageError: `context` or `path` is empty; or as for `Transport`.
         AwsAuthError: a token cannot be made, where tokens are signed here.
     """
@@ -145,20 +145,14 @@ def from_api_client(api: ApiClient, options: ConnectionOptions = DEFAULT) -> Con
     return Connection(transport, f"the cluster at {visible(transport.host)}", is_own=False)
 
 
-def with_tokens(
-    cluster: Mapping[str, Any],
-    tokens: credentials.BearerTokens,
-    description: str,
-    options: ConnectionOptions = DEFAULT,
-    *,
-    hint: str = "",
-) -> Connection:
-    """Connect with a cluster that is described as in a kubeconfig: ``server``, ``certificate-authority-data``.
+def transport_with_tokens(
+    cluster: Mapping[str, Any], tokens: BearerTokens, options: ConnectionOptions, hint: str
+) -> Transport:
+    """Return the transport to a cluster that is described as in a kubeconfig; the first token is made at once.
 
     Args:
-        cluster: The description.
-        tokens: The source of the tokens; the first is made at once.
-        description: The cluster, for people.
+        cluster: The description: ``server``, ``certificate-authority-data``.
+        tokens: The source of the tokens.
         options: How requests are sent.
         hint: A possible reason if the cluster cannot be reached.
 
@@ -168,8 +162,7 @@ def with_tokens(
         AwsAuthError: a token cannot be made.
     """
     user = {"token": tokens.token().value}
-    server = _server(kubeconfig.ResolvedContext("", cluster, {}, "", ()), user, tokens)
-    return Connection(_transport(server, options, hint), description)
+    return _transport(_server(kubeconfig.ResolvedContext("", cluster, {}, "", ()), user, tokens), options, hint)
 
 
 def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Connection:
@@ -182,7 +175,7 @@ def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Conn
     tokens: BearerTokens | None = signed
     if isinstance(user.get("tokenFile"), str):
         tokens = TokenFile(user["tokenFile"], user["token"] if isinstance(user.get("token"), str) else "")
-    elif stanza is not None and signed is None:
+    elif stanza and not signed:
         from awsauth.kube.exec_credential import ExecPlugin
 
         tokens = ExecPlugin(stanza, destination.folder, destination.cluster, options.timeout)
@@ -198,7 +191,7 @@ def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:
     from awsauth.aws.eks_exec import recognised
 
     identity = recognised(stanza, os.environ)
-    if identity is None:
+    if not identity:
         return None
     from awsauth.aws.session import AwsSession
     from awsauth.aws.token import TokenSource
@@ -219,7 +212,7 @@ def _without_exec(user: Mapping[str, Any], tokens: BearerTokens | None) -> Mappi
     The kubernetes client's own loader ignores a program that fails, and connects without credentials. It also runs a
     program that another field overrides.
     """
-    if tokens is None:
+    if not tokens:
         return user if _WINS.isdisjoint(user) else {key: value for key, value in user.items() if key != "exec"}
     resolved = {key: value for key, value in user.items() if key not in {"exec", "tokenFile", "token"}}
     token = tokens.token()

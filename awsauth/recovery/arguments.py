@@ -7,7 +7,6 @@ from typing import Any
 
 from awsauth.core.arn import canonical_role
 from awsauth.core.edit.changes import as_list
-from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import InvalidValueError, UsageError
@@ -53,19 +52,6 @@ def names_in(allow: Any) -> tuple[Any, ...]:
             f"allow is {quoted_value(allow)}; nothing was contacted.", hint=f"Pass a list, such as [{SWITCH!r}]."
         )
     return tuple(allow)
-
-
-def check_texts(**given: Any) -> None:
-    """Refuse what an unset variable leaves.
-
-    Raises:
-        UsageError: one is empty, or no text.
-    """
-    for name, value in given.items():
-        if (value is not None or name == "cluster") and (not isinstance(value, str) or not value.strip()):
-            raise UsageError(
-                f"{name} is {quoted_value(value)}; nothing was contacted.", hint=hint_for_missing(value, as_text(value))
-            )
 
 
 def check_creator(role_arn: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.authentication_mode import BOTH, switch_to_both
+from awsauth.aws.session import check_texts
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
@@ -15,7 +16,7 @@ from awsauth.connections.eks import EksClusterInfo
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, RecoveryError
 from awsauth.history.retrying_store import with_retries
-from awsauth.recovery.arguments import check_creator, check_flags, check_texts, names_in, region_in, wish_of
+from awsauth.recovery.arguments import check_creator, check_flags, names_in, region_in, wish_of
 from awsauth.recovery.discovery import ClusterRef, discover
 from awsauth.recovery.plan import plan_of, refuse_without_consent
 from awsauth.recovery.repair import repair
@@ -94,7 +95,14 @@ def recover(
     """
     allowed = names_in(allow)
     wish = wish_of(changes, rollback_to, allowed, reason)
-    check_texts(cluster=cluster, region=region, profile=profile, creator_role=creator_role, iam_arn=iam_arn)
+    check_texts(
+        required=["cluster"],
+        cluster=cluster,
+        region=region,
+        profile=profile,
+        creator_role=creator_role,
+        iam_arn=iam_arn,
+    )
     check_flags(timeout, dry_run=dry_run)
     if creator_role is not None:
         check_creator(creator_role)

@@ -111,7 +111,7 @@ class TokenProbe:
         except ForbiddenError:
             return ProbeResult(authenticated=True, missing_permissions=self._rules)
         lacking = missing(transport, self._rules)
-        if found is None:
+        if not found:
             return ProbeResult(authenticated=True, missing_permissions=lacking)
         return ProbeResult(True, found.username, found.own_groups, lacking)
 

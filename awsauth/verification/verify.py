@@ -77,11 +77,11 @@ def apply_and_verify(
     if options.get("dry_run"):
         return make(propose, options)
     verify, wait, revert_after = options.get("verify", ()), options.get("wait", 0.0), options.get("revert_after", 0.0)
-    if connection is None:
+    if not connection:
         raise UsageError(
             "Without a cluster a change cannot be verified.", hint="Leave wait=, verify= and revert_after= out."
         )
-    if connection.tokens is None and (verify or revert_after):
+    if not connection.tokens and (verify or revert_after):
         raise UsageError(
             "New tokens cannot be made, because this connection has no AWS credentials.",
             hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
@@ -93,18 +93,25 @@ def apply_and_verify(
         return proposed[0]
 
     transport, tokens = connection.transport, connection.tokens
-    watch = _Watch(transport, tokens, verify)
-    reverter = _Reverter(transport, tokens, watch, writer) if tokens and revert_after else None
+    witnesses: list[_Witness] = []
+    reverter = None
+    if tokens:
+        caller = _Witness("the caller", tokens.for_role(tokens.role_arn), transport)
+        caller.probe.avoid(tokens.token().value)
+        roles = dict.fromkeys(role for role in verify if role != CALLER)
+        others = [_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles]
+        witnesses = [caller, *others]
+        reverter = _Reverter(transport, tokens, caller.probe, writer) if revert_after else None
     result = make(remembered, options)
     if not result.changed:
         return result
     before = proposed[0].merged.before
-    for witness in watch.witnesses:
+    for witness in witnesses:
         witness.expect(before, result.document)
     if reverter:
         reverter.arm(result.revision or 0, before, result.document)
-        _verify(watch, reverter, revert_after)
-    findings = watch.findings(wait) if wait else ()
+        _verify(witnesses, reverter, revert_after)
+    findings = _waited(witnesses, wait) if wait else ()
     return replace(result, findings=(*result.findings, *findings))
 
 
@@ -174,74 +181,61 @@ def _granted(document: Document, arn: str) -> ProbeResult | None:
     return ProbeResult(authenticated=True, username=explanation.username, groups=groups)
 
 
-class _Watch:
-    """The caller and the named roles."""
+def _failing(witnesses: Sequence[_Witness], seconds: float) -> _Witness | None:
+    """Look until every witness gets access; return one that does not."""
+    end, settling = Backoff(seconds), Backoff(SETTLES)
+    pending = list(witnesses)
+    while pending:
+        for witness in list(pending):
+            is_over, is_settled = end.is_over, settling.is_over and not witness.is_concerned
+            witness.look()
+            has_access = witness.seen.authenticated
+            if witness.lost_access or (is_over and not has_access):
+                return witness
+            if has_access and (is_settled or witness.change_visible or is_over):
+                pending.remove(witness)
+    return None
 
-    def __init__(self, transport: Transport, tokens: TokenSource | None, verify: Sequence[str]) -> None:
-        self.witnesses: list[_Witness] = []
-        if tokens is None:
-            return
-        self.witnesses.append(_Witness("the caller", tokens.for_role(tokens.role_arn), transport))
-        self.avoid(tokens.token().value)
-        roles = dict.fromkeys(role for role in verify if role != CALLER)
-        self.witnesses += [_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles]
 
-    def avoid(self, token: str) -> None:
-        """Never probe with a token of the caller that has another purpose."""
-        self.witnesses[0].probe.avoid(token)
-
-    def failing(self, seconds: float) -> _Witness | None:
-        """Look until every identity gets access; return one that does not."""
-        end, settling = Backoff(seconds), Backoff(SETTLES)
-        pending = list(self.witnesses)
-        while pending:
-            for witness in list(pending):
-                is_over, is_settled = end.is_over, settling.is_over and not witness.is_concerned
-                witness.look()
-                has_access = witness.seen.authenticated
-                if witness.lost_access or (is_over and not has_access):
-                    return witness
-                if has_access and (is_settled or witness.change_visible or is_over):
-                    pending.remove(witness)
-        return None
-
-    def findings(self, seconds: float) -> tuple[Finding, ...]:
-        """Look until the change is visible; return a finding if it does not become visible."""
-        concerned = [witness for witness in self.witnesses if witness.is_concerned]
-        if not concerned:
-            names = " and ".join(witness.name for witness in self.witnesses)
-            whose = f"new tokens can be made here only for {names}, and" if names else "no new tokens can be made here:"
-            not_observed = Finding(
-                NOT_OBSERVED,
-                Severity.NOTE,
-                f"The change was not waited for: {whose} the change concerns other identities.",
-                "The time when the authenticator sees it is unknown; mostly that takes less than 2 seconds.",
-                "Name a role in verify= that the change concerns and that you may assume.",
+def _waited(witnesses: Sequence[_Witness], seconds: float) -> tuple[Finding, ...]:
+    """Look until the change is visible; return a finding if it does not become visible."""
+    concerned = [witness for witness in witnesses if witness.is_concerned]
+    if not concerned:
+        names = " and ".join(witness.name for witness in witnesses)
+        whose = f"new tokens can be made here only for {names}, and" if names else "no new tokens can be made here:"
+        not_observed = Finding(
+            NOT_OBSERVED,
+            Severity.NOTE,
+            f"The change was not waited for: {whose} the change concerns other identities.",
+            "The time when the authenticator sees it is unknown; mostly that takes less than 2 seconds.",
+            "Name a role in verify= that the change concerns and that you may assume.",
+        )
+        return (not_observed,)
+    end = Backoff(seconds)
+    while pending := [witness for witness in concerned if not witness.change_visible]:
+        if end.is_over:
+            names = " and ".join(witness.name for witness in pending)
+            not_seen = Finding(
+                NOT_SEEN_YET,
+                Severity.WARNING,
+                f"The change is made, but a new token of {names} does not show it after {seconds:g} seconds.",
+                "The authenticator has not seen it yet, or an access entry or the cluster's creator role overrides it.",
+                "Look again with health_check().",
             )
-            return (not_observed,)
-        end = Backoff(seconds)
-        while pending := [witness for witness in concerned if not witness.change_visible]:
-            if end.is_over:
-                names = " and ".join(witness.name for witness in pending)
-                not_seen = Finding(
-                    NOT_SEEN_YET,
-                    Severity.WARNING,
-                    f"The change is made, but a new token of {names} does not show it after {seconds:g} seconds.",
-                    "The authenticator has not seen it yet, or an access entry or the cluster's creator role overrides it.",
-                    "Look again with health_check().",
-                )
-                return (not_seen,)
-            for witness in pending:
-                witness.look()
-        return ()
+            return (not_seen,)
+        for witness in pending:
+            witness.look()
+    return ()
 
 
 class _Reverter:
     """Reverts the change with a token that the API server has accepted just before the change."""
 
-    def __init__(self, transport: Transport, tokens: TokenSource, watch: _Watch, writer: Callable[[], Writer]) -> None:
+    def __init__(
+        self, transport: Transport, tokens: TokenSource, caller: TokenProbe, writer: Callable[[], Writer]
+    ) -> None:
         token = tokens.for_role(tokens.role_arn).new_token().value
-        watch.avoid(token)
+        caller.avoid(token)
         transport = transport.with_token(token, acts=True)
         self._store = with_retries(ClusterStore(transport))
         self._writer = writer
@@ -296,7 +290,7 @@ def revert(
         store: Where the change was made.
         before: The state before the change.
         made: The state after the change.
-        to: The number of the revision that holds `before`; 0 if there is none.
+        to: The number of the revision that holds `before`; 0 without one.
         reason: Kept with the new revision.
         writer: Returns the author of the revert.
 
@@ -314,15 +308,14 @@ def revert(
     return commit(store, propose, reason=reason, writer=writer).snapshot.document
 
 
-def _verify(watch: _Watch, reverter: _Reverter, seconds: float) -> None:
+def _verify(witnesses: Sequence[_Witness], reverter: _Reverter, seconds: float) -> None:
     try:
-        failing = watch.failing(seconds)
+        failing = _failing(witnesses, seconds)
     except BaseException as error:
         # An interrupt or a failure of any kind: a change that is not verified does not stay.
-        is_ours = isinstance(error, AwsAuthError)
         cause = error.message if isinstance(error, AwsAuthError) else type(error).__name__
         reverted = reverter.revert(f"the verification was interrupted: {cause}")
-        if is_ours:
+        if isinstance(error, AwsAuthError):
             raise reverted from error
         raise
     if failing:
