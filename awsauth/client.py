@@ -15,7 +15,7 @@ from awsauth.core.edit.changes import as_list
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
-from awsauth.history.commit import applying, changing
+from awsauth.history.commit import applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, RoleResolver, Transaction
 from awsauth.options import TIMEOUT, ConnectionOptions, Options, check_options, check_whole_number
 from awsauth.read_only_client import ReadOnlyClient
@@ -379,8 +379,6 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
             HistoryError: the revision cannot be recorded.
         """
         check_options({"reason": reason})
-        from awsauth.history.snapshot import take_snapshot
-
         outcome = take_snapshot(self._store, reason=reason, writer=self._writer)
         head = outcome.snapshot.own_head
         return result_of(outcome.proposal, (), changed=outcome.changed, revision=head.number if head else None)
@@ -393,7 +391,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
         Raises:
             ConflictError: another writer pruned at the same time, again and again.
         """
-        from awsauth.history.prune import prune
+        from awsauth.history.log import prune
 
         return prune(self._store, dry_run=dry_run)
 

@@ -104,15 +104,13 @@ class ReadOnlyClient:
         ``client.apply(awsauth.fixes(client.read()))`` makes all of them.
         """
         from awsauth.core.lint.lint import lint
-        from awsauth.history.drift import drift
+        from awsauth.history.drift import baseline_findings, drift
 
         snapshot = self._store.read()
         document = snapshot.document
         lost = drift(self._store, snapshot)
         found = (*snapshot.findings, *lost, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
         if self._circumstances:
-            from awsauth.history.snapshot import baseline_findings
-
             around = self._circumstances.findings(document, exists=snapshot.exists)
             found = (*found, *around, *baseline_findings(snapshot))
         return self._unacknowledged(found)

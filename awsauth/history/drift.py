@@ -1,4 +1,4 @@
-"""What another tool took from nodes and administrators since the last revision that this library made."""
+"""Findings that compare the present state with the history: drift, and a history without a baseline."""
 
 from __future__ import annotations
 
@@ -22,21 +22,31 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Snapshot, Store
 
 DRIFT: Final = "drift"
+NO_BASELINE: Final = "no-baseline"
 _SHOWN: Final = 5
 
 
-def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...]:
-    """Return the error for nodes and administrators that the last own revision has and the present state has not.
+def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
+    """Return a note if the object names no revision."""
+    if snapshot.head or not snapshot.exists:
+        return ()
+    found = Finding(
+        NO_BASELINE,
+        Severity.NOTE,
+        "The history has no baseline: aws-auth names no revision.",
+        "If another tool breaks aws-auth now, no revision holds the present state.",
+        "Record the present state with snapshot().",
+    )
+    return (found,)
 
-    A state that this library wrote costs no request. Where the object names no revision, or the revisions may not be
-    read, nothing can be compared.
+
+def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...]:
+    """Return an error if another tool removed nodes or administrators since the last revision of this library.
+
+    A state that this library wrote costs no request. If there is no such revision, or the caller may not read it,
+    there is nothing to compare.
     """
-    if snapshot.own_head:
-        return ()
-    try:
-        revision = _last_own(store, snapshot)
-    except (ForbiddenError, HistoryError):
-        return ()
+    revision = None if snapshot.own_head else _last_own(store, snapshot)
     if revision is None:
         return ()
     old, new = Access.of(Document(revision.data)).by_principal, Access.of(snapshot.document).by_principal
@@ -47,16 +57,18 @@ def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...]:
 
 
 def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
-    """Return the revision that the object names, or the newest one if it names none and may have been replaced."""
-    number, digest = (snapshot.head.number, snapshot.head.digest) if snapshot.head else (0, "")
-    if not snapshot.head:
-        present = data_digest(snapshot.data, snapshot.binary_data)
-        sound = [info for info in store.list_revisions().revisions if is_sound(info)]
-        if not sound or sound[-1].data_digest == present:
-            return None
-        number, digest = sound[-1].number, sound[-1].digest
-    revision = store.read_revision(number)
-    return revision if revision.is_intact and revision.digest == digest else None
+    """Return the revision that the object names. If another tool replaced the object, return the newest one."""
+    try:
+        head = snapshot.head
+        if head is None:
+            sound = [info for info in store.list_revisions().revisions if is_sound(info)]
+            if not sound or sound[-1].data_digest == data_digest(snapshot.data, snapshot.binary_data):
+                return None
+            head = sound[-1].head
+        revision = store.read_revision(head.number)
+    except (ForbiddenError, HistoryError):
+        return None
+    return revision if revision.is_intact and revision.digest == head.digest else None
 
 
 def _loses_nodes(old: Outcomes, new: Outcomes) -> bool:
@@ -69,37 +81,33 @@ def _is_admin(outcomes: Outcomes) -> bool:
 
 
 def _finding(revision: Revision, snapshot: Snapshot, nodes: list[str], admins: list[str]) -> Finding:
-    info = revision.info
-    who, when = _writers(revision, snapshot)
+    client, when = _writers(revision, snapshot)
     lost = [f"node mappings: {_listed(nodes)}"] if nodes else []
     lost += [f"administrators: {_listed(admins)}"] if admins else []
-    did = "changed" if snapshot.exists else "deleted"
-    impact = "Nodes with these roles become NotReady, and no new one can join." if nodes else ""
     return Finding(
         DRIFT,
         Severity.ERROR,
-        f"{who} {did} aws-auth {when}. It lost {'; '.join(lost)}.",
-        impact or "They can no longer repair aws-auth by their mapping.",
-        f"To restore them, run `{command_line('awsauth', 'rollback', '--to', str(info.number))}`, which keeps what others added.",
+        f"{client} {'changed' if snapshot.exists else 'deleted'} aws-auth {when}. It lost {'; '.join(lost)}.",
+        "Nodes with these roles become NotReady, and no new one can join."
+        if nodes
+        else "They can no longer repair aws-auth by their mapping.",
+        f"To restore them, run `{command_line('awsauth', 'rollback', '--to', str(revision.number))}`, which keeps the mappings "
+        "that others added.",
     )
 
 
 def _writers(revision: Revision, snapshot: Snapshot) -> tuple[str, str]:
-    """Return who changed the data after a revision, and when: as ``managedFields`` say, or after the revision."""
+    """Return the clients that changed the data after a revision, and when: by ``managedFields``, or after the revision."""
     recorded = revision.info.created
     differing = [key for key, text in snapshot.data.items() if revision.data.get(key) != text]
-    managers = {name for key in differing or snapshot.managers for name in snapshot.managers.get(key, ())}
-    later = {
-        name: time
-        for name, time in snapshot.written_at.items()
-        if name in managers - {FIELD_MANAGER} and (recorded is None or time >= recorded)
-    }
-    others = sorted(later or managers - {FIELD_MANAGER})
-    who = f"The client {', '.join(map(quoted, others))}" if others else "Another tool"
-    if later:
-        return who, f"at {_shown(max(later.values()))}, after revision {revision.info.number}"
-    when = f", recorded {_shown(recorded)}" if recorded else ""
-    return who, f"after revision {revision.info.number}{when}"
+    owners = {owner for key in differing or snapshot.managers for owner in snapshot.managers.get(key, ())}
+    others = {owner for owner in owners if owner.client != FIELD_MANAGER}
+    times = {owner: owner.time for owner in others if owner.time and (recorded is None or owner.time >= recorded)}
+    clients = sorted({owner.client for owner in times or others})
+    who = f"The client {', '.join(map(quoted, clients))}" if clients else "Another tool"
+    if times:
+        return who, f"at {_shown(max(times.values()))}, after revision {revision.number}"
+    return who, f"after revision {revision.number}{f', recorded {_shown(recorded)}' if recorded else ''}"
 
 
 def _shown(moment: datetime) -> str:

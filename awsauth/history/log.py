@@ -1,23 +1,23 @@
-"""The history as it can be shown: every revision, which one is live, and what is wrong with the chain."""
+"""The history: all states in order, which one is live, what is wrong with the chain, and pruning."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity, counted
-from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, RevisionInfo, data_digest
+from awsauth.core.revisions.info import RevisionInfo, data_digest, local_time
+from awsauth.core.revisions.restore import EMPTY
 from awsauth.core.revisions.revision import is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import NotebookValue, quoted, visible
-from awsauth.errors import HistoryError
-from awsauth.history.head import chain
-from awsauth.history.prune import KEEP_LAST
-from awsauth.history.rollback import rollback_candidates
+from awsauth.errors import AwsAuthError, HistoryError
+from awsauth.history.rollback import FORGEABLE, rollback_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,62 +26,13 @@ if TYPE_CHECKING:
     from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import RevisionList, Snapshot, Store
 
-
-def with_diffs(store: Store, log: Log, newest: int) -> Log:
-    """Return a history whose newest entries say what they changed.
-
-    Each costs one request for its data, and the oldest of them another one for what was before it. Where either is
-    gone, is not as it was recorded, or is not the one that the other names, it stays unknown.
-
-    Args:
-        store: Where the revisions are.
-        log: The history.
-        newest: How many entries.
-
-    Raises:
-        AwsAuthError: what the store raises.
-    """
-    effects = _Diffs(store, log.present)
-    described = [
-        effects.of(entry, older) for entry, older in zip_longest(log.entries[:newest], log.entries[1 : newest + 1])
-    ]
-    return replace(log, entries=(*described, *log.entries[newest:]))
-
-
-class _Diffs:
-    def __init__(self, store: Store, present: Document) -> None:
-        self._store = store
-        self._present = present
-        self._revisions: dict[int, Revision | None] = {}
-
-    def of(self, entry: LogEntry, older: LogEntry | None) -> LogEntry:
-        info = entry.info
-        if info.parent:
-            before = self._document(info.parent, info.parent_digest)
-        elif info.kind not in OBSERVED:
-            before = Document({})  # a change that is the first one
-        else:  # The state that it came from is unknown: the closest is the one before it.
-            before = self._document(older.info.number, older.info.digest) if older else None
-        after = self._document(info.number, info.digest) if info.number else self._present
-        if before is None or after is None:
-            return entry
-        return replace(entry, diff=diff(before, after))
-
-    def _document(self, number: int, digest: str) -> Document | None:
-        if number and number not in self._revisions:
-            self._revisions[number] = self._read(number)
-        found = self._revisions.get(number)
-        return Document(found.data) if found and found.digest == digest else None
-
-    def _read(self, number: int) -> Revision | None:
-        try:
-            revision = self._store.read_revision(number)
-        except HistoryError:
-            return None
-        return revision if revision.is_intact else None
-
-
 UNPROVEN_HISTORY: Final = "unproven-history"
+
+KEEP_LAST: Final = 50
+KEEP_FOR: Final = timedelta(days=30)
+KEEP_AT_MOST: Final = 500
+TOO_YOUNG: Final = timedelta(hours=1)
+"""Another writer may be about to make a revision live that it has just recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +41,15 @@ class LogEntry(JsonValue):
     """One state in the history.
 
     Attributes:
-        info: What is known about it; its number is 0 for the present state that is in no revision yet.
-        live: Whether it holds the object's present state.
-        unconfirmed: Whether it is a change that is newer than others that the object proves, and not one of them: its
-            writer was refused or stopped, or is at work, or it was added by another hand.
-        proven: Whether the object was in this state for certain (see `chain`).
-        foreign: Whether it is of another object, such as one that was deleted since.
+        info: Its metadata. The number is 0 for a state that no revision holds: the present state after another tool
+            wrote, and the time without an object (kind ``deleted``).
+        live: Whether it is the object's present state.
+        unconfirmed: Whether it is a change of ours that is newer than states that the object proves, and not proven
+            itself. Its writer failed, is still at work, or was a forger.
+        proven: Whether the object was demonstrably in this state (see `RevisionList.chain`).
+        foreign: Whether it is a state of another object, such as one that was deleted since.
         findings: What is wrong with it.
-        diff: What changed from the revision that it came from; None where that is not known, or was not asked for.
+        diff: The difference from the state before it; None if that is unknown, or was not asked for.
     """
 
     info: RevisionInfo = field(metadata=FLAT)
@@ -116,19 +68,15 @@ class LogEntry(JsonValue):
     @property
     def time(self) -> str:
         """When it was recorded, in local time with the offset to UTC, such as ``2026-03-01 14:05:59+01:00``."""
-        return self.info.created.astimezone().isoformat(" ", "seconds") if self.info.created else "-"
+        return local_time(self.info.created) if self.info.created else "-"
 
     @property
     def by(self) -> str:
-        """Who made it: the writer, or for a state of another tool the clients in the object's ``managedFields``."""
-        clients = {
-            name: None for names in self.info.managers.values() for name in names if name not in ("", FIELD_MANAGER)
-        }
-        named = f"client {', '.join(clients)}" if clients and self.info.kind in OBSERVED else ""
-        return visible(str(self.info.writer) or named) or "-"
+        """Who made it (see `RevisionInfo.by`)."""
+        return self.info.by
 
     def __str__(self) -> str:
-        """Return the revision on one line: number, time, kind, author, reason, what changed, and whether it is live."""
+        """Return the state on one line: number, time, kind, author, reason, difference, and whether it is live."""
         info = self.info
         shown = [
             f"{info.number or '-':>4}",
@@ -148,11 +96,10 @@ class Log(NotebookValue, JsonValue):
     """The history of an object.
 
     Attributes:
-        entries: The states, newest first; the live one is the first. Those that nothing proves are among them.
-        findings: What is wrong with the history as a whole, and with things in it that are no revisions. Those about
-            one revision are with its entry.
-        is_recorded: Whether the present state is in a revision. If not, another tool has written, and the next change
-            records it first.
+        entries: The states, newest first; the live one is the first. States that are not proven are among them.
+        findings: What is wrong with the history as a whole, and objects among the revisions that are not revisions.
+            Findings about one revision are with its entry.
+        is_recorded: Whether a revision holds the present state. If not, the next change records it first.
         present: The present data.
     """
 
@@ -181,22 +128,23 @@ class Log(NotebookValue, JsonValue):
         ]
 
     def __str__(self) -> str:
-        """Return a line for each revision, newest first, and one for each finding."""
+        """Return a line for each state, newest first, and one for each finding."""
         found = [*self.findings, *(finding for entry in self.entries for finding in entry.findings)]
         return "\n".join([*map(str, self.entries), *(one.line for one in found)])
 
 
 def log(store: Store) -> Log:
-    """Return the history. Data is not read, only listed: what a revision holds is checked when it is used.
+    """Return the history. The data of the revisions is not read, and not checked.
 
     Raises:
         AwsAuthError: what the store raises.
     """
     snapshot = store.read()
     listing = store.list_revisions()
-    proven = list(chain(listing, snapshot.head))
+    proven = list(listing.chain(snapshot.head))
     numbers = {info.number for info in proven}
     oldest = proven[-1].number if proven else 0
+    altered = "was altered after it was recorded"
     entries = [
         LogEntry(
             info,
@@ -204,19 +152,21 @@ def log(store: Store) -> Log:
             unconfirmed=info.kind != "outside" and 0 < oldest < info.number and info.number not in numbers,
             proven=info.number in numbers,
             foreign=_is_foreign(info, snapshot),
-            findings=() if is_sound(info) else (_broken(info, "was altered after it was recorded"),),
+            findings=() if is_sound(info) else (_broken(f"Revision {info.number} {altered}."),),
         )
         for info in reversed(listing.revisions)
     ]
     entries.sort(key=lambda entry: not entry.live)
     is_recorded = bool(entries) and entries[0].live
-    if (snapshot.exists or snapshot.head) and not is_recorded and listing.revisions:
+    if entries and not is_recorded:
         entries.insert(0, LogEntry(_present(snapshot), live=True, unconfirmed=False))
-    return Log(tuple(entries), tuple(_findings(snapshot, listing, proven)), is_recorded, snapshot.document)
+    return Log(
+        tuple(_with_deletions(entries)), tuple(_findings(snapshot, listing, proven)), is_recorded, snapshot.document
+    )
 
 
 def _present(snapshot: Snapshot) -> RevisionInfo:
-    """Return what is known about the present state that no revision holds."""
+    """Return the metadata of the present state that no revision holds."""
     head = snapshot.head
     return RevisionInfo(
         number=0,
@@ -224,93 +174,183 @@ def _present(snapshot: Snapshot) -> RevisionInfo:
         data_digest=data_digest(snapshot.data, snapshot.binary_data),
         parent=head.number if head else 0,
         parent_digest=head.digest if head else "",
-        kind="outside",
+        kind="outside" if snapshot.exists else "deleted",
         uid=snapshot.uid,
         managers=snapshot.managers,
     )
 
 
+def _with_deletions(entries: Sequence[LogEntry]) -> Iterator[LogEntry]:
+    """Yield the entries, newest first, and one for each time without an object that they show."""
+    for number, entry in enumerate(entries):
+        yield entry
+        older = _before(entries, number)
+        if older is None or entry.unconfirmed or entry.info.kind == "deleted":
+            continue
+        uids = {entry.info.uid, older.info.uid} - {""}
+        if entry.info.creates or len(uids) > 1:
+            gone = RevisionInfo(0, "", data_digest({}), kind="deleted")
+            yield LogEntry(gone, live=False, unconfirmed=False, proven=entry.proven)
+
+
+def _before(entries: Sequence[LogEntry], number: int) -> LogEntry | None:
+    """Return the state before an entry; a change that may never have been made is none."""
+    return next((older for older in entries[number + 1 :] if not older.unconfirmed), None)
+
+
 def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[RevisionInfo]) -> Iterator[Finding]:
-    for stranger in listing.invalid:
-        yield _stranger(stranger.name, stranger.problem)
+    for name, problem, _number in listing.invalid:
+        yield Finding(
+            "foreign-revision",
+            Severity.WARNING,
+            f"{visible(name)} is not a usable revision. {problem}",
+            "The history leaves it out.",
+            "Look at it, and delete it if nobody needs it.",
+        )
     if snapshot.head and not proven:
-        yield _lost_head(snapshot.head.number)
+        yield Finding(
+            "broken-chain",
+            Severity.WARNING,
+            f"The object names revision {snapshot.head.number}, which does not exist.",
+            "The revision was deleted, or the object comes from elsewhere.",
+            "The next change goes on from it.",
+        )
     elif proven and (problem := _broken_behind(proven[-1], listing)):
-        yield _broken(proven[-1], problem)
+        yield _broken(f"Revision {proven[-1].number} {problem}.")
     elif earlier := rollback_candidates(listing, below=proven[-1].number if proven else 0):
-        yield _not_proven(proven, earlier)
-    foreign = [info for info in listing.revisions if _is_foreign(info, snapshot)]
-    if foreign:
-        yield _foreign(foreign)
+        newest = earlier[0].number
+        yield Finding(
+            UNPROVEN_HISTORY,
+            Severity.NOTE,
+            f"{f'Revision {newest} is' if len(earlier) == 1 else f'Revisions up to {newest} are'} not proven: aws-auth "
+            f"{'may have come from none of them' if proven else 'does not name its revision'}.",
+            "Another tool replaced the object, or it was deleted. "
+            f"{FORGEABLE} revisions to the list, so none of these is restored unless you name it.",
+            "Look at one with diff() before you restore it.",
+        )
+    if foreign := [info for info in listing.revisions if _is_foreign(info, snapshot)]:
+        last = foreign[-1]
+        which = (
+            f"Revision {last.number} is" if len(foreign) == 1 else f"{len(foreign)} revisions up to {last.number} are"
+        )
+        yield Finding(
+            "foreign-history",
+            Severity.NOTE,
+            f"{which} of another object ({quoted(last.uid, 60)}).",
+            "The ConfigMap was deleted and created again since, or a backup was restored.",
+            "",
+        )
 
 
 def _is_foreign(info: RevisionInfo, snapshot: Snapshot) -> bool:
-    # The one that an object was made with knows no uid yet.
+    # The revision that an object was created with has no uid.
     return bool(info.uid) and info.uid != snapshot.uid and snapshot.exists
 
 
 def _broken_behind(oldest: RevisionInfo, listing: RevisionList) -> str:
-    """Return what is wrong between the oldest revision that is proven and the one that it came from; empty if nothing."""
+    """Return the problem between the oldest proven revision and its parent; empty if there is none."""
     if not oldest.parent:
         return ""
     if listing.find(oldest.parent):
-        return f"came from another revision {oldest.parent} than the one that is there"
-    # What is older than all that is kept may have been pruned, or than as many as always are; a later hole was not.
+        return f"came from another revision {oldest.parent} than the one that exists"
+    # The parent may have been pruned if it is older than all that are kept, or than as many as are always kept.
     later = sum(other.number > oldest.parent for other in listing.revisions)
     pruned = later >= min(KEEP_LAST, len(listing.revisions))
     return "" if pruned else f"came from revision {oldest.parent}, which is gone"
 
 
-def _not_proven(proven: Sequence[RevisionInfo], earlier: Sequence[RevisionInfo]) -> Finding:
-    named = f"Revision {earlier[0].number} is" if len(earlier) == 1 else f"Revisions up to {earlier[0].number} are"
-    return Finding(
-        UNPROVEN_HISTORY,
-        Severity.NOTE,
-        f"{named} not proven: aws-auth {'came from none of them for certain' if proven else 'does not name its revision'}.",
-        "Another tool replaced the object, or it was deleted. Everybody who may create ControllerRevisions in kube-system "
-        "can add revisions to the list, so none of these is restored unless it is named.",
-        "Look at one with diff() before you restore it.",
-    )
-
-
-def _broken(info: RevisionInfo, problem: str) -> Finding:
+def _broken(message: str) -> Finding:
     return Finding(
         "broken-chain",
         Severity.WARNING,
-        f"Revision {info.number} {problem}.",
-        "Something in the history was deleted or replaced; what happened in between cannot be told for certain.",
-        "What is kept can still be restored; look at it before you do.",
+        message,
+        "A revision was deleted or replaced, so the states in between are uncertain.",
+        "The revisions that are kept can still be restored. Look at one with diff() before you do.",
     )
 
 
-def _foreign(infos: Sequence[RevisionInfo]) -> Finding:
-    numbers = (
-        f"Revision {infos[0].number} is" if len(infos) == 1 else f"{len(infos)} revisions up to {infos[-1].number} are"
-    )
-    return Finding(
-        "foreign-history",
-        Severity.NOTE,
-        f"{numbers} of another object ({quoted(infos[-1].uid, 60)}).",
-        "The ConfigMap was deleted and made again since, or a backup was restored.",
-        "",
-    )
+def with_diffs(store: Store, log: Log, newest: int) -> Log:
+    """Return a history whose newest entries have their difference from the state before.
+
+    Each costs one request for its data, and the oldest of them one more. The difference stays None if a revision is
+    gone, was altered, or is not the one that its child names.
+
+    Args:
+        store: Where the revisions are.
+        log: The history.
+        newest: How many entries.
+
+    Raises:
+        AwsAuthError: what the store raises.
+    """
+    read: dict[int, Revision | None] = {}
+
+    def document(info: RevisionInfo) -> Document | None:
+        if info.kind == "deleted":
+            return EMPTY
+        return recorded(info.number, info.digest) if info.number else log.present
+
+    def recorded(number: int, digest: str) -> Document | None:
+        if number not in read:
+            read[number] = _intact(store, number)
+        found = read[number]
+        return Document(found.data) if found and found.digest == digest else None
+
+    def described(number: int, entry: LogEntry) -> LogEntry:
+        info, older = entry.info, _before(log.entries, number)
+        if info.creates or (older and older.info.kind == "deleted"):
+            before: Document | None = EMPTY
+        elif info.parent:
+            before = recorded(info.parent, info.parent_digest)
+        else:
+            before = document(older.info) if older else None
+        after = document(info)
+        return entry if before is None or after is None else replace(entry, diff=diff(before, after))
+
+    shown = [described(number, entry) for number, entry in enumerate(log.entries[:newest])]
+    return replace(log, entries=(*shown, *log.entries[newest:]))
 
 
-def _stranger(name: str, problem: str) -> Finding:
-    return Finding(
-        "foreign-revision",
-        Severity.WARNING,
-        f"{visible(name)} is no revision that can be used. {problem}",
-        "It is left out of the history.",
-        "Delete it if nobody needs it.",
-    )
+def _intact(store: Store, number: int) -> Revision | None:
+    try:
+        revision = store.read_revision(number)
+    except HistoryError:
+        return None
+    return revision if revision.is_intact else None
 
 
-def _lost_head(number: int) -> Finding:
-    return Finding(
-        "broken-chain",
-        Severity.WARNING,
-        f"The object says that it is at revision {number}, and there is none.",
-        "The revision was deleted, or the object was brought here from elsewhere.",
-        "The next change goes on from it.",
-    )
+def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
+    """Delete old revisions, the oldest first, and return their numbers.
+
+    Kept are the last 50, and all of the last 30 days up to 500. Always kept are the revision that the object names, its
+    parent, and revisions younger than an hour by the store's clock. With `dry_run` nothing is deleted.
+
+    Raises:
+        AwsAuthError: what the store raises; revisions may have been deleted before.
+    """
+    head = store.read().head
+    listing = store.list_revisions()
+    old = expendable(listing, {info.number for info in islice(listing.chain(head), 2)})
+    for count, info in enumerate([] if dry_run else old):
+        try:
+            store.discard_revision(info.number, info.digest)
+        except AwsAuthError as error:
+            error.changed = count > 0
+            raise
+    return tuple(info.number for info in old)
+
+
+def expendable(listing: RevisionList, in_use: set[int]) -> list[RevisionInfo]:
+    """Return the revisions to delete, the oldest first.
+
+    Args:
+        listing: All revisions.
+        in_use: The numbers of those that stay in any case.
+    """
+    found = []
+    for rank, info in enumerate(reversed(listing.revisions)):
+        age = listing.now - info.created if info.created else timedelta(0)
+        is_kept = rank < KEEP_LAST or (age < KEEP_FOR and rank < KEEP_AT_MOST)
+        if not is_kept and age >= TOO_YOUNG and info.number not in in_use:
+            found.append(info)
+    return found[::-1]

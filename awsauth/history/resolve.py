@@ -1,4 +1,4 @@
-"""Finding out what became of a write that was not answered, without guessing."""
+"""Finding out, without guessing, whether a write that was not answered was made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError, UnavailableError, UnreachableError
-from awsauth.history.head import chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,31 +26,30 @@ def resolve_unknown_outcome(
 ) -> Snapshot:
     """Return the object after a write that was not answered at first.
 
-    The same write is sent again: it is for one version of the object, so at most one of them can be accepted. When
-    it is refused, either the first one was accepted, and our revision is the object's or came before it, or neither
-    ever can be.
+    The same write is sent again. It is for one version of the object, so the server accepts it at most once. If it is
+    refused, the first one was accepted or never can be. Then our revision tells: the object names it, or a later
+    revision came from it.
 
     Raises:
-        ConflictError: somebody else has written; nothing of ours was, or will be.
-        OutcomeUnknownError: it is not known until the deadline.
-        AwsAuthError: the write was refused for good; nothing of ours was written, or will be.
+        ConflictError: another writer was first, and our write was not made.
+        OutcomeUnknownError: the outcome is unknown at the deadline.
+        AwsAuthError: the write was refused for good.
     """
     unknown = _unknown(revision, cause)
     unanswered: AwsAuthError = cause
-    while True:
+    refused: AwsAuthError | None = None
+    while refused is None:
         patience.wait_or_raise(unknown, after=unanswered)
         try:
             return store.write(data, base, revision)
         except (OutcomeUnknownError, UnreachableError) as error:
             unanswered = error
-            continue
         except AwsAuthError as error:
             refused = error
-            break
-    live, ours = _look(store, data, revision, patience, unknown)
-    if ours:
+    live, was_made = _look(store, data, revision, patience, unknown)
+    if was_made:
         return live
-    # While the version is still ours to write, the first write may be on its way yet.
+    # If the version is still the old one, the first write may yet arrive.
     if live.version == base.version or (revision is None and isinstance(refused, ConflictError)):
         raise unknown from refused
     raise refused
@@ -60,7 +58,7 @@ def resolve_unknown_outcome(
 def _look(
     store: Store, data: Mapping[str, str], revision: Revision | None, patience: Backoff, unknown: OutcomeUnknownError
 ) -> tuple[Snapshot, bool]:
-    """Return the object, and whether our write was made: then our revision is its own, or came before it."""
+    """Return the object, and whether our write was made."""
     while True:
         try:
             live = store.read()
@@ -68,8 +66,7 @@ def _look(
                 return live, live.data == data
             if live.head == revision.info.head:
                 return live, True
-            listing = store.list_revisions()
-            return live, any(info.digest == revision.digest for info in chain(listing, live.head))
+            return live, any(info.digest == revision.digest for info in store.list_revisions().chain(live.head))
         except (UnavailableError, UnreachableError) as error:
             patience.wait_or_raise(unknown, after=error)
         except AwsAuthError as error:
@@ -77,18 +74,16 @@ def _look(
 
 
 def _unknown(revision: Revision | None, cause: OutcomeUnknownError) -> OutcomeUnknownError:
-    if revision is None:
-        message = "A write was sent and not answered, and it could not be found out whether it was made."
-        hint = "Look at aws-auth. To run the change again does no harm: what is there already is not written twice."
-    else:
-        message = (
-            f"The write of revision {revision.number} was sent and not answered, "
-            "and it could not be found out whether it was made."
-        )
-        hint = (
-            f"List the history: if revision {revision.number} is live, or came before the one that is, it was made. "
-            "To run the change again does no harm."
-        )
-    error = OutcomeUnknownError(message, location=cause.location, hint=f"{visible(cause.message)}\n{hint}")
+    written = f"The write of revision {revision.number}" if revision else "A write"
+    look = (
+        f"List the history: the write was made if revision {revision.number} is live, or if the live one came from it."
+        if revision
+        else "Look at aws-auth."
+    )
+    error = OutcomeUnknownError(
+        f"{written} was sent and not answered. Whether it was made is unknown.",
+        location=cause.location,
+        hint=f"{visible(cause.message)}\n{look} You can run the change again: a change that was made is not made twice.",
+    )
     error.__cause__ = cause
     return error

@@ -1,4 +1,4 @@
-"""A store that waits where the server asks to be asked again later."""
+"""A store that waits as long as the server asks for, and tries again."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _T = TypeVar("_T")
 
 
 class RetryingStore:
-    """Another store, whose calls are made again while the server cannot answer: after the time that it asks for.
+    """Another store, whose calls are repeated while the server is unavailable.
 
-    An `UnavailableError` says that nothing was done, so nothing can be done twice. Nothing else is tried again here.
+    An `UnavailableError` says that the server did nothing, so a repeated call cannot act twice. Other errors pass.
 
     Args:
-        store: The other store; of another patient one, what is behind it.
-        patience: How long to go on with all calls together; by default, 60 seconds with each.
+        store: The other store; a `RetryingStore` is replaced by the store in it.
+        patience: How long to try, for all calls together; by default 60 seconds for each call.
     """
 
     def __init__(self, store: Store, patience: Backoff | None = None) -> None:
-        self._store: Store = store._store if isinstance(store, RetryingStore) else store  # noqa: SLF001 - of its own kind
+        self._store: Store = store._store if isinstance(store, RetryingStore) else store  # noqa: SLF001 - same class
         self._patience = patience
 
     def read(self) -> Snapshot:
@@ -43,7 +43,7 @@ class RetryingStore:
         return self._again(lambda: self._store.record(revision))
 
     def list_revisions(self) -> RevisionList:
-        """Return what is known about all revisions (see `Store.list_revisions`)."""
+        """Return all revisions without their data (see `Store.list_revisions`)."""
         return self._again(self._store.list_revisions)
 
     def read_revision(self, number: int) -> Revision:
@@ -59,13 +59,13 @@ class RetryingStore:
 
 
 class _RetryingDryRun(RetryingStore):
-    """A patient store around one whose server can say what it would do."""
+    """A `RetryingStore` around a store that supports dry runs."""
 
     def dry_run_store(self) -> Store:
-        """Return the store that changes nothing (see `SupportsDryRun.rehearsal`), as patient as this one."""
+        """Return the store that changes nothing, with retries (see `SupportsDryRun.dry_run_store`)."""
         return RetryingStore(cast("SupportsDryRun", self._store).dry_run_store(), self._patience)
 
 
 def with_retries(store: Store) -> RetryingStore:
-    """Return a patient store around another one, that can do all that the other one can; 60 seconds for each call."""
+    """Return a store with retries, 60 seconds for each call, that supports dry runs if the other one does."""
     return _RetryingDryRun(store) if isinstance(store, SupportsDryRun) else RetryingStore(store)

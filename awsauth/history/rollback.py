@@ -14,7 +14,6 @@ from awsauth.core.revisions.revision import is_sound
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
 from awsauth.history.commit import PendingChange
-from awsauth.history.head import chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 UNPROVEN: Final = "unproven-revision"
 FURTHER_BACK: Final = "further-back"
 
+FORGEABLE: Final = "Every client that may create ControllerRevisions in kube-system can add"
 _SHOWN: Final = 5
 
 
@@ -40,33 +40,34 @@ def restoring(
 ) -> Callable[[Snapshot], PendingChange]:
     """Return a function that proposes the restoration of a revision for any object.
 
-    The proposal's `restoration` lists the mappings of others that are kept, those that go, and whose they were.
+    The proposal's `restoration` lists the mappings of other writers that are kept, those that are reverted, and who made
+    them. An object that is gone also gets back the labels, annotations and ``binaryData`` of the revision.
 
     Args:
         store: Where the revisions are.
-        to: The revision. Without one, the last change of state is undone, whoever made it; after a rollback, the one
-            before that. Which one it is, is settled with the first proposal, even if others write in the meantime.
+        to: The revision. Without one, the last change of state is undone, whichever client made it; after a rollback,
+            the one before that. The first proposal settles the revision, even if others write in the meantime.
         exact: Keep nothing that others have added since.
-        writer: Returns who goes back: mappings that this writer has added are not kept.
+        writer: Returns who rolls back: mappings that this writer has added are not kept.
         approved: The only diff that may be proposed; None for any.
 
-    Proposing raises:
-        RevisionNotFoundError: there is no such revision, or none further back.
+    The function raises:
+        RevisionNotFoundError: there is no such revision, or no earlier one.
         UnprovenHistoryError: no revision was named, and the object does not prove that it was at any earlier one.
         HistoryError: the revision was altered, or another one that is needed cannot be read.
         EditError: the additions of others cannot be kept.
-        PlanOutdatedError: the diff is not the one that was approved.
+        PlanOutdatedError: the diff is not the approved one.
     """
-    return _Restoring(store, to, exact=exact, writer=writer, approved=approved).propose
+    return _Restoring(store, to, exact, writer, approved).propose
 
 
 @dataclass(slots=True)
 class _Restoring:
     store: Store
     to: int | None
-    exact: bool = field(kw_only=True)
-    writer: Callable[[], Writer] = field(kw_only=True)
-    approved: Diff | None = field(kw_only=True)
+    exact: bool
+    writer: Callable[[], Writer]
+    approved: Diff | None
     _undone: Document = field(default=EMPTY, init=False)
     """The state that is undone; empty if a revision was named."""
     _findings: tuple[Finding, ...] = field(default=(), init=False)
@@ -74,22 +75,20 @@ class _Restoring:
 
     def propose(self, snapshot: Snapshot) -> PendingChange:
         listing = self.store.list_revisions()
-        proven = list(chain(listing, snapshot.head))
+        proven = list(listing.chain(snapshot.head))
         if self.to is None:
             self._choose(snapshot, listing, proven)
         to = self.to or 0
         target = self._intact(to)
-        steps = list(self._steps(proven, snapshot, target.info))
         restoration = restore(
             to,
             Document(target.data),
-            steps,
+            list(self._steps(proven, snapshot, target.info)),
             snapshot.document,
             writer=self.writer(),
             undone=self._undone,
             exact=self.exact,
         )
-        restoration = replace(restoration, uid=target.info.uid)
         present, after = snapshot.document, restoration.document
         findings = self._findings if any(info.digest == target.digest for info in proven) else (_unproven(target.info),)
         merged = MergeResult(present, present if after == present else after, findings=findings)
@@ -97,7 +96,11 @@ class _Restoring:
             from awsauth.core.plan import require_same_outcome
 
             require_same_outcome(self.approved, merged)
-        return PendingChange(snapshot, merged, restoration)
+        if not snapshot.exists:
+            snapshot = snapshot._replace(
+                binary_data=target.binary_data, labels=target.labels, annotations=target.annotations
+            )
+        return PendingChange(snapshot, merged, replace(restoration, uid=target.info.uid))
 
     def _choose(self, snapshot: Snapshot, listing: RevisionList, proven: Sequence[RevisionInfo]) -> None:
         """Choose the state before the last change, among those that the object proves."""
@@ -106,10 +109,10 @@ class _Restoring:
         below = proven[-1].number if proven else 0
         self._undone = snapshot.document
         if snapshot.own_head and proven:
-            last = _effective(proven, proven[0])
+            last = _effective(proven)
             self._undone = self._document(last)
             behind = behind[behind.index(last) + 1 :]
-            if last.kind == "rollback":  # to a revision that was named, and that nothing proves
+            if last.kind == "rollback":  # It restored a revision that was named and is not proven.
                 behind, below = [], last.restores
             if last is not proven[0]:
                 self._findings = (_further_back(proven[0], last),)
@@ -130,7 +133,7 @@ class _Restoring:
             # The present does not come from that revision.
             yield HistoryState(self._document(origin), Author("outside", UNKNOWN_WRITER, origin.number))
         for info in reversed(since):
-            # Behind a break in the chain nobody knows what was whose: better to keep too much.
+            # Behind a break in the chain the authors are unknown. It is safer to keep too much.
             kind = "outside" if origin is None and info is since[-1] else info.kind
             yield HistoryState(self._document(info), Author(kind, info.writer, info.number))
         if snapshot.own_head is None or not proven:
@@ -140,29 +143,26 @@ class _Restoring:
         revision = self._revision(info.number)
         if not self.exact and not (revision.is_intact and revision.digest == info.digest):
             raise HistoryError(
-                f"Revision {info.number} was altered after it was recorded, so it is not known what others have added "
-                "since. Nothing was changed.",
-                hint="Pass exact=True to go back without keeping the additions of others.",
+                f"Revision {info.number} was altered after it was recorded, so the additions of others since are unknown.",
+                hint="Pass exact=True to roll back without keeping the additions of others.",
             )
         return Document(revision.data)
 
     def _intact(self, number: int) -> Revision:
-        """Return the revision to restore, unless it was altered since it was recorded."""
+        """Return the revision to restore, unless it was altered after it was recorded."""
         revision = self._revision(number)
         if not revision.is_intact:
             raise HistoryError(
-                f"Revision {number} was altered after it was recorded: its digests are not those of its contents. "
-                "Nothing was changed.",
-                hint="Restore another revision, or look at this one and put its text back yourself.",
+                f"Revision {number} was altered after it was recorded: its digests do not match its contents.",
+                hint="Restore another revision, or look at this one and write its text back yourself.",
             )
         return revision
 
     def _revision(self, number: int) -> Revision:
-        """Read a revision once; what was recorded stays as it is."""
-        found = self._read.get(number)
-        if found is None:
-            found = self._read[number] = self.store.read_revision(number)
-        return found
+        """Read a revision once; a revision never changes."""
+        if number not in self._read:
+            self._read[number] = self.store.read_revision(number)
+        return self._read[number]
 
 
 def rollback_candidates(listing: RevisionList, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:
@@ -171,7 +171,7 @@ def rollback_candidates(listing: RevisionList, *, below: int = 0, present: str =
     Args:
         listing: All revisions.
         below: Only those with a smaller number; 0 for all.
-        present: The digest of the present data: a revision that holds the same is left out.
+        present: The digest of the present data: a revision that holds the same data is left out.
     """
     return tuple(
         info
@@ -189,17 +189,21 @@ def revision_line(info: RevisionInfo) -> str:
 
 
 def unproven_error(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHistoryError:
-    """Return the error for states that nothing proves, so that one of them has to be named."""
+    """Return the error for states that the object does not prove, so that the caller has to name one."""
     why = (
-        "aws-auth does not name its revision: another tool has replaced the object, or it was deleted."
+        "aws-auth does not name its revision: another tool replaced the object, or it was deleted."
         if names_none
-        else "aws-auth proves no state further back: another tool had replaced the object before."
+        else "aws-auth proves no earlier state: another tool replaced the object before."
     )
-    more = f"\n- and {len(found) - _SHOWN} older ones" if len(found) > _SHOWN else ""
-    listed = "\n".join(f"- {revision_line(info)}" for info in found[:_SHOWN])
+    listed = [f"- {revision_line(info)}" for info in found[:_SHOWN]]
+    listed += [f"- and {len(found) - _SHOWN} older ones"] if len(found) > _SHOWN else []
     return UnprovenHistoryError(
-        f"{why} Everybody who may create ControllerRevisions in kube-system can add revisions to the list, so none is "
-        f"restored unless it is named. Nothing was changed. The newest are:\n{listed}{more}",
+        "\n".join(
+            [
+                f"{why} {FORGEABLE} revisions to the list, so none is restored unless you name it. The newest are:",
+                *listed,
+            ]
+        ),
         hint=f"Look at the difference with diff({found[0].number}). Then name the revision: pass to={found[0].number}.",
         revisions=tuple(info.number for info in found),
     )
@@ -209,10 +213,10 @@ def _nothing_left(proven: Sequence[RevisionInfo]) -> RevisionNotFoundError:
     live = proven[0] if proven else None
     undone = live.parent if live and live.kind == "rollback" else 0
     return RevisionNotFoundError(
-        "There is no revision further back; nothing was changed.",
+        "There is no earlier revision.",
         hint=f"Revision {live.number} is a rollback itself. To undo it, pass to={undone}."
         if live and undone
-        else "Name the revision to go back to, as the history lists them.",
+        else "Name the revision to restore, as the history lists them.",
     )
 
 
@@ -220,9 +224,9 @@ def _unproven(info: RevisionInfo) -> Finding:
     return Finding(
         UNPROVEN,
         Severity.WARNING,
-        f"Nothing shows that aws-auth was ever at revision {info.number}.",
-        "Everybody who may create ControllerRevisions in kube-system can record one like it.",
-        f"Look at the difference, and at who recorded it: {revision_line(info)}.",
+        f"aws-auth does not prove that it was ever at revision {info.number}.",
+        f"{FORGEABLE} such a revision.",
+        f"Look at the difference, and at the client that recorded it: {revision_line(info)}.",
     )
 
 
@@ -236,8 +240,9 @@ def _further_back(live: RevisionInfo, last: RevisionInfo) -> Finding:
     )
 
 
-def _effective(proven: Sequence[RevisionInfo], info: RevisionInfo) -> RevisionInfo:
-    """Return the revision whose state another one is: of a rollback, the one that it went back to."""
+def _effective(proven: Sequence[RevisionInfo]) -> RevisionInfo:
+    """Return the revision whose state the newest one holds: if it is a rollback, the revision that it restored."""
+    info = proven[0]
     while info.kind == "rollback":
         restored = next((one for one in proven if one.number == info.restores < info.number), None)
         if restored is None:

@@ -171,10 +171,6 @@ EDITOR: Final = (*READER, *CHANGER, _config_map("create", ""))
 no ``aws-auth``."""
 
 
-PRUNER: Final = (_config_map("get"), _revisions("list"), _revisions("get"), _revisions("delete"))
-"""What pruning needs."""
-
-
 def missing(transport: Transport, rules: Iterable[RbacRule]) -> tuple[RbacRule, ...]:
     """Return the rules that whoever asks does not have; one request (``SelfSubjectAccessReview``) for each.
 

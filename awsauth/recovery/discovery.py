@@ -1,4 +1,4 @@
-"""What a recovery finds: who the caller is, what a new token of theirs gets, and by which way they could get in."""
+"""What a recovery discovers first: the caller, the access of a new token, and the ways in."""
 
 from __future__ import annotations
 
@@ -24,34 +24,43 @@ if TYPE_CHECKING:
 
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
+    from awsauth.connections.eks import EksConnection
     from awsauth.recovery.report import Way
 
 _SHOWN: Final = 5
 
 
 class ClusterRef(NamedTuple):
-    """Which cluster, and as whom AWS is asked; as for `awsauth.connections.eks.from_eks`."""
+    """The cluster, and the AWS credentials to use; as for `awsauth.connections.eks.from_eks`."""
 
     cluster: str
     region: str | None
     profile: str | None
     session: boto3.Session | None
 
+    def connect(self, open_until: ExitStack, role_arn: str | None = None) -> EksConnection:
+        """Connect, as a role if one is given."""
+        connection = from_eks(
+            self.cluster, region=self.region, profile=self.profile, session=self.session, role_arn=role_arn
+        )
+        open_until.callback(connection.close)
+        return connection
+
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found. Nothing has been changed.
+    """What was discovered; nothing is changed yet.
 
     Attributes:
-        session: Whom AWS is asked as.
+        session: The AWS credentials.
         cluster: The cluster.
-        caller: Whom STS takes the caller for.
-        own: The caller, before the API server.
-        seen: What a new token of the caller's got.
-        entrance: Who is to repair: the caller, now or later, or the creator.
-        way: How the one gets in.
-        temporary: The caller's temporary access, as far as there is any; None where it is not needed and not there.
-        notes: What else is worth knowing.
+        caller: The caller, as STS has it.
+        own: A probe with tokens of the caller.
+        seen: The access of a new token of the caller.
+        entrance: A probe with tokens of the identity that repairs: the caller or the creator.
+        way: How it gets in.
+        temporary: The caller's temporary access; None if it has none and needs none.
+        notes: Further facts for the caller.
     """
 
     session: AwsSession
@@ -68,152 +77,119 @@ class Discovery:
 def discover(
     location: ClusterRef, *, creator_role: str | None, iam_arn: str | None, open_until: ExitStack
 ) -> Discovery:
-    """Look at the cluster, the caller and the ways in; nothing is changed.
+    """Look at the cluster, the caller and the ways in.
 
     Args:
-        location: Which cluster.
-        creator_role: The role that made the cluster, to be assumed, if that is known.
-        iam_arn: The caller's ARN with its real path, where IAM may not be asked for it.
+        location: The cluster.
+        creator_role: The role that created the cluster, to be assumed, if it is known.
+        iam_arn: The caller's ARN with its path, if the caller may not call iam:GetRole.
         open_until: Closes the connections.
 
     Raises:
-        RecoveryError: the cluster does not look at ``aws-auth``, or the caller can have no access entry.
+        RecoveryError: the cluster ignores ``aws-auth``, or the caller can have no access entry.
         AwsAuthError: EKS, STS, IAM or the API server cannot be asked.
     """
-    connection = from_eks(location.cluster, region=location.region, profile=location.profile, session=location.session)
-    open_until.callback(connection.close)
+    connection = location.connect(open_until)
     cluster = connection.cluster
     if cluster.authentication_mode == "API":
         raise RecoveryError(
-            f"The authentication mode of {quoted(cluster.name)} is API: the cluster does not look at aws-auth, and nobody "
-            "gets in by repairing it; nothing was changed.",
-            hint="Let people in by access entries: aws eks create-access-entry and aws eks associate-access-policy.",
+            f"The authentication mode of {quoted(cluster.name)} is API: the cluster ignores aws-auth, so a repair of it "
+            "grants no access.",
+            hint="Create access entries: aws eks create-access-entry and aws eks associate-access-policy.",
         )
+    notes: list[str] = []
     own = TokenProbe(connection.tokens, connection.transport, CHANGER)
-    return _Discovering(location, cluster, connection.session, own, open_until).found(creator_role, iam_arn)
+    caller = Caller(connection.tokens.caller())
+    seen = own.look()
+    creator = None
+    if not seen.may_repair and creator_role is not None:
+        creator = _creator(location, creator_role, open_until, notes)
+    way: Way = "direct" if seen.may_repair else "creator" if creator else "access-entry"
+    temporary = _temporary(connection, caller, way, iam_arn, notes)
+    if way == "access-entry" and temporary is not None:
+        temporary.check()
+    return Discovery(connection.session, cluster, caller, own, seen, creator or own, way, temporary, tuple(notes))
 
 
-class _Discovering:
-    def __init__(
-        self, location: ClusterRef, cluster: EksCluster, session: AwsSession, own: TokenProbe, open_until: ExitStack
-    ) -> None:
-        self._where = location
-        self._cluster = cluster
-        self._session = session
-        self._own = own
-        self._open_until = open_until
-        self._entries = AccessEntries(session, cluster)
-        self._notes: list[str] = []
+def _creator(location: ClusterRef, role_arn: str, open_until: ExitStack, notes: list[str]) -> TokenProbe | None:
+    """Return a probe with tokens of the creator, or None if it cannot be assumed or may not repair."""
+    try:
+        connection = location.connect(open_until, role_arn)
+        creator = TokenProbe(connection.tokens, connection.transport, CHANGER)
+        seen = creator.look()
+    except AwsAuthError as error:
+        notes.append(f"{visible(role_arn)} does not help: {error.message}")
+        return None
+    if not seen.may_repair:
+        notes.append(f"{visible(role_arn)} does not help: it is {seen}")
+        return None
+    return creator
 
-    def found(self, creator_role: str | None, iam_arn: str | None) -> Discovery:
-        caller = Caller(self._own.tokens.caller())
-        seen = self._own.look()
-        way: Way = "direct" if seen.may_repair else "access-entry"
-        entrance = self._own
-        if not seen.may_repair and creator_role is not None:
-            creator = self._creator(creator_role)
-            if creator is not None:
-                way, entrance = "creator", creator
-        temporary = self._temporary(caller, way, iam_arn)
-        if way == "access-entry" and temporary is not None:
-            temporary.check()
-        return Discovery(
-            session=self._session,
-            cluster=self._cluster,
-            caller=caller,
-            own=self._own,
-            seen=seen,
-            entrance=entrance,
-            way=way,
-            temporary=temporary,
-            notes=tuple(self._notes),
+
+def _temporary(
+    connection: EksConnection, caller: Caller, way: Way, iam_arn: str | None, notes: list[str]
+) -> TemporaryAccess | None:
+    entries, entry = AccessEntries(connection.session, connection.cluster), None
+    if connection.cluster.authentication_mode != "CONFIG_MAP":
+        try:
+            entry = entries.of_caller(caller.canonical_arn)
+            _look_at_others(entries, caller, way, notes)
+        except AwsPermissionError as error:
+            if way == "access-entry":
+                raise
+            notes.append(f"Not checked: the access entries. {error.message}")
+    if entry is not None:
+        temporary = TemporaryAccess(entries, entry.entry.principal_arn, entry)
+        if temporary.own_entry_stays:
+            notes.append(f"The caller's access entry wins over aws-auth: {entry.entry}")
+        return temporary
+    return (
+        TemporaryAccess(entries, _iam_arn(connection.session, caller, iam_arn), None) if way == "access-entry" else None
+    )
+
+
+def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: list[str]) -> None:
+    """Note temporary access that is left behind and, if the caller may use it, other administrators."""
+    administrators = [
+        found
+        for arn in entries.principals(administrators=True)
+        if not same(canonical(arn), caller.canonical_arn) and (found := entries.find(arn))
+    ]
+    for found in administrators:
+        left = TemporaryAccess(entries, found.entry.principal_arn, found).leftovers()
+        notes += [f"Another recovery has left this behind, or still runs: {one}" for one in left]
+    others = [found.entry.principal_arn for found in administrators if not found.is_temporary]
+    if others and way == "access-entry":
+        shown = f"{', '.join(others[:_SHOWN])}{' and others' if len(others) > _SHOWN else ''}"
+        notes.append(
+            f"These are administrators by access entries: {shown}. If you may assume one of them, pass it as creator_role=…."
         )
 
-    def _creator(self, role_arn: str) -> TokenProbe | None:
-        """Return the creator, if it can be assumed and may repair."""
-        location = self._where
-        try:
-            connection = from_eks(
-                location.cluster,
-                region=location.region,
-                profile=location.profile,
-                session=location.session,
-                role_arn=role_arn,
-            )
-            self._open_until.callback(connection.close)
-            creator = TokenProbe(connection.tokens, connection.transport, CHANGER)
-            seen = creator.look()
-        except AwsAuthError as error:
-            self._notes.append(f"{visible(role_arn)} is of no help: {error.message}")
-            return None
-        if not seen.may_repair:
-            self._notes.append(f"{visible(role_arn)} is of no help: it is {seen}")
-            return None
-        return creator
 
-    def _temporary(self, caller: Caller, way: Way, iam_arn: str | None) -> TemporaryAccess | None:
-        entry = None
-        if self._cluster.authentication_mode != "CONFIG_MAP":
-            try:
-                entry = self._entries.of_caller(caller.canonical_arn)
-                self._look_at_others(caller, way)
-            except AwsPermissionError as error:
-                if way == "access-entry":
-                    raise
-                self._notes.append(f"Access entries were not looked at: {error.message}")
-        if entry is not None:
-            temporary = TemporaryAccess(self._entries, entry.entry.principal_arn, entry)
-            if temporary.own_entry_stays:
-                self._notes.append(f"An access entry wins over what aws-auth says of the caller: {entry.entry}")
-            return temporary
-        if way != "access-entry":
-            return None
-        return TemporaryAccess(self._entries, self._iam_arn(caller, iam_arn), None)
-
-    def _look_at_others(self, caller: Caller, way: Way) -> None:
-        """Note whose temporary access is left behind, and, where it helps, who else gets in."""
-        administrators = [
-            found
-            for arn in self._entries.principals(administrators=True)
-            if not same(canonical(arn), caller.canonical_arn) and (found := self._entries.find(arn))
-        ]
-        for found in administrators:
-            left = TemporaryAccess(self._entries, found.entry.principal_arn, found).leftovers()
-            self._notes += [f"Another recovery has left this behind, or is at work: {one}" for one in left]
-        others = [found.entry.principal_arn for found in administrators if not found.is_temporary]
-        if others and way == "access-entry":
-            shown = f"{', '.join(others[:_SHOWN])}{' and others' if len(others) > _SHOWN else ''}"
-            self._notes.append(
-                f"By access entries these are administrators: {shown}. One that you may assume, given as creator_role=…, "
-                "comes before everything else."
+def _iam_arn(session: AwsSession, caller: Caller, given: str | None) -> str:
+    """Return the caller's ARN with its path, as EKS needs it."""
+    if not caller.is_role:
+        if ":user/" in caller.canonical_arn:
+            return caller.canonical_arn
+        raise RecoveryError(
+            f"{quoted(caller.arn, 200)} can have no access entry: only roles and IAM users can.",
+            hint="Run it as a role that may change the cluster.",
+        )
+    if given is not None:
+        if not same(canonical_role(given), caller.canonical_arn):
+            raise UsageError(
+                f"iam_arn is {quoted(given, 200)}, but the caller is {quoted(caller.canonical_arn, 200)}.",
+                hint="Pass the caller's own ARN, with its path.",
             )
-
-    def _iam_arn(self, caller: Caller, given: str | None) -> str:
-        """Return the caller's ARN as EKS wants it: with its real path."""
-        if not caller.is_role:
-            if ":user/" in caller.canonical_arn:
-                return caller.canonical_arn
-            raise RecoveryError(
-                f"{quoted(caller.arn, 200)} can have no access entry: only roles and IAM users can; nothing was changed.",
-                hint="Run it as a role that may change the cluster.",
-            )
-        if given is not None:
-            if not same(canonical_role(given), caller.canonical_arn):
-                raise UsageError(
-                    f"iam_arn is {quoted(given, 200)}, and the caller is {quoted(caller.canonical_arn, 200)}; nothing was "
-                    "changed.",
-                    hint="Pass the caller's own ARN, with its path.",
-                )
-            return given
-        try:
-            role = get_role(self._session, caller.name)
-        except AwsPermissionError as error:
-            error.hint = f"{error.hint}\nOr pass the role's ARN, with its path, as iam_arn=…"
-            raise
-        if role is None:
-            raise RecoveryError(
-                f"There is no role {quoted(caller.name)} in IAM any more, so it can have no access entry; nothing was "
-                "changed.",
-                hint="Run it as a role that there is.",
-            )
-        return role.arn
+        return given
+    try:
+        role = get_role(session, caller.name)
+    except AwsPermissionError as error:
+        error.hint = f"{error.hint}\nOr pass the role's ARN, with its path, as iam_arn=…"
+        raise
+    if role is None:
+        raise RecoveryError(
+            f"The role {quoted(caller.name)} no longer exists in IAM, so it can have no access entry.",
+            hint="Run it as an existing role.",
+        )
+    return role.arn

@@ -1,13 +1,14 @@
-"""Repairing ``aws-auth``, once somebody is in who may: by changes, or by going back; and who gets in by it then."""
+"""Repairing ``aws-auth`` during a recovery: by changes or a rollback."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.explain.explain import explain
+from awsauth.core.explain.explanation import call
 from awsauth.core.explain.who_can import who_can
 from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.content import FOREIGN_HISTORY
@@ -15,9 +16,10 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import ForbiddenError, RecoveryError
 from awsauth.history.rollback import unproven_error
 from awsauth.kube.resources import read_bindings
+from awsauth.recovery.report import RecoveryStep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from awsauth.apply import Result
     from awsauth.client import AwsAuthClient
@@ -27,18 +29,17 @@ if TYPE_CHECKING:
     from awsauth.core.revisions.info import RevisionInfo
     from awsauth.kube.transport import Transport
 
-_REASON: Final = "recovered access"
 _SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class RepairRequest:
-    """How ``aws-auth`` is to be repaired: by changes, or by going back; with neither said, as far back as is needed.
+    """How the caller wants ``aws-auth`` repaired: by changes, or by a rollback.
 
     Attributes:
         changes: The changes.
-        rollback_to: The revision.
-        allow: Guards that are to let it pass.
+        rollback_to: The revision; with neither, the repair finds the revision itself.
+        allow: Guards that the repair may violate.
         reason: Why; kept with the revision.
     """
 
@@ -47,16 +48,35 @@ class RepairRequest:
     allow: tuple[str, ...] = ()
     reason: str = ""
 
+    def step(self, to: int | None = None) -> RecoveryStep:
+        """Return the repair as a step of the plan.
+
+        Args:
+            to: The revision, if it is known already.
+        """
+        to = self.rollback_to or to
+        if self.changes:
+            text = f"Change aws-auth: {'; '.join(map(call, self.changes))}"
+        elif to:
+            text = f"Roll aws-auth back to revision {to}; mappings that others added since stay"
+        else:
+            text = (
+                "Roll aws-auth back, unless you are an administrator in it, to the newest revision in which you are one, or "
+                "else to the newest in which anyone is. Mappings added since stay. If other administrators remain, your "
+                f"access is restored only if the guard {REGRANT} is allowed"
+            )
+        return RecoveryStep("repair", text)
+
 
 @dataclass(frozen=True, slots=True)
 class AppliedRepair:
-    """What a repair came to.
+    """What a repair did.
 
     Attributes:
-        result: What was changed; None where nothing had to be.
-        text: What was done, as a sentence without its full stop; empty where nothing had to be.
-        explanation: What ``aws-auth`` comes to for the caller now.
-        administrators: Whom it makes administrators now.
+        result: What was changed; None if nothing had to be.
+        text: What was done, as a sentence without its full stop; empty if nothing had to be done.
+        explanation: What ``aws-auth`` grants the caller now.
+        administrators: The ARNs that it makes administrators now.
     """
 
     result: Result | None
@@ -65,21 +85,30 @@ class AppliedRepair:
     administrators: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Administrators:
-    """By what somebody is an administrator of a cluster.
+class PendingRepair(NamedTuple):
+    """A repair that the guards allow and that changes something.
 
     Attributes:
-        groups: The groups.
-        usernames: The usernames.
+        step: It as a step of the plan.
+        done: It as a sentence without its full stop, for the report.
+        make: Makes it.
     """
+
+    step: RecoveryStep
+    done: str
+    make: Callable[[], Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Administrators:
+    """The groups and usernames that are administrators of a cluster."""
 
     groups: frozenset[str]
     usernames: frozenset[str]
 
     @classmethod
     def of(cls, transport: Transport) -> Administrators:
-        """Return what RBAC says; ``system:masters`` alone where it may not be asked."""
+        """Return those that RBAC binds; ``system:masters`` alone if the caller may not read the bindings."""
         try:
             bindings = read_bindings(transport)
         except ForbiddenError:
@@ -87,7 +116,7 @@ class Administrators:
         return cls(bindings.admin_groups | {SYSTEM_MASTERS}, bindings.admin_usernames)
 
     def include(self, explanation: Explanation) -> bool:
-        """Whether a caller is let in as an administrator."""
+        """Whether a caller gets in as an administrator."""
         if explanation.username is None:
             return False
         return explanation.username in self.usernames or not self.groups.isdisjoint(explanation.groups or ())
@@ -101,135 +130,134 @@ class Administrators:
         return tuple(dict.fromkeys(grant.principal for grant in grants))
 
 
-def repair(client: AwsAuthClient, transport: Transport, caller: Caller, wish: RepairRequest) -> AppliedRepair:
-    """Repair ``aws-auth``; where it is repaired already, nothing is changed.
+class Repair:
+    """The repair of one ``aws-auth``, so that a caller gets in.
 
-    With neither changes nor a revision given it goes back to the newest revision in which the caller is an administrator,
-    or else to the newest in which anybody is. It changes nothing where the caller is one already, or where somebody is
-    and no revision has the caller. As long as nobody is an administrator the guard ``regrant`` lets pass: that somebody
-    took it from all of them was no decision.
-
-    Raises:
-        UnprovenHistoryError: no revision was named, and only revisions that nothing proves are of use.
-        RecoveryError: neither the caller nor any administrator would get in afterwards, no revision is of use, or others
-            are administrators, and whether the caller is to be one again is for them to say.
-        AwsAuthError: as for `AwsAuthClient.apply` and `AwsAuthClient.rollback`.
+    Args:
+        client: Changes it.
+        transport: To the API server.
+        caller: Who is locked out.
+        request: How to repair it.
     """
-    administrators = Administrators.of(transport)
-    if wish.changes:
-        result, text = _changed(client, caller, wish, administrators), "Made the changes to aws-auth"
-    else:
-        to = wish.rollback_to
-        if to is None:
-            to = _revision(client, caller, administrators, wish.allow)
-        if to is None:
-            result, text = None, ""
-        else:
-            result, text = (
-                _rolled_back(client, caller, to, wish, administrators),
-                f"Rolled aws-auth back to revision {to}",
+
+    def __init__(self, client: AwsAuthClient, transport: Transport, caller: Caller, request: RepairRequest) -> None:
+        self._client = client
+        self._caller = caller
+        self._request = request
+        self._administrators = Administrators.of(transport)
+
+    def pending(self) -> PendingRepair | None:
+        """Return the repair, or None if it would change nothing.
+
+        With neither changes nor a revision, it is the rollback to the newest revision in which the caller is an
+        administrator, or else to the newest in which anyone is. It is None if the caller is one already, or if there are
+        others and no revision has the caller. The guard ``regrant`` is allowed if there are no administrators: then
+        nobody decided against the caller.
+
+        Raises:
+            UnprovenHistoryError: no revision was named, and only unproven revisions are of use.
+            RecoveryError: after it neither the caller nor any administrator would get in, no revision is of use, or
+                other administrators have to decide about the caller.
+            AwsAuthError: as for `AwsAuthClient.apply` and `AwsAuthClient.rollback`.
+        """
+        request, allow = self._request, self._request.allow
+        to = None
+        if not request.changes:
+            to = request.rollback_to or self._revision()
+            if to is None:
+                return None
+            if not self._administrators.in_document(self._client.read()):
+                allow = (*allow, REGRANT)
+
+        def run(**how: Any) -> Result:
+            if to:
+                return self._client.rollback(to, allow=allow, **how)
+            return self._client.apply(request.changes, allow=allow, **how)
+
+        planned = run(dry_run=True)
+        after = planned.document
+        if explain(after, self._caller).username is None and not self._administrators.in_document(after):
+            raise RecoveryError(
+                f"After this repair neither {quoted(self._caller.canonical_arn, 200)} nor any administrator would get in by "
+                "aws-auth.",
+                hint=self._alternative(),
             )
-    document = client.read()
-    if result is not None and not result.changed:
-        result, text = None, ""
-    return AppliedRepair(result, text, explain(document, caller), administrators.in_document(document))
+        if not planned.changed:
+            return None
+        done = f"Rolled aws-auth back to revision {to}" if to else "Made the changes to aws-auth"
+        return PendingRepair(request.step(to), done, lambda: run(reason=request.reason or "recovered access"))
 
-
-def _changed(client: AwsAuthClient, caller: Caller, wish: RepairRequest, administrators: Administrators) -> Result:
-    planned = client.apply(wish.changes, allow=wish.allow, dry_run=True)
-    _check(planned.document, caller, administrators)
-    return client.apply(wish.changes, allow=wish.allow, reason=wish.reason or _REASON)
-
-
-def _rolled_back(
-    client: AwsAuthClient, caller: Caller, to: int, wish: RepairRequest, administrators: Administrators
-) -> Result:
-    somebody_is_left = bool(administrators.in_document(client.read()))
-    allow = wish.allow if somebody_is_left else (*wish.allow, REGRANT)
-    planned = client.rollback(to, allow=allow, dry_run=True)
-    _check(planned.document, caller, administrators)
-    return client.rollback(to, allow=allow, reason=wish.reason or _REASON)
-
-
-def _check(document: Document, caller: Caller, administrators: Administrators) -> None:
-    """Refuse a repair after which nobody could do anything about it."""
-    if explain(document, caller).username is None and not administrators.in_document(document):
-        raise RecoveryError(
-            f"After that neither {quoted(caller.canonical_arn, 200)} nor any administrator would get in by aws-auth, so aws-auth was "
-            "not changed.",
-            hint=_instead(caller),
+    def apply(self) -> AppliedRepair:
+        """Repair ``aws-auth``, if there is anything to repair; raises what `pending` does."""
+        found = self.pending()
+        result = found.make() if found else None
+        is_changed = found is not None and result is not None and result.changed
+        document = self._client.read()
+        return AppliedRepair(
+            result if is_changed else None,
+            found.done if found and is_changed else "",
+            explain(document, self._caller),
+            self._administrators.in_document(document),
         )
 
+    def _revision(self) -> int | None:
+        """Return the number of the revision to restore, or None if there is nothing to repair."""
+        present, allow = self._client.read(), self._request.allow
+        if self._administrators.include(explain(present, self._caller)):
+            return None
+        others = self._administrators.in_document(present)
+        entries = [
+            entry
+            for entry in self._client.history(described=0).entries
+            if entry.info.number and not (entry.live or entry.unconfirmed)
+        ]
+        # A foreign revision may be another cluster's, or older than the object.
+        foreign = [entry for entry in entries if entry.foreign and FOREIGN_HISTORY not in allow]
+        proven = [entry.info for entry in entries if entry.proven and entry not in foreign]
+        number, is_callers = self._newest(proven)
+        if is_callers and others and not any(name.partition("=")[0] == REGRANT for name in allow):
+            raise self._others_decide(others, number)
+        if is_callers or others:
+            return number if is_callers else None
+        if number:
+            return number
+        unproven = [entry.info for entry in entries if not entry.proven]
+        number, _ = self._newest(unproven)
+        if number:
+            error = unproven_error([info for info in unproven if info.number <= number], names_none=not proven)
+            error.hint = f"Look at revision {number}. Then name it: pass rollback_to={number}."
+            raise error
+        left_out = f" Revisions of a deleted object are left out unless you allow {FOREIGN_HISTORY}." if foreign else ""
+        raise RecoveryError(
+            f"No revision lets {quoted(self._caller.canonical_arn, 200)} or any administrator in.{left_out}",
+            hint=self._alternative(),
+        )
 
-def _revision(
-    client: AwsAuthClient, caller: Caller, administrators: Administrators, allow: Sequence[str]
-) -> int | None:
-    """Return the number of the revision to go back to; None where there is nothing to repair."""
-    present = client.read()
-    if administrators.include(explain(present, caller)):
-        return None
-    others = administrators.in_document(present)
-    entries = [entry for entry in client.history(described=0).entries if not (entry.live or entry.unconfirmed)]
-    # It may be another cluster's, or of a time before the object was made anew.
-    foreign = [entry for entry in entries if entry.foreign and FOREIGN_HISTORY not in allow]
-    proven = [entry.info for entry in entries if entry.proven and entry not in foreign]
-    number, is_callers = _fitting(client, caller, administrators, proven)
-    if is_callers and others and not any(name.partition("=")[0] == REGRANT for name in allow):
-        raise _up_to_others(caller, others, number)
-    if is_callers or others:
-        return number if is_callers else None
-    if number:
-        return number
-    other = [entry.info for entry in entries if not entry.proven]
-    number, _ = _fitting(client, caller, administrators, other)
-    if number:
-        later = [info for info in other if info.number <= number]
-        error = unproven_error(later, names_none=not proven)
-        error.hint = f"Look at revision {number}. Then name it: pass rollback_to={number}."
-        raise error
-    raise _no_revision(caller, passed_over=bool(foreign))
+    def _newest(self, infos: Sequence[RevisionInfo]) -> tuple[int, bool]:
+        """Return the newest revision in which the caller is an administrator, or else anyone; and whether the caller is."""
+        with_anyone = 0
+        for info in infos:
+            revision = self._client.show(info.number)
+            if not revision.is_intact or revision.digest != info.digest:
+                continue
+            document = Document(revision.data)
+            if self._administrators.include(explain(document, self._caller)):
+                return info.number, True
+            if not with_anyone and self._administrators.in_document(document):
+                with_anyone = info.number
+        return with_anyone, False
 
+    def _others_decide(self, others: tuple[str, ...], number: int) -> RecoveryError:
+        shown = f"{', '.join(map(quoted, others[:_SHOWN]))}{' and others' if len(others) > _SHOWN else ''}"
+        return RecoveryError(
+            f"aws-auth makes {shown} administrators, and not {quoted(self._caller.canonical_arn, 200)}. They may have "
+            "decided so.",
+            hint=f"Ask them. To restore your access from revision {number} all the same, pass allow=[{REGRANT!r}].",
+        )
 
-def _fitting(
-    client: AwsAuthClient, caller: Caller, administrators: Administrators, infos: Sequence[RevisionInfo]
-) -> tuple[int, bool]:
-    """Return the newest revision that makes the caller an administrator, or else anybody; and whether it is the caller."""
-    with_anybody = 0
-    for info in infos:
-        revision = client.show(info.number)
-        if not revision.is_intact or revision.digest != info.digest:
-            continue
-        document = Document(revision.data)
-        if administrators.include(explain(document, caller)):
-            return info.number, True
-        if not with_anybody and administrators.in_document(document):
-            with_anybody = info.number
-    return with_anybody, False
-
-
-def _up_to_others(caller: Caller, others: tuple[str, ...], number: int) -> RecoveryError:
-    return RecoveryError(
-        f"By aws-auth {', '.join(map(quoted, others[:_SHOWN]))}{' and others' if len(others) > _SHOWN else ''} get in as "
-        f"administrators, and {quoted(caller.canonical_arn, 200)} does not: somebody may have decided so. aws-auth was not "
-        "changed.",
-        hint=f"Ask them. Or, to go back to revision {number}, in which it does, pass allow=[{REGRANT!r}]; or pass changes.",
-    )
-
-
-def _no_revision(caller: Caller, *, passed_over: bool) -> RecoveryError:
-    foreign = (
-        f" Those of an object that is gone were left out; allow {FOREIGN_HISTORY} to use them." if passed_over else ""
-    )
-    return RecoveryError(
-        f"There is no revision in which {quoted(caller.canonical_arn, 200)} or any administrator gets in, so aws-auth was "
-        f"not changed.{foreign}",
-        hint=_instead(caller),
-    )
-
-
-def _instead(caller: Caller) -> str:
-    change = "EnsureRole(role_arn" if caller.is_role else "EnsureUser(user_arn"
-    return (
-        f'Pass changes that let somebody in: changes=[awsauth.{change}="{caller.canonical_arn}", username="admin", '
-        f'groups=["{SYSTEM_MASTERS}"])].'
-    )
+    def _alternative(self) -> str:
+        change = "EnsureRole(role_arn" if self._caller.is_role else "EnsureUser(user_arn"
+        return (
+            f'Pass changes that map an administrator: changes=[awsauth.{change}="{self._caller.canonical_arn}", '
+            f'username="admin", groups=["{SYSTEM_MASTERS}"])].'
+        )

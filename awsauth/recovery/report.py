@@ -1,4 +1,4 @@
-"""What a recovery would do, what it did, and what is left of it."""
+"""The plan of a recovery, and its report."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
 
 Way = Literal["direct", "creator", "access-entry"]
-"""How it gets in: the caller may change ``aws-auth`` already; as the cluster's creator; by an access entry."""
+"""How it gets in: as the caller, who may change ``aws-auth`` already; as the cluster's creator; by an access entry."""
 
 SWITCH: Final = "switch-authentication-mode"
-"""What has to be allowed by name: the mode cannot be switched back."""
+"""The one-way step, which the caller has to allow by this name."""
 
 _SHOWN: Final = 20
 
@@ -30,7 +30,7 @@ class RecoveryStep(JsonValue):
 
     Attributes:
         name: Its stable name, such as ``make-entry``.
-        text: What it does, as a sentence without its full stop.
+        text: The step in the imperative, without its full stop.
         actions: The IAM actions that it needs, such as ``eks:CreateAccessEntry``.
         is_one_way: Whether it cannot be undone.
     """
@@ -44,17 +44,17 @@ class RecoveryStep(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class RecoveryPlan(JsonValue):
-    """What a recovery would do. `str` gives it as text, to be shown before it is done.
+    """The plan of a recovery, without the steps that are done already. `str` gives it as text.
 
     Attributes:
         cluster: The cluster, for people.
-        authentication_mode: What lets people in at present.
-        caller: Whom STS takes the caller for.
-        finding: What a new token of the caller's gets at present.
+        authentication_mode: The cluster's authentication mode at present.
+        caller: The caller's ARN, as STS has it.
+        finding: What a new token of the caller gets at present.
         way: How it gets in.
-        steps: What is done, in order.
-        needs: What has to be allowed by name first, and is not.
-        notes: What else is worth knowing.
+        steps: The steps, in order.
+        needs: What the caller still has to allow by name.
+        notes: Further facts for the caller.
     """
 
     cluster: str
@@ -69,7 +69,7 @@ class RecoveryPlan(JsonValue):
     @property
     @in_json()
     def actions(self) -> tuple[str, ...]:
-        """The IAM actions that it needs, all of them."""
+        """The IAM actions that all steps need."""
         return tuple(dict.fromkeys(action for step in self.steps for action in step.actions))
 
     def __str__(self) -> str:
@@ -77,11 +77,9 @@ class RecoveryPlan(JsonValue):
             f"{self.cluster}, authentication mode {self.authentication_mode}",
             f"{self.caller}: {self.finding}",
             "To be done:",
-            *(
-                f"{number}. {step.text}.{' This cannot be undone.' if step.is_one_way else ''}"
-                for number, step in enumerate(self.steps, 1)
-            ),
         ]
+        for number, step in enumerate(self.steps, 1):
+            lines.append(f"{number}. {step.text}.{' This cannot be undone.' if step.is_one_way else ''}")
         if self.actions:
             lines.append(f"Needs in IAM: {', '.join(self.actions)}")
         lines += [f"Note: {note}" for note in self.notes]
@@ -96,8 +94,8 @@ class Leftover(JsonValue):
     """Something that a recovery has left behind.
 
     Attributes:
-        text: What it is.
-        command: What takes it away; empty where nothing does.
+        text: The thing.
+        command: The command that removes it; empty if nothing can.
     """
 
     text: str
@@ -110,20 +108,20 @@ class Leftover(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class Recovery(JsonValue):
-    """What a recovery did, or with ``dry_run`` would do.
+    """The report of a recovery; with ``dry_run`` only its plan.
 
     Attributes:
-        plan: What it set out to do.
+        plan: The plan.
         dry_run: Whether nothing was done.
-        done: What was done, in order.
-        result: What was changed in ``aws-auth``; None where nothing had to be.
-        explanation: What ``aws-auth`` comes to for the caller now.
-        administrators: Whom it makes administrators now: their ARNs.
-        seen: As whom a new token of the caller's was let in at the end, by nothing but ``aws-auth``; empty where that
+        done: The steps that changed something, in order.
+        result: The change of ``aws-auth``; None if it was not changed.
+        explanation: What ``aws-auth`` grants the caller now.
+        administrators: The ARNs that it makes administrators now.
+        seen: The username and groups that a new token of the caller had at the end, by ``aws-auth`` alone; empty if that
             could not be tried.
         left: What is left behind.
         entries: The principals that have an access entry, if the authentication mode was switched: EKS made them.
-        notes: What else is worth knowing.
+        notes: Further facts for the caller.
     """
 
     plan: RecoveryPlan
@@ -140,7 +138,7 @@ class Recovery(JsonValue):
     @property
     @in_json()
     def revision(self) -> int | None:
-        """The number of the revision of ``aws-auth`` that was made; None without one."""
+        """The number of the revision of ``aws-auth`` that was made, or None."""
         return self.result.revision if self.result else None
 
     @property

@@ -1,4 +1,4 @@
-"""An access entry for as long as a repair takes, which leaves everything as it was before."""
+"""An access entry that exists only during a repair, and leaves everything as it was."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from awsauth.core.access.access_entries import AccessEntry
 
 Ours = Literal["", "policy", "entry"]
-"""What is to be taken away again: nothing, the policy of an entry that was there before, or the entry."""
+"""What has to be removed again: nothing, the policy of an entry that existed before, or the entry."""
 
 
 class TemporaryAccess:
     """The cluster-admin policy for one principal, for a while.
 
-    What is there from a run that was stopped is recognised by its tag, and counts as this one's own.
+    An entry or a policy of an interrupted run has a tag, and counts as this run's own.
 
     Args:
         entries: The cluster's access entries.
-        principal_arn: Whose it is, with the real path; of an entry that is there, as that has it.
-        found: The entry that is there; None for none.
+        principal_arn: The principal, with its path; if it has an entry, as the entry names it.
+        found: Its entry, or None.
     """
 
     def __init__(self, entries: AccessEntries, principal_arn: str, found: FoundEntry | None) -> None:
@@ -44,16 +44,16 @@ class TemporaryAccess:
 
     @property
     def own_entry_stays(self) -> bool:
-        """Whether the principal has an entry that is not ours, and so comes in by that, whatever ``aws-auth`` says."""
+        """Whether the principal has an entry that is not ours; it wins over ``aws-auth``."""
         return self.found is not None and not self.found.is_temporary
 
     @property
     def has_policy(self) -> bool:
-        """Whether the entry that is there makes its principal an administrator."""
+        """Whether the entry makes its principal an administrator."""
         return self.found is not None and self.found.entry.is_administrator
 
     def check(self) -> None:
-        """Refuse where the entry that is there cannot be used without being changed for good.
+        """Refuse an entry that can only be used by a change that stays.
 
         Raises:
             RecoveryError: it is such an entry.
@@ -63,8 +63,8 @@ class TemporaryAccess:
         entry = self.found.entry
         if entry.lets_nodes_in:
             raise RecoveryError(
-                f"{quoted(self.principal_arn, 200)} has an access entry for nodes (type {entry.type}), which can be given "
-                "no policy; nothing was changed.",
+                f"{quoted(self.principal_arn, 200)} has an access entry for nodes (type {entry.type}), which can have no "
+                "policy.",
                 hint="Run it as a role that nodes do not have.",
             )
         if any(policy.policy_arn == self._entries.policy_arn for policy in entry.policies):
@@ -72,25 +72,25 @@ class TemporaryAccess:
             command = self._command("associate-access-policy", *policy)
             raise RecoveryError(
                 f"The access entry of {quoted(self.principal_arn, 200)} has the cluster-admin policy for some namespaces "
-                "only. To have it for all would overwrite these; nothing was changed.",
-                hint=f"Give it the policy by hand, and run it again: `{command}`.",
+                "only. The policy for the whole cluster would overwrite it.",
+                hint=f"Give it the policy yourself, and run it again: `{command}`.",
             )
 
     def grant(self, done: list[str]) -> None:
-        """Make sure that the principal has the policy, and put into `done` what was done for it.
+        """Give the principal the policy, and append each step to `done`.
 
         Raises:
-            RecoveryError: as for `check`, of an entry that has come up in the meantime.
+            RecoveryError: as for `check`, if another client has made an entry since.
             AwsAuthError: EKS refuses.
         """
         if self.found is None:
-            # From before: whether an unanswered call made it, nobody knows.
+            # Set before the call, because an unanswered call may have made the entry.
             self.ours = "entry"
             there = self._entries.make(self.principal_arn)
             if there is None:
                 done.append(f"Made a temporary access entry for {self.principal_arn}")
             else:
-                # Somebody was quicker, or a run that was stopped has made it so lately that EKS did not list it.
+                # Another client, or an interrupted run, made it so lately that EKS did not list it.
                 self._know(there)
         self.check()
         if self.has_policy:
@@ -102,7 +102,7 @@ class TemporaryAccess:
         done.append(f"Gave the access entry of {self.principal_arn} the cluster-admin policy")
 
     def take_away(self, done: list[str]) -> None:
-        """Take away what is ours, and put into `done` what was done for it; a second time does no harm."""
+        """Remove what is ours, and append each step to `done`; a second call does nothing."""
         if self.ours == "entry":
             self._entries.delete(self.principal_arn)
             self._know(None)
@@ -110,10 +110,10 @@ class TemporaryAccess:
         elif self.ours == "policy" and self.found is not None:
             self._entries.take_policy(self.found)
             self._know(self._entries.find(self.principal_arn))
-            done.append(f"Took the cluster-admin policy from the access entry of {self.principal_arn} again")
+            done.append(f"Removed the cluster-admin policy from the access entry of {self.principal_arn} again")
 
     def lasting(self, entries: Iterable[AccessEntry]) -> Iterator[AccessEntry]:
-        """Yield the entries that stay, as they are without what is ours."""
+        """Yield the entries that stay, without a policy that is ours."""
         for entry in entries:
             if not self.ours or entry.principal_arn != self.principal_arn:
                 yield entry
@@ -122,23 +122,19 @@ class TemporaryAccess:
                 yield replace(entry, policies=tuple(policies))
 
     def leftovers(self) -> list[Leftover]:
-        """Return what is left as long as it is not taken away, with what does that."""
+        """Return what is ours and not removed yet, with the commands that remove it."""
         if self.ours == "entry":
-            return [
-                Leftover(
-                    f"The temporary access entry of {self.principal_arn}, an administrator of the cluster",
-                    self._command("delete-access-entry"),
-                )
-            ]
+            text = f"The temporary access entry of {self.principal_arn}, an administrator of the cluster"
+            return [Leftover(text, self._command("delete-access-entry"))]
         if self.ours == "policy" and self.found is not None:
             region = self._entries.cluster.region
             tag = ("--region", region, "--resource-arn", self.found.arn, "--tag-keys", TEMPORARY_POLICY)
+            command = self._command("disassociate-access-policy", "--policy-arn", self._entries.policy_arn)
             return [
+                Leftover(f"The cluster-admin policy of the access entry of {self.principal_arn}", command),
                 Leftover(
-                    f"The cluster-admin policy of the access entry of {self.principal_arn}",
-                    self._command("disassociate-access-policy", "--policy-arn", self._entries.policy_arn),
+                    "The tag that marks the policy as temporary", command_line("aws", "eks", "untag-resource", *tag)
                 ),
-                Leftover("The tag that says that it is temporary", command_line("aws", "eks", "untag-resource", *tag)),
             ]
         return []
 

@@ -75,7 +75,7 @@ class ClusterStore:
         head = revision.info.head if revision else None
         try:
             if not base.exists:
-                made = objects.new_config_map(data, head)
+                made = objects.new_config_map(data, revision)
                 return self._written(self._transport.post(objects.CONFIG_MAPS, made, self._query))
             carried = cast("dict[str, Any]", base.raw)
             base.check_mutable()

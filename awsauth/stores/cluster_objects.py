@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document.document import Document
-from awsauth.core.revisions.annotations import head_read, head_replaced, time_read
-from awsauth.core.revisions.info import NAME
+from awsauth.core.revisions.annotations import PREFIX, head_read, head_replaced, time_read
+from awsauth.core.revisions.info import FIELD_MANAGER, NAME, FieldManager
 from awsauth.core.revisions.revision import LABEL, NAMESPACE, info_from_object, number_of_name
 from awsauth.core.text.display import quoted
 from awsauth.errors import ApiError, HistoryError
@@ -17,9 +17,9 @@ from awsauth.stores.store import InvalidRevision, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from awsauth.core.revisions.info import Head, RevisionInfo
+    from awsauth.core.revisions.revision import Revision
 
 CONFIG_MAPS: Final = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 CONFIG_MAP: Final = f"{CONFIG_MAPS}/{NAME}"
@@ -46,18 +46,17 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
     fields = fields_of(config_map, "ConfigMap", WHERE)
     metadata = fields.object("metadata")
     annotations = metadata.texts_by_name("annotations")
-    managers, written_at = _managers((config_map.get("metadata") or {}).get("managedFields"))
+    managed_fields = (config_map.get("metadata") or {}).get("managedFields")
     snapshot = Snapshot(
         Document(fields.texts_by_name("data")),
         metadata.text("resourceVersion"),
         metadata.text("uid"),
         immutable=fields.flag("immutable"),
-        head=head_read(annotations),
+        head=_head(annotations, managed_fields),
         binary_data=fields.texts_by_name("binaryData"),
         labels=metadata.texts_by_name("labels"),
         annotations=annotations,
-        managers=managers,
-        written_at=written_at,
+        managers=_owners(managed_fields, "f:data"),
         owners=owners_of(metadata),
         raw=config_map,
     )
@@ -93,12 +92,18 @@ def changed_config_map(carried: Mapping[str, Any], data: Mapping[str, str], head
     return {**carried, "metadata": metadata, "data": dict(data)}
 
 
-def new_config_map(data: Mapping[str, str], head: Head | None) -> dict[str, Any]:
-    """Return an ``aws-auth`` that is to be made."""
-    metadata: dict[str, Any] = {"name": NAME, "namespace": NAMESPACE}
-    if head:
-        metadata["annotations"] = head_replaced({}, head)
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+def new_config_map(data: Mapping[str, str], revision: Revision | None) -> dict[str, Any]:
+    """Return the ``aws-auth`` to create: with the revision's labels, annotations and ``binaryData``, if it has any."""
+    if revision is None:
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": NAME, "namespace": NAMESPACE},
+            "data": dict(data),
+        }
+    config_map = {**revision.config_map(), "data": dict(data)}
+    config_map["metadata"]["annotations"] = head_replaced(revision.annotations, revision.info.head)
+    return config_map
 
 
 def sorted_out(items: list[Any]) -> tuple[dict[RevisionInfo, Identity], list[InvalidRevision]]:
@@ -134,18 +139,28 @@ def name_of(item: Any) -> str:
     return name if isinstance(name, str) else "an object without a name"
 
 
-def _managers(managed_fields: Any) -> tuple[dict[str, tuple[str, ...]], dict[str, datetime]]:
-    """Return the managers of each data key, which name it in ``fieldsV1``, and when each of them last wrote data."""
-    owners: dict[str, dict[str, None]] = {}
-    written_at: dict[str, datetime] = {}
+def _head(annotations: Mapping[str, str], managed_fields: Any) -> Head | None:
+    """Return the head that awsauth wrote; None if another client wrote it, as one does that applies a backup."""
+    owners = _owners(managed_fields, "f:metadata", "f:annotations").get(f"{PREFIX}digest", ())
+    is_ours = not owners or FIELD_MANAGER in (owner.client for owner in owners)
+    return head_read(annotations) if is_ours else None
+
+
+def _owners(managed_fields: Any, *path: str) -> dict[str, tuple[FieldManager, ...]]:
+    """Return the clients that own each field of a map: those whose ``fieldsV1`` names the field below this path."""
+    found: dict[str, dict[FieldManager, None]] = {}
     for entry in managed_fields if isinstance(managed_fields, list) else []:
         fields = entry.get("fieldsV1") if isinstance(entry, dict) else None
-        data = fields.get("f:data") if isinstance(fields, dict) else None
-        for field in data if isinstance(data, dict) else ():
+        for name in path:
+            fields = fields.get(name) if isinstance(fields, dict) else None
+        for field in fields if isinstance(fields, dict) else ():
             if field.startswith("f:"):
-                manager = str(entry.get("manager") or "")
-                owners.setdefault(field[2:], {})[manager] = None
-                with contextlib.suppress(ValueError):
-                    time = time_read(str(entry.get("time")))
-                    written_at[manager] = max(time, written_at.get(manager, time))
-    return {key: tuple(managers) for key, managers in owners.items()}, written_at
+                found.setdefault(field[2:], {})[_manager(entry)] = None
+    return {field: tuple(owners) for field, owners in found.items()}
+
+
+def _manager(entry: dict[str, Any]) -> FieldManager:
+    time = None
+    with contextlib.suppress(ValueError):
+        time = time_read(str(entry.get("time")))
+    return FieldManager(str(entry.get("manager") or ""), time, str(entry.get("subresource") or ""))

@@ -9,16 +9,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from awsauth.core.revisions.revision import COUNTED
+from awsauth.core.revisions.revision import HIGHEST, is_sound
 from awsauth.errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from awsauth.core.document.document import Document
     from awsauth.core.findings import Finding
-    from awsauth.core.revisions.info import Head, RevisionInfo
+    from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo
     from awsauth.core.revisions.revision import Revision
 
 
@@ -35,8 +35,7 @@ class Snapshot(NamedTuple):
         binary_data: Its ``binaryData``, in base64.
         labels: Its labels.
         annotations: Its annotations.
-        managers: By data key, who owns it according to ``managedFields``.
-        written_at: By manager, when it last wrote data according to ``managedFields``.
+        managers: By data key, the clients that own it according to ``managedFields``.
         owners: What it is deleted together with (``ownerReferences``), each as kind and name.
         findings: What is wrong with how the object is written, which its data does not show.
         carried: The store's own; comes back with `Store.write`.
@@ -51,8 +50,7 @@ class Snapshot(NamedTuple):
     binary_data: Mapping[str, str] = MappingProxyType({})
     labels: Mapping[str, str] = MappingProxyType({})
     annotations: Mapping[str, str] = MappingProxyType({})
-    managers: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    written_at: Mapping[str, datetime] = MappingProxyType({})
+    managers: Mapping[str, tuple[FieldManager, ...]] = MappingProxyType({})
     owners: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     raw: object = None
@@ -124,18 +122,28 @@ class RevisionList(NamedTuple):
         """Return the revision with this number, or None."""
         return next((info for info in self.revisions if info.number == number), None)
 
-    def number_behind(self, known: int) -> int:
-        """Return the first free number behind `known`, or, if that is 0, behind all revisions that count (see `COUNTED`).
+    def chain(self, head: Head | None) -> Iterator[RevisionInfo]:
+        """Yield the revision that an object names and its ancestors, back to the first one or to a break.
 
-        A number behind a known one is never counted on from the others: anybody who may create revisions could use
-        them up.
+        The object vouches for the digest of the newest, and each revision for the digest of its parent. So these are
+        states that the object was in. The chain breaks at a revision that is gone or altered, and at a state whose
+        parent is unknown.
         """
-        numbers = [info.number for info in self.revisions]
-        number = known + 1 if known else max([0, *(one for one in numbers if one < COUNTED)]) + 1
-        taken = {*numbers, *(stranger.number for stranger in self.invalid)}
-        while number in taken:
-            number += 1
-        return number
+        by_digest = {info.digest: info for info in self.revisions if is_sound(info)} if head else {}
+        info = by_digest.get(head.digest) if head else None
+        while info is not None:
+            yield info
+            info = by_digest.get(info.parent_digest)
+
+    def number_behind(self, known: int) -> int:
+        """Return the first free number behind `known`, or behind all revisions if it is 0.
+
+        Without a known number, a forged revision can have the highest number. Then the next one fills the last gap.
+        """
+        taken = {0, known, *(info.number for info in self.revisions)}
+        taken |= {stranger.number for stranger in self.invalid if stranger.number}
+        free = [number + 1 for number in taken if number + 1 not in taken and number < HIGHEST]
+        return min((number for number in free if number > known > 0), default=max(free))
 
 
 class Store(Protocol):

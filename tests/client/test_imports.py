@@ -35,7 +35,7 @@ NOT_FOR_A_FILE = (
     ),
     *("awsauth.core.access.access_changes", "awsauth.core.access.caller"),
     *("awsauth.core.lint.policy", "awsauth.core.revisions.restore", "awsauth.core.lint.rules"),
-    *("awsauth.history.log", "awsauth.history.prune", "awsauth.history.rollback"),
+    *("awsauth.history.log", "awsauth.history.rollback"),
 )
 HEAVY = ("boto3", "botocore", "click", "kubernetes", "pydantic", "rich", "ruamel", "urllib3", "yaml")
 

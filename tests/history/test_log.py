@@ -11,13 +11,11 @@ from hypothesis import given, strategies as st
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureAccount
-from awsauth.core.revisions.info import RevisionInfo
+from awsauth.core.revisions.info import FieldManager, RevisionInfo
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import UsageError
 from awsauth.history.commit import changing, commit
-from awsauth.history.head import chain
-from awsauth.history.log import LogEntry, log
-from awsauth.history.prune import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG, expendable, prune
+from awsauth.history.log import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG, expendable, log, prune
 from awsauth.stores.store import RevisionList
 from tests.support.documents.strategies import examples
 from tests.support.going_back import by
@@ -94,7 +92,7 @@ def test_a_parent_that_is_not_older_is_not_followed() -> None:
     store = grown(1)
     forged = draft(3, draft(5, None, {}).info.head, {"mapRoles": "x"}, uid="in-memory")
     store.record(forged)
-    assert [info.number for info in chain(store.list_revisions(), forged.info.head)] == [3]
+    assert [info.number for info in store.list_revisions().chain(forged.info.head)] == [3]
     assert [entry.info.number for entry in log(store).entries if entry.unconfirmed] == [3]
 
 
@@ -192,7 +190,8 @@ def test_pruning_goes_by_the_way_with_every_twenty_fifth_revision() -> None:
     now[0] += timedelta(days=60)
     outcome = commit(store, changing([EnsureAccount(account="999999999999")]))
     assert outcome.revision is not None
-    assert (outcome.revision.number, outcome.pruned) == (75, tuple(range(1, 26)))
+    assert outcome.revision.number == 75
+    assert [entry.info.number for entry in log(store).entries] == [*range(75, 25, -1)]
     assert codes(store) == {}
 
 
@@ -236,10 +235,65 @@ def test_a_limit_shows_the_newest_and_reads_no_more() -> None:
         client.history(limit=-1)
 
 
-def test_a_state_of_another_tool_shows_its_client() -> None:
-    info = RevisionInfo(
-        3, "", "", kind="outside", managers={"mapRoles": ("awsauth", "kubectl-edit"), "mapUsers": ("helm",)}
-    )
-    entry = LogEntry(info, live=False, unconfirmed=False)
-    assert entry.by == "client kubectl-edit, helm"
-    assert entry.to_json()["managers"] == {"mapRoles": ["awsauth", "kubectl-edit"], "mapUsers": ["helm"]}
+def test_a_state_of_another_tool_shows_its_clients_and_when_they_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        store = SharedMemoryStore({})
+        client = AwsAuthClient(store)
+        client.add_account_mapping("111122223333")
+        store.overwrite({"mapAccounts": "[]\n"})
+        edited = FieldManager("kubectl-edit", datetime(2026, 3, 1, 20, 5, 59, tzinfo=timezone.utc))
+        store.own(
+            {"mapAccounts": (FieldManager("awsauth", NOW), edited), "mapUsers": (FieldManager("x", None, "status"),)}
+        )
+        client.add_account_mapping("222222222222")
+        found = client.history()
+        entry = found.entries[1]
+        assert entry.by == "client kubectl-edit at 2026-03-02 01:35:59+05:30, x (status)"
+        assert entry.by in str(found)
+        assert entry.diff is not None
+        assert entry.diff.summary == "-account 111122223333"
+        shown = entry.to_json()
+        assert shown["managers"]["mapUsers"] == [{"client": "x", "time": None, "subresource": "status"}]
+        assert shown["managers"]["mapAccounts"][1] == {
+            "client": "kubectl-edit",
+            "time": "2026-03-01T20:05:59Z",
+            "subresource": "",
+        }
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_deletion_and_creation_are_entries_of_their_own() -> None:
+    store = SharedMemoryStore({})
+    client = AwsAuthClient(store)
+    client.add_account_mapping("111122223333")
+    store.delete()
+    deleted = client.history().entries[0]
+    assert (deleted.info.kind, deleted.info.number, deleted.live) == ("deleted", 0, True)
+    assert deleted.diff is not None
+    assert deleted.diff.summary == "-account 111122223333"
+    client.rollback(to=2)
+    client.add_account_mapping("222222222222")
+    store.delete()
+    store.overwrite({"mapAccounts": '["333333333333"]'}, keep_head=False)
+    client.add_account_mapping("444444444444")
+    shown = [(one.info.kind, one.info.number, one.diff and one.diff.summary) for one in client.history().entries]
+    assert shown == [
+        ("change", 6, "+account 444444444444"),
+        ("outside", 5, "+account 333333333333"),
+        ("deleted", 0, "-account 111122223333, -account 222222222222"),
+        ("change", 4, "+account 222222222222"),
+        ("rollback", 3, "+account 111122223333"),
+        ("deleted", 0, "-account 111122223333"),
+        ("change", 2, "+account 111122223333"),
+        ("outside", 1, None),
+    ]
+
+
+def test_a_change_that_was_never_made_shows_no_deletion() -> None:
+    store = grown(1)
+    store.record(draft(3, None, {}, uid="in-memory", creates=True))
+    assert [entry.info.kind for entry in log(store).entries] == ["change", "change", "outside"]

@@ -173,7 +173,7 @@ def test_without_a_number_it_goes_one_further_back_each_time_and_forward_by_numb
     for number in (3, 2, 1):
         back(store)
         assert text(store) == texts[number]
-    with pytest.raises(RevisionNotFoundError, match="no revision further back"):
+    with pytest.raises(RevisionNotFoundError, match="no earlier revision"):
         back(store)
     back(store, 4)
     assert text(store) == texts[4]

@@ -39,7 +39,7 @@ def test_without_a_snapshot_there_is_nothing_to_go_back_to() -> None:
     client = AwsAuthClient(store)
     store.overwrite(THEIRS)
     client.snapshot()
-    with pytest.raises(LookupError, match="no revision further back"):
+    with pytest.raises(LookupError, match="no earlier revision"):
         client.rollback()
 
 

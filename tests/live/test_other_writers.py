@@ -87,7 +87,7 @@ class TestOnARealApiServer:
             "Terraform (`Terraform`) was the last to write mapRoles."
         ]
         self.change(store, "new")
-        assert store.read().managers == {"mapRoles": ("awsauth",)}
+        assert [owner.client for owner in store.read().managers["mapRoles"]] == ["awsauth"]
         [found] = self.found(store, BEFORE)
         assert found.message.startswith(
             "Terraform (`Terraform`) was the last to write mapRoles before our revision 2 of"

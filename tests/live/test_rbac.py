@@ -17,7 +17,7 @@ from awsauth.client import AwsAuthClient
 from awsauth.core.cluster.findings import owned_revisions
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.errors import ForbiddenError
-from awsauth.history import commit, prune as pruning
+from awsauth.history import commit, log as pruning
 from awsauth.kube.rbac import EDITOR, missing
 from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
 from awsauth.stores.cluster import ClusterStore

@@ -271,12 +271,14 @@ def test_a_file_that_is_gone_is_made_anew_by_a_rollback_alone(path: Path) -> Non
     with pytest.raises(FileError, match="no such file"):
         client.apply(EnsureAccount(account="111111111111"))
     assert [entry.info.number for entry in client.history().entries] == [0, 2, 1]
+    assert client.history().entries[0].info.kind == "deleted"
     assert not path.exists()
     assert client.rollback(dry_run=True).changed
     assert not path.exists()
     result = client.rollback()
     assert (client.read().data, result.revision) == (data, 3)
-    assert [entry.proven for entry in client.history().entries] == [True, True, True]
+    found = [(entry.info.kind, entry.info.number, entry.state) for entry in client.history().entries]
+    assert found == [("rollback", 3, "live"), ("deleted", 0, ""), ("change", 2, ""), ("outside", 1, "")]
     assert client.rollback().changed
     assert client.read().data == client.show(1).data
 

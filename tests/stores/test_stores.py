@@ -15,6 +15,7 @@ from awsauth.core.revisions.revision import draft
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
 from awsauth.stores.file import FileStore
 from tests.support.memory_store import SharedMemoryStore
+from tests.support.owners import owned_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,9 @@ def test_a_store_knows_the_revision_that_its_object_is_at_or_was_at_before_anoth
 
 
 def test_a_revision_comes_back_as_it_was_recorded_with_its_time(store: Store) -> None:
-    revision = draft(1, None, {"mapRoles": "a: 'b'\r\n\tc  \n\x85\n", "": "012"}, reason="yes", managers={"x": ("é",)})
+    revision = draft(
+        1, None, {"mapRoles": "a: 'b'\r\n\tc  \n\x85\n", "": "012"}, reason="yes", managers={"x": owned_by("é")}
+    )
     before = datetime.now(timezone.utc).replace(microsecond=0)
     recorded = store.record(revision)
     assert recorded.info.created is not None

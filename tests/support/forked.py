@@ -18,7 +18,7 @@ _PRELOADED = [
     "awsauth.connections.kubernetes",
     "awsauth.core.explain.explain",
     "awsauth.core.plan",
-    "awsauth.history.prune",
+    "awsauth.history.log",
     "awsauth.history.rollback",
     "awsauth.stores.cluster",
     "kubernetes.client",

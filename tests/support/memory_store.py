@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from awsauth.core.document.document import Document
 from awsauth.stores.memory import MemoryStore
+from awsauth.stores.store import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+
+    from awsauth.core.revisions.info import FieldManager, Head
 
 
 class SharedMemoryStore(MemoryStore):
@@ -29,6 +33,7 @@ class SharedMemoryStore(MemoryStore):
     ) -> None:
         super().__init__(data, uid=uid)
         self._clock = clock
+        self._uids = 0
 
     def overwrite(self, data: Mapping[str, str], *, keep_head: bool = True) -> None:
         """Write as another tool does: without a version, and without a revision.
@@ -39,6 +44,23 @@ class SharedMemoryStore(MemoryStore):
         """
         with self._lock:
             self._put(data, self._state.head if keep_head else None)
+
+    def delete(self) -> None:
+        """Delete the object as another tool does; the next one has another uid."""
+        with self._lock:
+            version = str(int(self._state.version) + 1)
+            self._uids += 1
+            self._state = Snapshot(Document({}), version, exists=False)
+
+    def _put(self, data: Mapping[str, str], head: Head | None) -> None:
+        super()._put(data, head)
+        if self._uids and not self._state.uid:
+            self._state = self._state._replace(uid=f"in-memory-{self._uids}")
+
+    def own(self, managers: Mapping[str, tuple[FieldManager, ...]]) -> None:
+        """Set the clients that own the data keys."""
+        with self._lock:
+            self._state = self._state._replace(managers=managers)
 
     def record_object(self, number: int, value: Any) -> None:
         """Put any object where a revision is expected."""

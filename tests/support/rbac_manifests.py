@@ -6,12 +6,16 @@ from typing import Any, Final
 
 import yaml
 
-from awsauth.kube.rbac import EDITOR, PRUNER, READER
+from awsauth.kube.rbac import EDITOR, READER, RbacRule
 from tests.support.paths import PROJECT
 
 Rule = dict[str, Any]
 FOLDER: Final = PROJECT / "examples" / "rbac"
 NAMES: Final = ("reader", "editor", "pruner")
+PRUNER: Final = (
+    RbacRule("get", "configmaps", "", "aws-auth", "kube-system"),
+    *(RbacRule(verb, "controllerrevisions", "apps", "", "kube-system") for verb in ("list", "get", "delete")),
+)
 IN_CODE: Final = {"reader": READER, "editor": EDITOR, "pruner": PRUNER}
 
 

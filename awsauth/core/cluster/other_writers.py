@@ -18,7 +18,7 @@ from awsauth.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from awsauth.core.revisions.info import Head, RevisionInfo
+    from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo
 
 
 class Reversal(NamedTuple):
@@ -116,7 +116,7 @@ class ObjectMetadata(NamedTuple):
     """What an object and its history show of who writes it.
 
     Attributes:
-        managers: By data key, who owns it according to ``managedFields``.
+        managers: By data key, the clients that own it according to ``managedFields``.
         labels: The object's labels.
         annotations: Its annotations.
         owners: Its owners (``ownerReferences``), each as kind and name.
@@ -125,7 +125,7 @@ class ObjectMetadata(NamedTuple):
             first write, which takes the fields over.
     """
 
-    managers: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    managers: Mapping[str, tuple[FieldManager, ...]] = MappingProxyType({})
     labels: Mapping[str, str] = MappingProxyType({})
     annotations: Mapping[str, str] = MappingProxyType({})
     owners: tuple[str, ...] = ()
@@ -184,10 +184,10 @@ def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> I
     yield from (one for name, one in found.items() if name not in (FIELD_MANAGER, "…") and tool_of(name) not in known)
 
 
-def _keys_of(managers: Mapping[str, tuple[str, ...]], changed: list[str]) -> dict[str, list[str]]:
+def _keys_of(managers: Mapping[str, tuple[FieldManager, ...]], changed: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for key in changed:
-        for name in managers.get(key, ()):
+        for name in dict.fromkeys(owner.client for owner in managers.get(key, ())):
             found.setdefault(name, []).append(key)
     return found
 

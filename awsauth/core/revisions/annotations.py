@@ -1,4 +1,4 @@
-"""The annotations in which a revision's object tells about it: written, read, and kept within 1 KiB each."""
+"""The annotations that hold a revision's metadata: written, read, and cut to 1 KiB each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind, Writer
+from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo, RevisionKind, Writer
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted, visible
 
@@ -24,23 +24,25 @@ _CUT: Final = "…"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _INSTANT: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
-_KINDS: Final = get_args(RevisionKind)
+_KINDS: Final = frozenset(get_args(RevisionKind)) - {"deleted"}
 _HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}data-digest")
+
+Managers = dict[str, tuple[FieldManager, ...]]
 
 
 def fitting(text: str) -> str:
-    """Return a text as it can be kept: on one visible line, not longer than 1 KiB."""
+    """Return a text as an annotation can hold it: on one visible line, not longer than 1 KiB."""
     return _cut(visible(text))
 
 
-def fitting_managers(managers: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return as many managers as fit, and a ``…`` in place of those that do not."""
-    kept = {key: tuple(names) for key, names in managers.items()}
-    while kept and len(_json(kept).encode()) > LONGEST:
-        key = max(kept, key=lambda name: len(_json({name: kept[name]})))
-        names = [name for name in kept[key] if name != _CUT]
-        if names:
-            kept[key] = (*names[:-1], _CUT)
+def fitting_managers(managers: Mapping[str, tuple[FieldManager, ...]]) -> Managers:
+    """Return as many managers as fit into an annotation; a ``…`` stands for the others."""
+    kept = {key: tuple(owners) for key, owners in managers.items()}
+    while kept and len(_managers_text(kept).encode()) > LONGEST:
+        key = max(kept, key=lambda name: len(_managers_text({name: kept[name]})))
+        owners = [owner for owner in kept[key] if owner.client != _CUT]
+        if owners:
+            kept[key] = (*owners[:-1], FieldManager(_CUT))
         else:
             del kept[key]
     return kept
@@ -49,28 +51,29 @@ def fitting_managers(managers: Mapping[str, tuple[str, ...]]) -> dict[str, tuple
 def written(info: RevisionInfo) -> dict[str, str]:
     """Return the annotations of a revision's object."""
     fields = {
-        # The number once more: a copy that was made by hand under another name is recognised by it.
+        # The number again: it exposes a copy that a user made under another name.
         "revision": str(info.number),
         "kind": info.kind,
         "digest": info.digest,
         "data-digest": info.data_digest,
-        "parent": str(info.parent) if info.parent else "",
+        "parent": str(info.parent or ""),
         "parent-digest": info.parent_digest,
-        "restores": str(info.restores) if info.restores else "",
+        "restores": str(info.restores or ""),
         "reason": _cut(info.reason),
         **info.writer._asdict(),
         "uid": info.uid,
         "attempt": info.attempt,
-        "managers": _json(fitting_managers(info.managers)) if info.managers else "",
+        "managers": _managers_text(fitting_managers(info.managers)) if info.managers else "",
+        "creates": "true" if info.creates else "",
     }
     return {PREFIX + name: text for name, text in fields.items() if text}
 
 
 def digest_of(info: RevisionInfo) -> str:
-    """Return the digest of a revision: of all its annotations but the one that holds the digest.
+    """Return the digest of a revision: of all its annotations except the digest itself.
 
-    A revision that comes from another one holds the other's digest, so an object that names the newest vouches for
-    all before it. Who may create revisions, and not write the object, can add none to that chain.
+    Each revision holds the digest of its parent, so an object that names the newest vouches for all earlier ones. A
+    client that may create revisions but not write the object cannot add one to that chain.
     """
     annotations = written(info)
     annotations.pop(f"{PREFIX}digest", None)
@@ -78,15 +81,15 @@ def digest_of(info: RevisionInfo) -> str:
 
 
 def read_annotations(number: int, annotations: Mapping[str, str], created: Any) -> RevisionInfo:
-    """Return what annotations say of the revision with this number.
+    """Return the metadata of the revision with this number.
 
     Args:
         number: The number in the object's name.
-        annotations: Those of the object.
+        annotations: The annotations of the object.
         created: Its ``creationTimestamp``: RFC 3339 text, or None.
 
     Raises:
-        ValueError: the annotations are not ours, or were changed; the message goes behind a colon.
+        ValueError: the annotations are not ours, or were changed; the message is the rest of a sentence.
     """
     ours = {key.removeprefix(PREFIX): text for key, text in annotations.items() if key.startswith(PREFIX)}
     if not ours:
@@ -95,15 +98,15 @@ def read_annotations(number: int, annotations: Mapping[str, str], created: Any) 
         raise ValueError(
             f"it was recorded as revision {quoted(ours.get('revision', ''), 20)} and now has another number"
         )
-    kind = ours.get("kind", "")
+    parent, kind = _number(ours, "parent"), ours.get("kind", "")
     if kind not in _KINDS:
-        raise ValueError(_unreadable("kind", kind))
+        raise _unreadable("kind", kind)
     return RevisionInfo(
         number=number,
-        digest=_digest(ours, "digest"),
-        data_digest=_digest(ours, "data-digest"),
-        parent=_number(ours, "parent"),
-        parent_digest=_digest(ours, "parent-digest") if _number(ours, "parent") else "",
+        digest=_matching(_DIGEST, ours, "digest"),
+        data_digest=_matching(_DIGEST, ours, "data-digest"),
+        parent=parent,
+        parent_digest=_matching(_DIGEST, ours, "parent-digest") if parent else "",
         kind=kind,  # type: ignore[arg-type]
         reason=ours.get("reason", ""),
         writer=Writer(**{name: ours.get(name, "") for name in Writer._fields}),
@@ -111,22 +114,23 @@ def read_annotations(number: int, annotations: Mapping[str, str], created: Any) 
         uid=ours.get("uid", ""),
         attempt=ours.get("attempt", ""),
         managers=_managers(ours.get("managers", "")),
+        creates="creates" in ours,
         created=None if created is None else _time(created),
     )
 
 
 def head_written(head: Head) -> dict[str, str]:
-    """Return the annotations in which a live ConfigMap says which revision it is at."""
+    """Return the annotations in which a live ConfigMap names its revision."""
     return dict(zip(_HEAD, (str(head.number), head.digest, head.data_digest), strict=True))
 
 
 def head_replaced(annotations: Mapping[str, str], head: Head) -> dict[str, str]:
-    """Return the annotations of a ConfigMap with this head in place of the one that was there."""
+    """Return the annotations of a ConfigMap with another head."""
     return {**{key: text for key, text in annotations.items() if key not in _HEAD}, **head_written(head)}
 
 
 def head_read(annotations: Mapping[str, str]) -> Head | None:
-    """Return what the annotations of a live ConfigMap say of its revision; None for nothing that can be understood."""
+    """Return the head in the annotations of a live ConfigMap, or None if it is missing or malformed."""
     number, digest, data_digest = (annotations.get(key, "") for key in _HEAD)
     is_head = _NUMBER.fullmatch(number) and int(number) and _DIGEST.fullmatch(digest) and _DIGEST.fullmatch(data_digest)
     return Head(int(number), digest, data_digest) if is_head else None
@@ -135,13 +139,6 @@ def head_read(annotations: Mapping[str, str]) -> Head | None:
 def time_text(moment: datetime) -> str:
     """Return a time as Kubernetes writes it: RFC 3339 in UTC, to the second."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _time(value: Any) -> datetime:
-    try:
-        return _in_utc(value) if isinstance(value, datetime) else time_read(str(value))
-    except ValueError:
-        raise ValueError(f"its `creationTimestamp` is {quoted(str(value), 40)}") from None
 
 
 def time_read(text: str) -> datetime:
@@ -156,37 +153,53 @@ def time_read(text: str) -> datetime:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    # Year 1 has no moment before it, whatever the zone.
+    # The first and the last year have moments that are in no other zone.
     in_zone = moment.tzinfo is not None and 1 < moment.year < 9999
     return moment.astimezone(timezone.utc) if in_zone else moment.replace(tzinfo=timezone.utc)
 
 
+def _time(value: Any) -> datetime:
+    try:
+        return _in_utc(value) if isinstance(value, datetime) else time_read(str(value))
+    except ValueError:
+        raise ValueError(f"its `creationTimestamp` is {quoted(str(value), 40)}") from None
+
+
 def _number(ours: Mapping[str, str], name: str) -> int:
-    text = ours.get(name, "0")
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(_unreadable(name, text))
-    return int(text)
+    return int(_matching(_NUMBER, ours, name)) if name in ours else 0
 
 
-def _digest(ours: Mapping[str, str], name: str) -> str:
+def _matching(form: re.Pattern[str], ours: Mapping[str, str], name: str) -> str:
     text = ours.get(name, "")
-    if not _DIGEST.fullmatch(text):
-        raise ValueError(_unreadable(name, text))
+    if not form.fullmatch(text):
+        raise _unreadable(name, text)
     return text
 
 
-def _managers(text: str) -> dict[str, tuple[str, ...]]:
+def _managers(text: str) -> Managers:
     if not text:
         return {}
     try:
-        value = json.loads(text)
-        return {str(key): tuple(str(name) for name in names) for key, names in value.items()}
+        return {str(key): tuple(_manager(*map(str, row)) for row in rows) for key, rows in json.loads(text).items()}
     except (ValueError, AttributeError, TypeError, RecursionError):
-        raise ValueError(_unreadable("managers", text)) from None
+        raise _unreadable("managers", text) from None
 
 
-def _unreadable(name: str, text: str) -> str:
-    return (
+def _manager(client: str, time: str = "", subresource: str = "") -> FieldManager:
+    return FieldManager(client, time_read(time) if time else None, subresource)
+
+
+def _managers_text(managers: Mapping[str, tuple[FieldManager, ...]]) -> str:
+    """Return managers as JSON: each is a list of its name, its time and its subresource, as far as they are known."""
+    shown: dict[str, list[list[str]]] = {}
+    for key, owners in managers.items():
+        rows = [[owner.client, time_text(owner.time) if owner.time else "", owner.subresource] for owner in owners]
+        shown[key] = [row[: 3 if row[2] else 2 if row[1] else 1] for row in rows]
+    return json.dumps(shown, sort_keys=True, separators=(",", ":"))
+
+
+def _unreadable(name: str, text: str) -> ValueError:
+    return ValueError(
         f"its annotation `{PREFIX}{name}` is {quoted(text, 80)}" if text else f"it has no annotation `{PREFIX}{name}`"
     )
 
@@ -198,7 +211,3 @@ def _cut(text: str) -> str:
     if len(raw) <= LONGEST:
         return text
     return raw[: LONGEST - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
-
-
-def _json(managers: Mapping[str, tuple[str, ...]]) -> str:
-    return json.dumps(managers, sort_keys=True, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""What is known about a revision without its data: its place in the chain, and who made it and why."""
+"""The metadata of a revision: its place in the chain, who made it, when and why."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 from awsauth.boundary import public
-from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, NoneForZero, sha256_of
+from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, NoneForZero, json_object, sha256_of
+from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-
 FIELD_MANAGER: Final = "awsauth"
 """The manager under which this library writes."""
 
-
-RevisionKind = Literal["change", "outside", "rollback", "snapshot"]
-"""``outside``: a state that another tool made, recorded before the next change of ours. ``snapshot``: the state that was
-there when a snapshot was asked for."""
+RevisionKind = Literal["change", "outside", "rollback", "snapshot", "deleted"]
+"""``outside``: another tool made the state, and it was recorded before the next change of ours. ``snapshot``: the state
+was recorded on request. ``deleted``: there was no object; no revision is of this kind, only an entry in the log."""
 
 OBSERVED: Final = ("outside", "snapshot")
 """The kinds of revisions whose state others have made."""
 
-
 NumberOrNone = Annotated[int, NoneForZero()]
-
 
 NAME: Final = "aws-auth"
 """The ConfigMap's name, with which the names of its revisions begin."""
@@ -42,10 +39,10 @@ class Writer(NamedTuple):
     """Who makes a change.
 
     Attributes:
-        author: Whom the caller names, as with ``--author``: a claim.
+        author: The name that the caller gives, as with ``--author``: a claim.
         username: The caller's username in the cluster, as the API server authenticated it; empty if unknown.
         arn: The caller's IAM ARN, as the API server authenticated it; empty if unknown.
-        account: The operating system's account, where no API server can tell the username: a claim.
+        account: The account of the operating system, if no API server authenticated the caller: a claim.
     """
 
     author: str = ""
@@ -55,7 +52,7 @@ class Writer(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """The ARN or username as which the API server knows the writer, or else the account."""
+        """The ARN or username that the API server authenticated, or else the account."""
         return self.arn or self.username or self.account
 
     def is_other_than(self, writer: Writer) -> bool:
@@ -70,6 +67,25 @@ class Writer(NamedTuple):
 
 
 UNKNOWN_WRITER: Final = Writer()
+
+
+@json_object
+class FieldManager(NamedTuple):
+    """A client that owns a data key of the object, as ``managedFields`` has it.
+
+    Attributes:
+        client: The name that the client gave itself, such as ``kubectl-edit``.
+        time: When it last changed fields that it owns, in UTC; None if unknown.
+        subresource: The subresource that it wrote; empty for the object itself.
+    """
+
+    client: str
+    time: datetime | None = None
+    subresource: str = ""
+
+    def __str__(self) -> str:
+        part = f" ({self.subresource})" if self.subresource else ""
+        return f"{self.client}{part}{f' at {local_time(self.time)}' if self.time else ''}"
 
 
 class Head(NamedTuple):
@@ -93,25 +109,26 @@ class Head(NamedTuple):
 @dataclass(frozen=True, slots=True)
 @public
 class RevisionInfo(JsonValue):
-    """What is known about a revision without its data.
+    """A revision without its data.
 
     Attributes:
-        number: Counts up from 1.
-        digest: Of all that is recorded here but the time and `recorded_by`. Through the digests of its data and of its
-            parent it stands for the state and everything before it.
+        number: Counts up from 1; 0 for a state that no revision holds.
+        digest: Of all that is recorded here except `created` and `recorded_by`. It covers the digests of the data and
+            of the parent, and so all earlier states.
         data_digest: Of the data and binaryData (see `data_digest`).
-        parent: The number of the revision before it; 0 for the first.
-        parent_digest: The digest of the revision before it; empty for the first.
-        kind: ``change``, ``outside``, ``rollback`` or ``snapshot``.
+        parent: The number of the revision before it; 0 if there is none, or it is unknown.
+        parent_digest: The digest of the revision before it; empty without one.
+        kind: ``change``, ``outside``, ``rollback`` or ``snapshot``; in the log also ``deleted``.
         reason: Why, in the writer's words.
         writer: Who made the change, or asked for the snapshot; empty for kind ``outside``.
-        restores: Of a rollback, the number of the revision that it went back to; otherwise 0.
-        uid: Of the object that it is a state of; empty where objects have none, as in a file.
-        attempt: Random; tells apart two writers who make the same change at the same moment.
-        managers: By data key, who owned it in the object's ``managedFields`` before the write.
+        restores: The number of the revision that a rollback restored; otherwise 0.
+        uid: The object's uid; empty for a file, and for the state that the object was created with.
+        attempt: Random; distinguishes two writers who make the same change at the same moment.
+        managers: By data key, the clients that owned it before the write (``managedFields``).
+        creates: Whether there was no object before.
         created: When it was recorded, by the store's clock, in UTC; None until then.
-        recorded_by: The managers of the revision's object (``managedFields``): the clients that created it, by names
-            that they chose themselves. Empty for a file.
+        recorded_by: The clients that created the revision's object (``managedFields``), by the names that they gave
+            themselves. Empty for a file.
     """
 
     number: NumberOrNone
@@ -125,16 +142,30 @@ class RevisionInfo(JsonValue):
     restores: NumberOrNone = 0
     uid: str = field(default="", metadata=LEFT_OUT)
     attempt: str = field(default="", metadata=LEFT_OUT)
-    managers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    managers: Mapping[str, tuple[FieldManager, ...]] = field(default_factory=dict, hash=False)
+    creates: bool = field(default=False, metadata=LEFT_OUT)
     created: datetime | None = None
     recorded_by: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def head(self) -> Head:
-        """What the live object says while this is its revision."""
+        """The annotations of the live object while this is its revision."""
         return Head(self.number, self.digest, self.data_digest)
 
     @property
     def name(self) -> str:
         """The name of the revision's object."""
         return f"{NAME}-{self.number}"
+
+    @property
+    def by(self) -> str:
+        """Who made it: the writer, or for another tool's state the clients that owned the data, and since when."""
+        owners = dict.fromkeys(one for owners in self.managers.values() for one in owners)
+        others = [str(one) for one in owners if one.client not in ("", FIELD_MANAGER)]
+        named = f"client {', '.join(others)}" if others and self.kind in OBSERVED else ""
+        return visible(str(self.writer) or named) or "-"
+
+
+def local_time(moment: datetime) -> str:
+    """Return a time in the local zone with the offset to UTC, such as ``2026-03-01 14:05:59+01:00``."""
+    return moment.astimezone().isoformat(" ", "seconds")

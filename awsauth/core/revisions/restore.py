@@ -1,4 +1,4 @@
-"""Going back to an earlier state, without losing what others have added since."""
+"""Restoring an earlier state, without losing the additions of others since."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Author(JsonValue):
     """Who made a state.
 
     Attributes:
-        kind: How it came about; ``outside`` when not through this library.
-        writer: Who made the change, if it was made through this library.
-        number: The number of the revision; 0 for a present state that is in none.
+        kind: The kind of its revision; ``outside`` if another tool made it.
+        writer: Who made it, if it was made through this library.
+        number: The number of its revision; 0 for a present state that no revision holds.
     """
 
     kind: RevisionKind
@@ -33,7 +33,7 @@ class Author(JsonValue):
     number: NumberOrNone = field(metadata=renamed("revision"))
 
     def is_other_than(self, writer: Writer) -> bool:
-        """Whether this is another one than `writer`."""
+        """Whether this is another writer or tool than `writer`."""
         return self.kind in OBSERVED or self.writer.is_other_than(writer)
 
 
@@ -43,7 +43,7 @@ OUTSIDE: Final = Author("outside", UNKNOWN_WRITER, 0)
 
 @dataclass(frozen=True, slots=True)
 class HistoryState:
-    """A state on the way from the revision that is restored to the present, and who made it."""
+    """A state between the restored revision and the present, and who made it."""
 
     document: Document
     by: Author
@@ -52,16 +52,16 @@ class HistoryState:
 @dataclass(frozen=True, slots=True)
 @public
 class PrincipalEffect(JsonValue):
-    """What a rollback does to one principal, or to one data key that holds no mappings.
+    """The effect of a rollback on one principal, or on one data key that holds no mappings.
 
     Attributes:
         key: The data key.
         principal: The ARN or account; empty for a whole data key.
-        before: Its entries at present; none where it has none or the text cannot be read.
+        before: Its entries at present; empty if the text cannot be read.
         after: Its entries after the rollback.
-        by: Who made it what it is at present.
-        touched_by: Who changed it last in a state that can be read; `by`, unless the present text is broken.
-        known: Its entries in the latest state that can be read; `before`, unless the present text is broken.
+        by: Who made its present state.
+        touched_by: Who changed it last in a readable state; `by`, unless the present text is broken.
+        known: Its entries in the latest readable state; `before`, unless the present text is broken.
     """
 
     key: str
@@ -79,7 +79,7 @@ class PrincipalEffect(JsonValue):
 
     @property
     def regranted(self) -> tuple[str, ...] | None:
-        """The groups that it gives back; empty for a whole mapping or a username; None where it gives nothing back."""
+        """The groups that it gives back; empty for a whole mapping or a username; None if it gives nothing back."""
         if not self.after or not self.known:
             return () if self.after else None
         if self.after[-1].username != self.known[-1].username:
@@ -91,15 +91,15 @@ class PrincipalEffect(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class Restoration(JsonValue):
-    """What a rollback leads to.
+    """The result of a rollback, and its effects.
 
     Attributes:
-        to: The number of the revision that is restored.
+        to: The number of the restored revision.
         document: The result.
-        kept: What others have added since, and keep.
-        reverted: What does not stay as it is, and whose it was.
-        uid: The uid of the object that the revision is of; empty where it has none.
-        readable: The latest state that can be read, on the way from the revision to the present.
+        kept: The additions of others that stay.
+        reverted: The other changes since, which do not stay.
+        uid: The uid of the object that the revision is of; empty if it has none.
+        readable: The latest readable state between the revision and the present.
     """
 
     to: int
@@ -110,9 +110,9 @@ class Restoration(JsonValue):
     readable: Document = field(default=EMPTY, metadata=LEFT_OUT)
 
     def __str__(self) -> str:
-        """Return what is kept and what goes, with whose it was: a line for each."""
-        said = [("kept", effect) for effect in self.kept] + [("reverted", effect) for effect in self.reverted]
-        return "\n".join([f"Back to revision {self.to}", *(f"  {done}: {effect}" for done, effect in said)])
+        """Return a line for each effect, with the author of the present state."""
+        kept = [f"  kept: {effect}" for effect in self.kept]
+        return "\n".join([f"Back to revision {self.to}", *kept, *(f"  reverted: {effect}" for effect in self.reverted)])
 
 
 def restore(
@@ -127,21 +127,21 @@ def restore(
 ) -> Restoration:
     """Return the restoration of an earlier document.
 
-    Its text comes back. Kept are the mappings of principals that it does not map and that others than `writer` have
-    added since, as they left them, not as `writer` changed them later; except those of the state that is undone. What others removed, changed or broke is reverted. If others added nothing, the result is the earlier text, byte
-    for byte.
+    The result is its text, with the mappings that others added since: of principals that it does not map, as others left
+    them last. Mappings of the state that is undone are not kept. Other changes are reverted. If others added nothing,
+    the result is the earlier text, byte for byte.
 
     Args:
         to: The number of the revision that `target` comes from.
-        target: The document to go back to.
+        target: The document to restore.
         steps: The states since, oldest first, up to the present one.
         present: The present document.
-        writer: Who goes back.
-        undone: The state to go back on: nothing that it has is kept, whoever added it.
+        writer: Who rolls back.
+        undone: The state to undo; nothing of it is kept.
         exact: Keep nothing.
 
     Raises:
-        EditError: what is to be kept cannot be written into the earlier text.
+        EditError: a mapping that is kept cannot be written into the earlier text.
     """
     data = dict(target.data)
     kept: list[PrincipalEffect] = []
@@ -171,7 +171,7 @@ def restore(
 
 @dataclass(slots=True)
 class _Record:
-    """What became of the principals of one key since the state that is restored."""
+    """The changes of one key's principals since the restored state."""
 
     key: Key
     target: Document
@@ -187,7 +187,7 @@ class _Record:
         self.base = self.last = mappings_of(self.target, self.key) or {}
         for step in self.steps:
             now = mappings_of(step.document, self.key)
-            if now is None:  # What cannot be read says nothing about who is wanted: the state before it still counts.
+            if now is None:  # An unreadable state says nothing about mappings, so the state before it counts.
                 self.broken_by = self.broken_by or step.by
                 continue
             self.broken_by = None
@@ -205,7 +205,7 @@ class _Record:
                 self.as_left.setdefault(identity, []).append((by, now[identity]))
 
     def added_by_others(self, writer: Writer, but: Mappings) -> Mappings:
-        """Return what others than `writer` have added and is still there, as others left it last."""
+        """Return the mappings that others than `writer` added and that still exist, as others left them last."""
         found = {}
         for identity in self.last:
             if identity in self.base or identity in but:
@@ -215,7 +215,7 @@ class _Record:
         return found
 
     def effects(self, present: Mappings, keep: Mappings) -> Iterator[PrincipalEffect]:
-        """Yield what the rollback does to each principal that it changes, or that it keeps for others."""
+        """Yield the effect on each principal that the rollback changes or keeps for others."""
         for identity in dict.fromkeys([*present, *self.base, *keep]):
             before = present.get(identity, ())
             after = keep.get(identity) or self.base.get(identity, ())
@@ -230,25 +230,25 @@ class _Record:
 def _with_kept(
     target: Document, present: Document, key: Key, keep: Mapping[PrincipalKey, tuple[MappingEntry, ...]]
 ) -> str:
-    """Return the earlier text of a key with what is kept behind it."""
+    """Return the earlier text of a key with the kept mappings appended."""
     reading = target.reading(key)
     entries = [mapped for mappings in keep.values() for mapped in mappings]
     now = present.reading(key)
     if now.text.startswith(reading.text) and not now.findings and now.mapped == [*reading.mapped, *entries]:
-        return now.text  # The same, in the words of those who added it.
+        return now.text  # The same mappings, in the style of those who added them.
     try:
         return rewrite(reading, {}, entries, sibling=target.sibling(key)).reading.text
     except EditError as error:
         raise EditError(
-            f"{len(entries)} of the entries that others have added to {key} since cannot be written "
-            f"into its earlier text; nothing was changed. {error.message}",
+            f"{len(entries)} of the entries that others added to {key} since cannot be written into its earlier text. "
+            f"{error.message}",
             location=error.location,
-            hint="Roll back with exact=True to keep nothing, and add what is needed again.",
+            hint="Roll back with exact=True to keep nothing, and add the entries again.",
         ) from error
 
 
 def _other_keys(target: Document, steps: Sequence[HistoryState], present: Document) -> Iterator[PrincipalEffect]:
-    """Yield the data keys without mappings that differ from the earlier state, and who made them so."""
+    """Yield the data keys without mappings that differ from the earlier state, and who changed them."""
     names = dict.fromkeys(name for data in (present.data, target.data) for name in data if name not in KEYS)
     for name in names:
         last = target.data.get(name)

@@ -1,7 +1,7 @@
-"""A revision: one state of ``aws-auth`` as it was kept, and the Kubernetes object that keeps it.
+"""A revision: one recorded state of ``aws-auth``, and the Kubernetes object that keeps it.
 
-The object is an ``apps/v1 ControllerRevision`` whose ``data`` is the ConfigMap itself, so that kubectl alone can put
-it back. What is known about the state stands in annotations, which can be listed without the data.
+The object is an ``apps/v1 ControllerRevision`` whose ``data`` is the ConfigMap itself, so that kubectl alone can restore
+it. Its metadata is in annotations, which can be listed without the data.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from awsauth.core.revisions.info import FieldManager
+
 NAMESPACE: Final = "kube-system"
 LABEL: Final = "awsauth/config-map"
 """Label of every revision; its value is the ConfigMap's name."""
@@ -29,21 +31,18 @@ LABEL: Final = "awsauth/config-map"
 HIGHEST: Final = 999_999_999
 """The highest number that a revision may have."""
 
-COUNTED: Final = 900_000_000
-"""From here on a number was made by hand: it is not counted on from, or none would be left in the end."""
-
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True, slots=True)
 @public
 class Revision:
-    """A state of ``aws-auth``, and what is known about it.
+    """A recorded state of ``aws-auth``.
 
     Attributes:
-        info: What is known about it.
+        info: Its metadata.
         data: The ConfigMap's ``data``.
-        binary_data: The ConfigMap's ``binaryData``, in base64 as it stands there.
+        binary_data: The ConfigMap's ``binaryData``, in base64.
         labels: The ConfigMap's labels.
         annotations: The ConfigMap's annotations, without ours and without kubectl's last-applied configuration.
     """
@@ -68,7 +67,7 @@ class Revision:
 
     @property
     def is_intact(self) -> bool:
-        """Whether the data is what the digests were made of: if not, it was altered after it was recorded."""
+        """Whether data and metadata fit the digests; if not, the revision was altered after it was recorded."""
         return is_sound(self.info) and self.info.head.is_of(self.data, self.binary_data)
 
     def recorded(self, created: datetime) -> Revision:
@@ -77,46 +76,42 @@ class Revision:
 
     def to_object(self) -> dict[str, Any]:
         """Return the ``ControllerRevision``. Annotations longer than 1 KiB are cut, and end in ``…`` then."""
-        metadata: dict[str, Any] = {
-            "name": self.info.name,
-            "namespace": NAMESPACE,
-            "labels": {LABEL: NAME},
-            "annotations": notes.written(self.info),
-        }
-        if self.info.created is not None:
-            metadata["creationTimestamp"] = notes.time_text(self.info.created)
+        created = self.info.created
         return {
             "apiVersion": "apps/v1",
             "kind": "ControllerRevision",
-            "metadata": metadata,
+            "metadata": {
+                "name": self.info.name,
+                "namespace": NAMESPACE,
+                "labels": {LABEL: NAME},
+                "annotations": notes.written(self.info),
+                **({"creationTimestamp": notes.time_text(created)} if created else {}),
+            },
             "revision": self.number,
             "data": self.config_map(),
         }
 
     def config_map(self) -> dict[str, Any]:
-        """Return the ConfigMap in this state, as Kubernetes takes it."""
-        metadata: dict[str, Any] = {"name": NAME, "namespace": NAMESPACE}
-        annotations = own_annotations_removed(self.annotations)
-        if self.labels:
-            metadata["labels"] = dict(self.labels)
-        if annotations:
-            metadata["annotations"] = annotations
-        config_map: dict[str, Any] = {
+        """Return the ConfigMap in this state, as Kubernetes accepts it."""
+        optional = {"labels": dict(self.labels), "annotations": own_annotations_removed(self.annotations)}
+        return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": metadata,
+            "metadata": {
+                "name": NAME,
+                "namespace": NAMESPACE,
+                **{name: texts for name, texts in optional.items() if texts},
+            },
             "data": dict(self.data),
+            **({"binaryData": dict(self.binary_data)} if self.binary_data else {}),
         }
-        if self.binary_data:
-            config_map["binaryData"] = dict(self.binary_data)
-        return config_map
 
     @classmethod
     def from_object(cls, value: Any) -> Revision:
         """Return the revision that an object keeps.
 
         Raises:
-            HistoryError: the object is none of ours, or was changed by hand so that it cannot be understood.
+            HistoryError: awsauth did not record the object, or it was changed since and cannot be understood.
         """
         info = info_from_object(value)
         location = f"revision {info.name}"
@@ -124,26 +119,24 @@ class Revision:
             raise refusal(location, f"its `revision` is {quoted(str(value.get('revision')), 40)}, not {info.number}")
         config_map = value.get("data")
         if not isinstance(config_map, dict) or config_map.get("kind") != "ConfigMap":
-            raise refusal(location, "its `data` is no ConfigMap")
+            raise refusal(location, "its `data` is not a ConfigMap")
         metadata = config_map.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
+        kept = metadata if isinstance(metadata, dict) else {}
         binary_data = _texts(config_map, "binaryData", location)
         for key, text in binary_data.items():
-            _check_base64(location, key, text)
-        return cls(
-            info,
-            _texts(config_map, "data", location),
-            binary_data,
-            _texts(metadata, "labels", location),
-            _texts(metadata, "annotations", location),
-        )
+            try:
+                base64.b64decode(text, validate=True)
+            except (binascii.Error, ValueError) as error:
+                raise refusal(location, f"{quoted(key)} in its `binaryData` is not base64") from error
+        labels, annotations = (_texts(kept, name, location) for name in ("labels", "annotations"))
+        return cls(info, _texts(config_map, "data", location), binary_data, labels, annotations)
 
 
 def info_from_object(value: Any) -> RevisionInfo:
-    """Return what the metadata of a ``ControllerRevision`` says; its data need not be there.
+    """Return the metadata of a revision from its ``ControllerRevision``, which may come without its data.
 
     Raises:
-        HistoryError: the object is none of ours, or its metadata was changed by hand.
+        HistoryError: awsauth did not record the object, or its metadata was changed since.
     """
     metadata = value.get("metadata") if isinstance(value, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
@@ -159,21 +152,18 @@ def info_from_object(value: Any) -> RevisionInfo:
         )
     except ValueError as error:
         raise refusal(location, str(error)) from error
-    return replace(info, recorded_by=_recorded_by(metadata.get("managedFields")))
-
-
-def _recorded_by(managed_fields: Any) -> tuple[str, ...]:
-    entries = managed_fields if isinstance(managed_fields, list) else []
-    return tuple(dict.fromkeys(str(entry.get("manager") or "") for entry in entries if isinstance(entry, dict)))
+    managed = metadata.get("managedFields")
+    entries = [entry for entry in managed if isinstance(entry, dict)] if isinstance(managed, list) else []
+    return replace(info, recorded_by=tuple(dict.fromkeys(str(entry.get("manager") or "") for entry in entries)))
 
 
 def is_sound(info: RevisionInfo) -> bool:
-    """Whether the metadata of a revision is as it was recorded."""
+    """Whether the metadata of a revision fits its digest."""
     return info.digest == notes.digest_of(info)
 
 
 def number_of_name(name: str) -> int | None:
-    """Return the number in the name of a revision's object, or None where there is no proper one."""
+    """Return the number in the name of a revision's object, or None if it has none."""
     prefix, _, digits = name.rpartition("-")
     if prefix != NAME or not digits.isascii() or not digits.isdecimal() or digits.startswith("0"):
         return None
@@ -181,10 +171,9 @@ def number_of_name(name: str) -> int | None:
 
 
 def own_annotations_removed(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Return annotations of the ConfigMap without those that must not come back with a restored state.
+    """Return a ConfigMap's annotations without those that must not return with a restored state.
 
-    A head of ours would name a revision that is not the one; with its old last-applied configuration kubectl would
-    take out what was added since.
+    Our head would name the wrong revision. With an old last-applied configuration, kubectl would remove newer fields.
     """
     return {key: text for key, text in annotations.items() if not key.startswith(notes.PREFIX) and key != _LAST_APPLIED}
 
@@ -203,24 +192,26 @@ def draft(
     restores: int = 0,
     uid: str = "",
     attempt: str = "",
-    managers: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    managers: Mapping[str, tuple[FieldManager, ...]] = MappingProxyType({}),
+    creates: bool = False,
 ) -> Revision:
-    """Return a revision that is to be recorded, with its digests.
+    """Return a revision to be recorded, with its digests; the other arguments are as in `RevisionInfo`.
 
     Args:
         number: Its number.
         parent: The revision before it; None for the first.
         data: The state after the change.
-        binary_data: As in the object, as are `labels` and `annotations`.
+        binary_data: As in the object, like `labels` and `annotations`.
         labels: See above.
         annotations: See above; ours and the last-applied configuration are left out.
-        kind: This and the others as in `RevisionInfo`.
+        kind: See `RevisionInfo`.
         reason: Control characters in it are escaped; at most 1 KiB of it is kept.
         writer: As `reason`.
         restores: See `RevisionInfo`.
         uid: See `RevisionInfo`.
         attempt: See `RevisionInfo`.
         managers: See `RevisionInfo`.
+        creates: See `RevisionInfo`.
     """
     info = RevisionInfo(
         number=number,
@@ -235,10 +226,10 @@ def draft(
         uid=uid,
         attempt=attempt,
         managers=notes.fitting_managers(managers),
+        creates=creates,
     )
-    kept = own_annotations_removed(annotations)
     info = replace(info, digest=notes.digest_of(info))
-    return Revision(info, dict(data), dict(binary_data), dict(labels), kept)
+    return Revision(info, dict(data), dict(binary_data), dict(labels), own_annotations_removed(annotations))
 
 
 def _texts(mapping: Mapping[str, Any], key: str, location: str) -> dict[str, str]:
@@ -246,21 +237,14 @@ def _texts(mapping: Mapping[str, Any], key: str, location: str) -> dict[str, str
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(part, str) for pair in value.items() for part in pair):
-        raise refusal(location, f"its `{key}` is no mapping of texts")
+        raise refusal(location, f"its `{key}` is not a mapping of texts")
     return cast("dict[str, str]", value)
 
 
-def _check_base64(location: str, key: str, text: str) -> None:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise refusal(location, f"{quoted(key)} in its `binaryData` is no base64") from error
-
-
 def refusal(location: str, problem: str) -> HistoryError:
-    """Return the error for an object in the history that is none of ours, or was changed by hand."""
+    """Return the error for an object in the history that awsauth did not record, or that was changed since."""
     return HistoryError(
-        f"This is no revision that was recorded here: {problem}. It is not used, and nothing was changed.",
+        f"awsauth did not record this as a revision: {problem}. It is not used.",
         location=location,
-        hint="Look at it with kubectl or in the history's folder; delete it if nobody needs it.",
+        hint="Look at it with kubectl or in the history's folder, and delete it if nobody needs it.",
     )

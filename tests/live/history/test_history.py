@@ -10,7 +10,8 @@ import pytest
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
-from awsauth.errors import AdmissionError
+from awsauth.core.revisions.info import local_time
+from awsauth.errors import AdmissionError, UnprovenHistoryError
 from tests.live.kube.test_transport import deny
 from tests.support.true_history import assert_true_history, live, names, revisions, text_of
 
@@ -208,6 +209,75 @@ def taken(relay: Relay) -> list[str]:
 
 def kind(call: str) -> str:
     return call.rpartition(" ")[2]
+
+
+class TestTimeline:
+    """Every state that the object had is an entry, with the clients that made it and when."""
+
+    def test_of_another_tool_the_clients_and_their_times_are_told(
+        self, cluster: Cluster, client: AwsAuthClient
+    ) -> None:
+        cluster.put_aws_auth(BEFORE)
+        client.apply(added("first"))
+        edit = json.dumps({"data": {"mapUsers": "[]\n"}})
+        cluster.kubectl("-n", "kube-system", "patch", "configmap", "aws-auth", "--type=merge", "-p", edit)
+        client.apply(added("second"))
+        (outside,) = [entry for entry in client.history().entries if entry.info.number == 3]
+        (owner,) = outside.info.managers["mapUsers"]
+        assert owner.client == "kubectl-patch"
+        assert owner.time is not None
+        assert outside.info.created is not None
+        assert 0 <= (outside.info.created - owner.time).total_seconds() < 60
+        assert f"client kubectl-patch at {local_time(owner.time)}" in outside.by
+        assert outside.diff
+        assert set(outside.diff.texts) == {"mapUsers"}
+
+    def test_deletion_and_creation_are_entries_and_all_of_the_object_returns(
+        self, cluster: Cluster, client: AwsAuthClient
+    ) -> None:
+        cluster.put_aws_auth(BEFORE, labels={"team": "one"}, annotations={"note": "x"})
+        made = {**live(cluster), "binaryData": {"blob": "AAEC"}}
+        cluster.api.must("PUT", "/api/v1/namespaces/kube-system/configmaps/aws-auth", made)
+        client.apply(added("first"))
+        before = live(cluster)
+        cluster.delete_aws_auth()
+        assert [entry.info.kind for entry in client.history().entries] == ["deleted", "change", "outside"]
+        client.rollback(to=2)
+        after = live(cluster)
+        assert (after["data"], after["binaryData"]) == (before["data"], {"blob": "AAEC"})
+        assert after["metadata"]["labels"] == {"team": "one"}
+        assert after["metadata"]["annotations"]["note"] == "x"
+        client.apply(added("second"))
+        cluster.delete_aws_auth()
+        cluster.put_aws_auth(BEFORE)
+        client.apply(added("third"))
+        kinds = [(entry.info.kind, entry.info.number) for entry in client.history().entries]
+        assert kinds[:4] == [("change", 6), ("outside", 5), ("deleted", 0), ("change", 4)]
+        assert kinds[4:] == [("rollback", 3), ("deleted", 0), ("change", 2), ("outside", 1)]
+
+    def test_a_backup_that_names_an_earlier_revision_is_a_state_of_its_own(
+        self, cluster: Cluster, client: AwsAuthClient
+    ) -> None:
+        """Nothing that was applied is called unconfirmed since, and no earlier state is restored unasked."""
+        cluster.put_aws_auth(BEFORE)
+        client.apply(added("first"))
+        backup = live(cluster)
+        for name in ("second", "third"):
+            client.apply(added(name))
+        del backup["metadata"]["resourceVersion"], backup["metadata"]["managedFields"]
+        cluster.kubectl("replace", "--validate=false", "-f", "-", input=json.dumps(backup))
+        entries = client.history().entries
+        assert [(entry.info.number, entry.live) for entry in entries] == [
+            (0, True),
+            *((n, False) for n in (4, 3, 2, 1)),
+        ]
+        assert not any(entry.unconfirmed for entry in entries)
+        with pytest.raises(UnprovenHistoryError) as caught:
+            client.rollback()
+        assert caught.value.revisions == (4, 3, 1)
+        client.apply(added("fourth"))
+        shown = [(entry.info.kind, entry.info.number) for entry in client.history().entries]
+        assert shown[:2] == [("change", 6), ("outside", 5)]
 
 
 class TestRehearsal:

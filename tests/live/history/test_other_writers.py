@@ -225,7 +225,7 @@ def test_whatever_somebody_does_before_the_write_the_change_is_made_on_top_of_it
 def test_what_somebody_deletes_before_the_write_is_not_made_again(cluster: Cluster, client: AwsAuthClient) -> None:
     """As ``kubectl replace --force`` does: it could not make the object anew, and the nodes would be without theirs."""
     store = Interrupted(ClusterStore(connected(cluster.kubeconfig)), "write", cluster.delete_aws_auth)
-    with pytest.raises(ConflictError, match="has deleted aws-auth while it was being changed"):
+    with pytest.raises(ConflictError, match="Another writer deleted aws-auth while this change was being made"):
         AwsAuthClient(store, author="late").apply(NEW)
     assert cluster.aws_auth() is None
     cluster.put_aws_auth({"mapRoles": BEFORE})

@@ -11,9 +11,10 @@ import pytest
 from awsauth.core.cluster.other_writers import ObjectMetadata, Reversal, other_writers, reversals
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind, data_digest
+from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo, RevisionKind, data_digest
 from awsauth.core.revisions.revision import draft
 from tests.support.changed import role, roles
+from tests.support.owners import owned_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ def applied(document: Document, **others: str) -> ObjectMetadata:
 
 
 def chain(
-    *states: tuple[RevisionKind, Document], managers: Mapping[str, tuple[str, ...]] | None = None
+    *states: tuple[RevisionKind, Document], managers: Mapping[str, tuple[FieldManager, ...]] | None = None
 ) -> list[RevisionInfo]:
     """Return what is known of revisions 1, 2, … that came from each other; the last has seen `managers`."""
     infos: list[RevisionInfo] = []
@@ -74,7 +75,7 @@ def chain(
     ],
 )
 def test_a_manager_of_what_changes_is_named_with_its_habit(manager: str, severity: Severity, said: str) -> None:
-    found = only(ObjectMetadata(managers={"mapRoles": ("awsauth", manager)}))
+    found = only(ObjectMetadata(managers={"mapRoles": owned_by("awsauth", manager)}))
     assert (found.code, found.severity, found.principal) == ("field-manager", severity, "mapRoles")
     assert f"`{manager}`" in found.message
     assert said in str(found)
@@ -82,37 +83,44 @@ def test_a_manager_of_what_changes_is_named_with_its_habit(manager: str, severit
 
 @pytest.mark.parametrize(
     "managers",
-    [{}, {"mapRoles": ("awsauth",)}, {"mapUsers": ("Terraform",), "other": ("helm",)}, {"mapRoles": ("awsauth", "…")}],
+    [
+        {},
+        {"mapRoles": owned_by("awsauth")},
+        {"mapUsers": owned_by("Terraform"), "other": owned_by("helm")},
+        {"mapRoles": owned_by("awsauth", "…")},
+    ],
     ids=["nobody", "ourselves", "of other keys", "what did not fit"],
 )
-def test_no_rival_is_made_up(managers: dict[str, tuple[str, ...]]) -> None:
+def test_no_rival_is_made_up(managers: dict[str, tuple[FieldManager, ...]]) -> None:
     history = tuple(chain(("outside", BEFORE), ("change", AFTER), managers=managers))
     assert other_writers(ObjectMetadata(managers=managers, history=history), AFTER, BEFORE) == ()
 
 
 def test_what_changes_nothing_has_no_rival() -> None:
-    everything = applied(BEFORE)._replace(managers={"mapRoles": ("Terraform",)}, owners=("Release x",))
+    everything = applied(BEFORE)._replace(managers={"mapRoles": owned_by("Terraform")}, owners=("Release x",))
     assert other_writers(everything, AFTER, AFTER) == ()
 
 
 def test_a_manager_of_two_keys_is_said_once() -> None:
     after = Document({**AFTER.data, "mapAccounts": '["111122223333"]'})
-    found = only(ObjectMetadata(managers={"mapRoles": ("Terraform",), "mapAccounts": ("Terraform",)}), after=after)
+    found = only(
+        ObjectMetadata(managers={"mapRoles": owned_by("Terraform"), "mapAccounts": owned_by("Terraform")}), after=after
+    )
     assert found.message == "Terraform (`Terraform`) was the last to write mapRoles, mapAccounts."
 
 
 def test_on_the_second_change_managers_are_known_from_the_first_revision() -> None:
     """Our first write takes the fields over; what the revision saw before it tells."""
-    first = chain(("outside", BEFORE), ("change", AFTER), managers={"mapRoles": ("Terraform", "kubectl-edit")})
+    first = chain(("outside", BEFORE), ("change", AFTER), managers={"mapRoles": owned_by("Terraform", "kubectl-edit")})
     [terraform, by_hand] = other_writers(
-        ObjectMetadata(managers={"mapRoles": ("awsauth",)}, history=tuple(first)), AFTER, roles(role("third"))
+        ObjectMetadata(managers={"mapRoles": owned_by("awsauth")}, history=tuple(first)), AFTER, roles(role("third"))
     )
     assert terraform.message == "Terraform (`Terraform`) was the last to write mapRoles before our revision 2."
     assert (terraform.severity, by_hand.severity) == (Severity.WARNING, Severity.NOTE)
 
 
 def test_a_manager_that_is_there_now_is_not_said_again_from_the_history() -> None:
-    seen = {"mapRoles": ("Terraform",)}
+    seen = {"mapRoles": owned_by("Terraform")}
     history = tuple(chain(("outside", BEFORE), ("change", AFTER), managers=seen))
     found = only(ObjectMetadata(managers=seen, history=history), AFTER, roles(role("third")))
     assert "before our revision" not in found.message
@@ -154,7 +162,7 @@ def test_a_mark_that_means_nothing_is_passed_over(labels: dict[str, str], annota
 
 def test_a_tool_known_by_its_mark_is_not_said_again_as_manager() -> None:
     traces = ObjectMetadata(
-        labels={"kustomize.toolkit.fluxcd.io/name": "c"}, managers={"mapRoles": ("kustomize-controller",)}
+        labels={"kustomize.toolkit.fluxcd.io/name": "c"}, managers={"mapRoles": owned_by("kustomize-controller")}
     )
     assert of(traces) == [("managed-by-tool", Severity.WARNING)]
 
@@ -180,7 +188,7 @@ def test_applying_the_old_manifest_again_is_told_by_mapping() -> None:
 
 def test_a_manifest_that_says_the_same_undoes_nothing() -> None:
     """Nor is kubectl apply said as a manager then: what it would do is known."""
-    traces = applied(AFTER)._replace(managers={"mapRoles": ("kubectl-client-side-apply",)})
+    traces = applied(AFTER)._replace(managers={"mapRoles": owned_by("kubectl-client-side-apply")})
     assert other_writers(traces, BEFORE, AFTER) == ()
 
 
@@ -219,7 +227,7 @@ def test_a_last_applied_configuration_that_cannot_be_read_is_said(text: str) -> 
 def test_names_from_the_object_do_not_steer_a_terminal() -> None:
     hostile = "\x1b[2J\u202e" + "x" * 10_000
     traces = ObjectMetadata(
-        managers={"mapRoles": (hostile,)}, labels={"argocd.argoproj.io/instance": hostile}, owners=(hostile,)
+        managers={"mapRoles": owned_by(hostile)}, labels={"argocd.argoproj.io/instance": hostile}, owners=(hostile,)
     )
     found = other_writers(traces, BEFORE, AFTER)
     assert len(found) == 3

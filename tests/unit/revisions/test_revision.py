@@ -9,10 +9,11 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, strategies as st
 
-from awsauth.core.revisions.info import Writer, data_digest
+from awsauth.core.revisions.info import FieldManager, Writer, data_digest
 from awsauth.core.revisions.revision import Revision, draft, info_from_object, is_sound, number_of_name
 from awsauth.core.text.display import visible
 from awsauth.errors import HistoryError
+from tests.support.owners import owned_by
 
 DATA: Final = {"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/node\n", "note": ""}
 PARENT: Final = draft(6, None, {}).info.head
@@ -34,7 +35,7 @@ def full() -> Revision:
         restores=5,
         uid="0f2d",
         attempt="ab12",
-        managers={"mapRoles": ("kubectl-edit", "vpcLambda")},
+        managers={"mapRoles": (FieldManager("kubectl-edit", CREATED), *owned_by("vpcLambda"))},
     ).recorded(CREATED)
 
 
@@ -63,7 +64,7 @@ def test_the_object_is_the_one_that_kubectl_can_restore() -> None:
                 "awsauth/arn": "arn:aws:iam::111122223333:role/admin",
                 "awsauth/uid": "0f2d",
                 "awsauth/attempt": "ab12",
-                "awsauth/managers": '{"mapRoles":["kubectl-edit","vpcLambda"]}',
+                "awsauth/managers": '{"mapRoles":[["kubectl-edit","2026-05-04T03:02:01Z"],["vpcLambda"]]}',
             },
         },
         "revision": 7,
@@ -103,7 +104,7 @@ def test_digests_differ_exactly_where_states_do(left: dict[str, str], right: dic
 
 def test_a_digest_stays_what_it_is() -> None:
     """What is recorded in clusters is compared with it years later."""
-    assert full().digest == "7986e06d717319b399ba0302a6c617118b38b78ce8f52123b004df9e15661faf"
+    assert full().digest == "75e0ab11d984bcf20ccfb15d8f6ff1a5594cd651614bb425858ec175e9dc182e"
     assert data_digest({"mapRoles": "é\n"}) == "a1e2b3573a974aeeeed6e4e275a79f3f75685b7e850765097452cda82d6cb530"
 
 
@@ -141,9 +142,12 @@ def test_altered_data_does_not_go_unnoticed() -> None:
     assert full().is_intact
 
 
-@given(st.text(), st.text(), st.dictionaries(st.text(max_size=20), st.lists(st.text()).map(tuple), max_size=4))
+owners = st.builds(FieldManager, st.text(), st.none() | st.just(CREATED), st.text())
+
+
+@given(st.text(), st.text(), st.dictionaries(st.text(max_size=20), st.lists(owners).map(tuple), max_size=4))
 def test_no_annotation_is_longer_than_a_kibibyte_nor_steers_a_terminal(
-    reason: str, author: str, managers: dict[str, tuple[str, ...]]
+    reason: str, author: str, managers: dict[str, tuple[FieldManager, ...]]
 ) -> None:
     revision = draft(2, PARENT, DATA, reason=reason * 40, writer=Writer(author, author * 9), managers=managers)
     annotations = revision.to_object()["metadata"]["annotations"]
@@ -153,9 +157,9 @@ def test_no_annotation_is_longer_than_a_kibibyte_nor_steers_a_terminal(
 
 
 def test_what_is_cut_says_so() -> None:
-    revision = draft(2, PARENT, DATA, reason="é" * 600, managers={"mapRoles": ("x" * 400,) * 4})
+    revision = draft(2, PARENT, DATA, reason="é" * 600, managers={"mapRoles": owned_by("x" * 400) * 4})
     assert revision.info.reason == "é" * 510 + "…"
-    assert revision.info.managers == {"mapRoles": ("x" * 400, "x" * 400, "…")}
+    assert revision.info.managers == {"mapRoles": owned_by("x" * 400, "x" * 400, "…")}
 
 
 def _without(*path: str) -> Any:
