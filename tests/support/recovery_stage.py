@@ -84,12 +84,12 @@ class Stage:
         return self.text
 
     def lock_out(self, text: str = BROKEN["mapRoles"]) -> None:
-        """Write a text as somebody does with another tool, wait until it counts, and forget all revisions but two."""
+        """Write a text, wait until it counts, and forget all revisions but two, as if the others had never been."""
         live = self.cluster.aws_auth() or {}
         live["data"] = {"mapRoles": text}
         kept = self.cluster.revisions()[1]
         live["metadata"]["annotations"] = head_written(info_from_object(kept).head)
-        self.cluster.api.must("PUT", "/api/v1/namespaces/kube-system/configmaps/aws-auth", live)
+        self.cluster.api.must("PUT", "/api/v1/namespaces/kube-system/configmaps/aws-auth?fieldManager=awsauth", live)
         for revision in self.cluster.revisions()[2:]:
             self.cluster.api.must("DELETE", f"{REVISIONS}/{revision['metadata']['name']}")
         self.await_out()
