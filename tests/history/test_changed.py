@@ -7,11 +7,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import pytest
-from awsauth.history.prune import prune
 
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.errors import AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError, UnreachableError
 from awsauth.history.commit import changing, commit
+from awsauth.history.log import prune
 from awsauth.history.rollback import restoring
 from tests.history.test_commit import ADMIN, BEFORE, OTHER, ensure, file_store, quick
 from tests.support.memory_store import SharedMemoryStore

@@ -33,7 +33,7 @@ def test_a_cluster_that_does_not_look_at_aws_auth_is_refused(monkeypatch: pytest
         only(monkeypatch, tmp_path, KEYS | eks.environment | {"AWS_REGION": eks.region})
         authority = Authority(tmp_path).certificate_file.read_text(encoding="utf-8")
         eks.add_cluster("prod", certificate_authority=authority, authentication_mode="API")
-        with pytest.raises(RecoveryError, match="does not look at aws-auth") as caught:
+        with pytest.raises(RecoveryError, match="the cluster ignores aws-auth") as caught:
             recover("prod")
         assert "create-access-entry" in caught.value.hint
         assert eks.operations() == ["DescribeCluster"]

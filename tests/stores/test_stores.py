@@ -128,7 +128,7 @@ def test_the_next_number_is_behind_all_and_taken_by_nobody(store: Store) -> None
 def test_an_object_that_is_no_revision_is_not_read_as_one() -> None:
     store = SharedMemoryStore(DATA)
     store.record_object(1, {"metadata": {"name": "aws-auth-1"}})
-    with pytest.raises(HistoryError, match="no revision that was recorded here"):
+    with pytest.raises(HistoryError, match="did not record this as a revision"):
         store.read_revision(1)
     assert [stranger.number for stranger in store.list_revisions().invalid] == [1]
     store.record_object(2, {})

@@ -42,6 +42,7 @@ def test_locked_out_by_an_edit_with_kubectl_and_in_again_with_nothing_left_behin
     assert done.result.revision == 4
     for said in (*made_by_eks, "Rolled aws-auth back to revision 2", "gets in as `ops`"):
         assert said in str(done)
+    assert [step.name for step in stage.recover(dry_run=True).plan.steps] == ["connect", "prove", "probe"]
     again = stage.recover()
     assert not again.changed
     assert "Nothing had to be done" in str(again)
@@ -283,7 +284,7 @@ def test_what_is_left_after_a_failure_is_told_beside_it(stage: Stage) -> None:
     with pytest.raises(AwsPermissionError, match="not allow eks:AssociateAccessPolicy") as caught:
         stage.recover()
     assert "aws eks delete-access-entry" in caught.value.hint
-    assert "It could not be taken away" in caught.value.hint
+    assert "The temporary access could not be removed" in caught.value.hint
 
 
 def test_stopped_from_the_keyboard_it_takes_the_entry_away(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,7 +297,7 @@ def test_stopped_from_the_keyboard_it_takes_the_entry_away(stage: Stage, monkeyp
         assert TEMPORARY in stage.shown.entries.entries[OPS].tags
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("awsauth.recovery.recover.repair", interrupted)
+    monkeypatch.setattr("awsauth.recovery.repair.Repair.apply", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stage.recover()
     assert stage.state() == before
@@ -339,6 +340,7 @@ def test_the_creators_role_comes_before_a_one_way_switch(stage: Stage) -> None:
     stage.reset(creator=f"{ROLE}recover-creator")
     done = stage.recover(creator_role=f"{ROLE}recover-creator")
     assert done.plan.way == "creator"
+    assert "Roll aws-auth back to revision 2; mappings that others added since stay" in str(done.plan)
     assert done.done == ("Rolled aws-auth back to revision 2",)
     assert stage.text == good
     assert done.seen == "`ops` in `system:masters`"
@@ -350,11 +352,12 @@ def test_a_role_that_is_not_the_creators_is_told_and_does_not_keep_from_the_othe
     stage.map_caller()
     stage.lock_out()
     plan = stage.recover(creator_role=f"{ROLE}recover-nobody", dry_run=True).plan
+    assert "repair" in [step.name for step in plan.steps]
     assert plan.way == "access-entry"
-    assert any("recover-nobody is of no help: it is rejected (401)" in note for note in plan.notes)
+    assert any("recover-nobody does not help: it is rejected (401)" in note for note in plan.notes)
     stage.reset(authentication_mode=BOTH, creator=f"{ROLE}recover-creator")
     plan = stage.recover(dry_run=True).plan
-    assert any(f"{ROLE}recover-creator. One that you may assume" in note for note in plan.notes)
+    assert any(f"{ROLE}recover-creator. If you may assume" in note for note in plan.notes)
 
 
 def test_the_creator_repairs_directly_and_stays_in_whatever_aws_auth_says_of_it(stage: Stage) -> None:
@@ -393,5 +396,5 @@ def test_an_entry_that_never_counts_is_taken_away_again(stage: Stage) -> None:
     stage.webhook.ignores = 1000
     with pytest.raises(RecoveryError, match="does not let it in as an administrator") as caught:
         stage.recover(timeout=0.3)
-    assert "made anew" in caught.value.hint
+    assert "created again" in caught.value.hint
     assert stage.state() == before

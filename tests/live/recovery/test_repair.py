@@ -20,7 +20,7 @@ def test_changes_repair_it_where_there_is_no_history(stage: Stage) -> None:
     stage.cluster.put_aws_auth(GOOD)
     stage.reset(authentication_mode=BOTH)
     before = stage.state()
-    with pytest.raises(RecoveryError, match="no revision in which") as caught:
+    with pytest.raises(RecoveryError, match="No revision lets") as caught:
         stage.recover()
     assert "EnsureRole(role_arn=" in caught.value.hint
     assert stage.state() == before
@@ -49,7 +49,7 @@ def test_changes_for_somebody_else_are_made_and_said_to_be_untried(stage: Stage)
     text = f"{GOOD['mapRoles']}- rolearn: {ROLE}recover-boss\n  username: boss\n  groups: [system:masters]\n"
     done = stage.recover(changes=[ReplaceText(key="mapRoles", text=text)])
     assert (done.seen, done.administrators) == ("", (f"{ROLE}recover-boss",))
-    assert any("no token could show that it works" in note for note in done.notes)
+    assert any("no token could try it" in note for note in done.notes)
     assert stage.identity() is None
     assert stage.entries == []
 
@@ -65,9 +65,9 @@ def test_whom_others_took_the_access_from_gets_it_back_only_where_that_is_allowe
     stage.await_out()
     stage.reset(authentication_mode=BOTH)
     before = stage.state()
-    with pytest.raises(RecoveryError, match="somebody may have decided so") as caught:
+    with pytest.raises(RecoveryError, match="They may have decided so") as caught:
         stage.recover()
-    assert "recover-boss` get" in str(caught.value)
+    assert "recover-boss` administrators" in str(caught.value)
     assert "revision 2" in caught.value.hint
     assert stage.state() == before
     with pytest.raises(GuardError, match="regrant"):
@@ -147,7 +147,7 @@ def test_an_iam_user_gets_in_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("who", "said"), [("root", "only roles and IAM users can"), ("role/gone", "no role `gone` in IAM")]
+    ("who", "said"), [("root", "only roles and IAM users can"), ("role/gone", "role `gone` no longer exists")]
 )
 def test_who_can_have_no_access_entry_is_told(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, who: str, said: str

@@ -403,7 +403,7 @@ def test_what_is_no_revision_is_a_stranger_and_its_number_left_alone(cluster: Cl
         ("aws-auth-backup", None),
     ]
     assert listing.number_behind(0) == 2
-    with pytest.raises(HistoryError, match="no revision that was recorded here"):
+    with pytest.raises(HistoryError, match="did not record this as a revision"):
         store.read_revision(1)
     with pytest.raises(RevisionNotFoundError):
         store.read_revision(2)
