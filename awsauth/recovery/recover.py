@@ -86,8 +86,14 @@ def recover(
         AwsAuthError: any other failure; the hint lists the steps that are done, and what is left of them.
     """
     request = repair_request(changes, rollback_to, allow, reason)
-    texts = {"region": region, "profile": profile, "creator_role": creator_role, "iam_arn": iam_arn}
-    check_texts(required=["cluster"], cluster=cluster, **texts)
+    check_texts(
+        cluster=cluster,
+        required=["cluster"],
+        region=region,
+        profile=profile,
+        creator_role=creator_role,
+        iam_arn=iam_arn,
+    )
     check_others(creator_role, timeout, dry_run=dry_run)
     location = ClusterRef(cluster, region or region_in(cluster), profile, session)
     with ExitStack() as open_until:
