@@ -23,6 +23,7 @@ _HOMES: Final = {
     "awsauth.client": "AwsAuthClient",
     "awsauth.core.access.access_changes": "AccessChange UserInfo",
     "awsauth.core.access.caller": "Caller",
+    "awsauth.core.desired.acts": "SyncAct SyncReport",
     "awsauth.core.desired.fragment": "Fragment",
     "awsauth.core.diff": "Diff MappingDiff diff",
     "awsauth.core.document.document": "Document",

@@ -23,6 +23,7 @@ from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_ro
 from awsauth.client import AwsAuthClient as AwsAuthClient
 from awsauth.core.access.access_changes import AccessChange as AccessChange, UserInfo as UserInfo
 from awsauth.core.access.caller import Caller as Caller
+from awsauth.core.desired.acts import SyncAct as SyncAct, SyncReport as SyncReport
 from awsauth.core.desired.fragment import Fragment as Fragment
 from awsauth.core.diff import Diff as Diff, MappingDiff as MappingDiff, diff as diff
 from awsauth.core.document.document import Document as Document

@@ -11,17 +11,19 @@ from awsauth.core.diff import diff
 from awsauth.core.findings import Finding, Severity, counted
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
+from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import OBSERVED
 from awsauth.core.serialization import LEFT_OUT, JsonValue
-from awsauth.core.text.display import NotebookValue
+from awsauth.core.text.display import NotebookValue, quoted
 from awsauth.errors import UsageError
 from awsauth.history.commit import commit
 from awsauth.stores.store import SupportsDryRun, SupportsEditCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from awsauth.cluster_context import ClusterContext
+    from awsauth.core.desired.acts import SyncReport
     from awsauth.core.diff import Diff
     from awsauth.core.document.document import Document
     from awsauth.core.lint.policy import Policy
@@ -45,6 +47,7 @@ class Result(NotebookValue, JsonValue):
         extra_groups: By ARN, the groups that a principal stays in though they were not asked for.
         revision: The number of the revision that was made; None without a change or without history.
         restoration: Of a rollback, what it keeps, what goes, and whose it was.
+        sync: Of a sync, what it did, or would do.
     """
 
     changed: bool
@@ -54,6 +57,7 @@ class Result(NotebookValue, JsonValue):
     extra_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revision: int | None = None
     restoration: Restoration | None = None
+    sync: SyncReport | None = None
 
     @property
     def _title(self) -> str:
@@ -67,6 +71,9 @@ class Result(NotebookValue, JsonValue):
 
 
 WILL_BE_CREATED: Final = "will-be-created"
+
+
+OWNED: Final = "owned-entry"
 
 
 ALTERED: Final = "altered-by-server"
@@ -177,7 +184,7 @@ class ChangeApplier:
         found = judge(proposal.merged.before, proposal.merged.after, context)
         rivals = self._rivals(proposal, thorough=thorough)
         of_object = [finding for finding in proposal.snapshot.findings if finding.code not in REFUSALS]
-        return (*_creation(proposal), *of_object, *found, *notes, *rivals)
+        return (*_creation(proposal), *of_object, *found, *_owned(proposal), *notes, *rivals)
 
     def _around(self, proposal: PendingChange) -> tuple[GuardContext, tuple[Finding, ...]]:
         snapshot, restoration = proposal.snapshot, proposal.restoration
@@ -207,6 +214,26 @@ def _altered(snapshot: Snapshot, result: Result) -> Finding:
         "A mutating webhook or policy changes aws-auth, and the history holds what was sent.",
         "Look at it, and go back if it does harm. Then ask whoever is in charge of the admission webhooks.",
     )
+
+
+def _owned(proposal: PendingChange) -> Iterator[Finding]:
+    """Yield who applied the entries that a change concerns; a sync and a rollback know that themselves."""
+    if not owners_of(proposal.snapshot.annotations) or proposal.sync or proposal.restoration:
+        return
+    from awsauth.core.desired.records import principal_name, read_records
+
+    records, _ = read_records(proposal.snapshot.annotations)
+    for mapping in diff(proposal.merged.before, proposal.merged.after).mappings:
+        name = principal_name(mapping.key, mapping.principal)
+        for owner in (owner for owner, record in records.items() if name in record):
+            yield Finding(
+                OWNED,
+                Severity.WARNING,
+                f"{quoted(mapping.principal, 200)} is an entry of the owner {owner}.",
+                "The owner's next sync puts it back.",
+                "Change the owner's fragment instead.",
+                principal=mapping.principal,
+            )
 
 
 def _creation(proposal: PendingChange) -> tuple[Finding, ...]:
@@ -261,4 +288,5 @@ def result_of(
         extra_groups=dict(result.extra_groups),
         revision=revision,
         restoration=proposal.restoration,
+        sync=proposal.sync,
     )

@@ -20,6 +20,7 @@ from awsauth.mapping_methods import MappingMethods, RoleResolver, Transaction
 from awsauth.options import TIMEOUT, ConnectionOptions, Options, check_options, check_whole_number
 from awsauth.read_only_client import ReadOnlyClient
 from awsauth.stores.store import restorable
+from awsauth.sync_methods import SyncMethods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 
 @public
-class AwsAuthClient(ReadOnlyClient, MappingMethods[Result]):
+class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     """One ``aws-auth``. Safe to use from several threads, and in a ``with`` block.
 
     The ``from_…`` methods make a client. Of a cluster they take `timeout`: the seconds that one request may take with

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from awsauth.apply import Result
     from awsauth.aws.session import AwsSession
     from awsauth.core.access.node_mappings import NodeKind
+    from awsauth.core.desired.fragment import WantedRole, WantedSsoRole
     from awsauth.core.edit.changes import IfMapped
     from awsauth.core.findings import Finding
     from awsauth.core.plan import Plan
@@ -207,6 +208,17 @@ class RoleResolver:
         with _advising("Give the role's ARN."):
             found = resolve_role(role, self._asked(), for_ec2=for_ec2)
         return found.role_arn, found.findings
+
+    def wanted_arn(self, role: WantedRole | WantedSsoRole) -> str:
+        """Return the ARN of a role in a fragment; only a name is looked up.
+
+        Raises:
+            AwsAuthError: as for `role` and `sso_role`.
+        """
+        name: str | None = getattr(role, "rolearn", None)
+        if name is None:
+            return self.sso_role(getattr(role, "permissionset", ""), None)
+        return name if name.startswith("arn:") else self.role(name)[0]
 
     def sso_role(self, permission_set: str, account: str | None) -> str:
         """Return the ARN of the role that IAM Identity Center made for a permission set, as ``aws-auth`` needs it.

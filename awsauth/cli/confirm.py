@@ -274,7 +274,7 @@ class Report:
         new = [found for found in (result.findings if result else ()) if found not in proposed.findings]
         if invocation.output == "json":
             shown = {"diff": proposed.diff, "findings": proposed.findings, "extra_groups": {}, "revision": None}
-            done = result.to_json() if result else {"restoration": None}
+            done = result.to_json() if result else {"restoration": None, "sync": None}
             dry_run = self._manner.dry_run
             invocation.emit({**shown, **done, "changed": changed, "applied": applied, "dry_run": dry_run})
         elif invocation.output == "markdown":

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.edit.merge import MergeResult, merge_with_report
+from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import Writer
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, ConflictError, NotFoundError, OutcomeUnknownError, RevisionTakenError
@@ -15,8 +16,9 @@ from awsauth.history.retrying_store import RetryingStore
 from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from awsauth.core.desired.acts import SyncReport
     from awsauth.core.edit.changes import Change
     from awsauth.core.plan import Plan
     from awsauth.core.revisions.restore import Restoration
@@ -35,17 +37,24 @@ class PendingChange(NamedTuple):
         merged: The change of its document.
         restoration: What a rollback keeps and what it reverts.
         is_snapshot: Whether only the present state is recorded.
+        sync: What a sync does.
+        owners: The records of owners after the change, as annotations; None if they stay.
+        is_held: Whether a revision is known to hold the present state.
     """
 
     snapshot: Snapshot
     merged: MergeResult
     restoration: Restoration | None = None
     is_snapshot: bool = False
+    sync: SyncReport | None = None
+    owners: Mapping[str, str] | None = None
+    is_held: bool = False
 
     @property
     def changes_something(self) -> bool:
         """Whether there is anything to write."""
-        return self.is_snapshot or self.merged.after is not self.merged.before
+        is_recorded = self.owners is None or self.owners == owners_of(self.snapshot.annotations)
+        return self.is_snapshot or not is_recorded or self.merged.after is not self.merged.before
 
 
 class CommitOutcome(NamedTuple):

@@ -7,6 +7,7 @@ import os
 from itertools import count
 from typing import TYPE_CHECKING, cast
 
+from awsauth.core.revisions.annotations import OWNER_PREFIX
 from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer
 from awsauth.core.revisions.revision import HIGHEST, draft
 from awsauth.debug_log import log_debug
@@ -62,7 +63,8 @@ class Recorder:
         if snapshot.exists and not proposal.is_snapshot and not self._is_held(proposal):
             self._outside = self._post(self._draft(next(numbers), before, proposal, "outside"))
             before = self._outside.info.head
-        kind: RevisionKind = "rollback" if proposal.restoration else "snapshot" if proposal.is_snapshot else "change"
+        kind: RevisionKind = "snapshot" if proposal.is_snapshot else "sync" if proposal.sync else "change"
+        kind = "rollback" if proposal.restoration else kind
         self._recorded = self._post(self._draft(next(numbers), before, proposal, kind))
         return self._recorded
 
@@ -84,7 +86,8 @@ class Recorder:
         snapshot = proposal.snapshot
         if self._outside and self._outside.info.head.is_of(snapshot.data, snapshot.binary_data):
             return True
-        return bool(snapshot.own_head) and (_only_adds(proposal.merged) or is_held(self._store, snapshot))
+        is_known = proposal.is_held or _only_adds(proposal.merged)
+        return bool(snapshot.own_head) and (is_known or is_held(self._store, snapshot))
 
     def _draft(self, number: int, before: Head | None, proposal: PendingChange, kind: RevisionKind) -> Revision:
         snapshot = proposal.snapshot
@@ -96,10 +99,11 @@ class Recorder:
             proposal.merged.after.data if is_ours else snapshot.data,
             binary_data=snapshot.binary_data,
             labels=snapshot.labels,
-            annotations=snapshot.annotations,
+            annotations=snapshot.annotations if not is_ours else _annotations(proposal),
             kind=kind,
             reason=self._reason if is_ours else "",
             writer=self._writer() if is_ours else UNKNOWN_WRITER,
+            owner=", ".join(proposal.sync.owners) if proposal.sync and is_ours else "",
             restores=proposal.restoration.to if proposal.restoration and is_ours else 0,
             uid=snapshot.uid,
             attempt=self._attempt,
@@ -177,6 +181,14 @@ def is_held(store: Store, snapshot: Snapshot) -> bool:
         return head is not None and store.read_revision(head.number).digest == head.digest
     except HistoryError:
         return False
+
+
+def _annotations(proposal: PendingChange) -> dict[str, str]:
+    """Return the annotations of the object after a change."""
+    annotations = dict(proposal.snapshot.annotations)
+    if proposal.owners is None:
+        return annotations
+    return {key: text for key, text in annotations.items() if not key.startswith(OWNER_PREFIX)} | dict(proposal.owners)
 
 
 def _only_adds(change: MergeResult) -> bool:

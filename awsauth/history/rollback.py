@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
+from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.findings import Finding, Severity
+from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer, data_digest
 from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Author, HistoryState, restore
 from awsauth.core.revisions.revision import is_sound
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.diff import Diff
     from awsauth.core.revisions.info import RevisionInfo
+    from awsauth.core.revisions.restore import Restoration
     from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import RevisionList, Snapshot, Store
 
@@ -100,7 +103,8 @@ class _Restoring:
             snapshot = snapshot._replace(
                 binary_data=target.binary_data, labels=target.labels, annotations=target.annotations
             )
-        return PendingChange(snapshot, merged, replace(restoration, uid=target.info.uid))
+        restored = replace(restoration, uid=target.info.uid)
+        return PendingChange(snapshot, merged, restored, owners=_owners(target, snapshot, restoration))
 
     def _choose(self, snapshot: Snapshot, listing: RevisionList, proven: Sequence[RevisionInfo]) -> None:
         """Choose the state before the last change, among those that the object proves."""
@@ -163,6 +167,20 @@ class _Restoring:
         if number not in self._read:
             self._read[number] = self.store.read_revision(number)
         return self._read[number]
+
+
+def _owners(target: Revision, snapshot: Snapshot, restoration: Restoration) -> dict[str, str] | None:
+    """Return the records of owners of a revision, with those of the mappings that are kept; None without records."""
+    if not (owners_of(target.annotations) or owners_of(snapshot.annotations)):
+        return None
+    from awsauth.core.desired.records import principal_name, read_records, write_records
+
+    (records, _), (present, _) = read_records(target.annotations), read_records(snapshot.annotations)
+    kept = {principal_name(key, one.principal) for one in restoration.kept for key in KEYS if key == one.key}
+    for owner, record in present.items():
+        mine = records.setdefault(owner, {})
+        mine.update({name: last for name, last in record.items() if name in kept})
+    return write_records(records, snapshot.annotations)
 
 
 def rollback_candidates(listing: RevisionList, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:

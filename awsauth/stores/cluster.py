@@ -72,14 +72,13 @@ class ClusterStore:
             ApiError: it is immutable, or too large; nothing was changed.
             AwsAuthError: what `Transport.put` raises.
         """
-        head = revision.info.head if revision else None
         try:
             if not base.exists:
                 made = objects.new_config_map(data, revision)
                 return self._written(self._transport.post(objects.CONFIG_MAPS, made, self._query))
             carried = cast("dict[str, Any]", base.raw)
             base.check_mutable()
-            changed = objects.changed_config_map(carried, data, head)
+            changed = objects.changed_config_map(carried, data, revision)
             return self._written(self._transport.put(objects.CONFIG_MAP, changed, self._query))
         except ApiError as error:
             if error.status == 409 or (error.status == 404 and base.exists):

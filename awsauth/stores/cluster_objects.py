@@ -6,9 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document.document import Document
-from awsauth.core.revisions.annotations import PREFIX, head_read, head_replaced, time_read
+from awsauth.core.revisions.annotations import PREFIX, head_read, time_read
 from awsauth.core.revisions.info import FIELD_MANAGER, NAME, FieldManager
-from awsauth.core.revisions.revision import LABEL, NAMESPACE, info_from_object, number_of_name
+from awsauth.core.revisions.revision import LABEL, NAMESPACE, head_replaced, info_from_object, number_of_name
 from awsauth.core.text.display import quoted
 from awsauth.errors import ApiError, HistoryError
 from awsauth.kube.fields import fields_of
@@ -81,14 +81,16 @@ def check_identity(identity: Identity, location: str) -> None:
         )
 
 
-def changed_config_map(carried: Mapping[str, Any], data: Mapping[str, str], head: Head | None) -> dict[str, Any]:
+def changed_config_map(
+    carried: Mapping[str, Any], data: Mapping[str, str], revision: Revision | None
+) -> dict[str, Any]:
     """Return the object with other data and, where one is given, another head; all else is as it was.
 
     Who manages which field is for the server to say: without ``managedFields`` it keeps what it has.
     """
     metadata = {key: value for key, value in carried["metadata"].items() if key != "managedFields"}
-    if head:
-        metadata["annotations"] = head_replaced(metadata.get("annotations") or {}, head)
+    if revision:
+        metadata["annotations"] = head_replaced(metadata.get("annotations") or {}, revision)
     return {**carried, "metadata": metadata, "data": dict(data)}
 
 
@@ -102,7 +104,7 @@ def new_config_map(data: Mapping[str, str], revision: Revision | None) -> dict[s
             "data": dict(data),
         }
     config_map = {**revision.config_map(), "data": dict(data)}
-    config_map["metadata"]["annotations"] = head_replaced(revision.annotations, revision.info.head)
+    config_map["metadata"]["annotations"] = head_replaced(revision.annotations, revision)
     return config_map
 
 

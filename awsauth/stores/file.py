@@ -8,7 +8,6 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -16,11 +15,13 @@ from awsauth.core.document.document import Document
 from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
+from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import data_digest
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import FileChangedError, FileError, ManifestError
 from awsauth.retry import Backoff
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
+from awsauth.stores.owners_file import OwnersFile
 from awsauth.stores.revision_folder import BEGUN, RevisionFolder
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Snapshot
@@ -95,7 +96,9 @@ class ManifestFile:
             manifest = Manifest.parse(text)
             return FileState(manifest.in_literal_blocks() if self._normalize else manifest, encoding, raw)
 
-    def write(self, data: Mapping[str, str], base: FileState, begin: Callable[[], None] | None = None) -> FileState:
+    def write(
+        self, data: Mapping[str, str], base: FileState, begin: Callable[[], None] | None = None, *, always: bool = False
+    ) -> FileState:
         """Write other data into the file, and return its new state.
 
         The new file takes the place of the old one in one step, with its mode, owner and extended attributes.
@@ -104,6 +107,7 @@ class ManifestFile:
             data: The data.
             base: The file as it was read.
             begin: Called before that step, while no other writer can make it.
+            always: Whether to take that step also when the text stays.
 
         Raises:
             FileChangedError: the file is no longer `base`.
@@ -111,7 +115,7 @@ class ManifestFile:
             ManifestError: the manifest cannot be edited.
         """
         state = self._edited(data, base)
-        if state.raw != base.raw:
+        if always or state.raw != base.raw:
             with self._translated("written"):
                 self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw, begin)
         return state
@@ -128,7 +132,7 @@ class ManifestFile:
             try:
                 replace_file(folder, target.name, text.encode(), mode=0o644, prefix=f".{target.name}.", is_new=True)
             except FileExistsError:
-                raise self._changed() from None
+                raise self.changed() from None
         return self.read()
 
     def check_edit(self, data: Mapping[str, str], base: FileState) -> None:
@@ -180,12 +184,12 @@ class ManifestFile:
             try:
                 fd = folder.open(name)
             except OSError as error:
-                raise self._changed() if is_something_else(error) else error from None
+                raise self.changed() if is_something_else(error) else error from None
             try:
                 self._lock(fd)
                 status, current = os.fstat(fd), folder.find(name)
                 if not current or not os.path.samestat(status, current) or contents(fd) != expected:
-                    raise self._changed()
+                    raise self.changed()
                 self._check_status(status)
                 if begin:
                     begin()
@@ -194,7 +198,8 @@ class ManifestFile:
             finally:
                 os.close(fd)
 
-    def _changed(self) -> FileChangedError:
+    def changed(self) -> FileChangedError:
+        """Return the error for a file that another writer has changed."""
         return FileChangedError(
             "Somebody else has written the file since it was read; nothing was changed.",
             location=self._name,
@@ -253,7 +258,8 @@ class FileStore:
     """The ``aws-auth`` in a manifest file; its revisions are in the folder ``.NAME.history`` beside it.
 
     The manifest never names its revision: that would change the file by more than was asked for. The folder keeps a
-    list of the revisions that the manifest has been at. Behind a symbolic link, the history is beside the file that the link leads to.
+    list of the revisions that the manifest has been at. What owners applied is in the file ``.NAME.owners.json``, which
+    belongs into git with the manifest. Behind a symbolic link, the history is beside the file that the link leads to.
 
     Args:
         path: The manifest file, which has to exist.
@@ -264,6 +270,7 @@ class FileStore:
     def __init__(self, path: str | os.PathLike[str], *, may_be_gone: bool = False, normalize: bool = False) -> None:
         self._manifest = ManifestFile(path, normalize=normalize)
         self._revisions = RevisionFolder(self._manifest.path)
+        self._owners = OwnersFile(self._manifest.path)
         self._may_be_gone = may_be_gone
 
     def for_restoration(self) -> FileStore:
@@ -287,7 +294,7 @@ class FileStore:
                     f" Its history is still there, up to revision {head.number}: rollback() makes the file anew."
                 )
             raise
-        return _snapshot(state, self._revisions.applied(data_digest(state.data)))
+        return _snapshot(state, self._revisions.applied(data_digest(state.data)), self._owners.read())
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
         """Write other data into the manifest (see `Store.write`).
@@ -300,14 +307,21 @@ class FileStore:
         if revision and not base.exists:
             state = self._manifest.create(to_yaml(revision.config_map()))
             self._revisions.note(revision.info.head)
-            return _snapshot(state, revision.info.head)
+            return _snapshot(state, revision.info.head, self._owners.read())
         if revision is None:
-            return _snapshot(self._manifest.write(data, cast("FileState", base.raw)), base.head)
-        head = revision.info.head
-        begin = partial(self._revisions.note, head, BEGUN)
-        state = self._manifest.write(data, cast("FileState", base.raw), begin)
+            return _snapshot(self._manifest.write(data, cast("FileState", base.raw)), base.head, base.annotations)
+        head, owners = revision.info.head, owners_of(revision.annotations)
+
+        def begin() -> None:
+            if self._owners.read() != owners_of(base.annotations):
+                raise self._manifest.changed()
+            if owners != base.annotations:
+                self._owners.write(owners)
+            self._revisions.note(head, BEGUN)
+
+        state = self._manifest.write(data, cast("FileState", base.raw), begin, always=owners != base.annotations)
         self._revisions.note(head)
-        return _snapshot(state, head)
+        return _snapshot(state, head, owners)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
         """Check that the manifest can be edited so (see `TextStore.check_edit`).
@@ -342,11 +356,12 @@ class FileStore:
         self._revisions.discard(number, digest)
 
 
-def _snapshot(state: FileState, head: Head | None) -> Snapshot:
+def _snapshot(state: FileState, head: Head | None, owners: Mapping[str, str]) -> Snapshot:
     return Snapshot(
         Document(state.data, origins=origins(state.manifest)),
         hashlib.sha256(state.raw).hexdigest(),
         head=head,
+        annotations=owners,
         findings=state.manifest.findings,
         raw=state,
     )

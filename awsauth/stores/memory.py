@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from awsauth.core.document.document import Document
-from awsauth.core.revisions.revision import Revision, info_from_object
+from awsauth.core.revisions.revision import Revision, head_replaced, info_from_object
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
 from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, no_such_revision
 
@@ -45,7 +45,8 @@ class MemoryStore:
                     location="aws-auth in memory",
                     hint="Try again: it starts from the object as it is now.",
                 )
-            self._put(data, revision.info.head if revision else self._state.head)
+            annotations = head_replaced(self._state.annotations, revision) if revision else self._state.annotations
+            self._put(data, revision.info.head if revision else self._state.head, annotations)
             return self._state
 
     def record(self, revision: Revision) -> Revision:
@@ -89,9 +90,11 @@ class MemoryStore:
             if value is not None and info_from_object(value).digest == digest:
                 del self._objects[number]
 
-    def _put(self, data: Mapping[str, str], head: Head | None) -> None:
+    def _put(self, data: Mapping[str, str], head: Head | None, annotations: Mapping[str, str]) -> None:
         version = str(int(self._state.version) + 1)
-        self._state = self._state._replace(document=Document(data), version=version, exists=True, head=head)
+        self._state = self._state._replace(
+            document=Document(data), version=version, exists=True, head=head, annotations=annotations
+        )
 
     def _now(self) -> datetime:
         return datetime.now(timezone.utc)

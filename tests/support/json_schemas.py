@@ -18,6 +18,7 @@ from awsauth.cli.errors import ErrorReport
 from awsauth.cli.inspect_commands import CheckedFinding
 from awsauth.cli.invocation import VERSION
 from awsauth.core import plan
+from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.fragment import Fragment, WantedRole, WantedSsoRole, WantedUser
 from awsauth.core.diff import Diff
 from awsauth.core.edit.changes import KINDS, Change
@@ -46,6 +47,7 @@ _CHANGE: Final[dict[str, Any]] = {
     "extra_groups": dict[str, tuple[str, ...]],
     "revision": int | None,
     "restoration": Restoration | None,
+    "sync": SyncReport | None,
     "dry_run": Literal["client", "server"] | None,
 }
 _FIXED: Final = {"fixed": NotRequired[_dict("fixed", _CHANGE)]}

@@ -43,7 +43,8 @@ class SharedMemoryStore(MemoryStore):
             keep_head: Whether that tool leaves our annotations alone; ``kubectl replace`` does not.
         """
         with self._lock:
-            self._put(data, self._state.head if keep_head else None)
+            kept = (self._state.head, self._state.annotations) if keep_head else (None, {})
+            self._put(data, *kept)
 
     def delete(self) -> None:
         """Delete the object as another tool does; the next one has another uid."""
@@ -52,8 +53,8 @@ class SharedMemoryStore(MemoryStore):
             self._uids += 1
             self._state = Snapshot(Document({}), version, exists=False)
 
-    def _put(self, data: Mapping[str, str], head: Head | None) -> None:
-        super()._put(data, head)
+    def _put(self, data: Mapping[str, str], head: Head | None, annotations: Mapping[str, str]) -> None:
+        super()._put(data, head, annotations)
         if self._uids and not self._state.uid:
             self._state = self._state._replace(uid=f"in-memory-{self._uids}")
 

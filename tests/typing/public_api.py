@@ -57,6 +57,17 @@ def fragments(path: Path) -> None:
     assert_type(awsauth.Fragment.from_document(awsauth.Document({}), "team-a"), awsauth.Fragment)
 
 
+def a_sync(client: awsauth.AwsAuthClient, fragment: awsauth.Fragment, document: awsauth.Document) -> None:
+    seen = client.sync([fragment], dry_run=True, allow_empty=True, max_removals=3, reason="release 42")
+    assert_type(seen.sync, awsauth.SyncReport | None)
+    client.sync(
+        fragment, approved=seen.sync, adopt=True, take_from=["b"], on_drift="keep", prune="force", release=[ROLE]
+    )
+    client.sync(document, owner="a", if_mapped="extend", restore_ownership=True, allow=["node-mapping"])
+    if seen.sync:
+        assert_type(seen.sync.conflicts[0], awsauth.SyncAct)
+
+
 def one_call_that_removes(client: awsauth.AwsAuthClient) -> None:
     assert_type(awsauth.remove_role_mapping(ROLE, client=client), awsauth.Result)
     assert_type(awsauth.remove_user_mapping(USER, client=client), awsauth.Result)

@@ -11,6 +11,7 @@ from awsauth.core.diff import MappingDiff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND
 from awsauth.core.findings import Finding, Severity
+from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, data_digest
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import UsageError
@@ -88,9 +89,6 @@ def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo]
 
 
 FIELD_MANAGER_CODE: Final = "field-manager"
-
-
-MANAGED_BY_TOOL: Final = "managed-by-tool"
 
 
 OWNER_REFERENCE: Final = "owner-reference"

@@ -30,7 +30,7 @@ class Choices:
 
     Attributes:
         adopt: Take over entries that no owner recorded, with the username and groups that are wanted.
-        extend: Take over entries that no owner recorded, and add the groups that are wanted.
+        extend: Add the groups that are wanted to entries that no owner recorded, and leave them without an owner.
         take_from: Owners whose entries may be taken over.
         on_drift: The effect on entries that another writer changed.
         force_prune: Remove entries that are not wanted any more although another writer changed them.
@@ -75,14 +75,18 @@ def decide(case: Case, choices: Choices) -> ActKind:
         return "create"
     is_same = gives_the_same(case.live[-1], case.wanted)
     if case.recorded is None:
-        if choices.adopt or (choices.extend and is_same):
-            return "adopt"
-        return "unowned" if is_same else "extend" if choices.extend else "conflict"
+        return "adopt" if choices.adopt else "unowned" if is_same else _extended(case.live[-1], case.wanted, choices)
     if is_same:
         return "same" if is_as_applied(case.wanted, case.recorded) else "record"
     if is_as_applied(case.live[-1], case.recorded):
         return "update"
     return _ON_DRIFT[choices.on_drift]
+
+
+def _extended(live: MappingEntry, wanted: MappingEntry, choices: Choices) -> ActKind:
+    if not choices.extend or live.username != wanted.username:
+        return "conflict"
+    return "unowned" if set(wanted.groups) <= set(live.groups) else "extend"
 
 
 def _unwanted(case: Case, choices: Choices) -> ActKind:

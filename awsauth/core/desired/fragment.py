@@ -20,10 +20,10 @@ from pydantic import (
 
 from awsauth.boundary import public
 from awsauth.core import arn as arns
-from awsauth.core.access.matching import casefold_arn
 from awsauth.core.desired.manifest import document_of, manifest_in
+from awsauth.core.desired.records import OWNER, principal_name
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
+from awsauth.core.document.model import KEYS, Key, MappingEntry
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import FragmentError, InvalidValueError, ManifestError, UsageError
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound="Fragment")
 
-OWNER: Final = r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?"
 _ROLE_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _HINT: Final = "A fragment has `owner`, and aws-auth's own lists `mapRoles`, `mapUsers` and `mapAccounts`."
 
@@ -145,11 +144,6 @@ class Wanted(NamedTuple):
     def principal(self) -> str:
         """See `principal_name`."""
         return principal_name(self.key, self.mapped.principal)
-
-
-def principal_name(key: Key, principal: str) -> str:
-    """Return the name of a principal in records of owners: its kind, a slash, and its ARN or account in lower case."""
-    return f"{KIND[key]}/{casefold_arn(principal)}"
 
 
 @public

@@ -10,7 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.desired.fragment import OWNER
+from awsauth.core.access.matching import casefold_arn
+from awsauth.core.document.model import KIND
 from awsauth.core.revisions.annotations import OWNER_PREFIX
 from awsauth.core.serialization import sha256_of
 from awsauth.errors import FragmentError
@@ -18,7 +19,9 @@ from awsauth.errors import FragmentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.document.model import MappingEntry
+    from awsauth.core.document.model import Key, MappingEntry
+
+OWNER: Final = r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?"
 
 LONGEST_READABLE: Final = 128 * 2**10
 """Bytes of all records together beyond which entries are hashes."""
@@ -33,6 +36,11 @@ Applied = dict[str, Any]
 
 Record = dict[str, Applied]
 """What an owner applied last, by principal."""
+
+
+def principal_name(key: Key, principal: str) -> str:
+    """Return the name of a principal in records: its kind, a slash, and its ARN or account in lower case."""
+    return f"{KIND[key]}/{casefold_arn(principal)}"
 
 
 def applied(mapped: MappingEntry) -> Applied:

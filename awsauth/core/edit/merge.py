@@ -168,8 +168,8 @@ class _Work:
             )
         if hint:
             raise MappingConflictError(
-                f"{quoted(now.principal, 200)} is already mapped to {_described(now.username, now.groups)}. "
-                f"You asked for {_described(change.username, change.groups)}.",
+                f"{quoted(now.principal, 200)} is already mapped to {described(now.username, now.groups)}. "
+                f"You asked for {described(change.username, change.groups)}.",
                 hint=hint,
             )
         if extra:
@@ -279,7 +279,8 @@ def _spellings(principal: str) -> set[str]:
     return spellings
 
 
-def _described(username: str, groups: Sequence[str]) -> str:
+def described(username: str, groups: Sequence[str]) -> str:
+    """Return a username and groups in words."""
     listed = ", ".join(quoted(group) for group in groups)
     return f"username {quoted(username)} with {f'the groups {listed}' if groups else 'no groups'}"
 

@@ -64,6 +64,9 @@ TOO_LARGE: Final = "too-large"
 FOREIGN_HISTORY: Final = "foreign-history"
 
 
+MANAGED_BY_TOOL: Final = "managed-by-tool"
+
+
 _TRUSTED: Final = 2
 
 
@@ -146,6 +149,11 @@ def _nobody_knows(key: Key) -> Finding:
 def unread_object(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change to an object that the authenticator does not read."""
     yield from (_as_refusal(one) for one in case.context.object_findings if one.code == UNREAD_OBJECT)
+
+
+def managed_by_tool(case: GuardInput) -> Iterator[Finding]:
+    """Refuse a sync of an object that Argo CD or Flux writes, too."""
+    yield from (one for one in case.context.object_findings if one.code == MANAGED_BY_TOOL)
 
 
 def repeated_data_key(case: GuardInput) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {
     text_guards.FOREIGN_HISTORY: text_guards.foreign_history,
     UNREAD_OBJECT: text_guards.unread_object,
     REPEATED_DATA_KEY: text_guards.repeated_data_key,
+    text_guards.MANAGED_BY_TOOL: text_guards.managed_by_tool,
     AUTHENTICATION_MODE: entry_guards.authentication_mode,
     policy_guard.POLICY: policy_guard.policy,
 }

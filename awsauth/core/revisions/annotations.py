@@ -61,6 +61,8 @@ def written(info: RevisionInfo) -> dict[str, str]:
         "restores": str(info.restores or ""),
         "reason": _cut(info.reason),
         **info.writer._asdict(),
+        "owner": _cut(info.owner),
+        "owners-digest": info.owners_digest,
         "uid": info.uid,
         "attempt": info.attempt,
         "managers": _managers_text(fitting_managers(info.managers)) if info.managers else "",
@@ -111,6 +113,8 @@ def read_annotations(number: int, annotations: Mapping[str, str], created: Any) 
         reason=ours.get("reason", ""),
         writer=Writer(**{name: ours.get(name, "") for name in Writer._fields}),
         restores=_number(ours, "restores"),
+        owner=ours.get("owner", ""),
+        owners_digest=ours.get("owners-digest", ""),
         uid=ours.get("uid", ""),
         attempt=ours.get("attempt", ""),
         managers=_managers(ours.get("managers", "")),
@@ -124,9 +128,14 @@ def head_written(head: Head) -> dict[str, str]:
     return dict(zip(_HEAD, (str(head.number), head.digest, head.data_digest), strict=True))
 
 
-def head_replaced(annotations: Mapping[str, str], head: Head) -> dict[str, str]:
-    """Return the annotations of a ConfigMap with another head."""
-    return {**{key: text for key, text in annotations.items() if key not in _HEAD}, **head_written(head)}
+def owners_of(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return the annotations that hold the records of owners."""
+    return {key: text for key, text in annotations.items() if key.startswith(OWNER_PREFIX)}
+
+
+def is_of_head(key: str) -> bool:
+    """Whether an annotation of the live ConfigMap names its revision, or holds the record of an owner."""
+    return key in _HEAD or key.startswith(OWNER_PREFIX)
 
 
 def head_read(annotations: Mapping[str, str]) -> Head | None:

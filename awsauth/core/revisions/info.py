@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FIELD_MANAGER: Final = "awsauth"
 """The manager under which this library writes."""
 
-RevisionKind = Literal["change", "outside", "rollback", "snapshot", "deleted"]
+RevisionKind = Literal["change", "outside", "rollback", "snapshot", "sync", "deleted"]
 """``outside``: another tool made the state, and it was recorded before the next change of ours. ``snapshot``: the state
 was recorded on request. ``deleted``: there was no object; no revision is of this kind, only an entry in the log."""
 
@@ -122,6 +122,8 @@ class RevisionInfo(JsonValue):
         reason: Why, in the writer's words.
         writer: Who made the change, or asked for the snapshot; empty for kind ``outside``.
         restores: The number of the revision that a rollback restored; otherwise 0.
+        owner: The owners whose fragments a sync synced, separated by commas; otherwise empty.
+        owners_digest: The SHA-256 of the records of owners in the state; empty without records.
         uid: The object's uid; empty for a file, and for the state that the object was created with.
         attempt: Random; distinguishes two writers who make the same change at the same moment.
         managers: By data key, the clients that owned it before the write (``managedFields``).
@@ -140,6 +142,8 @@ class RevisionInfo(JsonValue):
     reason: str = ""
     writer: Writer = field(default=UNKNOWN_WRITER, metadata=FLAT)
     restores: NumberOrNone = 0
+    owner: str = ""
+    owners_digest: str = field(default="", metadata=LEFT_OUT)
     uid: str = field(default="", metadata=LEFT_OUT)
     attempt: str = field(default="", metadata=LEFT_OUT)
     managers: Mapping[str, tuple[FieldManager, ...]] = field(default_factory=dict, hash=False)

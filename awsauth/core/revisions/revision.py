@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from awsauth.boundary import public, unguarded
 from awsauth.core.revisions import annotations as notes
 from awsauth.core.revisions.info import NAME, UNKNOWN_WRITER, Head, RevisionInfo, RevisionKind, Writer, data_digest
+from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError
 
@@ -68,7 +69,8 @@ class Revision:
     @property
     def is_intact(self) -> bool:
         """Whether data and metadata fit the digests; if not, the revision was altered after it was recorded."""
-        return is_sound(self.info) and self.info.head.is_of(self.data, self.binary_data)
+        is_recorded = self.info.owners_digest == _digest_of_owners(self.annotations)
+        return is_recorded and is_sound(self.info) and self.info.head.is_of(self.data, self.binary_data)
 
     def recorded(self, created: datetime) -> Revision:
         """Return the revision with the time of its recording."""
@@ -175,7 +177,19 @@ def own_annotations_removed(annotations: Mapping[str, str]) -> dict[str, str]:
 
     Our head would name the wrong revision. With an old last-applied configuration, kubectl would remove newer fields.
     """
-    return {key: text for key, text in annotations.items() if not key.startswith(notes.PREFIX) and key != _LAST_APPLIED}
+    others = (key for key in annotations if not key.startswith(notes.PREFIX) and key != _LAST_APPLIED)
+    return {key: annotations[key] for key in others} | notes.owners_of(annotations)
+
+
+def head_replaced(annotations: Mapping[str, str], revision: Revision) -> dict[str, str]:
+    """Return the annotations of a ConfigMap that is at a revision from now on: its head, and its records of owners."""
+    kept = {key: text for key, text in annotations.items() if not notes.is_of_head(key)}
+    return kept | notes.owners_of(revision.annotations) | notes.head_written(revision.info.head)
+
+
+def _digest_of_owners(annotations: Mapping[str, str]) -> str:
+    owners = notes.owners_of(annotations)
+    return sha256_of(owners) if owners else ""
 
 
 def draft(
@@ -190,6 +204,7 @@ def draft(
     reason: str = "",
     writer: Writer = UNKNOWN_WRITER,
     restores: int = 0,
+    owner: str = "",
     uid: str = "",
     attempt: str = "",
     managers: Mapping[str, tuple[FieldManager, ...]] = MappingProxyType({}),
@@ -208,6 +223,7 @@ def draft(
         reason: Control characters in it are escaped; at most 1 KiB of it is kept.
         writer: As `reason`.
         restores: See `RevisionInfo`.
+        owner: See `RevisionInfo`.
         uid: See `RevisionInfo`.
         attempt: See `RevisionInfo`.
         managers: See `RevisionInfo`.
@@ -223,6 +239,8 @@ def draft(
         reason=notes.fitting(reason),
         writer=Writer(*map(notes.fitting, writer)),
         restores=restores,
+        owner=notes.fitting(owner),
+        owners_digest=_digest_of_owners(annotations),
         uid=uid,
         attempt=attempt,
         managers=notes.fitting_managers(managers),

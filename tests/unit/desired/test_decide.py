@@ -54,8 +54,10 @@ def test_the_table(wanted: Any, live: Any, last: Any, other: str, act: str) -> N
     [
         (case(A, A, None), Choices(adopt=True), "adopt"),
         (case(A, B, None), Choices(adopt=True), "adopt"),
-        (case(A, B, None), Choices(extend=True), "extend"),
-        (case(A, A, None), Choices(extend=True), "adopt"),
+        (case(A, A._replace(groups=("h",)), None), Choices(extend=True), "extend"),
+        (case(A, A._replace(groups=("h", "g")), None), Choices(extend=True), "unowned"),
+        (case(A, B, None), Choices(extend=True), "conflict"),
+        (case(A, A, None), Choices(extend=True), "unowned"),
         (case(A, B, None, "b"), Choices(adopt=True, extend=True, force_prune=True), "conflict"),
         (case(A, B, None, "b"), Choices(take_from=("b",)), "take"),
         (case(A, B, None, "b"), Choices(take_from=("c",)), "conflict"),

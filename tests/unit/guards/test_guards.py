@@ -33,7 +33,7 @@ MINE = GuardContext(
 )
 EVERYTHING = roles(node(), ADMIN)
 BAD = Document({"mapRoles": UNREADABLE + "#" * 1000})
-OF_OTHERS = ("regrant", "gains", "unread-object", "repeated-data-key", "authentication-mode")
+OF_OTHERS = ("regrant", "gains", "unread-object", "repeated-data-key", "managed-by-tool", "authentication-mode")
 AT_ONCE = [name for name in GUARDS if name not in OF_OTHERS]
 
 
@@ -86,7 +86,7 @@ def test_an_unknown_guard_is_named_with_the_known_ones() -> None:
         enforce(Document({}), Document({}), allow=["last_admin"])
     assert str(error.value) == (
         "There is no guard `last_admin`; nothing was changed.\nThe guards are node-mapping, last-admin, own-access, "
-        "unreadable, too-large, regrant, gains, foreign-history, unread-object, repeated-data-key, authentication-mode, policy."
+        "unreadable, too-large, regrant, gains, foreign-history, unread-object, repeated-data-key, managed-by-tool, authentication-mode, policy."
     )
 
 

@@ -1,0 +1,236 @@
+"""The acts of a sync: what it does with each principal, as changes of the text and of the records of owners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from awsauth.boundary import public
+from awsauth.core.desired.decide import ActKind, Case, Choices, decide
+from awsauth.core.desired.records import applied, principal_name
+from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
+from awsauth.core.edit import changes as c
+from awsauth.core.edit.merge import described, gives_the_same
+from awsauth.core.edit.rewrite import check_editable
+from awsauth.core.serialization import LEFT_OUT, JsonValue
+from awsauth.core.text.display import code, quoted, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from awsauth.core.desired.fragment import Wanted
+    from awsauth.core.desired.records import Record
+    from awsauth.core.document.document import Document
+
+_SIGNS: Final[dict[str, str]] = {
+    **dict.fromkeys(("update", "restore", "extend"), "~"),
+    **dict.fromkeys(("adopt", "take", "record"), "="),
+    **dict.fromkeys(("unowned", "kept", "forget", "release"), "?"),
+    "create": "+",
+    "prune": "-",
+    "conflict": "!",
+}
+_SHOWN_NOT: Final = ("same", "untouched")
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class SyncAct(JsonValue):
+    """What a sync does with one principal.
+
+    Attributes:
+        act: ``create``, ``update``, ``restore`` (another writer changed the entry), ``adopt``, ``extend``, ``take``
+            (from another owner), ``prune``; ``record``, ``forget`` and ``release`` change the record of the owner alone;
+            ``kept`` (changed by another writer, and left), ``unowned`` (there already, and no owner applied it) and
+            ``conflict`` change nothing.
+        owner: The owner.
+        key: The data key.
+        principal: The ARN or account.
+        before: The entry that counts at present; None for none.
+        after: The entry that the owner wants; None for none.
+        other: The owner that applied the entry too; empty for none.
+        reason: Why, in words; empty where the act says it.
+    """
+
+    act: ActKind
+    owner: str
+    key: Key
+    principal: str
+    before: MappingEntry | None
+    after: MappingEntry | None
+    other: str = ""
+    reason: str = ""
+    name: str = field(default="", metadata=LEFT_OUT)
+
+    def __str__(self) -> str:
+        return self.told(visible)
+
+    def told(self, show: Callable[[str], str]) -> str:
+        """Return the act on one line; `show` makes values fit to be shown."""
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{_SIGNS[self.act]} {self.act} {KIND[self.key]} {show(self.principal)} for owner {self.owner}{reason}"
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class SyncReport(JsonValue):
+    """What a sync does, or did.
+
+    Attributes:
+        owners: The owners whose entries are wanted.
+        acts: What becomes of principals, without those that stay as they are.
+    """
+
+    owners: tuple[str, ...]
+    acts: tuple[SyncAct, ...]
+
+    @property
+    def conflicts(self) -> tuple[SyncAct, ...]:
+        """What the sync does not resolve by itself."""
+        return self.of("conflict")
+
+    def of(self, *kinds: ActKind) -> tuple[SyncAct, ...]:
+        """Return the acts of some kinds."""
+        return tuple(one for one in self.acts if one.act in kinds)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.acts))
+
+    def markdown(self) -> str:
+        """Return the acts as a list in Markdown."""
+        return "\n".join(f"- {code(str(act))}" for act in self.acts)
+
+
+Live = dict[str, tuple[MappingEntry, ...]]
+"""The entries that an object has, by the name of the principal in records."""
+
+
+def live_entries(document: Document) -> Live:
+    """Return the entries that an object has.
+
+    Raises:
+        EditError: a text cannot be read, so that it is not known who is in it.
+    """
+    found: Live = {}
+    for key in KEYS:
+        reading = document.reading(key)
+        if not reading.trusted or (reading.findings and not reading.entries):
+            check_editable(reading)
+        for mapped in reading.mapped:
+            if mapped.principal:
+                name = principal_name(key, mapped.principal)
+                found[name] = (*found.get(name, ()), mapped)
+    return found
+
+
+def acts_of(
+    desired: Mapping[str, Mapping[str, Wanted]],
+    live: Live,
+    records: Mapping[str, Record],
+    choices: Choices,
+    *,
+    proven: Collection[str],
+    changed_by: str = "",
+) -> SyncReport:
+    """Return what a sync does.
+
+    Args:
+        desired: The wanted entries, by owner and by name of the principal.
+        live: The present entries.
+        records: What owners applied last, of all owners.
+        choices: How conflicts are resolved.
+        proven: The owners whose record the revision of the object holds, too.
+        changed_by: Who changed the present text after the last revision, if another tool did.
+    """
+    acts = []
+    for owner, wanted in desired.items():
+        others = {name: other for other, record in records.items() if other != owner for name in record}
+        mine = records.get(owner, {})
+        for name in [*wanted, *sorted(mine.keys() - wanted.keys())]:
+            entry = wanted.get(name)
+            case = Case(
+                name, entry and entry.mapped, live.get(name, ()), mine.get(name), others.get(name, ""), owner in proven
+            )
+            kind = decide(case, choices)
+            if kind not in _SHOWN_NOT:
+                acts.append(_act(kind, owner, case, changed_by))
+    return SyncReport(tuple(desired), tuple(acts))
+
+
+def _act(kind: ActKind, owner: str, case: Case, changed_by: str) -> SyncAct:
+    key = next(key for key in KEYS if case.principal.startswith(f"{KIND[key]}/"))
+    before = case.live[-1] if case.live else None
+    shown = case.wanted or before
+    principal = shown.principal if shown else case.principal.partition("/")[2]
+    reason = "".join(_reason(kind, case, changed_by))
+    return SyncAct(kind, owner, key, principal, before, case.wanted, case.other, reason, case.principal)
+
+
+def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
+    now = described(case.live[-1].username, case.live[-1].groups) if case.live else "nothing"
+    by = f" by {changed_by}" if changed_by else ""
+    if kind in ("restore", "kept") or (kind == "conflict" and case.wanted and case.recorded and not case.other):
+        yield f"it was changed{by} after the owner applied it, to {now}"
+    elif kind == "unowned":
+        yield "it is there already, and no owner applied it"
+    elif kind != "conflict":
+        return
+    elif case.other:
+        yield f"the owner {quoted(case.other)} applied it"
+    elif case.wanted:
+        yield f"it is mapped to {now}, and no owner applied that"
+    elif case.is_proven:
+        yield f"it is not wanted any more, and it was changed{by} after the owner applied it, to {now}"
+    else:
+        yield "it is not wanted any more, and the record of the owner is not the one that awsauth wrote last"
+
+
+def changes_of(report: SyncReport) -> list[c.Change]:
+    """Return the changes of the text that the acts come to."""
+    wanted = report.of("create", "update", "restore", "adopt", "extend", "take")
+    changes: list[c.Change] = [
+        _ensured(act.key, act.after, "extend" if act.act == "extend" else "replace")
+        for act in wanted
+        if act.after and not (act.before and gives_the_same(act.before, act.after))
+    ]
+    for act in report.of("prune"):
+        principal = act.before.principal if act.before else act.principal
+        match act.key:
+            case "mapRoles":
+                changes.append(c.RemoveRole(role_arn=principal))
+            case "mapUsers":
+                changes.append(c.RemoveUser(user_arn=principal))
+            case "mapAccounts":
+                changes.append(c.RemoveAccount(account=principal))
+    return changes
+
+
+def _ensured(key: Key, mapped: MappingEntry, if_mapped: c.IfMapped) -> c.Change:
+    match key:
+        case "mapRoles":
+            return c.EnsureRole(
+                role_arn=mapped.principal, username=mapped.username, groups=mapped.groups, if_mapped=if_mapped
+            )
+        case "mapUsers":
+            return c.EnsureUser(
+                user_arn=mapped.principal, username=mapped.username, groups=mapped.groups, if_mapped=if_mapped
+            )
+    return c.EnsureAccount(account=mapped.principal)
+
+
+_UNRECORDED: Final = ("prune", "forget", "release")
+_NOT_APPLIED: Final = ("extend", "kept", "unowned", "conflict")
+
+
+def records_after(report: SyncReport, records: Mapping[str, Record], live: Live) -> dict[str, Record]:
+    """Return the records of owners as they are after the acts; `live` are the entries after the changes."""
+    found = {owner: dict(record) for owner, record in records.items()}
+    for act in (act for act in report.acts if act.act not in _NOT_APPLIED):
+        mine = found.setdefault(act.owner, {})
+        if act.act in _UNRECORDED:
+            mine.pop(act.name, None)
+        else:
+            mine[act.name] = applied(live[act.name][-1])
+            if act.act == "take":
+                found[act.other].pop(act.name, None)
+    return found

@@ -1,0 +1,308 @@
+"""Syncing: one change that makes the entries of owners what their fragments say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from awsauth.core.access.matching import principal_of
+from awsauth.core.access.node_mappings import is_node_mapping
+from awsauth.core.cluster.tools import ARGO_CD, FLUX, ownership_markers
+from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
+from awsauth.core.desired.decide import Choices, OnDrift
+from awsauth.core.desired.records import principal_name, read_records, write_records
+from awsauth.core.document.model import KEYS
+from awsauth.core.edit.merge import merge_with_report
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.guards.access import NODE_MAPPING
+from awsauth.core.guards.content import MANAGED_BY_TOOL
+from awsauth.core.guards.context import violation
+from awsauth.core.guards.guards import allowed_by
+from awsauth.core.revisions.annotations import OWNER_PREFIX
+from awsauth.core.revisions.info import FIELD_MANAGER
+from awsauth.core.text.display import quoted, quoted_value, visible
+from awsauth.errors import GuardError, HistoryError, MappingConflictError, PlanOutdatedError, UsageError
+from awsauth.history.commit import PendingChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from awsauth.core.desired.acts import SyncAct, SyncReport
+    from awsauth.core.desired.fragment import Wanted
+    from awsauth.core.desired.records import Record
+    from awsauth.core.revisions.revision import Revision
+    from awsauth.stores.store import Snapshot, Store
+
+LOST_OWNERSHIP: Final = "lost-ownership"
+DUPLICATES: Final = "synced-duplicates"
+MAX_REMOVALS: Final = "max-removals"
+ALLOW_EMPTY: Final = "allow-empty"
+
+
+@dataclass(slots=True)
+class Syncing:
+    """Proposes a sync for any object; the acts are settled with the first proposal.
+
+    Attributes:
+        store: Where the revisions are.
+        desired: The wanted entries, by owner and by name of the principal.
+        choices: How conflicts are resolved.
+        allow: The names of guards that are to let the sync pass.
+        allow_empty: Whether an owner may want no entry at all.
+        max_removals: How many entries may be removed; None for 5, or a fifth of the recorded entries if that is more.
+        restores_ownership: Whether records that the object lost are taken from the newest revision.
+        is_plan: Whether conflicts are reported, and not raised.
+        approved: The acts that are allowed; None for any.
+    """
+
+    store: Store
+    desired: Mapping[str, Mapping[str, Wanted]]
+    choices: Choices
+    allow: Sequence[str] = ()
+    allow_empty: bool = False
+    max_removals: int | None = None
+    restores_ownership: bool = False
+    is_plan: bool = False
+    approved: SyncReport | None = None
+    _revision: Revision | None = field(default=None, init=False)
+
+    def propose(self, snapshot: Snapshot) -> PendingChange:
+        """Return the change of one object.
+
+        Raises:
+            MappingConflictError: the sync does not resolve a conflict by itself.
+            GuardError: it removes too much, or node mappings, or Argo CD or Flux owns the object.
+            PlanOutdatedError: the acts are not those that were approved, or of the first proposal.
+        """
+        recorded, _ = read_records(snapshot.annotations)
+        records = recorded
+        live = live_entries(snapshot.document)
+        lost = self._lost(snapshot, records, live)
+        if self.restores_ownership:
+            records, lost = {**records, **lost}, {}
+        report = acts_of(
+            self.desired,
+            live,
+            records,
+            self.choices,
+            proven=self._proven(snapshot, records, live),
+            changed_by=_outside_writer(snapshot),
+        )
+        if self.approved is not None and report != self.approved:
+            raise _other_acts(self.approved, report)
+        findings = [*map(_lost, lost), *_duplicates(live, report)]
+        if report.conflicts and not self.is_plan:
+            raise _conflict(report.conflicts, tuple(lost))
+        self._check_removals(report, records)
+        self.approved = report
+        merged = merge_with_report(snapshot.document, changes_of(report))
+        after = records_after(report, records, live_entries(merged.after))
+        return PendingChange(
+            snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot))),
+            merged._replace(findings=(*findings, *merged.findings)),
+            sync=report,
+            owners=None if after == recorded else write_records(after, snapshot.annotations),
+            is_held=self._revision is not None,
+        )
+
+    def _proven(self, snapshot: Snapshot, records: Mapping[str, Record], live: Mapping[str, object]) -> set[str]:
+        """Return the owners whose record the revision of the object holds, too; looked up where entries may go.
+
+        The records of a file are in git, beside it.
+        """
+        unwanted = any(
+            name in live and name not in wanted
+            for owner, wanted in self.desired.items()
+            for name in records.get(owner, {})
+        )
+        if not unwanted or not snapshot.uid:
+            return set(self.desired)
+        revision = self._revision_of(snapshot)
+        held = revision.annotations if revision else {}
+        kept = self.restores_ownership
+        return {
+            owner
+            for owner in self.desired
+            if (text := held.get(OWNER_PREFIX + owner))
+            and (kept or text == snapshot.annotations.get(OWNER_PREFIX + owner))
+        }
+
+    def _revision_of(self, snapshot: Snapshot) -> Revision | None:
+        """Return the revision that the object names; None where it names none, or none that can be used."""
+        self._revision = None
+        if snapshot.head:
+            try:
+                revision = self.store.read_revision(snapshot.head.number)
+            except HistoryError:
+                return None
+            if revision.is_intact and revision.digest == snapshot.head.digest:
+                self._revision = revision
+        return self._revision
+
+    def _lost(self, snapshot: Snapshot, records: Mapping[str, Record], live: Mapping[str, object]) -> dict[str, Record]:
+        """Return the records that the newest revision has and the object does not; looked up where that matters."""
+        missing = [
+            owner
+            for owner, wanted in self.desired.items()
+            if owner not in records and any(name in live for name in wanted)
+        ]
+        if not snapshot.exists or not (missing or self.restores_ownership):
+            return {}
+        revision = self._revision_of(snapshot)
+        if revision is None and not snapshot.head and (listed := self.store.list_revisions().revisions):
+            try:
+                newest = self.store.read_revision(listed[-1].number)
+            except HistoryError:
+                return {}
+            revision = newest if newest.is_intact else None
+        kept = read_records(revision.annotations)[0] if revision else {}
+        return {owner: kept[owner] for owner in self.desired if owner in kept and owner not in records}
+
+    def _check_removals(self, report: SyncReport, records: Mapping[str, Record]) -> None:
+        """Refuse an empty wanted state, and more removals than are allowed.
+
+        Raises:
+            GuardError: it is one, or there are.
+        """
+        problems = []
+        for owner, wanted in self.desired.items():
+            if not wanted and records.get(owner) and not self.allow_empty:
+                problems.append(
+                    _problem(
+                        ALLOW_EMPTY, f"The owner {owner} wants no entry at all, and {len(records[owner])} are recorded."
+                    )
+                )
+        pruned = report.of("prune")
+        recorded = sum(len(records.get(owner, ())) for owner in self.desired)
+        most = max(5, recorded // 5) if self.max_removals is None else self.max_removals
+        if len(pruned) > most:
+            named = ", ".join(quoted(act.principal, 200) for act in pruned[:5])
+            problems.append(
+                _problem(MAX_REMOVALS, f"The sync removes {len(pruned)} entries, and {most} are allowed: {named}.")
+            )
+        allowed = allowed_by(self.allow)
+        for act in pruned:
+            is_node = act.before is not None and is_node_mapping(act.before)
+            if is_node and (NODE_MAPPING, principal_of(act.principal)) not in allowed:
+                problems.append(_node(act))
+        if problems:
+            hints = {
+                ALLOW_EMPTY: "To remove all of them, pass allow_empty=True.",
+                MAX_REMOVALS: f"To allow as many, pass max_removals={len(pruned)}.",
+                NODE_MAPPING: f"To allow it, pass allow={[f'{NODE_MAPPING}={one.principal}' for one in problems if one.principal]!r}.",
+            }
+            listed = "\n".join(f"- {one.code}: {one}" for one in problems)
+            raise GuardError(
+                f"The sync is refused.\n{listed}",
+                hint="\n".join(dict.fromkeys(hints[one.code] for one in problems)),
+                findings=tuple(problems),
+            )
+
+
+def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, prune: str, release: Any) -> Choices:
+    """Return how conflicts are resolved, from the arguments of a call.
+
+    Raises:
+        UsageError: one of them is none of the values that it may have.
+    """
+    literals = {"if_mapped": (if_mapped, ("fail", "extend")), "on_drift": (on_drift, get_args(OnDrift))}
+    for name, (value, known) in {**literals, "prune": (prune, ("unchanged", "force"))}.items():
+        if value not in known:
+            raise UsageError(f"{name} is {quoted_value(value)}.", hint=f"Pass one of {', '.join(map(repr, known))}.")
+    for name, value in {"take_from": take_from, "release": release}.items():
+        if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+            raise UsageError(f"{name} is {quoted_value(value)}.", hint="Pass a list of texts.")
+    return Choices(
+        adopt=adopt,
+        extend=if_mapped == "extend",
+        take_from=tuple(take_from),
+        on_drift=on_drift,
+        force_prune=prune == "force",
+        release=frozenset(principal_name(key, principal) for key in KEYS for principal in release),
+    )
+
+
+def _outside_writer(snapshot: Snapshot) -> str:
+    """Return the clients that wrote the object after its last revision, and when; empty if that is unknown."""
+    if snapshot.own_head:
+        return ""
+    owners = {owner for owners in snapshot.managers.values() for owner in owners}
+    clients = sorted({str(owner) for owner in owners if owner.client not in (FIELD_MANAGER, "")})
+    return f"the client {visible(', '.join(clients))}" if clients else ""
+
+
+def _gitops(snapshot: Snapshot) -> Iterator[Finding]:
+    for tool, mark in ownership_markers(snapshot.labels, snapshot.annotations):
+        if tool in (ARGO_CD, FLUX):
+            yield violation(
+                MANAGED_BY_TOOL,
+                f"The object is {tool.name}'s: it has the {mark}.",
+                f"{tool.impact}",
+                f"Let {tool.name} run the sync in a Job instead of writing the object, or let it ignore differences in `/data` and "
+                "in the annotations that begin with `awsauth/`.",
+            )
+
+
+def _duplicates(live: Mapping[str, Sequence[object]], report: SyncReport) -> Iterator[Finding]:
+    for act in report.acts:
+        if len(live.get(act.name, ())) > 1:
+            yield Finding(
+                DUPLICATES,
+                Severity.WARNING,
+                f"{quoted(act.principal, 200)} has {len(live[act.name])} entries.",
+                "The authenticator honours the last one, and the sync compares and changes that one.",
+                "Remove the others with `awsauth check --fix`.",
+                principal=act.principal,
+            )
+
+
+def _lost(owner: str) -> Finding:
+    return Finding(
+        LOST_OWNERSHIP,
+        Severity.WARNING,
+        f"The object lost the record of the owner {owner}, and a revision holds it.",
+        "Without the record, the sync removes nothing and takes over nothing.",
+        "To restore it, pass restore_ownership=True.",
+    )
+
+
+def _problem(code: str, message: str) -> Finding:
+    return Finding(code, Severity.ERROR, message, "", "")
+
+
+def _node(act: SyncAct) -> Finding:
+    return Finding(
+        NODE_MAPPING,
+        Severity.ERROR,
+        f"{quoted(act.principal, 200)} lets nodes in, and the sync would remove its mapping.",
+        "Nodes with this role become NotReady, and no new one can join.",
+        "",
+        principal=act.principal,
+    )
+
+
+def _conflict(conflicts: Sequence[SyncAct], lost: tuple[str, ...]) -> MappingConflictError:
+    hints = []
+    if lost:
+        hints.append("To restore the records that the object lost, pass restore_ownership=True.")
+    if any(act.after and not act.other and "no owner applied" in act.reason for act in conflicts):
+        hints.append('To take such an entry over, pass adopt=True; to only add the groups, pass if_mapped="extend".')
+    if others := sorted({act.other for act in conflicts if act.other}):
+        hints.append(f"To take entries over from another owner, pass take_from={others!r}.")
+    if any(act.after and not act.other and "after the owner" in act.reason for act in conflicts):
+        hints.append('To put such an entry back, pass on_drift="restore"; to leave it, pass on_drift="keep".')
+    if unwanted := [act.principal for act in conflicts if not act.after]:
+        hints.append(
+            f'To remove entries that others changed, pass prune="force"; to keep and forget them, pass release={unwanted!r}.'
+        )
+    listed = "\n".join(f"- {act}" for act in conflicts)
+    return MappingConflictError(
+        f"The sync has {len(conflicts)} conflict{'s' * (len(conflicts) > 1)}.\n{listed}", hint="\n".join(hints)
+    )
+
+
+def _other_acts(approved: SyncReport, found: SyncReport) -> PlanOutdatedError:
+    return PlanOutdatedError(
+        f"Another writer changed the object, and the sync would do something else now.\nPlanned:\n{approved}\nNow:\n{found}",
+        hint="Look at what the sync does now, and run it again.",
+    )

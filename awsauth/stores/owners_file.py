@@ -1,0 +1,70 @@
+"""The file ``.NAME.owners.json`` beside a manifest ``NAME``: what each owner applied last."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from awsauth.core.revisions.annotations import OWNER_PREFIX
+from awsauth.core.text.display import visible
+from awsauth.errors import FileError
+from awsauth.stores.atomic_write import Folder, is_root, replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class OwnersFile:
+    """The records of owners of a manifest, as the annotations that a ConfigMap in a cluster has.
+
+    Args:
+        manifest: The manifest file; symbolic links are followed each time.
+    """
+
+    def __init__(self, manifest: Path) -> None:
+        self._manifest = manifest
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        target = Path(os.path.realpath(self._manifest))
+        return target.with_name(f".{target.name}.owners.json")
+
+    def read(self) -> dict[str, str]:
+        """Return the annotations; none without a file.
+
+        Raises:
+            FileError: the file cannot be read.
+        """
+        path = self.path
+        try:
+            with Folder(path.parent) as folder:
+                raw, _ = folder.read(path.name)
+            return {OWNER_PREFIX + owner: _on_one_line(record) for owner, record in json.loads(raw).items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
+            raise FileError(
+                "The records of owners beside the manifest cannot be read.",
+                location=visible(str(path)),
+                hint="Restore the file from git. Without the file, awsauth knows no owner and prunes nothing.",
+            ) from error
+
+    def write(self, owners: Mapping[str, str]) -> None:
+        """Write the annotations, with the permissions of the manifest.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        path, manifest = self.path, self._manifest.stat()
+        records = {name.removeprefix(OWNER_PREFIX): json.loads(text) for name, text in owners.items()}
+        raw = json.dumps(records, indent=1, sort_keys=True).encode() + b"\n"
+        owner = manifest if is_root() else None
+        with Folder(path.parent) as folder:
+            replace_file(folder, path.name, raw, mode=manifest.st_mode & 0o644, owner=owner, prefix=f"{path.name}.")
+
+
+def _on_one_line(record: object) -> str:
+    return json.dumps(record, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,108 @@
+"""The method of a client that syncs fragments."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from awsauth.boundary import public
+from awsauth.options import Options, check_options, check_whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Literal
+
+    from awsauth.apply import Result
+    from awsauth.core.desired.acts import SyncReport
+    from awsauth.core.desired.decide import OnDrift
+    from awsauth.core.desired.fragment import Fragment
+    from awsauth.core.document.document import Document
+    from awsauth.history.commit import PendingChange
+    from awsauth.mapping_methods import RoleResolver
+    from awsauth.stores.store import Snapshot, Store
+
+
+@public
+class SyncMethods(ABC):
+    """Makes the entries of owners what their fragments say."""
+
+    _store: Store
+    _roles: RoleResolver
+
+    @abstractmethod
+    def _run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
+        """Make the proposed change."""
+
+    def sync(
+        self,
+        desired: Fragment | Iterable[Fragment] | Document,
+        *,
+        owner: str | None = None,
+        adopt: bool = False,
+        if_mapped: Literal["fail", "extend"] = "fail",
+        take_from: Sequence[str] = (),
+        on_drift: OnDrift = "restore",
+        prune: Literal["unchanged", "force"] = "unchanged",
+        release: Sequence[str] = (),
+        max_removals: int | None = None,
+        allow_empty: bool = False,
+        restore_ownership: bool = False,
+        approved: SyncReport | None = None,
+        reason: str = "",
+        allow: Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> Result:
+        """Make the entries of owners what their fragments say, in one write. The result's `sync` tells what it did.
+
+        The sync creates and updates entries, and puts back what another writer changed. It removes an entry only if
+        the owner applied it, does not want it any more, and nobody changed it since. All other entries stay.
+
+        Args:
+            desired: The fragments; or a document, whose entries are all that `owner` wants.
+            owner: The owner of a document.
+            adopt: Take over wanted entries that no owner applied, with the username and groups that are wanted.
+            if_mapped: With ``extend``, add the wanted groups to entries that no owner applied.
+            take_from: Owners from which wanted entries are taken over.
+            on_drift: For an entry that another writer changed: ``restore`` it, ``keep`` it, or ``fail``.
+            prune: With ``force``, also remove entries that another writer changed.
+            release: ARNs and accounts that the owner does not want any more, and that stay mapped.
+            max_removals: How many entries may be removed. By default 5, or a fifth of the recorded entries if that is more.
+            allow_empty: Allow an owner that wants no entry at all.
+            restore_ownership: Take records of owners that the object lost from the newest revision.
+            approved: The acts that are allowed: those of an earlier ``dry_run``; None for any.
+            reason: Why; by default the reasons of the fragments.
+            allow: Guards that are to let the sync pass; a node mapping is removed only with ``node-mapping=ARN``.
+            dry_run: Only say what would change. Then conflicts are in the report, and not raised.
+
+        Raises:
+            MappingConflictError: an entry is not the owner's, or another writer changed it, and no argument says what to do.
+            GuardError: a guard refuses it, or it would remove too much.
+            PlanOutdatedError: the acts are not those that were approved.
+            FragmentError: fragments contradict each other, or the records of owners do not fit into the object.
+            RoleError: a role that is given by name does not exist.
+            AwsAuthError: otherwise as for `apply`.
+        """
+        from awsauth.core.desired.fragment import check_fragments, combined
+        from awsauth.history.sync import Syncing, choices_of
+
+        check_options({"reason": reason, "allow": allow, "dry_run": dry_run})
+        fragments = check_fragments(desired, owner)
+        combined(fragments)
+        choices = choices_of(
+            adopt=adopt, if_mapped=if_mapped, take_from=take_from, on_drift=on_drift, prune=prune, release=release
+        )
+        if max_removals is not None:
+            check_whole_number("max_removals", max_removals)
+        syncing = Syncing(
+            self._store,
+            combined(fragments, self._roles.wanted_arn),
+            choices,
+            allow=allow,
+            allow_empty=allow_empty,
+            max_removals=max_removals,
+            restores_ownership=restore_ownership,
+            is_plan=dry_run,
+            approved=approved,
+        )
+        reasons = dict.fromkeys(one.reason for one in fragments if one.reason)
+        return self._run(syncing.propose, {"reason": reason or "; ".join(reasons), "allow": allow, "dry_run": dry_run})

@@ -1,0 +1,452 @@
+"""Syncing fragments: what each owner gets, what stays, and what never goes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import awsauth
+from awsauth.core.desired.records import LONGEST
+from awsauth.core.revisions.annotations import OWNER_PREFIX, owners_of
+from tests.support.command_line import NODE, manifest_in
+from tests.support.memory_store import SharedMemoryStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from awsauth.core.desired.acts import SyncReport
+
+ACCOUNT = "arn:aws:iam::111122223333"
+TEXT = f"""# nodes
+- rolearn: {NODE}   # do not touch
+  username: system:node:{{{{EC2PrivateDNSName}}}}
+  groups: [system:bootstrappers, system:nodes]
+"""
+OTHER = f"- rolearn: '{ACCOUNT}:role/hand'\n  username:   hand  # by hand\n"
+
+
+def arn(name: str) -> str:
+    return f"{ACCOUNT}:role/{name}"
+
+
+def fragment(owner: str, **users: str) -> awsauth.Fragment:
+    return awsauth.Fragment(
+        owner=owner, roles=[{"rolearn": arn(name), "username": user} for name, user in users.items()]
+    )
+
+
+def store_of(client: awsauth.AwsAuthClient) -> Any:
+    return client._store
+
+
+def owners(client: awsauth.AwsAuthClient) -> dict[str, str]:
+    return owners_of(store_of(client).read().annotations)
+
+
+def mapped(client: awsauth.AwsAuthClient) -> dict[str, str]:
+    return {role.role_arn.rpartition("/")[2]: role.username for role in client.read().roles if role.role_arn != NODE}
+
+
+def acts(report: SyncReport | None) -> list[tuple[str, str]]:
+    assert report is not None
+    return [(one.act, one.principal.rpartition("/")[2]) for one in report.acts]
+
+
+def edit(client: awsauth.AwsAuthClient, *changes: Any) -> None:
+    """Change the data as another tool does: without a revision, with our annotations left as they are."""
+    store_of(client).overwrite(awsauth.merge(client.read(), changes).data)
+
+
+@pytest.fixture
+def client() -> awsauth.AwsAuthClient:
+    return awsauth.AwsAuthClient(SharedMemoryStore({"mapRoles": TEXT + OTHER, "mapUsers": "[]\n"}))
+
+
+def test_entries_are_created_updated_and_pruned(client: awsauth.AwsAuthClient) -> None:
+    made = client.sync(fragment("a", x="x", y="y"), reason="first")
+    assert (acts(made.sync), made.revision) == ([("create", "x"), ("create", "y")], 2)
+    done = client.sync(fragment("a", x="new"))
+    assert acts(done.sync) == [("update", "x"), ("prune", "y")]
+    assert mapped(client) == {"hand": "hand", "x": "new"}
+    assert client.read().data["mapRoles"].startswith(TEXT + OTHER)
+    again = client.sync(fragment("a", x="new"))
+    assert (again.changed, again.revision, acts(again.sync)) == (False, None, [])
+    info = client.show(3).info
+    assert (info.kind, info.owner, client.show(2).info.reason) == ("sync", "a", "first")
+
+
+def test_all_kinds_of_principals_and_several_owners_go_in_one_write(client: awsauth.AwsAuthClient) -> None:
+    one = awsauth.Fragment(
+        owner="a", users=[{"userarn": f"{ACCOUNT}:user/u", "username": "u"}], accounts=["222233334444"]
+    )
+    made = client.sync([one, fragment("b", x="x")])
+    assert made.revision == 2
+    assert sorted(owners(client)) == ["awsauth/owner.a", "awsauth/owner.b"]
+    assert client.show(2).info.owner == "a, b"
+    gone = client.sync([awsauth.Fragment(owner="a")], allow_empty=True)
+    assert acts(gone.sync) == [("prune", "222233334444"), ("prune", "u")]
+    assert sorted(owners(client)) == ["awsauth/owner.b"]
+
+
+def test_an_entry_that_is_there_is_taken_over_only_if_told(client: awsauth.AwsAuthClient) -> None:
+    found = client.sync(fragment("a", hand="hand"))
+    assert (found.changed, acts(found.sync)) == (False, [("unowned", "hand")])
+    with pytest.raises(
+        awsauth.MappingConflictError, match=r"conflict role .*role/hand for owner a: it is mapped to username"
+    ) as raised:
+        client.sync(fragment("a", hand="other"))
+    assert "adopt=True" in raised.value.hint
+    text = client.read().data
+    adopted = client.sync(fragment("a", hand="hand"), adopt=True)
+    assert (adopted.changed, acts(adopted.sync), client.read().data) == (True, [("adopt", "hand")], text)
+    assert acts(client.sync(fragment("a", x="x")).sync) == [("create", "x"), ("prune", "hand")]
+
+
+def test_groups_can_be_added_without_taking_over(client: awsauth.AwsAuthClient) -> None:
+    wanted = awsauth.Fragment(owner="a", roles=[{"rolearn": arn("hand"), "username": "hand", "groups": ["g"]}])
+    assert acts(client.sync(wanted, if_mapped="extend").sync) == [("extend", "hand")]
+    assert client.read().roles[-1].groups == ("g",)
+    assert acts(client.sync(wanted, if_mapped="extend").sync) == [("unowned", "hand")]
+    assert owners(client) == {}
+
+
+def test_drift_is_put_back_kept_or_refused(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x"))
+    edit(client, awsauth.EnsureRole(role_arn=arn("x"), username="evil", groups=["system:masters"], if_mapped="replace"))
+    with pytest.raises(awsauth.MappingConflictError, match="changed after the owner applied it, to username `evil`"):
+        client.sync(fragment("a", x="x"), on_drift="fail")
+    kept = client.sync(fragment("a", x="x"), on_drift="keep")
+    assert (kept.changed, acts(kept.sync)) == (False, [("kept", "x")])
+    assert acts(client.sync(fragment("a", x="x"), allow=["last-admin"]).sync) == [("restore", "x")]
+    assert mapped(client)["x"] == "x"
+
+
+def test_what_another_writer_changed_is_not_pruned(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    edit(client, awsauth.EnsureRole(role_arn=arn("x"), username="x", groups=["more"]))
+    with pytest.raises(awsauth.MappingConflictError) as raised:
+        client.sync(fragment("a", y="y"))
+    assert 'prune="force"' in raised.value.hint
+    assert f"release=['{arn('x')}']" in raised.value.hint
+    assert acts(client.sync(fragment("a", y="y"), dry_run=True).sync) == [("conflict", "x")]
+    assert acts(client.sync(fragment("a", y="y"), release=[arn("x")]).sync) == [("release", "x")]
+    assert mapped(client)["x"] == "x"
+    assert acts(client.sync(fragment("a", y="y"), prune="force").sync) == []
+
+
+def test_force_prunes_what_another_writer_changed(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    edit(client, awsauth.EnsureRole(role_arn=arn("x"), username="x", groups=["more"]))
+    client.sync(fragment("a", y="y"), prune="force")
+    assert "x" not in mapped(client)
+
+
+def test_an_entry_moves_from_one_owner_to_another_in_one_write(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    with pytest.raises(awsauth.MappingConflictError, match="the owner `a` applied it"):
+        client.sync(fragment("b", x="x"), adopt=True)
+    taken = client.sync(fragment("b", x="x2"), take_from=["a"])
+    assert (acts(taken.sync), taken.revision) == ([("take", "x")], 3)
+    assert mapped(client)["x"] == "x2"
+    assert acts(client.sync(fragment("a", y="y")).sync) == []
+
+
+def test_a_sync_never_prunes_nodes_unless_it_is_allowed_by_name(client: awsauth.AwsAuthClient) -> None:
+    node = awsauth.Fragment(
+        owner="a",
+        roles=[
+            {
+                "rolearn": NODE,
+                "username": "system:node:{{EC2PrivateDNSName}}",
+                "groups": ["system:bootstrappers", "system:nodes"],
+            }
+        ],
+    )
+    client.sync([node, fragment("a", x="x")], adopt=True)
+    for allow in ([], ["node-mapping"], [f"node-mapping={arn('other')}"]):
+        with pytest.raises(awsauth.GuardError, match="lets nodes in") as raised:
+            client.sync(fragment("a", x="x"), allow=allow)
+        assert f"allow=['node-mapping={NODE}']" in raised.value.hint
+    client.sync(fragment("a", x="x"), allow=[f"node-mapping={NODE}"])
+    assert NODE not in [role.role_arn for role in client.read().roles]
+
+
+def test_too_many_removals_and_an_empty_state_are_refused(client: awsauth.AwsAuthClient) -> None:
+    many = {f"r{n}": "x" for n in range(8)}
+    client.sync(fragment("a", **many))
+    with pytest.raises(awsauth.GuardError, match="removes 7 entries, and 5 are allowed") as raised:
+        client.sync(fragment("a", r0="x"))
+    assert "max_removals=7" in raised.value.hint
+    with pytest.raises(awsauth.GuardError, match="wants no entry at all") as raised:
+        client.sync(fragment("a"), max_removals=8)
+    assert "allow_empty=True" in raised.value.hint
+    assert client.sync(fragment("a"), max_removals=8, allow_empty=True).changed
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "x" * LONGEST, '{"v":1,"entries":{}}'])
+def test_a_lost_or_broken_record_deletes_nothing_and_is_offered_back(
+    client: awsauth.AwsAuthClient, text: str | None
+) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    state = store_of(client)._state
+    kept = {key: value for key, value in state.annotations.items() if key != f"{OWNER_PREFIX}a"}
+    store_of(client)._state = state._replace(
+        annotations=kept | ({f"{OWNER_PREFIX}a": text} if text is not None else {})
+    )
+    before = client.read()
+    if text != '{"v":1,"entries":{}}':
+        found = client.sync(fragment("a", x="x"), dry_run=True)
+        assert "lost-ownership" in [one.code for one in found.findings]
+    assert not client.sync(fragment("a", x="x")).changed
+    assert client.read() == before
+    restored = client.sync(fragment("a", x="x"), restore_ownership=True)
+    if text != '{"v":1,"entries":{}}':
+        assert acts(restored.sync) == [("prune", "y")]
+
+
+def test_a_forged_record_deletes_nothing(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x"))
+    state = store_of(client)._state
+    forged = {
+        "v": 1,
+        "entries": {f"role/{arn('hand')}": {"u": "hand", "g": []}, f"role/{arn('x')}": {"u": "x", "g": []}},
+    }
+    store_of(client)._state = state._replace(annotations={**state.annotations, f"{OWNER_PREFIX}a": json.dumps(forged)})
+    with pytest.raises(awsauth.MappingConflictError, match="not the one that awsauth wrote last"):
+        client.sync(fragment("a", x="x"))
+    assert "hand" in mapped(client)
+
+
+def test_an_object_that_another_tool_replaced_lost_its_records(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    store_of(client).overwrite(client.read().data, keep_head=False)
+    found = client.sync(fragment("a", x="x"))
+    assert [one.code for one in found.findings] == ["lost-ownership"]
+    assert acts(client.sync(fragment("a", x="x"), restore_ownership=True, prune="force").sync)[-1] == ("prune", "y")
+
+
+def test_a_rollback_gives_the_records_back(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    records = owners(client)
+    client.sync(fragment("a", y="y"))
+    client.rollback()
+    assert owners(client) == records
+    assert acts(client.sync(fragment("a", y="y")).sync) == [("prune", "x")]
+    client.rollback(to=1)
+    assert (owners(client), mapped(client)) == ({}, {"hand": "hand"})
+
+
+def test_other_changes_keep_the_records_and_say_whose_an_entry_is(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x"))
+    records = owners(client)
+    plan = client.plan(awsauth.RemoveRole(role_arn=arn("x")))
+    assert "owned-entry" in [one.code for one in plan.findings]
+    with client.transaction() as transaction:
+        transaction.add_account_mapping("111122223333")
+        transaction.remove_role_mapping(arn("x"))
+    assert "entry of the owner a" in str(transaction.result)
+    assert owners(client) == records
+    assert acts(client.sync(fragment("a", x="x")).sync) == [("create", "x")]
+
+
+def test_a_sync_of_a_cluster_that_argo_cd_or_flux_owns_is_refused(client: awsauth.AwsAuthClient) -> None:
+    for label in ("argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/name"):
+        store_of(client)._state = store_of(client)._state._replace(labels={label: "apps"})
+        with pytest.raises(awsauth.GuardError, match=r"managed-by-tool.*in a Job") as raised:
+            client.sync(fragment("a", x="x"))
+        assert [one.code for one in raised.value.findings] == ["managed-by-tool"]
+        assert client.sync(fragment("a", x="x"), allow=["managed-by-tool"], dry_run=True).changed
+
+
+def test_an_approved_sync_does_nothing_else(client: awsauth.AwsAuthClient) -> None:
+    seen = client.sync(fragment("a", x="x"), dry_run=True)
+    client.add_role_mapping(arn("x"), username="x")
+    with pytest.raises(awsauth.PlanOutdatedError, match="would do something else now"):
+        client.sync(fragment("a", x="x"), adopt=True, approved=seen.sync)
+
+
+def test_duplicates_are_named(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x"))
+    store_of(client).overwrite(
+        {"mapRoles": client.read().data["mapRoles"] + f"- rolearn: {arn('x')}\n  username: x2\n"}
+    )
+    found = client.sync(fragment("a", x="x"))
+    assert "synced-duplicates" in [one.code for one in found.findings]
+    assert [role.username for role in client.read().roles][-2:] == ["x", "x"]
+    with pytest.raises(awsauth.UsageError, match="not a fragment"):
+        client.sync([])
+
+
+def test_what_is_not_a_fragment_is_refused(client: awsauth.AwsAuthClient) -> None:
+    document = awsauth.Document({"mapRoles": f"- rolearn: {arn('x')}\n  username: x\n"})
+    assert acts(client.sync(document, owner="a").sync) == [("create", "x")]
+    wrong: Any
+    options: Any
+    for wrong, options in (([], {}), (document, {}), ("text", {}), (fragment("a", x="x"), {"owner": "a"}), (5, {})):
+        with pytest.raises(awsauth.UsageError):
+            client.sync(wrong, **options)
+    for options in (
+        {"take_from": "a"},
+        {"on_drift": "x"},
+        {"prune": True},
+        {"if_mapped": "replace"},
+        {"max_removals": -1},
+    ):
+        with pytest.raises(awsauth.UsageError, match=next(iter(options))):
+            client.sync(fragment("a", x="x"), **options)
+
+
+def test_an_unreadable_text_is_no_reason_to_think_that_entries_are_gone(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x"))
+    store_of(client).overwrite({"mapRoles": "- [\n"})
+    with pytest.raises(awsauth.EditError):
+        client.sync(fragment("a", x="x"))
+
+
+def test_two_owners_in_parallel_both_succeed(client: awsauth.AwsAuthClient) -> None:
+    start = threading.Barrier(2)
+
+    def work(owner: str) -> None:
+        for round_ in range(10):
+            start.wait()
+            client.sync(fragment(owner, **{f"{owner}{round_}": owner, f"{owner}x": str(round_)}))
+
+    threads = [threading.Thread(target=work, args=[owner]) for owner in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert mapped(client) == {"hand": "hand", "a9": "a", "ax": "9", "b9": "b", "bx": "9"}
+    assert client.read().data["mapRoles"].startswith(TEXT + OTHER)
+
+
+def test_a_manifest_keeps_its_records_beside_it(tmp_path: Path) -> None:
+    path = manifest_in(tmp_path)
+    client = awsauth.connect(file=path)
+    client.sync(fragment("a", x="x", y="y"))
+    sidecar = tmp_path / ".aws-auth.yaml.owners.json"
+    assert list(json.loads(sidecar.read_text(encoding="utf-8"))) == ["a"]
+    (tmp_path / ".aws-auth.yaml.history").rename(tmp_path / "elsewhere")  # as in a new clone
+    assert acts(awsauth.connect(file=path).sync(fragment("a", y="y")).sync) == [("prune", "x")]
+    before = path.read_bytes()
+    assert acts(client.sync(fragment("a", y="y", z="z")).sync) == [("create", "z")]
+    client.rollback()
+    assert (path.read_bytes(), client.sync(fragment("a", y="y")).changed) == (before, False)
+    sidecar.write_text("<<<<<<< ours\n", encoding="utf-8")
+    with pytest.raises(awsauth.FileError, match="records of owners") as raised:
+        client.sync(fragment("a", y="y"))
+    assert raised.value.location == str(sidecar)
+    sidecar.unlink()
+    assert client.sync(fragment("a", z="z"), dry_run=True).sync
+    assert client.sync(fragment("a", y="y")).changed is False
+
+
+def test_adoption_changes_the_records_of_a_manifest_alone(tmp_path: Path) -> None:
+    path = manifest_in(tmp_path)
+    client = awsauth.connect(file=path)
+    client.add_role_mapping(arn("x"), username="x")
+    before = path.read_bytes()
+    assert client.sync(fragment("a", x="x"), adopt=True).changed
+    assert (path.read_bytes(), (tmp_path / ".aws-auth.yaml.owners.json").exists()) == (before, True)
+
+
+# Laws.
+NAMES = st.sampled_from("uvwxyz")
+WANTED = st.dictionaries(NAMES, st.sampled_from("123"), max_size=4)
+
+
+def fresh() -> awsauth.AwsAuthClient:
+    return awsauth.AwsAuthClient(SharedMemoryStore({"mapRoles": TEXT + OTHER}))
+
+
+def synced(client: awsauth.AwsAuthClient, owner: str, wanted: dict[str, str]) -> bool:
+    """Sync, and return whether there was no conflict."""
+    try:
+        client.sync(fragment(owner, **wanted), allow_empty=True, max_removals=99)
+    except awsauth.MappingConflictError:
+        return False
+    return True
+
+
+@settings(max_examples=40)
+@given(WANTED, WANTED)
+def test_the_last_state_of_an_owner_counts(first: dict[str, str], second: dict[str, str]) -> None:
+    one, other = fresh(), fresh()
+    assert synced(one, "a", first)
+    assert synced(one, "a", second)
+    assert synced(other, "a", second)
+    assert mapped(one) == mapped(other) == {"hand": "hand", **second}
+    assert owners(one) == owners(other)
+    assert one.read().data["mapRoles"].startswith(TEXT + OTHER)
+    assert not one.sync(fragment("a", **second), allow_empty=True).changed
+
+
+@settings(max_examples=40)
+@given(WANTED, WANTED)
+def test_the_order_of_owners_does_not_matter(first: dict[str, str], second: dict[str, str]) -> None:
+    second = {name: user for name, user in second.items() if name not in first}
+    one, other = fresh(), fresh()
+    for client, order in ((one, "ab"), (other, "ba")):
+        for owner in order:
+            assert synced(client, owner, first if owner == "a" else second)
+    assert mapped(one) == mapped(other)
+    assert owners(one) == owners(other)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from("ab"), WANTED),
+        st.tuples(st.just("edit"), NAMES, st.sampled_from(["1", "2", None])),
+        st.tuples(st.just("lose"), st.sampled_from("ab")),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=60)
+@given(STEPS)
+def test_a_sync_does_what_the_model_does(steps: list[Any]) -> None:
+    """Syncs of two owners, edits by hand and losses of records, in any order, against a model of 20 lines."""
+    client = fresh()
+    entries: dict[str, str] = {}
+    records: dict[str, dict[str, str]] = {"a": {}, "b": {}}
+    for kind, *rest in steps:
+        if kind == "edit":
+            name, user = rest
+            entries.pop(name, None)
+            if user:
+                entries[name] = user
+            change: Any = (
+                awsauth.EnsureRole(role_arn=arn(name), username=user, if_mapped="replace")
+                if user
+                else awsauth.RemoveRole(role_arn=arn(name))
+            )
+            edit(client, change)
+        elif kind == "lose":
+            records[rest[0]] = {}
+            state = store_of(client)._state
+            kept = {key: text for key, text in state.annotations.items() if key != OWNER_PREFIX + rest[0]}
+            store_of(client)._state = state._replace(annotations=kept)
+        else:
+            wanted, mine, others = rest[0], records[kind], records["b" if kind == "a" else "a"]
+            refused = {
+                name
+                for name in {*wanted, *mine}
+                if (name in wanted and name in others)
+                or (name in wanted and name not in mine and entries.get(name, wanted[name]) != wanted[name])
+                or (name not in wanted and name in entries and name not in others and entries[name] != mine[name])
+            }
+            assert synced(client, kind, wanted) is not bool(refused)
+            if not refused:
+                for name in mine.keys() - wanted.keys():
+                    if entries.get(name) == mine.pop(name) and name not in others:
+                        del entries[name]
+                for name, user in wanted.items():
+                    if name in mine or name not in entries:
+                        entries[name] = mine[name] = user
+        assert mapped(client) == {"hand": "hand", **entries}
+        assert TEXT + OTHER in client.read().data["mapRoles"]
