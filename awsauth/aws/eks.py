@@ -38,8 +38,6 @@ class EksCluster:
         endpoint: The URL of its API server.
         certificate_authority: The authority that signs the certificate of the API server, PEM.
         cluster_id: The id that a token names: the cluster's name, or for a local cluster on Outposts its id.
-        status: Such as ``ACTIVE``, ``UPDATING``, ``FAILED``.
-        version: Of Kubernetes, such as ``1.34``.
         authentication_mode: Whether ``aws-auth``, access entries or both give access.
         public_endpoint: Whether the API server can be reached from outside its VPC.
     """
@@ -49,8 +47,6 @@ class EksCluster:
     endpoint: str
     certificate_authority: str = field(repr=False)
     cluster_id: str
-    status: str
-    version: str
     authentication_mode: AuthenticationMode
     public_endpoint: bool
 
@@ -147,8 +143,6 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
         endpoint=endpoint,
         certificate_authority=authority,
         cluster_id=str(local or name),
-        status=status,
-        version=str(cluster.get("version", "")),
         # A service older than access entries gives no mode, and has only `aws-auth`.
         authentication_mode=cluster.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
         public_endpoint=bool(cluster.get("resourcesVpcConfig", {}).get("endpointPublicAccess", True)),

@@ -194,19 +194,17 @@ def cluster_identity(transport: Transport, tokens: TokenSource | None, descripti
         credentials = "a token signed with these AWS credentials"
         if tokens.role_arn:
             credentials = f"a token of the role {tokens.role_arn}, assumed with these AWS credentials"
-    known = ClusterIdentity(description, credentials)
+    found, problem = None, "does not report it, because it is older than Kubernetes 1.27"
     try:
         found = self_review(transport)
     except AuthenticationError:
-        known = replace(known, problem="rejects the caller (401); run a health check to find the cause")
+        problem = "rejects the caller (401); run a health check to find the cause"
     except ForbiddenError:
-        known = replace(known, problem="does not report it, because the role system:basic-user was removed")
-    else:
-        known = (
-            replace(known, username=found.username, groups=tuple(sorted(found.own_groups)), arn=found.arn)
-            if found
-            else replace(known, problem="does not report it, because it is older than Kubernetes 1.27")
-        )
+        problem = "does not report it, because the role system:basic-user was removed"
+    known = ClusterIdentity(description, credentials, problem=problem)
+    if found:
+        groups = tuple(sorted(found.own_groups))
+        known = ClusterIdentity(description, credentials, found.username, groups, found.arn)
     return replace(identity, cluster=known)
 
 

@@ -131,15 +131,11 @@ def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[Cluster
         else:
             why = "has no instance profile" if instance in profiles else f"does not exist in {cluster.region}"
             notes.append(f"The instance {quoted(instance)} of the node {quoted(name)} {why}.")
-    by_profile = (
-        _reported(partial(_of_profile, session, profile, _instances_with(profile, count)))
-        for profile, count in users.items()
-    )
-    return _together([*by_profile, SourceReport(notes=tuple(notes))])
-
-
-def _instances_with(profile: str, count: int) -> str:
-    return f"{count} instance{'' if count == 1 else 's'} with the instance profile {profile.rpartition('/')[2]}"
+    reports = []
+    for profile, count in users.items():
+        who = f"{count} instance{'' if count == 1 else 's'} with the instance profile {profile.rpartition('/')[2]}"
+        reports.append(_reported(partial(_of_profile, session, profile, who)))
+    return _together([*reports, SourceReport(notes=tuple(notes))])
 
 
 def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str]) -> dict[str, str]:

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
     from typing_extensions import Self, Unpack
 
-CONNECT_SECONDS: Final = 3
-READ_SECONDS: Final = 20
-ATTEMPTS: Final = 3
-
 
 class _Options(TypedDict, total=False):
     region: str
@@ -204,16 +200,12 @@ class AwsSession:
             return client
 
     def new_client(self, service: str, **options: Any) -> Any:
-        """Return a client with the limits that every client has, and with `options` of botocore."""
+        """Return a client with the limits of time and attempts that every client has, and with `options` of botocore."""
         from botocore.config import Config
 
         client = self.botocore.create_client(
             service,
-            config=Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
-                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            ),
+            config=Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3}),
             **options,
         )
         client.meta.events.register("after-call", _log_call)

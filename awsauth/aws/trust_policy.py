@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 TrustVerdict = Literal["yes", "conditional", "everybody", "denied", "no"]
 """Whether EC2 may hand out the role.
@@ -71,10 +71,12 @@ def trust_in_ec2(policy: Any, partition: str) -> Trust:
     service = ec2_service(partition)
     denied: list[_Keys] = []
     allowed: dict[str, list[_Keys]] = {"service": [], "everybody": []}
-    for statement in _statements(policy):
-        whom = _names(statement, service)
-        if whom and _is_about_assuming(statement):
-            into = denied if statement["Effect"] == "Deny" else allowed[whom]
+    for statement in _listed(policy.get("Statement") if isinstance(policy, dict) else None):
+        if not isinstance(statement, dict) or not _is_about_assuming(statement):
+            continue
+        whom, effect = _names(statement, service), statement.get("Effect")
+        if whom and effect in ("Allow", "Deny"):
+            into = denied if effect == "Deny" else allowed[whom]
             into.append(_condition_keys(statement))
     if () in denied:
         return Trust("denied")
@@ -103,12 +105,6 @@ def letting_ec2_in(policy: Any, partition: str) -> dict[str, Any]:
     return extended
 
 
-def _statements(policy: Any) -> Iterator[Mapping[str, Any]]:
-    for statement in _listed(policy.get("Statement") if isinstance(policy, dict) else None):
-        if isinstance(statement, dict) and statement.get("Effect") in ("Allow", "Deny"):
-            yield statement
-
-
 def _names(statement: Mapping[str, Any], service: str) -> Literal["service", "everybody", ""]:
     """Return how the principals of a statement include EC2; empty if they do not."""
     if "NotPrincipal" in statement:
@@ -128,15 +124,10 @@ def _among(principals: Any, service: str) -> Literal["service", "everybody", ""]
 
 
 def _is_about_assuming(statement: Mapping[str, Any]) -> bool:
-    if "NotAction" in statement:
-        return not any(map(_covers_assuming, _listed(statement["NotAction"])))
-    return any(map(_covers_assuming, _listed(statement.get("Action"))))
-
-
-def _covers_assuming(action: Any) -> bool:
-    if not isinstance(action, str):
-        return False
-    return fnmatchcase(_ASSUME, action.lower().replace("[", "[[]"))
+    excludes = "NotAction" in statement
+    actions = _listed(statement.get("NotAction" if excludes else "Action"))
+    patterns = [action.lower().replace("[", "[[]") for action in actions if isinstance(action, str)]
+    return any(fnmatchcase(_ASSUME, pattern) for pattern in patterns) != excludes
 
 
 def _condition_keys(statement: Mapping[str, Any]) -> _Keys:
@@ -147,6 +138,4 @@ def _condition_keys(statement: Mapping[str, Any]) -> _Keys:
 
 
 def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -170,9 +170,7 @@ def test_a_role_and_its_binding(value: str) -> None:
 
 def _recovery(value: str, *policies: AccessPolicy, tags: dict[str, str]) -> TemporaryAccess:
     arn = f"arn:aws:eks:{value}:111122223333:cluster/{value}"
-    cluster = EksCluster(
-        value, arn, "https://x", "", value, "ACTIVE", "1.34", "API_AND_CONFIG_MAP", public_endpoint=True
-    )
+    cluster = EksCluster(value, arn, "https://x", "", value, "API_AND_CONFIG_MAP", public_endpoint=True)
     entries = AccessEntries(AwsSession(region="us-east-1"), cluster)
     return TemporaryAccess(entries, value, FoundEntry(AccessEntry(value, policies=policies), value, tags))
 

@@ -283,7 +283,7 @@ def test_a_list_of_eks_without_an_end_is_followed_for_so_many_pages(monkeypatch:
     def answer(send: Callable[[bytes], None], _: str) -> None:
         send(whole(b'{"accessEntries": [], "nextToken": "%d"}' % next(numbers)))
 
-    cluster = EksCluster("prod", "arn:aws:eks:eu-west-1:111122223333:cluster/prod", "", "", "prod", "", "", "API", True)
+    cluster = EksCluster("prod", "arn:aws:eks:eu-west-1:111122223333:cluster/prod", "", "", "prod", "API", True)
     with Server(answer) as server:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "x",
