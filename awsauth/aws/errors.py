@@ -81,8 +81,12 @@ class _Row(NamedTuple):
     is_secret: bool = False
 
 
-def _unreached(problem: str, hint: str, *, may_be_done: bool = True) -> _Row:
-    return _Row(AwsServiceError, f"AWS cannot be reached: {problem}.", hint, may_be_done, is_secret=True)
+def _unreached(problem: str, hint: str) -> _Row:
+    return _Row(AwsServiceError, f"AWS cannot be reached: {problem}.", hint, may_be_done=True, is_secret=True)
+
+
+def _unsent(problem: str, hint: str) -> _Row:
+    return _unreached(problem, hint)._replace(may_be_done=False)
 
 
 def _by_name(rows: Mapping[str, _Row]) -> dict[str, _Row]:
@@ -136,20 +140,16 @@ _CODES: Final = _by_name(
 
 _BEHIND: Final = _by_name(
     {
-        "SSLCertVerificationError": _unreached(
-            "the certificate of {0.host} is not trusted: {0.tls}", _TRUST, may_be_done=False
-        ),
-        "LocationValueError ProxySchemeUnknown": _unreached(
+        "SSLCertVerificationError": _unsent("the certificate of {0.host} is not trusted: {0.tls}", _TRUST),
+        "LocationValueError ProxySchemeUnknown": _unsent(
             "the address of the proxy, or of AWS itself, is not valid",
             "Check HTTPS_PROXY, and AWS_ENDPOINT_URL or endpoint_url. Encode the characters / ? # @ : and \\ in a user or "
             "password (%23 for #).",
-            may_be_done=False,
         ),
-        "UnicodeError InvalidHeader": _unreached(
+        "UnicodeError InvalidHeader": _unsent(
             "the credentials or the region hold a character that cannot be sent",
             "Look for a line break or another invisible character at the end of AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN, "
             "AWS_REGION, or the other source of credentials and region.",
-            may_be_done=False,
         ),
     }
 )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast, overload
 
 from awsauth.aws.errors import CREDENTIAL_SOURCES, login_command, translate_errors
@@ -27,6 +30,25 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 
+_FILES: Final = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
+_OTHERS: Final = frozenset(("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION"))
+"""Variables with which botocore does not use the keys in the environment alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentKeys:
+    """The keys in the environment. They work like `botocore.credentials.Credentials`, which takes long to load."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+    method: str = "env"
+
+    def get_frozen_credentials(self) -> Self:
+        """Return the keys, which nothing renews."""
+        return self
+
+
 class _Options(TypedDict, total=False):
     region: str
     look: str
@@ -45,8 +67,6 @@ class AwsSession:
         UsageError: an argument is empty, contradicts another, or is not a session.
     """
 
-    __slots__ = ("_clients", "_is_given", "_lock", "_metadata", "botocore", "given_region", "is_of_environment")
-
     def __init__(
         self, *, profile: str | None = None, region: str | None = None, session: boto3.Session | None = None
     ) -> None:
@@ -55,8 +75,8 @@ class AwsSession:
             raise UsageError(
                 "`session` cannot be combined with `profile`.", hint="Pass one of them: a session has its profile."
             )
-        self.botocore: Final = _botocore_session(profile, session)
-        self._is_given = session is not None
+        self._profile = profile
+        self._given = None if session is None else _inside(session)
         self.is_of_environment = False
         self.given_region: Final = region
         self._clients: dict[tuple[str, str], Any] = {}
@@ -71,7 +91,23 @@ class AwsSession:
         return made
 
     def __repr__(self) -> str:
-        return f"AwsSession(profile={self.profile!r}, region={self.given_region!r})"
+        return f"AwsSession(profile={self._profile!r}, region={self.given_region!r})"
+
+    @cached_property
+    def botocore(self) -> botocore.session.Session:
+        """The session of botocore, which takes most of the time to a token to load."""
+        import botocore.session
+
+        return self._given or botocore.session.Session(profile=self._profile)
+
+    def may_set(self, *settings: str) -> bool:
+        """Whether the environment, the configuration files or the given session may set one of `settings`."""
+        texts = [" ".join(name.lower() for name in os.environ)]
+        for variable, default in _FILES.items():
+            with suppress(OSError, RuntimeError):  # without a file, or a home
+                path = Path(os.path.expandvars(os.environ.get(variable, default))).expanduser()
+                texts.append(path.read_text(encoding="utf-8", errors="replace"))
+        return bool(self._given) or any(setting in text for setting in settings for text in texts)
 
     @property
     def profile(self) -> str | None:
@@ -86,10 +122,11 @@ class AwsSession:
         """
         if self.given_region:
             return self.given_region
-        with translate_errors("The AWS configuration cannot be read", self):
-            configured = cast("str | None", self.botocore.get_config_variable("region"))
         variable = os.environ.get("AWS_REGION")
-        return configured or variable if self._is_given else variable or configured
+        if variable and not self._given:
+            return variable
+        with translate_errors("The AWS configuration cannot be read", self):
+            return cast("str | None", self.botocore.get_config_variable("region")) or variable
 
     @property
     def region(self) -> str:
@@ -117,12 +154,18 @@ class AwsSession:
                     self._metadata = InstanceMetadata.of(self.botocore)
             return self._metadata
 
-    def credentials(self) -> Credentials:
+    def credentials(self) -> Credentials | EnvironmentKeys:
         """Return the credentials that boto3 would use.
 
         Raises:
             CredentialsError: there are none, or they cannot be loaded; it names the sources that were tried.
         """
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        keys = EnvironmentKeys(*(os.environ.get(name, "") for name in names))
+        # An explicit profile comes before the environment, and a profile that does not exist is an error.
+        is_other = self._profile or self._given or _OTHERS.intersection(os.environ)
+        if keys.access_key and keys.secret_key and not is_other:
+            return keys
         with self._lock, translate_errors("The AWS credentials cannot be loaded", self):
             found = self.botocore.get_credentials()
         if not found:
@@ -233,12 +276,10 @@ def _log_call(http_response: Any, model: Any, **_: Any) -> None:
     log_debug("AWS %s %s: %s", model.service_model.service_name, model.name, http_response.status_code)
 
 
-def _botocore_session(profile: str | None, session: object) -> botocore.session.Session:
-    """Return a new session, or the one that a boto3 session wraps: only that knows endpoints and settings."""
+def _inside(session: object) -> botocore.session.Session:
+    """Return the session of botocore in one of boto3: only that knows endpoints and settings."""
     import botocore.session
 
-    if session is None:
-        return botocore.session.Session(profile=profile)
     inner = getattr(session, "_session", session)
     if not isinstance(inner, botocore.session.Session):
         raise UsageError(f"session is {quoted_value(session)}.", hint="Pass a boto3.Session, or leave it out.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from botocore.loaders import create_loader
 
 from awsauth.aws import token as token_module
 from awsauth.aws.session import AwsSession
@@ -16,6 +17,7 @@ from awsauth.aws.token import LASTS, TokenSource, sts_host
 from awsauth.errors import CredentialsError, InvalidValueError, UsageError
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.presigned import url_in
+from tests.support.imports import MODULES_OF, in_new_interpreter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,78 @@ def test_the_host_is_that_of_the_region_its_partition_and_the_variant_asked_for(
     only(monkeypatch, tmp_path, KEYS | settings)
     token = TokenSource(AwsSession(), "prod", region=region).token()
     assert urlsplit(url_in(token.value)).netloc == host
+
+
+def test_without_settings_the_host_is_that_of_botocores_endpoints_in_every_region(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    only(monkeypatch, tmp_path, KEYS, config=f"[default]\nregion = {REGION}\n")
+    session = AwsSession()
+    partitions = create_loader().load_data("endpoints")["partitions"]
+    regions = [region for partition in partitions for region in partition["regions"]]
+    assert len(regions) > 40
+    hosts = {region: sts_host(session, region) for region in regions}
+    monkeypatch.setattr(AwsSession, "may_set", lambda *_: True)
+    assert hosts == {region: sts_host(session, region) for region in regions}
+
+
+@pytest.mark.parametrize("file", ["config", "keys"])
+def test_the_host_follows_a_setting_in_either_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str) -> None:
+    only(monkeypatch, tmp_path, KEYS, **{file: "[default]\nuse_fips_endpoint = true\n"})
+    assert sts_host(AwsSession(), "us-east-1") == "sts-fips.us-east-1.amazonaws.com"
+
+
+def test_a_token_of_keys_in_the_environment_loads_neither_a_session_nor_a_client(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    only(monkeypatch, tmp_path, KEYS | {"AWS_SESSION_TOKEN": "t", "AWS_REGION": REGION})
+    change = """
+from awsauth.aws.session import AwsSession
+from awsauth.aws.token import TokenSource
+session = AwsSession()
+TokenSource(session, "prod", region=session.region).token()
+"""
+    loaded = in_new_interpreter(MODULES_OF.format(change=change))
+    assert "botocore.auth" in loaded
+    assert not {"botocore.session", "botocore.credentials", "botocore.client", "boto3"}.intersection(loaded)
+
+
+OTHER = {"AWS_ACCESS_KEY_ID": "AKIAI44QH8DHBEXAMPLE", "AWS_SECRET_ACCESS_KEY": "other"}
+OTHER_FILE = "[default]\naws_access_key_id = A\naws_secret_access_key = s\n[ops]\naws_access_key_id = B\naws_secret_access_key = s\n"
+
+
+@pytest.mark.parametrize("profile", [None, "ops"])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        KEYS, OTHER | {"AWS_SESSION_TOKEN": "t"}, KEYS | {"AWS_SESSION_TOKEN": "t", "AWS_SECURITY_TOKEN": "older"},
+        KEYS | {"AWS_PROFILE": "ops"}, KEYS | {"AWS_SESSION_TOKEN": ""}, {}, {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "s"},
+    ],
+)  # fmt: skip
+def test_the_credentials_are_those_of_botocores_chain(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: dict[str, str], profile: str | None
+) -> None:
+    only(monkeypatch, tmp_path, variables, keys=OTHER_FILE)
+    session = AwsSession(profile=profile)
+    own, chain = session.credentials(), session.botocore.get_credentials()
+    assert chain
+    frozen, expected = own.get_frozen_credentials(), chain.get_frozen_credentials()
+    assert (frozen.access_key, frozen.secret_key, frozen.token or None, own.method) == (
+        expected.access_key,
+        expected.secret_key,
+        expected.token,
+        chain.method,
+    )
+    for secret in filter(None, (frozen.secret_key, frozen.token)):
+        assert repr(secret) not in repr(own)
+
+
+def test_a_profile_that_does_not_exist_is_an_error_also_with_keys_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    only(monkeypatch, tmp_path, KEYS | {"AWS_PROFILE": "opps"})
+    with pytest.raises(CredentialsError, match="no profile `opps`"):
+        TokenSource(AwsSession(), "prod", region=REGION).token()
 
 
 def test_a_region_that_is_none_is_refused(keys: AwsSession) -> None:
