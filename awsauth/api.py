@@ -1,7 +1,7 @@
-"""The one-call functions: connect, do one thing, close.
+"""The functions that connect and do one thing.
 
-Those that make a change have the name and the arguments of a method of `awsauth.AwsAuthClient`. They also take where
-the ``aws-auth`` is (`Target`, or ``client=`` for a client that stays open) and how to change it (`awsauth.Options`).
+A function that makes a change has the name and the arguments of a method of `awsauth.AwsAuthClient`. It also takes
+the target (`Target`, or ``client=`` for a client that stays open) and the options of the change (`awsauth.Options`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 
 
 class Target(TypedDict, total=False):
-    """Which ``aws-auth`` is meant: that of one `cluster`, of a `context` or `kubeconfig`, or in a `file`.
+    """Which ``aws-auth`` a call is for: that of a `cluster`, of a `context` or `kubeconfig`, or in a `file`.
 
-    None of them means what kubectl would use: the kubeconfig's current context, or in a pod its own cluster.
+    Without any of these, the one that kubectl would use: the kubeconfig's current context, or in a pod its cluster.
 
     Attributes:
-        cluster: An EKS cluster's name or ARN; no kubeconfig and no AWS CLI is needed.
-        region: Of `cluster`; otherwise that of its ARN, of the profile, the environment or instance metadata.
+        cluster: The name or ARN of an EKS cluster; needs no kubeconfig and no AWS CLI.
+        region: The region of `cluster`; by default that of its ARN, the profile, the environment or instance metadata.
         profile: The AWS profile for `cluster`.
         assume_role: The ARN of a role to assume for `cluster`.
         context: A context of the kubeconfig.
-        kubeconfig: The kubeconfig's file.
-        file: A manifest file that holds the ConfigMap.
-        as_user: The Kubernetes user to act as.
-        as_groups: The groups to act as a member of.
+        kubeconfig: The path of the kubeconfig.
+        file: The path of a manifest that holds the ConfigMap.
+        as_user: The Kubernetes user to impersonate.
+        as_groups: The Kubernetes groups to impersonate.
         author: Who makes the changes, for the history: a claim.
-        policy: What may be mapped at all.
+        policy: The rules that every change has to keep.
     """
 
     cluster: str
@@ -63,12 +63,12 @@ class Target(TypedDict, total=False):
     policy: Policy
 
 
-_ALWAYS: Final = frozenset({"author", "policy"})
-_ACTING: Final = frozenset({"as_user", "as_groups"})
-_KINDS: Final[dict[str, frozenset[str]]] = {
-    "cluster": frozenset({"cluster", "region", "profile", "assume_role"}) | _ACTING,
-    "file": frozenset({"file"}),
-    "kubeconfig": frozenset({"context", "kubeconfig"}) | _ACTING,
+_ALWAYS: Final = {"author", "policy"}
+_ACTING: Final = {"as_user", "as_groups"}
+_FITTING: Final[dict[str, set[str]]] = {
+    "cluster": {"cluster", "region", "profile", "assume_role"} | _ACTING | _ALWAYS,
+    "file": {"file"} | _ALWAYS,
+    "kubeconfig": {"context", "kubeconfig"} | _ACTING | _ALWAYS,
 }
 
 
@@ -76,7 +76,7 @@ class Call(Options, Target, total=False):
     """Where and how a change is made.
 
     Attributes:
-        client: A client to use, which stays open; in place of everything that names a target.
+        client: A client to use instead of a target; it stays open.
     """
 
     client: AwsAuthClient
@@ -84,24 +84,21 @@ class Call(Options, Target, total=False):
 
 @public
 def connect(**target: Unpack[Target]) -> AwsAuthClient:
-    """Return a client for an ``aws-auth``; with no argument for the one of the cluster that kubectl would use.
+    """Return a client for an ``aws-auth``; by default for the cluster that kubectl would use.
 
     Args:
-        **target: ``cluster=`` (an EKS cluster's name or ARN, with ``region=``, ``profile=``, ``assume_role=``), or
-            ``context=`` and ``kubeconfig=``, or ``file=``; see `Target`.
+        **target: ``cluster=`` (with ``region=``, ``profile=``, ``assume_role=``), or ``context=`` and ``kubeconfig=``,
+            or ``file=``; see `Target`.
 
     Raises:
-        UsageError: the arguments make no sense.
+        UsageError: an argument is empty or of another type, or two of them contradict each other.
         AwsAuthError: as for the ``from_…`` methods of `AwsAuthClient`.
     """
-    named = {name: _given(name, value) for name, value in target.items()}
+    named = {name: _checked(name, value) for name, value in target.items()}
     kind = next((kind for kind in ("cluster", "file") if kind in named), "kubeconfig")
-    unfit = sorted(named.keys() - _KINDS[kind] - _ALWAYS)
-    if unfit:
+    if unfit := sorted(named.keys() - _FITTING[kind]):
         raise UsageError(
-            f"{' and '.join(unfit)} cannot be said together with {kind}; nothing was contacted."
-            if kind in named
-            else f"{' and '.join(unfit)} cannot be said without cluster; nothing was contacted.",
+            f"{' and '.join(unfit)} {f'cannot be combined with {kind}' if kind in named else 'cannot be used without cluster'}.",
             hint="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
         )
     if kind == "file":
@@ -114,23 +111,19 @@ def connect(**target: Unpack[Target]) -> AwsAuthClient:
     return AwsAuthClient.from_kubeconfig(context, path, **named)
 
 
-def _given(name: str, value: Any) -> Any:
-    """Return the value that was given for a name, unless it is empty: what an unset variable leaves."""
+def _checked(name: str, value: Any) -> Any:
+    """Return an argument of `connect` unless it is empty, as an unset variable leaves it, or of another type."""
     if name == "policy":
         return value
     if name == "as_groups":
         is_list = isinstance(value, Iterable) and not isinstance(value, str)
         if not is_list or not all(isinstance(group, str) and group for group in value):
-            raise UsageError(
-                f"as_groups is {quoted_value(value)}; nothing was contacted.", hint="Pass a list of names."
-            )
+            raise UsageError(f"as_groups is {quoted_value(value)}.", hint="Pass a list of names.")
         return tuple(value)
     if value is not None and not isinstance(value, (str, os.PathLike)):
-        raise UsageError(
-            f"{name} is {quoted_value(value, 60)}; nothing was contacted.", hint="Pass a text, or leave it out."
-        )
+        raise UsageError(f"{name} is {quoted_value(value, 60)}.", hint="Pass a text, or leave it out.")
     if value is None or (name != "author" and not str(value).strip()):
-        raise UsageError(f"{name} is empty; nothing was contacted.", hint="Is the variable that it comes from set?")
+        raise UsageError(f"{name} is empty.", hint="Pass a text. Is the variable set that the value comes from?")
     return value
 
 
@@ -138,21 +131,21 @@ def _given(name: str, value: Any) -> Any:
 def health_check(
     *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces"), **target: Unpack[Target]
 ) -> HealthReport:
-    """Check, as a deployment target is checked before it is used, whether the caller gets in and may do its work.
+    """Check whether the caller gets into the cluster and may do its work, as before a deployment.
 
-    The steps (`HealthStep`): AWS credentials are found; STS says whose; a token is signed; the API server is reached
-    and has the right certificate; it knows the caller, by which entry of ``aws-auth``; the caller may do what is named.
-    Each that fails says why and what to do: whom to map, with the call and the command that would; or which role and
-    binding are missing. Nothing is changed. A failure to connect, such as missing credentials, is a failed step too.
+    The steps are (`HealthStep`): AWS credentials are found; STS identifies them; a token is signed; the API server is
+    reached, with the right certificate; it knows the caller, by an entry of ``aws-auth`` that the step names; RBAC allows `may`. A step
+    that fails says why, and gives the call and the command that map the caller, or the missing role and binding. A
+    failure to connect is a failed step too.
 
     Args:
-        role_arn: Another role, to check after assuming it: that a mapping works, before it is handed over.
-        may: What the caller needs: ``VERB RESOURCE[.GROUP][/SUBRESOURCE] [in NAMESPACE]``, such as
+        role_arn: A role to assume first, to check that its mapping works.
+        may: The permissions to check: ``VERB RESOURCE[.GROUP][/SUBRESOURCE] [in NAMESPACE]``, such as
             ``create deployments.apps in web``.
         **target: Where; see `Target`.
 
     Raises:
-        UsageError, InvalidValueError: the arguments make no sense.
+        UsageError, InvalidValueError: an argument does not fit.
     """
     from awsauth.health.report import unconnected
 
@@ -169,21 +162,21 @@ def health_check(
 
 @public
 def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) -> Identity:
-    """Say who this machine is to AWS; and where a cluster is named, with which username and groups it comes in there.
+    """Return which identity this machine has in AWS and, with a cluster, its username and groups there.
 
-    Without a cluster it takes one request to STS, and a few to instance metadata where that answers; off EC2 it waits
-    for that no longer than a second.
+    Without a cluster this takes one request to STS, and a few to instance metadata if that answers. Outside of EC2 it
+    waits for instance metadata for at most a second.
 
     Args:
-        session: Whose credentials to look at; by default as ``profile=`` says, or as boto3 finds out.
-        **target: ``profile=`` and ``region=``, and the cluster, if any: ``cluster=`` with ``assume_role=``, or
-            ``context=`` and ``kubeconfig=``; see `Target`.
+        session: The credentials to look at; by default those of ``profile=``, or those that boto3 finds.
+        **target: ``profile=`` and ``region=``; for a cluster also ``cluster=`` with ``assume_role=``, or ``context=``
+            and ``kubeconfig=``; see `Target`.
 
     Raises:
-        CredentialsError: there are no credentials, or AWS does not take them.
+        CredentialsError: there are no credentials, or AWS refuses them.
         AwsServiceError: STS does not answer.
-        UsageError: the arguments make no sense.
-        AwsAuthError: the cluster cannot be asked. That it lets nobody in is told in `ClusterIdentity.problem`.
+        UsageError: an argument does not fit.
+        AwsAuthError: the cluster does not answer. If it refuses the caller, `ClusterIdentity.problem` says so.
     """
     if not target.keys() - {"profile", "region"}:
         from awsauth.aws.identity import aws_identity
@@ -191,8 +184,8 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
         return aws_identity(session=session, profile=target.get("profile"), region=target.get("region"))
     if session is not None:
         raise UsageError(
-            "session cannot be said together with a cluster; nothing was contacted.",
-            hint="Pass it to AwsAuthClient.from_eks, and ask that client: whoami().",
+            "session cannot be combined with a cluster.",
+            hint="Call AwsAuthClient.from_eks(…, session=…), and whoami() on that client.",
         )
     with connect(**target) as client:
         return client.whoami()
@@ -208,10 +201,9 @@ def add_role_mapping(
     for_ec2: bool = False,
     **call: Unpack[Call],
 ) -> Result:
-    """Map an IAM role to a username and groups, or extend its mapping (see `AwsAuthClient.add_role_mapping`)."""
-    client, options = _target(call)
-    return client.add_role_mapping(
-        role_arn, username=username, groups=groups, if_mapped=if_mapped, for_ec2=for_ec2, **options
+    """Map an IAM role (see `AwsAuthClient.add_role_mapping`)."""
+    return _client(call).add_role_mapping(
+        role_arn, username=username, groups=groups, if_mapped=if_mapped, for_ec2=for_ec2, **_options(call)
     )
 
 
@@ -225,10 +217,9 @@ def add_sso_mapping(
     if_mapped: IfMapped = "extend",
     **call: Unpack[Call],
 ) -> Result:
-    """Map the role behind a permission set of IAM Identity Center (see `AwsAuthClient.add_sso_mapping`)."""
-    client, options = _target(call)
-    return client.add_sso_mapping(
-        permission_set, username=username, groups=groups, account=account, if_mapped=if_mapped, **options
+    """Map the role of a permission set of IAM Identity Center (see `AwsAuthClient.add_sso_mapping`)."""
+    return _client(call).add_sso_mapping(
+        permission_set, username=username, groups=groups, account=account, if_mapped=if_mapped, **_options(call)
     )
 
 
@@ -236,88 +227,79 @@ def add_sso_mapping(
 def add_user_mapping(
     user_arn: str, *, username: str, groups: Sequence[str] = (), if_mapped: IfMapped = "extend", **call: Unpack[Call]
 ) -> Result:
-    """Map an IAM user to a username and groups, or extend its mapping (see `awsauth.EnsureUser`)."""
-    client, options = _target(call)
-    return client.add_user_mapping(user_arn, username=username, groups=groups, if_mapped=if_mapped, **options)
+    """Map an IAM user (see `awsauth.EnsureUser`)."""
+    return _client(call).add_user_mapping(
+        user_arn, username=username, groups=groups, if_mapped=if_mapped, **_options(call)
+    )
 
 
 @public
 def add_account_mapping(account: str, **call: Unpack[Call]) -> Result:
-    """Let all principals of an account in (see `awsauth.EnsureAccount`)."""
-    client, options = _target(call)
-    return client.add_account_mapping(account, **options)
+    """Map an account (see `awsauth.EnsureAccount`)."""
+    return _client(call).add_account_mapping(account, **_options(call))
 
 
 @public
 def add_node_role(
     role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **call: Unpack[Call]
 ) -> Result:
-    """Map a role as nodes need it: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid`` (see `awsauth.EnsureRole`)."""
-    client, options = _target(call)
-    return client.add_node_role(role_arn, kind=kind, if_mapped=if_mapped, **options)
+    """Map a node role (see `AwsAuthClient.add_node_role`)."""
+    return _client(call).add_node_role(role_arn, kind=kind, if_mapped=if_mapped, **_options(call))
 
 
 @public
 def remove_role_mapping(role_arn: str, **call: Unpack[Call]) -> Result:
-    """Remove every mapping of a role (see `awsauth.RemoveRole`)."""
-    client, options = _target(call)
-    return client.remove_role_mapping(role_arn, **options)
+    """Remove a role (see `awsauth.RemoveRole`)."""
+    return _client(call).remove_role_mapping(role_arn, **_options(call))
 
 
 @public
 def remove_user_mapping(user_arn: str, **call: Unpack[Call]) -> Result:
-    """Remove every mapping of a user (see `awsauth.RemoveUser`)."""
-    client, options = _target(call)
-    return client.remove_user_mapping(user_arn, **options)
+    """Remove a user (see `awsauth.RemoveUser`)."""
+    return _client(call).remove_user_mapping(user_arn, **_options(call))
 
 
 @public
 def remove_account_mapping(account: str, **call: Unpack[Call]) -> Result:
     """Remove an account (see `awsauth.RemoveAccount`)."""
-    client, options = _target(call)
-    return client.remove_account_mapping(account, **options)
+    return _client(call).remove_account_mapping(account, **_options(call))
 
 
 @public
 def remove_groups(principal_arn: str, groups: Sequence[str], **call: Unpack[Call]) -> Result:
-    """Remove groups from a role or user, and leave it mapped (see `awsauth.RemoveGroups`)."""
-    client, options = _target(call)
-    return client.remove_groups(principal_arn, groups, **options)
+    """Remove groups from a principal (see `awsauth.RemoveGroups`)."""
+    return _client(call).remove_groups(principal_arn, groups, **_options(call))
 
 
 @public
 def remove_username(username: str, **call: Unpack[Call]) -> Result:
-    """Remove every role and user that is mapped to a username (see `awsauth.RemoveUsername`)."""
-    client, options = _target(call)
-    return client.remove_username(username, **options)
+    """Remove the principals of a username (see `awsauth.RemoveUsername`)."""
+    return _client(call).remove_username(username, **_options(call))
 
 
 @public
 def rename_principal(principal_arn: str, new_arn: str, **call: Unpack[Call]) -> Result:
-    """Give every mapping of a role or user to another one (see `awsauth.RenamePrincipal`)."""
-    client, options = _target(call)
-    return client.rename_principal(principal_arn, new_arn, **options)
+    """Move the mappings of a principal to another ARN (see `awsauth.RenamePrincipal`)."""
+    return _client(call).rename_principal(principal_arn, new_arn, **_options(call))
 
 
-def _target(call: Call) -> tuple[AwsAuthClient, Options]:
-    """Return the client that a call is for, and the options of the change.
+def _client(call: Call) -> AwsAuthClient:
+    """Return the client that a call is for, after its options are checked.
 
     Raises:
-        UsageError: a client and a target are both named, or one of them is not what it has to be.
+        UsageError: a client and a target are both named, or an argument does not fit.
     """
-    given: dict[str, Any] = dict(call)
-    options: Any = {name: given.pop(name) for name in Options.__annotations__ if name in given}
-    check_options(options)
-    if "client" not in given:
-        return connect(**given), options
-    client = given.pop("client")
-    if given:
-        raise UsageError(
-            f"client and {' and '.join(sorted(given))} were both named; nothing was changed.",
-            hint="The client knows its target: pass client= alone.",
-        )
+    check_options(_options(call))
+    target: Any = {name: value for name, value in call.items() if name not in Options.__annotations__}
+    if "client" not in target:
+        return connect(**target)
+    client = target.pop("client")
+    if target:
+        raise UsageError(f"client cannot be combined with {' and '.join(sorted(target))}.", hint="Pass client= alone.")
     if not isinstance(client, AwsAuthClient):
-        raise UsageError(
-            f"client is {quoted_value(client, 60)}; nothing was changed.", hint="Pass a client that connect() returned."
-        )
-    return client, options
+        raise UsageError(f"client is {quoted_value(client, 60)}.", hint="Pass a client that connect() returned.")
+    return client
+
+
+def _options(call: Call) -> Options:
+    return cast("Options", {name: value for name, value in call.items() if name in Options.__annotations__})

@@ -1,9 +1,10 @@
-"""Making a change with the guards on: what every change goes through, whatever asks for it and wherever it is made."""
+"""Making a change: merge, guards, commit, result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import is_node_mapping
@@ -37,17 +38,17 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, repr=False)
 @public
 class Result(NotebookValue, JsonValue):
-    """What a call did, or would do after ``dry_run=True``.
+    """The outcome of a change, or of its dry run.
 
     Attributes:
-        changed: Whether anything was changed, or would be.
-        diff: The difference; `str` gives it as text, `.markdown()` and `.to_json()` otherwise.
-        document: The data as it is now, or would be.
-        findings: What the caller should know.
-        extra_groups: By ARN, the groups that a principal stays in though they were not asked for.
-        revision: The number of the revision that was made; None without a change or without history.
-        restoration: Of a rollback, what it keeps, what goes, and whose it was.
-        sync: Of a sync, what it did, or would do.
+        changed: Whether anything changed, or would change.
+        diff: The difference; `str`, `.markdown()` and `.to_json()` show it.
+        document: The data afterwards.
+        findings: The findings of guards, of the merge and, in a dry run, of `lint`.
+        extra_groups: By ARN, the groups that a principal keeps though the call did not name them.
+        revision: The number of the new revision; None without a change or without history.
+        restoration: For a rollback, the mappings that stay and that go, and their writers.
+        sync: For a sync, the entries of the owner that changed, or would change.
     """
 
     changed: bool
@@ -65,77 +66,65 @@ class Result(NotebookValue, JsonValue):
         return f"{self.diff.summary}{recorded}, {counted(self.findings)}"
 
     def __str__(self) -> str:
-        """Return the difference with the findings, fit for a log."""
+        """Return the difference and the findings as lines of text."""
         shown = str(self.diff) if self.diff else "No change."
         return "\n".join([shown, *(found.line for found in self.findings)])
 
 
 WILL_BE_CREATED: Final = "will-be-created"
-
-
 OWNED: Final = "owned-entry"
-
-
 ALTERED: Final = "altered-by-server"
 
 
-class ChangeApplier:
-    """Makes changes to one ``aws-auth``, each looked at by the guards as often as it is merged anew.
+class ChangeApplier(NamedTuple):
+    """Makes changes to one ``aws-auth``; the guards check each again after every merge.
 
-    Args:
-        store: Where it lives.
+    Attributes:
+        store: The store of the ``aws-auth``.
         writer: Returns who makes the changes, for the history.
-        circumstances: What is known around it; None for a file, where nothing is.
-        policy: What may be mapped at all.
+        circumstances: The facts of the cluster; None for a file.
+        policy: The rules for mappings.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        writer: Callable[[], Writer],
-        *,
-        circumstances: ClusterContext | None = None,
-        policy: Policy | None = None,
-    ) -> None:
-        self._store = store
-        self._writer = writer
-        self._circumstances = circumstances
-        self._policy = policy
-
-    def on(self, store: Store) -> ChangeApplier:
-        """Return what makes the same changes to another store."""
-        return ChangeApplier(store, self._writer, circumstances=self._circumstances, policy=self._policy)
+    store: Store
+    writer: Callable[[], Writer]
+    circumstances: ClusterContext | None = None
+    policy: Policy | None = None
 
     def findings(self, proposal: PendingChange) -> tuple[Finding, ...]:
-        """Return what the guards say, refusals included, who else is likely to undo the change, and what `lint` then finds."""
+        """Return the findings of the guards, refusals included, of other writers, and of a new `lint`."""
         if not proposal.changes_something:
             return ()
-        return (*self._said(proposal, run_guards, thorough=True), *self._foreseen(proposal))
+        return (*self._guard_findings(proposal, run_guards, thorough=True), *self._new_lint_findings(proposal))
 
     def run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
-        """Make what is proposed, or with ``dry_run`` only say what would come of it.
+        """Make the proposed change, or with ``dry_run`` only return its result.
 
         Raises:
             GuardError: a guard refuses it.
-            UsageError: the server is to rehearse it, and there is none.
+            UsageError: the dry run is for the server, and the store has no server.
             AwsAuthError: as for `awsauth.history.commit.commit`.
         """
         allow = options.get("allow", ())
         dry_run = options.get("dry_run", False)
-        if dry_run is True:
-            return self._foretold(propose(self._store.read()), allow)
         findings: tuple[Finding, ...] = ()
 
-        def guarded(proposal: PendingChange) -> None:
+        def guarded(proposal: PendingChange, *, thorough: bool = bool(dry_run)) -> None:
             nonlocal findings
-            findings = self._checked(proposal, allow, thorough=bool(dry_run))
+            findings = self._guard_findings(proposal, partial(enforce, allow=allow), thorough=thorough)
 
-        # A rehearsal is a whole change, revision and all, so that the server says whatever it would say to that one.
+        if dry_run is True:
+            proposal = propose(self.store.read())
+            if proposal.changes_something:
+                guarded(proposal)
+                findings = (*findings, *self._new_lint_findings(proposal))
+            return result_of(proposal, findings, changed=proposal.changes_something)
+        # A dry run on the server is a whole change, with its revision, so that the server checks all of it.
         outcome = commit(
-            _rehearsal(self._store) if dry_run else self._store,
+            _dry_run_store(self.store) if dry_run else self.store,
             propose,
             reason=options.get("reason", ""),
-            writer=self._writer,
+            writer=self.writer,
             checks=[guarded],
             history=options.get("history", True),
         )
@@ -143,81 +132,65 @@ class ChangeApplier:
         result = result_of(outcome.proposal, findings, changed=outcome.changed, revision=revision)
         if not outcome.is_altered:
             return result
-        return replace(
-            result, document=outcome.snapshot.document, findings=(_altered(outcome.snapshot, result), *result.findings)
-        )
+        findings = (_altered(outcome.snapshot, result), *result.findings)
+        return replace(result, document=outcome.snapshot.document, findings=findings)
 
-    def _foretold(self, proposal: PendingChange, allow: Sequence[str]) -> Result:
-        if not proposal.changes_something:
-            return result_of(proposal, (), changed=False)
-        findings = self._checked(proposal, allow, thorough=True)
-        return result_of(proposal, (*findings, *self._foreseen(proposal)), changed=True)
-
-    def _foreseen(self, proposal: PendingChange) -> Sequence[Finding]:
-        """Return what `lint` finds after a change that is not going to be made yet; there is time for it.
+    def _new_lint_findings(self, proposal: PendingChange) -> Sequence[Finding]:
+        """Return the `lint` findings that a change introduces; only for a change that is not made yet, as it takes time.
 
         Raises:
-            AwsAuthError: what otherwise only writing would tell.
+            AwsAuthError: the write would fail.
         """
         from awsauth.core.lint.lint import newly_found
 
         before, after = proposal.merged.before, proposal.merged.after
-        if isinstance(self._store, SupportsEditCheck):
-            self._store.check_edit(after.data, proposal.snapshot)
-        # Of what is theirs the guards have spoken.
+        if isinstance(self.store, SupportsEditCheck):
+            self.store.check_edit(after.data, proposal.snapshot)
         return [finding for finding in newly_found(before, after) if finding.code not in REFUSALS]
 
-    def _checked(self, proposal: PendingChange, allow: Sequence[str], *, thorough: bool) -> tuple[Finding, ...]:
-        return self._said(
-            proposal, lambda before, after, context: enforce(before, after, context, allow), thorough=thorough
-        )
-
-    def _said(
+    def _guard_findings(
         self,
         proposal: PendingChange,
         judge: Callable[[Document, Document, GuardContext], tuple[Finding, ...]],
         *,
         thorough: bool,
     ) -> tuple[Finding, ...]:
-        proposal.snapshot.check_mutable()
-        context, notes = self._around(proposal)
-        found = judge(proposal.merged.before, proposal.merged.after, context)
-        rivals = self._rivals(proposal, thorough=thorough)
-        of_object = [finding for finding in proposal.snapshot.findings if finding.code not in REFUSALS]
-        return (*_creation(proposal), *of_object, *found, *_owned(proposal), *notes, *rivals)
+        snapshot, merged = proposal.snapshot, proposal.merged
+        snapshot.check_mutable()
+        context, notes = self._guard_context(proposal)
+        found = judge(merged.before, merged.after, context)
+        if self.circumstances:
+            notes = (*notes, *self.circumstances.rivals(self.store, snapshot, merged, thorough=thorough))
+        of_object = [finding for finding in snapshot.findings if finding.code not in REFUSALS]
+        return (*_creation(proposal), *of_object, *found, *_owned(proposal), *notes)
 
-    def _around(self, proposal: PendingChange) -> tuple[GuardContext, tuple[Finding, ...]]:
+    def _guard_context(self, proposal: PendingChange) -> tuple[GuardContext, tuple[Finding, ...]]:
         snapshot, restoration = proposal.snapshot, proposal.restoration
         known = GuardContext(
             uid=snapshot.uid,
             binary_bytes=snapshot.binary_bytes,
-            regranted=_regranted(restoration, self._writer()) if restoration else {},
+            regranted=_regranted(restoration, self.writer()) if restoration else {},
             revision_uid=restoration.uid if restoration else "",
             readable=restoration.readable if restoration else None,
-            policy=self._policy,
+            policy=self.policy,
             object_findings=snapshot.findings,
             is_rollback=restoration is not None,
         )
-        return self._circumstances.for_change(proposal.merged, known) if self._circumstances else (known, ())
-
-    def _rivals(self, proposal: PendingChange, *, thorough: bool) -> tuple[Finding, ...]:
-        if self._circumstances is None:
-            return ()
-        return self._circumstances.rivals(self._store, proposal.snapshot, proposal.merged, thorough=thorough)
+        return self.circumstances.for_change(proposal.merged, known) if self.circumstances else (known, ())
 
 
 def _altered(snapshot: Snapshot, result: Result) -> Finding:
     return Finding(
         ALTERED,
         Severity.ERROR,
-        f"The API server has stored something else than was sent: {diff(result.document, snapshot.document).summary}.",
-        "A mutating webhook or policy changes aws-auth, and the history holds what was sent.",
-        "Look at it, and go back if it does harm. Then ask whoever is in charge of the admission webhooks.",
+        f"The API server stored other data than awsauth sent: {diff(result.document, snapshot.document).summary}.",
+        "A mutating webhook or policy changes aws-auth; the revision holds the data as it was sent.",
+        "Compare the two, and roll back if the difference does harm. Then ask the owner of the admission webhooks.",
     )
 
 
 def _owned(proposal: PendingChange) -> Iterator[Finding]:
-    """Yield who applied the entries that a change concerns; a sync and a rollback know that themselves."""
+    """Yield warnings about changes to entries of owners; a sync and a rollback know the owners themselves."""
     if not owners_of(proposal.snapshot.annotations) or proposal.sync or proposal.restoration:
         return
     from awsauth.core.desired.records import principal_name, read_records
@@ -243,26 +216,23 @@ def _creation(proposal: PendingChange) -> tuple[Finding, ...]:
         Finding(
             WILL_BE_CREATED,
             Severity.NOTE,
-            "There is no aws-auth: the change makes it.",
-            "Nobody is mapped now. Whoever else is about to make it conflicts with this, and the two are merged.",
-            "If there was one before, its history may have what it held: roll back instead.",
+            "aws-auth does not exist: the change creates it.",
+            "No principal is mapped now. If another writer creates it first, the change is merged with theirs.",
+            "If aws-auth was deleted, roll back instead: the history may hold its last state.",
         ),
     )
 
 
-def _rehearsal(store: Store) -> Store:
+def _dry_run_store(store: Store) -> Store:
     if not isinstance(store, SupportsDryRun):
-        raise UsageError(
-            "There is no server here that could be asked; nothing was changed.",
-            hint="Pass dry_run=True, which asks nobody.",
-        )
+        raise UsageError("A dry run on the server needs a cluster.", hint="Pass dry_run=True.")
     return store.dry_run_store()
 
 
 def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str, ...]]:
-    """Return what a rollback gives back though another writer took it through this library: by principal, the groups.
+    """Return the groups, by principal, that a rollback gives back after another writer removed them through awsauth.
 
-    What another tool took was no decision that this library knows of, and nodes are not shut out on purpose.
+    A removal by another tool does not count as a decision, nor does the removal of a node mapping.
     """
     return {
         effect.principal: effect.regranted
@@ -278,14 +248,14 @@ def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str,
 def result_of(
     proposal: PendingChange, findings: tuple[Finding, ...], *, changed: bool, revision: int | None = None
 ) -> Result:
-    """Return what a change comes to, or came to."""
-    result = proposal.merged
+    """Return the result of a change; `findings` go behind those of its merge."""
+    merged = proposal.merged
     return Result(
         changed=changed,
-        diff=diff(result.before, result.after),
-        document=result.after,
-        findings=(*result.findings, *findings),
-        extra_groups=dict(result.extra_groups),
+        diff=diff(merged.before, merged.after),
+        document=merged.after,
+        findings=(*merged.findings, *findings),
+        extra_groups=dict(merged.extra_groups),
         revision=revision,
         restoration=proposal.restoration,
         sync=proposal.sync,

@@ -16,11 +16,11 @@ _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
 _SPECIAL: Final = frozenset(("__init__", "__post_init__", "__enter__", "__exit__", "__str__"))
-"""Methods that users call although their names begin with an underscore."""
+"""Methods with an underscore that users call."""
 
 
 class _Unset:
-    """The default of an option that is left out, as `inspect` shows it."""
+    """The default of an omitted option, as `inspect` shows it."""
 
     def __repr__(self) -> str:
         return "<default>"
@@ -37,10 +37,9 @@ _REPORT: Final = (
 def public(member: _T) -> _T:
     """Decorate a public function, or a class with its public methods and properties.
 
-    Any other exception than an `AwsAuthError` leaves them as an `InternalError`, with the exception as its cause. A
-    call whose arguments do not fit the signature raises Python's own `TypeError`. Keywords that a function takes as
-    ``**options: Unpack[Options]`` are part of that signature, as if each were written there. Put it below ``@dataclass``, so that
-    methods that the dataclass generates stay as fast as they are.
+    Every exception but an `AwsAuthError` becomes an `InternalError` with the exception as its cause. A call whose
+    arguments do not fit the signature raises Python's own `TypeError`. Keywords of ``**options: Unpack[Options]`` are
+    part of the signature, each on its own. Put it below ``@dataclass``, so that generated methods stay fast.
     """
     if not isinstance(member, type):
         return cast("_T", _guarded(cast("Callable[..., Any]", member)))
@@ -53,18 +52,18 @@ def public(member: _T) -> _T:
 
 
 def unguarded(function: _F) -> _F:
-    """Mark a method that `public` leaves as it is: one that raises nothing, or that only the package itself calls."""
+    """Mark a method that `public` leaves as it is: it raises nothing, or only the package calls it."""
     function.is_unguarded = True  # type: ignore[attr-defined]
     return function
 
 
 def caused_by(error: Exception) -> InternalError:
-    """Return the error for an exception that nothing expected; its text is left out, as it may hold a secret."""
+    """Return the error for an unexpected exception, without its text, which may hold a secret."""
     if isinstance(error, MemoryError):
         made = InternalError("There is not enough memory for this call.", hint="Give the process more memory.")
     elif isinstance(error, RecursionError):
         made = InternalError(
-            "The call stack is used up: the input is nested too deeply, or the calling code is.", hint=_REPORT
+            "The call stack is exhausted: the input or the calling code is nested too deeply.", hint=_REPORT
         )
     else:
         made = InternalError(f"awsauth met a {type(error).__name__} that it does not handle.", hint=_REPORT)
@@ -124,7 +123,7 @@ def _keywords(kind: type) -> list[Parameter]:
 
 
 def _origin(error: Exception) -> str:
-    """Return the module and line of this library in which an exception was raised or passed through last."""
+    """Return the last module and line of this library in the traceback of an exception."""
     found, trace = "", error.__traceback__
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))

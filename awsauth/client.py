@@ -1,4 +1,4 @@
-"""The client: one ``aws-auth``, wherever it lives, with its history."""
+"""The client: reads, checks, changes and restores one ``aws-auth``."""
 
 from __future__ import annotations
 
@@ -45,29 +45,28 @@ if TYPE_CHECKING:
 
 @public
 class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
-    """One ``aws-auth``. Safe to use from several threads, and in a ``with`` block.
+    """One ``aws-auth``. Threads may share a client; it also works in a ``with`` block.
 
-    The ``from_…`` methods make a client. Of a cluster they take `timeout`: the seconds that one request may take with
-    its answer, 30 by default, at most 10 of them to connect. A program in the kubeconfig that gives credentials has
-    as long (at a terminal at least 300 seconds), a list in pages 10 times as long. Answers may have 32 MiB, lists 200
-    pages of 500 objects. `as_user` and `as_groups` are the Kubernetes user and groups to act as; a value that is not
-    what it has to be is a `UsageError`.
+    The ``from_…`` methods make a client. For a cluster they take `timeout`: the seconds for one request with its answer,
+    30 by default, at most 10 of them to connect. An exec credential plugin has as long (at a terminal at least 300
+    seconds), a list in pages 10 times as long. Answers may have 32 MiB, lists 200 pages of 500 objects. `as_user` and
+    `as_groups` are the Kubernetes user and groups to impersonate. A value that does not fit is a `UsageError`.
 
     Every method that reads or writes may raise, for a cluster: `UnreachableError`, `ApiError` and its kinds,
-    `CredentialsError` and `KubeconfigError`; for a file: `FileError` and `ManifestError`. A method names only what
-    it raises besides.
+    `CredentialsError` and `KubeconfigError`; for a file: `FileError` and `ManifestError`. A method's ``Raises`` names
+    only other errors.
 
     Args:
-        store: Where it lives.
-        author: Who makes the changes, for the history: a claim, kept with the identity that the cluster tells; for a
-            file with the account that runs this, which is a claim too.
-        policy: What may be mapped at all: checked by `check`, and on every change by the guard ``policy``.
-        circumstances: What can be asked around it; None where there is no cluster.
-        connection: The connection to the cluster, which the client closes.
-        session: Whom to ask AWS as, where that is known.
+        store: The store of the ``aws-auth``.
+        author: Who makes the changes, for the history: a claim. The history keeps it with the identity that the cluster
+            authenticated; for a file with the operating system's account, which is a claim too.
+        policy: The rules for mappings: `check` reports what breaks them, the guard ``policy`` refuses it.
+        circumstances: The facts of the cluster; None without a cluster.
+        connection: The connection to the cluster; the client closes it.
+        session: The AWS session.
 
     Raises:
-        UsageError: `policy` is not a policy, or `author` not a text.
+        UsageError: `policy` is not a policy, or `author` is not a text.
     """
 
     def __init__(
@@ -80,13 +79,19 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         connection: Connection | None = None,
         session: AwsSession | None = None,
     ) -> None:
-        super().__init__(store, policy=policy, circumstances=circumstances, connection=connection)
+        if policy is not None:
+            from awsauth.core.lint.policy import check_policy
+
+            check_policy(policy)
         claimed: Any = "" if author is None else author
         if not isinstance(claimed, str):
-            raise UsageError(f"author is {quoted_value(claimed, 60)}; nothing was contacted.", hint="Pass a name.")
+            raise UsageError(f"author is {quoted_value(claimed, 60)}.", hint="Pass a name.")
+        self._store = store
+        self._policy = policy
+        self._circumstances = circumstances
+        self._connection = connection
         self._author: str = claimed
         self._roles = RoleResolver(session)
-        self._applier = ChangeApplier(store, self._writer, circumstances=circumstances, policy=policy)
 
     @classmethod
     def from_environment(
@@ -98,12 +103,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         author: str | None = None,
         policy: Policy | None = None,
     ) -> Self:
-        """Return a client for the cluster that kubectl would use: the current context, or else, in a pod, its cluster.
-
-        Raises:
-            KubeconfigError: there is neither, or it cannot be used.
-            CredentialsError: it is an EKS cluster's, and there are no AWS credentials for it.
-        """
+        """Return a client for the cluster that kubectl would use: that of the current context, or else of the pod."""
         from awsauth.connections.kubernetes import from_default_kubeconfig
 
         connection = from_default_kubeconfig(ConnectionOptions(timeout, as_user, as_groups))
@@ -121,11 +121,11 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         author: str | None = None,
         policy: Policy | None = None,
     ) -> Self:
-        """Return a client for the cluster of a kubeconfig's context: by default the current one of kubectl's files.
+        """Return a client for the cluster of a kubeconfig's context; by default the current one of kubectl's files.
 
         Raises:
-            KubeconfigError: there is no such file or context, or it gives no credentials.
-            CredentialsError: the context is an EKS cluster's, and there are no AWS credentials for it.
+            KubeconfigError: the file or the context does not exist, or gives no credentials.
+            CredentialsError: it is an EKS cluster, and its AWS credentials are missing.
             UsageError: `context` or `path` is empty.
         """
         from awsauth.connections.kubernetes import from_kubeconfig
@@ -143,10 +143,10 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         author: str | None = None,
         policy: Policy | None = None,
     ) -> Self:
-        """Return a client for the cluster of the pod that this runs in, as its service account.
+        """Return a client for the cluster of this pod, with the pod's service account.
 
         Raises:
-            KubeconfigError: this is not a pod, or it has no service account.
+            KubeconfigError: the process does not run in a pod, or the pod has no service account.
         """
         from awsauth.connections.kubernetes import in_cluster
 
@@ -163,11 +163,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         author: str | None = None,
         policy: Policy | None = None,
     ) -> Self:
-        """Return a client on a ``kubernetes.client.ApiClient`` of the caller's own, which stays open.
-
-        Raises:
-            UsageError: `api` is not an API client.
-        """
+        """Return a client on your own ``kubernetes.client.ApiClient``, which stays open."""
         from awsauth.connections.kubernetes import from_api_client
 
         return cls._connected(from_api_client(api, ConnectionOptions(timeout, as_user, as_groups)), author, policy)
@@ -187,18 +183,17 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         author: str | None = None,
         policy: Policy | None = None,
     ) -> Self:
-        """Return a client for an EKS cluster by its name or ARN: no kubeconfig, no AWS CLI, tokens are signed here.
+        """Return a client for an EKS cluster by its name or ARN, without kubeconfig and AWS CLI.
 
         The region is by default that of the ARN, the profile, the environment or the EC2 instance. `session` is a
-        boto3 session to use instead of a `profile`; `role_arn` is a role to assume before the API server is asked, as
-        ``aws eks get-token --role-arn`` does.
+        boto3 session to use instead of a `profile`. `role_arn` is a role to assume for the API server, as with
+        ``aws eks get-token --role-arn``.
 
         Raises:
-            CredentialsError: there are no AWS credentials, or AWS does not take them.
-            ClusterNotFoundError: there is no such cluster.
-            AwsPermissionError: IAM does not allow ``eks:DescribeCluster``, or to assume the role.
-            AwsServiceError: EKS does not answer, or the cluster has no API server yet.
-            UsageError: arguments contradict each other, or no region is known.
+            CredentialsError: AWS credentials are missing, or AWS refuses them.
+            ClusterNotFoundError: the cluster does not exist.
+            AwsServiceError: IAM does not allow a call, EKS does not answer, or the cluster has no API server yet.
+            UsageError: arguments contradict each other, or the region is unknown.
         """
         from awsauth.connections.eks import from_eks
 
@@ -215,21 +210,22 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         policy: Policy | None = None,
         normalize: bool = False,
     ) -> Self:
-        """Return a client for the ConfigMap in a manifest file, with its history in ``.NAME.history`` beside it.
+        """Return a client for the ConfigMap in a manifest file, with its history in ``.NAME.history`` next to it.
 
         Args:
-            path: The file.
+            path: The file; it is opened when the client first reads or writes.
             author: Who makes the changes, for the history.
-            policy: What may be mapped at all.
-            normalize: Whether a change makes literal blocks of values that cannot be edited in place, such as text in
-                quotes over several lines.
+            policy: The rules for mappings.
+            normalize: Whether a change turns values that cannot be edited in place into literal blocks.
 
         Raises:
-            UsageError: `path` names no file. Whether the file exists is seen when it is first used.
+            UsageError: `path` is empty or not a path.
         """
         named: Any = path
         if not isinstance(named, (str, os.PathLike)) or not str(named).strip():
-            raise UsageError("file names no file; nothing was changed.", hint="Is the variable that it comes from set?")
+            raise UsageError(
+                "The path of the file is empty.", hint="Pass a path. Is the variable set that it comes from?"
+            )
         from awsauth.stores.file import FileStore
 
         return cls(FileStore(path, normalize=normalize), author=author, policy=policy)
@@ -255,7 +251,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         if tokens and eks is None:
             from awsauth.connections.eks import cluster_info
 
-            # A kubeconfig that `aws eks update-kubeconfig` wrote says which cluster it is, and as whom to ask about it.
+            # A kubeconfig that `aws eks update-kubeconfig` wrote names the cluster, and the identity to ask EKS with.
             eks = cluster_info(connection)
         return cls(
             with_retries(ClusterStore(connection.transport)),
@@ -267,15 +263,15 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         )
 
     def plan(self, changes: Sequence[Change] | Change | Document, *, keep_nodes: bool = False) -> Plan:
-        """Return what changes would do, with what the guards and a new `check` would report. Nothing is changed.
+        """Return the plan of changes, with the findings of the guards and of a new `check`.
 
         Args:
             changes: The changes; or a document, such as ``awsauth.connect(file="aws-auth.yaml").read()``, whose texts
-                are to take the place of the present ones, byte for byte.
-            keep_nodes: With a document, whether node mappings that only the present data has are added to it.
+                replace the present ones byte for byte.
+            keep_nodes: With a document, whether to add the node mappings that only the present data has.
 
         Raises:
-            AwsAuthError: as for `apply`, but for what only writing raises.
+            AwsAuthError: as for `apply`, except the errors of the write.
         """
         from awsauth.core.plan import Plan
 
@@ -290,46 +286,45 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             raise UsageError("keep_nodes goes with a document, not with changes.", hint="Leave keep_nodes out.")
         made = as_list(changes)
         proposal = changing(made)(snapshot)
-        findings = (*notes, *self._applier.findings(proposal))
+        findings = (*notes, *self._applier(self._store).findings(proposal))
         plan = Plan.of(proposal.merged, made, uid=proposal.snapshot.uid, findings=findings)
         return replace(plan, findings=self._unacknowledged(plan.findings))
 
     def apply(self, message: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
         """Apply a plan, or changes, in one write.
 
-        When another writer has changed the object since the plan was made, the changes are merged with the present
-        data, and made only if the effect is the one that the plan says.
+        If another writer has changed the object since the plan was made, the changes are merged with the present data,
+        and applied only if their effect is the planned one.
 
         Args:
-            message: What to apply.
+            message: The plan, or the changes.
             **options: How the change is made; see `Options`.
 
         Raises:
-            UsageError: these are not changes, or an option is of another type, or `allow` names no guard.
-            GuardError: a guard refuses the change, and it is not allowed by name.
-            PlanOutdatedError: the plan was made for another object, or its effect would be another one now.
-            MappingConflictError: a principal is mapped already, to something else than is asked for.
-            EditError: the text cannot be edited without touching more.
-            InvalidValueError: what is to be removed is not an ARN, and nothing is mapped under it.
-            ConflictError: other writers were quicker again and again.
+            UsageError: these are not changes, or an option does not fit.
+            GuardError: a guard refuses the change, and `allow` does not name it.
+            PlanOutdatedError: the plan is for another object, or its effect would be another one now.
+            MappingConflictError, EditError, InvalidValueError: the changes do not fit the text.
+            ConflictError: other writers were quicker until the time was over.
             HistoryError: the revision cannot be recorded.
-            OutcomeUnknownError: it cannot be told whether the change was made.
-            RevertedError: a role or the caller did not get in with a new token, and the change was reverted.
-            NotRevertedError: a role or the caller did not get in, and the change could not be reverted.
+            OutcomeUnknownError: the write was not answered, and it is unknown whether it was made.
+            RevertedError, NotRevertedError: a role or the caller did not get in with a new token.
         """
         from awsauth.core.plan import Plan
 
+        if not isinstance(message, Plan):
+            return self._make(message, options)
         check_options(options)
-        return self._run(applying(message), options) if isinstance(message, Plan) else self._make(message, options)
+        return self._run(applying(message), options)
 
     def transaction(self, **options: Unpack[Options]) -> Transaction:
-        """Return a transaction: several changes with one write, or none when the block raises (see `apply`)."""
+        """Return a transaction: several changes in one write, or none if the block raises (see `apply`)."""
         check_options(options)
         return Transaction(lambda changes, found: self._make(changes, options, found), self._roles)
 
     @property
     def planning(self) -> Planning:
-        """The methods that add and remove mappings, each returning a plan instead of making the change."""
+        """The methods that add and remove mappings; each returns a plan and changes nothing."""
         from awsauth.mapping_methods import Planning
 
         return Planning(self.plan, self._roles)
@@ -337,26 +332,26 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     def rollback(
         self, to: int | None = None, *, exact: bool = False, approved: Diff | None = None, **options: Unpack[Options]
     ) -> Result:
-        """Go back to a revision, and make a new one of it. The result's `restoration` tells what it keeps and what goes.
+        """Restore a revision as a new one. The result's `restoration` lists the mappings that stay and that go.
 
         Args:
-            to: The revision. Without one, the last change of state is undone, whoever made it; after a rollback, the
-                one before that.
-            exact: Also remove what other writers have added since.
-            approved: The diff that is allowed: that of an earlier ``dry_run``; None for any.
-            **options: How it is made; see `Options`. There is always a revision of it.
+            to: The number of the revision. By default the last change of state is undone, no matter who made it;
+                directly after a rollback, the change before that.
+            exact: Also remove the mappings that other writers have added since.
+            approved: The diff of an earlier ``dry_run``: any other diff is refused.
+            **options: How the change is made; see `Options`. It is always recorded.
 
         Raises:
-            RevisionNotFoundError: there is no such revision, or none further back.
+            RevisionNotFoundError: the revision does not exist, or there is no earlier one.
             UnprovenHistoryError: `to` is None, and the object does not prove that it was at any earlier revision.
-            PlanOutdatedError: the diff is not the one that was approved.
-            GuardError: it would take access away, or give back access that was taken.
+            PlanOutdatedError: the diff is not the approved one.
+            GuardError: the rollback would remove access, or give back access that another writer removed.
             HistoryError: the revision was altered since it was recorded.
             AwsAuthError: otherwise as for `apply`.
         """
         check_options(options)
         if not options.get("history", True):
-            raise UsageError("A rollback makes a revision; nothing was changed.", hint="Leave history=False out.")
+            raise UsageError("A rollback is always recorded.", hint="Leave history=False out.")
         if to is not None:
             check_whole_number("to", to)
         from awsauth.history.rollback import restoring
@@ -365,18 +360,16 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return self._run(restoring(store, to, exact=exact, writer=self._writer, approved=approved), options, store)
 
     def snapshot(self, *, reason: str = "") -> Result:
-        """Record the present state as a revision, and change no data.
+        """Record the present state as a revision. The data stays as it is; the object then names the revision.
 
-        The object names the revision from then on, so that `rollback` can go back to this state. A state that a
-        revision holds already is not recorded again. The result's `changed` tells whether it was recorded, and its
-        `revision` which revision holds it.
+        The result's `changed` says whether the state was recorded now, its `revision` which revision holds it.
 
         Args:
             reason: Why; kept with the revision.
 
         Raises:
-            NotFoundError: there is no ``aws-auth``.
-            UsageError: `reason` is not text.
+            NotFoundError: ``aws-auth`` does not exist.
+            UsageError: `reason` is not a text.
             HistoryError: the revision cannot be recorded.
         """
         check_options({"reason": reason})
@@ -385,26 +378,25 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return result_of(outcome.proposal, (), changed=outcome.changed, revision=head.number if head else None)
 
     def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:
-        """Delete old revisions, and return their numbers; with `dry_run` only return them.
+        """Delete old revisions, and return their numbers; with `dry_run` only return the numbers.
 
-        Kept are the last 50 and all of the last 30 days, at most 500, and always what is live or younger than an hour.
-
-        Raises:
-            ConflictError: another writer pruned at the same time, again and again.
+        The last 50 stay, and those of the last 30 days, at most 500. The live one and those of the last hour always stay.
+        When deleting fails, the error's `changed` says whether revisions were deleted before.
         """
         from awsauth.history.log import prune
 
         return prune(self._store, dry_run=dry_run)
 
     def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
+        check_options(options)
         result = self._run(changing(as_list(changes)), options)
-        return replace(result, findings=(*findings, *result.findings)) if findings else result
+        return replace(result, findings=(*findings, *result.findings))
 
     def _run(
         self, propose: Callable[[Snapshot], PendingChange], options: Options, store: Store | None = None
     ) -> Result:
         """Make the proposed change; in another store than the client's own, if one is given."""
-        run = self._applier.on(store).run if store else self._applier.run
+        run = self._applier(store or self._store).run
         if not options.get("wait") and not options.get("revert_after"):
             result = run(propose, options)
         else:
@@ -413,12 +405,15 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             result = apply_and_verify(run, propose, options, connection=self._connection, writer=self._writer)
         return replace(result, findings=self._unacknowledged(result.findings))
 
+    def _applier(self, store: Store) -> ChangeApplier:
+        return ChangeApplier(store, self._writer, self._circumstances, self._policy)
+
     def _writer(self) -> Writer:
         known = self._circumstances.writer() if self._circumstances else Writer()
         return known._replace(author=self._author, account="" if known.identity else _account_name())
 
 
 def _account_name() -> str:
-    with contextlib.suppress(OSError, KeyError, ImportError):  # Not every container has names for its accounts.
+    with contextlib.suppress(OSError, KeyError, ImportError):  # In a container, accounts may have no names.
         return getpass.getuser()
     return ""

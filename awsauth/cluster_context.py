@@ -1,4 +1,4 @@
-"""What only a live cluster can tell around a change: who asks for it, who else may do everything, who else writes."""
+"""The facts of a live cluster around a change: the caller, the administrators, the nodes, other writers."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _T = TypeVar("_T")
 _ENTRIES: Final = "the cluster's access entries"
 
 NOT_LOOKED_AT: Final = "not-looked-at"
-"""The code of what is said where something would have been asked, and that was not allowed."""
+"""The code of the note that a request for facts was not allowed or failed."""
 
 
 class ClusterContext:
-    """What can be asked around the ``aws-auth`` of one cluster. Nothing is asked before it is needed.
+    """The facts of one cluster; each is requested when it is first needed.
 
     Args:
-        transport: To the cluster's API server.
-        eks: To EKS, where it is known which of its clusters this is.
+        transport: The connection to the API server.
+        eks: The connection to EKS; None if the cluster's name in EKS is unknown.
     """
 
     def __init__(self, transport: Transport, eks: EksClusterInfo | None = None) -> None:
@@ -54,45 +54,46 @@ class ClusterContext:
         self._reviews: list[SelfReview | None] = []
 
     def for_change(self, change: MergeResult, known: GuardContext) -> tuple[GuardContext, tuple[Finding, ...]]:
-        """Return what is known around a change, and what could not be found out.
+        """Return the context of a change for the guards, and notes about facts that could not be read.
 
-        Who asks and whom RBAC makes an administrator is looked at when somebody loses something, and the nodes when a
-        mapping that lets them in does.
+        The caller and the administrators in RBAC are read if the change takes access away, the nodes if a node mapping
+        loses access.
         """
         notes: list[Finding] = []
         if self._eks:
             known = self._by_eks(self._eks, known, notes)
         if not (known.regranted or GuardInput.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
-        if asking := _or_note(lambda: self._asking(change.before), notes, "who is asking"):
+        if asking := _or_note(lambda: self._asking(change.before), notes, "the caller"):
             known = asking.known_to(known)
-        if bindings := _or_note(lambda: read_bindings(self._transport), notes, "who is bound to cluster-admin"):
+        if bindings := _or_note(
+            lambda: read_bindings(self._transport), notes, "the users and groups that RBAC binds to cluster-admin"
+        ):
             known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
         if known.is_rollback and any(last_admin(GuardInput.of(change.before, change.after, known))):
             lacks = _or_note(lambda: missing(self._transport, CHANGER[:1]), notes, "whether you may update aws-auth")
             known = known._replace(may_update=lacks == ())
         if self._eks and any(node_mapping(GuardInput.of(change.before, change.after, known))):
-            nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
-            uses = self._node_uses(self._eks, nodes, change.before, notes)
+            _, uses = self._nodes(change.before, notes)
             known = known._replace(
                 nodes={use.role_arn: use.use for use in uses}, node_reasons={use.role_arn: use.why for use in uses}
             )
         return known, tuple(notes)
 
     def caller(self) -> SelfReview | None:
-        """Return who is asking, as the server says now. None where it cannot tell."""
+        """Return the caller, as the server reports it now; None if it cannot."""
         self._reviews = [self_review(self._transport)]
         return self._reviews[0]
 
     def writer(self) -> Writer:
-        """Return who makes the changes, as the API server authenticated it; asked once. Empty where it cannot tell."""
+        """Return the authenticated identity of this client, asked once; empty if the server cannot report it."""
         with contextlib.suppress(ForbiddenError):
             if found := self._reviews[0] if self._reviews else self.caller():
                 return Writer(username=found.username, arn=found.arn)
         return Writer()
 
     def _asking(self, document: Document) -> SelfReview | None:
-        """Return who is asking; asked once, and again when that is not what the document says of them any more."""
+        """Return the caller; asked once, and again if the document maps its ARN to another username by now."""
         kept = self._reviews[0] if self._reviews else self.caller()
         if kept and kept.arn and (given := Access.of(document, {principal_of(kept.arn)}).of_caller(kept.arn)):
             fits = any(could_render(mapped.username, kept.username) for mapped in given)
@@ -100,18 +101,18 @@ class ClusterContext:
         return kept
 
     def rivals(self, store: Store, snapshot: Snapshot, change: MergeResult, *, thorough: bool) -> tuple[Finding, ...]:
-        """Return who is likely to undo a change.
+        """Return findings about other writers that are likely to undo a change.
 
         Args:
-            store: The store; asked for its history, if `thorough`.
-            snapshot: The object as it is.
+            store: The store, for its history.
+            snapshot: The object before the change.
             change: The change.
-            thorough: Whether to look at the history too, which remembers who wrote before our own first write.
+            thorough: Whether to read the history, which knows the writers before our own first write.
         """
         notes: list[Finding] = []
         history: tuple[RevisionInfo, ...] = ()
         if thorough and snapshot.exists:
-            listing = _or_note(store.list_revisions, notes, "who else has written before")
+            listing = _or_note(store.list_revisions, notes, "the earlier writers")
             history = listing.revisions if listing else ()
         traces = ObjectMetadata(
             snapshot.managers, snapshot.labels, snapshot.annotations, snapshot.owners, snapshot.head, history
@@ -119,18 +120,16 @@ class ClusterContext:
         return (*other_writers(traces, change.before, change.after), *notes)
 
     def findings(self, document: Document, *, exists: bool = True) -> tuple[Finding, ...]:
-        """Return what the cluster adds to what can be said about its ``aws-auth``."""
-        # Only a check needs these.
+        """Return the findings of a check that need facts of the cluster."""
         from awsauth.core.access.sso_roles import maps_sso_roles, replaced_sso_roles
         from awsauth.core.cluster.findings import absent, bound, nodes_here, owned_revisions
 
         notes: list[Finding] = []
         found: list[Finding] = []
         mode = None
-        if bindings := _or_note(lambda: read_bindings(self._transport), notes, "whom RBAC mentions"):
+        if bindings := _or_note(lambda: read_bindings(self._transport), notes, "the users and groups in RBAC"):
             found += bound(document, bindings)
-        nodes = _or_note(lambda: read_nodes(self._transport), notes, "which nodes there are")
-        uses = self._node_uses(self._eks, nodes, document, notes) if self._eks else ()
+        nodes, uses = self._nodes(document, notes)
         if nodes is not None:
             found += nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
         if self._eks:
@@ -145,7 +144,7 @@ class ClusterContext:
         return (*found, *notes)
 
     def with_access_entries(self, explanation: Explanation) -> Explanation:
-        """Return what an explanation comes to with the cluster's access entries, where it looks at them."""
+        """Return an explanation that takes the cluster's access entries into account."""
         if self._eks is None:
             return explanation
         from awsauth.core.explain.access_entries import with_entries  # no change needs it
@@ -168,15 +167,19 @@ class ClusterContext:
         notes += [_not_looked_at(_ENTRIES, note, "") for note in read.notes]
         return known._replace(authentication_mode=mode, access_entries=read.entries)
 
-    def _node_uses(
-        self, eks: EksClusterInfo, nodes: tuple[ClusterNode, ...] | None, document: Document, notes: list[Finding]
-    ) -> tuple[RoleUsage, ...]:
-        evidence = _or_note(lambda: eks.node_evidence(nodes), notes, "which roles nodes have")
-        return evidence.of_document(document) if evidence else ()
+    def _nodes(
+        self, document: Document, notes: list[Finding]
+    ) -> tuple[tuple[ClusterNode, ...] | None, tuple[RoleUsage, ...]]:
+        """Return the nodes, and on EKS the use of each role of a document."""
+        nodes = _or_note(lambda: read_nodes(self._transport), notes, "the nodes")
+        if (eks := self._eks) is None:
+            return nodes, ()
+        evidence = _or_note(lambda: eks.node_evidence(nodes), notes, "the roles of nodes")
+        return nodes, evidence.of_document(document) if evidence else ()
 
 
 def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | None:
-    """Return an answer; where it may not be asked for, None, and say so: it is no reason to refuse a change."""
+    """Return an answer. If it cannot be read, return None and add a note: that alone does not stop a change."""
     try:
         return retry_unavailable(ask)
     except (ForbiddenError, AwsServiceError, CredentialsError) as error:
@@ -189,6 +192,6 @@ def _not_looked_at(about: str, why: str, hint: str) -> Finding:
         NOT_LOOKED_AT,
         Severity.NOTE,
         f"Not checked: {about}. {visible(why)}",
-        "What depends on it is taken for unknown.",
+        "The guards and findings that need it treat it as unknown.",
         hint,
     )

@@ -1,49 +1,50 @@
-"""Everything that this library raises, in one tree.
+"""The errors of this library, in one tree.
 
 ::
 
     AwsAuthError
-    ├── UsageError (TypeError)             the call itself makes no sense; nothing was contacted
-    ├── InvalidValueError (ValueError)     an ARN, username, group or account that may not be written
-    ├── MappingConflictError (ValueError)  the principal is mapped already, to something else
-    ├── EditError (ValueError)             the text cannot be changed safely
-    ├── GuardError (ValueError)            the change would lock somebody out, and is not allowed by name
-    ├── PlanError (ValueError)             the plan cannot be read, or is not for this object in this state
-    │   └── PlanOutdatedError              something else would come of it now; nothing was changed
-    ├── PolicyError (ValueError)           the policy cannot be read, or says what no policy can
+    ├── UsageError (TypeError)             the arguments of the call do not fit
+    ├── InvalidValueError (ValueError)     an ARN, account, username or group that cannot be written
+    ├── MappingConflictError (ValueError)  the principal already has another mapping
+    ├── EditError (ValueError)             the text cannot be edited safely
+    ├── GuardError (ValueError)            a guard refuses the change
+    ├── PlanError (ValueError)             the plan cannot be read or applied
+    │   └── PlanOutdatedError              the object changed since the plan was made
+    ├── PolicyError (ValueError)           the policy cannot be read, or is not valid
     ├── FragmentError (ValueError)         a fragment cannot be read, or contradicts another one
-    ├── ManifestError (ValueError)         the file holds no ConfigMap that can be read or edited
+    ├── ManifestError (ValueError)         the file does not hold a ConfigMap that can be read or edited
     ├── FileError (OSError)                the file cannot be read or written
-    │   └── FileChangedError               somebody else wrote the file in the meantime; a ConflictError, too
-    ├── ConflictError                      the object is no longer the one that was read; nothing was changed
+    │   └── FileChangedError               another writer changed the file; also a ConflictError
+    ├── ConflictError                      another writer changed the object
     ├── HistoryError                       the history cannot be read, trusted or written
-    │   ├── RevisionNotFoundError (LookupError)  there is no such revision
-    │   ├── RevisionTakenError             another revision has the number already
-    │   └── UnprovenHistoryError           no earlier state is proven: a revision has to be named
-    ├── KubeconfigError (ValueError)       there is no kubeconfig, or no credentials come of it; nothing was sent
-    ├── UnreachableError (ConnectionError) no answer came, and nothing that could change anything was sent
-    ├── ApiError                           the API server refused; nothing was changed
-    │   ├── AuthenticationError (PermissionError)  it does not know who is asking (401)
-    │   ├── ForbiddenError (PermissionError)       it knows, and the one may not do that (403)
-    │   ├── NotFoundError (LookupError)            there is no such object (404)
-    │   ├── AdmissionError                         a policy or a webhook refused the request, in its own words
+    │   ├── RevisionNotFoundError (LookupError)  the revision does not exist
+    │   ├── RevisionTakenError             another revision has the number
+    │   └── UnprovenHistoryError           the object proves no earlier state: name a revision
+    ├── KubeconfigError (ValueError)       the kubeconfig is missing, invalid, or gives no credentials
+    ├── UnreachableError (ConnectionError) the API server did not answer
+    ├── ApiError                           the API server refused the request
+    │   ├── AuthenticationError (PermissionError)  it does not know the caller (401)
+    │   ├── ForbiddenError (PermissionError)       RBAC does not allow the request (403)
+    │   ├── NotFoundError (LookupError)            the object does not exist (404)
+    │   ├── AdmissionError                         a policy or webhook refused the request
     │   └── UnavailableError                       it cannot answer at the moment (429, 500, 502, 503, 504)
     ├── CredentialsError                   AWS credentials are missing, expired or refused, or the clock is wrong
     ├── AwsServiceError                    an AWS service refused a call, or did not answer
     │   ├── AwsPermissionError (PermissionError)  IAM does not allow the call
-    │   └── ClusterNotFoundError (LookupError)    there is no such EKS cluster in the region and account
-    ├── RoleError                          a role is not as it would have to be, or not the only one that fits
-    ├── RecoveryError                      getting back into a cluster did not work, or cannot
-    ├── RevertedError                      the change was made, somebody did not get in, and it was taken back
-    ├── NotRevertedError                   the change was made, somebody did not get in, and it could not be taken back
-    ├── OutcomeUnknownError                a write was sent, and it cannot be told whether it was made
-    └── InternalError (RuntimeError)       memory or the call stack is used up, or this library has a defect
+    │   └── ClusterNotFoundError (LookupError)    the EKS cluster does not exist in this region and account
+    ├── RoleError                          the role is missing, misconfigured or ambiguous
+    ├── RecoveryError                      the recovery failed, or cannot work
+    ├── RevertedError                      a new token was refused, and the change was reverted
+    ├── NotRevertedError                   a new token was refused, and the change could not be reverted
+    ├── OutcomeUnknownError                a write was not answered; it may or may not be done
+    └── InternalError (RuntimeError)       memory or the call stack is exhausted, or this library has a defect
 
-Every error says what happened and where, what to do next, and whether anything was changed: mostly nothing was.
+Each error has a message, a location and a hint. Its `changed` says whether the call changed anything before it failed.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ if TYPE_CHECKING:
 
 
 class AwsAuthError(Exception):
-    """Base of all errors of this library.
+    """Base of all errors of this library. Keyword arguments set the attributes.
 
     Attributes:
-        message: What happened, one sentence.
-        location: The object, entry or place it happened at; empty when `message` says it.
-        hint: What to do next; empty when there is nothing to do.
+        message: The problem, in one sentence.
+        location: The object, entry or line at fault; empty if `message` names it.
+        hint: What to do next; empty if there is nothing to do.
         changed: Whether the call changed the data of ``aws-auth``, the file or AWS before it failed. False: nothing.
             True: some of its steps are done; the message or the hint names them. None: unknown; look before you
             repeat the call. A revision that was only recorded is not a change, nor is one that was reverted.
@@ -66,15 +67,19 @@ class AwsAuthError(Exception):
 
     changed: bool | None = False
 
-    def __init__(self, message: str, *, location: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, location: str = "", hint: str = "", **attributes: Any) -> None:
         super().__init__(message)
         self.message = message
         self.location = location
         self.hint = hint
+        for name, value in attributes.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
+            setattr(self, name, value)
 
     @property
     def summary(self) -> str:
-        """What happened, and where; without what to do about it."""
+        """The location and the message, without the hint."""
         return f"{self.location}: {self.message}" if self.location else self.message
 
     def __str__(self) -> str:
@@ -93,22 +98,22 @@ def _rebuild(kind: type[AwsAuthError], state: dict[str, Any]) -> AwsAuthError:
 
 
 class UsageError(AwsAuthError, TypeError):
-    """The call makes no sense: conflicting targets, an empty name, a bare string for groups."""
+    """The arguments of the call do not fit: conflicting targets, an empty name, a string for a list of groups."""
 
 
 class InvalidValueError(AwsAuthError, ValueError):
-    """A value that may not be written: an ARN that is none, a group with a newline."""
+    """A value cannot be written: text that is not an ARN, or a group with a line break."""
 
 
 class MappingConflictError(AwsAuthError, ValueError):
-    """The principal is mapped already, and the caller has not said what is to become of that."""
+    """The principal already has another mapping, and the call does not say whether to replace it."""
 
 
 class EditError(AwsAuthError, ValueError):
-    """The text cannot be changed without touching what the change does not concern.
+    """The text cannot be edited without touching other parts of it.
 
     Attributes:
-        place: Where in the data it cannot; None if that is not one place. `location` holds the same as text.
+        place: The place in the data, in words in `location`; None if it is not a single place.
     """
 
     def __init__(self, message: str, *, location: str = "", hint: str = "", place: Location | None = None) -> None:
@@ -117,15 +122,13 @@ class EditError(AwsAuthError, ValueError):
 
 
 class GuardError(AwsAuthError, ValueError):
-    """The change would lock somebody out, or do other harm, and nobody has allowed that by name.
+    """A guard refuses the change, and `allow` does not name that guard.
 
     Attributes:
-        findings: Every reason, each a `Finding`; its code is the name of the guard.
+        findings: The reasons; the code of each finding is the name of the guard.
     """
 
-    def __init__(self, message: str, *, location: str = "", hint: str = "", findings: tuple[Finding, ...] = ()) -> None:
-        super().__init__(message, location=location, hint=hint)
-        self.findings = findings
+    findings: tuple[Finding, ...] = ()
 
 
 class PlanError(AwsAuthError, ValueError):
@@ -133,11 +136,11 @@ class PlanError(AwsAuthError, ValueError):
 
 
 class PlanOutdatedError(PlanError):
-    """What was approved is not what would come of it now: the object, or which object it is, has changed since."""
+    """The plan no longer matches: the object changed, or a different object was given."""
 
 
 class PolicyError(AwsAuthError, ValueError):
-    """The policy cannot be read, or says what no policy can."""
+    """The policy cannot be read, or is not valid."""
 
 
 class FragmentError(AwsAuthError, ValueError):
@@ -145,7 +148,7 @@ class FragmentError(AwsAuthError, ValueError):
 
 
 class ManifestError(AwsAuthError, ValueError):
-    """The file holds no ``aws-auth`` ConfigMap that can be read, or not in a form that can be edited."""
+    """The file does not hold an ``aws-auth`` ConfigMap that can be read or edited."""
 
 
 class FileError(AwsAuthError, OSError):
@@ -153,90 +156,75 @@ class FileError(AwsAuthError, OSError):
 
 
 class ConflictError(AwsAuthError):
-    """The object is no longer the one that was read; nothing was written."""
+    """Another writer changed the object since it was read."""
 
 
 class FileChangedError(FileError, ConflictError):
-    """The file is no longer the one that was read; nothing was written."""
+    """Another writer changed the file since it was read."""
 
 
 class HistoryError(AwsAuthError):
-    """The history, or one revision in it, cannot be read, trusted or written."""
+    """The history, or a revision in it, cannot be read, trusted or written."""
 
 
 class RevisionNotFoundError(HistoryError, LookupError):
-    """There is no such revision: it never was, or it was pruned."""
+    """The revision does not exist: it was never recorded, or it was pruned."""
 
 
 class RevisionTakenError(HistoryError):
-    """A revision of that number is there already: of another writer, or left over from one that was stopped."""
+    """Another revision has the number: another writer made it, or a writer that was stopped left it."""
 
 
 class UnprovenHistoryError(HistoryError):
-    """The object does not prove that it was at any earlier revision, so one has to be named; nothing was changed.
+    """The object does not prove that it was at any earlier revision, so the call has to name one.
 
     Attributes:
-        revisions: The numbers of those that come into question, newest first.
+        revisions: The numbers of the candidates, newest first.
     """
 
-    def __init__(self, message: str, *, location: str = "", hint: str = "", revisions: tuple[int, ...] = ()) -> None:
-        super().__init__(message, location=location, hint=hint)
-        self.revisions = revisions
+    revisions: tuple[int, ...] = ()
 
 
 class KubeconfigError(AwsAuthError, ValueError):
-    """No kubeconfig was found, it cannot be read or used, or no credentials come of it; no request was sent.
+    """The kubeconfig is missing, cannot be used, or gives no credentials; no request was sent.
 
-    Among what cannot be used: a certificate, a key, a proxy; and what would be unsafe, such as credentials for an address
-    with ``http://``.
+    Also for a certificate, key or proxy that cannot be used, and for credentials that would go to ``http://``.
     """
 
 
 class UnreachableError(AwsAuthError, ConnectionError):
-    """No answer came from the API server, and nothing that could change anything was sent.
+    """The API server did not answer; no write was sent.
 
     Its name is unknown, it refuses the connection, its certificate cannot be verified, or a read timed out.
     """
 
 
 class ApiError(AwsAuthError):
-    """The API server answered, and refused; nothing was changed.
+    """The API server refused the request.
 
     Attributes:
         status: The HTTP status, such as 409.
-        reason: The reason in a word, as Kubernetes' ``Status`` has it, such as ``AlreadyExists``; may be empty.
+        reason: The reason in Kubernetes' ``Status``, such as ``AlreadyExists``; may be empty.
         details: The ``details`` of the ``Status``: group, kind, name, causes; may be empty.
-        stamp: The server's clock when it answered, as its ``Date`` header; empty where it did not say.
+        stamp: The server's clock, as its ``Date`` header; empty if the server did not send it.
     """
 
+    status: int = 0
+    reason: str = ""
+    details: Mapping[str, Any] = MappingProxyType({})
     stamp: str = ""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        location: str = "",
-        hint: str = "",
-        status: int = 0,
-        reason: str = "",
-        details: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(message, location=location, hint=hint)
-        self.status = status
-        self.reason = reason
-        self.details: dict[str, Any] = dict(details or {})
 
 
 class AuthenticationError(ApiError, PermissionError):
-    """The API server does not know who is asking: no credentials, or they are wrong or have expired."""
+    """The API server does not know the caller: the credentials are missing, wrong or expired."""
 
 
 class ForbiddenError(ApiError, PermissionError):
-    """RBAC does not let this user do that.
+    """RBAC does not allow the request.
 
     Attributes:
-        rule: The rule that is missing, as YAML that can be pasted under ``rules``; empty where it is not known.
-        role: The kind of role that it goes into: ``Role`` or ``ClusterRole``.
+        rule: The missing rule, as YAML for the list ``rules``; empty if it is unknown.
+        role: The kind of role that needs the rule: ``Role`` or ``ClusterRole``.
     """
 
     rule: str = ""
@@ -244,111 +232,93 @@ class ForbiddenError(ApiError, PermissionError):
 
 
 class NotFoundError(ApiError, LookupError):
-    """There is no such object, or no such kind of object."""
+    """The object, or its kind, does not exist."""
 
 
 class AdmissionError(ApiError):
-    """A policy, a webhook or the namespace's own state refused the request; RBAC had let it pass."""
+    """RBAC allowed the request; a policy, a webhook or the namespace's own state refused it."""
 
 
 class UnavailableError(ApiError):
-    """The API server cannot answer at the moment; later it may.
+    """The API server cannot answer at the moment.
 
     Attributes:
-        retry_after: For how many seconds it asks to be left alone; 0 where it does not say.
+        retry_after: The seconds that it asks to wait; 0 if it does not say.
     """
 
     retry_after: float = 0.0
 
 
 class CredentialsError(AwsAuthError):
-    """AWS credentials are missing, have expired, or are refused, or a wrong clock makes them look so."""
+    """AWS credentials are missing, expired or refused, or a wrong clock makes them look so."""
 
 
 class AwsServiceError(AwsAuthError):
     """An AWS service refused a call, or did not answer.
 
     Attributes:
-        code: The code that AWS gave, such as ``NoSuchEntity``; empty where it gave none.
+        code: The error code of AWS, such as ``NoSuchEntity``; may be empty.
     """
 
-    def __init__(self, message: str, *, location: str = "", hint: str = "", code: str = "") -> None:
-        super().__init__(message, location=location, hint=hint)
-        self.code = code
+    code: str = ""
 
 
 class AwsPermissionError(AwsServiceError, PermissionError):
     """IAM does not allow the call.
 
     Attributes:
-        action: What is not allowed, as a policy names it: ``eks:DescribeCluster``.
-        resource: On what: an ARN, or ``*``.
+        action: The action in the syntax of a policy: ``eks:DescribeCluster``.
+        resource: The ARN of the resource, or ``*``.
     """
 
-    def __init__(
-        self, message: str, *, location: str = "", hint: str = "", code: str = "", action: str = "", resource: str = "*"
-    ) -> None:
-        super().__init__(message, location=location, hint=hint, code=code)
-        self.action = action
-        self.resource = resource
+    action: str = ""
+    resource: str = "*"
 
 
 class ClusterNotFoundError(AwsServiceError, LookupError):
-    """There is no EKS cluster of that name in the region and account that were looked in."""
+    """The EKS cluster does not exist in this region and account."""
 
 
 class RoleError(AwsAuthError):
-    """An IAM role, an instance profile or an instance is not as it would have to be, or there is none or several."""
+    """An IAM role, instance profile or instance is missing, misconfigured or ambiguous."""
 
 
 class RevertedError(AwsAuthError):
-    """The change was made, and reverted because somebody who was named did not get in with a fresh token.
+    """A named role or the caller did not get in with a new token, and the change was reverted.
 
     Attributes:
         revision: The number of the revision that was reverted.
         restored: The number of the revision whose state is back.
     """
 
-    def __init__(
-        self, message: str, *, location: str = "", hint: str = "", revision: int = 0, restored: int = 0
-    ) -> None:
-        super().__init__(message, location=location, hint=hint)
-        self.revision = revision
-        self.restored = restored
+    revision: int = 0
+    restored: int = 0
 
 
 class NotRevertedError(AwsAuthError):
-    """The change was made, somebody who was named did not get in, and taking it back failed: it is still in force.
+    """A named role or the caller did not get in with a new token, and the change could not be reverted.
 
     Attributes:
         revision: The number of the revision that is in force.
-        restores: The number of the revision to go back to; 0 where there was no ``aws-auth`` before.
+        restores: The number of the revision to go back to; 0 if there was no ``aws-auth`` before.
     """
 
     changed = True
-
-    def __init__(
-        self, message: str, *, location: str = "", hint: str = "", revision: int = 0, restores: int = 0
-    ) -> None:
-        super().__init__(message, location=location, hint=hint)
-        self.revision = revision
-        self.restores = restores
+    revision: int = 0
+    restores: int = 0
 
 
 class RecoveryError(AwsAuthError):
-    """The recovery of a cluster failed, or cannot work; the hint lists the steps that are done and what they left."""
+    """The recovery of a cluster failed, or cannot work; the hint lists the steps that are done, and their leftovers."""
 
 
 class OutcomeUnknownError(AwsAuthError):
-    """A write was sent and not answered: it may have been made, or may still be made, or not."""
+    """A write was sent and not answered: it may be done, may still be done, or not."""
 
     changed = None
 
 
 class InternalError(AwsAuthError, RuntimeError):
-    """Memory or the call stack is used up, or this library has a defect; its cause is the Python exception.
-
-    A call that writes may have written before it failed.
-    """
+    """Memory or the call stack is exhausted, or this library has a defect; its cause is the Python exception."""
 
     changed = None

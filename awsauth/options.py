@@ -1,4 +1,4 @@
-"""How a change is made, and how requests are sent: the options that many calls share."""
+"""The options that many calls share: how a change is made, and how requests are sent."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Options(TypedDict, total=False):
 
     Attributes:
         reason: Why; kept with the revision.
-        allow: Guards that are to let the change pass: by name, or by name and principal (``node-mapping=arn:…``).
-        dry_run: Only say what would change; ``server`` has the API server look at it too, its admission included.
-        history: Whether to keep a revision; without one there is no way back.
-        wait: Seconds, at most 3,600, to wait until a new token of the caller, or of a role in `verify`, shows the change. Where it
-            concerns nobody whose token can be made, a finding says so (``not-observed``), and nobody waits; another
-            one where the time is over (``not-seen-yet``). The caller's new tokens take AWS credentials (``cluster=``).
-        verify: Roles, by their ARN with path, whose new tokens are looked at as the caller's are (``caller`` may stand
-            there too). The caller has to be allowed to assume them.
-        revert_after: Seconds, 5 to 60, within which the caller and all in `verify` have to get in with new tokens, or
-            the change is reverted, with the token that the API server still knows. Who got in before and is refused is
-            not waited for. With `dry_run` it means nothing.
+        allow: Guards that may not stop the change: a name, or name and principal (``node-mapping=arn:…``).
+        dry_run: Only show the change; with ``server``, the API server checks it too, with its admission.
+        history: Whether to record a revision; without one, the change cannot be rolled back.
+        wait: Seconds, at most 3,600, to wait until a new token of the caller or of a role in `verify` shows the change.
+            If it concerns none of them, the call does not wait, and the finding ``not-observed`` says so. When the time
+            is over, the finding is ``not-seen-yet``. Needs AWS credentials (``cluster=``).
+        verify: ARNs, with path, of roles whose new tokens are checked like the caller's; ``caller`` may be among them.
+            The caller must be allowed to assume the roles.
+        revert_after: Seconds, 5 to 60. If the caller or a role in `verify` does not get in with a new token by then, the
+            change is reverted, with a token that the API server still remembers. A refusal of a token that worked
+            before reverts it at once. Without effect in a dry run.
     """
 
     reason: str
@@ -45,7 +45,7 @@ class Options(TypedDict, total=False):
 
 
 TIMEOUT: Final = 30.0
-"""Seconds that a request may take, its answer included: the API server itself gives up after 60, and mostly answers at once."""
+"""Seconds that a request may take, with its answer. The API server itself gives up after 60."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class ConnectionOptions:
     """How requests to an API server are sent.
 
     Attributes:
-        timeout: Seconds that one request may take, its answer included; a program that gives credentials has as long.
-        as_user: The Kubernetes user to act as.
-        as_groups: The groups to act as a member of.
+        timeout: Seconds that a request, or an exec credential plugin, may take.
+        as_user: The Kubernetes user to impersonate.
+        as_groups: The groups to impersonate.
     """
 
     timeout: float = TIMEOUT
@@ -64,84 +64,63 @@ class ConnectionOptions:
 
 
 CALLER: Final = "caller"
-
-LONGEST_WAIT: Final = 3600.0
-"""The most that ``wait`` may be, in seconds."""
-
-SHORTEST: Final = 5.0
-"""The least that ``revert_after`` may be, in seconds: enough to see the change."""
 LONGEST: Final = 60.0
-"""The most that it may be. By default the API server asks about a token again two minutes after it has seen it: within
-these, the one that made the change can also take it back."""
+"""The most seconds of ``revert_after``. The API server remembers a token for two minutes by default: in this time, the
+token that made the change can also revert it."""
 
-_WATCHING: Final = ("wait", "verify", "revert_after")
-_KINDS: Final[dict[str, type]] = {"reason": str, "allow": object, "dry_run": bool, "history": bool} | dict.fromkeys(
-    _WATCHING, object
-)
-
-
-def check_options(options: Options) -> None:
-    """Check what the options of a change hold; Python itself reports an option that does not exist.
-
-    Raises:
-        UsageError: one is of another type, or `allow` names no guard.
-    """
-    for name, value in options.items():
-        kind = _KINDS[name]
-        if not isinstance(value, kind) and not (name == "dry_run" and value == "server"):
-            wanted = "a text" if kind is str else "True or False"
-            raise UsageError(f"{name} is {quoted_value(value)}; nothing was changed.", hint=f"Pass {wanted}.")
-    if "allow" in options:
-        allowed_by(options["allow"])
-    if not options.keys().isdisjoint(_WATCHING):
-        _check_watching(options)
-
+_SECONDS: Final = {"wait": (0.0, 3600.0), "revert_after": (5.0, LONGEST)}
+"""The least and the most seconds; the least of ``revert_after`` is long enough to see the change."""
 
 LARGEST_NUMBER: Final = 2**63 - 1
 """The largest number of a revision: the API server keeps it in 64 bits."""
 
 
+def check_options(options: Options) -> None:
+    """Check the options of a change; the boundary reports an option that does not exist.
+
+    Raises:
+        UsageError: an option is of another type, or `allow` names no guard, or two options contradict each other.
+    """
+    for name, value in options.items():
+        if name == "allow":
+            allowed_by(value)
+        elif name in _SECONDS:
+            _check_seconds(name, value)
+        elif name == "verify":
+            _check_verify(value)
+        elif name == "reason":
+            if not isinstance(value, str):
+                raise UsageError(f"reason is {quoted_value(value)}.", hint="Pass a text.")
+        elif not isinstance(value, bool) and (name, value) != ("dry_run", "server"):
+            raise UsageError(f"{name} is {quoted_value(value)}.", hint="Pass True or False.")
+    if options.get("verify") and not options.get("wait") and not options.get("revert_after"):
+        raise UsageError("verify= needs a time.", hint="Pass revert_after= or wait= with it, in seconds.")
+    if options.get("revert_after") and not options.get("history", True):
+        raise UsageError("revert_after= needs a revision.", hint="Leave history=False or revert_after= out.")
+
+
 def check_whole_number(name: str, number: Any) -> None:
-    """Check a number of revisions, or of one.
+    """Check the number of a revision, or a number of revisions.
 
     Raises:
         UsageError: it is not a whole number, or is less than 0 or more than `LARGEST_NUMBER`.
     """
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_NUMBER:
-        raise UsageError(
-            f"{name} is {quoted_value(number, 60)}; nothing was changed.",
-            hint=f"Pass a whole number, 0 to {LARGEST_NUMBER}.",
-        )
+        raise UsageError(f"{name} is {quoted_value(number, 60)}.", hint=f"Pass a whole number, 0 to {LARGEST_NUMBER}.")
 
 
-def _check_watching(options: Options) -> None:
-    wait: Any = options.get("wait", 0.0)
-    revert_after: Any = options.get("revert_after", 0.0)
-    verify: Any = options.get("verify", ())
-    for name, seconds, least, most in (
-        ("wait", wait, 0.0, LONGEST_WAIT),
-        ("revert_after", revert_after, SHORTEST, LONGEST),
-    ):
-        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-        if not is_number or (seconds != 0 and not least <= seconds <= most):
-            raise UsageError(
-                f"{name} is {quoted_value(seconds)}; nothing was changed.",
-                hint=f"Pass seconds, {least:g} to {most:g}; 0 for none.",
-            )
-    if not isinstance(verify, (list, tuple)) or not all(name == CALLER or _is_role(name) for name in verify):
+def _check_seconds(name: str, value: Any) -> None:
+    least, most = _SECONDS[name]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or (value != 0 and not least <= value <= most):
+        raise UsageError(f"{name} is {quoted_value(value)}.", hint=f"Pass seconds, {least:g} to {most:g}; 0 for none.")
+
+
+def _check_verify(value: Any) -> None:
+    if not isinstance(value, (list, tuple)) or not all(name == CALLER or _is_role(name) for name in value):
         raise UsageError(
-            f"verify is {quoted_value(verify)}; nothing was changed.",
-            hint='Pass a list of roles that the caller may assume, by their ARNs, or ["caller"].',
-        )
-    if verify and not wait and not revert_after:
-        raise UsageError(
-            "verify= says whom to look at, and not for how long; nothing was changed.",
-            hint="Pass revert_after= or wait= with it, in seconds.",
-        )
-    if revert_after and not options.get("history", True):
-        raise UsageError(
-            "Without a revision there is nothing that could be reverted to; nothing was changed.",
-            hint="Leave history=False or revert_after= out.",
+            f"verify is {quoted_value(value)}.",
+            hint='Pass a list of ARNs of roles that the caller may assume, or ["caller"].',
         )
 
 

@@ -1,4 +1,4 @@
-"""The part of the client that changes nothing: it reads, checks and explains one ``aws-auth``, and shows its history."""
+"""The methods of the client that change nothing: read, check, explain, and show the history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from awsauth.stores.store import restorable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -32,76 +31,52 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Store
 
 DESCRIBED: Final = 10
-"""For how many of the newest revisions the history says what they changed, unless it is asked for more."""
+"""The number of newest revisions with a diff in the history, unless more are asked for."""
 
 
 @public
 class ReadOnlyClient:
-    """Looks at one ``aws-auth`` and changes nothing (see `awsauth.AwsAuthClient`).
+    """The methods of `awsauth.AwsAuthClient` that change nothing."""
 
-    Args:
-        store: Where it lives.
-        policy: What may be mapped at all.
-        circumstances: What can be asked around it; None where there is no cluster.
-        connection: The connection to the cluster, which the client closes.
-
-    Raises:
-        UsageError: `policy` is not a policy.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        *,
-        policy: Policy | None = None,
-        circumstances: ClusterContext | None = None,
-        connection: Connection | None = None,
-    ) -> None:
-        if policy is not None:
-            from awsauth.core.lint.policy import check_policy
-
-            check_policy(policy)
-        self._store = store
-        self._policy = policy
-        self._circumstances = circumstances
-        self._connection = connection
+    _store: Store
+    _policy: Policy | None
+    _circumstances: ClusterContext | None
+    _connection: Connection | None
 
     @property
     def target_name(self) -> str:
-        """The context or the EKS cluster that this client is connected to; empty for a file and in memory."""
+        """The kubeconfig context or EKS cluster of this client; empty for a file and in memory."""
         return self._connection.name if self._connection else ""
 
     def acting_as(self) -> str:
-        """Return the IAM ARN or the username as which the cluster knows this client; asked once.
+        """Return the IAM ARN or the username of this client in the cluster; asked once.
 
-        Empty where the server cannot tell, as before Kubernetes 1.27, and where there is no cluster.
+        Empty without a cluster, and for servers before Kubernetes 1.27, which do not report it.
 
         Raises:
-            AwsAuthError: what the API server answers, such as an `AuthenticationError`.
+            AuthenticationError: the API server does not know the caller.
         """
         return self._circumstances.writer().identity if self._circumstances else ""
 
     def read(self, revision: int | None = None) -> Document:
-        """Return the data as it is now, or as a revision holds it.
+        """Return the present data, or that of a revision; an empty document if the object does not exist.
 
         Raises:
-            RevisionNotFoundError: there is no revision of that number.
+            RevisionNotFoundError: the revision does not exist.
             HistoryError: the revision was altered since it was recorded.
             UsageError: `revision` is not a number.
         """
         return self._store.read().document if revision is None else self._recorded(revision)
 
     def exists(self) -> bool:
-        """Return whether there is an object at all; `read` gives an empty document where there is none."""
+        """Return whether the object exists."""
         return self._store.read().exists
 
     def check(self) -> tuple[Finding, ...]:
-        """Return what is wrong with the data, or will surprise people; for a cluster, also what only it can tell.
+        """Return the findings of `awsauth.lint`; for a cluster, also those that need its facts.
 
-        Nodes and administrators that another tool removed since the last own revision are the error ``drift``.
-
-        What can be repaired safely has the repair with it (`Finding.fix`);
-        ``client.apply(awsauth.fixes(client.read()))`` makes all of them.
+        Nodes and administrators that another tool removed since the last own revision are the error ``drift``. A finding
+        that can be repaired safely has a `Finding.fix`; ``client.apply(awsauth.fixes(client.read()))`` applies all.
         """
         from awsauth.core.lint.lint import lint
         from awsauth.history.drift import baseline_findings, drift
@@ -116,9 +91,9 @@ class ReadOnlyClient:
         return self._unacknowledged(found)
 
     def explain(self, caller: Caller | str) -> Explanation:
-        """Say what the authenticator does with a caller, and for one who gets nothing why (see `awsauth.explain`).
+        """Explain the access of a caller, or why it has none (see `awsauth.explain`).
 
-        On an EKS cluster that looks at access entries, what they grant.
+        For an EKS cluster the explanation includes its access entries.
 
         Raises:
             InvalidValueError: `caller` is not the ARN of a role or user.
@@ -134,7 +109,7 @@ class ReadOnlyClient:
         """Check whether the caller gets in and may do its work (see `awsauth.health_check`).
 
         Raises:
-            UsageError: there is no cluster to check, a role cannot be assumed here, or `may` cannot be read.
+            UsageError: the client has no cluster, or cannot assume a role, or `may` cannot be read.
             InvalidValueError: `role_arn` is not the ARN of a role.
         """
         from awsauth.health.checks import health_report
@@ -142,11 +117,11 @@ class ReadOnlyClient:
         return health_report(self._connection, self._store, role_arn=role_arn, may=may)
 
     def whoami(self) -> Identity:
-        """Return who this machine is to AWS, and which username and groups it gets in the cluster (as `awsauth.whoami`).
+        """Return the identity of this machine in AWS, and its username and groups in the cluster (see `awsauth.whoami`).
 
         Raises:
-            CredentialsError: there are no AWS credentials, or AWS does not take them.
-            UsageError: there is no cluster to ask.
+            CredentialsError: AWS credentials are missing, or AWS refuses them.
+            UsageError: the client has no cluster.
             AwsAuthError: STS or the API server does not answer.
         """
         if self._connection is None:
@@ -156,24 +131,24 @@ class ReadOnlyClient:
         return cluster_identity(self._connection.transport, self._connection.tokens, self._connection.description)
 
     def self_review(self) -> SelfReview | None:
-        """Return who this client is to the cluster: username, groups and, for a caller that IAM knows, the ARN.
+        """Return the username and groups of this client in the cluster and, for an IAM identity, the ARN.
 
-        None where the server cannot tell, as before Kubernetes 1.27. AWS is not asked; `whoami` asks both.
+        None for servers before Kubernetes 1.27, which do not report it. This does not ask AWS; `whoami` does.
 
         Raises:
-            UsageError: there is no cluster to ask.
-            AwsAuthError: what the API server answers, such as an `AuthenticationError`.
+            UsageError: the client has no cluster.
+            AuthenticationError: the API server does not know the caller.
         """
         if self._circumstances is None:
             raise _no_cluster()
         return self._circumstances.caller()
 
     def history(self, *, limit: int | None = None, described: int = DESCRIBED) -> Log:
-        """Return the revisions, newest first: which one is live, and what is wrong with the chain.
+        """Return the history, newest first, with findings about it.
 
         Args:
             limit: How many of the newest entries to return; None for all.
-            described: For how many of the newest to say what they changed; each is one more request.
+            described: How many of the newest entries get a diff; each takes one more request.
 
         Raises:
             UsageError: `limit` or `described` is not a number, or less than 0.
@@ -193,21 +168,21 @@ class ReadOnlyClient:
         return self._policy.unacknowledged(found) if self._policy else found
 
     def show(self, revision: int) -> Revision:
-        """Return a revision with its data; its `is_intact` tells whether it is as it was recorded.
+        """Return a revision with its data; its `is_intact` is False if it was altered since it was recorded.
 
         Raises:
-            RevisionNotFoundError: there is no revision of that number.
+            RevisionNotFoundError: the revision does not exist.
             UsageError: `revision` is not a number.
         """
         check_whole_number("revision", revision)
         return self._store.read_revision(revision)
 
     def diff(self, before: int, after: int | None = None) -> Diff:
-        """Return what changed from one revision to another, or to the present.
+        """Return the difference between two revisions, or between a revision and the present.
 
         Raises:
-            RevisionNotFoundError: there is no revision of that number.
-            HistoryError: one was altered since it was recorded.
+            RevisionNotFoundError: a revision does not exist.
+            HistoryError: a revision was altered since it was recorded.
             UsageError: `before` or `after` is not a number.
         """
         from awsauth.core.diff import diff
@@ -221,24 +196,22 @@ class ReadOnlyClient:
         revision = self.show(number)
         if not revision.is_intact:
             raise HistoryError(
-                f"Revision {number} was altered since it was recorded: its data is not what its digest says.",
+                f"Revision {number} was altered since it was recorded: its data does not match its digest.",
                 hint="Look at it with show().",
             )
         return Document(revision.data)
 
     def close(self) -> None:
-        """Close the connections; a file and memory need no closing."""
+        """Close the connections to the cluster."""
         if self._connection:
             self._connection.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 def _no_cluster() -> UsageError:
-    return UsageError("There is no cluster here that could be asked.", hint="Connect with a cluster.")
+    return UsageError("This client has no cluster to ask.", hint="Connect to a cluster: cluster=, or context=.")

@@ -124,7 +124,9 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
     places = [invocation.position(finding.location) for finding in found]
     file = invocation.file
     if invocation.output == "json":
-        at_file = [FileLocation(file, at and at.line, at and at.column) if file else None for at in places]
+        at_file = [
+            FileLocation(file, at.line if at else None, at.column if at else None) if file else None for at in places
+        ]
         invocation.emit({"findings": [*map(CheckedFinding, found, at_file)]})
     elif invocation.output == "markdown":
         invocation.screen.print(findings_as_markdown(found) or "Nothing found.")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
     from awsauth.core.findings import Location
     from awsauth.core.lint.policy import Policy
-    from awsauth.core.manifest.locate import FilePosition
     from awsauth.core.manifest.manifest import Manifest
     from awsauth.stores.manifest_text import ManifestText
 
@@ -145,12 +144,12 @@ class Invocation:
         """The manifest file; None where there is none that has a name."""
         return None if self.is_filter else self.target.get("file")
 
-    def position(self, location: Location | None) -> FilePosition | None:
+    def position(self, location: Location | None) -> Location | None:
         """Return where something is in the manifest; None where there is no manifest."""
-        from awsauth.core.manifest.locate import FilePosition, position_in_file
+        from awsauth.core.manifest.locate import position_in_file
 
         if location and location.in_file:
-            return FilePosition(location.line, location.column)
+            return location
         manifest = self._read_manifest()
         return position_in_file(manifest, location) if manifest else None
 

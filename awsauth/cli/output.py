@@ -21,16 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from awsauth.core.diff import Diff
-    from awsauth.core.findings import Finding
-    from awsauth.core.manifest.locate import FilePosition
+    from awsauth.core.findings import Finding, Location
 
 
 _COMMANDS: Final = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def annotation(finding: Finding, file: str | None, at: FilePosition | None) -> str:
+def annotation(finding: Finding, file: str | None, at: Location | None) -> str:
     """Return a workflow command; nothing in it can end it early or begin another one."""
-    properties = {"file": file, "line": at and str(at.line), "col": at and str(at.column)} if file else {}
+    properties = {"file": file} | ({"line": str(at.line), "col": str(at.column)} if at else {}) if file else {}
     named = {**properties, "title": f"awsauth: {finding.code}"}
     shown = ",".join(f"{name}={_property(value)}" for name, value in named.items() if value)
     return f"::{_COMMANDS[finding.severity.value]} {shown}::{_data(str(finding))}"

@@ -1,4 +1,4 @@
-"""ARNs of principals: what may be written into ``aws-auth``, and what the authenticator will see of it.
+"""ARNs of principals: which can be written into ``aws-auth``, and how the authenticator sees them.
 
 Source of the rules: ``aws-iam-authenticator`` ``pkg/arn/arn.go`` (``Canonicalize``), and that STS never reports the
 path of a role.
@@ -19,8 +19,6 @@ PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws
 """``aws-iam-authenticator`` ``pkg/endpoints``."""
 
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
-"""The number of an account, all of the text."""
-
 _ARN: Final = re.compile(
     r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.DOTALL
 )
@@ -34,7 +32,7 @@ _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
 
 
 def canonical_role(arn: str) -> str:
-    """Return the ARN by which the authenticator knows a role: without path, and for a session that of its role.
+    """Return the canonical ARN of a role: without its path; for a session that of its role.
 
     Raises:
         InvalidValueError: it is not the ARN of an IAM role or of a role's session.
@@ -45,37 +43,33 @@ def canonical_role(arn: str) -> str:
     if service == "sts" and kind == "assumed-role":
         name, path = path.rpartition("/")[2], ""
     elif service != "iam" or kind != "role":
-        raise _invalid(arn, f"is the ARN of no role but of {_what(service, kind)}", _way_out(kind))
-    if not _NAME.fullmatch(name) or not _PATH.fullmatch(f"{path}/" if path else ""):
-        raise _invalid(arn, "has no valid role name", f"A role's ARN looks like {_ROLE_EXAMPLE}.")
+        raise _other_kind(arn, "a role", service, kind)
+    _check_name(arn, path, name, "role", _ROLE_EXAMPLE)
     return f"arn:{partition}:iam::{account}:role/{name}"
 
 
 def lacks_sso_suffix(arn: str) -> bool:
-    """Whether a role is called after a permission set, without the suffix that every such role has."""
+    """Whether a role has the name of a permission set, without the suffix of such roles."""
     name = arn.rpartition("/")[2].lower()
     return name.startswith(_SSO_PREFIX) and not SSO_NAME.fullmatch(name)
 
 
 def writable_role(arn: str) -> str:
-    """Return the ARN by which the authenticator knows a role, if the role can exist.
+    """Return the canonical ARN of a role that can exist.
 
     Raises:
         InvalidValueError: as for `canonical_role`; or the role of a permission set has no suffix.
     """
     canonical = canonical_role(arn)
     if lacks_sso_suffix(canonical):
-        problem = "has no suffix: the role of a permission set ends in `_` and 16 hexadecimal digits"
-        raise _invalid(
-            arn, problem, "Look up the whole name: aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
-        )
+        problem = "lacks the suffix of a permission set's role: `_` and 16 hexadecimal digits"
+        command = "aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
+        raise _invalid(arn, problem, f"Look up the whole name: {command}")
     return canonical
 
 
 def canonical_user(arn: str) -> str:
-    """Return the ARN by which the authenticator knows a user: as it is, with its path.
-
-    Accounts' roots and federated users count as users.
+    """Return the canonical ARN of a user: with its path. An account's root and federated users are users.
 
     Raises:
         InvalidValueError: it is not the ARN of a user.
@@ -87,17 +81,16 @@ def canonical_user(arn: str) -> str:
     if service == "iam" and resource == "root":
         return prefix + resource
     if (service, kind) not in (("iam", "user"), ("sts", "federated-user")):
-        raise _invalid(arn, f"is the ARN of no user but of {_what(service, kind)}", _way_out(kind))
-    if not _NAME.fullmatch(name) or not _PATH.fullmatch(f"{path}/" if path else ""):
-        raise _invalid(arn, "has no valid user name", f"A user's ARN looks like {_USER_EXAMPLE}.")
+        raise _other_kind(arn, "a user", service, kind)
+    _check_name(arn, path, name, "user", _USER_EXAMPLE)
     return prefix + resource
 
 
 def canonical_principal(arn: str) -> str:
-    """Return the ARN by which the authenticator knows a role or a user, if it can exist.
+    """Return the canonical ARN of a role or user that can exist.
 
     Raises:
-        InvalidValueError: it is the ARN of neither, or of a role that cannot exist.
+        InvalidValueError: it is the ARN of something else, or of a role that cannot exist.
     """
     return canonical_user(arn) if is_user(arn) else writable_role(arn)
 
@@ -119,9 +112,7 @@ def account_id(account: str) -> str:
         InvalidValueError: it is not 12 digits.
     """
     if not ACCOUNT.fullmatch(account):
-        raise InvalidValueError(
-            f"{quoted(account)} is no AWS account; nothing was changed.", hint="An account is 12 digits, given as text."
-        )
+        raise InvalidValueError(f"{quoted(account)} is not an AWS account.", hint="Give its 12 digits, as text.")
     return account
 
 
@@ -132,29 +123,31 @@ def same(left: str, right: str) -> bool:
 
 def _parts(arn: str, example: str) -> tuple[str, str, str, str]:
     if len(arn) > LONGEST:
-        raise _invalid(
-            arn, f"is longer than the {LONGEST:,} characters that an ARN may have", "Check where it comes from."
-        )
+        raise _invalid(arn, f"has more than the {LONGEST:,} characters of an ARN", f"An ARN looks like {example}.")
     match = _ARN.fullmatch(arn)
     if match is None:
-        raise _invalid(arn, "is no ARN", f"An ARN looks like {example}.")
+        raise _invalid(arn, "is not an ARN", f"An ARN looks like {example}.")
     if match["partition"] not in PARTITIONS:
         raise _invalid(arn, "has an unknown partition", f"The partitions are {', '.join(PARTITIONS)}.")
     if not ACCOUNT.fullmatch(match["account"]) or match["region"]:
-        raise _invalid(arn, "has no account of 12 digits in its place", f"An ARN looks like {example}.")
+        raise _invalid(arn, "does not have an account of 12 digits", f"An ARN looks like {example}.")
     return match["partition"], match["service"], match["account"], match["resource"]
 
 
-def _what(service: str, kind: str) -> str:
+def _check_name(arn: str, path: str, name: str, kind: str, example: str) -> None:
+    if not _NAME.fullmatch(name) or not _PATH.fullmatch(f"{path}/" if path else ""):
+        raise _invalid(arn, f"does not have a valid {kind} name", f"The ARN of a {kind} looks like {example}.")
+
+
+def _other_kind(arn: str, wanted: str, service: str, kind: str) -> InvalidValueError:
     known = {("iam", "user"): "a user", ("iam", "role"): "a role", ("iam", "root"): "an account's root"}
-    return known.get((service, kind), f"something else ({quoted(f'{service} {kind}', 40)})")
-
-
-def _way_out(kind: str) -> str:
-    if kind in ("user", "root"):
-        return "Map it as a user."
-    return "Map it as a role." if kind in ("role", "assumed-role") else "Give the ARN of an IAM role or user."
+    found = known.get((service, kind), f"something else ({quoted(f'{service} {kind}', 40)})")
+    hints = dict.fromkeys(("user", "root"), "Map it as a user.") | dict.fromkeys(
+        ("role", "assumed-role"), "Map it as a role."
+    )
+    hint = hints.get(kind, "Give the ARN of an IAM role or user.")
+    return _invalid(arn, f"is not the ARN of {wanted} but of {found}", hint)
 
 
 def _invalid(arn: str, problem: str, hint: str) -> InvalidValueError:
-    return InvalidValueError(f"{quoted(arn)} {problem}; nothing was changed.", hint=hint)
+    return InvalidValueError(f"{quoted(arn)} {problem}.", hint=hint)

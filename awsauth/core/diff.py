@@ -1,4 +1,4 @@
-"""What a change does: to whom, by mapping, and in the text."""
+"""The difference of two documents: by mapping, by effect on principals, and as text."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 @public
 class MappingDiff(JsonValue):
-    """What becomes of one principal under one key.
+    """The change of one principal under one key.
 
-    `before` and `after` hold all its entries, in order. The authenticator honours the last of them, and of a user the
-    last of each spelling.
+    `before` and `after` hold all its entries, in order. The last one wins; for a user, the last one of each spelling.
     """
 
     key: Key
@@ -41,20 +40,20 @@ class MappingDiff(JsonValue):
     @property
     @in_json()
     def kind(self) -> str:
-        """``added``, ``removed``, ``changed``; or ``shadowed`` when only entries change that never counted."""
+        """``added``, ``removed``, ``changed``; or ``shadowed`` if only entries change that never counted."""
         if not self.before or not self.after:
             return "removed" if self.before else "added"
         return "changed" if self._counting(self.before) != self._counting(self.after) else "shadowed"
 
     @property
     def _is_undefined(self) -> bool:
-        """Whether two spellings of one principal are mapped: either may count."""
+        """Whether two spellings of one principal are mapped, so that the winner is undefined."""
         before, after = self.before, self.after
         return max(len(before), len(after)) > 1 and max(map(len, map(self._counting, (before, after)))) > 1
 
     @property
     def _shadowed(self) -> tuple[int, int]:
-        """How many entries do not count, before and after."""
+        """The number of entries that do not count, before and after."""
         before, after = self.before, self.after
         if max(len(before), len(after)) <= 1:
             return 0, 0
@@ -67,10 +66,10 @@ class MappingDiff(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class Diff(JsonValue):
-    """The difference of two documents. False when there is none; `str` gives it as text.
+    """The difference of two documents; false if they are equal. `str` returns it as text.
 
     Attributes:
-        mappings: What becomes of each principal that is concerned, by key and in the order of the text.
+        mappings: The change of each principal, by key and in the order of the text.
         texts: By data key, the difference of the text in unified form.
     """
 
@@ -84,9 +83,9 @@ class Diff(JsonValue):
     @property
     @in_json()
     def effects(self) -> tuple[AccessChange, ...]:
-        """What each principal of `mappings` gets before and after, whichever entry of the documents gives it.
+        """The username and groups of each principal of `mappings` before and after, from all entries of the documents.
 
-        Worked out when it is first asked for.
+        Computed on first use.
         """
         found = self._effects
         if callable(found):
@@ -99,7 +98,7 @@ class Diff(JsonValue):
 
     @property
     def summary(self) -> str:
-        """The principals concerned, on one line: ``+role deployer, ~user alice and 3 more``."""
+        """The principals on one line: ``+role deployer, ~user alice and 3 more``."""
         shown = [_brief(mapping) for mapping in self.mappings[:_SUMMARISED]]
         if not shown:
             return "other text, same mappings" if self.texts else "no change"
@@ -121,7 +120,7 @@ class Diff(JsonValue):
         return "\n\n".join(["\n".join(rows), *blocks] if rows else blocks) + "\n"
 
     def _other_effects(self) -> Iterator[AccessChange]:
-        """Yield the effects that differ from the mapping that changes: another entry decides."""
+        """Yield the effects that differ from the changed mapping, because another entry wins."""
         if self._decides_alone and self._decides_alone():
             return
         from awsauth.core.access.access_changes import infos
@@ -143,10 +142,10 @@ _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Change
 
 @public
 def diff(before: Document, after: Document) -> Diff:
-    """Return what changes from one document to another.
+    """Return the difference from one document to another.
 
     Raises:
-        UsageError: one of them is no document.
+        UsageError: one of them is not a document.
     """
     for document in (before, after):
         check_document(document)
@@ -160,7 +159,7 @@ def diff(before: Document, after: Document) -> Diff:
 
 
 def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff]) -> tuple[AccessChange, ...]:
-    from awsauth.core.access.access_changes import access_changes  # only where a difference is looked at
+    from awsauth.core.access.access_changes import access_changes  # only if the effects are used
 
     principals = (
         one.principal for one in mappings if one.key != "mapAccounts" and not (one.after or one.before)[-1].sso
@@ -169,7 +168,7 @@ def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff])
 
 
 def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> bool:
-    """Whether nothing but the last entry of a mapping can let its principal in, as in most documents."""
+    """Whether only the last entry of a mapping can match its principal, as in most documents."""
     principal = mapping.principal
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
@@ -222,7 +221,7 @@ def _text_lines(mapping: MappingDiff) -> Iterator[str]:
 
 
 def _brief(mapping: MappingDiff) -> str:
-    # The name alone: there is one line for everything, and the diff has the whole ARN.
+    # Only the name: the summary is one line, and the diff has the whole ARN.
     name = mapping.principal.rpartition("/")[2] or mapping.principal
     return f"{_SIGNS[mapping.kind]}{KIND[mapping.key]} {quoted(name, 64)[1:-1]}"
 
@@ -233,7 +232,7 @@ def _markdown_line(mapping: MappingDiff) -> str:
 
 
 def _sentences(mapping: MappingDiff, show: Callable[[str], str]) -> Iterator[str]:
-    """Yield what changes for a principal, in words; `show` makes values of the document fit to be shown."""
+    """Yield the changes of a principal in words; `show` escapes values of the document."""
     if mapping._is_undefined:  # noqa: SLF001 - of this module
         before, after = (len(mapping._counting(entries)) for entries in (mapping.before, mapping.after))  # noqa: SLF001
         yield f"mapped in {after} spelling{'' if after == 1 else 's'}, before {before}; with several, the winner is undefined"

@@ -1,4 +1,4 @@
-"""The one value for everything that this library has to say about a document."""
+"""Findings: problems and notes about a document, with their place."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Severity(enum.Enum):
     """How bad a finding is."""
 
     ERROR = "error"
-    """Somebody loses access, or gets none, or the document cannot be read."""
+    """A principal loses access or has none, or the document cannot be read."""
     WARNING = "warning"
-    """It works, but not as it reads, or more is granted than it seems."""
+    """The document works, but not as it reads, or it grants more than it seems to."""
     NOTE = "note"
 
 
 @lru_cache(maxsize=4)
 def line_starts(text: str) -> list[int]:
-    """Return the offsets at which lines start: worked out once for a text, however many findings it has."""
+    """Return the offsets at which lines start; cached, as a text may have many findings."""
     return [0, *(match.end() for match in _LINE_FEED.finditer(text))]
 
 
@@ -50,18 +50,18 @@ _LINE_FEED: Final = re.compile("\n")
 @dataclass(frozen=True, slots=True)
 @public
 class Location(JsonValue):
-    """Where in a document: a data key (empty outside of the data) and, counted from 1, line and column.
+    """A place in a document: a data key (empty outside of the data), and line and column, counted from 1.
 
-    Those of the manifest file for a document that was read from one, otherwise those of the key's text.
+    For a document of a manifest file, line and column are the file's, otherwise those of the key's text.
     """
 
     key: str
     line: int
     column: int
     text: str = ""
-    """The text at fault, as it stands there."""
+    """The text at fault."""
     in_file: bool = field(default=False, compare=False, metadata=LEFT_OUT)
-    """Whether line and column are those of a manifest file."""
+    """Whether line and column are the file's."""
 
     @classmethod
     @unguarded
@@ -73,7 +73,7 @@ class Location(JsonValue):
         return cls(key, line, start - starts[line - 1] + 1, at_fault)
 
     def offset_in(self, text: str) -> int:
-        """Return where it is in the text of its key."""
+        """Return its offset in the text of its key."""
         return line_starts(text)[self.line - 1] + self.column - 1
 
     def __str__(self) -> str:
@@ -83,18 +83,17 @@ class Location(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class Finding(JsonValue):
-    """Something about a document that somebody should know.
+    """A problem of a document, or a note about it.
 
     Attributes:
-        code: Stable name of the kind of finding, in lower case with hyphens.
+        code: The stable name of the kind of finding, in lower case with hyphens.
         severity: How bad it is.
-        message: What is the matter, one sentence.
-        impact: What the authenticator does because of it.
-        hint: What to do about it, in words; empty if there is nothing to do.
-        location: Where; None for what concerns the whole document.
-        principal: Whom it concerns: an ARN, an account, or for what concerns the text of one data key that key;
-            empty for everybody.
-        fix: The cure as changes, where it is safe: nobody gets more than the text says.
+        message: The problem, in one sentence.
+        impact: Its effect on access.
+        hint: What to do about it; empty if there is nothing to do.
+        location: The place; None for a finding about the whole document.
+        principal: The ARN or account that it concerns; for a finding about the text of a data key, the key; may be empty.
+        fix: Changes that solve the problem safely: no principal gets more access than the text gives it.
     """
 
     code: str
@@ -114,7 +113,7 @@ class Finding(JsonValue):
 
     @property
     def line(self) -> str:
-        """It with how bad it is, and what kind of finding it is."""
+        """The finding as one line, with severity and code."""
         return f"{self.severity.value} {self.code}: {self}"
 
     def __str__(self) -> str:

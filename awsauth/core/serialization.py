@@ -1,7 +1,7 @@
-"""The JSON of this library's values, and how it is read back: pydantic's, made from the fields of a value.
+"""The JSON of this library's values: pydantic writes and reads it, from the fields of a value.
 
-A `JsonValue` has the properties marked `in_json` in its JSON, then its fields. What a field leaves out or
-spreads is said at the field. pydantic is imported when JSON is asked for: a change to a file does without it.
+The JSON of a `JsonValue` has the properties marked `in_json`, then the fields; a field's metadata may leave it out,
+rename or spread it. pydantic is imported on first use: a change to a file does not need it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _F = TypeVar("_F", bound="Callable[..., Any]")
 _T = TypeVar("_T")
 
 LEFT_OUT: Final = {"json": ""}
-"""Metadata of a field that JSON leaves out."""
+"""Metadata of a field that is not in the JSON."""
 
 FLAT: Final = {"json": "*"}
-"""Metadata of a field whose members JSON has among those of the value itself."""
+"""Metadata of a field whose members are members of the value's own JSON."""
 
 OWN_NAME: Final = "own name"
 """Annotates the type of a property that returns the name of its class."""
@@ -38,7 +38,7 @@ def renamed(name: str) -> dict[str, str]:
 
 
 def in_json(name: str = "") -> Callable[[_F], _F]:
-    """Mark the getter of a property that belongs to the JSON of its value, under its own name or another one."""
+    """Mark the getter of a property that is in the JSON, under its own name or another one."""
 
     def mark(function: _F) -> _F:
         vars(function)["in_json"] = name or function.__name__
@@ -54,7 +54,7 @@ class JsonValue:
     __slots__ = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
+        """Return the value as dictionaries, lists, texts and numbers for JSON."""
         kind: Any = type(self)
         shown: dict[str, Any] = _adapter(kind).dump_python(self, mode="json")
         return shown
@@ -65,7 +65,7 @@ class JsonValue:
 
 
 def json_object(kind: _T) -> _T:
-    """Decorate a named tuple, which can have no base class, so that it is an object in JSON."""
+    """Decorate a named tuple, which cannot have a base class, to make it an object in JSON."""
     hooked: Any = kind
     hooked.__get_pydantic_core_schema__ = classmethod(_as_object)
     return kind
@@ -93,7 +93,7 @@ def _as_object(kind: Any, _source: Any, handler: Any) -> Any:
 
 
 class NoneForZero:
-    """Annotates a number whose 0 stands for none: in JSON null."""
+    """Annotates a number whose 0 is null in JSON."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Return pydantic's schema."""
@@ -106,24 +106,24 @@ class NoneForZero:
 
 
 def from_json(kind: Any, values: Any) -> Any:
-    """Return the value of a type, such as `tuple[Finding, ...]`, whose JSON this is.
+    """Return a value of a type, such as `tuple[Finding, ...]`, from its JSON.
 
     Raises:
-        pydantic.ValidationError: it is the JSON of no such value.
+        pydantic.ValidationError: the JSON does not fit the type.
     """
     return _adapter(kind).validate_python(values)
 
 
 def json_text(values: Any) -> str:
-    """Return values, with those of this library among them, as JSON in ASCII."""
+    """Return values, including those of this library, as JSON in ASCII."""
     return json.dumps(values, indent=2, default=lambda value: value.to_json()) + "\n"
 
 
 def sha256_of(values: Any) -> str:
-    """Return the SHA-256, in hex, of values that JSON can hold, whatever the order of their keys."""
+    """Return the SHA-256, in hex, of JSON values; the order of keys does not matter."""
     import hashlib
 
-    # Escaped, so that half a surrogate pair, which no UTF-8 can hold, has a digest like any other text.
+    # In ASCII, so that half a surrogate pair has a digest too.
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
@@ -157,14 +157,14 @@ def _members(kind: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def _own_fields(kind: Any) -> dict[str, tuple[str, Any]]:
-    """Return the fields: the name that each has in JSON, ``*`` for spread, empty for left out; and its type."""
+    """Return for each field its name in JSON (``*``: spread, empty: left out), and its type."""
     if is_dataclass(kind):
         return {one.name: (one.metadata.get("json", one.name), one.type) for one in fields(kind)}
     return {name: (name, kind.__annotations__[name]) for name in kind._fields}
 
 
 class _Names(dict[str, Any]):
-    """The names that modules import for types alone: public ones of this library and of two standard modules."""
+    """The names that modules import only for types: public ones of this library, and of two standard modules."""
 
     def __missing__(self, name: str) -> Any:
         import collections.abc

@@ -1,6 +1,6 @@
-"""YAML or JSON that people write for awsauth: its values, and where each one begins.
+"""YAML or JSON that people write for awsauth: its values, and their places.
 
-Scalars are the text that is written, except unquoted booleans and nulls: YAML 1.1 takes some accounts for octal numbers.
+Scalars stay text, except unquoted booleans and nulls: YAML 1.1 reads some accounts as octal numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LARGEST: Final = 256 * 2**10
-"""Characters of a text that is read. ruamel.yaml reads some 100,000 of them in a second."""
+"""The most characters of a text. ruamel.yaml reads about 100,000 in a second."""
 
 _DEEPEST: Final = 100
 _CORE: Final = "tag:yaml.org,2002:"
@@ -41,11 +41,11 @@ class YamlInputError(Exception):
 
 
 class YamlInput(NamedTuple):
-    """What a text holds.
+    """The values of a text, with their places.
 
     Attributes:
         value: Texts, booleans, None, lists and dictionaries.
-        locations: By the path to a value, the line and column of its key, or of the item of a list.
+        locations: By the path to a value, the line and column of its key or list item.
     """
 
     value: Any
@@ -53,7 +53,7 @@ class YamlInput(NamedTuple):
 
 
 def parse_input(text: str) -> YamlInput:
-    """Return what a text holds: one document without aliases, in which no field is written twice.
+    """Return the values of a text: one document without aliases and repeated fields.
 
     Raises:
         YamlInputError: it cannot be read.
@@ -85,14 +85,14 @@ def parse_input(text: str) -> YamlInput:
 
 
 class _Composer(Composer):
-    """Refuses aliases, which can stand for more than fits in memory, and what is nested too deeply to be meant."""
+    """Refuses aliases, which can expand beyond the memory, and excessive nesting."""
 
     _depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.parser.peek_event()
         if isinstance(event, AliasEvent):
-            problem = f"*{event.anchor} is an alias, and awsauth reads none: write the value out"
+            problem = f"*{event.anchor} is an alias, which awsauth does not read: write the value itself"
             raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
         if self._depth == _DEEPEST:
             raise MarkedYAMLError(problem=f"nested more than {_DEEPEST} deep", problem_mark=event.start_mark)

@@ -168,7 +168,7 @@ def test_a_dry_run_changes_nothing(file: str) -> None:
     # The word behind it is not taken for its value.
     assert run("add", "account", "--dry-run", "012345678901", "--file", file).code == 0
     server = run(*ADD, "--dry-run=server", "--file", file)
-    assert (server.code, "--dry-run, which asks nobody" in server.err) == (2, True)
+    assert (server.code, "Pass --dry-run." in server.err) == (2, True)
     assert run(*ADD, "--dry-run=maybe", "--file", file).code == 2
 
 

@@ -94,7 +94,7 @@ def test_a_plan_for_another_object_is_refused(client: awsauth.AwsAuthClient) -> 
     from awsauth.stores.memory import MemoryStore
 
     other = awsauth.AwsAuthClient(MemoryStore(DATA, uid="another"))
-    with pytest.raises(awsauth.PlanError, match="was made for"):
+    with pytest.raises(awsauth.PlanError, match="is for the object"):
         other.apply(client.plan(ENSURE_CI))
 
 
@@ -133,7 +133,7 @@ def test_an_explanation_is_of_what_is_there_now(client: awsauth.AwsAuthClient) -
 
 
 def test_without_a_server_there_is_nobody_to_ask_for_a_dry_run(client: awsauth.AwsAuthClient) -> None:
-    with pytest.raises(awsauth.UsageError, match="no server"):
+    with pytest.raises(awsauth.UsageError, match="needs a cluster"):
         client.apply([ENSURE_CI], dry_run="server")
     assert client.read().data == DATA
 
@@ -342,7 +342,7 @@ def test_a_misspelt_option_does_not_write(client: awsauth.AwsAuthClient, options
     ]
     calls += [lambda **given: client.apply(ENSURE_CI, **given), client.transaction, client.rollback]
     for call in calls:
-        with pytest.raises(TypeError, match=r"nothing was (changed|contacted)|unexpected keyword argument 'dryrun'"):
+        with pytest.raises(TypeError, match=r"Pass |The guards are|unexpected keyword argument 'dryrun'"):
             call(**options)
     assert client.read().data == DATA
 
@@ -489,7 +489,7 @@ def test_binary_data_counts_for_what_is_almost_full() -> None:
 
 def test_a_bare_name_that_nothing_is_mapped_under_is_refused(client: awsauth.AwsAuthClient) -> None:
     """Somebody who is to be shut out must not stay in because a name stood for an ARN."""
-    with pytest.raises(awsauth.InvalidValueError, match="is no ARN") as caught:
+    with pytest.raises(awsauth.InvalidValueError, match="is not an ARN") as caught:
         client.remove_role_mapping("admin")
     assert ADMIN in caught.value.hint
     assert client.read().data == DATA

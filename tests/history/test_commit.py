@@ -485,7 +485,7 @@ def test_what_a_server_makes_of_it_is_told() -> None:
     result = AwsAuthClient(Mutating(BEFORE)).add_role_mapping(ADMIN.role_arn, username="admin")
     assert result.document.data == {"mapRoles": "[]"}
     assert (result.findings[0].code, result.findings[0].severity) == ("altered-by-server", Severity.ERROR)
-    assert "stored something else than was sent: -role " in result.findings[0].message
+    assert "stored other data than awsauth sent: -role " in result.findings[0].message
 
 
 @pytest.mark.parametrize("change", [RemoveRole(role_arn=ADMIN.role_arn), OTHER], ids=["takes away", "adds"])

@@ -215,7 +215,7 @@ def test_a_key_that_stands_twice_is_told_by_checks_and_changes(manifest: Path) -
     manifest.write_text(f"{MANIFEST}  mapRoles: |\n{lines}", encoding="utf-8")
     client = awsauth.AwsAuthClient.from_file(manifest)
     [found] = [finding for finding in client.check() if finding.code == "repeated-data-key"]
-    assert found.message == "The key `mapRoles` stands twice in the manifest, at lines 7 and 11."
+    assert found.message == "The manifest has the key `mapRoles` twice, at lines 7 and 11."
     with pytest.raises(awsauth.GuardError, match="stands twice in the manifest, at lines 7 and 11"):
         client.add_account_mapping("111122223333")
     assert client.add_account_mapping("111122223333", allow=["repeated-data-key"]).changed

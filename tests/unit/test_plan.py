@@ -35,10 +35,10 @@ def plan_of(*changes: Change, document: Document = DOCUMENT, uid: str = "uid-1")
 
 def signed(values: dict[str, Any]) -> dict[str, Any]:
     """Return values as somebody would save them who knows the format."""
-    from awsauth.core.plan import _digest
+    from awsauth.core.plan import _checksum
 
     content = {key: value for key, value in values.items() if key != "checksum"}
-    return {**content, "checksum": _digest(content)}
+    return {**content, "checksum": _checksum(content)}
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,14 @@ def test_a_plan_is_refused_for_another_object() -> None:
     with pytest.raises(PlanError) as error:
         plan.require_same_object("uid-2")
     assert str(error.value) == (
-        "The plan was made for the object with uid `uid-1`, and this is the object with uid `uid-2`; "
-        "nothing was changed.\n"
-        "Apply it to the object it was made for, or make the plan again, and look at what it does."
+        "The plan is for the object with uid `uid-1`, and this is the object with uid `uid-2`.\n"
+        "Apply it to its own object, or make a new plan and review it."
     )
 
 
 def test_a_files_plan_is_not_for_a_cluster_nor_the_other_way_round() -> None:
     with pytest.raises(
-        PlanError, match=r"without uid \(a file, or one that is not there\), and this is the object with uid `uid-2`"
+        PlanError, match=r"without uid \(a file, or not created yet\), and this is the object with uid `uid-2`"
     ):
         plan_of(uid="").require_same_object("uid-2")
     with pytest.raises(PlanError, match="this is an object without uid"):
@@ -122,10 +121,10 @@ def test_another_outcome_is_refused_with_both() -> None:
     with pytest.raises(PlanError) as error:
         plan_of(ENSURE).merge_into(others)
     assert str(error.value) == (
-        "The object has changed since the plan was made, and something else would come of it now; nothing was changed.\n"
+        "The object has changed since the plan was made, and the plan would have another effect now.\n"
         f"Planned:\n+ role {PREFIX}/ci: username ci, group builders\n"
         f"Now:\n~ role {PREFIX}/ci: into group builders\n"
-        "Make the plan again, and look at what it does."
+        "Make the plan again, and review it."
     )
 
 
@@ -172,32 +171,32 @@ def test_a_repair_that_would_change_other_lines_than_the_plan_shows_is_refused()
     "text", ["", "{", "[]", "null", "3", '"x"', "{}", '{"format": "other"}', "\ud800", "[" * 100_000]
 )
 def test_what_is_no_plan_is_refused(text: str) -> None:
-    with pytest.raises(PlanError, match="This is no plan"):
+    with pytest.raises(PlanError, match="This is not a plan"):
         Plan.from_text(text)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x80", b"\x00" * 8])
 def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
-    with pytest.raises(PlanError, match="This is no plan"):
+    with pytest.raises(PlanError, match="This is not a plan"):
         Plan.from_text(content)
 
 
 @pytest.mark.parametrize("content", [None, 5, object()])
 def test_what_is_no_text_is_refused_alike(content: Any) -> None:
-    with pytest.raises(PlanError, match="This is no plan"):
+    with pytest.raises(PlanError, match="This is not a plan"):
         Plan.from_text(content)
 
 
 @pytest.mark.parametrize("odd", [{3: 1}, {"a": object()}, {"a": {1, 2}}, {(1, 2): 3}])
 def test_values_that_never_came_out_of_json_are_refused(odd: dict[Any, Any]) -> None:
-    with pytest.raises(PlanError, match="what JSON cannot hold"):
+    with pytest.raises(PlanError, match="The plan cannot be read: "):
         Plan.from_json({**plan_of(*CHANGES).to_json(), **odd})
 
 
 @pytest.mark.parametrize("version", [2, 0, "1", None])
 def test_another_version_is_refused_and_named(version: Any) -> None:
     values = signed({**plan_of(*CHANGES).to_json(), "version": version})
-    with pytest.raises(PlanError, match=f"has version `{version}` of the format, and version 1 can be read here"):
+    with pytest.raises(PlanError, match=f"has version `{version}` of the format; this awsauth reads version 1"):
         Plan.from_json(values)
 
 
@@ -253,9 +252,9 @@ def test_every_error_of_a_plan_is_one_of_ours() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("apiVersion: v1\nkind: ConfigMap\ndata: {}\n", "the manifest of a ConfigMap", "awsauth plan FILE"),
-        ('{"kind": "ConfigMap", "data": {}}', "the manifest of a ConfigMap", "client.plan("),
-        ("kind: ClusterConfig\niamIdentityMappings: []\n", "a configuration of eksctl", "EnsureRole"),
+        ("apiVersion: v1\nkind: ConfigMap\ndata: {}\n", "The manifest of a ConfigMap", "awsauth plan FILE"),
+        ('{"kind": "ConfigMap", "data": {}}', "The manifest of a ConfigMap", "client.plan("),
+        ("kind: ClusterConfig\niamIdentityMappings: []\n", "A configuration of eksctl", "EnsureRole"),
     ],
 )
 def test_files_of_other_tools_are_recognised(text: str, message: str, hint: str) -> None:

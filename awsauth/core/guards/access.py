@@ -1,4 +1,4 @@
-"""The guards of who gets in: nodes, administrators, the caller, and who was shut out on purpose."""
+"""The guards of access: nodes, administrators, the caller, gains, regrants and access entries."""
 
 from __future__ import annotations
 
@@ -11,74 +11,68 @@ from awsauth.core.access.matching import (
     Outcomes,
     account_of,
     can_match,
+    casefold_arn,
     could_render,
+    gains,
     is_canonical,
     lost_groups,
     needs_instance,
     principal_of,
 )
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
-from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
+from awsauth.core.document.index import entries_of
+from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.guards.context import GuardContext, GuardInput, notice, violation
+from awsauth.core.guards.context import GuardContext, GuardInput, violation
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from awsauth.core.document.model import Key, ParsedList
 
 NODE_MAPPING: Final = "node-mapping"
-
-
 LAST_ADMIN: Final = "last-admin"
-
-
 OWN_ACCESS: Final = "own-access"
-
-
 REGRANT: Final = "regrant"
+GAINS: Final = "gains"
 
 
 def node_mapping(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a change after which a mapping lets nodes in no longer, unless it is proven that it has none."""
-    # As written: an entry that is no entry for nodes may be the mistake that keeps them out.
+    """Refuse a change that takes access from nodes, unless it is proven that no node uses the mapping."""
+    # Entries as written: an entry that admits no node may be the mistake that keeps the nodes out.
     for principal, old in case.written_old.by_principal.items():
         new = case.written_new.by_principal.get(principal, ())
         use = case.nodes.get(principal, "unknown")
         nodes = [one for one in old if is_node_mapping(one) and (use == "in use" or not fits_no_node(one))]
-        if new == old or not nodes or not can_match(principal):
+        if new == old or not nodes or use == "unused" or not can_match(principal):
             continue
-        kept = new and all(any(still_admits(node, mapped) for node in nodes) for mapped in new)
-        if not kept and use != "unused":
+        if not new or not all(any(still_admits(node, mapped) for node in nodes) for mapped in new):
+            reasons = {principal_of(arn): reason for arn, reason in case.context.node_reasons.items()}
+            why = f" ({reasons[principal]})" if reasons.get(principal) else ""
             yield violation(
                 NODE_MAPPING,
-                f"{quoted(nodes[-1].principal, 200)} lets nodes in, and {_what_nodes_lose(nodes[-1], new)}.",
-                _what_becomes_of_nodes(case, principal, in_use=use == "in use"),
-                "Leave the mapping as it is while there are such nodes.",
+                f"{quoted(nodes[-1].principal, 200)} is the role of nodes, and {_node_loss(nodes[-1], new)}.",
+                f"Nodes have this role{why}. They become NotReady, and no new node can join."
+                if use == "in use"
+                else f"Nodes with this role become NotReady; it is unknown whether there are any{why}.",
+                "Leave the mapping as it is while nodes use it.",
                 principal=nodes[-1].principal,
             )
 
 
-def _what_becomes_of_nodes(case: GuardInput, principal: str, *, in_use: bool) -> str:
-    reasons = {principal_of(arn): reason for arn, reason in case.context.node_reasons.items()}
-    why = f" ({reasons[principal]})" if reasons.get(principal) else ""
-    if in_use:
-        return f"There are nodes with this role{why}: they become NotReady, and no new one can join."
-    return f"Nodes with this role become NotReady, and it is not known that there are none{why}."
-
-
-def _what_nodes_lose(node: MappingEntry, new: Outcomes) -> str:
+def _node_loss(node: MappingEntry, new: Outcomes) -> str:
     if not new:
-        return "its mapping goes"
+        return "its mapping is removed"
     after = new[-1]
     if after.username != node.username:
         return f"its username changes from {quoted(node.username)} to {quoted(after.username)}"
     missing = [group for group in node.groups if group in NODE_GROUPS and group not in after.groups]
-    return f"it loses {_groups(missing)}, which they need"
+    return f"it loses {_groups(missing)}, which nodes need"
 
 
 def last_admin(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a change after which nobody is left who may do everything, where somebody was before."""
+    """Refuse a change that leaves no administrator, if there is one before it."""
     if any(_is_admin_by_entry(entry, case.context) for entry in case.entries.values()):
         return
     if not _may_lose_administrators(case):
@@ -89,11 +83,11 @@ def last_admin(case: GuardInput) -> Iterator[Finding]:
     if not old or left >= max(old.values()):
         return
     if _keeps_right_to_update(case):
-        yield notice(
+        yield Finding(
             LAST_ADMIN,
             Severity.WARNING,
-            "aws-auth is left without an administrator.",
-            "You keep the right to update it, as you did not get that right from the mappings that change.",
+            "The change leaves aws-auth without an administrator.",
+            "You keep the right to update aws-auth: you have it from something else than these mappings.",
             "Map an administrator next.",
         )
         return
@@ -101,18 +95,18 @@ def last_admin(case: GuardInput) -> Iterator[Finding]:
         if certainty > left:
             shown = all_old.by_principal.get(principal)
             written = shown[-1].principal if shown else principal
+            others = "it is not certain that another one is left" if left else "no other one is left"
             yield violation(
                 LAST_ADMIN,
-                f"{quoted(written, 200)} would be an administrator no longer, "
-                f"and {'it is not certain that anybody else is' if left else 'nobody else is'}.",
-                "Nobody that aws-auth lets in could repair it afterwards.",
+                f"{quoted(written, 200)} is no longer an administrator after the change, and {others}.",
+                "After that, no principal in aws-auth can repair the cluster's access.",
                 "Map another administrator first.",
                 principal=written,
             )
 
 
 def _keeps_right_to_update(case: GuardInput) -> bool:
-    """Whether the caller, who goes back, may update ``aws-auth`` whatever becomes of the mappings that change."""
+    """Whether the caller of a rollback may update ``aws-auth`` independently of the mappings that change."""
     context = case.context
     username = context.caller_username
     if username is None or not (context.is_rollback and context.may_update):
@@ -125,36 +119,31 @@ def _keeps_right_to_update(case: GuardInput) -> bool:
 
 
 def _may_lose_administrators(case: GuardInput) -> bool:
-    """Whether less is certain of those whose mappings change being administrators; of the others it is what it was."""
+    """Whether a principal whose mapping changes is less certain to be an administrator; the others stay as they are."""
     if case.old.accounts != case.new.accounts:
         return True
     if not case.old.by_principal and not case.context.admin_usernames:
-        return False  # nobody who is looked at was one
+        return False
     old, new = (
         {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
         for access in (case.old, case.new)
     )
-    # What becomes of a username that RBAC knows and no mapping does hangs on its account.
+    # A username that RBAC knows, and that has no mapping, depends on the mapping of its account.
     by_username = any(username.lower() in (old.keys() | new.keys()) for username in case.context.admin_usernames)
     return by_username or max(new.values(), default=0) < max(old.values(), default=0)
 
 
 _NO: Final = 0
-
-
 _DEPENDS: Final = 1
-
-
 _CERTAIN: Final = 2
-"""Whether somebody may do everything."""
+"""How certain it is that a principal is an administrator."""
 
 
 def _administrators(access: Access, case: GuardInput) -> dict[str, int]:
-    """Return who may do everything: `_CERTAIN`, or where it depends `_DEPENDS`.
+    """Return the administrators, each `_CERTAIN` or `_DEPENDS`.
 
-    It depends where it is undefined which of two mappings counts, where the username is a template that may or may not
-    give an administrator's name, where the ARN is filled in later, where only an EC2 instance can use it, and where
-    an access entry that could not be read wins.
+    It depends if the winner of two mappings is undefined, a template in the username or ARN decides, only EC2 instances
+    can use the mapping, or the principal has an access entry that could not be read.
     """
     found = {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
     for username in case.context.admin_usernames:
@@ -182,107 +171,90 @@ def _certainty_of(mapped: MappingEntry, context: GuardContext) -> int:
 
 
 def _is_admin_by_entry(entry: AccessEntry, context: GuardContext) -> bool:
-    return (
-        entry.is_administrator
-        or not context.admin_groups.isdisjoint(entry.groups)
-        or entry.username in context.admin_usernames
-    )
+    by_rbac = not context.admin_groups.isdisjoint(entry.groups) or entry.username in context.admin_usernames
+    return entry.is_administrator or by_rbac
 
 
 def own_access(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a change that takes access, groups or the username from the caller who asks for it.
+    """Refuse a change that takes access, groups or the username from the caller.
 
-    What the caller has is what the document gives its ARN. The username by which the API server knows the caller is
-    older: the API server remembers a token's answer for two minutes.
+    The caller's present access is that of its ARN in the document. Its username in the API server may be older: the
+    server remembers the answer for a token for two minutes.
     """
-    arn = case.context.caller_arn
-    if not arn:
-        if case.takes_away:
-            yield _unknown_caller(case.context.caller_username)
-        return
-    old, new = case.old.of_caller(arn), case.new.of_caller(arn)
-    if old and old != new:
-        yield from _own_loss(arn, old, new, case.context)
-    elif not old and case.takes_away:
-        yield notice(
+    arn, username = case.context.caller_arn, case.context.caller_username
+    old, new = (case.old.of_caller(arn), case.new.of_caller(arn)) if arn else ((), ())
+    if arn and old and old != new:
+        yield from _own_loss(arn, old, new, username)
+    elif arn and not old and case.takes_away:
+        yield Finding(
             OWN_ACCESS,
             Severity.NOTE,
-            f"aws-auth does not map you ({quoted(arn, 200)}): you get in by something else, such as an access entry, "
+            f"aws-auth does not map you ({quoted(arn, 200)}): you have access by something else, such as an access entry, "
             "or as the creator of the cluster.",
             "The change does not touch that, so your own access was not checked.",
+            "",
+        )
+    elif not arn and case.takes_away:
+        by_name = (
+            f"you are {quoted(username or '')} in the cluster, without an ARN: by other means than IAM, or impersonated"
+        )
+        yield Finding(
+            OWN_ACCESS,
+            Severity.WARNING,
+            f"The change takes access away, and {'the caller is unknown' if username is None else by_name}.",
+            "Your own access was not checked.",
+            "Make sure that you do not need the mappings that go.",
         )
 
 
-def _unknown_caller(username: str | None) -> Finding:
-    who = (
-        "and it is not known who asks for it"
-        if username is None
-        else f"and the cluster knows you as {quoted(username)}, without an ARN: you came in by something else than IAM, "
-        "or act as somebody else"
-    )
-    return notice(
-        OWN_ACCESS,
-        Severity.WARNING,
-        f"The change takes something away, {who}.",
-        "It was not checked that you keep your own access.",
-        "Make sure that what goes is not what you come in by.",
-    )
-
-
-def _own_loss(arn: str, old: Outcomes, new: Outcomes, context: GuardContext) -> Iterator[Finding]:
+def _own_loss(arn: str, old: Outcomes, new: Outcomes, username: str | None) -> Iterator[Finding]:
     lost = lost_groups(old, new)
-    was = old[-1].username
     others = [mapped.username for mapped in new if mapped.username not in {one.username for one in old}]
     hint = "Ask another administrator to make the change, or leave your own mapping as it is."
     if not new:
-        message = "would no longer have access"
+        message = "no longer have access after the change"
     elif any(map(needs_instance, new)) and not any(map(needs_instance, old)):
-        message = f"would no longer have access: {INSTANCES_ONLY} is for EC2 instances only"
+        message = f"no longer have access after the change: {INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
-        message = f"would lose {_groups(lost)}"
+        message = f"lose {_groups(lost)}"
     elif others:
-        message = (
-            f"would be {quoted(others[-1])}, no longer {quoted(was)}, and lose what RBAC gives to the old username"
-        )
+        was = quoted(old[-1].username)
+        message = f"get the username {quoted(others[-1])} instead of {was}, and lose the rights of {was}"
         hint = "Bind the new username first."
     else:
         return
-    username = context.caller_username
-    other = username is not None and not any(could_render(mapped.username, username) for mapped in old)
+    is_older = username is not None and not any(could_render(mapped.username, username) for mapped in old)
     known = (
-        f" The cluster knows you as {quoted(username or '')} now, which may change within two minutes." if other else ""
+        f" The cluster knows you as {quoted(username or '')} now; that may change in two minutes." if is_older else ""
     )
     yield violation(
         OWN_ACCESS,
         f"You ({quoted(arn, 200)}) {message}.{known}",
-        "You might not be able to take the change back.",
+        "You may not be able to undo the change.",
         hint,
         principal=arn,
     )
 
 
 def regrant(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a rollback that gives a principal back what another writer has taken from it, if an administrator is left.
+    """Refuse a rollback that gives access back that another writer removed, if an administrator is left.
 
-    To leave no administrator was no decision about that principal.
+    A change that left no administrator does not count as a decision about a principal.
     """
     if case.context.regranted and not _has_administrator(case):
         return
     for principal, groups in case.context.regranted.items():
-        # As written: what an access entry wins over today counts again on the day that the entry goes.
+        # Entries as written: a mapping under an access entry counts again on the day that the entry is deleted.
         old, new = (_given_to(access, principal) for access in (case.written_old, case.written_new))
-        again = [
-            group
-            for group in groups
-            if any(group in mapped.groups for mapped in new) and group in lost_groups(new, old)
-        ]
+        regained = lost_groups(new, old)
+        again = [group for group in groups if group in regained and any(group in mapped.groups for mapped in new)]
         if new and new != old and (again or not groups):
             yield violation(
                 REGRANT,
-                f"{quoted(principal, 200)} would get {_groups(again) if again else 'its mapping'} back, "
-                "which somebody has taken from it since.",
-                "Whoever was shut out on purpose would be let in again.",
-                "Take it out again in the same change, or leave the principal as it is.",
+                f"{quoted(principal, 200)} gets {_groups(again) if again else 'its mapping'} back, "
+                "which another writer has removed since.",
+                "If that writer removed the access on purpose, the principal has it again.",
+                "Remove it again in the same change, or leave the principal as it is.",
                 principal=principal,
             )
 
@@ -299,40 +271,82 @@ def _given_to(access: Access, principal: str) -> Outcomes:
     return access.by_principal.get(principal.lower(), ()) if can_match(principal) else ()
 
 
-def _groups(groups: list[str]) -> str:
-    listed = ", ".join(quoted(group) for group in groups)
-    return f"the group{'s' if len(groups) > 1 else ''} {listed}"
+def _groups(groups: Sequence[str]) -> str:
+    return f"the group{'s' if len(groups) > 1 else ''} {', '.join(map(quoted, groups))}"
+
+
+def gains_access(case: GuardInput) -> Iterator[Finding]:
+    """Refuse a removal or rollback after which an older entry gives a principal more groups, or another username."""
+    for principal, outcomes in case.old.by_principal.items():
+        if outcomes == case.new.by_principal.get(principal):
+            continue
+        old, new = case.old.of_principal(principal), case.new.of_principal(principal)
+        if not gains(old, new):
+            continue
+        uncovered = [key for mapped in new if gains(old, (mapped,)) and (key := _older_key(case, principal, mapped))]
+        if uncovered:
+            yield _gain(case, principal, old, new, uncovered[-1])
+
+
+def _older_key(case: GuardInput, principal: str, mapped: MappingEntry) -> Key | None:
+    """Return the data key of an entry that wins after the change and existed before it; None for a new entry."""
+    for key in PRINCIPAL_KEYS:
+        before, after = (_entries(document.reading(key), principal) for document in (case.before, case.after))
+        if mapped in after:
+            return key if before.count(mapped) >= after.count(mapped) else None
+    return "mapAccounts" if account_of(principal) in case.before.accounts else None
+
+
+def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
+    found = [reading.entries[position].mapped for position in entries_of(reading, {principal})]
+    return [mapped for mapped in found if mapped is not None and casefold_arn(mapped.principal) == principal]
+
+
+def _gain(case: GuardInput, principal: str, old: Outcomes, new: Outcomes, key: Key) -> Finding:
+    from awsauth.core.access.access_changes import AccessChange, infos  # only for a finding
+
+    written = case.old.by_principal[principal][-1].principal
+    change = AccessChange(written, infos(written, old), infos(written, new))
+    hint = f"Remove its {KIND[key]} mapping in {key} too, or change the mapping that goes instead of removing it."
+    if key == "mapAccounts":
+        hint = "Remove the account too if it is not meant to have access."
+    return violation(
+        GAINS,
+        f"{quoted(written, 200)} {change.told(quoted)}.",
+        f"The change removes its winning mapping, and its entry in {key} wins from then on.",
+        hint,
+        principal=written,
+    )
 
 
 def authentication_mode(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a change that has no effect, because the cluster does not look at ``aws-auth``."""
+    """Refuse a change without effect, because the cluster does not read ``aws-auth``."""
     if case.context.authentication_mode == "API" and case.before != case.after:
         yield violation(
             AUTHENTICATION_MODE,
-            "The cluster's authentication mode is API: it does not look at aws-auth.",
-            "The change would have no effect.",
+            "The cluster does not read aws-auth: its authentication mode is API.",
+            "The change has no effect.",
             "Change the cluster's access entries instead; the mode cannot be changed back.",
         )
 
 
 def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
-    """Say of every mapping that changes whether an access entry keeps the change from having an effect."""
+    """Report mappings whose change has no effect, because their principals have access entries."""
     old, new = case.written_old.by_principal, case.written_new.by_principal
     for principal, entry in case.entries.items():
         before, after = old.get(principal, ()), new.get(principal, ())
         if before != after:
-            shown = (after or before)[-1].principal
-            yield _without_effect(shown, entry, goes=not after)
+            yield _without_effect((after or before)[-1].principal, entry, goes=not after)
 
 
 def _without_effect(principal: str, entry: AccessEntry, *, goes: bool) -> Finding:
-    still_in = f"{quoted(principal, 200)} loses nothing: it has an access entry, which still lets it in."
-    wins = f"{quoted(principal, 200)} has an access entry, and that wins over its mapping."
+    still_in = f"{quoted(principal, 200)} keeps its access: it has an access entry."
+    wins = f"{quoted(principal, 200)} has an access entry, which wins over its mapping."
     return Finding(
         WINS,
         Severity.NOTE if entry.lets_nodes_in else Severity.WARNING,
         still_in if goes else wins,
         f"The change has no effect on it. The entry: {entry.gives}.",
-        "Delete the entry too if it is to lose access." if goes and not entry.lets_nodes_in else "",
+        "Delete the entry too, to remove its access." if goes and not entry.lets_nodes_in else "",
         principal=principal,
     )

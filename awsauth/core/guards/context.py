@@ -1,4 +1,4 @@
-"""What the guards look at: a change, and what is known around it."""
+"""The input of the guards: a change, and the facts around it."""
 
 from __future__ import annotations
 
@@ -19,32 +19,31 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
 
 NodeUse = Literal["in use", "unused", "unknown"]
-"""Whether nodes have a role; ``unused`` only where that is proven."""
+"""Whether nodes use a role; ``unused`` only if that is proven."""
 
 
 class GuardContext(NamedTuple):
-    """What is known around a change. Whatever is left out is taken for unknown.
+    """The facts around a change; an omitted fact is unknown.
 
     Attributes:
-        caller_arn: The ARN of whoever asks for the change (``canonicalArn`` of a SelfSubjectReview); None if unknown.
-        caller_username: Under which name the cluster knows the caller; None if unknown.
-        nodes: By ARN of a role, with or without path, whether nodes have it and come in by its mapping. A role that
-            is not in it is unknown.
-        node_reasons: By ARN of a role, likewise, why that is said, in words.
-        authentication_mode: What the cluster looks at; None if unknown.
-        access_entries: The cluster's access entries, each of which wins over the mapping of its principal.
-        admin_usernames: Users that RBAC binds to ``cluster-admin``.
-        admin_groups: Groups that it does; ``system:masters`` needs no mention.
-        binary_bytes: Bytes of all values of ``binaryData``.
-        regranted: For a rollback: by ARN or account, the groups that it gives back though somebody took them; empty
-            where somebody took the whole mapping.
-        uid: The uid of the object that is to be changed; empty where it has none.
-        revision_uid: The uid of the object that the revision to restore was made of; empty if there is none.
-        policy: What changes are held to; None for nothing.
-        object_findings: What is wrong with the object itself, such as a manifest that the authenticator does not read.
-        is_rollback: Whether the change puts back the state of a revision.
+        caller_arn: The caller's ARN (``canonicalArn`` of a SelfSubjectReview).
+        caller_username: The caller's username in the cluster.
+        nodes: By ARN of a role, with or without path, whether nodes use it; other roles are unknown.
+        node_reasons: By ARN of a role, the evidence for `nodes`, in words.
+        authentication_mode: The authentication mode of the cluster.
+        access_entries: The access entries of the cluster; an entry wins over the mapping of its principal.
+        admin_usernames: The users that RBAC binds to ``cluster-admin``.
+        admin_groups: The groups that RBAC binds to ``cluster-admin``, without ``system:masters``.
+        binary_bytes: The bytes of all values of ``binaryData``.
+        regranted: For a rollback: by ARN or account, the groups that it gives back after another writer removed them;
+            empty if that writer removed the whole mapping.
+        uid: The uid of the object; empty for a file.
+        revision_uid: The uid of the object that the revision to restore is of; empty without one.
+        policy: The rules for mappings.
+        object_findings: The findings about the object itself, such as a manifest that the authenticator does not read.
+        is_rollback: Whether the change restores a revision.
         readable: For a rollback, the latest state that can be read; None for the present one.
-        may_update: Whether the caller may update ``aws-auth`` at present; False if unknown.
+        may_update: Whether RBAC allows the caller to update ``aws-auth`` at present; False if unknown.
     """
 
     caller_arn: str | None = None
@@ -67,20 +66,21 @@ class GuardContext(NamedTuple):
 
 
 class GuardInput(NamedTuple):
-    """A change with what it means for access, worked out once for all guards.
+    """A change and its effect on access, computed once for all guards.
+
+    The guards look at the principals whose mappings change, at the caller, and at the principals of `regranted`. If an
+    access entry could not be read, its principal counts as mapped, so that no loss is missed.
 
     Attributes:
-        before: The document that there is.
-        after: The one that there would be.
-        context: What is known around the change.
-        old: What is given by `before`, as far as the cluster looks at it, to those whom the guards look at: whose
-            mappings change, who asks, and who is given something back. Where an access entry wins that could not be
-            read, it is what is mapped: a loss that may be none is better asked about than passed over.
-        new: What is given by `after`, likewise.
-        written_old: What `before` says, also to principals whose access entry wins over it.
-        written_new: What `after` says, likewise.
-        nodes: By principal, whether nodes come in by a mapping.
-        entries: By principal, the access entry that wins.
+        before: The present document.
+        after: The changed document.
+        context: The facts around the change.
+        old: The access that `before` gives, except to principals with an access entry.
+        new: The access that `after` gives, except to principals with an access entry.
+        written_old: The access that `before` gives, access entries aside.
+        written_new: The access that `after` gives, access entries aside.
+        nodes: By principal, whether nodes use its mapping.
+        entries: By principal, its access entry.
     """
 
     before: Document
@@ -95,7 +95,7 @@ class GuardInput(NamedTuple):
 
     @classmethod
     def of(cls, before: Document, after: Document, context: GuardContext) -> GuardInput:
-        """Return the case of a change from one document to another."""
+        """Return the input for a change from one document to another."""
         mode = context.authentication_mode
         effective = () if mode == "CONFIG_MAP" else context.access_entries
         entries = {entry.principal: entry for entry in effective}
@@ -113,7 +113,7 @@ class GuardInput(NamedTuple):
         return cls(before, after, context, old, new, written_old, written_new, nodes, entries)
 
     def given_to_all(self) -> tuple[Access, Access]:
-        """Return `old` and `new` not only for those whom the guards look at, which takes time on a large document."""
+        """Return `old` and `new` for all principals, which takes time on a large document."""
         if self.context.authentication_mode == "API":
             return self.old, self.new
         read = _read(self.entries)
@@ -121,12 +121,12 @@ class GuardInput(NamedTuple):
         return old, new
 
     def is_unread(self, principal: str) -> bool:
-        """Whether a principal has an access entry that could not be read: it may have more than is mapped, or less."""
+        """Whether a principal has an access entry that could not be read, so that its access is unknown."""
         return principal in self.entries and not self.entries[principal].type
 
     @property
     def takes_away(self) -> bool:
-        """Whether anybody loses access or a group, or gets another username."""
+        """Whether a principal loses access or a group, or gets another username."""
         return reduces_access(self.old, self.new)
 
 
@@ -135,7 +135,7 @@ def _read(entries: Mapping[str, AccessEntry]) -> frozenset[str]:
 
 
 def _concerned(before: Document, after: Document, context: GuardContext) -> set[str]:
-    """Return whom the guards look at, as `casefold_arn`."""
+    """Return the principals that the guards look at, as `casefold_arn`."""
     found = {casefold_arn(principal) for principal in context.regranted}
     if context.caller_arn:
         found.add(principal_of(context.caller_arn))
@@ -152,22 +152,17 @@ def _concerned(before: Document, after: Document, context: GuardContext) -> set[
 def violation(
     guard: str, message: str, impact: str, hint: str, *, principal: str = "", location: Location | None = None
 ) -> Finding:
-    """Return the finding for which a change is refused; its cure ends with how to allow it."""
+    """Return the finding of a guard that refuses a change; its hint ends with the way to allow it."""
     return Finding(
         guard, Severity.ERROR, message, impact, f"{hint} {allow_hint(guard, principal)}", location, principal
     )
 
 
-def notice(guard: str, severity: Severity, message: str, impact: str, hint: str = "") -> Finding:
-    """Return what a guard has to say without refusing anything."""
-    return Finding(guard, severity, message, impact, hint)
-
-
 def allow_hint(guard: str, principal: str) -> str:
-    """Return the sentence that tells how to have it all the same."""
-    return f"To have it all the same, allow {allowance(guard, principal)}."
+    """Return the sentence that says how to allow a finding."""
+    return f"To proceed, allow {allowance(guard, principal)}."
 
 
 def allowance(guard: str, principal: str) -> str:
-    """Return the narrowest name under which a finding is allowed: ``last-admin``, ``node-mapping=arn:…``."""
+    """Return the narrowest name that allows a finding: ``last-admin``, ``node-mapping=arn:…``."""
     return f"{guard}={visible(principal)}" if principal else guard

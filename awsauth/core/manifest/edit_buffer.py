@@ -1,7 +1,7 @@
-"""The data as it is put before somebody in an editor, and what that makes of it.
+"""Convert a document to an editor buffer, and the edited buffer back to changes.
 
-The sheet is a manifest. Lines that begin with ``#!`` are this library's own: they say what is wrong with the line
-below them, and are dropped when the sheet is read. The lines of a document are indented there, whatever they begin with.
+The buffer is a manifest. Lines that begin with ``#!`` are awsauth's own: each states a problem of the line below, and
+is dropped when the buffer is read. No line of a document begins so, because all of them are indented.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ data: {}
 
 
 class BufferProblem(NamedTuple):
-    """What is wrong with a sheet.
+    """A problem of a buffer.
 
     Attributes:
-        line: On which of its lines, counted from 1; 0 for the sheet as a whole.
-        text: What, and what to do about it.
+        line: The line, counted from 1; 0 for the buffer as a whole.
+        text: The problem, and what to do about it.
     """
 
     line: int
@@ -52,22 +52,22 @@ class BufferProblem(NamedTuple):
 
 
 def to_buffer(document: Document) -> str:
-    """Return a document as a sheet: what the authenticator reads of it. A text in lines that end in CRLF has them in LF.
+    """Return the buffer of a document, with the keys that the authenticator reads; CRLF becomes LF.
 
     Raises:
-        EditError: a text holds what is no part of a line, and an editor might not keep.
+        EditError: a text holds a character that an editor may not keep.
     """
     return Manifest.parse(_EMPTY).with_data({key: _shown(document, key) for key in KEYS if key in document.data})
 
 
 def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[BufferProblem, ...]]:
-    """Return the changes that a sheet asks for, and what is wrong with the texts that it changes.
+    """Return the changes of an edited buffer, and the problems of the texts that it changes.
 
-    The changes can be made only if nothing is; the lines are those of the sheet without its marks.
+    With a problem, the changes cannot be made. Its line is that of the buffer without marks.
 
     Args:
-        sheet: The sheet.
-        document: What `to_buffer` has made it of.
+        sheet: The edited buffer.
+        document: The document that was given to `to_buffer`.
     """
     try:
         manifest = Manifest.parse(without_marks(sheet))
@@ -82,12 +82,12 @@ def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tup
 
 
 def without_marks(sheet: str) -> str:
-    """Return a sheet without the lines that say what is wrong with it."""
+    """Return a buffer without the lines that state problems."""
     return _MARKED.sub("", sheet)
 
 
 def with_marks(sheet: str, complaints: Iterable[BufferProblem]) -> str:
-    """Return a sheet with what is wrong with each line above it, in place of what was said before."""
+    """Return a buffer with each problem above its line; earlier ones are dropped."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", without_marks(sheet))
     for line, text in sorted(complaints, reverse=True):
         at = min(max(line - 1, 0), len(lines))
@@ -101,21 +101,20 @@ def _shown(document: Document, key: Key) -> str:
     odd = NOT_LITERAL.search(shown)
     if odd is not None:
         raise EditError(
-            f"{key} holds {quoted(odd[0])}, which an editor might show as something else, or not keep; "
-            "nothing was changed.",
+            f"{key} holds {quoted(odd[0])}, which an editor may show as something else, or not keep.",
             place=document.place_of(Location.of(key, shown, odd.start())),
-            hint=f"Replace the whole text of {key} by one without it, or go back to a revision that had none.",
+            hint=f"Replace the whole text of {key} by one without it, or roll back to a revision without it.",
         )
     return shown
 
 
 def _as_before(text: str | None, before: str | None) -> str | None:
-    """Return a text of a sheet with the line ends that it had before."""
+    """Return a text of a buffer with its former line ends."""
     return text.replace("\n", "\r\n") if text and before and _ends_in_crlf(before) else text
 
 
 def _ends_in_crlf(text: str) -> bool:
-    """Whether all lines of a text end as those of Windows do."""
+    """Whether all lines of a text end in CRLF."""
     return 0 < text.count("\r\n") == text.count("\n") == text.count("\r")
 
 
@@ -124,7 +123,7 @@ def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[BufferProblem
     for name, (key, _) in fields(manifest.found.data).items():
         if name not in KEYS:
             yield BufferProblem(
-                line_of(text, key.start), f"There is no key {quoted(name)} to edit here: only {', '.join(KEYS)}."
+                line_of(text, key.start), f"{quoted(name)} cannot be edited here, only {', '.join(KEYS)}."
             )
     for finding in Document(manifest.data).problems:
         position = position_in_file(manifest, finding.location)

@@ -1,6 +1,6 @@
-"""Literal blocks of the outer text (``mapRoles: |`` and the lines below it): written anew, or edited line by line.
+"""Literal blocks of the outer text (``mapRoles: |`` and its lines): new ones, and edits by line.
 
-Source of the rules (how deep a block is, what its indicators mean): libyaml ``scanner.c``, which goyaml translates.
+Source of the rules for indentation and indicators: libyaml ``scanner.c``, which goyaml translates.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
 
 STEP: Final = 2
-"""How many columns deeper than its key a new block is, where no neighbour shows another habit."""
+"""The extra indentation of a new block below its key, unless a neighbour has another one."""
 
 _HEADER: Final = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
 NOT_LITERAL: Final = re.compile(f"[{ODD_CHARACTERS}]")
-"""What cannot stand in a literal block as it is."""
+"""Characters that cannot be in a literal block."""
 
 
 def column_of(text: str, offset: int) -> int:
@@ -35,7 +35,7 @@ def column_of(text: str, offset: int) -> int:
 
 
 def header_of(text: str, node: Node) -> tuple[int, str, str]:
-    """Return where the indicators of a block scalar end, its indentation indicator and its chomping indicator."""
+    """Return the end of a block scalar's header, its indentation indicator and its chomping indicator."""
     match = _HEADER.match(text, node.start)
     if match is None:
         return node.start, "", ""
@@ -43,17 +43,17 @@ def header_of(text: str, node: Node) -> tuple[int, str, str]:
 
 
 def new_literal(text: str, offset: int, value: str, column: int, step: int = STEP) -> tuple[str, list[str]]:
-    """Return the header and the lines, without line breaks, of a block that says `value`.
+    """Return the header and the lines, without line breaks, of a block with `value`.
 
     Args:
         text: The outer text.
-        offset: Where the block is going to stand, for the error.
+        offset: The place of the block, for the error.
         value: The inner text, not empty.
         column: The column of the key, counted from 0.
-        step: How many columns deeper than the key the lines are.
+        step: The extra indentation of the lines below the key, in columns.
 
     Raises:
-        ManifestError: the value holds a character that cannot stand in a literal block.
+        ManifestError: the value holds a character that cannot be in a literal block.
     """
     lines = inner_lines(value)
     _check_characters(text, offset, value)
@@ -62,7 +62,7 @@ def new_literal(text: str, offset: int, value: str, column: int, step: int = STE
 
 
 def place_below(text: str, position: int, value: str) -> int:
-    """Return where a new block that says `value` may stand, from `position` on: not above blank lines that it keeps."""
+    """Return the first place, from `position` on, for a new block with `value`: not above blank lines that it would keep."""
     if _chomping(value) != "+":
         return position
     match = _BLANK_LINES.match(text, position)
@@ -70,10 +70,10 @@ def place_below(text: str, position: int, value: str) -> int:
 
 
 def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
-    """Return the splices that make the literal block `node` of `key` say `wanted`; lines that stay are not touched.
+    """Return the splices that change the literal block `node` of `key` to `wanted`; other lines stay.
 
     Raises:
-        ManifestError: a line break or a character is in the way that a literal block cannot hold, or a template.
+        ManifestError: a literal block cannot hold a line break or character, or a splice touches a template.
     """
     block = _Block.of(text, key, node)
     new_lines = inner_lines(wanted)
@@ -89,17 +89,17 @@ def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
 
 
 class _Block(NamedTuple):
-    """A literal block as it stands in the text."""
+    """A literal block of the text."""
 
     column: int
-    """Of the key."""
+    """The column of the key."""
     header_end: int
     digit: str
     chomp: str
     lines: list[str]
     """The lines of the value."""
     starts: list[int]
-    """Where each of them begins in the text, and where the blank lines below begin that do not count."""
+    """The offset of each line in the text, and of the blank lines below the block."""
     indent: int
 
     @classmethod
@@ -116,7 +116,7 @@ class _Block(NamedTuple):
         return cls(column, header_end, digit, chomp, lines, starts, indent)
 
     def header_splices(self, text: str, node: Node, wanted: str) -> list[Splice]:
-        """Return what has to change in the header: most often nothing."""
+        """Return the splices in the header, mostly none."""
         if not wanted:
             return [Splice(node.start, self.header_end, '""')]
         chomp = _chomping(wanted)
@@ -126,14 +126,14 @@ class _Block(NamedTuple):
         if not digit and _needs_indicator(inner_lines(wanted)):
             digit = str(self.indent - self.column)
             if digit not in "123456789":
-                message = "The text would begin with a space, and this block is too deep below its key to say so"
+                message = "The new text begins with a space, and the block is too deep below its key for that."
                 raise manifest_error(message, text, node.start, "Indent the block by 1 to 9 columns and try again.")
         if (digit, chomp) == (self.digit, self.chomp):
             return []
         return [Splice(node.start, self.header_end, f"|{digit}{chomp}")]
 
     def blank_splices(self, text: str, node: Node, wanted: str) -> list[Splice]:
-        """Take out the blank lines below where they would become part of the text."""
+        """Return the splice that removes blank lines below the block that would become part of its text."""
         blank = text[self.starts[-1] : node.end]
         counts = _chomping(wanted) == "+" or (not self.lines and blank.strip("\r\n"))
         return [Splice(self.starts[-1], node.end, "")] if wanted and counts and blank else []
@@ -145,7 +145,7 @@ def inner_lines(value: str) -> list[str]:
 
 
 def _line_end_before(text: str, offset: int) -> str:
-    """Return the line end before `offset`: of the line that is replaced, or of the one that others come behind."""
+    """Return the kind of the line end before `offset`."""
     return "\r\n" if text.endswith("\r\n", 0, offset) else "\n"
 
 
@@ -154,33 +154,31 @@ def _indented(lines: list[str], indent: int) -> list[str]:
 
 
 def _chomping(value: str) -> str:
-    """Return the indicator by which a block ends as `value` does."""
+    """Return the chomping indicator for the end of `value`."""
     if not value.endswith("\n"):
         return "-"
     return "+" if value.endswith("\n\n") or value == "\n" else ""
 
 
 def _needs_indicator(lines: list[str]) -> bool:
-    """Whether the indentation cannot be seen from the first line that is not blank."""
+    """Whether the first line that is not blank does not show the indentation."""
     first = next((number for number, line in enumerate(lines) if line.strip(" ")), len(lines) - 1)
     return any(line.startswith((" ", "\t")) for line in lines[: first + 1])
 
 
 def _check_breaks(text: str, key: Node, node: Node) -> None:
-    """Refuse line breaks that YAML knows beside LF and CRLF."""
+    """Refuse YAML's line breaks other than LF and CRLF."""
     raw = text[node.start : node.end]
     if raw.count("\r") == raw.count("\r\n") and not any(odd in raw for odd in "\x85\u2028\u2029"):
-        return  # many times faster than the expression
+        return  # faster than the expression
     odd = ODD_BREAK.search(text, node.start, node.end)
     if odd is not None:
-        message = f"{quoted(key.value)} has a line break of an unusual kind ({quoted(odd.group())})"
-        raise manifest_error(message, text, odd.start(), "Replace it by an ordinary line break and try again.")
+        message = f"{quoted(key.value)} has an unusual line break ({quoted(odd.group())})."
+        raise manifest_error(message, text, odd.start(), "Replace it with an ordinary line break and try again.")
 
 
 def _check_characters(text: str, offset: int, value: str) -> None:
     match = NOT_LITERAL.search(value)
     if match is not None:
-        message = f"The new text holds {quoted(match.group())}, which cannot stand in a literal block"
-        raise manifest_error(
-            message, text, offset, "Leave that character out, or write it as an escape in double quotes."
-        )
+        message = f"The new text holds {quoted(match.group())}, which a literal block cannot hold."
+        raise manifest_error(message, text, offset, "Remove the character, or escape it in double quotes.")

@@ -1,4 +1,4 @@
-"""Which object in a manifest file is the ``aws-auth`` ConfigMap, and where its data is."""
+"""Find the ``aws-auth`` ConfigMap of a manifest file, and the places of its data."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from awsauth.core.document.model import KEYS
 from awsauth.core.findings import Location, line_starts
 from awsauth.core.goyaml.json_nodes import parse_json
 from awsauth.core.goyaml.nodes import UntrustedYamlError, YamlSyntaxError, parse_all
-from awsauth.core.manifest.source import manifest_error, manifest_error_at
+from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import is_template_line, templates
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_end, line_of, line_start, newline_of, noticed_at
+from awsauth.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Origin
     from awsauth.core.goyaml.nodes import Node
     from awsauth.core.manifest.manifest import Manifest
-    from awsauth.errors import ManifestError
-
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -43,21 +42,26 @@ data:
 
 _LISTED: Final = 5
 
-
-TEMPLATE_HINT: Final = "Give the rendered manifest, or change the values that the template is made from."
+TEMPLATE_HINT: Final = "Give the rendered manifest, or change the values of the template."
 
 
 class ConfigMapLocation(NamedTuple):
-    """Where the ConfigMap is among the nodes of a file."""
+    """The nodes of the ConfigMap in a file.
+
+    Attributes:
+        text: The file's text, with a line break at its end: kubectl reads the last line as if it had one.
+        roots: The documents of the file.
+        path: The nodes from the root of its document down to the ConfigMap.
+        data_key: The key ``data``; None for a fragment without it.
+        data: The value of ``data``: a mapping, an alias or a null; None without the key.
+        is_json: Whether the file is JSON.
+    """
 
     text: str
-    """The file's text, ended by a line break: kubectl reads the last line as if it had one."""
     roots: list[Node]
     path: list[Node]
-    """From the root of its document down to the ConfigMap."""
     data_key: Node | None
     data: Node | None
-    """What `data` holds: a mapping, an alias or a null; None where there is no such key."""
     is_json: bool
 
     @property
@@ -69,38 +73,41 @@ class ConfigMapLocation(NamedTuple):
 def find_config_map(text: str) -> ConfigMapLocation:
     """Find the one ``aws-auth`` ConfigMap of a file.
 
-    It is the ConfigMap of that name in ``kube-system`` or without a namespace, in a document of its own or in the
-    items of a List. Only where there is none, a fragment counts (``data:``, or the keys of data on their own), and
-    where that is missing too, a ConfigMap of another name with the keys of ``aws-auth``.
+    It is the ConfigMap of that name in ``kube-system`` or without a namespace, in a document or in the items of a List.
+    Without one, a fragment counts (``data:``, or its keys alone); without that, a ConfigMap of another name with the
+    keys of ``aws-auth``.
 
     Raises:
-        ManifestError: the file cannot be read, holds no such object, or more than one.
+        ManifestError: the file cannot be read, or does not hold exactly one such object.
     """
     if not text.endswith("\n"):
         # k8s.io/apimachinery pkg/util/yaml (LineReader), which kubectl reads with, ends every line.
         text += newline_of(text)
     json_roots = parse_json(text)
-    roots = _yaml_roots(text) if json_roots is None else json_roots
-    candidates: dict[int, list[list[Node]]] = {}
+    try:
+        roots = parse_all(text) if json_roots is None else json_roots
+    except YamlSyntaxError as error:
+        raise _unreadable(text, error) from error
     objects = _objects(roots)
-    for path in objects:
-        rank = _rank(path[-1])
-        if rank is not None:
-            candidates.setdefault(rank, []).append(path)
-    if not candidates:
+    ranked = [(rank, path) for path in objects if (rank := _rank(path[-1]))]
+    if not ranked:
         raise _nothing_found(text, objects)
-    best = candidates[min(candidates)]
+    first = min(rank for rank, _ in ranked)
+    best = [path for rank, path in ranked if rank == first]
     if len(best) > 1:
         lines = " and ".join(str(line_of(text, path[-1].start)) for path in best[:_LISTED])
-        message = f"The file holds {len(best)} objects that may be the aws-auth ConfigMap, at lines {lines}"
-        raise manifest_error(
-            message, text, best[1][-1].start, "Keep one of them in the file, or give them files of their own."
-        )
-    return _located(text, best[0], roots, is_json=json_roots is not None)
+        message = f"The file holds {len(best)} objects that may be the aws-auth ConfigMap, at lines {lines}."
+        raise manifest_error(message, text, best[1][-1].start, "Keep one of them, or give each its own file.")
+    document = best[0][-1]
+    top = fields(document)
+    key, data = top.get("data", (None, None))
+    if data is None and "kind" not in top and any(name in top for name in KEYS):
+        data = document
+    return ConfigMapLocation(text, roots, best[0], key, data, json_roots is not None)
 
 
 def fields(node: Node | None) -> dict[str, tuple[Node, Node]]:
-    """Return the keys of a mapping with the nodes of key and value; the last of repeated keys counts."""
+    """Return the nodes of keys and values of a mapping, by key; the last of repeated keys counts."""
     node = target(node)
     if node is None or node.kind != "mapping":
         return {}
@@ -108,54 +115,42 @@ def fields(node: Node | None) -> dict[str, tuple[Node, Node]]:
 
 
 def target(node: Node | None) -> Node | None:
-    """Return what an alias stands for; any other node itself."""
+    """Return the target of an alias; any other node itself."""
     return node.target if node is not None and node.kind == "alias" else node
 
 
-def _located(text: str, path: list[Node], roots: list[Node], *, is_json: bool) -> ConfigMapLocation:
-    document = path[-1]
-    top = fields(document)
-    key, data = top.get("data", (None, None))
-    if data is None and "kind" not in top and any(name in top for name in KEYS):
-        data = document
-    return ConfigMapLocation(text, roots, path, key, data, is_json)
-
-
-def _yaml_roots(text: str) -> list[Node]:
-    try:
-        return parse_all(text)
-    except YamlSyntaxError as error:
-        raise _unreadable(text, error) from error
+def child(node: Node | None, key: str) -> Node | None:
+    """Return the value of a key of a mapping; None without it."""
+    return fields(node).get(key, (None, None))[1]
 
 
 def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
     control = _CONTROL.search(text)
     if control is not None:
-        message = f"The file holds the character {quoted(control.group())}, which YAML does not allow"
+        message = f"The file holds the character {quoted(control.group())}, which YAML does not allow."
         return manifest_error(message, text, control.start(), "Remove it and try again.")
     offset = noticed_at(text, error.offset)
     fault = line_of(text, offset)
     for number, line in enumerate(text.split("\n"), 1):
         if is_template_line(line) or (number in (fault - 1, fault) and any(templates(line))):
-            message = f"The file is a template, not YAML: {quoted(line.strip())}"
-            return manifest_error_at(f"line {number}", message, TEMPLATE_HINT)
-    hint = "Correct it so that `kubectl create --dry-run=client -f` reads the file, and try again."
+            message = f"The file is a template, not YAML: {quoted(line.strip())}."
+            return ManifestError(message, location=f"line {number}", hint=TEMPLATE_HINT)
+    hint = "Correct it until `kubectl create --dry-run=client -f` reads the file, and try again."
     if text[line_start(text, offset) : line_end(text, offset)].lstrip(" ").startswith("- "):
-        hint = "The lines below `mapRoles: |` have to be indented further than `mapRoles`. Correct that and try again."
+        hint = "Indent the lines below `mapRoles: |` further than `mapRoles`, and try again."
     location = f"line {fault}, column {offset - line_start(text, offset) + 1}"
-    uncertain = isinstance(error, UntrustedYamlError)
-    message = f"The file {'cannot be read for certain' if uncertain else 'is not YAML'}: {visible(error.problem)}"
-    return manifest_error_at(location, message, hint)
+    fails = "has an uncertain meaning" if isinstance(error, UntrustedYamlError) else "is not YAML"
+    return ManifestError(f"The file {fails}: {visible(error.problem)}.", location=location, hint=hint)
 
 
 def _objects(roots: list[Node]) -> list[list[Node]]:
-    """Return the path to every object of a file, those in Lists instead of the Lists."""
+    """Return the path to every object of a file; for a List, the paths to its items."""
     objects = []
     waiting = [[root] for root in reversed(roots)]
-    seen: set[int] = set()  # Aliases may lead to a List again and again, or for ever.
+    seen: set[int] = set()  # Aliases may lead to a List many times, or for ever.
     while waiting:
         path = waiting.pop()
-        items = target(fields(path[-1]).get("items", (None, None))[1])
+        items = target(child(path[-1], "items"))
         if string(path[-1], "kind").endswith("List") and items is not None and items.kind == "sequence":
             if id(items) in seen:
                 continue
@@ -167,16 +162,16 @@ def _objects(roots: list[Node]) -> list[list[Node]]:
 
 
 def string(node: Node | None, key: str) -> str:
-    """Return what a mapping says about itself; empty where it does not, or not as text."""
-    value = target(fields(node).get(key, (None, None))[1])
+    """Return the text of a key of a mapping; empty without it."""
+    value = target(child(node, key))
     return value.value if value is not None and value.kind == "scalar" else ""
 
 
 def _rank(document: Node) -> int | None:
-    """Return how well an object answers to ``aws-auth``, 1 being best; None where it does not."""
+    """Return how well an object fits ``aws-auth``, 1 being best; None if it does not."""
     top = fields(document)
     kind = string(document, "kind")
-    metadata = top.get("metadata", (None, None))[1]
+    metadata = child(document, "metadata")
     name, namespace = string(metadata, "name"), string(metadata, "namespace")
     in_place = namespace in ("", "kube-system")
     data = fields(top["data"][1]) if "data" in top else top if not kind else {}
@@ -191,21 +186,18 @@ def _rank(document: Node) -> int | None:
 
 
 def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
+    if eksctl := next((path[-1] for path in objects if _is_of_eksctl(path[-1])), None):
+        message = "This is a configuration of eksctl, which does not hold aws-auth."
+        return manifest_error(message, text, eksctl.start, f"Pass {_cluster_of(eksctl)} instead of a file.")
+    if other := next((path[-1] for path in objects if _is_meant(path[-1])), None):
+        message = f"The authenticator reads only a ConfigMap, and this is a {quoted(string(other, 'kind'))}."
+        hint = "Write `kind: ConfigMap`, and under `data` each value as plain text, not in base64."
+        return manifest_error(message, text, other.start, hint)
     shown = [_described(text, path[-1]) for path in objects[:_LISTED]]
     if len(objects) > _LISTED:
         shown.append(f"{len(objects) - _LISTED} more")
-    held = ", ".join(shown) if shown else "nothing"
-    message = f"The file holds no aws-auth ConfigMap (it holds {held})"
-    if eksctl := next((path[-1] for path in objects if _is_of_eksctl(path[-1])), None):
-        message = "This is a configuration of eksctl, and aws-auth is not in it"
-        return manifest_error(message, text, eksctl.start, f"Pass {_cluster_of(eksctl)} instead of a file.")
-    other = next((path[-1] for path in objects if _is_meant(path[-1])), None)
-    if other is not None:
-        kind = string(other, "kind")
-        message = f"The authenticator reads only a ConfigMap, and this is a {quoted(kind)}"
-        hint = "Write `kind: ConfigMap`, and under `data` each value as plain text, not in base64."
-        return manifest_error(message, text, other.start, hint)
-    return manifest_error_at("", message, f"Name the file that holds it. {_SMALLEST}")
+    message = f"The file does not hold an aws-auth ConfigMap. It holds {', '.join(shown) or 'nothing'}."
+    return ManifestError(message, hint=f"Name the file that holds it. {_SMALLEST}")
 
 
 def _is_of_eksctl(document: Node) -> bool:
@@ -214,50 +206,40 @@ def _is_of_eksctl(document: Node) -> bool:
 
 def _cluster_of(document: Node) -> str:
     """Return the arguments that name the cluster of a configuration of eksctl."""
-    metadata = fields(document).get("metadata", (None, None))[1]
+    metadata = child(document, "metadata")
     named = (("cluster", string(metadata, "name")), ("region", string(metadata, "region")))
     written = [f'{argument}="{value}"' for argument, value in named if re.fullmatch(r"[\w-]+", value, re.ASCII)]
     return " and ".join(written) or "the cluster"
 
 
 def _is_meant(document: Node) -> bool:
-    """Whether an object of another kind is meant for the authenticator: by its name, or the keys of its data."""
-    data = {name for key in ("data", "stringData") for name in fields(fields(document).get(key, (None, None))[1])}
-    name = string(fields(document).get("metadata", (None, None))[1], "name")
+    """Whether an object of another kind is meant for the authenticator: it has its name, or the keys of its data."""
+    data = {name for key in ("data", "stringData") for name in fields(child(document, key))}
+    name = string(child(document, "metadata"), "name")
     is_named = name == "aws-auth" and ("data" in fields(document) or "stringData" in fields(document))
     return bool(string(document, "kind")) and (is_named or not data.isdisjoint(KEYS))
 
 
 def _described(text: str, node: Node) -> str:
-    metadata = fields(node).get("metadata", (None, None))[1]
+    metadata = child(node, "metadata")
     kind, name, namespace = string(node, "kind"), string(metadata, "name"), string(metadata, "namespace")
     message = quoted(kind) if kind else f"a {node.kind} without a kind"
     return f"{message}{' ' + quoted(name) if name else ''}{' in ' + quoted(namespace) if namespace else ''} (line {line_of(text, node.start)})"
 
 
-class FilePosition(NamedTuple):
-    """A line and a column of a file, counted from 1."""
-
-    line: int
-    column: int
-
-
 def origins(manifest: Manifest) -> Mapping[str, Origin]:
-    """Return for each data key the function that turns a place in its text into its place in the file."""
+    """Return, for each data key, the function from a place in its text to the place in the file."""
     pairs = fields(manifest.found.data)
     return {name: partial(_in_file, manifest.found.text, *pair) for name, pair in pairs.items()}
 
 
-def position_in_file(manifest: Manifest, location: Location | None) -> FilePosition | None:
-    """Return the position of a place in the file; None without a place, or for a key that is not in the file.
+def position_in_file(manifest: Manifest, location: Location | None) -> Location | None:
+    """Return the place in the file; None without a place, or for a key that is not in the file.
 
-    In a literal block (``|``) that is exact. Text in quotes may run over lines in another way: then it is its key.
+    In a literal block (``|``) it is exact. For other forms it is the place of the key.
     """
     origin = origins(manifest).get(location.key) if location else None
-    if location is None or origin is None:
-        return None
-    found = origin(location)
-    return FilePosition(found.line, found.column)
+    return origin(location) if origin and location else None
 
 
 def _in_file(text: str, key: Node, value: Node, location: Location) -> Location:
@@ -266,19 +248,19 @@ def _in_file(text: str, key: Node, value: Node, location: Location) -> Location:
     return Location(location.key, line, column, location.text, in_file=True)
 
 
-def _in_block(text: str, node: Node, location: Location) -> FilePosition | None:
-    """Return a position in a literal block: the file has each of its lines with some spaces before it."""
+def _in_block(text: str, node: Node, location: Location) -> tuple[int, int] | None:
+    """Return line and column in a literal block: in the file, spaces precede its lines."""
     if node.style != "|":
         return None
     start = Location.of("", text, node.start).line
     known = min(location.line, node.value.rstrip("\n").count("\n") + 1)  # an edit may add lines behind the last one
     written, inner = _line(text, start + known).rstrip("\r"), _line(node.value, known).rstrip("\r")
     is_exact = written.endswith(inner)
-    return FilePosition(start + location.line, len(written) - len(inner) + location.column) if is_exact else None
+    return (start + location.line, len(written) - len(inner) + location.column) if is_exact else None
 
 
 def _line(text: str, number: int) -> str:
-    """Return a line of a text without its end; empty for a line that it does not have."""
+    """Return a line of a text without its end; empty past the last line."""
     starts = line_starts(text)
     if number > len(starts):
         return ""

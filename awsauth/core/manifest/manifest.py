@@ -1,8 +1,7 @@
-"""A manifest file, as people keep the ConfigMap in git, and the data in it.
+"""A manifest file with the ConfigMap, and the data in it.
 
-The outer text is YAML or JSON: one object or several, Lists, fragments. What is read is what kubectl sends to the
-cluster (sigs.k8s.io/yaml: YAML 1.1, the last of repeated keys counts). What is written is the same text with the
-lines replaced that a change concerns.
+The outer text is YAML or JSON: one object or several, Lists, fragments. It is read as kubectl reads it
+(sigs.k8s.io/yaml: YAML 1.1, the last of repeated keys counts). An edit replaces only the lines that it changes.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ class Manifest:
     """The text of a manifest file and the data of the ``aws-auth`` ConfigMap in it.
 
     Attributes:
-        text: The whole file, line breaks as they are, without its byte order mark.
-        data: Every string in the ConfigMap's data, by key.
-        found: Where the ConfigMap stands in the text.
+        text: The whole file, with its line breaks, without its byte order mark.
+        data: The ConfigMap's data, by key.
+        found: The nodes of the ConfigMap in the text.
     """
 
     text: str
@@ -50,25 +49,25 @@ class Manifest:
         """Find the ConfigMap in a text and read its data.
 
         Raises:
-            ManifestError: the text is neither YAML nor JSON, holds no ``aws-auth`` ConfigMap or several, or one
-                that the API server would refuse, as with a list in place of a text.
+            ManifestError: the text is neither YAML nor JSON, or does not hold exactly one ``aws-auth`` ConfigMap, or the
+                API server would refuse it, such as for a list instead of a text.
         """
         found = find_config_map(text)
         return cls(text, MappingProxyType(_read(found)), found)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with the object and with how its data is written."""
+        """The findings about the object, and about repeated keys."""
         return (*unread_object_findings(self.found), *repeated(self.found))
 
     def with_data(self, data: Mapping[str, str]) -> str:
-        """Return the file's text with other data in it.
+        """Return the file's text with other data.
 
-        Keys whose text stays are not touched, nor are the lines that stay in the others. A new key goes behind
-        the last one; a key that `data` does not have is taken out. The result is read again and compared.
+        Only lines that differ are touched. A new key goes behind the last one; a key that `data` lacks is removed. The
+        result is read again and compared.
 
         Raises:
-            ManifestError: that is not possible without touching something else, or a template is in the way.
+            ManifestError: the edit would touch other text, or a template.
         """
         current = self._with_shadowed(data)
         for key in [key for key in self.data if key not in data]:
@@ -79,7 +78,7 @@ class Manifest:
         return current.text
 
     def _with_shadowed(self, data: Mapping[str, str]) -> Manifest:
-        """Return the manifest with the keys of a `data:` that does not count, where `data` has all of them as well."""
+        """Return the manifest with the keys of an earlier `data:` merged into the last one, if `data` has all of them."""
         hidden = shadowed(self.found)
         text = merged(self.found) if hidden and hidden.items() <= data.items() else None
         if text is None:
@@ -90,12 +89,10 @@ class Manifest:
         return changed
 
     def in_literal_blocks(self) -> Manifest:
-        """Return the manifest with values that cannot be edited in place as literal blocks; the data is the same.
-
-        Those are the folded blocks, and the quoted or plain values of several lines.
+        """Return the manifest with literal blocks for folded blocks, and for other values of several lines.
 
         Raises:
-            ManifestError: a value holds a character that cannot stand in a literal block, or a template is in the way.
+            ManifestError: a literal block cannot hold a character, or the edit would touch a template.
         """
         current = self
         for key in self.data:
@@ -108,7 +105,7 @@ class Manifest:
         return current
 
     def with_key(self, key: str, value: str | None) -> Manifest:
-        """Return the manifest with one key set or, with None, taken out.
+        """Return the manifest with one key set or, with None, removed.
 
         Raises:
             ManifestError: as for `with_data`.
@@ -119,7 +116,7 @@ class Manifest:
         return self._edited(key, self._splices(key, value), wanted)
 
     def _edited(self, key: str, splices: list[Splice], wanted: Mapping[str, str]) -> Manifest:
-        """Return the manifest with splices in it; raise unless the data is as wanted and nothing else has changed."""
+        """Return the manifest with splices applied; raise unless the data is as wanted and nothing else has changed."""
         try:
             text = spliced(self.found.text, splices)
             changed = Manifest.parse(text.removesuffix(self.found.text[len(self.text) :]))
@@ -147,14 +144,13 @@ class Manifest:
     def _unsafe(self, key: str) -> ManifestError:
         present = fields(self.found.data).get(key)
         offset = present[0].start if present else self.found.document.start
-        message = f"{quoted(key)} cannot be changed here without changing something else"
         form = f"`{visible(key)}: |` with the lines indented below it"
         hint = f"Change the file by hand, or write the key as a literal block, {form}, and try again."
-        return manifest_error(message, self.text, offset, hint)
+        return manifest_error(f"An edit of {quoted(key)} would change other text.", self.text, offset, hint)
 
 
 def _read(found: ConfigMapLocation) -> dict[str, str]:
-    """Return the data of the ConfigMap as the API server would take it."""
+    """Return the data of the ConfigMap as the API server reads it."""
     text = found.text
     data = target(found.data)
     for mapping in (found.document, data):
@@ -163,24 +159,22 @@ def _read(found: ConfigMapLocation) -> dict[str, str]:
     if data is None or (data.kind == "scalar" and _type(data) == "null"):
         return {}
     if data.kind != "mapping":
-        raise _not_text(text, found.data or data, "`data`", f"{_named(data)}, but has to be a mapping of keys to texts")
+        raise _not_text(text, found.data or data, "`data`", f"{_named(data)}, and has to be a mapping of keys to texts")
     return {_key_text(text, key): _value_text(text, key, value) for key, value in data.pairs()}
 
 
 def _check_merge(text: str, mapping: Node) -> None:
     for key, _ in mapping.pairs():
         if key.value == "<<" and key.implicit:
-            hint = "Write the merged keys out and try again."
-            raise manifest_error("The ConfigMap takes keys from elsewhere with `<<`", text, key.start, hint)
+            hint = "Write the keys in their place and try again."
+            raise manifest_error("The ConfigMap merges other keys with `<<`.", text, key.start, hint)
 
 
 def _key_text(text: str, key: Node) -> str:
     if key.kind == "scalar" and (_type(key) == "string" or (key.value.isdecimal() and not key.value.startswith("0"))):
         return key.value
-    named = _named(key)
-    raise _not_text(
-        text, key, f"a key of `data` ({quoted(text[key.start : key.end], 40)})", f"{named}, but has to be text"
-    )
+    shown = f"a key of `data` ({quoted(text[key.start : key.end], 40)})"
+    raise _not_text(text, key, shown, f"{_named(key)}, and has to be text")
 
 
 def _value_text(text: str, key: Node, value: Node) -> str:
@@ -190,18 +184,18 @@ def _value_text(text: str, key: Node, value: Node) -> str:
         return node.value
     if kind == "null":
         return ""
-    raise _not_text(text, value, quoted(key.value), f"{_named(node)}, but the API server takes only text there")
+    raise _not_text(text, value, quoted(key.value), f"{_named(node)}, and the API server accepts only text")
 
 
 def _type(node: Node) -> str:
-    """Return what a scalar is by YAML 1.1: ``string``, ``null``, ``number`` and so on."""
+    """Return the type of a scalar in YAML 1.1: ``string``, ``null``, ``number`` and so on."""
     if node.tag in CHECKED_TAGS:
         return "value with a tag of its own"
     return scalar(node, node).type
 
 
 def _named(node: Node) -> str:
-    """Return what a node is, in words."""
+    """Return the kind of a node, in words."""
     if node.kind == "scalar":
         kind = _type(node)
         return {"bool": "a truth value", "unmarshalable": "a number"}.get(kind, f"a {kind}")
@@ -210,24 +204,22 @@ def _named(node: Node) -> str:
 
 def _not_text(text: str, node: Node, name: str, message: str) -> ManifestError:
     if text.startswith("{{", node.start) and any(templates(text, node.start, node.end)):
-        message = f"The value of {name} is made by a template, {quoted(text[node.start : node.end])}"
+        message = f"The value of {name} is a template, {quoted(text[node.start : node.end])}."
         return manifest_error(message, text, node.start, TEMPLATE_HINT)
     hint = f"Put {'`|` behind the key, and the list indented below it' if node.kind == 'sequence' else 'it in quotes'}."
-    return manifest_error(f"{name[0].upper()}{name[1:]} is {message}", text, node.start, f"{hint} Then try again.")
+    return manifest_error(f"{name[0].upper()}{name[1:]} is {message}.", text, node.start, f"{hint} Then try again.")
 
 
 def _check_shared(text: str, found: ConfigMapLocation) -> None:
-    """Refuse to edit what an alias may bring in at other places too."""
+    """Refuse to edit nodes that aliases may share with other objects."""
     for node in [*found.path, *([found.data] if found.data else [])]:
         if node.kind == "alias" or node.anchor is not None:
-            message = (
-                "The ConfigMap is written with an anchor or an alias, so that an edit would change other objects too"
-            )
-            raise manifest_error(message, text, node.start, "Write it out without them and try again.")
+            message = "The ConfigMap has an anchor or an alias, so that an edit may change other objects too."
+            raise manifest_error(message, text, node.start, "Write it without them and try again.")
 
 
 def _outline(found: ConfigMapLocation, key: str) -> list[tuple[str | int | None, ...]]:
-    """Return all that a file says beside the value of `key`, to compare before with after."""
+    """Return the content of a file except the value of `key`, to compare before with after."""
     data = found.data
     skipped: set[int] = set()
     waiting = list(found.roots)

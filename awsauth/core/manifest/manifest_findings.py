@@ -1,4 +1,4 @@
-"""Findings about a manifest: an object that the authenticator does not read, and keys that stand in it twice."""
+"""Findings about a manifest: an object that the authenticator does not read, and repeated keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity
-from awsauth.core.manifest.locate import fields, string, target
+from awsauth.core.manifest.literal_block import column_of
+from awsauth.core.manifest.locate import child, fields, string, target
 from awsauth.core.manifest.templates import templates
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import line_of, line_start
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from awsauth.core.goyaml.nodes import Node
-    from awsauth.core.manifest.locate import ConfigMapLocation
+from awsauth.core.manifest.locate import ConfigMapLocation
 
 NO_NAMESPACE: Final = "no-namespace"
 
@@ -25,16 +26,16 @@ _NAME: Final = "aws-auth"
 
 
 def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
-    """Yield why the authenticator does not read the object of a manifest.
+    """Yield the reasons why the authenticator does not read the object of a manifest.
 
     Source: ``aws-iam-authenticator`` ``pkg/mapper/configmap/configmap.go``, which watches one ConfigMap.
     """
-    document, top = found.document, fields(found.document)
-    metadata = target(top.get("metadata", (None, None))[1])
-    name, namespace = (fields(metadata).get(key, (None, None))[1] for key in ("name", "namespace"))
+    document = found.document
+    metadata = target(child(document, "metadata"))
+    name, namespace = (child(metadata, key) for key in ("name", "namespace"))
     named = string(metadata, "name"), string(metadata, "namespace")
     wanted = _NAME, _NAMESPACE
-    # A template is filled in later; a name or namespace that is not there may be as well.
+    # A template is rendered later, and another tool may add a missing name or namespace.
     wrong = [
         (node, value, right)
         for node, value, right in zip((name, namespace), named, wanted, strict=True)
@@ -44,21 +45,20 @@ def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
         field = "name" if right == _NAME else "namespace"
         this = f"{named[1] or 'the default namespace'}/{named[0] or '?'}" if field == "namespace" else named[0]
         yield _unread(found.text, node, f"this is {quoted(this)}", f"Write `{field}: {right}` for {quoted(value)}.")
-    version = top.get("apiVersion", (None, None))[1]
+    version = child(document, "apiVersion")
     if string(document, "kind") == "ConfigMap" and version and string(document, "apiVersion") not in ("", "v1"):
         this = f"its apiVersion is {quoted(string(document, 'apiVersion'))}"
         yield _unread(found.text, version, this, "Write `apiVersion: v1`.")
-    for key, _ in document.pairs() if "kind" in top else ():
+    for key, _ in document.pairs() if child(document, "kind") else ():
         if key.value != "data" and key.value.lower() in ("data", "stringdata"):
             yield _unread(found.text, key, f"this has {quoted(key.value)}", f"Write `data:` for {quoted(key.value)}.")
     if metadata is not None and name is not None and string(document, "kind") and not named[1]:
         yield Finding(
             NO_NAMESPACE,
             Severity.WARNING,
-            "The manifest names no namespace.",
-            f"The authenticator reads only {_NAMESPACE}/{_NAME}: applied as it is, "
-            "this becomes an object in the current namespace.",
-            f"Add `namespace: {_NAMESPACE}` to the metadata, unless a tool such as kustomize fills it in.",
+            "The manifest does not name a namespace.",
+            f"kubectl applies it to the current namespace; the authenticator reads only {_NAMESPACE}/{_NAME}.",
+            f"Add `namespace: {_NAMESPACE}` to the metadata, unless a tool such as kustomize adds it.",
             _place(found.text, name),
         )
 
@@ -68,7 +68,7 @@ def _unread(text: str, node: Node, this: str, hint: str) -> Finding:
         UNREAD_OBJECT,
         Severity.ERROR,
         f"The authenticator reads only the ConfigMap `{_NAMESPACE}/{_NAME}` (apiVersion v1, key `data`); {this}.",
-        "The mappings in this object let nobody in.",
+        "The mappings in this object have no effect.",
         hint,
         _place(text, node),
         principal="manifest",
@@ -76,7 +76,7 @@ def _unread(text: str, node: Node, this: str, hint: str) -> Finding:
 
 
 def repeated(found: ConfigMapLocation) -> Iterator[Finding]:
-    """Yield the keys of the ConfigMap and of its data that stand twice; the last one counts."""
+    """Yield the repeated keys of the ConfigMap and of its data; the last one counts."""
     data = target(found.data)
     keys = [pair for pair in found.document.pairs() if pair[0].value == "data"] if found.document is not data else []
     fix = tuple(ReplaceText(key=key, text=text) for key, text in shadowed(found).items() if key in KEYS)
@@ -99,8 +99,8 @@ def _repetitions(
             yield Finding(
                 REPEATED_DATA_KEY,
                 Severity.ERROR,
-                f"The key {quoted(key.value)} stands twice in the manifest, at lines {first} and {again}.",
-                "Only the last one counts, to kubectl as well: the mappings in the other one let nobody in.",
+                f"The manifest has the key {quoted(key.value)} twice, at lines {first} and {again}.",
+                "Only the last one counts, also for kubectl: the mappings in the other one have no effect.",
                 hint,
                 _place(text, earlier),
                 key.value,
@@ -110,14 +110,14 @@ def _repetitions(
 
 
 def shadowed(found: ConfigMapLocation) -> Mapping[str, str]:
-    """Return the data of `data:` keys that stand before the last one and do not count."""
+    """Return the data of every `data:` before the last one, which does not count."""
     earlier = [value for key, value in found.document.pairs() if key.value == "data"][:-1]
     texts = ((key, value) for node in earlier for key, value in fields(node).items())
     return {key: pair[1].value for key, pair in texts}
 
 
 def merged(found: ConfigMapLocation) -> str | None:
-    """Return the manifest's text with the lines of every earlier `data:` moved to the last; None if that is unclear."""
+    """Return the manifest's text with the lines of every earlier `data:` moved to the last; None if that is not safe."""
     pairs = [pair for pair in found.document.pairs() if pair[0].kind == "scalar"]
     places = [index for index, (key, _) in enumerate(pairs) if key.value == "data"]
     if len(places) < 2 or found.is_json or found.document.style == "flow":
@@ -125,7 +125,7 @@ def merged(found: ConfigMapLocation) -> str | None:
     blocks = [pairs[index] for index in places]
     names = [name for _, value in blocks for name in fields(value)]
     values = [value for _, block in blocks for _, value in fields(block).values()]
-    columns = {_column(found.text, pair[0]) for _, block in blocks for pair in fields(block).values()}
+    columns = {column_of(found.text, pair[0].start) for _, block in blocks for pair in fields(block).values()}
     if len(set(names)) < len(names) or len(columns) != 1 or any(value.kind != "scalar" for value in values):
         return None
     text, moved = found.text, ""
@@ -135,13 +135,8 @@ def merged(found: ConfigMapLocation) -> str | None:
         end = line_start(text, pairs[index + 1][0].start)
         moved = text[inside:end] + moved
         text = text[:start] + text[end:]
-    at = blocks[-1][0].start - (len(found.text) - len(text))
-    at = text.index("\n", at) + 1
+    at = text.index("\n", blocks[-1][0].start - (len(found.text) - len(text))) + 1
     return text[:at] + moved + text[at:]
-
-
-def _column(text: str, node: Node) -> int:
-    return node.start - line_start(text, node.start)
 
 
 def _place(text: str, node: Node) -> Location:

@@ -1,4 +1,4 @@
-"""Keys of the outer text put into a mapping, or taken out: block mappings, flow mappings, JSON objects."""
+"""Insert keys into mappings of the outer text, and remove them: block mappings, flow mappings, JSON objects."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][-._A-Za-z0-9]*")
 
 
 def insert_key(text: str, mapping: Node, path: list[str], value: str, *, is_json: bool) -> list[Splice]:
-    """Return the splices that put a key behind the last one of a mapping that has keys.
+    """Return the splices that insert a key behind the last one of a mapping.
 
     Args:
         text: The outer text.
-        mapping: Where to.
-        path: The key; or the key of a mapping to be made, and the key in it.
-        value: The string that the key is to have.
+        mapping: The mapping; it has keys.
+        path: The key; or the key of a new mapping, and the key in it.
+        value: The value of the key.
         is_json: Whether the outer text is JSON.
 
     Raises:
-        ManifestError: a template is in the way, or a character that a literal block cannot hold.
+        ManifestError: a splice touches a template, or a literal block cannot hold a character.
     """
     if mapping.style == "flow":
         return _insert_flow(text, mapping, path, value, is_json=is_json)
@@ -40,37 +40,35 @@ def insert_key(text: str, mapping: Node, path: list[str], value: str, *, is_json
 
 
 def fill_empty(text: str, parent: Node, key: Node, node: Node, *, name: str, value: str, is_json: bool) -> list[Splice]:
-    """Return the splices that put a key into an empty mapping or null.
+    """Return the splices that insert a key into an empty mapping or null.
 
     Args:
         text: The outer text.
-        parent: The mapping that holds it.
+        parent: The mapping around it.
         key: Its key there.
         node: The empty mapping or null.
         name: The new key.
-        value: The string that the new key is to have.
+        value: The value of the new key.
         is_json: Whether the outer text is JSON.
 
     Raises:
-        ManifestError: a template is in the way, or a character that a literal block cannot hold.
+        ManifestError: a splice touches a template, or a literal block cannot hold a character.
     """
     if parent.style == "flow":
         apart = "" if is_json or text[node.start - 1].isspace() else " "
-        return [
-            Splice(node.start, node.end, apart + _object(text, parent, key, name=name, value=value, is_json=is_json))
-        ]
+        new = _object(text, parent, key, name=name, value=value, is_json=is_json)
+        return [Splice(node.start, node.end, apart + new)]
     start = len(text[: node.start].rstrip(" \t"))
-    block = _block_lines(
-        text, line_end(text, node.end), [name], value, column=column_of(text, key.start) + STEP, step=STEP
-    )
+    column = column_of(text, key.start) + STEP
+    block = _block_lines(text, line_end(text, node.end), [name], value, column=column, step=STEP)
     return [Splice(start, node.end, ""), block] if node.end > node.start else [block]
 
 
 def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
-    """Return the splices that take every occurrence of a key out of a mapping, with its line break or comma.
+    """Return the splices that remove every occurrence of a key from a mapping, with its line break or comma.
 
     Raises:
-        ManifestError: the key does not begin its line, or a template is in the way.
+        ManifestError: the key does not begin its line, or a splice touches a template.
     """
     pairs = list(mapping.pairs())
     splices = []
@@ -81,7 +79,7 @@ def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
             start, end = line_start(text, key.start), _end_of_lines(text, _last_scalar(value))
             if text[start : key.start].strip(" "):
                 hint = f"Put {quoted(name)} on a line of its own and try again."
-                raise manifest_error(f"{quoted(name)} shares its line with something else", text, key.start, hint)
+                raise manifest_error(f"{quoted(name)} shares its line with other text.", text, key.start, hint)
         else:
             before = pairs[number - 1][1].end if number else None
             behind = pairs[number + 1][0].start if number + 1 < len(pairs) else value.end
@@ -118,7 +116,7 @@ def _colon(text: str, key: Node, value: Node) -> str:
 
 
 def _object(text: str, parent: Node, owner: Node, *, name: str, value: str, is_json: bool) -> str:
-    """Return a flow mapping with one key, over several lines where the key `owner` in `parent` begins a line."""
+    """Return a flow mapping with one key; over several lines if the key `owner` in `parent` begins a line."""
     pair = f'{_key(name, quote=is_json)}: "{double_escaped(value)}"'
     indent = text[line_start(text, owner.start) : owner.start]
     if not is_json or indent.strip() or not indent:
@@ -130,7 +128,7 @@ def _object(text: str, parent: Node, owner: Node, *, name: str, value: str, is_j
 
 
 def _block_lines(text: str, position: int, path: list[str], value: str, *, column: int, step: int) -> Splice:
-    """Return the splice that puts the lines of a new key at `position`, where a line begins, or further down."""
+    """Return the splice that inserts the lines of a new key at `position`, the begin of a line, or further down."""
     position = place_below(text, position, value)
     eol = newline_of(text)
     lines = []
@@ -154,7 +152,7 @@ def _key(name: str, *, quote: bool = False) -> str:
 
 
 def _step(text: str, mapping: Node) -> int:
-    """Return how many columns deeper than their keys the literal blocks of a mapping are."""
+    """Return the extra indentation of a mapping's literal blocks below their keys, in columns."""
     for key, value in mapping.pairs():
         if value.style == "|" and value.value.strip() and not header_of(text, value)[1]:
             first = text[line_end(text, value.start) : value.end].lstrip("\r\n")
@@ -163,14 +161,14 @@ def _step(text: str, mapping: Node) -> int:
 
 
 def _last_scalar(node: Node) -> Node:
-    """Return what a node ends with: block collections end with their last child."""
+    """Return the last scalar or flow collection of a node."""
     while node.children and node.style != "flow":
         node = node.children[-1]
     return node
 
 
 def _end_of_lines(text: str, node: Node) -> int:
-    """Return where the line behind a node begins; blank lines below a block are not the block's, unless they count."""
+    """Return the begin of the line behind a node; blank lines below a block are not part of it, unless they count."""
     if node.style == "|":
         lines = text[node.start : node.end].split("\n")
         return node.start + sum(len(line) + 1 for line in lines[: 1 + len(inner_lines(node.value))])

@@ -1,6 +1,6 @@
-"""One string of the outer text rewritten where it stands: a literal block, a quoted or a plain scalar.
+"""Edits of one string of the outer text in its place: a literal block, a quoted or a plain scalar.
 
-Lines of the inner text that stay keep their raw outer bytes; the form changes only where the new text needs it.
+Unchanged lines keep their bytes; the form changes only if the new text needs it.
 """
 
 from __future__ import annotations
@@ -31,21 +31,18 @@ _ESCAPED_IN_SINGLE: Final = re.compile("''")
 _NOT_PLAIN_IN_DOUBLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _ONE_LINE: Final = re.compile(rf"[^\n{ODD_CHARACTERS}]*")
 _PIECE: Final = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
-"""Lines, and what is between two commas: a list in JSON is often a single line."""
-_CURE: Final = (
-    "Run `awsauth fmt`, which puts {} in a literal block, and try again; a change does both with --normalize."
-)
+"""Lines, and the parts between two commas: a list in JSON is often a single line."""
 
 
 class _Quotes(NamedTuple):
-    """How a character is written between quotes, and what there stands for one character."""
+    """How to escape a character between quotes, and the pattern of an escaped one."""
 
     escape: Callable[[str], str]
     escaped: re.Pattern[str]
 
 
 def double_escaped(value: str) -> str:
-    """Return `value` as it stands between double quotes, in YAML as in JSON."""
+    """Return `value` escaped for double quotes, in YAML and JSON."""
     escaped = json.dumps(value, ensure_ascii=False)[1:-1]
     return _NOT_PLAIN_IN_DOUBLE.sub(lambda match: f"\\u{ord(match.group()):04x}", escaped)
 
@@ -59,23 +56,23 @@ _SINGLE: Final = _Quotes(_single_escaped, _ESCAPED_IN_SINGLE)
 
 
 def quoted_scalar(value: str) -> str:
-    """Return `value` as a quoted scalar of one line, in single quotes where that is possible."""
+    """Return `value` as a quoted scalar of one line, in single quotes if possible."""
     return f"'{_single_escaped(value)}'" if _ONE_LINE.fullmatch(value) else f'"{double_escaped(value)}"'
 
 
 def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is_json: bool) -> list[Splice]:
-    """Return the splices that make the value `node` of `key` say `wanted`.
+    """Return the splices that change the value `node` of `key` to `wanted`.
 
     Args:
         text: The outer text.
         key: The key's node.
         node: The value's node, a scalar or an alias.
         wanted: The new inner text.
-        flow: Whether the value stands in a flow mapping, where there are no literal blocks.
+        flow: Whether the value is in a flow mapping, which has no literal blocks.
         is_json: Whether the outer text is JSON.
 
     Raises:
-        ManifestError: the form of the value cannot be edited without touching the rest, or a template is in the way.
+        ManifestError: the form of the value cannot be edited alone, or a splice touches a template.
     """
     raw = text[node.start : node.end]
     _check_form(text, key, node, raw, is_json=is_json)
@@ -97,10 +94,10 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
 
 
 def to_literal(text: str, key: Node, node: Node) -> list[Splice]:
-    """Return the splices that make a literal block of a value that `edit_scalar` refuses for its form; none for others.
+    """Return the splices that turn a value into a literal block if `edit_scalar` refuses its form.
 
     Raises:
-        ManifestError: a character in it cannot stand in a literal block, or a template is in the way.
+        ManifestError: a literal block cannot hold one of its characters, or a splice touches a template.
     """
     is_shared = node.kind != "scalar" or node.anchor is not None or node.tag
     if is_shared or not node.value or not _form(node, text[node.start : node.end]):
@@ -117,7 +114,7 @@ def to_literal(text: str, key: Node, node: Node) -> list[Splice]:
 
 
 def _form(node: Node, raw: str) -> str:
-    """Return the form in which line breaks of the file are not those of the text; empty for every other."""
+    """Return the form if line breaks of the file are not those of the text; otherwise the empty text."""
     if node.style == ">":
         return "a folded block (`>`)"
     return "a scalar that goes over several lines" if node.style != "|" and _BREAK.search(raw) else ""
@@ -126,17 +123,17 @@ def _form(node: Node, raw: str) -> str:
 def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) -> None:
     if node.kind == "alias" or node.anchor is not None or node.tag:
         form = "an alias" if node.kind == "alias" else "an anchor" if node.anchor is not None else "a tag"
-        hint = f"Write the value of {quoted(key.value)} out without it, and try again."
-        message = f"{quoted(key.value)} is written with {form}, and what that stands for may be used elsewhere"
+        hint = f"Write the value of {quoted(key.value)} without it, and try again."
+        message = f"{quoted(key.value)} is written with {form}, so that an edit may change other values too."
         raise manifest_error(message, text, node.start, hint)
-    form = "" if is_json else _form(node, raw)
-    if form:
-        message = f"{quoted(key.value)} is {form}, in which line breaks of the file are not those of the text"
-        raise manifest_error(message, text, node.start, _CURE.format(visible(key.value)))
+    if not is_json and (form := _form(node, raw)):
+        hint = f"Run `awsauth fmt`, which turns {visible(key.value)} into a literal block, or pass --normalize with the change."
+        message = f"{quoted(key.value)} is {form}: the line breaks of the file are not those of its text."
+        raise manifest_error(message, text, node.start, hint)
 
 
 def _edit_between_quotes(text: str, node: Node, wanted: str, quotes: _Quotes) -> list[Splice]:
-    """Change only the characters that differ; escapes elsewhere stay as somebody wrote them."""
+    """Return the splices of the characters that differ; other escapes stay as they are."""
     value_at, raw_at = [0], [node.start + 1]
     for match in quotes.escaped.finditer(text, node.start + 1, node.end - 1):
         value_at.append(value_at[-1] + match.start() - raw_at[-1] + 1)
@@ -146,15 +143,16 @@ def _edit_between_quotes(text: str, node: Node, wanted: str, quotes: _Quotes) ->
         known = bisect_right(value_at, offset) - 1
         return raw_at[known] + offset - value_at[known]
 
-    splices = []
-    for start, end, new in _changed_characters(node.value, wanted):
-        splices.append(Splice(raw_offset(start), raw_offset(end), quotes.escape(new)))
+    splices = [
+        Splice(raw_offset(start), raw_offset(end), quotes.escape(new))
+        for start, end, new in _changed_characters(node.value, wanted)
+    ]
     check_spans(text, splices, (node.start, node.end))
     return splices
 
 
 def _changed_characters(old: str, new: str) -> list[tuple[int, int, str]]:
-    """Return what to replace in `old`, as start, end and new text: what differs in the pieces that differ."""
+    """Return the parts of `old` to replace, as start, end and new text."""
     old_pieces, new_pieces = _PIECE.findall(old), _PIECE.findall(new)
     old_at = list(accumulate(map(len, old_pieces), initial=0))
     changes = []
@@ -169,13 +167,13 @@ def _changed_characters(old: str, new: str) -> list[tuple[int, int, str]]:
 
 
 def _replaced(text: str, node: Node, new: str) -> Splice:
-    """Replace a scalar; where nothing stood (``mapRoles:``), a space goes before."""
+    """Return the splice that replaces a scalar; after a bare ``mapRoles:`` it begins with a space."""
     apart = " " if text[node.start - 1] == ":" and node.start == node.end else ""
     return Splice(node.start, node.end, apart + new)
 
 
 def _become_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
-    """Put a literal block in the scalar's place: its header there, its lines below, a comment stays on the line."""
+    """Return the splices that put a literal block in the scalar's place; a comment stays on the line of the header."""
     end, eol = place_below(text, line_end(text, node.end), wanted), newline_of(text)
     header, lines = new_literal(text, node.start, wanted, column_of(text, key.start))
     return [_replaced(text, node, header), Splice(end, end, "".join(line + eol for line in lines))]

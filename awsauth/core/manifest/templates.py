@@ -1,7 +1,7 @@
 """Templates in a manifest file: Helm and Jinja actions, ``${VAR}`` of Kustomize, Flux, Terraform and envsubst.
 
-What they will be replaced by is not known here, so no edit may meet one. The authenticator's own templates
-(``{{SessionName}}``, aws-iam-authenticator ``pkg/server``) look alike and are plain text to us.
+Their values are unknown, so no edit may touch one. The authenticator's own templates (``{{SessionName}}``,
+aws-iam-authenticator ``pkg/server``) look alike; here they are plain text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.core.text.lines import Splice
+    from awsauth.errors import ManifestError
 
 _OPENING: Final = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|\${{")
 _CLOSING: Final = {"{{": "}}", "{%": "%}", "${": "}"}
@@ -26,11 +27,11 @@ _WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\})\s*")
 _CONTROL: Final = re.compile(
     r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
 )
-_CURE: Final = "Change the template by hand, or the values it is made from, or give the rendered manifest instead."
+_BY_HAND: Final = "Change the template by hand, or its values, or give the rendered manifest instead."
 
 
 def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
-    """Yield the span of every template between `start` and `end`; an unclosed one goes on to `end`."""
+    """Yield the span of each template between `start` and `end`; one without an end goes up to `end`."""
     end = len(text) if end is None else end
     while match := _OPENING.search(text, start, end):
         closing = _CLOSING[match.group()]
@@ -40,15 +41,15 @@ def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tup
 
 
 def is_template_line(line: str) -> bool:
-    """Whether a line is nothing but template actions: a control line, or one that brings lines of its own."""
+    """Whether a line consists of template actions: a control line, or one that inserts lines."""
     return _WHOLE_LINE.fullmatch(line) is not None and _OPENING.search(line) is not None
 
 
 def check_spans(text: str, splices: list[Splice], within: tuple[int, int]) -> None:
-    """Refuse splices inside of one scalar, the span `within`, that meet a template in it.
+    """Refuse splices in one scalar, the span `within`, that touch a template.
 
     Raises:
-        ManifestError: a template would be cut or replaced, or the place is inside of a template's block.
+        ManifestError: a splice changes a template, or is in a template's block.
     """
     waiting = iter(splices)
     splice = next(waiting, None)
@@ -56,46 +57,48 @@ def check_spans(text: str, splices: list[Splice], within: tuple[int, int]) -> No
         while splice is not None and splice.end <= opening:
             splice = next(waiting, None)
         if splice is not None and splice.start < closing:
-            message = f"The edit would change the template {quoted(text[opening:closing])}"
-            raise manifest_error(message, text, opening, _CURE)
+            raise _touched(text, opening, closing)
     _check_enclosing(text, splices)
 
 
+def _touched(text: str, opening: int, closing: int) -> ManifestError:
+    return manifest_error(f"The edit changes the template {quoted(text[opening:closing])}.", text, opening, _BY_HAND)
+
+
 def check_lines(text: str, splices: list[Splice]) -> None:
-    """Refuse splices of whole lines that meet a template.
+    """Refuse splices of whole lines that touch a template.
 
     Raises:
-        ManifestError: a line that would be replaced holds a template, new lines would be next to a line that is
-            nothing but a template, or the place is inside of a template's block.
+        ManifestError: a replaced line holds a template, a new line is next to a template line, or a splice is in a
+            template's block.
     """
     for splice in splices:
         for opening, closing in templates(text, splice.start, splice.end):
-            message = f"The edit would change the template {quoted(text[opening:closing])}"
-            raise manifest_error(message, text, opening, _CURE)
+            raise _touched(text, opening, closing)
         if splice.end > splice.start:
             continue
         before = line_start(text, max(splice.start - 1, 0))
         for start, end in ((before, splice.start), (splice.end, line_end(text, splice.end))):
             if is_template_line(text[start:end]):
-                message = f"The edit would be next to the template line {quoted(text[start:end].strip())}"
-                raise manifest_error(message, text, start, _CURE)
+                message = f"The edit is next to the template line {quoted(text[start:end].strip())}."
+                raise manifest_error(message, text, start, _BY_HAND)
     _check_enclosing(text, splices)
 
 
 def _check_enclosing(text: str, splices: list[Splice]) -> None:
-    """Refuse a place between ``{{ if }}`` and ``{{ end }}``: what stands there may never come into being."""
+    """Refuse a place between ``{{ if }}`` and ``{{ end }}``: its text may never be rendered."""
     blocks = _blocks(text)
     starts = [start for start, _ in blocks]
     for splice in splices if blocks else ():
         number = bisect_left(starts, splice.start) - 1
         if number >= 0 and splice.start <= blocks[number][1]:
             line = text[line_start(text, starts[number]) : line_end(text, starts[number])]
-            message = f"The edit would be inside of the template block that begins with {quoted(line.strip())}"
-            raise manifest_error(message, text, starts[number], _CURE)
+            message = f"The edit is in the template block that begins with {quoted(line.strip())}."
+            raise manifest_error(message, text, starts[number], _BY_HAND)
 
 
 def _blocks(text: str) -> list[tuple[int, int]]:
-    """Return where the outermost template blocks of a text begin and end; one without an end goes on to the last line."""
+    """Return the spans of the outermost template blocks; one without an end goes up to the last line."""
     blocks = []
     opened: list[int] = []
     for match in _CONTROL.finditer(text):

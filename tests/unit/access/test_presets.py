@@ -61,7 +61,7 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_user_is_no_node_role() -> None:
-    with pytest.raises(InvalidValueError, match="no role"):
+    with pytest.raises(InvalidValueError, match="not the ARN of a role"):
         node_role("arn:aws:iam::111122223333:user/nodes")
 
 

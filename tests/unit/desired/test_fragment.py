@@ -64,7 +64,11 @@ FAULTS: list[tuple[str | bytes, str, str]] = [
     ("owner: a\nmapRoles: |\n  - rolearn: x\n", "has to be a list", "line 2, column 1"),
     (f"owner: a\nmapRoles:\n- rolearn: [{ROLE}]\n  username: ci\n", "has to be text", "line 3, column 3"),
     ("owner: a\nmapRoles:\n- ci\n", "has to be a mapping with fields", "line 3, column 3"),
-    ("owner: a\nmapRoles:\n- rolearn: arn:aws:iam::1:role/x\n  username: ci\n", "no account", "line 3, column 3"),
+    (
+        "owner: a\nmapRoles:\n- rolearn: arn:aws:iam::1:role/x\n  username: ci\n",
+        "does not have an account",
+        "line 3, column 3",
+    ),
     ("owner: a\nowner: b\n", "field `owner` twice", "line 2, column 1"),
     ("owner: &a a\nreason: *a\n", "alias", "line 2, column 9"),
     ('{"owner": "a", "owner": "b"}', "field `owner` twice", "line 1, column 16"),

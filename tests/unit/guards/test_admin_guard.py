@@ -99,7 +99,7 @@ def test_a_certain_administrator_is_not_given_up_for_a_possible_one() -> None:
     bound = GuardContext(caller_arn=f"{USERS}/x", admin_usernames=frozenset({"sso:anna"}))
     certain, possible = ADMIN, role("a", "sso:{{SessionName}}")
     [found] = [f for f in run_guards(roles(certain, possible), roles(possible), bound) if f.code == "last-admin"]
-    assert "it is not certain that anybody else is" in found.message
+    assert "it is not certain that another one is left" in found.message
     assert refused(roles(certain, possible), roles(certain), bound) == []
 
 

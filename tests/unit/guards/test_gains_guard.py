@@ -105,9 +105,9 @@ def test_the_refusal_in_full() -> None:
     [found] = refusals(under_both(role("ci", "ci", "viewers")), under_both())
     assert str(found) == (
         f"`{CI}` gets username `root`, group `{MASTERS}`; before the change username `ci`, group `viewers`. "
-        "Its mapping goes, and its entry in mapUsers, which did not count before, counts from then on. "
+        "The change removes its winning mapping, and its entry in mapUsers wins from then on. "
         "Remove its user mapping in mapUsers too, or change the mapping that goes instead of removing it. "
-        f"To have it all the same, allow gains={CI}."
+        f"To proceed, allow gains={CI}."
     )
 
 

@@ -56,7 +56,7 @@ def test_a_node_mapping_that_no_longer_lets_nodes_in_is_refused(after: Entry) ->
 def test_a_group_that_only_some_nodes_need_is_needed(kind: NodeKind, group: str) -> None:
     [found] = refusals(roles(node(kind=kind)), roles(role("node", PRESETS[kind].username, *BOTH)))
     assert found.code == "node-mapping"
-    assert f"it loses the group `{group}`, which they need" in str(found)
+    assert f"it loses the group `{group}`, which nodes need" in str(found)
 
 
 def test_every_node_mapping_that_goes_is_named() -> None:
@@ -131,8 +131,8 @@ def test_only_a_role_that_is_proven_unused_may_go(use: Any, codes: list[str]) ->
 
 def test_what_is_known_of_nodes_is_told() -> None:
     used = GuardContext(caller_arn=f"{USERS}/x", nodes={f"{PREFIX}/node": "in use"})
-    assert "There are nodes with this role" in str(run_guards(roles(node()), roles(), used)[0])
-    assert "it is not known that there are none" in str(run_guards(roles(node()), roles(), OUT_OF_THE_WAY)[0])
+    assert "Nodes have this role" in str(run_guards(roles(node()), roles(), used)[0])
+    assert "it is unknown whether there are any" in str(run_guards(roles(node()), roles(), OUT_OF_THE_WAY)[0])
 
 
 def test_a_fargate_only_cluster_needs_no_ec2_nodes() -> None:

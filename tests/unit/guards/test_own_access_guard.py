@@ -21,13 +21,13 @@ ME = GuardContext(caller_arn=f"{PREFIX}/me")
 @pytest.mark.parametrize(
     ("after", "message"),
     [
-        (roles(), "would no longer have access"),
-        (roles(role("me", "me", "view")), "would lose the group `edit`"),
-        (roles(role("me", "me")), "would lose the groups `edit`, `view`"),
+        (roles(), "no longer have access"),
+        (roles(role("me", "me", "view")), "lose the group `edit`"),
+        (roles(role("me", "me")), "lose the groups `edit`, `view`"),
         (roles(role("me", DNS, "view", "edit")), "is for EC2 instances only"),
-        (roles(role("me", "me", "view", "edit"), role("ME", "me")), "would lose the groups"),
-        (Document({"mapAccounts": '["111122223333"]'}), "would lose the groups"),
-        (Document({"mapRoles": UNREADABLE}), "would no longer have access"),
+        (roles(role("me", "me", "view", "edit"), role("ME", "me")), "lose the groups"),
+        (Document({"mapAccounts": '["111122223333"]'}), "lose the groups"),
+        (Document({"mapRoles": UNREADABLE}), "no longer have access"),
     ],
     ids=["removed", "group", "groups", "instances only", "shadowed", "account only", "unreadable"],
 )
@@ -74,7 +74,7 @@ def test_another_username_is_refused(groups: list[str]) -> None:
     before, after = (roles(role("me", username, *groups), ADMIN) for username in ("old", "new"))
     [found] = run_guards(before, after, ME)
     assert (found.code, found.severity, found.principal) == ("own-access", Severity.ERROR, f"{PREFIX}/me")
-    assert "would be `new`, no longer `old`" in found.message
+    assert "get the username `new` instead of `old`" in found.message
     assert [one.code for one in enforce(before, after, ME, allow=[f"own-access={PREFIX}/me"])] == ["own-access"]
 
 
@@ -129,7 +129,7 @@ def test_who_is_known_as_aws_auth_says_is_guarded() -> None:
 def test_an_unknown_caller_is_said_when_something_goes() -> None:
     found = said(roles(role("a")), roles(), GuardContext())
     assert [(finding.code, finding.severity) for finding in found] == [("own-access", Severity.WARNING)]
-    assert "it is not known who asks for it" in found[0].message
+    assert "the caller is unknown" in found[0].message
 
 
 def test_an_unknown_caller_is_not_mentioned_when_nothing_goes() -> None:

@@ -215,7 +215,7 @@ def test_an_untrusted_text_is_never_written(before: str) -> None:
     [found] = run_guards(old, new, OUT_OF_THE_WAY)
     assert (found.code, found.severity, found.principal) == ("untrusted", Severity.ERROR, "mapRoles")
     for allow in ([], [*GUARDS]):
-        with pytest.raises(GuardError, match="This cannot be allowed") as error:
+        with pytest.raises(GuardError, match="This guard cannot be allowed") as error:
             enforce(old, new, OUT_OF_THE_WAY, allow=allow)
         assert "allow=" not in error.value.hint
     with pytest.raises(UsageError, match="no guard `untrusted`"):

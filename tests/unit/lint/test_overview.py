@@ -66,7 +66,7 @@ def test_planning_has_the_methods_and_makes_nothing() -> None:
     assert plan.diff.mappings[0].principal == ROLE
     assert not client.read().roles
     assert client.apply(plan).changed
-    with pytest.raises(UsageError, match="reason cannot be said for a plan"):
+    with pytest.raises(UsageError, match="reason cannot be passed here"):
         client.planning.add_account_mapping("111122223333", reason="x")
 
 

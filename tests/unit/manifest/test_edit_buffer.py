@@ -9,7 +9,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import Location
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
-from awsauth.core.manifest.locate import FilePosition, position_in_file
+from awsauth.core.manifest.locate import position_in_file
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.errors import EditError
 
@@ -42,7 +42,7 @@ def test_only_what_was_changed_is() -> None:
     [
         ("username: ci", "username: yes", 9, "wrong-type"),
         (f"- rolearn: {ROLE}", "- rolearn: [", 9, "unreadable"),
-        ("mapUsers:", "mapuser:", 10, "There is no key `mapuser`"),
+        ("mapUsers:", "mapuser:", 10, "`mapuser` cannot be edited here"),
         ("\ndata:", "\ndata: x", 7, "not YAML"),
         ("kind: ConfigMap", "kind: Secret", 0, "reads only a ConfigMap"),
     ],
@@ -79,7 +79,7 @@ def test_lines_made_on_windows_are_edited_and_keep_their_ends(before: str, after
 
 @pytest.mark.parametrize("text", ["# c\r- a\n", "- a\x85\n", "- \u2028\n", "- a\r\n- b\n", "\ufeff- a\n", "- \x1b\n"])
 def test_what_no_editor_shows_is_named_with_its_key_and_place(text: str) -> None:
-    with pytest.raises(EditError, match=r"mapUsers holds `.+`, which an editor might") as refused:
+    with pytest.raises(EditError, match=r"mapUsers holds `.+`, which an editor may") as refused:
         to_buffer(Document({"mapRoles": "[]\n", "mapUsers": text}))
     assert refused.value.location.startswith("mapUsers line 1, column ")
     assert "mapUsers" in refused.value.hint
@@ -127,6 +127,8 @@ def test_no_line_of_the_document_is_taken_for_a_complaint(
 def test_a_place_is_found_in_the_file(manifest: str, at: tuple[int, int]) -> None:
     parsed = Manifest.parse(manifest)
     problem = Document(parsed.data).problems[0]
-    assert position_in_file(parsed, problem.location) == FilePosition(*at)
+    found = position_in_file(parsed, problem.location)
+    assert found
+    assert (found.line, found.column) == at
     assert position_in_file(parsed, None) is None
     assert position_in_file(parsed, Location("mapUsers", 1, 1)) is None
