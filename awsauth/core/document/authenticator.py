@@ -1,4 +1,4 @@
-"""What the authenticator keeps of a decoded text, what it drops, and why.
+"""Turn decoded values into the mappings of the authenticator, with a finding for all that it drops.
 
 Source of the rules: ``aws-iam-authenticator`` ``pkg/mapper/configmap/configmap.go`` (``ParseMap``) and
 ``pkg/config/mapper.go`` (``Validate``), with Go's ``encoding/json`` between YAML and the two structs.
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
 
 GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-"""What Go trims: Python's ``str.strip`` takes U+001C to U+001F as well."""
+"""The white space that Go trims; Python's ``str.strip`` also removes U+001C to U+001F."""
 
 TEMPLATES: Final = ("EC2PrivateDNSName", "SessionName", "SessionNameRaw", "AccountID", "AccessKeyID")
-"""What it fills in, between double braces, in usernames and groups: ``pkg/server/server.go`` (``renderTemplates``)."""
+"""The templates in usernames and groups, between double braces: ``pkg/server/server.go`` (``renderTemplates``)."""
 
 _SKIPPED: Final = ("", "``", '""', "''")
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
 _PERMISSION_SET: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,32}")
-# Go's JSON takes these two for the letters they look like.
+# Go's JSON takes the first two for the letters that they look like.
 _FOLD: Final = str.maketrans({"\u017f": "s", "\u212a": "k"} | {chr(c): chr(c + 32) for c in range(65, 91)})
 
 _FOUND: Final = {
@@ -46,29 +46,29 @@ NO_IAM_GROUP: Final = "Map a role instead, and allow the users in the group to a
 _IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
 
 _MOST_FINDINGS: Final = 20_000
-"""How many are noted of one text; 1 MiB has room for some 7,000 real entries."""
+"""The largest number of findings for one text; 1 MiB has room for some 7,000 real entries."""
 
 Winners = dict[str, tuple["Node", "Value"]]
-"""By canonical name, key and value of the field that counts, or that would if its value were right."""
+"""By canonical name, key and value of the field that counts, or would count if its value were right."""
 
 
 def is_iam_group(text: str) -> bool:
-    """Whether a text is the ARN of an IAM group, which no caller can have."""
+    """Whether a text is the ARN of an IAM group, which is never the ARN of a caller."""
     return _IAM_GROUP.fullmatch(text) is not None
 
 
 def is_skipped(text: str) -> bool:
-    """Whether the authenticator passes a value over: blank, or quotes that hold nothing."""
+    """Whether the authenticator skips a value: blank, or empty quotes."""
     return text.strip(GO_SPACE) in _SKIPPED
 
 
 def is_json(text: str) -> bool:
-    """Whether a value of ``mapRoles`` or ``mapUsers`` is taken as JSON, not as YAML: it starts with a brace."""
+    """Whether the authenticator reads a value of ``mapRoles`` or ``mapUsers`` as JSON: it starts with a brace."""
     return text.lstrip(GO_SPACE).startswith("{")
 
 
 class EntryReader:
-    """Turns the decoded items of one key into mappings, and notes what goes wrong."""
+    """Turns the decoded items of one key into mappings, and collects findings."""
 
     def __init__(self, key: Key, text: str) -> None:
         self.key: Key = key
@@ -83,20 +83,20 @@ class EntryReader:
         if item.type != "map":
             self._dropped(item, "An entry has to be a mapping with fields.")
             return None, {}
-        self._respelt = self._as_meant(item)
+        self._respelt = self._corrections(item)
         texts: dict[str, str] = {}
         groups = _GoSlice()
         sso: dict[str, str] | None = None
         winners: Winners = {}
         for name, key, value in _known_fields(item, names):
-            effective = value.type != "null"
+            is_effective = value.type != "null"
             if name == "groups":
-                effective = self._groups(value, groups)
+                is_effective = self._groups(value, groups)
             elif name == "sso":
-                sso = None if value.type == "null" else self._sso(value, sso or {})
-            elif effective := self._is_text(name, value):
-                texts[name] = value.text
-            if effective or name not in winners:
+                sso = self._sso(value, sso or {}) if is_effective else None
+            else:
+                is_effective = self._text(name, value, texts)
+            if is_effective or name not in winners:
                 winners[name] = (key, value)
         mapped = MappingEntry(
             texts.get(arn_field, ""),
@@ -107,86 +107,74 @@ class EntryReader:
         return (mapped if self._is_valid(item, mapped) else None), winners
 
     def account(self, item: Value) -> MappingEntry | None:
-        """Read an item of ``mapAccounts``: any scalar is taken by its text."""
+        """Read an item of ``mapAccounts``: the authenticator takes the text of any scalar."""
         if item.type in ("list", "map"):
             self._dropped(item, "An account has to be 12 digits.")
             return None
         return MappingEntry("" if item.type == "null" else item.text)
 
     def _is_valid(self, item: Value, mapped: MappingEntry) -> bool:
-        problem = _why_invalid(ARN_FIELD[self.key], mapped)
-        others = [value.text for _, value in (item.fields or {}).values() if value.type == "string"]
-        if problem and not mapped.principal and any(map(is_iam_group, others)):
+        arn_field = ARN_FIELD[self.key]
+        problem = _why_invalid(arn_field, mapped)
+        texts = [value.text for _, value in (item.fields or {}).values() if value.type == "string"]
+        if problem and not mapped.principal and any(map(is_iam_group, texts)):
             self._dropped(item, "This entry is for an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP)
-        elif problem and not mapped.principal and ARN_FIELD[self.key] in self._respelt:
+        elif problem and not mapped.principal and arn_field in self._respelt:
             found = self._respelt.values()
             names = " and ".join(quoted(one.name) for one in found if one.name.lower() != one.right.partition(":")[0])
             rights = " and ".join(f"`{one.right}`" for one in found)
-            self._dropped(item, f"No field is called {names}.", f"Write {rights}.", (Repair(key=self.key),))
+            self._dropped(item, f"Fields with an unknown name: {names}.", f"Write {rights}.", (Repair(key=self.key),))
         elif problem:
             self._dropped(item, problem)
         return not problem
 
-    def _is_text(self, name: str, value: Value) -> bool:
-        if value.type == "null":
-            return False
-        if value.type != "string":
+    def _text(self, name: str, value: Value, into: dict[str, str]) -> bool:
+        if value.type == "string":
+            into[name] = value.text
+        elif value.type != "null":
             self._wrong_type(value, f"`{name}` has to be text", f"The authenticator drops this {name}.")
         return value.type == "string"
 
     def _groups(self, value: Value, groups: _GoSlice) -> bool:
-        if value.type == "null":
-            groups.clear()
-            return False
-        if value.type != "list":
+        if value.type not in ("list", "null"):
             meant = self._respelt.get("groups")
             hint = f"Write `{meant.right}`." if meant else 'Write a list, such as `groups: ["NAME"]`.'
             fix = (Repair(key=self.key),) if meant else ()
             self._wrong_type(value, "`groups` has to be a list", "The authenticator drops the groups.", hint, fix)
             return False
-        groups.start()
         for item in value.items:
             if item.type not in ("string", "null"):
                 self._wrong_type(item, "A group has to be text", "The authenticator makes an empty group of it.")
-            groups.put(item.text if item.type == "string" else None)
-        groups.finish()
-        return True
+        groups.decode([item.text if item.type == "string" else None for item in value.items])
+        return value.type == "list"
 
     def _sso(self, value: Value, fields: dict[str, str]) -> dict[str, str]:
-        """Read into `fields`: Go decodes a repeated field into the struct that the earlier one made."""
+        """Read into `fields`: Go decodes a repeated field into the same struct."""
         if value.type != "map":
-            self._wrong_type(
-                value, "`sso` has to be a mapping", "The authenticator takes it for an empty one.", "Write its fields."
-            )
-            return fields
+            impact, hint = "The authenticator takes it for an empty one.", "Write its fields."
+            self._wrong_type(value, "`sso` has to be a mapping", impact, hint)
         for name, _, child in _known_fields(value, _SSO_FIELDS):
-            if self._is_text(name, child):
-                fields[name] = child.text
+            self._text(name, child, fields)
         return fields
 
     def _wrong_type(self, value: Value, rule: str, impact: str, hint: str = "", fix: tuple[Change, ...] = ()) -> None:
-        found = _FOUND[value.type]
-        if not hint:
-            is_scalar = value.type in ("bool", "number")
-            hint = (
-                f"Write it in quotes: {write_scalar(value.text, 'double')}" if is_scalar else "Write one line of text."
-            )
-        self._add("wrong-type", value, f"{rule}, and this is {found}.", impact, hint, fix)
+        if not hint and value.type in ("bool", "number"):
+            hint = f"Write it in quotes: {write_scalar(value.text, 'double')}"
+        message = f"{rule}, and this is {_FOUND[value.type]}."
+        self._add("wrong-type", value, (message, impact, hint or "Write one line of text."), fix)
 
     def _dropped(self, item: Value, problem: str, hint: str = "", fix: tuple[Change, ...] = ()) -> None:
         hint = hint or "Complete it, or remove it."
-        self._add("entry-dropped", item, problem, "The authenticator drops the entry.", hint, fix)
+        self._add("entry-dropped", item, (problem, "The authenticator drops the entry.", hint), fix)
 
-    def _as_meant(self, item: Value) -> dict[str, Respelt]:
-        """Return the fields of an entry that are not read and can only mean one that is, by that one's name."""
-        from awsauth.core.document.repairs import respelt  # it needs the YAML reader, and most texts do not
+    def _corrections(self, item: Value) -> dict[str, Respelt]:
+        """Return the corrections of an entry's fields, by the right name."""
+        from awsauth.core.document.repairs import respelt  # most texts do not need it, nor the YAML reader
 
         found = respelt(self.key, self.text, item.node) if item.written is item.node else ()
         return {one.right.partition(":")[0]: one for one in found}
 
-    def _add(  # noqa: PLR0917 - what a finding has
-        self, code: str, value: Value, message: str, impact: str, hint: str, fix: tuple[Change, ...] = ()
-    ) -> None:
+    def _add(self, code: str, value: Value, words: tuple[str, str, str], fix: tuple[Change, ...]) -> None:
         node = value.written
         if len(self.findings) >= _MOST_FINDINGS:
             from awsauth.core.goyaml.nodes import NotReadFurtherError  # for the same reason
@@ -195,15 +183,13 @@ class EntryReader:
             raise NotReadFurtherError(problem, node.start)
         one_line = self.text[node.start : node.end].split("\n", 1)[0].rstrip()
         location = Location.of(self.key, self.text, node.start, node.start + len(one_line))
-        self.findings.append(Finding(code, Severity.ERROR, message, impact, hint, location, fix=fix))
+        self.findings.append(Finding(code, Severity.ERROR, *words, location, fix=fix))
 
 
 def _why_invalid(arn_field: str, mapped: MappingEntry) -> str:
-    sso = mapped.sso
-    if arn_field == "userarn" or not (sso or mapped.principal):
+    sso = mapped.sso if arn_field == "rolearn" else None
+    if not sso:
         return "" if mapped.principal else f"The entry has no `{arn_field}`."
-    if sso is None:
-        return ""
     if mapped.principal:
         return "The entry has both `rolearn` and `sso`."
     if not ACCOUNT.fullmatch(sso.account):
@@ -216,40 +202,22 @@ def _why_invalid(arn_field: str, mapped: MappingEntry) -> str:
 
 
 def _known_fields(value: Value, names: tuple[str, ...]) -> list[tuple[str, Node, Value]]:
-    """Return the fields that the struct has, with their canonical names, in the order in which Go decodes them."""
+    """Return the fields that the Go struct has, with their canonical names, in the order in which Go decodes them."""
     by_fold = {name.lower(): name for name in names}
-    found = []
-    for key, (node, child) in (value.fields or {}).items():
-        name = by_fold.get(key.translate(_FOLD)) if isinstance(key, str) else None
-        if name:
-            found.append((key, name, node, child))
-    found.sort(key=lambda row: str(row[0]))
-    return [(name, node, child) for _, name, node, child in found]
+    fields = sorted((key, *field) for key, field in (value.fields or {}).items() if isinstance(key, str))
+    found = ((by_fold.get(key.translate(_FOLD)), node, child) for key, node, child in fields)
+    return [(name, node, child) for name, node, child in found if name]
 
 
 class _GoSlice:
-    """A Go slice that JSON is decoded into more than once: what was in it shows through null and wrong types."""
+    """A Go slice into which JSON is decoded repeatedly: older items show through null and wrong types."""
 
     def __init__(self) -> None:
         self.items: list[str] = []
         self._array: list[str] = []
-        self._filled = 0
 
-    def clear(self) -> None:
-        self.items = []
-        self._array = []
-
-    def start(self) -> None:
-        self._filled = 0
-
-    def put(self, text: str | None) -> None:
-        if self._filled == len(self._array):
-            self._array.append("")
-        if text is not None:
-            self._array[self._filled] = text
-        self._filled += 1
-
-    def finish(self) -> None:
-        if not self._filled:
-            self._array = []
-        self.items = self._array[: self._filled]
+    def decode(self, texts: list[str | None]) -> None:
+        """Decode items; None for null or a wrong type."""
+        older = self._array + [""] * (len(texts) - len(self._array))
+        self.items = [old if text is None else text for old, text in zip(older, texts, strict=False)]
+        self._array = self.items + older[len(texts) :] if texts else []

@@ -1,4 +1,4 @@
-"""The `Document`: the data of one ``aws-auth``, and what the authenticator makes of it."""
+"""The `Document`: the data of one ``aws-auth``, as the authenticator reads it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES: Final = 1024 * 1024
-"""Bytes that all values of a ConfigMap may have together (``MaxSecretSize`` of Kubernetes)."""
+"""The largest total size of all values in a ConfigMap, in bytes (``MaxSecretSize`` of Kubernetes)."""
 
 
 def byte_size(document: Document) -> int:
-    """Return how many bytes all values of ``data`` have."""
+    """Return the total size of all values of ``data``, in bytes."""
     texts = document.data.values()
     return sum([len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts])
 
@@ -37,26 +37,26 @@ def parse_list(
     Args:
         key: The data key.
         text: The text.
-        before: The reading of the text that it was made of by an edit: what is the same is not read again.
-        unchanged: What it has in common with that one.
+        before: The reading of the text before an edit; unchanged entries are not read again.
+        unchanged: The parts that both texts share.
     """
     if text is None:
         return _ABSENT[key]
     try:
         found = plain.read_edited(before, text, unchanged) if before and unchanged else plain.read_fast(key, text)
-        return found or _read_fully(key, text)
-    except Exception as error:  # noqa: BLE001 - a text that a defect makes unreadable can still be replaced
-        return _read_fully(key, text, error)
+        return found or _full_reader().read_fully(key, text)
+    except Exception as error:  # noqa: BLE001 - users can still replace a text on which a reader fails
+        return _full_reader().failed_reading(key, text, error)
 
 
-def _read_fully(key: Key, text: str, failure: Exception | None = None) -> ParsedList:
-    from awsauth.core.document import full_reader as full  # most documents never need it, nor PyYAML
+def _full_reader() -> Any:
+    from awsauth.core.document import full_reader  # most documents do not need it, nor PyYAML
 
-    return full.failed_reading(key, text, failure) if failure else full.read_fully(key, text)
+    return full_reader
 
 
 Origin = Callable[["Location"], "Location"]
-"""Turns a place in a data key's text into its place in the manifest file."""
+"""Converts a place in a data key's text to the place in the manifest file."""
 
 
 _ABSENT: Final = {key: ParsedList(key, "", (), ListLayout("empty")) for key in KEYS}
@@ -66,16 +66,15 @@ _ABSENT: Final = {key: ParsedList(key, "", (), ListLayout("empty")) for key in K
 class Document(NotebookValue):
     """The data of an ``aws-auth`` ConfigMap, read as the authenticator reads it.
 
-    Reading happens when something is first asked for, once for each key. A document never changes.
+    Each key is read once, when it is first needed. A document never changes.
 
     Args:
-        data: The ConfigMap's ``data``: text by key. Other keys than ``mapRoles``, ``mapUsers`` and ``mapAccounts``
-            are kept and not read, as the authenticator does.
-        origins: By key, for texts from a manifest file, the function that turns a place in the text into its place in
-            the file.
+        data: The ConfigMap's ``data``: text by key. Keys other than ``mapRoles``, ``mapUsers`` and ``mapAccounts`` are
+            kept and ignored.
+        origins: For texts from a manifest file, by key, the function that converts places to those in the file.
 
     Raises:
-        UsageError: `data` is no mapping of text to text.
+        UsageError: `data` is not a mapping of text to text.
     """
 
     __slots__ = ("_data", "_origins", "_readings")
@@ -113,16 +112,16 @@ class Document(NotebookValue):
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """The accounts whose principals are let in under their own ARN, in order."""
+        """The accounts whose principals have access under their own ARN, in order."""
         return tuple([mapped.principal for mapped in self.reading("mapAccounts").mapped])
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What the authenticator cannot read, in the order of the text."""
+        """The parts that the authenticator cannot read, in the order of the text."""
         return tuple(self.located(finding) for key in KEYS for finding in self.reading(key).findings)
 
     def located(self, finding: Finding) -> Finding:
-        """Return a finding with its place in the manifest file, for a text that comes from one."""
+        """Return a finding with its place in the manifest file, if its text comes from one."""
         location = finding.location
         return (
             replace(finding, location=self.place_of(location))
@@ -131,20 +130,20 @@ class Document(NotebookValue):
         )
 
     def place_of(self, location: Location) -> Location:
-        """Return the place in the manifest file, for a text that comes from one."""
+        """Return the place in the manifest file, if the text comes from one."""
         origin = self._origins.get(location.key)
         return location if origin is None or location.in_file else origin(location)
 
     @unguarded
     def reading(self, key: Key) -> ParsedList:
-        """Return what is known of one key's text."""
+        """Return the reading of one key's text."""
         if key not in self._readings:
             self._readings[key] = parse_list(key, self._data.get(key))
         return self._readings[key]
 
     @unguarded
     def sibling(self, key: Key) -> ParsedList | None:
-        """Return the other key's reading that entries of this one can learn their layout from; None without one."""
+        """Return the reading of the other key, if it has entries that show a style for this key."""
         if key == "mapAccounts":
             return None
         other = self.reading("mapUsers" if key == "mapRoles" else "mapRoles")
@@ -152,21 +151,18 @@ class Document(NotebookValue):
 
     @unguarded
     def with_reading(self, reading: ParsedList) -> Document:
-        """Return a document with one key's text replaced by one that is read already."""
+        """Return a document with one key's text replaced by the text of a reading."""
         document = self.with_text(reading.key, reading.text)
         document._readings[reading.key] = reading  # noqa: SLF001 - of its own kind
         return document
 
     @unguarded
     def with_text(self, key: Key, text: str | None) -> Document:
-        """Return a document with one key's text replaced, or without it; what is read of the others is kept.
-
-        That `text` is one is taken for granted, as all callers have checked it.
-        """
+        """Return a document with one key's text replaced, or without the key; the readings of other keys stay."""
         data = {name: value for name, value in self._data.items() if name != key or text is not None}
         if text is not None:
             data[key] = text
-        document = object.__new__(Document)  # the rest was checked already
+        document = object.__new__(Document)  # the constructor would check the data again
         document._data = MappingProxyType(data)
         document._origins = {name: origin for name, origin in self._origins.items() if name != key}
         document._readings = {name: kept for name, kept in self._readings.items() if name != key}
@@ -200,13 +196,9 @@ class Document(NotebookValue):
 
 
 def check_document(value: Any) -> None:
-    """Check that this is a document.
-
-    Raises:
-        UsageError: it is something else, such as its data.
-    """
+    """Raise a UsageError for a value that is not a document, such as its data."""
     if not isinstance(value, Document):
-        raise UsageError(f"{quoted_value(value)} is no Document.", hint="Pass Document(data).")
+        raise UsageError(f"{quoted_value(value)} is not a Document.", hint="Pass Document(data).")
 
 
 def _checked(data: Any) -> dict[str, str]:
@@ -236,7 +228,7 @@ Mappings = dict[PrincipalKey, tuple[MappingEntry, ...]]
 
 
 def mappings_of(document: Document, key: Key) -> Mappings | None:
-    """Return the entries of each principal, in order; None where the authenticator drops the whole text."""
+    """Return the entries of each principal, in order; None if the authenticator drops the whole text."""
     reading = document.reading(key)
     if reading.layout.style == "other" and not reading.entries and reading.findings:
         return None

@@ -1,6 +1,6 @@
-"""The plain forms that almost all documents have: one expression for each, and nothing else.
+"""The expressions for the plain forms that almost all documents have.
 
-Each may refuse anything. What it matches means what the full reader says it means, which the tests show.
+Each may refuse any text. Tests show that the full reader agrees with the meaning of every text that matches.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _ASCII_IN_COMMENTS: Final = bytes([*b"\t\n", *range(32, 127)])
 """The ASCII characters that are not among those: almost all texts have no others, and are looked through ten times as fast."""
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
 _TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
-# The same where something follows; a look ahead spares the loop where there are none, which is the rule.
+# The same before further text; the look ahead avoids the loop if there are no such lines, which is usual.
 _LINES_BETWEEN: Final = rf"(?:(?! *[#\n])|(?: *(?:{_COMMENT})?\n)+)"
 REST: Final = re.compile(rf"{_LINES} *(?:{_COMMENT})?\Z")
 _WORDS: Final = [word for word in WORDS if word.isalpha()]
-# A look at the first letter spares most values the list of words.
+# The first letter decides for most values that they are not one of the words.
 _NO_WORD: Final = rf"(?!(?=[{''.join(sorted({word[0] for word in _WORDS}))}])(?:{'|'.join(_WORDS)})(?:[ ,\]\n]|\Z))"
 _DOUBLE: Final = r'"[ !#-\[\]-~]*"'
 _SINGLE: Final = r"'[ -&(-~]*'"
@@ -33,7 +33,7 @@ _FLOW_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-+\--\>@-Z\\^-z|~]*(?<!:)"
 _VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
 _FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
 _ITEM: Final = rf"- +{_VALUE}{_TRAIL}"
-# No two runs of blanks side by side: how a long one is shared out would be tried in every way.
+# Two runs of blanks never meet: the engine would try every way to divide a long one.
 _FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})* *)?\]"
 _GAP: Final = r"[ \n]*"
 
@@ -46,12 +46,14 @@ EMPTY: Final = re.compile(rf"{_LINES}( *)(\[\]) *(?P<comment> {_COMMENT})?(?:\n{
 OPENING: Final = re.compile(rf"[ \n]*\[{_GAP}")
 NEXT_OR_CLOSING: Final = re.compile(rf"{_GAP}(?:,{_GAP}(?=\S)|(?P<closing>\])[ \n]*\Z)")
 
+FIELDS: Final = {key: (arn, "username", "groups") for key, arn in ARN_FIELD.items()}
+"""By data key, the fields of an entry."""
 BLOCK_ITEM: Final = re.compile(rf"^ *- +({_VALUE})", re.MULTILINE)
 FLOW_ITEM: Final = re.compile(rf"[\[,]{_GAP}({_FLOW_VALUE})")
 
 
 def may_be_comments(text: str) -> bool:
-    """Whether all comments in a text hold only what they may; other parts of it are matched character by character."""
+    """Whether comments may hold the characters of a text; the expressions check all other parts themselves."""
     if "#" not in text:
         return True
     if text.isascii():
@@ -63,7 +65,7 @@ def may_be_comments(text: str) -> bool:
 def block_entry(key: Key, indent: str) -> re.Pattern[str]:
     """Return the expression for one entry of a block list, with the blank and comment lines before it.
 
-    Its groups are the spans that `PlainEntry` looks up: `entry`, and for each field its key and its value.
+    Its groups are `entry`, and the key and value of each field; `PlainEntry` reads them.
     """
     if key == "mapAccounts":
         return re.compile(rf"{_LINES_BETWEEN}(?P<entry>{indent}- +(?P<account>{_VALUE}|[0-9]+){_TRAIL})")
@@ -85,14 +87,13 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
 
 
 def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
-    """Return the expression for entries written as that one which `block_entry` has matched, or for nothing.
+    """Return the expression for entries with the form of one that `block_entry` has matched, or for an empty text.
 
-    It never matches more than `block_entry` does, by which what stands there is found.
-    Almost all entries of a text are written alike, and to know how takes a third of the time. Blank lines and comments
-    may stand before such an entry, not within; and it may go on with a field that the other one does not have.
+    Almost all entries of a text have the same form, and this expression needs a third of the time. It never matches more
+    than `block_entry`. Blank lines and comments may precede such an entry, but not interrupt it. Further fields may follow
+    the match.
     """
-    names = (ARN_FIELD[key], "username", "groups")
-    starts = sorted((start, name) for name in names if (start := entry.start(f"key_{name}")) >= 0)
+    starts = sorted((start, name) for name in FIELDS[key] if (start := entry.start(f"key_{name}")) >= 0)
     keys = tuple([(name, entry[f"key_{name}"]) for _, name in starts])
     return _alike(indent, entry["gap"], keys, entry["dashes"])
 
@@ -102,10 +103,10 @@ def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str
     """Return the expression for entries with these keys.
 
     Args:
-        indent: What stands before the dash.
-        gap: What stands behind it.
-        keys: By name, and as they are written, in their order.
-        dashes: What stands before a group's dash; None for groups in brackets, and for none.
+        indent: The spaces before the dash.
+        gap: The spaces after the dash.
+        keys: The keys in their order, each by name and as written.
+        dashes: The spaces before a group's dash; None for groups in brackets, and without groups.
     """
     values = {
         "username": rf" +{_VALUE}{_TRAIL}",
@@ -118,7 +119,7 @@ def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str
 
 @cache
 def json_entry(key: Key) -> re.Pattern[str]:
-    """Return the expression for one entry of a list in JSON, as the CDK writes it."""
+    """Return the expression for one entry of a JSON list, as the CDK writes it."""
     if key == "mapAccounts":
         return re.compile(rf"(?P<entry>(?P<account>{_DOUBLE}))")
     texts = rf"\[{_GAP}(?:{_DOUBLE}(?:{_GAP},{_GAP}{_DOUBLE})*{_GAP})?\]"
@@ -136,12 +137,12 @@ def json_entry(key: Key) -> re.Pattern[str]:
 
 
 def _once(name: str, field: str) -> str:
-    """Refuse a field that was there before: which of two counts is for the full reader to say."""
+    """Refuse a repeated field, which the full reader has to judge."""
     return rf"(?(key_{name})(?!)){field}"
 
 
 def _compiled(expression: str) -> re.Pattern[str]:
-    """Compile, with conditions on groups that come later: `re` knows those by number alone."""
+    """Compile an expression with conditions on later groups, which `re` knows by number only."""
     for number, name in enumerate(re.findall(r"\(\?P<(\w+)>", expression), 1):
         expression = expression.replace(f"(?({name})", f"(?({number})")
     return re.compile(expression)

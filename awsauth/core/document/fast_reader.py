@@ -1,120 +1,94 @@
-"""The entries of a text in one of the plain forms: what each means is worked out when somebody asks."""
+"""Read a text in one of the plain forms; the meaning of an entry is computed when it is needed."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document import fast_patterns as forms
 from awsauth.core.document.authenticator import is_skipped
-from awsauth.core.document.fast_patterns import BLOCK_ITEM, FLOW_ITEM
-from awsauth.core.document.model import (
-    ARN_FIELD,
-    EntryLayout,
-    Field,
-    Groups,
-    Key,
-    ListLayout,
-    MappingEntry,
-    ParsedList,
-    Scalar,
-)
+from awsauth.core.document.fast_patterns import BLOCK_ITEM, FIELDS, FLOW_ITEM
+from awsauth.core.document.model import EntryLayout, Field, Groups, ListLayout, MappingEntry, ParsedList, Scalar
 from awsauth.core.text.lines import line_start
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
 
+    from awsauth.core.document.model import Key
     from awsauth.core.goyaml.scalars import Style
     from awsauth.core.text.lines import Unchanged
 
 
-_START: Final = attrgetter("start")
-
-
-_KEYS: Final = {
-    key: tuple([(name, f"key_{name}") for name in (arn, "username", "groups")]) for key, arn in ARN_FIELD.items()
-}
-"""By data key, the fields, and the groups of the expressions that match their keys."""
+_WORTH_A_LOOK: Final = 1_000
+"""The rest of a text needs this many characters for `alike` to save time."""
+_WORTH_IT: Final = 8
+"""This many similar entries save the time that `alike` takes."""
+_MOST_IN_VAIN: Final = 8
+"""After this many failures in a row, `alike` is not tried again."""
 
 
 class PlainEntries(Sequence[Any]):
-    """The entries of a text, of which only the places are kept: the expression finds the rest of one again.
+    """The entries of a text. Only their bounds are kept; the expression matches an entry again when it is needed.
 
     Args:
-        key: The data key that the text is of.
+        key: The data key of the text.
         text: The text.
         expression: Matches an entry.
-        bounds: Where it matches: the start of each entry, and the end of the last one.
+        bounds: The start of each entry, and the end of the last one.
     """
 
-    __slots__ = ("_bounds", "_count", "_expression", "_key", "_seen", "_text")
+    __slots__ = ("_bounds", "_expression", "_key", "_seen", "_text")
 
     def __init__(self, key: Key, text: str, expression: re.Pattern[str], bounds: Sequence[int]) -> None:
         self._key: Key = key
         self._text = text
         self._expression = expression
         self._bounds = bounds
-        self._count = len(bounds) - 1
         self._seen: dict[int, PlainEntry] = {}
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._bounds) - 1
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return tuple([self[position] for position in range(self._count)[index]])
+            return tuple([self[position] for position in range(len(self))[index]])
         entry = self._seen.get(index)
-        if entry is None:
-            entry = self._seen[index] = self._entry(range(self._count)[index])
+        if not entry:
+            entry = self._seen[index] = self._entry(range(len(self))[index])
         return entry
 
-    def __iter__(self) -> Iterator[PlainEntry]:
-        # Whoever looks at all of them keeps what is needed of each.
-        return map(self._entry, range(self._count))
+    def __iter__(self) -> Iterator[PlainEntry]:  # keeps none of them
+        return map(self._entry, range(len(self)))
 
     def _entry(self, position: int) -> PlainEntry:
         match = self._expression.match(self._text, self._bounds[position])
-        assert match is not None  # noqa: S101 - whatever found the bounds matches no more than it does
+        assert match  # noqa: S101 - the bounds come from this expression, or from a stricter one
         return PlainEntry(self._key, match)
 
 
 class PlainEntry:
-    """An `Entry` that is a match: what it means is worked out when somebody asks."""
-
-    __slots__ = ("_key", "_mapped", "_match", "_shape")
+    """An `Entry` made from a match."""
 
     def __init__(self, key: Key, match: re.Match[str]) -> None:
         self._key: Key = key
         self._match = match
-        self._mapped: MappingEntry | None = None
-        self._shape: EntryLayout | None = None
 
-    @property
+    @cached_property
     def mapped(self) -> MappingEntry:
-        """What it maps; the plain forms have nothing that is dropped."""
-        if self._mapped is None:
-            self._mapped = self._read()
-        return self._mapped
-
-    def _read(self) -> MappingEntry:
+        """Its mapping; the authenticator drops no entry in a plain form."""
         if self._key == "mapAccounts":
             return MappingEntry(_meaning(self._match["account"]))
-        arn, username, block, flow = self._match.group(ARN_FIELD[self._key], "username", "groups", "flow_groups")
+        arn, username, block, flow = self._match.group(*FIELDS[self._key], "flow_groups")
         groups = _texts(block, BLOCK_ITEM) if block else _texts(flow, FLOW_ITEM) if flow else ()
         return MappingEntry(_meaning(arn), _meaning(username) if username else "", groups)
 
-    @property
+    @cached_property
     def shape(self) -> EntryLayout:
-        """How it is laid out."""
-        if self._shape is None:
-            self._shape = self._laid_out()
-        return self._shape
-
-    def _laid_out(self) -> EntryLayout:
+        """Its layout."""
         match = self._match
         start, end = match.span("entry")
         if self._key == "mapAccounts":
@@ -122,12 +96,12 @@ class PlainEntry:
             field = Field("account", account.start, account.start, account)
             return EntryLayout(start, end, "flow" if account.start == start else "block", 0, (field,))
         found = []
-        for name, key in _KEYS[self._key]:
-            key_start, key_end = match.span(key)
+        for name in FIELDS[self._key]:
+            key_start, key_end = match.span(f"key_{name}")
             if key_start >= 0:
                 value = self._groups() if name == "groups" else self._scalar(name)
                 found.append(Field(name, key_start, key_end, value))
-        found.sort(key=_START)
+        found.sort(key=attrgetter("start"))
         if "gap" not in match.re.groupindex:
             return EntryLayout(start, end, "flow", 0, tuple(found))
         first = found[0].start
@@ -152,7 +126,7 @@ class PlainEntry:
 
 @lru_cache(maxsize=1024)
 def _texts(chunk: str, item: re.Pattern[str]) -> tuple[str, ...]:
-    """Return what the items of a list mean; most documents have the same few lists again and again."""
+    """Return the meanings of the items in a list; most documents repeat a few lists."""
     return tuple([_meaning(source) for source in item.findall(chunk)])
 
 
@@ -165,20 +139,8 @@ def _scalar(source: str, start: int) -> Scalar:
     return Scalar(start, start + len(source), _meaning(source), style)
 
 
-_WORTH_A_LOOK: Final = 1_000
-"""How many characters have to be left to read for it to pay to look how the entries are written."""
-
-
-_WORTH_IT: Final = 8
-"""How many entries have to be written alike for that look to have paid."""
-
-
-_MOST_IN_VAIN: Final = 8
-"""How often in a row it may not have, until nobody looks any more."""
-
-
 def read_fast(key: Key, text: str) -> ParsedList | None:
-    """Read the text of one data key, or return None for everything but the plain forms."""
+    """Read the text of one data key; return None unless it has one of the plain forms."""
     if is_skipped(text):
         return ParsedList(key, text, (), ListLayout("empty", end=len(text)))
     if not forms.may_be_comments(text):
@@ -196,12 +158,12 @@ def read_fast(key: Key, text: str) -> ParsedList | None:
 
 
 def read_edited(before: ParsedList, text: str, unchanged: Unchanged) -> ParsedList | None:
-    """Read a text that has as much in common with one that was read already.
+    """Read an edited text, given the reading of the original and the parts that both share.
 
-    Where an entry ends depends on nothing behind the dash, or the comma, of the next one; and how the text goes on from
-    the beginning of an entry on nothing before that.
+    The end of an entry depends on no text after the dash, or the comma, of the next entry. The rest of a text depends on
+    no text before the entry where it starts.
     """
-    # The last two entries that begin in there may go on differently now; the others are taken over.
+    # The last two entries that start in the shared part may have a new end; the entries before them stay.
     known = bisect_left(before.bounds, unchanged.start) - 1
     if known < 1:
         return read_fast(before.key, text)
@@ -217,14 +179,14 @@ def read_edited(before: ParsedList, text: str, unchanged: Unchanged) -> ParsedLi
 
 
 def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Sequence[int] = ()) -> ParsedList | None:
-    """Read on behind `bounds`.
+    """Read the entries after `bounds`.
 
     Args:
         key: The data key.
         text: The text.
-        indent: What stands before the dashes.
-        bounds: Where each entry begins that is known, and where the last of them ends.
-        tail: Bounds again: when an entry begins where they do, they are right.
+        indent: The spaces before the dashes.
+        bounds: The starts of the known entries, and the end of the last one.
+        tail: More bounds, which are right if an entry starts at the first of them.
     """
     entry = forms.block_entry(key, indent)
     stop = tail[0] if len(tail) > 1 else -1
@@ -244,7 +206,7 @@ def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Seque
 
 
 def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int) -> int:
-    """Read on behind `bounds`, up to `stop`, while entries are written alike; return how many there are."""
+    """Read similar entries after `bounds`, up to `stop`, and return their number."""
     before = len(bounds)
     position = start = bounds[-1]
     for one in alike.finditer(text, position):
@@ -253,7 +215,7 @@ def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int)
         position = one.end()
         bounds.append(position)
     if position not in (start, stop) and not forms.REST.match(text, position):
-        bounds.pop()  # the last one may go on with more than they have in common
+        bounds.pop()  # this entry may have further fields
     return len(bounds) - before
 
 
@@ -261,7 +223,7 @@ def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> ParsedLi
     entry = forms.json_entry(key)
     while one := entry.match(text, bounds[-1]):
         separator = forms.NEXT_OR_CLOSING.match(text, one.end())
-        if separator is None:
+        if not separator:
             return None
         if separator["closing"]:
             bounds.append(one.end())

@@ -1,22 +1,13 @@
-"""Where a node and its fields stand in the text, as the editor needs to know it."""
+"""Read the text of a data key in full: any YAML, with goyaml's rules and the place of every field."""
 
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.document.authenticator import EntryReader, is_json, is_skipped
-from awsauth.core.document.model import (
-    KIND,
-    EntryLayout,
-    Field,
-    Groups,
-    Key,
-    ListLayout,
-    MappingEntry,
-    ParsedList,
-    Scalar,
-)
+from awsauth.core.document.model import KIND, EntryLayout, Field, Groups, ListLayout, ParsedList, Scalar
 from awsauth.core.document.repairs import readable
 from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Finding, Location, Severity
@@ -26,104 +17,64 @@ from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
 
 if TYPE_CHECKING:
     from awsauth.core.document.authenticator import Winners
+    from awsauth.core.document.model import Key, MappingEntry
     from awsauth.core.goyaml.nodes import Node
 
 
 _STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
-
-
 _EDITED: Final = ("rolearn", "userarn", "username", "groups")
-
-
 _DASH: Final = re.compile(r" *- +")
+_ADVICE: Final = (
+    (
+        re.compile(r" *(mapRoles|mapUsers|mapAccounts) *:"),
+        r"Move `\1:` and the lines below it to the left: it is a data key of its own.",
+    ),
+    (
+        re.compile(r"[ -]*username: *system:node: *\r?$"),
+        r"Write `username: system:node:{{EC2PrivateDNSName}}`; a tool has removed the braces and the text in them.",
+    ),
+    (
+        re.compile(r"[ -]*(username): *(\{\{\w+\}\}) *\r?$"),
+        r'Write `\1: "\2"`: a value that begins with a brace needs quotes.',
+    ),
+)
+"""Well-known mistakes in the line at which reading stops, or in the line before, with their hints."""
 
 
-_DATA_KEY: Final = re.compile(r" *(mapRoles|mapUsers|mapAccounts) *:")
-_CUT_TEMPLATE: Final = re.compile(r"[ -]*username: *system:node: *\r?$")
-_BARE_TEMPLATE: Final = re.compile(r"[ -]*(username): *(\{\{\w+\}\}) *\r?$")
-
-
-def list_layout(text: str, root: Node) -> ListLayout:
-    """Return how the list at the root of a text is written."""
+def _list_layout(text: str, root: Node) -> ListLayout:
+    """Return the layout of the list at the root of a text."""
     if ODD_BREAK.search(text) or root.anchor is not None or root.tag:
         return ListLayout("other")
-    if root.kind != "sequence":
-        return empty_layout(text, root)
+    if root.kind != "sequence" or (text[root.start : root.end] == "[]" and _stands_alone(text, root)):
+        return _empty_layout(text, root)
     if root.style == "flow":
-        if not root.children and text[root.start : root.end] == "[]" and _stands_alone(text, root):
-            return empty_layout(text, root)
         return ListLayout("flow", start=root.start, end=root.end)
     start = line_start(text, root.start)
-    if text[start : root.start].strip(" "):
-        return ListLayout("other")
-    return ListLayout("block", column=root.start - start)
+    return ListLayout("other") if text[start : root.start].strip(" ") else ListLayout("block", root.start - start)
 
 
-def empty_layout(text: str, root: Node | None) -> ListLayout:
-    """Return where entries may be written in a text that holds none: in place of its null, or behind its comments."""
+def _empty_layout(text: str, root: Node | None) -> ListLayout:
+    """Return the place for entries in a text without any: instead of its null, or after its comments."""
     if ODD_BREAK.search(text):
         return ListLayout("other")
     if root is not None and root.end > root.start:
         if not _stands_alone(text, root):
             return ListLayout("other")
-        column = root.start - line_start(text, root.start)
-        return ListLayout("empty", column=column, start=root.start, end=root.end)
+        return ListLayout("empty", root.start - line_start(text, root.start), root.start, root.end)
     end = len(text.rstrip())
-    if text[end:].startswith("\r\n"):
-        end += 2
-    elif text[end:].startswith("\n"):
-        end += 1
+    end += next((len(line_end) for line_end in ("\r\n", "\n") if text.startswith(line_end, end)), 0)
     return ListLayout("empty", start=end, end=end)
 
 
 def _stands_alone(text: str, node: Node) -> bool:
-    """Whether a node has its line for itself."""
+    """Whether nothing else is on the line of a node."""
     before = text[line_start(text, node.start) : node.start]
     after = text[node.end : line_end(text, node.end)]
     return not before.strip(" ") and not after.strip()
 
 
-def entry_shape(text: str, item: Value, winners: Winners, layout: ListLayout) -> EntryLayout:
-    """Return how an entry of ``mapRoles`` or ``mapUsers`` is laid out, by the fields that count."""
-    node = item.written
-    fields = tuple(
-        sorted(
-            (
-                Field(name, key.start, key.end, _groups(text, value) if name == "groups" else _scalar(text, value))
-                for name, (key, value) in winners.items()
-                if name in _EDITED and node.start <= key.start < node.end
-            ),
-            key=lambda field: field.start,
-        )
-    )
-    start, end, own_lines = _extent(text, node, layout)
-    if node.kind != "mapping" or node.anchor is not None or node.tag or not own_lines:
-        return EntryLayout(start, end, "other", 0, fields)
-    if node.style == "flow":
-        return EntryLayout(start, end, "flow" if text[node.start] == "{" else "other", 0, fields)
-    return EntryLayout(start, end, "block", node.start - line_start(text, node.start), fields)
-
-
-def account_shape(text: str, item: Value, layout: ListLayout) -> EntryLayout:
-    """Return how an entry of ``mapAccounts`` is laid out: its one field is called ``account``."""
-    node = item.written
-    start, end, own_lines = _extent(text, node, layout)
-    fields = (Field("account", node.start, node.start, _scalar(text, item)),)
-    return EntryLayout(start, end, layout.style if own_lines and layout.style != "empty" else "other", 0, fields)
-
-
-def _extent(text: str, node: Node, layout: ListLayout) -> tuple[int, int, bool]:
-    """Return start and end of an entry, and whether nothing else stands there."""
-    if layout.style != "block":
-        return node.start, node.end, layout.style == "flow"
-    start = line_start(text, node.start)
-    dash = text[start : node.start]
-    alone = _DASH.fullmatch(dash) is not None and dash.index("-") == layout.column
-    return start, line_end(text, _content_end(text, node)), alone
-
-
 def _content_end(text: str, node: Node) -> int:
-    """Return where the last character of a node stands, without the blanks that libyaml counts to its end."""
+    """Return the end of a node without the blanks that libyaml counts to it."""
     while node.style != "flow" and node.children:
         node = node.children[-1]
     return node.start + len(text[node.start : node.end].rstrip())
@@ -133,15 +84,17 @@ def _scalar(text: str, value: Value) -> Scalar:
     node = value.written
     source = text[node.start : node.end]
     style = _STYLES.get(node.style) if node.kind == "scalar" and "\n" not in source else None
-    simple = source == node.value if style == "plain" else style is not None and source[:1] == node.style
-    return Scalar(node.start, node.end, value.text, style if style and simple else "other")
+    is_simple = source == node.value if style == "plain" else style is not None and source[:1] == node.style
+    return Scalar(node.start, node.end, value.text, style if style and is_simple else "other")
 
 
 def _groups(text: str, value: Value) -> Groups:
     node = value.written
     if value.type == "null" and node.kind == "scalar" and not node.tag and node.anchor is None:
         return Groups(node.start, node.end, "none", 0, ())
-    items = tuple([_group(text, item) for item in value.items])
+    # To the authenticator, a group that is not text is an empty one.
+    scalars = [(item, _scalar(text, item)) for item in value.items]
+    items = tuple([one if item.type == "string" else one._replace(text="") for item, one in scalars])
     if value.type != "list" or node.kind != "sequence" or text[node.start] not in "[-":
         return Groups(node.start, node.end, "other", 0, items)
     if node.style == "flow":
@@ -150,35 +103,57 @@ def _groups(text: str, value: Value) -> Groups:
     return Groups(node.start, _content_end(text, node), "block", column, items)
 
 
-def _group(text: str, value: Value) -> Scalar:
-    """Return a group as the authenticator holds it: one that is no text is an empty one to it."""
-    scalar = _scalar(text, value)
-    return scalar if value.type == "string" else scalar._replace(text="")
-
-
 class FullEntry:
-    """An `Entry` whose layout is worked out when it is asked for: the thousands that are only read need none."""
+    """An `Entry` of a text that was read in full.
 
-    __slots__ = ("_layout", "_shape", "_source", "mapped")
+    Args:
+        mapped: Its mapping, or None.
+        text: The text.
+        item: Its decoded value.
+        winners: Its fields; None for an account.
+        layout: The layout of the list.
+    """
 
     def __init__(
-        self, mapped: MappingEntry | None, source: tuple[str, Value, Winners | None], layout: ListLayout
+        self, mapped: MappingEntry | None, text: str, item: Value, winners: Winners | None, layout: ListLayout
     ) -> None:
         self.mapped = mapped
-        self._source = source
-        self._layout = layout
-        self._shape: EntryLayout | None = None
+        self._text = text
+        self._item = item
+        self._winners = winners
+        self._list = layout
 
-    @property
+    @cached_property
     def shape(self) -> EntryLayout:
-        """How it is laid out."""
-        if self._shape is None:
-            text, item, winners = self._source
-            if winners is None:
-                self._shape = account_shape(text, item, self._layout)
-            else:
-                self._shape = entry_shape(text, item, winners, self._layout)
-        return self._shape
+        """Its layout."""
+        text, node, winners = self._text, self._item.written, self._winners
+        start, end, has_own_lines = self._extent()
+        if winners is None:
+            fields = (Field("account", node.start, node.start, _scalar(text, self._item)),)
+            style = self._list.style
+            return EntryLayout(start, end, style if has_own_lines and style != "empty" else "other", 0, fields)
+        found = [
+            Field(name, key.start, key.end, _groups(text, value) if name == "groups" else _scalar(text, value))
+            for name, (key, value) in winners.items()
+            if name in _EDITED and node.start <= key.start < node.end
+        ]
+        fields = tuple(sorted(found, key=lambda field: field.start))
+        is_odd = node.kind != "mapping" or node.anchor is not None or node.tag or not has_own_lines
+        if is_odd or (node.style == "flow" and text[node.start] != "{"):
+            return EntryLayout(start, end, "other", 0, fields)
+        if node.style == "flow":
+            return EntryLayout(start, end, "flow", 0, fields)
+        return EntryLayout(start, end, "block", node.start - line_start(text, node.start), fields)
+
+    def _extent(self) -> tuple[int, int, bool]:
+        """Return start and end, and whether the entry shares its lines with nothing else."""
+        text, node = self._text, self._item.written
+        if self._list.style != "block":
+            return node.start, node.end, self._list.style == "flow"
+        start = line_start(text, node.start)
+        dash = text[start : node.start]
+        is_alone = _DASH.fullmatch(dash) is not None and dash.index("-") == self._list.column
+        return start, line_end(text, _content_end(text, node)), is_alone
 
 
 def read_fully(key: Key, text: str) -> ParsedList:
@@ -186,12 +161,11 @@ def read_fully(key: Key, text: str) -> ParsedList:
     if is_skipped(text):
         return ParsedList(key, text, (), ListLayout("empty", end=len(text)))
     if key != "mapAccounts" and is_json(text):
-        return _lost(
-            key, text, "not-a-list", "A text that starts with a brace is taken as JSON, and that is no list.", 0
-        )
+        message = "The authenticator reads a text that starts with a brace as JSON, and this is not a list."
+        return _lost(key, text, "not-a-list", message, 0)
     try:
         root = nodes.parse_first(text)
-        return ParsedList(key, text, (), empty_layout(text, None)) if root is None else _read_root(key, text, root)
+        return _read_root(key, text, root) if root else ParsedList(key, text, (), _empty_layout(text, None))
     except nodes.UntrustedYamlError as error:
         return _untrusted(key, text, error.problem, error.offset, error.hint)
     except nodes.YamlSyntaxError as error:
@@ -203,14 +177,11 @@ def _read_root(key: Key, text: str, root: Node) -> ParsedList:
     if items is None:
         return _lost(key, text, "not-a-list", f"{key} has to hold a list.", root.start)
     reader = EntryReader(key, text)
-    layout = list_layout(text, root)
+    layout = _list_layout(text, root)
     entries = []
     for item in items:
-        if key == "mapAccounts":
-            entries.append(FullEntry(reader.account(item), (text, item, None), layout))
-        else:
-            mapped, winners = reader.role_or_user(item)
-            entries.append(FullEntry(mapped, (text, item, winners), layout))
+        mapped, winners = (reader.account(item), None) if key == "mapAccounts" else reader.role_or_user(item)
+        entries.append(FullEntry(mapped, text, item, winners, layout))
     return ParsedList(key, text, tuple(entries), layout, tuple(sorted(reader.findings, key=_place)))
 
 
@@ -225,7 +196,7 @@ def _items(root: Value) -> tuple[Value, ...] | None:
 
 
 def _accounts(root: Node) -> tuple[Value, ...] | None:
-    """Return the accounts: yaml.v2 reads them straight into strings, and never decodes what lies deeper."""
+    """Return the accounts: yaml.v2 reads them straight into strings, and decodes nothing inside of other nodes."""
     if root.kind == "scalar" and scalar(root, root).type == "null":
         return ()
     return tuple([_account(child) for child in root.children]) if root.kind == "sequence" else None
@@ -240,46 +211,37 @@ def _account(written: Node) -> Value:
     except nodes.UntrustedYamlError:
         raise
     except nodes.YamlSyntaxError as error:
-        # Where a tag does not fit, yaml.v2 leaves an empty account for each that it has not come to.
+        # If a tag does not fit, yaml.v2 stops and leaves the rest of the accounts empty.
         raise nodes.UntrustedYamlError(error.problem, error.offset) from error
 
 
 def _lost(key: Key, text: str, code: str, message: str, start: int) -> ParsedList:
-    hint, location = "Repair the text, or roll back to a revision that could be read.", _line_from(key, text, start)
+    hint = "Repair the text, or roll back to a revision that the authenticator could read."
+    location = _line_from(key, text, start)
     fix: tuple[Repair, ...] = ()
     if code == "unreadable" and (better := readable(key, text, start)):
         message, hint = f"The YAML cannot be read. {better.message}", better.hint
         location, fix = Location.of(key, text, better.start, better.end), (Repair(key=key),)
     elif code == "unreadable":
         lines = text.split("\n")[max(location.line - 2, 0) : location.line]
-        hint = next(filter(None, map(_advice, reversed(lines))), hint)
+        found = ((pattern.match(line), advice) for line in reversed(lines) for pattern, advice in _ADVICE)
+        hint = next((match.expand(advice) for match, advice in found if match), hint)
     impact = f"The authenticator drops the whole of {key}: every {KIND[key]} in it loses access."
     finding = Finding(code, Severity.ERROR, message, impact, hint, location, fix=fix)
     return ParsedList(key, text, (), ListLayout("other"), (finding,))
 
 
-def _advice(line: str) -> str:
-    """Return the hint for a line at which reading stops, where people are known to write such a line; empty otherwise."""
-    if match := _DATA_KEY.match(line):
-        return f"Move `{match[1]}:` and the lines below it to the left: it is a data key of its own."
-    if _CUT_TEMPLATE.match(line):
-        return "Write `username: system:node:{{EC2PrivateDNSName}}`; a tool has removed what is in braces."
-    if match := _BARE_TEMPLATE.match(line):
-        return f'Write `{match[1]}: "{match[2]}"`: a value that begins with a brace needs quotes.'
-    return ""
-
-
 def failed_reading(key: Key, text: str, error: Exception) -> ParsedList:
-    """Return the reading of a text at which a reader failed with an exception of Python's own."""
-    return _untrusted(key, text, f"the reader of this library fails at it ({type(error).__name__})", 0)
+    """Return the reading of a text on which a reader failed with an exception."""
+    return _untrusted(key, text, f"the reader of this library fails on it ({type(error).__name__})", 0)
 
 
 def _untrusted(key: Key, text: str, problem: str, start: int, hint: str = nodes.UntrustedYamlError.hint) -> ParsedList:
     finding = Finding(
         "untrusted",
         Severity.ERROR,
-        f"It cannot be said for certain what the authenticator makes of this: {problem}.",
-        "It may drop the whole of it.",
+        f"The effect of this text on the authenticator is uncertain: {problem}.",
+        f"The authenticator may drop the whole of {key}.",
         hint,
         _line_from(key, text, start),
     )

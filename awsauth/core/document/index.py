@@ -1,4 +1,4 @@
-"""Finding entries without looking at all of them: those of a principal, and those by which two readings differ."""
+"""Find the entries of a principal, and those that differ between two readings, without a look at all entries."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
 
 SEARCHES: Final = 32
-"""How many searches through a text take about as long as looking at all its entries."""
-
-
+"""This many searches through a text take as long as a look at all of its entries."""
 _MOST_NEW: Final = 32
-"""With more new entries than that, a search leaves fewer to look at."""
+"""With more new entries than this, a search is faster."""
 
 
 def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
@@ -34,7 +32,7 @@ def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
 
 
 def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingEntry]:
-    """Return what is mapped to one of `principals`, which are in lower case, in the order of the text."""
+    """Return the mappings of `principals`, which are in lower case, in the order of the text."""
     if not reading.bounds or len(principals) > SEARCHES:
         return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
     entries = reading.entries
@@ -43,7 +41,7 @@ def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingE
 
 
 def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
-    """Return positions among which are those of all entries of `principals`, in lower case; often few others."""
+    """Return the positions of all entries of `principals`, in lower case, and possibly of some others."""
     if not principals or not reading.entries:
         return ()
     if not reading.bounds or len(principals) > SEARCHES or "" in principals:
@@ -60,12 +58,12 @@ def _candidates(reading: ParsedList, principal: str) -> list[int]:
         found = _carried_over(known.compared, principal) if known.compared else None
         if found is None:
             found = _searched(reading, principal)
-        known.candidates[principal] = found  # now that it is complete: other threads look here too
+        known.candidates[principal] = found  # only when complete, because other threads read it
     return found
 
 
 def _carried_over(compared: CachedDiff, principal: str) -> list[int] | None:
-    """Return the candidates by those in the other reading, where they are known: the entries around are the same."""
+    """Return the candidates from those in the earlier reading, if they are known there."""
     earlier, old, new = compared.candidates.get(principal), compared.old, compared.new
     if earlier is None or len(new) > _MOST_NEW:
         return None
@@ -77,7 +75,7 @@ def _carried_over(compared: CachedDiff, principal: str) -> list[int] | None:
 def _searched(reading: ParsedList, principal: str) -> list[int]:
     known = reading.remembered
     if known.folded is None:
-        # One byte for a character: places in it are places in the text. No letters but those of ASCII change.
+        # One byte for each character, so that offsets are those of the text; only ASCII letters change.
         known.folded = reading.text.encode("ascii", "replace").lower()
     bounds, text, part = reading.bounds, known.folded, principal.encode("ascii", "replace")
     found = []
@@ -90,12 +88,12 @@ def _searched(reading: ParsedList, principal: str) -> list[int]:
 
 
 def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None = None) -> tuple[range, range]:
-    """Return the positions of the entries by which two readings of one key differ: those around them map the same.
+    """Return the positions of the entries that differ between two readings of one key.
 
     Args:
-        before: The earlier one.
-        after: The later one, which remembers the answer.
-        unchanged: What their texts have in common, where that is known.
+        before: The earlier reading.
+        after: The later reading, which remembers the answer.
+        unchanged: The parts that both texts share, if they are known.
     """
     known = after.remembered.compared
     if known is None or known.text is not before.text:
@@ -118,7 +116,7 @@ def _differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | Non
 
 
 def _shared(before: ParsedList, after: ParsedList, unchanged: Unchanged | None) -> tuple[int, int]:
-    """Return how many entries at the start, and how many at the end, have the same text, part by part."""
+    """Return the numbers of entries at the start and at the end that have the same text in both readings."""
     length = unchanged.start if unchanged else same_start(before.text, after.text)
     heads = min(bisect_right(before.bounds, length), bisect_right(after.bounds, length))
     head = next((n for n in range(heads, max(heads - 3, 0), -1) if before.bounds[:n] == after.bounds[:n]), 1) - 1
@@ -137,12 +135,7 @@ def _is_shifted(before: ParsedList, after: ParsedList, count: int, shift: int) -
 
 
 def kept_under(key: Key, principal: str) -> str:
-    """Return the name under which the authenticator keeps an entry: of entries with one name the last counts."""
-    return principal if key == "mapUsers" else _lowered(principal)
-
-
-def _lowered(arn: str) -> str:
-    """Return an ARN in lower case as Go has it: one letter for one."""
-    if arn.isascii():
-        return arn.lower()
-    return "".join("i" if c == "\u0130" else c.lower() for c in arn)
+    """Return the name under which the authenticator stores an entry; it keeps the last entry of each name."""
+    if key == "mapUsers" or principal.isascii():
+        return principal if key == "mapUsers" else principal.lower()
+    return "".join("i" if c == "\u0130" else c.lower() for c in principal)  # Go replaces one letter by one letter

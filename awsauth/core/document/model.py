@@ -1,6 +1,6 @@
-"""What is known of one data key's text after reading it: mappings, their places, and what is wrong.
+"""The reading of one data key's text: mappings, their places, and findings.
 
-Two readers make it, `awsauth.core.plain` and `awsauth.core.full`; nothing in it tells which one did.
+Both readers, `fast_reader` and `full_reader`, return it; callers cannot tell which one did.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 SYSTEM_MASTERS: Final = "system:masters"
-"""The group that may do everything, whatever RBAC says."""
+"""The group that may do everything, regardless of RBAC."""
 
 
 Key = Literal["mapRoles", "mapUsers", "mapAccounts"]
@@ -26,11 +26,11 @@ KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers", "mapAccounts")
 
 
 PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
-"""Those that map a principal; the first one counts before the second."""
+"""The keys that map principals; the first takes precedence over the second."""
 
 
 KIND: Final[dict[Key, str]] = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
-"""What one entry is called."""
+"""The noun for an entry."""
 
 
 ARN_FIELD: Final[dict[str, str]] = {"mapRoles": "rolearn", "mapUsers": "userarn"}
@@ -47,15 +47,15 @@ class Sso(NamedTuple):
 
 
 PrincipalKey = tuple[str, Sso | None]
-"""Of a principal: its ARN or account in lower case, and its `sso` where it has one."""
+"""Identifies a principal: its ARN or account in lower case, and its `sso` if it has one."""
 
 
 @json_object
 class MappingEntry(NamedTuple):
-    """One entry as the authenticator holds it after reading.
+    """One entry as the authenticator reads it.
 
-    `principal` is the ARN or the account, as written, and empty for an `sso` entry. The authenticator has no
-    difference between no groups and an empty list of them.
+    `principal` is the ARN or the account, as written, and empty for an `sso` entry. The authenticator does not distinguish
+    no groups from an empty list of them.
     """
 
     principal: str
@@ -65,37 +65,36 @@ class MappingEntry(NamedTuple):
 
     @property
     def identity(self) -> PrincipalKey:
-        """What tells which principal it is of: equal for all entries of one.
+        """Its principal, equal for all entries of one principal.
 
-        The authenticator ignores the case of a principal (``aws-iam-authenticator`` ``pkg/config/mapper.go``,
-        ``Key``).
+        The authenticator ignores the case (``aws-iam-authenticator`` ``pkg/config/mapper.go``, ``Key``).
         """
         return principal_key(self.principal, self.sso)
 
 
 def principal_key(principal: str, sso: Sso | None = None) -> PrincipalKey:
-    """Return what tells a principal from others (see `MappingEntry.identity`)."""
+    """Return the identity of a principal (see `MappingEntry.identity`)."""
     return principal.lower(), sso
 
 
 class Scalar(NamedTuple):
-    """A scalar that stands in the text at `start` to `end` and means `text`."""
+    """A scalar in the text, from `start` to `end`, with the value `text`."""
 
     start: int
     end: int
     text: str
     style: Literal["plain", "single", "double", "other"]
-    """``other``: on several lines, or with an anchor, alias or tag."""
+    """``other`` for a scalar on several lines, or with an anchor, alias or tag."""
 
 
 class Groups(NamedTuple):
     """The value of ``groups``.
 
     Attributes:
-        start: Where it begins: the first dash, the bracket, or where a value would stand.
-        end: Where it ends, exclusive.
+        start: The offset of the first dash, of the bracket, or of the missing value.
+        end: Its end, exclusive.
         style: ``none`` for a key without a value.
-        column: Column of the dashes, from 0; for other styles 0.
+        column: The column of the dashes, from 0; 0 for other styles.
         items: The groups.
     """
 
@@ -107,7 +106,7 @@ class Groups(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field of an entry that the authenticator uses, by its canonical name; `start` and `end` are its key's."""
+    """A field that the authenticator uses, with its canonical name; `start` and `end` are those of its key."""
 
     name: str
     start: int
@@ -116,7 +115,7 @@ class Field(NamedTuple):
 
 
 def continuation(text: str, field: Field | None) -> str:
-    """Return the line below a value without quotes, where the value goes on in it; empty for a value of one line."""
+    """Return the next line of an unquoted value that continues there; empty for a value of one line."""
     value = field.value if field else None
     if not isinstance(value, Scalar) or text[value.start : value.start + 1] in ("", "'", '"', "|", ">", "&", "*", "!"):
         return ""
@@ -125,14 +124,14 @@ def continuation(text: str, field: Field | None) -> str:
 
 
 class EntryLayout(NamedTuple):
-    """How an entry is laid out.
+    """The layout of an entry.
 
     Attributes:
-        start: Of a block entry, where the line of its dash begins; of a flow entry, where it begins.
-        end: Of a block entry, where the line after its last line begins; of a flow entry, where it ends.
-        style: ``block`` where every field has lines of its own.
-        column: Column of the keys, from 0; for ``flow`` that of the entry.
-        fields: In the order of the text. Of repeated fields the one that counts. Of an account the one scalar.
+        start: The start of the line with the dash of a block entry; the start of a flow entry.
+        end: The end of the last line of a block entry, line end included; the end of a flow entry.
+        style: ``block`` if every field has its own lines.
+        column: The column of the keys, from 0; of a flow entry 0.
+        fields: The fields in the order of the text, the last of repeated ones. An account has one, its scalar.
     """
 
     start: int
@@ -151,22 +150,22 @@ class Entry(Protocol):
 
     @property
     def mapped(self) -> MappingEntry | None:
-        """What it maps; None when the authenticator drops it."""
+        """Its mapping; None if the authenticator drops it."""
 
     @property
     def shape(self) -> EntryLayout:
-        """How it is laid out."""
+        """Its layout."""
 
 
 class ListLayout(NamedTuple):
-    """How the list itself is written.
+    """The layout of a list.
 
     Attributes:
-        style: ``block``; ``flow`` (in brackets); ``empty``: no entry, and `start` to `end` may be replaced by some;
+        style: ``block``; ``flow`` (in brackets); ``empty``: without entries, which may replace `start` to `end`;
             ``other``: it cannot be edited.
-        column: Of ``block``, the column of the dashes, from 0.
-        start: Of ``flow``, where the bracket stands.
-        end: Of ``flow``, where the closing bracket ends.
+        column: For ``block``, the column of the dashes, from 0.
+        start: For ``flow``, the offset of the opening bracket.
+        end: For ``flow``, the offset after the closing bracket.
     """
 
     style: Literal["block", "flow", "empty", "other"]
@@ -176,15 +175,15 @@ class ListLayout(NamedTuple):
 
 
 class CachedDiff(NamedTuple):
-    """By which entries a reading differs from another one: those around them map the same.
+    """The entries that differ between a reading and an earlier one; the entries around them map the same.
 
-    Not with that reading itself, which would keep all that it was compared with in memory.
+    It does not hold the earlier reading, which would keep a chain of readings in memory.
 
     Attributes:
-        text: The text of the other one.
-        candidates: What was found in the other one, as in `ParseCache`.
-        old: The positions of the entries there.
-        new: The positions of the entries here.
+        text: The text of the earlier reading.
+        candidates: Its `ParseCache.candidates`.
+        old: The positions of the entries in the earlier reading.
+        new: The positions of the entries in this reading.
     """
 
     text: str
@@ -194,13 +193,13 @@ class CachedDiff(NamedTuple):
 
 
 class ParseCache:
-    """What was found in a reading, for whoever looks for the same.
+    """Results of earlier questions to a reading.
 
     Attributes:
-        mapped: What it maps.
+        mapped: Its mappings.
         folded: Its text, as `awsauth.core.document.index` searches it.
-        candidates: By principal, where it may be mapped.
-        compared: How it differs from the reading that it was compared with last.
+        candidates: By principal, the positions at which it may be mapped.
+        compared: The result of the last comparison with another reading.
     """
 
     __slots__ = ("candidates", "compared", "folded", "mapped")
@@ -214,18 +213,18 @@ class ParseCache:
 
 @dataclass(frozen=True, slots=True)
 class ParsedList:
-    """A text, and what the authenticator makes of it.
+    """A text as the authenticator reads it.
 
     Attributes:
-        key: The data key that it is of.
+        key: The data key.
         text: The text.
-        entries: The items of the list, those that the authenticator drops included.
-        layout: How the list is written.
-        findings: What the authenticator cannot read.
-        trusted: False where it cannot be said what the authenticator makes of it; such a text is never edited.
-        bounds: Where the part of each entry begins, and where that of the last one ends. What an entry means depends
-            on its part alone, and its principal stands in there as it is. Empty where that cannot be said.
-        remembered: What was found in it already.
+        entries: The items of the list, dropped ones included.
+        layout: The layout of the list.
+        findings: The parts that the authenticator cannot read.
+        trusted: False if the authenticator's reading is uncertain; such a text is never edited.
+        bounds: The starts of the entries' parts of the text, and the end of the last part. The meaning of an entry
+            depends on its part alone, which holds its principal verbatim. Empty if that is not certain.
+        remembered: Results of earlier questions.
     """
 
     key: Key
@@ -239,7 +238,7 @@ class ParsedList:
 
     @property
     def mapped(self) -> Sequence[MappingEntry]:
-        """What is mapped, in order, duplicates included, without the entries that are dropped."""
+        """The mappings in order, duplicates included, without dropped entries."""
         found = self.remembered.mapped
         if found is None:
             found = self.remembered.mapped = [mapped for entry in self.entries if (mapped := entry.mapped) is not None]
@@ -247,7 +246,7 @@ class ParsedList:
 
 
 def principal_location(reading: ParsedList, entry: Entry) -> Location | None:
-    """Return where the ARN of an entry's principal stands; None where it has none, as an ``sso`` entry."""
+    """Return the place of an entry's ARN; None without an ARN, as for an ``sso`` entry."""
     field = entry.shape.field(ARN_FIELD.get(reading.key, ""))
     if field is None or not isinstance(field.value, Scalar):
         return None

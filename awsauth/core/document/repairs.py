@@ -1,13 +1,14 @@
-"""Repairs of a text in which only one thing can be meant, written as the authenticator reads it.
+"""Repairs of mistakes that have only one possible meaning.
 
-Of an entry: fields under the names that other tools give them, and groups that are a text and not a list. Of a text that
-cannot be read: characters of a word processor in place of the ones of YAML, and lines that are indented too far.
+In an entry, these are fields with the names of other tools, and groups that are a text, not a list. In a text that cannot
+be read, these are characters of a word processor instead of YAML's, and lines with a wrong indentation.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,7 +17,7 @@ from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import decode
 from awsauth.core.goyaml.scalars import plain_type, write_scalar
 from awsauth.core.text.display import quoted
-from awsauth.core.text.lines import Splice, indent_of, spliced
+from awsauth.core.text.lines import Splice, indent_of, same_start, spliced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ MEANT: Final = {
     **dict.fromkeys(SINGLE_QUOTES, "'"),
     **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
 }
-"""By typographic character, the ASCII that is meant: dashes, quotes, spaces, characters without a width, full width."""
+"""The ASCII for each typographic character: dashes, quotes, spaces, characters without a width, full width."""
 
 _SETS: Final = {"d": DASHES, "s": SPACES + NOTHING, "q": DOUBLE_QUOTES + SINGLE_QUOTES}
 _STRUCTURE: Final = (
@@ -51,34 +52,34 @@ _STRUCTURE: Final = (
     re.compile("(?<=\\w)\uff1a(?=[ {s}]|$)".format(**_SETS), re.MULTILINE),
     re.compile("[\uff3b\uff3d\uff5b\uff5d]"),
 )
-"""Where such a character stands for one of YAML's: in the indentation, as a dash, around a value, behind a key."""
+"""Places of such a character in YAML's own syntax: indentation, dashes, quotes, colons, brackets."""
 
 _ALIASES: Final = {
     "arn": ("rolearn", "userarn", "arn", "iamarn", "iamrolearn", "iamuserarn", "principalarn", "role", "iamrole"),
     "groups": ("groups", "group", "kubernetesgroups", "k8sgroups"),
     "username": ("username", "user", "name", "kubernetesusername"),
 }
-"""By field, the names that Terraform modules, CDK, eksctl and Ansible give it, in letters alone."""
+"""The names of each field in Terraform modules, CDK, eksctl and Ansible, reduced to letters."""
 _FIELD_OF: Final = {alias: field for field, aliases in _ALIASES.items() for alias in aliases}
-LONGEST: Final = 50_000
-"""Characters of a text that cannot be read and is looked at: it is read anew for each way in which it may be meant."""
+_LONGEST: Final = 50_000
+"""The length up to which an unreadable text is repaired: each possible repair reads the whole text."""
 _ONE_GROUP: Final = re.compile(r"[^\s,;]+")
 _DASH_ALONE: Final = re.compile(r"^ *-(?=[A-Za-z\"'])", re.MULTILINE)
 _REST: Final = re.compile(r"(?:\s|#.*|\.\.\.)*")
-"""What may stand behind a list that ends where it seems to."""
+"""The text that may follow a complete list."""
 _MOST_TRIED: Final = 16
 _MOST_COLUMNS: Final = 4
 _LINES_ABOVE: Final = 20
 
 
 class Respelt(NamedTuple):
-    """A field of an entry as it should be.
+    """A corrected field of an entry.
 
     Attributes:
-        name: The name of the field as it is written.
-        right: The field as it should be, in one line.
+        name: The name of the field as written.
+        right: The corrected field, in one line.
         start: The offset of the field's name.
-        splices: The edits that make it so.
+        splices: The edits that correct it.
     """
 
     name: str
@@ -88,14 +89,14 @@ class Respelt(NamedTuple):
 
 
 class Repaired(NamedTuple):
-    """A text that cannot be read, as it should be.
+    """A corrected text.
 
     Attributes:
-        text: The text as it should be.
-        start: The offset of the first fault.
-        end: The end of it.
-        message: The fault, in a sentence.
-        hint: The hint.
+        text: The corrected text.
+        start: The offset of the first mistake.
+        end: The end of its line.
+        message: The mistake, in one sentence.
+        hint: The hint for a person.
     """
 
     text: str
@@ -106,113 +107,91 @@ class Repaired(NamedTuple):
 
 
 def in_ascii(text: str) -> str:
-    """Return a text with the ASCII characters that are meant by typographic ones."""
+    """Return a text with ASCII instead of typographic characters."""
     return text if text.isascii() else "".join(MEANT.get(c, c) for c in text)
 
 
-def named(character: str) -> str:
-    """Return a character with its code point and name: `—` (U+2014 EM DASH)."""
-    return f"{quoted(character)} (U+{ord(character):04X} {unicodedata.name(character, 'without a name')})"
-
-
 def typography(text: str) -> str:
-    """Return the first typographic character of a text, and the ASCII that is meant; empty where there is none."""
+    """Return a description of the first typographic character in a text; empty without one."""
     found = next((c for c in text if c in MEANT), "")
-    right = MEANT.get(found, "")
-    meant = (
-        f"where {quoted(right)} is meant"
-        if right.strip()
-        else "where a blank is meant"
-        if right
-        else "that means nothing"
-    )
-    return found and f"the character {named(found)} {meant}"
+    if not found:
+        return ""
+    right = MEANT[found]
+    meant = quoted(right) if right.strip() else "a blank" if right else "nothing"
+    name = unicodedata.name(found, "without a name")
+    return f"the character {quoted(found)} (U+{ord(found):04X} {name}) where {meant} is meant"
 
 
 def respelt(key: Key, text: str, entry: Node) -> tuple[Respelt, ...]:
-    """Return the fields of an entry that are not read, and can only mean one that is."""
+    """Return corrections for the fields of an entry that the authenticator ignores or rejects."""
     arn_field = ARN_FIELD.get(key)
-    if arn_field is None or entry.kind != "mapping" or entry.anchor is not None:
+    if not arn_field or entry.kind != "mapping" or entry.anchor is not None:
         return ()
     pairs = [pair for pair in entry.pairs() if pair[0].kind == "scalar"]
-    if any(name.value == "<<" for name, _ in pairs):
+    written = {name.value.lower() for name, _ in pairs}
+    if "<<" in written:
         return ()
-    right_names = {"arn": arn_field, "groups": "groups", "username": "username"}
-    written = [name.value.lower() for name, _ in pairs]
+    meant = [_meant(name.value, value) for name, value in pairs]
+    counts = Counter(meant)
     found = []
-    for name, value in pairs:
-        field = _meant(name.value, value)
-        right = right_names.get(field, "")
-        if not right or (name.value.lower() != right and (right in written or _count(pairs, field) > 1)):
-            continue
-        if one := _respelt(text, name, value, right, in_flow=entry.style == "flow"):
+    for field, (name, value) in zip(meant, pairs, strict=True):
+        right = arn_field if field == "arn" else field
+        is_unclear = name.value.lower() != right and (right in written or counts[field] > 1)
+        if right and not is_unclear and (one := _respelt(text, name, value, right, in_flow=entry.style == "flow")):
             found.append(one)
     return tuple(found)
 
 
-def _count(pairs: Sequence[tuple[Node, Node]], field: str) -> int:
-    return sum(_meant(name.value, value) == field for name, value in pairs)
-
-
 def _meant(name: str, value: Node) -> str:
-    """Return which field a name means; empty for none of them."""
+    """Return the field that a name means, or an empty text."""
     field = _FIELD_OF.get(re.sub("[^a-z]", "", in_ascii(name[:50]).lower()), "")
     is_arn = value.kind == "scalar" and value.value.lower().startswith("arn:")
     if is_arn and name.lower() == "user":
         return "arn"
-    if (field == "arn") != is_arn:
-        return ""
-    return field
+    return field if (field == "arn") == is_arn else ""
 
 
 def _respelt(text: str, name: Node, value: Node, right: str, *, in_flow: bool) -> Respelt | None:
     splices = []
     if name.value.lower() != right:
-        if not _is_plain(text, name):
+        if not _is_simple(text, name):
             return None
         splices.append(Splice(name.start, name.end, right))
     shown = text[value.start : value.end].split("\n", 1)[0]
     if right == "groups" and value.kind == "scalar":
         group = in_ascii(value.value).removeprefix("- ").strip()
-        if not _is_plain(text, value) or not _is_text(value) or not _ONE_GROUP.fullmatch(group):
+        is_text = bool(value.value) and (bool(value.style) or plain_type(value.value) == "string")
+        if not is_text or not _is_simple(text, value) or not _ONE_GROUP.fullmatch(group):
             return None
         shown = f"[{write_scalar(group, 'double', flow=True)}]"
         splices.append(Splice(value.start, value.end, shown))
-    elif not (value.kind == "sequence" if right == "groups" else value.kind == "scalar" and value.value):
+    elif value.kind != ("sequence" if right == "groups" else "scalar") or (right != "groups" and not value.value):
         return None
-    elif value.kind == "sequence":
-        shown = "" if value.style != "flow" or in_flow else shown
+    elif right == "groups" and (in_flow or value.style != "flow"):
+        shown = ""
     return Respelt(name.value, f"{right}: {shown}".rstrip(), name.start, tuple(splices)) if splices else None
 
 
-def _is_plain(text: str, node: Node) -> bool:
-    return (
-        node.anchor is None
-        and not node.tag
-        and node.style in ("", '"', "'")
-        and "\n" not in text[node.start : node.end]
-    )
-
-
-def _is_text(node: Node) -> bool:
-    return bool(node.style) or plain_type(node.value) == "string" if node.value else False
+def _is_simple(text: str, node: Node) -> bool:
+    has_extras = node.anchor is not None or node.tag or node.style not in ("", '"', "'")
+    return not has_extras and "\n" not in text[node.start : node.end]
 
 
 def readable(key: Key, text: str, offset: int) -> Repaired | None:
-    """Return a text that cannot be read as it should be; None where that is not certain, or the text is long.
+    """Return the only possible correction of an unreadable text; None if there are several, or the text is long.
 
     Args:
         key: The data key.
         text: The text.
         offset: The offset at which reading stopped.
     """
-    if len(text) > LONGEST or "&" in text:  # aliases of anchors may stand for far more than the text has
+    if len(text) > _LONGEST or "&" in text:  # aliases may multiply the text
         return None
     return _without_typography(key, text) or _with_blanks(key, text) or _indented(key, text, offset)
 
 
 def repaired(key: Key, text: str) -> str:
-    """Return a text with all of its repairs."""
+    """Return a text with all possible corrections."""
     try:
         root = nodes.parse_first(text)
         if root is not None:
@@ -221,67 +200,62 @@ def repaired(key: Key, text: str) -> str:
         return text
     except nodes.YamlSyntaxError as error:
         better = readable(key, text, error.offset)
-        return text if better is None else repaired(key, better.text)
-    items = root.children if root is not None and root.kind == "sequence" else []
-    splices = [splice for item in items for one in respelt(key, text, item) for splice in one.splices]
-    return spliced(text, sorted(splices))
+        return repaired(key, better.text) if better else text
+    items = root.children if root and root.kind == "sequence" else []
+    return spliced(text, sorted(splice for item in items for one in respelt(key, text, item) for splice in one.splices))
+
+
+def _repair(text: str, better: str, message: str) -> Repaired:
+    """Return a correction; `message` may have a place for the name of the first wrong character."""
+    old, new = text.split("\n"), better.split("\n")
+    wrong = [number for number, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
+    first, more = wrong[0], len(wrong) - 1
+    column = max(same_start(old[first], new[first]), indent_of(old[first]))
+    start = sum(map(len, old[:first])) + first
+    hint = f"Write the line as {quoted(new[first], 200)}."
+    if more:
+        hint += f" Change {f'{more} more lines' if more > 1 else 'one more line'} in the same way."
+    return Repaired(
+        better, start + column, start + len(old[first]), message.format(typography(old[first][column:])), hint
+    )
 
 
 def _without_typography(key: Key, text: str) -> Repaired | None:
-    if text.isascii():
-        return None
     better = text
-    for pattern in _STRUCTURE:
+    for pattern in () if text.isascii() else _STRUCTURE:
         better = pattern.sub(lambda match: in_ascii(match[0]), better)
-    if better == text or not _reads(key, better):
-        return None
-    start = next(i for i, c in enumerate(text) if c in MEANT and text[: i + 1] != better[: i + 1])
-    line = text[start:].split("\n", 1)[0]
-    others = sum(one != other for one, other in zip(text.split("\n"), better.split("\n"), strict=True)) - 1
-    more = f" Lines with such characters: {others + 1}." if others else ""
-    number = text.count("\n", 0, start)
-    hint = f"Write the line as {quoted(better.split(chr(10))[number], 200)}.{more}"
-    return Repaired(better, start, start + len(line), f"There is {typography(text[start])}.", hint)
+    return _repair(text, better, "There is {}.") if better != text and _reads(key, better) else None
 
 
 def _with_blanks(key: Key, text: str) -> Repaired | None:
-    """Return the text with a blank behind every dash that begins a line, where that is all that is missing."""
+    """Add a blank after every dash at the start of a line."""
     better = _DASH_ALONE.sub(r"\g<0> ", text)
-    if better == text or not _reads(key, better):
-        return None
-    start = next(_DASH_ALONE.finditer(text)).end() - 1
-    line = text[start:].split("\n", 1)[0]
-    hint = f"Write {quoted(f'- {line[1:]}', 200)}, and so wherever a line begins like that."
-    return Repaired(better, start, start + len(line), "A blank is missing behind the dash.", hint)
+    return (
+        _repair(text, better, "The blank after the dash is missing.")
+        if better != text and _reads(key, better)
+        else None
+    )
 
 
 def _indented(key: Key, text: str, offset: int) -> Repaired | None:
-    """Return the text with some lines moved to the column of their neighbours, where only one meaning makes it readable."""
+    """Move lines to the column of their neighbours, if all moves that help give the same meaning."""
     lines = text.split("\n")
     fault = text.count("\n", 0, offset)
-    outcomes: dict[str, tuple[str, int, int, int]] = {}
+    outcomes: dict[str, tuple[str, int]] = {}
     for first, end, by in islice(_moves(lines, fault), _MOST_TRIED):
         moved = [line[-by:] if by < 0 else " " * by + line for line in lines[first:end]]
         better = "\n".join([*lines[:first], *moved, *lines[end:]])
         if meaning := _reads(key, better):
-            outcomes.setdefault(meaning, (better, first, end, by))
+            outcomes.setdefault(meaning, (better, by))
     if len(outcomes) != 1:
         return None
-    [(better, first, end, by)] = outcomes.values()
-    count = abs(by)
-    columns = f"{'one column' if count == 1 else f'{count} columns'} too far to the {'right' if by < 0 else 'left'}"
-    start = sum(map(len, lines[:first])) + first + indent_of(lines[first])
-    length = len(lines[first]) - indent_of(lines[first])
-    others = end - first - 1
-    below = (
-        f" Move the {others} lines below it by as much." if others > 1 else " Move the next line too." if others else ""
-    )
-    hint = f"Write the line as {quoted(better.split(chr(10))[first], 200)}.{below}"
-    return Repaired(better, start, start + length, f"This line is indented {columns}.", hint)
+    [(better, by)] = outcomes.values()
+    columns = "one column" if abs(by) == 1 else f"{abs(by)} columns"
+    return _repair(text, better, f"This line is indented {columns} too far to the {'right' if by < 0 else 'left'}.")
 
 
 def _moves(lines: Sequence[str], fault: int) -> Iterator[tuple[int, int, int]]:
-    """Yield lines that may be moved: the first, the end, and by how many columns, to the left below zero."""
+    """Yield moves of lines: the first, the end, and the number of columns, negative to the left."""
     for first in (fault, fault - 1):
         line = lines[first] if 0 < first < len(lines) else ""
         if not line.strip() or line.lstrip(" ")[:1] in ("#", "\t"):
@@ -296,7 +270,7 @@ def _moves(lines: Sequence[str], fault: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _columns(above: Sequence[str]) -> Iterator[int]:
-    """Yield the columns at which lines above begin, and what stands behind their dashes; the nearest first."""
+    """Yield the columns of the lines above, and of the text after their dashes; the nearest first."""
     seen: set[int] = set()
     for line in reversed(above[-_LINES_ABOVE:]):
         content = line.lstrip(" ")
@@ -312,16 +286,16 @@ def _columns(above: Sequence[str]) -> Iterator[int]:
 
 
 def _reads(key: Key, text: str) -> str:
-    """Return the meaning of a text that is a list of mappings with an ARN each, or of accounts; empty for others."""
+    """Return the meaning of a text that is a list of accounts, or of mappings with an ARN each; empty for others."""
     try:
         root = nodes.parse_first(text)
-        value = None if root is None else decode(root)
+        value = decode(root) if root else None
     except nodes.YamlSyntaxError:
         return ""
-    if root is None or value is None or value.type != "list" or not _REST.fullmatch(text, root.end):
+    if not root or not value or value.type != "list" or not _REST.fullmatch(text, root.end) or _runs_on(text, value):
         return ""
     is_list = key == "mapAccounts" or all(_is_entry(key, text, item.node) for item in value.items)
-    return repr(_meaning(value)) if is_list and not _runs_on(text, value) else ""
+    return repr(_meaning(value)) if is_list else ""
 
 
 def _meaning(value: Value) -> object:
@@ -332,20 +306,14 @@ def _meaning(value: Value) -> object:
 
 
 def _runs_on(text: str, value: Value) -> bool:
-    """Whether a value goes on in the next line: there it is more likely a mistake than meant."""
+    """Whether a value continues in the next line, which is probably a mistake."""
     node = value.node
-    children = [*value.items, *(child for _, child in (value.fields or {}).values())]
     if node.kind == "scalar":
         return "\n" in text[node.start : node.end].rstrip()
-    return any(_runs_on(text, child) for child in children)
+    return any(_runs_on(text, child) for child in (*value.items, *(one for _, one in (value.fields or {}).values())))
 
 
 def _is_entry(key: Key, text: str, node: Node) -> bool:
     names = [name.value.lower() for name, _ in node.pairs()] if node.kind == "mapping" else []
-    is_whole = len(names) == len(set(names))
-    known = (
-        ARN_FIELD[key] in names
-        or "sso" in names
-        or any(one.right.startswith(ARN_FIELD[key]) for one in respelt(key, text, node))
-    )
-    return is_whole and known
+    names += [one.right.partition(":")[0] for one in respelt(key, text, node) if one.right.startswith(ARN_FIELD[key])]
+    return bool({ARN_FIELD[key], "sso"} & set(names)) and len(names) == len(set(names))

@@ -30,7 +30,6 @@ class EntryTable:
         self.changed: dict[int, MappingEntry | None] = {}
         self.added: list[MappingEntry | None] = []
         self._noted: defaultdict[PrincipalKey, list[int]] = defaultdict(list)
-        self._index: dict[str, list[int]] | None = None
         self._searches = 0
 
     def get(self, position: int) -> MappingEntry | None:
@@ -58,12 +57,15 @@ class EntryTable:
     def find(self, *principals: str) -> list[int]:
         """Return the positions of the entries that map one of `principals`, in any case."""
         lowered = {principal.lower() for principal in principals}
-        found = set(self._in_reading(lowered))
-        if self._noted:
-            found.update(
-                position for principal in lowered for position in self._noted.get(principal_key(principal), ())
-            )
+        found: set[int] = set()
+        if self._searches < SEARCHES:
+            self._searches += len(lowered)
+            found.update(positions(self.reading, lowered))
+            for position, entry in enumerate(self.reading.entries if self._searches >= SEARCHES else ()):
+                if entry.mapped is not None:  # from now on, an index is faster
+                    self._note(position, entry.mapped)
         wanted = {principal_key(principal) for principal in lowered}
+        found.update(position for principal in wanted for position in self._noted.get(principal, ()))
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:
@@ -83,15 +85,3 @@ class EntryTable:
 
     def _note(self, position: int, mapped: MappingEntry) -> None:
         self._noted[mapped.identity].append(position)
-
-    def _in_reading(self, principals: set[str]) -> list[int]:
-        """Return the positions of the entries whose old mapping is of one of the principals, in lower case."""
-        if self._index is None and self._searches < SEARCHES:
-            self._searches += len(principals)
-            return positions(self.reading, principals)
-        if self._index is None:
-            self._index = defaultdict(list)
-            for position, entry in enumerate(self.reading.entries):
-                if entry.mapped is not None:
-                    self._index[entry.mapped.principal.lower()].append(position)
-        return [position for principal in principals for position in self._index.get(principal, ())]

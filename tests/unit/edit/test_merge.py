@@ -427,7 +427,7 @@ def test_a_comment_between_what_is_in_brackets_is_never_lost(text: str, change: 
 
 
 def test_documents_are_asked_for() -> None:
-    with pytest.raises(UsageError, match="is no Document"):
+    with pytest.raises(UsageError, match="is not a Document"):
         merge({}, [])  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="is no Document"):
+    with pytest.raises(UsageError, match="is not a Document"):
         diff(Document({}), None)  # type: ignore[arg-type]
