@@ -44,9 +44,11 @@ def parse_list(
         return _ABSENT[key]
     try:
         found = plain.read_edited(before, text, unchanged) if before and unchanged else plain.read_fast(key, text)
-        return found or _full_reader().read_fully(key, text)
+        if not found:
+            found = _full_reader().read_fully(key, text)
     except Exception as error:  # noqa: BLE001 - users can still replace a text on which a reader fails
-        return _full_reader().failed_reading(key, text, error)
+        found = _full_reader().failed_reading(key, text, error)
+    return found
 
 
 def _full_reader() -> Any:

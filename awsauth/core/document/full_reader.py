@@ -129,9 +129,9 @@ class FullEntry:
         text, node, winners = self._text, self._item.written, self._winners
         start, end, has_own_lines = self._extent()
         if winners is None:
-            fields = (Field("account", node.start, node.start, _scalar(text, self._item)),)
+            account = Field("account", node.start, node.start, _scalar(text, self._item))
             style = self._list.style
-            return EntryLayout(start, end, style if has_own_lines and style != "empty" else "other", 0, fields)
+            return EntryLayout(start, end, style if has_own_lines and style != "empty" else "other", 0, (account,))
         found = [
             Field(name, key.start, key.end, _groups(text, value) if name == "groups" else _scalar(text, value))
             for name, (key, value) in winners.items()
