@@ -18,6 +18,7 @@ from awsauth.core.goyaml.nodes import BOM
 from tests.support.documents import generated
 from tests.support.documents.mutations import mutated
 from tests.support.documents.reduction import reduced
+from tests.support.documents.scripts import in_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,14 @@ def test_generated_and_mutated_documents(
     well_formed = (generated.data(random) for _ in range(TEXTS * 2 // 5))
     broken = (_mutated_data(random, texts) for _ in range(TEXTS - TEXTS * 2 // 5))
     _compare(authenticator, chain(well_formed, broken), tmp_path)
+
+
+def test_documents_in_many_scripts(authenticator: Authenticator, tmp_path: Path) -> None:
+    """Names and comments beyond ASCII, most of which the fast reader takes."""
+    random = Random(SEED)
+    made = (generated.data(random) for _ in range(TEXTS // 4))
+    documents = ({key: in_scripts(random, text) for key, text in data.items()} for data in made)
+    _compare(authenticator, documents, tmp_path)
 
 
 @pytest.mark.parametrize("key", generated.KEYS)

@@ -13,11 +13,12 @@ from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml.scalars import WORDS
 from awsauth.core.text.lines import ODD_CHARACTERS
 
-# Pieces of the expressions. Visible ASCII only, but for comments: what those may hold is looked at once for a text.
+# Pieces of the expressions. Beyond ASCII they allow every character: `is_plain` looks for odd ones once for a whole text.
+# The sets are negated, because that compiles much faster than a set that names characters beyond ASCII.
 _COMMENT: Final = "#.*"
-_NOT_IN_COMMENTS: Final = f"[{ODD_CHARACTERS}]"
-_ASCII_IN_COMMENTS: Final = bytes([*b"\t\n", *range(32, 127)])
-"""The ASCII characters that are not among those: almost all texts have no others, and are looked through ten times as fast."""
+_ODD: Final = f"[{ODD_CHARACTERS}]"
+_USUAL_ASCII: Final = bytes([*b"\t\n", *range(32, 127)])
+"""The ASCII characters that are not odd; a look at the bytes of an ASCII text is ten times as fast."""
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
 _TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
 # The same before further text; the look ahead avoids the loop if there are no such lines, which is usual.
@@ -26,10 +27,11 @@ REST: Final = re.compile(rf"{_LINES} *(?:{_COMMENT})?\Z")
 _WORDS: Final = [word for word in WORDS if word.isalpha()]
 # The first letter decides for most values that they are not one of the words.
 _NO_WORD: Final = rf"(?!(?=[{''.join(sorted({word[0] for word in _WORDS}))}])(?:{'|'.join(_WORDS)})(?:[ ,\]\n]|\Z))"
-_DOUBLE: Final = r'"[ !#-\[\]-~]*"'
-_SINGLE: Final = r"'[ -&(-~]*'"
-_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-~]*(?<!:)"
-_FLOW_WORD: Final = rf"{_NO_WORD}[A-Za-z/$<][!-+\--\>@-Z\\^-z|~]*(?<!:)"
+_DOUBLE: Final = r'"[^\0-\x1f"\\\x7f]*"'
+_SINGLE: Final = r"'[^\0-\x1f'\x7f]*'"
+_FIRST: Final = r"[^\0-#%-.0-;=-@\[-`{-\x7f]"  # a letter, `/`, `$` or `<`
+_WORD: Final = rf"{_NO_WORD}{_FIRST}[^\0- \x7f]*(?<!:)"
+_FLOW_WORD: Final = rf"{_NO_WORD}{_FIRST}[^\0- ,?\[\]{{}}\x7f]*(?<!:)"
 _VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
 _FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
 _ITEM: Final = rf"- +{_VALUE}{_TRAIL}"
@@ -37,8 +39,9 @@ _ITEM: Final = rf"- +{_VALUE}{_TRAIL}"
 _FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})* *)?\]"
 _GAP: Final = r"[ \n]*"
 
-_NOT_EMPTY: Final = """(?!""|'')"""
-_PRINCIPAL: Final = f"{_NOT_EMPTY}{_VALUE}"
+_ASCII_DOUBLE: Final = r'"[ !#-\[\]-~]+"'
+_ASCII_VALUE: Final = rf"(?:{_NO_WORD}[A-Za-z/$<][!-~]*(?<!:)|{_ASCII_DOUBLE}|'[ -&(-~]+')"
+"""A principal or account. Only in ASCII do upper and lower case have the same length, as the search in a text needs."""
 _MUST_HAVE: Final = "(?(key_{})|(?!))"
 
 FIRST_DASH: Final = re.compile(rf"{_LINES}( *)- ")
@@ -52,13 +55,11 @@ BLOCK_ITEM: Final = re.compile(rf"^ *- +({_VALUE})", re.MULTILINE)
 FLOW_ITEM: Final = re.compile(rf"[\[,]{_GAP}({_FLOW_VALUE})")
 
 
-def may_be_comments(text: str) -> bool:
-    """Whether comments may hold the characters of a text; the expressions check all other parts themselves."""
-    if "#" not in text:
-        return True
+def is_plain(text: str) -> bool:
+    """Whether a text has no characters that its comments, or its parts beyond ASCII, must not hold."""
     if text.isascii():
-        return not text.encode("ascii").translate(None, _ASCII_IN_COMMENTS)
-    return re.search(_NOT_IN_COMMENTS, text) is None
+        return "#" not in text or not text.encode("ascii").translate(None, _USUAL_ASCII)
+    return not re.search(_ODD, text)
 
 
 @lru_cache(maxsize=64)
@@ -68,7 +69,7 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
     Its groups are `entry`, and the key and value of each field; `PlainEntry` reads them.
     """
     if key == "mapAccounts":
-        return re.compile(rf"{_LINES_BETWEEN}(?P<entry>{indent}- +(?P<account>{_VALUE}|[0-9]+){_TRAIL})")
+        return re.compile(rf"{_LINES_BETWEEN}(?P<entry>{indent}- +(?P<account>{_ASCII_VALUE}|[0-9]+){_TRAIL})")
     column = rf"{indent} (?P=gap)"
     groups = (
         rf"(?:{_TRAIL}{_LINES_BETWEEN}(?P<groups>(?P<dashes>{column} *){_ITEM}(?:{_LINES_BETWEEN}(?P=dashes){_ITEM})*)"
@@ -77,7 +78,7 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
     fields = "|".join(
         _once(name, rf"(?P<key_{name}>{name}|{name.replace('arn', 'ARN')}|\"{name}\"|'{name}'):{value}")
         for name, value in (
-            (ARN_FIELD[key], rf" +(?P<{ARN_FIELD[key]}>{_PRINCIPAL}){_TRAIL}"),
+            (ARN_FIELD[key], rf" +(?P<{ARN_FIELD[key]}>{_ASCII_VALUE}){_TRAIL}"),
             ("username", rf" +(?P<username>{_VALUE}){_TRAIL}"),
             ("groups", groups),
         )
@@ -112,7 +113,7 @@ def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str
         "username": rf" +{_VALUE}{_TRAIL}",
         "groups": rf"{_TRAIL}(?:{dashes}{_ITEM})+" if dashes else rf" +{_FLOW_LIST}{_TRAIL}",
     }
-    arn = rf" +{_PRINCIPAL}{_TRAIL}"
+    arn = rf" +{_ASCII_VALUE}{_TRAIL}"
     fields = f"{indent} {gap}".join([f"{key}:{values.get(name, arn)}" for name, key in keys])
     return re.compile(f"{_LINES_BETWEEN}{indent}-{gap}{fields}|")
 
@@ -121,12 +122,12 @@ def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str
 def json_entry(key: Key) -> re.Pattern[str]:
     """Return the expression for one entry of a JSON list, as the CDK writes it."""
     if key == "mapAccounts":
-        return re.compile(rf"(?P<entry>(?P<account>{_DOUBLE}))")
+        return re.compile(rf"(?P<entry>(?P<account>{_ASCII_DOUBLE}))")
     texts = rf"\[{_GAP}(?:{_DOUBLE}(?:{_GAP},{_GAP}{_DOUBLE})*{_GAP})?\]"
     fields = "|".join(
         _once(name, rf'(?P<key_{name}>"{name}"):{_GAP}(?P<{group}>{value})')
         for name, group, value in (
-            (ARN_FIELD[key], ARN_FIELD[key], _NOT_EMPTY + _DOUBLE),
+            (ARN_FIELD[key], ARN_FIELD[key], _ASCII_DOUBLE),
             ("username", "username", _DOUBLE),
             ("groups", "flow_groups", texts),
         )

@@ -143,7 +143,7 @@ def read_fast(key: Key, text: str) -> ParsedList | None:
     """Read the text of one data key; return None unless it has one of the plain forms."""
     if is_skipped(text):
         return ParsedList(key, text, (), ListLayout("empty", end=len(text)))
-    if not forms.may_be_comments(text):
+    if not forms.is_plain(text):
         return None
     first = forms.FIRST_DASH.match(text)
     if first is not None:
@@ -167,7 +167,7 @@ def read_edited(before: ParsedList, text: str, unchanged: Unchanged) -> ParsedLi
     known = bisect_left(before.bounds, unchanged.start) - 1
     if known < 1:
         return read_fast(before.key, text)
-    if not forms.may_be_comments(text[before.bounds[known] : len(text) - unchanged.end]):
+    if not forms.is_plain(text[before.bounds[known] : len(text) - unchanged.end]):
         return None
     bounds = list(before.bounds[:known])
     shift = len(text) - len(before.text)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
 _EDITED: Final = ("rolearn", "userarn", "username", "groups")
 _DASH: Final = re.compile(r" *- +")
+_BLANKS: Final = " \t\r\n"
+"""The white space of YAML; other white space of Unicode belongs to values."""
 _ADVICE: Final = (
     (
         re.compile(r" *(mapRoles|mapUsers|mapAccounts) *:"),
@@ -61,7 +63,7 @@ def _empty_layout(text: str, root: Node | None) -> ListLayout:
         if not _stands_alone(text, root):
             return ListLayout("other")
         return ListLayout("empty", root.start - line_start(text, root.start), root.start, root.end)
-    end = len(text.rstrip())
+    end = len(text.rstrip(_BLANKS))
     end += next((len(line_end) for line_end in ("\r\n", "\n") if text.startswith(line_end, end)), 0)
     return ListLayout("empty", start=end, end=end)
 
@@ -77,7 +79,7 @@ def _content_end(text: str, node: Node) -> int:
     """Return the end of a node without the blanks that libyaml counts to it."""
     while node.style != "flow" and node.children:
         node = node.children[-1]
-    return node.start + len(text[node.start : node.end].rstrip())
+    return node.start + len(text[node.start : node.end].rstrip(_BLANKS))
 
 
 def _scalar(text: str, value: Value) -> Scalar:

@@ -49,7 +49,7 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         _alike("-   groups:\n      - c\n    'rolearn': a\n"),
         _alike("- groups: [a]\n  username: b\n  rolearn: a"),
     ],
-    "core.document.fast_patterns.may_be_comments": [(re.compile(plain_forms._NOT_IN_COMMENTS), "search")],
+    "core.document.fast_patterns.is_plain": [(re.compile(plain_forms._ODD), "search")],
     "core.explain.candidates._mention": [(candidates._mention("arn:aws:iam::111122223333:role/a"), "search")],
     "stores.atomic_write._clear": [(re.compile(re.escape(".aws-auth.yaml.") + r"[0-9a-f]{16}\.tmp"), "fullmatch")],
 }

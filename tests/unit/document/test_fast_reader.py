@@ -13,9 +13,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from awsauth.core.document import fast_reader as plain, full_reader as full
+from awsauth.core.document.document import parse_list
+from awsauth.core.document.index import positions
 from awsauth.core.document.model import KEYS, Key, ParsedList
 from tests.support.documents import generated
 from tests.support.documents.mutations import mutated
+from tests.support.documents.scripts import ODD, SCRIPTS, in_scripts
 from tests.support.documents.strategies import broken_texts, examples, texts
 from tests.support.steps import steps
 
@@ -68,6 +71,48 @@ def test_generated_and_mutated_texts(key: Key) -> None:
     assert taken > TEXTS / 3 * 0.04
 
 
+@pytest.mark.parametrize("key", ["mapRoles", "mapUsers"])
+def test_texts_in_many_scripts(key: Key) -> None:
+    random = Random(f"{SEED} {key} scripts")
+    made = (in_scripts(random, generated.text(random, key)) for _ in range(2000))
+    sources = [text for text in made if not text.isascii() and plain.read_fast(key, text)]
+    texts = (random.choice((random.choice(sources), mutated(random, sources))) for _ in range(TEXTS // 3))
+    taken = [same_or_refused(key, text) for text in (in_scripts(random, text) for text in texts) if not text.isascii()]
+    assert len(taken) > TEXTS / 3 * 0.5
+    assert sum(taken) > len(taken) * 0.3
+
+
+_PLACES: Final = {
+    "in lines": "- rolearn: a\n  username: {0}\n  groups: # {0}\n  - {0} # {0}\n# {0}\n",
+    "in single quotes": "- rolearn: a\n  username: '{0}'\n  groups:\n  - '{0}'\n",
+    "in double quotes": '- rolearn: a\n  username: "{0}"\n  groups:\n  - "{0}"\n',
+    "in brackets": "- rolearn: a\n  username: {0}\n  groups: [{0}, '{0}', \"{0}\", a{0}]\n",
+    "in JSON": '[{{"rolearn": "a", "username": "{0}", "groups": ["{0}"]}}]',
+    "beside a colon": "- rolearn: a\n  username: {0}:{0}\n  groups:\n  - a:{0}\n  - {0}#{0}\n",
+}
+
+
+@pytest.mark.parametrize("place", _PLACES)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_names_in_every_script_are_taken(script: str, place: str) -> None:
+    for name in (SCRIPTS[script], *SCRIPTS[script]):
+        assert same_or_refused("mapRoles", _PLACES[place].format(name)), name
+
+
+@pytest.mark.parametrize("place", _PLACES)
+def test_characters_that_yaml_treats_in_a_way_of_its_own_are_refused(place: str) -> None:
+    for odd in (*ODD, "\ud800", "\udfff"):
+        for name in (odd, f"é{odd}", f"{odd}é", f"a{odd}a"):
+            assert not plain.read_fast("mapRoles", _PLACES[place].format(name)), (odd, name)
+
+
+@pytest.mark.parametrize("letter", ["\u212a", "\u0130", "é"])
+def test_a_principal_beyond_ascii_is_found_in_any_case(letter: str) -> None:
+    """In lower case it may be longer, or in ASCII alone, so that a search in the text would miss it."""
+    reading = parse_list("mapRoles", f"- rolearn: arn:ro{letter}\n  username: é\n" * 3)
+    assert positions(reading, {f"arn:ro{letter}".lower()}) == [0, 1, 2]
+
+
 def test_mutated_real_texts(corpus: Path) -> None:
     """The same, of what people really wrote."""
     random = Random(SEED)
@@ -101,6 +146,7 @@ ENTRIES: Final = {
     "in lines": "- rolearn: {0}\n  username: {0}\n  groups:\n  - a\n",
     "in brackets": "- rolearn: {0}\n  username: {0}\n  groups: [a]\n",
     "username first": "- username: {0}\n  rolearn: {0}\n",
+    "not in ASCII": "- rolearn: {0}\n  username: é{0}系\n  groups:\n  - \U0001f600\n",
 }
 
 
@@ -108,6 +154,7 @@ ENTRIES: Final = {
     "forms",
     [
         ["in lines"],
+        ["not in ASCII"],
         ["in brackets", *["in lines"] * 1000],
         ["in lines", "in brackets"],
         ["in lines", "in brackets", "username first"],
