@@ -17,6 +17,8 @@ from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from awsauth.core.document.repairs import Respelt
     from awsauth.core.edit.changes import Change
     from awsauth.core.goyaml.decode import Value
@@ -74,7 +76,7 @@ class EntryReader:
         self.key: Key = key
         self.text = text
         self.findings: list[Finding] = []
-        self._respelt: dict[str, Respelt] = {}
+        self._corrections: Callable[[], dict[str, Respelt]] = dict
 
     def role_or_user(self, item: Value) -> tuple[MappingEntry | None, Winners]:
         """Read an item of ``mapRoles`` or ``mapUsers``."""
@@ -83,7 +85,7 @@ class EntryReader:
         if item.type != "map":
             self._dropped(item, "An entry has to be a mapping with fields.")
             return None, {}
-        self._respelt = self._corrections(item)
+        self._corrections = lambda: self._corrections_of(item)
         texts: dict[str, str] = {}
         groups = _GoSlice()
         sso: dict[str, str] | None = None
@@ -119,10 +121,9 @@ class EntryReader:
         texts = [value.text for _, value in (item.fields or {}).values() if value.type == "string"]
         if problem and not mapped.principal and any(map(is_iam_group, texts)):
             self._dropped(item, "This entry is for an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP)
-        elif problem and not mapped.principal and arn_field in self._respelt:
-            found = self._respelt.values()
-            names = " and ".join(quoted(one.name) for one in found if one.name.lower() != one.right.partition(":")[0])
-            rights = " and ".join(f"`{one.right}`" for one in found)
+        elif problem and not mapped.principal and arn_field in (found := self._corrections()):
+            names = " and ".join(quoted(one.name) for right, one in found.items() if one.name.lower() != right)
+            rights = " and ".join(f"`{one.right}`" for one in found.values())
             self._dropped(item, f"Fields with an unknown name: {names}.", f"Write {rights}.", (Repair(key=self.key),))
         elif problem:
             self._dropped(item, problem)
@@ -137,7 +138,7 @@ class EntryReader:
 
     def _groups(self, value: Value, groups: _GoSlice) -> bool:
         if value.type not in ("list", "null"):
-            meant = self._respelt.get("groups")
+            meant = self._corrections().get("groups")
             hint = f"Write `{meant.right}`." if meant else 'Write a list, such as `groups: ["NAME"]`.'
             fix = (Repair(key=self.key),) if meant else ()
             self._wrong_type(value, "`groups` has to be a list", "The authenticator drops the groups.", hint, fix)
@@ -167,7 +168,7 @@ class EntryReader:
         hint = hint or "Complete it, or remove it."
         self._add("entry-dropped", item, (problem, "The authenticator drops the entry.", hint), fix)
 
-    def _corrections(self, item: Value) -> dict[str, Respelt]:
+    def _corrections_of(self, item: Value) -> dict[str, Respelt]:
         """Return the corrections of an entry's fields, by the right name."""
         from awsauth.core.document.repairs import respelt  # most texts do not need it, nor the YAML reader
 

@@ -28,15 +28,15 @@ _BLANKS: Final = " \t\r\n"
 """The white space of YAML; other white space of Unicode belongs to values."""
 _ADVICE: Final = (
     (
-        re.compile(r" *(mapRoles|mapUsers|mapAccounts) *:"),
+        re.compile(r"\A *(mapRoles|mapUsers|mapAccounts) *:"),
         r"Move `\1:` and the lines below it to the left: it is a data key of its own.",
     ),
     (
-        re.compile(r"[ -]*username: *system:node: *\r?$"),
+        re.compile(r"\A[ -]*username: *system:node: *\r?$"),
         r"Write `username: system:node:{{EC2PrivateDNSName}}`; a tool has removed the braces and the text in them.",
     ),
     (
-        re.compile(r"[ -]*(username): *(\{\{\w+\}\}) *\r?$"),
+        re.compile(r"\A[ -]*(username): *(\{\{\w+\}\}) *\r?$"),
         r'Write `\1: "\2"`: a value that begins with a brace needs quotes.',
     ),
 )

@@ -284,7 +284,7 @@ def test_edit_takes_no_untrusted_text(tmp_path: Path) -> None:
     every = [option for name in GUARDS for option in ("--allow", name)]
     done = process("edit", "--yes", "--file", str(path), *every, env=environ)
     assert (done.code, path.read_bytes()) == (8, before), done
-    assert "It cannot be said for certain" in done.err
+    assert "effect of this text on the authenticator is uncertain" in done.err
 
 
 def test_what_others_have_written_is_restored_though_it_is_untrusted(tmp_path: Path) -> None:
