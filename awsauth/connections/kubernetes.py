@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.text.display import quoted_value, visible
 from awsauth.debug_log import log_debug
 from awsauth.errors import KubeconfigError, UsageError
-from awsauth.kube import credentials, kubeconfig
+from awsauth.kube import kubeconfig
 from awsauth.kube.address import proxy_for
 from awsauth.kube.credentials import TokenFile
 from awsauth.kube.request import without_userinfo
@@ -124,7 +124,7 @@ def in_cluster(options: ConnectionOptions = DEFAULT) -> Connection:
     """
     from awsauth.kube.official_client import in_pod
 
-    transport = _transport(in_pod(), options)
+    transport = Transport(in_pod(), options)
     return Connection(transport, f"this pod's cluster at {visible(transport.host)}")
 
 
@@ -141,7 +141,7 @@ def from_api_client(api: ApiClient, options: ConnectionOptions = DEFAULT) -> Con
         )
     from awsauth.kube.official_client import OfficialClientServer
 
-    transport = _transport(OfficialClientServer(api), options)
+    transport = Transport(OfficialClientServer(api), options)
     return Connection(transport, f"the cluster at {visible(transport.host)}", is_own=False)
 
 
@@ -162,7 +162,7 @@ def transport_with_tokens(
         AwsAuthError: a token cannot be made.
     """
     user = {"token": tokens.token().value}
-    return _transport(_server(kubeconfig.ResolvedContext("", cluster, {}, "", ()), user, tokens), options, hint)
+    return Transport(_server(kubeconfig.ResolvedContext("", cluster, {}, "", ()), user, tokens), options, hint)
 
 
 def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Connection:
@@ -180,7 +180,7 @@ def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Conn
 
         tokens = ExecPlugin(stanza, destination.folder, destination.cluster, options.timeout)
     server = _server(destination, _without_exec(user, tokens), tokens)
-    transport = _transport(server, options)
+    transport = Transport(server, options)
     description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
     log_debug("Connecting to %s; %s", description, "signing tokens here" if signed else "with its own credentials")
     return Connection(transport, description, tokens=signed)
@@ -224,19 +224,15 @@ def _without_exec(user: Mapping[str, Any], tokens: BearerTokens | None) -> Mappi
     return resolved
 
 
-def _transport(server: ServerEndpoint, options: ConnectionOptions, hint: str = "") -> Transport:
-    return Transport(server, timeout=options.timeout, as_user=options.as_user, as_groups=options.as_groups, hint=hint)
-
-
 def _server(destination: ResolvedContext, user: Mapping[str, Any], tokens: BearerTokens | None) -> ServerEndpoint:
     """Return the server for a user whose token, if it has one, comes from `tokens`."""
     from awsauth.kube import server as direct_server
 
     cluster = destination.cluster
     proxy = cluster.get("proxy-url") or proxy_for(destination.server)
-    token = credentials.CurrentToken(tokens) if tokens and "token" in user else None
+    renewed = tokens if "token" in user else None
     if direct_server.is_enough(cluster, user, proxy):
-        return direct_server.KubeServer(cluster, user, token, proxy)
+        return direct_server.KubeServer(cluster, user, renewed, proxy)
     from awsauth.kube.official_client import of_kubeconfig
 
-    return of_kubeconfig(destination, user, token, proxy)
+    return of_kubeconfig(destination, user, renewed, proxy)

@@ -1,8 +1,7 @@
-"""Bearer tokens that are renewed."""
+"""The protocol of an API server with credentials, and bearer tokens that are renewed."""
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,40 +16,43 @@ if TYPE_CHECKING:
 
 
 class ServerEndpoint(Protocol):
-    """An API server and who is asking. Safe to use from several threads."""
+    """An API server and the caller's credentials. Safe to use from several threads.
+
+    `awsauth.kube.server` serves the common kubeconfigs, `awsauth.kube.official_client` all others.
+    """
 
     @property
     def address(self) -> str:
-        """Its address, as it was given."""
+        """The address, as it was given."""
 
     @property
     def verifies(self) -> bool:
-        """Whether its certificate is looked at."""
+        """Whether the server's certificate is verified."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What is sent with every request, whoever asks."""
+        """The headers of every request, whatever its credentials."""
 
     @property
     def pool(self) -> urllib3.PoolManager:
         """The connections.
 
         Raises:
-            KubeconfigError: they cannot be made.
+            KubeconfigError: A renewed certificate or key cannot be used.
         """
 
-    def credentials(self) -> Mapping[str, str]:
-        """Return the headers that say who is asking.
+    def credentials(self, *, renew: bool = False) -> Mapping[str, str]:
+        """Return the headers with the credentials.
+
+        Args:
+            renew: Whether the server has refused the previous credentials; they are renewed if that is possible.
 
         Raises:
-            AwsAuthError: the credentials cannot be had.
+            AwsAuthError: The credentials cannot be obtained.
         """
 
     def close(self) -> None:
         """Close the connections."""
-
-    def expire(self) -> None:
-        """Say that the credentials were refused: the next ones are new, where there are others to be had."""
 
 
 class BearerToken(Protocol):
@@ -62,21 +64,27 @@ class BearerToken(Protocol):
 
 
 class BearerTokens(Protocol):
-    """Where tokens come from; safe to use from several threads."""
+    """A source of tokens. Safe to use from several threads."""
 
     def token(self) -> BearerToken:
-        """Return a token that is good for a while: one made before, or a new one."""
+        """Return a token that is valid for a while: a cached one or a new one."""
 
     def new_token(self) -> BearerToken:
         """Return a new token."""
 
 
+def authorization(tokens: BearerTokens, *, renew: bool) -> Mapping[str, str]:
+    """Return the header with a token, or with a new one."""
+    token = tokens.new_token() if renew else tokens.token()
+    return {"authorization": f"Bearer {token.value}"}
+
+
 class TokenFile:
-    """The token in a file, which somebody else renews (``tokenFile`` in a kubeconfig).
+    """The token in a file that another program renews (``tokenFile`` in a kubeconfig).
 
     Args:
         path: The file.
-        otherwise: The token to use while there is none in the file; empty for an error then.
+        otherwise: The token to use while the file has none; empty to raise an error then.
     """
 
     def __init__(self, path: str, otherwise: str = "") -> None:
@@ -85,61 +93,24 @@ class TokenFile:
 
     @property
     def value(self) -> str:
-        """The token that is in the file.
+        """The token that is in the file now.
 
         Raises:
-            KubeconfigError: there is none.
+            KubeconfigError: The file has no token.
         """
+        cause: Exception | None = None
         try:
-            text = read_file(self._path).decode().strip()
+            text = read_file(self._path).decode().strip() or self._otherwise
         except (OSError, ValueError) as error:
-            if self._otherwise:
-                return self._otherwise
-            raise self._unreadable("it cannot be read") from error
-        if not text and not self._otherwise:
-            raise self._unreadable("it is empty")
-        return text or self._otherwise
+            text, cause = self._otherwise, error
+        if text:
+            return text
+        message = f"The token file of the kubeconfig {'cannot be read' if cause else 'is empty'}."
+        hint = "Check that the file exists, and that the program that renews it is running."
+        raise KubeconfigError(message, location=visible(str(self._path)), hint=hint) from cause
 
     def token(self) -> TokenFile:
         """Return the token that is in the file."""
         return self
 
-    def new_token(self) -> TokenFile:
-        """Return the token that is in the file."""
-        return self
-
-    def _unreadable(self, problem: str) -> KubeconfigError:
-        return KubeconfigError(
-            f"There is no token in the file that the kubeconfig names: {problem}. Nothing was sent.",
-            location=visible(str(self._path)),
-            hint="See that the file is there, and that whoever renews it is at work.",
-        )
-
-
-class CurrentToken:
-    """The token to use for the next request.
-
-    Args:
-        tokens: Where tokens come from.
-    """
-
-    def __init__(self, tokens: BearerTokens) -> None:
-        self._tokens = tokens
-        self._lock = threading.Lock()
-        self._is_refused = False
-
-    def value(self) -> str:
-        """Return a token that is good.
-
-        Raises:
-            AwsAuthError: none can be had.
-        """
-        with self._lock:
-            token = self._tokens.new_token() if self._is_refused else self._tokens.token()
-            self._is_refused = False
-        return token.value
-
-    def expire(self) -> None:
-        """Say that the token was refused: the next one is a new one."""
-        with self._lock:
-            self._is_refused = True
+    new_token = token

@@ -1,4 +1,4 @@
-"""The fields of what an API server answers: each is of the type that it has in Kubernetes, or is told as none."""
+"""The fields of an answer of the API server, each of the type that Kubernetes gives it."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _T = TypeVar("_T", str, bool, list[Any], dict[str, Any])
 
-_NOUNS: Final[dict[type, str]] = {str: "text", bool: "boolean", list: "list", dict: "object"}
+_NOUNS: Final[dict[type, str]] = {str: "a text", bool: "a boolean", list: "a list", dict: "an object"}
 
 
 class Fields:
     """The fields of an object in an answer.
 
-    One that is null or left out is empty, as it is to Kubernetes. One of another type is never passed over: what was
-    read without it could prove what nobody has said, such as that a role is in no use.
+    As in Kubernetes, a field that is null or missing counts as empty. A field of another type raises an error: a reader
+    that skipped it could draw a wrong conclusion, such as that a role is unused.
 
     Args:
         value: The object.
-        message: What was asked for, for errors: a kind, or a list of objects.
-        location: Where it was asked for, for errors.
+        kind: The requested kind, for errors; or "list of objects".
+        location: The requested path, for errors.
 
     Raises:
-        ApiError: it is no object. Its methods raise this for a field of another type.
+        ApiError: `value` is not an object. The methods raise it for a field of another type.
     """
 
-    __slots__ = ("_fields", "_what", "_where")
+    __slots__ = ("_fields", "_kind", "_location")
 
-    def __init__(self, value: Any, message: str, location: str) -> None:
-        self._what = message
-        self._where = location
+    def __init__(self, value: Any, kind: str, location: str) -> None:
+        self._kind = kind
+        self._location = location
         if not isinstance(value, dict):
-            raise self.refusal("There is no object where one has to be.")
+            raise self.refusal("It holds another value where an object has to be.")
         self._fields: dict[str, Any] = value
 
     def __contains__(self, name: str) -> bool:
@@ -50,7 +50,7 @@ class Fields:
         return self._read(name, str)
 
     def name(self, name: str = "name") -> str:
-        """Return a text that cannot be empty."""
+        """Return a text that must not be empty."""
         if found := self._read(name, str):
             return found
         raise self.refusal(f"It has no {quoted(name)}.")
@@ -61,50 +61,43 @@ class Fields:
 
     def object(self, name: str) -> Fields:
         """Return the fields of an object."""
-        return Fields(self._read(name, dict), self._what, self._where)
+        return Fields(self._read(name, dict), self._kind, self._location)
 
     def objects(self, name: str) -> list[Fields]:
         """Return the fields of each object in a list."""
-        return [Fields(value, self._what, self._where) for value in self._read(name, list)]
+        return [Fields(value, self._kind, self._location) for value in self._read(name, list)]
 
     def texts(self, name: str) -> list[str]:
-        """Return the texts in a list."""
-        found = self._read(name, list)
-        return self._only_texts(name, found, found)
+        """Return a list of texts."""
+        return self._texts(name, list)
 
     def texts_by_name(self, name: str) -> dict[str, str]:
-        """Return the texts that an object holds."""
-        found = self._read(name, dict)
-        return self._only_texts(name, found, found.values())
+        """Return the texts of an object by their names."""
+        return self._texts(name, dict)
 
-    def refusal(self, why: str) -> ApiError:
-        """Return the error for an answer that is not what was asked for."""
-        return ApiError(
-            f"The server answered with something that is no {self._what}; nothing was changed. {why}",
-            location=visible(self._where),
-            hint="See that the address is that of a Kubernetes API server.",
-        )
+    def refusal(self, problem: str) -> ApiError:
+        """Return the error for an answer that is not of the requested kind."""
+        message = f"The server's answer is not a valid {self._kind}. {problem}"
+        hint = "Check that the address is the one of a Kubernetes API server."
+        return ApiError(message, location=visible(self._location), hint=hint)
 
     def _read(self, name: str, kind: type[_T]) -> _T:
         value = self._fields.get(name)
         if value is None:
             return kind()
         if not isinstance(value, kind):
-            raise self.refusal(f"Its {quoted(name)} is no {_NOUNS[kind]}.")
+            raise self.refusal(f"Its {quoted(name)} is not {_NOUNS[kind]}.")
         return value
 
-    def _only_texts(self, name: str, found: _T, values: Iterable[Any]) -> _T:
-        if not all(isinstance(value, str) for value in values):
-            raise self.refusal(f"Its {quoted(name)} holds what is no text.")
-        return found
+    def _texts(self, name: str, kind: type[_T]) -> _T:
+        found: Any = self._read(name, kind)
+        if not all(isinstance(value, str) for value in (found.values() if kind is dict else found)):
+            raise self.refusal(f"Its {quoted(name)} holds a value that is not a text.")
+        return found  # type: ignore[no-any-return]
 
 
 def fields_of(answer: Any, kind: str, location: str) -> Fields:
-    """Return the fields of an object of a kind, which an answer may leave out.
-
-    Raises:
-        ApiError: it is none, or of another kind.
-    """
+    """Return the fields of an object; its kind may be missing in the answer, but not be another one."""
     fields = Fields(answer, kind, location)
     if fields.text("kind") not in ("", kind):
         raise fields.refusal("It is of another kind.")

@@ -1,7 +1,7 @@
 """Kubeconfig files, found and merged as kubectl does.
 
-Source of the rules: ``k8s.io/client-go`` ``tools/clientcmd``: of several files the first that says something is right,
-for ``current-context``, too, and relative paths are relative to the file they stand in.
+``k8s.io/client-go`` ``tools/clientcmd`` is the source of the rules: of several files the first that defines a name
+counts, also for ``current-context``, and relative paths are relative to the file that holds them.
 """
 
 from __future__ import annotations
@@ -19,76 +19,58 @@ from awsauth.kube.address import address_problem
 from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import yaml
 
-
 _DEEPEST: Final = 100
-
-
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-
-
 _TEXT: Final = "tag:yaml.org,2002:str"
-
-
 _TEXTS: Final = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 
 
 def decoded(raw: bytes) -> str:
-    """Return the text of a file.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """Return the text of a file; raise ValueError if it has another encoding."""
     try:
         return raw.decode("utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("it is no text in UTF-8, nor in UTF-16 with a byte order mark") from None
+        raise ValueError("it is not text in UTF-8, or in UTF-16 with a byte order mark") from None
 
 
 def parsed(text: str) -> Any:
-    """Return what YAML means to kubectl: its first document, in which times and the like are texts.
+    """Return the first document of a YAML text as kubectl reads it: times and the like are texts.
 
-    Raises:
-        ValueError: it is no YAML, or nested too deep; told without anything that stands in it.
+    A ValueError for a text that is not YAML, or that is nested too deep, shows no part of the text.
     """
     import yaml
 
+    depth = 0
     try:
-        if not _is_too_deep(text):
+        # The loader calls itself for each level: a text that is nested too deep would end the process.
+        for event in yaml.parse(text, yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                break
+        else:
             return next(yaml.load_all(text, _loader()), None)
     except yaml.YAMLError as error:
-        raise ValueError(_no_yaml(error)) from None
-    except (ValueError, LookupError, AttributeError):  # of a tag such as `!!bool` on what is none
-        raise ValueError("it is no YAML") from None
+        raise ValueError(_syntax_problem(error)) from None
+    except (ValueError, LookupError, AttributeError):  # from a tag such as `!!bool` on another value
+        raise ValueError("it is not YAML") from None
     raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
 
 
-def _is_too_deep(text: str) -> bool:
-    """Whether YAML is nested so deep that loading it would end the process: the loader calls itself for each level."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(text, yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            return True
-    return False
-
-
-def _no_yaml(error: Exception) -> str:
-    """Return where a text is no YAML, and why as far as that shows nothing of it."""
+def _syntax_problem(error: Exception) -> str:
+    """Return the place of a syntax error, and its description if that shows no part of the text."""
     import yaml
 
     if not isinstance(error, yaml.MarkedYAMLError):
-        return "it is no YAML"
+        return "it is not YAML"
     mark = error.problem_mark or error.context_mark
     location = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    # Others name the alias, or the tag, and that might be a credential without its quotes.
-    is_of_form = isinstance(error, (yaml.scanner.ScannerError, yaml.parser.ParserError))
-    return f"it is no YAML{location}" + (f" ({error.problem})" if is_of_form else "")
+    # Other errors name an alias or a tag, which might be a credential without its quotes.
+    is_harmless = isinstance(error, (yaml.scanner.ScannerError, yaml.parser.ParserError))
+    return f"it is not YAML{location}" + (f" ({error.problem})" if is_harmless else "")
 
 
 @cache
@@ -96,7 +78,7 @@ def _loader() -> type[yaml.CSafeLoader]:
     import yaml
 
     class Loader(yaml.CSafeLoader):
-        """Takes for texts what goyaml, and so kubectl, takes for texts."""
+        """Takes the same values for text as goyaml, and so kubectl."""
 
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
             tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
@@ -107,20 +89,14 @@ def _loader() -> type[yaml.CSafeLoader]:
 
 
 _KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
-
-
-_PATHS: Final = {
-    "clusters": ("certificate-authority",),
-    "contexts": (),
-    "users": ("client-certificate", "client-key", "tokenFile"),
-}
-
-
+_PATHS: Final = frozenset(("certificate-authority", "client-certificate", "client-key", "tokenFile"))
+"""Fields that hold the path of a file."""
 _NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
-"""What a user may have that are no credentials."""
-
-
+"""Fields of a user that are not credentials."""
 _MOST_SHOWN: Final = 20
+
+_Entry = tuple["Mapping[str, Any]", str]
+"""A cluster, context or user, with its paths made absolute, and the folder of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,66 +104,62 @@ class Kubeconfig:
     """One or several kubeconfig files, merged.
 
     Attributes:
-        files: Those that were read.
-        current: The name of the current context; empty where none is named.
+        files: The files that were read.
+        current: The name of the current context; empty if no file names one.
         clusters: By name.
         contexts: By name.
-        users: By name; their credentials are not shown in the repr.
-        folders: By the name of a user, the folder of the file it stands in.
+        users: By name, each with the folder of its file. The repr does not show their credentials.
     """
 
     files: tuple[str, ...]
-    current: str = ""
-    clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    contexts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    users: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    folders: Mapping[str, str] = field(default_factory=dict, repr=False)
+    current: str
+    clusters: Mapping[str, _Entry] = field(repr=False)
+    contexts: Mapping[str, _Entry] = field(repr=False)
+    users: Mapping[str, _Entry] = field(repr=False)
 
     def destination(self, context: str | None = None) -> ResolvedContext:
-        """Return what a context leads to.
+        """Return a context with its cluster and user.
 
         Args:
-            context: Its name; None for the current one.
+            context: The name; None for the current context.
 
         Raises:
-            KubeconfigError: there is no such context, or no such cluster or user as it names; or what they say is
-                refused: an address that is none, credentials for one with ``http://``, certificates that are to be
-                looked at and not.
+            KubeconfigError: The context, its cluster or its user is missing or refused: a malformed address,
+                credentials for an ``http://`` address, or contradictory settings for certificates.
         """
         name = context if context is not None else self.current
-        if not name:
-            raise self._wrong("No context is current, and none was named", self._known(self.contexts))
-        chosen = self.contexts.get(name)
-        if chosen is None:
-            raise self._wrong(f"There is no context {quoted(name)}", self._known(self.contexts))
+        if not name or name not in self.contexts:
+            problem = f"There is no context {quoted(name)}" if name else "No context is current, and none was named"
+            raise self._error(problem, self._known_contexts())
+        chosen, _ = self.contexts[name]
         cluster_name, user_name = str(chosen.get("cluster") or ""), str(chosen.get("user") or "")
-        cluster, user = (_non_empty(part) for part in (self.clusters.get(cluster_name), self.users.get(user_name)))
+        (cluster, _), (user, folder) = self.clusters.get(cluster_name, ({}, "")), self.users.get(user_name, ({}, ""))
         if user_name and user_name not in self.users:
-            raise self._wrong(f"The context {quoted(name)} names the user {quoted(user_name)}, who is not there", "")
-        if problem := problem_of(cluster, user):
-            raise self._wrong(f"The context {quoted(name)} leads to {problem[0]}", problem[1])
-        return ResolvedContext(name, cluster, user, self.folders.get(user_name, ""), self.files)
+            problem = f"The context {quoted(name)} names the user {quoted(user_name)}, which does not exist"
+            raise self._error(problem, "Correct the context, or add the user.")
+        if refused := problem_of(cluster, user):
+            raise self._error(f"The context {quoted(name)} leads to {refused[0]}", refused[1])
+        return ResolvedContext(name, cluster, user, folder, self.files)
 
-    def _known(self, contexts: Iterable[str]) -> str:
-        names = sorted(contexts)
+    def _known_contexts(self) -> str:
+        names = sorted(self.contexts)
         shown = ", ".join(quoted(name) for name in names[:_MOST_SHOWN])
         more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-        return f"There are: {shown}{more}." if names else "There are none at all."
+        return f"Name one of these contexts: {shown}{more}." if names else "Add a context; the kubeconfig has none."
 
-    def _wrong(self, problem: str, hint: str) -> KubeconfigError:
-        location = visible(os.pathsep.join(self.files))
-        return KubeconfigError(f"{problem}. Nothing was sent.", location=location, hint=hint)
+    def _error(self, problem: str, hint: str) -> KubeconfigError:
+        return KubeconfigError(f"{problem}.", location=visible(os.pathsep.join(self.files)), hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedContext:
-    """What a context leads to.
+    """A context with its cluster and user.
 
     Attributes:
         context: The context's name.
         cluster: The cluster; its address is a text.
         user: The user, with credentials.
-        folder: The folder of the file that the user stands in.
+        folder: The folder of the file that holds the user.
         files: The kubeconfig's files.
     """
 
@@ -204,33 +176,25 @@ class ResolvedContext:
 
     @property
     def acts_as(self) -> tuple[str | None, Sequence[str]]:
-        """Whom the user acts as (``as``, ``as-groups``): a user, or None for nobody else, and groups.
+        """The user (or None) and the groups that this user impersonates (``as``, ``as-groups``).
 
         Raises:
-            KubeconfigError: there is more to it than can be passed on, or the groups are none.
+            KubeconfigError: The impersonation has other fields, or the groups are not a list.
         """
-        if self.user.get("as-uid") or self.user.get("as-user-extra"):
-            raise KubeconfigError(
-                f"The user of the context {quoted(self.context)} acts as another one with `as-uid` or "
-                "`as-user-extra`, which is not supported. Nothing was sent.",
-                location=visible(os.pathsep.join(self.files)),
-                hint="Use a context without them.",
-            )
         groups = self.user.get("as-groups") or []
-        if not isinstance(groups, list):
-            raise KubeconfigError(
-                f"The user of the context {quoted(self.context)} acts as a member of `as-groups`, which is no list. "
-                "Nothing was sent.",
-                location=visible(os.pathsep.join(self.files)),
-                hint="Write a list.",
-            )
+        problem, hint = "", ""
+        if self.user.get("as-uid") or self.user.get("as-user-extra"):
+            problem, hint = "has `as-uid` or `as-user-extra`, which awsauth does not support", "Use another context."
+        elif not isinstance(groups, list):
+            problem, hint = "has `as-groups` that are not a list", "Write a list."
+        if problem:
+            message = f"The user of the context {quoted(self.context)} {problem}."
+            raise KubeconfigError(message, location=visible(os.pathsep.join(self.files)), hint=hint)
         return self.user.get("as") or None, groups
 
     def to_dict(self, user: Mapping[str, Any]) -> dict[str, Any]:
         """Return a kubeconfig with this context alone, and with this user."""
         return {
-            "apiVersion": "v1",
-            "kind": "Config",
             "current-context": "it",
             "clusters": [{"name": "it", "cluster": dict(self.cluster)}],
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
@@ -238,110 +202,103 @@ class ResolvedContext:
         }
 
 
-def _non_empty(part: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a cluster or user says; to kubectl, a null or an empty text says nothing."""
-    return {name: value for name, value in (part or {}).items() if value is not None and value != ""}
-
-
 def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return why nothing is sent to a cluster, and what to do about it; None where nothing is wrong."""
-    address, unverified = cluster.get("server"), cluster.get("insecure-skip-tls-verify")
-    if not isinstance(address, str):
-        return address_problem(address, has_credentials=False)
+    """Return why requests must not go to a cluster, with a hint; None if they may (see `address_problem`)."""
+    unverified = cluster.get("insecure-skip-tls-verify")
+    has_credentials = bool(set(user) - _NO_CREDENTIALS)
+    address = cluster.get("server")
+    if problem := address_problem(address, has_credentials=has_credentials, is_proxied="proxy-url" in cluster):
+        return problem
     if unverified is not None and not isinstance(unverified, bool):
-        # Any text, "false" too, would count as true further on.
-        return "a cluster whose `insecure-skip-tls-verify` is no boolean", "Write true or false, without quotes."
+        # Any text would count as true later, even "false".
+        return "a cluster whose `insecure-skip-tls-verify` is not a boolean", "Write true or false, without quotes."
     if unverified and any(name.startswith("certificate-authority") for name in cluster):
         return (
-            "a cluster that has a certificate authority, and whose certificate is not to be looked at",
-            "Take out `insecure-skip-tls-verify`, or else `certificate-authority` and `certificate-authority-data`.",
+            "a cluster with a certificate authority and with `insecure-skip-tls-verify`, which contradict each other",
+            "Remove `insecure-skip-tls-verify`, or else `certificate-authority` and `certificate-authority-data`.",
         )
-    has_credentials = bool(set(user) - _NO_CREDENTIALS)
-    return address_problem(address, has_credentials=has_credentials, is_proxied="proxy-url" in cluster)
+    return None
 
 
 def default_paths() -> tuple[Path, ...]:
-    """Return where kubectl looks: the files that ``KUBECONFIG`` lists, or ``~/.kube/config``; they need not exist."""
+    """Return kubectl's files: those in ``KUBECONFIG``, or ``~/.kube/config``; they need not exist."""
     if listed := os.environ.get("KUBECONFIG"):
         return tuple([Path(name) for name in listed.split(os.pathsep) if name])
-    # Left as it is where nobody has a home, as in a container whose user has no name.
+    # The `~` stays if the user has no home folder, as in a container whose user has no name.
     return (Path(os.path.expanduser("~/.kube/config")),)  # noqa: PTH111 - pathlib's raises there
 
 
 def read_kubeconfig(files: Sequence[Path]) -> Kubeconfig:
-    """Read and merge kubeconfig files; one that does not exist is passed over.
+    """Read and merge kubeconfig files; files that do not exist are skipped.
 
     Raises:
-        KubeconfigError: one cannot be read, or is no kubeconfig.
+        KubeconfigError: A file cannot be read, or is not a kubeconfig.
     """
-    current, folders = "", {}
-    parts: dict[str, dict[str, Mapping[str, Any]]] = {kind: {} for kind in _KINDS}
-    found = [file for file in files if _is_there(file)]
-    for file in found:
+    current, found = "", []
+    entries: dict[str, dict[str, _Entry]] = {kind: {} for kind in _KINDS}
+    for file in files:
         value = _loaded(file)
+        if value is None:
+            continue
+        found.append(str(file))
         folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - a link's folder, not its target's
         current = current or str(value.get("current-context") or "")
-        for kind, name_of_it in _KINDS.items():
-            for name, one in _named(value.get(kind), name_of_it, file).items():
-                if name not in parts[kind]:
-                    parts[kind][name] = _absolute(one, _PATHS[kind], folder)
-                    if kind == "users":
-                        folders[name] = folder
-    return Kubeconfig(tuple(map(str, found)), current, parts["clusters"], parts["contexts"], parts["users"], folders)
+        for kind, singular in _KINDS.items():
+            for name, one in _by_name(value.get(kind), singular, file).items():
+                entries[kind].setdefault(name, (_resolved(one, folder), folder))
+    return Kubeconfig(tuple(found), current, **entries)
 
 
-def _is_there(file: Path) -> bool:
+def _loaded(file: Path) -> Mapping[str, Any] | None:
+    """Return the mapping in a file; None if there is no such file."""
     try:
-        return file.exists()
-    except OSError as error:
-        raise _unreadable(file, error.strerror or "it cannot be looked for") from error
-
-
-def _loaded(file: Path) -> Mapping[str, Any]:
-    try:
+        if not file.exists():
+            return None
         value = parsed(decoded(read_file(file)))
     except OSError as error:
         raise _unreadable(file, error.strerror or "it cannot be opened") from error
     except ValueError as error:
-        # Nothing of what caused it: that may show a credential.
-        raise _unreadable(file, str(error)) from None
+        raise _unreadable(file, str(error)) from None  # its cause may show a credential
     if value is not None and not isinstance(value, dict):
-        raise _unreadable(file, "it is no mapping")
+        raise _unreadable(file, "it is not a mapping")
     return value or {}
 
 
-def _named(items: Any, name_of_it: str, file: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Return the parts of a list of clusters, contexts or users by name; one without a name can be meant by nobody."""
+def _by_name(items: Any, singular: str, file: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return the clusters, contexts or users of a list by name; entries without a name are skipped."""
     found: dict[str, Mapping[str, Any]] = {}
-    if not isinstance(items or [], list) or not all(_may_be_named(item, name_of_it) for item in items or []):
-        raise _unreadable(file, f"its list of {name_of_it}s does not hold names, and a {name_of_it} for each")
+    if not isinstance(items or [], list) or not all(_is_named(item, singular) for item in items or []):
+        raise _unreadable(file, f"an entry in its list of {singular}s is not a name with a {singular}")
     for item in filter(None, items or []):
         name = item.get("name")
         if name in found:
-            raise _unreadable(file, f"its list of {name_of_it}s holds {quoted(name)} twice")
+            raise _unreadable(file, f"its list of {singular}s holds {quoted(name)} twice")
         if name:
-            found[name] = item.get(name_of_it) or {}
+            found[name] = item.get(singular) or {}
     return found
 
 
-def _may_be_named(item: Any, name_of_it: str) -> bool:
+def _is_named(item: Any, singular: str) -> bool:
     if item is None:
         return True
     return (
         isinstance(item, dict)
         and isinstance(item.get("name") or "", str)
-        and isinstance(item.get(name_of_it) or {}, dict)
+        and isinstance(item.get(singular) or {}, dict)
     )
 
 
-def _absolute(one: Mapping[str, Any], keys: tuple[str, ...], folder: str) -> Mapping[str, Any]:
-    paths = {key: os.path.join(folder, one[key]) for key in keys if isinstance(one.get(key), str) and one[key]}  # noqa: PTH118
-    return {**one, **paths}
+def _resolved(one: Mapping[str, Any], folder: str) -> Mapping[str, Any]:
+    """Return the fields that kubectl counts as set, neither null nor an empty text, with absolute paths."""
+    is_path = {name for name in _PATHS if isinstance(one.get(name), str)}
+    return {
+        name: os.path.join(folder, value) if name in is_path else value  # noqa: PTH118
+        for name, value in one.items()
+        if value is not None and value != ""
+    }
 
 
 def _unreadable(file: Path, problem: str) -> KubeconfigError:
-    return KubeconfigError(
-        f"The kubeconfig cannot be read: {visible(problem)}. Nothing was sent.",
-        location=visible(str(file)),
-        hint="Correct it; `kubectl config view` reads it the same way.",
-    )
+    message = f"The kubeconfig cannot be read: {visible(problem)}."
+    hint = "Correct it; `kubectl config view` reads it the same way."
+    return KubeconfigError(message, location=visible(str(file)), hint=hint)

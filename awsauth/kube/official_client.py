@@ -1,8 +1,8 @@
-"""An API server as the kubernetes client knows it: one that a caller has configured, a pod's, or an unusual kubeconfig's.
+"""An API server behind the official kubernetes client: the caller's own client, a pod's, or an unusual kubeconfig's.
 
-Importing any part of that client runs all of it, which takes longer than everything else that a change takes: what
-almost all kubeconfigs hold, `awsauth.kube.server` does without it. What is used of it is what works alike in all its
-releases: it loads configurations, its `auth_settings` give (and renew) the credentials, and its connection pool sends.
+Importing any part of that client imports all of it, which takes longer than a whole change. `awsauth.kube.server`
+therefore serves almost all kubeconfigs without it. Only parts that work alike in all releases are used: the client
+loads configurations, its `auth_settings` give (and renew) the credentials, and its connection pool sends.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import binascii
 import os
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, KubeconfigError
 from awsauth.kube.address import proxy_for
+from awsauth.kube.credentials import authorization
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import urllib3
     from kubernetes.client import ApiClient, Configuration
 
-    from awsauth.kube.credentials import CurrentToken
+    from awsauth.kube.credentials import BearerTokens
     from awsauth.kube.kubeconfig import ResolvedContext
 
 _T = TypeVar("_T")
@@ -30,52 +31,49 @@ _T = TypeVar("_T")
 _PROBLEM: Final = re.compile(
     r"(?:Invalid kube-config file\. )?Expected key [\w-]+|File does not exist: .*|Service [\w /]+|\w+ file exists but empty"
 )
-"""What the client says of a configuration without showing anything of it."""
+"""The messages of the client that show no part of a configuration."""
 _LONGEST_PROBLEM: Final = 2_000
-_AS_KUBECTL: Final = "See whether kubectl works with the same kubeconfig."
-_FOR_SOCKS: Final = "For a SOCKS proxy: pip install 'urllib3[socks]'."
+_AS_KUBECTL: Final = "Check whether kubectl works with the same kubeconfig."
+_FOR_SOCKS: Final = "For a SOCKS proxy, run: pip install 'urllib3[socks]'."
 
 
 class OfficialClientServer:
-    """An `ApiServer` by way of the kubernetes client.
+    """A `ServerEndpoint` behind the kubernetes client.
 
     Args:
         api: The client.
+        tokens: The source of the caller's tokens; by default the client's own credentials count.
     """
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, tokens: BearerTokens | None = None) -> None:
         self._api = api
+        self._tokens = tokens
 
     @property
     def address(self) -> str:
-        """Its address."""
+        """The address."""
         return str(self._api.configuration.host)
 
     @property
     def verifies(self) -> bool:
-        """Whether its certificate is looked at."""
+        """Whether the server's certificate is verified."""
         return bool(self._api.configuration.verify_ssl)
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What the client sends with every request."""
-        headers: Mapping[str, str] = self._api.default_headers
-        return headers
+        """The headers that the client sends with every request."""
+        return cast("Mapping[str, str]", self._api.default_headers)
 
     @property
     def pool(self) -> urllib3.PoolManager:
         """The client's connections."""
-        pool: urllib3.PoolManager = self._api.rest_client.pool_manager
-        return pool
+        return self._api.rest_client.pool_manager
 
-    def credentials(self) -> Mapping[str, str]:
-        """Return the headers that say who is asking.
-
-        Raises:
-            KubeconfigError: the credentials cannot be had.
-            AwsAuthError: what renews them raises it.
-        """
-        # Renewing credentials runs whatever the caller, or the kubeconfig, has put there.
+    def credentials(self, *, renew: bool = False) -> Mapping[str, str]:
+        """Return the headers with the credentials (see `ServerEndpoint.credentials`)."""
+        if self._tokens:
+            return authorization(self._tokens, renew=renew)
+        # Renewal may run code of the caller, or of an auth-provider in the kubeconfig.
         settings = _prepared(self._api.configuration.auth_settings).values()
         return {setting["key"]: setting["value"] for setting in settings if setting["in"] == "header"}
 
@@ -83,123 +81,83 @@ class OfficialClientServer:
         """Close the client's connections."""
         self.pool.clear()
 
-    def expire(self) -> None:
-        """Have a token renewed that was refused, where the configuration has one that can be."""
-        expire = getattr(self._api.configuration.refresh_api_key_hook, "expire", None)
-        if callable(expire):
-            expire()
-
 
 def of_kubeconfig(
-    destination: ResolvedContext, user: Mapping[str, Any], token: CurrentToken | None, proxy: str | None
+    destination: ResolvedContext, user: Mapping[str, Any], tokens: BearerTokens | None, proxy: str | None
 ) -> OfficialClientServer:
-    """Return the server that a context of a kubeconfig leads to.
+    """Return the server of a kubeconfig context.
 
     Args:
-        destination: What the context leads to.
-        user: The user, with its credentials in place of the program or the file that they come from.
-        token: What gives the user's token, where it is renewed.
-        proxy: The proxy, if any.
+        destination: The context.
+        user: The user; credentials from an exec plugin or a token file are already in it.
+        tokens: The source of the user's tokens, if they are renewed.
+        proxy: The proxy, or None.
 
     Raises:
-        KubeconfigError: the client cannot use it.
+        KubeconfigError: The client cannot use the context.
     """
     from kubernetes.config import load_kube_config, load_kube_config_from_dict
 
     def load(configuration: Configuration) -> None:
         if "auth-provider" in user:
-            # A renewed refresh token has to be written back into the file.
+            # From the files, because the client writes a renewed refresh token back.
             load_kube_config(os.pathsep.join(destination.files), destination.context, configuration)
         else:
             load_kube_config_from_dict(destination.to_dict(user), client_configuration=configuration)
 
-    configuration = _configured(load)
-    if token:
-        renew(configuration, token)
-    return _made(configuration, proxy)
+    return _server(load, tokens, lambda _: proxy)
 
 
 def in_pod() -> OfficialClientServer:
-    """Return the server of the cluster that this pod is of, as its service account.
+    """Return the server of the cluster that this pod runs in, with the pod's service account.
 
     Raises:
-        KubeconfigError: this is no pod, or it has no service account.
+        KubeconfigError: This process does not run in a pod, or the pod has no service account.
     """
     from kubernetes.config import load_incluster_config
 
-    configuration = _configured(lambda empty: load_incluster_config(client_configuration=empty))
-    return _made(configuration, proxy_for(configuration.host))
+    return _server(lambda empty: load_incluster_config(client_configuration=empty), None, proxy_for)
 
 
-class _RenewalHook:
-    """What the kubernetes client calls before every request, to have a token renewed."""
-
-    def __init__(self, token: CurrentToken) -> None:
-        self._token = token
-        self.expire = token.expire
-
-    def __call__(self, configuration: Configuration) -> None:
-        value = self._token.value()
-        # The releases of the client differ in the name under which they look for it.
-        for name in list(configuration.api_key):
-            configuration.api_key[name] = f"Bearer {value}"
-
-
-def renew(configuration: Configuration, token: CurrentToken) -> None:
-    """Have a configuration that was loaded with any token use and renew this one."""
-    keys: dict[str, Any] = configuration.api_key
-    hook = _RenewalHook(token)
-    setattr(configuration, "refresh_api_key_hook", hook)  # noqa: B010 - annotated as never set
-    keys.setdefault("authorization", "")
-    hook(configuration)
-
-
-def _configured(load: Callable[[Configuration], None]) -> Configuration:
-    from kubernetes.client import Configuration
+def _server(
+    load: Callable[[Configuration], None], tokens: BearerTokens | None, find_proxy: Callable[[str], str | None]
+) -> OfficialClientServer:
+    from kubernetes.client import ApiClient, Configuration
 
     configuration = Configuration()
     _prepared(lambda: load(configuration))
-    return configuration
-
-
-def _made(configuration: Configuration, proxy: str | None) -> OfficialClientServer:
-    from kubernetes.client import ApiClient
-
-    # What NO_PROXY says is settled by then: the releases of the client read it each in its own way.
+    # NO_PROXY has been applied: the releases of the client each read it in their own way.
+    proxy = find_proxy(configuration.host)
     configuration.proxy, configuration.no_proxy = proxy, None
     missing = _FOR_SOCKS if (proxy or "").lower().startswith("socks") else _AS_KUBECTL
-    return OfficialClientServer(_prepared(lambda: ApiClient(configuration), missing))
+    return OfficialClientServer(_prepared(lambda: ApiClient(configuration), missing), tokens)
 
 
 def _prepared(call: Callable[[], _T], missing: str = _AS_KUBECTL) -> _T:
-    """Return what a call into the client returns, which may trip over what a kubeconfig holds anywhere.
+    """Return the result of a call into the client, which may fail on any part of a kubeconfig.
 
     Args:
         call: The call.
-        missing: What to do where it finds a package missing.
+        missing: The hint if the client finds a package missing.
     """
     try:
         return call()
     except AwsAuthError:
         raise
-    except Exception as error:  # noqa: BLE001 - told without what caused it: a traceback may show a credential
-        told, hint = _told(error), missing if isinstance(error, ImportError) else _AS_KUBECTL
-    raise KubeconfigError(
-        f"The configuration of the kubernetes client, or its credentials, cannot be used: {told}. Nothing was sent.",
-        hint=hint,
-    )
+    except Exception as error:  # noqa: BLE001 - raised without its cause: a traceback may show a credential
+        problem, hint = _problem(error), missing if isinstance(error, ImportError) else _AS_KUBECTL
+    message = f"The configuration or credentials of the kubernetes client cannot be used: {problem}."
+    raise KubeconfigError(message, hint=hint)
 
 
-def _told(error: Exception) -> str:
-    """Return what an error says as far as that is no secret."""
+def _problem(error: Exception) -> str:
+    """Return the text of an error if it is known to show no secret, or else its type."""
     from kubernetes.config import ConfigException
 
     text = ""
     if isinstance(error, ConfigException):
-        # It may go on with the whole entry of the user.
-        found = _PROBLEM.match(str(error))
+        found = _PROBLEM.match(str(error))  # the text may continue with the user's whole entry
         text = found[0] if found else ""
     elif isinstance(error, (OSError, ImportError, binascii.Error)):
         text = str(error)
-    # Of other exceptions, who knows what their text tells: an answer's headers, or a secret.
     return visible(text[:_LONGEST_PROBLEM]) or type(error).__name__

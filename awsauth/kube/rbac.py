@@ -1,4 +1,4 @@
-"""The RBAC rule that a refused request would have needed, in a form that can be pasted."""
+"""RBAC rules: the one that a refused request needs, in a form that can be pasted, and those that the caller lacks."""
 
 from __future__ import annotations
 
@@ -17,25 +17,20 @@ if TYPE_CHECKING:
 
     from awsauth.kube.transport import Transport
 
-
 _NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
-"""The verbs that a rule with ``resourceNames`` does not grant: the object's name is not known when they are judged."""
-
+"""Verbs that a rule with ``resourceNames`` does not grant, because the server judges them without an object's name."""
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
 
 _RULE_PATH: Final = re.compile(
     r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?"
 )
-
 
 # k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go, forbiddenMessage
 _REFUSAL: Final = re.compile(
     r'User (?P<user>"(?:[^"\\]|\\.)*") cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)"'
     r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]+)")?'
 )
-
 
 _NAMED: Final = re.compile(
     r"(?P<verb>[a-z]+|\*) (?P<resource>[a-z0-9]+|\*)(?:\.(?P<group>[a-z0-9.-]+))?(?P<part>/[a-z]+)?"
@@ -45,15 +40,15 @@ _NAMED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RbacRule:
-    """One rule that would let a request pass.
+    """A rule that grants one kind of request.
 
     Attributes:
         verb: Such as ``update``.
         resource: Such as ``configmaps``.
         group: The API group; empty for the core group.
-        name: The object's name; empty for all.
-        namespace: The namespace; empty for what belongs to the whole cluster.
-        user: Who was refused, as far as the server says.
+        name: The object's name; empty for all objects.
+        namespace: The namespace; empty for resources of the whole cluster.
+        user: The user who was refused; empty if the server does not say.
     """
 
     verb: str
@@ -64,10 +59,9 @@ class RbacRule:
     user: str = ""
 
     def __str__(self) -> str:
-        resource, _, subresource = self.resource.partition("/")
+        resource, slash, subresource = self.resource.partition("/")
         kind = f"{resource}.{self.group}" if self.group and self.group != "*" else resource
-        part = f"/{subresource}" if subresource else ""
-        return f"{self.verb} {kind}{part}" + (f" in {self.namespace}" if self.namespace else "")
+        return f"{self.verb} {kind}{slash}{subresource}" + (f" in {self.namespace}" if self.namespace else "")
 
     @property
     def role(self) -> str:
@@ -78,108 +72,72 @@ class RbacRule:
     def yaml(self) -> str:
         """The rule, as one item of a role's ``rules``."""
         lines = [f"- apiGroups: [{double_quoted(self.group)}]", f"  resources: [{double_quoted(self.resource)}]"]
-        # Revisions are numbered: a rule for one of them would be too narrow for the next.
+        # A rule for one revision would be too narrow for the next, which has another number.
         if self.name and self.verb not in _NAMELESS and self.resource != "controllerrevisions":
             lines.append(f"  resourceNames: [{double_quoted(self.name)}]")
         return "\n".join([*lines, f"  verbs: [{double_quoted(self.verb)}]"])
 
 
 def rule_of(text: str) -> RbacRule:
-    """Return the rule for what is written as ``list nodes``, ``create deployments.apps in web`` or ``get pods/log``.
+    """Parse a rule such as ``list nodes``, ``create deployments.apps in web`` or ``get pods/log``.
 
-    A resource of another group than the core one has its group behind a dot, a subresource stands behind a slash; ``*``
-    is every verb, or every resource of every group.
+    A dot separates a resource from its group (none for the core group), a slash separates a subresource. ``*`` stands
+    for all verbs, or for all resources of all groups.
 
     Raises:
-        UsageError: it is written otherwise.
+        UsageError: The text is not a rule.
     """
     match = _NAMED.fullmatch(" ".join(text.split()))
     if match is None:
-        raise UsageError(
-            f"{quoted(text)} names nothing that could be allowed; nothing was contacted.",
-            hint="Write VERB RESOURCE, such as `list nodes`, `create deployments.apps in web` or `get pods/log in web`.",
-        )
+        hint = "Write VERB RESOURCE, such as `list nodes`, `create deployments.apps in web` or `get pods/log in web`."
+        raise UsageError(f"{quoted(text)} is not a permission.", hint=hint)
     resource = match["resource"] + (match["part"] or "")
     group = "*" if match["resource"] == "*" else match["group"] or ""
     return RbacRule(match["verb"], resource, group, "", match["namespace"] or "")
 
 
 def missing_rule(message: str, details: Mapping[str, Any], method: str, path: str) -> RbacRule | None:
-    """Return the rule that a request was refused for want of; None where it was not RBAC that refused.
+    """Return the rule that a refused request lacks; None if RBAC did not refuse it.
 
-    What the server says counts more than what was asked for: with impersonation, another right may be missing.
+    The server's message counts more than the request: under impersonation, another right may be missing.
 
     Args:
-        message: The ``Status``'s message.
-        details: The ``Status``'s details.
+        message: The message of the ``Status``.
+        details: The details of the ``Status``.
         method: The request's method.
         path: The request's path.
     """
-    said = _REFUSAL.search(message)
-    if said is None:
+    refused = _REFUSAL.search(message)
+    if refused is None:
         return None
-    asked = _asked_for(method, path)
-    verb, resource, group = said["verb"], said["resource"], said["group"]
-    same = asked is not None and (asked.verb, asked.resource, asked.group) == (verb, resource, group)
-    name = asked.name if asked and same else details.get("name")
-    user = said["user"][1:-1]
-    return RbacRule(verb, resource, group, name if isinstance(name, str) else "", said["namespace"] or "", user)
+    verb, resource, group = refused["verb"], refused["resource"], refused["group"]
+    name = details.get("name")
+    if match := _RULE_PATH.fullmatch(path):
+        requested = _VERBS.get(method) or ("get" if match["name"] else "list")
+        if (requested, match["resource"], match["group"] or "") == (verb, resource, group):
+            name = match["name"]
+    user = refused["user"][1:-1]
+    return RbacRule(verb, resource, group, name if isinstance(name, str) else "", refused["namespace"] or "", user)
 
 
-def _asked_for(method: str, path: str) -> RbacRule | None:
-    match = _RULE_PATH.fullmatch(path)
-    if match is None:
-        return None
-    verb = _VERBS.get(method) or ("get" if match["name"] else "list")
-    return RbacRule(verb, match["resource"], match["group"] or "", match["name"] or "", match["namespace"] or "")
-
-
-_RBAC: Final = "rbac.authorization.k8s.io"
-
+CHANGER: Final = (
+    RbacRule("update", "configmaps", "", NAME, NAMESPACE),
+    RbacRule("create", "controllerrevisions", "apps", "", NAMESPACE),
+)
+"""The rules for changing an existing ``aws-auth``, in addition to reading."""
 
 _KIND: Final = "SelfSubjectAccessReview"
-
-
 _REVIEWS_PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def _config_map(verb: str, name: str = NAME) -> RbacRule:
-    return RbacRule(verb, "configmaps", "", name, NAMESPACE)
-
-
-def _revisions(verb: str) -> RbacRule:
-    return RbacRule(verb, "controllerrevisions", "apps", "", NAMESPACE)
-
-
-READER: Final = (
-    _config_map("get"),
-    _revisions("get"),
-    _revisions("list"),
-    RbacRule("list", "clusterrolebindings", _RBAC),
-    RbacRule("list", "rolebindings", _RBAC),
-    RbacRule("list", "nodes"),
-)
-"""What reading, planning, the history and checks need; the last three are for what only the whole cluster can tell."""
-
-
-CHANGER: Final = (_config_map("update"), _revisions("create"))
-"""What a change of an ``aws-auth`` that is there needs beside reading."""
-
-
-EDITOR: Final = (*READER, *CHANGER, _config_map("create", ""))
-"""What changes and rollbacks need. ``create`` of ConfigMaps, which RBAC cannot narrow to one name, only where there is
-no ``aws-auth``."""
-
-
 def missing(transport: Transport, rules: Iterable[RbacRule]) -> tuple[RbacRule, ...]:
-    """Return the rules that whoever asks does not have; one request (``SelfSubjectAccessReview``) for each.
+    """Return the rules that the caller lacks; one request (``SelfSubjectAccessReview``) for each rule.
 
-    Everybody whom the API server knows may ask this. Unlike a ``SelfSubjectRulesReview`` it counts what EKS access
-    policies grant.
+    All authenticated users may ask this. Unlike a ``SelfSubjectRulesReview``, it counts the grants of EKS access policies.
 
     Raises:
-        ApiError: what was answered is no such review.
-        AwsAuthError: what the transport raises.
+        ApiError: The answer is not such a review.
+        AwsAuthError: The transport raises it.
     """
     return tuple(rule for rule in rules if not _is_allowed(transport, rule))
 
@@ -194,13 +152,7 @@ def _is_allowed(transport: Transport, rule: RbacRule) -> bool:
         "namespace": rule.namespace,
         "name": rule.name,
     }
-    answer = transport.post(
-        _REVIEWS_PATH,
-        {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": _KIND,
-            "spec": {"resourceAttributes": {key: text for key, text in attributes.items() if text}},
-        },
-        changes=False,
-    )
+    spec = {"resourceAttributes": {key: text for key, text in attributes.items() if text}}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": _KIND, "spec": spec}
+    answer = transport.post(_REVIEWS_PATH, review, changes=False)
     return fields_of(answer, _KIND, _REVIEWS_PATH).object("status").flag("allowed")

@@ -1,4 +1,4 @@
-"""One request to an API server and its answer: what is told of it, and how it goes over the wire."""
+"""Requests to an API server and its answers: how errors name them, and their encoding on the wire."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _USERINFO: Final = re.compile(r"//[^/?#]*@")
 
 
 class Request(NamedTuple):
-    """What was asked for, as far as errors tell of it.
+    """A request, as far as errors describe it.
 
     Attributes:
         method: The HTTP method.
         path: The path, without the query.
         host: The API server's address.
-        changes: Whether it is meant to change something.
+        changes: Whether the request is meant to change an object.
     """
 
     method: str
@@ -39,11 +39,11 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the API server answered.
+    """An answer of the API server.
 
     Attributes:
         value: The object, parsed.
-        stamp: The header ``Date``, if any.
+        stamp: The ``Date`` header, or None.
     """
 
     value: dict[str, Any]
@@ -51,68 +51,62 @@ class Answer(NamedTuple):
 
     @property
     def date(self) -> datetime | None:
-        """The server's clock; None where it does not tell."""
+        """The server's clock; None if the answer does not give it."""
         return http_date(self.stamp)
 
 
 def without_userinfo(address: str) -> str:
-    """Return an address without the user and password that may stand in it, such as in ``https://me:secret@host``."""
+    """Return an address without its user and password, as in ``https://me:secret@host``."""
     return _USERINFO.sub("//", address, count=1)
 
 
 def has_stray_at(address: str) -> bool:
     """Whether an address has an ``@`` behind its host.
 
-    A password with a slash in it makes one: what comes before the slash is then the host, and would be shown.
+    A slash in a password causes that: the part before the slash then counts as the host, and errors would show it.
     """
     return "@" in without_userinfo(address)
 
 
 class AnswerError(ValueError):
-    """An answer came that no Kubernetes API server gives; its text is a sentence that says so."""
+    """An answer that a Kubernetes API server never gives; its text is a sentence."""
 
 
 def object_of(body: bytes) -> dict[str, Any]:
-    """Return the object that an answer holds.
-
-    Raises:
-        AnswerError: it holds none.
-    """
+    """Return the object in the body of an answer."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError, MemoryError) as error:
-        raise AnswerError(
-            "The answer is no JSON: it was cut, or something else than a Kubernetes API server gave it."
-        ) from error
+        message = "The answer is not JSON: it was cut off, or it does not come from a Kubernetes API server."
+        raise AnswerError(message) from error
     if not isinstance(value, dict):
-        raise AnswerError("The answer is JSON but no object: something else than a Kubernetes API server gave it.")
+        raise AnswerError("The answer is JSON but not an object: it does not come from a Kubernetes API server.")
     return value
 
 
 def encoded(body: Any) -> bytes:
     """Return a body as it is sent."""
-    # Half a surrogate pair, which a Python text may hold, has no UTF-8: as an escape, the server says what it makes of it.
     try:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
+    except UnicodeEncodeError:  # half a surrogate pair: as an escape it reaches the server, which refuses it
         return json.dumps(body, separators=(",", ":")).encode()
 
 
 def impersonation(user: str | None, groups: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the headers by which a request acts as somebody else; none for nobody.
+    """Return the impersonation headers; none without a user and groups.
 
     Raises:
-        UsageError: the user or the groups are none.
+        UsageError: The user or a group is not a name, or there are groups without a user.
     """
     if isinstance(groups, str):
-        raise UsageError("as_groups is a text; nothing was sent.", hint='Give a list, such as ["viewers"].')
+        raise UsageError("as_groups is a string.", hint='Pass a list, such as ["viewers"].')
     if user is None and not groups:
         return []
     if not user:
-        raise UsageError("as_user names nobody; nothing was sent.", hint="Is the variable that it comes from set?")
+        raise UsageError("as_user is missing or empty.", hint="Is the environment variable set?")
     pairs = [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
     for name, value in pairs:
         named: Any = value
         if not isinstance(named, str) or not named.strip() or not named.isprintable():
-            raise UsageError(f"{name} cannot be {quoted_value(value)}; nothing was sent.", hint="Give a name.")
+            raise UsageError(f"{name} cannot be {quoted_value(value)}.", hint="Pass a name.")
     return [(name, value.encode().decode("latin-1")) for name, value in pairs]

@@ -1,7 +1,7 @@
-"""The limits of one request to an API server: when it has to be over, and how large its answer may be.
+"""The limits of one request to an API server: its deadline, and the size of the answer.
 
-The time-out of a socket starts anew with every byte, so that a server that sends one now and then is waited for without
-end. A `Deadline` shuts the connection down instead, whether it connects, sends, or reads headers or a body.
+The time-out of a socket starts anew with every byte, so a server that sends one now and then could hold a request
+forever. A `Deadline` shuts the connection down instead, while it connects, sends, or reads headers or a body.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 LARGEST_ANSWER: Final = 32 * 2**20
-"""Bytes of an answer. The largest that is expected is a page of 500 nodes, about 10 MiB with their lists of images; a
-ConfigMap or revision of 1 MiB takes up to 6 MiB where every character is escaped."""
+"""Bytes of an answer. The largest expected one is a page of 500 nodes, about 10 MiB with their lists of images; a ConfigMap
+or revision of 1 MiB takes up to 6 MiB if every character is escaped."""
 
 _PART: Final = 2**18
 """Bytes that are read at a time."""
@@ -29,14 +29,14 @@ _running = threading.local()
 
 
 class Deadline:
-    """Ends the request of the ``with`` block after a time.
+    """Ends the request in a ``with`` block after a time.
 
     Args:
-        seconds: How long the request may take, its answer included.
+        seconds: How long the request may take, including its answer.
 
     Attributes:
-        is_over: Whether the time is over.
-        is_sent: Whether the request may have been sent by then: there was a connection.
+        is_over: Whether the time has passed.
+        is_sent: Whether the request may have been sent: there was a connection.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -57,7 +57,7 @@ class Deadline:
         _running.deadline = None
 
     def watch(self, connection: Any) -> None:
-        """Take the connection that the request goes over now; it forgets its socket where the server will close it."""
+        """Watch the connection that the request uses; its socket is kept here because the connection may forget it."""
         with self._lock:
             self._connection, self._socket = connection, connection.sock
             connection.deadline = self
@@ -67,13 +67,13 @@ class Deadline:
     def _end(self) -> None:
         with self._lock:
             self.is_over = True
-            # Another request may have taken the connection over in the meantime.
+            # Another request may have taken over the connection meanwhile.
             if self._connection is not None and self._connection.deadline is self:
                 self._shut()
 
     def _shut(self) -> None:
         held = self._connection.sock or self._socket
-        # As a plain socket: the one of an encrypted connection would forget in another thread that it is one.
+        # As a plain socket: another thread must not change the TLS state of an encrypted one.
         found = getattr(held, "socket", held)
         if isinstance(found, socket.socket):
             with suppress(OSError):
@@ -81,22 +81,22 @@ class Deadline:
 
 
 class _Watched:
-    """What connections do beside: they say that they are used to the deadline of the request that uses them."""
+    """A mixin for connections: they report their use to the deadline of the running request."""
 
     sock: Any
 
     def connect(self) -> None:
-        self._tell()
+        self._report()
         super().connect()  # type: ignore[misc]
-        self._tell()
+        self._report()
 
     def putrequest(self, *args: Any, **named: Any) -> None:
         if self.sock is None:
             self.connect()
-        self._tell(is_sent=True)
+        self._report(is_sent=True)
         super().putrequest(*args, **named)  # type: ignore[misc]
 
-    def _tell(self, *, is_sent: bool = False) -> None:
+    def _report(self, *, is_sent: bool = False) -> None:
         deadline: Deadline | None = getattr(_running, "deadline", None)
         if deadline is not None:
             deadline.is_sent |= is_sent
@@ -109,7 +109,7 @@ def _watched(kind: type) -> type:
 
 
 def let_watch(pool: urllib3.PoolManager, url: str) -> None:
-    """Have the connections to an address watched by the deadline of the request that uses them."""
+    """Have the deadline of the running request watch the connections to an address."""
     connections: Any = pool.connection_from_url(url)
     if not issubclass(connections.ConnectionCls, _Watched):
         connections.ConnectionCls = _watched(connections.ConnectionCls)
@@ -119,10 +119,9 @@ def let_watch(pool: urllib3.PoolManager, url: str) -> None:
 
 
 def body_of(response: urllib3.BaseHTTPResponse) -> bytes:
-    """Return the body of an answer, and give its connection back.
+    """Return the body of an answer, and give its connection back to the pool.
 
-    Raises:
-        AnswerError: it is compressed, which was not asked for, or larger than `LARGEST_ANSWER`.
+    An `AnswerError` reports an answer that is compressed, although the request does not allow it, or too large.
     """
     try:
         return _read(response)
@@ -134,15 +133,12 @@ def body_of(response: urllib3.BaseHTTPResponse) -> bytes:
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> bytes:
-    coding = response.headers.get("Content-Encoding", "").strip().lower()
-    if coding not in ("", "identity"):
-        # Two megabytes of it may hold two gigabytes.
+    if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        # Two megabytes of a compressed answer may hold two gigabytes.
         raise AnswerError("The answer is compressed, although the request does not allow that.")
-    parts: list[bytes] = []
-    size = 0
+    body = bytearray()
     while part := response.read(_PART, decode_content=False):
-        size += len(part)
-        if size > LARGEST_ANSWER:
+        body += part
+        if len(body) > LARGEST_ANSWER:
             raise AnswerError(f"The answer is larger than {LARGEST_ANSWER // 2**20} MiB.")
-        parts.append(part)
-    return b"".join(parts)
+    return bytes(body)

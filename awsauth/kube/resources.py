@@ -1,4 +1,4 @@
-"""Lists that are read in pages."""
+"""Lists of nodes, bindings and revisions, which are read in pages."""
 
 from __future__ import annotations
 
@@ -20,29 +20,35 @@ if TYPE_CHECKING:
 
     from awsauth.kube.transport import Transport
 
-
 PAGE: Final = "500"
-"""Objects in one answer: as many as kubectl asks for, so that none grows without bound."""
-
+"""Objects in a page, as for kubectl; it bounds the size of an answer."""
 
 MOST_PAGES: Final = 200
-"""Pages of a list: 100,000 objects, 20 times the nodes that a cluster may have, and 200 times the revisions that are kept."""
-
+"""Pages of a list: 100,000 objects, 20 times the nodes that a cluster may have and 200 times the revisions that are kept."""
 
 LIST_TIMEOUTS: Final = 10
-"""How many times as long as one request a whole list may take; 5,000 nodes are 10 pages."""
-
+"""The time for a whole list, in time-outs of one request; 5,000 nodes are 10 pages."""
 
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-"""Asks for objects without what is in them."""
+"""The ``Accept`` header for a list of objects without their contents."""
+
+REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
+
+SELECTOR: Final = f"{LABEL}={NAME}"
+"""The label selector for the revisions of ``aws-auth``."""
+
+_BINDINGS_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
+_NODES_PATH: Final = "/api/v1/nodes"
+_COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
+_TYPES: Final[tuple[ComputeType, ...]] = get_args(ComputeType)
 
 
 def objects(transport: Transport, path: str, *, accept: str = JSON, **query: str) -> Iterator[dict[str, Any]]:
     """Yield the objects of a list.
 
     Raises:
-        ApiError: what is there is no list of objects.
-        AwsAuthError: what else the transport raises.
+        ApiError: The answer is not a list of objects.
+        AwsAuthError: The transport raises it.
     """
     for page, _date in pages(transport, path, accept=accept, **query):
         yield from page
@@ -51,52 +57,38 @@ def objects(transport: Transport, path: str, *, accept: str = JSON, **query: str
 def pages(
     transport: Transport, path: str, *, accept: str = JSON, **query: str
 ) -> Iterator[tuple[list[dict[str, Any]], datetime | None]]:
-    """Yield the pages of a list, each with the server's time; raises what `objects` does."""
-    asked = {**query, "limit": PAGE}
+    """Yield the pages of a list, each with the server's time; raises the errors of `objects`."""
     seen: set[str] = set()
+    query["limit"] = PAGE
     end = time.monotonic() + LIST_TIMEOUTS * transport.timeout
     for _ in range(MOST_PAGES):
-        answer = transport.request("GET", path, asked, accept=accept)
-        page, following = _page_of(answer.value, path)
+        answer = transport.request("GET", path, query, accept=accept)
+        page = Fields(answer.value, "list of objects", path)
+        if "items" not in page:
+            raise page.refusal("It has no `items`.")
+        page.objects("items")
+        following = page.object("metadata").text("continue")
         if following in seen:
-            raise Fields(answer.value, "list of objects", path).refusal("It goes on where it has been before.")
+            raise page.refusal("It goes back to a page before.")
         if following and time.monotonic() > end:
-            raise UnreachableError(
-                f"The list was not complete within {LIST_TIMEOUTS} times the time-out of one request.",
-                location=visible(f"GET {path} at {transport.host}"),
-                hint="Nothing was changed. Try again, or with a longer time-out.",
-            )
+            message = f"The list was not complete within {LIST_TIMEOUTS} times the time-out of one request."
+            hint = "Try again, or with a longer time-out."
+            raise UnreachableError(message, location=visible(f"GET {path} at {transport.host}"), hint=hint)
         seen.add(following)
-        yield page, answer.date
+        yield answer.value["items"] or [], answer.date  # null stands for an empty list
         if not following:
             return
-        asked["continue"] = following
+        query["continue"] = following
     raise Fields({}, "list of objects", path).refusal(f"It goes on after {MOST_PAGES} pages.")
 
 
-def _page_of(listed: dict[str, Any], path: str) -> tuple[list[dict[str, Any]], str]:
-    """Return the objects on one page of a list, and where the next page begins; empty after the last one."""
-    page = Fields(listed, "list of objects", path)
-    if "items" not in page:
-        raise page.refusal("It has no `items`.")
-    page.objects("items")
-    # An empty list is null there.
-    return listed["items"] or [], page.object("metadata").text("continue")
-
-
-_BINDINGS_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
-
-
-_ADMIN: Final = "cluster-admin"
-
-
 def read_bindings(transport: Transport) -> Bindings:
-    """Return whom RBAC mentions; two requests, more where there are more than 500 bindings of a kind.
+    """Return the users and groups in RBAC bindings; two requests, more for more than 500 bindings of a kind.
 
     Raises:
-        ForbiddenError: the right to list bindings in the whole cluster is missing.
-        ApiError: what is listed are no bindings.
-        AwsAuthError: what else the transport raises.
+        ForbiddenError: The caller may not list bindings in the whole cluster.
+        ApiError: The answers are not lists of bindings.
+        AwsAuthError: The transport raises it.
     """
     cluster_wide = objects(transport, f"{_BINDINGS_PATH}clusterrolebindings")
     in_namespaces = objects(transport, f"{_BINDINGS_PATH}rolebindings")
@@ -104,15 +96,14 @@ def read_bindings(transport: Transport) -> Bindings:
 
 
 def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterable[Mapping[str, Any]]) -> Bindings:
-    """Return whom bindings mention, from the objects.
+    """Return the users and groups in bindings, from the objects.
 
-    A binding in a namespace gives ``cluster-admin`` in that namespace only, so it makes nobody an administrator.
+    A binding in a namespace grants ``cluster-admin`` in that namespace only, so its subjects are not administrators.
 
     Raises:
-        ApiError: one is no binding. Left out, somebody could count as bound to nothing, or nobody as an administrator.
+        ApiError: An object is not a binding. If it were skipped, its subjects would count as bound to nothing.
     """
-    usernames: defaultdict[str, list[str]] = defaultdict(list)
-    groups: defaultdict[str, list[str]] = defaultdict(list)
+    bound: dict[str, defaultdict[str, list[str]]] = {"User": defaultdict(list), "Group": defaultdict(list)}
     admins: dict[str, set[str]] = {"User": set(), "Group": set()}
     for kind, bindings in (("ClusterRoleBinding", cluster_wide), ("RoleBinding", in_namespaces)):
         for item in bindings:
@@ -120,21 +111,16 @@ def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterab
             metadata = binding.object("metadata")
             shown = f"{kind} {'/'.join(filter(None, [metadata.text('namespace'), metadata.name()]))}"
             role = binding.object("roleRef").text("name")
-            is_admin = kind == "ClusterRoleBinding" and role == _ADMIN
             for subject, name in _subjects(binding):
-                (usernames if subject == "User" else groups)[name].append(shown)
-                if is_admin:
+                bound[subject][name].append(shown)
+                if kind == "ClusterRoleBinding" and role == "cluster-admin":
                     admins[subject].add(name)
-    return Bindings(
-        {name: tuple(found) for name, found in usernames.items()},
-        {name: tuple(found) for name, found in groups.items()},
-        frozenset(admins["User"]),
-        frozenset(admins["Group"]),
-    )
+    users, groups = ({name: tuple(found) for name, found in names.items()} for names in bound.values())
+    return Bindings(users, groups, frozenset(admins["User"]), frozenset(admins["Group"]))
 
 
 def _subjects(binding: Fields) -> Iterator[tuple[str, str]]:
-    """Yield the users and groups that a binding mentions; a service account is a user with a name of its own."""
+    """Yield the users and groups of a binding; a service account is a user with a name of its own."""
     for subject in binding.objects("subjects"):
         kind = subject.text("kind")
         if kind in ("User", "Group"):
@@ -143,25 +129,16 @@ def _subjects(binding: Fields) -> Iterator[tuple[str, str]]:
             yield "User", f"system:serviceaccount:{subject.text('namespace')}:{subject.name()}"
 
 
-_NODES_PATH: Final = "/api/v1/nodes"
-
-
-_COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
-
-
-_TYPES: Final[tuple[ComputeType, ...]] = get_args(ComputeType)
-
-
 def read_nodes(transport: Transport) -> tuple[ClusterNode, ...]:
-    """Return the nodes; one request, more where there are more than 500.
+    """Return the nodes; one request, more for more than 500.
 
-    That there is none proves nothing: a node group may be scaled to zero, and a Fargate profile may have no pod just
-    now. A cluster knows no node's role either: that takes AWS, by the instances' ids.
+    An empty result proves nothing: a node group may be scaled to zero, and a Fargate profile may have no pod now. The
+    cluster does not know a node's role; AWS does, by the instance's id.
 
     Raises:
-        ForbiddenError: the right to list nodes is missing.
-        ApiError: what is listed are no nodes.
-        AwsAuthError: what else the transport raises.
+        ForbiddenError: The caller may not list nodes.
+        ApiError: The answer is not a list of nodes.
+        AwsAuthError: The transport raises it.
     """
     return tuple(node_of(item) for item in objects(transport, _NODES_PATH))
 
@@ -170,41 +147,27 @@ def node_of(item: Mapping[str, Any]) -> ClusterNode:
     """Return a node, from its object.
 
     Raises:
-        ApiError: it is none; left out, it would be missed where its role is to be in no use.
+        ApiError: The object is not a node. If it were skipped, its role could count as unused.
     """
     node = Fields(item, "Node", _NODES_PATH)
     metadata = node.object("metadata")
     found = metadata.object("labels").text(_COMPUTE_TYPE)
-    return ClusterNode(
-        metadata.name(),
-        node.object("spec").text("providerID"),
-        next((known for known in _TYPES if known == found), "ec2"),
-    )
-
-
-REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
-
-
-SELECTOR: Final = f"{LABEL}={NAME}"
-"""Of the revisions of ``aws-auth``."""
+    compute_type: ComputeType = next((known for known in _TYPES if known == found), "ec2")
+    return ClusterNode(metadata.name(), node.object("spec").text("providerID"), compute_type)
 
 
 def owners_of(metadata: Fields) -> tuple[str, ...]:
-    """Return the owners of an object, from its metadata, each as kind and name.
-
-    Raises:
-        ApiError: something else stands in their place.
-    """
+    """Return the owners in an object's metadata, each as kind and name."""
     return tuple(f"{owner.text('kind')} {owner.text('name')}" for owner in metadata.objects("ownerReferences"))
 
 
 def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
-    """Return the revisions that have owners, by the name of their object; one request, without their data.
+    """Return the owners of revisions by the name of the revision's object; one request, without data.
 
     Raises:
-        ForbiddenError: the right to list revisions is missing.
-        ApiError: what is listed are no revisions.
-        AwsAuthError: what else the transport raises.
+        ForbiddenError: The caller may not list revisions.
+        ApiError: The answer is not a list of revisions.
+        AwsAuthError: The transport raises it.
     """
     items = objects(transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR)
     revisions = (Fields(item, "ControllerRevision", REVISIONS).object("metadata") for item in items)

@@ -1,4 +1,4 @@
-"""Who is asking, in the API server's own words (``SelfSubjectReview``)."""
+"""The caller's identity as the API server knows it (``SelfSubjectReview``)."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 EVERYBODY: Final = "system:authenticated"
-"""The group that everybody is in whom the API server knows."""
+"""The group of all authenticated users."""
 
 _KIND: Final = "SelfSubjectReview"
 _PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
 _VERSIONS: Final = ("v1", "v1beta1")
-"""Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have nothing that is on by default."""
+"""Kubernetes has v1 since 1.28 and v1beta1 in 1.27; older servers have neither by default."""
 
 
 @dataclass(frozen=True, slots=True)
 @public
 class SelfReview:
-    """Who is asking.
+    """The caller's identity in the cluster.
 
-    ARN and what follows it come from what aws-iam-authenticator puts beside the username (``pkg/server/server.go``:
-    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for whoever comes in by something else,
-    such as a certificate or a service account, and under impersonation, where nothing is put there.
+    aws-iam-authenticator adds the ARN and the fields after it to the username (``pkg/server/server.go``:
+    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for callers that authenticate in another
+    way, such as with a certificate or as a service account, and under impersonation.
 
     Attributes:
-        username: Under which name the cluster knows the caller.
-        groups: In which groups, `EVERYBODY` included.
-        arn: The ARN by which the authenticator looks the caller up.
-        session_name: The name of the role's session.
-        access_key_id: The access key that signed the token; it tells nobody how to sign another.
+        username: The caller's username in the cluster.
+        groups: The caller's groups, including `EVERYBODY`.
+        arn: The ARN that the authenticator looks up.
+        session_name: The name of the role session.
+        access_key_id: The access key that signed the token; it does not allow anyone to sign another one.
     """
 
     username: str
@@ -47,33 +47,33 @@ class SelfReview:
 
     @property
     def own_groups(self) -> frozenset[str]:
-        """Those that not everybody is in."""
+        """The groups without `EVERYBODY`."""
         return self.groups - {EVERYBODY}
 
     def known_to(self, context: GuardContext) -> GuardContext:
-        """Return what is known around a change with who asks for it.
+        """Return the context of a change with this caller in it.
 
-        Without an ARN the caller stays unknown: it cannot be told which mapping is the caller's, and the guard of own
-        access says that it has not looked.
+        Without an ARN the caller stays unknown: the mapping of the caller cannot be found, and the guard of own access
+        reports that it has not checked.
         """
         return context._replace(caller_arn=self.arn or None, caller_username=self.username)
 
 
 def self_review(transport: Transport) -> SelfReview | None:
-    """Return who is asking; one request, another where the server knows no ``v1``.
+    """Return the caller's identity; None from servers older than Kubernetes 1.27.
 
-    None from a server that cannot tell: before Kubernetes 1.27 none does.
+    Sends one request, and another one if the server has no ``v1``.
 
     Raises:
-        ForbiddenError: the right to ask, which everybody has by default (``system:basic-user``), was taken away.
-        ApiError: what was answered says of nobody who that is.
-        AwsAuthError: what else the transport raises.
+        ForbiddenError: The right to ask, which all users have by default (``system:basic-user``), was removed.
+        ApiError: The answer names no user.
+        AwsAuthError: The transport raises it.
     """
     for version in _VERSIONS:
         path = _PATH.format(version)
-        asked = {"apiVersion": f"authentication.k8s.io/{version}", "kind": _KIND}
+        review = {"apiVersion": f"authentication.k8s.io/{version}", "kind": _KIND}
         try:
-            answer = transport.post(path, asked, changes=False)
+            answer = transport.post(path, review, changes=False)
         except NotFoundError:
             continue
         return review_of(answer, path)
@@ -81,14 +81,14 @@ def self_review(transport: Transport) -> SelfReview | None:
 
 
 def review_of(answer: Any, location: str = _PATH.format("v1")) -> SelfReview:
-    """Return who is asking, from a ``SelfSubjectReview`` with its status.
+    """Return the caller's identity from an answered ``SelfSubjectReview``.
 
     Raises:
-        ApiError: it is none, or has no username, which everybody has.
+        ApiError: It is not one, or has no username.
     """
     user = fields_of(answer, _KIND, location).object("status").object("userInfo")
     extras = user.object("extra")
-    # Names of extras that came over HTTP headers are in lower case.
+    # HTTP headers make the names of extras lower case.
     extra = {name.lower(): values[0] for name in extras if (values := extras.texts(name))}
     return SelfReview(
         user.name("username"),

@@ -1,6 +1,6 @@
-"""Encryption as a kubeconfig describes it: whom to trust, and which certificate to show.
+"""TLS as a kubeconfig describes it: the trusted authorities and the client certificate.
 
-What is trusted is what kubectl trusts. Source of the rules: Go ``crypto/x509`` (``AppendCertsFromPEM``, ``Verify``).
+Go's ``crypto/x509`` (``AppendCertsFromPEM``, ``Verify``) is the source of the rules, as for kubectl.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _PAIR: Final = ("client-certificate", "client-key")
 _CERTIFICATE: Final = re.compile(b"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 Stamp = tuple["tuple[int, int, int] | None", ...]
-"""What changes when one of some files does."""
+"""A value that changes when one of some files does."""
 
 
 def context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
-    """Return what a connection with the cluster is encrypted by. Nothing of it may be changed once it is in use.
+    """Return the TLS context for connections to a cluster. It must not be changed while it is in use.
 
     Args:
         cluster: The cluster, as in a kubeconfig.
-        user: The user, likewise; nobody for a connection with something in between.
+        user: The user, as in a kubeconfig; empty for connections to a proxy.
 
     Raises:
-        KubeconfigError: a certificate or a key cannot be used.
+        KubeconfigError: A certificate or a key cannot be used.
     """
     import ssl
 
@@ -44,7 +44,7 @@ def context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLConte
 
     verifies = not cluster.get("insecure-skip-tls-verify")
     made = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE)
-    # As Go has it: whatever is trusted ends a chain, and certificates need no identifiers of their keys.
+    # As in Go: any trusted certificate may end a chain, and certificates need no key identifiers.
     made.verify_flags = (made.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
     if verifies:
         _trust(made, cluster)
@@ -54,61 +54,60 @@ def context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLConte
 
 
 def stamp(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Stamp:
-    """Return what changes when a file that is named there does: somebody renews it then."""
-    named = [location.get(name) for location, name in ((cluster, _CA), *((user, name) for name in _PAIR))]
-    return tuple([_looked_at(file) for file in named if file])
+    """Return the state of the files that a cluster and a user name; it changes when a file is renewed."""
+    named = [one.get(name) for one, name in ((cluster, _CA), *((user, name) for name in _PAIR))]
+    return tuple([_file_state(file) for file in named if file])
 
 
-def _looked_at(file: str) -> tuple[int, int, int] | None:
+def _file_state(file: str) -> tuple[int, int, int] | None:
     try:
-        found = os.stat(file)  # noqa: PTH116 - for every request
+        found = os.stat(file)  # noqa: PTH116 - for speed: once for every request
     except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _trust(made: ssl.SSLContext, cluster: Mapping[str, Any]) -> None:
-    """Trust the cluster's own authority, or else those that this machine trusts."""
+    """Trust the cluster's own authority, or else those of this machine."""
     name = next((name for name in (f"{_CA}-data", _CA) if cluster.get(name)), "")
     if not name:
         made.load_default_certs()
         return
     with _using(name, cluster):
         pem = _decoded(cluster[name]) if name.endswith("-data") else read_file(cluster[name])
-        # One that cannot be read is passed over, as text around them is.
+        # Broken certificates are skipped, as is the text between certificates.
         if not [block for block in _CERTIFICATE.findall(pem) if _is_added(made, block)]:
-            raise ValueError("it holds no certificate in PEM")
+            raise ValueError("it holds no PEM certificate")
 
 
 def _is_added(made: ssl.SSLContext, block: bytes) -> bool:
-    import ssl
-
     try:
         made.load_verify_locations(cadata=block.decode("ascii"))
-    except (ssl.SSLError, ValueError):
+    except (OSError, ValueError):
         return False
     return True
 
 
 def _show(made: ssl.SSLContext, user: Mapping[str, Any]) -> None:
-    """Show the certificate of the user: OpenSSL takes it and its key by their files alone."""
+    """Present the user's certificate; OpenSSL reads it and its key from files only."""
     import tempfile
 
     with _using(" and ".join(_PAIR), user), tempfile.TemporaryDirectory() as folder:
         certificate, key = (_file(user, name, Path(folder)) for name in _PAIR)
-        # Without one, OpenSSL would ask for the password of a key at the terminal.
+        # Without a password, OpenSSL would ask at the terminal for the one of an encrypted key.
         made.load_cert_chain(certificate, key, password="")
 
 
 def _file(user: Mapping[str, Any], name: str, folder: Path) -> str:
-    if not user.get(f"{name}-data"):
-        if not user.get(name):
-            raise _unusable(name, "there is none for the certificate")
-        return str(user[name])
-    with _using(f"{name}-data", user):
+    data = user.get(f"{name}-data")
+    with _using(f"{name}-data" if data else name, user):
+        if not data and not user.get(name):
+            raise ValueError("the kubeconfig has no key for the certificate")
+        if not data:
+            return str(user[name])
         file = folder / name
         file.touch(mode=0o600)
-        file.write_bytes(_decoded(user[f"{name}-data"]))
+        file.write_bytes(_decoded(data))
         return str(file)
 
 
@@ -118,20 +117,14 @@ def _decoded(data: str) -> bytes:
 
 @contextmanager
 def _using(name: str, location: Mapping[str, Any]) -> Iterator[None]:
-    """Name the field whose value cannot be used, and the files that are named there."""
+    """Name the field whose value cannot be used, and the files that the kubeconfig names."""
     try:
         yield
     except KubeconfigError:
         raise
     except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        problem = (error.strerror if isinstance(error, OSError) else "") or str(error)
         files = [str(location[one]) for one in (_CA, *_PAIR) if location.get(one) and not location.get(f"{one}-data")]
-        raise _unusable(name, said, ", ".join(files)) from error
-
-
-def _unusable(name: str, problem: str, location: str = "") -> KubeconfigError:
-    return KubeconfigError(
-        f"{name} cannot be used: {visible(problem)}. Nothing was sent.",
-        location=visible(location),
-        hint="It is in the kubeconfig, or in what describes the cluster. See whether kubectl works with the same.",
-    )
+        message = f"{name} cannot be used: {visible(problem)}."
+        hint = "Correct it in the kubeconfig, or in the description of the cluster."
+        raise KubeconfigError(message, location=visible(", ".join(files)), hint=hint) from error

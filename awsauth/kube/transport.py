@@ -1,4 +1,4 @@
-"""Requests to one API server: each sent once, with a time-out, and its failure told as an error of this library."""
+"""Requests to one API server: each sent once, with a time-out; failures become errors of this library."""
 
 from __future__ import annotations
 
@@ -21,146 +21,131 @@ from awsauth.kube.request import (
     without_userinfo,
 )
 from awsauth.kube.request_limits import Deadline, body_of, let_watch
-from awsauth.options import TIMEOUT
+from awsauth.options import ConnectionOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping
 
     import urllib3
 
     from awsauth.kube.credentials import ServerEndpoint
 
 CONNECT_TIMEOUT: Final = 10.0
-"""Seconds to wait for a connection, at most."""
+"""The longest time for establishing a connection, in seconds."""
 
 JSON: Final = "application/json"
 
 
 def check_timeout(timeout: Any) -> None:
-    """Check that this is a time-out.
+    """Check a time-out.
 
     Raises:
-        UsageError: it is no positive number.
+        UsageError: It is not a positive number.
     """
     if not isinstance(timeout, (int, float)) or not timeout > 0:
-        raise UsageError(
-            f"The time-out is {quoted_value(timeout, 60)}.", hint="Give a number of seconds, greater than 0."
-        )
+        hint = "Pass a number of seconds, greater than 0."
+        raise UsageError(f"The time-out is {quoted_value(timeout, 60)}.", hint=hint)
 
 
 class Transport:
-    """One API server. Safe to use from several threads.
+    """Sends requests to one API server. Safe to use from several threads.
 
-    Every request has a time-out, and is sent once, with two exceptions in which nothing can be done twice: when the
-    server does not know the credentials and they can be renewed, and when a read met a connection that the server had
-    closed in the meantime. An answer may hold 32 MiB, and may not be compressed.
+    Each request has a time-out and is sent once. Two kinds are sent a second time, because that cannot change anything
+    twice: a request whose credentials the server refused, if they can be renewed, and a read over a connection that the
+    server had closed. An answer may hold 32 MiB, and must not be compressed.
 
     Args:
         server: The server.
-        timeout: Seconds that a request may take, its answer included; for a connection, at most 10 of them.
-        as_user: The user to act as (impersonation).
-        as_groups: The groups to act as a member of; needs `as_user`.
-        hint: Why it may be that the server cannot be reached, for the error that says so.
+        options: The time-out of a request, of which at most 10 seconds are for the connection; and whom to impersonate.
+        hint: A likely reason why the server cannot be reached, for the error.
 
     Raises:
-        UsageError: the time-out is no positive number, or the user or groups to act as are none; or the address has an
+        UsageError: The time-out is not a positive number, the user or groups are not names, or the address has an
             ``@`` behind its host.
+
+    Attributes:
+        timeout: Seconds for a request, including its answer.
     """
 
-    def __init__(
-        self,
-        server: ServerEndpoint,
-        *,
-        timeout: float = TIMEOUT,
-        as_user: str | None = None,
-        as_groups: Sequence[str] = (),
-        hint: str = "",
-    ) -> None:
-        check_timeout(timeout)
+    def __init__(self, server: ServerEndpoint, options: ConnectionOptions, hint: str = "") -> None:
+        check_timeout(options.timeout)
         if has_stray_at(server.address):
-            raise UsageError(
-                "The address of the API server has an `@` behind its host; nothing was sent.",
-                hint="Write it as %40 in a path; and a `/` in a password as %2F.",
-            )
+            hint = "Write an `@` in the path as %40, and a `/` in the password as %2F."
+            raise UsageError("The address of the API server has an `@` behind its host.", hint=hint)
+        self.timeout = options.timeout
         self._server = server
-        self._timeout = timeout
-        self._impersonation = impersonation(as_user, as_groups)
+        self._impersonation = impersonation(options.as_user, options.as_groups)
         self._hint = hint
         self._token: str | None = None
 
     @property
-    def timeout(self) -> float:
-        """Seconds that a request may take."""
-        return self._timeout
-
-    @property
     def host(self) -> str:
-        """The server's address, without the user and password that may stand in it: they are never sent."""
+        """The server's address without a user and password, which are never sent."""
         return without_userinfo(self._server.address).rstrip("/")
 
     @property
     def trust(self) -> str:
-        """What is known of the server's certificate once it has answered, as the end of a sentence."""
+        """The state of the server's certificate once it has answered, as the end of a sentence."""
         if not self.host.startswith("https:"):
             return "without encryption"
         if not self._server.verifies:
-            return "whose certificate is not looked at (insecure-skip-tls-verify)"
-        return "whose certificate is right"
+            return "whose certificate is not verified (insecure-skip-tls-verify)"
+        return "whose certificate is valid"
 
     def with_token(self, token: str, *, acts: bool = False) -> Transport:
-        """Return requests to the same server over the same connections, as whoever has a token, which is not renewed.
+        """Return a transport over the same connections with another token, which is not renewed.
 
         Args:
             token: The bearer token.
-            acts: Whether to act as the same user as this one does.
+            acts: Whether to impersonate the same user.
         """
-        other = Transport(self._server, timeout=self._timeout, hint=self._hint)
+        other = Transport(self._server, ConnectionOptions(self.timeout), self._hint)
         other._token = token
         if acts:
             other._impersonation = self._impersonation
         return other
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> dict[str, Any]:
-        """Return what is at a path.
+        """Return the object at a path.
 
         Raises:
-            UnreachableError: there was no answer.
-            ApiError: the server refused.
-            AwsAuthError: the credentials cannot be had, or a certificate that was renewed cannot be used.
+            UnreachableError: There was no answer.
+            ApiError: The server refused.
+            AwsAuthError: The credentials cannot be obtained, or a renewed certificate cannot be used.
         """
         return self.request("GET", path, query, accept=accept).value
 
     def post(
         self, path: str, body: Any, query: Mapping[str, str] | None = None, *, changes: bool = True, accept: str = JSON
     ) -> dict[str, Any]:
-        """Make an object, and return it.
+        """Create an object, and return it.
 
         Args:
-            path: Where.
+            path: The path.
             body: The object.
-            query: As in the address.
-            changes: Whether something is changed by it; not so for reviews, whose answers may be lost without harm.
-            accept: The form of the answer.
+            query: The query parameters.
+            changes: Whether the request changes anything. A review does not, so losing its answer does no harm.
+            accept: The media type of the answer.
 
         Raises:
-            OutcomeUnknownError: it was sent and there was no answer, or one that does not tell what was done.
-            UnreachableError: it was not sent.
-            ApiError: the server refused.
-            AwsAuthError: the credentials cannot be had, or a certificate that was renewed cannot be used.
+            OutcomeUnknownError: The request was sent, but the answer is missing or does not tell whether it succeeded.
+            UnreachableError: The request was not sent.
+            ApiError: The server refused.
+            AwsAuthError: The credentials cannot be obtained, or a renewed certificate cannot be used.
         """
         return self.request("POST", path, query, body=body, changes=changes, accept=accept).value
 
     def put(self, path: str, body: Any, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Replace an object, and return what it is now; raises what `post` does."""
+        """Replace an object, and return the new one; raises the errors of `post`."""
         return self.request("PUT", path, query, body=body, changes=True).value
 
     def delete(self, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Delete an object; raises what `post` does.
+        """Delete an object; raises the errors of `post`.
 
         Args:
-            path: Where.
+            path: The path.
             body: ``DeleteOptions``, with preconditions.
-            query: As in the address.
+            query: The query parameters.
         """
         return self.request("DELETE", path, query, body=body, changes=True).value
 
@@ -174,7 +159,7 @@ class Transport:
         changes: bool = False,
         accept: str = JSON,
     ) -> Answer:
-        """Send any request, and return the answer with the server's time (see `post`)."""
+        """Send a request of any method, and return the answer with the server's time (see `post`)."""
         asked = dict(query or {})
         if changes and method != "DELETE":
             asked["fieldManager"] = FIELD_MANAGER
@@ -185,9 +170,9 @@ class Transport:
         try:
             return self._answered(request, url, raw, headers)
         except AuthenticationError:
-            # Who asks is settled before anything is done: sending it again cannot do anything twice.
+            # The server refuses credentials before it does anything, so a second request cannot change anything twice.
             log_debug("The credentials were refused: asking for new ones")
-            renewed = self._renewed(accept, has_body=raw is not None)
+            renewed = self._headers(accept, has_body=raw is not None, renew=True)
             if renewed.get("authorization") == headers.get("authorization"):
                 raise
         return self._answered(request, url, raw, renewed)
@@ -202,42 +187,36 @@ class Transport:
     def _answered(self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict) -> Answer:
         response, data = self._sent(request, url, body, headers)
         log_debug("%s %s: %s", request.method, request.path, response.status)
-        log_debug(
-            "%s answered %s bytes, Audit-Id %s",
-            self.host,
-            len(data),
-            response.headers.get("Audit-Id", "-"),
-            level=DETAIL,
-        )
+        audit = response.headers.get("Audit-Id", "-")
+        log_debug("%s answered %s bytes, Audit-Id %s", self.host, len(data), audit, level=DETAIL)
         if not 200 <= response.status < 300:
             from awsauth.kube.errors import error_for_response
 
             error = error_for_response(request, response.status, response.headers, data)
             if response.status < 200:
-                # The answer that is still to come would be taken for that to another request.
+                # The final answer is still to come; the next request would read it as its own.
                 self._server.pool.connection_from_url(url).close()
                 self._server.pool.clear()
             if isinstance(error, ApiError):
                 error.stamp = response.headers.get("Date", "")
             raise error
         try:
-            value = object_of(data)
+            return Answer(object_of(data), response.headers.get("Date"))
         except AnswerError as error:
             raise self._failed(request, error) from error
-        return Answer(value, response.headers.get("Date"))
 
     def _sent(
         self, request: Request, url: str, body: bytes | None, headers: urllib3.HTTPHeaderDict
     ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
-        """Return the answer, which is given back to its pool, and its body."""
+        """Send a request, and return the answer and its body."""
         from urllib3.exceptions import HTTPError, HTTPWarning
         from urllib3.util import Timeout
 
-        timeout = Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
+        timeout = Timeout(connect=min(CONNECT_TIMEOUT, self.timeout), read=self.timeout)
         options: Any = {"timeout": timeout, "retries": False, "redirect": False, "preload_content": False}
         may_repeat = request.method == "GET"
         pool = self._server.pool
-        with Deadline(self._timeout) as deadline:
+        with Deadline(self.timeout) as deadline:
             while True:
                 try:
                     let_watch(pool, url)
@@ -248,8 +227,7 @@ class Transport:
                 except (HTTPError, HTTPWarning, http.client.HTTPException, OSError, ValueError, MemoryError) as error:
                     if deadline.is_over and deadline.is_sent:
                         raise self._failed(request, TimeoutError()) from error
-                    # A connection that had been closed is found out at once.
-                    if may_repeat and _is_cut(error):
+                    if may_repeat and _is_cut(error):  # a closed connection fails at once
                         may_repeat = False
                         continue
                     raise self._failed(request, error) from error
@@ -260,7 +238,7 @@ class Transport:
 
         return error_for_exception(request, error, self._hint)
 
-    def _headers(self, accept: str, *, has_body: bool) -> urllib3.HTTPHeaderDict:
+    def _headers(self, accept: str, *, has_body: bool, renew: bool = False) -> urllib3.HTTPHeaderDict:
         from urllib3 import HTTPHeaderDict
 
         from awsauth.version import __version__
@@ -269,34 +247,24 @@ class Transport:
         headers.update({"User-Agent": f"awsauth/{__version__}", "Accept": accept, "Accept-Encoding": "identity"})
         if has_body:
             headers["Content-Type"] = JSON
-        for name, value in self._credentials().items():
-            headers[name] = value
+        own = None if self._token is None else {"authorization": f"Bearer {self._token}"}
+        for name, value in (own or self._server.credentials(renew=renew)).items():
+            headers[name] = _checked(value)
         for name, value in self._impersonation:
             headers.add(name, value)
         return headers
 
-    def _credentials(self) -> Mapping[str, str]:
-        known = self._token
-        found = self._server.credentials() if known is None else {"authorization": f"Bearer {known}"}
-        values: Collection[Any] = found.values()
-        for value in values:
-            # http.client would show the whole credential in its complaint.
-            if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-                raise KubeconfigError(
-                    "The credentials hold a line break or another character that no request can carry; "
-                    "nothing was sent.",
-                    hint="Look at the token in the kubeconfig, or in the file that it names.",
-                )
-        return found
 
-    def _renewed(self, accept: str, *, has_body: bool) -> urllib3.HTTPHeaderDict:
-        if self._token is None:
-            self._server.expire()
-        return self._headers(accept, has_body=has_body)
+def _checked(credential: Any) -> str:
+    # http.client would show the whole credential in its own error.
+    if isinstance(credential, str) and credential.isascii() and credential.isprintable():
+        return credential
+    message = "The credentials hold a line break or another character that no HTTP header can carry."
+    raise KubeconfigError(message, hint="Correct the token in the kubeconfig, or in the file that it names.")
 
 
 def _is_cut(error: Exception) -> bool:
-    """Whether a connection was closed; behind a proxy, urllib3 tells that as the proxy's fault."""
+    """Whether a connection was closed; behind a proxy, urllib3 raises that as the proxy's error."""
     from urllib3.exceptions import ProtocolError, ProxyError
 
     return isinstance(error, ProtocolError) or (

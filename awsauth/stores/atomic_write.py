@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, outlive a power cut, and are read and written where they were found.
+"""Files that appear whole or not at all, that survive a power cut, and that no link can redirect.
 
-Another process may put a link in the place of a name between two steps, and root would follow it into files of other
-users. So each step works on an open file, or on a name in an open folder, and never follows a link there.
+Another process may replace a name with a link between two steps, and root would follow it into files of other users.
+Each step therefore works on an open file, or on a name in an open folder, and never follows a link there.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ LARGEST: Final = LARGEST_FILE
 """Bytes of a file that are read."""
 
 LEFT_BEHIND: Final = 3600.0
-"""Seconds after which a temporary file belongs to a writer that was killed: others rename theirs within one."""
+"""Seconds after which a temporary file belongs to a writer that was killed; others rename theirs within one second."""
 
-# Without these flags and folder descriptors, as on Windows, paths have to do.
+# Systems without folder descriptors and these flags, such as Windows, use paths.
 _BY_FOLDER: Final = os.open in os.supports_dir_fd
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _FILE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -35,13 +35,13 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class Folder:
-    """An open folder: its names are looked up in it, even when its own path leads elsewhere by now.
+    """An open folder: names are looked up in it, even if its path leads to another folder by now.
 
     Args:
-        path: Where it is; its last part may not be a link.
+        path: The folder; the last part of the path must not be a link.
 
     Raises:
-        OSError: it cannot be opened, or is not a folder (see `is_something_else`).
+        OSError: It cannot be opened, or is not a folder (see `is_something_else`).
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,15 +64,15 @@ class Folder:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it belongs to this user, as far as the system tells."""
-        return not hasattr(os, "geteuid") or self.status.st_uid == os.geteuid()
+        """Whether it belongs to this user; True on systems without owners."""
+        return _is_ours(self.status)
 
     def names(self) -> list[str]:
-        """Return the names of all that is in it."""
+        """Return the names of all files in it."""
         return os.listdir(self._path if self._fd is None else self._fd)  # noqa: PTH208 - a path cannot be open
 
     def find(self, name: str) -> os.stat_result | None:
-        """Return the status of what has a name, or None; a link's own, not its target's."""
+        """Return the status of a file, or None; of a link, its own."""
         try:
             return os.stat(self._at(name), dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -82,7 +82,7 @@ class Folder:
         """Open a file.
 
         Raises:
-            OSError: it cannot be opened, or is a link (see `is_something_else`).
+            OSError: It cannot be opened, or is a link (see `is_something_else`).
         """
         return os.open(self._at(name), flags | _FILE | getattr(os, "O_NOFOLLOW", 0), mode, dir_fd=self._fd)
 
@@ -90,8 +90,8 @@ class Folder:
         """Return a file's first bytes, at most `most`, and its status.
 
         Raises:
-            OSError: it cannot be read, or is a link.
-            ValueError: it cannot be used (see `contents`).
+            OSError: It cannot be read, or is a link.
+            ValueError: It cannot be used (see `contents`).
         """
         fd = self.open(name)
         try:
@@ -100,22 +100,22 @@ class Folder:
             os.close(fd)
 
     def make(self, name: str, mode: int) -> None:
-        """Make a folder in it, unless the name is taken; it outlives a power cut."""
+        """Create a folder in it unless the name is taken; the folder survives a power cut."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(self._at(name), mode, dir_fd=self._fd)
             self.synchronise()
 
     def rename(self, name: str, to: str) -> None:
-        """Give a file another name, also if another file has that."""
+        """Rename a file, and replace another file of that name."""
         os.replace(self._at(name), self._at(to), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def name_first(self, name: str, to: str) -> None:
-        """Give a file another name that only one caller can get.
+        """Rename a file to a name that only one caller can get.
 
-        Where there are no hard links, others may see an empty file of that name for a moment.
+        On file systems without hard links, other processes may see an empty file of that name for a moment.
 
         Raises:
-            FileExistsError: the name is taken.
+            FileExistsError: The name is taken.
         """
         try:
             os.link(self._at(name), self._at(to), src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
@@ -132,12 +132,12 @@ class Folder:
         os.unlink(self._at(name), dir_fd=self._fd)
 
     def give(self, to: os.stat_result) -> None:
-        """Give the folder to the owner of another file, while it is empty and root's."""
+        """Give the folder to the owner of a file, as long as it is root's and empty."""
         if self._fd is not None and self.is_ours and is_root() and not self.names():
             os.fchown(self._fd, to.st_uid, to.st_gid)
 
     def synchronise(self) -> None:
-        """Make new names outlive a power cut, where folders can be synchronised."""
+        """Make new names survive a power cut, on systems that can."""
         if self._fd is not None:
             with contextlib.suppress(OSError):
                 os.fsync(self._fd)
@@ -151,17 +151,21 @@ def is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
+def _is_ours(status: os.stat_result) -> bool:
+    return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+
+
 def open_file(path: str | os.PathLike[str]) -> int:
-    """Open a file to read it; links are followed, and a pipe without a writer is not waited for.
+    """Open a file for reading; links are followed, and a pipe without a writer does not block.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: It cannot be opened.
     """
     return os.open(path, os.O_RDONLY | _FILE)
 
 
 def is_something_else(error: OSError) -> bool:
-    """Whether a file or folder could not be opened because it is a link, or a folder because it is a file."""
+    """Whether a file could not be opened because it is a link, or a folder because it is a link or a file."""
     return error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
@@ -169,8 +173,8 @@ def contents(fd: int, most: int = LARGEST) -> bytes:
     """Return the first bytes of an open file, at most `most`.
 
     Raises:
-        IsADirectoryError: it is a folder.
-        ValueError: it is not a regular file, or has more than `LARGEST` bytes.
+        IsADirectoryError: It is a folder.
+        ValueError: It is not a regular file, or has more than `LARGEST` bytes.
     """
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
@@ -198,25 +202,25 @@ def replace_file(
     prefix: str = ".",
     is_new: bool = False,
 ) -> None:
-    """Write a file in one step: after a crash it has its old contents, or these.
+    """Write a file in one step: after a crash it has its old contents or the new ones.
 
     Args:
-        folder: The folder it is in.
-        name: Its name.
-        raw: Its new contents.
-        mode: Its permissions; less the umask, unless an owner is given.
-        owner: A file whose owner and group it gets; by default this user's.
-        attributes_of: An open file whose extended attributes it gets.
-        prefix: How the names of temporary files begin; old ones of killed writers are removed.
-        is_new: Whether no other file may have the name.
+        folder: The folder of the file.
+        name: The file's name.
+        raw: The new contents.
+        mode: The permissions; without an owner, the umask applies to them.
+        owner: A file whose owner and group the file gets; by default, this user's.
+        attributes_of: An open file whose extended attributes the file gets.
+        prefix: The beginning of the names of temporary files; old ones of killed writers are removed.
+        is_new: Whether the name must not be taken.
 
     Raises:
-        FileExistsError: the file is to be new, and the name is taken.
-        OSError: it cannot be written; nothing was changed.
+        FileExistsError: The file is to be new, and the name is taken.
+        OSError: The file cannot be written; it is unchanged.
     """
     with contextlib.suppress(OSError):
         _clear(folder, prefix)
-    # By hand: to import `tempfile` takes longer than to write the file.
+    # Without `tempfile`, because importing that takes longer than writing the file.
     temporary = f"{prefix}{os.urandom(8).hex()}.tmp"
     fd = folder.open(temporary, _NEW, 0o600 if owner else mode)
     try:
@@ -226,7 +230,9 @@ def replace_file(
             if owner:
                 _give(fd, owner, mode)
             if attributes_of is not None and hasattr(os, "listxattr"):
-                _copy_attributes(attributes_of, fd)
+                for attribute in os.listxattr(attributes_of):
+                    with contextlib.suppress(OSError):  # the system owns some, which cannot be set
+                        os.setxattr(fd, attribute, os.getxattr(attributes_of, attribute))
             os.fsync(fd)
         if is_new:
             folder.name_first(temporary, name)
@@ -247,20 +253,11 @@ def _give(fd: int, owner: os.stat_result, mode: int) -> None:
         os.fchmod(fd, mode)
 
 
-def _copy_attributes(old_fd: int, fd: int) -> None:
-    for attribute in os.listxattr(old_fd):
-        with contextlib.suppress(OSError):  # Some belong to the system and cannot be set.
-            os.setxattr(fd, attribute, os.getxattr(old_fd, attribute))
-
-
 def _clear(folder: Folder, prefix: str) -> None:
+    """Remove the temporary files of killed writers."""
     pattern = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp")
     for name in filter(pattern.fullmatch, folder.names()):
         status = folder.find(name)
-        if status and _is_left_behind(status):
+        is_old = status and time.time() - status.st_mtime > LEFT_BEHIND
+        if status and is_old and stat.S_ISREG(status.st_mode) and _is_ours(status):
             folder.remove(name)
-
-
-def _is_left_behind(status: os.stat_result) -> bool:
-    is_ours = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-    return is_ours and stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > LEFT_BEHIND

@@ -1,199 +1,197 @@
-"""The ``aws-auth`` of a live cluster, with its revisions beside it."""
+"""The ``aws-auth`` of a live cluster, with its revisions next to it."""
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from awsauth.core.revisions.info import NAME
-from awsauth.core.revisions.revision import NAMESPACE, Revision, info_from_object, number_of_name
-from awsauth.errors import (
-    AdmissionError,
-    ApiError,
-    ConflictError,
-    ForbiddenError,
-    NotFoundError,
-    OutcomeUnknownError,
-    RevisionNotFoundError,
-    RevisionTakenError,
-)
-from awsauth.kube.resources import METADATA, REVISIONS, SELECTOR, objects as listed, pages
-from awsauth.stores import cluster_objects as objects
-from awsauth.stores.store import RevisionList, no_such_revision
+from awsauth.core.document.document import Document
+from awsauth.core.revisions.annotations import PREFIX, head_read, time_read
+from awsauth.core.revisions.info import FIELD_MANAGER, NAME, FieldManager
+from awsauth.core.revisions.revision import LABEL, NAMESPACE, Revision, head_replaced, info_from_object, number_of_name
+from awsauth.core.text.display import quoted
+from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
+from awsauth.kube.fields import fields_of
+from awsauth.kube.resources import METADATA, REVISIONS, SELECTOR, objects, owners_of, pages
+from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, conflict, revision_not_found, revision_taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from awsauth.core.revisions.info import Head, RevisionInfo
     from awsauth.kube.transport import Transport
-    from awsauth.stores.store import InvalidRevision, Snapshot
 
+_CONFIG_MAPS: Final = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+_CONFIG_MAP: Final = f"{_CONFIG_MAPS}/{NAME}"
+_LOCATION: Final = f"{NAMESPACE}/{NAME}"
 _META: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_IDENTITY: Final = ("uid", "resourceVersion")
+
+_ObjectIdentity = dict[str, str]
+"""The ``uid`` and ``resourceVersion`` of an object, for preconditions."""
 
 
 class ClusterStore:
-    """The ``aws-auth`` in a cluster's ``kube-system``; its revisions are the ``ControllerRevision`` objects beside it.
+    """The ``aws-auth`` in a cluster's ``kube-system``; its revisions are ``ControllerRevision`` objects next to it.
 
     Args:
         transport: To the cluster's API server.
-        rehearses: Whether the server is to go through all that is written, admission included, and store nothing.
+        rehearses: Whether the server checks all writes, including its admission, and makes none.
     """
 
     def __init__(self, transport: Transport, *, rehearses: bool = False) -> None:
         self._transport = transport
         self._query = {"dryRun": "All"} if rehearses else {}
         self._taken: set[int] = set()
-        self._identities: dict[tuple[int, str], objects.Identity] = {}
+        self._identities: dict[tuple[int, str], _ObjectIdentity] = {}
 
     def read(self) -> Snapshot:
-        """Return the object as it is now; one that does not exist is a snapshot that says so.
+        """Return the present state of the object, which may not exist.
 
         Raises:
-            ForbiddenError: this user may not read it.
-            AwsAuthError: what `Transport.get` raises.
+            ForbiddenError: The caller may not read it.
+            AwsAuthError: See `Transport.get`.
         """
         try:
-            return objects.snapshot_of(self._transport.get(objects.CONFIG_MAP))
+            return snapshot_of(self._transport.get(_CONFIG_MAP))
         except NotFoundError as error:
-            # Something else than an API server answers 404, too, and says nothing of the object by it.
-            if not error.reason:
+            if not error.reason:  # from a proxy, which knows nothing of the object
                 raise
-            return objects.ABSENT
+            return Snapshot(Document({}), "", exists=False)
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
-        """Write other data into the object, or make it (see `Store.write`).
+        """Write the data into the object, or create it (see `Store.write`).
 
-        Labels, annotations other than ours, owners, finalizers, ``binaryData`` and whatever else it has stay.
+        Labels, other tools' annotations, owners, finalizers, ``binaryData`` and all other fields stay.
 
         Raises:
-            ConflictError: the object is no longer `base`; nothing was changed.
-            OutcomeUnknownError: there was no answer.
-            ForbiddenError: this user may not write it.
-            AdmissionError: a policy or a webhook refused it.
-            ApiError: it is immutable, or too large; nothing was changed.
-            AwsAuthError: what `Transport.put` raises.
+            ConflictError: The object is no longer `base`.
+            OutcomeUnknownError: There was no answer.
+            ForbiddenError: The caller may not write it.
+            AdmissionError: A policy or a webhook refused it.
+            ApiError: It is immutable, or too large.
+            AwsAuthError: See `Transport.put`.
         """
         try:
             if not base.exists:
-                made = objects.new_config_map(data, revision)
-                return self._written(self._transport.post(objects.CONFIG_MAPS, made, self._query))
-            carried = cast("dict[str, Any]", base.raw)
+                made = _new_config_map(data, revision)
+                return self._written(self._transport.post(_CONFIG_MAPS, made, self._query))
             base.check_mutable()
-            changed = objects.changed_config_map(carried, data, revision)
-            return self._written(self._transport.put(objects.CONFIG_MAP, changed, self._query))
+            changed = _changed_config_map(cast("dict[str, Any]", base.raw), data, revision)
+            return self._written(self._transport.put(_CONFIG_MAP, changed, self._query))
         except ApiError as error:
             if error.status == 409 or (error.status == 404 and base.exists):
-                raise _conflict(base) from error
+                raise conflict(_LOCATION, "written or deleted" if base.exists else "made") from error
             raise
 
     def _written(self, answer: Any) -> Snapshot:
         try:
-            return objects.snapshot_of(answer, is_stored=not self._query)
+            return snapshot_of(answer, is_stored=not self._query)
         except ApiError as error:
             if self._query:
                 raise
-            raise OutcomeUnknownError(
-                "The answer to a write was no ConfigMap: it may have been made, or not.",
-                location=objects.WHERE,
-                hint="Look at the object before trying again.",
-            ) from error
+            message = "The answer to a write is not a ConfigMap, so the write may or may not have been made."
+            hint = "Look at the object before you try again."
+            raise OutcomeUnknownError(message, location=_LOCATION, hint=hint) from error
 
     def dry_run_store(self) -> ClusterStore:
-        """Return this ``aws-auth`` as one whose server says what it would do with a write, and never does it."""
+        """Return a store of this ``aws-auth`` whose server checks writes and makes none."""
         return ClusterStore(self._transport, rehearses=True)
 
     def record(self, revision: Revision) -> Revision:
-        """Add a revision (see `Store.record`); its time is the server's.
+        """Add a revision (see `Store.record`), with the server's time.
 
         Raises:
-            RevisionTakenError: there is one of that number.
-            OutcomeUnknownError: there was no answer.
-            ForbiddenError: this user may not make revisions.
-            AwsAuthError: what `Transport.post` raises.
+            RevisionTakenError: A revision of that number exists.
+            OutcomeUnknownError: There was no answer.
+            ForbiddenError: The caller may not create revisions.
+            AwsAuthError: See `Transport.post`.
         """
-        made = self._record(revision)
+        try:
+            made = self._transport.post(REVISIONS, revision.to_object(), self._query, accept=_META)
+        except ApiError as error:
+            if error.status == 409:
+                self._taken.add(revision.number)
+                raise revision_taken(revision.number, _LOCATION) from error
+            # The change may pass without a revision if only the revision is forbidden or too large.
+            if isinstance(error, (ForbiddenError, AdmissionError)) or type(error) is ApiError:
+                error.hint += "\nOr pass history=False, to change it without a revision and without a way back."
+            raise
         created = info_from_object(made).created
-        self._identities[revision.number, revision.digest] = objects.object_version(made)
+        self._identities[revision.number, revision.digest] = _identity(made)
         return revision.recorded(created or datetime.now(timezone.utc))
 
     def list_revisions(self) -> RevisionList:
-        """Return what is known about all revisions; their data is not sent.
+        """Return all revisions; the server does not send their data.
 
         Raises:
-            AwsAuthError: what `Transport.get` raises.
+            AwsAuthError: See `Transport.get`.
         """
         items: list[dict[str, Any]] = []
         now = datetime.now(timezone.utc)
         for page, date in pages(self._transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR):
             items += page
             now = date or now
-        revisions, strangers = objects.sorted_out(items)
-        self._identities = {(info.number, info.digest): identity for info, identity in revisions.items()}
-        seen = {info.number for info in revisions} | {stranger.number for stranger in strangers}
+        revisions: list[tuple[RevisionInfo, _ObjectIdentity]] = []
+        invalid: list[InvalidRevision] = []
+        for item in items:
+            try:
+                revisions.append((info_from_object(item), _identity(item)))
+            except HistoryError as error:
+                name = _name_of(item)
+                invalid.append(InvalidRevision(name, error.message, number_of_name(name)))
+        revisions.sort(key=lambda pair: pair[0].number)
+        self._identities = {(info.number, info.digest): identity for info, identity in revisions}
+        seen = {info.number for info, _ in revisions} | {other.number for other in invalid}
         if self._taken - seen:
-            strangers += self._unlisted(seen)
+            invalid += self._unlabelled(seen)
         self._taken -= seen
-        return RevisionList(tuple(revisions), now, tuple(strangers))
+        return RevisionList(tuple(info for info, _ in revisions), now, tuple(invalid))
+
+    def _unlabelled(self, seen: set[int | None]) -> list[InvalidRevision]:
+        """Return the objects with a revision's name but without its label, which occupy their numbers."""
+        names = [_name_of(item) for item in objects(self._transport, REVISIONS, accept=METADATA)]
+        numbers = {number for name in names if (number := number_of_name(name))} - seen
+        problem = f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}."
+        return [InvalidRevision(f"{NAME}-{number}", problem, number) for number in sorted(numbers)]
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`).
 
         Raises:
-            RevisionNotFoundError: there is none of that number.
-            HistoryError: what is there is no revision.
-            AwsAuthError: what `Transport.get` raises.
+            RevisionNotFoundError: There is no revision of that number.
+            HistoryError: The object there is not a revision.
+            AwsAuthError: See `Transport.get`.
         """
         try:
             value = self._transport.get(_path(number))
         except NotFoundError as error:
-            raise RevisionNotFoundError(
-                no_such_revision(number), location=objects.WHERE, hint="List the history."
-            ) from error
+            raise revision_not_found(number, _LOCATION) from error
         return Revision.from_object(value)
 
     def discard_revision(self, number: int, digest: str) -> None:
-        """Delete the revision, if it has this digest.
+        """Delete the revision if it exists and has this digest.
 
         Raises:
-            HistoryError: what is there is no revision.
-            OutcomeUnknownError: there was no answer.
-            AwsAuthError: what `Transport.delete` raises.
+            HistoryError: The object there is not a revision.
+            OutcomeUnknownError: There was no answer.
+            AwsAuthError: See `Transport.delete`.
         """
         known = self._identities.pop((number, digest), None)
         if known and self._deleted(number, known):
             return
         try:
-            there = self._transport.get(_path(number), accept=_META)
+            found = self._transport.get(_path(number), accept=_META)
         except NotFoundError:
             return
-        if info_from_object(there).digest == digest:
-            self._deleted(number, objects.object_version(there))
+        if info_from_object(found).digest == digest:
+            self._deleted(number, _identity(found))
 
-    def _record(self, revision: Revision) -> dict[str, Any]:
-        try:
-            return self._transport.post(REVISIONS, revision.to_object(), self._query, accept=_META)
-        except ApiError as error:
-            if error.status != 409:
-                # A change without one may pass where the revision is what is refused: not allowed, or too large.
-                if isinstance(error, (ForbiddenError, AdmissionError)) or type(error) is ApiError:
-                    error.hint += "\nOr pass history=False, to change it without a revision and without a way back."
-                raise
-            self._taken.add(revision.number)
-            raise RevisionTakenError(
-                f"There is a revision {revision.number} already; nothing was changed.",
-                location=objects.WHERE,
-                hint="Another writer was quicker: try again.",
-            ) from error
-
-    def _unlisted(self, seen: set[int | None]) -> list[InvalidRevision]:
-        """Return the objects that have a revision's name without its label: their numbers are taken all the same."""
-        names = [objects.name_of(item) for item in listed(self._transport, REVISIONS, accept=METADATA)]
-        numbers = {number for name in names if (number := number_of_name(name))}
-        return [objects.unlabelled(number) for number in sorted(numbers - seen)]
-
-    def _deleted(self, number: int, identity: objects.Identity) -> bool:
-        """Delete an object if it is this one in this state; tell whether it is gone."""
+    def _deleted(self, number: int, identity: _ObjectIdentity) -> bool:
+        """Delete an object if it is still in this state; return whether it is gone."""
         if not self._query:
-            objects.check_identity(identity, f"{NAMESPACE}/{NAME}-{number}")
+            _check_identity(identity, f"{_LOCATION}-{number}")
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": identity}
         try:
             self._transport.delete(_path(number), options, self._query)
@@ -206,14 +204,106 @@ class ClusterStore:
         return True
 
 
+def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
+    """Return the snapshot of a ConfigMap's object.
+
+    Args:
+        config_map: The object.
+        is_stored: Whether it is in the cluster; the answer to a dry run has no ``resourceVersion``.
+
+    Raises:
+        ApiError: It is not a ConfigMap, or its identity is missing.
+    """
+    fields = fields_of(config_map, "ConfigMap", _LOCATION)
+    metadata = fields.object("metadata")
+    annotations = metadata.texts_by_name("annotations")
+    managed_fields = (config_map.get("metadata") or {}).get("managedFields")
+    snapshot = Snapshot(
+        Document(fields.texts_by_name("data")),
+        metadata.text("resourceVersion"),
+        metadata.text("uid"),
+        immutable=fields.flag("immutable"),
+        head=_head(annotations, managed_fields),
+        binary_data=fields.texts_by_name("binaryData"),
+        labels=metadata.texts_by_name("labels"),
+        annotations=annotations,
+        managers=_owners(managed_fields, "f:data"),
+        owners=owners_of(metadata),
+        raw=config_map,
+    )
+    if is_stored:
+        _check_identity({"uid": snapshot.uid, "resourceVersion": snapshot.version}, _LOCATION)
+    return snapshot
+
+
+def _check_identity(identity: _ObjectIdentity, location: str) -> None:
+    """Refuse an object that a write could overwrite, or delete, without noticing other writers."""
+    missing = [name for name in _IDENTITY if not identity.get(name)]
+    if missing:
+        shown = " and ".join(map(quoted, missing))
+        message = f"The server's answer is an object without {shown}, so changes by other writers would go unnoticed."
+        hint = "Find what removes them on the way, such as a proxy: a Kubernetes API server always sends them."
+        raise ApiError(message, location=location, hint=hint)
+
+
+def _changed_config_map(
+    carried: Mapping[str, Any], data: Mapping[str, str], revision: Revision | None
+) -> dict[str, Any]:
+    """Return the object with new data and, if given, a new head; without ``managedFields`` the server keeps its own."""
+    metadata = {key: value for key, value in carried["metadata"].items() if key != "managedFields"}
+    if revision:
+        metadata["annotations"] = head_replaced(metadata.get("annotations") or {}, revision)
+    return {**carried, "metadata": metadata, "data": dict(data)}
+
+
+def _new_config_map(data: Mapping[str, str], revision: Revision | None) -> dict[str, Any]:
+    """Return the ``aws-auth`` to create, with the revision's labels, annotations and ``binaryData``, if it has any."""
+    if revision is None:
+        metadata = {"name": NAME, "namespace": NAMESPACE}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+    config_map = {**revision.config_map(), "data": dict(data)}
+    config_map["metadata"]["annotations"] = head_replaced(revision.annotations, revision)
+    return config_map
+
+
 def _path(number: int) -> str:
     return f"{REVISIONS}/{NAME}-{number}"
 
 
-def _conflict(base: Snapshot) -> ConflictError:
-    happened = "written or deleted" if base.exists else "made"
-    return ConflictError(
-        f"The object has been {happened} since it was read; nothing was changed.",
-        location=objects.WHERE,
-        hint="Try again: it starts from the object as it is now.",
-    )
+def _identity(value: Any) -> _ObjectIdentity:
+    """Return the identity of an object in its present state, as far as the object has one."""
+    found = {key: value["metadata"].get(key) for key in _IDENTITY}
+    return {key: text for key, text in found.items() if isinstance(text, str) and text}
+
+
+def _name_of(item: Any) -> str:
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else "an object without a name"
+
+
+def _head(annotations: Mapping[str, str], managed_fields: Any) -> Head | None:
+    """Return the head that awsauth wrote; None if another client wrote it, as one does that applies a backup."""
+    owners = _owners(managed_fields, "f:metadata", "f:annotations").get(f"{PREFIX}digest", ())
+    is_ours = not owners or FIELD_MANAGER in (owner.client for owner in owners)
+    return head_read(annotations) if is_ours else None
+
+
+def _owners(managed_fields: Any, *path: str) -> dict[str, tuple[FieldManager, ...]]:
+    """Return the clients that own each field of a map: those whose ``fieldsV1`` names the field below this path."""
+    found: dict[str, dict[FieldManager, None]] = {}
+    for entry in managed_fields if isinstance(managed_fields, list) else []:
+        fields = entry.get("fieldsV1") if isinstance(entry, dict) else None
+        for name in path:
+            fields = fields.get(name) if isinstance(fields, dict) else None
+        for field in fields if isinstance(fields, dict) else ():
+            if field.startswith("f:"):
+                found.setdefault(field[2:], {})[_manager(entry)] = None
+    return {field: tuple(owners) for field, owners in found.items()}
+
+
+def _manager(entry: dict[str, Any]) -> FieldManager:
+    time = None
+    with contextlib.suppress(ValueError):
+        time = time_read(str(entry.get("time")))
+    return FieldManager(str(entry.get("manager") or ""), time, str(entry.get("subresource") or ""))

@@ -1,4 +1,4 @@
-"""A manifest file on disk: read whole, written whole or not at all, and only if it is still the one that was read."""
+"""A manifest file: read whole, written whole or not at all, and only if it has not changed since it was read."""
 
 from __future__ import annotations
 
@@ -31,27 +31,35 @@ if TYPE_CHECKING:
 
     from awsauth.core.revisions.info import Head
     from awsauth.core.revisions.revision import Revision
-    from awsauth.stores.store import RevisionList
-
 
 LOCKED: Final = 30.0
-"""Seconds to wait for a lock: other writers of this library hold it for as long as the disk takes for one file."""
+"""Seconds to wait for a lock; other writers of this library hold it while the disk writes one file."""
 
-
+_DENIED: Final = ("permission is denied", "Run as a user who may read and write the file and its directory.")
 _PROBLEMS: Final = {
     errno.ENOENT: ("there is no such file", "Give the path of a manifest that holds the aws-auth ConfigMap."),
     errno.EISDIR: ("it is a directory", "Give the path of a manifest file."),
-    errno.EACCES: ("permission is denied", "Run as somebody who may read and write the file and its directory."),
-    errno.EPERM: ("permission is denied", "Run as somebody who may read and write the file and its directory."),
-    errno.EROFS: ("the file system is read-only", "Work on a copy elsewhere."),
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.EROFS: ("the file system is read-only", "Work on a copy in another place."),
     errno.ENOSPC: ("the disk is full", "Free some space and try again."),
     errno.ELOOP: ("its symbolic links lead in a circle", "Repair the links."),
 }
 
 
+@contextlib.contextmanager
+def located(name: str) -> Iterator[None]:
+    """Name the manifest before the line in a manifest's error."""
+    try:
+        yield
+    except ManifestError as error:
+        location = f"{name}, {error.location}" if error.location else name
+        raise ManifestError(error.message, location=location, hint=error.hint) from error
+
+
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file as it was read: what it says, and the bytes by which it is known again."""
+    """A file as it was read: its manifest, and its bytes, which tell whether it has changed since."""
 
     manifest: Manifest = field(repr=False)
     encoding: Encoding
@@ -64,14 +72,14 @@ class FileState:
 
 
 class ManifestFile:
-    """The file at `path`; a symbolic link is followed, and stays one.
+    """The file at `path`; a symbolic link is followed, and stays a link.
 
-    Writers that use this class cannot lose each other's changes. Another program that writes the file at the same
-    moment is noticed, but for the instant between the last look and the exchange.
+    Writers with this class cannot lose each other's changes. A change that another program makes at the same time is
+    noticed, except in the instant between the last comparison and the exchange of the files.
 
     Args:
         path: The file.
-        normalize: Whether a write makes literal blocks of values that cannot be edited in place.
+        normalize: Whether a write turns values that cannot be edited in place into literal blocks.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, normalize: bool = False) -> None:
@@ -82,8 +90,8 @@ class ManifestFile:
         """Read the file.
 
         Raises:
-            FileError: it cannot be read.
-            ManifestError: it holds no ``aws-auth`` that can be read.
+            FileError: It cannot be read.
+            ManifestError: It holds no ``aws-auth`` that can be read.
         """
         with self._translated("read"):
             fd = open_file(self.path)
@@ -91,7 +99,7 @@ class ManifestFile:
                 raw = contents(fd)
             finally:
                 os.close(fd)
-        with self._located():
+        with located(self._name):
             text, encoding = decode_manifest(raw)
             manifest = Manifest.parse(text)
             return FileState(manifest.in_literal_blocks() if self._normalize else manifest, encoding, raw)
@@ -99,20 +107,20 @@ class ManifestFile:
     def write(
         self, data: Mapping[str, str], base: FileState, begin: Callable[[], None] | None = None, *, always: bool = False
     ) -> FileState:
-        """Write other data into the file, and return its new state.
+        """Write the data into the file, and return its new state.
 
-        The new file takes the place of the old one in one step, with its mode, owner and extended attributes.
+        The new file replaces the old one in one step. It has the same mode, owner and extended attributes.
 
         Args:
             data: The data.
             base: The file as it was read.
             begin: Called before that step, while no other writer can make it.
-            always: Whether to take that step also when the text stays.
+            always: Whether to take that step also if the text stays the same.
 
         Raises:
-            FileChangedError: the file is no longer `base`.
-            FileError: it cannot be written.
-            ManifestError: the manifest cannot be edited.
+            FileChangedError: The file is no longer `base`.
+            FileError: It cannot be written.
+            ManifestError: The manifest cannot be edited.
         """
         state = self._edited(data, base)
         if always or state.raw != base.raw:
@@ -121,11 +129,11 @@ class ManifestFile:
         return state
 
     def create(self, text: str) -> FileState:
-        """Write a file that is not there.
+        """Write a file that does not exist.
 
         Raises:
-            FileChangedError: it is there by now.
-            FileError: it cannot be written.
+            FileChangedError: It exists by now.
+            FileError: It cannot be written.
         """
         target = Path(os.path.realpath(self.path))
         with self._translated("written"), Folder(target.parent) as folder:
@@ -136,26 +144,26 @@ class ManifestFile:
         return self.read()
 
     def check_edit(self, data: Mapping[str, str], base: FileState) -> None:
-        """Check that the file can be edited so, as far as that can be told without writing it.
+        """Check that the file can be edited so, as far as possible without writing it.
 
         Raises:
-            FileError: it is read-only.
-            ManifestError: the manifest cannot be edited.
+            FileError: It is read-only.
+            ManifestError: The manifest cannot be edited.
         """
         self._edited(data, base)
         self.check_replaceable()
 
     def check_replaceable(self) -> None:
-        """Check that this user may give the file other contents without changing what else it is.
+        """Check that this user may replace the file with one that has the same mode and owner.
 
         Raises:
-            FileError: it is read-only, or belongs to another user.
+            FileError: It is read-only, or belongs to another user.
         """
         with self._translated("written"):
             self._check_status(self.path.stat())
 
     def _edited(self, data: Mapping[str, str], base: FileState) -> FileState:
-        with self._located():
+        with located(self._name):
             text = base.manifest.with_data(data)
             return FileState(Manifest.parse(text), base.encoding, base.encoding.encode(text))
 
@@ -163,20 +171,10 @@ class ManifestFile:
         if not status.st_mode & 0o222:
             path = os.fspath(self.path)
             command = command_line("chmod", "u+w", f"./{path}" if path.startswith("-") else path)
-            failure = FileError(
-                "The file is read-only; nothing was changed.", location=self._name, hint=f"Run `{command}`."
-            )
-            failure.errno = errno.EACCES
-            raise failure
+            raise self._error("The file is read-only.", f"Run `{command}`.", errno.EACCES)
         if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
-            failure = FileError(
-                "The file belongs to another user, and only that user or root can write it so that it still does; "
-                "nothing was changed.",
-                location=self._name,
-                hint="Run it as the owner of the file.",
-            )
-            failure.errno = errno.EPERM
-            raise failure
+            problem = "The file belongs to another user; only that user, or root, can write it and keep its owner."
+            raise self._error(problem, "Run as the owner of the file.", errno.EPERM)
 
     def _exchange(self, target: Path, raw: bytes, expected: bytes, begin: Callable[[], None] | None) -> None:
         name = target.name
@@ -198,19 +196,11 @@ class ManifestFile:
             finally:
                 os.close(fd)
 
-    def changed(self) -> FileChangedError:
-        """Return the error for a file that another writer has changed."""
-        return FileChangedError(
-            "Somebody else has written the file since it was read; nothing was changed.",
-            location=self._name,
-            hint="Run it again: it starts from the file as it is now.",
-        )
-
     def _lock(self, fd: int) -> None:
-        """Wait until no other writer is between its last look at the file and the exchange."""
+        """Wait until no other writer is between its last comparison and the exchange."""
         try:
             import fcntl
-        except ImportError:  # Windows: what remains is the comparison.
+        except ImportError:  # Windows has only the comparison.
             return None
         for _ in Backoff(LOCKED, longest=0.02):
             try:
@@ -219,15 +209,24 @@ class ManifestFile:
                 continue
             except OSError:
                 return None  # Some network file systems have no locks.
-        raise FileError(
-            f"Another program has had the file locked for {LOCKED:g} seconds; nothing was changed.",
-            location=self._name,
-            hint=f"See which one, with fuser {self._name}, and try again when it is done.",
+        raise self._error(
+            f"Another program has had the file locked for {LOCKED:g} seconds.",
+            f"Find it with fuser {self._name}, and try again when it is done.",
         )
 
     @property
     def _name(self) -> str:
         return visible(os.fspath(self.path))
+
+    def changed(self) -> FileChangedError:
+        """Return the error for a file that another writer has changed."""
+        message = "Another program has written the file since it was read."
+        return FileChangedError(message, location=self._name, hint="Run it again: it starts from the present file.")
+
+    def _error(self, problem: str, hint: str, number: int | None = None) -> FileError:
+        error = FileError(problem, location=self._name, hint=hint)
+        error.errno, error.filename = number, os.fspath(self.path)
+        return error
 
     @contextlib.contextmanager
     def _translated(self, done: str) -> Iterator[None]:
@@ -238,130 +237,98 @@ class ManifestFile:
         except (OSError, ValueError) as error:
             number = error.errno if isinstance(error, OSError) else None
             problem, hint = _PROBLEMS.get(number or 0, (str(error), "Check the path."))
-            failure = FileError(
-                f"The file cannot be {done}: {problem}. Nothing was changed.", location=self._name, hint=hint
-            )
-            failure.errno, failure.filename = number, os.fspath(self.path)
-            raise failure from error
-
-    @contextlib.contextmanager
-    def _located(self) -> Iterator[None]:
-        """Name the file in front of the line that a manifest's error names."""
-        try:
-            yield
-        except ManifestError as error:
-            location = f"{self._name}, {error.location}" if error.location else self._name
-            raise ManifestError(error.message, location=location, hint=error.hint) from error
+            raise self._error(f"The file cannot be {done}: {problem}.", hint, number) from error
 
 
-class FileStore:
-    """The ``aws-auth`` in a manifest file; its revisions are in the folder ``.NAME.history`` beside it.
+class FileStore(RevisionFolder):
+    """The ``aws-auth`` in a manifest file; its revisions are in the folder ``.NAME.history`` next to it.
 
-    The manifest never names its revision: that would change the file by more than was asked for. The folder keeps a
-    list of the revisions that the manifest has been at. What owners applied is in the file ``.NAME.owners.json``, which
-    belongs into git with the manifest. Behind a symbolic link, the history is beside the file that the link leads to.
+    The manifest never names its revision, because that would be a change that no one asked for. Instead, the folder lists
+    the revisions of the manifest. The file ``.NAME.owners.json`` records what each owner applied; it belongs in git with
+    the manifest. The history of a symbolic link is next to the link's target.
 
     Args:
         path: The manifest file, which has to exist.
-        may_be_gone: Whether a manifest that is gone, and has a history, is read as one that does not exist.
-        normalize: Whether a write makes literal blocks of values that cannot be edited in place.
+        may_be_gone: Whether a missing manifest with a history is read as one that does not exist.
+        normalize: Whether a write turns values that cannot be edited in place into literal blocks.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, may_be_gone: bool = False, normalize: bool = False) -> None:
+        super().__init__(Path(path))
         self._manifest = ManifestFile(path, normalize=normalize)
-        self._revisions = RevisionFolder(self._manifest.path)
-        self._owners = OwnersFile(self._manifest.path)
+        self._owners = OwnersFile(self.path)
         self._may_be_gone = may_be_gone
 
     def for_restoration(self) -> FileStore:
-        """Return this store as one that a rollback of a deleted manifest uses (see `SupportsRestoration`)."""
-        return FileStore(self._manifest.path, may_be_gone=True)
+        """Return a store for the rollback of a deleted manifest (see `SupportsRestoration`)."""
+        return FileStore(self.path, may_be_gone=True)
 
     def read(self) -> Snapshot:
-        """Return the manifest's ConfigMap as it is now.
+        """Return the present ConfigMap in the manifest.
 
         Raises:
-            FileError: the file cannot be read.
-            ManifestError: it holds no ``aws-auth`` that can be read.
+            FileError: The file cannot be read.
+            ManifestError: It holds no ``aws-auth`` that can be read.
         """
         try:
             state = self._manifest.read()
         except FileError as error:
-            if error.errno == errno.ENOENT and (head := self._revisions.applied("")):
+            if error.errno == errno.ENOENT and (head := self.applied("")):
                 if self._may_be_gone:
                     return Snapshot(Document({}), "", exists=False, head=head)
-                error.hint += (
-                    f" Its history is still there, up to revision {head.number}: rollback() makes the file anew."
-                )
+                error.hint += f" Or restore it with rollback(): its history still exists, up to revision {head.number}."
             raise
-        return _snapshot(state, self._revisions.applied(data_digest(state.data)), self._owners.read())
+        return _snapshot(state, self.applied(data_digest(state.data)), self._owners.read())
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
-        """Write other data into the manifest (see `Store.write`).
+        """Write the data into the manifest (see `Store.write`).
 
         Raises:
-            FileChangedError: the file is no longer the one that was read.
-            FileError: it cannot be written.
-            ManifestError: the manifest cannot be edited.
+            FileChangedError: The file has changed since it was read.
+            FileError: It cannot be written.
+            ManifestError: The manifest cannot be edited.
         """
-        if revision and not base.exists:
-            state = self._manifest.create(to_yaml(revision.config_map()))
-            self._revisions.note(revision.info.head)
-            return _snapshot(state, revision.info.head, self._owners.read())
         if revision is None:
             return _snapshot(self._manifest.write(data, cast("FileState", base.raw)), base.head, base.annotations)
         head, owners = revision.info.head, owners_of(revision.annotations)
+        if not base.exists:
+            state = self._manifest.create(to_yaml(revision.config_map()))
+            self.note(head)
+            return _snapshot(state, head, self._owners.read())
 
         def begin() -> None:
             if self._owners.read() != owners_of(base.annotations):
                 raise self._manifest.changed()
             if owners != base.annotations:
                 self._owners.write(owners)
-            self._revisions.note(head, BEGUN)
+            self.note(head, BEGUN)
 
         state = self._manifest.write(data, cast("FileState", base.raw), begin, always=owners != base.annotations)
-        self._revisions.note(head)
+        self.note(head)
         return _snapshot(state, head, owners)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
-        """Check that the manifest can be edited so (see `TextStore.check_edit`).
+        """Check that the manifest can be edited so (see `SupportsEditCheck.check_edit`).
 
         Raises:
-            FileError: the file is read-only.
-            ManifestError: the manifest cannot be edited.
+            FileError: The file is read-only.
+            ManifestError: The manifest cannot be edited.
         """
         if base.exists:
             self._manifest.check_edit(data, cast("FileState", base.raw))
 
     def record(self, revision: Revision) -> Revision:
-        """Add a revision (see `Store.record`); its time is that of this machine.
+        """Add a revision (see `Store.record`), with the time of this machine.
 
         Raises:
-            FileError: the manifest that it is for cannot be written.
+            FileError: The manifest cannot be written.
         """
-        if not self._may_be_gone or self._manifest.path.exists():
+        if not self._may_be_gone or self.path.exists():
             self._manifest.check_replaceable()
-        return self._revisions.record(revision)
-
-    def list_revisions(self) -> RevisionList:
-        """Return what is known about all revisions, without their data."""
-        return self._revisions.list_all()
-
-    def read_revision(self, number: int) -> Revision:
-        """Return a revision with its data (see `Store.read_revision`)."""
-        return self._revisions.read(number)
-
-    def discard_revision(self, number: int, digest: str) -> None:
-        """Delete the revision, if it has this digest."""
-        self._revisions.discard(number, digest)
+        return super().record(revision)
 
 
 def _snapshot(state: FileState, head: Head | None, owners: Mapping[str, str]) -> Snapshot:
-    return Snapshot(
-        Document(state.data, origins=origins(state.manifest)),
-        hashlib.sha256(state.raw).hexdigest(),
-        head=head,
-        annotations=owners,
-        findings=state.manifest.findings,
-        raw=state,
-    )
+    document = Document(state.data, origins=origins(state.manifest))
+    version = hashlib.sha256(state.raw).hexdigest()
+    return Snapshot(document, version, head=head, annotations=owners, findings=state.manifest.findings, raw=state)

@@ -1,4 +1,4 @@
-"""A manifest that comes from somewhere and goes on to somewhere, as through a pipe: in memory, without a history."""
+"""A manifest in memory, as in a pipe: without a history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import decode_manifest
-from awsauth.errors import ManifestError
+from awsauth.stores.file import located
 from awsauth.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -23,41 +23,39 @@ class ManifestText(MemoryStore):
 
     Args:
         raw: The manifest, as in a file.
-        name: What it is called in errors.
-        normalize: Whether to make literal blocks of values that cannot be edited in place.
+        name: The manifest's name in errors.
+        normalize: Whether to turn values that cannot be edited in place into literal blocks.
 
     Raises:
-        ManifestError: it holds no ``aws-auth`` that can be read.
+        ManifestError: It holds no ``aws-auth`` that can be read.
     """
 
     def __init__(self, raw: bytes, name: str = "standard input", *, normalize: bool = False) -> None:
         self._name = name
-        try:
+        with located(name):
             text, self._encoding = decode_manifest(raw)
             manifest = Manifest.parse(text)
             self.manifest = manifest.in_literal_blocks() if normalize else manifest
-        except ManifestError as error:
-            raise self._located(error) from error
         super().__init__(self.manifest.data, uid="")
 
     @property
     def raw(self) -> bytes:
-        """The manifest as it is now, in the encoding that it came in."""
+        """The present manifest, in the encoding of the original."""
         return self._encoding.encode(self.manifest.text)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:  # noqa: ARG002 - as of other stores
-        """Check that the manifest can be edited so (see `TextStore.check_edit`).
+        """Check that the manifest can be edited so (see `SupportsEditCheck.check_edit`).
 
         Raises:
-            ManifestError: it cannot.
+            ManifestError: It cannot.
         """
         self._edited(data)
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
-        """Write other data into the manifest (see `Store.write`).
+        """Write the data into the manifest (see `Store.write`).
 
         Raises:
-            ManifestError: the manifest cannot be edited.
+            ManifestError: The manifest cannot be edited.
         """
         manifest = self._edited(data)
         snapshot = super().write(data, base, revision)
@@ -65,16 +63,10 @@ class ManifestText(MemoryStore):
         return snapshot
 
     def read(self) -> Snapshot:
-        """Return the ConfigMap in the manifest as it is now."""
+        """Return the present ConfigMap in the manifest."""
         document = Document(self.manifest.data, origins=origins(self.manifest))
         return super().read()._replace(document=document, findings=self.manifest.findings)
 
     def _edited(self, data: Mapping[str, str]) -> Manifest:
-        try:
+        with located(self._name):
             return Manifest.parse(self.manifest.with_data(data))
-        except ManifestError as error:
-            raise self._located(error) from error
-
-    def _located(self, error: ManifestError) -> ManifestError:
-        location = f"{self._name}, {error.location}" if error.location else self._name
-        return ManifestError(error.message, location=location, hint=error.hint)

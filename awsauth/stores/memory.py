@@ -1,15 +1,15 @@
-"""An ``aws-auth`` in memory, that behaves as one in a cluster does: for tests, and to try things out."""
+"""An ``aws-auth`` in memory that behaves like one in a cluster: for tests and experiments."""
 
 from __future__ import annotations
 
 import threading
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
 from awsauth.core.revisions.revision import Revision, head_replaced, info_from_object
-from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError, RevisionTakenError
-from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, no_such_revision
+from awsauth.errors import HistoryError
+from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, conflict, revision_not_found, revision_taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
     from awsauth.core.revisions.info import Head
 
+_LOCATION: Final = "aws-auth in memory"
+
 
 class MemoryStore:
     """An ``aws-auth`` in memory.
 
     Args:
-        data: Its data; None for an object that does not exist yet.
-        uid: Which object it is.
+        data: The data; None for an object that does not exist yet.
+        uid: Identifies the object.
     """
 
     def __init__(self, data: Mapping[str, str] | None = None, *, uid: str = "in-memory") -> None:
@@ -32,19 +34,15 @@ class MemoryStore:
         self._state = Snapshot(Document(data or {}), "1", uid, exists=data is not None)
 
     def read(self) -> Snapshot:
-        """Return the object as it is now."""
+        """Return the present state of the object."""
         with self._lock:
             return self._state
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
-        """Write other data into the object (see `Store.write`)."""
+        """Write the data into the object (see `Store.write`)."""
         with self._lock:
             if self._state.version != base.version:
-                raise ConflictError(
-                    "The object has been written since it was read; nothing was changed.",
-                    location="aws-auth in memory",
-                    hint="Try again: it starts from the object as it is now.",
-                )
+                raise conflict(_LOCATION)
             annotations = head_replaced(self._state.annotations, revision) if revision else self._state.annotations
             self._put(data, revision.info.head if revision else self._state.head, annotations)
             return self._state
@@ -53,38 +51,33 @@ class MemoryStore:
         """Add a revision (see `Store.record`)."""
         with self._lock:
             if revision.number in self._objects:
-                raise RevisionTakenError(
-                    f"There is a revision {revision.number} already; nothing was changed.",
-                    location="aws-auth in memory",
-                )
+                raise revision_taken(revision.number, _LOCATION)
             recorded = revision.recorded(self._now())
             self._objects[revision.number] = recorded.to_object()
             return recorded
 
     def list_revisions(self) -> RevisionList:
-        """Return what is known about all revisions."""
+        """Return all revisions, without their data."""
         with self._lock:
             objects = sorted(self._objects.items())
-        revisions, strangers = [], []
+        revisions, invalid = [], []
         for number, value in objects:
             try:
                 revisions.append(info_from_object(value))
             except HistoryError as error:
-                strangers.append(InvalidRevision(f"revision {number}", error.message, number))
-        return RevisionList(tuple(revisions), self._now(), tuple(strangers))
+                invalid.append(InvalidRevision(f"revision {number}", error.message, number))
+        return RevisionList(tuple(revisions), self._now(), tuple(invalid))
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`)."""
         with self._lock:
             value = self._objects.get(number)
         if value is None:
-            raise RevisionNotFoundError(
-                no_such_revision(number), location="aws-auth in memory", hint="List the history."
-            )
+            raise revision_not_found(number, _LOCATION)
         return Revision.from_object(value)
 
     def discard_revision(self, number: int, digest: str) -> None:
-        """Delete the revision, if it has this digest."""
+        """Delete the revision if it exists and has this digest."""
         with self._lock:
             value = self._objects.get(number)
             if value is not None and info_from_object(value).digest == digest:

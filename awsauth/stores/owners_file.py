@@ -1,4 +1,4 @@
-"""The file ``.NAME.owners.json`` beside a manifest ``NAME``: what each owner applied last."""
+"""The file ``.NAME.owners.json`` next to a manifest ``NAME``: what each owner applied last."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class OwnersFile:
             return {}
         except (OSError, ValueError, AttributeError, RecursionError) as error:
             raise FileError(
-                "The records of owners beside the manifest cannot be read.",
+                "The records of owners next to the manifest cannot be read.",
                 location=visible(str(path)),
                 hint="Restore the file from git. Without the file, awsauth knows no owner and prunes nothing.",
             ) from error

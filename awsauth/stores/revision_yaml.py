@@ -1,6 +1,6 @@
-"""A revision's object as YAML that people can read, that kubectl takes, and that loses no character.
+"""A revision's object as YAML that people can read, that kubectl accepts, and that loses no character.
 
-Every change to a file writes one, through libyaml: ruamel.yaml takes some hundred times as long for a large map.
+Every change to a file writes one. It uses libyaml, because ruamel.yaml takes a hundred times as long for a large map.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from awsauth.core.goyaml.scalars import plain_type
 from awsauth.errors import HistoryError
 
 _DATA: Final = "\ndata:"
-"""Where the data begins; what stands before it is small, and enough for a list."""
+"""The beginning of the data. The part before it is small, and enough for a list."""
 
 _FIRST_KEYS: Final = ("apiVersion:", "data:", "kind:", "metadata:", "revision:")
 _DEEPEST: Final = 20
+_TEXT: Final = "tag:yaml.org,2002:str"
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Writes several lines as a block, and quotes what Go's YAML would not take for text."""
+    """Writes several lines as a block, and quotes texts that Go's YAML would take for another type."""
 
 
 class _QuotingDumper(yaml.CSafeDumper):
-    """Writes every text in double quotes, where any character can be written."""
+    """Writes every text in double quotes, which can hold any character."""
 
 
 def to_yaml(value: dict[str, Any]) -> str:
-    """Return an object as YAML; its ``data`` comes last, behind `_DATA`.
+    """Return an object as YAML, with its ``data`` last, after `_DATA`.
 
     Raises:
-        HistoryError: it holds half of a surrogate pair, which no file can hold.
+        HistoryError: It holds half of a surrogate pair, which no file can hold.
     """
     ordered = {key: part for key, part in value.items() if key != "data"} | {"data": value["data"]}
     try:
         text = _dumped(ordered, _Dumper)
     except UnicodeEncodeError as error:
         raise HistoryError(
-            f"The text holds U+{ord(error.object[error.start]):04X}, which is no character, and no file can hold it. "
-            "The manifest was not changed.",
-            hint="Leave it out and try again.",
+            f"The text holds U+{ord(error.object[error.start]):04X}, which is not a character, so no file can hold it.",
+            hint="Remove it and try again.",
         ) from error
-    # A block cannot hold every text: next-line characters, for one, come back as line feeds.
+    # A block cannot hold every text: next-line characters, for example, become line feeds.
     return text if yaml.load(text, yaml.CSafeLoader) == ordered else _dumped(ordered, _QuotingDumper)
 
 
@@ -50,24 +50,21 @@ def from_yaml(raw: bytes, name: str) -> Any:
     """Return the object in a file's bytes.
 
     Raises:
-        HistoryError: it is no YAML.
+        HistoryError: The file is not YAML.
     """
     try:
         text = raw.decode("utf-8")
         _check_simple(text)
         return yaml.load(text, yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError) as error:
-        raise HistoryError(
-            "This file is no YAML that can be read, so it was not written, or not left, by awsauth. It is not used.",
-            location=name,
-            hint="Delete it if nobody needs it.",
-        ) from error
+        message = "This file cannot be read as a revision: awsauth did not write it, or it was edited. It is not used."
+        raise HistoryError(message, location=name, hint="Delete it if you do not need it.") from error
 
 
 def _check_simple(text: str) -> None:
-    """Refuse what is none of ours before it is loaded: loading follows tags, aliases and any depth, on the C stack."""
+    """Refuse a foreign text before it is loaded: the loader follows tags, aliases and any depth, on the C stack."""
     if not text.startswith(_FIRST_KEYS):
-        raise ValueError("it does not begin as an object does")
+        raise ValueError("it does not begin like an object")
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -76,11 +73,7 @@ def _check_simple(text: str) -> None:
 
 
 def metadata_from_yaml(raw: bytes, name: str) -> Any:
-    """Return the object in a file's bytes without its data.
-
-    Raises:
-        HistoryError: it is no YAML.
-    """
+    """Return the object in a file's bytes without its data (see `from_yaml`)."""
     return from_yaml(raw.split(_DATA.encode(), 1)[0] + b"\n", name)
 
 
@@ -92,15 +85,9 @@ def _dumped(value: dict[str, Any], dumper: type[yaml.CSafeDumper]) -> str:
 
 
 def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
-    if "\n" in text:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
-    style = '"' if not text or plain_type(text) != "string" else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-def _quoted_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+    style = "|" if "\n" in text else None if text and plain_type(text) == "string" else '"'
+    return dumper.represent_scalar(_TEXT, text, style=style)
 
 
 _Dumper.add_representer(str, _text)
-_QuotingDumper.add_representer(str, _quoted_text)
+_QuotingDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(_TEXT, text, style='"'))

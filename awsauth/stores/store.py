@@ -1,7 +1,7 @@
-"""The protocol of a store: one ``aws-auth``, and its revisions.
+"""The protocol of a store: one ``aws-auth`` and its revisions.
 
-Each method is one request. None of them tries again, merges, or decides anything: what to do about a conflict, a
-taken number or a lost answer is decided once, for all stores, in `awsauth.history`.
+Each method is one request, which neither retries nor merges. `awsauth.history` decides for all stores what to do about a
+conflict, a taken number or a lost answer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from awsauth.core.revisions.revision import HIGHEST, is_sound
-from awsauth.errors import ApiError
+from awsauth.errors import ApiError, ConflictError, RevisionNotFoundError, RevisionTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 
 class Snapshot(NamedTuple):
-    """One ``aws-auth`` as it was at one moment.
+    """One ``aws-auth`` at one moment.
 
     Attributes:
-        document: Its data; without any when it does not exist.
-        version: Which of the object's states this is; opaque, and another one after every write.
-        uid: Which object it is; empty where objects have no identity, as in a file.
-        exists: Whether there is such an object.
-        immutable: Whether Kubernetes lets nobody change its data.
-        head: What the object says of its own revision; None where it says nothing, or cannot.
-        binary_data: Its ``binaryData``, in base64.
-        labels: Its labels.
-        annotations: Its annotations.
+        document: The data; empty if the object does not exist.
+        version: Identifies this state of the object; opaque, and different after every write.
+        uid: Identifies the object; empty where objects have no identity, as in a file.
+        exists: Whether the object exists.
+        immutable: Whether Kubernetes refuses changes of its data.
+        head: The revision that the object names; None if it names none.
+        binary_data: The ``binaryData``, in base64.
+        labels: The labels.
+        annotations: The annotations.
         managers: By data key, the clients that own it according to ``managedFields``.
-        owners: What it is deleted together with (``ownerReferences``), each as kind and name.
-        findings: What is wrong with how the object is written, which its data does not show.
-        carried: The store's own; comes back with `Store.write`.
+        owners: The objects in ``ownerReferences``, each as kind and name; deleting one of them deletes this object.
+        findings: Problems of the written form, which the data does not show.
+        raw: The store's own value, which comes back with `Store.write`.
     """
 
     document: Document
@@ -64,40 +64,35 @@ class Snapshot(NamedTuple):
         return self.document.data
 
     def check_mutable(self) -> None:
-        """Check that the object can be changed at all, before anything is written for a change of it.
+        """Check that the object can be changed, before anything is written for a change.
 
         Raises:
-            ApiError: it is immutable.
+            ApiError: The object is immutable.
         """
         if self.immutable:
-            raise ApiError(
-                "The ConfigMap is immutable: Kubernetes lets nobody change its data. Nothing was changed.",
-                location="kube-system/aws-auth",
-                hint="It has to be deleted and made again without `immutable: true`; "
-                "until it is back, nobody is let in by it.",
-                status=422,
-                reason="Invalid",
-            )
+            message = "The ConfigMap is immutable, so Kubernetes refuses changes of its data."
+            hint = "Save its data, delete it, and create it again without `immutable: true`. Until then it maps no one."
+            raise ApiError(message, location="kube-system/aws-auth", hint=hint, status=422, reason="Invalid")
 
     @property
     def binary_bytes(self) -> int:
-        """How many bytes all values of ``binaryData`` have."""
+        """The number of bytes in all values of ``binaryData``."""
         return sum(len(text) * 3 // 4 - text[-2:].count("=") for text in self.binary_data.values())
 
     @property
     def own_head(self) -> Head | None:
-        """The head that the object carries, if it is the head of this very state."""
+        """The revision that the object names, if it is the revision of this very state."""
         is_own = self.exists and self.head and self.head.is_of(self.data, self.binary_data)
         return self.head if is_own else None
 
 
 class InvalidRevision(NamedTuple):
-    """Something among the revisions that is none, or that was changed by hand.
+    """An object among the revisions that is not a revision, or that was edited by hand.
 
     Attributes:
-        name: What it is called.
-        problem: Why it is no revision; a sentence.
-        number: The number that it takes up all the same, or None.
+        name: The object's name.
+        problem: The reason; a sentence.
+        number: The revision number that it occupies, or None.
     """
 
     name: str
@@ -106,12 +101,12 @@ class InvalidRevision(NamedTuple):
 
 
 class RevisionList(NamedTuple):
-    """The revisions there are, without their data.
+    """All revisions, without their data.
 
     Attributes:
         revisions: In the order of their numbers.
-        now: When it was made, by the clock that their `created` comes from.
-        strangers: What is in their place and none of them.
+        now: The time of the listing, by the same clock as `created` of the revisions.
+        invalid: Objects among the revisions that are not revisions.
     """
 
     revisions: tuple[RevisionInfo, ...]
@@ -141,7 +136,7 @@ class RevisionList(NamedTuple):
         Without a known number, a forged revision can have the highest number. Then the next one fills the last gap.
         """
         taken = {0, known, *(info.number for info in self.revisions)}
-        taken |= {stranger.number for stranger in self.invalid if stranger.number}
+        taken |= {other.number for other in self.invalid if other.number}
         free = [number + 1 for number in taken if number + 1 not in taken and number < HIGHEST]
         return min((number for number in free if number > known > 0), default=max(free))
 
@@ -149,82 +144,95 @@ class RevisionList(NamedTuple):
 class Store(Protocol):
     """One ``aws-auth``. Safe to use from several threads.
 
-    Every method may raise another `AwsAuthError` when it was refused for good (a missing right, a full disk); it
-    changed nothing then.
+    Each method may also raise another `AwsAuthError`, such as for a missing right or a full disk; it has changed nothing
+    then.
     """
 
     def read(self) -> Snapshot:
-        """Return the object as it is now."""
+        """Return the present state of the object."""
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
-        """Write other data into the object, which carries the revision's head from then on, where it can.
+        """Write the data into the object, which then names the revision if it can.
 
-        Without a revision, whatever head the object carries stays. An object that does not exist is made.
+        Without a revision, the object keeps the one that it names. An object that does not exist is created.
 
         Raises:
-            ConflictError: the object is no longer `base`; nothing was changed.
-            OutcomeUnknownError: there was no answer. The same call again is accepted or conflicts, never both.
+            ConflictError: The object is no longer `base`.
+            OutcomeUnknownError: There was no answer. Of this call and an identical one, at most one succeeds.
         """
 
     def record(self, revision: Revision) -> Revision:
-        """Add a revision, and return it with the time of its recording.
+        """Add a revision, and return it with its time.
 
         Raises:
-            RevisionTakenError: there is one of that number; nothing was changed.
-            OutcomeUnknownError: there was no answer.
+            RevisionTakenError: A revision with that number exists.
+            OutcomeUnknownError: There was no answer.
         """
 
     def list_revisions(self) -> RevisionList:
-        """Return what is known about all revisions, without their data."""
+        """Return all revisions, without their data."""
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data.
 
         Raises:
-            RevisionNotFoundError: there is none of that number.
-            HistoryError: what is there is no revision.
+            RevisionNotFoundError: There is no revision with that number.
+            HistoryError: The object there is not a revision.
         """
 
     def discard_revision(self, number: int, digest: str) -> None:
-        """Delete the revision, if it has this digest; one that is gone, or another one, is left as it is.
+        """Delete the revision if it exists and has this digest.
 
         Raises:
-            OutcomeUnknownError: there was no answer.
+            OutcomeUnknownError: There was no answer.
         """
 
 
 @runtime_checkable
 class SupportsDryRun(Protocol):
-    """A store whose server can say what it would do with a write."""
+    """A store whose server can check a write without making it."""
 
     def dry_run_store(self) -> Store:
-        """Return a store of the same ``aws-auth`` whose server looks at all writes, its admission included.
+        """Return a store of the same ``aws-auth`` whose server checks all writes, including its admission, and makes none.
 
-        It changes nothing: what is written or recorded there is answered as if it were, and is not.
+        The answers are those of real writes.
         """
 
 
 @runtime_checkable
 class SupportsEditCheck(Protocol):
-    """A store whose object is a text that is edited, which may be written in a way that does not allow it."""
+    """A store whose object is a text, in a form that may not allow an edit."""
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
-        """Raise what writing this would raise because of how the object is written or kept; nothing is changed."""
+        """Raise the error that `Store.write` would raise because of the form of the text, or because it is read-only."""
 
 
 @runtime_checkable
 class SupportsRestoration(Protocol):
-    """A store whose object cannot be read while it is gone, unless to restore it."""
+    """A store that needs another mode to restore an object that is gone."""
 
     def for_restoration(self) -> Store:
-        """Return this store as one that reads an object that is gone, and makes it anew."""
+        """Return a store that can read an object that is gone, and create it again."""
 
 
 def restorable(store: Store) -> Store:
-    """Return a store that can be read, and written by a rollback, while its object is gone."""
+    """Return a store that a rollback can read and write while the object is gone."""
     return store.for_restoration() if isinstance(store, SupportsRestoration) else store
 
 
-def no_such_revision(number: int) -> str:
-    """Return what is said of a revision that is not there."""
-    return f"There is no revision {number}: it never was recorded here, or it was pruned. Nothing was changed."
+def conflict(location: str, happened: str = "written") -> ConflictError:
+    """Return the error for an object that another writer has changed."""
+    hint = "Try again: the next attempt starts from the present object."
+    return ConflictError(f"The object has been {happened} since it was read.", location=location, hint=hint)
+
+
+def revision_not_found(number: int, location: str) -> RevisionNotFoundError:
+    """Return the error for a revision that is not in the store."""
+    message = f"There is no revision {number}: it was never recorded here, or it was pruned."
+    return RevisionNotFoundError(message, location=location, hint="List the history, and name one of its revisions.")
+
+
+def revision_taken(number: int, location: str) -> RevisionTakenError:
+    """Return the error for a revision number that exists already."""
+    hint = "Try again: another writer was faster."
+    return RevisionTakenError(f"There is a revision {number} already.", location=location, hint=hint)

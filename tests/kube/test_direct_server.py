@@ -18,6 +18,7 @@ from awsauth.errors import KubeconfigError, OutcomeUnknownError, UnreachableErro
 from awsauth.kube.address import address_problem
 from awsauth.kube.server import KubeServer
 from awsauth.kube.transport import Transport
+from awsauth.options import ConnectionOptions
 from tests.support.controlplane.authority import Authority
 from tests.support.kubeconfigs import SECRET, config, written
 from tests.support.servers.tls_servers import Proxy, TlsServer
@@ -52,7 +53,7 @@ def shown(url: str, proxy: str | None = None, **said: Any) -> str:
     """Connect as a kubeconfig says, and return whose certificate the server was shown."""
     user = {name: said.pop(name) for name in list(said) if name.startswith("client_")}
     cluster, user = ({key.replace("_", "-"): value for key, value in part.items()} for part in (said, user))
-    transport = Transport(KubeServer({"server": url, **cluster}, user, None, proxy), timeout=PATIENCE)
+    transport = Transport(KubeServer({"server": url, **cluster}, user, None, proxy), ConnectionOptions(PATIENCE))
     try:
         return str(transport.get("/api")["shown"])
     finally:
@@ -91,7 +92,7 @@ def test_nobody_else_is_trusted(authority: Authority, tmp_path: Path) -> None:
             {"certificate_authority": str(other.certificate_file)},
             {"certificate_authority_data": ca, "tls_server_name": "example.com"},
         ):
-            with pytest.raises(UnreachableError, match="certificate is not to be trusted") as caught:
+            with pytest.raises(UnreachableError, match="certificate is not trusted") as caught:
                 shown(server.url, **said)
             assert "certificate-authority-data" in caught.value.hint
         assert server.heard == []
@@ -117,7 +118,7 @@ def test_threads_share_a_server_while_certificates_are_renewed(authority: Author
     with TlsServer(authority, clients=authority.certificate_file) as server:
         files = {"client-certificate": str(certificate), "client-key": str(key)}
         cluster = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
-        transport = Transport(KubeServer(cluster, files, None, None), timeout=PATIENCE)
+        transport = Transport(KubeServer(cluster, files, None, None), ConnectionOptions(PATIENCE))
 
         def ask() -> None:
             while not over.is_set():
@@ -152,19 +153,19 @@ def test_a_renewed_certificate_that_cannot_be_used_is_told_before_anything_is_se
         ca.write_bytes(authority.certificate_file.read_bytes())
         cluster = {"server": server.url, "certificate-authority": str(ca)}
         user = {"client-certificate": str(certificate), "client-key": str(key)}
-        transport = Transport(KubeServer(cluster, user, None, None), timeout=PATIENCE)
+        transport = Transport(KubeServer(cluster, user, None, None), ConnectionOptions(PATIENCE))
         assert transport.get("/api")["shown"] == "alice"
         for file in (certificate, key, ca):
             content = file.read_bytes()
             file.unlink()
-            with pytest.raises(KubeconfigError, match=r"No such file.*Nothing was sent") as caught:
+            with pytest.raises(KubeconfigError, match=r"No such file") as caught:
                 transport.post("/api", {})
             assert str(file) in caught.value.location
             file.write_bytes(content)
         assert transport.post("/api", {})["shown"] == "alice"
         # Nobody is trusted any longer who was before.
         ca.write_bytes(made(tmp_path / "other").certificate_file.read_bytes())
-        with pytest.raises(UnreachableError, match="not to be trusted"):
+        with pytest.raises(UnreachableError, match="is not trusted"):
             transport.get("/api")
 
 
@@ -236,7 +237,7 @@ def test_a_token_goes_nowhere_but_to_the_host_of_the_address(tmp_path: Path, aut
 def test_what_is_no_address_is_refused(tmp_path: Path, address: str) -> None:
     """What comes of such a one differs from client to client: the token could go elsewhere, or a password be shown."""
     file = written(tmp_path / "config", config(None, {"token": SECRET}, server=address))
-    with pytest.raises(KubeconfigError, match="whose address is none") as caught:
+    with pytest.raises(KubeconfigError, match="with a malformed address") as caught:
         connecting.from_kubeconfig(path=file)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
@@ -246,12 +247,12 @@ def test_what_is_no_address_is_refused(tmp_path: Path, address: str) -> None:
     [
         ("https://api.example.com:6443/path", True, False, ""),
         ("https://me:secret@api.example.com", True, False, ""),
-        ("http://api.example.com", True, False, "for all to read"),
+        ("http://api.example.com", True, False, "anyone on the network"),
         ("http://api.example.com", False, False, ""),
         ("http://localhost:1", True, False, ""),
-        ("http://localhost:1", True, True, "for all to read"),
-        ("https://api.example.com/?x", True, False, "address is none"),
-        ("https://me:secret/x@api.example.com", False, False, "address is none"),
+        ("http://localhost:1", True, True, "anyone on the network"),
+        ("https://api.example.com/?x", True, False, "a malformed address"),
+        ("https://me:secret/x@api.example.com", False, False, "a malformed address"),
         (None, True, False, "no cluster with an address"),
     ],
 )
@@ -280,7 +281,7 @@ def test_credentials_do_not_go_over_the_network_for_all_to_read(tmp_path: Path) 
     for user in ({"token": SECRET}, {"tokenFile": "/no/such"}, {"exec": {"command": "/no/such"}}):
         for said in ({"server": "http://api.example.com"}, {"server": "http://127.0.0.1:1", "proxy-url": "http://b:1"}):
             file = written(tmp_path / "config", config(None, user, **said))
-            with pytest.raises(KubeconfigError, match="for all to read"):
+            with pytest.raises(KubeconfigError, match="anyone on the network"):
                 connecting.from_kubeconfig(path=file)
     with TlsServer(None) as server:
         for user in ({"token": SECRET}, {}):
@@ -296,7 +297,7 @@ def test_an_authority_beside_skipped_verification_is_refused(tmp_path: Path, mor
     """Both at once is a mistake, and kubectl takes it for one."""
     said = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True, **more}
     file = written(tmp_path / "config", config(None, {"token": "x"}, **said))
-    with pytest.raises(KubeconfigError, match="not to be looked at"):
+    with pytest.raises(KubeconfigError, match="contradict each other"):
         connecting.from_kubeconfig(path=file)
 
 
@@ -346,8 +347,8 @@ def test_a_write_whose_answer_is_lost_behind_a_proxy_may_have_been_made(
     """Urllib3 tells that as it does that a proxy leads nowhere."""
     with TlsServer(authority, answers=False) as server, Proxy(authority if is_encrypted else None) as proxy:
         cluster = {"server": server.url, "certificate-authority": str(authority.certificate_file)}
-        transport = Transport(KubeServer(cluster, {}, None, proxy.url), timeout=PATIENCE)
-        with pytest.raises(OutcomeUnknownError, match="may have been changed, or not"):
+        transport = Transport(KubeServer(cluster, {}, None, proxy.url), ConnectionOptions(PATIENCE))
+        with pytest.raises(OutcomeUnknownError, match="may or may not have been made"):
             transport.post("/api", {})
         assert len(server.heard) == 1
         with pytest.raises(UnreachableError, match="cut before the answer was complete"):

@@ -53,21 +53,21 @@ def test_a_program_is_looked_for_where_kubectl_looks_for_it(tmp_path: Path, monk
     ("more", "problem"),
     [
         ({"interactiveMode": "Always"}, "needs a terminal"),
-        ({"interactiveMode": "Sometimes"}, "`interactiveMode` is none of"),
-        ({"apiVersion": "v1"}, "`apiVersion` is none of"),
+        ({"interactiveMode": "Sometimes"}, "`interactiveMode` is not one of"),
+        ({"apiVersion": "v1"}, "`apiVersion` is not one of"),
         ({"command": ""}, "names no `command`"),
         ({"command": 5}, "names no `command`"),
-        ({"args": "x"}, "`args` is no list"),
-        ({"args": [5]}, "`args` is no list"),
-        ({"env": {"a": "b"}}, "`env` is no list"),
-        ({"env": ["a"]}, "`env` is no list"),
+        ({"args": "x"}, "`args` are not a list"),
+        ({"args": [5]}, "`args` are not a list"),
+        ({"env": {"a": "b"}}, "`env` is not a list"),
+        ({"env": ["a"]}, "`env` is not a list"),
         ({"env": [{"name": "a=\0", "value": "b"}]}, "null byte|illegal environment"),
     ],
 )
 def test_a_program_that_cannot_be_run_is_told(tmp_path: Path, more: dict[str, Any], problem: str) -> None:
     user = plugin(tmp_path, printing({"token": "x"}), **more)
     file = written(tmp_path / "config", config(None, user, server="https://127.0.0.1:1"))
-    with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
+    with pytest.raises(KubeconfigError, match=f"gave no credentials: .*(?:{problem})"):
         connecting.from_kubeconfig(path=file)
 
 
@@ -83,19 +83,19 @@ def test_what_a_failed_program_says_is_in_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "problem"),
     [
-        ("extensions: 5", "`extensions`, which it is told, are no list"),
-        ("extensions: {a: b}", "`extensions`, which it is told, are no list"),
-        ("disable-compression: !!binary aGk=", "which it is told, is no JSON"),
-        ("disable-compression: !!set {a, b}", "which it is told, is no JSON"),
-        ("disable-compression: .nan", "which it is told, is no JSON"),
-        ("disable-compression: &a [*a]", "which it is told, is no JSON"),
+        ("extensions: 5", "`extensions`, which it gets, are not a list"),
+        ("extensions: {a: b}", "`extensions`, which it gets, are not a list"),
+        ("disable-compression: !!binary aGk=", "which it gets, cannot be written as JSON"),
+        ("disable-compression: !!set {a, b}", "which it gets, cannot be written as JSON"),
+        ("disable-compression: .nan", "which it gets, cannot be written as JSON"),
+        ("disable-compression: &a [*a]", "which it gets, cannot be written as JSON"),
     ],
 )
 def test_a_program_that_cannot_be_told_of_the_cluster_is_told(tmp_path: Path, told: str, problem: str) -> None:
     user = plugin(tmp_path, printing({"token": "x"}), provideClusterInfo=True)
     text = yaml.safe_dump(config(None, user, server="https://127.0.0.1:1"))
     text = text.replace("    server:", f"    {told}\n    server:")
-    with pytest.raises(KubeconfigError, match=f"gives none: .*{problem}"):
+    with pytest.raises(KubeconfigError, match=f"gave no credentials: .*{problem}"):
         connecting.from_kubeconfig(path=written(tmp_path / "config", text))
 
 
@@ -128,8 +128,8 @@ def test_a_token_that_has_expired_since_the_year_1_is_one_that_has_expired(tmp_p
         ),
         ("while True: print('x' * 65_536)", "it prints more than 1 MiB"),
         ("import sys\nwhile True: sys.stderr.write('x' * 65_536)", "it did not end within"),
-        ("print('[' * 100_000)", "it is no YAML|nested"),
-        ("print('9' * 5_000)", "it is no YAML"),
+        ("print('[' * 100_000)", "it is not YAML|nested"),
+        ("print('9' * 5_000)", "it is not YAML"),
     ],
 )
 @both_ways
@@ -140,7 +140,7 @@ def test_a_program_that_hangs_or_floods_is_ended_and_told(tmp_path: Path, script
         server="https://127.0.0.1:1",
     )
     timeout = 1.5 if "did not end" in problem else PATIENCE
-    with pytest.raises(KubeconfigError, match=f"gives none: .*(?:{problem})"):
+    with pytest.raises(KubeconfigError, match=f"gave no credentials: .*(?:{problem})"):
         connecting.from_kubeconfig(path=written(tmp_path / "config", value), options=ConnectionOptions(timeout))
     # On a busy machine it may be ended before it has written its number.
     started = tmp_path / "plugin.py.pid"

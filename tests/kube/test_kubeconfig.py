@@ -30,17 +30,17 @@ def test_a_list_of_no_kubeconfigs_is_one_all_the_same(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (f"users:\n- name: a\n  user: {{token: {SECRET}\n", r"it is no YAML at line \d+, column \d+"),
-        ("- a\n", "it is no mapping"),
+        (f"users:\n- name: a\n  user: {{token: {SECRET}\n", r"it is not YAML at line \d+, column \d+"),
+        ("- a\n", "it is not a mapping"),
         ("clusters: {a: b}\n", "its list of clusters"),
         (f"users:\n- name: 5\n  user: {{token: {SECRET}}}\n", "its list of users"),
-        (f"users:\n- name: a\n  user: {{token: !{SECRET} x}}\n", r"it is no YAML at line 3, column \d+\."),
-        (f"users:\n- name: a\n  user: {{token: *{SECRET}}}\n", r"it is no YAML at line 3, column \d+\."),
+        (f"users:\n- name: a\n  user: {{token: !{SECRET} x}}\n", r"it is not YAML at line 3, column \d+\."),
+        (f"users:\n- name: a\n  user: {{token: *{SECRET}}}\n", r"it is not YAML at line 3, column \d+\."),
         ("users: 5\n", "its list of users"),
         (f"users: [{{name: a, user: {{token: {SECRET}}}}}, {{name: a}}]\n", "its list of users holds `a` twice"),
         ("users: [5]\n", "its list of users"),
         ("contexts:\n- {name: a, context: b}\n", "its list of contexts"),
-        ("\0", "it is no YAML"),
+        ("\0", "it is not YAML"),
     ],
 )
 def test_a_kubeconfig_that_cannot_be_read_is_told_and_not_shown(tmp_path: Path, content: str, message: str) -> None:
@@ -57,14 +57,14 @@ def test_a_kubeconfig_that_is_nested_without_end_does_not_end_the_process(tmp_pa
 
 
 def test_a_tag_that_does_not_fit_its_value_is_told(tmp_path: Path) -> None:
-    with pytest.raises(KubeconfigError, match="it is no YAML") as error:
+    with pytest.raises(KubeconfigError, match="it is not YAML") as error:
         kubeconfig.read_kubeconfig([written(tmp_path / "config", f"users: [!!bool {SECRET}]")])
     assert SECRET not in str(error.value)
 
 
 def test_the_check_of_certificates_is_not_turned_off_by_a_text(tmp_path: Path) -> None:
     value = config(None, {}, server="https://127.0.0.1:1", **{"insecure-skip-tls-verify": "false"})
-    with pytest.raises(KubeconfigError, match="is no boolean"):
+    with pytest.raises(KubeconfigError, match="is not a boolean"):
         connecting.from_kubeconfig(path=written(tmp_path / "config", value))
 
 

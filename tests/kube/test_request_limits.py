@@ -190,9 +190,9 @@ def test_a_request_after_one_that_was_given_up_is_answered(monkeypatch: pytest.M
 )
 def test_what_python_cannot_parse_is_told_as_no_answer(body: bytes) -> None:
     with Server(lambda send, _: send(whole(body))) as server:
-        with pytest.raises(UnreachableError, match="The answer is no JSON"):
+        with pytest.raises(UnreachableError, match="The answer is not JSON"):
             transport_to(server.url).get(PATH)
-        with pytest.raises(OutcomeUnknownError, match="The answer is no JSON"):
+        with pytest.raises(OutcomeUnknownError, match="The answer is not JSON"):
             transport_to(server.url).post(PATH, {})
 
 

@@ -63,7 +63,7 @@ def test_all_of_it_passes_for_an_administrator(named: NamedCluster) -> None:
     assert detail(report, "identity").endswith(":assumed-role/health-admin/laptop")
     assert named.name in detail(report, "token")
     assert detail(report, "api-server").startswith("Kubernetes v1.")
-    assert detail(report, "api-server").endswith("whose certificate is right")
+    assert detail(report, "api-server").endswith("whose certificate is valid")
     assert detail(report, "authenticated").startswith(
         "`health-admin`, in `system:masters`, by mapRoles line 1, column "
     )
@@ -292,7 +292,7 @@ def test_a_certificate_of_another_authority_fails_where_the_server_is_reached(
     with named.client() as client:
         report = client.health_check()
     assert results(report) == failed_at("api-server")
-    assert "certificate is not to be trusted" in cause(report)
+    assert "certificate is not trusted" in cause(report)
 
 
 def test_acting_as_somebody_is_checked_as_that_one(cluster: Cluster) -> None:

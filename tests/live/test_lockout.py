@@ -15,8 +15,9 @@ from awsauth.core.access.node_mappings import PRESETS
 from awsauth.core.document.document import MAX_BYTES
 from awsauth.core.edit.changes import EnsureAccount, RemoveRole, ReplaceText
 from awsauth.errors import ApiError, AuthenticationError, GuardError
-from awsauth.kube.rbac import EDITOR, READER, missing
+from awsauth.kube.rbac import missing
 from tests.support.connections import connected
+from tests.support.rbac_manifests import EDITOR, READER
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,12 +18,12 @@ from awsauth.core.cluster.findings import owned_revisions
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.errors import ForbiddenError
 from awsauth.history import commit, log as pruning
-from awsauth.kube.rbac import EDITOR, missing
+from awsauth.kube.rbac import missing
 from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
 from awsauth.stores.cluster import ClusterStore
 from tests.support.changed import PREFIX
 from tests.support.connections import connected
-from tests.support.rbac_manifests import FOLDER, IN_CODE, NAMES, Rule, rules
+from tests.support.rbac_manifests import EDITOR, FOLDER, IN_CODE, NAMES, Rule, rules
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:

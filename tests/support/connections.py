@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import ApiClient, Configuration
 
 from awsauth.connections.kubernetes import from_kubeconfig
-from awsauth.kube.credentials import CurrentToken
-from awsauth.kube.official_client import OfficialClientServer, renew
+from awsauth.kube.official_client import OfficialClientServer
 from awsauth.kube.server import KubeServer
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions
@@ -35,20 +34,18 @@ def transport_to(
 ) -> Transport:
     """Return a transport to an address, with a token or with tokens that are renewed, if any; it waits for long."""
     options.setdefault("timeout", PATIENCE)
-    current = None if isinstance(token, str) else CurrentToken(token)
+    tokens = None if isinstance(token, str) else token
     if way == "urllib3":
         trusted = {"certificate-authority": str(ca_file)} if ca_file else {}
         user = {"token": token} if isinstance(token, str) else {}
-        return Transport(KubeServer({"server": host, **trusted}, user, current, proxy), **options)
+        return Transport(KubeServer({"server": host, **trusted}, user, tokens, proxy), ConnectionOptions(**options))
     configuration = Configuration()
     configuration.host = host
     configuration.ssl_ca_cert = str(ca_file) if ca_file else None
     configuration.proxy = proxy
-    if current:
-        renew(configuration, current)
-    elif token:
+    if token and isinstance(token, str):
         configuration.api_key["authorization"] = f"Bearer {token}"
-    return Transport(OfficialClientServer(ApiClient(configuration)), **options)
+    return Transport(OfficialClientServer(ApiClient(configuration), tokens), ConnectionOptions(**options))
 
 
 def direct(cluster: Cluster, token: str | None = None, **options: Any) -> Transport:

@@ -6,12 +6,19 @@ from typing import Any, Final
 
 import yaml
 
-from awsauth.kube.rbac import EDITOR, READER, RbacRule
+from awsauth.kube.rbac import CHANGER, RbacRule
 from tests.support.paths import PROJECT
 
 Rule = dict[str, Any]
 FOLDER: Final = PROJECT / "examples" / "rbac"
 NAMES: Final = ("reader", "editor", "pruner")
+READER: Final = (
+    RbacRule("get", "configmaps", "", "aws-auth", "kube-system"),
+    *(RbacRule(verb, "controllerrevisions", "apps", "", "kube-system") for verb in ("get", "list")),
+    *(RbacRule("list", f"{kind}bindings", "rbac.authorization.k8s.io") for kind in ("clusterrole", "role")),
+    RbacRule("list", "nodes"),
+)
+EDITOR: Final = (*READER, *CHANGER, RbacRule("create", "configmaps", "", "", "kube-system"))
 PRUNER: Final = (
     RbacRule("get", "configmaps", "", "aws-auth", "kube-system"),
     *(RbacRule(verb, "controllerrevisions", "apps", "", "kube-system") for verb in ("list", "get", "delete")),

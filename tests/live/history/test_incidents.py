@@ -14,10 +14,10 @@ from awsauth.client import AwsAuthClient
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import EnsureRole, ReplaceText
 from awsauth.core.manifest.manifest import Manifest
-from awsauth.kube.rbac import EDITOR
 from tests.support.command_line import manifest_in, run
 from tests.support.pages import check_part
 from tests.support.paths import PROJECT
+from tests.support.rbac_manifests import EDITOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -45,7 +45,7 @@ def test_a_token_file_is_read_again_when_it_was_renewed(cluster: Cluster, tmp_pa
     written(file, second.token + "\n")
     assert who(connection) == second.name
     written(file, " ")
-    with pytest.raises(KubeconfigError, match="it is empty"):
+    with pytest.raises(KubeconfigError, match="is empty"):
         who(connection)
     file.unlink()
     with pytest.raises(KubeconfigError, match="cannot be read"):
@@ -148,8 +148,8 @@ def test_the_kubeconfigs_own_impersonation_counts_unless_another_is_asked_for(cl
     )
     for more, problem in (
         ({"as-uid": "7"}, "as-uid"),
-        ({"as-groups": 5}, "no list"),
-        ({"as-groups": {"a": 1}}, "no list"),
+        ({"as-groups": 5}, "not a list"),
+        ({"as-groups": {"a": 1}}, "not a list"),
     ):
         file = written(tmp_path / "config", config(cluster, user | more))
         with pytest.raises(KubeconfigError, match=problem):

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("nothing_around")
 
 
-def test_a_programs_token_is_used_until_it_expires(cluster: Cluster, tmp_path: Path, by: str) -> None:
+@both_ways
+def test_a_programs_token_is_used_until_it_expires(cluster: Cluster, tmp_path: Path) -> None:
     user = cluster.user()
-    each_time = 3 if by == "urllib3" else 4  # the kubernetes client asks once more when it is configured
-    for lasts, expected in ((timedelta(hours=1), 1), (timedelta(seconds=-1), each_time), (None, 1)):
+    for lasts, expected in ((timedelta(hours=1), 1), (timedelta(seconds=-1), 3), (None, 1)):
         (tmp_path / "plugin.py.runs").unlink(missing_ok=True)
         end = {"expirationTimestamp": (datetime.now(timezone.utc) + lasts).isoformat()} if lasts is not None else {}
         content = config(cluster, plugin(tmp_path, printing({"token": user.token, **end})))
@@ -57,14 +57,14 @@ def test_a_programs_certificate_is_used(cluster: Cluster, tmp_path: Path) -> Non
     ("script", "message"),
     [
         ("import sys; sys.exit('no \\x1b[31msession\\nlog in')", r"ended with 1, and its message is not shown"),
-        ("print('oops')", "is no ExecCredential"),
-        ("print('{}')", "is no ExecCredential"),
-        ("print('{')", "it is no YAML at line 2"),
-        ("print(chr(0))", "it is no YAML"),
-        ("import sys; sys.stdout.buffer.write(b'\\xff')", "it is no text in UTF-8"),
+        ("print('oops')", "is not an ExecCredential"),
+        ("print('{}')", "is not an ExecCredential"),
+        ("print('{')", "it is not YAML at line 2"),
+        ("print(chr(0))", "it is not YAML"),
+        ("import sys; sys.stdout.buffer.write(b'\\xff')", "it is not text in UTF-8"),
         (printing({}), "neither a token nor a certificate"),
         (printing({"token": 5}), "neither a token nor a certificate"),
-        (printing({"token": "x", "expirationTimestamp": "soon"}), "`expirationTimestamp` that it prints is no time"),
+        (printing({"token": "x", "expirationTimestamp": "soon"}), "`expirationTimestamp` that is not a time"),
         (printing({"token": "x"}).replace("/v1", "/v1beta1"), "another `apiVersion`"),
     ],
 )
@@ -72,14 +72,15 @@ def test_a_program_that_gives_no_credentials_is_told_with_what_it_says(
     cluster: Cluster, tmp_path: Path, script: str, message: str
 ) -> None:
     file = written(tmp_path / "config", config(cluster, plugin(tmp_path, script)))
-    with pytest.raises(KubeconfigError, match=message) as caught:
+    with pytest.raises(KubeconfigError, match=message):
         connecting.from_kubeconfig(path=file)
-    assert "Nothing was sent" in str(caught.value)
 
 
 def test_a_program_that_is_not_there_is_told_with_how_to_get_it(cluster: Cluster, tmp_path: Path) -> None:
     user = plugin(tmp_path, "", command="no-such-program", installHint="Install it from here.\n")
-    with pytest.raises(KubeconfigError, match=r"`no-such-program`, gives none: there is no such program") as caught:
+    with pytest.raises(
+        KubeconfigError, match=r"`no-such-program`, gave no credentials: there is no such program"
+    ) as caught:
         connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
     assert str(caught.value).endswith("\nInstall it from here.")
 

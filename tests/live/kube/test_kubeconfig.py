@@ -70,7 +70,7 @@ def test_a_certificate_that_cannot_be_used_is_told(
     cluster: Cluster, tmp_path: Path, user: dict[str, Any], problem: str
 ) -> None:
     """At once; by the kubernetes client only when it connects."""
-    with pytest.raises(KubeconfigError, match=rf"(^|: ){problem} cannot be used: .*Nothing was sent"):
+    with pytest.raises(KubeconfigError, match=rf"(^|: ){problem} cannot be used: "):
         connecting.from_kubeconfig(path=written(tmp_path / "config", config(cluster, user)))
 
 
@@ -99,11 +99,11 @@ def test_a_kubeconfig_that_kubectl_reads_is_read(
 
 def test_a_context_that_is_not_there_is_told_with_those_that_are(cluster: Cluster, tmp_path: Path) -> None:
     file = written(tmp_path / "config", config(cluster, {}, "kind-dev"))
-    with pytest.raises(KubeconfigError, match=r"no context `prod`(?s:.*)There are: `kind-dev`\."):
+    with pytest.raises(KubeconfigError, match=r"no context `prod`(?s:.*)Name one of these contexts: `kind-dev`\."):
         connecting.from_kubeconfig("prod", file)
     content = config(cluster, {}, "kind-dev")
     del content["current-context"]
-    with pytest.raises(KubeconfigError, match=r"No context is current(?s:.*)There are: `kind-dev`\."):
+    with pytest.raises(KubeconfigError, match=r"No context is current(?s:.*)Name one of these contexts: `kind-dev`\."):
         connecting.from_kubeconfig(path=written(tmp_path / "config", content))
 
 

@@ -178,7 +178,7 @@ def test_managers_are_those_who_own_a_data_key(cluster: Cluster, store: ClusterS
 def test_of_two_creators_one_is_told_of_the_other(cluster: Cluster, empty: ClusterStore) -> None:
     base = empty.read()
     cluster.put_aws_auth(DATA)
-    with pytest.raises(ConflictError, match="has been made since it was read; nothing was changed"):
+    with pytest.raises(ConflictError, match="has been made since it was read"):
         empty.write(OTHER, base, None)
     assert live(cluster)["data"] == DATA
 
@@ -216,7 +216,7 @@ def test_a_gateways_404_does_not_say_that_there_is_no_object(
 ) -> None:
     cluster.put_aws_auth(DATA)
     relay.harm = [Harm(404, {"Content-Type": "text/html"}, b"<html>", is_passed_on=False)]
-    with pytest.raises(NotFoundError, match="not as a Kubernetes API server does"):
+    with pytest.raises(NotFoundError, match="does not come from a Kubernetes API server"):
         watched.read()
 
 
@@ -237,7 +237,7 @@ def test_an_answer_that_is_no_config_map_inside_is_told(
 ) -> None:
     answer = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, **more}
     relay.harm = [Harm(200, {}, json.dumps(answer).encode(), is_passed_on=False)]
-    with pytest.raises(ApiError, match="is no ConfigMap"):
+    with pytest.raises(ApiError, match="not a valid ConfigMap"):
         watched.read()
 
 
@@ -250,7 +250,7 @@ def test_nothing_is_written_over_an_object_whose_state_is_not_told(
     stripped = live(cluster)
     del stripped["metadata"][name]
     relay.harm = [Harm(200, {}, json.dumps(stripped).encode(), is_passed_on=False)]
-    with pytest.raises(ApiError, match=f"without `{name}`: .* nothing was changed"):
+    with pytest.raises(ApiError, match=f"without `{name}`"):
         add(watched, "unseen")
     assert [seen.method for seen in relay.seen] == ["GET"]
     assert live(cluster)["data"] == DATA
@@ -267,7 +267,7 @@ def test_a_revision_whose_state_is_not_told_is_not_deleted(
     del stripped["metadata"]["resourceVersion"]
     store = ClusterStore(transport_to(relay.url, cluster.admin_token))
     relay.harm = [Harm(200, {}, json.dumps(stripped).encode(), is_passed_on=False)]
-    with pytest.raises(ApiError, match=r"without `resourceVersion`: .* nothing was changed"):
+    with pytest.raises(ApiError, match="without `resourceVersion`"):
         store.discard_revision(first.info.number, first.info.digest)
     assert cluster.api.must("GET", path)["metadata"]["name"] == f"aws-auth-{first.info.number}"
 
@@ -299,7 +299,7 @@ def test_a_forged_number_does_not_use_up_all_numbers(cluster: Cluster, store: Cl
 
 def test_an_immutable_one_is_told_and_leaves_no_revision(cluster: Cluster, store: ClusterStore) -> None:
     cluster.api.must("PUT", AWS_AUTH, {**live(cluster), "immutable": True})
-    with pytest.raises(ApiError, match=r"immutable.*Nothing was changed") as caught:
+    with pytest.raises(ApiError, match="immutable") as caught:
         add(AwsAuthClient(store), "first")
     assert caught.value.status == 422
     with pytest.raises(ApiError, match="immutable"):
@@ -572,7 +572,7 @@ def test_what_fits_as_a_map_but_not_as_a_revision_is_refused_before_anything_is_
     text = json.dumps(entries)
     assert 900_000 < len(text) < 1024 * 1024
     cluster.put_aws_auth({"mapRoles": text}, annotations={"note": "x" * 250_000})
-    with pytest.raises(ApiError, match=r"(?s)too large.*nothing was changed.*history=False"):
+    with pytest.raises(ApiError, match=r"(?s)too large.*history=False"):
         add(AwsAuthClient(store), "x")
     assert live(cluster)["data"]["mapRoles"] == text
     assert cluster.revisions() == []

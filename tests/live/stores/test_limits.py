@@ -93,9 +93,9 @@ def test_json_of_one_mebibyte_beside_long_annotations_is_refused_before_anything
     """It is legal as a ConfigMap. A revision holds it as text in JSON, where each quotation mark takes two bytes."""
     before = cluster.put_aws_auth({"mapRoles": in_json(MAX_BYTES - 200, groups=200)}, annotations=ANNOTATIONS)
     assert client.plan([NEW]).diff.mappings
-    with pytest.raises(ApiError, match=r"(?s)too large.*nothing was changed.*history=False"):
+    with pytest.raises(ApiError, match=r"(?s)too large.*history=False"):
         client.apply(NEW)
-    with pytest.raises(ApiError, match=r"(?s)too large.*nothing was changed"):
+    with pytest.raises(ApiError, match="too large"):
         client.apply(RemoveRole(role_arn=f"{ROLE}r00000"))
     assert live(cluster) == before
     assert cluster.revisions() == []

@@ -263,7 +263,7 @@ def test_what_goes_wrong_while_it_is_looked_at_is_told_with_the_revert(
 
     def failing(_: _Witness) -> None:
         monkeypatch.setattr(_Witness, "look", look)
-        raise UnavailableError("The API server cannot answer at the moment; nothing was changed.", status=503)
+        raise UnavailableError("The API server cannot answer now.", status=503)
 
     monkeypatch.setattr(_Witness, "look", failing)
     with (
@@ -284,7 +284,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
     def failing(self: ClusterStore) -> Any:
         found = read(self)
         if "revert-fails-deputy" not in found.data["mapRoles"]:
-            raise UnavailableError("The API server cannot answer at the moment; nothing was changed.", status=503)
+            raise UnavailableError("The API server cannot answer now.", status=503)
         return found
 
     monkeypatch.setattr("awsauth.verification.verify.ClusterStore.read", failing)
