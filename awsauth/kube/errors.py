@@ -70,7 +70,7 @@ class _Refusal:
         return visible(self.message[:_LONGEST_MESSAGE])
 
     def error(self, kind: type[_E], message: str, hint: str) -> _E:
-        status = {"status": self.code, "reason": self.reason, "details": self.details}
+        status: dict[str, Any] = {"status": self.code, "reason": self.reason, "details": self.details}
         return kind(message, location=self.request.location, hint=hint, **status)
 
 

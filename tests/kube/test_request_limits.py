@@ -175,7 +175,7 @@ def test_a_request_after_one_that_was_given_up_is_answered(monkeypatch: pytest.M
         transport = transport_to(server.url, timeout=PATIENCE)
         assert transport.get(PATH) == {}
         with monkeypatch.context() as patch:
-            patch.setattr(transport, "_timeout", 0.5)
+            patch.setattr(transport, "timeout", 0.5)
             with pytest.raises(UnreachableError, match="did not answer in time"):
                 transport.get("/drip")
         assert transport.get(PATH) == {}
