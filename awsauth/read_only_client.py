@@ -68,6 +68,13 @@ class ReadOnlyClient:
         """
         return self._store.read().document if revision is None else self._recorded(revision)
 
+    def owners(self) -> dict[str, tuple[str, ...]]:
+        """Return the principals that each owner applied last, such as ``role/arn:…`` with the ARN in lower case."""
+        from awsauth.core.desired.records import read_records
+
+        records, _ = read_records(self._store.read().annotations)
+        return {owner: tuple(sorted(record)) for owner, record in records.items()}
+
     def exists(self) -> bool:
         """Return whether the object exists."""
         return self._store.read().exists

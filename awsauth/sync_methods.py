@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.history.commit import PendingChange
     from awsauth.mapping_methods import RoleResolver
+    from awsauth.options import DryRun
     from awsauth.stores.store import Snapshot, Store
 
 
@@ -44,13 +46,13 @@ class SyncMethods(ABC):
         on_drift: OnDrift = "restore",
         prune: Literal["unchanged", "force"] = "unchanged",
         release: Sequence[str] = (),
-        max_removals: int | None = None,
+        max_removals: int | str | None = None,
         allow_empty: bool = False,
         restore_ownership: bool = False,
         approved: SyncReport | None = None,
         reason: str = "",
         allow: Sequence[str] = (),
-        dry_run: bool = False,
+        dry_run: DryRun = False,
     ) -> Result:
         """Make the entries of owners what their fragments say, in one write. The result's `sync` tells what it did.
 
@@ -66,13 +68,15 @@ class SyncMethods(ABC):
             on_drift: For an entry that another writer changed: ``restore`` it, ``keep`` it, or ``fail``.
             prune: With ``force``, also remove entries that another writer changed.
             release: ARNs and accounts that the owner does not want any more, and that stay mapped.
-            max_removals: How many entries may be removed. By default 5, or a fifth of the recorded entries if that is more.
+            max_removals: How many entries may be removed: a number, or a share of the recorded entries such as ``"20%"``.
+                By default 5 or ``"20%"``, the larger.
             allow_empty: Allow an owner that wants no entry at all.
             restore_ownership: Take records of owners that the object lost from the newest revision.
             approved: The acts that are allowed: those of an earlier ``dry_run``; None for any.
             reason: Why; by default the reasons of the fragments.
             allow: Guards that are to let the sync pass; a node mapping is removed only with ``node-mapping=ARN``.
-            dry_run: Only say what would change. Then conflicts are in the report, and not raised.
+            dry_run: Only say what would change. With True, conflicts are in the report and not raised; ``server`` has the
+                API server look at the change, too.
 
         Raises:
             MappingConflictError: an entry is not the owner's, or another writer changed it, and no argument says what to do.
@@ -91,7 +95,7 @@ class SyncMethods(ABC):
         choices = choices_of(
             adopt=adopt, if_mapped=if_mapped, take_from=take_from, on_drift=on_drift, prune=prune, release=release
         )
-        if max_removals is not None:
+        if max_removals is not None and not re.fullmatch(r"\d{1,3}%", str(max_removals)):
             check_whole_number("max_removals", max_removals)
         syncing = Syncing(
             self._store,
@@ -101,7 +105,7 @@ class SyncMethods(ABC):
             allow_empty=allow_empty,
             max_removals=max_removals,
             restores_ownership=restore_ownership,
-            is_plan=dry_run,
+            is_plan=dry_run is True,
             approved=approved,
         )
         reasons = dict.fromkeys(one.reason for one in fragments if one.reason)

@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "explain": ("inspect_commands", "Say what a principal gets, and why."),
     "who-can": ("inspect_commands", "Show who gets a group or a username."),
     "plan": ("plan_commands", "Show what changes or a manifest would do."),
+    "sync": ("sync_commands", "Make owners' entries what their fragments say."),
     "apply": ("plan_commands", "Make a saved plan, changes or a manifest."),
     "edit": ("edit_command", "Edit the mappings, checked when saved."),
     "history": ("history_commands", "Show who changed what, when and why."),

@@ -13,7 +13,7 @@ from awsauth.cli.output import findings_as_markdown
 from awsauth.cli.target import command
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.guards import GUARDS, raise_for_violations
-from awsauth.core.text.display import visible
+from awsauth.core.text.display import fenced, visible
 from awsauth.errors import AwsAuthError, GuardError, PlanOutdatedError
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class PreviewedChange:
         plan: The plan that it is, where it is one.
         more: What else is to be shown.
         asks_about_guards: Whether a guard that refuses it asks on a terminal.
+        result: What the preview returned, where it shows more than a difference.
     """
 
     diff: Diff
@@ -103,6 +104,12 @@ class PreviewedChange:
     plan: Plan | None = None
     more: str = ""
     asks_about_guards: bool = False
+    result: Result | None = None
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether anything changes: the data, or the records of owners."""
+        return bool(self.diff) or (self.result is not None and self.result.changed)
 
 
 def change(
@@ -152,7 +159,7 @@ def confirm_and_apply(
     with invocation.client() as client:
         for attempt in range(_MOST_TIMES):
             proposed = propose(client)
-            if proposed.diff:
+            if proposed.has_effect:
                 invocation.identify(client)
             try:
                 return _once(invocation, manner, proposed, asks=asks)
@@ -164,16 +171,16 @@ def confirm_and_apply(
 
 
 def _once(invocation: Invocation, manner: ChangeOptions, proposed: PreviewedChange, *, asks: bool) -> int:
-    report = Report(invocation, proposed, manner, asks=asks and bool(proposed.diff))
-    refusal = None if manner.out else _refusal(proposed, manner.allow)
+    report = Report(invocation, proposed, manner, asks=asks and proposed.has_effect)
+    refusal = None if manner.out else refusal_of(proposed, manner.allow)
     asked = refusal.findings if refusal and asks and proposed.asks_about_guards else ()
     report.show(without=refusal.findings if refusal and not asked else (), asked=asked, goes_on=not manner.out)
     if refusal and not asked:
         raise refusal
     if manner.out:
         return _saved(report, proposed, manner)
-    if not proposed.diff:
-        report.end(changed=False, applied=False)
+    if not proposed.has_effect:
+        report.end(changed=False, applied=False, result=proposed.result)
         invocation.write_back()
         return DONE
     if manner.dry_run:
@@ -209,7 +216,8 @@ def _made(invocation: Invocation, proposed: PreviewedChange, allow: Sequence[str
     return result
 
 
-def _refusal(proposed: PreviewedChange, allow: Sequence[str]) -> GuardError | None:
+def refusal_of(proposed: PreviewedChange, allow: Sequence[str]) -> GuardError | None:
+    """Return the error for the guards that refuse a change, unless `allow` names all of them."""
     try:
         raise_for_violations(proposed.findings, allow)
     except GuardError as error:
@@ -279,7 +287,8 @@ class Report:
             invocation.emit({**shown, **done, "changed": changed, "applied": applied, "dry_run": dry_run})
         elif invocation.output == "markdown":
             listed = findings_as_markdown([*proposed.findings, *new])
-            parts = [proposed.diff.markdown().rstrip("\n"), listed, self._dry_run]
+            more = fenced(proposed.more, "text") if proposed.more else ""
+            parts = [proposed.diff.markdown().rstrip("\n"), more, listed, self._dry_run]
             invocation.screen.print("\n\n".join(filter(None, parts)))
         else:
             invocation.screen.print(invocation.screen.findings(new))

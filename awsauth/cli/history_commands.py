@@ -57,7 +57,7 @@ def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
 def _cells(entry: LogEntry) -> tuple[str, ...]:
     info = entry.info
     changes = "" if entry.diff is None else entry.diff.summary
-    return str(info.number or "-"), entry.time, info.kind, entry.by, info.reason, changes, entry.state
+    return str(info.number or "-"), entry.time, info.title, entry.by, info.reason, changes, entry.state
 
 
 @click.command("show", cls=AwsAuthCommand, library="client.show(revision)", outputs=("text", "json"))
@@ -81,7 +81,7 @@ def _title(revision: Revision) -> str:
     info = revision.info
     when = f", {info.created:%Y-%m-%d %H:%M:%S} UTC" if info.created else ""
     reason = f": {visible(info.reason)}" if info.reason else ""
-    return f"Revision {info.number}, {info.kind}{when}, by {visible(str(info.writer)) or '-'}{reason}"
+    return f"Revision {info.number}, {info.title}{when}, by {visible(str(info.writer)) or '-'}{reason}"
 
 
 def _shown(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -17,6 +17,7 @@ from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
 from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.cli.target import command
+from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, EnsureUser
 from awsauth.core.explain.explanation import call
@@ -149,8 +150,8 @@ _HEADER: Final = ("KIND", "PRINCIPAL", "USERNAME", "GROUPS", "NOTES")
 def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     """Show what is mapped: all, or what matches.
 
-    A pattern with *, ? and [...] is for principals, usernames and groups. The notes say which mappings let nodes in,
-    which never match, and what `awsauth check` finds there.
+    A pattern with *, ? and [...] is for principals, usernames and groups. The notes name the owner, say
+    which mappings let nodes in, which never match, and what `awsauth check` finds there.
     """
     from awsauth.core.lint.overview import list_mappings
 
@@ -158,7 +159,9 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         with invocation.waiting():
             document = client.read()
             exists = bool(document.data) or client.exists()
-        listed = list_mappings(document, pattern, invocation.policy)
+            owners = {name: owner for owner, names in client.owners().items() for name in names}
+        rows = list_mappings(document, pattern, invocation.policy)
+        listed = [_with_owner(one, owners.get(f"{one.kind}/{casefold_arn(one.principal)}")) for one in rows]
         remember(invocation.target, document)
     if invocation.output == "json":
         invocation.emit({"mappings": listed, "problems": len(document.problems)})
@@ -183,6 +186,10 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     if not listed and not lost:
         invocation.screen.tell("Nothing is mapped.")
     return UNFIT if lost else DONE
+
+
+def _with_owner(row: MappingRow, owner: str | None) -> MappingRow:
+    return replace(row, notes=(f"owner {owner}", *row.notes)) if owner else row
 
 
 def _lost(document: Document) -> list[Key]:

@@ -81,7 +81,7 @@ class LogEntry(JsonValue):
         shown = [
             f"{info.number or '-':>4}",
             self.time,
-            f"{info.kind:<8}",
+            f"{info.title:<8}",
             self.by,
             visible(info.reason),
             "" if self.diff is None else f"({self.diff.summary})",

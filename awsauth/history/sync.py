@@ -21,7 +21,7 @@ from awsauth.core.guards.guards import allowed_by
 from awsauth.core.revisions.annotations import OWNER_PREFIX
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted, quoted_value, visible
-from awsauth.errors import GuardError, HistoryError, MappingConflictError, PlanOutdatedError, UsageError
+from awsauth.errors import GuardError, HistoryError, PlanOutdatedError, UsageError
 from awsauth.history.commit import PendingChange
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Syncing:
         choices: How conflicts are resolved.
         allow: The names of guards that are to let the sync pass.
         allow_empty: Whether an owner may want no entry at all.
-        max_removals: How many entries may be removed; None for 5, or a fifth of the recorded entries if that is more.
+        max_removals: How many entries may be removed, or a share of the recorded ones such as ``20%``; None for 5 or ``20%``,
+            the larger.
         restores_ownership: Whether records that the object lost are taken from the newest revision.
         is_plan: Whether conflicts are reported, and not raised.
         approved: The acts that are allowed; None for any.
@@ -60,7 +61,7 @@ class Syncing:
     choices: Choices
     allow: Sequence[str] = ()
     allow_empty: bool = False
-    max_removals: int | None = None
+    max_removals: int | str | None = None
     restores_ownership: bool = False
     is_plan: bool = False
     approved: SyncReport | None = None
@@ -87,12 +88,13 @@ class Syncing:
             self.choices,
             proven=self._proven(snapshot, records, live),
             changed_by=_outside_writer(snapshot),
+            lost=tuple(lost),
         )
         if self.approved is not None and report != self.approved:
             raise _other_acts(self.approved, report)
         findings = [*map(_lost, lost), *_duplicates(live, report)]
-        if report.conflicts and not self.is_plan:
-            raise _conflict(report.conflicts, tuple(lost))
+        if not self.is_plan:
+            report.raise_for_conflicts()
         self._check_removals(report, records)
         self.approved = report
         merged = merge_with_report(snapshot.document, changes_of(report))
@@ -175,6 +177,7 @@ class Syncing:
         pruned = report.of("prune")
         recorded = sum(len(records.get(owner, ())) for owner in self.desired)
         most = max(5, recorded // 5) if self.max_removals is None else self.max_removals
+        most = most if isinstance(most, int) else recorded * int(most.removesuffix("%")) // 100
         if len(pruned) > most:
             named = ", ".join(quoted(act.principal, 200) for act in pruned[:5])
             problems.append(
@@ -278,26 +281,6 @@ def _node(act: SyncAct) -> Finding:
         "Nodes with this role become NotReady, and no new one can join.",
         "",
         principal=act.principal,
-    )
-
-
-def _conflict(conflicts: Sequence[SyncAct], lost: tuple[str, ...]) -> MappingConflictError:
-    hints = []
-    if lost:
-        hints.append("To restore the records that the object lost, pass restore_ownership=True.")
-    if any(act.after and not act.other and "no owner applied" in act.reason for act in conflicts):
-        hints.append('To take such an entry over, pass adopt=True; to only add the groups, pass if_mapped="extend".')
-    if others := sorted({act.other for act in conflicts if act.other}):
-        hints.append(f"To take entries over from another owner, pass take_from={others!r}.")
-    if any(act.after and not act.other and "after the owner" in act.reason for act in conflicts):
-        hints.append('To put such an entry back, pass on_drift="restore"; to leave it, pass on_drift="keep".')
-    if unwanted := [act.principal for act in conflicts if not act.after]:
-        hints.append(
-            f'To remove entries that others changed, pass prune="force"; to keep and forget them, pass release={unwanted!r}.'
-        )
-    listed = "\n".join(f"- {act}" for act in conflicts)
-    return MappingConflictError(
-        f"The sync has {len(conflicts)} conflict{'s' * (len(conflicts) > 1)}.\n{listed}", hint="\n".join(hints)
     )
 
 

@@ -56,7 +56,7 @@ _REMOVED: Final = ("role", "user", "account", "group", "username")
 _CHANGING: Final = (
     *(f"add {kind}" for kind in _ADDED),
     *(f"remove {kind}" for kind in _REMOVED),
-    *("rename", "apply", "edit", "rollback"),
+    *("rename", "apply", "edit", "rollback", "sync"),
 )
 
 OUTPUTS: Final[dict[str, dict[str, Any]]] = {

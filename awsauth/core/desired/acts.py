@@ -13,10 +13,11 @@ from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
 from awsauth.core.edit.rewrite import check_editable
 from awsauth.core.serialization import LEFT_OUT, JsonValue
-from awsauth.core.text.display import code, quoted, visible
+from awsauth.core.text.display import quoted, visible
+from awsauth.errors import MappingConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from awsauth.core.desired.fragment import Wanted
     from awsauth.core.desired.records import Record
@@ -61,14 +62,13 @@ class SyncAct(JsonValue):
     other: str = ""
     reason: str = ""
     name: str = field(default="", metadata=LEFT_OUT)
+    is_recorded: bool = field(default=False, metadata=LEFT_OUT)
 
     def __str__(self) -> str:
-        return self.told(visible)
-
-    def told(self, show: Callable[[str], str]) -> str:
-        """Return the act on one line; `show` makes values fit to be shown."""
         reason = f": {self.reason}" if self.reason else ""
-        return f"{_SIGNS[self.act]} {self.act} {KIND[self.key]} {show(self.principal)} for owner {self.owner}{reason}"
+        return (
+            f"{_SIGNS[self.act]} {self.act} {KIND[self.key]} {visible(self.principal)} for owner {self.owner}{reason}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +79,46 @@ class SyncReport(JsonValue):
     Attributes:
         owners: The owners whose entries are wanted.
         acts: What becomes of principals, without those that stay as they are.
+        lost: Owners whose record the object lost, and a revision holds.
     """
 
     owners: tuple[str, ...]
     acts: tuple[SyncAct, ...]
+    lost: tuple[str, ...] = ()
 
     @property
     def conflicts(self) -> tuple[SyncAct, ...]:
         """What the sync does not resolve by itself."""
         return self.of("conflict")
+
+    def raise_for_conflicts(self) -> None:
+        """Raise the error for all conflicts, if there are any.
+
+        Raises:
+            MappingConflictError: there are; its hint names the arguments that resolve them.
+        """
+        found = self.conflicts
+        if not found:
+            return
+        hints = {
+            "To restore the records that the object lost, pass restore_ownership=True.": bool(self.lost),
+            'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': any(
+                act.after and not act.other and not act.is_recorded for act in found
+            ),
+            f"To take entries over from another owner, pass take_from={sorted({act.other for act in found if act.other})!r}.": any(
+                act.other for act in found
+            ),
+            'To put a changed entry back, pass on_drift="restore"; to leave it, pass on_drift="keep".': any(
+                act.after and not act.other and act.is_recorded for act in found
+            ),
+            'To remove an entry that is not wanted any more, pass prune="force"; to keep and forget it, pass '
+            f"release={[act.principal for act in found if not act.after]!r}.": any(not act.after for act in found),
+        }
+        listed = "\n".join(f"- {act}" for act in found)
+        raise MappingConflictError(
+            f"The sync has {len(found)} conflict{'s' * (len(found) > 1)}.\n{listed}",
+            hint="\n".join(hint for hint, is_right in hints.items() if is_right),
+        )
 
     def of(self, *kinds: ActKind) -> tuple[SyncAct, ...]:
         """Return the acts of some kinds."""
@@ -95,10 +126,6 @@ class SyncReport(JsonValue):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.acts))
-
-    def markdown(self) -> str:
-        """Return the acts as a list in Markdown."""
-        return "\n".join(f"- {code(str(act))}" for act in self.acts)
 
 
 Live = dict[str, tuple[MappingEntry, ...]]
@@ -131,6 +158,7 @@ def acts_of(
     *,
     proven: Collection[str],
     changed_by: str = "",
+    lost: tuple[str, ...] = (),
 ) -> SyncReport:
     """Return what a sync does.
 
@@ -141,6 +169,7 @@ def acts_of(
         choices: How conflicts are resolved.
         proven: The owners whose record the revision of the object holds, too.
         changed_by: Who changed the present text after the last revision, if another tool did.
+        lost: The owners whose record the object lost.
     """
     acts = []
     for owner, wanted in desired.items():
@@ -154,7 +183,7 @@ def acts_of(
             kind = decide(case, choices)
             if kind not in _SHOWN_NOT:
                 acts.append(_act(kind, owner, case, changed_by))
-    return SyncReport(tuple(desired), tuple(acts))
+    return SyncReport(tuple(desired), tuple(acts), lost)
 
 
 def _act(kind: ActKind, owner: str, case: Case, changed_by: str) -> SyncAct:
@@ -163,7 +192,9 @@ def _act(kind: ActKind, owner: str, case: Case, changed_by: str) -> SyncAct:
     shown = case.wanted or before
     principal = shown.principal if shown else case.principal.partition("/")[2]
     reason = "".join(_reason(kind, case, changed_by))
-    return SyncAct(kind, owner, key, principal, before, case.wanted, case.other, reason, case.principal)
+    return SyncAct(
+        kind, owner, key, principal, before, case.wanted, case.other, reason, case.principal, bool(case.recorded)
+    )
 
 
 def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:

@@ -39,7 +39,7 @@ class MappingRow(NotebookValue, JsonValue):
         username: As written; empty for an account, whose principals come under their ARN.
         groups: As written.
         notes: ``node`` for what lets nodes in, ``never matches`` for an ARN that nobody can have, and the codes of what
-            `awsauth.lint` finds at the entry, the worst first.
+            `awsauth.lint` finds at the entry, the worst first. `awsauth get` puts ``owner NAME`` before them.
         location: Where it stands.
     """
 

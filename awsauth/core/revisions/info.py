@@ -152,6 +152,11 @@ class RevisionInfo(JsonValue):
     recorded_by: tuple[str, ...] = field(default=(), compare=False)
 
     @property
+    def title(self) -> str:
+        """The kind, and of a sync the owners."""
+        return f"{self.kind} {visible(self.owner)}" if self.owner else self.kind
+
+    @property
     def head(self) -> Head:
         """The annotations of the live object while this is its revision."""
         return Head(self.number, self.digest, self.data_digest)

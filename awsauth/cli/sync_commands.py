@@ -1,0 +1,160 @@
+"""The command that syncs fragments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import click
+
+from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.confirm import ChangeOptions, PreviewedChange, Report, confirm_and_apply, refusal_of
+from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
+from awsauth.cli.files import read_input
+from awsauth.cli.invocation import Invocation, current
+from awsauth.core.desired.decide import OnDrift
+from awsauth.core.desired.fragment import Fragment
+from awsauth.core.guards.guards import GUARDS
+from awsauth.errors import FragmentError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from awsauth.apply import Result
+    from awsauth.client import AwsAuthClient
+    from awsauth.options import DryRun
+
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+
+@click.command(
+    "sync",
+    cls=AwsAuthCommand,
+    changes=True,
+    always_recorded=True,
+    library="client.sync([awsauth.Fragment.from_text(text)])",
+)
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path(exists=True, allow_dash=True)
+)
+@click.option("--owner", metavar="NAME", help="The owner of manifests of aws-auth, which name none.")
+@click.option(
+    "--plan",
+    "--check",
+    "plans",
+    is_flag=True,
+    help="Only show what would change: exit code 1 if anything, 6 on a conflict.",
+)
+@click.option("--adopt", is_flag=True, help="Take over entries that no owner applied.")
+@click.option(
+    "--if-mapped",
+    type=click.Choice(["fail", "extend"]),
+    default="fail",
+    show_default=True,
+    help="With extend, add groups to entries that no owner applied.",
+)
+@click.option("--take-from", metavar="OWNER", multiple=True, help="Take over entries of another owner; repeatable.")
+@click.option(
+    "--on-drift",
+    type=click.Choice(get_args(OnDrift)),
+    default="restore",
+    show_default=True,
+    help="For entries that another writer changed.",
+)
+@click.option(
+    "--prune",
+    type=click.Choice(["unchanged", "force"]),
+    default="unchanged",
+    show_default=True,
+    help="With force, also remove entries that another writer changed.",
+)
+@click.option("--release", metavar="ARN", multiple=True, help="Keep an entry mapped, and forget its owner; repeatable.")
+@click.option(
+    "--max-removals",
+    metavar="NUMBER|PERCENT%",
+    help="How many entries may be removed.  [default: 5 or 20%, the larger]",
+)
+@click.option("--allow-empty", is_flag=True, help="Allow an owner that wants no entry at all.")
+@click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the newest revision.")
+@current
+def sync_command(
+    invocation: Invocation,
+    /,
+    *,
+    sources: tuple[str, ...],
+    owner: str | None,
+    plans: bool,
+    max_removals: str | None,
+    **options: Any,
+) -> int:
+    """Make the entries of owners what their fragments say, in one write.
+
+    A fragment is a YAML or JSON file with `owner`, and aws-auth's lists mapRoles, mapUsers and mapAccounts. The sync
+    removes an entry only if its owner applied it, does not want it any more, and nobody changed it since. All other
+    entries stay. Of a folder, the files that end in .yaml, .yml and .json are read; - is standard input.
+    """
+    how = ChangeOptions(**{name: options.pop(name) for name in ("yes", "dry_run", "reason", "allow")})
+    if invocation.is_filter:
+        raise UsageError(
+            "A manifest on standard input has no place for the records of owners.", hint="Name the manifest's file."
+        )
+    fragments = [Fragment.from_text(raw, name, owner=owner) for name, raw in _files(sources)]
+    options["max_removals"] = int(max_removals) if max_removals and max_removals.isdecimal() else max_removals
+
+    def propose(client: AwsAuthClient) -> PreviewedChange:
+        def sync(dry_run: DryRun, allow: Sequence[str], **more: Any) -> Result:
+            return client.sync(fragments, **options, reason=how.reason, allow=allow, dry_run=dry_run, **more)
+
+        with invocation.waiting():
+            found = sync(True, [*GUARDS, *how.allow])
+        if found.sync and not plans:
+            found.sync.raise_for_conflicts()
+        return PreviewedChange(
+            found.diff,
+            found.findings,
+            lambda dry_run, allow: sync(dry_run, allow, approved=found.sync),
+            lambda: not sync(True, [*GUARDS, *how.allow]).changed,
+            more=str(found.sync or ""),
+            result=found,
+        )
+
+    if not plans:
+        return confirm_and_apply(invocation, how, propose)
+    with invocation.client() as client:
+        proposed = propose(client)
+    report = Report(invocation, proposed, how, asks=False)
+    report.show(without=(), asked=(), goes_on=False)
+    changed = proposed.has_effect
+    report.end(changed=changed, applied=False, result=proposed.result)
+    if refusal_of(proposed, how.allow):
+        return REFUSED
+    if proposed.result and (sync := proposed.result.sync) and sync.conflicts:
+        if invocation.output == "json":
+            return CONFLICT
+        sync.raise_for_conflicts()
+    return FOUND if changed else DONE
+
+
+def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and the bytes of the files that are named, or that are in folders that are named.
+
+    Raises:
+        FragmentError: a folder holds no fragments.
+        FileError: a file cannot be read.
+    """
+    for source in sources:
+        path = Path(source)
+        if source == "-" or not path.is_dir():
+            names = [source]
+        else:
+            found = (one for one in path.iterdir() if one.suffix in _SUFFIXES and not one.name.startswith("."))
+            names = sorted(map(str, found))
+        if not names:
+            raise FragmentError(
+                "The folder holds no fragments.",
+                location=source,
+                hint="Fragments are files that end in .yaml, .yml or .json.",
+            )
+        for name in names:
+            with click.open_file(name, "rb") as file:
+                yield ("standard input" if name == "-" else name), read_input(file)

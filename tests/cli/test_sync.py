@@ -1,0 +1,136 @@
+"""`awsauth sync`: what is shown, asked and returned."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+import awsauth
+from tests.support.command_line import NODE, Terminal, manifest_in, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROLE = "arn:aws:iam::111122223333:role/ci"
+ENTRY = f"- rolearn: {ROLE}\n  username: ci\n  groups: [builders]\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return str(manifest_in(tmp_path))
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Path:
+    """Return a folder with the fragments of two teams, and files that are none."""
+    folder = tmp_path / "access"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(f"owner: team-a\nreason: from git\nmapRoles:\n{ENTRY}", encoding="utf-8")
+    (folder / "b.json").write_text('{"owner": "team-b", "mapAccounts": ["222233334444"]}', encoding="utf-8")
+    (folder / "README.md").write_text("# Access\n", encoding="utf-8")
+    (folder / ".hidden.yaml").write_text("owner: nobody\n", encoding="utf-8")
+    return folder
+
+
+def test_a_folder_is_planned_applied_and_checked(file: str, access: Path) -> None:
+    planned = run("sync", str(access), "--file", file, "--plan")
+    assert planned.code == 1, planned
+    assert f"+ create role {ROLE} for owner team-a\n+ create account 222233334444 for owner team-b\n" in planned.out
+    assert not awsauth.connect(file=file).owners()
+    done = run("sync", str(access), "--file", file, "--yes")
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"Changed aws-auth in {file}; it is revision 2."), done
+    assert run("sync", str(access), "--file", file, "--check").code == 0
+    assert run("sync", str(access), "--file", file, "--yes").out == f"No change to aws-auth in {file}.\n"
+    assert "sync team-a, team-b" in run("history", "--file", file).out
+    assert "from git" in run("history", "--file", file).out
+
+
+def test_owners_are_shown(file: str, access: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    listed = run("get", "--file", file).out.splitlines()
+    assert [line.rpartition("  ")[2] for line in listed if ROLE in line] == ["owner team-a"]
+    assert [line.rpartition("  ")[2] for line in listed if NODE in line] == ["node"]
+    assert "owner team-b" in run("get", "222233334444", "--file", file, "-o", "json").out
+
+
+def test_an_entry_that_left_git_leaves_the_map(file: str, access: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    (access / "a.yaml").write_text("owner: team-a\n", encoding="utf-8")
+    refused = run("sync", str(access), "--file", file, "--yes")
+    assert refused.code == 3, refused
+    assert "pass --allow-empty" in refused.err
+    assert run("sync", str(access), "--file", file, "--yes", "--allow-empty").code == 0
+    assert ROLE not in run("get", "--file", file).out
+
+
+def test_conflicts_have_a_code_of_their_own_and_name_the_options(file: str, access: Path) -> None:
+    run("add", "role", ROLE, "--username", "hand", "--file", file, "--yes")
+    for words in (["--plan"], ["--yes"], ["--check", "-o", "markdown"]):
+        done = run("sync", str(access), "--file", file, *words)
+        assert done.code == 6, done
+        assert "pass --adopt; to only add its groups, pass --if-mapped extend" in done.err
+    shown = json.loads(run("sync", str(access), "--file", file, "--plan", "-o", "json").out)
+    assert [one["act"] for one in shown["sync"]["acts"]] == ["conflict", "create"]
+    assert run("sync", str(access), "--file", file, "--yes", "--adopt").code == 0
+    assert [role.username for role in awsauth.connect(file=file).read().roles if role.role_arn == ROLE] == ["ci"]
+
+
+def test_adoption_alone_is_a_change(file: str, access: Path) -> None:
+    run("add", "role", ROLE, "--username", "ci", "--group", "builders", "--file", file, "--yes")
+    (access / "b.json").unlink()
+    assert run("sync", str(access), "--file", file, "--plan").code == 0
+    planned = run("sync", str(access), "--file", file, "--plan", "--adopt")
+    assert (planned.code, f"= adopt role {ROLE}" in planned.out) == (1, True), planned
+    with_terminal = Terminal("sync", str(access), "--file", file, "--adopt")
+    with_terminal.wait_for("Make this change")
+    with_terminal.type("y\n")
+    assert with_terminal.end() == 0, with_terminal.shown
+    assert run("sync", str(access), "--file", file, "--plan", "--adopt").code == 0
+
+
+def test_drift_is_found_and_put_back(file: str, access: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    run("add", "role", ROLE, "--username", "ci", "--group", "admins", "--file", file, "--yes")
+    found = run("sync", str(access), "--file", file, "--check")
+    assert found.code == 1, found
+    assert f"~ restore role {ROLE} for owner team-a: it was changed after the owner applied it" in found.out
+    shown = run("sync", str(access), "--file", file, "--check", "-o", "markdown").out
+    assert "```text\n~ restore role" in shown
+    assert run("sync", str(access), "--file", file, "--yes", "--on-drift", "fail").code == 6
+    assert run("sync", str(access), "--file", file, "--yes").code == 0
+    assert run("sync", str(access), "--file", file, "--check").code == 0
+
+
+def test_a_manifest_with_an_owner_is_a_fragment(tmp_path: Path, file: str) -> None:
+    folder = tmp_path / "wanted"
+    folder.mkdir()
+    wanted = str(manifest_in(folder, mapRoles=ENTRY))
+    assert run("sync", wanted, "--file", file, "--yes", "--owner", "team-a").code == 0
+    assert run("sync", "-", "--file", file, "--check", stdin=f"owner: team-a\nmapRoles:\n{ENTRY}").code == 0
+
+
+def test_limits_can_be_a_share(file: str, access: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    (access / "a.yaml").write_text("owner: team-a\n", encoding="utf-8")
+    for most, code in (("0", 3), ("49%", 3), ("50%", 1), ("1", 1), ("x", 2)):
+        assert run("sync", str(access), "--file", file, "--plan", "--allow-empty", "--max-removals", most).code == code
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["sync"], 2, "Missing argument"),
+        (["sync", "no-such-file"], 2, "does not exist"),
+        (["sync", "EMPTY"], 2, "holds no fragments"),
+        (["sync", "BROKEN"], 2, "line 2, column 1"),
+        (["sync", "BROKEN", "--file", "-"], 2, "no place for the records of owners"),
+    ],
+)
+def test_bad_input(tmp_path: Path, file: str, words: list[str], code: int, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.yaml").write_text("owner: a\nmapRole: []\n", encoding="utf-8")
+    places = {"EMPTY": str(tmp_path / "empty"), "BROKEN": str(tmp_path / "broken.yaml")}
+    done = run(*[places.get(word, word) for word in words], *([] if "--file" in words else ["--file", file]), "--yes")
+    assert (done.code, message in done.err) == (code, True), done
