@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import Access, can_match
-from awsauth.core.access.node_mappings import fits_no_node, is_node_mapping, still_admits
+from awsauth.core.access.node_mappings import admits_nodes, still_admits
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity
@@ -72,7 +72,7 @@ def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
 
 
 def _loses_nodes(old: Outcomes, new: Outcomes) -> bool:
-    nodes = [mapped for mapped in old if is_node_mapping(mapped) and not fits_no_node(mapped)]
+    nodes = [mapped for mapped in old if admits_nodes(mapped)]
     return any(not any(still_admits(node, mapped) for mapped in new) for node in nodes)
 
 

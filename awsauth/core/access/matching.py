@@ -20,10 +20,10 @@ from awsauth.core.document.model import PRINCIPAL_KEYS, MappingEntry
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Entry, ParsedList
+    from awsauth.core.document.model import Entry, Key, ParsedList
 
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
@@ -35,6 +35,12 @@ _TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
 
 _PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.", re.DOTALL)
 """The parts of a pattern, each of which matches one character, but for the star; an unclosed bracket is itself."""
+
+
+_ORDINARY: Final = re.compile(
+    r"arn:aws:iam::[0-9]{12}:(?:role|user)/(?!AWSReservedSSO_)[\w+=,.@-]{1,64}", re.ASCII | re.IGNORECASE
+)
+"""Almost all ARNs that a caller can have."""
 
 
 # No ARN has these; a manifest that is filled in before it is applied does.
@@ -61,10 +67,7 @@ class Access(NamedTuple):
     @classmethod
     def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
         """Return what a document gives, to everybody or to `principals`: roles before users, and of equals the last."""
-        by_principal: dict[str, Outcomes] = {}
-        for key in reversed(PRINCIPAL_KEYS):  # the later one wins
-            for arn, found in winners(document.reading(key), principals).items():
-                by_principal[arn] = tuple(found.values())
+        by_principal = {arn: tuple(found.values()) for _, arn, found in counting(document, principals)}
         return cls(by_principal, frozenset(document.accounts))
 
     def without(self, principals: frozenset[str]) -> Access:
@@ -86,6 +89,20 @@ class Access(NamedTuple):
         """Return what the callers with an ARN of the map get; nothing where no caller can have that ARN."""
         outcomes = self.of_caller(principal) if can_match(principal) else ()
         return () if is_user(principal) and all(map(needs_instance, outcomes)) else outcomes
+
+
+def counting(
+    document: Document, principals: Collection[str] | None = None
+) -> Iterator[tuple[Key, str, dict[int, MappingEntry]]]:
+    """Yield the principals that a document maps, with the data key and the entries that count, as for `winners`.
+
+    An entry of ``mapUsers`` whose principal is in ``mapRoles`` does not count.
+    """
+    seen: set[str] = set()
+    for key in PRINCIPAL_KEYS:
+        found = winners(document.reading(key), principals)
+        yield from ((key, arn, entries) for arn, entries in found.items() if arn not in seen)
+        seen.update(found)
 
 
 def winners(reading: ParsedList, principals: Collection[str] | None = None) -> dict[str, dict[int, MappingEntry]]:
@@ -146,13 +163,17 @@ def account_of(arn: str) -> str:
     return (arn.split(":", 5) + [""] * 5)[4]
 
 
-@lru_cache(maxsize=4096)
 def is_canonical(principal: str) -> bool:
     """Whether a caller can have this ARN, as it is written in the map.
 
     No caller has the ARN of a role with its path, of a role's session or of an instance profile, one with a space
     behind it, or that of an SSO role without its suffix.
     """
+    return _ORDINARY.fullmatch(principal) is not None or _is_canonical(principal)
+
+
+@lru_cache(maxsize=4096)
+def _is_canonical(principal: str) -> bool:
     arn = casefold_arn(principal)
     for normalised in (canonical_role, canonical_user):
         try:
@@ -165,6 +186,11 @@ def is_canonical(principal: str) -> bool:
 def can_match(principal: str) -> bool:
     """Like `is_canonical`, and true also for what looks as if it were filled in later, such as ``<account>``."""
     return is_canonical(principal) or _FILLED_IN_LATER.search(principal) is not None
+
+
+def is_usable(mapped: MappingEntry) -> bool:
+    """Whether a caller can get in with a mapping. No user has an EC2 instance's private DNS name."""
+    return can_match(mapped.principal) and not (is_user(mapped.principal) and needs_instance(mapped))
 
 
 def could_render(template: str, text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
-from awsauth.core.access.matching import needs_instance
+from awsauth.core.access.matching import can_match, needs_instance
 from awsauth.core.access.sso_roles import permission_set
 from awsauth.core.arn import is_user
 from awsauth.core.edit.changes import EnsureRole, IfMapped
@@ -73,6 +73,11 @@ def is_node_mapping(mapped: MappingEntry) -> bool:
     The Node authorizer goes by both: a username ``system:node:NAME``, and the group ``system:nodes``.
     """
     return mapped.username.startswith(_NODE_USER) and mapped.username != _NODE_USER and NODES in mapped.groups
+
+
+def admits_nodes(mapped: MappingEntry) -> bool:
+    """Whether nodes can join with a mapping: its names are a node's, its ARN can match, and it fits a kind of node."""
+    return is_node_mapping(mapped) and can_match(mapped.principal) and not fits_no_node(mapped)
 
 
 def fits_no_node(mapped: MappingEntry) -> bool:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.core.access.matching import Access, can_match, principal_of
-from awsauth.core.access.node_mappings import is_node_mapping
+from awsauth.core.access.matching import Access, principal_of
+from awsauth.core.access.node_mappings import admits_nodes
 from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ class NodeEvidence:
         """Return whether nodes come in by each mapping of a document that lets nodes in, in its order."""
         return tuple(
             self.use_of(outcomes[-1].principal)
-            for principal, outcomes in Access.of(document).by_principal.items()
-            if can_match(principal) and any(map(is_node_mapping, outcomes))
+            for outcomes in Access.of(document).by_principal.values()
+            if any(map(admits_nodes, outcomes))
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
-from awsauth.core.access.node_mappings import NODE_GROUPS, is_node_mapping
+from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import command_line, quoted, visible
@@ -171,11 +171,7 @@ def nodes_here(
         uses: By ARN of a role, whether nodes have it, as far as AWS was asked.
     """
     known = {principal_of(arn): use for arn, use in (uses or {}).items()}
-    mappings = [
-        outcomes[-1]
-        for principal, outcomes in Access.of(document).by_principal.items()
-        if can_match(principal) and is_node_mapping(outcomes[-1])
-    ]
+    mappings = [outcomes[-1] for outcomes in Access.of(document).by_principal.values() if admits_nodes(outcomes[-1])]
     found = []
     for mapped in mappings:
         use = known.get(principal_of(mapped.principal), "unknown")

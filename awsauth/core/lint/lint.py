@@ -1,4 +1,4 @@
-"""What is wrong with a document, or will surprise somebody, and what can be cured safely."""
+"""Findings about a document, and their fixes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.boundary import public
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import Document, check_document
+from awsauth.core.document.fast_reader import read_fast
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge
@@ -28,17 +29,17 @@ _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
 
 @public
 def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> tuple[Finding, ...]:
-    """Return everything there is to say about a document: what cannot be read of it, and what the rules find.
+    """Return the findings about a document: those of the parser and those of the rules.
 
-    In the order of the text; what has no place comes last. Rules look at what can be read, however little that is.
+    They are in the order of the text; findings about the whole document come last.
 
     Args:
         document: The document.
-        policy: What it is held to as well.
-        binary_bytes: Bytes of all values of ``binaryData``, which a document does not have and the limit counts.
+        policy: A policy to check it against.
+        binary_bytes: Bytes of all values of ``binaryData``, which count towards the limit of 1 MiB.
 
     Raises:
-        UsageError: `document` is no document, or `policy` no policy.
+        UsageError: `document` is not a document, or `policy` not a policy.
     """
     check_arguments(document, policy)
     found = in_texts(document, policy, binary_bytes=binary_bytes)
@@ -53,13 +54,13 @@ def check_arguments(document: Document, policy: Policy | None) -> None:
     """
     check_document(document)
     if policy is not None:
-        from awsauth.core.lint.policy import check_policy  # pydantic takes longer to load than most documents to read
+        from awsauth.core.lint.policy import check_policy  # it imports pydantic, which is slow
 
         check_policy(policy)
 
 
 def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
-    """Return the findings of `lint` with their places in the texts of the data keys."""
+    """Return the findings of `lint` with their locations in the texts of the data keys, and with all fixes."""
     subject = LintContext(document, policy, binary_bytes)
     found = [finding for key in KEYS for finding in document.reading(key).findings]
     found += [finding for rule in RULES.values() for finding in rule.findings(subject)]
@@ -67,8 +68,8 @@ def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: 
 
 
 def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
-    """Return the errors and warnings of `lint` that a change brings: of somebody who had none of that kind before."""
-    known = {(finding.code, finding.principal) for finding in lint(before)}
+    """Return the errors and warnings of `lint` that a change introduces for a principal."""
+    known = {(finding.code, finding.principal) for finding in in_texts(before)}
     return tuple(
         before.located(finding)
         for finding in _with_possible_fixes(after, in_texts(after))
@@ -83,24 +84,23 @@ def _position(finding: Finding) -> tuple[int, int, int]:
 
 @public
 def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[Change, ...]:
-    """Return the changes that cure what can be cured safely: ``awsauth.merge(document, awsauth.fixes(document))``.
+    """Return the changes that fix findings: ``awsauth.merge(document, awsauth.fixes(document))``.
 
-    They are those in the findings of `lint`, each once, without what the text does not allow to be edited. After them
-    nobody has more than the text says: a shadowed duplicate goes, an ARN is written as the authenticator sees it.
-    A repair can make entries readable; the fixes of those are included. A second time there are none.
+    Each is returned once, and only if the text allows it. After them no principal has more than the text says. A
+    repair can make entries readable; the fixes of their findings are included. A second time there are none.
 
     Args:
         document: The document.
-        found: The findings to cure; those of `lint` by default, and of a cluster those of ``client.check()``.
+        found: The findings to fix, such as those of ``client.check()``; by default those of `lint`.
 
     Raises:
-        UsageError: `document` is not a document, or `found` holds something else than findings.
+        UsageError: `document` is not a document, or `found` is not a list of findings.
     """
     check_document(document)
-    findings = list(lint(document)) if found is None else _checked(found)
+    findings = in_texts(document) if found is None else _checked(found)
     document, made = _possible(document, _once(findings, of_texts=True))
     if made:
-        findings += lint(document)
+        findings += in_texts(document)
     return (*made, *_possible(document, _once(findings, of_texts=False))[1])
 
 
@@ -112,10 +112,10 @@ def _checked(found: Any) -> list[Finding]:
 
 
 def _once(findings: Iterable[Finding], *, of_texts: bool) -> list[Change]:
-    """Return the changes that findings come with, each once: those of whole texts, or the others."""
+    """Return the fixes of findings, each once: those of whole texts, or the others."""
     wanted: dict[object, Change] = {}
     for change in (change for finding in findings for change in finding.fix):
-        # The first renaming of a principal leaves none of its entries, in whatever spelling, to another one.
+        # Renaming a principal renames all of its entries, in whatever case.
         key = casefold_arn(change.principal_arn) if isinstance(change, RenamePrincipal) else change
         if isinstance(change, (Repair, ReplaceText)) is of_texts:
             wanted.setdefault(key, change)
@@ -123,17 +123,20 @@ def _once(findings: Iterable[Finding], *, of_texts: bool) -> list[Change]:
 
 
 def _with_possible_fixes(document: Document, found: list[Finding]) -> Iterator[Finding]:
-    """Yield findings without the fixes that the text does not allow: a person has to make those."""
+    """Yield findings without the fixes that the text does not allow."""
     wanted = dict.fromkeys(change for finding in found for change in finding.fix)
-    possible = set(_possible(document, list(wanted))[1])
+    # A plain form allows every edit.
+    is_plain = all(read_fast(key, document.data.get(key, "")) for key in KEYS)
+    possible = set(wanted if is_plain else _possible(document, list(wanted))[1])
     for finding in found:
         yield finding if possible.issuperset(finding.fix) else replace(finding, fix=())
 
 
 def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, list[Change]]:
-    """Return the changes that can be made, and the document with them; halving, as those that cannot are few.
+    """Return the changes that can be made, and the document with them.
 
-    After `_MOST_MERGES` the rest counts as impossible: each merge takes as long as the text.
+    It halves the changes until each part can be made, or is one change that cannot. After `_MOST_MERGES` the rest
+    counts as impossible, because each merge takes as long as the text.
     """
     made: list[Change] = []
     waiting = [changes] if changes else []

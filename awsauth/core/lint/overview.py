@@ -1,4 +1,4 @@
-"""What is mapped, a line for each entry, with what there is to say about it in a word."""
+"""The mappings as a table, one row for each entry."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
-from awsauth.core.access.matching import can_match, canonical
-from awsauth.core.access.node_mappings import is_node_mapping
+from awsauth.core.access.matching import canonical, is_usable
+from awsauth.core.access.node_mappings import admits_nodes
 from awsauth.core.document.model import KEYS, KIND
 from awsauth.core.findings import Location, Severity
 from awsauth.core.lint.lint import check_arguments, in_texts
@@ -31,16 +31,16 @@ _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 @dataclass(frozen=True, slots=True, repr=False)
 @public
 class MappingRow(NotebookValue, JsonValue):
-    """One entry that maps something.
+    """One entry that maps a principal.
 
     Attributes:
         kind: ``role``, ``user`` or ``account``.
-        principal: Its ARN or account as written; empty for an ``sso`` entry.
-        username: As written; empty for an account, whose principals come under their ARN.
-        groups: As written.
-        notes: ``node`` for what lets nodes in, ``never matches`` for an ARN that nobody can have, and the codes of what
-            `awsauth.lint` finds at the entry, the worst first. `awsauth get` puts ``owner NAME`` before them.
-        location: Where it stands.
+        principal: The ARN or account as written; empty for an ``sso`` entry.
+        username: The username as written; empty for an account, whose principals have their ARN as username.
+        groups: The groups as written.
+        notes: ``node`` for a node mapping, ``never matches`` if no caller can get it, and the codes of the findings of
+            `awsauth.lint` about the entry, the worst first. `awsauth get` puts ``owner NAME`` before them.
+        location: The location of the entry.
     """
 
     kind: str
@@ -59,9 +59,9 @@ class MappingRow(NotebookValue, JsonValue):
         return [{one.name: getattr(self, one.name) for one in fields(self)}]
 
     def fits(self, pattern: str) -> bool:
-        """Whether principal, username or a group matches, whatever its case; ``*``, ``?`` and ``[…]`` as in a shell.
+        """Whether the principal, the username or a group matches a pattern with ``*``, ``?`` and ``[…]``, in any case.
 
-        The ARN of a role may have its path, and that of a role's session stands for the role.
+        The ARN of a role may have its path, and the ARN of a session stands for its role.
         """
         wanted = {pattern.lower(), canonical(pattern).lower()}
         texts = [text.lower() for text in (self.principal, self.username, *self.groups)]
@@ -70,17 +70,17 @@ class MappingRow(NotebookValue, JsonValue):
 
 @public
 def list_mappings(document: Document, pattern: str = "*", policy: Policy | None = None) -> tuple[MappingRow, ...]:
-    """Return what is mapped, in the order of the text, duplicates included.
+    """Return the mappings in the order of the text, duplicates included.
 
-    What cannot be read is in no line: ``document.problems`` has it.
+    Entries that cannot be read are left out: ``document.problems`` reports them.
 
     Args:
         document: The document.
-        pattern: What an entry has to match (see `MappingRow.fits`).
-        policy: What it is held to as well.
+        pattern: The pattern that an entry has to match (see `MappingRow.fits`).
+        policy: A policy to check the document against.
 
     Raises:
-        UsageError: `document` or `policy` is none.
+        UsageError: `document` is not a document, or `policy` not a policy.
     """
     found: defaultdict[str, list[Finding]] = defaultdict(list)
     check_arguments(document, policy)
@@ -107,9 +107,9 @@ def _listed(document: Document, reading: ParsedList, findings: Sequence[Finding]
 
 
 def _notes(key: Key, mapped: MappingEntry, findings: Iterable[Finding]) -> Iterator[str]:
-    if is_node_mapping(mapped):
+    if admits_nodes(mapped):
         yield "node"
-    if key != "mapAccounts" and not can_match(mapped.principal):
+    if key != "mapAccounts" and not is_usable(mapped):
         yield "never matches"
     ranked = sorted(findings, key=lambda finding: _RANKS[finding.severity])
     yield from dict.fromkeys(finding.code for finding in ranked)

@@ -1,18 +1,18 @@
-"""What an organisation allows in its maps: a small file, checked by lint and on every change.
+"""The policy of an organisation: a small file that lint and every change check.
 
 ::
 
     accounts: ["111122223333"]            # principals may be of these accounts only
     partitions: [aws]                     # and of these partitions
-    forbidden_groups: ["system:nodes-*"]  # nobody may be in these
-    required_groups: ["break-glass"]      # somebody has to be in each of these
-    username_prefixes: ["team-", "sso:"]  # every username, but for those of nodes, begins with one of these
-    most_administrators: 3                # so many principals may be in system:masters
-    administrators: ["arn:aws:iam::111122223333:role/admin-*"]  # and these only
+    forbidden_groups: ["system:nodes-*"]  # no mapping may have these groups
+    required_groups: ["break-glass"]      # each of these groups needs a member
+    username_prefixes: ["team-", "sso:"]  # every username, except those of nodes, begins with one of these
+    most_administrators: 3                # at most this many principals in system:masters
+    administrators: ["arn:aws:iam::111122223333:role/admin-*"]  # and only these
     quiet_notes: [extra-groups]           # notes with these codes are acknowledged, and not shown
 
-What is left out is allowed. In `forbidden_groups` and `administrators`, ``*`` and ``?`` stand for any characters and
-for any one, and ``[ab]`` for either.
+A field that is left out allows everything. In `forbidden_groups` and `administrators`, ``*`` stands for any text,
+``?`` for any character, and ``[ab]`` for either letter.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def _list(value: Any) -> Any:
 
 def _known_account(account: str) -> str:
     if not ACCOUNT.fullmatch(account):
-        raise ValueError("is no account: one is 12 digits, in quotes")
+        raise ValueError("is not an account: write 12 digits, in quotes")
     return account
 
 
 def _known_partition(partition: str) -> str:
     if partition not in PARTITIONS:
-        raise ValueError(f"is no partition: they are {', '.join(PARTITIONS)}")
+        raise ValueError(f"is not a partition: the partitions are {', '.join(PARTITIONS)}")
     return partition
 
 
@@ -63,7 +63,7 @@ def _whole(value: Any) -> Any:
 
 def _without_path(pattern: str) -> str:
     if _ROLE_WITH_PATH.search(pattern):
-        raise ValueError("has a path, and a role is known without: write what follows the last slash behind `role/`")
+        raise ValueError("has a path, but the authenticator knows a role without it: remove the path behind `role/`")
     return pattern
 
 
@@ -85,22 +85,21 @@ Administrators = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)],
 
 @public
 class Policy(BaseModel):
-    """What is allowed in a map. Whatever is left out, or None, is.
+    """The mappings that are allowed. A field that is left out or None allows everything.
 
     Attributes:
-        accounts: Of which accounts principals may be, and which may stand in ``mapAccounts``.
-        partitions: Of which partitions principals may be.
-        forbidden_groups: Patterns of groups that nobody may be in.
-        required_groups: Groups that each have to be given to somebody, such as one for emergencies.
-        username_prefixes: What every username has to begin with, one of these. Those that EKS gives to nodes need not.
-        most_administrators: How many principals may be in ``system:masters``.
-        administrators: Patterns of the ARNs, without a role's path and whatever their case, that may be in
-            ``system:masters``; an empty list for nobody.
-        quiet_notes: Codes of notes that are acknowledged: results, plans and checks leave these notes out. Findings of
-            a higher severity stay.
+        accounts: The accounts that principals may be in, also as entries of ``mapAccounts``.
+        partitions: The partitions that principals may be in.
+        forbidden_groups: Patterns of groups that no mapping may have.
+        required_groups: Groups that each need a member, such as one for emergencies.
+        username_prefixes: The prefixes of which every username needs one, except those that EKS gives to nodes.
+        most_administrators: The largest number of principals in ``system:masters``.
+        administrators: Patterns of the ARNs that may be in ``system:masters``, without a role's path and in any case;
+            an empty list allows none.
+        quiet_notes: Codes of notes that results, plans and checks leave out. Findings of a higher severity stay.
 
     Raises:
-        PolicyError: a field is unknown, or holds what it may not.
+        PolicyError: a field is unknown, or has an invalid value.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
@@ -126,16 +125,15 @@ class Policy(BaseModel):
 
     @classmethod
     def from_text(cls, text: str) -> Policy:
-        """Read a policy as it stands in a file, in YAML or JSON. An account is taken by its digits, quoted or not.
+        """Read the text of a policy file, in YAML or JSON. Accounts may be written with or without quotes.
 
         Raises:
-            PolicyError: it cannot be read, or says what no policy can.
-            UsageError: it is no text.
+            PolicyError: the text cannot be read, or a field is unknown or has an invalid value.
+            UsageError: `text` is not text.
         """
         if not isinstance(text, str):
             raise UsageError(
-                f"The text of the policy is {quoted_value(text, 60)}, and has to be text; nothing was changed.",
-                hint="Pass what the file holds, decoded.",
+                f"The policy is {quoted_value(text, 60)}, which is not text.", hint="Pass the decoded text of the file."
             )
         from awsauth.core.yaml_input import YamlInputError, parse_input
 
@@ -144,9 +142,9 @@ class Policy(BaseModel):
         except YamlInputError as error:
             raise _invalid(error.problem, error.location) from error
         if not isinstance(written.value, dict):
-            raise _invalid("holds no mapping with fields")
+            raise _invalid("is not a mapping with fields")
         try:
-            # A field without a value is not one that is left out, which would allow all.
+            # A field without a value is an error: one that is left out allows everything.
             return cls(**{name: {} if value is None else value for name, value in written.value.items()})
         except PolicyError as error:
             cause: Any = error.__cause__
@@ -156,15 +154,15 @@ class Policy(BaseModel):
 
 
 def check_policy(policy: Any) -> None:
-    """Check that this is a policy, or None for none.
+    """Check that this is a policy or None.
 
     Raises:
         UsageError: it is something else, such as the name of a file.
     """
     if policy is not None and not isinstance(policy, Policy):
         raise UsageError(
-            f"policy is {quoted_value(policy)}; nothing was changed.",
-            hint="Pass a Policy; Policy.from_text(text) makes one of a file's text.",
+            f"policy is {quoted_value(policy)}, which is not a Policy.",
+            hint="Pass a Policy, such as Policy.from_text(text) of a file.",
         )
 
 
@@ -178,19 +176,18 @@ def _problem(problem: Any) -> str:
     given = quoted_value(problem["input"], 60)
     match problem["type"]:
         case "extra_forbidden":
-            return f"has a field {quoted(name)} that there is none of"
-        case "value_error":
-            return f"says {name} is {given}, which {problem['ctx']['error']}"
-        case "string_type":
-            return f"says {name} is {given}, which has to be text"
+            return f"has an unknown field {quoted(name)}"
         case "string_too_short":
-            return f"says {name} is empty"
+            return f"has an empty {name}"
+        case "value_error":
+            reason = f", which {problem['ctx']['error']}"
+        case "string_type":
+            reason = ", which is not text"
         case _:
-            return f"says {name} is {given}: {visible(problem['msg'])}"
+            reason = f": {visible(problem['msg'])}"
+    return f"has {given} as {name}{reason}"
 
 
 def _invalid(problem: str, location: str = "") -> PolicyError:
-    known = ", ".join(Policy.model_fields)
-    return PolicyError(
-        f"The policy {problem}; nothing was changed.", location=location, hint=f"The fields of a policy are {known}."
-    )
+    hint = f"The fields of a policy are {', '.join(Policy.model_fields)}."
+    return PolicyError(f"The policy {problem}.", location=location, hint=hint)

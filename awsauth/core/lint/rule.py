@@ -1,23 +1,34 @@
-"""What a rule is, and how one comes to be there: by being written."""
+"""The form of a lint rule, and the registry of all rules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.findings import Finding, Location, Severity
 
 if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
-    from awsauth.core.lint.subject import LintContext
+    from awsauth.core.lint.policy import Policy
+    from awsauth.core.lint.subject import LintContext, LintEntry
 
 
 class Match(NamedTuple):
-    """What a rule has found; code and severity are the rule's.
+    """One place where a rule fires.
 
-    `severity` is for a rule whose findings are not all as bad as the worst. `about` and `weight` are for the guard ``policy``, which refuses only what is new: two hits of one rule on one
-    principal are the same if they are about the same, and worse if they weigh more.
+    The guard ``policy`` refuses only new violations: those with another principal or `about`, or a larger `weight`.
+
+    Attributes:
+        message: What is wrong.
+        impact: What it does.
+        hint: What to do.
+        location: Where it is; None for the whole document.
+        principal: As in `Finding`.
+        fix: As in `Finding`.
+        about: The value that violates a policy.
+        weight: The extent of a violation.
+        severity: The severity, if it is not that of the rule.
     """
 
     message: str
@@ -34,18 +45,16 @@ class Match(NamedTuple):
 Find = Callable[["LintContext"], Iterator[Match]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One thing that lint looks for.
+class Rule(NamedTuple):
+    """One rule.
 
     Attributes:
         code: The code of its findings.
-        severity: Their severity; where it varies, the worst.
-        title: What it looks for, for a table.
-        cures: Whether its findings come with changes, where those are safe.
-        find: Looks for it. Its docstring ends in an example: a document that it has something to say about, behind
-            ``Fires::``, and one that it has not, behind ``Silent::``, both as a ConfigMap's data, with a policy under
-            ``policy`` where it needs one.
+        severity: Their severity; the worst one if it varies.
+        title: What the rule finds, for a table.
+        cures: Whether its findings can have a fix.
+        find: Yields the matches. Its docstring ends in two examples, each the data of a ConfigMap, and a policy under
+            ``policy`` if needed: the rule fires on the one below ``Fires::``, and not on the one below ``Silent::``.
     """
 
     code: str
@@ -55,30 +64,53 @@ class Rule:
     find: Find
 
     def findings(self, subject: LintContext) -> Iterator[Finding]:
-        """Yield what it finds."""
-        for hit in self.find(subject):
-            yield Finding(
-                self.code,
-                hit.severity or self.severity,
-                hit.message,
-                hit.impact,
-                hit.hint,
-                hit.location,
-                hit.principal,
-                hit.fix,
-            )
+        """Yield the findings in a document."""
+        for match in self.find(subject):
+            message, impact, hint, location, principal, fix, *_ = match
+            yield Finding(self.code, match.severity or self.severity, message, impact, hint, location, principal, fix)
 
 
 RULES: Final[dict[str, Rule]] = {}
-"""Every rule by its code, in the order of the table."""
+"""Every rule by its code."""
 
 
 def rule(severity: Severity, title: str, *, cures: bool = False) -> Callable[[Find], Find]:
-    """Make a function a rule: its name, with hyphens, is the code."""
+    """Register a function as a rule. Its name, with hyphens, is the code."""
 
     def register(find: Find) -> Find:
-        code = find.__name__.replace("_", "-")
+        code = _code_of(find)
         RULES[code] = Rule(code, severity, title, cures, find)
         return find
 
     return register
+
+
+def arn_rule(title: str, *, cures: bool = False) -> Callable[[Callable[[LintEntry], Match]], Find]:
+    """Register a function as the rule for entries with the ARN problem of its name; it returns the match for one."""
+
+    def register(match_of: Callable[[LintEntry], Match]) -> Find:
+        @wraps(match_of)
+        def find(subject: LintContext) -> Iterator[Match]:
+            problem = _code_of(match_of)
+            return (match_of(item) for item in subject.items if item.fault == problem)
+
+        return rule(Severity.ERROR, title, cures=cures)(find)
+
+    return register
+
+
+def policy_rule(title: str) -> Callable[[Callable[[LintContext, Policy], Iterator[Match]]], Find]:
+    """Register a function as a rule that applies only where there is a policy."""
+
+    def register(violations: Callable[[LintContext, Policy], Iterator[Match]]) -> Find:
+        @wraps(violations)
+        def find(subject: LintContext) -> Iterator[Match]:
+            return violations(subject, subject.policy) if subject.policy else iter(())
+
+        return rule(Severity.ERROR, f"policy: {title}")(find)
+
+    return register
+
+
+def _code_of(function: Callable[..., object]) -> str:
+    return function.__name__.replace("_", "-")

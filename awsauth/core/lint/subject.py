@@ -1,24 +1,26 @@
-"""What the rules look at: a document, and what several of them want to know of it, worked out once."""
+"""The document as lint rules see it, with the tables that several rules need."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from awsauth.core.access.matching import can_match, is_canonical
+from awsauth.core.access.matching import can_match, counting, is_canonical
 from awsauth.core.access.node_mappings import is_person
 from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
-from awsauth.core.document import fast_reader as plain
+from awsauth.core.document.fast_reader import read_fast
 from awsauth.core.document.index import kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
 from awsauth.core.findings import Location
 from awsauth.core.goyaml import nodes
+from awsauth.core.lint.rule import Match
 from awsauth.core.text.display import without_invisible
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterator
 
     from awsauth.core.document.document import Document
     from awsauth.core.document.model import Entry, MappingEntry, ParsedList
@@ -40,11 +42,11 @@ ArnProblem = Literal[
     "sso-suffix",
     "continued-value",
 ]
-"""By the code of the rule that tells about it; empty where somebody can have the ARN."""
+"""The code of the rule that reports why no caller can have an ARN; empty for an ARN that a caller can have."""
 
 
 def arn_problem(principal: str) -> ArnProblem:
-    """Return why nobody can have an ARN as it is written in the map."""
+    """Return why no caller can have an ARN as it is written in the map."""
     if is_canonical(principal):
         return ""
     if can_match(principal):
@@ -54,8 +56,8 @@ def arn_problem(principal: str) -> ArnProblem:
     visible = without_invisible(principal)
     if in_ascii(visible) != visible and _problem_of_parts(in_ascii(visible).lower()) in ("", "role-path"):
         return "typographic-character"
-    fault = _problem_of_parts(visible.lower())
-    return "arn-space" if visible != principal and fault != "not-an-arn" else fault
+    problem = _problem_of_parts(visible.lower())
+    return "arn-space" if visible != principal and problem != "not-an-arn" else problem
 
 
 def _problem_of_parts(arn: str) -> ArnProblem:
@@ -80,7 +82,7 @@ def _problem_of_parts(arn: str) -> ArnProblem:
 
 
 def role_or_nothing(arn: str) -> str:
-    """Return the ARN by which the authenticator knows a role; empty for what is the ARN of no role."""
+    """Return the ARN by which the authenticator knows a role; empty if this is not the ARN of a role."""
     try:
         return canonical_role(arn)
     except InvalidValueError:
@@ -88,32 +90,36 @@ def role_or_nothing(arn: str) -> str:
 
 
 def bare(arn: str) -> str:
-    """Return an ARN in ASCII without invisible characters, and a role's without its path too."""
+    """Return an ARN in ASCII, without invisible characters, and without the path of a role."""
     visible = in_ascii(without_invisible(arn))
     return role_or_nothing(visible) or visible
 
 
 def has_invisible(name: str) -> bool:
-    """Whether a name begins or ends with white space, or holds a character, other than the blank, that people cannot see."""
+    """Whether a name has white space around it, or an invisible character other than a blank in it."""
     return name.strip() != name or name.replace(" ", "") != without_invisible(name)
 
 
 class LintEntry:
-    """An entry that maps something.
+    """An entry that maps a principal.
 
     Attributes:
-        reading: The text that it stands in.
+        context: The document it is in.
+        reading: The list it is in.
         entry: The entry.
-        mapped: What it maps.
-        fault: Of a role or user, why nobody can have its ARN.
+        mapped: Its mapping.
+        arn: The principal in lower case.
+        fault: Why no caller can have its ARN.
     """
 
-    __slots__ = ("_groups", "entry", "fault", "mapped", "reading")
+    __slots__ = ("_groups", "arn", "context", "entry", "fault", "mapped", "reading")
 
-    def __init__(self, reading: ParsedList, entry: Entry, mapped: MappingEntry) -> None:
+    def __init__(self, context: LintContext, reading: ParsedList, entry: Entry, mapped: MappingEntry) -> None:
+        self.context = context
         self.reading = reading
         self.entry = entry
         self.mapped = mapped
+        self.arn = mapped.principal.lower()
         self._groups: dict[str, Scalar] | None = None
         self.fault: ArnProblem = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)
         if self.fault and continuation(reading.text, entry.shape.field(ARN_FIELD[reading.key])):
@@ -121,27 +127,27 @@ class LintEntry:
 
     @property
     def identity(self) -> object:
-        """What it has in common with the entries of the same key that it replaces, or that replace it.
-
-        Users are kept by their exact spelling (``aws-iam-authenticator`` ``pkg/mapper/configmap``).
-        """
+        """The key under which the authenticator keeps the entry: an equal one further down replaces it."""
         return kept_under(self.reading.key, self.mapped.principal), self.mapped.sso
 
     @property
     def is_person(self) -> bool:
         """Whether no machine can have the principal: a user, an account's root, a role of IAM Identity Center."""
-        return is_person(self.mapped.principal.lower())
+        return is_person(self.arn)
 
     @property
     def role_name(self) -> str:
-        """What stands behind the last slash of the ARN, in lower case; empty for a user."""
-        principal = self.mapped.principal.lower()
-        return "" if is_user(principal) else principal.rpartition("/")[2]
+        """The text behind the last slash of the ARN, in lower case; empty for a user."""
+        return "" if is_user(self.arn) else self.arn.rpartition("/")[2]
+
+    def match(self, message: str, impact: str, hint: str, *, at: Location | None = None, **more: Any) -> Match:
+        """Return a match for this entry, at its ARN unless another location is given."""
+        return Match(message, impact, hint, at or self.location(), self.mapped.principal, **more)
 
     def location(self, name: str = "") -> Location:
-        """Return where the value of a field stands; of its principal without a name.
+        """Return the location of a field's value, by default the principal's.
 
-        Where there is none, it is the key, or the beginning of the entry.
+        Without such a value it is that of the field's name, or of the beginning of the entry.
         """
         field = self.entry.shape.field(name or ARN_FIELD.get(self.reading.key, "account"))
         if field is None:
@@ -152,18 +158,22 @@ class LintEntry:
         return self._at(field.value.start, field.value.end)
 
     def value_location(self, name: str) -> Location:
-        """Return where the value of a field begins that is there."""
+        """Return where the value of a field begins, also that of `groups`."""
         field = self.entry.shape.field(name)
         return self.location(name) if field is None else self._at(field.value.start)
 
     def group_location(self, group: str) -> Location:
-        """Return where a group stands."""
+        """Return the location of a group."""
         if self._groups is None:
             field = self.entry.shape.field("groups")
             items = field.value.items if field is not None and isinstance(field.value, Groups) else ()
             self._groups = {item.text: item for item in reversed(items)}  # the first of equals stays
         found = self._groups.get(group)
         return self.location("groups") if found is None else self._at(found.start, found.end)
+
+    def name_location(self, kind: NameKind, name: str) -> Location:
+        """Return the location of the username or of a group."""
+        return self.location(kind) if kind == "username" else self.group_location(name)
 
     def _at(self, start: int, end: int | None = None) -> Location:
         text = self.reading.text
@@ -173,73 +183,101 @@ class LintEntry:
         return Location.of(self.reading.key, text, start, end)
 
 
+NameKind = Literal["username", "group"]
+
+
 class LintContext:
-    """A document under the eyes of the rules.
+    """A document and the policy it is checked against.
 
     Attributes:
         document: The document.
-        policy: What it is held to; None for nothing.
+        policy: The policy; None for no policy.
         binary_bytes: Bytes of all values of ``binaryData``.
-        roles: Those of `items` that stand in ``mapRoles``.
-        users: Those of `items` that stand in ``mapUsers``.
-        items: The roles and users that are mapped, in the order of the text.
-        accounts: The accounts that are.
-        groups: By group, the items that are in it.
-        usernames: By username, the items that have it.
-        winners: Of the items, those that count: neither replaced by a later one nor, among users, by a role.
+        roles: The entries of ``mapRoles``.
+        users: The entries of ``mapUsers``.
+        items: Both, in this order.
+        accounts: The entries of ``mapAccounts``.
+        usernames: The items by username.
+        groups: The items by group.
     """
 
     def __init__(self, document: Document, policy: Policy | None = None, binary_bytes: int = 0) -> None:
         self.document = document
         self.policy = policy
         self.binary_bytes = binary_bytes
+        self._by_position: dict[tuple[Key, int], LintEntry] = {}
         self.roles = self._items("mapRoles")
         self.users = self._items("mapUsers")
         self.items: Final = [*self.roles, *self.users]
         self.accounts: Final = self._items("mapAccounts")
-        self.groups: Final[dict[str, list[LintEntry]]] = defaultdict(list)
         self.usernames: Final[dict[str, list[LintEntry]]] = defaultdict(list)
-        self.by_principal: Final[dict[str, list[LintEntry]]] = defaultdict(list)
-        """By ARN in lower case."""
-        self.by_bare_arn: Final[dict[str, set[str]]] = defaultdict(set)
-        """By ARN, as it would be without a path and what nobody sees, the ARNs that are mapped; in lower case."""
+        self.groups: Final[dict[str, list[LintEntry]]] = defaultdict(list)
         for item in self.items:
-            self.by_principal[item.mapped.principal.lower()].append(item)
-            self.by_bare_arn[_bare(item)].add(item.mapped.principal.lower())
             self.usernames[item.mapped.username].append(item)
             for group in dict.fromkeys(item.mapped.groups):
                 self.groups[group].append(item)
-        self.winners: Final = self._winners()
         problems = (finding for key in KEYS for finding in document.reading(key).findings)
-        self._told = {location_of(finding.location) for finding in problems if finding.location}
+        self._told = {_position(finding.location) for finding in problems if finding.location}
         self._trees: dict[Key, nodes.Node | None] = {}
+
+    @cached_property
+    def winners(self) -> list[LintEntry]:
+        """The items that count: no later entry replaces them, and no role replaces a user."""
+        found = [
+            self._by_position[key, position] for key, _, entries in counting(self.document) for position in entries
+        ]
+        return [*found, *{item.identity: item for item in self.roles if item.mapped.sso}.values()]
+
+    @cached_property
+    def by_principal(self) -> dict[str, list[LintEntry]]:
+        """The items by ARN in lower case."""
+        found: defaultdict[str, list[LintEntry]] = defaultdict(list)
+        for item in self.items:
+            found[item.arn].append(item)
+        return found
+
+    @cached_property
+    def by_bare_arn(self) -> dict[str, set[str]]:
+        """The mapped ARNs by `bare` ARN, all in lower case."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for item in self.items:
+            is_repairable = item.fault in ("role-path", "arn-space", "typographic-character")
+            found[bare(item.mapped.principal).lower() if is_repairable else item.arn].add(item.arn)
+        return found
 
     @property
     def is_readable(self) -> bool:
-        """Whether all that the document maps is known: no text is lost, and each can be read for certain."""
+        """Whether the authenticator certainly reads every text of the document."""
         return all(map(self._is_read, KEYS))
 
-    def with_arn_problem(self, fault: ArnProblem) -> Iterable[LintEntry]:
-        """Return the roles and users with an ARN that nobody can have for this reason."""
-        return (item for item in self.items if item.fault == fault)
+    def named(self, kind: NameKind, is_odd: Callable[[str], object] = bool) -> Iterator[tuple[str, LintEntry]]:
+        """Yield the usernames or groups that fit, each with every item that has it."""
+        by_name = self.usernames if kind == "username" else self.groups
+        for name, items in by_name.items():
+            if is_odd(name):
+                yield from ((name, item) for item in items)
 
-    def is_told(self, location: Location) -> bool:
-        """Whether the reader has found fault with what stands there already."""
-        return location_of(location) in self._told
+    def is_told(self, item: LintEntry, name: str) -> bool:
+        """Whether the parser has reported the value of a field already."""
+        return self.is_told_at(item.value_location, name)
+
+    def is_told_at(self, locate: Callable[[str], Location], name: str) -> bool:
+        """Whether the parser has reported a location already; it is worked out only if the parser reported any."""
+        return bool(self._told) and _position(locate(name)) in self._told
 
     def line(self, item: LintEntry) -> int:
-        """Return the line of an item's principal: in the manifest file, for a text that comes from one."""
+        """Return the line of an item's principal: in the manifest file, if there is one."""
         return self.document.place_of(item.location()).line
 
     def tree(self, key: Key) -> nodes.Node | None:
-        """Return the YAML of a text that holds more than the plain forms do; None where there is no more to see."""
+        """Return the YAML of a text; None for a text that only has plain forms, or that cannot be parsed."""
         if key not in self._trees:
             self._trees[key] = self._parsed(key)
         return self._trees[key]
 
     def _parsed(self, key: Key) -> nodes.Node | None:
         text = self.document.data.get(key, "")
-        if not self._is_read(key) or plain.read_fast(key, text) is not None:
+        if not self._is_read(key) or read_fast(key, text) is not None:
             return None
         try:
             return nodes.parse_first(text)
@@ -252,20 +290,14 @@ class LintContext:
 
     def _items(self, key: Key) -> list[LintEntry]:
         reading = self.document.reading(key)
-        return [LintEntry(reading, entry, mapped) for entry in reading.entries if (mapped := entry.mapped) is not None]
-
-    def _winners(self) -> list[LintEntry]:
-        roles = {item.identity: item for item in self.roles}
-        by_role = {item.mapped.principal.lower() for item in roles.values()}
-        users = {item.identity: item for item in self.users if item.mapped.principal.lower() not in by_role}
-        return [*roles.values(), *users.values()]
-
-
-def _bare(item: LintEntry) -> str:
-    principal = item.mapped.principal
-    return (bare(principal) if item.fault in ("role-path", "arn-space", "typographic-character") else principal).lower()
+        found = []
+        for position, entry in enumerate(reading.entries):
+            mapped = entry.mapped
+            if mapped is not None:
+                item = self._by_position[key, position] = LintEntry(self, reading, entry, mapped)
+                found.append(item)
+        return found
 
 
-def location_of(location: Location) -> tuple[str, int, int]:
-    """Return a place without the text that stands there."""
+def _position(location: Location) -> tuple[str, int, int]:
     return location.key, location.line, location.column

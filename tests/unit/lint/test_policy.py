@@ -62,17 +62,17 @@ def test_an_account_is_taken_by_its_digits(account: str) -> None:
     [
         ("", "is empty", ""),
         ("# nothing\n", "is empty", ""),
-        ("- accounts\n", "holds no mapping", ""),
-        ("accounts: []\naccount: []\nmost: 3\n", "`account` that", "line 2, column 1 and line 3, column 1"),
+        ("- accounts\n", "is not a mapping", ""),
+        ("accounts: []\naccount: []\nmost: 3\n", "unknown field `account`", "line 2, column 1 and line 3, column 1"),
         ("accounts: [", "is not YAML", "line 1, column 12"),
         ("accounts: ['1']\naccounts: []\n", "has the field `accounts` twice", "line 2, column 1"),
-        ("account: []\n", "has a field `account` that there is none of", "line 1, column 1"),
-        ("accounts: ['1234']\n", "says accounts[0] is `'1234'`, which is no account", "line 1, column 1"),
+        ("account: []\n", "has an unknown field `account`", "line 1, column 1"),
+        ("accounts: ['1234']\n", "has `'1234'` as accounts[0], which is not an account", "line 1, column 1"),
         ("accounts: '111122223333'\n", "which has to be a list", "line 1, column 1"),
         ("accounts:\n", "which has to be a list", "line 1, column 1"),
-        ("partitions: [aws-gov]\n", "which is no partition: they are aws, aws-cn", "line 1, column 1"),
-        ("forbidden_groups: ['']\n", "says forbidden_groups[0] is empty", "line 1, column 1"),
-        ("username_prefixes: [[a]]\n", "which has to be text", "line 1, column 1"),
+        ("partitions: [aws-gov]\n", "which is not a partition: the partitions are aws, aws-cn", "line 1, column 1"),
+        ("forbidden_groups: ['']\n", "has an empty forbidden_groups[0]", "line 1, column 1"),
+        ("username_prefixes: [[a]]\n", "which is not text", "line 1, column 1"),
         ("most_administrators: many\n", "which has to be a whole number, 0 or more", "line 1, column 1"),
         ("most_administrators: -1\n", "which has to be a whole number, 0 or more", "line 1, column 1"),
         ("most_administrators: 1.5\n", "which has to be a whole number, 0 or more", "line 1, column 1"),
@@ -84,12 +84,12 @@ def test_an_account_is_taken_by_its_digits(account: str) -> None:
         ),
         ("accounts: []\n---\naccounts: []\n", "has more than one document", "line 2, column 1"),
         ("accounts: &all ['111122223333']\npartitions: *all\n", "*all is an alias", "line 2, column 13"),
-        ("<<: {accounts: ['111122223333']}\n", "has a field `<<` that there is none of", "line 1, column 1"),
-        ("accounts:\n- '111122223333'\n- &x ['1']\n", "says accounts[1] is `['1']`", "line 1, column 1"),
+        ("<<: {accounts: ['111122223333']}\n", "has an unknown field `<<`", "line 1, column 1"),
+        ("accounts:\n- '111122223333'\n- &x ['1']\n", "has `['1']` as accounts[1]", "line 1, column 1"),
         ("accounts: []\n#" + "x" * 2**18, "is too large: YAML may have 256 KiB", ""),
         ("accounts: ['1\x07']\n", "is not YAML: it holds the character U+0007", "line 1, column 14"),
         ("\x00", "is not YAML", "line 1, column 1"),
-        ("- " * 99, "holds no mapping", ""),
+        ("- " * 99, "is not a mapping", ""),
         ("accounts: {a: b}", "which has to be a list", "line 1, column 1"),
         ("most_administrators: {a: b}", "which has to be a whole number", "line 1, column 1"),
         ("[" * 200_000, "is not YAML", "line 1, column 101"),
@@ -106,7 +106,7 @@ def test_what_is_no_policy_says_why(text: str, problem: str, location: str) -> N
         Policy.from_text(text)
     assert problem in error.value.message
     assert error.value.location == location
-    assert "nothing was changed" in error.value.message
+    assert error.value.changed is False
     assert "accounts, partitions, forbidden_groups" in error.value.hint
 
 
@@ -311,7 +311,7 @@ def test_nodes_pass_a_policy_of_usernames_and_groups() -> None:
 
 @pytest.mark.parametrize("pattern", [f"{PREFIX}/team/admin-*", "arn:aws:iam::*:ROLE/*/admin", "*:role/team/*"])
 def test_a_pattern_of_administrators_with_a_roles_path_is_refused_since_it_could_never_match(pattern: str) -> None:
-    with pytest.raises(PolicyError, match=r"administrators.*has a path.*what follows the last slash"):
+    with pytest.raises(PolicyError, match=r"administrators.*has a path.*remove the path"):
         Policy(administrators=[pattern])
 
 
@@ -329,7 +329,7 @@ def test_the_username_of_nodes_without_their_groups_needs_a_prefix() -> None:
 
 @pytest.mark.parametrize("text", [None, b"accounts: []", 5])
 def test_a_policy_is_read_from_text(text: Any) -> None:
-    with pytest.raises(UsageError, match="has to be text; nothing was changed"):
+    with pytest.raises(UsageError, match="which is not text"):
         Policy.from_text(text)
 
 
@@ -338,5 +338,5 @@ def test_a_policy_is_read_from_text(text: Any) -> None:
     [{"accounts": 5}, {"forbidden_groups": [7]}, {"nothing": 1}, {"administrators": {}}, {"self": 1}, {"cls": 1}],
 )
 def test_what_no_policy_says_is_an_error_of_this_library(wrong: dict[str, Any]) -> None:
-    with pytest.raises(PolicyError, match="nothing was changed"):
+    with pytest.raises(PolicyError, match=r"^The policy has "):
         Policy(**wrong)

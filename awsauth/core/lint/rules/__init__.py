@@ -1,25 +1,19 @@
-"""What lint looks for: one function a rule, in the modules here, listed in `RULES` by being there.
-
-A new rule is one function with the decorator `rule`, in the module that it fits; its docstring shows a document that
-fires it and one that does not, and a test holds it to both.
-"""
+"""The rules of lint, one function each. A rule is registered by the decorator `rule` when its module is imported."""
 
 from __future__ import annotations
 
 from awsauth.core.lint.rule import RULES, Match, Rule
 from awsauth.core.lint.rules import (
     administrators,
-    arns as accounts,
-    arns as unmatched,
+    arns,
     duplicates,
     groups,
     nodes,
-    policy as policies,
+    policy,
     principals,
-    spelling as names,
+    spelling,
     sso,
-    structure as data,
-    structure as fields,
+    structure,
     templates,
     usernames,
 )
@@ -30,18 +24,16 @@ __all__ = [
     "LintContext",
     "Match",
     "Rule",
-    "accounts",
     "administrators",
-    "data",
+    "arns",
     "duplicates",
-    "fields",
     "groups",
-    "names",
     "nodes",
-    "policies",
+    "policy",
     "principals",
+    "spelling",
     "sso",
+    "structure",
     "templates",
-    "unmatched",
     "usernames",
 ]

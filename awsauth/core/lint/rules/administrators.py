@@ -1,4 +1,4 @@
-"""Rules about who may do everything."""
+"""Rules about administrators: members of `system:masters`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from awsauth.core.lint.subject import LintContext, LintEntry
 
 MANY: Final = 3
-"""How many administrators need no explanation, where a policy does not say."""
+"""The number of administrators above which lint warns, without a policy."""
 
 
-@rule(Severity.WARNING, f"more than {MANY} principals in `system:masters`, where no policy says how many may be")
+@rule(Severity.WARNING, f"more than {MANY} principals in `system:masters`, unless a policy sets the limit")
 def many_masters(subject: LintContext) -> Iterator[Match]:
-    """Find maps that make many people administrators. With `most_administrators` the policy's rule speaks instead.
+    """A member of `system:masters` can do everything, and RBAC cannot take it away. `most_administrators` of a policy replaces this rule.
 
     Fires::
 
@@ -41,18 +41,18 @@ def many_masters(subject: LintContext) -> Iterator[Match]:
           - {userarn: "arn:aws:iam::111122223333:user/c", username: c, groups: [system:masters]}
     """
     masters = _masters(subject)
-    is_told = subject.policy is not None and subject.policy.most_administrators is not None
-    if len(masters) > MANY and not is_told:
+    has_limit = subject.policy is not None and subject.policy.most_administrators is not None
+    if len(masters) > MANY and not has_limit:
         yield Match(
             f"{len(masters)} principals are in {quoted(SYSTEM_MASTERS)}.",
-            "Each may do everything, whatever RBAC says, and nothing but this map takes it away.",
-            "Bind a group of your own to what they need, and keep this for emergencies.",
+            "Each can do everything, whatever RBAC says, and only a change of this map revokes it.",
+            "Bind a group of your own to the rights they need, and keep this group for emergencies.",
             masters[MANY].group_location(SYSTEM_MASTERS),
         )
 
 
 def _masters(subject: LintContext) -> list[LintEntry]:
-    """Return who may do everything, without those that nobody can be, and nodes, of which another rule tells."""
+    """Return the administrators. Nodes with that group have another rule."""
     return [
         item
         for item in subject.winners
@@ -64,7 +64,7 @@ def _masters(subject: LintContext) -> list[LintEntry]:
 
 @rule(Severity.WARNING, "the root of an account in `system:masters`")
 def masters_on_root(subject: LintContext) -> Iterator[Match]:
-    """Find roots of accounts that are administrators.
+    """The ARN of an account's root means the root user alone, and AWS advises not to use it.
 
     Fires::
 
@@ -81,19 +81,17 @@ def masters_on_root(subject: LintContext) -> Iterator[Match]:
             groups: [system:masters]
     """
     for item in _masters(subject):
-        if not item.fault and item.mapped.principal.lower().endswith(":root"):
-            yield Match(
+        if not item.fault and item.arn.endswith(":root"):
+            yield item.match(
                 f"The root of an account is in {quoted(SYSTEM_MASTERS)}.",
-                "That is the root user alone, who should not be working; nobody else of the account gets in by it.",
+                "Only the root user has access, and no other principal of the account.",
                 "Map a role for administrators.",
-                item.location(),
-                item.mapped.principal,
             )
 
 
 @rule(Severity.NOTE, "an IAM user in `system:masters`")
 def masters_on_user(subject: LintContext) -> Iterator[Match]:
-    """Find users who are administrators, all in one finding.
+    """Access keys of a user do not expire. All users are in one finding.
 
     Fires::
 
@@ -112,23 +110,24 @@ def masters_on_user(subject: LintContext) -> Iterator[Match]:
     found = [item for item in _masters(subject) if not item.fault and _is_iam_user(item)]
     if found:
         who = "An IAM user is" if len(found) == 1 else f"{len(found)} IAM users are"
-        yield Match(
-            f"{who} in {quoted(SYSTEM_MASTERS)}.",
-            "A user's keys do not expire: whoever gets hold of them may do everything until somebody notices.",
-            "Map a role for it, which people assume.",
-            found[0].location(),
-            found[0].mapped.principal if len(found) == 1 else "",
+        yield (
+            found[0]
+            .match(
+                f"{who} in {quoted(SYSTEM_MASTERS)}.",
+                "Access keys of a user do not expire: anyone who obtains them can do everything.",
+                "Map a role that people assume.",
+            )
+            ._replace(principal=found[0].mapped.principal if len(found) == 1 else "")
         )
 
 
 def _is_iam_user(item: LintEntry) -> bool:
-    principal = item.mapped.principal.lower()
-    return is_user(principal) and not principal.endswith(":root")
+    return is_user(item.arn) and not item.arn.endswith(":root")
 
 
-@rule(Severity.NOTE, "nobody in `system:masters`")
+@rule(Severity.NOTE, "no principal in `system:masters`")
 def no_administrator(subject: LintContext) -> Iterator[Match]:
-    """Find documents without an administrator. Whoever made the cluster may be one without being mapped.
+    """The creator of the cluster can be an administrator without a mapping, and so can an access entry.
 
     Fires::
 
@@ -147,7 +146,7 @@ def no_administrator(subject: LintContext) -> Iterator[Match]:
     possible = (item for item in subject.winners if can_match(item.mapped.principal))
     if subject.is_readable and not any("masters" in group.lower() for item in possible for group in item.mapped.groups):
         yield Match(
-            f"Nobody is mapped to {quoted(SYSTEM_MASTERS)}.",
-            "When the map has to be repaired, only the cluster's creator can, or whom an access entry or RBAC allows it.",
+            f"No principal is mapped to {quoted(SYSTEM_MASTERS)}.",
+            "Only the cluster's creator, or a principal with rights by an access entry or RBAC, can repair the map.",
             "Map a role for emergencies, unless there is another way in.",
         )

@@ -1,4 +1,4 @@
-"""Rules about ARNs that nobody can have: whoever is meant does not get in."""
+"""Rules about accounts, and about ARNs that no caller can have."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import RenamePrincipal
 from awsauth.core.findings import Severity
-from awsauth.core.lint.rule import Match, rule
-from awsauth.core.lint.subject import bare, has_invisible, role_or_nothing
+from awsauth.core.lint.rule import Match, arn_rule, rule
+from awsauth.core.lint.subject import NameKind, bare, has_invisible, role_or_nothing
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
     from awsauth.core.lint.subject import LintContext, LintEntry
 
+_NO_ACCESS = "so the mapping grants no access."
+_PART_OF_NAME = "The character is part of the name: RBAC has to spell it the same way."
 
-@rule(Severity.WARNING, "an account in `mapAccounts`: everybody in it gets in")
+
+@rule(Severity.WARNING, "an account in `mapAccounts`: every principal in it has access")
 def map_accounts(subject: LintContext) -> Iterator[Match]:
-    """Find accounts that are let in as a whole.
+    """Every user and role of the account can authenticate, with its ARN as username.
 
     Fires::
 
@@ -37,20 +40,17 @@ def map_accounts(subject: LintContext) -> Iterator[Match]:
           []
     """
     accounts = {item.mapped.principal: item for item in subject.accounts if ACCOUNT.fullmatch(item.mapped.principal)}
-    for account, item in accounts.items():
-        yield Match(
-            "A whole account is let in.",
-            "Every user and role of it gets in, under its ARN and without groups: "
-            "it may do what every authenticated caller may, and what RBAC gives to its ARN.",
-            "Map the users and roles that are meant.",
-            item.location(),
-            account,
+    for item in accounts.values():
+        yield item.match(
+            "A whole account has access.",
+            "Every user and role of it can authenticate, with its ARN as username and without groups.",
+            "Map single users and roles instead.",
         )
 
 
 @rule(Severity.ERROR, "an account in `mapAccounts` that is not 12 digits")
 def account_number(subject: LintContext) -> Iterator[Match]:
-    """Find accounts that there cannot be, such as one that a tool has made a number of.
+    """A YAML tool often turns an account into a number, which loses a leading zero or digits.
 
     Fires::
 
@@ -65,18 +65,16 @@ def account_number(subject: LintContext) -> Iterator[Match]:
     for item in subject.accounts:
         account = item.mapped.principal
         if not ACCOUNT.fullmatch(account) and (account.isdigit() or not can_match(account)):
-            yield Match(
-                "This is no account: it is not 12 digits.",
-                "It lets nobody in.",
-                "Write all 12 digits, leading zeros too, in quotes.",
-                item.location(),
-                account,
+            yield item.match(
+                "This is not an account: it does not have 12 digits.",
+                "It grants no access.",
+                "Write all 12 digits in quotes, with leading zeros.",
             )
 
 
-@rule(Severity.ERROR, "a role's ARN with its path, which STS never reports", cures=True)
-def role_path(subject: LintContext) -> Iterator[Match]:
-    """Find roles that are written with their path, those of IAM Identity Center among them.
+@arn_rule("a role's ARN with its path, which STS never reports", cures=True)
+def role_path(item: LintEntry) -> Match:
+    """A caller's ARN never has the role's path. Roles of IAM Identity Center have one in IAM. Users keep their path.
 
     Fires::
 
@@ -93,20 +91,12 @@ def role_path(subject: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::111122223333:user/team/alice
             username: alice
     """
-    for item in subject.with_arn_problem("role-path"):
-        yield Match(
-            "A role's ARN stands here with its path.",
-            "STS never reports the path, so this matches nobody.",
-            f"Write it without: {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}",
-            item.location(),
-            item.mapped.principal,
-            _renamed(subject, item),
-        )
+    return _misspelt(item, "The ARN of this role has a path.", "STS never reports the path")
 
 
-@rule(Severity.ERROR, "white space or invisible characters in an ARN", cures=True)
-def arn_space(subject: LintContext) -> Iterator[Match]:
-    """Find ARNs with white space, as from a copied line, or with characters that people cannot see.
+@arn_rule("white space or invisible characters in an ARN", cures=True)
+def arn_space(item: LintEntry) -> Match:
+    """Copied text often brings a trailing space or a zero-width character.
 
     Fires::
 
@@ -120,36 +110,28 @@ def arn_space(subject: LintContext) -> Iterator[Match]:
           - rolearn:   arn:aws:iam::111122223333:role/ci   # a trailing space outside of quotes is none
             username: ci
     """
-    for item in subject.with_arn_problem("arn-space"):
-        is_certain = len(item.mapped.principal.split()) == 1  # between two words, something else may be missing
-        yield Match(
-            "There is white space, or a character that people cannot see, in this ARN.",
-            "It is compared as it stands, so this matches nobody.",
-            f"Write {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}"
-            if is_certain
-            else "Write the ARN as IAM shows it.",
-            item.location(),
-            item.mapped.principal,
-            _renamed(subject, item) if is_certain else (),
-        )
+    problem = "This ARN has white space or an invisible character in it."
+    reason = "The authenticator compares it with that character"
+    if len(item.mapped.principal.split()) == 1:
+        return _misspelt(item, problem, reason)
+    # Between two words, something else may be missing.
+    return item.match(problem, f"{reason}, {_NO_ACCESS}", "Write the ARN as IAM shows it.")
 
 
-def _mapped_already(subject: LintContext, item: LintEntry) -> str:
-    is_free = bare(item.mapped.principal).lower() not in subject.by_principal
-    return "" if is_free else " That one is mapped already: take one of the two out."
-
-
-def _renamed(subject: LintContext, item: LintEntry) -> tuple[Change, ...]:
-    """Return the change to an ARN that nobody is mapped by or would be: whatever is mapped already stays as it is."""
+def _misspelt(item: LintEntry, problem: str, reason: str) -> Match:
+    """Return the match for an ARN that is right as `bare` returns it, with the fix unless that ARN is mapped too."""
     arn = bare(item.mapped.principal)
-    if len(subject.by_bare_arn[arn.lower()]) > 1 or not is_canonical(arn):
-        return ()
-    return (RenamePrincipal(principal_arn=item.mapped.principal, new_arn=arn),)
+    is_mapped = arn.lower() in item.context.by_principal
+    fix: tuple[Change, ...] = ()
+    if len(item.context.by_bare_arn[arn.lower()]) == 1 and is_canonical(arn):
+        fix = (RenamePrincipal(principal_arn=item.mapped.principal, new_arn=arn),)
+    also = " That ARN is mapped already: remove one of the two mappings." if is_mapped else ""
+    return item.match(problem, f"{reason}, {_NO_ACCESS}", f"Write {quoted(arn, 200)}.{also}", fix=fix)
 
 
-@rule(Severity.ERROR, "the ARN of a role's session in place of the role's")
-def assumed_role(subject: LintContext) -> Iterator[Match]:
-    """Find sessions of roles. Not cured: the role lets more people in than the one session that is written.
+@arn_rule("the ARN of a role's session instead of the role's")
+def assumed_role(item: LintEntry) -> Match:
+    """The authenticator looks a session up by its role. There is no fix, because every session of the role would match.
 
     Fires::
 
@@ -163,21 +145,17 @@ def assumed_role(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.with_arn_problem("assumed-role"):
-        arn = role_or_nothing(item.mapped.principal)
-        instead = f"Map the role, {quoted(arn, 200)}" if arn else "Map the role"
-        yield Match(
-            "This is the ARN of a role's session.",
-            "A caller is looked up by the role, so this matches nobody.",
-            f"{instead}: every session of it gets in then.",
-            item.location(),
-            item.mapped.principal,
-        )
+    arn = role_or_nothing(item.mapped.principal)
+    return item.match(
+        "This is the ARN of a role's session.",
+        f"The authenticator looks a caller up by the role, {_NO_ACCESS}",
+        f"Map the role{f', {quoted(arn, 200)}' if arn else ''}: every session of it then has access.",
+    )
 
 
-@rule(Severity.ERROR, "the ARN of an instance profile in place of its role's")
-def instance_profile(subject: LintContext) -> Iterator[Match]:
-    """Find instance profiles.
+@arn_rule("the ARN of an instance profile instead of its role's")
+def instance_profile(item: LintEntry) -> Match:
+    """An instance profile only passes a role to an instance.
 
     Fires::
 
@@ -193,19 +171,16 @@ def instance_profile(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in subject.with_arn_problem("instance-profile"):
-        yield Match(
-            "This is the ARN of an instance profile.",
-            "An instance calls as the role that the profile holds, so this matches nobody.",
-            "Map the role in the profile; it need not have the profile's name.",
-            item.location(),
-            item.mapped.principal,
-        )
+    return item.match(
+        "This is the ARN of an instance profile.",
+        f"An instance calls with the role in the profile, {_NO_ACCESS}",
+        "Map the role in the profile. It can have another name than the profile.",
+    )
 
 
-@rule(Severity.ERROR, "a wildcard in an ARN")
-def wildcard(subject: LintContext) -> Iterator[Match]:
-    """Find ARNs with a star.
+@arn_rule("a wildcard in an ARN")
+def wildcard(item: LintEntry) -> Match:
+    """The authenticator compares ARNs as text.
 
     Fires::
 
@@ -219,19 +194,16 @@ def wildcard(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/team
             username: team
     """
-    for item in subject.with_arn_problem("wildcard"):
-        yield Match(
-            "There is a star in this ARN.",
-            "It stands for nothing but itself, so this matches nobody.",
-            "Map each principal on its own.",
-            item.location(),
-            item.mapped.principal,
-        )
+    return item.match(
+        "This ARN has a star in it.",
+        f"The authenticator does not support wildcards, {_NO_ACCESS}",
+        "Map each principal on its own.",
+    )
 
 
-@rule(Severity.ERROR, "what is the ARN of no IAM role or user")
-def not_an_arn(subject: LintContext) -> Iterator[Match]:
-    """Find names in place of ARNs, ARNs of other things, and broken ones.
+@arn_rule("text that is not the ARN of an IAM role or user")
+def not_an_arn(item: LintEntry) -> Match:
+    """A name alone, the ARN of another resource, or a broken ARN. IAM groups cannot be mapped at all.
 
     Fires::
 
@@ -245,29 +217,18 @@ def not_an_arn(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.with_arn_problem("not-an-arn"):
+    if is_iam_group(item.mapped.principal):
+        problem, hint = "This is the ARN of an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP
+    else:
         kind = "user" if item.reading.key == "mapUsers" else "role"
-        if is_iam_group(item.mapped.principal):
-            yield Match(
-                "This is the ARN of an IAM group, and IAM groups cannot be mapped.",
-                "No caller has it, so this matches nobody.",
-                NO_IAM_GROUP,
-                item.location(),
-                item.mapped.principal,
-            )
-            continue
-        yield Match(
-            "This is not the ARN of an IAM role or user.",
-            "Nobody calls by it, so this matches nobody.",
-            f"Write one like `arn:aws:iam::111122223333:{kind}/NAME`.",
-            item.location(),
-            item.mapped.principal,
-        )
+        problem = "This is not the ARN of an IAM role or user."
+        hint = f"Write an ARN such as `arn:aws:iam::111122223333:{kind}/NAME`."
+    return item.match(problem, f"No caller has it, {_NO_ACCESS}", hint)
 
 
 @rule(Severity.ERROR, "an ARN or username that continues on the next line")
 def continued_value(subject: LintContext) -> Iterator[Match]:
-    """Find values that swallow the line below them, because it is indented further.
+    """A line that is indented further than its neighbours belongs to the value above it.
 
     Fires::
 
@@ -285,30 +246,28 @@ def continued_value(subject: LintContext) -> Iterator[Match]:
             groups:
               - builders
     """
-    for item in subject.items:
+    # A value of several lines is not one of the plain forms.
+    for item in (one for one in subject.items if one.fault == "continued-value" or subject.tree(one.reading.key)):
         for name in (ARN_FIELD[item.reading.key], "username"):
             field = item.entry.shape.field(name)
             line = continuation(item.reading.text, field)
             if not line or field is None or not isinstance(field.value, Scalar):
                 continue
-            is_item = line.startswith("- ")
-            yield Match(
-                f"The {'username' if name == 'username' else 'ARN'} continues on the next line, and is "
+            is_username = name == "username"
+            yield item.match(
+                f"The {'username' if is_username else 'ARN'} continues on the next line, and is "
                 f"{quoted(field.value.text, 200)} as a whole.",
-                "RBAC has to spell it just so."
-                if name == "username"
-                else "It is compared as it stands, so this matches nobody.",
+                "RBAC has to spell it the same way." if is_username else f"No caller has that ARN, {_NO_ACCESS}",
                 f"Move the line {quoted(line)} below `groups:`."
-                if is_item
-                else f"Write the value in one line; {quoted(line)} is part of it now.",
-                item.location(name),
-                item.mapped.principal,
+                if line.startswith("- ")
+                else f"Write the value in one line. {quoted(line)} is now part of it.",
+                at=item.location(name),
             )
 
 
 @rule(Severity.ERROR, "a typographic character in an ARN; a warning in a username or group", cures=True)
 def typographic_character(subject: LintContext) -> Iterator[Match]:
-    """Find dashes, quotes and wide letters that a word processor puts in place of the ASCII ones.
+    """Word processors and chat programs replace ASCII dashes, quotes and letters with typographic ones.
 
     Fires::
 
@@ -324,32 +283,25 @@ def typographic_character(subject: LintContext) -> Iterator[Match]:
             username: équipe
             groups: ["- builders"]
     """
-    for item in subject.with_arn_problem("typographic-character"):
-        yield Match(
-            f"The ARN has {typography(item.mapped.principal)}.",
-            "An ARN is ASCII, so this matches nobody.",
-            f"Write {quoted(bare(item.mapped.principal), 200)}.{_mapped_already(subject, item)}",
-            item.location(),
-            item.mapped.principal,
-            _renamed(subject, item),
-        )
-    for by_name in (subject.usernames, subject.groups):
-        for name, items in by_name.items():
+    for item in (one for one in subject.items if one.fault == "typographic-character"):
+        yield _misspelt(item, f"The ARN has {typography(item.mapped.principal)}.", "ARNs are ASCII")
+    kinds: tuple[NameKind, ...] = ("username", "group")
+    for kind in kinds:
+        for name, item in subject.named(kind, lambda name: typography(name) and not has_invisible(name)):
             right = in_ascii(name).strip()
-            for item in items if right != name and typography(name) and not has_invisible(name) else ():
-                yield Match(
-                    f"The {'username' if by_name is subject.usernames else 'group'} {quoted(name)} has {typography(name)}.",
-                    "It is part of the name: RBAC has to spell it just so.",
+            if right != name:
+                yield item.match(
+                    f"The {kind} {quoted(name)} has {typography(name)}.",
+                    _PART_OF_NAME,
                     f"Write {quoted(right.removeprefix('- '))}.",
-                    item.location("username") if by_name is subject.usernames else item.group_location(name),
-                    item.mapped.principal,
+                    at=item.name_location(kind, name),
                     severity=Severity.WARNING,
                 )
 
 
-@rule(Severity.ERROR, "an ARN whose account is not 12 digits")
-def account_digits(subject: LintContext) -> Iterator[Match]:
-    """Find ARNs without a proper account, such as one that lost its leading zero.
+@arn_rule("an ARN whose account is not 12 digits")
+def account_digits(item: LintEntry) -> Match:
+    """A spreadsheet or YAML tool may have removed a leading zero.
 
     Fires::
 
@@ -363,19 +315,16 @@ def account_digits(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::012345678901:role/ci
             username: ci
     """
-    for item in subject.with_arn_problem("account-digits"):
-        yield Match(
-            "The account in this ARN is not 12 digits.",
-            "There is no such account, so this matches nobody.",
-            "Write the 12 digits of the account, leading zeros too.",
-            item.location(),
-            item.mapped.principal,
-        )
+    return item.match(
+        "The account in this ARN is not 12 digits.",
+        f"There is no such account, {_NO_ACCESS}",
+        "Write the 12 digits of the account, with leading zeros.",
+    )
 
 
-@rule(Severity.ERROR, "an ARN with an unknown partition")
-def unknown_partition(subject: LintContext) -> Iterator[Match]:
-    """Find partitions that there are none of.
+@arn_rule("an ARN with an unknown partition")
+def unknown_partition(item: LintEntry) -> Match:
+    """AWS has a fixed list of partitions.
 
     Fires::
 
@@ -389,11 +338,8 @@ def unknown_partition(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws-us-gov:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.with_arn_problem("unknown-partition"):
-        yield Match(
-            "The partition of this ARN is unknown.",
-            "Nobody calls from it, so this matches nobody.",
-            f"The partitions are {', '.join(PARTITIONS)}.",
-            item.location(),
-            item.mapped.principal,
-        )
+    return item.match(
+        "The partition of this ARN is unknown.",
+        f"No caller comes from it, {_NO_ACCESS}",
+        f"Write one of {', '.join(PARTITIONS)}.",
+    )

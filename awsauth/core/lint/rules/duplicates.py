@@ -1,4 +1,4 @@
-"""Rules about principals that are mapped more than once, and usernames that several have."""
+"""Rules about principals that are mapped more than once, and usernames that several principals share."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import MappingEntry
     from awsauth.core.lint.subject import LintContext, LintEntry
 
+_REMOVE_ONE = "Remove one of the two mappings."
+
 
 @rule(
-    Severity.ERROR,
-    "a principal that is mapped again further down, where it counts; a warning where nothing is lost by that",
-    cures=True,
+    Severity.ERROR, "a principal with a later mapping that replaces this one; a warning if nothing is lost", cures=True
 )
 def duplicate(subject: LintContext) -> Iterator[Match]:
-    """Find mappings that a later one of the same principal replaces, whatever the case of its letters.
+    """Of several mappings of one principal, whatever the case of its letters, only the last counts. The fix removes equal ones.
 
     Fires::
 
@@ -55,7 +55,6 @@ def duplicate(subject: LintContext) -> Iterator[Match]:
 
 
 def _replaced(subject: LintContext, item: LintEntry, counts: LintEntry) -> Match:
-    """Return the hit for a mapping that `counts` replaces; only an equal one is removed by a program."""
     mapped, later = item.mapped, counts.mapped
     line = subject.line(counts)
     lost = [group for group in mapped.groups if group not in later.groups]
@@ -65,21 +64,18 @@ def _replaced(subject: LintContext, item: LintEntry, counts: LintEntry) -> Match
     elif lost:
         groups = ", ".join(map(quoted, lost))
         impact = f"The principal does not get {groups}."
-        hint = f"If it should, add {groups} to the entry on line {line}; then remove this one."
+        hint = f"If it should, add {groups} to the entry on line {line}. Then remove this one."
     elif not same_username:
         impact = f"The username is {quoted(later.username)}, not {quoted(mapped.username)}."
         hint = "Keep the entry with the right username, and remove the other one."
     else:
         impact, hint = "This entry adds nothing.", "Remove it."
-    return Match(
+    is_safe = gives_the_same(mapped, later) and subject.is_readable and mapped.sso is None
+    return item.match(
         f"This principal is mapped again on line {line}, and only the last entry counts.",
         impact,
         hint,
-        item.location(),
-        mapped.principal,
-        (Deduplicate(only_equal=True),)
-        if gives_the_same(mapped, later) and subject.is_readable and mapped.sso is None
-        else (),
+        fix=(Deduplicate(only_equal=True),) if is_safe else (),
         severity=Severity.ERROR if lost or not same_username else Severity.WARNING,
     )
 
@@ -89,16 +85,16 @@ def _node_loss(nodes: MappingEntry, later: MappingEntry) -> tuple[str, str]:
     kind = "EC2" if INSTANCES_ONLY in nodes.username else "Fargate or hybrid"
     cannot = f"{kind} nodes with this role cannot join"
     if not is_node_mapping(later):
-        return f"{cannot}.", "Give people and programs a role of their own, and map the role of the nodes once."
+        return f"{cannot}.", "Use another role for people and programs, and map the role of the nodes once."
     if nodes.username != later.username:
         other = "EC2" if INSTANCES_ONLY in later.username else "Fargate"
-        return f"{cannot}: {other} needs a role of its own.", "Map a role of its own for each kind of node."
+        return f"{cannot}: {other} needs a role of its own.", "Use a role of its own for each kind of node."
     return f"{cannot}, or not with all that they need.", "Keep the entry with all groups, and remove the other one."
 
 
-@rule(Severity.WARNING, "spellings of one user that differ in case: either may count")
+@rule(Severity.WARNING, "two spellings of one user that differ in case: either can count")
 def user_spellings(subject: LintContext) -> Iterator[Match]:
-    """Find users that are written in two ways: kept apart when the map is read, and found by whichever comes first.
+    """The authenticator keeps users by their exact spelling, and finds them whatever the case.
 
     Fires::
 
@@ -119,22 +115,19 @@ def user_spellings(subject: LintContext) -> Iterator[Match]:
     """
     spellings: defaultdict[str, dict[str, LintEntry]] = defaultdict(dict)
     for item in subject.users:
-        spellings[item.mapped.principal.lower()].setdefault(item.mapped.principal, item)
-    for by_spelling in spellings.values():
-        first, *others = by_spelling.values()
+        spellings[item.arn].setdefault(item.mapped.principal, item)
+    for first, *others in (list(found.values()) for found in spellings.values()):
         for item in others:
-            yield Match(
-                f"This user is mapped on line {subject.line(first)} too, with other capitals.",
-                "IAM does not tell them apart, and which of the two mappings counts is undefined.",
-                "Take one of them out.",
-                item.location(),
-                item.mapped.principal,
+            yield item.match(
+                f"This user is also mapped on line {subject.line(first)}, in another case.",
+                "IAM treats both as one user, and it is undefined which mapping counts.",
+                _REMOVE_ONE,
             )
 
 
-@rule(Severity.WARNING, "an entry of `mapUsers` for whom `mapRoles` has one, which counts")
+@rule(Severity.WARNING, "an entry of `mapUsers` whose principal is also in `mapRoles`, which counts")
 def shadowed_user(subject: LintContext) -> Iterator[Match]:
-    """Find users whose mapping is never come to, because roles are tried first.
+    """The authenticator looks into `mapRoles` first, whatever the kind of the ARN.
 
     Fires::
 
@@ -155,22 +148,19 @@ def shadowed_user(subject: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::111122223333:user/alice
             username: alice
     """
-    roles = {item.mapped.principal.lower(): item for item in subject.roles}
+    roles = {item.arn: item for item in subject.roles}
     for item in subject.users:
-        role = roles.get(item.mapped.principal.lower())
-        if role is not None:
-            yield Match(
-                f"This principal stands under mapRoles too, on line {subject.line(role)}.",
-                "Roles are tried before users, so what stands here does not count.",
-                "Take one of the two out.",
-                item.location(),
-                item.mapped.principal,
+        if item.arn in roles:
+            yield item.match(
+                f"This principal is also under mapRoles, on line {subject.line(roles[item.arn])}.",
+                "The authenticator tries roles before users, so this entry does not count.",
+                _REMOVE_ONE,
             )
 
 
 @rule(Severity.NOTE, "one username for several principals")
 def same_username(subject: LintContext) -> Iterator[Match]:
-    """Find usernames that do not tell who it was. Templates do tell, or are meant for many.
+    """A shared username hides who did something. Usernames with templates are not reported.
 
     Fires::
 
@@ -193,14 +183,13 @@ def same_username(subject: LintContext) -> Iterator[Match]:
     by_username: defaultdict[str, dict[str, LintEntry]] = defaultdict(dict)
     for item in subject.winners:
         if item.mapped.principal:
-            by_username[item.mapped.username].setdefault(item.mapped.principal.lower(), item)
+            by_username[item.mapped.username].setdefault(item.arn, item)
     for username, principals in by_username.items():
         if username and "{{" not in username and len(principals) > 1:
             last = list(principals.values())[-1]
-            yield Match(
+            yield last.match(
                 f"{len(principals)} principals have the username {quoted(username)}.",
-                "RBAC cannot tell them apart by it, nor can the audit log.",
-                "Give each a username of its own; for what they have in common there are groups.",
-                last.location("username"),
-                last.mapped.principal,
+                "Neither RBAC nor the audit log can tell them apart.",
+                "Give each principal a username of its own, and use groups for common rights.",
+                at=last.location("username"),
             )

@@ -1,4 +1,4 @@
-"""Rules about groups: run together, empty, misspelt, or chosen by the caller."""
+"""Rules about groups: joined, empty, misspelt, or chosen by the caller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.templates import misspelt, unfilled
-from awsauth.core.lint.rules.usernames import SESSION_TEMPLATES, chooses_session_name
+from awsauth.core.lint.rules.usernames import chooses_session_name, has_session_name
 from awsauth.core.lint.subject import has_invisible
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
@@ -29,48 +29,40 @@ WELL_KNOWN: Final = (
     "system:serviceaccounts",
     "system:monitoring",
 )
-"""Groups that mean something to Kubernetes or EKS by themselves."""
+"""Groups that Kubernetes or EKS binds by itself."""
 
 _BY_LETTERS: Final = {re.sub("[^a-z]", "", group): group for group in WELL_KNOWN}
 _OF_PARTS: Final = re.compile(r"[\s:_.-]*(?:system|eks)", re.IGNORECASE)
 _JOINED: Final = re.compile(r"(?<!\s)\s+-\s+")
+_UNLESS_BOUND: Final = "It grants nothing unless RBAC binds exactly this name."
 
 
 @lru_cache(maxsize=1024)
 def parts(group: str) -> tuple[str, ...]:
-    """Return the groups that a list item one column too far has run together; none for a group of its own."""
+    """Return the groups in one that a badly indented list item has joined; empty for an ordinary group."""
     found = tuple(_JOINED.split(group))
     return found if len(found) > 1 and all(part and not re.search(r"\s", part) for part in found) else ()
 
 
 @lru_cache(maxsize=1024)
 def meant(group: str) -> str:
-    """Return the well-known group that a group is a misspelling of; empty for every other.
-
-    What only looks like one, by letters of another alphabet, is not misspelt.
-    """
-    if (
-        group in WELL_KNOWN
-        or not group.isascii()
-        or not _OF_PARTS.match(group)
-        or parts(group)
-        or "," in group
-        or is_unclear(group)
-    ):
+    """Return the well-known group that a group misspells; empty for any other, and for letters of another alphabet."""
+    is_ordinary = group in WELL_KNOWN or not group.isascii() or not _OF_PARTS.match(group)
+    if is_ordinary or parts(group) or "," in group or is_unclear(group):
         return ""
     letters = re.sub("[^a-z]", "", group.lower())
     close = close_matches(letters, _BY_LETTERS, 1, 0.86)
     return _BY_LETTERS[close[0]] if close and not group.startswith(f"{_BY_LETTERS[close[0]]}:") else ""
 
 
-def is_unclear(group: str) -> bool:
-    """Whether what somebody gets by a group cannot be told, or another rule tells that it is not what it seems."""
-    return not group or has_invisible(group) or bool(misspelt(group) or unfilled(group))
+def is_unclear(name: str) -> bool:
+    """Whether a username or group is empty, has a placeholder in it, or is reported by another rule."""
+    return not name or has_invisible(name) or bool(misspelt(name) or unfilled(name))
 
 
-@rule(Severity.ERROR, "groups run together to one: `a - b`")
+@rule(Severity.ERROR, "several groups joined to one: `a - b`")
 def joined_groups(subject: LintContext) -> Iterator[Match]:
-    """Find list items that stand one column too far to the right, and so continue the one before.
+    """A list item one column too far to the right continues the item above it.
 
     Fires::
 
@@ -90,20 +82,18 @@ def joined_groups(subject: LintContext) -> Iterator[Match]:
             - system:bootstrappers
             - system:nodes
     """
-    for group, items in subject.groups.items():
-        for item in items if parts(group) else ():
-            yield Match(
-                f"{len(parts(group))} groups have become one, {quoted(group)}.",
-                "Nobody is in any of them.",
-                "Write the dashes below each other.",
-                item.group_location(group),
-                item.mapped.principal,
-            )
+    for group, item in subject.named("group", parts):
+        yield item.match(
+            f"{len(parts(group))} groups have become one, {quoted(group)}.",
+            "The principal is in none of them.",
+            "Write the dashes below each other.",
+            at=item.group_location(group),
+        )
 
 
 @rule(Severity.WARNING, "several names in one group: `a,b`")
 def listed_groups(subject: LintContext) -> Iterator[Match]:
-    """Find groups that are a list with commas, as of a tool that takes one text for all of them.
+    """Some tools take one text with commas for all groups. The authenticator takes a list.
 
     Fires::
 
@@ -119,21 +109,18 @@ def listed_groups(subject: LintContext) -> Iterator[Match]:
             username: ci
             groups: [builders, viewers]
     """
-    for group, items in subject.groups.items():
-        names = [name.strip() for name in group.split(",")]
-        for item in items if len(names) > 1 and all(names) else ():
-            yield Match(
-                f"{quoted(group)} is one group, with a comma in its name.",
-                f"It is none of {', '.join(map(quoted, names))}, and gives nothing unless RBAC names it just so.",
-                "Write each group as an item of its own.",
-                item.group_location(group),
-                item.mapped.principal,
-            )
+    for group, item in subject.named("group", lambda group: "," in group and all(map(str.strip, group.split(",")))):
+        yield item.match(
+            f"{quoted(group)} is one group with a comma in its name.",
+            _UNLESS_BOUND,
+            "Write each group as an item of its own.",
+            at=item.group_location(group),
+        )
 
 
 @rule(Severity.WARNING, "an empty group")
 def empty_group(subject: LintContext) -> Iterator[Match]:
-    """Find dashes with nothing behind them.
+    """A dash without a name is a group with an empty name.
 
     Fires::
 
@@ -152,20 +139,15 @@ def empty_group(subject: LintContext) -> Iterator[Match]:
             groups: []
     """
     for item in subject.groups.get("", ()):
-        location = item.group_location("")
-        if not subject.is_told(location):
-            yield Match(
-                "A group is empty.",
-                "It gives nothing.",
-                "Write its name, or take the item out.",
-                location,
-                item.mapped.principal,
+        if not subject.is_told_at(item.group_location, ""):
+            yield item.match(
+                "A group is empty.", "It grants nothing.", "Write its name, or remove it.", at=item.group_location("")
             )
 
 
-@rule(Severity.WARNING, "a well-known group misspelt, such as `system:master`")
+@rule(Severity.WARNING, "a misspelt well-known group, such as `system:master`")
 def misspelt_group(subject: LintContext) -> Iterator[Match]:
-    """Find groups that are a letter or two away from those that Kubernetes and EKS know.
+    """The group differs by a letter or two from one that Kubernetes or EKS binds.
 
     Fires::
 
@@ -181,20 +163,18 @@ def misspelt_group(subject: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters, masters-of-the-house]
     """
-    for group, items in subject.groups.items():
-        for item in items if meant(group) else ():
-            yield Match(
-                f"{quoted(group)} is not {quoted(meant(group))}.",
-                "It gives nothing unless RBAC names it just so.",
-                f"If {quoted(meant(group))} is meant, write it so; otherwise choose another name.",
-                item.group_location(group),
-                item.mapped.principal,
-            )
+    for group, item in subject.named("group", meant):
+        yield item.match(
+            f"{quoted(group)} is not {quoted(meant(group))}.",
+            _UNLESS_BOUND,
+            f"Write {quoted(meant(group))} if you mean that group, or choose a name that differs more.",
+            at=item.group_location(group),
+        )
 
 
 @rule(Severity.WARNING, "a group that callers choose: `{{SessionName}}` in its name")
 def chosen_group(subject: LintContext) -> Iterator[Match]:
-    """Find groups with the session name in them, which whoever assumes a role chooses freely.
+    """A caller who assumes a role chooses the session name.
 
     Fires::
 
@@ -210,13 +190,11 @@ def chosen_group(subject: LintContext) -> Iterator[Match]:
             username: ci:{{SessionName}}
             groups: ["team-{{AccountID}}"]
     """
-    for group, items in subject.groups.items():
-        for item in items if any(template in group for template in SESSION_TEMPLATES) else ():
-            if chooses_session_name(item):
-                yield Match(
-                    "The session name is part of a group.",
-                    "Whoever assumes the role chooses that, and so chooses which group to be in.",
-                    "Write the group out; give each group a role of its own.",
-                    item.group_location(group),
-                    item.mapped.principal,
-                )
+    for group, item in subject.named("group", has_session_name):
+        if chooses_session_name(item):
+            yield item.match(
+                "The session name is part of a group.",
+                "Anyone who assumes the role chooses the session name, and so the group.",
+                "Write the group's whole name, and use one role for each group.",
+                at=item.group_location(group),
+            )

@@ -1,4 +1,4 @@
-"""Rules about the mappings that let nodes in."""
+"""Rules about node mappings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ELSEWHERE: Final = re.compile("fargate|hybrid")
 
 @rule(Severity.ERROR, "a node's username without the groups that nodes need")
 def node_groups(subject: LintContext) -> Iterator[Match]:
-    """Find mappings to a node's username without `system:bootstrappers` or `system:nodes`.
+    """A node needs `system:bootstrappers` to join and `system:nodes` to work.
 
     Fires::
 
@@ -48,14 +48,13 @@ def node_groups(subject: LintContext) -> Iterator[Match]:
     """
     for item in _with_node_username(subject):
         missing = [group for group in _NEEDED if group not in item.mapped.groups]
-        if missing and not _groups_are_told(subject, item) and not _is_for_people(subject, item):
-            yield Match(
-                f"The username is a node's, and {' and '.join(map(quoted, missing))} "
+        if missing and not _has_odd_groups(subject, item) and not _is_for_people(subject, item):
+            yield item.match(
+                f"The username is a node's, but {' and '.join(map(quoted, missing))} "
                 f"{'is' if len(missing) == 1 else 'are'} missing from the groups.",
                 "Nodes with this role cannot join.",
                 f"Add {' and '.join(missing)}.",
-                item.location("groups"),
-                item.mapped.principal,
+                at=item.location("groups"),
             )
 
 
@@ -65,7 +64,7 @@ def _with_node_username(subject: LintContext) -> Iterator[LintEntry]:
 
 @rule(Severity.ERROR, "a node's username with a person's groups")
 def person_as_node(subject: LintContext) -> Iterator[Match]:
-    """Find mappings of people that were copied from the one of the nodes.
+    """Someone copied the mapping of the nodes for people.
 
     Fires::
 
@@ -87,33 +86,35 @@ def person_as_node(subject: LintContext) -> Iterator[Match]:
     for item in _with_node_username(subject):
         if _is_for_people(subject, item):
             groups = ", ".join(quoted(group) for group in dict.fromkeys(item.mapped.groups))
-            impact = "A caller acts under the name of a node by it, and no node can join."
-            yield Match(
-                f"The username is a node's, and the groups are not: {groups}.",
-                "Nobody gets in by this mapping." if fits_no_node(item.mapped) else impact,
+            yield item.match(
+                f"The username is a node's, but the groups are not: {groups}.",
+                "The mapping grants no access."
+                if fits_no_node(item.mapped)
+                else "A caller has the name of a node, and no node can join.",
                 "Give the mapping a username of its own, and leave the groups as they are.",
-                item.location("username"),
-                item.mapped.principal,
+                at=item.location("username"),
             )
 
 
 def _is_for_people(subject: LintContext, item: LintEntry) -> bool:
-    """Whether a mapping to a node's username has groups, none of which is a node's, and its role's name names no node."""
+    """Whether a mapping to a node's username has only groups of people, and the role's name does not suggest nodes."""
     is_node = _INSTANCES.search(item.role_name) or _ELSEWHERE.search(item.role_name) or "node" in item.role_name
     groups = item.mapped.groups
-    return bool(groups) and not is_node and NODE_GROUPS.isdisjoint(groups) and not _groups_are_told(subject, item)
+    return bool(groups) and not is_node and NODE_GROUPS.isdisjoint(groups) and not _has_odd_groups(subject, item)
 
 
-def _groups_are_told(subject: LintContext, item: LintEntry) -> bool:
-    """Whether something else is said of the groups already, which may be why one is missing."""
-    if any(is_unclear(group) or parts(group) or meant(group) for group in item.mapped.groups):
-        return True
-    return subject.is_told(item.value_location("groups"))
+def _is_odd(group: str) -> bool:
+    return bool(is_unclear(group) or parts(group) or meant(group))
 
 
-@rule(Severity.ERROR, "the group `system:nodes` with a username that is no node's")
+def _has_odd_groups(subject: LintContext, item: LintEntry) -> bool:
+    """Whether another finding about the groups may explain why one is missing."""
+    return any(map(_is_odd, item.mapped.groups)) or subject.is_told(item, "groups")
+
+
+@rule(Severity.ERROR, "the group `system:nodes` with a username that is not a node's")
 def node_username(subject: LintContext) -> Iterator[Match]:
-    """Find mappings to the group of nodes under another name.
+    """The API server recognises a node by its username and the group `system:nodes` together.
 
     Fires::
 
@@ -131,25 +132,20 @@ def node_username(subject: LintContext) -> Iterator[Match]:
     """
     for item in subject.groups.get(NODES, ()):
         username = item.mapped.username
-        if (
-            is_node_mapping(item.mapped)
-            or subject.is_told(item.location("username"))
-            or (username and is_unclear(username))
-        ):
-            continue
-        yield Match(
-            f"The group {quoted(NODES)} is given, and the username is not that of a node.",
-            "The API server takes a caller for a node only by both, so a node with this role does not become one.",
-            f"Write {quoted(_INSTANCE)} for nodes on EC2, {quoted(_SESSION)} for Fargate and hybrid nodes, "
-            "or take the group away.",
-            item.location("username"),
-            item.mapped.principal,
-        )
+        is_reported = subject.is_told(item, "username") or (username and is_unclear(username))
+        if not is_node_mapping(item.mapped) and not is_reported:
+            yield item.match(
+                f"The mapping has the group {quoted(NODES)}, but its username is not a node's.",
+                "A node with this role cannot join: the API server needs the group and the username.",
+                f"Write {quoted(_INSTANCE)} for nodes on EC2, {quoted(_SESSION)} for Fargate and hybrid nodes, "
+                "or remove the group.",
+                at=item.location("username"),
+            )
 
 
 @rule(Severity.WARNING, "a node mapping that does not fit its role's name: Fargate, Windows, hybrid, Auto Mode")
 def node_kind(subject: LintContext) -> Iterator[Match]:
-    """Find node mappings of roles called after a kind of node that needs another mapping, or, in Auto Mode, none.
+    """The kind of node in the role's name needs another mapping or, in Auto Mode, an access entry.
 
     Fires::
 
@@ -169,45 +165,41 @@ def node_kind(subject: LintContext) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     for item in _with_node_username(subject):
-        if not set(_NEEDED) <= set(item.mapped.groups):
+        name, username, groups = item.mapped.principal.rpartition("/")[2], item.mapped.username, item.mapped.groups
+        if not set(_NEEDED) <= set(groups):
             continue
-        name, username = item.mapped.principal.rpartition("/")[2], item.mapped.username
-        if "fargate" in item.role_name and username == _SESSION and _PROXIER not in item.mapped.groups:
+        if "fargate" in item.role_name and username == _SESSION and _PROXIER not in groups:
             yield _lacks_group(item, "Fargate", _PROXIER)
-        elif _WINDOWS.search(name) and username == _INSTANCE and WINDOWS_GROUP not in item.mapped.groups:
+        elif _WINDOWS.search(name) and username == _INSTANCE and WINDOWS_GROUP not in groups:
             yield _lacks_group(item, "Windows", WINDOWS_GROUP)
         elif "hybrid" in item.role_name and username == _INSTANCE:
-            yield Match(
-                f"The role's name says hybrid, and {quoted(INSTANCES_ONLY)} is filled in for EC2 instances only.",
-                "Hybrid nodes cannot join by this mapping.",
+            yield item.match(
+                "The role's name says hybrid, but the username is for EC2 instances only.",
+                "Hybrid nodes cannot join with this mapping.",
                 f"Write {quoted(_SESSION)} if these are hybrid nodes.",
-                item.location("username"),
-                item.mapped.principal,
+                at=item.location("username"),
             )
         elif _AUTO_MODE.search(item.role_name):
-            yield Match(
+            yield item.match(
                 "The role's name says EKS Auto Mode.",
                 "Nodes of Auto Mode join by an access entry of type EC2, and do not need this mapping.",
-                "Create an access entry of type EC2 for the role, unless EKS has done it.",
-                item.location(),
-                item.mapped.principal,
+                "Create an access entry of type EC2 for the role, unless EKS has created one.",
                 severity=Severity.NOTE,
             )
 
 
 def _lacks_group(item: LintEntry, kind: str, group: str) -> Match:
-    return Match(
-        f"The role's name says {kind}, and {quoted(group)} is missing from the groups.",
+    return item.match(
+        f"The role's name says {kind}, but {quoted(group)} is missing from the groups.",
         "The network proxy of such nodes does not work.",
         f"Add {group} if these are {kind} nodes.",
-        item.location("groups"),
-        item.mapped.principal,
+        at=item.location("groups"),
     )
 
 
-@rule(Severity.WARNING, "a node mapping with groups that are no node's, `system:masters` among them")
+@rule(Severity.WARNING, "a node mapping with groups that nodes do not need, such as `system:masters`")
 def node_extra_groups(subject: LintContext) -> Iterator[Match]:
-    """Find nodes that get more than nodes need.
+    """Every pod on a node can often use the credentials of the node.
 
     Fires::
 
@@ -225,20 +217,19 @@ def node_extra_groups(subject: LintContext) -> Iterator[Match]:
     """
     for item in (one for one in _with_node_username(subject) if not _is_for_people(subject, one)):
         for group in dict.fromkeys(item.mapped.groups):
-            if group not in NODE_GROUPS and not (is_unclear(group) or parts(group) or meant(group)):
-                everything = "do everything in the cluster" if group == SYSTEM_MASTERS else "do what it may"
-                yield Match(
-                    f"A node mapping is in the group {quoted(group)} too.",
-                    f"Every node with the role, and whatever runs on it and gets at its credentials, may {everything}.",
-                    "Take the group away; give it to a role of its own.",
-                    item.group_location(group),
-                    item.mapped.principal,
+            if group not in NODE_GROUPS and not _is_odd(group):
+                rights = "can do everything in the cluster" if group == SYSTEM_MASTERS else "has the group's rights"
+                yield item.match(
+                    f"A node mapping has the group {quoted(group)} too.",
+                    f"Any program on such a node that obtains its credentials {rights}.",
+                    "Remove the group, and map another role to it.",
+                    at=item.group_location(group),
                 )
 
 
-@rule(Severity.WARNING, "`system:node:{{SessionName}}` for what is neither Fargate nor hybrid")
+@rule(Severity.WARNING, "`system:node:{{SessionName}}` for nodes that are neither Fargate nor hybrid")
 def session_node(subject: LintContext) -> Iterator[Match]:
-    """Find principals that can be any node, by the session name they choose, and are no such nodes by their looks.
+    """A caller chooses the session name, and so which node to be. Only Fargate and hybrid nodes need this username.
 
     Fires::
 
@@ -259,18 +250,17 @@ def session_node(subject: LintContext) -> Iterator[Match]:
         is_windows = fits_no_node(item.mapped)
         is_other = item.is_person or is_windows or (is_instance and _PROXIER not in item.mapped.groups)
         if is_other and not _is_for_people(subject, item):
-            yield Match(
-                "The node's name is the session name, as for Fargate and hybrid nodes, and this looks like neither.",
-                "Nodes on EC2 join by it only if their instance's id is their name, and whoever assumes the role can be any.",
+            yield item.match(
+                "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither.",
+                "EC2 nodes join only if their name is the instance id, and anyone who assumes the role can be any node.",
                 f"Write {quoted(_INSTANCE)} for nodes on EC2.",
-                item.location("username"),
-                item.mapped.principal,
+                at=item.location("username"),
             )
 
 
-@rule(Severity.ERROR, "`{{EC2PrivateDNSName}}` for what is no EC2 instance")
+@rule(Severity.ERROR, "`{{EC2PrivateDNSName}}` for a principal that is not an EC2 instance")
 def instances_only(subject: LintContext) -> Iterator[Match]:
-    """Find principals that can be no instance, but are mapped to what only an instance gets.
+    """The authenticator refuses a caller that is not an EC2 instance, if a name contains this template.
 
     Fires::
 
@@ -288,21 +278,20 @@ def instances_only(subject: LintContext) -> Iterator[Match]:
     """
     for item in subject.items:
         if fits_no_node(item.mapped) and not _is_for_people(subject, item):
-            for name in (item.mapped.username, *item.mapped.groups):
-                if INSTANCES_ONLY in name:
-                    yield Match(
-                        f"{quoted(INSTANCES_ONLY)} is filled in for EC2 instances only, and this is none.",
-                        "Nobody gets in by this mapping.",
-                        "For Fargate write the session name; for people a name of their own.",
-                        item.location("username") if name == item.mapped.username else item.group_location(name),
-                        item.mapped.principal,
-                    )
-                    break
+            group = next((group for group in item.mapped.groups if INSTANCES_ONLY in group), "")
+            in_username = INSTANCES_ONLY in item.mapped.username
+            if in_username or group:
+                yield item.match(
+                    f"{quoted(INSTANCES_ONLY)} is for EC2 instances only, and this principal is not one.",
+                    "The mapping grants no access.",
+                    f"Write {quoted(_SESSION)} for Fargate, and a username of their own for people.",
+                    at=item.location("username") if in_username else item.group_location(group),
+                )
 
 
-@rule(Severity.NOTE, "no mapping that lets nodes in")
+@rule(Severity.NOTE, "no node mapping")
 def no_node_mapping(subject: LintContext) -> Iterator[Match]:
-    """Find documents without nodes. A cluster whose nodes come in by access entries needs none.
+    """A cluster whose nodes join by access entries needs none.
 
     Fires::
 
@@ -319,7 +308,7 @@ def no_node_mapping(subject: LintContext) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     possible = [item.mapped for item in subject.winners if can_match(item.mapped.principal)]
-    # Of what only looks like one, another rule tells.
+    # Other rules report a mapping that only looks like one.
     looks_like_one = any(
         mapped.username.startswith("system:node:")
         or any(NODES in group or meant(group) == NODES for group in mapped.groups)
@@ -327,7 +316,7 @@ def no_node_mapping(subject: LintContext) -> Iterator[Match]:
     )
     if subject.is_readable and not looks_like_one:
         yield Match(
-            "No mapping lets nodes in.",
-            "Only nodes that come in by an access entry can join.",
-            "Map the role of the nodes, unless access entries do it.",
+            "There is no node mapping.",
+            "Only nodes with an access entry can join.",
+            "Map the role of the nodes, unless they have an access entry.",
         )

@@ -1,31 +1,31 @@
-"""The rules of a policy. Each looks at the mappings that count, so that the guard sees what a change brings about."""
+"""The rules of a policy, about the mappings that count."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.access.matching import account_of, could_match, could_render, principal_of
+from awsauth.core.access.matching import account_of, can_match, could_match, could_render, principal_of
 from awsauth.core.access.node_mappings import PRESETS, is_node_mapping
-from awsauth.core.arn import ACCOUNT
+from awsauth.core.arn import ACCOUNT, partition_of
 from awsauth.core.document.model import SYSTEM_MASTERS
-from awsauth.core.findings import Severity
 from awsauth.core.lint import rule as registry
-from awsauth.core.lint.rule import Match, Rule, rule
+from awsauth.core.lint.rule import Match, Rule, policy_rule
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
+    from awsauth.core.lint.policy import Policy
     from awsauth.core.lint.subject import LintContext, LintEntry
 
 _NOT_ALLOWED: Final = "The policy does not allow it."
 _OF_NODES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 
-@rule(Severity.ERROR, "policy: a principal of an account that is not among `accounts`")
-def policy_account(subject: LintContext) -> Iterator[Match]:
-    """Find principals, and entries of ``mapAccounts``, of other accounts.
+@policy_rule("a principal of an account that is not among `accounts`")
+def policy_account(subject: LintContext, policy: Policy) -> Iterator[Match]:
+    """This includes the entries of `mapAccounts`.
 
     Fires::
 
@@ -43,16 +43,13 @@ def policy_account(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    allowed = subject.policy.accounts if subject.policy else None
-    for item in [*subject.winners, *subject.accounts] if allowed is not None else ():
+    for item in [*subject.winners, *subject.accounts] if policy.accounts is not None else ():
         account = _account(item)
-        if ACCOUNT.fullmatch(account) and account not in (allowed or ()):
-            yield Match(
-                f"The account {account} is not among those that may be let in.",
+        if ACCOUNT.fullmatch(account) and account not in (policy.accounts or ()):
+            yield item.match(
+                f"The account {account} is not one of the policy's `accounts`.",
                 _NOT_ALLOWED,
-                "Take the mapping out, or add the account to the policy's `accounts`.",
-                item.location(),
-                item.mapped.principal,
+                "Remove the mapping, or add the account to the policy's `accounts`.",
                 about=account,
             )
 
@@ -63,9 +60,9 @@ def _account(item: LintEntry) -> str:
     return item.mapped.sso.account if item.mapped.sso else account_of(item.mapped.principal)
 
 
-@rule(Severity.ERROR, "policy: a principal of a partition that is not among `partitions`")
-def policy_partition(subject: LintContext) -> Iterator[Match]:
-    """Find principals of other partitions.
+@policy_rule("a principal of a partition that is not among `partitions`")
+def policy_partition(subject: LintContext, policy: Policy) -> Iterator[Match]:
+    """A partition is the second part of an ARN.
 
     Fires::
 
@@ -83,24 +80,20 @@ def policy_partition(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws-cn:iam::111122223333:role/ci
             username: ci
     """
-    allowed = subject.policy.partitions if subject.policy else None
-    for item in subject.winners if allowed is not None else ():
-        scheme, _, rest = item.mapped.principal.lower().partition(":")
-        partition = rest.partition(":")[0]
-        if scheme == "arn" and not item.fault and partition not in (allowed or ()):
-            yield Match(
-                f"The partition {quoted(partition)} is not among those that may be let in.",
+    for item in subject.winners if policy.partitions is not None else ():
+        partition = partition_of(item.arn) if item.arn.startswith("arn:") and not item.fault else ""
+        if partition and partition not in (policy.partitions or ()):
+            yield item.match(
+                f"The partition {quoted(partition)} is not one of the policy's `partitions`.",
                 _NOT_ALLOWED,
-                "Take the mapping out, or add the partition to the policy's `partitions`.",
-                item.location(),
-                item.mapped.principal,
+                "Remove the mapping, or add the partition to the policy's `partitions`.",
                 about=partition,
             )
 
 
-@rule(Severity.ERROR, "policy: somebody in a group that matches one of `forbidden_groups`")
-def policy_forbidden_group(subject: LintContext) -> Iterator[Match]:
-    """Find groups that nobody may be in, or that a template may turn into one of those.
+@policy_rule("a group that matches one of `forbidden_groups`")
+def policy_forbidden_group(subject: LintContext, policy: Policy) -> Iterator[Match]:
+    """This includes a group that a template can turn into a forbidden one.
 
     Fires::
 
@@ -120,25 +113,23 @@ def policy_forbidden_group(subject: LintContext) -> Iterator[Match]:
             username: ci
             groups: [builders]
     """
-    forbidden = subject.policy.forbidden_groups if subject.policy else ()
     counts = set(subject.winners)
-    for group, items in subject.groups.items() if forbidden else ():
-        pattern = next((one for one in forbidden if fnmatchcase(group, one) or could_match(group, one)), None)
-        for item in items if pattern is not None else ():
+    for group in subject.groups if policy.forbidden_groups else ():
+        pattern = next((p for p in policy.forbidden_groups if fnmatchcase(group, p) or could_match(group, p)), None)
+        for item in subject.groups[group] if pattern is not None else ():
             if item in counts:
-                yield Match(
-                    f"Nobody may be in the group {quoted(group)}, which {quoted(pattern or '')} matches.",
+                yield item.match(
+                    f"The group {quoted(group)} matches the forbidden pattern {quoted(pattern or '')}.",
                     _NOT_ALLOWED,
-                    "Take the group away, or the pattern out of the policy's `forbidden_groups`.",
-                    item.group_location(group),
-                    item.mapped.principal,
+                    "Remove the group, or the pattern from the policy's `forbidden_groups`.",
+                    at=item.group_location(group),
                     about=group,
                 )
 
 
-@rule(Severity.ERROR, "policy: nobody in one of `required_groups`")
-def policy_required_group(subject: LintContext) -> Iterator[Match]:
-    """Find groups that somebody has to be in and nobody is.
+@policy_rule("one of `required_groups` without a member")
+def policy_required_group(subject: LintContext, policy: Policy) -> Iterator[Match]:
+    """A group for emergencies has to have a member at all times.
 
     Fires::
 
@@ -157,22 +148,21 @@ def policy_required_group(subject: LintContext) -> Iterator[Match]:
             username: emergency
             groups: [break-glass]
     """
-    required = subject.policy.required_groups if subject.policy else ()
     counts = set(subject.winners)
-    for group in dict.fromkeys(required):
-        given = any(item in counts and item.fault in ("", "placeholder") for item in subject.groups.get(group, ()))
-        if not given:
+    for group in dict.fromkeys(policy.required_groups):
+        members = subject.groups.get(group, ())
+        if not any(item in counts and can_match(item.mapped.principal) for item in members):
             yield Match(
-                f"Nobody is in the group {quoted(group)}.",
-                "The policy says that somebody has to be.",
-                "Map somebody to it, or take it out of the policy's `required_groups`.",
+                f"The group {quoted(group)} has no member.",
+                "The policy requires one.",
+                "Map a principal to it, or remove it from the policy's `required_groups`.",
                 about=group,
             )
 
 
-@rule(Severity.ERROR, "policy: a username that begins with none of `username_prefixes`")
-def policy_username(subject: LintContext) -> Iterator[Match]:
-    """Find usernames without a prefix. Nodes, by name and groups, are let pass; a template at the beginning is not.
+@policy_rule("a username that begins with none of `username_prefixes`")
+def policy_username(subject: LintContext, policy: Policy) -> Iterator[Match]:
+    """The usernames of nodes are allowed. A template at the beginning is not a prefix.
 
     Fires::
 
@@ -193,35 +183,32 @@ def policy_username(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    prefixes = subject.policy.username_prefixes if subject.policy else None
+    prefixes = policy.username_prefixes
     for item in subject.winners if prefixes is not None else ():
         username = item.mapped.username
         is_node = username in _OF_NODES and is_node_mapping(item.mapped)
         if not is_node and not username.startswith(prefixes or ()):
-            yield Match(
+            yield item.match(
                 f"The username {quoted(username)} begins with none of {', '.join(map(quoted, prefixes or ()))}."
                 if prefixes
-                else f"There may be no usernames but those of nodes, and this is {quoted(username)}.",
+                else f"The policy allows only usernames of nodes, and this is {quoted(username)}.",
                 _NOT_ALLOWED,
-                "Choose one that does, or add to the policy's `username_prefixes`.",
-                item.location("username"),
-                item.mapped.principal,
+                "Choose another username, or add a prefix to the policy's `username_prefixes`.",
+                at=item.location("username"),
                 about=username,
             )
     for item in subject.accounts if prefixes is not None else ():
         if not any("arn:".startswith(prefix) for prefix in prefixes or ()):
-            yield Match(
-                f"Everybody in the account {quoted(item.mapped.principal)} gets in under their own ARN as username.",
+            yield item.match(
+                f"Principals in the account {quoted(item.mapped.principal)} have their ARN as username.",
                 _NOT_ALLOWED,
-                "Take the account out, or add `arn:` to the policy's `username_prefixes`.",
-                item.location(),
-                item.mapped.principal,
+                "Remove the account, or add `arn:` to the policy's `username_prefixes`.",
             )
 
 
-@rule(Severity.ERROR, "policy: more principals in `system:masters` than `most_administrators`")
-def policy_administrators(subject: LintContext) -> Iterator[Match]:
-    """Find more administrators than there may be.
+@policy_rule("more principals in `system:masters` than `most_administrators`")
+def policy_administrators(subject: LintContext, policy: Policy) -> Iterator[Match]:
+    """This includes principals that a template can put into the group.
 
     Fires::
 
@@ -241,25 +228,23 @@ def policy_administrators(subject: LintContext) -> Iterator[Match]:
           - {userarn: "arn:aws:iam::111122223333:user/c", username: c, groups: [system:masters]}
           - {userarn: "arn:aws:iam::111122223333:user/d", username: d, groups: [system:masters]}
     """
-    most = subject.policy.most_administrators if subject.policy else None
-    if most is None:
-        return
-    found = list(_administrators(subject))
+    found = list(_administrators(subject)) if policy.most_administrators is not None else []
     count = len({principal_of(item.mapped.principal) if item.mapped.principal else item for item, _ in found})
-    if count > most:
+    if count > (policy.most_administrators or 0):
         item, group = found[-1]
         yield Match(
-            f"{count} principals are in {quoted(SYSTEM_MASTERS)}, or can be, and at most {most} may.",
+            f"{count} principals are or can be in {quoted(SYSTEM_MASTERS)}, and the policy allows "
+            f"{policy.most_administrators}.",
             _NOT_ALLOWED,
-            "Take some of them out, or raise the policy's `most_administrators`.",
+            "Remove some of them, or raise the policy's `most_administrators`.",
             item.group_location(group),
             weight=count,
         )
 
 
-@rule(Severity.ERROR, "policy: somebody in `system:masters` who matches none of `administrators`")
-def policy_administrator(subject: LintContext) -> Iterator[Match]:
-    """Find administrators who may not be.
+@policy_rule("a principal in `system:masters` that matches none of `administrators`")
+def policy_administrator(subject: LintContext, policy: Policy) -> Iterator[Match]:
+    """The patterns match ARNs without the path of a role, whatever their case.
 
     Fires::
 
@@ -279,20 +264,19 @@ def policy_administrator(subject: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters]
     """
-    allowed = subject.policy.administrators if subject.policy else None
-    for item, group in _administrators(subject) if allowed is not None else ():
-        if not any(fnmatchcase(principal_of(item.mapped.principal), pattern.lower()) for pattern in allowed or ()):
-            yield Match(
-                f"This principal may not be in {quoted(SYSTEM_MASTERS)}.",
+    for item, group in _administrators(subject) if policy.administrators is not None else ():
+        arn = principal_of(item.mapped.principal)
+        if not any(fnmatchcase(arn, pattern.lower()) for pattern in policy.administrators or ()):
+            yield item.match(
+                f"This principal must not be in {quoted(SYSTEM_MASTERS)}.",
                 _NOT_ALLOWED,
-                "Take it out of the group, or add its ARN to the policy's `administrators`.",
-                item.group_location(group),
-                item.mapped.principal,
+                "Remove it from the group, or add its ARN to the policy's `administrators`.",
+                at=item.group_location(group),
             )
 
 
-def _administrators(subject: LintContext) -> Iterable[tuple[LintEntry, str]]:
-    """Yield who is in `system:masters`, or can be by a template, with that group."""
+def _administrators(subject: LintContext) -> Iterator[tuple[LintEntry, str]]:
+    """Yield the items that are or, by a template, can be in `system:masters`, with that group."""
     for item in subject.winners:
         group = next((group for group in item.mapped.groups if could_render(group, SYSTEM_MASTERS)), None)
         if group is not None:

@@ -1,11 +1,11 @@
-"""Rules about ARNs that somebody can have: whether they stand where they should, and mean what they seem to."""
+"""Rules about ARNs that a caller can have: their partition, and the data key they are under."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from awsauth.core.arn import is_user
+from awsauth.core.arn import is_user, partition_of
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, rule
@@ -13,12 +13,12 @@ from awsauth.core.lint.rule import Match, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.subject import LintContext
 
 
 @rule(Severity.WARNING, "principals of more than one partition")
 def mixed_partitions(subject: LintContext) -> Iterator[Match]:
-    """Find ARNs of another partition than most: a cluster is in one, and credentials of others are of no use there.
+    """A cluster is in one partition, and accepts no credentials of another.
 
     Fires::
 
@@ -39,30 +39,20 @@ def mixed_partitions(subject: LintContext) -> Iterator[Match]:
           - userarn: arn:aws-cn:iam::111122223333:user/alice
             username: alice
     """
-    exact = [item for item in subject.items if not item.fault and item.mapped.principal]
-    counted = Counter(_partition(item) for item in exact)
-    if len(counted) < 2:
-        return
-    usual = counted.most_common(1)[0][0]
-    for item in {_partition(item): item for item in reversed(exact)}.values():
-        if _partition(item) != usual:
-            yield Match(
-                f"This ARN is of the partition {_partition(item)}, and others are of {usual}.",
-                "A cluster is in one partition, and nobody from another can call it.",
-                f"Take out what is not of the cluster's partition; {counted[_partition(item)]} of "
-                f"{len(exact)} principals are of this one.",
-                item.location(),
-                item.mapped.principal,
-            )
-
-
-def _partition(item: LintEntry) -> str:
-    return item.mapped.principal.lower().split(":", 2)[1]
+    partitions = {item: partition_of(item.arn) for item in subject.items if not item.fault and item.mapped.principal}
+    (usual, _), *others = Counter(partitions.values()).most_common() or [("", 0)]
+    for other, count in others:
+        item = next(item for item, partition in partitions.items() if partition == other)
+        yield item.match(
+            f"This ARN is in the partition {other}, and most are in {usual}.",
+            "A cluster is in one partition, and a caller from another cannot use it.",
+            f"Remove the mappings of the wrong partition; {count} of {len(partitions)} are in {other}.",
+        )
 
 
 @rule(Severity.WARNING, "the ARN of a user in `mapRoles`")
 def user_in_map_roles(subject: LintContext) -> Iterator[Match]:
-    """Find users among the roles.
+    """The authenticator does not check the kind of an ARN.
 
     Fires::
 
@@ -77,19 +67,17 @@ def user_in_map_roles(subject: LintContext) -> Iterator[Match]:
             username: alice
     """
     for item in subject.roles:
-        if not item.fault and is_user(item.mapped.principal.lower()):
-            yield Match(
-                "A user stands under mapRoles.",
-                "It is let in all the same, before anything that mapUsers says of it.",
-                "Move it to mapUsers, where others look for it.",
-                item.location(),
-                item.mapped.principal,
+        if not item.fault and is_user(item.arn):
+            yield item.match(
+                "This user is under mapRoles.",
+                "The mapping works, and counts before one under mapUsers.",
+                "Move it to mapUsers, where people look for it.",
             )
 
 
 @rule(Severity.WARNING, "the ARN of a role in `mapUsers`")
 def role_in_map_users(subject: LintContext) -> Iterator[Match]:
-    """Find roles among the users.
+    """The authenticator does not check the kind of an ARN.
 
     Fires::
 
@@ -104,19 +92,17 @@ def role_in_map_users(subject: LintContext) -> Iterator[Match]:
             username: ci
     """
     for item in subject.users:
-        if not item.fault and not is_user(item.mapped.principal.lower()):
-            yield Match(
-                "A role stands under mapUsers.",
-                "It is let in all the same, unless mapRoles says something of it.",
-                "Move it to mapRoles, where others look for it.",
-                item.location(),
-                item.mapped.principal,
+        if not item.fault and not is_user(item.arn):
+            yield item.match(
+                "This role is under mapUsers.",
+                "The mapping works, unless mapRoles has one for the same role.",
+                "Move it to mapRoles, where people look for it.",
             )
 
 
-@rule(Severity.WARNING, "the root of an account, which is not everybody in it")
+@rule(Severity.WARNING, "the root of an account, which does not stand for all its principals")
 def account_root(subject: LintContext) -> Iterator[Match]:
-    """Find roots of accounts. `masters_on_root` speaks where one is an administrator.
+    """In an IAM policy, the root's ARN stands for the whole account. Here it is the root user. `masters-on-root` reports administrators.
 
     Fires::
 
@@ -130,16 +116,9 @@ def account_root(subject: LintContext) -> Iterator[Match]:
           - "111122223333"
     """
     for item in subject.items:
-        if (
-            not item.fault
-            and item.mapped.principal.lower().endswith(":root")
-            and SYSTEM_MASTERS not in item.mapped.groups
-        ):
-            yield Match(
+        if not item.fault and item.arn.endswith(":root") and SYSTEM_MASTERS not in item.mapped.groups:
+            yield item.match(
                 "This is the root of an account.",
-                "Unlike in an IAM policy, that is the root user alone, who should not be working, "
-                "and nobody else of the account.",
-                "Map the roles that are meant.",
-                item.location(),
-                item.mapped.principal,
+                "Only the root user has access, and no other principal of the account.",
+                "Map the roles that need access.",
             )

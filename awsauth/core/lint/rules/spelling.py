@@ -1,4 +1,4 @@
-"""Rules about names that are not what they look like."""
+"""Rules about names that look like others."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from awsauth.core.lint.subject import has_invisible
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.subject import LintContext, NameKind
 
-# Escaped, as nobody could review the letters themselves.
+# Escaped, because a reviewer cannot tell the letters themselves from Latin ones.
 _CYRILLIC: Final = (
     "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425"
     "\u0430\u0435\u043e\u0455\u0456\u0458\u0440\u0441\u0443\u0445\u04bb\u0501\u051b\u051d"
@@ -28,11 +28,12 @@ _GREEK: Final = (
     "\u03b1\u03b9\u03ba\u03bf\u03bd\u03c1\u03c5\u03c7"
 )
 _LOOKS_LIKE: Final = str.maketrans(_CYRILLIC + _GREEK, "abesijkmhopctyxaeosijpcyxhdqw" + "abezhikmnoptyxaikovpux")
+_KNOWN: Final[dict[NameKind, tuple[str, ...]]] = {"username": (), "group": WELL_KNOWN}
 
 
 @rule(Severity.WARNING, "white space around, or invisible characters in, a username or group")
 def invisible_character(subject: LintContext) -> Iterator[Match]:
-    """Find names that hold a character that people cannot see. A blank between words is fine.
+    """Copied text often brings such characters. A blank between two words is not reported.
 
     Fires::
 
@@ -48,22 +49,19 @@ def invisible_character(subject: LintContext) -> Iterator[Match]:
             username: ci
             groups: [builders of things]
     """
-    for by_name in (subject.usernames, subject.groups):
-        for name, items in by_name.items():
-            for item in items if has_invisible(name) else ():
-                character = typography(name) or "white space, or a character that people cannot see"
-                yield Match(
-                    f"There is {character}, in {quoted(name)}.",
-                    "It is part of the name: RBAC has to spell it just so.",
-                    f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Take it out.",
-                    item.group_location(name) if by_name is subject.groups else item.location("username"),
-                    item.mapped.principal,
-                )
+    for kind in _KNOWN:
+        for name, item in subject.named(kind, has_invisible):
+            yield item.match(
+                f"{quoted(name)} has {typography(name) or 'white space around it, or an invisible character'}.",
+                "The character is part of the name: RBAC has to spell it the same way.",
+                f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Remove it.",
+                at=item.name_location(kind, name),
+            )
 
 
-@rule(Severity.WARNING, "usernames, or groups, that only look the same")
+@rule(Severity.WARNING, "usernames or groups that look the same but differ")
 def look_alike(subject: LintContext) -> Iterator[Match]:
-    """Find names that differ in case only, or by letters of another alphabet that look like Latin ones.
+    """The names differ in case only, or by letters of another alphabet that look like Latin ones.
 
     Fires::
 
@@ -85,39 +83,38 @@ def look_alike(subject: LintContext) -> Iterator[Match]:
             username: release
             groups: [builder]
     """
-    for by_name, known in ((subject.usernames, ()), (subject.groups, WELL_KNOWN)):
+    for kind, known in _KNOWN.items():
+        by_name = subject.usernames if kind == "username" else subject.groups
         for name, other in _pairs(by_name, known):
             item = by_name[name][0]
-            yield Match(
-                f"{quoted(name)} looks like {quoted(other)}{_code_points(name, other)}, and is another name.",
-                "To RBAC they have nothing to do with each other.",
-                "If the same is meant, write it the same; otherwise choose names that can be told apart.",
-                item.group_location(name) if by_name is subject.groups else item.location("username"),
-                item.mapped.principal,
+            yield item.match(
+                f"{quoted(name)} looks like {quoted(other)}{_code_points(name, other)}, but is another name.",
+                "RBAC treats them as different names.",
+                "Write both the same if you mean one name, or choose names that differ more.",
+                at=item.name_location(kind, name),
             )
 
 
-def _pairs(by_name: Mapping[str, Sequence[LintEntry]], known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each name that looks like one before it, with that one."""
+def _pairs(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each name that looks like one before it, with that one; names that another rule reports are left out."""
     first: dict[str, str] = {name: name for name in known}
     alike: defaultdict[str, list[str]] = defaultdict(list)
-    for name in by_name:
-        # What another rule speaks about already is left to it.
+    for name in names:
         if not is_unclear(name) and not meant(name):
             alike[_as_seen(name)].append(name)
-    for seen, names in alike.items():
-        for name in names:
+    for seen, found in alike.items():
+        for name in found:
             other = first.setdefault(seen, name)
             if other != name:
                 yield name, other
 
 
 def _as_seen(name: str) -> str:
-    """Return what a quick look makes of a name."""
+    """Return a form that is equal for names that look the same."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFKC", name).translate(_LOOKS_LIKE).lower()
 
 
 def _code_points(name: str, other: str) -> str:
-    """Return which letters are of another alphabet, where the names cannot be told apart by eye."""
+    """Return the code points of letters of another alphabet."""
     strange = [c for c in name if not c.isascii() and c not in other]
-    return f" but for {', '.join(f'U+{ord(c):04X}' for c in dict.fromkeys(strange))}" if strange else ""
+    return f" except for {', '.join(f'U+{ord(c):04X}' for c in dict.fromkeys(strange))}" if strange else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from awsauth.core.access.matching import account_of
 from awsauth.core.access.sso_roles import permission_set
 from awsauth.core.findings import Severity
-from awsauth.core.lint.rule import Match, rule
+from awsauth.core.lint.rule import Match, arn_rule, rule
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from awsauth.core.lint.subject import LintContext, LintEntry
 
 
-@rule(Severity.ERROR, "an `sso` entry, which EKS does not look at")
+@rule(Severity.ERROR, "an `sso` entry, which EKS ignores")
 def sso_entry(subject: LintContext) -> Iterator[Match]:
-    """Find entries by permission set, an alpha feature that is off.
+    """Entries by permission set are an alpha feature of the authenticator, which EKS does not turn on.
 
     Source: ``aws-iam-authenticator`` ``pkg/config/mapper.go`` (``SSOArnLike``).
 
@@ -40,22 +40,16 @@ def sso_entry(subject: LintContext) -> Iterator[Match]:
     for item in subject.roles:
         sso = item.mapped.sso
         if sso is not None:
-            otherwise = (
-                "Even where it is on, an entry with a partition matches nobody."
-                if sso.partition
-                else f"Where it is on, permission sets called {quoted(f'{sso.permission_set}_…')} match too."
-            )
-            yield Match(
-                f"The permission set {quoted(sso.permission_set)} is mapped by an `sso` entry.",
-                f"That is an alpha feature of the authenticator, and off: this matches nobody. {otherwise}",
-                f"Map its role, {quoted(f'AWSReservedSSO_{sso.permission_set}_…')}, without the path.",
-                item.location(),
+            yield item.match(
+                f"An `sso` entry maps the permission set {quoted(sso.permission_set)}.",
+                "EKS does not turn on this alpha feature of the authenticator, so the mapping grants no access.",
+                f"Map the role {quoted(f'AWSReservedSSO_{sso.permission_set}_…')} instead, without its path.",
             )
 
 
-@rule(Severity.ERROR, "the role of a permission set without the suffix that it has in IAM")
-def sso_suffix(subject: LintContext) -> Iterator[Match]:
-    """Find roles called after a permission set alone.
+@arn_rule("the role of a permission set without the suffix that it has in IAM")
+def sso_suffix(item: LintEntry) -> Match:
+    """IAM Identity Center adds `_` and 16 hexadecimal digits to the name of the role.
 
     Fires::
 
@@ -71,19 +65,16 @@ def sso_suffix(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/Viewer
             username: another-viewer
     """
-    for item in subject.with_arn_problem("sso-suffix"):
-        yield Match(
-            "The role of a permission set is called `AWSReservedSSO_NAME_` and 16 hexadecimal digits; they are missing.",
-            "There is no such role, so this matches nobody.",
-            "Write the role's whole name, as IAM shows it, without the path.",
-            item.location(),
-            item.mapped.principal,
-        )
+    return item.match(
+        "The name of this role lacks its suffix: `AWSReservedSSO_NAME_` and 16 hexadecimal digits.",
+        "There is no such role, so the mapping grants no access.",
+        "Write the whole name of the role, as IAM shows it, without the path.",
+    )
 
 
-@rule(Severity.WARNING, "two roles of one permission set in one account: one is no longer there")
+@rule(Severity.WARNING, "two roles of one permission set in one account: one no longer exists")
 def stale_sso_role(subject: LintContext) -> Iterator[Match]:
-    """Find roles of IAM Identity Center that differ only in their suffix, which changes when the role is made anew.
+    """The suffix changes when IAM Identity Center creates the role again.
 
     Fires::
 
@@ -103,18 +94,13 @@ def stale_sso_role(subject: LintContext) -> Iterator[Match]:
     """
     by_set: defaultdict[tuple[str, str], dict[str, LintEntry]] = defaultdict(dict)
     for item in subject.items:
-        name = permission_set(item.mapped.principal.lower())
+        name = permission_set(item.arn)
         if name is not None:
-            role = item.mapped.principal.lower().rpartition("/")[2]
-            by_set[account_of(item.mapped.principal), name].setdefault(role, item)
-    for roles in by_set.values():
-        first, *others = roles.values()
+            by_set[account_of(item.arn), name].setdefault(item.arn.rpartition("/")[2], item)
+    for first, *others in (list(roles.values()) for roles in by_set.values()):
         for item in others:
-            yield Match(
-                f"There is another role of this permission set on line {subject.line(first)}.",
-                "An account has one role for a permission set at a time, so one of them is gone, "
-                "and its mapping lets nobody in.",
-                "Look up in IAM which of the two there is, and take the other one out.",
-                item.location(),
-                item.mapped.principal,
+            yield item.match(
+                f"Line {subject.line(first)} has another role of this permission set.",
+                "An account has one role for a permission set at a time, so one of the two mappings grants no access.",
+                "Look up in IAM which role exists, and remove the other mapping.",
             )

@@ -1,4 +1,4 @@
-"""Rules about the fields of an entry: those that nobody reads, and those that are there twice."""
+"""Rules about data keys, the size of the data, and the fields of an entry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.authenticator import NO_IAM_GROUP
 from awsauth.core.document.document import MAX_BYTES, byte_size
-from awsauth.core.document.model import ARN_FIELD, KEYS, Key
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key
 from awsauth.core.document.repairs import respelt
 from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Location, Severity
@@ -24,16 +24,20 @@ if TYPE_CHECKING:
 
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
-
-
 _CONTENT: Final = re.compile(
     r"^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)", re.MULTILINE
 )
+_FIELDS: Final[dict[Key, tuple[str, ...]]] = {
+    "mapRoles": ("rolearn", "username", "groups", "userid", "sso"),
+    "mapUsers": ("userarn", "username", "groups", "userid"),
+}
+"""In any case of their letters: ``aws-iam-authenticator`` ``pkg/config/types.go``."""
+_MEANT: Final = {"user": "username", "name": "username"}
 
 
-@rule(Severity.ERROR, "a data key that is almost one of the three, such as `maproles`, or begins with `map`")
+@rule(Severity.ERROR, "a data key that resembles one of the three, such as `maproles`, or begins with `map`")
 def unknown_data_key(subject: LintContext) -> Iterator[Match]:
-    """Find keys that are misspelt, have other capitals, or begin with `map`. Keys of other names are not looked at.
+    """Data keys are case-sensitive. Keys with other names are not reported.
 
     Fires::
 
@@ -47,40 +51,39 @@ def unknown_data_key(subject: LintContext) -> Iterator[Match]:
           []
         notes: by hand, please
     """
-    for key in subject.document.data:
-        if key in KEYS:
-            continue
+    for key in subject.document.data.keys() - set(KEYS):
         letters = re.sub("[^a-z]", "", key[:50].lower())
         close = close_matches(letters, _BY_LETTERS, 1, 0.85)
+        ignored = "The authenticator ignores it"
         if letters.startswith(("mapgroup", "mapiamgroup")):
             yield Match(
-                f"The data key {quoted(key)} is not read, and IAM groups cannot be mapped.",
-                "The authenticator does not look at it: it lets nobody in.",
+                f"The data key {quoted(key)} is ignored, and IAM groups cannot be mapped.",
+                f"{ignored}: it grants no access.",
                 NO_IAM_GROUP,
                 principal=key,
             )
-        elif not close and letters.startswith("map"):
+        elif close:
+            right = _BY_LETTERS[close[0]]
+            also = f" It reads {right}, which is there too." if right in subject.document.data else ""
+            yield Match(
+                f"The data key {quoted(key)} is not {right}.",
+                f"{ignored}: mappings in it grant no access.{also}",
+                f"Move the mappings to {right}.",
+                principal=key,
+            )
+        elif letters.startswith("map"):
             yield Match(
                 f"The data key {quoted(key)} is not one of {', '.join(KEYS)}.",
-                "The authenticator does not look at it.",
-                "If it maps anybody, move that to one of these keys.",
+                f"{ignored}.",
+                "Move any mappings in it to one of these keys.",
                 principal=key,
                 severity=Severity.WARNING,
             )
-        elif close:
-            right = _BY_LETTERS[close[0]]
-            beside = f" {right} is there too, and is read." if right in subject.document.data else ""
-            yield Match(
-                f"The data key {quoted(key)} is not {right}.",
-                f"The authenticator does not look at it: whoever is mapped in it does not get in.{beside}",
-                f"Move what it holds to {right}.",
-                principal=key,
-            )
 
 
-@rule(Severity.WARNING, "data that takes more than three quarters of the 1 MiB there is")
+@rule(Severity.WARNING, "data that takes more than three quarters of the 1 MiB limit")
 def almost_full(subject: LintContext) -> Iterator[Match]:
-    """Find data that will soon not fit any more, or does not, ``binaryData`` included where that is known.
+    """The API server refuses a ConfigMap of more than 1 MiB. ``binaryData`` counts too, where it is known.
 
     Fires::
 
@@ -96,15 +99,15 @@ def almost_full(subject: LintContext) -> Iterator[Match]:
     size = byte_size(subject.document) + subject.binary_bytes
     if size > MAX_BYTES * 3 // 4:
         yield Match(
-            f"All values together have {size:,} bytes, {size * 100 // MAX_BYTES} % of what a ConfigMap may have.",
-            f"The API server takes no more than {MAX_BYTES:,}: one day nobody can be added.",
-            "Take out mappings that nobody needs, or use access entries.",
+            f"All values together have {size:,} bytes, {size * 100 // MAX_BYTES} % of the limit of a ConfigMap.",
+            f"The API server accepts {MAX_BYTES:,} bytes: soon no mapping can be added.",
+            "Remove mappings that are no longer needed, or use access entries.",
         )
 
 
-@rule(Severity.WARNING, "text behind the first YAML document, which nobody reads")
+@rule(Severity.WARNING, "text after the first YAML document, which the authenticator ignores")
 def ignored_rest(subject: LintContext) -> Iterator[Match]:
-    """Find what stands behind the list, such as a second list: reading stops after the first.
+    """The authenticator reads the first YAML document only.
 
     Fires::
 
@@ -125,37 +128,26 @@ def ignored_rest(subject: LintContext) -> Iterator[Match]:
           # that is all
     """
     for key in KEYS:
-        root = subject.tree(key)
-        text = subject.document.data.get(key, "")
-        found = None if root is None else _CONTENT.search(text, root.end)
-        if found is not None and root is not None and _follows(text, root.end, found.start("first")):
+        root, text = subject.tree(key), subject.document.data.get(key, "")
+        found = _CONTENT.search(text, root.end) if root else None
+        if root and found and _follows(text, root.end, found.start("first")):
             yield Match(
-                "Text stands behind the end of the list.",
-                "Reading stops after the first YAML document: nothing of it counts.",
-                "Move it into the list, or take it out.",
+                "There is text after the end of the list.",
+                "The authenticator reads the first YAML document only, and ignores this text.",
+                "Move it into the list, or remove it.",
                 Location.of(key, text, found.start("first"), len(found["first"].rstrip()) + found.start("first")),
                 principal=key,
             )
 
 
 def _follows(text: str, end: int, start: int) -> bool:
-    """Whether what starts at `start` is no comment on the line that the list ends on."""
+    """Whether the text at `start` is not a comment on the last line of the list."""
     return not re.match(r"[ \t]*#", text[end:]) or "\n" in text[end:start]
 
 
-_FIELDS: Final[dict[Key, tuple[str, ...]]] = {
-    "mapRoles": ("rolearn", "username", "groups", "userid", "sso"),
-    "mapUsers": ("userarn", "username", "groups", "userid"),
-}
-"""In any case of their letters: ``aws-iam-authenticator`` ``pkg/config/types.go``."""
-
-
-_MEANT: Final = {"user": "username", "name": "username"}
-
-
-@rule(Severity.WARNING, "a field that nobody reads, such as `group` or `user`", cures=True)
+@rule(Severity.WARNING, "a field that the authenticator ignores, such as `group` or `user`", cures=True)
 def unknown_field(subject: LintContext) -> Iterator[Match]:
-    """Find fields that the authenticator does not know.
+    """Other tools use other names. The fix renames a field if only one is meant.
 
     Fires::
 
@@ -172,38 +164,38 @@ def unknown_field(subject: LintContext) -> Iterator[Match]:
             groups: [builders]
     """
     for key, entry, node in _entries(subject):
-        if entry.mapped is None:
-            continue  # the reader has told what is missing
+        names = [name for name, _ in node.pairs() if name.kind == "scalar"]
+        unknown = [name for name in names if name.value != "<<" and name.value.lower() not in _FIELDS[key]]
+        if not unknown or entry.mapped is None:
+            continue  # the parser has reported an entry that maps nothing
         text = subject.document.data[key]
         meant = {one.start: one.right for one in respelt(key, text, node)}
-        present = {name.value.lower() for name, _ in node.pairs()}
-        for name, _ in node.pairs():
-            if name.kind == "scalar" and name.value != "<<" and name.value.lower() not in _FIELDS[key]:
-                right = meant.get(name.start)
-                yield Match(
-                    f"There is no field {quoted(name.value)}.",
-                    "The authenticator does not look at it.",
-                    f"Write `{right}`." if right else _hint(name.value, _FIELDS[key], present),
-                    _place(key, text, name),
-                    entry.mapped.principal,
-                    (Repair(key=key),) if right else (),
-                )
+        present = {name.value.lower() for name in names}
+        for name in unknown:
+            right = meant.get(name.start)
+            yield Match(
+                f"There is no field {quoted(name.value)}.",
+                "The authenticator ignores it.",
+                f"Write `{right}`." if right else _hint(name.value, _FIELDS[key], present),
+                _place(key, text, name),
+                entry.mapped.principal,
+                (Repair(key=key),) if right else (),
+            )
 
 
 def _hint(name: str, known: tuple[str, ...], present: set[str]) -> str:
-    """Return the hint for a field that may mean one of the known ones, or none."""
     written = name[:50].lower()
     close = _MEANT.get(written) or next(iter(close_matches(written, known, 1, 0.6)), "")
     if not close:
         return "Remove it, or make it a comment."
     if close in present:
-        return f"Remove it; `{close}` is there too, and is read."
-    return f"If `{close}` is meant, write that; otherwise remove it."
+        return f"Remove it; `{close}` is there too."
+    return f"Write `{close}` if you mean that field, or remove it."
 
 
-@rule(Severity.WARNING, "a field that is there twice: one of the two counts")
+@rule(Severity.WARNING, "a field that appears twice: only one of them counts")
 def repeated_field(subject: LintContext) -> Iterator[Match]:
-    """Find fields that are repeated, or written in two ways. The last counts, and before all `rolearn` in lower case.
+    """The last of repeated fields counts, except that `rolearn` in lower case counts before other spellings.
 
     Fires::
 
@@ -235,11 +227,10 @@ def _repeated(subject: LintContext, key: Key, entry: Entry, field: str, names: l
     counts = entry.shape.field(field)
     start = names[-1].start if counts is None else counts.start
     ignored = next((name for name in names if name.start != start), names[0])
-    line = subject.document.place_of(Location.of(key, text, start)).line
     return Match(
-        f"`{field}` is there {len(names)} times in this entry.",
-        f"Only the one on line {line} counts.",
-        "Take the others out.",
+        f"`{field}` appears {len(names)} times in this entry.",
+        f"Only the one on line {subject.document.place_of(Location.of(key, text, start)).line} counts.",
+        "Remove the others.",
         _place(key, text, ignored),
         entry.mapped.principal if entry.mapped else "",
     )
@@ -251,9 +242,9 @@ def _place(key: Key, text: str, name: Node) -> Location:
 
 
 def _entries(subject: LintContext) -> Iterator[tuple[Key, Entry, Node]]:
-    """Yield every entry that is a mapping of its own, with its YAML, of the texts that hold more than plain forms."""
-    for key in KEYS:
-        root = subject.tree(key) if key in ARN_FIELD else None
+    """Yield the entries that are mappings, with their YAML, of texts that are not in a plain form."""
+    for key in PRINCIPAL_KEYS:
+        root = subject.tree(key)
         if root is not None and root.kind == "sequence":
             for entry, node in zip(subject.document.reading(key).entries, root.children, strict=True):
                 if node.kind == "mapping":

@@ -1,8 +1,9 @@
-"""Rules about what is filled in: the authenticator's templates, and what a file is generated from."""
+"""Rules about the authenticator's templates, and placeholders of the tool that generates a file."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +16,10 @@ from awsauth.core.text.lines import close_matches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.findings import Location
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.subject import LintContext, LintEntry, NameKind
 
 _KNOWN: Final = {name.lower(): name for name in TEMPLATES}
-# Bounded, or a name of nothing but braces would be tried from each of them to its end.
+# Bounded, so that a name of nothing but braces takes linear time.
 _IN_BRACES: Final = re.compile(r"(?<!\{)(\{{1,9})(\s{0,9})(\w+)(\s*)(\}+)", re.ASCII)
 _CAMEL: Final = re.compile(r"[A-Z][a-z]\w*", re.ASCII)
 _UNFILLED: Final = re.compile(
@@ -31,23 +31,23 @@ _UNFILLED_IN_ARN: Final = re.compile(rf"{_UNFILLED.pattern}|\{{[^{{}}]{{0,200}}\
 
 @lru_cache(maxsize=1024)
 def misspelt(text: str) -> tuple[tuple[str, str], ...]:
-    """Return what looks like a template of the authenticator's and is none, each with the one it resembles, if any."""
+    """Return the misspelt templates in a name, each with the one it resembles, or an empty text."""
     found = []
-    for match in _IN_BRACES.finditer(text):
+    for match in _IN_BRACES.finditer(text) if "{" in text else ():
         opening, before, name, after, closing = match.groups()
-        is_double = (opening, closing) == ("{{", "}}")
-        if is_double and not before and not after and name in TEMPLATES:
+        is_exact = (opening, before, after, closing) == ("{{", "", "", "}}")
+        if is_exact and name in TEMPLATES:
             continue
         close = [] if "_" in name else close_matches(name.lower(), _KNOWN, 1, 0.75)
-        # A name like `{{UserName}}`, with nothing around it, is meant for the authenticator too.
-        if close or (is_double and not before and not after and _CAMEL.fullmatch(name)):
+        # A name such as `{{UserName}}`, without blanks, is meant for the authenticator too.
+        if close or (is_exact and _CAMEL.fullmatch(name)):
             found.append((match[0], _KNOWN[close[0]] if close else ""))
     return tuple(found)
 
 
 @lru_cache(maxsize=1024)
 def unfilled(text: str) -> tuple[str, ...]:
-    """Return what is still to be filled in, in a username or group."""
+    """Return the placeholders in a username or group."""
     if not any(sign in text for sign in ("{", "$", "<")):
         return ()
     others = {*(f"{{{{{name}}}}}" for name in TEMPLATES), *(one for one, _ in misspelt(text))}
@@ -56,7 +56,7 @@ def unfilled(text: str) -> tuple[str, ...]:
 
 @rule(Severity.ERROR, "a template that the authenticator does not know, such as `{{AccountId}}`")
 def unknown_template(subject: LintContext) -> Iterator[Match]:
-    """Find templates that are misspelt, have other capitals, blanks inside the braces or single braces.
+    """Templates are case-sensitive, with two braces and no blanks.
 
     Fires::
 
@@ -71,21 +71,19 @@ def unknown_template(subject: LintContext) -> Iterator[Match]:
             username: ci:{{AccountID}}:{{SessionName}}
     """
     known = ", ".join(f"{{{{{name}}}}}" for name in TEMPLATES)
-    for _, text, item, location in _names(subject):
+    for kind, text, item in _first_of_each(subject):
         for wrong, right in misspelt(text):
-            meant = f"Write {quoted(f'{{{{{right}}}}}')}." if right else f"The templates are {known}."
-            yield Match(
-                f"{quoted(wrong)} is no template of the authenticator's.",
-                "It fills in nothing: the braces and all become part of the name.",
-                meant,
-                location,
-                item.mapped.principal,
+            yield item.match(
+                f"{quoted(wrong)} is not a template of the authenticator.",
+                "The authenticator fills in nothing: the braces become part of the name.",
+                f"Write {quoted(f'{{{{{right}}}}}')}." if right else f"Write one of the templates {known}.",
+                at=item.name_location(kind, text),
             )
 
 
-@rule(Severity.WARNING, "a placeholder that nobody has filled in, such as `<ACCOUNT>` or `${ROLE}`")
+@rule(Severity.WARNING, "a placeholder that was not filled in, such as `<ACCOUNT>` or `${ROLE}`")
 def placeholder(subject: LintContext) -> Iterator[Match]:
-    """Find what was meant to be replaced before it came here: each placeholder once.
+    """A tool or a person should have replaced it. Each placeholder is reported once.
 
     Fires::
 
@@ -99,32 +97,29 @@ def placeholder(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci:{{SessionName}}
     """
-    first: dict[str, tuple[LintEntry, Location]] = {}
-    count: dict[str, int] = {}
-    principals = ((item, item.location()) for item in subject.with_arn_problem("placeholder"))
-    for item, location in principals:
-        for token in dict.fromkeys(_UNFILLED_IN_ARN.findall(item.mapped.principal)):
-            first.setdefault(token, (item, location))
-            count[token] = count.get(token, 0) + 1
-    for _, text, item, location in _names(subject):
-        for token in unfilled(text):
-            first.setdefault(token, (item, location))
-            count[token] = count.get(token, 0) + 1
-    for token, (item, location) in first.items():
+    found = [
+        (token, item, None)
+        for item in subject.items
+        if item.fault == "placeholder"
+        for token in dict.fromkeys(_UNFILLED_IN_ARN.findall(item.mapped.principal))
+    ] + [(token, item, (kind, text)) for kind, text, item in _first_of_each(subject) for token in unfilled(text)]
+    first = {token: (item, name) for token, item, name in reversed(found)}
+    count = Counter(token for token, _, _ in found)
+    for token in count:
+        item, name = first[token]
         places = f", in {count[token]} places" if count[token] > 1 else ""
-        yield Match(
-            f"{quoted(token)} looks like something to be filled in{places}.",
-            "The authenticator takes it as it stands: an ARN with it matches nobody.",
-            "Fill it in before this comes to a cluster.",
-            location,
-            item.mapped.principal,
+        yield item.match(
+            f"{quoted(token)} looks like a placeholder{places}.",
+            "The authenticator takes it as it is: an ARN with it matches no caller.",
+            "Fill it in before you apply this to a cluster.",
+            at=item.name_location(*name) if name else None,
         )
 
 
-def _names(subject: LintContext) -> Iterator[tuple[str, str, LintEntry, Location]]:
-    """Yield every username and group with something in braces or brackets, each once, where it first stands."""
-    for kind, by_name in (("username", subject.usernames), ("group", subject.groups)):
-        for text, items in by_name.items():
+def _first_of_each(subject: LintContext) -> Iterator[tuple[NameKind, str, LintEntry]]:
+    """Yield each username and group with a placeholder or a misspelt template, with the first item that has it."""
+    kinds: tuple[NameKind, ...] = ("username", "group")
+    for kind in kinds:
+        for text, items in (subject.usernames if kind == "username" else subject.groups).items():
             if misspelt(text) or unfilled(text):
-                location = items[0].location("username") if kind == "username" else items[0].group_location(text)
-                yield kind, text, items[0], location
+                yield kind, text, items[0]

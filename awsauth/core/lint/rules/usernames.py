@@ -1,4 +1,4 @@
-"""Rules about usernames: missing, chosen by the caller, or somebody else's."""
+"""Rules about usernames: missing, chosen by the caller, or reserved."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.subject import LintContext, LintEntry, NameKind
 
-SESSION_TEMPLATES: Final = ("{{SessionName}}", "{{SessionNameRaw}}")
+_SESSION_TEMPLATES: Final = ("{{SessionName}}", "{{SessionNameRaw}}")
 _RESERVED: Final = ("system:", "eks:")
 _PRESET_USERNAMES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 
+def has_session_name(name: str) -> bool:
+    """Whether a name contains the session name."""
+    return any(template in name for template in _SESSION_TEMPLATES)
+
+
 def chooses_session_name(item: LintEntry) -> bool:
-    """Whether callers choose their session names: whoever assumes a role does, and IAM Identity Center for its own."""
-    principal = item.mapped.principal.lower()
-    if item.fault == "placeholder" and "sso" in principal:
-        return False
-    return not item.is_person
+    """Whether callers choose their session names, as for every role but those of IAM Identity Center."""
+    return not item.is_person and not (item.fault == "placeholder" and "sso" in item.arn)
 
 
 @rule(Severity.WARNING, "groups without a username")
 def no_username(subject: LintContext) -> Iterator[Match]:
-    """Find mappings that give groups to somebody without a name.
+    """The authenticator accepts a mapping without a username.
 
     Fires::
 
@@ -45,19 +47,19 @@ def no_username(subject: LintContext) -> Iterator[Match]:
             username: ci
     """
     for item in subject.usernames.get("", ()):
-        if item.mapped.groups and NODES not in item.mapped.groups and not subject.is_told(item.location("username")):
-            yield Match(
+        has_groups = item.mapped.groups and NODES not in item.mapped.groups
+        if has_groups and not subject.is_told(item, "username"):
+            yield item.match(
                 "There is no username.",
-                "The caller comes in with an empty name: RBAC goes by the groups only, and the audit log names nobody.",
-                "Give it a username.",
-                item.location("username"),
-                item.mapped.principal,
+                "The caller has an empty username: RBAC uses the groups only, and the audit log names no one.",
+                "Add a username.",
+                at=item.location("username"),
             )
 
 
-@rule(Severity.WARNING, "a mapping that gives nothing: neither username nor groups")
+@rule(Severity.WARNING, "a mapping with neither username nor groups")
 def nothing_given(subject: LintContext) -> Iterator[Match]:
-    """Find mappings with neither username nor groups.
+    """The authenticator accepts such a mapping.
 
     Fires::
 
@@ -72,22 +74,18 @@ def nothing_given(subject: LintContext) -> Iterator[Match]:
             username: ci
     """
     for item in subject.usernames.get("", ()):
-        told = subject.is_told(item.location("username")) or subject.is_told(item.value_location("groups"))
-        if not item.mapped.groups and not told:
-            yield Match(
+        is_told = subject.is_told(item, "username") or subject.is_told(item, "groups")
+        if not item.mapped.groups and not is_told:
+            yield item.match(
                 "There is neither a username nor a group.",
-                "The caller comes in with an empty name, and may do no more than every authenticated caller.",
-                "Give it a username, or take the mapping out.",
-                item.location(),
-                item.mapped.principal,
+                "The caller has an empty username, and only the rights of every authenticated caller.",
+                "Add a username, or remove the mapping.",
             )
 
 
 @rule(Severity.WARNING, "a username that callers choose: it begins with `{{SessionName}}`")
 def chosen_username(subject: LintContext) -> Iterator[Match]:
-    """Find usernames that begin with the session name, which whoever assumes a role chooses freely.
-
-    Not with roles of IAM Identity Center: it chooses the session's name, and it is the user's.
+    """A caller who assumes a role chooses the session name. For its own roles, IAM Identity Center chooses the user's name.
 
     Fires::
 
@@ -103,21 +101,19 @@ def chosen_username(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Viewer_0123456789abcdef
             username: "{{SessionName}}"
     """
-    for username, items in subject.usernames.items():
-        for item in items if username.startswith(SESSION_TEMPLATES) else ():
-            if chooses_session_name(item):
-                yield Match(
-                    "The username begins with the session name.",
-                    "Whoever assumes the role chooses that, and so can take any username that has no colon.",
-                    "Put a prefix before it that nobody else's username has, such as `ROLE:`.",
-                    item.location("username"),
-                    item.mapped.principal,
-                )
+    for _, item in subject.named("username", lambda username: username.startswith(_SESSION_TEMPLATES)):
+        if chooses_session_name(item):
+            yield item.match(
+                "The username begins with the session name.",
+                "Anyone who assumes the role chooses the session name, and so any username without a colon.",
+                "Put a prefix before it that no other username has, such as `ROLE:`.",
+                at=item.location("username"),
+            )
 
 
 @rule(Severity.WARNING, "`{{SessionName}}` for a user, who has none")
 def user_session_name(subject: LintContext) -> Iterator[Match]:
-    """Find session names in what an IAM user is mapped to: they are empty.
+    """Only a role has sessions with names.
 
     Fires::
 
@@ -131,24 +127,21 @@ def user_session_name(subject: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::111122223333:user/alice
             username: staff:{{AccountID}}
     """
-    for item in subject.items:
-        if item.role_name or item.fault or not item.mapped.principal:
-            continue
-        groups = dict.fromkeys(item.mapped.groups)
-        for field, name in [("username", item.mapped.username), *(("groups", group) for group in groups)]:
-            if any(template in name for template in SESSION_TEMPLATES):
-                yield Match(
+    kinds: tuple[NameKind, ...] = ("username", "group")
+    for kind in kinds:
+        for name, item in subject.named(kind, has_session_name):
+            if not item.role_name and not item.fault and item.mapped.principal:
+                yield item.match(
                     "An IAM user has no session name.",
-                    f"Nothing is filled in: {quoted(name)} stays without it.",
+                    f"The authenticator fills in nothing for it in {quoted(name)}.",
                     "Write the user's name.",
-                    item.group_location(name) if field == "groups" else item.location("username"),
-                    item.mapped.principal,
+                    at=item.name_location(kind, name),
                 )
 
 
-@rule(Severity.WARNING, "a username that is Kubernetes' or EKS's own: `system:…`, `eks:…`")
+@rule(Severity.WARNING, "a username that Kubernetes or EKS reserves: `system:…`, `eks:…`")
 def reserved_username(subject: LintContext) -> Iterator[Match]:
-    """Find usernames of components. Those of nodes are what EKS writes, and have rules of their own.
+    """Components of the cluster use these prefixes. The usernames of nodes have rules of their own.
 
     Fires::
 
@@ -163,14 +156,15 @@ def reserved_username(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for username, items in subject.usernames.items():
-        if not username.startswith(_RESERVED) or username in _PRESET_USERNAMES:
-            continue
-        for item in items if not misspelt(username) and not unfilled(username) else ():
-            yield Match(
-                f"The username begins with `{username.partition(':')[0]}:`, which belongs to the cluster's own parts.",
-                "Whoever has it may get what a component has, or is refused, as the server is set up.",
-                "Choose a username without it.",
-                item.location("username"),
-                item.mapped.principal,
-            )
+    for username, item in subject.named("username", _is_reserved):
+        yield item.match(
+            f"The username begins with `{username.partition(':')[0]}:`, which belongs to components of the cluster.",
+            "The caller gets the rights of such a component, or the server refuses the caller.",
+            "Choose a username without this prefix.",
+            at=item.location("username"),
+        )
+
+
+def _is_reserved(username: str) -> bool:
+    is_reserved = username.startswith(_RESERVED) and username not in _PRESET_USERNAMES
+    return is_reserved and not misspelt(username) and not unfilled(username)
