@@ -147,7 +147,7 @@ def test_a_pipe_gets_whole_columns(tmp_path: Path) -> None:
 def test_explain_says_why(file: str) -> None:
     done = run("explain", ROLE, "--file", file)
     assert done.code == 0
-    assert "It is not let in" in done.out
+    assert "The caller has no access" in done.out
     explanation = shown_json("explain", NODE, "--session-name", "i-0123456789abcdef0", "--file", file)["explanation"]
     assert explanation["caller"]["session_name"] == "i-0123456789abcdef0"
 
@@ -162,7 +162,7 @@ def test_explain_gives_a_line_for_the_shell(tmp_path: Path) -> None:
         line = run("explain", arn, "--file", str(path)).out.splitlines()[-1]
         assert shlex.split(line) == ["awsauth", "add", kind, arn, *mapping, "--file", str(path)]
         assert run(*shlex.split(line)[1:], "--yes").code == 0
-        assert "It is let in" in run("explain", arn, "--file", str(path)).out
+        assert "The caller has access" in run("explain", arn, "--file", str(path)).out
 
 
 def test_explain_pipes_what_has_no_command(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_explain_pipes_what_has_no_command(tmp_path: Path) -> None:
     piped = run("explain", ROLE, "--file", "-", stdin=path.read_bytes()).out
     assert piped.splitlines()[-1].startswith("  RenamePrincipal(principal_arn=")
     assert run(*pipe[2:], stdin=changes).code == 0
-    assert "It is let in: `o'brien`" in run("explain", ROLE, "--file", str(path)).out
+    assert "The caller has access: `o'brien`" in run("explain", ROLE, "--file", str(path)).out
 
 
 def test_check_finds_and_fixes(tmp_path: Path) -> None:

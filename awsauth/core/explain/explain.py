@@ -1,7 +1,7 @@
-"""Explaining what the authenticator does with a caller.
+"""Explain what the authenticator does with a caller.
 
 Source of the rules: ``aws-iam-authenticator`` ``pkg/token`` (``getIdentityFromSTSResponse``), ``pkg/mapper/configmap``
-(``Map``), ``pkg/server/server.go`` (``doMapping``, ``renderTemplates``). Shown against that code by the tests.
+(``Map``), ``pkg/server/server.go`` (``doMapping``, ``renderTemplates``). The tests compare both.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ _MOST_TRIED: Final = 10
 
 @public
 def explain(document: Document, caller: Caller | str) -> Explanation:
-    """Say what the authenticator does with a caller: each step, what counts, what does not and why.
+    """Explain what the authenticator does with a caller: each step, which entries count, and why others do not.
 
-    For a caller that gets nothing it names the nearest misses. It offers a change where an entry names the caller's own
-    principal, written wrongly, and never one for another account or a similar name, nor one that makes an administrator.
+    For a caller without access it names entries that nearly match. It offers a change if an entry names the caller's own
+    principal wrongly, but none for another account or a similar name, and none that makes an administrator.
 
     Args:
-        document: The ``aws-auth`` to look into.
-        caller: Its ARN, as STS reports it or as IAM shows it; or a `Caller`, with what else is known of it. Templates
-            whose value is not known stay in the username and groups as they are.
+        document: The document.
+        caller: The ARN, as STS reports it or as IAM shows it; or a `Caller` with more details. Templates with unknown
+            values stay in the username and groups.
 
     Raises:
-        InvalidValueError: `caller` is the ARN of no role or user.
-        UsageError: `document` is no document.
+        InvalidValueError: `caller` is not the ARN of a role or user.
+        UsageError: `document` is not a document.
     """
     check_document(document)
     return _Explaining(document, as_caller(caller)).with_access_entries()
@@ -80,7 +80,7 @@ class _Explaining:
 
     def with_access_entries(self, *, offers: bool = True) -> Explanation:
         steps = [_identity(self.caller)]
-        # What may have been meant for somebody is looked for only where nothing is theirs.
+        # A mapped caller needs no search for entries that may be meant for it.
         wide = not self._is_mapped()
         search = Search(self.document, self.caller, wide=wide)
         decided = ""
@@ -94,7 +94,7 @@ class _Explaining:
         steps.append(self._step("mapAccounts", looked, decided))
         if looked.found and not decided:
             location = self._place_of("mapAccounts", min(looked.found))
-            self.outcomes = [self._by_account(location)]
+            self.outcomes = [CallerOutcome(self.caller.canonical_arn, (), location=location)]
         elif decided:
             steps.append(self._rendering())
         verdict = self._verdict()
@@ -106,27 +106,29 @@ class _Explaining:
     def _is_mapped(self) -> bool:
         target = casefold_arn(self.caller.canonical_arn)
         return self.caller.account in self.document.accounts or any(
-            target in winners(self.document.reading(key)) for key in PRINCIPAL_KEYS
+            winners(self.document.reading(key), {target}) for key in PRINCIPAL_KEYS
         )
 
     def _step(self, key: Key, looked: Looked, decided: str) -> DecisionStep:
         reading = self.document.reading(key)
         if not decided and not reading.trusted:
             self.untrusted = True
-            self.conditions.append(f"It cannot be said for certain what the authenticator makes of {key}.")
+            self.conditions.append(f"awsauth cannot tell how the authenticator reads {key}.")
         count = len(reading.entries)
         if decided:
-            summary = f"not looked at, since {decided} decides."
+            summary = f"not read, because {decided} decides."
         elif key not in self.document.data:
-            summary = "there is none."
+            summary = "this key is missing."
         elif not reading.entries:
-            summary = "nothing in it can be read." if reading.findings else "it is empty."
+            summary = "no entry can be read." if reading.findings else "it is empty."
         elif looked.found:
             summary = (
-                f"{len(looked.found)} of {count} counts." if len(looked.found) == 1 else "it is undefined which counts."
+                f"1 of {count} entries counts." if len(looked.found) == 1 else "it is undefined which entry counts."
             )
         else:
-            summary = f"none of {count} is the caller's."
+            summary = f"none of {count} entries matches the caller."
+        if looked.left_out:
+            summary += f" {looked.left_out:,} more entries like those below are not listed."
         return DecisionStep(key, summary, looked.candidates, looked.problems)
 
     def _outcome(self, key: Key, position: int, mapped: MappingEntry) -> CallerOutcome:
@@ -138,30 +140,27 @@ class _Explaining:
         if needs_instance(mapped):
             if self.caller.is_instance is None:
                 self.conditions.append(
-                    f"{INSTANCES_ONLY} lets nobody in but EC2 instances, by a session name such as `i-0123456789abcdef0`; "
-                    "the session's name is not known here."
+                    f"{INSTANCES_ONLY} admits only EC2 instances, with a session name such as `i-0123456789abcdef0`; "
+                    "the session name is unknown."
                 )
             elif not self.caller.is_instance:
                 refusal = _no_instance(self.caller)
                 self.conditions.append(
-                    "Fargate and hybrid nodes come as `system:node:{{SessionName}}`; people need a role of their own."
+                    "Fargate and hybrid nodes need the username `system:node:{{SessionName}}`, and people another role."
                 )
         return CallerOutcome(username.text, tuple(group.text for group in groups), unresolved, refusal, location)
 
     def _place_of(self, key: Key, position: int) -> Location:
         return self.document.place_of(place_of(self.document.reading(key), position))
 
-    def _by_account(self, location: Location) -> CallerOutcome:
-        return CallerOutcome(self.caller.canonical_arn, (), location=location)
-
     def _rendering(self) -> DecisionStep:
         refused = [outcome for outcome in self.outcomes if outcome.refusal]
         left = dict.fromkeys(marker for outcome in self.outcomes for marker in outcome.unresolved)
         if refused:
             which = "" if len(refused) == len(self.outcomes) else " for one of them"
-            summary = f"it fails{which}, and nothing else is tried."
+            summary = f"it fails{which}, and the authenticator tries no other entry."
         elif left:
-            summary = f"filled in but for {', '.join(left)}."
+            summary = f"filled in except for {', '.join(left)}."
         else:
             summary = "username and groups are filled in."
         return DecisionStep("rendering", summary)
@@ -183,7 +182,7 @@ class _Explaining:
             near = [candidate for candidate in near if candidate.code != "no-arn"]
         near.sort(key=lambda candidate: _NEAREST.index(candidate.code))
         changes: list[Change] = []
-        # Each once, and not all: a text may hold thousands of near misses that cannot be edited.
+        # Each once, and not all: a text can have thousands of near misses that cannot be edited.
         distinct = dict.fromkeys(change for candidate in near if (change := candidate.change))
         for change in list(distinct)[:_MOST_TRIED]:
             if len(changes) < _MOST_CHANGES and self._helps(change):
@@ -194,18 +193,18 @@ class _Explaining:
         if why:
             self.conditions.append(why)
         elif self._helps(default := ensured(self.caller)):
-            self.conditions.append("The username and the groups to give it are yours to choose.")
+            self.conditions.append("Choose the username and the groups that it needs.")
             changes.append(default)
         return tuple(changes)
 
     def _why_nothing(self, steps: Sequence[DecisionStep], search: Search) -> str:
-        """Return why no mapping is offered; empty where one may be."""
+        """Return why no change is offered; empty if one may be."""
         if search.withheld:
-            return "An entry that is meant for it makes an administrator: no change is offered. Correct it if that is right."
+            return "An entry meant for it makes an administrator, so no change is offered. Correct the entry if that is right."
         if self._is_of_another_account():
-            return f"Nothing in aws-auth is of its account {quoted(self.caller.account)}, so no change is offered."
+            return f"aws-auth has no entry of its account {quoted(self.caller.account)}, so no change is offered."
         if any(candidate.code in _ALIKE for step in steps for candidate in step.candidates):
-            return "The entries named above only resemble it, so no change is offered."
+            return "The entries above only resemble it, so no change is offered."
         return ""
 
     def _is_of_another_account(self) -> bool:
@@ -216,12 +215,12 @@ class _Explaining:
         return bool(known) and self.caller.account not in known
 
     def _helps(self, change: Change) -> bool:
-        """Whether the text allows a change, the caller gets in by what comes of it, and nobody else loses anything."""
+        """Whether the text allows a change, the caller then has access, and no other principal loses access."""
         try:
             after = merge(self.document, [change])
         except (EditError, MappingConflictError):
             return False
-        # Whoever is renamed is meant to lose the mapping; but a session's ARN stands for its role, too.
+        # The renamed principal is meant to lose the mapping.
         renamed = frozenset({casefold_arn(change.principal_arn)} if isinstance(change, RenamePrincipal) else ())
         if reduces_access(Access.of(self.document).without(renamed), Access.of(after).without(renamed)):
             return False
@@ -231,20 +230,23 @@ class _Explaining:
 def _identity(caller: Caller) -> DecisionStep:
     looked_for = quoted(caller.canonical_arn, 200)
     if caller.canonical_arn == caller.arn:
-        summary = f"it looks for {looked_for}, ignoring case."
+        summary = f"the authenticator looks for {looked_for}, in any case."
     elif ":assumed-role/" in caller.arn:
-        summary = f"{quoted(caller.arn, 200)} is a session of {looked_for}; it looks for that, ignoring case."
+        summary = (
+            f"{quoted(caller.arn, 200)} is a session of {looked_for}; the authenticator looks for that, in any case."
+        )
     else:
-        summary = f"STS reports {quoted(caller.arn, 200)} without its path; it looks for {looked_for}, ignoring case."
+        summary = f"STS reports {quoted(caller.arn, 200)} without its path; the authenticator looks for {looked_for}, in any case."
     return DecisionStep("identity", summary)
 
 
 def _no_instance(caller: Caller) -> str:
-    whose = f"the session's name {quoted(caller.session_name)} is" if caller.session_name else "a user is"
-    return f"{INSTANCES_ONLY} lets nobody in but EC2 instances, and {whose} none"
+    name = quoted(caller.session_name or "")
+    whose = f"the session name {name} is not the id of one" if caller.session_name else "a user is not one"
+    return f"{INSTANCES_ONLY} admits only EC2 instances, and {whose}"
 
 
 def _distinct(outcomes: Iterable[CallerOutcome]) -> list[CallerOutcome]:
-    """Leave one of those that come to the same."""
+    """Return the outcomes without those of equal effect."""
     by_effect = {(outcome.username, outcome.groups, outcome.refusal): outcome for outcome in outcomes}
     return list(by_effect.values())

@@ -1,4 +1,4 @@
-"""What the authenticator does with a caller, step by step: the values, and the text of them."""
+"""An explanation: the authenticator's steps for a caller, as values and as text."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from awsauth.core.findings import Finding, Location
 
 Verdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]
-"""How it ends for a caller.
+"""The result for a caller.
 
-``refused``: it is mapped, and what it is mapped to cannot be made for it. ``undefined``: the authenticator itself takes
-one of several at random. ``depends``: on what is not known here; the conditions say on what.
+``refused``: it is mapped, but the authenticator cannot fill in a template. ``undefined``: the authenticator takes one of
+several entries at random. ``depends``: the result depends on the conditions.
 """
 
 EntryStatus = Literal["counts", "may-count", "shadowed", "not-reached", "never", "dropped", "other"]
-"""What an entry is to a caller.
+"""The status of an entry for a caller.
 
-``shadowed``: a later equal one counts. ``not-reached``: it is the caller's, and an earlier key decides. ``never``: it is
-written so that no caller can have it. ``dropped``: the authenticator does not keep it. ``other``: it is somebody else's.
+``shadowed``: a later entry of the caller counts. ``not-reached``: an earlier data key decides. ``never``: no caller can
+have its ARN. ``dropped``: the authenticator does not keep it. ``other``: it is for another principal.
 """
 
 
 @dataclass(frozen=True, slots=True)
 @public
 class Candidate(JsonValue):
-    """An entry that concerns a caller, or that may have been meant for it.
+    """An entry that concerns a caller, or may be meant for it.
 
     Attributes:
-        key: The data key it stands under, as that is written.
-        location: Where it stands.
-        principal: Its ARN or account as written; empty where it has none.
-        standing: What it is to the caller.
+        key: The data key as written.
+        location: The location of the entry.
+        principal: The ARN or account as written; empty if it has none.
+        standing: Its status for the caller.
         code: Stable name of the reason, such as ``role-path``.
-        why: The reason, one sentence.
-        change: What would make it let the caller in, where that is something that can be said.
+        why: The reason, without a full stop.
+        change: A change that would give the caller access by this entry, or None.
     """
 
     key: str
@@ -65,13 +65,13 @@ class Candidate(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class DecisionStep(JsonValue):
-    """A step that the authenticator takes.
+    """A step of the authenticator.
 
     Attributes:
-        name: ``identity``, a data key, ``rendering``.
-        summary: What comes of it, one sentence.
-        candidates: The entries that were looked at and concern the caller, in the order of the text.
-        problems: What cannot be read there and concerns the caller.
+        name: ``identity``, a data key, ``access entries`` or ``rendering``.
+        summary: The result of the step, one sentence.
+        candidates: The entries that concern the caller, in the order of the text, at most 100 for each reason.
+        problems: The parser's findings that concern the caller.
     """
 
     name: str
@@ -83,14 +83,14 @@ class DecisionStep(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class CallerOutcome(JsonValue):
-    """What a caller gets by one mapping.
+    """The username and groups that a caller gets by one mapping.
 
     Attributes:
-        username: As rendered; a template whose value is unknown is still in it.
-        groups: Likewise.
-        unresolved: The templates that are left.
-        refusal: Why nobody is let in by it after all; empty where somebody is.
-        location: Where the mapping stands.
+        username: The username; templates with unknown values stay in it.
+        groups: The groups; templates with unknown values stay in them.
+        unresolved: The templates with unknown values.
+        refusal: Why the authenticator refuses the caller; empty if it does not.
+        location: The location of the mapping.
     """
 
     username: str
@@ -102,7 +102,7 @@ class CallerOutcome(JsonValue):
     @property
     @in_json("unresolved")
     def templates(self) -> dict[str, str]:
-        """What each template stands for that is left."""
+        """The meaning of each template with an unknown value."""
         return {marker: TAKES[marker] for marker in self.unresolved}
 
     def __str__(self) -> str:
@@ -115,16 +115,16 @@ class CallerOutcome(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class Explanation(JsonValue):
-    """What the authenticator does with a caller. `str` gives it as text.
+    """The authenticator's decision about a caller. `str` returns it as text.
 
     Attributes:
-        caller: Who asks.
-        verdict: How it ends.
-        outcomes: What the caller gets: one; several where it is undefined which; none where it is not mapped.
-        steps: What the authenticator does, in its order.
-        conditions: What it depends on, one sentence each.
-        changes: For a caller that gets nothing: proposals that would let it in, the nearest first, each on its own. They
-            are for a person to look at: none is for another account or a similar name, none makes an administrator.
+        caller: The caller.
+        verdict: The result.
+        outcomes: The username and groups of the caller; several if it is undefined which; empty if it is not mapped.
+        steps: The steps of the authenticator, in their order.
+        conditions: The conditions of the result, one sentence each.
+        changes: For a caller without access: alternative changes that would give it access, the best first. A person
+            has to review them. None is for another account or a similar name, and none makes an administrator.
     """
 
     caller: Caller
@@ -137,18 +137,18 @@ class Explanation(JsonValue):
     @property
     @in_json()
     def username(self) -> str | None:
-        """Under which name the caller is let in; None where it is not, or where that is undefined."""
+        """The username of the caller; None if it has no access, or if that is undefined."""
         return self.outcomes[0].username if self._is_certain else None
 
     @property
     @in_json()
     def groups(self) -> tuple[str, ...] | None:
-        """In which groups the caller is; None where it is not let in, or where that is undefined."""
+        """The groups of the caller; None if it has no access, or if that is undefined."""
         return self.outcomes[0].groups if self._is_certain else None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Every entry that concerns the caller or may have been meant for it."""
+        """The candidates of all steps."""
         return tuple(candidate for step in self.steps for candidate in step.candidates)
 
     @property
@@ -159,7 +159,7 @@ class Explanation(JsonValue):
         return self.told(call)
 
     def told(self, written: Callable[[Change], str]) -> str:
-        """Return it as text, with every change as `written` gives it."""
+        """Return it as text; `written` formats the changes."""
         return "\n".join(self._lines(written))
 
     def _lines(self, written: Callable[[Change], str]) -> Iterator[str]:
@@ -172,26 +172,27 @@ class Explanation(JsonValue):
         yield f"{_VERDICTS[self.verdict]}{'; or '.join(map(str, self.outcomes))}".rstrip(": ") + "."
         given = [outcome for outcome in self.outcomes if not outcome.refusal]
         for marker in dict.fromkeys(marker for outcome in given for marker in outcome.unresolved):
-            yield f"  {marker} is {TAKES[marker]}; it is not known here."
+            yield f"  {marker} is {TAKES[marker]}; its value is unknown."
         for condition in self.conditions:
             yield f"  {condition}"
         if self.changes:
-            yield "Any of these would let it in:" if len(self.changes) > 1 else "This would let it in:"
+            which = "Any of these changes" if len(self.changes) > 1 else "This change"
+            yield f"{which} would give it access:"
             for change in self.changes:
                 yield f"  {written(change)}"
 
 
 _VERDICTS: Final[dict[Verdict, str]] = {
-    "let-in": "It is let in: ",
-    "not-mapped": "It is not let in: nothing maps it",
-    "refused": "It is not let in: ",
-    "undefined": "It is undefined which of these it gets: ",
+    "let-in": "The caller has access: ",
+    "not-mapped": "The caller has no access: no entry maps it",
+    "refused": "The caller has no access: ",
+    "undefined": "It is undefined which of these the caller gets: ",
     "depends": "It depends: ",
 }
 
 
 def call(change: Change) -> str:
-    """Return a change as it is written in Python, on one line that is safe to show; what is the default is left out."""
+    """Return a change as a Python call on one line that is safe to show, without arguments that have their default."""
     arguments = (f"{name}={_literal(value)}" for name, value in asked_for(change).items())
     return f"{change.kind}({visible(', '.join(arguments))})"
 

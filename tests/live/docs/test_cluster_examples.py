@@ -38,7 +38,7 @@ def test_a_mapping_is_added_looked_at_and_taken_back(cluster: Cluster, run: Call
     told = run("add_mapping.py", cluster.context)
     assert "+ role arn:aws:iam::968802670493:role/mytestrole: username admin, group system:masters" in told
     assert "Revision 2 is live." in told
-    assert "It is let in: `admin`, in `system:masters`." in told
+    assert "The caller has access: `admin`, in `system:masters`." in told
     assert "nothing to do" in run("add_mapping.py")
 
     refused = run("rollback.py", cluster.context)

@@ -46,17 +46,17 @@ def test_text_of_somebody_who_gets_in() -> None:
 """
     assert str(explain(Document({"mapRoles": text}), f"{PREFIX}/ci")) == (
         """\
-identity: it looks for `arn:aws:iam::111122223333:role/ci`, ignoring case.
-mapRoles: 1 of 2 counts.
-  - line 1, column 12: `arn:aws:iam::111122223333:role/ci`: it never counts: of equal entries the last does, in line 3
+identity: the authenticator looks for `arn:aws:iam::111122223333:role/ci`, in any case.
+mapRoles: 1 of 2 entries counts.
+  - line 1, column 12: `arn:aws:iam::111122223333:role/ci`: it never counts: of equal entries the last does, on line 3
   - line 3, column 12: `arn:aws:iam::111122223333:role/CI`: it counts: the last of 2 entries for the caller
   ! mapRoles line 5, column 22: A group has to be text, and this is true or false in YAML 1.1. (`yes`) """
         """The authenticator makes an empty group of it. Write it in quotes: "yes"
-mapUsers: not looked at, since mapRoles decides.
-mapAccounts: not looked at, since mapRoles decides.
-rendering: filled in but for {{SessionName}}.
-It is let in: `ci:{{SessionName}}`, in `builders`, a group without a name.
-  {{SessionName}} is the name of the caller's session, with `-` for every `@`; it is not known here."""
+mapUsers: not read, because mapRoles decides.
+mapAccounts: not read, because mapRoles decides.
+rendering: filled in except for {{SessionName}}.
+The caller has access: `ci:{{SessionName}}`, in `builders`, a group without a name.
+  {{SessionName}} is the name of the caller's session, with `-` for every `@`; its value is unknown."""
     )
 
 
@@ -64,13 +64,13 @@ def test_text_of_somebody_who_gets_nothing() -> None:
     assert str(explain(roles(role("team/ci")), CI)) == (
         """\
 identity: `arn:aws:sts::111122223333:assumed-role/ci/build-7` is a session of `arn:aws:iam::111122223333:role/ci`; """
-        """it looks for that, ignoring case.
-mapRoles: none of 1 is the caller's.
+        """the authenticator looks for that, in any case.
+mapRoles: none of 1 entries matches the caller.
   - line 1, column 14: `arn:aws:iam::111122223333:role/team/ci`: it can never match: STS reports `role/ci`, without the path
-mapUsers: there is none.
-mapAccounts: there is none.
-It is not let in: nothing maps it.
-This would let it in:
+mapUsers: this key is missing.
+mapAccounts: this key is missing.
+The caller has no access: no entry maps it.
+This change would give it access:
   RenamePrincipal(principal_arn='arn:aws:iam::111122223333:role/team/ci', new_arn='arn:aws:iam::111122223333:role/ci')"""
     )
 
@@ -81,17 +81,17 @@ def test_unknown_session_leaves_open_whether_an_instance_asks() -> None:
     assert said.verdict == "depends"
     assert said.username == "system:node:{{EC2PrivateDNSName}}"
     assert said.outcomes[0].unresolved == ("{{EC2PrivateDNSName}}",)
-    assert "the session's name is not known here" in said.conditions[0]
+    assert "the session name is unknown" in said.conditions[0]
 
 
 def test_refusal_says_why_and_that_nothing_else_is_tried() -> None:
     said = explain(roles(node("ci")), CI)
     assert said.verdict == "refused"
     assert str(said).endswith(
-        "rendering: it fails, and nothing else is tried.\n"
-        "It is not let in: {{EC2PrivateDNSName}} lets nobody in but EC2 instances, "
-        "and the session's name `build-7` is none.\n"
-        "  Fargate and hybrid nodes come as `system:node:{{SessionName}}`; people need a role of their own."
+        "rendering: it fails, and the authenticator tries no other entry.\n"
+        "The caller has no access: {{EC2PrivateDNSName}} admits only EC2 instances, "
+        "and the session name `build-7` is not the id of one.\n"
+        "  Fargate and hybrid nodes need the username `system:node:{{SessionName}}`, and people another role."
     )
 
 
@@ -130,7 +130,7 @@ def test_text_that_cannot_be_read_is_named_with_the_callers_line_in_it() -> None
 def test_text_that_may_be_read_or_not_leaves_it_open() -> None:
     said = explain(Document({"mapAccounts": "- !!int x"}), CI)
     assert said.verdict == "depends"
-    assert said.conditions == ("It cannot be said for certain what the authenticator makes of mapAccounts.",)
+    assert said.conditions == ("awsauth cannot tell how the authenticator reads mapAccounts.",)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_sso_entry_is_named_for_what_it_is() -> None:
     entry = {"sso": {"permissionSetName": "Admin", "accountID": "111122223333"}, "username": "x"}
     said = explain(roles(entry), f"{PREFIX}/AWSReservedSSO_Admin_0123456789abcdef")
     assert (only(said).standing, only(said).code) == ("never", "sso")
-    assert "off by default" in only(said).why
+    assert "EKS ignores" in only(said).why
 
 
 def test_users_path_is_put_right() -> None:
@@ -311,7 +311,7 @@ def test_comment_that_holds_the_arn_is_pointed_at() -> None:
 def test_nothing_like_it_leaves_username_and_groups_to_fill_in() -> None:
     said = explain(Document({}), CI)
     assert said.changes == (EnsureRole(role_arn=f"{PREFIX}/ci", username="ci"),)
-    assert "are yours to choose" in said.conditions[0]
+    assert "Choose the username" in said.conditions[0]
     assert explain(Document({}), f"{USERS}/a/Al").changes == (EnsureUser(user_arn=f"{USERS}/a/Al", username="Al"),)
 
 
