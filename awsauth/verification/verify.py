@@ -76,32 +76,15 @@ def apply_and_verify(
     """
     if options.get("dry_run"):
         return make(propose, options)
-    verify, wait, revert_after = options.get("verify", ()), options.get("wait", 0.0), options.get("revert_after", 0.0)
-    if not connection:
-        raise UsageError(
-            "Without a cluster a change cannot be verified.", hint="Leave wait=, verify= and revert_after= out."
-        )
-    if not connection.tokens and (verify or revert_after):
-        raise UsageError(
-            "New tokens cannot be made, because this connection has no AWS credentials.",
-            hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
-        )
+    wait, revert_after = options.get("wait", 0.0), options.get("revert_after", 0.0)
+    transport, witnesses = _witnesses(connection, options)
     proposed: list[PendingChange] = []
 
     def remembered(snapshot: Snapshot) -> PendingChange:
         proposed[:] = [propose(snapshot)]
         return proposed[0]
 
-    transport, tokens = connection.transport, connection.tokens
-    witnesses: list[_Witness] = []
-    reverter = None
-    if tokens:
-        caller = _Witness("the caller", tokens.for_role(tokens.role_arn), transport)
-        caller.probe.avoid(tokens.token().value)
-        roles = dict.fromkeys(role for role in verify if role != CALLER)
-        others = [_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles]
-        witnesses = [caller, *others]
-        reverter = _Reverter(transport, tokens, caller.probe, writer) if revert_after else None
+    reverter = _Reverter(transport, witnesses[0].probe, writer) if witnesses and revert_after else None
     result = make(remembered, options)
     if not result.changed:
         return result
@@ -113,6 +96,27 @@ def apply_and_verify(
         _verify(witnesses, reverter, revert_after)
     findings = _waited(witnesses, wait) if wait else ()
     return replace(result, findings=(*result.findings, *findings))
+
+
+def _witnesses(connection: Connection | None, options: Options) -> tuple[Transport, list[_Witness]]:
+    """Return the transport, and the caller and the named roles; none of them without AWS credentials."""
+    verify = options.get("verify", ())
+    if not connection:
+        raise UsageError(
+            "Without a cluster a change cannot be verified.", hint="Leave wait=, verify= and revert_after= out."
+        )
+    transport, tokens = connection.transport, connection.tokens
+    if tokens:
+        caller = _Witness("the caller", tokens.for_role(tokens.role_arn), transport)
+        caller.probe.avoid(tokens.token().value)
+        roles = dict.fromkeys(role for role in verify if role != CALLER)
+        return transport, [caller, *(_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles)]
+    if verify or options.get("revert_after"):
+        raise UsageError(
+            "New tokens cannot be made, because this connection has no AWS credentials.",
+            hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
+        )
+    return transport, []
 
 
 class _Witness:
@@ -231,10 +235,8 @@ def _waited(witnesses: Sequence[_Witness], seconds: float) -> tuple[Finding, ...
 class _Reverter:
     """Reverts the change with a token that the API server has accepted just before the change."""
 
-    def __init__(
-        self, transport: Transport, tokens: TokenSource, caller: TokenProbe, writer: Callable[[], Writer]
-    ) -> None:
-        token = tokens.for_role(tokens.role_arn).new_token().value
+    def __init__(self, transport: Transport, caller: TokenProbe, writer: Callable[[], Writer]) -> None:
+        token = caller.tokens.new_token().value
         caller.avoid(token)
         transport = transport.with_token(token, acts=True)
         self._store = with_retries(ClusterStore(transport))

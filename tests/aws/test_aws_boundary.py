@@ -14,11 +14,11 @@ from botocore import exceptions as botocore_exceptions
 
 from awsauth.api import connect, whoami
 from awsauth.aws.eks import describe_cluster
-from awsauth.aws.errors import clock_difference, translate_errors
+from awsauth.aws.errors import _CODES, clock_difference, translate_errors
 from awsauth.aws.identity import ClusterIdentity, Identity
 from awsauth.aws.redaction import address, safe_text
 from awsauth.aws.session import AwsSession
-from awsauth.errors import AwsServiceError, CredentialsError, OutcomeUnknownError
+from awsauth.errors import AwsAuthError, AwsServiceError, CredentialsError, OutcomeUnknownError
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake
 
@@ -216,6 +216,21 @@ CERTAIN = {
     "no credentials": botocore_exceptions.NoCredentialsError(),
     "header": botocore_exceptions.HTTPClientError(error=ValueError("Invalid header value b'x'")),
 }
+
+
+@pytest.mark.parametrize("code", sorted(_CODES))
+def test_every_code_of_the_table_has_a_message_and_a_hint(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str
+) -> None:
+    only(monkeypatch, tmp_path, KEYS)
+    with (
+        pytest.raises(AwsAuthError, match=r"^It cannot be done: ") as caught,
+        translate_errors("It cannot be done", AwsSession(), service="eks"),
+    ):
+        raise server_error(400, code)
+    assert type(caught.value) is _CODES[code].kind
+    assert caught.value.hint
+    assert "{" not in caught.value.message
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
