@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.shell_completion import get_completion_class
 
 from awsauth.boundary import caused_by
-from awsauth.cli.command import AwsAuthGroup
+from awsauth.cli.command import AwsAuthCommand, AwsAuthGroup
 from awsauth.cli.completion import COMPLETION
 from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
+from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.output import Output, OutputError, drop_output
 from awsauth.version import __version__
 
@@ -28,13 +30,13 @@ _COMMANDS: Final = {
     "remove": ("mapping_commands", "Take a role, user, account or username out."),
     "rename": ("mapping_commands", "Give the mappings of a principal to another one."),
     "check": ("inspect_commands", "Look for what is wrong, and cure it."),
-    "fmt": ("fmt_command", "Make a text editable, with the same meaning."),
+    "fmt": ("edit_commands", "Make a text editable, with the same meaning."),
     "explain": ("inspect_commands", "Say what a principal gets, and why."),
     "who-can": ("inspect_commands", "Show who gets a group or a username."),
     "plan": ("plan_commands", "Show what changes or a manifest would do."),
     "sync": ("sync_commands", "Make owners' entries what their fragments say."),
     "apply": ("plan_commands", "Make a saved plan, changes or a manifest."),
-    "edit": ("edit_command", "Edit the mappings, checked when saved."),
+    "edit": ("edit_commands", "Edit the mappings, checked when saved."),
     "history": ("history_commands", "Show who changed what, when and why."),
     "show": ("history_commands", "Show a revision with its data."),
     "diff": ("plan_commands", "Compare revisions and manifests."),
@@ -44,7 +46,7 @@ _COMMANDS: Final = {
     "whoami": ("cluster_commands", "Say who this machine is to AWS."),
     "health": ("cluster_commands", "Check whether you get in, and may do your work."),
     "recover": ("cluster_commands", "Get back into a cluster that you are locked out of."),
-    "completion": ("completion", "Print the completion for a shell."),
+    "completion": ("app", "Print the completion for a shell."),
 }
 """Of each command its module and what it does, in the order of the help, which loads none of them."""
 
@@ -131,6 +133,28 @@ def program() -> None:
 
     Every change shows its difference first, and asks; where there is no terminal it needs --yes.
     """
+
+
+@click.command("completion", cls=AwsAuthCommand, connection=(), library="(a matter of the command line alone)")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@current
+def completion_command(invocation: Invocation, /, *, shell: str) -> int:
+    """Print the completion for a shell, to be put where that looks for it.
+
+    \b
+    bash:
+      awsauth completion bash > ~/.local/share/bash-completion/completions/awsauth
+    zsh, with a folder of $fpath for FOLDER:
+      awsauth completion zsh > FOLDER/_awsauth
+    fish:
+      awsauth completion fish > ~/.config/fish/completions/awsauth.fish
+    """  # noqa: D301 - click's mark, for lines that are not to be wrapped
+    completion = get_completion_class(shell)
+    if completion is None:
+        raise click.UsageError(f"There is no completion for {shell}.")
+    source = completion(click.get_current_context().find_root().command, {}, "awsauth", COMPLETION).source()
+    invocation.screen.print(source.rstrip("\n"))
+    return DONE
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.completion_values import complete_allow, complete_context
+from awsauth.cli.completion import complete_allow, complete_context
 from awsauth.cli.exit_codes import INTERRUPTED, READER_GONE, code_of
 from awsauth.cli.invocation import Invocation, OutputFormat
-from awsauth.cli.output import Output, OutputError, drop_output
+from awsauth.cli.output import Output, OutputError, drop_output, show_debug_messages
 from awsauth.cli.target import VARIABLES, resolve_target, shared_options
 
 if TYPE_CHECKING:
@@ -215,8 +215,6 @@ class AwsAuthCommand(_Sectioned):
         is_for_show = any(map(ctx.params.get, _ONLY_SHOWING)) or ctx.params.get("fix") is False
         ctx.obj.may_change = self.writes and not is_for_show
         if ctx.obj.screen.verbosity:
-            from awsauth.cli.verbose import show_debug_messages
-
             ctx.call_on_close(show_debug_messages(ctx.obj.screen))
         try:
             return super().invoke(ctx)

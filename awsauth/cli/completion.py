@@ -1,10 +1,18 @@
-"""The command that prints what makes a shell complete this program's words, and how the shells ask."""
+"""Completion: what the shells can complete, and how they ask.
+
+Of a cluster, the names that were read last are kept in a small file in the user's cache folder. Nothing here may fail
+or print a message: the user waits after the tab key.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
 import re
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.shell_completion import (
@@ -14,13 +22,171 @@ from click.shell_completion import (
     ShellComplete,
     ZshComplete,
     add_completion_class,
-    get_completion_class,
     split_arg_string,
 )
 
-from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.exit_codes import DONE
-from awsauth.cli.invocation import Invocation, current
+from awsauth.cli.target import STANDARD_INPUT, resolve_target, shared_options
+from awsauth.core.arn import is_user
+from awsauth.core.document.model import KEYS
+from awsauth.core.text.display import visible
+from awsauth.errors import AwsAuthError
+from awsauth.stores.atomic_write import Folder, replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from awsauth.core.document.document import Document
+
+_MOST: Final = 10_000
+
+
+def remember(target: Mapping[str, Any], document: Document) -> None:
+    """Keep what a cluster maps; a file is read again."""
+    _keep(target, lambda: _names_in(document))
+
+
+def remember_revisions(target: Mapping[str, Any], numbers: Iterable[int]) -> None:
+    """Keep which revisions a cluster has; a file's are listed again."""
+    _keep(target, lambda: {"revisions": list(map(str, numbers))})
+
+
+def _keep(target: Mapping[str, Any], names: Callable[[], Mapping[str, list[str]]]) -> None:
+    if "file" in target:
+        return
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # the last one where this user has no home
+        path = _cache(target)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _opened(path) as folder:
+            old = folder.read(path.name)[0] if folder.find(path.name) else b""
+            raw = json.dumps({**_kept(old), **names()}).encode("ascii")
+            if old != raw:
+                replace_file(folder, path.name, raw, mode=0o600)
+
+
+def complete_context(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the contexts of the kubeconfig."""
+    from awsauth.kube.kubeconfig import default_paths, read_kubeconfig
+
+    with contextlib.suppress(AwsAuthError, OSError):
+        named = _target(ctx).get("kubeconfig")
+        return _starting(read_kubeconfig((Path(named),) if named else default_paths()).contexts, incomplete)
+    return []
+
+
+def complete_principal(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the ARNs and accounts that are mapped."""
+    return _starting(_known(ctx)["principals"], incomplete)
+
+
+def complete_user(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the ARNs of users that are mapped."""
+    return _starting(filter(is_user, _known(ctx)["principals"]), incomplete)
+
+
+def complete_group(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the groups that are given."""
+    return _starting(_known(ctx)["groups"], incomplete)
+
+
+def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the groups that are given, and the usernames that are mapped to."""
+    known = _known(ctx)
+    return _starting(dict.fromkeys(known["groups"] + known["usernames"]), incomplete)
+
+
+def complete_revision(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the numbers of the revisions, the newest first."""
+    with contextlib.suppress(AwsAuthError, OSError):
+        file = _target(ctx).get("file")
+        if file and file != STANDARD_INPUT:
+            from awsauth.client import AwsAuthClient
+
+            entries = AwsAuthClient.from_file(file).history(described=0).entries
+            return _starting((str(entry.info.number) for entry in entries if entry.info.number), incomplete)
+    return _starting(_known(ctx)["revisions"], incomplete)
+
+
+def complete_allow(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the guards; behind the equals sign of one the principals that are mapped."""
+    from awsauth.core.guards.guards import GUARDS
+
+    guard, equals, _ = incomplete.partition("=")
+    named = [f"{guard}={name}" for name in _known(ctx)["principals"]] if equals and guard in GUARDS else GUARDS
+    return _starting(named, incomplete)
+
+
+def complete_username(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the usernames that are mapped to."""
+    return _starting(_known(ctx)["usernames"], incomplete)
+
+
+def _known(ctx: click.Context) -> dict[str, list[str]]:
+    with contextlib.suppress(AwsAuthError, OSError, ValueError, RuntimeError, KeyError, TypeError):
+        target = _target(ctx)
+        file = target.get("file")
+        if file == STANDARD_INPUT:
+            return _NOTHING
+        if file:
+            from awsauth.client import AwsAuthClient
+
+            return {**_NOTHING, **_names_in(AwsAuthClient.from_file(file).read())}
+        path = _cache(target)
+        with _opened(path) as folder:
+            return _kept(folder.read(path.name)[0])
+    return _NOTHING
+
+
+def _kept(raw: bytes) -> dict[str, list[str]]:
+    """Return the names in a cache file; none for what cannot be read, which is then written anew."""
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        found = json.loads(raw)
+        return {name: [str(one) for one in found.get(name, ())] for name in _NOTHING}
+    return _NOTHING
+
+
+_NOTHING: Final[dict[str, list[str]]] = {"principals": [], "usernames": [], "groups": [], "revisions": []}
+
+
+def _target(ctx: click.Context) -> dict[str, Any]:
+    """Return what the words so far, and the environment, say of the target."""
+    with contextlib.suppress(click.UsageError):
+        return resolve_target(shared_options(ctx))
+    return {}
+
+
+def _names_in(document: Document) -> dict[str, list[str]]:
+    mapped = [one for key in KEYS for one in document.reading(key).mapped][:_MOST]
+    return {
+        "principals": sorted({one.principal for one in mapped if one.principal}),
+        "usernames": sorted({one.username for one in mapped if one.username}),
+        "groups": sorted({group for one in mapped for group in one.groups if group}),
+    }
+
+
+def _cache(target: Mapping[str, Any]) -> Path:
+    """Return the file for a target; with no target named, of the current context, whichever that is."""
+    places = {name: str(target[name]) for name in ("cluster", "region", "context", "kubeconfig") if name in target}
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "awsauth"
+    return folder / f"{hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()[:16]}.json"
+
+
+def _opened(cache: Path) -> Folder:
+    """Open the folder of a cache file, unless it belongs to another user, as a home kept by `sudo` does."""
+    folder = Folder(cache.parent)
+    if not folder.is_ours:
+        with folder:
+            raise PermissionError
+    return folder
+
+
+def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    # The shells quote the rest, but not what they cannot show, nor what the command would take for an option.
+    return [
+        CompletionItem(name)
+        for name in names
+        if name.startswith(incomplete) and not name.startswith("-") and name == visible(name)
+    ]
+
 
 COMPLETION: Final = "_AWSAUTH_COMPLETE"
 """The variable by which a shell asks what could stand next."""
@@ -152,25 +318,3 @@ def _escaped(match: re.Match[str]) -> str:
 add_completion_class(Zsh)
 add_completion_class(Fish)
 add_completion_class(Bash)
-
-
-@click.command("completion", cls=AwsAuthCommand, connection=(), library="(a matter of the command line alone)")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@current
-def completion_command(invocation: Invocation, /, *, shell: str) -> int:
-    """Print the completion for a shell, to be put where that looks for it.
-
-    \b
-    bash:
-      awsauth completion bash > ~/.local/share/bash-completion/completions/awsauth
-    zsh, with a folder of $fpath for FOLDER:
-      awsauth completion zsh > FOLDER/_awsauth
-    fish:
-      awsauth completion fish > ~/.config/fish/completions/awsauth.fish
-    """  # noqa: D301 - click's mark, for lines that are not to be wrapped
-    completion = get_completion_class(shell)
-    if completion is None:
-        raise click.UsageError(f"There is no completion for {shell}.")
-    source = completion(click.get_current_context().find_root().command, {}, "awsauth", COMPLETION).source()
-    invocation.screen.print(source.rstrip("\n"))
-    return DONE

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.cli.completion_values import remember
+from awsauth.cli.completion import remember
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import save
 from awsauth.cli.output import findings_as_markdown

@@ -11,7 +11,7 @@ import click
 
 import awsauth
 from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.completion_values import complete_name, complete_principal, remember
+from awsauth.cli.completion import complete_name, complete_principal, remember
 from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
 from awsauth.cli.invocation import Invocation, current

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from awsauth.cli.command import AwsAuthCommand, AwsAuthGroup
-from awsauth.cli.completion_values import complete_group, complete_principal, complete_user, complete_username
+from awsauth.cli.completion import complete_group, complete_principal, complete_user, complete_username
 from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.invocation import Invocation, current
 from awsauth.core.access.matching import canonical, casefold_arn, winners

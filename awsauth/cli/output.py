@@ -310,3 +310,27 @@ def _count(message: str, over: threading.Event) -> None:
     if seconds:
         sys.stderr.write(_CLEAR)
         sys.stderr.flush()
+
+
+def show_debug_messages(screen: Output) -> Callable[[], None]:
+    """Show the log of the library on standard error, with ``-vv`` also details and times; return what ends that."""
+    import logging
+
+    from awsauth.debug_log import DETAIL, NAME
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            screen.tell(self.format(record))
+
+    logger, handler = logging.getLogger(NAME), Handler()
+    before = logger.level
+    is_detailed = screen.verbosity > 1
+    handler.setFormatter(logging.Formatter("debug: %(asctime)s %(message)s" if is_detailed else "debug: %(message)s"))
+    logger.setLevel(DETAIL if is_detailed else logging.DEBUG)
+    logger.addHandler(handler)
+
+    def end() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+    return end

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.completion_values import complete_revision
+from awsauth.cli.completion import complete_revision
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, change, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND, REFUSED
 from awsauth.cli.files import manifest_from, name_of, save, saved_in

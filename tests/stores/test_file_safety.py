@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import awsauth
-from awsauth.cli.completion_values import _cache, remember
+from awsauth.cli.completion import _cache, remember
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import AwsAuthError, FileError, HistoryError
