@@ -1,93 +1,94 @@
-"""Commands about who gets in: whoever runs them, and whoever is locked out."""
+"""The commands on access to a cluster: `whoami`, `health` and `recover`."""
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
 import awsauth
-from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.command import awsauth_command
+from awsauth.cli.completion import complete_allow
+from awsauth.cli.confirm import guards_to_ask_about
 from awsauth.cli.exit_codes import DONE, FOUND
-from awsauth.cli.files import changes_in
-from awsauth.cli.invocation import Invocation, current
+from awsauth.cli.files import plan_or_changes_in
 from awsauth.cli.wording import in_options
+from awsauth.core.plan import Plan
 from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError
 
 if TYPE_CHECKING:
+    from awsauth.cli.invocation import Invocation
     from awsauth.recovery.report import Recovery
 
+_MAY: Final = ("list nodes", "list namespaces")
 
-@click.command("whoami", cls=AwsAuthCommand, library="awsauth.whoami(profile=…, region=…, cluster=…)")
-@current
+
+@awsauth_command("whoami", "awsauth.whoami(profile=…, region=…, cluster=…)")
 def whoami_command(invocation: Invocation) -> int:
-    """Say who this machine is to AWS, where its credentials come from, and how aws-auth sees it.
+    """Show your AWS identity, the source of its credentials, and how aws-auth maps it.
 
-    With --cluster or --context also with which username and groups it comes in there.
+    With --cluster or --context, also show your username and groups in the cluster.
     """
-    target: Any = {name: value for name, value in invocation.target.items() if name not in {"author", "policy"}}
+    target: Any = {name: value for name, value in invocation.target.items() if name != "policy"}
     with invocation.waiting():
         identity = awsauth.whoami(**target)
-    if invocation.output == "json":
-        invocation.emit({"identity": identity})
-    else:
-        invocation.screen.print(str(identity))
+    invocation.report({"identity": identity}, str(identity))
     return DONE
 
 
-@click.command("health", cls=AwsAuthCommand, library="awsauth.health_check(cluster=…, may=[…])")
-@click.option("--for-role", metavar="ARN", help="Check another role, after assuming it.")
+@awsauth_command("health", "awsauth.health_check(cluster=…, may=[…])")
+@click.option("--for-role", metavar="ARN", help="Assume this role, and check it.")
 @click.option(
     "--may",
     multiple=True,
     metavar="TEXT",
-    default=("list nodes", "list namespaces"),
+    default=_MAY,
     show_default=True,
-    help="What has to be allowed: VERB RESOURCE[.GROUP] [in NAMESPACE]; repeatable.",
+    help="A right to check: VERB RESOURCE[.GROUP] [in NAMESPACE]; repeatable.",
 )
-@current
 def health_command(invocation: Invocation, /, *, for_role: str | None, may: tuple[str, ...]) -> int:
-    """Check whether you get in, and may do your work: step by step, with cause and cure of what fails.
+    """Check step by step whether the cluster admits you and you have the rights that you need.
 
-    The exit code is 1 when a step failed.
+    A failed step shows its cause and a fix. The exit code is 1 if a step failed.
     """
     with invocation.waiting():
         report = awsauth.health_check(role_arn=for_role, may=may, **invocation.library_target)
-    if invocation.output == "json":
-        invocation.emit({"health": report})
-    else:
-        invocation.screen.print(in_options(str(report)))
+    invocation.report({"health": report}, in_options(str(report)))
     return DONE if report.passed else FOUND
 
 
-@click.command(
+@awsauth_command(
     "recover",
-    cls=AwsAuthCommand,
+    "awsauth.recover(cluster, rollback_to=…, changes=[…])",
     connection=("--cluster", "--region", "--profile"),
     writes=True,
-    library="awsauth.recover(cluster, rollback_to=…, changes=[…])",
 )
-@click.option("--to", type=int, metavar="REVISION", help="The revision to go back to; by default as far as it takes.")
+@click.option("--to", type=int, metavar="REVISION", help="The revision to restore; by default the newest that helps.")
+@click.option("--changes", type=click.File("rb"), metavar="FILE", help="Changes to make, as for `awsauth apply`.")
+@click.option("--creator-role", metavar="ARN", help="The role that created the cluster, if you can assume it.")
+@click.option("--iam-arn", metavar="ARN", help="Your ARN with its path, if you may not call iam:GetRole.")
 @click.option(
-    "--changes", type=click.File("rb"), metavar="FILE", help="Changes that repair it, as for `awsauth apply`."
+    "--allow",
+    metavar="NAME",
+    multiple=True,
+    help="Permit switch-authentication-mode, or a guard; repeatable.",
+    shell_complete=complete_allow,
 )
-@click.option("--creator-role", metavar="ARN", help="The role that made the cluster, if you may assume it.")
-@click.option("--iam-arn", metavar="ARN", help="Your ARN with its path, where iam:GetRole is not allowed.")
-@click.option("--allow", metavar="NAME", multiple=True, help="switch-authentication-mode, or a guard; repeatable.")
-@click.option("--reason", metavar="TEXT", default="", help="Why; kept with the revision.")
+@click.option("--reason", metavar="TEXT", default="", help="Why; stored with the revision.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@current
+@click.option("--dry-run", is_flag=True, help="Only show the steps.")
 def recover_command(
     invocation: Invocation, /, *, to: int | None, changes: IO[bytes] | None, yes: bool, dry_run: bool, **how: Any
 ) -> int:
-    """Get back into an EKS cluster (--cluster) that you are locked out of, by way of the EKS API, and repair its aws-auth."""
+    """Restore your access to an EKS cluster (--cluster) through the EKS API, and repair its aws-auth."""
     unfit = sorted(invocation.target.keys() - {"cluster", "region", "profile"})
     if "cluster" not in invocation.target or unfit:
-        raise click.UsageError("Recovering takes --cluster, with --region and --profile, and nothing else of a target.")
+        raise click.UsageError("`recover` needs --cluster, and takes no target option but --region and --profile.")
     if not (yes or dry_run):
         invocation.require_terminal("to recover")
-    target: Any = {**invocation.target, **how, "rollback_to": to, "changes": changes and changes_in(changes)}
+    repair = plan_or_changes_in(changes) if changes else None
+    repair = repair.changes if isinstance(repair, Plan) else repair
+    target: Any = {**invocation.target, **how, "rollback_to": to, "changes": repair}
     with invocation.waiting():
         planned = awsauth.recover(**target, dry_run=True)
     if dry_run:
@@ -103,25 +104,25 @@ def recover_command(
             invocation.screen.tell("Nothing was changed.")
             return FOUND
         target["allow"] = (*target["allow"], *needs)
-    invocation.if_interrupted = "Some steps may be done: --dry-run shows what is left."
+    invocation.if_interrupted = "Some steps may be done: --dry-run shows the rest."
     return _report(invocation, _recovered(invocation, target, asks=not yes))
 
 
 def _recovered(invocation: Invocation, target: dict[str, Any], *, asks: bool) -> Recovery:
-    """Recover. What a guard refuses, or has to be named, is asked about, and then recovering begins again."""
+    """Recover. Ask about guards that refuse it and about revisions that must be named, and then try again."""
     while True:
         try:
             with invocation.waiting():
                 return awsauth.recover(**target)
         except GuardError as error:
-            guards = tuple(dict.fromkeys(finding.code for finding in error.findings))
+            guards = guards_to_ask_about(error)
             refused: AwsAuthError = error
+            question = f"Allow {', '.join(guards)}, and go on?" if guards else ""
             more: dict[str, Any] = {"allow": (*target["allow"], *guards)}
-            question = f"Allow {', '.join(guards)}, and go on?"
         except UnprovenHistoryError as error:
-            refused, more = error, {"rollback_to": error.revisions[0]}
-            question = f"Restore revision {error.revisions[0]}?"
-        if not asks:
+            refused, question = error, f"Restore revision {error.revisions[0]}?"
+            more = {"rollback_to": error.revisions[0]}
+        if not asks or not question:
             raise refused
         invocation.screen.tell(in_options(refused.message))
         if not invocation.screen.ask(question):
@@ -130,8 +131,5 @@ def _recovered(invocation: Invocation, target: dict[str, Any], *, asks: bool) ->
 
 
 def _report(invocation: Invocation, recovery: Recovery) -> int:
-    if invocation.output == "json":
-        invocation.emit({"recovery": recovery})
-    else:
-        invocation.screen.print(in_options(str(recovery)))
+    invocation.report({"recovery": recovery}, in_options(str(recovery)))
     return DONE

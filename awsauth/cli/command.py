@@ -1,7 +1,8 @@
-"""What all commands have in common: the options that say where and how, and help in sections."""
+"""The base of all commands: the options that they share, sections in the help, and how errors end a command."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
@@ -9,26 +10,26 @@ import click
 from awsauth.cli.completion import complete_allow, complete_context
 from awsauth.cli.exit_codes import INTERRUPTED, READER_GONE, code_of
 from awsauth.cli.invocation import Invocation, OutputFormat
-from awsauth.cli.output import Output, OutputError, drop_output, show_debug_messages
+from awsauth.cli.output import Output, OutputError, debug_messages_on, drop_output
 from awsauth.cli.target import VARIABLES, resolve_target, shared_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Sequence
 
 _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"
 _OUTPUT: Final = "Output"
 _WITHOUT_VALUE: Final = "--dry-run"
-_ONLY_SHOWING: Final = ("dry_run", "out", "check_only")
 _ARN: Final = "--arn"
 _ALL: Final = frozenset(one.option for one in VARIABLES)
+_ONLY_SHOWING: Final = ("dry_run", "out", "check_only")
 
 
 class SectionedOption(click.Option):
-    """An option that stands in a section of the help of its own."""
+    """An option that the help shows in a section of its own."""
 
-    def __init__(self, *names: str, section: str, **attributes: Any) -> None:
-        super().__init__(list(names), **attributes)
+    def __init__(self, section: str, names: str, does: str, **attributes: Any) -> None:
+        super().__init__(names.split(), help=does, **attributes)
         self.section = section
 
 
@@ -38,110 +39,78 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> None:
-    """Keep what is said once: of two clusters or files, nobody should take the one that was left out for the one meant."""
+    """Keep the value, but refuse two: the user might mean the cluster or file that is not used."""
     if len(values) > 1:
         raise click.UsageError(f"{param.opts[0]} is given more than once; nothing was contacted.", ctx)
     _keep(ctx, param, values[0] if values else None)
 
 
 def _shared_option(
-    *names: str, section: str, callback: Callable[..., None] = _keep, **attributes: Any
+    section: str, names: str, does: str, callback: Callable[..., None] = _keep, **attributes: Any
 ) -> SectionedOption:
-    """Return an option that may stand before or behind the command: what is said behind it counts."""
-    return SectionedOption(*names, section=section, expose_value=False, callback=callback, **attributes)
+    """Return an option that may stand before or after the command. The one after the command wins."""
+    return SectionedOption(section, names, does, expose_value=False, callback=callback, **attributes)
 
 
-def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> Iterator[SectionedOption]:
-    """Yield the options that all commands have, before or behind the command's name; `connection` are those to show."""
-    for one in VARIABLES:
-        completion = {"shell_complete": complete_context} if one.option == "--context" else {}
-        yield _shared_option(
+def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[SectionedOption]:
+    """Return the options that all commands have; the help shows those of the connection in `connection`."""
+    target = [
+        _shared_option(
+            _CONNECTION,
             one.option,
-            section=_CONNECTION,
+            f"{one.help} [{one.environment}]",
+            _keep if one.repeated else _keep_one,
             metavar=one.metavar,
-            help=f"{one.help} [{one.environment}]",
             multiple=True,
-            callback=_keep if one.repeated else _keep_one,
             hidden=one.option not in connection,
             type=click.Path(readable=False) if one.metavar == "FILE" else str,
-            **completion,
+            shell_complete=complete_context if one.option == "--context" else None,
         )
-    yield _shared_option(
-        "-o", "--output", section=_OUTPUT, type=click.Choice(outputs), help="How to print; text by default."
-    )
-    yield _shared_option(
-        "--quiet-notes",
-        section=_OUTPUT,
-        multiple=True,
-        metavar="CODE",
-        help="Do not show notes with this code; repeatable.",
-    )
-    yield _shared_option("--no-color", section=_OUTPUT, is_flag=True, help="No colours, like the variable NO_COLOR.")
-    yield _shared_option(
-        "-v",
-        "--verbose",
-        section=_OUTPUT,
-        count=True,
-        help="Show all details, and requests and decisions; -vv shows more.",
-    )
-    yield _shared_option("--traceback", section=_OUTPUT, is_flag=True, help="Of an error, show the traceback.")
+        for one in VARIABLES
+    ]
+    quiet = "Hide notes with this code; repeatable."
+    verbose = "Show all details, requests and decisions; -vv shows more."
+    return [
+        *target,
+        _shared_option(_OUTPUT, "-o --output", "The output format; text by default.", type=click.Choice(outputs)),
+        _shared_option(_OUTPUT, "--quiet-notes", quiet, multiple=True, metavar="CODE"),
+        _shared_option(_OUTPUT, "--no-color", "No colours, like the variable NO_COLOR.", is_flag=True),
+        _shared_option(_OUTPUT, "-v --verbose", verbose, count=True),
+        _shared_option(_OUTPUT, "--traceback", "Show the traceback of an error.", is_flag=True),
+    ]
 
 
-def _changing(*, may_be_unrecorded: bool) -> Iterator[SectionedOption]:
-    """Yield the options of commands that change something."""
-    yield SectionedOption("-y", "--yes", section=_CHANGE, is_flag=True, help="Do not ask.")
-    yield SectionedOption(
-        _WITHOUT_VALUE,
-        section=_CHANGE,
-        metavar="[=server]",
-        type=click.Choice(["client", "server"]),
-        help="Only show what would change; with =server the API server looks at it too.",
-    )
-    yield SectionedOption("--reason", section=_CHANGE, metavar="TEXT", default="", help="Why; kept with the revision.")
-    yield SectionedOption(
-        "--allow",
-        section=_CHANGE,
-        metavar="GUARD[=PRINCIPAL]",
-        multiple=True,
-        help="A guard that is to let it pass; repeatable.",
-        shell_complete=complete_allow,
-    )
-    yield _shared_option(
-        "--normalize", section=_CHANGE, is_flag=True, help="Make a file's text editable first, as `awsauth fmt` does."
-    )
-    if may_be_unrecorded:
-        yield SectionedOption("--no-history", section=_CHANGE, is_flag=True, help="Keep no revision: no way back.")
+def _changing(*, may_be_unrecorded: bool) -> list[SectionedOption]:
+    """Return the options of commands that change something."""
+    dry_run = "Only show what would change; with =server the API server checks it too."
+    guard = {"metavar": "GUARD[=PRINCIPAL]", "multiple": True, "shell_complete": complete_allow}
+    normalize = "First make a file's text editable, as `awsauth fmt` does."
+    options = [
+        SectionedOption(_CHANGE, "-y --yes", "Do not ask.", is_flag=True),
+        SectionedOption(_CHANGE, _WITHOUT_VALUE, dry_run, metavar="[=server]", type=click.Choice(["client", "server"])),
+        SectionedOption(_CHANGE, "--reason", "Why; stored with the revision.", metavar="TEXT", default=""),
+        SectionedOption(_CHANGE, "--allow", "Permit what this guard refuses; repeatable.", **guard),
+        _shared_option(_CHANGE, "--normalize", normalize, is_flag=True),
+    ]
+    unrecorded = SectionedOption(_CHANGE, "--no-history", "Store no revision: no rollback to it.", is_flag=True)
+    return [*options, unrecorded] if may_be_unrecorded else options
 
 
-def _observing() -> Iterator[SectionedOption]:
-    """Yield the options of changes whose effect can be waited for."""
-    yield SectionedOption(
-        "--wait",
-        section=_CHANGE,
-        metavar="SECONDS",
-        type=float,
-        default=0.0,
-        help="Wait until a new token shows the change, at most 3600.",
-    )
-    yield SectionedOption(
-        "--verify",
-        section=_CHANGE,
-        metavar="ROLE-ARN",
-        multiple=True,
-        help="A role whose new token is looked at too; repeatable.",
-    )
-    yield SectionedOption(
-        "--revert-after",
-        section=_CHANGE,
-        metavar="SECONDS",
-        type=float,
-        default=0.0,
-        help="Take it back when you, or one in --verify, do not get in by then.",
-    )
+def _observing() -> list[SectionedOption]:
+    """Return the options of changes whose effect can be waited for."""
+    wait = "Wait until a new token shows the change, at most 3600."
+    verify = "Also wait for a new token of this role; repeatable."
+    revert = "Revert the change if a new token, yours or one of --verify, is still refused by then."
+    seconds: Any = {"metavar": "SECONDS", "type": float, "default": 0.0}
+    return [
+        SectionedOption(_CHANGE, "--wait", wait, **seconds),
+        SectionedOption(_CHANGE, "--verify", verify, metavar="ROLE-ARN", multiple=True),
+        SectionedOption(_CHANGE, "--revert-after", revert, **seconds),
+    ]
 
 
 class _Sectioned(click.Command):
-    """A command whose help has the shared options in sections of their own."""
+    """A command whose help shows the shared options in sections."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], _CHANGE: [], _CONNECTION: [], _OUTPUT: []}
@@ -159,13 +128,13 @@ class AwsAuthCommand(_Sectioned):
     """A command with the shared options.
 
     Args:
-        library: The call of the library that it makes, for the help.
+        library: The call of the library that does the same, for the help.
         changes: Whether it has the options of a change.
-        always_recorded: Whether that change is kept as a revision in any case.
-        observes: Whether it has those of a change whose effect can be waited for.
-        writes: Whether it changes something without having those options.
-        connection: The options of the connection that its help shows. Of the others, too, it says itself what is wrong.
-        outputs: How it can print.
+        always_recorded: Whether its change always makes a revision.
+        observes: Whether it has the options that wait for the effect of a change.
+        writes: Whether it changes something, although it does not have the options of a change.
+        connection: The options of the connection that its help shows. It refuses the others itself.
+        outputs: Its output formats.
     """
 
     def __init__(
@@ -192,7 +161,7 @@ class AwsAuthCommand(_Sectioned):
         ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, with ``--dry-run`` alone as one word: its value could not be told from the next one."""
+        """Parse, after giving ``--dry-run`` its default value and removing ``--arn``, which may precede an ARN."""
         end = args.index("--") if "--" in args else len(args)
         words, rest = args[:end], args[end:]
         if self._takes_arn:
@@ -203,22 +172,22 @@ class AwsAuthCommand(_Sectioned):
 
     @property
     def _takes_arn(self) -> bool:
-        """Whether the one argument of the command is an ARN, which may be given as ``--arn``, too."""
+        """Whether the only argument is an ARN."""
         arguments = [param for param in self.params if isinstance(param, click.Argument)]
         return len(arguments) == 1 and "ARN" in arguments[0].make_metavar(click.Context(self))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command, with the invocation in place of the shared options."""
+        """Call the command with an `Invocation` made of the shared options. Errors become text and an exit code."""
         ctx.obj = invocation_of(ctx)
         if ctx.obj.output not in self.outputs:
             raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
         is_for_show = any(map(ctx.params.get, _ONLY_SHOWING)) or ctx.params.get("fix") is False
         ctx.obj.may_change = self.writes and not is_for_show
         if ctx.obj.screen.verbosity:
-            ctx.call_on_close(show_debug_messages(ctx.obj.screen))
+            ctx.with_resource(debug_messages_on(ctx.obj.screen))
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
+        except (click.ClickException, click.exceptions.Exit, OutputError):
             raise
         except (click.Abort, KeyboardInterrupt):
             ctx.obj.screen.tell(f"\nInterrupted. {ctx.obj.if_interrupted}")
@@ -226,19 +195,23 @@ class AwsAuthCommand(_Sectioned):
         except BrokenPipeError:
             drop_output()
             ctx.exit(READER_GONE)
-        except OutputError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes words and a code
+        except Exception as error:  # noqa: BLE001 - every error becomes text and an exit code
             from awsauth.cli.errors import show
 
             show(error, ctx.obj)
             ctx.exit(code_of(error))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the call of the library below the options."""
+        """Write the call of the library."""
         super().format_epilog(ctx, formatter)
         with formatter.section("In Python"):
             formatter.write(f"{'':{formatter.current_indent}}{self.library}\n")
+
+
+def awsauth_command(name: str, library: str, **attributes: Any) -> Callable[[Callable[..., int]], AwsAuthCommand]:
+    """Return a decorator that makes a function an `AwsAuthCommand`. Its first argument is the `Invocation`."""
+    make = click.command(name, cls=AwsAuthCommand, library=library, **attributes)
+    return lambda function: make(click.make_pass_decorator(Invocation)(function))
 
 
 class AwsAuthGroup(_Sectioned, click.Group):
@@ -249,27 +222,21 @@ class AwsAuthGroup(_Sectioned, click.Group):
         self.params += _shared(get_args(OutputFormat))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands, and then the options."""
+        """Write the commands before the options."""
         self.format_commands(ctx, formatter)
         super().format_options(ctx, formatter)
 
 
 def invocation_of(ctx: click.Context) -> Invocation:
-    """Return what the shared options say."""
+    """Return an invocation with the values of the shared options."""
     options = shared_options(ctx)
+    is_for_github = os.environ.get("GITHUB_ACTIONS") == "true" and "github" in getattr(ctx.command, "outputs", ())
     return Invocation(
-        command=_words(ctx),
+        command=ctx.command_path.removeprefix(ctx.find_root().command_path).strip(),
         target=resolve_target(options),
-        output=options.get("output", "text"),
-        output_is_open="output" not in options,
+        output=options.get("output", "github" if is_for_github else "text"),
         traceback="traceback" in options,
         quiet_notes=options.get("quiet_notes", ()),
         screen=Output.of(no_color="no_color" in options, verbosity=options.get("verbose", 0)),
         normalizes="normalize" in options,
     )
-
-
-def _words(ctx: click.Context) -> str:
-    """Return the command's words, without the program's."""
-    above = _words(ctx.parent) if ctx.parent else ""
-    return f"{above} {ctx.info_name}".strip() if ctx.parent else ""

@@ -26,7 +26,6 @@ from click.shell_completion import (
 )
 
 from awsauth.cli.target import STANDARD_INPUT, resolve_target, shared_options
-from awsauth.core.arn import is_user
 from awsauth.core.document.model import KEYS
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError
@@ -37,28 +36,25 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.document import Document
 
+COMPLETION: Final = "_AWSAUTH_COMPLETE"
+"""The variable with which a shell asks for completions."""
+
 _MOST: Final = 10_000
+_KINDS: Final = ("roles", "users", "accounts", "groups", "usernames", "revisions")
+_NOTHING: Final[dict[str, list[str]]] = {kind: [] for kind in _KINDS}
 
 
-def remember(target: Mapping[str, Any], document: Document) -> None:
-    """Keep what a cluster maps; a file is read again."""
-    _keep(target, lambda: _names_in(document))
-
-
-def remember_revisions(target: Mapping[str, Any], numbers: Iterable[int]) -> None:
-    """Keep which revisions a cluster has; a file's are listed again."""
-    _keep(target, lambda: {"revisions": list(map(str, numbers))})
-
-
-def _keep(target: Mapping[str, Any], names: Callable[[], Mapping[str, list[str]]]) -> None:
+def remember(target: Mapping[str, Any], document: Document | None = None, revisions: Iterable[int] = ()) -> None:
+    """Keep the names in a cluster's document, or the numbers of its revisions. A file is read again instead."""
     if "file" in target:
         return
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # the last one where this user has no home
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # RuntimeError: the user has no home
+        names = _names_in(document) if document else {"revisions": list(map(str, revisions))}
         path = _cache(target)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _opened(path) as folder:
             old = folder.read(path.name)[0] if folder.find(path.name) else b""
-            raw = json.dumps({**_kept(old), **names()}).encode("ascii")
+            raw = json.dumps({**_kept(old), **names}).encode("ascii")
             if old != raw:
                 replace_file(folder, path.name, raw, mode=0o600)
 
@@ -73,105 +69,85 @@ def complete_context(ctx: click.Context, param: click.Parameter, incomplete: str
     return []
 
 
-def complete_principal(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the ARNs and accounts that are mapped."""
-    return _starting(_known(ctx)["principals"], incomplete)
-
-
-def complete_user(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the ARNs of users that are mapped."""
-    return _starting(filter(is_user, _known(ctx)["principals"]), incomplete)
-
-
-def complete_group(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the groups that are given."""
-    return _starting(_known(ctx)["groups"], incomplete)
-
-
-def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the groups that are given, and the usernames that are mapped to."""
-    known = _known(ctx)
-    return _starting(dict.fromkeys(known["groups"] + known["usernames"]), incomplete)
-
-
-def complete_revision(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the numbers of the revisions, the newest first."""
-    with contextlib.suppress(AwsAuthError, OSError):
-        file = _target(ctx).get("file")
-        if file and file != STANDARD_INPUT:
-            from awsauth.client import AwsAuthClient
-
-            entries = AwsAuthClient.from_file(file).history(described=0).entries
-            return _starting((str(entry.info.number) for entry in entries if entry.info.number), incomplete)
-    return _starting(_known(ctx)["revisions"], incomplete)
-
-
 def complete_allow(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the guards; behind the equals sign of one the principals that are mapped."""
+    """Return the guards, or after the equals sign of one the mapped principals."""
     from awsauth.core.guards.guards import GUARDS
 
     guard, equals, _ = incomplete.partition("=")
-    named = [f"{guard}={name}" for name in _known(ctx)["principals"]] if equals and guard in GUARDS else GUARDS
-    return _starting(named, incomplete)
+    if not equals or guard not in GUARDS:
+        return _starting(GUARDS, incomplete)
+    return _starting([f"{guard}={name}" for name in _known(ctx, "roles", "users", "accounts")], incomplete)
 
 
-def complete_username(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the usernames that are mapped to."""
-    return _starting(_known(ctx)["usernames"], incomplete)
+def _completing(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return a function that completes the names of these kinds in ``aws-auth``."""
+    return lambda ctx, _, incomplete: _starting(_known(ctx, *kinds), incomplete)
 
 
-def _known(ctx: click.Context) -> dict[str, list[str]]:
+ROLES: Final = _completing("roles")
+USERS: Final = _completing("users")
+ACCOUNTS: Final = _completing("accounts")
+PRINCIPALS: Final = _completing("roles", "users", "accounts")
+GROUPS: Final = _completing("groups")
+USERNAMES: Final = _completing("usernames")
+GROUPS_AND_USERNAMES: Final = _completing("groups", "usernames")
+REVISIONS: Final = _completing("revisions")
+
+
+def _known(ctx: click.Context, *kinds: str) -> Iterable[str]:
+    known = _NOTHING
     with contextlib.suppress(AwsAuthError, OSError, ValueError, RuntimeError, KeyError, TypeError):
         target = _target(ctx)
         file = target.get("file")
-        if file == STANDARD_INPUT:
-            return _NOTHING
-        if file:
+        if file and file != STANDARD_INPUT:
             from awsauth.client import AwsAuthClient
 
-            return {**_NOTHING, **_names_in(AwsAuthClient.from_file(file).read())}
-        path = _cache(target)
-        with _opened(path) as folder:
-            return _kept(folder.read(path.name)[0])
-    return _NOTHING
+            client = AwsAuthClient.from_file(file)
+            if kinds == ("revisions",):
+                return [str(entry.info.number) for entry in client.history(described=0).entries if entry.info.number]
+            known = {**_NOTHING, **_names_in(client.read())}
+        elif not file:
+            path = _cache(target)
+            with _opened(path) as folder:
+                known = _kept(folder.read(path.name)[0])
+    return dict.fromkeys(name for kind in kinds for name in known[kind])
 
 
 def _kept(raw: bytes) -> dict[str, list[str]]:
-    """Return the names in a cache file; none for what cannot be read, which is then written anew."""
+    """Return the names in a cache file. One that cannot be read counts as empty, and is replaced."""
     with contextlib.suppress(ValueError, AttributeError, TypeError):
         found = json.loads(raw)
-        return {name: [str(one) for one in found.get(name, ())] for name in _NOTHING}
+        return {kind: [str(one) for one in found.get(kind, ())] for kind in _KINDS}
     return _NOTHING
 
 
-_NOTHING: Final[dict[str, list[str]]] = {"principals": [], "usernames": [], "groups": [], "revisions": []}
-
-
 def _target(ctx: click.Context) -> dict[str, Any]:
-    """Return what the words so far, and the environment, say of the target."""
+    """Return the target that the words so far and the environment name."""
     with contextlib.suppress(click.UsageError):
         return resolve_target(shared_options(ctx))
     return {}
 
 
 def _names_in(document: Document) -> dict[str, list[str]]:
-    mapped = [one for key in KEYS for one in document.reading(key).mapped][:_MOST]
-    return {
-        "principals": sorted({one.principal for one in mapped if one.principal}),
-        "usernames": sorted({one.username for one in mapped if one.username}),
-        "groups": sorted({group for one in mapped for group in one.groups if group}),
+    by_key = [document.reading(key).mapped[:_MOST] for key in KEYS]
+    mapped = [one for found in by_key for one in found]
+    names = {
+        **{kind: {one.principal for one in found} for kind, found in zip(_KINDS, by_key, strict=False)},
+        "groups": {group for one in mapped for group in one.groups},
+        "usernames": {one.username for one in mapped},
     }
+    return {kind: sorted(filter(None, found)) for kind, found in names.items()}
 
 
 def _cache(target: Mapping[str, Any]) -> Path:
-    """Return the file for a target; with no target named, of the current context, whichever that is."""
+    """Return the cache file for a target. All current contexts share one."""
     places = {name: str(target[name]) for name in ("cluster", "region", "context", "kubeconfig") if name in target}
     folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "awsauth"
     return folder / f"{hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()[:16]}.json"
 
 
 def _opened(cache: Path) -> Folder:
-    """Open the folder of a cache file, unless it belongs to another user, as a home kept by `sudo` does."""
+    """Open the folder of a cache file, unless another user owns it, as a home that `sudo` keeps."""
     folder = Folder(cache.parent)
     if not folder.is_ours:
         with folder:
@@ -180,16 +156,13 @@ def _opened(cache: Path) -> Folder:
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    # The shells quote the rest, but not what they cannot show, nor what the command would take for an option.
+    # Shells do not quote invisible characters, and the command would take a word with a hyphen for an option.
     return [
         CompletionItem(name)
         for name in names
         if name.startswith(incomplete) and not name.startswith("-") and name == visible(name)
     ]
 
-
-COMPLETION: Final = "_AWSAUTH_COMPLETE"
-"""The variable by which a shell asks what could stand next."""
 
 _BASH: Final = """\
 %(complete_func)s() {
@@ -229,23 +202,23 @@ complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
 """
 
 _BREAKS: Final = " \t\n\"'@><=;|&(:"
-"""Where bash begins a new word to complete, unless ``COMP_WORDBREAKS`` says otherwise."""
+"""The default of ``COMP_WORDBREAKS``: after these bash begins a new word."""
 
 _PREFIXES: Final = "@$"
-"""Those that bash replaces together with the new word. Source: bash ``bashline.c`` (``rl_special_prefixes``)."""
+"""Breaks that bash replaces together with the word. Source: bash ``bashline.c`` (``rl_special_prefixes``)."""
 
 _SPECIAL: Final = re.compile(r"""[ !"#$&'()*,;<>?\[\\\]^`|~]|\.(?=\.)""")
 """Characters with a meaning to bash outside quotes. Braces have one only around a comma or two dots."""
 
 _CLOSES: Final = {"'": re.compile("'"), '"': re.compile(r'["$`\\!]')}
-"""By the quote that is open on the line: what bash would not take as it is."""
+"""Characters with a meaning to bash inside a quote."""
 
 
 class _Completion(ShellComplete):
     """Completion that also takes a value joined to its option by an equals sign."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """Return what could replace the word that is being typed."""
+        """Return the completions of the word that is being typed."""
         found = super().get_completions(args, incomplete)
         option, equals, _ = incomplete.partition("=")
         if equals and option.startswith("-"):
@@ -255,14 +228,14 @@ class _Completion(ShellComplete):
 
 
 class Bash(_Completion, BashComplete):
-    """Completion for bash. What it inserts is quoted, since bash takes a completion as it is."""
+    """Completion for bash. It quotes the completions, because bash does not."""
 
     source_template = _BASH
     _quote = ""
     _kept = ""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Return the words before the one that is being typed, and what there is of that."""
+        """Return the words before the one that is being typed, and its beginning."""
         line = os.environ.get("AWSAUTH_COMPLETION_LINE", "")
         words = split_arg_string(line)
         incomplete = words.pop() if words and not line[-1:].isspace() else ""
@@ -271,15 +244,15 @@ class Bash(_Completion, BashComplete):
         return words[1:], incomplete
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """Return what could stand there, without what cannot be quoted there."""
+        """Return the completions, except those that cannot be quoted at this place."""
         found = super().get_completions(args, incomplete)
         cannot_hold = _CLOSES.get(self._quote)
         return [item for item in found if not (cannot_hold and cannot_hold.search(item.value))]
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return what is inserted for what bash replaces: the word, or what follows its last colon or quote."""
+        """Return the text that replaces the word, or its part after the last colon or quote."""
         value = item.value.removeprefix(self._kept)
-        return f"{item.type},{value if self._quote else _SPECIAL.sub(_escaped, value)}"
+        return f"{item.type},{value if self._quote else _SPECIAL.sub(lambda match: chr(92) + match[0], value)}"
 
 
 class Zsh(_Completion, ZshComplete):
@@ -293,7 +266,7 @@ class Fish(_Completion, FishComplete):
 
 
 def _open_quote(line: str, breaks: str) -> tuple[str, str]:
-    """Return the quote that is open at the end of a line, and the part of the last word that bash leaves as it is."""
+    """Return the open quote at the end of a line, and the part of the last word that bash keeps."""
     quote, word, start, position = "", 0, 0, 0
     while position < len(line):
         character = line[position]
@@ -311,10 +284,6 @@ def _open_quote(line: str, breaks: str) -> tuple[str, str]:
     return quote, line[word:start]
 
 
-def _escaped(match: re.Match[str]) -> str:
-    return f"\\{match[0]}"
-
-
-add_completion_class(Zsh)
-add_completion_class(Fish)
-add_completion_class(Bash)
+SHELLS: Final[dict[str, type[ShellComplete]]] = {kind.name: kind for kind in (Bash, Zsh, Fish)}
+for _shell in SHELLS.values():
+    add_completion_class(_shell)

@@ -1,4 +1,4 @@
-"""How a command went, as its exit code says it."""
+"""The exit codes, and the code of each error."""
 
 from __future__ import annotations
 
@@ -21,65 +21,48 @@ READER_GONE: Final = 141
 
 MEANINGS: Final = {
     DONE: "done, or nothing to do",
-    FOUND: "`diff`, `plan`, `check`, `health` or `explain --exit-code` found something, or you were asked and said no",
-    USAGE: "the command line makes no sense, or a file that it reads is not there",
-    REFUSED: "a guard refuses the change, or it was taken back because somebody did not get in",
-    NOT_FOUND: "there is no such thing: manifest, revision, cluster, role, or nothing that matches",
-    NOT_ALLOWED: "not allowed: by RBAC, IAM, an admission policy, or file permissions",
-    CONFLICT: "a conflict: with what is mapped, with another writer, or with what was approved",
-    UNREACHED: "could not reach it, or the outcome is unknown or not what it should be",
-    UNFIT: "what is there cannot be worked with: text, manifest or history; or a defect of this program",
+    FOUND: "`diff`, `plan`, `check`, `health` or `explain --exit-code` found something, or you answered no",
+    USAGE: "the command line is wrong, or a file that it names cannot be read",
+    REFUSED: "a guard refuses the change, or the change was reverted because a token was refused",
+    NOT_FOUND: "the manifest, revision, cluster or role does not exist, or nothing matches",
+    NOT_ALLOWED: "not allowed by RBAC, IAM, an admission policy or file permissions",
+    CONFLICT: "a conflict with a mapping, with another writer, or with the approved plan",
+    UNREACHED: "a service could not be reached, or the outcome is unknown",
+    UNFIT: "the text, the manifest or the history cannot be used; or awsauth has a defect",
     INTERRUPTED: "interrupted",
-    READER_GONE: "whoever read the output has gone",
+    READER_GONE: "the program that read the output has ended",
 }
 """Every code, for the help."""
 
-CODES: Final[dict[type[errors.AwsAuthError], int]] = {
-    errors.AwsAuthError: UNFIT,
-    errors.UsageError: USAGE,
-    errors.InvalidValueError: USAGE,
-    errors.PolicyError: USAGE,
-    errors.FragmentError: USAGE,
-    errors.PlanError: USAGE,
-    errors.PlanOutdatedError: CONFLICT,
-    errors.MappingConflictError: CONFLICT,
-    errors.ConflictError: CONFLICT,
-    errors.FileChangedError: CONFLICT,
-    errors.RevisionTakenError: CONFLICT,
-    errors.GuardError: REFUSED,
-    errors.EditError: UNFIT,
-    errors.ManifestError: UNFIT,
-    errors.FileError: UNFIT,
-    errors.HistoryError: UNFIT,
-    errors.UnprovenHistoryError: REFUSED,
-    errors.RevisionNotFoundError: NOT_FOUND,
-    errors.NotFoundError: NOT_FOUND,
-    errors.ClusterNotFoundError: NOT_FOUND,
-    errors.RoleError: NOT_FOUND,
-    errors.AuthenticationError: NOT_ALLOWED,
-    errors.ForbiddenError: NOT_ALLOWED,
-    errors.AdmissionError: NOT_ALLOWED,
-    errors.CredentialsError: NOT_ALLOWED,
-    errors.AwsPermissionError: NOT_ALLOWED,
-    errors.ApiError: UNFIT,
-    errors.KubeconfigError: UNREACHED,
-    errors.UnreachableError: UNREACHED,
-    errors.UnavailableError: UNREACHED,
-    errors.AwsServiceError: UNREACHED,
-    errors.OutcomeUnknownError: UNREACHED,
-    errors.NotRevertedError: UNREACHED,
-    errors.RevertedError: REFUSED,
-    errors.RecoveryError: UNFIT,
-    errors.InternalError: UNFIT,
+_ERRORS: Final[dict[int, tuple[type[errors.AwsAuthError], ...]]] = {
+    USAGE: (
+        *(errors.UsageError, errors.InvalidValueError),
+        *(errors.PolicyError, errors.PlanError, errors.FragmentError),
+    ),
+    REFUSED: (errors.GuardError, errors.UnprovenHistoryError, errors.RevertedError),
+    NOT_FOUND: (errors.RevisionNotFoundError, errors.NotFoundError, errors.ClusterNotFoundError, errors.RoleError),
+    NOT_ALLOWED: (
+        *(errors.AuthenticationError, errors.ForbiddenError, errors.AdmissionError),
+        *(errors.CredentialsError, errors.AwsPermissionError),
+    ),
+    CONFLICT: (
+        *(errors.PlanOutdatedError, errors.MappingConflictError, errors.ConflictError),
+        *(errors.FileChangedError, errors.RevisionTakenError),
+    ),
+    UNREACHED: (
+        *(errors.KubeconfigError, errors.UnreachableError, errors.UnavailableError),
+        *(errors.AwsServiceError, errors.OutcomeUnknownError, errors.NotRevertedError),
+    ),
+    UNFIT: (
+        *(errors.AwsAuthError, errors.EditError, errors.ManifestError, errors.FileError),
+        *(errors.HistoryError, errors.ApiError, errors.RecoveryError, errors.InternalError),
+    ),
 }
-"""By class of error: all of them, so that a new one is given some thought."""
 
-_OF_FILES: Final = {
-    errno.ENOENT: NOT_FOUND,
-    errno.EACCES: NOT_ALLOWED,
-    errno.EPERM: NOT_ALLOWED,
-    errno.EROFS: NOT_ALLOWED,
-}
+CODES: Final = {kind: code for code, kinds in _ERRORS.items() for kind in kinds}
+"""The code of each class of errors. Every class is listed, so that the code of a new one is a decision."""
+
+_OF_FILES: Final = {errno.ENOENT: NOT_FOUND, **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), NOT_ALLOWED)}
 
 
 def code_of(error: BaseException) -> int:

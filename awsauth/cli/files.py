@@ -1,4 +1,4 @@
-"""Files that a command is given to read: errors about what is in one say which it is."""
+"""Files that a command reads or writes: plans, changes and policies. Errors name the file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import stat
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING
 
 from awsauth.core.desired.manifest import document_of, manifest_in
 from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.core.text.display import visible
-from awsauth.errors import AwsAuthError, FileError
-from awsauth.read_limits import read_stream
+from awsauth.errors import AwsAuthError, FileError, PolicyError
+from awsauth.read_limits import read_file, read_stream
 from awsauth.stores.atomic_write import Folder, replace_file
 from awsauth.stores.manifest_text import ManifestText
 
@@ -21,22 +21,14 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.document import Document
     from awsauth.core.edit.changes import Change
-
-
-def _holds_plan(folder: Folder, name: str) -> bool:
-    try:
-        raw, _ = folder.read(name)
-        Plan.from_text(raw)
-    except (AwsAuthError, OSError, ValueError):
-        return False
-    return True
+    from awsauth.core.lint.policy import Policy
 
 
 def save(plan: Plan, path: str) -> None:
-    """Save a plan in a new file, or in place of another plan; a link to a file is not followed.
+    """Save a plan in a new file, or replace another plan. A link to a file is not followed.
 
     Raises:
-        FileError: it cannot be written, or something else has the name.
+        FileError: the file cannot be written, or holds something else.
     """
     name = Path(path).name
     try:
@@ -47,69 +39,86 @@ def save(plan: Plan, path: str) -> None:
             replace_file(folder, name, raw, mode=mode, owner=old, prefix=f".{name}.", is_new=not old)
     except FileExistsError as error:
         raise FileError(
-            "There is a file or a link already, and it holds no plan; nothing was saved or changed.",
+            "A file or link with this name exists already, and does not hold a plan.",
             location=visible(path),
             hint="Give --out the name of a new file.",
         ) from error
     except OSError as error:
         failure = FileError(
-            f"The plan cannot be saved: {error.strerror}. Nothing was changed.",
-            location=visible(path),
-            hint="Check the path of --out.",
+            f"The plan cannot be saved: {error.strerror}.", location=visible(path), hint="Check the path of --out."
         )
         failure.errno = error.errno
         raise failure from error
 
 
-_STANDARD_INPUT: Final = "<stdin>"
+def _holds_plan(folder: Folder, name: str) -> bool:
+    try:
+        Plan.from_text(folder.read(name)[0])
+    except (AwsAuthError, OSError, ValueError):
+        return False
+    return True
+
+
+def name_of(file: str | IO[bytes]) -> str:
+    """Return the name of a file, or of an open file, for messages."""
+    name = file if isinstance(file, str) else str(file.name)
+    return "standard input" if name == "<stdin>" else visible(name)
 
 
 @contextmanager
-def naming(file: str) -> Iterator[None]:
-    """Name a file in the errors of the block, before the place in it that they name."""
+def naming(file: str | IO[bytes]) -> Iterator[None]:
+    """Put the name of a file before the location of errors in the block."""
     try:
         yield
     except AwsAuthError as error:
-        error.location = ", ".join(filter(None, [visible(file), error.location]))
+        error.location = ", ".join(filter(None, [name_of(file), error.location]))
         raise
 
 
-def saved_in(source: IO[bytes]) -> Plan | tuple[Change, ...] | Document:
-    """Return the plan, the changes or the data of the manifest in a file.
+def plan_or_changes_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
+    """Return the plan or the changes in a file. Errors are those of `load_plan_or_changes`."""
+    with naming(source):
+        return load_plan_or_changes(read_input(source))
 
-    Raises:
-        PlanError, UsageError, InvalidValueError, ManifestError: as for `load_plan_or_changes` and `manifest_in`.
-    """
-    with naming(name_of(source)):
+
+def wanted_in(source: IO[bytes]) -> Plan | tuple[Change, ...] | Document:
+    """Return the plan, the changes or the data of the manifest in a file."""
+    with naming(source):
         raw = read_input(source)
         manifest = manifest_in(raw)
         return document_of(manifest) if manifest else load_plan_or_changes(raw)
 
 
-def changes_in(source: IO[bytes]) -> tuple[Change, ...]:
-    """Return the changes in a file; of a plan its changes.
-
-    Raises:
-        PlanError, UsageError, InvalidValueError: as for `load_plan_or_changes`.
-    """
-    with naming(name_of(source)):
-        saved = load_plan_or_changes(read_input(source))
-    return saved.changes if isinstance(saved, Plan) else saved
-
-
 def manifest_from(source: IO[bytes]) -> ManifestText:
-    """Return the manifest in a file, as a store that is in memory.
+    """Return the manifest in a file as a store in memory.
 
     Raises:
-        ManifestError: the file holds no ``aws-auth`` that can be read.
+        ManifestError: the file does not hold an ``aws-auth`` that can be read.
     """
-    with naming(name := name_of(source)):
+    with naming(source):
         raw = read_input(source)
-    return ManifestText(raw, visible(name))
+    return ManifestText(raw, name_of(source))
+
+
+def policy_in(path: str) -> Policy:
+    """Return the policy in a file.
+
+    Raises:
+        PolicyError: the file cannot be read, or does not hold a policy.
+    """
+    from awsauth.core.lint.policy import Policy
+
+    with naming(path):
+        try:
+            text = read_file(path).decode()
+        except (OSError, ValueError) as error:
+            problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise PolicyError(f"The policy cannot be read: {problem}.", hint="Check the path.") from error
+        return Policy.from_text(text)
 
 
 def read_input(source: IO[bytes]) -> bytes:
-    """Return what a file, or standard input, holds.
+    """Return the content of a file or of standard input.
 
     Raises:
         FileError: it cannot be read, or is too large.
@@ -117,13 +126,4 @@ def read_input(source: IO[bytes]) -> bytes:
     try:
         return read_stream(source)
     except OSError as error:
-        raise FileError(
-            f"It cannot be read: {error.strerror}; nothing was changed.",
-            hint="Check that this is the file that you mean.",
-        ) from error
-
-
-def name_of(source: IO[bytes]) -> str:
-    """Return the name of an open file, for messages."""
-    name = getattr(source, "name", _STANDARD_INPUT)
-    return "standard input" if name == _STANDARD_INPUT else str(name)
+        raise FileError(f"It cannot be read: {error.strerror}.", hint="Check that this is the right file.") from error

@@ -1,20 +1,18 @@
-"""Commands that show what is mapped, and what comes of it."""
+"""The commands that look at the mappings: `get`, `check`, `explain` and `who-can`."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import awsauth
-from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.completion import complete_name, complete_principal, remember
+from awsauth.cli.command import awsauth_command
+from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
-from awsauth.cli.invocation import Invocation, current
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.cli.target import command
 from awsauth.core.access.matching import casefold_arn
@@ -27,17 +25,16 @@ from awsauth.core.text.display import code, command_line, fenced, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awsauth.client import AwsAuthClient
+    from awsauth.cli.invocation import Invocation
     from awsauth.core.document.document import Document
     from awsauth.core.document.model import Key
     from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Finding
     from awsauth.core.lint.overview import MappingRow
-    from awsauth.core.plan import Plan
 
 
 def command_for(invocation: Invocation, change: Change) -> str:
-    """Return the line that makes a change; where standard input holds the manifest already, maybe the change itself."""
+    """Return the command line that makes a change; for a manifest on standard input it may be a call in Python."""
     match change:
         case EnsureRole():
             return command(invocation, "add", "role", change.role_arn, *_mapping(change))
@@ -47,10 +44,8 @@ def command_for(invocation: Invocation, change: Change) -> str:
             return command(invocation, "add", "account", change.account)
     if invocation.is_filter:
         return call(change)
-    # Standard input holds the change, so that nobody can be asked.
-    return (
-        f"{command_line('printf', '%s', json.dumps([change.to_json()]))} | {command(invocation, 'apply', '-', '--yes')}"
-    )
+    printed = command_line("printf", "%s", json.dumps([change.to_json()]))
+    return f"{printed} | {command(invocation, 'apply', '-', '--yes')}"  # --yes, as standard input is not a terminal
 
 
 def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:
@@ -62,36 +57,35 @@ def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:
 
 
 _SEVERITIES: Final = ("error", "warning", "note")
+_NOTHING: Final = "Nothing found."
 
 
-@click.command(
+@awsauth_command(
     "check",
-    cls=AwsAuthCommand,
+    "client.check(), and client.apply(awsauth.fixes(client.read(), client.check()))",
     changes=True,
     observes=True,
     outputs=("text", "json", "markdown", "github"),
-    library="client.check(), and client.apply(awsauth.fixes(client.read(), client.check()))",
 )
-@click.option("--fix", is_flag=True, help="First cure what can be cured safely.")
+@click.option("--fix", is_flag=True, help="First apply the safe fixes.")
 @click.option(
     "--fail-on",
     type=click.Choice(_SEVERITIES),
     default="warning",
     show_default=True,
-    help="From which severity on the exit code is 1.",
+    help="The lowest severity for exit code 1.",
 )
-@current
 def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manner: Any) -> int:
-    """Look for what is wrong, or will surprise somebody; of a cluster, also what only that can tell.
+    """Check the mappings for errors and surprises; in a cluster, also nodes, bindings and other writers.
 
     In GitHub Actions, or with -o github, findings are annotations of the file.
     """
     how = ChangeOptions(**manner)
     if how.given and not fix:
-        raise click.UsageError(f"{', '.join(how.given)} is of a change, which is made with --fix alone.")
+        raise click.UsageError(f"{', '.join(how.given)} needs --fix: without it `check` changes nothing.")
     if fix:
         with invocation.part_of_output("fixed"):
-            change(invocation, how, lambda client: _cures(invocation, client))
+            change(invocation, how, lambda client: client.plan(awsauth.fixes(client.read(), client.check())))
     with invocation.client() as client, invocation.waiting():
         found = client.check()
     _show(invocation, found)
@@ -99,14 +93,9 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manne
     return FOUND if any(finding.severity.value in worst for finding in found) else DONE
 
 
-def _cures(invocation: Invocation, client: AwsAuthClient) -> Plan:
-    with invocation.waiting():
-        return client.plan(awsauth.fixes(client.read(), client.check()))
-
-
 @dataclass(frozen=True, slots=True)
 class FileLocation(JsonValue):
-    """Where in a manifest file a finding is; without line and column if it is not at one place."""
+    """The place of a finding in a manifest file; without line and column if it is not at one place."""
 
     path: str
     line: int | None
@@ -130,28 +119,25 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
         ]
         invocation.emit({"findings": [*map(CheckedFinding, found, at_file)]})
     elif invocation.output == "markdown":
-        invocation.screen.print(findings_as_markdown(found) or "Nothing found.")
-    elif invocation.output == "github" or (invocation.output_is_open and os.environ.get("GITHUB_ACTIONS") == "true"):
+        invocation.screen.print(findings_as_markdown(found) or _NOTHING)
+    elif invocation.output == "github":
         for finding, at in zip(found, places, strict=True):
             invocation.screen.command_ci(annotation(finding, file, at))
     else:
         locations = [f"{visible(file)}:{at.line}:{at.column}: " if file and at else "" for at in places]
-        invocation.screen.print(invocation.screen.findings(found, locations))
-        if not found:
-            invocation.screen.print("Nothing found.")
+        invocation.screen.print(invocation.screen.findings(found, locations) or _NOTHING)
 
 
 _HEADER: Final = ("KIND", "PRINCIPAL", "USERNAME", "GROUPS", "NOTES")
 
 
-@click.command("get", cls=AwsAuthCommand, library="awsauth.list_mappings(client.read(), pattern)")
-@click.argument("pattern", default="*", metavar="[ARN|PATTERN]", shell_complete=complete_principal)
-@current
+@awsauth_command("get", "awsauth.list_mappings(client.read(), pattern)")
+@click.argument("pattern", default="*", metavar="[ARN|PATTERN]", shell_complete=PRINCIPALS)
 def get_command(invocation: Invocation, /, *, pattern: str) -> int:
-    """Show what is mapped: all, or what matches.
+    """Show the mappings: all, or those that match.
 
-    A pattern with *, ? and [...] is for principals, usernames and groups. The notes name the owner, say
-    which mappings let nodes in, which never match, and what `awsauth check` finds there.
+    A pattern with *, ? and [...] is compared with principals, usernames and groups. The notes name the owner, and mark
+    node mappings, mappings that never match, and findings of `awsauth check`.
     """
     from awsauth.core.lint.overview import list_mappings
 
@@ -174,11 +160,9 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         invocation.screen.tell(f"{' and '.join(lost)} cannot be read.")
     if document.problems:
         check = command(invocation, "check")
-        invocation.screen.tell(f"What is wrong with the text ({len(document.problems)}): {check}")
+        invocation.screen.tell(f"The text has problems ({len(document.problems)}): {check}")
     if pattern != "*" and not listed:
-        invocation.screen.tell(
-            f"Nothing is mapped that matches {pattern!a}{', as far as can be read' if lost else ''}."
-        )
+        invocation.screen.tell(f"No mapping matches {pattern!a}{', as far as can be read' if lost else ''}.")
         return UNFIT if lost else NOT_FOUND
     if not exists:
         invocation.screen.tell("There is no aws-auth: nothing is mapped.")
@@ -193,7 +177,7 @@ def _with_owner(row: MappingRow, owner: str | None) -> MappingRow:
 
 
 def _lost(document: Document) -> list[Key]:
-    """Return the data keys of which nothing can be read."""
+    """Return the data keys that cannot be read at all."""
     readings = ((key, document.reading(key)) for key in KEYS)
     return [key for key, reading in readings if reading.findings and not reading.entries]
 
@@ -208,44 +192,30 @@ def _markdown(listed: Sequence[MappingRow]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [_HEADER, ["---"] * len(_HEADER), *rows])
 
 
-@click.command(
-    "explain",
-    cls=AwsAuthCommand,
-    library="client.explain(awsauth.Caller(arn, session_name=…))",
-    outputs=("text", "json"),
-)
-@click.argument("arn", shell_complete=complete_principal)
+@awsauth_command("explain", "client.explain(awsauth.Caller(arn, session_name=…))", outputs=("text", "json"))
+@click.argument("arn", shell_complete=PRINCIPALS)
 @click.option("--session-name", metavar="NAME", help="The name of the role's session.")
-@click.option("--exit-code", is_flag=True, help="Exit with 1 unless the principal is let in for certain.")
-@current
+@click.option("--exit-code", is_flag=True, help="Exit with 1 unless the principal certainly has access.")
 def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | None, exit_code: bool) -> int:
-    """Say what a principal gets, and why: step by step as the authenticator goes."""
+    """Explain the username and groups of a principal, step by step as the authenticator finds them."""
     from awsauth.core.access.caller import Caller
 
     with invocation.client() as client, invocation.waiting():
         explanation = client.explain(Caller(arn, session_name=session_name))
-    told = explanation.told(lambda change: command_for(invocation, change))
-    if invocation.output == "json":
-        invocation.emit({"explanation": explanation})
-    else:
-        invocation.screen.print(invocation.screen.wrapped(told))
+    text = explanation.told(lambda change: command_for(invocation, change))
+    invocation.report({"explanation": explanation}, invocation.screen.wrapped(text))
     return FOUND if exit_code and explanation.verdict != "let-in" else DONE
 
 
-@click.command("who-can", cls=AwsAuthCommand, library="awsauth.who_can(client.read(), group=…), or with username=…")
-@click.argument("name", metavar="GROUP|USERNAME", shell_complete=complete_name)
-@current
+@awsauth_command("who-can", "awsauth.who_can(client.read(), group=…), or with username=…")
+@click.argument("name", metavar="GROUP|USERNAME", shell_complete=GROUPS_AND_USERNAMES)
 def who_can_command(invocation: Invocation, /, *, name: str) -> int:
-    """Show who gets a group, and who comes in under a username, by what is mapped."""
+    """Show the principals that are mapped to a group or username."""
     with invocation.client() as client, invocation.waiting():
         document = client.read()
     found = [awsauth.who_can(document, group=name), awsauth.who_can(document, username=name)]
-    shown = [grants for grants in found if grants] or found
-    if invocation.output == "json":
-        invocation.emit({grants.kind: grants.to_json() for grants in found})
-    else:
-        text = "\n".join(map(str, shown))
-        invocation.screen.print(fenced(text, "text") if invocation.output == "markdown" else text)
+    text = "\n".join(map(str, [grants for grants in found if grants] or found))
+    invocation.report({grants.kind: grants.to_json() for grants in found}, text, fenced(text, "text"))
     if _lost(document):
         return UNFIT
     return DONE if any(found) else NOT_FOUND

@@ -1,4 +1,4 @@
-"""One run of a command: what it is for, how it prints, and its client."""
+"""One run of a command: its target, its client, and how it prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from awsauth.cli.output import waiting_for
-from awsauth.cli.target import STANDARD_INPUT, describe_target, policy_of
+from awsauth.cli.target import STANDARD_INPUT, describe_target
 from awsauth.core.text.display import visible
 from awsauth.errors import UsageError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 OutputFormat = Literal["text", "json", "markdown", "github"]
 VERSION: Final = 1
-"""Of the JSON that commands print: a higher one has other fields, or fields with another meaning."""
+"""The version of the JSON that commands print: a higher one has other fields, or fields with another meaning."""
 
 
 @dataclass(slots=True)
@@ -37,15 +37,14 @@ class Invocation:
     Attributes:
         command: The command's words: ``add role``.
         target: The options and variables that name the target; the policy is the name of a file.
-        output: How to print.
-        output_is_open: Whether nobody has said how to print.
+        output: The output format.
         traceback: Whether to show the traceback of an error.
         screen: Where to print.
-        normalizes: Whether values of a file that cannot be edited in place become literal blocks.
-        quiet_notes: Codes of notes not to show.
-        where: The file, context or cluster in words, as far as it is known by now.
-        acting_as: The ARN or username as which the cluster knows the user; empty if it was not asked.
-        if_interrupted: What to say when the user interrupts it now: whether anything was changed.
+        normalizes: Whether values of a file that cannot be edited become literal blocks first.
+        quiet_notes: Codes of notes to hide.
+        where: The name of the file, context or cluster.
+        acting_as: The ARN or username as which the cluster knows the user; empty until the cluster is asked.
+        if_interrupted: The sentence for an interrupt at this moment: whether anything was changed.
         may_change: Whether the command may change something: its errors say whether anything was changed.
         is_changed: Whether it has changed something already.
     """
@@ -53,7 +52,6 @@ class Invocation:
     command: str
     target: Mapping[str, Any]
     output: OutputFormat
-    output_is_open: bool
     traceback: bool
     screen: Output
     normalizes: bool = False
@@ -68,53 +66,59 @@ class Invocation:
     _part: str = field(default="", init=False)
     _parts: dict[str, Any] = field(default_factory=dict, init=False)
 
+    def __post_init__(self) -> None:
+        self.where = describe_target(self.target)
+
     @property
     def is_filter(self) -> bool:
         """Whether the manifest comes on standard input and goes to standard output."""
         return self.target.get("file") == STANDARD_INPUT
 
     @property
-    def policy(self) -> Policy | None:
-        """What may be mapped at all, and which notes are acknowledged."""
-        policy = policy_of(self.target["policy"]) if "policy" in self.target else None
-        if not self.quiet_notes:
-            return policy
-        from awsauth.core.lint.policy import Policy
-
-        given = Policy(quiet_notes=self.quiet_notes)
-        return policy.model_copy(update={"quiet_notes": given.quiet_notes + policy.quiet_notes}) if policy else given
-
-    def waiting(self) -> AbstractContextManager[None]:
-        """Return what says, around a call that may take long, what is being waited for."""
-        return waiting_for(self.where)
-
-    def __post_init__(self) -> None:
-        self.where = describe_target(self.target)
+    def file(self) -> str | None:
+        """The name of the manifest file, if it has one."""
+        return None if self.is_filter else self.target.get("file")
 
     @property
     def named_target(self) -> str:
         """The object that the command is for, and as whom: ``aws-auth of context kind-dev, as jane``."""
-        return f"aws-auth {'in' if 'file' in self.target else 'of'} {self.where}{f', as {visible(self.acting_as)}' if self.acting_as else ''}"
+        whom = f", as {visible(self.acting_as)}" if self.acting_as else ""
+        return f"aws-auth {'in' if 'file' in self.target else 'of'} {self.where}{whom}"
 
-    def client(self) -> AwsAuthClient:
-        """Return a client for what the command is for."""
-        client = self._connected()
-        if client.target_name:
-            self.where = client.target_name
-        if self.output == "json":
-            self.identify(client)
-        return client
+    @property
+    def policy(self) -> Policy | None:
+        """The policy in the file of the target, with the notes of ``--quiet-notes``."""
+        if not self.quiet_notes and "policy" not in self.target:
+            return None
+        from awsauth.cli.files import policy_in
+        from awsauth.core.lint.policy import Policy
 
-    def identify(self, client: AwsAuthClient) -> None:
-        """Ask the cluster who the user is, for what is shown of a change."""
-        with self.waiting():
-            self.acting_as = client.acting_as()
+        policy = policy_in(self.target["policy"]) if "policy" in self.target else None
+        given = Policy(quiet_notes=self.quiet_notes)
+        return policy.model_copy(update={"quiet_notes": given.quiet_notes + policy.quiet_notes}) if policy else given
 
     @property
     def library_target(self) -> dict[str, Any]:
         """The target as `awsauth.connect` takes it: with the policy instead of its file's name."""
         named = {name: value for name, value in self.target.items() if name != "policy"}
         return {**named, "policy": policy} if (policy := self.policy) else named
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Show on a terminal, during a call that may take long, that it waits for the target."""
+        return waiting_for(self.where)
+
+    def client(self) -> AwsAuthClient:
+        """Return a client for the target."""
+        client = self._connected()
+        self.where = client.target_name or self.where
+        if self.output == "json":
+            self.identify(client)
+        return client
+
+    def identify(self, client: AwsAuthClient) -> None:
+        """Ask the cluster who the user is, to name the user in the output."""
+        with self.waiting():
+            self.acting_as = client.acting_as()
 
     def _connected(self) -> AwsAuthClient:
         import awsauth
@@ -126,50 +130,38 @@ class Invocation:
             return awsauth.connect(**named)
         del named["file"]
         if unfit := sorted(named.keys() - {"policy"}):
-            raise click.UsageError(f"{' and '.join(unfit)} cannot be said together with --file; nothing was contacted.")
+            raise click.UsageError(f"{' and '.join(unfit)} cannot be combined with --file; nothing was contacted.")
+        from awsauth.cli.files import naming, read_input
         from awsauth.stores.manifest_text import ManifestText
 
-        self._manifest = self._manifest or ManifestText(self._piped_in(), normalize=self.normalizes)
+        if self._manifest is None:
+            with naming(sys.stdin.buffer):
+                self._manifest = ManifestText(read_input(sys.stdin.buffer), normalize=self.normalizes)
         return awsauth.AwsAuthClient(self._manifest, **named)
 
-    @staticmethod
-    def _piped_in() -> bytes:
-        from awsauth.cli.files import naming, read_input
-
-        with naming("standard input"):
-            return read_input(sys.stdin.buffer)
-
-    @property
-    def file(self) -> str | None:
-        """The manifest file; None where there is none that has a name."""
-        return None if self.is_filter else self.target.get("file")
-
     def position(self, location: Location | None) -> Location | None:
-        """Return where something is in the manifest; None where there is no manifest."""
+        """Return where a place in the data is in the manifest; None if the target is not a manifest."""
         from awsauth.core.manifest.locate import position_in_file
 
         if location and location.in_file:
             return location
-        manifest = self._read_manifest()
-        return position_in_file(manifest, location) if manifest else None
-
-    def _read_manifest(self) -> Manifest | None:
         if self.file and self._file_manifest is None:
             from awsauth.stores.file import ManifestFile
 
             self._file_manifest = ManifestFile(self.file).read().manifest
-        return self._manifest.manifest if self._manifest else self._file_manifest
+        manifest = self._manifest.manifest if self._manifest else self._file_manifest
+        return position_in_file(manifest, location) if manifest else None
 
     def require_terminal(self, purpose: str) -> None:
-        """Check that there is a terminal to ask on: without one nobody waits for an answer that never comes.
+        """Check that there is a terminal to ask on.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there is no terminal.
         """
         if not self.screen.can_ask:
             raise UsageError(
                 "There is no terminal to ask on; nothing was contacted.",
-                hint=f"Pass --yes {purpose} without being asked, or --dry-run to only see what would be done.",
+                hint=f"Pass --yes {purpose} without a question, or --dry-run to only see it.",
             )
 
     def write_messages_to_stderr(self) -> None:
@@ -181,8 +173,15 @@ class Invocation:
         if self._manifest is not None:
             self.screen.hand_over(self._manifest.raw)
 
+    def report(self, values: Mapping[str, Any], text: str, markdown: str | None = None) -> None:
+        """Print a result: its values as JSON, or its text; as Markdown the text, unless there is another one."""
+        if self.output == "json":
+            self.emit(values)
+        else:
+            self.screen.print(markdown if markdown is not None and self.output == "markdown" else text)
+
     def emit(self, values: Mapping[str, Any]) -> None:
-        """Print what the command found or did as JSON; inside `part_of_output` keep it until then."""
+        """Print a result as JSON; inside `part_of_output` keep it until then."""
         from awsauth.core.serialization import json_text
 
         if self._part:
@@ -194,11 +193,7 @@ class Invocation:
 
     @contextmanager
     def part_of_output(self, name: str) -> Iterator[None]:
-        """Make what is emitted in the block a part of what is emitted later."""
+        """Make the JSON of the block a member of the JSON that is printed later."""
         self._part = name
         yield
         self._part = ""
-
-
-current = click.make_pass_decorator(Invocation)
-"""Gives a command the invocation as its first argument."""

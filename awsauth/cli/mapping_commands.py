@@ -1,15 +1,16 @@
-"""Commands that add and remove mappings."""
+"""The commands `add`, `remove` and `rename`: each makes one change by a method of the client."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.command import AwsAuthCommand, AwsAuthGroup
-from awsauth.cli.completion import complete_group, complete_principal, complete_user, complete_username
+from awsauth.cli.command import AwsAuthGroup, awsauth_command
+from awsauth.cli.completion import ACCOUNTS, GROUPS, PRINCIPALS, ROLES, USERNAMES, USERS
 from awsauth.cli.confirm import ChangeOptions, change
-from awsauth.cli.invocation import Invocation, current
 from awsauth.core.access.matching import canonical, casefold_arn, winners
 from awsauth.core.access.node_mappings import NodeKind
 from awsauth.core.edit.changes import IfMapped
@@ -17,55 +18,55 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
-    from awsauth.core.document.model import Key
     from awsauth.core.plan import Plan
 
-_USERNAME: Final = click.option(
-    "--username", required=True, metavar="NAME", help="The Kubernetes username.", shell_complete=complete_username
-)
-_USERNAME_OF_NEW: Final = click.option(
-    "--username",
-    metavar="NAME",
-    help="The Kubernetes username; what is mapped already keeps the one it has.",
-    shell_complete=complete_username,
-)
-_GROUPS: Final = click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    metavar="NAME",
-    help="A Kubernetes group; repeatable.",
-    shell_complete=complete_group,
-)
-_IF_MAPPED: Final = click.option(
-    "--if-mapped",
-    type=click.Choice(get_args(IfMapped)),
-    default="extend",
-    show_default=True,
-    help="What becomes of a principal that is mapped already.",
-)
-_OUT: Final = click.option("--out", metavar="FILE", type=click.Path(), help="Save it as a plan in place of making it.")
+_KEYS: Final = {"add_role_mapping": "mapRoles", "add_user_mapping": "mapUsers"}
+"""The methods whose username may be left out, and the data key where it is looked up then."""
+
+_OPTIONS: Final = {field.name for field in fields(ChangeOptions)}
+_IN_PLAN: Final = ("--out", "--yes", "--dry-run")
 
 
-_HARMLESS: Final = ("--yes", "--dry-run")
+def _mapping_command(
+    group: click.Group | None, name: str, call: str, does: str, *params: click.Parameter, hidden: bool = False
+) -> click.Command:
+    """Return a command that makes a change by a method of the client.
+
+    Args:
+        group: The group that it belongs to.
+        name: The last word of the command.
+        call: The method and its arguments, as the help shows them. The parameters have the names of the arguments.
+        does: The help.
+        *params: The parameters.
+        hidden: Whether help does not list it.
+    """
+    method = call.partition("(")[0]
+
+    def run(invocation: Invocation, /, **given: Any) -> int:
+        how = ChangeOptions(**{option: given.pop(option) for option in _OPTIONS})
+        lost = [option for option in how.given if option not in _IN_PLAN]
+        if how.out and lost:
+            raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
+
+        def plan(client: AwsAuthClient) -> Plan:
+            if method in _KEYS and not given["username"]:
+                given["username"] = _username_of(client, _KEYS[method], next(iter(given.values())))
+            found: Plan = getattr(client.planning, method)(**given)
+            return found
+
+        return change(invocation, how, plan)
+
+    out = _option("--out", "Save the change as a plan instead of making it.", metavar="FILE", type=click.Path())
+    shared: Any = {"params": [*params, out], "help": does, "hidden": hidden, "changes": True, "observes": True}
+    command = awsauth_command(name, f"client.{call}", **shared)(run)
+    if group:
+        group.add_command(command)
+    return command
 
 
-def _run(invocation: Invocation, manner: dict[str, Any], out: str | None, plan: Callable[[AwsAuthClient], Plan]) -> int:
-    lost = [option for option in ChangeOptions(**manner).given if option not in _HARMLESS]
-    if out and lost:
-        raise click.UsageError(f"A plan keeps no {', '.join(lost)}: give that to `awsauth apply`, without --out.")
-
-    def planned(client: AwsAuthClient) -> Plan:
-        with invocation.waiting():
-            return plan(client)
-
-    return change(invocation, ChangeOptions(**manner, out=out), planned)
-
-
-def _username_of(client: AwsAuthClient, key: Key, principal: str) -> str:
+def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
     """Return the username that a principal is mapped to.
 
     Raises:
@@ -73,8 +74,7 @@ def _username_of(client: AwsAuthClient, key: Key, principal: str) -> str:
     """
     if not principal.startswith("arn:"):
         raise UsageError(
-            f"{quoted(principal, 200)} is a name, not an ARN, and without --username the mapping is looked up by the "
-            "ARN. Nothing was changed.",
+            f"{quoted(principal, 200)} is a name, not an ARN. Only an ARN is looked up in the mappings.",
             hint="Give the ARN, or the username with --username.",
         )
     arn = casefold_arn(canonical(principal))
@@ -82,247 +82,145 @@ def _username_of(client: AwsAuthClient, key: Key, principal: str) -> str:
     usernames = {mapped.username for mapped in found.values()}
     if len(usernames) != 1:
         raise UsageError(
-            f"{quoted(principal, 200)} is {'mapped to several usernames' if usernames else 'not mapped yet'}. "
-            "Nothing was changed.",
-            hint="Say with --username which Kubernetes username it gets.",
+            f"{quoted(principal, 200)} is {'mapped to several usernames' if usernames else 'not mapped yet'}.",
+            hint="Give its Kubernetes username with --username.",
         )
     return usernames.pop()
 
 
-@click.group("add", cls=AwsAuthGroup)
-def add_command() -> None:
-    """Map a role, user or account, or extend what it is mapped to. A second time nothing changes."""
+def _argument(name: str, complete: Any = None, metavar: str | None = None) -> click.Argument:
+    return click.Argument([name], metavar=metavar, shell_complete=complete)
 
 
-@add_command.command(
+def _option(name: str, does: str, **attributes: Any) -> click.Option:
+    return click.Option([name, *attributes.pop("names", ())], help=does, **attributes)
+
+
+_NAME: Final[Any] = {"metavar": "NAME", "shell_complete": USERNAMES}
+_USERNAME: Final = _option("--username", "The Kubernetes username.", required=True, **_NAME)
+_USERNAME_OF_NEW: Final = _option(
+    "--username", "The Kubernetes username; a principal that is mapped already keeps its own.", **_NAME
+)
+_GROUPS: Final = _option(
+    "--group", "A Kubernetes group; repeatable.", names=["groups"], multiple=True, metavar="NAME", shell_complete=GROUPS
+)
+_IF_MAPPED: Final = _option(
+    "--if-mapped",
+    "What to do with a principal that is mapped already.",
+    type=click.Choice(get_args(IfMapped)),
+    default="extend",
+    show_default=True,
+)
+
+add_command: Final = AwsAuthGroup(
+    "add", help="Map a role, user or account, or extend its mapping. Repeating a command changes nothing."
+)
+_adding: Final = partial(_mapping_command, add_command)
+
+_adding(
     "role",
-    cls=AwsAuthCommand,
-    changes=True,
-    observes=True,
-    library="client.add_role_mapping(role_arn, username=…, groups=[…])",
+    "add_role_mapping(role_arn, username=…, groups=[…])",
+    """Map an IAM role to a username and groups. Without --username, add groups to its mapping.
+
+    The role is given by its ARN, or by its name, which is looked up in the caller's account. The path of an ARN is
+    removed, because the authenticator does not match it.
+    """,
+    _argument("role_arn", ROLES, "ARN|NAME"),
+    _USERNAME_OF_NEW,
+    _GROUPS,
+    _IF_MAPPED,
+    _option("--for-ec2", "Also check whether an EC2 instance can use the role.", is_flag=True),
 )
-@click.argument("role", metavar="ARN|NAME", shell_complete=complete_principal)
-@_USERNAME_OF_NEW
-@_GROUPS
-@_IF_MAPPED
-@click.option("--for-ec2", is_flag=True, help="Also look whether an EC2 instance could wear the role.")
-@_OUT
-@current
-def add_role(
-    invocation: Invocation,
-    /,
-    *,
-    role: str,
-    username: str | None,
-    groups: tuple[str, ...],
-    if_mapped: IfMapped,
-    for_ec2: bool,
-    out: str | None,
-    **manner: Any,
-) -> int:
-    """Map an IAM role to a username and groups; without --username, add groups to its mapping.
-
-    The role is given by its ARN, whose path is stripped as the authenticator needs it, or by its name, which is
-    looked up in the caller's account.
-    """
-
-    def plan(client: AwsAuthClient) -> Plan:
-        name = username or _username_of(client, "mapRoles", role)
-        return client.planning.add_role_mapping(
-            role, username=name, groups=groups, if_mapped=if_mapped, for_ec2=for_ec2
-        )
-
-    return _run(invocation, manner, out, plan)
-
-
-@add_command.command(
+_adding(
     "user",
-    cls=AwsAuthCommand,
-    changes=True,
-    observes=True,
-    library="client.add_user_mapping(user_arn, username=…, groups=[…])",
+    "add_user_mapping(user_arn, username=…, groups=[…])",
+    "Map an IAM user to a username and groups. Without --username, add groups to its mapping.",
+    _argument("user_arn", USERS, "ARN"),
+    _USERNAME_OF_NEW,
+    _GROUPS,
+    _IF_MAPPED,
 )
-@click.argument("arn", shell_complete=complete_user)
-@_USERNAME_OF_NEW
-@_GROUPS
-@_IF_MAPPED
-@_OUT
-@current
-def add_user(
-    invocation: Invocation,
-    /,
-    *,
-    arn: str,
-    username: str | None,
-    groups: tuple[str, ...],
-    if_mapped: IfMapped,
-    out: str | None,
-    **manner: Any,
-) -> int:
-    """Map an IAM user to a username and groups; without --username, add groups to its mapping."""
-
-    def plan(client: AwsAuthClient) -> Plan:
-        name = username or _username_of(client, "mapUsers", arn)
-        return client.planning.add_user_mapping(arn, username=name, groups=groups, if_mapped=if_mapped)
-
-    return _run(invocation, manner, out, plan)
-
-
-@add_command.command(
-    "account", cls=AwsAuthCommand, changes=True, observes=True, library="client.add_account_mapping(account)"
+_adding(
+    "account",
+    "add_account_mapping(account)",
+    "Admit all principals of an account, each with its ARN as the username and without groups.",
+    _argument("account", ACCOUNTS),
 )
-@click.argument("account", shell_complete=complete_principal)
-@_OUT
-@current
-def add_account(invocation: Invocation, /, *, account: str, out: str | None, **manner: Any) -> int:
-    """Let all principals of an account in, under their own ARN and without groups."""
-    return _run(invocation, manner, out, lambda client: client.planning.add_account_mapping(account))
-
-
-@add_command.command(
-    "node", cls=AwsAuthCommand, changes=True, observes=True, library="client.add_node_role(role_arn, kind=…)"
+_adding(
+    "node",
+    "add_node_role(role_arn, kind=…)",
+    "Map a role with the username and groups that nodes need.",
+    _argument("role_arn", ROLES, "ARN"),
+    _option("--kind", "What runs the nodes.", type=click.Choice(get_args(NodeKind)), default="ec2", show_default=True),
+    _IF_MAPPED,
 )
-@click.argument("arn", shell_complete=complete_principal)
-@click.option(
-    "--kind", type=click.Choice(get_args(NodeKind)), default="ec2", show_default=True, help="What runs the nodes."
-)
-@_IF_MAPPED
-@_OUT
-@current
-def add_node(
-    invocation: Invocation, /, *, arn: str, kind: NodeKind, if_mapped: IfMapped, out: str | None, **manner: Any
-) -> int:
-    """Map a role as nodes need it."""
-    return _run(
-        invocation, manner, out, lambda client: client.planning.add_node_role(arn, kind=kind, if_mapped=if_mapped)
-    )
-
-
-@add_command.command(
+_adding(
     "sso",
-    cls=AwsAuthCommand,
-    changes=True,
-    observes=True,
-    library="client.add_sso_mapping(permission_set, username=…, groups=[…])",
+    "add_sso_mapping(permission_set, username=…, groups=[…])",
+    "Map the role of a permission set of IAM Identity Center. The role is looked up in the caller's account.",
+    _argument("permission_set"),
+    _USERNAME,
+    _GROUPS,
+    _option("--account", "The account that the role must be in.", metavar="ID"),
+    _IF_MAPPED,
 )
-@click.argument("permission_set")
-@_USERNAME
-@_GROUPS
-@click.option("--account", metavar="ID", help="The account that it has to be.")
-@_IF_MAPPED
-@_OUT
-@current
-def add_sso(
-    invocation: Invocation,
-    /,
-    *,
-    permission_set: str,
-    username: str,
-    groups: tuple[str, ...],
-    account: str | None,
-    if_mapped: IfMapped,
-    out: str | None,
-    **manner: Any,
-) -> int:
-    """Map the role behind a permission set of IAM Identity Center, which is looked up in the caller's account."""
-    return _run(
-        invocation,
-        manner,
-        out,
-        lambda client: client.planning.add_sso_mapping(
-            permission_set, username=username, groups=groups, account=account, if_mapped=if_mapped
-        ),
-    )
 
 
 class _Remove(AwsAuthGroup):
-    """``remove role|user|account``, and ``remove --username``, which runs the hidden command ``remove username``."""
+    """``remove role|user|account|group``, and ``remove --username``, which runs the hidden command ``username``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command first, wherever ``--username`` stands: its options may stand before that."""
+        """Put the hidden command first; options of the group may come before ``--username``."""
         named = next((position for position, arg in enumerate(args) if arg.split("=")[0] == "--username"), None)
         if named is not None and not set(args[:named]) & set(self.commands):
             args = ["username", *args]
         return super().parse_args(ctx, args)
 
 
-@click.group("remove", cls=_Remove)
-@click.option(
-    "--username",
-    metavar="NAME",
-    expose_value=False,
-    help="Take out everybody with this username; see `awsauth remove --username NAME --help`.",
-    shell_complete=complete_username,
+remove_command: Final = _Remove(
+    "remove",
+    help="Remove a role, user, account or group, or with `remove --username NAME` all mappings to a username.",
+    params=[
+        _option(
+            "--username",
+            "Remove all mappings to this username; see `awsauth remove --username NAME --help`.",
+            expose_value=False,
+            **_NAME,
+        )
+    ],
 )
-def remove_command() -> None:
-    """Take a role, user or account out, or everybody with a username: `remove --username NAME`."""
+_removing: Final = partial(_mapping_command, remove_command)
 
-
-@remove_command.command(
-    "role", cls=AwsAuthCommand, changes=True, observes=True, library="client.remove_role_mapping(role_arn)"
+for _kind, _complete, _metavar in (("role", ROLES, "ARN"), ("user", USERS, "ARN"), ("account", ACCOUNTS, None)):
+    _arn = f"{_kind}_arn" if _metavar else _kind
+    _removing(
+        _kind,
+        f"remove_{_kind}_mapping({_arn})",
+        f"Remove all mappings of {'a' if _metavar else 'an'} {_kind}.",
+        _argument(_arn, _complete, _metavar),
+    )
+_removing(
+    "group",
+    "remove_groups(principal_arn, [group])",
+    "Remove a group from a role or user, which stays mapped.",
+    click.Argument(["groups"], metavar="GROUP", shell_complete=GROUPS, callback=lambda *given: [given[-1]]),
+    _option(
+        "--from", "The role or user.", names=["principal_arn"], required=True, metavar="ARN", shell_complete=PRINCIPALS
+    ),
 )
-@click.argument("arn", shell_complete=complete_principal)
-@_OUT
-@current
-def remove_role(invocation: Invocation, /, *, arn: str, out: str | None, **manner: Any) -> int:
-    """Take every mapping of a role out."""
-    return _run(invocation, manner, out, lambda client: client.planning.remove_role_mapping(arn))
-
-
-@remove_command.command(
-    "user", cls=AwsAuthCommand, changes=True, observes=True, library="client.remove_user_mapping(user_arn)"
+_removing(
+    "username",
+    "remove_username(username)",
+    "Remove all roles and users that are mapped to exactly this username.",
+    _USERNAME,
+    hidden=True,
 )
-@click.argument("arn", shell_complete=complete_user)
-@_OUT
-@current
-def remove_user(invocation: Invocation, /, *, arn: str, out: str | None, **manner: Any) -> int:
-    """Take every mapping of a user out."""
-    return _run(invocation, manner, out, lambda client: client.planning.remove_user_mapping(arn))
 
-
-@remove_command.command(
-    "account", cls=AwsAuthCommand, changes=True, observes=True, library="client.remove_account_mapping(account)"
+rename_command: Final = _mapping_command(
+    None,
+    "rename",
+    "rename_principal(principal_arn, new_arn)",
+    "Replace the ARN in all mappings of a role or user. The username and groups stay.",
+    _argument("principal_arn", PRINCIPALS, "OLD"),
+    _argument("new_arn", metavar="NEW"),
 )
-@click.argument("account", shell_complete=complete_principal)
-@_OUT
-@current
-def remove_account(invocation: Invocation, /, *, account: str, out: str | None, **manner: Any) -> int:
-    """Take an account out."""
-    return _run(invocation, manner, out, lambda client: client.planning.remove_account_mapping(account))
-
-
-@remove_command.command(
-    "group", cls=AwsAuthCommand, changes=True, observes=True, library="client.remove_groups(principal_arn, [group])"
-)
-@click.argument("group", shell_complete=complete_group)
-@click.option(
-    "--from", "arn", required=True, metavar="ARN", help="The role or user.", shell_complete=complete_principal
-)
-@_OUT
-@current
-def remove_group(invocation: Invocation, /, *, group: str, arn: str, out: str | None, **manner: Any) -> int:
-    """Take a group from a role or user, which stays mapped."""
-    return _run(invocation, manner, out, lambda client: client.planning.remove_groups(arn, [group]))
-
-
-@click.command(
-    "rename", cls=AwsAuthCommand, changes=True, observes=True, library="client.rename_principal(principal_arn, new_arn)"
-)
-@click.argument("old", shell_complete=complete_principal)
-@click.argument("new")
-@_OUT
-@current
-def rename_command(invocation: Invocation, /, *, old: str, new: str, out: str | None, **manner: Any) -> int:
-    """Give every mapping of a role or user to another ARN: the username and groups stay."""
-    return _run(invocation, manner, out, lambda client: client.planning.rename_principal(old, new))
-
-
-@remove_command.command(
-    "username", cls=AwsAuthCommand, changes=True, observes=True, hidden=True, library="client.remove_username(username)"
-)
-@_USERNAME
-@_OUT
-@current
-def remove_username(invocation: Invocation, /, *, username: str, out: str | None, **manner: Any) -> int:
-    """Take out every role and user that is mapped to a username, exactly as it is written there."""
-    return _run(invocation, manner, out, lambda client: client.planning.remove_username(username))

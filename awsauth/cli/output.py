@@ -1,4 +1,4 @@
-"""Where text goes, and in which colours: plain where nobody looks at a terminal, or does not want any."""
+"""Output: text on a terminal, in a pipe or in a CI log, its colours and its width."""
 
 from __future__ import annotations
 
@@ -23,48 +23,26 @@ if TYPE_CHECKING:
     from awsauth.core.diff import Diff
     from awsauth.core.findings import Finding, Location
 
-
 _COMMANDS: Final = {"error": "error", "warning": "warning", "note": "notice"}
-
-
-def annotation(finding: Finding, file: str | None, at: Location | None) -> str:
-    """Return a workflow command; nothing in it can end it early or begin another one."""
-    properties = {"file": file} | ({"line": str(at.line), "col": str(at.column)} if at else {}) if file else {}
-    named = {**properties, "title": f"awsauth: {finding.code}"}
-    shown = ",".join(f"{name}={_property(value)}" for name, value in named.items() if value)
-    return f"::{_COMMANDS[finding.severity.value]} {shown}::{_data(str(finding))}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
 _SEVERITIES: Final = {"error": "red", "allowed": "yellow", "warning": "yellow", "note": "blue"}
-
-
 _SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "!": "yellow", "@": "cyan"}
-
-
 _GAP: Final = "  "
 
-
 _ALIKE: Final = 5
-"""How many lines findings of one kind take, unless all details are asked for."""
+"""How many lines findings with the same code take, unless all details are asked for."""
 
+_PATIENCE: Final = 1.0
+"""Seconds before a wait is shown."""
+
+_CLEAR: Final = "\r\x1b[K"
 
 _COMMAND: Final = re.compile("`[^`]*`")
 
-
 _PROSE: Final = re.compile(r"\S| *[-!] ")
-"""How a line begins that is not a command to copy, which is indented."""
-
+"""The beginning of a line of prose. Commands to copy are indented."""
 
 _CI_COMMAND: Final = re.compile(r"(^[^\S\n]*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
-"""Where a CI system would begin to read a command.
+"""The beginning of a command to a CI system.
 
 Source: GitHub's ``actions/runner`` ``ActionCommand.cs`` (``::name::`` at the start of a line, ``##[name]`` anywhere);
 Azure Pipelines and TeamCity have ``##vso[`` and ``##teamcity[``.
@@ -72,7 +50,7 @@ Azure Pipelines and TeamCity have ``##vso[`` and ``##teamcity[``.
 
 
 class OutputError(Exception):
-    """What was to be printed cannot be written, as on a full disk."""
+    """The output cannot be written, as on a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +58,8 @@ class Output:
     """Where a command prints.
 
     Attributes:
-        coloured: Whether colours are wanted, where there is a terminal.
-        to_error: Whether all goes to standard error, because standard output is for something else.
+        coloured: Whether to use colours on a terminal.
+        to_error: Whether to print on standard error, because standard output is for the manifest.
         verbosity: How often the user asked for more details.
     """
 
@@ -91,22 +69,22 @@ class Output:
 
     @classmethod
     def of(cls, *, no_color: bool, verbosity: int = 0) -> Output:
-        """Return the screen, in colour unless an option, ``NO_COLOR`` or a terminal without colours says otherwise."""
+        """Return the screen, with colours unless an option, ``NO_COLOR`` or the terminal forbids them."""
         unwanted = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return cls(not unwanted, verbosity=verbosity)
 
     @property
     def is_terminal(self) -> bool:
-        """Whether somebody looks at it."""
+        """Whether the output goes to a terminal."""
         return (sys.stderr if self.to_error else sys.stdout).isatty()
 
     @property
     def can_ask(self) -> bool:
-        """Whether there is somebody to ask."""
+        """Whether there is a terminal to ask on."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def print(self, text: str) -> None:
-        """Print text that is safe to show on a terminal. A CI system takes no line of it for a command.
+        """Print text that is safe on a terminal. A CI system finds no commands in it.
 
         Raises:
             OutputError: it cannot be written.
@@ -114,7 +92,7 @@ class Output:
         self.command_ci(_without_commands(text))
 
     def command_ci(self, text: str) -> None:
-        """Print text in which lines may be commands to a CI system.
+        """Print text that may hold commands to a CI system.
 
         Raises:
             OutputError: it cannot be written.
@@ -133,12 +111,12 @@ class Output:
             click.echo(data, nl=False)
 
     def tell(self, text: str) -> None:
-        """Say something to whoever runs the command, beside the output; where that cannot be, the command goes on."""
+        """Print a message on standard error. If that fails, the command goes on."""
         with contextlib.suppress(OSError):
             click.echo(_without_commands(text), err=True, color=None if self.coloured else False)
 
     def ask(self, question: str, *, default: bool = False) -> bool:
-        """Ask for a yes."""
+        """Ask a question, and return whether the answer is yes."""
         return click.confirm(question, default, err=True)
 
     def style(self, text: str, colour: str) -> str:
@@ -146,30 +124,13 @@ class Output:
         return click.style(text, fg=colour) if self.coloured else text
 
     def diff(self, found: Diff) -> str:
-        """Return a difference with its lines in colour."""
+        """Return a diff with coloured lines."""
         if not found:
             return "No change."
         lines = str(found).splitlines()
-        mappings = len(lines) - sum(len(text.splitlines()) for text in found.texts.values())
-        shown = [self.wrapped(line) if position < mappings else line for position, line in enumerate(lines)]
-        return "\n".join(map(self._diff_line, shown))
-
-    def finding(self, found: Finding, location: str = "", severity: str = "", *, brief: bool = False) -> str:
-        """Return a finding in the words of the command line.
-
-        Args:
-            found: The finding.
-            location: What to put before it, such as a place in a file.
-            severity: What to call its severity.
-            brief: Whether to leave out its impact and hint.
-        """
-        from awsauth.cli.wording import in_options
-
-        named = severity or found.severity.value
-        shown = in_options(str(replace(found, impact="", hint="") if brief else found))
-        text = self.wrapped(f"{location}{named} {visible(found.code)}: {shown}")
-        start = text.index(named, max(len(location) - 1, 0))
-        return f"{text[:start]}{self.style(named, _SEVERITIES[named])}{text[start + len(named) :]}"
+        prose = len(lines) - sum(len(text.splitlines()) for text in found.texts.values())
+        lines[:prose] = map(self.wrapped, lines[:prose])
+        return "\n".join(self.style(line, _SIGNS[line[0]]) if line[:1] in _SIGNS else line for line in lines)
 
     def findings(
         self,
@@ -177,29 +138,35 @@ class Output:
         locations: Sequence[str] = (),
         severity: Callable[[Finding], str] = lambda finding: finding.severity.value,
     ) -> str:
-        """Return findings. Of several of one kind, the first is whole, some more are brief, and the rest is counted.
+        """Return findings. Of several with the same code, the first is whole, some are brief, and the rest is counted.
 
         Args:
             found: The findings.
-            locations: What to put before each, such as its place in a file.
-            severity: What to call the severity of a finding.
+            locations: The text before each, such as its place in a file.
+            severity: Returns the name of the severity of a finding.
         """
         kinds: dict[tuple[str, str], list[tuple[Finding, str]]] = {}
         for finding, location in zip(found, locations or [""] * len(found), strict=True):
             kinds.setdefault((severity(finding), finding.code), []).append((finding, location))
         lines = []
-        for (named, code_of_kind), alike in kinds.items():
+        for (named, kind), alike in kinds.items():
             shown = alike if self.verbosity or len(alike) <= _ALIKE else alike[: _ALIKE - 1]
             for position, (finding, location) in enumerate(shown):
-                lines.append(self.finding(finding, location, named, brief=position > 0 and not self.verbosity))
+                lines.append(self._finding(finding, location, named, brief=position > 0 and not self.verbosity))
             if len(shown) < len(alike):
-                lines.append(
-                    f"... and {len(alike) - len(shown)} more of {named} {visible(code_of_kind)}; -v shows all."
-                )
+                lines.append(f"... and {len(alike) - len(shown)} more of {named} {visible(kind)}; -v shows all.")
         return "\n".join(lines)
 
+    def _finding(self, found: Finding, location: str, severity: str, *, brief: bool) -> str:
+        from awsauth.cli.wording import in_options
+
+        shown = in_options(str(replace(found, impact="", hint="") if brief else found))
+        text = self.wrapped(f"{location}{severity} {visible(found.code)}: {shown}")
+        start = text.index(severity, max(len(location) - 1, 0))
+        return f"{text[:start]}{self.style(severity, _SEVERITIES[severity])}{text[start + len(severity) :]}"
+
     def wrapped(self, text: str, *, to_error: bool = False) -> str:
-        """Return prose in lines that fit the terminal. No word or command is broken, nor a line that holds a command."""
+        """Return prose in lines that fit the terminal. Words, commands and indented lines are not broken."""
         if not (sys.stderr.isatty() if to_error else self.is_terminal):
             return text
         width = shutil.get_terminal_size().columns
@@ -209,7 +176,7 @@ class Output:
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], titles: Sequence[int] = (0,)) -> str:
         """Return a table with a line for each row.
 
-        On a terminal that is too narrow for that, each row is a line with the cells `titles`, and the other cells below.
+        If the terminal is too narrow, each row is a line with the cells `titles`, and a line for each other cell.
         """
         shown = [[visible(cell) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *shown, strict=True)]
@@ -222,23 +189,13 @@ class Output:
         )
         return "\n".join([click.style(first, bold=True) if self.is_terminal and self.coloured else first, *others])
 
-    def _diff_line(self, line: str) -> str:
-        colour = _SIGNS.get(line[:1])
-        return self.style(line, colour) if colour else line
-
 
 def _filled(line: str, width: int) -> str:
-    """Return a line of prose in lines of a width; the blanks of commands in backticks are kept from being broken at."""
+    """Return a line of prose in lines of a width, without a break in a command in backticks."""
     kept = _COMMAND.sub(lambda match: match[0].replace(" ", "\0"), line)
-    lines = textwrap.wrap(
-        kept,
-        width,
-        subsequent_indent=line[: len(line) - len(line.lstrip())] + _GAP,
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    )
-    return "\n".join(lines).replace("\0", " ")
+    indent = line[: len(line) - len(line.lstrip())] + _GAP
+    filled = textwrap.fill(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return filled.replace("\0", " ")
 
 
 def _record(header: Sequence[str], row: Sequence[str], titles: Sequence[int], width: int) -> str:
@@ -251,18 +208,32 @@ def _record(header: Sequence[str], row: Sequence[str], titles: Sequence[int], wi
 
 
 def findings_as_markdown(found: Iterable[Finding]) -> str:
-    """Return findings as a list in Markdown; what they say as code, since it quotes what others have written."""
+    """Return findings as a Markdown list. Their text is code, because it quotes the data."""
     from awsauth.cli.wording import in_options
 
     return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(in_options(str(one)))}" for one in found)
 
 
+def annotation(finding: Finding, file: str | None, at: Location | None) -> str:
+    """Return a finding as a workflow command of GitHub Actions. Its text cannot end the command or begin another."""
+    properties = {"file": file} | ({"line": str(at.line), "col": str(at.column)} if at else {}) if file else {}
+    named = {**properties, "title": f"awsauth: {finding.code}"}
+    shown = ",".join(
+        f"{name}={_data(value).replace(':', '%3A').replace(',', '%2C')}" for name, value in named.items() if value
+    )
+    return f"::{_COMMANDS[finding.severity.value]} {shown}::{_data(str(finding))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
 def _without_commands(text: str) -> str:
-    """Escape the first character of each command, in a way that JSON reads back."""
+    """Escape the first character of each command to a CI system, so that JSON still reads it back."""
     return _CI_COMMAND.sub(lambda match: r"\u0023" if match[1] is None else rf"{match[1]}\u003a", text)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _output() -> Iterator[None]:
     try:
         yield
@@ -273,21 +244,14 @@ def _output() -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Send what is still in the buffers nowhere, once nobody reads it: it would fail again when the interpreter ends."""
+    """Discard buffered output after its reader has ended: writing it at exit would fail again."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-_PATIENCE: Final = 1.0
-"""Seconds before anything is said."""
-
-
-_CLEAR: Final = "\r\x1b[K"
-
-
 @contextmanager
 def waiting_for(message: str) -> Iterator[None]:
-    """Say on a terminal what is being waited for, from the second second on, until the block ends."""
+    """Show on a terminal, from the second second on, that the block waits."""
     if not sys.stderr.isatty():
         yield
         return
@@ -312,8 +276,9 @@ def _count(message: str, over: threading.Event) -> None:
         sys.stderr.flush()
 
 
-def show_debug_messages(screen: Output) -> Callable[[], None]:
-    """Show the log of the library on standard error, with ``-vv`` also details and times; return what ends that."""
+@contextmanager
+def debug_messages_on(screen: Output) -> Iterator[None]:
+    """Show the library's log on standard error while the block runs; with ``-vv`` also details and times."""
     import logging
 
     from awsauth.debug_log import DETAIL, NAME
@@ -328,9 +293,8 @@ def show_debug_messages(screen: Output) -> Callable[[], None]:
     handler.setFormatter(logging.Formatter("debug: %(asctime)s %(message)s" if is_detailed else "debug: %(message)s"))
     logger.setLevel(DETAIL if is_detailed else logging.DEBUG)
     logger.addHandler(handler)
-
-    def end() -> None:
+    try:
+        yield
+    finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
-
-    return end

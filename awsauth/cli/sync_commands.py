@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.confirm import ChangeOptions, PreviewedChange, Report, confirm_and_apply, refusal_of
+from awsauth.cli.command import awsauth_command
+from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import read_input
-from awsauth.cli.invocation import Invocation, current
 from awsauth.core.desired.decide import OnDrift
 from awsauth.core.desired.fragment import Fragment
 from awsauth.core.guards.guards import GUARDS
@@ -21,19 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from awsauth.apply import Result
+    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.options import DryRun
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
-@click.command(
-    "sync",
-    cls=AwsAuthCommand,
-    changes=True,
-    always_recorded=True,
-    library="client.sync([awsauth.Fragment.from_text(text)])",
-)
+@awsauth_command("sync", "client.sync([awsauth.Fragment.from_text(text)])", changes=True, always_recorded=True)
 @click.argument(
     "sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path(exists=True, allow_dash=True)
 )
@@ -76,7 +70,6 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 )
 @click.option("--allow-empty", is_flag=True, help="Allow an owner that wants no entry at all.")
 @click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the newest revision.")
-@current
 def sync_command(
     invocation: Invocation,
     /,
@@ -122,17 +115,16 @@ def sync_command(
         return confirm_and_apply(invocation, how, propose)
     with invocation.client() as client:
         proposed = propose(client)
-    report = Report(invocation, proposed, how, asks=False)
-    report.show(without=(), asked=(), goes_on=False)
-    changed = proposed.has_effect
-    report.end(changed=changed, applied=False, result=proposed.result)
-    if refusal_of(proposed, how.allow):
+    preview = Confirmation(invocation, how, proposed, asks=False)
+    preview.show()
+    preview.end(proposed.result)
+    if preview.refusal:
         return REFUSED
     if proposed.result and (sync := proposed.result.sync) and sync.conflicts:
         if invocation.output == "json":
             return CONFLICT
         sync.raise_for_conflicts()
-    return FOUND if changed else DONE
+    return FOUND if proposed.has_effect else DONE
 
 
 def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:

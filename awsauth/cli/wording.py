@@ -1,4 +1,4 @@
-"""The library's words turned into the command line's: arguments become options, calls become commands."""
+"""Translate the library's texts for the command line: arguments become options, calls become commands."""
 
 from __future__ import annotations
 
@@ -13,43 +13,26 @@ from awsauth.core.text.display import command_line
 
 if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
-    from awsauth.errors import UnprovenHistoryError
 
+_ARGUMENTS: Final = (
+    *("adopt", "allow", "allow_empty", "creator_role", "dry_run", "exact", "history", "iam_arn", "if_mapped"),
+    *("max_removals", "on_drift", "prune", "reason", "release", "restore_ownership", "revert_after"),
+    *("take_from", "to", "verify", "wait"),
+)
 
-OPTIONS: Final = {one.argument: one.option for one in VARIABLES} | {
-    "adopt": "--adopt",
-    "allow": "--allow",
-    "allow_empty": "--allow-empty",
-    "creator_role": "--creator-role",
-    "dry_run": "--dry-run",
-    "exact": "--exact",
-    "history": "--history",
-    "iam_arn": "--iam-arn",
-    "if_mapped": "--if-mapped",
-    "max_removals": "--max-removals",
-    "on_drift": "--on-drift",
-    "prune": "--prune",
-    "reason": "--reason",
-    "release": "--release",
-    "restore_ownership": "--restore-ownership",
-    "revert_after": "--revert-after",
+OPTIONS: Final = {
+    **{one.argument: one.option for one in VARIABLES},
+    **{name: f"--{name.replace('_', '-')}" for name in _ARGUMENTS},
     "rollback_to": "--to",
-    "take_from": "--take-from",
-    "to": "--to",
-    "verify": "--verify",
-    "wait": "--wait",
 }
-"""By the library's name of an argument; where errors speak of one as False, its option begins with ``--no-``."""
-
+"""By argument of the library its option. The option for ``False`` begins with ``--no-``."""
 
 _ARGUMENT: Final = re.compile(
     rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
 )
 
-
 _FIELDS: Final = ("if_mapped",)
-"""Arguments that are fields of a change, too: so a command says it that takes changes from a file."""
-
+"""Arguments that are also fields of a change, for commands that take changes from a file."""
 
 CALLS: Final = {
     "recover()": "recover",
@@ -59,35 +42,29 @@ CALLS: Final = {
     "rollback()": "rollback",
     "remove_user_mapping": "remove user",
 }
-"""By the call that errors advise to make, the command that makes it."""
-
+"""By call in a hint the command that does the same."""
 
 _NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()")
 
-
 _CALL_OR_ARGUMENT: Final = re.compile(f"{_NAMED_CALL.pattern}|{_ARGUMENT.pattern}")
-"""In one pass: the value of an argument may look like a call, or like another argument."""
-
+"""Both in one pass, because the value of an argument may look like a call or an argument."""
 
 _BY_NAME: Final = ", from_eks)"
-"""What says in the library alone how to connect to a cluster by its name."""
-
+"""Names a constructor that the command line does not have."""
 
 _WITHOUT_HISTORY: Final = re.compile(r",? or pass history=False[^.]*|\nOr pass history=False[^.]*\.")
-"""A way round that not all commands have."""
-
+"""Advice that not all commands can follow."""
 
 _QUOTED: Final = re.compile(r"(`[^`]*`|^ {2}.*$)", re.MULTILINE)
-"""What stays as it is: others' words and commands, in backticks or on an indented line."""
-
+"""Data and commands, in backticks or on an indented line, which stay as they are."""
 
 _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
 
 def in_options(text: str) -> str:
-    """Return a text of the library with arguments that it speaks of as options of the command line; calls stay calls.
+    """Return a text of the library with options instead of arguments; arguments inside a call stay.
 
-    What is no option of the command that runs, and can be said in a change, is a field of that.
+    An argument that the running command does not have as an option becomes a field of a change, if it is one.
     """
     if not _is_offered("--no-history"):
         text = _WITHOUT_HISTORY.sub("", text)
@@ -120,22 +97,21 @@ def _as_options(match: re.Match[str]) -> str:
             return f"{option} {values}"
         given = [command_line(value) for value in ([values] if isinstance(values, str) else values)]
     except (AttributeError, SyntaxError, TypeError, ValueError):
-        return match[0]  # A value with a backtick in it looks as if it was not quoted.
+        return match[0]  # A backtick in the value ended the quotation.
     return " ".join(f"{option} {value}" for value in given)
 
 
 def _is_offered(option: str) -> bool:
-    """Whether the command that runs has an option; where none runs, some other may have it."""
+    """Whether the running command has an option; True if no command runs."""
     context = click.get_current_context(silent=True)
     return context is None or any(option in param.opts for param in context.command.params)
 
 
-def _naming(error: UnprovenHistoryError, invocation: Invocation) -> str:
-    """Return the command lines that show the first candidate and that restore it."""
-    number = str(error.revisions[0])
+def hint_of_unproven(revision: int, invocation: Invocation) -> str:
+    """Return the command lines that show a revision and restore it."""
     context = click.get_current_context(silent=True)
     yes = ["--yes"] if context and context.params.get("yes") else []
     return (
-        f"Look at the difference, then name the revision:\n  {command(invocation, 'diff', number)}\n"
-        f"  {command(invocation, invocation.command, '--to', number, *yes)}"
+        f"Look at the difference, then name the revision:\n  {command(invocation, 'diff', str(revision))}\n"
+        f"  {command(invocation, invocation.command, '--to', str(revision), *yes)}"
     )

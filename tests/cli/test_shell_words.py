@@ -116,9 +116,7 @@ def test_a_command_for_the_same_file(value: str, tmp_path: Path, empty: Path, mo
 
 @pytest.mark.parametrize("value", VALUES)
 def test_commands_that_make_a_change(value: str, empty: Path) -> None:
-    invocation = Invocation(
-        "explain", {"context": value}, "text", output_is_open=True, traceback=False, screen=Output()
-    )
+    invocation = Invocation("explain", {"context": value}, "text", traceback=False, screen=Output())
     change = EnsureRole(role_arn=ROLE, username="it's $(x) `y`", groups=["a b"])
     (words,) = parsed(command_for(invocation, change), empty)
     mapping = ["--username", "it's $(x) `y`", "--group", "a b"]
