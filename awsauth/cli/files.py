@@ -61,7 +61,7 @@ def _holds_plan(folder: Folder, name: str) -> bool:
 
 def name_of(file: str | IO[bytes]) -> str:
     """Return the name of a file, or of an open file, for messages."""
-    name = file if isinstance(file, str) else str(file.name)
+    name = file if isinstance(file, str) else str(getattr(file, "name", "<stdin>"))
     return "standard input" if name == "<stdin>" else visible(name)
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
     from awsauth.core.plan import Plan
 
-_KEYS: Final = {"add_role_mapping": "mapRoles", "add_user_mapping": "mapUsers"}
-"""The methods whose username may be left out, and the data key where it is looked up then."""
+_KEYS: Final = {"role_arn": "mapRoles", "user_arn": "mapUsers"}
+"""By argument the data key in which the username is looked up, if it is not given."""
 
 _OPTIONS: Final = {field.name for field in fields(ChangeOptions)}
 _IN_PLAN: Final = ("--out", "--yes", "--dry-run")
@@ -51,9 +51,11 @@ def _mapping_command(
             raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
 
         def plan(client: AwsAuthClient) -> Plan:
-            if method in _KEYS and not given["username"]:
-                given["username"] = _username_of(client, _KEYS[method], next(iter(given.values())))
-            found: Plan = getattr(client.planning, method)(**given)
+            found_name = {}
+            if given.get("username", "") is None:
+                [(key, arn)] = [(key, given[name]) for name, key in _KEYS.items() if name in given]
+                found_name = {"username": _username_of(client, key, arn)}
+            found: Plan = getattr(client.planning, method)(**given | found_name)
             return found
 
         return change(invocation, how, plan)

@@ -52,7 +52,7 @@ def test_get_says_what_cannot_be_read_and_how_to_look_at_it(tmp_path: Path) -> N
     done = run("get", "--file", str(path))
     assert (done.code, done.out) == (8, "")
     assert done.err == (
-        f"mapRoles and mapUsers cannot be read.\nWhat is wrong with the text (2): awsauth check --file '{path}'\n"
+        f"mapRoles and mapUsers cannot be read.\nThe text has problems (2): awsauth check --file '{path}'\n"
     )
     assert run("get", "ci", "--file", str(path)).code == 8
     path = manifest_in(tmp_path, mapRoles="[]\n")

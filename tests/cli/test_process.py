@@ -165,10 +165,10 @@ def test_when_the_outcome_has_changed_it_is_shown_and_asked_again(file: str) -> 
     others = AwsAuthClient.from_file(file, author="somebody else")
     others.apply(EnsureRole(role_arn=ROLE, username="admin", groups=["viewers"]))
     terminal.type("y\n")
-    terminal.wait_for("This would come of it now:")
+    terminal.wait_for("The change would now be:")
     assert AwsAuthClient.from_file(file).read().roles[1].groups == ("viewers",)
-    terminal.wait_for("[y/N]", after="This would come of it now:")
-    before, _, now = terminal.shown.partition("This would come of it now:")
+    terminal.wait_for("[y/N]", after="The change would now be:")
+    before, _, now = terminal.shown.partition("The change would now be:")
     assert "into group system:masters" in now
     assert "into group system:masters" not in before
     terminal.type("y\n")
@@ -183,7 +183,7 @@ def test_a_rollback_is_asked_again_too(file: str) -> None:
     terminal.wait_for("[y/N]")
     client.apply(EnsureRole(role_arn=f"{ROLE}-2", username="ci", groups=["builders"]))
     terminal.type("y\n")
-    terminal.wait_for("This would come of it now:")
+    terminal.wait_for("The change would now be:")
     terminal.type("n\n")
     assert terminal.end() == 1
     assert len(client.read().roles) == 3
@@ -396,7 +396,7 @@ def test_a_text_that_was_kept_can_be_given_back(file: str, tmp_path: Path) -> No
         tmp_path, {"mapUsers: |\n    []": f"mapUsers: |\n    - userarn: {USER}\n      usrname: alice\n     x"}
     )
     done = process("edit", "--yes", "--file", file, env=editor.env)
-    assert (done.code, "nothing was changed" in done.err, len(editor.seen)) == (8, True, 1), done
+    assert (done.code, "\nNothing was changed.\n" in done.err, len(editor.seen)) == (8, True, 1), done
     kept = editor.left[0]
     line = done.err.partition("To use it: ")[2].splitlines()[0]
     assert shlex.split(line) == ["awsauth", "edit", "--from", str(kept), "--file", file]
@@ -430,9 +430,9 @@ def test_what_others_add_while_the_editor_is_open_is_not_taken_back(file: str, t
     script.chmod(0o755)
     environ = {"EDITOR": str(script), "VISUAL": "", "TMPDIR": str(tmp_path)}
     done = process("edit", "--yes", "--file", file, "--allow", "node-mapping", env=environ)
-    assert (done.code, "while you were editing; nothing was changed" in done.err) == (6, True), done
+    assert (done.code, "while you were editing.\nNothing was changed.\n" in done.err) == (6, True), done
     assert other in Path(file).read_text(encoding="utf-8")
-    assert "What you have written is in" in done.err
+    assert "Your text is in" in done.err
 
 
 @pytest.mark.parametrize(("command", "code"), [("/nonexistent/editor", 2), ("false", 8)])
@@ -445,7 +445,7 @@ def test_an_editor_that_fails_changes_nothing(file: str, command: str, code: int
 
 @pytest.mark.parametrize(
     ("saving", "problem"),
-    [("truncate -s 3G", "it is larger than 16 MiB"), ("printf '\\377' >>", "it is not a text in UTF-8")],
+    [("truncate -s 3G", "it is larger than 16 MiB"), ("printf '\\377' >>", "it is not UTF-8 text")],
 )
 def test_a_saved_file_that_cannot_be_read_is_kept_and_named(
     file: str, tmp_path: Path, saving: str, problem: str
@@ -456,8 +456,9 @@ def test_a_saved_file_that_cannot_be_read_is_kept_and_named(
     script.chmod(0o755)
     done = process("edit", "--yes", "--file", file, env={"EDITOR": str(script), "VISUAL": "", "TMPDIR": str(tmp_path)})
     (kept,) = tmp_path.glob("awsauth-*/*")
-    assert (done.code, f"The saved file cannot be read: {problem}. Nothing was changed." in done.err) == (8, True), done
-    assert f"What you have written is in {kept}\n" in done.err
+    said = f"The saved file cannot be read: {problem}.\nNothing was changed.\n"
+    assert (done.code, said in done.err) == (8, True), done
+    assert f"Your text is in {kept}\n" in done.err
     assert Path(file).read_bytes() == before
 
 

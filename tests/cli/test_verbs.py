@@ -62,7 +62,7 @@ def test_who_can(file: str) -> None:
 @pytest.mark.parametrize(("words", "ours"), [(["list"], "get"), (["delete", "role", ROLE], "remove")])
 def test_the_words_of_other_tools_name_ours(words: list[str], ours: str) -> None:
     done = run(*words)
-    assert (done.code, f"it is `awsauth {ours}`" in done.err) == (2, True), done
+    assert (done.code, f"Use `awsauth {ours}`" in done.err) == (2, True), done
 
 
 @pytest.mark.parametrize("given", [["--arn", ROLE], [f"--arn={ROLE}"]])

@@ -362,7 +362,7 @@ def test_a_plan_is_not_saved_through_a_link(tmp_path: Path) -> None:
     for target in (victim, tmp_path / "absent"):
         plan.symlink_to(target)
         done = run(*ADD, str(manifest), "--out", str(plan))
-        assert (done.code, "holds no plan" in done.err, plan.is_symlink()) == (8, True, True), done
+        assert (done.code, "does not hold a plan" in done.err, plan.is_symlink()) == (8, True, True), done
         plan.unlink()
     assert victim.read_bytes() == before
     assert not (tmp_path / "absent").exists()

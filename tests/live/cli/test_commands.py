@@ -145,7 +145,7 @@ def test_others_between_the_question_and_the_answer(cluster: Cluster, at: dict[s
     terminal.wait_for("[y/N]")
     cluster.put_aws_auth({"mapRoles": f"{NODES}- rolearn: {ROLE}\n  username: deployer\n  groups: [others]\n"})
     terminal.type("y\n")
-    terminal.wait_for("This would come of it now:")
+    terminal.wait_for("The change would now be:")
     assert "deployers" not in roles(cluster)
     terminal.wait_for("into group deployers")
     terminal.type("y\n")
