@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import pages_of
 from awsauth.aws.iam import check_role_name, get_role, own_account, role_of
-from awsauth.aws.session import check_texts
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
 from awsauth.core.access.sso_roles import PATH, sso_role
 from awsauth.core.arn import canonical_role, partition_of
+from awsauth.core.edit.validation import check_texts
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast, overload
 
 from awsauth.aws.errors import CREDENTIAL_SOURCES, login_command, translate_errors
 from awsauth.aws.instance_metadata import InstanceMetadata
-from awsauth.core.edit.validation import as_text, hint_for_missing
+from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
@@ -253,23 +253,6 @@ class AwsSession:
         )
         client.meta.events.register("after-call", _log_call)
         return client
-
-
-def check_texts(*, required: Collection[str] = (), digits: int = 0, **given: Any) -> None:
-    """Refuse an argument that is empty, or is not a text; None passes unless the argument is required.
-
-    Args:
-        required: The names of the required arguments.
-        digits: How many digits a text has that a user may write as a number, such as an account.
-        given: The arguments, by name.
-
-    Raises:
-        UsageError: an argument is refused.
-    """
-    for name, value in given.items():
-        if (value is not None or name in required) and not (isinstance(value, str) and value.strip()):
-            hint = hint_for_missing(value, as_text(value, digits=digits))
-            raise UsageError(f"{name} is {quoted_value(value, 60)}.", hint=hint)
 
 
 def _log_call(http_response: Any, model: Any, **_: Any) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from awsauth.aws.eks import EksCluster, describe_cluster, is_cluster_name
 from awsauth.aws.errors import CHECK_WAY
-from awsauth.aws.session import AwsSession, check_texts
+from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
 from awsauth.connections.kubernetes import DEFAULT, Connection, transport_with_tokens
+from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsAuthError, AwsServiceError
 from awsauth.kube.kubeconfig import problem_of

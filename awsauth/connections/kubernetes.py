@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.text.display import quoted_value, visible
+from awsauth.core.edit.validation import check_texts
+from awsauth.core.text.display import visible
 from awsauth.debug_log import log_debug
 from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import kubeconfig
@@ -97,13 +98,7 @@ def from_kubeconfig(
         UsageError: `context` or `path` is empty; or as for `Transport`.
         AwsAuthError: a token cannot be made, where tokens are signed here.
     """
-    given: tuple[tuple[str, Any, Any], ...] = (("context", context, str), ("path", path, (str, os.PathLike)))
-    for name, value, kinds in given:
-        if value is not None and not (isinstance(value, kinds) and str(value).strip()):
-            raise UsageError(
-                f"{name} is {'empty' if isinstance(value, str) else quoted_value(value, 60)}.",
-                hint="Pass a text that is not empty. Is a variable unset?",
-            )
+    check_texts(context=context, path=str(path) if isinstance(path, os.PathLike) else path)
     files = (Path(path),) if path is not None else kubeconfig.default_paths()
     config = kubeconfig.read_kubeconfig(files)
     if not config.files:

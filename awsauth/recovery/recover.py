@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.authentication_mode import BOTH, switch_to_both
-from awsauth.aws.session import check_texts
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks import EksClusterInfo
+from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError
 from awsauth.history.retrying_store import with_retries

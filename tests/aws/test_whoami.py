@@ -90,10 +90,10 @@ def test_an_sts_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_without_a_cluster_there_is_nothing_to_ask(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no cluster here"):
+    with pytest.raises(UsageError, match="no cluster to ask"):
         AwsAuthClient.in_memory().whoami()
-    with pytest.raises(UsageError, match="no cluster here"):
+    with pytest.raises(UsageError, match="no cluster to ask"):
         awsauth.whoami(file=tmp_path / "aws-auth.yaml")
     session: Any = object()
-    with pytest.raises(UsageError, match="together with a cluster"):
+    with pytest.raises(UsageError, match="cannot be combined with a cluster"):
         awsauth.whoami(session=session, cluster="prod")

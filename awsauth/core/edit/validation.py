@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, get_args
 
@@ -56,6 +56,24 @@ def checked(checks: Iterable[tuple[str, Check, Any]]) -> tuple[dict[str, Any], d
 def wrong(name: str, value: Any, wanted: str, hint: str) -> UsageError:
     """Return the error for a value that is not the wanted kind; an empty value gets a hint of its own."""
     return UsageError(f"{name} is {quoted_value(value, 60)}, not {wanted}.", hint=hint_for_missing(value, hint))
+
+
+def check_texts(*, required: Collection[str] = (), digits: int = 0, **given: Any) -> None:
+    """Refuse an argument that is empty, or is not a text; None passes unless the argument is required.
+
+    Args:
+        required: The names of the required arguments.
+        digits: How many digits a text has that a user may write as a number, such as an account.
+        given: The arguments, by name.
+
+    Raises:
+        UsageError: an argument is refused.
+    """
+    for name, value in given.items():
+        if isinstance(value, str) and not value.strip():
+            raise UsageError(f"{name} is empty.", hint=hint_for_missing(value, ""))
+        if not isinstance(value, str) and (value is not None or name in required):
+            raise wrong(name, value, "text", as_text(value, digits=digits))
 
 
 def _text(keep: Callable[[str], str], digits: int = 0) -> Check:
