@@ -36,6 +36,8 @@ _COMMANDS: Final = {
     "who-can": ("inspect_commands", "Show the principals with a group or username."),
     "plan": ("plan_commands", "Show what changes or a manifest would do."),
     "sync": ("sync_commands", "Make owners' entries what their fragments say."),
+    "import": ("sync_commands", "Print another tool's file as a fragment."),
+    "init": ("sync_commands", "Print the mappings as a fragment."),
     "apply": ("plan_commands", "Apply a saved plan, changes or a manifest."),
     "edit": ("edit_commands", "Edit the mappings, checked when you save."),
     "history": ("history_commands", "Show who changed what, when and why."),

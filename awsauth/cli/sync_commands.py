@@ -1,19 +1,21 @@
-"""The command that syncs fragments."""
+"""The commands that sync fragments, and make fragments of what is there."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import IO, TYPE_CHECKING, Any, Final, get_args
 
 import click
 
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
-from awsauth.cli.files import read_input
+from awsauth.cli.files import naming, read_input
 from awsauth.core.desired.decide import OnDrift
-from awsauth.core.desired.fragment import Fragment
+from awsauth.core.desired.formats import fragment_text, import_fragment, initial_fragment
+from awsauth.core.desired.fragment import Fragment, decode_text
 from awsauth.core.guards.guards import GUARDS
+from awsauth.core.text.display import visible
 from awsauth.errors import FragmentError, UsageError
 
 if TYPE_CHECKING:
@@ -150,3 +152,39 @@ def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
             with click.open_file(name, "rb") as file:
                 yield ("standard input" if name == "-" else name), read_input(file)
+
+
+_OWNER: Final = click.option("--owner", metavar="NAME", required=True, help="The owner of the entries.")
+
+
+@awsauth_command("import", "awsauth.Fragment(owner=…, roles=[…])", connection=(), outputs=("text",))
+@click.argument("source", metavar="FILE", type=click.File("rb"))
+@_OWNER
+def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) -> int:
+    """Print the principals in another tool's file as a fragment for `awsauth sync`.
+
+    It reads YAML and JSON: eksctl's iamIdentityMappings and accessEntries; variables of terraform-aws-eks (access_entries,
+    aws_auth_roles); objects of the kinds IAMIdentityMapping, AWSAuthItem, MapRole, MapUser and AccessEntry; and the
+    authenticator's config.yaml, as with kops. It refuses by name what a fragment cannot hold.
+    """
+    with naming(source):
+        text = decode_text(read_input(source))
+        invocation.screen.print(fragment_text(import_fragment(text, "", owner)).rstrip("\n"))
+    return DONE
+
+
+@awsauth_command("init", "awsauth.Fragment.from_document(client.read(), owner)", outputs=("text",))
+@_OWNER
+def init_command(invocation: Invocation, /, *, owner: str) -> int:
+    """Print a fragment of what is mapped now, for `awsauth sync --adopt`.
+
+    It leaves out what lets nodes in, and what another owner applied.
+    """
+    with invocation.client() as client, invocation.waiting():
+        document, owners = client.read(), client.owners()
+    owned = {name for other, names in owners.items() if other != owner for name in names}
+    fragment, left_out = initial_fragment(document, owner, owned)
+    for line in left_out:
+        invocation.screen.tell(f"Left out: {visible(line)}.")
+    invocation.screen.print(fragment_text(fragment).rstrip("\n"))
+    return DONE

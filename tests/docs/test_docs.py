@@ -75,8 +75,9 @@ def test_every_command_that_is_shown_exists_with_its_options(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(AwsAuthCommand, "invoke", lambda *_: 0)
-    for name in ("changes.json", "plan.json", "buffer.yaml", "aws-auth.yaml"):
+    for name in ("changes.json", "plan.json", "buffer.yaml", "aws-auth.yaml", "cluster.yaml"):
         (tmp_path / name).touch()
+    (tmp_path / "access").mkdir()
     for words in shown_commands(page):
         done = run(*shlex.split(words))
         assert done.code == 0 or "Missing" in done.err, (words, done)

@@ -178,6 +178,13 @@ class Fragment(_Part):
             problems = list(dict.fromkeys(map(_problem, error.errors(include_url=False))))
             raise FragmentError(f"The fragment {'; '.join(problems)}.", hint=_HINT) from error
 
+    def __eq__(self, other: object) -> bool:
+        # Without the places that it was read from.
+        return isinstance(other, Fragment) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__.values()))
+
     @classmethod
     def from_text(cls, text: str | bytes, name: str = "", *, owner: str | None = None) -> Self:
         """Return the fragment in a file: YAML of at most 256 KiB, or JSON, in UTF-8.
@@ -198,7 +205,7 @@ class Fragment(_Part):
 
     @classmethod
     def _parsed(cls, text: str | bytes, name: str, owner: str | None) -> Self:
-        written = _decoded(text)
+        written = decode_text(text)
         if owner is not None and (manifest := manifest_in(written)):
             return _placed(cls.from_document(document_of(manifest), owner), name, {})
         values, places = _values(written)
@@ -298,13 +305,18 @@ def _item(key: Key, mapped: MappingEntry) -> Any:
     return {field: mapped.principal, "username": mapped.username, "groups": mapped.groups}
 
 
-def _decoded(text: str | bytes) -> str:
+def decode_text(text: str | bytes) -> str:
+    """Return the text in the bytes of a file.
+
+    Raises:
+        FragmentError: it is not UTF-8.
+    """
     if isinstance(text, str):
         return text
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FragmentError(f"The fragment is not text in UTF-8: byte {error.start + 1} is not.", hint=_HINT) from error
+        raise FragmentError(f"The file is not text in UTF-8: byte {error.start + 1} is not.", hint=_HINT) from error
 
 
 def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]]:
