@@ -17,7 +17,7 @@ from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
 from awsauth.history.commit import applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, RoleResolver, Transaction
-from awsauth.options import TIMEOUT, ConnectionOptions, Options, check_options, check_whole_number
+from awsauth.options import ClusterOptions, Options, check_options, check_whole_number, connection_options
 from awsauth.read_only_client import ReadOnlyClient
 from awsauth.stores.store import restorable
 from awsauth.sync_methods import SyncMethods
@@ -47,10 +47,7 @@ if TYPE_CHECKING:
 class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     """One ``aws-auth``. Threads may share a client; it also works in a ``with`` block.
 
-    The ``from_…`` methods make a client. For a cluster they take `timeout`: the seconds for one request with its answer,
-    30 by default, at most 10 of them to connect. An exec credential plugin has as long (at a terminal at least 300
-    seconds), a list in pages 10 times as long. Answers may have 32 MiB, lists 200 pages of 500 objects. `as_user` and
-    `as_groups` are the Kubernetes user and groups to impersonate. A value that does not fit is a `UsageError`.
+    The ``from_…`` methods make a client; for a cluster they take `awsauth.options.ClusterOptions`.
 
     Every method that reads or writes may raise, for a cluster: `UnreachableError`, `ApiError` and its kinds,
     `CredentialsError` and `KubeconfigError`; for a file: `FileError` and `ManifestError`. A method's ``Raises`` names
@@ -94,32 +91,15 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         self._roles = RoleResolver(session)
 
     @classmethod
-    def from_environment(
-        cls,
-        *,
-        timeout: float = TIMEOUT,
-        as_user: str | None = None,
-        as_groups: Sequence[str] = (),
-        author: str | None = None,
-        policy: Policy | None = None,
-    ) -> Self:
+    def from_environment(cls, **how: Unpack[ClusterOptions]) -> Self:
         """Return a client for the cluster that kubectl would use: that of the current context, or else of the pod."""
         from awsauth.connections.kubernetes import from_default_kubeconfig
 
-        connection = from_default_kubeconfig(ConnectionOptions(timeout, as_user, as_groups))
-        return cls._connected(connection, author, policy)
+        return cls._connected(from_default_kubeconfig(connection_options(how)), how)
 
     @classmethod
     def from_kubeconfig(
-        cls,
-        context: str | None = None,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        timeout: float = TIMEOUT,
-        as_user: str | None = None,
-        as_groups: Sequence[str] = (),
-        author: str | None = None,
-        policy: Policy | None = None,
+        cls, context: str | None = None, path: str | os.PathLike[str] | None = None, **how: Unpack[ClusterOptions]
     ) -> Self:
         """Return a client for the cluster of a kubeconfig's context; by default the current one of kubectl's files.
 
@@ -130,19 +110,10 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         """
         from awsauth.connections.kubernetes import from_kubeconfig
 
-        connection = from_kubeconfig(context, path, ConnectionOptions(timeout, as_user, as_groups))
-        return cls._connected(connection, author, policy)
+        return cls._connected(from_kubeconfig(context, path, connection_options(how)), how)
 
     @classmethod
-    def in_cluster(
-        cls,
-        *,
-        timeout: float = TIMEOUT,
-        as_user: str | None = None,
-        as_groups: Sequence[str] = (),
-        author: str | None = None,
-        policy: Policy | None = None,
-    ) -> Self:
+    def in_cluster(cls, **how: Unpack[ClusterOptions]) -> Self:
         """Return a client for the cluster of this pod, with the pod's service account.
 
         Raises:
@@ -150,23 +121,14 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         """
         from awsauth.connections.kubernetes import in_cluster
 
-        return cls._connected(in_cluster(ConnectionOptions(timeout, as_user, as_groups)), author, policy)
+        return cls._connected(in_cluster(connection_options(how)), how)
 
     @classmethod
-    def from_api_client(
-        cls,
-        api: ApiClient,
-        *,
-        timeout: float = TIMEOUT,
-        as_user: str | None = None,
-        as_groups: Sequence[str] = (),
-        author: str | None = None,
-        policy: Policy | None = None,
-    ) -> Self:
+    def from_api_client(cls, api: ApiClient, **how: Unpack[ClusterOptions]) -> Self:
         """Return a client on your own ``kubernetes.client.ApiClient``, which stays open."""
         from awsauth.connections.kubernetes import from_api_client
 
-        return cls._connected(from_api_client(api, ConnectionOptions(timeout, as_user, as_groups)), author, policy)
+        return cls._connected(from_api_client(api, connection_options(how)), how)
 
     @classmethod
     def from_eks(
@@ -177,11 +139,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         profile: str | None = None,
         session: boto3.Session | None = None,
         role_arn: str | None = None,
-        timeout: float = TIMEOUT,
-        as_user: str | None = None,
-        as_groups: Sequence[str] = (),
-        author: str | None = None,
-        policy: Policy | None = None,
+        **how: Unpack[ClusterOptions],
     ) -> Self:
         """Return a client for an EKS cluster by its name or ARN, without kubeconfig and AWS CLI.
 
@@ -197,9 +155,9 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         """
         from awsauth.connections.eks import from_eks
 
-        how = ConnectionOptions(timeout, as_user, as_groups)
-        connection = from_eks(name, how, region=region, profile=profile, session=session, role_arn=role_arn)
-        return cls._connected(connection, author, policy, connection.facts)
+        options = connection_options(how)
+        connection = from_eks(name, options, region=region, profile=profile, session=session, role_arn=role_arn)
+        return cls._connected(connection, how, connection.facts)
 
     @classmethod
     def from_file(
@@ -223,9 +181,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         """
         named: Any = path
         if not isinstance(named, (str, os.PathLike)) or not str(named).strip():
-            raise UsageError(
-                "The path of the file is empty.", hint="Pass a path. Is the variable set that it comes from?"
-            )
+            raise UsageError("The path of the file is empty.", hint="Is the variable set that it comes from?")
         from awsauth.stores.file import FileStore
 
         return cls(FileStore(path, normalize=normalize), author=author, policy=policy)
@@ -240,9 +196,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return cls(MemoryStore(data), author=author, policy=policy)
 
     @classmethod
-    def _connected(
-        cls, connection: Connection, author: str | None, policy: Policy | None, eks: EksClusterInfo | None = None
-    ) -> Self:
+    def _connected(cls, connection: Connection, how: ClusterOptions, eks: EksClusterInfo | None = None) -> Self:
         from awsauth.cluster_context import ClusterContext
         from awsauth.history.retrying_store import with_retries
         from awsauth.stores.cluster import ClusterStore
@@ -255,8 +209,8 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             eks = cluster_info(connection)
         return cls(
             with_retries(ClusterStore(connection.transport)),
-            author=author,
-            policy=policy,
+            author=how.get("author"),
+            policy=how.get("policy"),
             circumstances=ClusterContext(connection.transport, eks),
             connection=connection,
             session=tokens.session if tokens else None,

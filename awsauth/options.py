@@ -13,6 +13,7 @@ from awsauth.errors import InvalidValueError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from awsauth.core.lint.policy import Policy
 
 DryRun = bool | Literal["server"]
 
@@ -61,6 +62,32 @@ class ConnectionOptions:
     timeout: float = TIMEOUT
     as_user: str | None = None
     as_groups: Sequence[str] = ()
+
+
+class ClusterOptions(TypedDict, total=False):
+    """How a client reaches a cluster, and who it is for the history. A value that does not fit is a `UsageError`.
+
+    Answers may have 32 MiB, lists 200 pages of 500 objects.
+
+    Attributes:
+        timeout: Seconds for one request with its answer, 30 by default, at most 10 of them to connect. An exec credential
+            plugin has as long (at a terminal at least 300 seconds), a list in pages 10 times as long.
+        as_user: The Kubernetes user to impersonate.
+        as_groups: The Kubernetes groups to impersonate.
+        author: Who makes the changes, for the history: a claim.
+        policy: The rules for mappings.
+    """
+
+    timeout: float
+    as_user: str | None
+    as_groups: Sequence[str]
+    author: str | None
+    policy: Policy | None
+
+
+def connection_options(how: ClusterOptions) -> ConnectionOptions:
+    """Return the part of a client's options that its connection needs."""
+    return ConnectionOptions(how.get("timeout", TIMEOUT), how.get("as_user"), how.get("as_groups", ()))
 
 
 CALLER: Final = "caller"
