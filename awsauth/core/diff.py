@@ -18,7 +18,7 @@ from awsauth.core.text.display import code, fenced, quoted, visible
 from awsauth.core.text.unified_diff import unified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from awsauth.core.access.access_changes import AccessChange
     from awsauth.core.document.model import ParsedList
@@ -43,24 +43,14 @@ class MappingDiff(JsonValue):
         """``added``, ``removed``, ``changed``; or ``shadowed`` if only entries change that never counted."""
         if not self.before or not self.after:
             return "removed" if self.before else "added"
-        return "changed" if self._counting(self.before) != self._counting(self.after) else "shadowed"
+        before, after = self._winners
+        return "changed" if before != after else "shadowed"
 
     @property
-    def _is_undefined(self) -> bool:
-        """Whether two spellings of one principal are mapped, so that the winner is undefined."""
-        before, after = self.before, self.after
-        return max(len(before), len(after)) > 1 and max(map(len, map(self._counting, (before, after)))) > 1
-
-    @property
-    def _shadowed(self) -> tuple[int, int]:
-        """The number of entries that do not count, before and after."""
-        before, after = self.before, self.after
-        if max(len(before), len(after)) <= 1:
-            return 0, 0
-        return len(before) - len(self._counting(before)), len(after) - len(self._counting(after))
-
-    def _counting(self, entries: Iterable[MappingEntry]) -> dict[str, MappingEntry]:
-        return {kept_under(self.key, mapped.principal): mapped for mapped in entries}
+    def _winners(self) -> list[dict[str, MappingEntry]]:
+        """The entries that count before and after: one, or for a user one of each spelling."""
+        sides = (self.before, self.after)
+        return [{kept_under(self.key, mapped.principal): mapped for mapped in entries} for entries in sides]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +223,8 @@ def _markdown_line(mapping: MappingDiff) -> str:
 
 def _sentences(mapping: MappingDiff, show: Callable[[str], str]) -> Iterator[str]:
     """Yield the changes of a principal in words; `show` escapes values of the document."""
-    if mapping._is_undefined:  # noqa: SLF001 - of this module
-        before, after = (len(mapping._counting(entries)) for entries in (mapping.before, mapping.after))  # noqa: SLF001
+    before, after = map(len, mapping._winners)  # noqa: SLF001 - of this module
+    if max(before, after) > 1:
         yield f"mapped in {after} spelling{'' if after == 1 else 's'}, before {before}; with several, the winner is undefined"
     elif mapping.kind in ("added", "removed"):
         if mapping.key != "mapAccounts":
@@ -242,7 +232,7 @@ def _sentences(mapping: MappingDiff, show: Callable[[str], str]) -> Iterator[str
             yield f"username {_name(now.username, show)}, {_groups(now.groups, show)}"
     else:
         yield from _differences(mapping.before[-1], mapping.after[-1], show)
-    before, after = mapping._shadowed  # noqa: SLF001 - of this module
+    before, after = len(mapping.before) - before, len(mapping.after) - after
     if before != after or mapping.kind == "shadowed":
         yield f"entries that do not count because a later one does: {after}, before {before}"
 

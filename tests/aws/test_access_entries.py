@@ -255,7 +255,7 @@ def test_a_change_without_effect_is_said() -> None:
     assert (added.code, added.severity, added.principal) == ("access-entry-wins", Severity.WARNING, f"{PREFIX}/ops")
     assert "The change has no effect on it. The entry: username `u`; groups `view`." in str(added)
     [gone] = said(roles(role("ops")), roles(), context(entry))
-    assert "loses nothing" in gone.message
+    assert "keeps its access" in gone.message
     assert "Delete the entry too" in gone.hint
     assert said(roles(role("ops")), roles(role("ops"), role("new")), context(entry)) == []
 
@@ -273,7 +273,7 @@ def test_in_api_mode_a_change_is_refused_for_that_alone() -> None:
     before = roles(node(), ADMIN)
     assert refused(before, roles(), api) == ["authentication-mode"]
     assert refused(before, before, api) == []
-    with pytest.raises(GuardError, match="it does not look at aws-auth") as error:
+    with pytest.raises(GuardError, match="does not read aws-auth") as error:
         enforce(before, roles(), api)
     assert "access entries" in str(error.value)
     assert enforce(before, roles(), api, allow=["authentication-mode"])
@@ -294,7 +294,7 @@ def test_who_has_an_entry_that_could_not_be_read_is_no_certain_administrator() -
     other = role("other", "other", MASTERS)
     [found] = refusals(roles(ADMIN, other), roles(ADMIN), context(UNREAD))
     assert found.code == "last-admin"
-    assert "it is not certain that anybody else is" in found.message
+    assert "it is not certain that another one is left" in found.message
 
 
 def test_an_entry_of_the_caller_that_could_not_be_read_does_not_hide_what_is_lost() -> None:

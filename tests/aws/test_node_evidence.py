@@ -298,11 +298,8 @@ def test_of_a_document_the_mappings_of_nodes_are_told() -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (
-            SourceReport((RoleUser(f"{ROLE}/team/a", "node group ng-1"),)),
-            "There are nodes with this role (node group ng-1): ",
-        ),
-        (SourceReport((), ("No right to ask.",)), "it is not known that there are none (No right to ask.)."),
+        (SourceReport((RoleUser(f"{ROLE}/team/a", "node group ng-1"),)), "Nodes have this role (node group ng-1). "),
+        (SourceReport((), ("No right to ask.",)), "it is unknown whether there are any (No right to ask.)."),
     ],
 )
 def test_a_refusal_says_who_has_the_role_or_why_that_is_not_known(told: SourceReport, words: str) -> None:

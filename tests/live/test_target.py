@@ -17,7 +17,7 @@ ROLE = "arn:aws:iam::111122223333:role/mytestrole"
 def test_a_client_knows_its_target(cluster: Cluster) -> None:
     with (
         awsauth.connect(kubeconfig=cluster.kubeconfig) as client,
-        pytest.raises(awsauth.UsageError, match="client and context were both named"),
+        pytest.raises(awsauth.UsageError, match="client cannot be combined with context"),
     ):
         awsauth.add_role_mapping(ROLE, username="admin", client=client, context=cluster.context)
 

@@ -32,19 +32,15 @@ def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
     """
     document = found.document
     metadata = target(child(document, "metadata"))
-    name, namespace = (child(metadata, key) for key in ("name", "namespace"))
-    named = string(metadata, "name"), string(metadata, "namespace")
-    wanted = _NAME, _NAMESPACE
-    # A template is rendered later, and another tool may add a missing name or namespace.
-    wrong = [
-        (node, value, right)
-        for node, value, right in zip((name, namespace), named, wanted, strict=True)
-        if node is not None and value not in ("", right) and not any(templates(value))
-    ]
-    for node, value, right in wrong:
-        field = "name" if right == _NAME else "namespace"
-        this = f"{named[1] or 'the default namespace'}/{named[0] or '?'}" if field == "namespace" else named[0]
-        yield _unread(found.text, node, f"this is {quoted(this)}", f"Write `{field}: {right}` for {quoted(value)}.")
+    name, namespace = string(metadata, "name"), string(metadata, "namespace")
+    for field, value, right, this in (
+        ("name", name, _NAME, name),
+        ("namespace", namespace, _NAMESPACE, f"{namespace}/{name or '?'}"),
+    ):
+        node = child(metadata, field)
+        # A template is rendered later, and another tool may add a missing name or namespace.
+        if node is not None and value not in ("", right) and not any(templates(value)):
+            yield _unread(found.text, node, f"this is {quoted(this)}", f"Write `{field}: {right}` for {quoted(value)}.")
     version = child(document, "apiVersion")
     if string(document, "kind") == "ConfigMap" and version and string(document, "apiVersion") not in ("", "v1"):
         this = f"its apiVersion is {quoted(string(document, 'apiVersion'))}"
@@ -52,14 +48,14 @@ def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
     for key, _ in document.pairs() if child(document, "kind") else ():
         if key.value != "data" and key.value.lower() in ("data", "stringdata"):
             yield _unread(found.text, key, f"this has {quoted(key.value)}", f"Write `data:` for {quoted(key.value)}.")
-    if metadata is not None and name is not None and string(document, "kind") and not named[1]:
+    if (named := child(metadata, "name")) and string(document, "kind") and not namespace:
         yield Finding(
             NO_NAMESPACE,
             Severity.WARNING,
             "The manifest does not name a namespace.",
             f"kubectl applies it to the current namespace; the authenticator reads only {_NAMESPACE}/{_NAME}.",
             f"Add `namespace: {_NAMESPACE}` to the metadata, unless a tool such as kustomize adds it.",
-            _place(found.text, name),
+            _place(found.text, named),
         )
 
 

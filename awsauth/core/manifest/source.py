@@ -28,15 +28,9 @@ class Encoding(enum.Enum):
     UTF16_LE = ("utf-16-le", b"\xff\xfe")
     UTF16_BE = ("utf-16-be", b"\xfe\xff")
 
-    @property
-    def codec(self) -> str:
-        """Python's name for the encoding."""
-        return self.value[0]
-
-    @property
-    def mark(self) -> bytes:
-        """The bytes before the text."""
-        return self.value[1]
+    def __init__(self, codec: str, mark: bytes) -> None:
+        self.codec = codec
+        self.mark = mark
 
     def encode(self, text: str) -> bytes:
         """Return the bytes of a file with this text.
