@@ -1,7 +1,7 @@
-"""Messages for the logger ``awsauth``: requests and decisions, at the level DEBUG, and never a secret.
+"""Messages to the logger ``awsauth``: requests and decisions, at the level DEBUG, without secrets.
 
-A program that has not imported `logging` cannot listen. So this module does not import it either, which keeps changes
-to a file fast.
+A program that has not imported `logging` does not listen to it. This module does not import it either, which keeps
+changes to a file fast.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DETAIL: Final = 5
 
 
 def log_debug(message: str, *values: object, level: int = 10) -> None:
-    """Log a message, with `values` in the place of each ``%s``; 10 is the level DEBUG."""
+    """Log a message in which the values replace each ``%s``; 10 is the level DEBUG."""
     logging = sys.modules.get("logging")
     if logging is not None:
         logging.getLogger(NAME).log(level, message, *(visible(str(value)) for value in values))

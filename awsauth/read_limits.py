@@ -1,4 +1,4 @@
-"""Reads of files, and of standard input, that cannot take more memory than they should."""
+"""Reads of files, and of standard input, with bounded memory."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
     import os
 
 LARGEST_FILE: Final = 16 * 2**20
-"""Bytes of a manifest, kubeconfig, policy, plan, token or certificate. The largest of these is a plan: it may hold the 1 MiB of
+"""Bytes of a manifest, kubeconfig, policy, plan, token or certificate. A plan is the largest of them: it may hold the 1 MiB of
 a ConfigMap four times, before and after and in changes, and escapes make it longer."""
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """Return what a file holds, which may be a pipe.
+    """Return the contents of a file, which may be a pipe.
 
     Raises:
-        OSError: it cannot be read, or is larger than `LARGEST_FILE` (`errno.EFBIG`).
-        ValueError: the path holds a null character.
+        OSError: The file cannot be read, or is larger than `LARGEST_FILE` (`errno.EFBIG`).
+        ValueError: The path holds a null character.
     """
     with Path(path).open("rb") as file:
         return read_stream(file)
 
 
 def read_stream(stream: IO[bytes]) -> bytes:
-    """Return what is left to read of a stream.
+    """Return the rest of a stream.
 
     Raises:
-        OSError: it cannot be read, or there is more than `LARGEST_FILE` (`errno.EFBIG`).
+        OSError: The stream cannot be read, or holds more than `LARGEST_FILE` bytes (`errno.EFBIG`).
     """
     raw = stream.read(LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:

@@ -1,4 +1,4 @@
-"""Trying again: how long to go on, how long to wait in between, and when a server asks to be asked again."""
+"""Retries: how long to go on, how long to wait between attempts, and the wait that a server asks for."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _FIRST: Final = 0.02
 
 
 class Backoff:
-    """A deadline, and random pauses that grow, so that writers who met once do not meet again.
+    """A deadline, with random pauses that grow, so that writers that met once do not meet again.
 
-    Iterating over it makes attempts: one at once, one after each pause, and the last one at the deadline.
+    Each iteration is an attempt: one at once, one after each pause, and the last one at the deadline.
 
     Args:
-        seconds: How long to go on from now.
+        seconds: The time for all attempts, from now on.
         longest: The longest pause, in seconds.
-        clock: A clock that only goes forward, in seconds.
-        sleep: Waits for some seconds.
+        clock: A clock that only moves forward, in seconds.
+        sleep: Waits for a number of seconds.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Backoff:
         return self._clock() >= self._end
 
     def wait(self, at_least: float = 0.0) -> bool:
-        """Wait before the next attempt, and return True; or return False at once if the time is up before it.
+        """Wait before the next attempt, and return True; return False at once if the deadline is sooner.
 
         Args:
             at_least: The shortest pause, in seconds.
@@ -71,23 +71,23 @@ class Backoff:
         return True
 
     def wait_or_raise(self, error: Exception, *, after: Exception | None = None) -> None:
-        """Wait before the next attempt, or raise `error` when the deadline has passed.
+        """Wait before the next attempt, or raise `error` if the deadline has passed.
 
-        Where a server has asked for time, all of it passes. If the deadline is sooner, `error` is raised at once.
+        The pause is at least as long as the server has asked for. If the deadline is sooner, `error` is raised at once.
 
         Args:
-            error: What to raise when there is no time left.
-            after: What happened, by default `error`. The server's wish is looked for in it and in its causes.
+            error: The error to raise when no time is left.
+            after: The failure of the last attempt, `error` by default. It, or a cause of it, holds the server's wish.
         """
         if not self.wait(_asked_for(after or error)):
             raise error
 
 
 def retry_unavailable(call: Callable[[], _T], backoff: Backoff | None = None) -> _T:
-    """Return the result of a call, which is made again while the server cannot answer; by default for 60 seconds.
+    """Return the result of a call, and repeat the call while the server cannot answer; for 60 seconds by default.
 
     Raises:
-        UnavailableError: the server could not answer until then.
+        UnavailableError: The server could not answer until the deadline.
     """
     backoff = backoff or Backoff()
     while True:
@@ -113,16 +113,14 @@ def retry_after(value: str | None) -> float:
     """Return the seconds of a ``Retry-After``, which may also be a date (RFC 9110, 10.2.3); 0 if it says nothing."""
     from datetime import datetime, timezone
 
-    if value is None:
-        return 0.0
-    if value.strip().isdecimal():
+    if value and value.strip().isdecimal():
         return float(value)
     moment = http_date(value)
     return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds()) if moment else 0.0
 
 
 def _asked_for(error: BaseException | None) -> float:
-    """Return for how many seconds a server has asked to be left alone."""
+    """Return the seconds that a server has asked to wait, in an error or its causes."""
     while error is not None:
         if isinstance(error, UnavailableError):
             return error.retry_after

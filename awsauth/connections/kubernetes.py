@@ -13,9 +13,8 @@ from awsauth.core.text.display import visible
 from awsauth.debug_log import log_debug
 from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import kubeconfig
-from awsauth.kube.address import proxy_for
+from awsauth.kube.address import proxy_for, without_userinfo
 from awsauth.kube.credentials import TokenFile
-from awsauth.kube.request import without_userinfo
 from awsauth.kube.transport import Transport, check_timeout
 from awsauth.options import ConnectionOptions
 

@@ -12,12 +12,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from awsauth.kube.request import has_stray_at, without_userinfo
-
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 _PORTS: Final = {"http": "80", "https": "443"}
+_USERINFO: Final = re.compile(r"//[^/?#]*@")
 _ADDRESS: Final = re.compile(r"https?://[^\s\\?#]+")
 
 
@@ -90,6 +89,19 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
     return None
 
 
+def without_userinfo(address: str) -> str:
+    """Return an address without its user and password, as in ``https://me:secret@host``."""
+    return _USERINFO.sub("//", address, count=1)
+
+
+def has_stray_at(address: str) -> bool:
+    """Whether an address has an ``@`` behind its host.
+
+    A slash in a password causes that: the part before the slash then counts as the host, and errors would show it.
+    """
+    return "@" in without_userinfo(address)
+
+
 def address_problem(address: Any, *, has_credentials: bool, is_proxied: bool = False) -> tuple[str, str] | None:
     """Return why requests must not go to an address, with a hint; None if they may.
 
@@ -106,7 +118,7 @@ def address_problem(address: Any, *, has_credentials: bool, is_proxied: bool = F
     if not isinstance(address, str):
         return "no cluster with an address", ""
     host = _host(address)
-    if host is None:
+    if not host:
         # Clients read such an address differently: the token could go to another host, or be readable on the way.
         problem = (
             "it does not begin with https:// or http:// and a host, it has a `?`, `#`, backslash or blank in it, "

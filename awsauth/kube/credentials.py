@@ -31,7 +31,7 @@ class ServerEndpoint(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers of every request, whatever its credentials."""
+        """The headers of every request, in addition to its credentials."""
 
     @property
     def pool(self) -> urllib3.PoolManager:

@@ -24,13 +24,13 @@ from awsauth.errors import (
     UnreachableError,
 )
 from awsauth.kube.rbac import missing_rule
-from awsauth.kube.request import AnswerError, object_of
+from awsauth.kube.request_limits import AnswerError, object_of
 from awsauth.retry import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from awsauth.kube.request import Request
+    from awsauth.kube.transport import Request
 
 _E = TypeVar("_E", bound=ApiError)
 
@@ -130,7 +130,7 @@ def error_for_response(request: Request, status: int, headers: Mapping[str, str]
 
 def _forbidden(answer: _Refusal) -> ApiError:
     rule = missing_rule(answer.message, answer.details, answer.request.method, answer.request.path)
-    if rule is None:
+    if not rule:
         message = f"The API server forbids this, but not because of a missing role. {answer.words}"
         return answer.error(AdmissionError, message, _ASK_ADMIN)
     if rule.user == "system:anonymous":
@@ -177,26 +177,20 @@ def _failure(error: BaseException) -> _Failure:
     if is_refused or isinstance(behind, (u.NewConnectionError, u.ConnectTimeoutError)):
         return _Failure(f"The proxy does not lead to the API server: {_cause(error)}.")
     never_sent = (u.LocationValueError, u.EmptyPoolError, u.FullPoolError, u.ClosedPoolError, u.ProxySchemeUnsupported)
-    for kinds, message in (
-        (u.NameResolutionError, "The API server's name cannot be resolved."),
-        (u.NewConnectionError, "The API server cannot be reached: {}."),
-        (u.ConnectTimeoutError, "The connection to the API server timed out."),
-        (never_sent, "The request cannot be sent: {}."),
-    ):
-        if isinstance(error, kinds):
-            return _Failure(message.format(_cause(error)))
-    return _Failure(_cut_short(behind or error), may_have_arrived=True)
-
-
-def _cut_short(error: BaseException) -> str:
-    """Describe a failure after the request was sent."""
-    from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
-
-    if isinstance(error, AnswerError):
-        return str(error)
-    if isinstance(error, (Urllib3TimeoutError, TimeoutError)):
-        return "The API server did not answer in time."
-    return f"The connection was cut before the answer was complete: {_cause(error)}."
+    found = behind or error
+    return next(
+        _Failure(message.format(_cause(found)), may_have_arrived)
+        for kinds, message, may_have_arrived in (
+            (u.NameResolutionError, "The API server's name cannot be resolved.", False),
+            (u.NewConnectionError, "The API server cannot be reached: {}.", False),
+            (u.ConnectTimeoutError, "The connection to the API server timed out.", False),
+            (never_sent, "The request cannot be sent: {}.", False),
+            (AnswerError, "{}.", True),
+            ((u.TimeoutError, TimeoutError), "The API server did not answer in time.", True),
+            (BaseException, "The connection was cut before the answer was complete: {}.", True),
+        )
+        if isinstance(found, kinds)
+    )
 
 
 def _tls_failure(error: Exception, whose: str = "The API server's certificate") -> _Failure:
@@ -217,17 +211,14 @@ def _cause(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all errors behind it, each once."""
-    seen: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        one = waiting.pop(0)
-        if any(one is other for other in seen):
-            continue
-        seen.append(one)
-        yield one
-        behind = (one.__cause__, one.__context__, getattr(one, "original_error", None), *one.args)
-        waiting += [other for other in behind if isinstance(other, BaseException)]
+    """Yield an error and all errors behind it, the nearest first."""
+    seen: set[int] = set()
+    level = [error]
+    while level:
+        yield from level
+        seen |= set(map(id, level))
+        behind = [(one.__cause__, one.__context__, getattr(one, "original_error", None), *one.args) for one in level]
+        level = [one for group in behind for one in group if isinstance(one, BaseException) and id(one) not in seen]
 
 
 def _unknown(request: Request, message: str) -> OutcomeUnknownError:
@@ -242,8 +233,7 @@ def _refusal(request: Request, code: int, body: bytes) -> _Refusal:
         value = {}
     if value.get("kind") != "Status":
         return _Refusal(request, code, "", f"The answer ({code}) does not come from a Kubernetes API server.", {})
-    reason, details = value.get("reason"), value.get("details")
-    message = str(value.get("message") or f"The status is {code}.")
+    message, details = str(value.get("message") or f"The status is {code}."), value.get("details")
     return _Refusal(
-        request, code, reason if isinstance(reason, str) else "", message, details if isinstance(details, dict) else {}
+        request, code, str(value.get("reason") or ""), message, details if isinstance(details, dict) else {}
     )

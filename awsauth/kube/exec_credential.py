@@ -116,12 +116,9 @@ class ExecPlugin:
 
     def _failed(self, problem: str, hint: str = "") -> KubeconfigError:
         command, shown = quoted(str(self._config.get("command")), 200), visible(problem[:_LONGEST_PROBLEM])
-        hint = (
-            visible(hint.strip()) or "Run `kubectl version` with the same kubeconfig to see the plugin's own message."
-        )
-        return KubeconfigError(
-            f"The kubeconfig's credential plugin, {command}, gave no credentials: {shown}.", hint=hint
-        )
+        hint = visible(hint.strip()) or "Run `kubectl version` with the same kubeconfig to see its own message."
+        message = f"The kubeconfig's credential plugin, {command}, gave no credentials: {shown}."
+        return KubeconfigError(message, hint=hint)
 
     def _printed(self) -> bytes:
         """Run the program, and return its output; raise ValueError if the kubeconfig is wrong or the program fails."""
@@ -150,7 +147,7 @@ class ExecPlugin:
         mode = self._one_of("interactiveMode", _MODES, "IfAvailable")
         has_terminal = sys.stdin is not None and sys.stdin.isatty()
         if mode == "Always" and not has_terminal:
-            raise ValueError("it needs a terminal (`interactiveMode: Always`), and there is none")
+            raise ValueError("it needs a terminal (`interactiveMode: Always`), but has none")
         return has_terminal and mode != "Never"
 
     def _program(self) -> str:
@@ -161,7 +158,7 @@ class ExecPlugin:
         if os.path.basename(command) != command:  # noqa: PTH119 - of any text
             return str(Path(self._folder, command))
         found = shutil.which(command)
-        if found is None:
+        if not found:
             raise FileNotFoundError
         if not os.path.isabs(found):  # noqa: PTH117 - `which` gives a text
             raise ValueError("it would be a program in the current folder, which PATH names")
@@ -270,10 +267,8 @@ def _moment(value: Any) -> datetime | None:
     """Return a time by its RFC 3339 text, to the second; None without a text."""
     if not value:
         return None
-    try:
+    with contextlib.suppress(ValueError):
         moment = datetime.fromisoformat(_FRACTION.sub("", str(value).upper()).replace("Z", "+00:00"))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError("its output has an `expirationTimestamp` that is not a time")
-    return moment
+        if moment.tzinfo:
+            return moment
+    raise ValueError("its output has an `expirationTimestamp` that is not a time")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import ApiError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _T = TypeVar("_T", str, bool, list[Any], dict[str, Any])
 
 _NOUNS: Final[dict[type, str]] = {str: "a text", bool: "a boolean", list: "a list", dict: "an object"}
 
 
-class Fields:
+class Fields(dict[str, Any]):
     """The fields of an object in an answer.
 
     As in Kubernetes, a field that is null or missing counts as empty. A field of another type raises an error: a reader
@@ -30,20 +27,14 @@ class Fields:
         ApiError: `value` is not an object. The methods raise it for a field of another type.
     """
 
-    __slots__ = ("_fields", "_kind", "_location")
+    __slots__ = ("_kind", "_location")
 
     def __init__(self, value: Any, kind: str, location: str) -> None:
         self._kind = kind
         self._location = location
         if not isinstance(value, dict):
             raise self.refusal("It holds another value where an object has to be.")
-        self._fields: dict[str, Any] = value
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._fields
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
+        super().__init__(value)
 
     def text(self, name: str) -> str:
         """Return a text."""
@@ -82,7 +73,7 @@ class Fields:
         return ApiError(message, location=visible(self._location), hint=hint)
 
     def _read(self, name: str, kind: type[_T]) -> _T:
-        value = self._fields.get(name)
+        value = self.get(name)
         if value is None:
             return kind()
         if not isinstance(value, kind):

@@ -279,12 +279,9 @@ def _by_name(items: Any, singular: str, file: Path) -> Mapping[str, Mapping[str,
 
 
 def _is_named(item: Any, singular: str) -> bool:
-    if item is None:
-        return True
+    one = item or {}
     return (
-        isinstance(item, dict)
-        and isinstance(item.get("name") or "", str)
-        and isinstance(item.get(singular) or {}, dict)
+        isinstance(one, dict) and isinstance(one.get("name") or "", str) and isinstance(one.get(singular) or {}, dict)
     )
 
 

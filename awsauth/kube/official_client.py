@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import os
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, KubeconfigError
@@ -46,28 +46,12 @@ class OfficialClientServer:
     """
 
     def __init__(self, api: ApiClient, tokens: BearerTokens | None = None) -> None:
+        self.address: Final = str(api.configuration.host)
+        self.verifies: Final = bool(api.configuration.verify_ssl)
+        self.headers: Final[Mapping[str, str]] = api.default_headers
+        self.pool: Final[urllib3.PoolManager] = api.rest_client.pool_manager
         self._api = api
         self._tokens = tokens
-
-    @property
-    def address(self) -> str:
-        """The address."""
-        return str(self._api.configuration.host)
-
-    @property
-    def verifies(self) -> bool:
-        """Whether the server's certificate is verified."""
-        return bool(self._api.configuration.verify_ssl)
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers that the client sends with every request."""
-        return cast("Mapping[str, str]", self._api.default_headers)
-
-    @property
-    def pool(self) -> urllib3.PoolManager:
-        """The client's connections."""
-        return self._api.rest_client.pool_manager
 
     def credentials(self, *, renew: bool = False) -> Mapping[str, str]:
         """Return the headers with the credentials (see `ServerEndpoint.credentials`)."""

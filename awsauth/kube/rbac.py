@@ -88,7 +88,7 @@ def rule_of(text: str) -> RbacRule:
         UsageError: The text is not a rule.
     """
     match = _NAMED.fullmatch(" ".join(text.split()))
-    if match is None:
+    if not match:
         hint = "Write VERB RESOURCE, such as `list nodes`, `create deployments.apps in web` or `get pods/log in web`."
         raise UsageError(f"{quoted(text)} is not a permission.", hint=hint)
     resource = match["resource"] + (match["part"] or "")
@@ -108,7 +108,7 @@ def missing_rule(message: str, details: Mapping[str, Any], method: str, path: st
         path: The request's path.
     """
     refused = _REFUSAL.search(message)
-    if refused is None:
+    if not refused:
         return None
     verb, resource, group = refused["verb"], refused["resource"], refused["group"]
     name = details.get("name")
@@ -144,14 +144,8 @@ def missing(transport: Transport, rules: Iterable[RbacRule]) -> tuple[RbacRule, 
 
 def _is_allowed(transport: Transport, rule: RbacRule) -> bool:
     resource, _, subresource = rule.resource.partition("/")
-    attributes = {
-        "verb": rule.verb,
-        "group": rule.group,
-        "resource": resource,
-        "subresource": subresource,
-        "namespace": rule.namespace,
-        "name": rule.name,
-    }
+    attributes = {key: getattr(rule, key) for key in ("verb", "group", "namespace", "name")}
+    attributes |= {"resource": resource, "subresource": subresource}
     spec = {"resourceAttributes": {key: text for key, text in attributes.items() if text}}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": _KIND, "spec": spec}
     answer = transport.post(_REVIEWS_PATH, review, changes=False)

@@ -1,4 +1,4 @@
-"""The limits of one request to an API server: its deadline, and the size of the answer.
+"""The limits of one request to an API server: its deadline, and the size and form of the answer.
 
 The time-out of a socket starts anew with every byte, so a server that sends one now and then could hold a request
 forever. A `Deadline` shuts the connection down instead, while it connects, sends, or reads headers or a body.
@@ -6,13 +6,12 @@ forever. A `Deadline` shuts the connection down instead, while it connects, send
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
-
-from awsauth.kube.request import AnswerError
 
 if TYPE_CHECKING:
     import urllib3
@@ -118,6 +117,10 @@ def let_watch(pool: urllib3.PoolManager, url: str) -> None:
             made.__class__ = _watched(kind)
 
 
+class AnswerError(ValueError):
+    """An answer that a Kubernetes API server never gives; its text is a sentence."""
+
+
 def body_of(response: urllib3.BaseHTTPResponse) -> bytes:
     """Return the body of an answer, and give its connection back to the pool.
 
@@ -142,3 +145,15 @@ def _read(response: urllib3.BaseHTTPResponse) -> bytes:
         if len(body) > LARGEST_ANSWER:
             raise AnswerError(f"The answer is larger than {LARGEST_ANSWER // 2**20} MiB.")
     return bytes(body)
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """Return the object in the body of an answer."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError, MemoryError) as error:
+        message = "The answer is not JSON: it was cut off, or it does not come from a Kubernetes API server."
+        raise AnswerError(message) from error
+    if not isinstance(value, dict):
+        raise AnswerError("The answer is JSON but not an object: it does not come from a Kubernetes API server.")
+    return value

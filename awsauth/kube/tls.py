@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,11 +81,10 @@ def _trust(made: ssl.SSLContext, cluster: Mapping[str, Any]) -> None:
 
 
 def _is_added(made: ssl.SSLContext, block: bytes) -> bool:
-    try:
+    with suppress(OSError, ValueError):
         made.load_verify_locations(cadata=block.decode("ascii"))
-    except (OSError, ValueError):
-        return False
-    return True
+        return True
+    return False
 
 
 def _show(made: ssl.SSLContext, user: Mapping[str, Any]) -> None:

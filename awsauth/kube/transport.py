@@ -1,30 +1,24 @@
-"""Requests to one API server: each sent once, with a time-out; failures become errors of this library."""
+"""Requests to one API server, and their answers: each is sent once, with a time-out; failures become errors."""
 
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING, Any, Final
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted_value, visible
 from awsauth.debug_log import DETAIL, log_debug
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
-from awsauth.kube.request import (
-    Answer,
-    AnswerError,
-    Request,
-    encoded,
-    has_stray_at,
-    impersonation,
-    object_of,
-    without_userinfo,
-)
-from awsauth.kube.request_limits import Deadline, body_of, let_watch
+from awsauth.kube.address import has_stray_at, without_userinfo
+from awsauth.kube.request_limits import AnswerError, Deadline, body_of, let_watch, object_of
 from awsauth.options import ConnectionOptions
+from awsauth.retry import http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import urllib3
 
@@ -34,6 +28,44 @@ CONNECT_TIMEOUT: Final = 10.0
 """The longest time for establishing a connection, in seconds."""
 
 JSON: Final = "application/json"
+
+
+class Request(NamedTuple):
+    """A request, as far as errors describe it.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, without the query.
+        host: The API server's address.
+        changes: Whether the request is meant to change an object.
+    """
+
+    method: str
+    path: str
+    host: str
+    changes: bool
+
+    @property
+    def location(self) -> str:
+        """The request and the server, for an error."""
+        return visible(f"{self.method} {self.path} at {self.host}")
+
+
+class Answer(NamedTuple):
+    """An answer of the API server.
+
+    Attributes:
+        value: The object, parsed.
+        stamp: The ``Date`` header, or None.
+    """
+
+    value: dict[str, Any]
+    stamp: str | None
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's clock; None if the answer does not give it."""
+        return http_date(self.stamp)
 
 
 def check_timeout(timeout: Any) -> None:
@@ -56,7 +88,7 @@ class Transport:
 
     Args:
         server: The server.
-        options: The time-out of a request, of which at most 10 seconds are for the connection; and whom to impersonate.
+        options: The time-out of a request, at most 10 seconds of it for the connection; and the user to impersonate.
         hint: A likely reason why the server cannot be reached, for the error.
 
     Raises:
@@ -70,8 +102,8 @@ class Transport:
     def __init__(self, server: ServerEndpoint, options: ConnectionOptions, hint: str = "") -> None:
         check_timeout(options.timeout)
         if has_stray_at(server.address):
-            hint = "Write an `@` in the path as %40, and a `/` in the password as %2F."
-            raise UsageError("The address of the API server has an `@` behind its host.", hint=hint)
+            way_out = "Write an `@` in the path as %40, and a `/` in the password as %2F."
+            raise UsageError("The address of the API server has an `@` behind its host.", hint=way_out)
         self.timeout = options.timeout
         self._server = server
         self._impersonation = impersonation(options.as_user, options.as_groups)
@@ -247,8 +279,8 @@ class Transport:
         headers.update({"User-Agent": f"awsauth/{__version__}", "Accept": accept, "Accept-Encoding": "identity"})
         if has_body:
             headers["Content-Type"] = JSON
-        own = None if self._token is None else {"authorization": f"Bearer {self._token}"}
-        for name, value in (own or self._server.credentials(renew=renew)).items():
+        own = {"authorization": f"Bearer {self._token}"}
+        for name, value in (self._server.credentials(renew=renew) if self._token is None else own).items():
             headers[name] = _checked(value)
         for name, value in self._impersonation:
             headers.add(name, value)
@@ -265,8 +297,34 @@ def _checked(credential: Any) -> str:
 
 def _is_cut(error: Exception) -> bool:
     """Whether a connection was closed; behind a proxy, urllib3 raises that as the proxy's error."""
-    from urllib3.exceptions import ProtocolError, ProxyError
+    from urllib3.exceptions import ProtocolError
 
-    return isinstance(error, ProtocolError) or (
-        isinstance(error, ProxyError) and isinstance(error.original_error, ConnectionError)
-    )
+    return isinstance(error, ProtocolError) or isinstance(getattr(error, "original_error", None), ConnectionError)
+
+
+def encoded(body: Any) -> bytes:
+    """Return a body as it is sent."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a surrogate pair: as an escape it reaches the server, which refuses it
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def impersonation(user: str | None, groups: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the impersonation headers; none without a user and groups.
+
+    Raises:
+        UsageError: The user or a group is not a name, or there are groups without a user.
+    """
+    if isinstance(groups, str):
+        raise UsageError("as_groups is a string.", hint='Pass a list, such as ["viewers"].')
+    if user is None and not groups:
+        return []
+    if not user:
+        raise UsageError("as_user is missing or empty.", hint="Is the environment variable set?")
+    pairs = [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
+    for name, value in pairs:
+        named: Any = value
+        if not isinstance(named, str) or not named.strip() or not named.isprintable():
+            raise UsageError(f"{name} cannot be {quoted_value(value)}.", hint="Pass a name.")
+    return [(name, value.encode().decode("latin-1")) for name, value in pairs]

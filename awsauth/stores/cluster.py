@@ -195,12 +195,10 @@ class ClusterStore:
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": identity}
         try:
             self._transport.delete(_path(number), options, self._query)
-        except NotFoundError:
-            return True
         except ApiError as error:
-            if error.status != 409:
+            if error.status not in (404, 409):
                 raise
-            return False
+            return error.status == 404
         return True
 
 

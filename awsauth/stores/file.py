@@ -209,10 +209,8 @@ class ManifestFile:
                 continue
             except OSError:
                 return None  # Some network file systems have no locks.
-        raise self._error(
-            f"Another program has had the file locked for {LOCKED:g} seconds.",
-            f"Find it with fuser {self._name}, and try again when it is done.",
-        )
+        problem = f"Another program has had the file locked for {LOCKED:g} seconds."
+        raise self._error(problem, f"Find it with fuser {self._name}, and try again when it is done.")
 
     @property
     def _name(self) -> str:

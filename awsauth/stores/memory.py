@@ -84,10 +84,8 @@ class MemoryStore:
                 del self._objects[number]
 
     def _put(self, data: Mapping[str, str], head: Head | None, annotations: Mapping[str, str]) -> None:
-        version = str(int(self._state.version) + 1)
-        self._state = self._state._replace(
-            document=Document(data), version=version, exists=True, head=head, annotations=annotations
-        )
+        state = self._state._replace(document=Document(data), exists=True, head=head, annotations=annotations)
+        self._state = state._replace(version=str(int(state.version) + 1))
 
     def _now(self) -> datetime:
         return datetime.now(timezone.utc)

@@ -46,11 +46,9 @@ class OwnersFile:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, RecursionError) as error:
-            raise FileError(
-                "The records of owners next to the manifest cannot be read.",
-                location=visible(str(path)),
-                hint="Restore the file from git. Without the file, awsauth knows no owner and prunes nothing.",
-            ) from error
+            message = "The records of owners next to the manifest cannot be read."
+            hint = "Restore the file from git. Without the file, awsauth knows no owner and prunes nothing."
+            raise FileError(message, location=visible(str(path)), hint=hint) from error
 
     def write(self, owners: Mapping[str, str]) -> None:
         """Write the annotations, with the permissions of the manifest.

@@ -28,7 +28,7 @@ BEGUN: Final = " begun"
 
 _NOTE: Final = re.compile(rf"([1-9][0-9]{{0,8}}) ([0-9a-f]{{64}}) ([0-9a-f]{{64}})({BEGUN})?")
 _TAIL: Final = 8192
-"""Bytes at the end of the notes that are read: some fifty notes, of which the one with the highest number counts."""
+"""Bytes at the end of the notes that are read: some fifty notes. The one with the highest number counts."""
 
 _NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
 _HEAD: Final = 1024 * 1024
@@ -272,7 +272,7 @@ def _file_name(number: int) -> str:
 
 def _check_name(name: str, number: int | None, found: int) -> None:
     if found != number:
-        raise HistoryError(
-            f"The file {visible(name)} holds revision {found}, so it was renamed or copied by hand. It is not used.",
-            hint="Delete it, or rename it back.",
+        message = (
+            f"The file {visible(name)} holds revision {found}, so it was renamed or copied by hand. It is not used."
         )
+        raise HistoryError(message, hint="Delete it, or rename it back.")

@@ -38,10 +38,9 @@ def to_yaml(value: dict[str, Any]) -> str:
     try:
         text = _dumped(ordered, _Dumper)
     except UnicodeEncodeError as error:
-        raise HistoryError(
-            f"The text holds U+{ord(error.object[error.start]):04X}, which is not a character, so no file can hold it.",
-            hint="Remove it and try again.",
-        ) from error
+        code = f"U+{ord(error.object[error.start]):04X}"
+        message = f"The text holds {code}, which is not a character, so no file can hold it."
+        raise HistoryError(message, hint="Remove it and try again.") from error
     # A block cannot hold every text: next-line characters, for example, become line feeds.
     return text if yaml.load(text, yaml.CSafeLoader) == ordered else _dumped(ordered, _QuotingDumper)
 
@@ -78,10 +77,8 @@ def metadata_from_yaml(raw: bytes, name: str) -> Any:
 
 
 def _dumped(value: dict[str, Any], dumper: type[yaml.CSafeDumper]) -> str:
-    dumped: str = yaml.dump(
-        value, Dumper=dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=2**31 - 1
-    )
-    return dumped
+    how: Any = {"sort_keys": False, "allow_unicode": True, "default_flow_style": False, "width": 2**31 - 1}
+    return str(yaml.dump(value, Dumper=dumper, **how))
 
 
 def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from awsauth.kube.request import Answer
+    from awsauth.kube.transport import Answer
     from awsauth.stores.store import RevisionList, Store
     from tests.support.controlplane.cluster import Cluster
 
