@@ -238,7 +238,7 @@ def test_every_line_number_is_that_of_the_file(tmp_path: Path) -> None:
     assert (finding.location.line, finding.location.column) == (first, 16)
     assert f"again on line {last}," in finding.message
     assert [candidate.location.line for candidate in said.steps[1].candidates if candidate.location] == [first, last]
-    assert f"in line {last}" in said.steps[1].candidates[0].why
+    assert f"on line {last}" in said.steps[1].candidates[0].why
     assert listed == [first, last]
     [inner] = [one for one in awsauth.lint(awsauth.Document({"mapRoles": text})) if one.code == "duplicate"]
     assert inner.location
