@@ -86,12 +86,14 @@ class SyncMethods(ABC):
             RoleError: a role that is given by name does not exist.
             AwsAuthError: otherwise as for `apply`.
         """
-        from awsauth.core.desired.fragment import check_fragments, combined
+        from awsauth.core.desired.fragment import check_fragments, combined, given_name
         from awsauth.history.sync import Syncing, choices_of
 
         check_options({"reason": reason, "allow": allow, "dry_run": dry_run})
         fragments = check_fragments(desired, owner)
-        combined(fragments)
+        wanted = combined(fragments)
+        if any(not given_name(role).startswith("arn:") for one in fragments for role in one.roles):
+            wanted = combined(fragments, self._roles.wanted_arn)
         choices = choices_of(
             adopt=adopt, if_mapped=if_mapped, take_from=take_from, on_drift=on_drift, prune=prune, release=release
         )
@@ -99,7 +101,7 @@ class SyncMethods(ABC):
             check_whole_number("max_removals", max_removals)
         syncing = Syncing(
             self._store,
-            combined(fragments, self._roles.wanted_arn),
+            wanted,
             choices,
             allow=allow,
             allow_empty=allow_empty,

@@ -98,7 +98,7 @@ class Syncing:
         self._check_removals(report, records)
         self.approved = report
         merged = merge_with_report(snapshot.document, changes_of(report))
-        after = records_after(report, records, live_entries(merged.after))
+        after = records_after(report, records)
         return PendingChange(
             snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot))),
             merged._replace(findings=(*findings, *merged.findings)),

@@ -117,6 +117,11 @@ def main() -> None:
         map(many_row, size.many),
     )
     table(
+        "One sync in memory, of as many wanted entries as there are entries: nothing changes, or one entry does.",
+        "entries | no change: ms | one change: ms",
+        map(sync_row, size.many),
+    )
+    table(
         "Texts made to take long, each call once, on a document that was not read before.",
         HEADS,
         hostile_rows(size.hostile),
@@ -185,6 +190,28 @@ def form_rows(contenders: Sequence[Contender], entries: int, rounds: int) -> Ite
             ratios = (f"{times[one.name].median / times[AWSAUTH.name].median:.1f}" for times in (added, extended))
             cells = (f"{entries:,}", form, one.name, str(added[one.name]), str(extended[one.name]), ", ".join(ratios))
             yield " | ".join(cells)
+
+
+def sync_row(count: int) -> str:
+    """Measure a sync of `count` wanted entries with as many entries; the best of three."""
+    same, other = (sync_fragment(count, changed) for changed in (None, count // 2))
+    client = awsauth.AwsAuthClient.in_memory({})
+    times: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(3):
+        client.sync(same)
+        for wanted in (same, other):
+            began = time.perf_counter()
+            changed = client.sync(wanted).changed
+            times[changed].append(time.perf_counter() - began)
+    return f"{count:,} | {min(times[False]) * 1e3:.0f} | {min(times[True]) * 1e3:.0f}"
+
+
+def sync_fragment(count: int, changed: int | None) -> awsauth.Fragment:
+    """Return a fragment with `count` entries, one of them with another username."""
+    arn = "arn:aws:iam::111122223333:role/r"
+    names = ["changed" if number == changed else f"user-{number}" for number in range(count)]
+    roles = [{"rolearn": f"{arn}{number}", "username": name, "groups": ["g"]} for number, name in enumerate(names)]
+    return awsauth.Fragment(owner="a", roles=roles)
 
 
 def many_row(count: int) -> str:

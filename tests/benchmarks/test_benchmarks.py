@@ -21,7 +21,7 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    one_change, forms, many, hostile, processes = [
+    one_change, forms, many, syncs, hostile, processes = [
         rows(part) for part in done.stdout.split("\n\n") if part.startswith("|")
     ]
     assert [(row[0], row[2]) for row in one_change] == [
@@ -29,6 +29,7 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
     ]
     assert [(row[1], row[2]) for row in forms] == [(form, one.name) for form in FORMS for one in (AWSAUTH, PYYAML)]
     assert [row[0] for row in many] == ["20", "40"]
+    assert [row[0] for row in syncs] == ["20", "40"]
     assert [row[0] for row in hostile] == list(SHAPES)
     assert ["pass" in row[0] or "awsauth" in row[0] or "file=" in row[0] for row in processes] == [True] * 3
 

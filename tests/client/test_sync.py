@@ -14,6 +14,7 @@ from awsauth.core.desired.records import LONGEST
 from awsauth.core.revisions.annotations import OWNER_PREFIX, owners_of
 from tests.support.command_line import NODE, manifest_in
 from tests.support.memory_store import SharedMemoryStore
+from tests.support.steps import steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -352,6 +353,16 @@ def test_adoption_changes_the_records_of_a_manifest_alone(tmp_path: Path) -> Non
     before = path.read_bytes()
     assert client.sync(fragment("a", x="x"), adopt=True).changed
     assert (path.read_bytes(), (tmp_path / ".aws-auth.yaml.owners.json").exists()) == (before, True)
+
+
+def test_twice_the_entries_take_twice_the_steps() -> None:
+    def work(count: int) -> int:
+        client, wanted = fresh(), fragment("a", **{f"r{number}": "u" for number in range(count)})
+        client.sync(wanted)
+        return steps(lambda: client.sync(wanted))
+
+    few, more = work(200), work(400)
+    assert more < 2.2 * few
 
 
 # Laws.

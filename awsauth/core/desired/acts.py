@@ -144,9 +144,9 @@ def live_entries(document: Document) -> Live:
         if not reading.trusted or (reading.findings and not reading.entries):
             check_editable(reading)
         for mapped in reading.mapped:
+            name = principal_name(key, mapped.principal)
             if mapped.principal:
-                name = principal_name(key, mapped.principal)
-                found[name] = (*found.get(name, ()), mapped)
+                found[name] = (*found[name], mapped) if name in found else (mapped,)
     return found
 
 
@@ -249,19 +249,18 @@ def _ensured(key: Key, mapped: MappingEntry, if_mapped: c.IfMapped) -> c.Change:
     return c.EnsureAccount(account=mapped.principal)
 
 
-_UNRECORDED: Final = ("prune", "forget", "release")
 _NOT_APPLIED: Final = ("extend", "kept", "unowned", "conflict")
 
 
-def records_after(report: SyncReport, records: Mapping[str, Record], live: Live) -> dict[str, Record]:
-    """Return the records of owners as they are after the acts; `live` are the entries after the changes."""
+def records_after(report: SyncReport, records: Mapping[str, Record]) -> dict[str, Record]:
+    """Return the records of owners as they are after the acts."""
     found = {owner: dict(record) for owner, record in records.items()}
     for act in (act for act in report.acts if act.act not in _NOT_APPLIED):
         mine = found.setdefault(act.owner, {})
-        if act.act in _UNRECORDED:
+        if act.after is None:
             mine.pop(act.name, None)
         else:
-            mine[act.name] = applied(live[act.name][-1])
+            mine[act.name] = applied(act.after)
             if act.act == "take":
                 found[act.other].pop(act.name, None)
     return found

@@ -134,16 +134,17 @@ class WantedUser(_Part):
 
 
 class Wanted(NamedTuple):
-    """An entry that an owner wants, and where it is written."""
+    """An entry that an owner wants, and the fragment that has it."""
 
     key: Key
     mapped: MappingEntry
-    place: str
+    fragment: Fragment
+    position: int
 
     @property
-    def principal(self) -> str:
-        """See `principal_name`."""
-        return principal_name(self.key, self.mapped.principal)
+    def place(self) -> str:
+        """The file, line and column of the entry."""
+        return self.fragment.place_of(self.key, self.position)
 
 
 @public
@@ -240,18 +241,19 @@ class Fragment(_Part):
         fields = {key: [_item(key, mapped) for mapped in document.reading(key).mapped] for key in KEYS}
         return cls(owner=owner, **fields)
 
-    def wanted(self, role_arn: Callable[[WantedRole | WantedSsoRole], str]) -> Iterator[Wanted]:
+    def wanted(self, role_arn: Callable[[AnyRole], str]) -> Iterator[Wanted]:
         """Yield the entries; `role_arn` returns the ARN of a role that may be given by a name."""
         for index, role in enumerate(self.roles):
-            yield self._wanted("mapRoles", index, MappingEntry(role_arn(role), role.username, role.groups))
+            yield Wanted("mapRoles", MappingEntry(role_arn(role), role.username, role.groups), self, index)
         for index, user in enumerate(self.users):
-            yield self._wanted("mapUsers", index, MappingEntry(user.userarn, user.username, user.groups))
+            yield Wanted("mapUsers", MappingEntry(user.userarn, user.username, user.groups), self, index)
         for index, account in enumerate(self.accounts):
-            yield self._wanted("mapAccounts", index, MappingEntry(account))
+            yield Wanted("mapAccounts", MappingEntry(account), self, index)
 
-    def _wanted(self, key: Key, index: int, mapped: MappingEntry) -> Wanted:
+    def place_of(self, key: Key, index: int) -> str:
+        """Return the file, line and column of an entry."""
         place = self._places.get((key, index), f"{key}[{index}]")
-        return Wanted(key, mapped, ", ".join(filter(None, [visible(self._name), place])))
+        return ", ".join(filter(None, [visible(self._name), place]))
 
 
 def _placed(fragment: _F, name: str, places: Mapping[Path, str]) -> _F:
@@ -259,13 +261,13 @@ def _placed(fragment: _F, name: str, places: Mapping[Path, str]) -> _F:
     return fragment
 
 
-def given_name(role: WantedRole | WantedSsoRole) -> str:
+def given_name(role: AnyRole) -> str:
     """Return the ARN or the name by which a role is given, without looking it up."""
     return role.rolearn if isinstance(role, WantedRole) else f"permission-set/{role.permissionset}"
 
 
 def combined(
-    fragments: Iterable[Fragment], role_arn: Callable[[WantedRole | WantedSsoRole], str] = given_name
+    fragments: Iterable[Fragment], role_arn: Callable[[AnyRole], str] = given_name
 ) -> dict[str, dict[str, Wanted]]:
     """Return the entries that owners want, by owner and `principal_name`.
 
@@ -277,7 +279,7 @@ def combined(
     for fragment in fragments:
         mine = found.setdefault(fragment.owner, {})
         for wanted in fragment.wanted(role_arn):
-            name = wanted.principal
+            name = principal_name(wanted.key, wanted.mapped.principal)
             if name in claims:
                 raise _listed_twice(fragment.owner, wanted, *claims[name])
             claims[name] = fragment.owner, wanted

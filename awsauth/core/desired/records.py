@@ -51,7 +51,7 @@ def applied(mapped: MappingEntry) -> Applied:
 def is_as_applied(mapped: MappingEntry, last: Applied) -> bool:
     """Whether a principal is mapped as an owner applied it last."""
     now = applied(mapped)
-    return last in (now, _hashed(now))
+    return last == (_hashed(now) if "h" in last else now)
 
 
 def read_records(annotations: Mapping[str, str]) -> tuple[dict[str, Record], tuple[str, ...]]:
