@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.revisions.revision import Revision
-    from awsauth.history.log import Log, LogEntry
+    from awsauth.history.log import Log
     from awsauth.options import DryRun
 
-_HEADER: Final = ("REVISION", "TIME", "KIND", "AUTHOR", "REASON", "CHANGES", "STATE")
 
 
 @awsauth_command("history", "client.history(limit=…)")
@@ -40,7 +39,7 @@ def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
         _show_as_text(invocation, log)
         if not log.entries:
             screen.tell("There is no history yet. The first change begins it.")
-        elif not log.is_recorded:
+        elif not log.is_recorded and log.entries[0].info.kind != "deleted":
             screen.tell("Another writer made the live state. The next change records it first.")
     else:
         invocation.report(log.to_json(), fenced(str(log), "text"))
@@ -50,16 +49,11 @@ def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
 def _show_as_text(invocation: Invocation, log: Log) -> None:
     screen = invocation.screen
     if log.entries:
-        screen.print(screen.table(_HEADER, [_cells(entry) for entry in log.entries], titles=(0, 1, 2, 6)))
+        header = tuple(map(str.upper, log.entries[0].cells))
+        screen.print(screen.table(header, [tuple(entry.cells.values()) for entry in log.entries], titles=(0, 1, 2, 6)))
     if len(log.entries) > DESCRIBED:
         screen.tell("To see what an older revision changed: `awsauth diff REVISION REVISION`.")
     screen.print(screen.findings([*log.findings, *(found for entry in log.entries for found in entry.findings)]))
-
-
-def _cells(entry: LogEntry) -> tuple[str, ...]:
-    info = entry.info
-    changes = "" if entry.diff is None else entry.diff.summary
-    return str(info.number or "-"), entry.time, info.title, entry.by, info.reason, changes, entry.state
 
 
 @awsauth_command("show", "client.show(revision)", outputs=("text", "json"))
@@ -80,7 +74,7 @@ def _title(revision: Revision) -> str:
     info = revision.info
     when = f", {info.created:%Y-%m-%d %H:%M:%S} UTC" if info.created else ""
     reason = f": {visible(info.reason)}" if info.reason else ""
-    return f"Revision {info.number}, {info.title}{when}, by {visible(str(info.writer)) or '-'}{reason}"
+    return f"Revision {info.number}, {info.title}{when}, by {info.by}{reason}"
 
 
 @awsauth_command("rollback", "client.rollback(to=revision, exact=…)", changes=True, always_recorded=True, observes=True)

@@ -1,4 +1,4 @@
-"""What a health check advises: the mapping that is missing, and the RBAC binding that is."""
+"""The advice of a health check: the missing mapping, or the missing RBAC binding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from awsauth.kube.self_review import SelfReview
 
 GROUP: Final = "GROUP"
-"""Stands in the advice for the group, which whoever gives the rights has to choose."""
+"""Stands in the advice for the group, which the administrator chooses."""
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _NO_NAME: Final = re.compile(r"[^a-z0-9.-]+")
@@ -27,12 +27,12 @@ _MOST_MISSES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class EksTarget:
-    """Which cluster a token was made for, as the advice names it.
+    """The cluster that a token was made for.
 
     Attributes:
         cluster: Its name.
-        region: Where it is.
-        reads_config_map: Whether it looks at ``aws-auth`` at all.
+        region: Its region.
+        reads_config_map: Whether it uses ``aws-auth``.
         profile: The AWS profile; empty if none is named.
     """
 
@@ -43,36 +43,30 @@ class EksTarget:
 
 
 def unknown(caller: Caller, target: EksTarget, explanation: Explanation | None, clock: str) -> AwsAuthError:
-    """Return the error for a 401: whom to map, and the call and the command line that would.
+    """Return the error for a 401, with the call and the command that map the caller.
 
     Args:
-        caller: Whom STS takes the token's holder for.
-        target: Which cluster does not know that one.
-        explanation: What ``aws-auth`` has for the caller, where it could be read.
-        clock: How far this machine's clock is off; empty where it is not.
+        caller: The caller, as STS has it.
+        target: The cluster that does not know the caller.
+        explanation: What ``aws-auth`` has for the caller; None if it could not be read.
+        clock: How far this machine's clock is off, as in "5 minutes behind"; empty if it is right.
     """
     message = f"The API server does not know {caller.canonical_arn} (401)."
     if clock:
         return AwsAuthError(
-            f"{message} This machine's clock is {clock} that of the API server: its tokens are not accepted.",
+            f"{message} This machine's clock is {clock} that of the API server, which refuses such tokens.",
             hint="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
         )
     if explanation and explanation.username is not None:
         location = explanation.outcomes[0].location
         return AwsAuthError(
             f"{message} aws-auth does map it ({location}).",
-            hint="A change takes the cluster a few seconds to see: try again. If it stays so, the token may be for "
-            f"another cluster than this one: it was made for {quoted(target.cluster)}.",
+            hint="The cluster sees a change after a few seconds: try again. If it still fails, this may be another cluster "
+            f"than {quoted(target.cluster)}, for which the token was made.",
         )
-    return AwsAuthError(" ".join([message, *_misses(explanation)]), hint="\n".join(_mapping(caller, target)))
-
-
-def _misses(explanation: Explanation | None) -> list[str]:
-    """Return what may have been meant for the caller."""
-    if explanation is None:
-        return []
-    nearest = [str(candidate) for candidate in explanation.candidates[:_MOST_MISSES]]
-    return ["In aws-auth nothing maps it.", *nearest]
+    nearest = [str(candidate) for candidate in explanation.candidates[:_MOST_MISSES]] if explanation else []
+    unmapped = ["aws-auth does not map it.", *nearest] if explanation else []
+    return AwsAuthError(" ".join([message, *unmapped]), hint="\n".join(_mapping(caller, target)))
 
 
 def _mapping(caller: Caller, target: EksTarget) -> list[str]:
@@ -80,7 +74,7 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
         command = ["aws", "eks", "create-access-entry", "--cluster-name", target.cluster, "--region", target.region]
         command += ["--principal-arn", caller.canonical_arn, "--kubernetes-groups", GROUP]
         return [
-            f"This cluster does not look at aws-auth. Have an administrator make an access entry, for {GROUP} a group:",
+            f"This cluster ignores aws-auth. Ask an administrator for an access entry, with a group for {GROUP}:",
             f"  {command_line(*command)}",
         ]
     kind = "role" if caller.is_role else "user"
@@ -91,7 +85,7 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
     command = ["awsauth", "add", kind, caller.canonical_arn, "--username", caller.name, "--group", GROUP]
     command += ["--cluster", target.cluster, "--region", target.region]
     return [
-        f"Have an administrator of the cluster map it, under any username, and with the group it is to have for {GROUP}:",
+        f"Ask an administrator of the cluster to map it, under any username, and with a group for {GROUP}:",
         f"  {call}",
         f"  {command_line(*command)}",
         "If you are locked out and may call the EKS API, restore your access yourself:",
@@ -105,24 +99,24 @@ def _recovery(target: EksTarget) -> list[str]:
 
 
 def forbidden(review: SelfReview | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:
-    """Return the error for rights that are missing: the roles and bindings that would give them, to be pasted.
+    """Return the error for missing rights, with the roles and bindings that grant them.
 
     Args:
-        review: Whom the API server takes the caller for, where it can tell.
-        denied: The rules that are missing.
-        unheard_of: Resources that were named without an API group, and are of some other than the core one.
+        review: The caller, as the API server has it; None if unknown.
+        denied: The missing rules.
+        unheard_of: Resources without an API group that the core group does not have.
     """
     who = quoted(review.username) if review else "The caller"
     message = f"{who} may not {'; '.join(map(str, denied))} (403)."
     for resource in unheard_of:
-        message += f" There is no {quoted(resource)} in the core group: name its group, as in `deployments.apps`."
+        message += f" The core group has no {quoted(resource)}: name its group, as in `deployments.apps`."
     return AwsAuthError(message, hint="\n".join(_bindings(review, denied)))
 
 
 def _bindings(review: SelfReview | None, denied: Sequence[RbacRule]) -> list[str]:
     kind, subject = _subject(review)
     name = f"health-check-{_NO_NAME.sub('-', subject.lower()).strip('-.')}"
-    lines = ["Have an administrator of the cluster apply this (kubectl apply -f -):"]
+    lines = ["Ask an administrator of the cluster to apply this (kubectl apply -f -):"]
     for namespace in dict.fromkeys(rule.namespace for rule in denied):
         role = "Role" if namespace else "ClusterRole"
         head = [f"metadata: {{name: {name}{f', namespace: {double_quoted(namespace)}' if namespace else ''}}}"]
@@ -135,8 +129,8 @@ def _bindings(review: SelfReview | None, denied: Sequence[RbacRule]) -> list[str
 
 
 def _subject(review: SelfReview | None) -> tuple[str, str]:
-    """Return whom to bind: a group rather than a user, whose name may hold that of one session."""
-    if review is None:
+    """Return the subject to bind: a group if there is one, because a username may contain a session name."""
+    if not review:
         return "Group", GROUP
     groups = sorted(group for group in review.groups if not group.startswith("system:"))
     return ("Group", groups[0]) if groups else ("User", review.username)

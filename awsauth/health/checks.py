@@ -1,23 +1,16 @@
-"""The health check: what a deployment target does before it is used, step by step as it would be used."""
+"""The health check: gets into a cluster step by step, as a deployment does."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.core.access.caller import Caller
 from awsauth.core.arn import canonical_role
 from awsauth.core.explain.explain import explain
 from awsauth.core.text.display import quoted, quoted_value, visible
-from awsauth.errors import (
-    ApiError,
-    AuthenticationError,
-    AwsAuthError,
-    ForbiddenError,
-    InvalidValueError,
-    UnavailableError,
-    UsageError,
-)
+from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, InvalidValueError, UsageError
 from awsauth.health.advice import EksTarget, forbidden, unknown
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.history.drift import drift
@@ -33,35 +26,34 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
     from awsauth.kube.rbac import RbacRule
     from awsauth.kube.self_review import SelfReview
+    from awsauth.kube.transport import Transport
     from awsauth.stores.store import Store
 
-_OTHER_WAY: Final = "not by aws-auth: by an access entry, or as the cluster's creator"
+_OTHER_WAY: Final = "not by aws-auth, but by an access entry or as the cluster's creator"
 _NOT_AWS: Final = "The credentials of this connection are not made with AWS credentials."
 
 
 def health_report(
     connection: Connection | None, store: Store, *, role_arn: str | None, may: Sequence[str]
 ) -> HealthReport:
-    """Check whether a caller gets in and may do what it needs (see `awsauth.AwsAuthClient.health_check`).
+    """Check whether a caller gets in and has the rights that it needs (see `awsauth.AwsAuthClient.health_check`).
 
     Raises:
-        UsageError: there is no cluster to check, or the arguments make no sense.
-        InvalidValueError: `role_arn` is the ARN of no role.
+        UsageError: there is no cluster to check, or an argument makes no sense.
+        InvalidValueError: `role_arn` is not the ARN of a role.
     """
-    if connection is None:
-        raise UsageError(
-            "There is no cluster behind this client, so nothing can be checked.", hint="Connect to a cluster."
-        )
+    if not connection:
+        raise UsageError("This client has no cluster to check.", hint="Connect to a cluster.")
     return _HealthCheck(connection, store, _tokens(connection, role_arn), role_arn, _rules(may)).report()
 
 
 def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
-    """Return tokens of whom to check; a source of its own, so that the connection keeps its token."""
+    """Return a source of tokens for the caller or the role; its own, so that the connection keeps its token."""
     if role_arn is None:
         return connection.tokens and connection.tokens.for_role(connection.tokens.role_arn)
-    if connection.tokens is None:
+    if not connection.tokens:
         raise UsageError(
-            "A role can be assumed only with AWS credentials, and this connection has others; nothing was contacted.",
+            "This connection has no AWS credentials, so it cannot assume a role.",
             hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
         )
     canonical_role(role_arn)
@@ -71,29 +63,25 @@ def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
 def _rules(may: Any) -> tuple[RbacRule, ...]:
     if isinstance(may, str) or not all(isinstance(named, str) for named in may):
         raise UsageError(
-            f"may is {quoted_value(may)}; nothing was contacted.",
+            f"may is {quoted_value(may)}.",
             hint='Pass a list, such as ["list nodes", "create deployments.apps in web"].',
         )
     return tuple(map(rule_of, may))
 
 
+@dataclass(slots=True)
 class _HealthCheck:
-    def __init__(
-        self,
-        connection: Connection,
-        store: Store,
-        tokens: TokenSource | None,
-        role_arn: str | None,
-        rules: tuple[RbacRule, ...],
-    ) -> None:
-        self._connection = connection
-        self._store = store
-        self._tokens = tokens
-        self._role_arn = role_arn
-        self._rules = rules
-        self._transport = connection.transport
-        self._arn = ""
-        self._review: SelfReview | None = None
+    connection: Connection
+    store: Store
+    tokens: TokenSource | None
+    role_arn: str | None
+    rules: tuple[RbacRule, ...]
+    transport: Transport = field(init=False)
+    arn: str = ""
+    review: SelfReview | None = None
+
+    def __post_init__(self) -> None:
+        self.transport = self.connection.transport
 
     def report(self) -> HealthReport:
         steps: list[HealthStep] = []
@@ -107,14 +95,13 @@ class _HealthCheck:
             self._drift,
         )
         for name, action in zip(STEPS, actions, strict=True):
-            if any(step.result == "failed" for step in steps):
-                steps.append(HealthStep(name, "skipped", NEEDS_EARLIER))
-            elif self._tokens is None and name in STEPS[:3]:
-                steps.append(HealthStep(name, "skipped", _NOT_AWS))
+            failed = any(step.result == "failed" for step in steps)
+            if failed or (not self.tokens and name in STEPS[:3]):
+                steps.append(HealthStep(name, "skipped", NEEDS_EARLIER if failed else _NOT_AWS))
             else:
                 steps.append(_taken(name, action))
-        whom = f", as {self._role_arn}" if self._role_arn else ""
-        return HealthReport(f"{self._connection.description}{whom}", tuple(steps))
+        role = f", as {self.role_arn}" if self.role_arn else ""
+        return HealthReport(f"{self.connection.description}{role}", tuple(steps))
 
     def _credentials(self) -> str:
         from awsauth.aws.identity import source_in_words
@@ -124,41 +111,35 @@ class _HealthCheck:
     def _identity(self) -> str:
         role = self._signing.role_arn
         first = self._signing.for_role(None).caller() if role else ""
-        self._arn = self._signing.caller()
-        return f"{first}, who becomes {self._arn}" if first else self._arn
+        self.arn = self._signing.caller()
+        return f"{first}, who becomes {self.arn}" if first else self.arn
 
     def _token(self) -> str:
         signing = self._signing
         token = signing.new_token()
-        self._transport = self._transport.with_token(token.value, acts=self._role_arn is None)
-        until = f"{token.expires_at:%H:%M:%S} UTC"
-        return f"signed for the cluster {signing.cluster_id} with STS in {signing.region}, good until {until}"
+        self.transport = self.transport.with_token(token.value, acts=self.role_arn is None)
+        made = f"signed for the cluster {signing.cluster_id} with STS in {signing.region}"
+        return f"{made}, valid until {token.expires_at:%H:%M:%S} UTC"
 
     def _api_server(self) -> str:
         try:
-            version = self._transport.get("/version")
-        except UnavailableError:
-            raise
-        except ApiError as error:
-            # Whom it knows is the next step's business.
-            if error.status not in (401, 403):
-                raise
-            version = {}
-        named = version.get("gitVersion")
-        server = f"Kubernetes {named}" if named else "a server"
-        return f"{server} at {self._transport.host}, {self._transport.trust}"
+            version = self.transport.get("/version")
+        except (AuthenticationError, ForbiddenError):
+            version = {}  # The next step checks the identity.
+        server = f"Kubernetes {version['gitVersion']}" if version.get("gitVersion") else "a server"
+        return f"{server} at {self.transport.host}, {self.transport.trust}"
 
     def _authenticated(self) -> str:
         try:
-            self._review = found = self_review(self._transport)
+            self.review = found = self_review(self.transport)
         except AuthenticationError as error:
-            if not self._arn:
+            if not self.arn:
                 raise
             raise self._unknown(error) from error
         except ForbiddenError:
-            return "somebody whom it does not tell: the right to ask was taken away (system:basic-user)"
-        if found is None:
-            return "somebody whom it cannot tell, as a server before Kubernetes 1.27"
+            return "authenticated, but the username is hidden: the role system:basic-user was removed"
+        if not found:
+            return "authenticated; servers before Kubernetes 1.27 do not report the username"
         groups = ", ".join(quoted(group) for group in sorted(found.own_groups))
         return f"{quoted(found.username)}, in {groups or 'no group of its own'}{self._entry(found)}"
 
@@ -166,34 +147,34 @@ class _HealthCheck:
         from awsauth.aws.errors import clock_difference
 
         try:
-            caller = Caller(self._arn)
+            caller = Caller(self.arn)
         except InvalidValueError as odd:
             return odd
-        return unknown(caller, self._target(), self._explained(self._arn), clock_difference(error.stamp))
+        return unknown(caller, self._target(), self._explained(self.arn), clock_difference(error.stamp))
 
     def _target(self) -> EksTarget:
         from awsauth.connections.eks import EksConnection, cluster_info
 
-        connection = self._connection
+        connection = self.connection
         facts: EksClusterInfo | None
         if isinstance(connection, EksConnection):
-            # The token of a local cluster names its id.
+            # The token of a local cluster has its id, not its name.
             name, facts = connection.cluster.name, connection.facts
         else:
             name, facts = self._signing.cluster_id, cluster_info(connection)
         try:
-            mode = facts.authentication_mode() if facts is not None else None
+            mode = facts.authentication_mode() if facts else None
         except AwsAuthError:
             mode = None
         return EksTarget(name, self._signing.region, mode != "API", self._signing.session.botocore.profile or "")
 
     def _entry(self, found: SelfReview) -> str:
-        """Say which entry of ``aws-auth`` makes the caller who it is."""
+        """Return the entry of ``aws-auth`` that maps the caller, as the rest of a sentence."""
         if not found.arn:
             return ""
         explanation = self._explained(found.arn, found.session_name or None)
-        if explanation is None:
-            return "; which entry of aws-auth that is cannot be told: it may not be read"
+        if not explanation:
+            return "; the entry is unknown, because the caller may not read aws-auth"
         for outcome in explanation.outcomes:
             same = outcome.username == found.username and found.groups.issuperset(outcome.groups)
             if (same or outcome.unresolved) and not outcome.refusal:
@@ -202,40 +183,37 @@ class _HealthCheck:
 
     def _explained(self, arn: str, session_name: str | None = None) -> Explanation | None:
         try:
-            return explain(self._store.read().document, Caller(arn, session_name=session_name))
+            return explain(self.store.read().document, Caller(arn, session_name=session_name))
         except AwsAuthError:
-            # Who may not read it is not let in by it the less.
-            return None
+            return None  # The caller may be mapped and still not be allowed to read it.
 
     def _authorised(self) -> str:
-        denied = missing(self._transport, self._rules)
+        denied = missing(self.transport, self.rules)
         if denied:
-            raise forbidden(self._review, denied, self._unheard_of(denied))
-        return f"may {'; '.join(map(str, self._rules))}" if self._rules else "nothing was named"
+            raise forbidden(self.review, denied, self._unheard_of(denied))
+        return f"may {'; '.join(map(str, self.rules))}" if self.rules else "no rights were named"
 
     def _drift(self) -> str:
         try:
-            snapshot = self._store.read()
+            snapshot = self.store.read()
         except AwsAuthError:
-            return "it cannot be told: aws-auth may not be read"
-        for finding in drift(self._store, snapshot):
+            return "unknown: the caller may not read aws-auth"
+        for finding in drift(self.store, snapshot):
             raise AwsAuthError(f"{finding.message} {finding.impact}", hint=finding.hint)
         return "no other tool removed nodes or administrators since the last revision"
 
     def _unheard_of(self, denied: Sequence[RbacRule]) -> list[str]:
-        """Return the resources that were named without a group and are none of the core group."""
+        """Return the resources without a group that the core group does not have."""
         named = dict.fromkeys(rule.resource for rule in denied if not rule.group and rule.resource != "*")
         try:
-            known = {resource["name"] for resource in self._transport.get("/api/v1")["resources"]}
+            known = {resource["name"] for resource in self.transport.get("/api/v1")["resources"]}
         except (AwsAuthError, KeyError, TypeError):
             return []
         return [resource for resource in named if resource not in known]
 
     @property
     def _signing(self) -> TokenSource:
-        if self._tokens is None:
-            raise UsageError(_NOT_AWS, hint="Connect to the EKS cluster by its name.")
-        return self._tokens
+        return cast("TokenSource", self.tokens)  # Without tokens, the steps that use them are skipped.
 
 
 def _taken(name: str, action: Callable[[], str]) -> HealthStep:

@@ -1,4 +1,4 @@
-"""What a health check found: its steps, in the order in which they depend on each other."""
+"""The report of a health check: its steps, in the order in which they depend on each other."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 StepResult = Literal["passed", "failed", "skipped"]
 
 STEPS: Final = ("credentials", "identity", "token", "api-server", "authenticated", "authorised", "drift")
-"""Where AWS credentials come from; whom STS takes their holder for; a token signed with them; the API server reached,
-with the right certificate; whom it takes the token's holder for; what that one may do; whether another tool removed nodes or administrators."""
+"""The source of the AWS credentials; the identity that STS sees; a token signed with them; the connection and certificate
+of the API server; the identity that it sees; the rights of that identity; and whether another tool removed nodes or
+administrators."""
 
-NEEDS_EARLIER: Final = "It needs what failed before it."
+NEEDS_EARLIER: Final = "It needs the step that failed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,12 @@ class HealthStep(JsonValue):
     """One step of a health check.
 
     Attributes:
-        name: One of `STEPS`, or ``connection`` where it did not come to them.
+        name: One of `STEPS`, or ``connection`` if no connection could be prepared.
         result: ``passed``, ``failed`` or ``skipped``.
-        detail: What was found, or why it was skipped; empty for a failed one.
+        detail: The finding, or why it was skipped; empty for a failed step.
         seconds: How long it took.
         cause: Why it failed.
-        hint: What to do about that; may have several lines, some to be pasted.
+        hint: The next action after a failure; may have several lines, some to be pasted.
     """
 
     name: str
@@ -52,11 +53,11 @@ class HealthStep(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class HealthReport(JsonValue):
-    """What a health check found. `str` gives it as text.
+    """The report of a health check. `str` gives it as text.
 
     Attributes:
-        subject: What was checked: a cluster, for people.
-        steps: The steps; after one that failed the others are skipped.
+        subject: The cluster that was checked, for people.
+        steps: The steps; those after a failed one are skipped.
     """
 
     subject: str
@@ -66,20 +67,20 @@ class HealthReport(JsonValue):
     @in_json()
     def passed(self) -> bool:
         """Whether no step failed."""
-        return self.failure is None
+        return not self.failure
 
     @property
     def failure(self) -> HealthStep | None:
-        """The step that failed; None where none did."""
+        """The step that failed, or None."""
         return next((step for step in self.steps if step.result == "failed"), None)
 
     def __str__(self) -> str:
-        end = "It is healthy." if self.failure is None else f"It is not healthy: {self.failure.name} failed."
+        end = "It is healthy." if not self.failure else f"It is not healthy: {self.failure.name} failed."
         return "\n".join([visible(self.subject), *map(str, self.steps), end])
 
 
 def unconnected(error: AwsAuthError, subject: str, seconds: float) -> HealthReport:
-    """Return what there is to report where not even a connection could be prepared."""
+    """Return the report if no connection could be prepared."""
     failed = "credentials" if isinstance(error, CredentialsError) else "connection"
     steps = [HealthStep(failed, "failed", seconds=seconds, cause=error.summary, hint=error.hint)]
     steps += [HealthStep(name, "skipped", NEEDS_EARLIER) for name in STEPS if name != failed]

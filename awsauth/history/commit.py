@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.edit.merge import MergeResult, merge_with_report
@@ -35,7 +36,7 @@ class PendingChange(NamedTuple):
     Attributes:
         snapshot: The object that the change was made for.
         merged: The change of its document.
-        restoration: What a rollback keeps and what it reverts.
+        restoration: The effects of a rollback.
         is_snapshot: Whether only the present state is recorded.
         sync: What a sync does.
         owners: The records of owners after the change, as annotations; None if they stay.
@@ -127,7 +128,9 @@ def commit(
         HistoryError: the revision cannot be recorded.
         AwsAuthError: what `propose`, a check or the store raises.
     """
-    attempt = _Commit(store, reason, writer, history=history, patience=patience or Backoff())
+    patience = patience or Backoff()
+    store = RetryingStore(store, patience)
+    attempt = _Commit(store, Recorder(store, reason, writer, patience), patience, history)
     try:
         return attempt.run(propose, checks)
     except AwsAuthError as error:
@@ -136,34 +139,32 @@ def commit(
         raise
 
 
+@dataclass(eq=False, repr=False)
 class _Commit:
-    def __init__(
-        self, store: Store, reason: str, writer: Callable[[], Writer], *, history: bool, patience: Backoff
-    ) -> None:
-        self._store = RetryingStore(store, patience)
-        self._recorder = Recorder(self._store, reason, writer, patience)
-        self._history = history
-        self._patience = patience
-        self._existed = False
-        self.sent: CommitOutcome | None = None
-        """The write that was not answered."""
+    store: Store
+    recorder: Recorder
+    patience: Backoff
+    history: bool
+    sent: CommitOutcome | None = None
+    """The write that was not answered."""
 
     def run(
         self, propose: Callable[[Snapshot], PendingChange], checks: Sequence[Callable[[PendingChange], None]]
     ) -> CommitOutcome:
+        existed = False
         while True:
             snapshot = self._read()
-            if self._existed and not snapshot.exists:
+            if existed and not snapshot.exists:
                 # A new object would hold nothing but this change.
                 raise ConflictError(
                     "Another writer deleted aws-auth while this change was being made.",
                     hint="Wait until the other writer is done. Then try again, or roll back.",
                 )
-            self._existed = snapshot.exists
+            existed = snapshot.exists
             proposal = propose(snapshot)
             log_debug("The change %s", "changes the data" if proposal.changes_something else "changes nothing")
             if not proposal.changes_something:
-                if self.sent and snapshot.head is None:
+                if self.sent and not snapshot.head:
                     # Another tool replaced the object since, so no revision shows whether the write was made.
                     return self.sent._replace(snapshot=snapshot)
                 return CommitOutcome(changed=False, proposal=proposal, snapshot=snapshot)
@@ -171,7 +172,7 @@ class _Commit:
             for check in checks:
                 check(proposal)
             try:
-                revision = self._recorder.record(proposal) if self._history else None
+                revision = self.recorder.record(proposal) if self.history else None
                 outcome = self._write(proposal, revision)
             except (ConflictError, RevisionTakenError) as error:
                 log_debug("Another writer was first: reading, merging and checking again")
@@ -182,8 +183,8 @@ class _Commit:
 
     def _read(self) -> Snapshot:
         """Read the object, and remove the revisions of a write that was refused."""
-        snapshot = self._store.read()
-        self._recorder.tidy(snapshot, may_be_applied=self.sent is not None)
+        snapshot = self.store.read()
+        self.recorder.tidy(snapshot, may_be_applied=self.sent is not None)
         return snapshot
 
     def _write(self, proposal: PendingChange, revision: Revision | None) -> CommitOutcome:
@@ -191,17 +192,17 @@ class _Commit:
         outcome = CommitOutcome(changed=True, proposal=proposal, snapshot=base, revision=revision)
         try:
             try:
-                stored = self._store.write(data, base, revision)
+                stored = self.store.write(data, base, revision)
                 return outcome._replace(snapshot=stored, is_altered=stored.data != data)
             except OutcomeUnknownError as error:
                 log_debug("The outcome of the write is unknown: looking whether it was made")
                 self.sent = outcome
-                live = resolve_unknown_outcome(self._store, data, base, revision, patience=self._patience, cause=error)
+                live = resolve_unknown_outcome(self.store, data, base, revision, patience=self.patience, cause=error)
                 return outcome._replace(snapshot=live)
         except (ConflictError, OutcomeUnknownError):
             raise  # The revision may be in use. After a conflict, `tidy` removes it if it is not.
         except AwsAuthError:
-            self._recorder.discard()
+            self.recorder.discard()
             raise
 
     def _pause(self, cause: AwsAuthError) -> None:
@@ -210,7 +211,7 @@ class _Commit:
         )
         error.__cause__ = cause
         try:
-            self._patience.wait_or_raise(error)
+            self.patience.wait_or_raise(error)
         except AwsAuthError:
             with contextlib.suppress(AwsAuthError):
                 self._read()
@@ -222,7 +223,7 @@ class _Commit:
 
             # The change is made, and its writer may not be allowed to delete revisions.
             with contextlib.suppress(AwsAuthError):
-                prune(self._store)
+                prune(self.store)
 
 
 def take_snapshot(store: Store, *, reason: str, writer: Callable[[], Writer]) -> CommitOutcome:

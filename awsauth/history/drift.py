@@ -47,7 +47,7 @@ def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...]:
     there is nothing to compare.
     """
     revision = None if snapshot.own_head else _last_own(store, snapshot)
-    if revision is None:
+    if not revision:
         return ()
     old, new = Access.of(Document(revision.data)).by_principal, Access.of(snapshot.document).by_principal
     reachable = {arn: outcomes for arn, outcomes in old.items() if can_match(arn)}
@@ -60,7 +60,7 @@ def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
     """Return the revision that the object names. If another tool replaced the object, return the newest one."""
     try:
         head = snapshot.head
-        if head is None:
+        if not head:
             sound = [info for info in store.list_revisions().revisions if is_sound(info)]
             if not sound or sound[-1].data_digest == data_digest(snapshot.data, snapshot.binary_data):
                 return None
@@ -102,7 +102,7 @@ def _writers(revision: Revision, snapshot: Snapshot) -> tuple[str, str]:
     differing = [key for key, text in snapshot.data.items() if revision.data.get(key) != text]
     owners = {owner for key in differing or snapshot.managers for owner in snapshot.managers.get(key, ())}
     others = {owner for owner in owners if owner.client != FIELD_MANAGER}
-    times = {owner: owner.time for owner in others if owner.time and (recorded is None or owner.time >= recorded)}
+    times = {owner: owner.time for owner in others if owner.time and (not recorded or owner.time >= recorded)}
     clients = sorted({owner.client for owner in times or others})
     who = f"The client {', '.join(map(quoted, clients))}" if clients else "Another tool"
     if times:

@@ -1,9 +1,11 @@
-"""The history: all states in order, which one is live, what is wrong with the chain, and pruning."""
+"""The history: all states in order, the live one, broken chains, and pruning."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from awsauth.core.diff import Diff
-    from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import RevisionList, Snapshot, Store
 
 UNPROVEN_HISTORY: Final = "unproven-history"
@@ -48,7 +49,7 @@ class LogEntry(JsonValue):
             itself. Its writer failed, is still at work, or was a forger.
         proven: Whether the object was demonstrably in this state (see `RevisionList.chain`).
         foreign: Whether it is a state of another object, such as one that was deleted since.
-        findings: What is wrong with it.
+        findings: Its problems.
         diff: The difference from the state before it; None if that is unknown, or was not asked for.
     """
 
@@ -75,18 +76,23 @@ class LogEntry(JsonValue):
         """Who made it (see `RevisionInfo.by`)."""
         return self.info.by
 
+    @property
+    def cells(self) -> dict[str, str]:
+        """The row of a table: revision, time, kind, author, reason, changes and state."""
+        return {
+            "revision": str(self.info.number or "-"),
+            "time": self.time,
+            "kind": self.info.title,
+            "author": self.by,
+            "reason": self.info.reason,
+            "changes": "" if self.diff is None else self.diff.summary,
+            "state": self.state,
+        }
+
     def __str__(self) -> str:
-        """Return the state on one line: number, time, kind, author, reason, difference, and whether it is live."""
-        info = self.info
-        shown = [
-            f"{info.number or '-':>4}",
-            self.time,
-            f"{info.title:<8}",
-            self.by,
-            visible(info.reason),
-            "" if self.diff is None else f"({self.diff.summary})",
-            self.state,
-        ]
+        """Return the cells on one line."""
+        number, time, kind, by, reason, changes, state = self.cells.values()
+        shown = [f"{number:>4}", time, f"{kind:<8}", by, visible(reason), f"({changes})" if changes else "", state]
         return "  ".join(filter(None, shown))
 
 
@@ -97,7 +103,7 @@ class Log(NotebookValue, JsonValue):
 
     Attributes:
         entries: The states, newest first; the live one is the first. States that are not proven are among them.
-        findings: What is wrong with the history as a whole, and objects among the revisions that are not revisions.
+        findings: The problems of the history as a whole, and objects among the revisions that are not revisions.
             Findings about one revision are with its entry.
         is_recorded: Whether a revision holds the present state. If not, the next change records it first.
         present: The present data.
@@ -113,19 +119,8 @@ class Log(NotebookValue, JsonValue):
         return f"{len(self.entries)} states, {counted(self.findings)}"
 
     @property
-    def _rows(self) -> list[dict[str, object]]:
-        return [
-            {
-                "revision": entry.info.number or "-",
-                "time": entry.time,
-                "kind": entry.info.kind,
-                "by": entry.by,
-                "reason": entry.info.reason,
-                "changes": entry.diff.summary if entry.diff else "",
-                "state": entry.state,
-            }
-            for entry in self.entries
-        ]
+    def _rows(self) -> list[dict[str, str]]:
+        return [entry.cells for entry in self.entries]
 
     def __str__(self) -> str:
         """Return a line for each state, newest first, and one for each finding."""
@@ -185,7 +180,7 @@ def _with_deletions(entries: Sequence[LogEntry]) -> Iterator[LogEntry]:
     for number, entry in enumerate(entries):
         yield entry
         older = _before(entries, number)
-        if older is None or entry.unconfirmed or entry.info.kind == "deleted":
+        if not older or entry.unconfirmed or entry.info.kind == "deleted":
             continue
         uids = {entry.info.uid, older.info.uid} - {""}
         if entry.info.creates or len(uids) > 1:
@@ -194,7 +189,7 @@ def _with_deletions(entries: Sequence[LogEntry]) -> Iterator[LogEntry]:
 
 
 def _before(entries: Sequence[LogEntry], number: int) -> LogEntry | None:
-    """Return the state before an entry; a change that may never have been made is none."""
+    """Return the state before an entry, without changes that may never have been made."""
     return next((older for older in entries[number + 1 :] if not older.unconfirmed), None)
 
 
@@ -205,7 +200,7 @@ def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[Revisi
             Severity.WARNING,
             f"{visible(name)} is not a usable revision. {problem}",
             "The history leaves it out.",
-            "Look at it, and delete it if nobody needs it.",
+            "Look at it, and delete it if it is of no use.",
         )
     if snapshot.head and not proven:
         yield Finding(
@@ -248,7 +243,7 @@ def _is_foreign(info: RevisionInfo, snapshot: Snapshot) -> bool:
 
 
 def _broken_behind(oldest: RevisionInfo, listing: RevisionList) -> str:
-    """Return the problem between the oldest proven revision and its parent; empty if there is none."""
+    """Return the problem between the oldest proven revision and its parent, or an empty text."""
     if not oldest.parent:
         return ""
     if listing.find(oldest.parent):
@@ -283,18 +278,18 @@ def with_diffs(store: Store, log: Log, newest: int) -> Log:
     Raises:
         AwsAuthError: what the store raises.
     """
-    read: dict[int, Revision | None] = {}
+
+    @cache
+    def recorded(number: int, digest: str) -> Document | None:
+        with suppress(HistoryError):
+            revision = store.read_revision(number)
+            return Document(revision.data) if revision.is_intact and revision.digest == digest else None
+        return None
 
     def document(info: RevisionInfo) -> Document | None:
         if info.kind == "deleted":
             return EMPTY
         return recorded(info.number, info.digest) if info.number else log.present
-
-    def recorded(number: int, digest: str) -> Document | None:
-        if number not in read:
-            read[number] = _intact(store, number)
-        found = read[number]
-        return Document(found.data) if found and found.digest == digest else None
 
     def described(number: int, entry: LogEntry) -> LogEntry:
         info, older = entry.info, _before(log.entries, number)
@@ -309,14 +304,6 @@ def with_diffs(store: Store, log: Log, newest: int) -> Log:
 
     shown = [described(number, entry) for number, entry in enumerate(log.entries[:newest])]
     return replace(log, entries=(*shown, *log.entries[newest:]))
-
-
-def _intact(store: Store, number: int) -> Revision | None:
-    try:
-        revision = store.read_revision(number)
-    except HistoryError:
-        return None
-    return revision if revision.is_intact else None
 
 
 def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
@@ -347,10 +334,11 @@ def expendable(listing: RevisionList, in_use: set[int]) -> list[RevisionInfo]:
         listing: All revisions.
         in_use: The numbers of those that stay in any case.
     """
-    found = []
-    for rank, info in enumerate(reversed(listing.revisions)):
+
+    def is_kept(rank: int, info: RevisionInfo) -> bool:
         age = listing.now - info.created if info.created else timedelta(0)
-        is_kept = rank < KEEP_LAST or (age < KEEP_FOR and rank < KEEP_AT_MOST)
-        if not is_kept and age >= TOO_YOUNG and info.number not in in_use:
-            found.append(info)
-    return found[::-1]
+        is_young = age < TOO_YOUNG or (age < KEEP_FOR and rank < KEEP_AT_MOST)
+        return is_young or rank < KEEP_LAST or info.number in in_use
+
+    newest_first = enumerate(reversed(listing.revisions))
+    return [info for rank, info in newest_first if not is_kept(rank, info)][::-1]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from awsauth.core.revisions.annotations import OWNER_PREFIX
-from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer
 from awsauth.core.revisions.revision import HIGHEST, draft
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, HistoryError, OutcomeUnknownError, RevisionTakenError, UnreachableError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from awsauth.core.edit.merge import MergeResult
-    from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind
+    from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind, Writer
     from awsauth.core.revisions.revision import Revision
     from awsauth.core.text.lines import Splice
     from awsauth.history.commit import PendingChange
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Snapshot, Store
 
 
+@dataclass(eq=False, repr=False)
 class Recorder:
     """Records the states that one change takes the object through, however often the change is tried.
 
@@ -35,18 +36,17 @@ class Recorder:
         patience: How long to try while there is no answer.
     """
 
-    def __init__(self, store: Store, reason: str, writer: Callable[[], Writer], patience: Backoff) -> None:
-        self._store = store
-        self._reason = reason
-        self._writer = writer
-        self._patience = patience
-        self._attempt = os.urandom(8).hex()  # what `secrets` takes, without its import
-        self._number_was_taken = False
-        self._named: Head | None = None
-        self._recorded: Revision | None = None
-        """The revision of a write whose outcome is not known yet."""
-        self._outside: Revision | None = None
-        """The revision of the state before the change, if no revision held that state."""
+    store: Store
+    reason: str
+    writer: Callable[[], Writer]
+    patience: Backoff
+    _attempt: str = field(default_factory=lambda: os.urandom(8).hex(), init=False)  # `secrets` would be an import more
+    _number_was_taken: bool = field(default=False, init=False)
+    _named: Head | None = field(default=None, init=False)
+    _recorded: Revision | None = field(default=None, init=False)
+    """The revision of a write whose outcome is not known yet."""
+    _outside: Revision | None = field(default=None, init=False)
+    """The revision of the state before the change, if no revision held that state."""
 
     def record(self, proposal: PendingChange) -> Revision:
         """Record the revision of the proposal, and before it the present state if no revision holds that.
@@ -56,10 +56,9 @@ class Recorder:
         snapshot = proposal.snapshot
         if self._named != snapshot.head:
             self._outside = None
-        before, self._named = snapshot.head, snapshot.head
-        numbers = self._numbers(before)
-        if self._outside:
-            before = self._outside.info.head
+        self._named = snapshot.head
+        numbers = self._numbers(snapshot.head)
+        before = self._outside.info.head if self._outside else snapshot.head
         if snapshot.exists and not proposal.is_snapshot and not self._is_held(proposal):
             self._outside = self._post(self._draft(next(numbers), before, proposal, "outside"))
             before = self._outside.info.head
@@ -73,7 +72,7 @@ class Recorder:
         number = named.number if named else 0
         is_last = number >= HIGHEST - 1  # Another tool may have altered the annotation. Its digest tells the number.
         if number == 0 or is_last or self._number_was_taken:
-            listing = self._store.list_revisions()
+            listing = self.store.list_revisions()
             if is_last:
                 number = next((info.number for info in listing.chain(named)), 0)
             while True:
@@ -87,47 +86,43 @@ class Recorder:
         if self._outside and self._outside.info.head.is_of(snapshot.data, snapshot.binary_data):
             return True
         is_known = proposal.is_held or _only_adds(proposal.merged)
-        return bool(snapshot.own_head) and (is_known or is_held(self._store, snapshot))
+        return bool(snapshot.own_head) and (is_known or is_held(self.store, snapshot))
 
     def _draft(self, number: int, before: Head | None, proposal: PendingChange, kind: RevisionKind) -> Revision:
         snapshot = proposal.snapshot
-        # Reason and writer of another tool's state are unknown.
-        is_ours = kind != "outside"
-        return draft(
-            number,
-            before,
-            proposal.merged.after.data if is_ours else snapshot.data,
-            binary_data=snapshot.binary_data,
-            labels=snapshot.labels,
-            annotations=snapshot.annotations if not is_ours else _annotations(proposal),
-            kind=kind,
-            reason=self._reason if is_ours else "",
-            writer=self._writer() if is_ours else UNKNOWN_WRITER,
-            owner=", ".join(proposal.sync.owners) if proposal.sync and is_ours else "",
-            restores=proposal.restoration.to if proposal.restoration and is_ours else 0,
-            uid=snapshot.uid,
-            attempt=self._attempt,
-            managers=snapshot.managers,
-            creates=not snapshot.exists,
-        )
+        data, annotations = snapshot.data, snapshot.annotations
+        metadata: dict[str, Any] = {}
+        if kind != "outside":  # Reason and writer of another tool's state are unknown.
+            data, annotations = proposal.merged.after.data, _annotations(proposal)
+            restores = proposal.restoration.to if proposal.restoration else 0
+            owner = ", ".join(proposal.sync.owners) if proposal.sync else ""
+            metadata = {"reason": self.reason, "writer": self.writer(), "restores": restores, "owner": owner}
+        metadata |= {"uid": snapshot.uid, "managers": snapshot.managers, "creates": not snapshot.exists}
+        kept = {"binary_data": snapshot.binary_data, "labels": snapshot.labels, "annotations": annotations}
+        return draft(number, before, data, kind=kind, attempt=self._attempt, **kept, **metadata)
 
     def _post(self, revision: Revision) -> Revision:
         """Record a revision. Without an answer, try again until it is recorded or another one has the number."""
         unanswered = False
         while True:
             try:
-                recorded = self._store.record(revision)
+                recorded = self.store.record(revision)
             except (OutcomeUnknownError, UnreachableError) as error:
                 # If no request was sent, now or before, another try is the caller's decision.
                 unanswered = unanswered or isinstance(error, OutcomeUnknownError)
                 if not unanswered:
                     raise
-                self._patience.wait_or_raise(_not_recorded(revision, error))
+                late = HistoryError(
+                    f"Revision {revision.number} could not be recorded in time, so the change was not made.",
+                    hint="Try again. If the revision appears in the history, it is unused.",
+                )
+                late.__cause__ = error
+                self.patience.wait_or_raise(late)
             except RevisionTakenError:
                 self._number_was_taken = True
                 if unanswered:
                     with contextlib.suppress(AwsAuthError):
-                        there = self._store.read_revision(revision.number)
+                        there = self.store.read_revision(revision.number)
                         if there.digest == revision.digest:
                             return there
                 raise
@@ -160,18 +155,18 @@ class Recorder:
     def _any(self, snapshot: Snapshot, fits: Callable[[RevisionInfo], bool]) -> bool:
         """Whether the object was demonstrably at such a revision; False if the revisions cannot be listed."""
         with contextlib.suppress(AwsAuthError):
-            return bool(snapshot.head) and any(map(fits, self._store.list_revisions().chain(snapshot.head)))
+            return bool(snapshot.head) and any(map(fits, self.store.list_revisions().chain(snapshot.head)))
         return False
 
     def discard(self) -> None:
         """Delete the unused revision; if that is not allowed, it stays as `unconfirmed`."""
-        left, self._recorded = self._recorded, None
-        if left:
-            self._discard(left)
+        self._discard(self._recorded)
+        self._recorded = None
 
-    def _discard(self, revision: Revision) -> None:
+    def _discard(self, revision: Revision | None) -> None:
         with contextlib.suppress(AwsAuthError):
-            self._store.discard_revision(revision.number, revision.digest)
+            if revision:
+                self.store.discard_revision(revision.number, revision.digest)
 
 
 def is_held(store: Store, snapshot: Snapshot) -> bool:
@@ -196,12 +191,3 @@ def _only_adds(change: MergeResult) -> bool:
     splices = cast("Mapping[str, tuple[Splice, ...]]", change.splices)
     changed = [key for key, text in change.before.data.items() if change.after.data.get(key) != text]
     return all(key in splices and all(one.start == one.end for one in splices[key]) for key in changed)
-
-
-def _not_recorded(revision: Revision, cause: Exception) -> HistoryError:
-    error = HistoryError(
-        f"Revision {revision.number} could not be recorded in time, so the change was not made.",
-        hint="Try again. If the revision appears in the history, it is unused.",
-    )
-    error.__cause__ = cause
-    return error

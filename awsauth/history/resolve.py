@@ -38,7 +38,7 @@ def resolve_unknown_outcome(
     unknown = _unknown(revision, cause)
     unanswered: AwsAuthError = cause
     refused: AwsAuthError | None = None
-    while refused is None:
+    while not refused:
         patience.wait_or_raise(unknown, after=unanswered)
         try:
             return store.write(data, base, revision)
@@ -50,7 +50,7 @@ def resolve_unknown_outcome(
     if was_made:
         return live
     # If the version is still the old one, the first write may yet arrive.
-    if live.version == base.version or (revision is None and isinstance(refused, ConflictError)):
+    if live.version == base.version or (not revision and isinstance(refused, ConflictError)):
         raise unknown from refused
     raise refused
 
@@ -62,7 +62,7 @@ def _look(
     while True:
         try:
             live = store.read()
-            if revision is None:
+            if not revision:
                 return live, live.data == data
             if live.head == revision.info.head:
                 return live, True

@@ -121,7 +121,7 @@ class _Restoring:
             if last is not proven[0]:
                 self._findings = (_further_back(proven[0], last),)
         chosen = next((info for info in behind if info.data_digest != present or not snapshot.exists), None)
-        if chosen is None:
+        if not chosen:
             found = rollback_candidates(listing, below=below, present=present)
             raise unproven_error(found, names_none=not proven) if found else _nothing_left(proven)
         self.to = chosen.number
@@ -133,14 +133,14 @@ class _Restoring:
         is_target = [info.digest == target.digest for info in proven]
         since = proven[: is_target.index(True)] if any(is_target) else [i for i in proven if i.number > target.number]
         origin = proven[len(since)] if len(since) < len(proven) else None
-        if origin is not None and origin.digest != target.digest:
+        if origin and origin.digest != target.digest:
             # The present does not come from that revision.
             yield HistoryState(self._document(origin), Author("outside", UNKNOWN_WRITER, origin.number))
         for info in reversed(since):
             # Behind a break in the chain the authors are unknown. It is safer to keep too much.
-            kind = "outside" if origin is None and info is since[-1] else info.kind
+            kind = "outside" if not origin and info is since[-1] else info.kind
             yield HistoryState(self._document(info), Author(kind, info.writer, info.number))
-        if snapshot.own_head is None or not proven:
+        if not (snapshot.own_head and proven):
             yield HistoryState(snapshot.document, OUTSIDE)
 
     def _document(self, info: RevisionInfo) -> Document:
@@ -213,29 +213,21 @@ def unproven_error(found: Sequence[RevisionInfo], *, names_none: bool) -> Unprov
         if names_none
         else "aws-auth proves no earlier state: another tool replaced the object before."
     )
-    listed = [f"- {revision_line(info)}" for info in found[:_SHOWN]]
-    listed += [f"- and {len(found) - _SHOWN} older ones"] if len(found) > _SHOWN else []
+    lines = [f"{why} {FORGEABLE} revisions to the list, so none is restored unless you name it. The newest are:"]
+    lines += [f"- {revision_line(info)}" for info in found[:_SHOWN]]
+    lines += [f"- and {len(found) - _SHOWN} older ones"] if len(found) > _SHOWN else []
     return UnprovenHistoryError(
-        "\n".join(
-            [
-                f"{why} {FORGEABLE} revisions to the list, so none is restored unless you name it. The newest are:",
-                *listed,
-            ]
-        ),
+        "\n".join(lines),
         hint=f"Look at the difference with diff({found[0].number}). Then name the revision: pass to={found[0].number}.",
         revisions=tuple(info.number for info in found),
     )
 
 
 def _nothing_left(proven: Sequence[RevisionInfo]) -> RevisionNotFoundError:
-    live = proven[0] if proven else None
-    undone = live.parent if live and live.kind == "rollback" else 0
-    return RevisionNotFoundError(
-        "There is no earlier revision.",
-        hint=f"Revision {live.number} is a rollback itself. To undo it, pass to={undone}."
-        if live and undone
-        else "Name the revision to restore, as the history lists them.",
-    )
+    hint = "Name the revision to restore, as the history lists them."
+    if proven and proven[0].kind == "rollback" and proven[0].parent:
+        hint = f"Revision {proven[0].number} is a rollback itself. To undo it, pass to={proven[0].parent}."
+    return RevisionNotFoundError("There is no earlier revision.", hint=hint)
 
 
 def _unproven(info: RevisionInfo) -> Finding:
@@ -263,7 +255,7 @@ def _effective(proven: Sequence[RevisionInfo]) -> RevisionInfo:
     info = proven[0]
     while info.kind == "rollback":
         restored = next((one for one in proven if one.number == info.restores < info.number), None)
-        if restored is None:
+        if not restored:
             break
         info = restored
     return info

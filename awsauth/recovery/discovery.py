@@ -187,7 +187,7 @@ def _iam_arn(session: AwsSession, caller: Caller, given: str | None) -> str:
     except AwsPermissionError as error:
         error.hint = f"{error.hint}\nOr pass the role's ARN, with its path, as iam_arn=…"
         raise
-    if role is None:
+    if not role:
         raise RecoveryError(
             f"The role {quoted(caller.name)} no longer exists in IAM, so it can have no access entry.",
             hint="Run it as an existing role.",

@@ -66,10 +66,10 @@ def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool)
 
 def _letting_in(found: Discovery) -> Iterator[RecoveryStep]:
     temporary = found.temporary
-    if temporary is None:
+    if not temporary:
         return
     arn = temporary.principal_arn
-    if temporary.found is None:
+    if not temporary.found:
         yield RecoveryStep(
             "make-entry",
             f"Make an access entry for {arn}, tagged as temporary, with the cluster-admin policy",
@@ -83,9 +83,9 @@ def _letting_in(found: Discovery) -> Iterator[RecoveryStep]:
 
 def _leaving(found: Discovery) -> Iterator[RecoveryStep]:
     temporary = found.temporary
-    if temporary is None or not (temporary.ours or found.way == "access-entry"):
+    if not temporary or not (temporary.ours or found.way == "access-entry"):
         return
-    if temporary.found is None or temporary.found.is_temporary:
+    if not temporary.found or temporary.found.is_temporary:
         text = f"Delete the temporary access entry of {temporary.principal_arn}"
         yield RecoveryStep("remove-entry", text, ("eks:DeleteAccessEntry",))
     elif temporary.ours or not temporary.has_policy:

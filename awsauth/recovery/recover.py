@@ -26,7 +26,7 @@ from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.stores.cluster import ClusterStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import boto3
 
@@ -83,7 +83,7 @@ def recover(
         GuardError: it would switch the authentication mode, or a guard refuses the repair.
         RecoveryError: it cannot work, or failed.
         UnprovenHistoryError: `rollback_to` is None, and only unproven revisions are of use.
-        AwsAuthError: any other failure; the hint lists the steps that are done, and what is left of them.
+        AwsAuthError: any other failure; the hint lists the steps that are done, and their leftovers.
     """
     request = repair_request(changes, rollback_to, allow, reason)
     check_texts(
@@ -131,15 +131,15 @@ class _Recovering:
 
     def recovered(self, plan: RecoveryPlan) -> Recovery:
         try:
-            self._get_in()
-            repaired = self._repair().apply()
-            self._done += [repaired.text] if repaired.text else []
-        except (AwsAuthError, KeyboardInterrupt) as error:
-            self._step_back()
-            if isinstance(error, AwsAuthError):
-                self._tell(error)
-            raise
-        try:
+            try:
+                self._get_in()
+                repaired = self._repair().apply()
+                self._done += [repaired.text] if repaired.text else []
+            except (AwsAuthError, KeyboardInterrupt):
+                # Another failure must not hide this one.
+                if problem := self._failure_of(TemporaryAccess.take_away):
+                    self._notes.append(f"The temporary access could not be removed: {problem}")
+                raise
             seen = self._let_go(repaired)
         except AwsAuthError as error:
             self._tell(error)
@@ -158,7 +158,7 @@ class _Recovering:
 
     def _get_in(self) -> None:
         temporary = self._temporary
-        if self._found.way != "access-entry" or temporary is None:
+        if self._found.way != "access-entry" or not temporary:
             return
         if self._cluster.authentication_mode == "CONFIG_MAP":
             temporary = self._temporary = self._switched(temporary.principal_arn)
@@ -193,7 +193,7 @@ class _Recovering:
         """Remove the temporary access, and return the identity with which the caller gets in without it."""
         temporary, caller = self._temporary, self._found.caller.canonical_arn
         was_ours = bool(temporary and temporary.ours)
-        if temporary is not None:
+        if temporary:
             temporary.take_away(self._done)
             if temporary.own_entry_stays:
                 self._notes.append(f"The access entry of {caller} wins over aws-auth, so its mapping was not tried.")
@@ -210,7 +210,10 @@ class _Recovering:
         seen = self._found.own.wait(expected, self._timeout)
         if expected(seen):
             return seen.user
-        back = self._put_back() if was_ours and temporary else ""
+        back = ""
+        if was_ours:
+            problem = self._failure_of(TemporaryAccess.grant)
+            back = f" The temporary access {f'could not be put back: {problem}' if problem else 'was put back.'}"
         raise RecoveryError(
             f"By aws-auth {quoted(caller, 200)} is {repaired.explanation.outcomes[0]}, but after {self._timeout:.0f} seconds "
             f"a new token was {seen}.{back}",
@@ -218,24 +221,17 @@ class _Recovering:
             "CloudWatch). Then run it again.",
         )
 
-    def _put_back(self) -> str:
+    def _failure_of(self, action: Callable[[TemporaryAccess, list[str]], None]) -> str:
+        """Do something to the temporary access, and return why it failed; empty if it did not."""
         try:
             if self._temporary:
-                self._temporary.grant(self._done)
+                action(self._temporary, self._done)
         except AwsAuthError as error:
-            return f" The temporary access could not be put back: {error.message}"
-        return " The temporary access was put back."
-
-    def _step_back(self) -> None:
-        """Remove the temporary access after a failure; another failure must not hide the first one."""
-        try:
-            if self._temporary:
-                self._temporary.take_away(self._done)
-        except AwsAuthError as error:
-            self._notes.append(f"The temporary access could not be removed: {error.message}")
+            return error.message
+        return ""
 
     def _tell(self, error: AwsAuthError) -> None:
-        """Put the steps that are done, and what is left of them, into an error."""
+        """Put the steps that are done, and their leftovers, into an error."""
         told = [f"Done so far: {'; '.join(self._done)}."] if self._done else []
         told += [f"Left behind: {left}" for left in self._left()]
         told += self._notes

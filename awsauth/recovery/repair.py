@@ -152,7 +152,7 @@ class Repair:
         With neither changes nor a revision, it is the rollback to the newest revision in which the caller is an
         administrator, or else to the newest in which anyone is. It is None if the caller is one already, or if there are
         others and no revision has the caller. The guard ``regrant`` is allowed if there are no administrators: then
-        nobody decided against the caller.
+        no one decided against the caller.
 
         Raises:
             UnprovenHistoryError: no revision was named, and only unproven revisions are of use.
@@ -164,7 +164,7 @@ class Repair:
         to = None
         if not request.changes:
             to = request.rollback_to or self._revision()
-            if to is None:
+            if not to:
                 return None
             if not self._administrators.in_document(self._client.read()):
                 allow = (*allow, REGRANT)
@@ -189,16 +189,12 @@ class Repair:
 
     def apply(self) -> AppliedRepair:
         """Repair ``aws-auth``, if there is anything to repair; raises what `pending` does."""
-        found = self.pending()
-        result = found.make() if found else None
-        is_changed = found is not None and result is not None and result.changed
-        document = self._client.read()
-        return AppliedRepair(
-            result if is_changed else None,
-            found.done if found and is_changed else "",
-            explain(document, self._caller),
-            self._administrators.in_document(document),
-        )
+        result, done = None, ""
+        if found := self.pending():
+            made = found.make()
+            result, done = (made, found.done) if made.changed else (None, "")
+        now = self._client.read()
+        return AppliedRepair(result, done, explain(now, self._caller), self._administrators.in_document(now))
 
     def _revision(self) -> int | None:
         """Return the number of the revision to restore, or None if there is nothing to repair."""

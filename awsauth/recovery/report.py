@@ -119,7 +119,7 @@ class Recovery(JsonValue):
         administrators: The ARNs that it makes administrators now.
         seen: The username and groups that a new token of the caller had at the end, by ``aws-auth`` alone; empty if that
             could not be tried.
-        left: What is left behind.
+        left: The things left behind.
         entries: The principals that have an access entry, if the authentication mode was switched: EKS made them.
         notes: Further facts for the caller.
     """

@@ -39,7 +39,7 @@ class TemporaryAccess:
     def _know(self, found: FoundEntry | None) -> None:
         self.found = found
         self.ours: Ours = ""
-        if found is not None:
+        if found:
             self.ours = "entry" if found.is_temporary else "policy" if found.has_temporary_policy else ""
 
     @property
@@ -58,7 +58,7 @@ class TemporaryAccess:
         Raises:
             RecoveryError: it is such an entry.
         """
-        if self.found is None or self.has_policy or self.ours:
+        if not self.found or self.has_policy or self.ours:
             return
         entry = self.found.entry
         if entry.lets_nodes_in:
@@ -83,11 +83,11 @@ class TemporaryAccess:
             RecoveryError: as for `check`, if another client has made an entry since.
             AwsAuthError: EKS refuses.
         """
-        if self.found is None:
+        if not self.found:
             # Set before the call, because an unanswered call may have made the entry.
             self.ours = "entry"
             there = self._entries.make(self.principal_arn)
-            if there is None:
+            if not there:
                 done.append(f"Made a temporary access entry for {self.principal_arn}")
             else:
                 # Another client, or an interrupted run, made it so lately that EKS did not list it.

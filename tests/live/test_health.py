@@ -121,7 +121,7 @@ def test_a_refusal_tells_the_servers_clock(named: NamedCluster) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(None, "cannot tell, as a server before Kubernetes 1.27"), (ForbiddenError("no"), "the right to ask was taken")],
+    [(None, "servers before Kubernetes 1.27 do not report the username"), (ForbiddenError("no"), "the role system:basic-user was removed")],
 )
 def test_a_server_that_does_not_tell_whom_it_knows_passes_all_the_same(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, answer: Exception | None, said: str
@@ -164,7 +164,7 @@ def test_whoever_lacks_a_right_is_given_role_and_binding_which_work(named: Named
         report = client.health_check(may=needs)
         assert results(report) == failed_at("authorised")
         assert cause(report) == f"`health-dev` may not {'; '.join(needs)} (403)."
-        assert "which entry of aws-auth that is cannot be told: it may not be read" in detail(report, "authenticated")
+        assert "the entry is unknown, because the caller may not read aws-auth" in detail(report, "authenticated")
         manifest = hint(report).partition("\n")[2]
         kinds = [part["kind"] for part in yaml.safe_load_all(manifest)]
         assert kinds == ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
@@ -179,7 +179,7 @@ def test_a_resource_without_its_group_is_pointed_out(named: NamedCluster) -> Non
     named.be_role("health-group")
     with named.client() as client:
         report = client.health_check(may=["list deployments in default", "list pods"])
-    assert "no `deployments` in the core group" in cause(report)
+    assert "The core group has no `deployments`" in cause(report)
     assert "no `pods`" not in cause(report)
 
 
@@ -191,7 +191,7 @@ def test_another_role_is_checked_before_it_is_handed_over(named: NamedCluster) -
     with named.client() as client:
         report = client.health_check(role_arn=role)
         assert results(report) == failed_at("authenticated")
-        assert "In aws-auth nothing maps it." in cause(report)
+        assert "aws-auth does not map it." in cause(report)
         assert named.arn("health-target") in hint(report)
         client.add_role_mapping(role, username="target", groups=["targets"])
         report = awaited(lambda: client.health_check(role_arn=role, may=[]), lambda found: found.passed)
@@ -220,7 +220,7 @@ def test_whoever_comes_in_by_something_else_is_told_so(named: NamedCluster) -> N
         for groups in (["system:masters"], ["others"]):
             mapped = {"rolearn": named.arn("health-other-way"), "username": "health-other-way", "groups": groups}
             client._store = MemoryStore({"mapRoles": json.dumps([mapped])})
-            is_told = "not by aws-auth: by an access entry" in detail(client.health_check(may=[]), "authenticated")
+            is_told = "not by aws-auth, but by an access entry" in detail(client.health_check(may=[]), "authenticated")
             assert is_told == (groups == ["others"])
 
 
@@ -232,7 +232,7 @@ def test_a_kubeconfig_with_a_token_skips_what_is_of_aws(cluster: Cluster) -> Non
         )
         assert report.passed
         assert "not made with AWS credentials" in detail(report, "token")
-        with pytest.raises(UsageError, match="only with AWS credentials"):
+        with pytest.raises(UsageError, match="has no AWS credentials, so it cannot assume a role"):
             client.health_check(role_arn="arn:aws:iam::111122223333:role/x")
 
 

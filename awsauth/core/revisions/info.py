@@ -116,7 +116,7 @@ class RevisionInfo(JsonValue):
         digest: Of all that is recorded here except `created` and `recorded_by`. It covers the digests of the data and
             of the parent, and so all earlier states.
         data_digest: Of the data and binaryData (see `data_digest`).
-        parent: The number of the revision before it; 0 if there is none, or it is unknown.
+        parent: The number of the revision before it; 0 for the first, or if it is unknown.
         parent_digest: The digest of the revision before it; empty without one.
         kind: ``change``, ``outside``, ``rollback`` or ``snapshot``; in the log also ``deleted``.
         reason: Why, in the writer's words.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.boundary import public, unguarded
 from awsauth.core.revisions import annotations as notes
-from awsauth.core.revisions.info import NAME, UNKNOWN_WRITER, Head, RevisionInfo, RevisionKind, Writer, data_digest
+from awsauth.core.revisions.info import NAME, Head, RevisionInfo, Writer, data_digest
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError
@@ -22,8 +22,6 @@ from awsauth.errors import HistoryError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-
-    from awsauth.core.revisions.info import FieldManager
 
 NAMESPACE: Final = "kube-system"
 LABEL: Final = "awsauth/config-map"
@@ -146,7 +144,7 @@ def info_from_object(value: Any) -> RevisionInfo:
         raise refusal("an object in the history", "it has no name")
     location = f"revision {quoted(name)[1:-1]}"
     number = number_of_name(name)
-    if number is None:
+    if not number:
         raise refusal(location, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
     try:
         info = notes.read_annotations(
@@ -200,17 +198,9 @@ def draft(
     binary_data: Mapping[str, str] = MappingProxyType({}),
     labels: Mapping[str, str] = MappingProxyType({}),
     annotations: Mapping[str, str] = MappingProxyType({}),
-    kind: RevisionKind = "change",
-    reason: str = "",
-    writer: Writer = UNKNOWN_WRITER,
-    restores: int = 0,
-    owner: str = "",
-    uid: str = "",
-    attempt: str = "",
-    managers: Mapping[str, tuple[FieldManager, ...]] = MappingProxyType({}),
-    creates: bool = False,
+    **metadata: Any,
 ) -> Revision:
-    """Return a revision to be recorded, with its digests; the other arguments are as in `RevisionInfo`.
+    """Return a revision to be recorded, with its digests.
 
     Args:
         number: Its number.
@@ -219,32 +209,17 @@ def draft(
         binary_data: As in the object, like `labels` and `annotations`.
         labels: See above.
         annotations: See above; ours and the last-applied configuration are left out.
-        kind: See `RevisionInfo`.
-        reason: Control characters in it are escaped; at most 1 KiB of it is kept.
-        writer: As `reason`.
-        restores: See `RevisionInfo`.
-        owner: See `RevisionInfo`.
-        uid: See `RevisionInfo`.
-        attempt: See `RevisionInfo`.
-        managers: See `RevisionInfo`.
-        creates: See `RevisionInfo`.
+        **metadata: Other fields of `RevisionInfo`. Control characters are escaped, and each text is cut to 1 KiB.
     """
-    info = RevisionInfo(
-        number=number,
-        digest="",
-        data_digest=data_digest(data, binary_data),
-        parent=parent.number if parent else 0,
-        parent_digest=parent.digest if parent else "",
-        kind=kind,
-        reason=notes.fitting(reason),
-        writer=Writer(*map(notes.fitting, writer)),
-        restores=restores,
-        owner=notes.fitting(owner),
+    number_of_parent, its_digest, *_ = parent or (0, "")
+    info = RevisionInfo(number, "", data_digest(data, binary_data), number_of_parent, its_digest, **metadata)
+    info = replace(
+        info,
+        reason=notes.fitting(info.reason),
+        writer=Writer(*map(notes.fitting, info.writer)),
+        managers=notes.fitting_managers(info.managers),
+        owner=notes.fitting(info.owner),
         owners_digest=_digest_of_owners(annotations),
-        uid=uid,
-        attempt=attempt,
-        managers=notes.fitting_managers(managers),
-        creates=creates,
     )
     info = replace(info, digest=notes.digest_of(info))
     return Revision(info, dict(data), dict(binary_data), dict(labels), own_annotations_removed(annotations))
@@ -264,5 +239,5 @@ def refusal(location: str, problem: str) -> HistoryError:
     return HistoryError(
         f"awsauth did not record this as a revision: {problem}. It is not used.",
         location=location,
-        hint="Look at it with kubectl or in the history's folder, and delete it if nobody needs it.",
+        hint="Look at it with kubectl or in the history's folder, and delete it if it is of no use.",
     )
