@@ -246,7 +246,7 @@ def test_what_cannot_be_kept_stops_the_rollback_and_names_the_way_out() -> None:
     store = SharedMemoryStore(BROKEN)
     ensure(store, ReplaceText(key="mapRoles", text=BEFORE["mapRoles"]), author="bob")
     before = store.read()
-    with pytest.raises(EditError, match="1 of the entries that others have added") as caught:
+    with pytest.raises(EditError, match="1 of the entries that others added") as caught:
         back(store, 1)
     assert "exact=True" in str(caught.value)
     assert store.read() == before
