@@ -147,8 +147,8 @@ def restore(
     kept: list[PrincipalEffect] = []
     reverted: list[PrincipalEffect] = []
     for key in KEYS:
-        record = _Record(key, target, steps)
-        keep = {} if exact else record.added_by_others(writer, but=mappings_of(undone, key) or {})
+        record = _Record(key, target, steps, writer)
+        keep = {} if exact else record.kept(mappings_of(undone, key) or {})
         if keep:
             data[key] = _with_kept(target, present, key, keep)
         for effect in record.effects(mappings_of(present, key) or {}, keep):
@@ -176,11 +176,12 @@ class _Record:
     key: Key
     target: Document
     steps: Sequence[HistoryState]
+    writer: Writer
     base: Mappings = field(init=False)
     last: Mappings = field(init=False)
-    added_by: dict[PrincipalKey, Author] = field(default_factory=dict)
+    added: Mappings = field(default_factory=dict)
+    """The mappings that others than `writer` added, as others left them last."""
     touched_by: dict[PrincipalKey, Author] = field(default_factory=dict)
-    as_left: dict[PrincipalKey, list[tuple[Author, tuple[MappingEntry, ...]]]] = field(default_factory=dict)
     broken_by: Author | None = None
 
     def __post_init__(self) -> None:
@@ -195,24 +196,23 @@ class _Record:
             self.last = now
 
     def _follow(self, now: Mappings, by: Author) -> None:
-        for identity in [*self.last, *(identity for identity in now if identity not in self.last)]:
+        is_other = by.is_other_than(self.writer)
+        for identity in dict.fromkeys([*self.last, *now]):
             if self.last.get(identity) == now.get(identity):
                 continue
             self.touched_by[identity] = by
-            if identity not in self.last:
-                self.added_by[identity] = by
-            if identity in now and identity not in self.base:
-                self.as_left.setdefault(identity, []).append((by, now[identity]))
+            if identity not in now:
+                self.added.pop(identity, None)
+            elif is_other and identity not in self.base and (identity not in self.last or identity in self.added):
+                self.added[identity] = now[identity]
 
-    def added_by_others(self, writer: Writer, but: Mappings) -> Mappings:
-        """Return the mappings that others than `writer` added and that still exist, as others left them last."""
-        found = {}
-        for identity in self.last:
-            if identity in self.base or identity in but:
-                continue
-            if self.added_by[identity].is_other_than(writer):
-                found[identity] = [now for by, now in self.as_left[identity] if by.is_other_than(writer)][-1]
-        return found
+    def kept(self, undone: Mappings) -> Mappings:
+        """Return the additions of others in the order of the latest state, without those of the undone state."""
+        return {
+            identity: self.added[identity]
+            for identity in self.last
+            if identity in self.added and identity not in undone
+        }
 
     def effects(self, present: Mappings, keep: Mappings) -> Iterator[PrincipalEffect]:
         """Yield the effect on each principal that the rollback changes or keeps for others."""
