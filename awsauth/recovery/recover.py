@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.authentication_mode import BOTH, switch_to_both
@@ -86,14 +86,8 @@ def recover(
         AwsAuthError: any other failure; the hint lists the steps that are done, and their leftovers.
     """
     request = repair_request(changes, rollback_to, allow, reason)
-    check_texts(
-        cluster=cluster,
-        required=["cluster"],
-        region=region,
-        profile=profile,
-        creator_role=creator_role,
-        iam_arn=iam_arn,
-    )
+    optional: Any = {"region": region, "profile": profile, "creator_role": creator_role, "iam_arn": iam_arn}
+    check_texts(required=["cluster"], cluster=cluster, **optional)
     check_others(creator_role, timeout, dry_run=dry_run)
     location = ClusterRef(cluster, region or region_in(cluster), profile, session)
     with ExitStack() as open_until:

@@ -150,7 +150,7 @@ class Repair:
         """Return the repair, or None if it would change nothing.
 
         With neither changes nor a revision, it is the rollback to the newest revision in which the caller is an
-        administrator, or else to the newest in which anyone is. It is None if the caller is one already, or if there are
+        administrator, or else to the newest in which anyone is. Return None if the caller is one already, or if there are
         others and no revision has the caller. The guard ``regrant`` is allowed if there are no administrators: then
         no one decided against the caller.
 
@@ -212,11 +212,14 @@ class Repair:
         proven = [entry.info for entry in entries if entry.proven and entry not in foreign]
         number, is_callers = self._newest(proven)
         if is_callers and others and not any(name.partition("=")[0] == REGRANT for name in allow):
-            raise self._others_decide(others, number)
-        if is_callers or others:
-            return number if is_callers else None
-        if number:
-            return number
+            more = " and others" if len(others) > _SHOWN else ""
+            raise RecoveryError(
+                f"aws-auth makes {', '.join(map(quoted, others[:_SHOWN]))}{more} administrators, and not "
+                f"{quoted(self._caller.canonical_arn, 200)}. They may have decided so.",
+                hint=f"Ask them. To restore your access from revision {number} all the same, pass allow=[{REGRANT!r}].",
+            )
+        if is_callers or others or number:
+            return number if is_callers or not others else None
         unproven = [entry.info for entry in entries if not entry.proven]
         number, _ = self._newest(unproven)
         if number:
@@ -242,14 +245,6 @@ class Repair:
             if not with_anyone and self._administrators.in_document(document):
                 with_anyone = info.number
         return with_anyone, False
-
-    def _others_decide(self, others: tuple[str, ...], number: int) -> RecoveryError:
-        shown = f"{', '.join(map(quoted, others[:_SHOWN]))}{' and others' if len(others) > _SHOWN else ''}"
-        return RecoveryError(
-            f"aws-auth makes {shown} administrators, and not {quoted(self._caller.canonical_arn, 200)}. They may have "
-            "decided so.",
-            hint=f"Ask them. To restore your access from revision {number} all the same, pass allow=[{REGRANT!r}].",
-        )
 
     def _alternative(self) -> str:
         change = "EnsureRole(role_arn" if self._caller.is_role else "EnsureUser(user_arn"

@@ -102,7 +102,7 @@ class TemporaryAccess:
         done.append(f"Gave the access entry of {self.principal_arn} the cluster-admin policy")
 
     def take_away(self, done: list[str]) -> None:
-        """Remove what is ours, and append each step to `done`; a second call does nothing."""
+        """Remove the temporary access, and append each step to `done`; a second call does nothing."""
         if self.ours == "entry":
             self._entries.delete(self.principal_arn)
             self._know(None)
@@ -122,7 +122,7 @@ class TemporaryAccess:
                 yield replace(entry, policies=tuple(policies))
 
     def leftovers(self) -> list[Leftover]:
-        """Return what is ours and not removed yet, with the commands that remove it."""
+        """Return the things that are not removed yet, with the commands that remove them."""
         if self.ours == "entry":
             text = f"The temporary access entry of {self.principal_arn}, an administrator of the cluster"
             return [Leftover(text, self._command("delete-access-entry"))]
