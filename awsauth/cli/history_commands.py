@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from awsauth.core.revisions.revision import Revision
     from awsauth.history.log import Log
     from awsauth.options import DryRun
-
 
 
 @awsauth_command("history", "client.history(limit=…)")

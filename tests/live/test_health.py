@@ -121,7 +121,10 @@ def test_a_refusal_tells_the_servers_clock(named: NamedCluster) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(None, "servers before Kubernetes 1.27 do not report the username"), (ForbiddenError("no"), "the role system:basic-user was removed")],
+    [
+        (None, "servers before Kubernetes 1.27 do not report the username"),
+        (ForbiddenError("no"), "the role system:basic-user was removed"),
+    ],
 )
 def test_a_server_that_does_not_tell_whom_it_knows_passes_all_the_same(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, answer: Exception | None, said: str
