@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -109,6 +110,33 @@ def test_of_many_values_that_map_nothing_some_are_read(shape: str) -> None:
         steps(partial(CALLS["problems"], awsauth.Document(SHAPES[shape](count)))) for count in (30_000, 60_000)
     )
     assert more < few * 1.3
+
+
+def test_of_very_many_short_values_some_are_read() -> None:
+    few, more = (
+        steps(partial(CALLS["problems"], awsauth.Document({"mapAccounts": "- abcdé\n" * count})))
+        for count in (140_000, 280_000)
+    )
+    assert more < few * 1.3
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+@pytest.mark.parametrize("text", ["- rolearn: é\n", "- [\n", "- x\n" * 21_000])
+def test_garbage_is_collected_again_after_reading(text: str, *, is_enabled: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if is_enabled else gc.disable)()
+        assert awsauth.Document({"mapRoles": text}).reading("mapRoles").text == text
+        assert gc.isenabled() is is_enabled
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_the_largest_text_of_real_entries_is_read_in_full() -> None:
+    entry = f"- rolearn: {ARN}-in-a-region\r\n  username: system:node\r\n  groups:\r\n  - system:nodes\r\n"
+    document = awsauth.Document({"mapRoles": entry * (2**20 // len(entry))})
+    assert not document.problems
+    assert len(document.roles) > 9_000
 
 
 def test_more_entries_that_map_nothing_than_fit_are_not_told_one_by_one() -> None:

@@ -64,11 +64,6 @@ def is_skipped(text: str) -> bool:
     return text.strip(GO_SPACE) in _SKIPPED
 
 
-def is_json(text: str) -> bool:
-    """Whether the authenticator reads a value of ``mapRoles`` or ``mapUsers`` as JSON: it starts with a brace."""
-    return text.lstrip(GO_SPACE).startswith("{")
-
-
 class EntryReader:
     """Turns the decoded items of one key into mappings, and collects findings."""
 

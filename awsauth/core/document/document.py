@@ -125,11 +125,8 @@ class Document(NotebookValue):
     def located(self, finding: Finding) -> Finding:
         """Return a finding with its place in the manifest file, if its text comes from one."""
         location = finding.location
-        return (
-            replace(finding, location=self.place_of(location))
-            if location and location.key in self._origins
-            else finding
-        )
+        is_elsewhere = location and location.key in self._origins
+        return replace(finding, location=self.place_of(location)) if location and is_elsewhere else finding
 
     def place_of(self, location: Location) -> Location:
         """Return the place in the manifest file, if the text comes from one."""
@@ -209,10 +206,8 @@ def _checked(data: Any) -> dict[str, str]:
     for key, text in data.items():
         if not isinstance(key, str) or not isinstance(text, str):
             is_named = isinstance(key, str)
-            problem = (
-                f"data[{key!r}] is {type(text).__name__}." if is_named else f"data has the key {quoted_value(key)}."
-            )
-            raise UsageError(problem, hint="Every key and every value has to be text.")
+            problem = f"data[{key!r}] is {type(text).__name__}" if is_named else f"data has the key {quoted_value(key)}"
+            raise UsageError(f"{problem}.", hint="Every key and every value has to be text.")
     return dict(data)
 
 

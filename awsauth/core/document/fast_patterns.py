@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml.scalars import WORDS
 from awsauth.core.text.lines import ODD_CHARACTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 # Pieces of the expressions. Beyond ASCII they allow every character: `is_plain` looks for odd ones once for a whole text.
 # The sets are negated, because that compiles much faster than a set that names characters beyond ASCII.
@@ -75,16 +78,10 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
         rf"(?:{_TRAIL}{_LINES_BETWEEN}(?P<groups>(?P<dashes>{column} *){_ITEM}(?:{_LINES_BETWEEN}(?P=dashes){_ITEM})*)"
         rf"| +(?P<flow_groups>{_FLOW_LIST}){_TRAIL})"
     )
-    fields = "|".join(
-        _once(name, rf"(?P<key_{name}>{name}|{name.replace('arn', 'ARN')}|\"{name}\"|'{name}'):{value}")
-        for name, value in (
-            (ARN_FIELD[key], rf" +(?P<{ARN_FIELD[key]}>{_ASCII_VALUE}){_TRAIL}"),
-            ("username", rf" +(?P<username>{_VALUE}){_TRAIL}"),
-            ("groups", groups),
-        )
-    )
-    entry = rf"{indent}-(?P<gap> +)(?:(?(last)(?!))(?:{fields})(?:{_LINES_BETWEEN}{column}(?=\S)|(?P<last>)))+(?(last)|(?!))"
-    return _compiled(rf"{_LINES_BETWEEN}(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}")
+    values = rf" +(?P<{ARN_FIELD[key]}>{_ASCII_VALUE}){_TRAIL}", rf" +(?P<username>{_VALUE}){_TRAIL}", groups
+    between = rf"(?:{_LINES_BETWEEN}{column}(?=\S)|(?P<last>))"
+    fields = _fields(key, lambda name: rf"{name}|{name.replace('arn', 'ARN')}|\"{name}\"|'{name}'", values, between)
+    return _compiled(rf"{_LINES_BETWEEN}(?P<entry>{indent}-(?P<gap> +){fields}){_MUST_HAVE.format(ARN_FIELD[key])}")
 
 
 def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
@@ -124,22 +121,18 @@ def json_entry(key: Key) -> re.Pattern[str]:
     if key == "mapAccounts":
         return re.compile(rf"(?P<entry>(?P<account>{_ASCII_DOUBLE}))")
     texts = rf"\[{_GAP}(?:{_DOUBLE}(?:{_GAP},{_GAP}{_DOUBLE})*{_GAP})?\]"
-    fields = "|".join(
-        _once(name, rf'(?P<key_{name}>"{name}"):{_GAP}(?P<{group}>{value})')
-        for name, group, value in (
-            (ARN_FIELD[key], ARN_FIELD[key], _ASCII_DOUBLE),
-            ("username", "username", _DOUBLE),
-            ("groups", "flow_groups", texts),
-        )
-    )
-    entry = rf"\{{{_GAP}(?:(?(last)(?!))(?:{fields}){_GAP}(?:,{_GAP}|(?P<last>)))+(?(last)|(?!))\}}"
+    pairs = zip((ARN_FIELD[key], "username", "flow_groups"), (_ASCII_DOUBLE, _DOUBLE, texts), strict=True)
+    values = [rf"{_GAP}(?P<{group}>{value})" for group, value in pairs]
+    fields = _fields(key, '"{}"'.format, values, rf"{_GAP}(?:,{_GAP}|(?P<last>))")
     never = "(?P<groups>(?!))?"  # so that both expressions have the same groups
-    return _compiled(rf"(?P<entry>{entry}){_MUST_HAVE.format(ARN_FIELD[key])}{never}")
+    return _compiled(rf"(?P<entry>\{{{_GAP}{fields}\}}){_MUST_HAVE.format(ARN_FIELD[key])}{never}")
 
 
-def _once(name: str, field: str) -> str:
-    """Refuse a repeated field, which the full reader has to judge."""
-    return rf"(?(key_{name})(?!)){field}"
+def _fields(key: Key, written: Callable[[str], str], values: Sequence[str], between: str) -> str:
+    """Return the expression for fields in any order, each once; the full reader has to judge repeated ones."""
+    named = zip(FIELDS[key], values, strict=True)
+    fields = "|".join(rf"(?(key_{name})(?!))(?P<key_{name}>{written(name)}):{value}" for name, value in named)
+    return rf"(?:(?(last)(?!))(?:{fields}){between})+(?(last)|(?!))"
 
 
 def _compiled(expression: str) -> re.Pattern[str]:

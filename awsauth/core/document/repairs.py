@@ -67,6 +67,8 @@ _ONE_GROUP: Final = re.compile(r"[^\s,;]+")
 _DASH_ALONE: Final = re.compile(r"^ *-(?=[A-Za-z\"'])", re.MULTILINE)
 _REST: Final = re.compile(r"(?:\s|#.*|\.\.\.)*")
 """The text that may follow a complete list."""
+_START: Final = re.compile(r" *(?:- +)*[^ ]?")
+"""The start of a line up to its first character, the dashes of lists included."""
 _MOST_TRIED: Final = 16
 _MOST_COLUMNS: Final = 4
 _LINES_ABOVE: Final = 20
@@ -271,18 +273,9 @@ def _moves(lines: Sequence[str], fault: int) -> Iterator[tuple[int, int, int]]:
 
 def _columns(above: Sequence[str]) -> Iterator[int]:
     """Yield the columns of the lines above, and of the text after their dashes; the nearest first."""
-    seen: set[int] = set()
-    for line in reversed(above[-_LINES_ABOVE:]):
-        content = line.lstrip(" ")
-        column = indent_of(line)
-        while content:
-            if column not in seen:
-                seen.add(column)
-                yield column
-            if not content.startswith("- "):
-                break
-            content = content[1:].lstrip(" ")
-            column = len(line) - len(content)
+    starts = (_START.match(line) for line in reversed(above[-_LINES_ABOVE:]))
+    found = (column for match in starts if match for column, c in enumerate(match[0]) if c != " ")
+    yield from dict.fromkeys(found)
 
 
 def _reads(key: Key, text: str) -> str:

@@ -128,7 +128,7 @@ class _FieldEdits:
         spans = [(item.start, item.end) for item in groups.items]
         items = FlowItems(groups.start + 1, groups.end - 1, len(spans), spans.__getitem__)
         comma = delimiters(self._text, items[:2], spans, self._writer.comma).comma
-        style = self._group_style(groups.items[0 if len(removed) == len(spans) else -1]) if added else "plain"
+        style = self._style(groups.items[0 if len(removed) == len(spans) else -1], "A group") if added else "plain"
         written = [write_scalar(group, style, flow=True) for group in added]
         return flow_splices(self._reading, items, removed, written, comma)
 
@@ -136,7 +136,7 @@ class _FieldEdits:
         items = groups.items
         splices = []
         for index in removed:
-            self._group_style(items[index])
+            self._style(items[index], "A group")
             start = line_start(self._text, items[index].start)
             splices.append(Splice(start, line_end(self._text, items[index].end), ""))
         if len(removed) == len(items) and not added:
@@ -145,7 +145,7 @@ class _FieldEdits:
         if added:
             last = items[-1]
             dash = self._text[line_start(self._text, last.start) : last.start]
-            style = self._group_style(last)
+            style = self._style(last, "A group")
             splices.append(self._lines_after(last.end, [dash + write_scalar(group, style) for group in added]))
         return self._without_last_line_end(splices)
 
@@ -159,9 +159,6 @@ class _FieldEdits:
             first -= 1
         start = splices[first].start
         return [*splices[:first], Splice(start - len(self._newline), last.end, "")]
-
-    def _group_style(self, item: Scalar) -> Style:
-        return self._style(item, "A group")
 
     def refused(
         self, start: int, problem: str, *, hint: str = "Write it on a line of its own, without anchor, alias or tag."

@@ -21,38 +21,30 @@ class EntryTable:
 
     Attributes:
         reading: The reading of the old text.
-        changed: By position in the reading, the new mapping of an entry; None to remove it.
-        added: The mappings of added entries; None for one that a later change has removed.
+        changed: By position, the new mapping of a changed or added entry; None for a removed one.
     """
 
     def __init__(self, reading: ParsedList) -> None:
         self.reading = reading
         self.changed: dict[int, MappingEntry | None] = {}
-        self.added: list[MappingEntry | None] = []
+        self._end = len(reading.entries)
         self._noted: defaultdict[PrincipalKey, list[int]] = defaultdict(list)
         self._searches = 0
 
     def get(self, position: int) -> MappingEntry | None:
         """Return the present mapping of an entry; None if it is removed or maps nothing."""
-        count = len(self.reading.entries)
-        if position >= count:
-            return self.added[position - count]
         return self.changed[position] if position in self.changed else self.reading.entries[position].mapped
 
     def put(self, position: int, mapped: MappingEntry | None) -> None:
         """Set the mapping of an entry; None removes it."""
-        count = len(self.reading.entries)
-        if position >= count:
-            self.added[position - count] = mapped
-        else:
-            self.changed[position] = mapped
+        self.changed[position] = mapped
         if mapped is not None:
-            self._note(position, mapped)
+            self._noted[mapped.identity].append(position)
 
     def add(self, mapped: MappingEntry) -> None:
         """Add an entry at the end."""
-        self.added.append(mapped)
-        self._note(len(self.reading.entries) + len(self.added) - 1, mapped)
+        self.put(self._end, mapped)
+        self._end += 1
 
     def find(self, *principals: str) -> list[int]:
         """Return the positions of the entries that map one of `principals`, in any case."""
@@ -63,7 +55,7 @@ class EntryTable:
             found.update(positions(self.reading, lowered))
             for position, entry in enumerate(self.reading.entries if self._searches >= SEARCHES else ()):
                 if entry.mapped is not None:  # from now on, an index is faster
-                    self._note(position, entry.mapped)
+                    self._noted[entry.mapped.identity].append(position)
         wanted = {principal_key(principal) for principal in lowered}
         found.update(position for principal in wanted for position in self._noted.get(principal, ()))
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
@@ -79,9 +71,5 @@ class EntryTable:
 
     def everything(self) -> list[int]:
         """Return the positions of all entries that map something, or did."""
-        count = len(self.reading.entries)
         found = {position for position, entry in enumerate(self.reading.entries) if entry.mapped is not None}
-        return sorted(found.union(self.changed, range(count, count + len(self.added))))
-
-    def _note(self, position: int, mapped: MappingEntry) -> None:
-        self._noted[mapped.identity].append(position)
+        return sorted(found.union(self.changed))

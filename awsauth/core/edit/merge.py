@@ -127,8 +127,10 @@ class _Work:
     def _close(self) -> None:
         """Write the collected changes, key by key."""
         for key, entries in self._open.items():
-            added = [mapped for mapped in entries.added if mapped is not None]
-            result = rewrite(entries.reading, entries.changed, added, sibling=self._document.sibling(key))
+            count = len(entries.reading.entries)
+            changed = {position: mapped for position, mapped in entries.changed.items() if position < count}
+            added = [mapped for position, mapped in entries.changed.items() if position >= count and mapped]
+            result = rewrite(entries.reading, changed, added, sibling=self._document.sibling(key))
             if result.splices:
                 if key not in self._replaced:
                     self._splices[key] = result.splices

@@ -246,6 +246,6 @@ class EntryWriter:
         return tuple([ARN_FIELD[self._key] if name == _ARN else name for name in self._style.order])
 
     def _value(self, name: str, mapped: MappingEntry, *, flow: bool) -> str:
-        if name == "username":
-            return write_scalar(mapped.username, self._style.username, flow=flow)
-        return write_scalar(mapped.principal, self._style.arn, flow=flow)
+        style = self._style
+        text, quotes = (mapped.username, style.username) if name == "username" else (mapped.principal, style.arn)
+        return write_scalar(text, quotes, flow=flow)

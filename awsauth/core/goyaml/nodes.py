@@ -10,6 +10,7 @@ Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``parser``) and 
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -27,6 +28,8 @@ BOM: Final = "\ufeff"
 DEEPEST: Final = 100
 """The deepest nesting that is read; an ``aws-auth`` needs three levels, goyaml allows ten thousand."""
 
+_MOST: Final = 2**17
+"""The largest number of nodes in a text: one for eight characters of the largest ConfigMap; real texts have fewer."""
 _MANY: Final = 20_000
 _LEAST_LENGTH: Final = 5
 """The least average number of characters for each node in a text of many; real entries have about 10.
@@ -177,19 +180,23 @@ class _Builder:
         self._may_differ = _MAY_DIFFER.search(text) is not None
         self._open: list[Node] = []
         self.document_end = 0
-        self._event()  # the start of the stream
+        with self._own_errors():
+            self._parser.get_event()  # the start of the stream
 
     def at_end(self) -> bool:
-        return isinstance(self._event(peek=True), yaml.StreamEndEvent)
+        with self._own_errors():
+            return bool(self._parser.check_event(yaml.StreamEndEvent))
 
     def document(self) -> Node:
-        start = self._event()
+        with self._own_errors():
+            start: Any = self._parser.get_event()
         if start.version is not None and start.version != _YAML_1_1:
             raise YamlSyntaxError("a directive asks for another YAML than 1.1", self._span(start)[0])
         if start.tags:
             raise UntrustedYamlError("a directive for tags", self._span(start)[0])
-        root = self._tree()
-        self.document_end = end = self._span(self._event())[1]
+        with self._own_errors():
+            root = self._tree()
+            self.document_end = end = self._span(self._parser.get_event())[1]
         if self._may_escape_slashes and _ESCAPED_SLASH_AHEAD.match(self._text, end):
             raise YamlSyntaxError(r"found unknown escape character \/", end)
         # goyaml looks ahead for a colon after the brackets, and stumbles over a question mark in them.
@@ -197,9 +204,10 @@ class _Builder:
             raise UntrustedYamlError("a question mark stands in brackets behind the document", end)
         return root
 
-    def _event(self, *, peek: bool = False) -> Any:
+    @contextmanager
+    def _own_errors(self) -> Iterator[None]:
         try:
-            return self._parser.peek_event() if peek else self._parser.get_event()
+            yield
         except yaml.MarkedYAMLError as error:
             raise self._marked(error) from error
         except yaml.reader.ReaderError as error:
@@ -210,9 +218,9 @@ class _Builder:
 
     def _tree(self) -> Node:
         anchors: dict[str, Node] = {}
-        open_nodes = self._open
+        open_nodes, next_event = self._open, self._parser.get_event
         while True:
-            event = self._event()
+            event = next_event()
             if isinstance(event, yaml.CollectionEndEvent):
                 node = open_nodes.pop()
                 node.end = self._span(event)[1]
@@ -234,10 +242,8 @@ class _Builder:
     def _node(self, event: Any, anchors: dict[str, Node]) -> Node:
         start, end = self._span(event)
         self._nodes += 1
-        if self._nodes > _MANY and start < self._nodes * self._least_length:
-            few = f"fewer than {self._least_length} characters for each"
-            problem = f"it has more than {_MANY:,} values, with {few}, and is not read further"
-            raise NotReadFurtherError(problem, start)
+        if self._nodes > _MANY and self._least_length:
+            self._check_size(start)
         if isinstance(event, yaml.ScalarEvent):
             style = event.style if event.style in ("'", '"', "|", ">") else ""
             return Node("scalar", start, end, event.value, event.tag or "", event.implicit[0], style, event.anchor)
@@ -248,6 +254,13 @@ class _Builder:
         kind: Kind = "sequence" if isinstance(event, yaml.SequenceStartEvent) else "mapping"
         style = "flow" if event.flow_style else ""
         return Node(kind, start, end, tag=event.tag or "", style=style, anchor=event.anchor, children=[])
+
+    def _check_size(self, offset: int) -> None:
+        if offset < self._nodes * self._least_length:
+            few = f"fewer than {self._least_length} characters for each"
+            raise NotReadFurtherError(f"it has more than {_MANY:,} values, with {few}, and is not read further", offset)
+        if self._nodes > _MOST:
+            raise NotReadFurtherError(f"it has more than {_MOST:,} values, and is not read further", offset)
 
     def _check_node(self, node: Node, *, in_flow: bool) -> None:
         """Refuse nodes that libyaml accepts and goyaml rejects, or reads differently."""

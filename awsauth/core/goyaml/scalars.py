@@ -42,8 +42,7 @@ WORDS: Final[dict[str, Type]] = {
 
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _DOT_FLOAT: Final = re.compile(r"\.[0-9]+(?:[eE][-+]?[0-9]+)?")
-_DECIMAL: Final = re.compile(r"([-+]?)(?:[1-9][0-9]*|0)")
-_BASED_INT: Final = re.compile(r"([-+]?)0(?:[xX]([0-9a-fA-F]+)|[bB]([01]+)|[oO]?([0-7]+))")
+_INTEGER: Final = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|([1-9][0-9]*|0))")
 
 # Texts written without quotes: printable ASCII that starts like a word, with single spaces inside. YAML allows more; every
 # reader of YAML 1.1 or 1.2, strict or lax, agrees on these.
@@ -90,19 +89,15 @@ def _is_float(form: re.Pattern[str], digits: str) -> bool:
 
 def _integer(digits: str) -> int | None:
     """Return the integer that Go reads, in base 10 or with a prefix; None for other texts and above 64 bits."""
-    match = _DECIMAL.fullmatch(digits)
-    base, value = 10, digits
+    match = _INTEGER.fullmatch(digits)
     if not match:
-        match = _BASED_INT.fullmatch(digits)
-        if not match:
-            return None
-        value, base = next((match[group], base) for group, base in ((2, 16), (3, 2), (4, 8)) if match[group])
-    sign = match[1]
-    if len(value) > 80:  # more than 64 bits, unless the first digits are zeros; Python converts few digits only
-        value = value.lstrip("0") or "0"
-        if len(value) > 80:
-            return None
-    number = int(value, base) * (-1 if sign == "-" and base != 10 else 1)
+        return None
+    sign, *values = match.groups()
+    value, base = next((value, base) for value, base in zip(values, (16, 2, 8, 10), strict=True) if value)
+    value = value.lstrip("0") or "0"
+    if len(value) > 80:  # far more than 64 bits; Python converts only numbers of limited length
+        return None
+    number = int(value, base) * (-1 if sign == "-" else 1)
     return number if -(2**63) <= number < (2**63 if sign else 2**64) else None
 
 

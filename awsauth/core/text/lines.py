@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
@@ -72,13 +72,13 @@ def indent_of(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def same_start(one: str, other: str) -> int:
-    """Return the length of the common start of two texts."""
+def same_start(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return the length of the common start of two texts, or of two lists of lines."""
     return _longest(min(len(one), len(other)), lambda start, end: one[start:end] == other[start:end])
 
 
-def same_end(one: str, other: str) -> int:
-    """Return the length of the common end of two texts."""
+def same_end(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return the length of the common end of two texts, or of two lists of lines."""
     length, more = len(one), len(other) - len(one)
     return _longest(
         min(length, len(other)),

@@ -43,14 +43,10 @@ def changed_lines(old: list[str], new: list[str]) -> list[LineChange]:
 
 def _trimmed(old: list[str], new: list[str], change: LineChange) -> LineChange:
     """Drop the lines at both ends of a change that are the same on both sides."""
-    old_start, old_end, new_start, new_end = change
-    while old_start < old_end and new_start < new_end and old[old_start] == new[new_start]:
-        old_start += 1
-        new_start += 1
-    while old_start < old_end and new_start < new_end and old[old_end - 1] == new[new_end - 1]:
-        old_end -= 1
-        new_end -= 1
-    return LineChange(old_start, old_end, new_start, new_end)
+    old_lines, new_lines = old[change.old_start : change.old_end], new[change.new_start : change.new_end]
+    start = same_start(old_lines, new_lines)
+    end = same_end(old_lines[start:], new_lines[start:])
+    return LineChange(change.old_start + start, change.old_end - end, change.new_start + start, change.new_end - end)
 
 
 def _anchors(old: list[str], new: list[str], within: LineChange) -> list[tuple[int, int]]:
