@@ -16,7 +16,9 @@ from awsauth.core.text.display import visible
 if TYPE_CHECKING:
     from awsauth.core.manifest.manifest import Manifest
 
-_CONFIG_MAP: Final = re.compile(r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])\s*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE)
+_CONFIG_MAP: Final = re.compile(
+    r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE
+)
 
 OTHER_KEY: Final = "other-data-key"
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import awsauth
+from awsauth.core.desired.records import OWNER
 from awsauth.core.document import fast_patterns as plain_forms
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
@@ -50,6 +51,9 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         _alike("- groups: [a]\n  username: b\n  rolearn: a"),
     ],
     "core.document.fast_patterns.is_plain": [(re.compile(plain_forms._ODD), "search")],
+    "aws.token.sts_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
+    "core.desired.fragment._owner": [(re.compile(OWNER), "fullmatch")],
+    "core.desired.records.read_records": [(re.compile(OWNER), "fullmatch")],
     "core.explain.candidates._mention": [(candidates._mention("arn:aws:iam::111122223333:role/a"), "search")],
     "stores.atomic_write._clear": [(re.compile(re.escape(".aws-auth.yaml.") + r"[0-9a-f]{16}\.tmp"), "fullmatch")],
 }
