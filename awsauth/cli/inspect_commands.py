@@ -111,7 +111,7 @@ class CheckedFinding(JsonValue):
 
 
 def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
-    places = [invocation.position(finding.location) for finding in found]
+    places = [place if (place := finding.location) and place.in_file else None for finding in found]
     file = invocation.file
     if invocation.output == "json":
         at_file = [

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
     from awsauth.cli.output import Output
     from awsauth.client import AwsAuthClient
-    from awsauth.core.findings import Location
     from awsauth.core.lint.policy import Policy
-    from awsauth.core.manifest.manifest import Manifest
     from awsauth.stores.manifest_text import ManifestText
 
 OutputFormat = Literal["text", "json", "markdown", "github"]
@@ -62,7 +60,6 @@ class Invocation:
     may_change: bool = field(default=False, init=False)
     is_changed: bool = field(default=False, init=False)
     _manifest: ManifestText | None = field(default=None, init=False)
-    _file_manifest: Manifest | None = field(default=None, init=False)
     _part: str = field(default="", init=False)
     _parts: dict[str, Any] = field(default_factory=dict, init=False)
 
@@ -138,19 +135,6 @@ class Invocation:
             with naming(sys.stdin.buffer):
                 self._manifest = ManifestText(read_input(sys.stdin.buffer), normalize=self.normalizes)
         return awsauth.AwsAuthClient(self._manifest, **named)
-
-    def position(self, location: Location | None) -> Location | None:
-        """Return where a place in the data is in the manifest; None if the target is not a manifest."""
-        from awsauth.core.manifest.locate import position_in_file
-
-        if location and location.in_file:
-            return location
-        if self.file and self._file_manifest is None:
-            from awsauth.stores.file import ManifestFile
-
-            self._file_manifest = ManifestFile(self.file).read().manifest
-        manifest = self._manifest.manifest if self._manifest else self._file_manifest
-        return position_in_file(manifest, location) if manifest else None
 
     def require_terminal(self, purpose: str) -> None:
         """Check that there is a terminal to ask on.

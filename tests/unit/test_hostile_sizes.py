@@ -13,7 +13,7 @@ from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.core.document.model import KEYS
 from awsauth.core.lint.subject import LintContext
 from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
-from awsauth.core.manifest.locate import position_in_file
+from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.lines import close_matches
 from awsauth.errors import AwsAuthError
@@ -60,7 +60,7 @@ def _in_manifest(document: Document) -> None:
     for key in KEYS:
         manifest = manifest.with_key(key, document.data.get(key))
     for finding in awsauth.Document(manifest.data).problems:
-        assert position_in_file(manifest, finding.location) or not finding.location
+        assert not finding.location or origins(manifest)[finding.location.key](finding.location).line
 
 
 def _edited(document: Document) -> None:

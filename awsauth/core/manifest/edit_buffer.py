@@ -14,7 +14,7 @@ from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import Location
 from awsauth.core.manifest.literal_block import NOT_LITERAL
-from awsauth.core.manifest.locate import fields, position_in_file
+from awsauth.core.manifest.locate import fields, origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_of
@@ -125,7 +125,7 @@ def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[BufferProblem
             yield BufferProblem(
                 line_of(text, key.start), f"{quoted(name)} cannot be edited here, only {', '.join(KEYS)}."
             )
+    places = origins(manifest)
     for finding in Document(manifest.data).problems:
-        position = position_in_file(manifest, finding.location)
-        if finding.location and finding.location.key in changed:
-            yield BufferProblem(position.line if position else 0, finding.line)
+        if (location := finding.location) and location.key in changed:
+            yield BufferProblem(places[location.key](location).line, finding.line)

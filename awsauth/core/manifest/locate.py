@@ -228,18 +228,12 @@ def _described(text: str, node: Node) -> str:
 
 
 def origins(manifest: Manifest) -> Mapping[str, Origin]:
-    """Return, for each data key, the function from a place in its text to the place in the file."""
+    """Return, for each data key, the function from a place in its text to the place in the file.
+
+    In a literal block (``|``) the place is exact. For other forms it is the place of the key.
+    """
     pairs = fields(manifest.found.data)
     return {name: partial(_in_file, manifest.found.text, *pair) for name, pair in pairs.items()}
-
-
-def position_in_file(manifest: Manifest, location: Location | None) -> Location | None:
-    """Return the place in the file; None without a place, or for a key that is not in the file.
-
-    In a literal block (``|``) it is exact. For other forms it is the place of the key.
-    """
-    origin = origins(manifest).get(location.key) if location else None
-    return origin(location) if origin and location else None
 
 
 def _in_file(text: str, key: Node, value: Node, location: Location) -> Location:

@@ -7,9 +7,8 @@ from hypothesis import given, strategies as st
 
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import ReplaceText
-from awsauth.core.findings import Location
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
-from awsauth.core.manifest.locate import position_in_file
+from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.errors import EditError
 
@@ -127,8 +126,7 @@ def test_no_line_of_the_document_is_taken_for_a_complaint(
 def test_a_place_is_found_in_the_file(manifest: str, at: tuple[int, int]) -> None:
     parsed = Manifest.parse(manifest)
     problem = Document(parsed.data).problems[0]
-    found = position_in_file(parsed, problem.location)
-    assert found
+    assert problem.location
+    found = origins(parsed)["mapRoles"](problem.location)
     assert (found.line, found.column) == at
-    assert position_in_file(parsed, None) is None
-    assert position_in_file(parsed, Location("mapUsers", 1, 1)) is None
+    assert "mapUsers" not in origins(parsed)
