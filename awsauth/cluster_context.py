@@ -65,7 +65,7 @@ class ClusterContext:
         if not (known.regranted or GuardInput.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
         if asking := _or_note(lambda: self._asking(change.before), notes, "the caller"):
-            known = asking.known_to(known)
+            known = asking.add_to(known)
         if bindings := _or_note(
             lambda: read_bindings(self._transport), notes, "the users and groups that RBAC binds to cluster-admin"
         ):

@@ -127,7 +127,7 @@ class _HealthCheck:
         except (AuthenticationError, ForbiddenError):
             version = {}  # The next step checks the identity.
         server = f"Kubernetes {version['gitVersion']}" if version.get("gitVersion") else "a server"
-        return f"{server} at {self.transport.host}, {self.transport.trust}"
+        return f"{server} at {self.transport.host}, {self.transport.tls_summary}"
 
     def _authenticated(self) -> str:
         try:

@@ -116,16 +116,12 @@ def address_problem(address: Any, *, has_credentials: bool, is_proxied: bool = F
         The cluster at the address, such as "a cluster without an address", to end a sentence; and the hint.
     """
     if not isinstance(address, str):
-        return "no cluster with an address", ""
+        return "no cluster with an address", "Correct the context, or add its cluster with a `server`."
     host = _host(address)
     if not host:
         # Clients read such an address differently: the token could go to another host, or be readable on the way.
-        problem = (
-            "it does not begin with https:// or http:// and a host, it has a `?`, `#`, backslash or blank in it, "
-            "its port is not a number, or there is an `@` behind the host"
-        )
-        hint = "Write https://, the host, and if needed a port and a path. Write `@` in a path as %40, `/` in a password as %2F."
-        return f"a cluster with a malformed address: {problem}", hint
+        hint = "Write https:// and a host, then a port and a path if needed, without ?, # or blanks. Write @ as %40, and / in a password as %2F."
+        return "a cluster with a malformed address", hint
     if has_credentials and address.startswith("http:") and (is_proxied or not _is_loopback(host)):
         return (
             "a cluster whose address begins with http://: anyone on the network could read the credentials",

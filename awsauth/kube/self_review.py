@@ -50,7 +50,7 @@ class SelfReview:
         """The groups without `EVERYBODY`."""
         return self.groups - {EVERYBODY}
 
-    def known_to(self, context: GuardContext) -> GuardContext:
+    def add_to(self, context: GuardContext) -> GuardContext:
         """Return the context of a change with this caller in it.
 
         Without an ARN the caller stays unknown: the mapping of the caller cannot be found, and the guard of own access

@@ -116,7 +116,7 @@ class Transport:
         return without_userinfo(self._server.address).rstrip("/")
 
     @property
-    def trust(self) -> str:
+    def tls_summary(self) -> str:
         """The state of the server's certificate once it has answered, as the end of a sentence."""
         if not self.host.startswith("https:"):
             return "without encryption"
