@@ -54,10 +54,10 @@ class SyncMethods(ABC):
         allow: Sequence[str] = (),
         dry_run: DryRun = False,
     ) -> Result:
-        """Make the entries of owners what their fragments say, in one write. The result's `sync` tells what it did.
+        """Make the entries of owners what their fragments say, in one write. The result's `sync` lists the acts.
 
         The sync creates and updates entries, and puts back what another writer changed. It removes an entry only if
-        the owner applied it, does not want it any more, and nobody changed it since. All other entries stay.
+        the owner applied it, does not want it any more, and no other writer changed it. All other entries stay.
 
         Args:
             desired: The fragments; or a document, whose entries are all that `owner` wants.

@@ -1,4 +1,4 @@
-"""The commands that sync fragments, and make fragments of what is there."""
+"""The commands that sync, import and print fragments."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def sync_command(
     """Make the entries of owners what their fragments say, in one write.
 
     A fragment is a YAML or JSON file with `owner`, and aws-auth's lists mapRoles, mapUsers and mapAccounts. The sync
-    removes an entry only if its owner applied it, does not want it any more, and nobody changed it since. All other
+    removes an entry only if its owner applied it, does not want it any more, and no other writer changed it. All other
     entries stay. Of a folder, the files that end in .yaml, .yml and .json are read; - is standard input.
     """
     how = ChangeOptions(**{name: options.pop(name) for name in ("yes", "dry_run", "reason", "allow")})
@@ -176,7 +176,7 @@ def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) 
 @awsauth_command("init", "awsauth.Fragment.from_document(client.read(), owner)", outputs=("text",))
 @_OWNER
 def init_command(invocation: Invocation, /, *, owner: str) -> int:
-    """Print a fragment of what is mapped now, for `awsauth sync --adopt`.
+    """Print the present mappings as a fragment, for `awsauth sync --adopt`.
 
     It leaves out what lets nodes in, and what another owner applied.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from awsauth.core.access.matching import principal_of
@@ -18,7 +18,7 @@ from awsauth.core.guards.access import NODE_MAPPING
 from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.guards.context import violation
 from awsauth.core.guards.guards import allowed_by
-from awsauth.core.revisions.annotations import OWNER_PREFIX
+from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import GuardError, HistoryError, PlanOutdatedError, UsageError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from awsauth.core.desired.acts import SyncAct, SyncReport
     from awsauth.core.desired.fragment import Wanted
     from awsauth.core.desired.records import Record
-    from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Snapshot, Store
 
 LOST_OWNERSHIP: Final = "lost-ownership"
@@ -65,7 +64,6 @@ class Syncing:
     restores_ownership: bool = False
     is_plan: bool = False
     approved: SyncReport | None = None
-    _revision: Revision | None = field(default=None, init=False)
 
     def propose(self, snapshot: Snapshot) -> PendingChange:
         """Return the change of one object.
@@ -76,23 +74,22 @@ class Syncing:
             PlanOutdatedError: the acts are not those that were approved, or of the first proposal.
         """
         recorded, _ = read_records(snapshot.annotations)
-        records = recorded
         live = live_entries(snapshot.document)
-        lost = self._lost(snapshot, records, live)
-        if self.restores_ownership:
-            records, lost = {**records, **lost}, {}
+        kept, is_held = self._kept_records(snapshot, recorded, live)
+        found = {owner: kept[owner] for owner in self.desired if owner in kept} if kept else {}
+        records = recorded | found if self.restores_ownership else recorded
+        lost = tuple(owner for owner in found if owner not in records)
         report = acts_of(
             self.desired,
             live,
             records,
             self.choices,
-            proven=self._proven(snapshot, records, live),
+            proven={owner for owner in self.desired if kept is None or records.get(owner) == kept.get(owner)},
             changed_by=_outside_writer(snapshot),
-            lost=tuple(lost),
+            lost=lost,
         )
         if self.approved is not None and report != self.approved:
             raise _other_acts(self.approved, report)
-        findings = [*map(_lost, lost), *_duplicates(live, report)]
         if not self.is_plan:
             report.raise_for_conflicts()
         self._check_removals(report, records)
@@ -101,64 +98,38 @@ class Syncing:
         after = records_after(report, records)
         return PendingChange(
             snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot))),
-            merged._replace(findings=(*findings, *merged.findings)),
+            merged._replace(findings=(*map(_lost, lost), *_duplicates(live, report), *merged.findings)),
             sync=report,
             owners=None if after == recorded else write_records(after, snapshot.annotations),
-            is_held=self._revision is not None,
+            is_held=is_held,
         )
 
-    def _proven(self, snapshot: Snapshot, records: Mapping[str, Record], live: Mapping[str, object]) -> set[str]:
-        """Return the owners whose record the revision of the object holds, too; looked up where entries may go.
+    def _kept_records(
+        self, snapshot: Snapshot, records: Mapping[str, Record], live: Mapping[str, object]
+    ) -> tuple[dict[str, Record] | None, bool]:
+        """Return the records that the last revision keeps, and whether the object names that revision.
 
+        It is looked up if an entry may be removed, or the record of an owner may be lost; otherwise the records are None.
         The records of a file are in git, beside it.
         """
-        unwanted = any(
-            name in live and name not in wanted
+        matters = self.restores_ownership or any(
+            name in live
             for owner, wanted in self.desired.items()
-            for name in records.get(owner, {})
+            for name in (records[owner].keys() - wanted.keys() if owner in records else wanted)
         )
-        if not unwanted or not snapshot.uid:
-            return set(self.desired)
-        revision = self._revision_of(snapshot)
-        held = revision.annotations if revision else {}
-        kept = self.restores_ownership
-        return {
-            owner
-            for owner in self.desired
-            if (text := held.get(OWNER_PREFIX + owner))
-            and (kept or text == snapshot.annotations.get(OWNER_PREFIX + owner))
-        }
-
-    def _revision_of(self, snapshot: Snapshot) -> Revision | None:
-        """Return the revision that the object names; None where it names none, or none that can be used."""
-        self._revision = None
-        if snapshot.head:
-            try:
+        if not matters or not snapshot.exists or (owners_of(snapshot.annotations) and not snapshot.uid):
+            return None, False
+        try:
+            if snapshot.head:
                 revision = self.store.read_revision(snapshot.head.number)
-            except HistoryError:
-                return None
-            if revision.is_intact and revision.digest == snapshot.head.digest:
-                self._revision = revision
-        return self._revision
-
-    def _lost(self, snapshot: Snapshot, records: Mapping[str, Record], live: Mapping[str, object]) -> dict[str, Record]:
-        """Return the records that the newest revision has and the object does not; looked up where that matters."""
-        missing = [
-            owner
-            for owner, wanted in self.desired.items()
-            if owner not in records and any(name in live for name in wanted)
-        ]
-        if not snapshot.exists or not (missing or self.restores_ownership):
-            return {}
-        revision = self._revision_of(snapshot)
-        if revision is None and not snapshot.head and (listed := self.store.list_revisions().revisions):
-            try:
-                newest = self.store.read_revision(listed[-1].number)
-            except HistoryError:
-                return {}
-            revision = newest if newest.is_intact else None
-        kept = read_records(revision.annotations)[0] if revision else {}
-        return {owner: kept[owner] for owner in self.desired if owner in kept and owner not in records}
+                is_held = revision.is_intact and revision.digest == snapshot.head.digest
+            else:
+                listed = self.store.list_revisions().revisions
+                revision, is_held = self.store.read_revision(listed[-1].number if listed else 0), False
+        except HistoryError:
+            return {}, False
+        is_used = is_held or (not snapshot.head and revision.is_intact)
+        return (read_records(revision.annotations)[0] if is_used else {}), is_held
 
     def _check_removals(self, report: SyncReport, records: Mapping[str, Record]) -> None:
         """Refuse an empty wanted state, and more removals than are allowed.
@@ -206,7 +177,7 @@ def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, pr
     """Return how conflicts are resolved, from the arguments of a call.
 
     Raises:
-        UsageError: one of them is none of the values that it may have.
+        UsageError: one of them has another value than those that are allowed.
     """
     literals = {"if_mapped": (if_mapped, ("fail", "extend")), "on_drift": (on_drift, get_args(OnDrift))}
     for name, (value, known) in {**literals, "prune": (prune, ("unchanged", "force"))}.items():

@@ -220,6 +220,8 @@ def test_a_forged_record_deletes_nothing(client: awsauth.AwsAuthClient) -> None:
     with pytest.raises(awsauth.MappingConflictError, match="not the one that awsauth wrote last"):
         client.sync(fragment("a", x="x"))
     assert "hand" in mapped(client)
+    assert acts(client.sync(fragment("a", x="x"), restore_ownership=True).sync) == []
+    assert json.loads(owners(client)["awsauth/owner.a"])["entries"].keys() == {f"role/{arn('x')}"}
 
 
 def test_an_object_that_another_tool_replaced_lost_its_records(client: awsauth.AwsAuthClient) -> None:
@@ -227,7 +229,7 @@ def test_an_object_that_another_tool_replaced_lost_its_records(client: awsauth.A
     store_of(client).overwrite(client.read().data, keep_head=False)
     found = client.sync(fragment("a", x="x"))
     assert [one.code for one in found.findings] == ["lost-ownership"]
-    assert acts(client.sync(fragment("a", x="x"), restore_ownership=True, prune="force").sync)[-1] == ("prune", "y")
+    assert acts(client.sync(fragment("a", x="x"), restore_ownership=True).sync)[-1] == ("prune", "y")
 
 
 def test_a_rollback_gives_the_records_back(client: awsauth.AwsAuthClient) -> None:

@@ -1,4 +1,4 @@
-"""The acts of a sync: what it does with each principal, as changes of the text and of the records of owners."""
+"""The acts of a sync: one per principal, as changes of the text and of the records of owners."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ _SIGNS: Final[dict[str, str]] = {
     "prune": "-",
     "conflict": "!",
 }
+_UNPROVEN: Final = "the record of the owner is not the one that awsauth wrote last"
 _SHOWN_NOT: Final = ("same", "untouched")
 
 
@@ -101,7 +102,8 @@ class SyncReport(JsonValue):
         if not found:
             return
         hints = {
-            "To restore the records that the object lost, pass restore_ownership=True.": bool(self.lost),
+            "To use the record in the last revision, pass restore_ownership=True.": bool(self.lost)
+            or any(_UNPROVEN in act.reason for act in found),
             'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': any(
                 act.after and not act.other and not act.is_recorded for act in found
             ),
@@ -213,7 +215,7 @@ def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
     elif case.is_proven:
         yield f"it is not wanted any more, and it was changed{by} after the owner applied it, to {now}"
     else:
-        yield "it is not wanted any more, and the record of the owner is not the one that awsauth wrote last"
+        yield f"it is not wanted any more, and {_UNPROVEN}"
 
 
 def changes_of(report: SyncReport) -> list[c.Change]:

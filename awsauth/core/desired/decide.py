@@ -1,4 +1,4 @@
-"""What a sync does with each principal: from what is wanted, what is live, and what the owners applied last."""
+"""The decision of a sync for each principal, from the wanted, the live and the last applied entry."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Choices:
 
 
 class Case(NamedTuple):
-    """What is known of one principal for one owner.
+    """The state of one principal for one owner.
 
     Attributes:
         principal: Its name in records.

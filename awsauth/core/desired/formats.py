@@ -1,4 +1,4 @@
-"""Fragments made of what is there: of other tools' files, or of an ``aws-auth``; and fragments as YAML."""
+"""Fragments from other tools' files and from an ``aws-auth``, and fragments as YAML."""
 
 from __future__ import annotations
 

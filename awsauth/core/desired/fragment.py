@@ -262,7 +262,7 @@ def _placed(fragment: _F, name: str, places: Mapping[Path, str]) -> _F:
 
 
 def given_name(role: AnyRole) -> str:
-    """Return the ARN or the name by which a role is given, without looking it up."""
+    """Return the ARN or the name of a role in a fragment, without a lookup."""
     return role.rolearn if isinstance(role, WantedRole) else f"permission-set/{role.permissionset}"
 
 

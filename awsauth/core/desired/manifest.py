@@ -24,7 +24,7 @@ OTHER_KEY: Final = "other-data-key"
 
 
 def manifest_in(raw: str | bytes) -> Manifest | None:
-    """Return the manifest of a ConfigMap in a file; None for a file that is none.
+    """Return the manifest of a ConfigMap in a file, or None if the file holds something else.
 
     Raises:
         ManifestError: it cannot be read.
@@ -69,7 +69,7 @@ def changes_to(wanted: Document, live: Document, *, keep_nodes: bool = False) ->
 
 
 def other_keys(wanted: Document, live: Document) -> tuple[Finding, ...]:
-    """Return a note for each data key that differs and that awsauth does not write, because it maps nobody."""
+    """Return a note for each data key that differs and that the authenticator does not read."""
     names = sorted({*wanted.data, *live.data} - {*KEYS})
     return tuple(
         Finding(

@@ -92,7 +92,7 @@ def write_records(records: Mapping[str, Record], annotations: Mapping[str, str])
 
     Args:
         records: All records, by owner.
-        annotations: The present annotations of the object. What they hold of owners that cannot be read stays.
+        annotations: The present annotations of the object. Records that cannot be read stay.
 
     Raises:
         FragmentError: the records do not fit into the annotations of one object.
