@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _MOST_MENTIONS: Final = 3
 _MOST_ALIKE: Final = 100
 _SPACES: Final = re.compile(" +")
+_DROPPED: Final = NearMiss("entry-dropped", "the authenticator drops this entry")
 _SSO_OFF: Final = NearMiss("sso", "EKS ignores `sso` entries, an alpha feature of the authenticator")
 
 
@@ -135,7 +136,7 @@ class Search:
                 candidates.append(self._candidate(reading, hit))
         left_out = sum(max(number - _MOST_ALIKE, 0) for number in count.values())
         candidates += self._misnamed(reading.key)
-        if self._wide and reading.key != "mapAccounts":
+        if self._wide and not left_out and reading.key != "mapAccounts":
             candidates += self._mentions(reading, candidates)
         return Looked(found, tuple(candidates), left_out, self._problems(reading, {}))
 
@@ -210,11 +211,8 @@ class Search:
         near = None if is_meant else self._near.of(written.principal)
         is_near = bool(near and near.unreachable)
         if is_meant or is_near:
-            about = self._problems_of(reading, shape)
-            because = f". {about[0].message.removesuffix('.')}" if about else ""
             offers = is_near or ":" not in principal or principal == self._target
-            reason = NearMiss("entry-dropped", f"the authenticator drops this entry{because}")
-            yield _Hit(position, "dropped", reason, partial(self._same, written) if offers else None)
+            yield _Hit(position, "dropped", _DROPPED, partial(self._same, written) if offers else None)
 
     def _misnamed(self, key: Key) -> Iterator[Candidate]:
         """Yield the entries under a data key that the authenticator ignores, such as ``maproles``."""
@@ -273,9 +271,10 @@ class Search:
         entry = reading.entries[hit.position]
         principal = (entry.mapped or _as_written(reading, entry.shape)).principal
         location = self._document.place_of(place_of(reading, hit.position))
-        return Candidate(
-            reading.key, location, principal, hit.status, hit.near.code, hit.near.why, hit.offer and hit.offer()
-        )
+        about = self._problems_of(reading, entry.shape) if hit.near is _DROPPED else []
+        why = f"{hit.near.why}. {about[0].message.removesuffix('.')}" if about else hit.near.why
+        change = hit.offer() if hit.offer else None
+        return Candidate(reading.key, location, principal, hit.status, hit.near.code, why, change)
 
 
 def _mapped_in(reading: ParsedList) -> Iterator[tuple[int, MappingEntry]]:

@@ -45,6 +45,8 @@ _ALIKE: Final = frozenset({"other-partition", "similar-name", "pattern", "other-
 
 _MOST_CHANGES: Final = 5
 _MOST_TRIED: Final = 10
+_MOST_READ: Final = 1024 * 1024
+"""Characters that all attempts together may read."""
 
 
 @public
@@ -184,7 +186,9 @@ class _Explaining:
         changes: list[Change] = []
         # Each once, and not all: a text can have thousands of near misses that cannot be edited.
         distinct = dict.fromkeys(change for candidate in near if (change := candidate.change))
-        for change in list(distinct)[:_MOST_TRIED]:
+        size = sum(map(len, self.document.data.values()))
+        tries = max(1, min(_MOST_TRIED, _MOST_READ // (size + 1)))  # each reads the text again
+        for change in list(distinct)[:tries]:
             if len(changes) < _MOST_CHANGES and self._helps(change):
                 changes.append(change)
         if changes:

@@ -377,7 +377,7 @@ def test_what_is_no_caller_is_refused(arn: str) -> None:
 
 
 def test_what_is_no_document_is_refused() -> None:
-    with pytest.raises(UsageError, match="no Document"):
+    with pytest.raises(UsageError, match="not a Document"):
         explain({}, CI)  # type: ignore[arg-type]
 
 
@@ -445,3 +445,20 @@ def test_no_change_is_offered_that_takes_from_somebody_else() -> None:
     document = Document({"mapRoles": node + session})
     for change in explain(document, "arn:aws-us-gov:sts::111122223333:assumed-role/ci/laptop").changes:
         assert document.roles[0] in merge(document, [change]).roles
+
+
+def dropped(count: int) -> Document:
+    return Document({"mapRoles": "".join(f"- arn: {PREFIX}/ci\n  username: u{n}\n" for n in range(count))})
+
+
+def test_at_most_100_entries_for_one_reason_are_listed_and_the_others_are_counted() -> None:
+    said = explain(dropped(150), CI)
+    assert len(said.candidates) == 100
+    assert " 50 more entries like those below are not listed." in said.steps[1].summary
+    assert "more entries" not in explain(dropped(100), CI).steps[1].summary
+
+
+def test_the_steps_grow_with_the_entries_and_a_large_text_is_read_again_once() -> None:
+    few, many = (steps(lambda count=count: explain(dropped(count), CI)) for count in (3_000, 12_000))
+    assert many < 4.5 * few
+    assert len(explain(dropped(12_000), CI).changes) < len(explain(dropped(20), CI).changes)
