@@ -147,7 +147,7 @@ def test_an_entry_has_the_path_and_the_mapping_has_not() -> None:
     found = without_effect(document, None, entries)
     assert [finding.principal for finding in found] == [f"{PREFIX}/ops", f"{USERS}/team/anna"]
     assert {(finding.code, finding.severity) for finding in found} == {("access-entry-wins", Severity.WARNING)}
-    assert "The mapping to `ops` in `view` has no effect. The entry: username `u`." in str(found[0])
+    assert "The mapping to `ops` in `view` has no effect. The entry gives: username `u`." in str(found[0])
     assert [finding.location.key for finding in found if finding.location] == ["mapRoles", "mapUsers"]
 
 
@@ -156,7 +156,7 @@ def test_an_entry_for_nodes_makes_their_mapping_needless() -> None:
     entries = [AccessEntry(f"{PREFIX}/node", "EC2_LINUX")]
     [found] = without_effect(document, "API_AND_CONFIG_MAP", entries)
     assert found.severity is Severity.NOTE
-    assert "lets nodes in (type EC2_LINUX)" in found.impact
+    assert "nodes of type EC2_LINUX" in found.impact
     assert without_effect(document, "API_AND_CONFIG_MAP", []) == without_effect(document, "CONFIG_MAP", entries) == ()
 
 

@@ -277,7 +277,7 @@ def test_nodes_with_an_entry_of_their_own_come_in_by_that(account: AwsAccount, c
     found = evidence(account, nodes=[], entries=entries)
     assert found.use_of(NODE).use == "unused"
     assert found.use_of(NODE).reasons == (
-        "its access entry of type EC2_LINUX lets its nodes in, not aws-auth",
+        "its nodes join by its access entry of type EC2_LINUX, not by aws-auth",
         "node group ng-1 (2 nodes)",
     )
     assert found.use_of(f"{ROLE}/ops").reasons == ()

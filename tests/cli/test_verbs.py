@@ -53,7 +53,7 @@ def test_who_can(file: str) -> None:
     assert (done.code, ROLE in done.out, USER in done.out, "username" in done.out) == (0, True, True, False), done
     assert "the username `alice`" in run("who-can", "alice", "--file", file).out
     nobody = run("who-can", "system:masters", "--file", file)
-    assert (nobody.code, nobody.out.count("Nobody gets")) == (4, 2)
+    assert (nobody.code, nobody.out.count("No principal gets")) == (4, 2)
     found = json.loads(run("who-can", "view", "--file", file, "-o", "json").out)
     assert [grant["principal"] for grant in found["group"]["grants"]] == [ROLE]
     assert found["username"]["grants"] == []

@@ -32,7 +32,7 @@ def test_a_mapping_that_no_binding_mentions_gives_nothing() -> None:
     [found] = bound(roles(role("a", "bob", "editors", "Viewers")), BOUND)
     assert (found.code, found.severity, found.principal) == ("gives-nothing", Severity.WARNING, f"{PREFIX}/a")
     assert found.message == (
-        f"`{PREFIX}/a` is mapped, and no RoleBinding or ClusterRoleBinding mentions its username `bob` "
+        f"`{PREFIX}/a` is mapped, but no RoleBinding or ClusterRoleBinding names its username `bob` "
         "or its groups `editors`, `Viewers`."
     )
 
@@ -88,7 +88,7 @@ def test_an_account_gives_something_when_an_arn_in_it_is_bound() -> None:
     [
         (role("a", "x", "ops"), "its group is `ops`"),
         (role("a", "boss"), "its username is `boss`"),
-        (role("a", "{{SessionName}}"), "its username may become `boss`"),
+        (role("a", "{{SessionName}}"), "its username can become `boss`"),
     ],
 )
 def test_who_is_bound_to_cluster_admin_is_an_administrator(mapping: dict[str, object], said: str) -> None:
@@ -125,7 +125,7 @@ def test_nodes_that_fit_a_mapping_are_told_with_what_cannot_be_known() -> None:
     [found] = nodes_here(roles(node(), role("other")), [EC2])
     assert (found.code, found.severity, found.principal) == ("node-role-in-use", Severity.NOTE, f"{PREFIX}/node")
     assert NAME in found.message
-    assert found.impact == "They came in by this mapping, or by an access entry."
+    assert found.impact == "They joined by this mapping, or by an access entry."
 
 
 def test_of_two_mappings_that_fit_neither_is_said_to_be_the_one() -> None:
@@ -140,7 +140,7 @@ def test_what_aws_knows_is_said_for_certain() -> None:
     uses = {f"{PREFIX}/team/a": "in use", f"{PREFIX}/b": "unused"}
     [found] = nodes_here(roles(node("a"), node("b")), [EC2], uses)  # type: ignore[arg-type]
     assert found.principal == f"{PREFIX}/a"
-    assert found.message == f"There are nodes with the role `{PREFIX}/a`."
+    assert found.message == f"Nodes have the role `{PREFIX}/a`."
 
 
 @pytest.mark.parametrize(

@@ -71,5 +71,5 @@ def test_where_access_entries_cannot_be_read_an_explanation_depends_on_them(
         found = ClusterContext(transport, Closed(mode)).with_access_entries(explain(DOCUMENT, f"{PREFIX}/{caller}"))
         assert found.verdict == "depends"
         assert "eks:ListAccessEntries" in str(found)
-        assert "none is the caller's." not in str(found)
+        assert "the caller has none." not in str(found)
         assert "nothing maps it" not in str(found)

@@ -71,12 +71,10 @@ class TestOnARealApiServer:
         self.change(store, "new")
         cluster.kubectl("apply", "-f", "-", input=self.manifest(BEFORE))
         said = [finding for finding in self.found(store, AFTER) if finding.code == "reverted-before"]
-        assert [finding.message for finding in said] == ["Somebody else has taken revision 2 back since it was made."]
+        assert [finding.message for finding in said] == ["Another writer has reverted revision 2 since it was made."]
         self.change(store, "new")
         said = [finding for finding in self.found(store, BEFORE) if finding.code == "reverted-before"]
-        assert [finding.message for finding in said] == [
-            "Somebody else has taken revision 2 back, as revision 3 shows."
-        ]
+        assert [finding.message for finding in said] == ["Another writer has reverted revision 2, as revision 3 shows."]
 
     def test_a_manager_is_known_on_the_second_change_though_our_first_one_hides_it(
         self, cluster: Cluster, store: ClusterStore
@@ -89,9 +87,7 @@ class TestOnARealApiServer:
         self.change(store, "new")
         assert [owner.client for owner in store.read().managers["mapRoles"]] == ["awsauth"]
         [found] = self.found(store, BEFORE)
-        assert found.message.startswith(
-            "Terraform (`Terraform`) was the last to write mapRoles before our revision 2 of"
-        )
+        assert found.message.startswith("Terraform (`Terraform`) was the last to write mapRoles before revision 2 of")
         self.change(store, "third")
         assert [finding.code for finding in self.found(store, BEFORE)] == ["field-manager"]
 

@@ -1,6 +1,6 @@
-"""What a change does to principals: username and groups before and after it, as `awsauth.explain` gives them.
+"""The effect of a change on principals: their username and groups before and after it, as in `awsauth.explain`.
 
-A mapping says less than that: another entry of the same principal may count, or its account may let it in.
+A mapping alone does not show it: another entry of the principal can count, or its account can have access.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class UserInfo(NamedTuple):
 
 
 UserInfos = tuple[UserInfo | None, ...]
-"""One for what a principal gets; several where the winner is undefined; none without a mapping. None is for no access."""
+"""The access of a principal: several values if it is undefined which counts, none without a mapping, None for refused."""
 
 _NO_ACCESS: Final = "no access"
 
@@ -44,13 +44,13 @@ _NO_ACCESS: Final = "no access"
 @dataclass(frozen=True, slots=True)
 @public
 class AccessChange(JsonValue):
-    """What one principal gets before and after a change.
+    """The access of one principal before and after a change.
 
     Attributes:
-        principal: Its ARN, as the document has it.
-        before: What it gets before the change: one username with its groups. Several where two spellings of a user are
-            mapped: the authenticator takes either. None in the list stands for a refusal, an empty list for no mapping.
-        after: The same, after the change.
+        principal: The ARN as in the document.
+        before: The username and groups before the change. Two spellings of a user give several values, and the
+            authenticator takes either. None stands for a refusal, an empty list for no mapping.
+        after: The username and groups after the change.
     """
 
     principal: str
@@ -58,9 +58,9 @@ class AccessChange(JsonValue):
     after: UserInfos
 
     def told(self, show: Callable[[str], str] = visible) -> str:
-        """Return it in words that follow the principal; `show` makes values of the document fit to be shown."""
+        """Return a text that follows the name of the principal; `show` formats values of the document."""
         if not can_match(self.principal):
-            return "gets nothing: no caller can have this ARN"
+            return "gets no access: no caller can have this ARN"
         if self.before == self.after:
             return f"keeps {describe_access(self.after, show)}"
         verb = "may become" if len(self.after) > 1 else "gets"
@@ -68,7 +68,7 @@ class AccessChange(JsonValue):
 
 
 def access_changes(before: Document, after: Document, principals: Iterable[str]) -> tuple[AccessChange, ...]:
-    """Return what becomes of each of `principals`, in their order."""
+    """Return the changes of `principals`, in their order."""
     shown = {casefold_arn(principal): principal for principal in principals}
     if not shown:
         return ()
@@ -80,23 +80,19 @@ def access_changes(before: Document, after: Document, principals: Iterable[str])
 
 
 def infos(principal: str, outcomes: Outcomes) -> UserInfos:
-    """Return what a principal gets by its mappings, each once."""
-    return tuple(dict.fromkeys(_info(mapped, is_refused=_is_refused(principal, mapped)) for mapped in outcomes))
+    """Return the access that mappings give a principal, each once."""
+    return tuple(dict.fromkeys(_info(principal, mapped) for mapped in outcomes))
 
 
-def _is_refused(principal: str, mapped: MappingEntry) -> bool:
-    return is_user(principal) and needs_instance(mapped)
-
-
-def _info(mapped: MappingEntry, *, is_refused: bool) -> UserInfo | None:
-    if is_refused:
+def _info(principal: str, mapped: MappingEntry) -> UserInfo | None:
+    if is_user(principal) and needs_instance(mapped):
         return None
     known = filled_in(mapped)
     return UserInfo(known.username, known.groups)
 
 
 def filled_in(mapped: MappingEntry) -> MappingEntry:
-    """Return a mapping with what its ARN tells of the values of templates."""
+    """Return a mapping with the templates filled in whose values its ARN gives."""
     has_templates = any("{{" in text for text in (mapped.username, *mapped.groups))
     known = caller_of(mapped.principal) if has_templates else None
     if known is None:
@@ -106,7 +102,7 @@ def filled_in(mapped: MappingEntry) -> MappingEntry:
 
 
 def caller_of(principal: str) -> Caller | None:
-    """Return a caller with an ARN; None for an ARN that is filled in later."""
+    """Return the caller with an ARN; None for an ARN with a placeholder."""
     try:
         return Caller(casefold_arn(principal))
     except AwsAuthError:
@@ -114,7 +110,7 @@ def caller_of(principal: str) -> Caller | None:
 
 
 def describe_access(found: UserInfos, show: Callable[[str], str] = visible) -> str:
-    """Return what a principal gets, in words."""
+    """Return the access of a principal as text."""
     each = [_described(info, show) for info in found] or [_NO_ACCESS]
     return each[0] if len(each) == 1 else f"{' or '.join(each)} (two spellings, the winner is undefined)"
 

@@ -1,7 +1,7 @@
-"""Access entries of an EKS cluster: what they give, and for whom they win over ``aws-auth``.
+"""Access entries of an EKS cluster, and the mappings in ``aws-auth`` that they override.
 
-Once a cluster looks at both (authentication mode ``API_AND_CONFIG_MAP``), an access entry wins for its principal,
-whatever the two say. An entry has the principal's real path, ``aws-auth`` has roles without.
+In the authentication mode ``API_AND_CONFIG_MAP`` the access entry of a principal overrides its mapping. An
+entry has the real path of a role, and a mapping has none.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from awsauth.core.findings import Location
 
 AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
-"""What a cluster looks at: ``aws-auth`` alone, both, access entries alone. It only ever goes forward."""
+"""``aws-auth`` alone, both, or access entries alone. A cluster cannot change back."""
 
 NODE_TYPES: Final = frozenset({"EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
-"""Types of entries that let nodes in; every other entry is ``STANDARD``."""
+"""Types of entries for nodes; every other entry is ``STANDARD``."""
 
 WINS: Final = "access-entry-wins"
 AUTHENTICATION_MODE: Final = "authentication-mode"
@@ -40,7 +40,7 @@ class AccessPolicy:
 
     Attributes:
         policy_arn: ``arn:PARTITION:eks::aws:cluster-access-policy/NAME``.
-        namespaces: Where it holds, wildcards allowed; empty for the whole cluster.
+        namespaces: The namespaces it applies to, with wildcards; empty for the whole cluster.
     """
 
     policy_arn: str
@@ -55,15 +55,15 @@ class AccessPolicy:
 class AccessEntry:
     """An access entry.
 
-    EKS ties it to the unique id of its principal: when the role is made anew under the same name, the entry lets
-    nobody in any more, and nothing in it shows that.
+    EKS ties it to the unique id of its principal. If the role is deleted and created again, the entry grants no access,
+    and does not show that.
 
     Attributes:
-        principal_arn: Whose it is, with the real path.
-        type: ``STANDARD``, or one of `NODE_TYPES`; empty where it could not be read.
-        username: The username it gives.
-        groups: The groups it gives.
-        policies: What it allows beside what RBAC binds to username and groups.
+        principal_arn: The ARN of its principal, with the real path.
+        type: ``STANDARD``, or one of `NODE_TYPES`; empty if it could not be read.
+        username: The username of the principal.
+        groups: The groups of the principal.
+        policies: The access policies, which add to the rights that RBAC gives to username and groups.
     """
 
     principal_arn: str
@@ -74,31 +74,28 @@ class AccessEntry:
 
     @property
     def principal(self) -> str:
-        """The ARN as the authenticator sees it, in lower case: by it entries and mappings are compared."""
+        """The ARN as the authenticator sees it, in lower case, for comparison with mappings."""
         return principal_of(self.principal_arn)
 
     @property
     def lets_nodes_in(self) -> bool:
-        """Whether it is an entry for nodes, so that they need no mapping."""
+        """Whether it is for nodes, which then need no mapping."""
         return self.type in NODE_TYPES
 
     @property
     def is_administrator(self) -> bool:
-        """Whether its policies make somebody an administrator of the whole cluster.
-
-        Roles that only an AWS service can assume are nobody.
-        """
+        """Whether its policies make an administrator of the cluster; False for roles that only AWS services assume."""
         return _SERVICE_LINKED not in self.principal_arn and any(
             policy.policy_arn.endswith(_CLUSTER_ADMIN) and not policy.namespaces for policy in self.policies
         )
 
     @property
     def gives(self) -> str:
-        """What it gives, in words."""
+        """The access it gives, as text."""
         if not self.type:
-            return "what it gives could not be read"
+            return "it could not be read"
         if self.lets_nodes_in:
-            return f"lets nodes in (type {self.type})"
+            return f"nodes of type {self.type}"
         parts = [f"username {quoted(self.username)}"]
         if self.groups:
             parts.append(f"groups {', '.join(map(quoted, self.groups))}")
@@ -107,7 +104,7 @@ class AccessEntry:
 
 
 def entry_for(arn: str, entries: Iterable[AccessEntry]) -> AccessEntry | None:
-    """Return the entry that wins for a caller or a mapping with this ARN; None where there is none."""
+    """Return the entry for the principal of a caller or mapping, or None."""
     principal = principal_of(arn)
     return next((entry for entry in entries if entry.principal == principal), None)
 
@@ -115,12 +112,12 @@ def entry_for(arn: str, entries: Iterable[AccessEntry]) -> AccessEntry | None:
 def without_effect(
     document: Document, mode: AuthenticationMode | None, entries: Iterable[AccessEntry]
 ) -> tuple[Finding, ...]:
-    """Return what of a document has no effect, because the cluster does not look at it, or an access entry wins.
+    """Return the findings about mappings without effect: the cluster ignores all, or an access entry overrides one.
 
     Args:
         document: The document.
-        mode: What the cluster looks at; None if unknown.
-        entries: Its access entries.
+        mode: The authentication mode; None if unknown.
+        entries: The access entries of the cluster.
     """
     if mode != "API":
         return () if mode == "CONFIG_MAP" else tuple(_overruled_by(document, entries))
@@ -128,9 +125,9 @@ def without_effect(
     unread = Finding(
         AUTHENTICATION_MODE,
         Severity.WARNING,
-        "The cluster's authentication mode is API: it does not look at aws-auth.",
-        "Nobody gets in by any of its mappings.",
-        "Give whoever is to get in an access entry; the mode cannot be changed back.",
+        "The cluster's authentication mode is API: it does not use aws-auth.",
+        "No mapping grants access.",
+        "Create access entries; the mode cannot be changed back.",
     )
     return (unread,) if mapped else ()
 
@@ -140,7 +137,7 @@ def _overruled_by(document: Document, entries: Iterable[AccessEntry]) -> Iterato
     for key in PRINCIPAL_KEYS if by_principal else ():
         reading = document.reading(key)
         for entry in reading.entries:
-            # Compared as it is written: the authenticator never matches a role's path, so nothing is lost there.
+            # As written: a mapping with a role's path never matches, so an entry takes nothing from it.
             winner = entry.mapped and by_principal.get(entry.mapped.principal.lower())
             if entry.mapped and winner:
                 yield _overruled(entry.mapped, winner, principal_location(reading, entry))
@@ -149,15 +146,15 @@ def _overruled_by(document: Document, entries: Iterable[AccessEntry]) -> Iterato
 def _overruled(mapped: MappingEntry, winner: AccessEntry, location: Location | None) -> Finding:
     groups = f" in {', '.join(map(quoted, mapped.groups))}" if mapped.groups else ""
     hint = (
-        "The mapping is not needed."
+        "Remove the mapping; it is not needed."
         if winner.lets_nodes_in
-        else "Change the access entry, or delete it to let the mapping count; or take the mapping out."
+        else "Change the access entry, delete it so that the mapping counts, or remove the mapping."
     )
     return Finding(
         WINS,
         Severity.NOTE if winner.lets_nodes_in else Severity.WARNING,
-        f"{quoted(mapped.principal, 200)} has an access entry, and that wins over its mapping.",
-        f"The mapping to {quoted(mapped.username)}{groups} has no effect. The entry: {winner.gives}.",
+        f"{quoted(mapped.principal, 200)} has an access entry, which overrides its mapping.",
+        f"The mapping to {quoted(mapped.username)}{groups} has no effect. The entry gives: {winner.gives}.",
         hint,
         location,
         mapped.principal,

@@ -1,4 +1,4 @@
-"""Who asks to be let in: what AWS says of a caller, and the ARN by which the authenticator knows it."""
+"""Callers: their ARN as AWS reports it, and as the authenticator knows it."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _INSTANCE: Final = re.compile(r"i-(?:\w{8}|\w{17})", re.ASCII)
 @dataclass(frozen=True, slots=True)
 @public
 class Caller(JsonValue):
-    """A caller, as far as it is known.
+    """A caller.
 
     Args:
-        arn: As STS reports it (``aws sts get-caller-identity``) or as IAM shows it, with or without path.
-        session_name: The name of the role's session; taken from the ARN of a session. None for unknown, and for a
-            user, whose session has no name, always empty.
-        access_key_id: The access key that signs the token. None for unknown.
+        arn: The ARN as STS reports it (``aws sts get-caller-identity``) or as IAM shows it, with or without path.
+        session_name: The name of the role's session, by default the one in the ARN of a session. None if unknown;
+            always empty for a user.
+        access_key_id: The access key that signs the token. None if unknown.
 
     Attributes:
-        canonical_arn: The ARN by which the authenticator knows the caller: of a role without its path, of a user with
-            it (``aws-iam-authenticator`` ``pkg/arn``, and what STS reports).
-        account: Its 12 digits.
+        canonical_arn: The ARN that the authenticator looks for: without the path for a role, with it for a
+            user (``aws-iam-authenticator`` ``pkg/arn``).
+        account: The account, 12 digits.
 
     Raises:
-        InvalidValueError: `arn` is the ARN of no role or user, or no session has such a name.
+        InvalidValueError: `arn` is not the ARN of a role or user, or `session_name` is not valid for STS.
         UsageError: the arguments contradict each other.
     """
 
@@ -57,7 +57,7 @@ class Caller(JsonValue):
         names: dict[str, Any] = {"session_name": self.session_name, "access_key_id": self.access_key_id}
         for name, value in names.items():
             if value is not None and not isinstance(value, str):
-                raise UsageError(f"{name} is no text but {type(value).__name__}.", hint="Pass a text, or leave it out.")
+                raise UsageError(f"{name} is {type(value).__name__}, not text.", hint="Pass text, or leave it out.")
         canonical = canonical_principal(self.arn)
         object.__setattr__(self, "session_name", self._session())
         object.__setattr__(self, "canonical_arn", canonical)
@@ -67,11 +67,11 @@ class Caller(JsonValue):
         in_arn = _session_in(self.arn)
         name = in_arn if self.session_name is None else self.session_name
         if in_arn not in (None, name):
-            other = f"the session in the ARN is {quoted(in_arn)}" if in_arn else "the session of a user has no name"
-            raise UsageError(f"The session's name is given as {quoted(name or '')}, but {other}.", hint="Leave it out.")
+            other = f"the ARN has the session {quoted(in_arn)}" if in_arn else "a user's session has no name"
+            raise UsageError(f"The session name is {quoted(name or '')}, but {other}.", hint="Leave session_name out.")
         if name is not None and not is_user(self.arn) and not is_session_name(name):
             raise InvalidValueError(
-                f"{quoted(name)} is no name of a session.", hint="STS takes 2 to 64 letters, digits and `+=,.@_-`."
+                f"{quoted(name)} is not a session name.", hint="Use 2 to 64 letters, digits and `+=,.@_-`."
             )
         return name
 
@@ -87,7 +87,7 @@ class Caller(JsonValue):
 
     @property
     def is_instance(self) -> bool | None:
-        """Whether its session is named like an EC2 instance, as those of instances are; None where it is not known."""
+        """Whether its session name is the id of an EC2 instance; None if the name is unknown."""
         return None if self.session_name is None else _INSTANCE.fullmatch(self.session_name) is not None
 
     def __str__(self) -> str:
@@ -95,45 +95,45 @@ class Caller(JsonValue):
 
 
 def as_caller(caller: Caller | str) -> Caller:
-    """Return a caller, also for an ARN alone.
+    """Return a caller, or the caller with an ARN.
 
     Raises:
-        InvalidValueError: it is the ARN of no role or user.
+        InvalidValueError: it is not the ARN of a role or user.
     """
     return caller if isinstance(caller, Caller) else Caller(caller)
 
 
 def is_session_name(text: str) -> bool:
-    """Whether STS lets a role's session be called so."""
+    """Whether STS accepts a session name."""
     return _SESSION.fullmatch(text) is not None
 
 
 def _session_in(arn: str) -> str | None:
-    """Return the session's name as far as an ARN tells it; the sessions of users have none."""
+    """Return the session name in an ARN, empty for a user, or None."""
     if is_user(arn):
         return ""
     return arn.rpartition("/")[2] if ":assumed-role/" in arn else None
 
 
 TAKES: Final = {
-    INSTANCES_ONLY: "the private DNS name of the EC2 instance, which the authenticator asks EC2 for",
+    INSTANCES_ONLY: "the private DNS name of the EC2 instance, which the authenticator reads from EC2",
     "{{AccountID}}": "the account of the caller",
     "{{SessionName}}": "the name of the caller's session, with `-` for every `@`",
-    "{{SessionNameRaw}}": "the name of the caller's session, as it is",
+    "{{SessionNameRaw}}": "the name of the caller's session, unchanged",
     "{{AccessKeyID}}": "the access key that the caller's token is signed with",
 }
-"""The templates, in the order in which they are filled in, and what each takes."""
+"""The templates in the order in which the authenticator fills them in, each with its value."""
 
 
 class Rendered(NamedTuple):
-    """A username or group for one caller; `unresolved` are the templates left in it because their value is unknown."""
+    """A username or group for one caller, with the templates whose values are unknown."""
 
     text: str
     unresolved: tuple[str, ...] = ()
 
 
 def render(template: str, caller: Caller) -> Rendered:
-    """Fill in what is known of a caller."""
+    """Fill in the known values of a caller."""
     if "{{" not in template:
         return Rendered(template)
     values = _values(caller)

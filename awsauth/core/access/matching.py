@@ -1,8 +1,10 @@
-"""Who gets what from a document: which mapping the authenticator uses for a caller, and which it never can.
+"""The authenticator's matching: which mapping a caller gets, and which ARNs never match.
+
+This module is the only place that decides who can match; lint, guards, explanations and tables use it.
 
 Source of the rules: ``aws-iam-authenticator`` ``pkg/mapper/configmap/mapper.go`` (``Map``), ``pkg/config/mapper.go``
 (``Key``, ``Matches``), ``pkg/server/server.go`` (``doMapping``, ``renderTemplates``). Mappings by ``sso`` are off by
-default there, and give nobody anything here.
+default there, and grant no access here.
 """
 
 from __future__ import annotations
@@ -27,14 +29,14 @@ if TYPE_CHECKING:
 
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
-"""With this in a username or group, nobody but an EC2 instance gets in."""
+"""With this template in a username or group, the authenticator accepts only EC2 instances."""
 
 
 _TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
 
 
 _PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.", re.DOTALL)
-"""The parts of a pattern, each of which matches one character, but for the star; an unclosed bracket is itself."""
+"""The parts of a pattern: each matches one character, except the star. An unclosed bracket stands for itself."""
 
 
 _ORDINARY: Final = re.compile(
@@ -43,21 +45,21 @@ _ORDINARY: Final = re.compile(
 """Almost all ARNs that a caller can have."""
 
 
-# No ARN has these; a manifest that is filled in before it is applied does.
+# No ARN has these characters; a template of a manifest does.
 _FILLED_IN_LATER: Final = re.compile(r"[<>${}]")
 
 
 Outcomes = tuple[MappingEntry, ...]
-"""What a caller may get: one mapping; several where it is undefined which of them counts; none."""
+"""The mapping of a caller: several if it is undefined which one counts, or none."""
 
 
 class Access(NamedTuple):
-    """What a document gives, and to whom.
+    """The access that a document gives.
 
     Attributes:
-        by_principal: By ARN in lower case. Duplicates that never count are left out; ARNs that nobody can have are not.
-        accounts: Accounts whose principals get in under their own ARN, where no mapping is theirs.
-        elsewhere: Principals, in lower case, that something else lets in, which wins over the document.
+        by_principal: The mappings that count, by ARN in lower case, also by ARNs that no caller can have.
+        accounts: Accounts whose principals without a mapping have access, with their ARN as username.
+        overridden: Principals in lower case that have access by other means, which count before the document.
     """
 
     by_principal: Mapping[str, Outcomes]
@@ -66,19 +68,19 @@ class Access(NamedTuple):
 
     @classmethod
     def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
-        """Return what a document gives, to everybody or to `principals`: roles before users, and of equals the last."""
+        """Return the access of all principals, or of `principals`."""
         by_principal = {arn: tuple(found.values()) for _, arn, found in counting(document, principals)}
         return cls(by_principal, frozenset(document.accounts))
 
     def without(self, principals: frozenset[str]) -> Access:
-        """Return what is left where something else lets `principals` in, which wins over the document."""
+        """Return the access without `principals`, which have access by other means."""
         if not principals:
             return self
         left = {arn: outcomes for arn, outcomes in self.by_principal.items() if arn not in principals}
         return Access(left, self.accounts, principals)
 
     def of_caller(self, arn: str) -> Outcomes:
-        """Return what the caller with this ARN gets."""
+        """Return the mapping of the caller with an ARN."""
         principal = principal_of(arn)
         found = self.by_principal.get(principal, ())
         if found or principal in self.overridden or account_of(arn) not in self.accounts:
@@ -86,7 +88,7 @@ class Access(NamedTuple):
         return (MappingEntry(canonical(arn), username=canonical(arn)),)
 
     def of_principal(self, principal: str) -> Outcomes:
-        """Return what the callers with an ARN of the map get; nothing where no caller can have that ARN."""
+        """Return the mapping of an ARN as written in the map; none if no caller can have that ARN."""
         outcomes = self.of_caller(principal) if can_match(principal) else ()
         return () if is_user(principal) and all(map(needs_instance, outcomes)) else outcomes
 
@@ -106,11 +108,14 @@ def counting(
 
 
 def winners(reading: ParsedList, principals: Collection[str] | None = None) -> dict[str, dict[int, MappingEntry]]:
-    """Return the entries that can be found, by their ARN as `casefold_arn`: their positions, and what they map.
+    """Return the mappings that the authenticator keeps, by ARN as `casefold_arn`, with their positions.
 
-    Of all principals, or of `principals` alone, which are `casefold_arn` too. Roles are kept by their ARN in lower case, users
-    by their exact spelling; of equals the last stays. Both are found whatever their case: of several spellings of one
-    ARN it is undefined which one is found.
+    It keeps roles by ARN in lower case and users by exact spelling, and of equal ones the last. It then looks both up in
+    any case: of several spellings of one user it is undefined which one counts.
+
+    Args:
+        reading: The list of one data key.
+        principals: The ARNs to look for, as `casefold_arn`; None for all.
     """
     entries = reading.entries
     if principals is None:
@@ -133,12 +138,12 @@ def winners(reading: ParsedList, principals: Collection[str] | None = None) -> d
 
 
 def needs_instance(mapped: MappingEntry) -> bool:
-    """Whether a mapping lets in EC2 instances only."""
+    """Whether a mapping is for EC2 instances only."""
     return INSTANCES_ONLY in mapped.username or any(INSTANCES_ONLY in group for group in mapped.groups)
 
 
 def casefold_arn(arn: str) -> str:
-    """Return what is equal for ARNs that Go finds equal ignoring case (``strings.EqualFold``)."""
+    """Return a form that is equal for ARNs that are equal in Go's ``strings.EqualFold``."""
     if arn.isascii():
         return arn.lower()
     lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in arn)
@@ -146,12 +151,12 @@ def casefold_arn(arn: str) -> str:
 
 
 def principal_of(arn: str) -> str:
-    """Return the ARN by which the authenticator looks a caller up, in lower case; of what is no ARN, the text itself."""
+    """Return the canonical ARN of a caller in lower case; any other text in lower case."""
     return casefold_arn(canonical(arn))
 
 
 def canonical(arn: str) -> str:
-    """Return the ARN by which the authenticator knows a caller: of a role without path; what is no role's as it is."""
+    """Return the canonical ARN of a caller: without the path of a role, any other text unchanged."""
     try:
         return canonical_role(arn)
     except InvalidValueError:
@@ -159,15 +164,15 @@ def canonical(arn: str) -> str:
 
 
 def account_of(arn: str) -> str:
-    """Return the account in an ARN; empty where there is none."""
+    """Return the account in an ARN; empty if it has none."""
     return (arn.split(":", 5) + [""] * 5)[4]
 
 
 def is_canonical(principal: str) -> bool:
     """Whether a caller can have this ARN, as it is written in the map.
 
-    No caller has the ARN of a role with its path, of a role's session or of an instance profile, one with a space
-    behind it, or that of an SSO role without its suffix.
+    No caller has the ARN of a role with its path, of a session or an instance profile, one with a trailing space, or
+    that of an SSO role without its suffix.
     """
     return _ORDINARY.fullmatch(principal) is not None or _is_canonical(principal)
 
@@ -184,7 +189,7 @@ def _is_canonical(principal: str) -> bool:
 
 
 def can_match(principal: str) -> bool:
-    """Like `is_canonical`, and true also for what looks as if it were filled in later, such as ``<account>``."""
+    """Like `is_canonical`, and also true for an ARN with a placeholder, such as ``<account>``."""
     return is_canonical(principal) or _FILLED_IN_LATER.search(principal) is not None
 
 
@@ -194,15 +199,15 @@ def is_usable(mapped: MappingEntry) -> bool:
 
 
 def could_render(template: str, text: str) -> bool:
-    """Whether `text` can be what the authenticator makes of a username or group, for some caller."""
+    """Whether a template of a username or group can become `text`, for any caller."""
     return fits(_TEMPLATE.split(template), text)
 
 
 def could_match(template: str, pattern: str) -> bool:
-    """Whether some text that a username or group may become matches a pattern of `fnmatch`."""
+    """Whether a template can become a text that matches a pattern of `fnmatch`."""
     first, *rest = _TEMPLATE.split(template)
     parts = _PARTS.findall(pattern)
-    # Where in the pattern what was looked at so far may end.
+    # The positions in the pattern where the text up to here can end.
     ends = _read(first, parts, _skipped(parts, {0}))
     for literal in rest:
         ends = _read(literal, parts, set(range(min(ends), len(parts) + 1))) if ends else ends
@@ -217,7 +222,7 @@ def _read(literal: str, parts: list[str], ends: set[int]) -> set[int]:
 
 
 def _skipped(parts: list[str], ends: set[int]) -> set[int]:
-    """Add where one may go on to without reading anything."""
+    """Add the positions behind stars, which match an empty text."""
     found = set(ends)
     for end in ends:
         after = end
@@ -228,12 +233,12 @@ def _skipped(parts: list[str], ends: set[int]) -> set[int]:
 
 
 def fits(literals: list[str], text: str) -> bool:
-    """Whether `text` is these literals, in their order, with anything or nothing between them."""
+    """Whether `text` is these literals in their order, with any text between them."""
     first, *rest = literals
     if not rest:
         return first == text
     *middle, last = rest
-    # By hand: an expression with `.*` for each gap takes for ever on a text of many gaps.
+    # Not an expression with `.*`: its time grows with a power of the number of gaps.
     position = len(first)
     end = len(text) - len(last)
     if position > end or not text.startswith(first) or not text.endswith(last):
@@ -247,19 +252,19 @@ def fits(literals: list[str], text: str) -> bool:
 
 
 def lost_groups(before: Outcomes, after: Outcomes) -> list[str]:
-    """Return the groups that somebody had for certain and will not, or may have had and cannot any more."""
+    """Return the groups that are no longer certain, or no longer possible."""
     certain = _in_all(before) - _in_all(after)
     possible = _in_any(before) - _in_any(after)
     return sorted(certain | possible)
 
 
 def gains(before: Outcomes, after: Outcomes) -> bool:
-    """Whether a principal gets a group, or a username, that it did not have or that was not certain."""
+    """Whether a principal gets a username or group that it did not certainly have."""
     return bool(lost_groups(after, before) or _usernames(after) - _usernames(before))
 
 
 def reduces_access(before: Access, after: Access) -> bool:
-    """Whether anybody loses access or a group, or gets another username."""
+    """Whether a principal loses access or a group, or gets another username."""
     if before.accounts - after.accounts:
         return True
     for principal, old in before.by_principal.items():
@@ -270,7 +275,7 @@ def reduces_access(before: Access, after: Access) -> bool:
             and (not new or lost_groups(old, new) or _usernames(old) != _usernames(new))
         ):
             return True
-    # Whoever came in under its ARN, by its account, comes in under the username of its mapping from now on.
+    # A principal that had access by its account gets the username of its new mapping.
     return bool(before.accounts) and any(
         account_of(principal) in before.accounts
         for principal in after.by_principal.keys() - before.by_principal.keys() - before.overridden

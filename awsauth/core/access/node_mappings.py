@@ -1,4 +1,4 @@
-"""The mappings that let nodes in, as EKS writes them, and how such a mapping is told from others."""
+"""Node mappings as EKS writes them, and how to recognise one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import MappingEntry
 
 NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
-"""What runs the nodes: EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS."""
+"""EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS."""
 
 NODES: Final = "system:nodes"
-"""The group without which the API server takes nobody for a node."""
+"""The group of a node. The API server needs it and the username to recognise one."""
 
 WINDOWS_GROUP: Final = "eks:kube-proxy-windows"
-"""The group that nodes with Windows need besides."""
+"""The additional group of Windows nodes."""
 
 _NODE_USER: Final = "system:node:"
 _BOTH: Final = ("system:bootstrappers", NODES)
 
 
 class Preset(NamedTuple):
-    """What a kind of node is mapped to."""
+    """The username and groups of a kind of node."""
 
     username: str
     groups: tuple[str, ...]
@@ -42,20 +42,20 @@ PRESETS: Final[dict[NodeKind, Preset]] = {
 }
 
 NODE_GROUPS: Final = frozenset(group for preset in PRESETS.values() for group in preset.groups)
-"""Every group that some kind of node needs."""
+"""The groups of all kinds of nodes."""
 
 
 def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "extend") -> EnsureRole:
-    """Return the change that lets the nodes of a role in.
+    """Return the change that maps the role of nodes.
 
     Args:
         role_arn: The role of the nodes; for Fargate the pod execution role.
         kind: ``ec2``, ``windows``, ``fargate`` or ``hybrid``.
-        if_mapped: What becomes of the role where it is mapped already, as for `EnsureRole`.
+        if_mapped: As for `EnsureRole`, if the role is mapped already.
 
     Raises:
-        InvalidValueError: `role_arn` is the ARN of no role.
-        UsageError: there is no such kind.
+        InvalidValueError: `role_arn` is not the ARN of a role.
+        UsageError: `kind` is unknown.
     """
     named: Any = kind
     if not isinstance(named, str) or named not in PRESETS:
@@ -68,9 +68,9 @@ def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "e
 
 
 def is_node_mapping(mapped: MappingEntry) -> bool:
-    """Whether whoever is mapped so is taken for a node.
+    """Whether a mapping has a node's names: the username ``system:node:NAME`` and the group ``system:nodes``.
 
-    The Node authorizer goes by both: a username ``system:node:NAME``, and the group ``system:nodes``.
+    The Node authorizer of Kubernetes needs both.
     """
     return mapped.username.startswith(_NODE_USER) and mapped.username != _NODE_USER and NODES in mapped.groups
 
@@ -81,9 +81,9 @@ def admits_nodes(mapped: MappingEntry) -> bool:
 
 
 def fits_no_node(mapped: MappingEntry) -> bool:
-    """Whether no node can come in by a mapping: it is for EC2 instances and the principal runs none, or the reverse.
+    """Whether no node can join with a mapping: it needs an EC2 instance and the principal has none, or the reverse.
 
-    People and Fargate have no instance. Nodes with Windows are instances, and their names are not their session names.
+    People and Fargate have no instance. Windows nodes are instances, and their names are not their session names.
     """
     principal = mapped.principal.lower()
     if needs_instance(mapped):
@@ -97,6 +97,6 @@ def is_person(principal: str) -> bool:
 
 
 def still_admits(before: MappingEntry, after: MappingEntry) -> bool:
-    """Whether a mapping lets the nodes in that `before` lets in: under the same name, with all groups that they need."""
+    """Whether nodes that join with `before` can join with `after`: the username and all node groups are the same."""
     needed = NODE_GROUPS.intersection(before.groups)
     return after.username == before.username and needed <= set(after.groups)

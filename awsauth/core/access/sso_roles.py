@@ -1,7 +1,7 @@
-"""The IAM roles that IAM Identity Center makes for permission sets.
+"""The IAM roles that IAM Identity Center creates for permission sets.
 
-They are called ``AWSReservedSSO_SET_SUFFIX`` under ``/aws-reserved/sso.amazonaws.com/``. When a permission set is taken
-from an account and given to it again, the role gets a new suffix, and what maps the old one lets nobody in any more.
+Their name is ``AWSReservedSSO_SET_SUFFIX``, with the path ``/aws-reserved/sso.amazonaws.com/``. A permission set that is
+removed from an account and assigned again gets a role with a new suffix, and the mapping of the old role has no effect.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from awsauth.core.findings import Location
 
 PATH: Final = "/aws-reserved/sso.amazonaws.com/"
-"""Under which all of them are; a Region may follow."""
+"""The path of all these roles; a Region may follow."""
 
 REPLACED: Final = "sso-role-replaced"
 
 
 class SsoRole(NamedTuple):
-    """The role of a permission set; `role_arn` is without its path."""
+    """The role of a permission set, with its ARN without the path."""
 
     role_arn: str
     permission_set: str
 
 
 def sso_role(arn: str) -> SsoRole | None:
-    """Return the role of a permission set that an ARN names, with or without path; None for any other ARN."""
+    """Return the role of a permission set by its ARN, with or without path; None for any other ARN."""
     try:
         canonical = canonical_role(arn)
     except InvalidValueError:
@@ -48,25 +48,22 @@ def sso_role(arn: str) -> SsoRole | None:
 
 
 def permission_set(principal: str) -> str | None:
-    """Return the permission set that a role is of, by its ARN or its name alone; None for any other principal.
-
-    Whoever comes in by such a role has a session name that IAM Identity Center chose.
-    """
+    """Return the permission set of a role, by its ARN or its name; None for any other principal."""
     match = SSO_NAME.fullmatch(principal.rpartition("/")[2])
     return match["set"] if match else None
 
 
 def maps_sso_roles(document: Document) -> bool:
-    """Whether a document maps any SSO role, so that it is worth asking which there are."""
+    """Whether a document maps a role of IAM Identity Center."""
     return any(sso_role(mapped.principal) for mapped in document.reading("mapRoles").mapped)
 
 
 def replaced_sso_roles(document: Document, roles: Iterable[str]) -> tuple[Finding, ...]:
-    """Return the mappings of SSO roles that are gone, where their permission set has another role now.
+    """Return the findings about SSO roles that no longer exist, if their permission set has another role.
 
     Args:
         document: The document.
-        roles: The ARNs of all SSO roles in the accounts that could be asked, as IAM has them.
+        roles: The ARNs of all SSO roles in the accounts that could be read.
     """
     present = [found for found in map(sso_role, roles) if found]
     known = {role.role_arn.lower() for role in present}
@@ -98,18 +95,18 @@ def _finding(
     fix: tuple[Change, ...] = ()
     if is_mapped:
         fix = (RemoveRole(role_arn=principal),)
-        hint = f"Take it out: the role that there is now, {quoted(is_mapped[0], 200)}, is mapped already."
+        hint = f"Remove it: the new role, {quoted(is_mapped[0], 200)}, is mapped already."
     elif len(successors) == 1:
         fix = (RenamePrincipal(principal_arn=principal, new_arn=successors[0]),)
-        hint = f"Map the role that there is now in its place: {quoted(successors[0], 200)}."
+        hint = f"Map the new role instead: {quoted(successors[0], 200)}."
     else:
         listed = ", ".join(quoted(successor, 200) for successor in successors)
-        hint = f"Map the right one of {listed} in its place."
+        hint = f"Map the right one of {listed} instead."
     return Finding(
         REPLACED,
         Severity.ERROR,
-        f"The role {quoted(principal, 200)} is gone, and the permission set {visible(permission_set)} has another one.",
-        "Whoever signs in with the permission set is not let in by this mapping.",
+        f"The role {quoted(principal, 200)} no longer exists, and the permission set {visible(permission_set)} has another one.",
+        "Users of the permission set have no access by this mapping.",
         hint,
         location,
         principal,

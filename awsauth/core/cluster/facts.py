@@ -1,4 +1,4 @@
-"""Which roles nodes have, from what several sources tell: in use, proven unused, or unknown."""
+"""The roles of nodes, from several sources: in use, proven unused, or unknown."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
-"""What runs a node. ``auto``: EKS Auto Mode, whose nodes come in by an access entry and never by a mapping."""
+"""The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bindings:
-    """Whom the RoleBindings and ClusterRoleBindings of a cluster mention.
+    """The usernames and groups in the RoleBindings and ClusterRoleBindings of a cluster.
 
     Attributes:
-        usernames: By username, the bindings that mention it, each as kind and name (``RoleBinding apps/viewers``).
+        usernames: By username, the bindings that name it, each as kind and name (``RoleBinding apps/viewers``).
         groups: By group, the same.
-        admin_usernames: Those that a ClusterRoleBinding binds to ``cluster-admin``.
-        admin_groups: Groups that one does.
+        admin_usernames: The usernames that a ClusterRoleBinding binds to ``cluster-admin``.
+        admin_groups: The groups that a ClusterRoleBinding binds to ``cluster-admin``.
     """
 
     usernames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -41,12 +41,12 @@ class Bindings:
 
 @dataclass(frozen=True, slots=True)
 class ClusterNode:
-    """A node that is registered.
+    """A registered node.
 
     Attributes:
-        name: Its name; the API server knows it as the user ``system:node:NAME``.
-        provider_id: What AWS calls it, such as ``aws:///eu-west-1a/i-0123456789abcdef0``; empty where nothing says so.
-        compute_type: What runs it.
+        name: The name; its username is ``system:node:NAME``.
+        provider_id: Its id in AWS, such as ``aws:///eu-west-1a/i-0123456789abcdef0``; empty if unknown.
+        compute_type: The kind of its machine.
     """
 
     name: str
@@ -55,22 +55,22 @@ class ClusterNode:
 
     @property
     def instance_id(self) -> str:
-        """The id of its EC2 instance; empty where it is none, as on Fargate."""
+        """The id of its EC2 instance; empty without an instance, as on Fargate."""
         last = self.provider_id.rpartition("/")[2]
         return last if last.startswith("i-") else ""
 
 
 _SHOWN: Final = 3
-"""How many reasons are shown."""
+"""The most reasons that a text lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleUser:
-    """Something that gives a role to nodes.
+    """A node group, profile or other object that gives a role to nodes.
 
     Attributes:
         role_arn: The role, with or without its path.
-        who: What it is, such as ``node group ng-1 (3 nodes)``.
+        who: The object, such as ``node group ng-1 (3 nodes)``.
     """
 
     role_arn: str
@@ -79,11 +79,11 @@ class RoleUser:
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """What one source told.
+    """The answer of one source.
 
     Attributes:
-        users: Who has which role, as far as the source knows.
-        notes: Why it could not tell all of it, such as the right that is missing; empty where it could.
+        users: The users of roles.
+        notes: Why the answer is incomplete, such as a missing right; empty if it is complete.
     """
 
     users: tuple[RoleUser, ...] = ()
@@ -92,12 +92,12 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True)
 class RoleUsage:
-    """Whether nodes come in by the mapping of a role.
+    """Whether nodes join by the mapping of a role.
 
     Attributes:
-        role_arn: The role, as it was asked for.
-        use: ``unused`` only where that is proven.
-        reasons: Why: who has the role, or what could not be asked.
+        role_arn: The role, as in the question.
+        use: ``unused`` only if that is proven.
+        reasons: The users of the role, or the questions that could not be asked.
     """
 
     role_arn: str
@@ -112,12 +112,12 @@ class RoleUsage:
 
 @dataclass(frozen=True, slots=True)
 class NodeEvidence:
-    """What is known of the roles of a cluster's nodes.
+    """The roles of a cluster's nodes, as far as they are known.
 
     Attributes:
-        users: By role, without path and in lower case, who has it.
-        entries: By role, likewise, the access entry that lets its nodes in, so that they need no mapping.
-        notes: What could not be asked, and why. Unless it is empty, no role that nobody has is proven unused.
+        users: The users of each role, by ARN without path and in lower case.
+        entries: The access entries for nodes, by the same ARN; their nodes need no mapping.
+        notes: The questions that could not be asked, and why. Only without any is a role without users proven unused.
     """
 
     users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -126,11 +126,11 @@ class NodeEvidence:
 
     @classmethod
     def of(cls, told: Iterable[SourceReport], entries: Iterable[AccessEntry] = ()) -> NodeEvidence:
-        """Return what all sources together tell.
+        """Return the evidence of all sources.
 
         Args:
-            told: What each source told: all of those that can give a role to nodes, or nothing can be proven.
-            entries: The access entries of a cluster that looks at them.
+            told: The answers of all sources of roles; without one of them nothing is proven.
+            entries: The access entries of a cluster that uses them.
         """
         users: defaultdict[str, list[str]] = defaultdict(list)
         notes: list[str] = []
@@ -145,21 +145,18 @@ class NodeEvidence:
         )
 
     def use_of(self, role_arn: str) -> RoleUsage:
-        """Return whether nodes come in by the mapping of a role.
-
-        A role with an access entry for nodes is unused in that sense, even where nodes have it: the entry lets them in.
-        """
+        """Return whether nodes join by the mapping of a role. With an access entry for nodes they do not need it."""
         role = principal_of(role_arn)
         users = self.users.get(role, ())
         if entry := self.entries.get(role):
-            by_entry = f"its access entry of type {entry.type} lets its nodes in, not aws-auth"
+            by_entry = f"its nodes join by its access entry of type {entry.type}, not by aws-auth"
             return RoleUsage(role_arn, "unused", (by_entry, *users))
         if users:
             return RoleUsage(role_arn, "in use", users)
         return RoleUsage(role_arn, "unknown" if self.notes else "unused", self.notes)
 
     def of_document(self, document: Document) -> tuple[RoleUsage, ...]:
-        """Return whether nodes come in by each mapping of a document that lets nodes in, in its order."""
+        """Return the usage of each node mapping of a document, in its order."""
         return tuple(
             self.use_of(outcomes[-1].principal)
             for outcomes in Access.of(document).by_principal.values()

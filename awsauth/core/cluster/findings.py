@@ -1,4 +1,4 @@
-"""What a live cluster adds to what can be said about a document: pure, from facts that were read before."""
+"""Findings that need facts about a live cluster."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _BUILT_IN: Final = NODE_GROUPS | {
     "system:unauthenticated",
     "system:serviceaccounts",
 }
-"""Groups that mean something to the API server, or that EKS binds by itself, whatever bindings can be seen."""
+"""Groups that the API server or EKS binds by itself."""
 
 _SHOWN: Final = 3
-"""How many names a finding lists."""
+"""The most names that a finding lists."""
 
 
 def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
-    """Return what it means in this authentication mode, None for an unknown one, that there is no ``aws-auth``."""
+    """Return the finding for a missing ``aws-auth``; `mode` is None if unknown."""
     if mode == "API":
         return ()
     return (
@@ -48,14 +48,14 @@ def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
             ABSENT,
             Severity.ERROR if mode == "CONFIG_MAP" else Severity.WARNING,
             "There is no aws-auth.",
-            "It lets nobody in: neither nodes nor people, but whom access entries let in, and who made the cluster.",
-            "If there was one, its history is still there: roll back. Otherwise map the node roles first.",
+            "Only access entries and the cluster creator have access; no node or user is mapped.",
+            "Roll back if there was one, because its history remains. Otherwise map the node roles first.",
         ),
     )
 
 
 def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
-    """Return what RBAC makes of the mappings that count: which give nothing, and which make administrators."""
+    """Return the mappings that RBAC gives no rights, and those that it makes administrators."""
     access = Access.of(document)
     matcher = _Mentioned(bindings)
     found: list[Finding] = []
@@ -69,9 +69,9 @@ def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
                 Finding(
                     GIVES_NOTHING,
                     Severity.WARNING,
-                    f"No RoleBinding or ClusterRoleBinding mentions an ARN of account {quoted(account)}.",
-                    "Whoever gets in by the account alone may do nothing: the username is the ARN, and there are no groups.",
-                    "Bind the ARNs that are meant, or take the account out.",
+                    f"No RoleBinding or ClusterRoleBinding names an ARN of account {quoted(account)}.",
+                    "Its principals without a mapping have no rights: their username is the ARN, and they have no groups.",
+                    "Bind the ARNs of single principals, or remove the account.",
                     principal=account,
                 )
             )
@@ -79,12 +79,12 @@ def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
 
 
 class _Mentioned:
-    """Looks up what bindings mention; a name with templates may become any name that fits."""
+    """Looks up names in bindings; a name with templates can become any name that fits."""
 
     def __init__(self, bindings: Bindings) -> None:
         self._bindings = bindings
         self.unbound: dict[str, list[str]] = {}
-        """By group that nothing mentions, who has it beside a username or group that something does."""
+        """By unbound group, the principals that have another name that is bound."""
 
     def findings(self, mapped: MappingEntry) -> Iterator[Finding]:
         groups = [group for group in dict.fromkeys(mapped.groups) if group]
@@ -105,13 +105,13 @@ class _Mentioned:
         by_username = _names(mapped.username, bindings.admin_usernames)
         for kind, names in (("group", by_group), ("username", by_username)):
             if names:
-                certain = "is" if names[0] in (mapped.username, *groups) else "may become"
+                certain = "is" if names[0] in (mapped.username, *groups) else "can become"
                 yield Finding(
                     CLUSTER_ADMIN,
                     Severity.NOTE,
                     f"{quoted(mapped.principal, 200)} is an administrator: its {kind} {certain} {quoted(names[0])}, "
                     "which is bound to cluster-admin.",
-                    "It may do everything in the cluster, as a member of system:masters may.",
+                    "It can do everything in the cluster, like a member of system:masters.",
                     "",
                     principal=mapped.principal,
                 )
@@ -119,10 +119,10 @@ class _Mentioned:
 
 
 def _names(template: str, names: Iterable[str]) -> list[str]:
-    """Return which names the authenticator may make of a username or group."""
+    """Return the names that a username or group can become."""
     if "{{" not in template:
         return [template] if template in names else []
-    # With thousands of either, comparing how they begin spares almost all of the costly comparisons.
+    # The comparison of prefixes avoids most of the slow ones, with thousands of names.
     beginning = template.partition("{{")[0]
     return [name for name in names if name.startswith(beginning) and could_render(template, name)]
 
@@ -134,10 +134,10 @@ def _gives_nothing(mapped: MappingEntry, groups: list[str]) -> Finding:
     return Finding(
         GIVES_NOTHING,
         Severity.WARNING,
-        f"{quoted(mapped.principal, 200)} is mapped, and no RoleBinding or ClusterRoleBinding mentions "
+        f"{quoted(mapped.principal, 200)} is mapped, but no RoleBinding or ClusterRoleBinding names "
         f"{' or '.join(named)}.",
-        "It gets in, and may do nothing there.",
-        "Bind one of them, or correct the spelling: RBAC compares case.",
+        "It has access, but no rights.",
+        "Bind one of them, or correct its spelling and case.",
         principal=mapped.principal,
     )
 
@@ -146,10 +146,10 @@ def _unbound(group: str, principals: list[str]) -> Finding:
     return Finding(
         UNBOUND_GROUP,
         Severity.NOTE,
-        f"No RoleBinding or ClusterRoleBinding mentions the group {quoted(group)} "
+        f"No RoleBinding or ClusterRoleBinding names the group {quoted(group)} "
         f"of {_listed([quoted(principal, 200) for principal in principals])}.",
-        "The group gives nothing.",
-        "Bind it, correct its spelling, or take it out.",
+        "The group grants no rights.",
+        "Bind it, correct its spelling, or remove it.",
         principal=principals[0] if len(principals) == 1 else "",
     )
 
@@ -162,13 +162,12 @@ def _listed(names: list[str]) -> str:
 def nodes_here(
     document: Document, nodes: Sequence[ClusterNode], uses: Mapping[str, NodeUse] | None = None
 ) -> tuple[Finding, ...]:
-    """Return which mappings let in nodes that are here.
+    """Return the findings about node mappings that registered nodes use or can use.
 
     Args:
         document: The document.
-        nodes: The nodes that are registered. Their names alone do not tell by which of several mappings they come in,
-            nor whether it is by an access entry.
-        uses: By ARN of a role, whether nodes have it, as far as AWS was asked.
+        nodes: The registered nodes. Their names alone do not show which mapping or access entry they use.
+        uses: By ARN of a role, whether nodes have it, according to AWS.
     """
     known = {principal_of(arn): use for arn, use in (uses or {}).items()}
     mappings = [outcomes[-1] for outcomes in Access.of(document).by_principal.values() if admits_nodes(outcomes[-1])]
@@ -185,7 +184,7 @@ def nodes_here(
 
 
 def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
-    """Whether a node can have come in by a mapping, as far as its name and what runs it tell."""
+    """Whether a node can have joined by a mapping, by its name and the kind of its machine."""
     if not could_render(mapped.username, _NODE_USER + node.name):
         return False
     if node.compute_type == "auto":
@@ -198,17 +197,17 @@ def _in_use(
 ) -> Finding:
     listed = _listed([visible(node.name) for node in nodes])
     if certain:
-        message = f"There are nodes with the role {quoted(mapped.principal, 200)}."
-        impact = "Without the mapping they become NotReady."
+        message = f"Nodes have the role {quoted(mapped.principal, 200)}."
+        impact = "Without this mapping they become NotReady."
     else:
         either = f" this mapping or {len(others)} more like it" if others else " this mapping"
-        message = f"{quoted(mapped.principal, 200)} lets nodes in, and nodes are here that fit it: {listed}."
-        impact = f"They came in by{either}, or by an access entry."
+        message = f"{quoted(mapped.principal, 200)} maps nodes, and registered nodes fit it: {listed}."
+        impact = f"They joined by{either}, or by an access entry."
     return Finding(NODE_ROLE_IN_USE, Severity.NOTE, message, impact, "", principal=mapped.principal)
 
 
 def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
-    """Return which revisions would be deleted together with something else.
+    """Return the revisions that Kubernetes deletes together with their owners.
 
     Args:
         owners: By name of a revision's object, its owners (``ownerReferences``), each as kind and name.
@@ -218,8 +217,8 @@ def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
             OWNED_REVISION,
             Severity.WARNING,
             f"The revision {quoted(name)} belongs to {', '.join(quoted(owner, 200) for owner in owned)}.",
-            "When its owner is deleted, the garbage collector deletes it too, and the way back to it is gone.",
-            f"Take metadata.ownerReferences out: `{_without_owners(name)}`.",
+            "Kubernetes deletes it together with its owner, and then no rollback to it is possible.",
+            f"Remove metadata.ownerReferences: `{_without_owners(name)}`.",
         )
         for name, owned in owners.items()
         if owned

@@ -1,4 +1,4 @@
-"""Who else is likely to undo a change: what an object, its fields' managers and its history show of other writers."""
+"""Other writers that are likely to undo a change, by marks on the object, its field managers and its history."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 
 
 class Reversal(NamedTuple):
-    """A change of ours that was taken back by somebody else.
+    """A change made with awsauth that another writer reverted.
 
     Attributes:
         ours: The number of its revision.
-        outside: The number of the revision that keeps what somebody else made of it; 0 for the present state, which is
-            in none yet.
-        certain: Whether that is what happened. If not, the writer of `ours` may as well have been stopped before the
-            object was written.
+        outside: The number of the revision with the reverted state; 0 for the present state, which has none yet.
+        certain: Whether that happened. If not, the writer of `ours` may have been stopped before it wrote the object.
     """
 
     ours: int
@@ -39,15 +37,14 @@ class Reversal(NamedTuple):
 
 
 def reversals(history: Sequence[RevisionInfo], carried: Head | None, present: str) -> tuple[Reversal, ...]:
-    """Return the changes of ours that were taken back, in the order of their numbers.
+    """Return the reverted changes in the order of their numbers.
 
-    A change counts as taken back when somebody else has made the data again what it was at some time before it, byte
-    for byte.
+    A change is reverted if another writer has restored the data of an earlier state, byte for byte.
 
     Args:
-        history: The revisions that are kept, in the order of their numbers.
-        carried: What the object says of its revision; None where it says nothing.
-        present: The digest of its data (see `data_digest`).
+        history: The revisions in the order of their numbers.
+        carried: The revision that the object names, or None.
+        present: The digest of the object's data (see `data_digest`).
     """
     by_number = {info.number: info for info in history}
     found = []
@@ -70,16 +67,16 @@ def _takes_back(by_number: dict[int, RevisionInfo], ours: RevisionInfo | None, d
 
 
 def _before(by_number: dict[int, RevisionInfo], info: RevisionInfo) -> Iterator[RevisionInfo]:
-    """Yield what a revision came from, back to the first one that is kept."""
+    """Yield the ancestors of a revision, back to the first one that is kept."""
     while 0 < info.parent < info.number and (earlier := by_number.get(info.parent)):
         yield earlier
         info = earlier
 
 
 def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo], present: str) -> Iterator[Reversal]:
-    """Yield the newest change when an object without our annotations is what it was before that change.
+    """Yield the newest change if an object without annotations of awsauth has the state before that change.
 
-    A tool that replaces the whole object, annotations included, leaves no other trace. Neither does a writer that was
+    A tool that replaces the whole object with its annotations leaves no other trace, and neither does a writer that was
     stopped between the first revision and the write.
     """
     newest = history[-1] if history else None
@@ -118,7 +115,7 @@ class ObjectMetadata(NamedTuple):
         labels: The object's labels.
         annotations: Its annotations.
         owners: Its owners (``ownerReferences``), each as kind and name.
-        carried: What it says of its own revision; None where it says nothing.
+        carried: The revision that the object names, or None.
         history: The revisions that are kept, in the order of their numbers. They remember managers from before our
             first write, which takes the fields over.
     """
@@ -132,9 +129,9 @@ class ObjectMetadata(NamedTuple):
 
 
 def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> tuple[Finding, ...]:
-    """Return who is likely to undo the change from one document to another; nothing where nothing changes.
+    """Return the writers that are likely to undo the change from one document to another; none without a change.
 
-    Warnings are about tools that write the text as they have it elsewhere, notes about those who edit what is there.
+    Warnings are about tools that write the text of another source, notes about tools that edit the present text.
     """
     changed = [key for key in dict.fromkeys([*before.data, *after.data]) if before.data.get(key) != after.data.get(key)]
     if not changed:
@@ -164,20 +161,20 @@ def _owner(owner: str) -> Finding:
         OWNER_REFERENCE,
         Severity.WARNING,
         f"The object belongs to {quoted(owner, 200)}.",
-        "What looks after that may write it again as it was, and it is deleted together with its owner.",
-        "Make the change in the owner, or take the entry out of metadata.ownerReferences if it is wrong.",
+        "The controller of the owner can overwrite it, and Kubernetes deletes it together with its owner.",
+        "Make the change in the owner, or remove a wrong entry from metadata.ownerReferences.",
     )
 
 
 def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> Iterator[Finding]:
-    """Yield one finding for each other manager of what changes, at present or before an earlier change of ours."""
+    """Yield one finding for each other manager of the changed keys, now or before an earlier change by awsauth."""
     now = _keys_of(traces.managers, changed)
     earlier: dict[str, Finding] = {}
     for info in reversed(traces.history):
         created = f" of {info.created:%Y-%m-%d}" if info.created else ""
         for name, keys in _keys_of(info.managers, changed).items():
             if name not in now:
-                earlier.setdefault(name, _manager(name, keys, f" before our revision {info.number}{created}"))
+                earlier.setdefault(name, _manager(name, keys, f" before revision {info.number}{created}"))
     found = {name: _manager(name, keys, "") for name, keys in now.items()} | earlier
     yield from (one for name, one in found.items() if name not in (FIELD_MANAGER, "…") and tool_of(name) not in known)
 
@@ -205,7 +202,7 @@ def _manager(name: str, keys: list[str], when: str) -> Finding:
 
 
 def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
-    """Yield what ``kubectl apply`` of the manifest that was applied last would make of the change."""
+    """Yield the effect that ``kubectl apply`` of the last applied manifest would have on the change."""
     tool = KUBECTL_APPLY
     try:
         again = Document({**after.data, **_data_of(applied)})
@@ -213,8 +210,8 @@ def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
         yield Finding(
             LAST_APPLIED,
             Severity.WARNING,
-            f"The object was made with kubectl apply, and its annotation {_ANNOTATION} cannot be read.",
-            "Applying that manifest again writes what stands in it, and the change may be lost.",
+            f"kubectl apply made the object, and its annotation {_ANNOTATION} cannot be read.",
+            "Applying that manifest again can undo the change.",
             tool.hint,
         )
         return
@@ -223,7 +220,7 @@ def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
         yield Finding(
             LAST_APPLIED,
             Severity.WARNING,
-            "The object was made with kubectl apply, from a manifest that says something else.",
+            "kubectl apply made the object from a manifest that differs.",
             f"Applying that manifest again {_effects(found.mappings, list(found.texts))}.",
             tool.hint,
         )
@@ -240,7 +237,7 @@ def _data_of(applied: str) -> dict[str, str]:
 
 def _effects(mappings: tuple[MappingDiff, ...], texts: list[str]) -> str:
     if not mappings:
-        return f"writes {', '.join(map(visible, texts))} as it stands there: the same mappings, other text"
+        return f"writes other text with the same mappings into {', '.join(map(visible, texts))}"
     parts = []
     for verb in dict.fromkeys(_VERBS.values()):
         hit = [mapping for mapping in mappings if _VERBS[mapping.kind] == verb]
@@ -251,7 +248,7 @@ def _effects(mappings: tuple[MappingDiff, ...], texts: list[str]) -> str:
 
 
 def _reverted(found: tuple[Reversal, ...]) -> Iterator[Finding]:
-    """Yield what to say about the last time that a change of ours was taken back."""
+    """Yield the finding about the last reverted change."""
     if not found:
         return
     last = found[-1]
@@ -260,16 +257,16 @@ def _reverted(found: tuple[Reversal, ...]) -> Iterator[Finding]:
             REVERTED_BEFORE,
             Severity.NOTE,
             f"The object is as it was before revision {last.ours}.",
-            "Either somebody has taken that change back, and may do so again, or its writer was stopped.",
-            "Find out which before you rely on the change.",
+            "Either another writer has reverted that change, and can do so again, or its own writer was stopped.",
+            "Find out which of the two it was before you rely on the change.",
         )
         return
     by = f", as revision {last.outside} shows" if last.outside else " since it was made"
-    often = f" It was so {len(found)} times in this history." if len(found) > 1 else ""
+    often = f" That happened {len(found)} times in this history." if len(found) > 1 else ""
     yield Finding(
         REVERTED_BEFORE,
         Severity.WARNING,
-        f"Somebody else has taken revision {last.ours} back{by}.{often}",
-        "The same may happen to this change.",
-        "Find out who writes the object (kubectl get --show-managed-fields, the audit log), and make the change there.",
+        f"Another writer has reverted revision {last.ours}{by}.{often}",
+        "This change can be reverted too.",
+        "Find the writer with `kubectl get --show-managed-fields` or the audit log, and make the change there.",
     )

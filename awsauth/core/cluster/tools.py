@@ -1,4 +1,4 @@
-"""The tools that write ``aws-auth`` besides this library: by which marks they are known, and how they go about it."""
+"""Other tools that write ``aws-auth``: the marks they leave, and how they write."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Tool(NamedTuple):
-    """Somebody who writes ``aws-auth``.
+    """A tool that writes ``aws-auth``.
 
     Attributes:
-        name: What it is called.
-        severity: Of the finding that it is there.
-        impact: What it does to a change of ours.
+        name: Its name.
+        severity: The severity of a finding about it.
+        impact: Its effect on a change made with awsauth.
         hint: Where to make the change instead.
     """
 
@@ -33,8 +33,8 @@ def _declares(name: str, when: str, location: str) -> Tool:
     return Tool(
         name,
         Severity.WARNING,
-        f"{when}, it writes what its source says, and the change is lost.",
-        f"Make the change {location} instead, or there as well.",
+        f"{when}, it overwrites the object from its source, and the change is lost.",
+        f"Make the change {location} instead, or in both places.",
     )
 
 
@@ -66,34 +66,34 @@ KAPP: Final = _declares("kapp", "When the app is deployed next", "in its configu
 FLEET: Final = _declares("Rancher Fleet", "When it reconciles next", "in the repository that it follows")
 
 
-CROSSPLANE: Final = _declares("Crossplane", "When it reconciles next", "in the resource that it makes the object of")
+CROSSPLANE: Final = _declares("Crossplane", "When it reconciles next", "in the resource of the object")
 
 
 EKS: Final = _edits(
     "EKS itself",
-    "It adds the role of a new managed node group or Fargate profile, and takes it out with the last one that used it; "
+    "It adds the role of a new managed node group or Fargate profile, and removes it with the last one that used it; "
     "other entries stay.",
 )
 
 
-EKSCTL: Final = _edits("eksctl", "It adds and takes out single entries; others stay, in its own layout.")
+EKSCTL: Final = _edits("eksctl", "It adds and removes single entries; others stay, in its own layout.")
 
 
-AWS_AUTH: Final = _edits("keikoproj's aws-auth", "It adds and takes out single entries; others stay, in its layout.")
+AWS_AUTH: Final = _edits("keikoproj's aws-auth", "It adds and removes single entries; others stay, in its layout.")
 
 
-BY_HAND: Final = _edits("kubectl", "Somebody changes it by hand or in a script: it may be written again from a copy.")
+BY_HAND: Final = _edits("kubectl", "A person or a script edits it, and can overwrite it from a copy.")
 
 
 UNKNOWN: Final = Tool(
-    "a tool that is not known here",
+    "an unknown tool",
     Severity.WARNING,
-    "If it writes the text as it has it elsewhere, the change is lost when it does so next.",
-    "Find out what it is, and make the change there if so.",
+    "If it writes the text of another source, the change is lost the next time.",
+    "Find out which tool it is, and make the change in its source.",
 )
 
 
-# A manager is called what its program says, or the first word of its user agent; some put a version or digits behind.
+# The name of a manager is set by its program, or is the first word of its user agent, often with a version.
 _MANAGERS: Final[tuple[tuple[re.Pattern[str], Tool], ...]] = tuple(
     (re.compile(pattern, re.IGNORECASE), tool)
     for pattern, tool in (
@@ -114,7 +114,7 @@ _MANAGERS: Final[tuple[tuple[re.Pattern[str], Tool], ...]] = tuple(
 )
 
 
-# Flux leaves alone what is marked so.
+# Flux ignores objects with these marks.
 _FLUX_OFF: Final = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "kustomize.toolkit.fluxcd.io/ssa": "ignore"}
 
 
@@ -138,12 +138,12 @@ _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 
 def tool_of(manager: str) -> Tool:
-    """Return the tool that writes under this name in ``managedFields``."""
+    """Return the tool of a manager in ``managedFields``."""
     return next((tool for pattern, tool in _MANAGERS if pattern.fullmatch(manager)), UNKNOWN)
 
 
 def ownership_markers(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[tuple[Tool, str]]:
-    """Yield the tools that have left their mark on an object, with the mark."""
+    """Yield the tools with a mark on the object, and the mark."""
     off = any(annotations.get(key, labels.get(key, "")).lower() == value for key, value in _FLUX_OFF.items())
     for key, tool in _LABELS.items():
         if key in labels and not (tool is FLUX and off):
@@ -158,9 +158,6 @@ def ownership_markers(labels: Mapping[str, str], annotations: Mapping[str, str])
 
 
 def _tracks_another(tracking_id: str) -> bool:
-    """Whether the mark came with a copy of another object: Argo CD passes such a one over.
-
-    It looks like ``APP:GROUP/KIND:NAMESPACE/NAME``.
-    """
+    """Whether the mark, ``APP:GROUP/KIND:NAMESPACE/NAME``, is of another object, so that Argo CD ignores it."""
     parts = tracking_id.split(":")
     return len(parts) == 3 and parts[2] != f"kube-system/{NAME}"

@@ -1,1 +1,1 @@
-"""Why a principal gets what it gets, and who gets what."""
+"""Why a principal has its access, and who has a group or username."""

@@ -1,4 +1,4 @@
-"""Explanations for clusters that look at access entries, before ``aws-auth`` or instead of it."""
+"""Explanations for clusters with access entries, which decide before ``aws-auth`` or replace it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NAME: Final = "access entries"
 def with_entries(
     explanation: Explanation, mode: AuthenticationMode | None, entries: Iterable[AccessEntry] | None
 ) -> Explanation:
-    """Return what comes of it when the cluster looks at access entries too.
+    """Return an explanation with the access entries taken into account.
 
-    An entry wins for its principal, whatever ``aws-auth`` says.
+    The entry of a principal decides before ``aws-auth``.
 
     Args:
-        explanation: What ``aws-auth`` alone comes to.
-        mode: What the cluster looks at; None for unknown, which is taken for ``aws-auth`` alone.
-        entries: The access entries there are; None where they could not be read.
+        explanation: The explanation of ``aws-auth`` alone.
+        mode: The authentication mode; None if unknown, which counts as ``CONFIG_MAP``.
+        entries: The access entries; None if they could not be read.
     """
     if mode not in ("API_AND_CONFIG_MAP", "API"):
         return explanation
@@ -40,34 +40,34 @@ def with_entries(
         return _by_entry(explanation, entry)
     identity, *others = explanation.steps
     if mode == "API_AND_CONFIG_MAP":
-        return replace(explanation, steps=(identity, DecisionStep(NAME, "none is the caller's."), *others))
+        return replace(explanation, steps=(identity, DecisionStep(NAME, "the caller has none."), *others))
     return Explanation(
         explanation.caller,
         "not-mapped",
         (),
-        (identity, DecisionStep(NAME, "none is the caller's, and the cluster does not look at aws-auth.")),
-        ("What would let it in is an access entry.",),
+        (identity, DecisionStep(NAME, "the caller has none, and the cluster does not use aws-auth.")),
+        ("Create an access entry for it.",),
     )
 
 
 def _by_unknown(explanation: Explanation, mode: AuthenticationMode) -> Explanation:
     identity, *others = explanation.steps
     if mode == "API":
-        step = DecisionStep(NAME, "they could not be read, and the cluster does not look at aws-auth.")
+        step = DecisionStep(NAME, "they could not be read, and the cluster does not use aws-auth.")
         return Explanation(explanation.caller, "depends", (), (identity, step))
-    step = DecisionStep(NAME, "they could not be read; if one is the caller's, it decides, and not what follows.")
+    step = DecisionStep(NAME, "they could not be read; an entry of the caller would decide before aws-auth.")
     return replace(explanation, verdict="depends", steps=(identity, step, *others))
 
 
 def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
     identity, *others = explanation.steps
     passed_over = [
-        DecisionStep(step.name, "not looked at, since the access entry decides.")
+        DecisionStep(step.name, "not read, because the access entry decides.")
         for step in others
         if step.name != "rendering"
     ]
-    steps = (identity, DecisionStep(NAME, f"the caller's decides: {entry.gives}."), *passed_over)
-    conditions = tuple(f"The policy {policy} allows more than its groups." for policy in entry.policies)
+    steps = (identity, DecisionStep(NAME, f"the caller's entry decides: {entry.gives}."), *passed_over)
+    conditions = tuple(f"The access policy {policy} grants more rights." for policy in entry.policies)
     if not entry.type:
         return Explanation(explanation.caller, "depends", (), steps)
     outcome = _outcome(entry, explanation.caller)

@@ -1,4 +1,4 @@
-"""Who gets a group or a username: explaining the other way round."""
+"""Who gets a group or a username."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from awsauth.core.access.matching import (
     INSTANCES_ONLY,
     Access,
     account_of,
-    can_match,
     casefold_arn,
     could_render,
+    counting,
     is_canonical,
+    is_usable,
     needs_instance,
-    winners,
 )
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
@@ -41,15 +41,15 @@ _MARKER: Final = re.compile(f"({'|'.join(map(re.escape, TAKES))})")
 @dataclass(frozen=True, slots=True)
 @public
 class Grant(JsonValue):
-    """A principal that gets what was asked for.
+    """A principal that gets the group or username.
 
     Attributes:
-        principal: Its ARN, as written in the document; for ``mapAccounts`` as it is in the username.
-        key: The data key that gives it.
-        username: Under which name; templates are filled in as far as the ARN tells their values.
-        groups: All groups that it gets, likewise.
-        conditions: When, one sentence each; none for always.
-        location: Where the entry stands.
+        principal: The ARN as written in the document; for ``mapAccounts`` as in the username.
+        key: The data key of the mapping.
+        username: The username, with the templates filled in whose values the ARN gives.
+        groups: All groups of the principal, filled in alike.
+        conditions: The conditions, one sentence each; empty if there are none.
+        location: The location of the entry.
     """
 
     principal: str
@@ -67,13 +67,13 @@ class Grant(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class Grants(JsonValue):
-    """Who gets a group or a username by a document. `str` gives it as text.
+    """The principals that get a group or a username. `str` returns them as text.
 
     Attributes:
         kind: ``group`` or ``username``.
-        name: Which one.
-        grants: Who gets it, in the order of the document, roles first.
-        problems: Texts that cannot be read: by them nobody gets anything, or it cannot be told who does.
+        name: The group or username.
+        grants: The principals in the order of the document, roles first.
+        problems: The findings about texts that cannot be read.
     """
 
     kind: Literal["group", "username"]
@@ -89,19 +89,19 @@ class Grants(JsonValue):
 
     def __str__(self) -> str:
         who = f"{len(self.grants)} principals get" if len(self.grants) > 1 else "One principal gets"
-        first = f"{who if self.grants else 'Nobody gets'} the {self.kind} {quoted(self.name)}."
+        first = f"{who if self.grants else 'No principal gets'} the {self.kind} {quoted(self.name)}."
         return "\n".join([first, *(f"  {grant}" for grant in self.grants), *(f"  ! {p}" for p in self.problems)])
 
 
 @public
 def who_can(document: Document, *, group: str | None = None, username: str | None = None) -> Grants:
-    """Return who gets a group, or who comes in under a username, by what a document says.
+    """Return the principals that get a group or a username from a document.
 
-    Entries that never count are left out. What the API server gives to everybody, such as the group
-    ``system:authenticated``, is in no document.
+    Entries that never count are left out, and so are groups that the API server gives to every caller, such as
+    ``system:authenticated``.
 
     Raises:
-        UsageError: `document` is no document, or not exactly one of `group` and `username` is given.
+        UsageError: `document` is not a document, or not exactly one of `group` and `username` is given.
     """
     check_document(document)
     name = group if username is None else username
@@ -118,32 +118,27 @@ def who_can(document: Document, *, group: str | None = None, username: str | Non
 
 
 def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
-    taken: set[str] = set()
-    for key in PRINCIPAL_KEYS:
-        reading = document.reading(key)
-        by_arn = winners(reading)
-        found = [
-            (position, mapped, len(entries) > 1)
-            for arn, entries in by_arn.items()
-            if arn not in taken
-            for position, mapped in entries.items()
-            if can_match(mapped.principal)
-        ]
-        taken |= by_arn.keys()
-        for position, mapped, is_one_of_several in sorted(found):
-            wanted = [mapped.username] if kind == "username" else mapped.groups
-            conditions = _conditions(mapped, wanted, name)
-            if conditions is not None:
-                several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
-                shown = filled_in(mapped)
-                location = document.place_of(place_of(reading, position))
-                yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, location)
+    found = [
+        (PRINCIPAL_KEYS.index(key), position, mapped, len(entries) > 1)
+        for key, _, entries in counting(document)
+        for position, mapped in entries.items()
+        if is_usable(mapped)
+    ]
+    for number, position, mapped, is_one_of_several in sorted(found):
+        key = PRINCIPAL_KEYS[number]
+        wanted = [mapped.username] if kind == "username" else mapped.groups
+        conditions = _conditions(mapped, wanted, name)
+        if conditions is not None:
+            several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
+            shown = filled_in(mapped)
+            location = document.place_of(place_of(document.reading(key), position))
+            yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, location)
     if kind == "username":
         yield from _by_account(document, name)
 
 
 def _by_account(document: Document, username: str) -> Iterator[Grant]:
-    """Yield the principal whose ARN is the username: whoever is let in by their account comes under that name."""
+    """Yield the principal whose ARN is the username, if its account has access."""
     access = Access.of(document)
     if (
         account_of(username) not in access.accounts
@@ -153,19 +148,17 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
         return
     reading = document.reading("mapAccounts")
     positions = [p for p, e in enumerate(reading.entries) if e.mapped and e.mapped.principal == account_of(username)]
-    why = "By its account, and only if its ARN is in just these letters."
+    why = "By its account, and only if its ARN has this exact case."
     location = document.place_of(place_of(reading, positions[0]))
     yield Grant(username, "mapAccounts", username, (), (why,), location)
 
 
 def _conditions(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
-    """Return when one of `templates` gives `name`; None for never."""
+    """Return the conditions under which one of `templates` becomes `name`; None for never."""
     user = is_user(casefold_arn(mapped.principal))
-    if user and needs_instance(mapped):
-        return None
     known = caller_of(mapped.principal)
     rendered = [render(template, known).text if known else template for template in templates]
-    conditions = [] if is_canonical(mapped.principal) else ["If what is filled in gives such a principal."]
+    conditions = [] if is_canonical(mapped.principal) else ["If the placeholder is filled in so."]
     if needs_instance(mapped):
         conditions.append("If it is an EC2 instance.")
     if name in rendered:
@@ -175,10 +168,10 @@ def _conditions(mapped: MappingEntry, templates: Sequence[str], name: str) -> tu
 
 
 def _way(template: str, name: str, *, user: bool) -> str:
-    """Return under which condition a template gives `name`; empty where no caller can fulfil it."""
+    """Return the condition under which a template becomes `name`; empty if no caller can meet it."""
     before, *between = _MARKER.split(template)
     if len(between) > 2:
-        return f"{quoted(template)} is filled in like that"
+        return f"{quoted(template)} becomes this"
     marker, after = between
     value = name[len(before) : len(name) - len(after)]
     if marker == INSTANCES_ONLY:

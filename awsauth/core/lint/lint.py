@@ -115,7 +115,7 @@ def _once(findings: Iterable[Finding], *, of_texts: bool) -> list[Change]:
     """Return the fixes of findings, each once: those of whole texts, or the others."""
     wanted: dict[object, Change] = {}
     for change in (change for finding in findings for change in finding.fix):
-        # Renaming a principal renames all of its entries, in whatever case.
+        # Renaming a principal renames all of its entries, in any case.
         key = casefold_arn(change.principal_arn) if isinstance(change, RenamePrincipal) else change
         if isinstance(change, (Repair, ReplaceText)) is of_texts:
             wanted.setdefault(key, change)

@@ -92,7 +92,7 @@ class Policy(BaseModel):
         partitions: The partitions that principals may be in.
         forbidden_groups: Patterns of groups that no mapping may have.
         required_groups: Groups that each need a member, such as one for emergencies.
-        username_prefixes: The prefixes of which every username needs one, except those that EKS gives to nodes.
+        username_prefixes: The prefixes that usernames may have. Those that EKS gives to nodes need none.
         most_administrators: The largest number of principals in ``system:masters``.
         administrators: Patterns of the ARNs that may be in ``system:masters``, without a role's path and in any case;
             an empty list allows none.

@@ -20,9 +20,9 @@ class Match(NamedTuple):
     The guard ``policy`` refuses only new violations: those with another principal or `about`, or a larger `weight`.
 
     Attributes:
-        message: What is wrong.
-        impact: What it does.
-        hint: What to do.
+        message: The fault.
+        impact: Its effect.
+        hint: The correction.
         location: Where it is; None for the whole document.
         principal: As in `Finding`.
         fix: As in `Finding`.

@@ -82,7 +82,7 @@ def _problem_of_parts(arn: str) -> ArnProblem:
 
 
 def role_or_nothing(arn: str) -> str:
-    """Return the ARN by which the authenticator knows a role; empty if this is not the ARN of a role."""
+    """Return the canonical ARN of a role; empty if this is not the ARN of a role."""
     try:
         return canonical_role(arn)
     except InvalidValueError:

@@ -91,7 +91,7 @@ def test_a_plan_whose_effect_has_become_another_one_is_outdated() -> None:
             Document({**roles(role("ci", "ci", "g")).data, "mapUsers": json.dumps([{"userarn": CI, "username": "u"}])}),
             "keeps username ci, group g",
         ),
-        (roles(role("team/ci", "ci", MASTERS)), roles(), "gets nothing: no caller can have this ARN"),
+        (roles(role("team/ci", "ci", MASTERS)), roles(), "gets no access: no caller can have this ARN"),
         (users(user("bob", "{{EC2PrivateDNSName}}")), users(), "keeps no access"),
     ],
     ids=["two spellings", "account", "shadowed by a role", "role with its path", "user as an instance"],

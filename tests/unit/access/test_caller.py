@@ -60,7 +60,7 @@ def test_what_no_caller_can_be_is_refused(arn: str) -> None:
         Caller(arn)
 
 
-@pytest.mark.parametrize(("arn", "hint"), [("", "Is the variable"), (None, "Is the variable"), (1, 'as text: "1"')])
+@pytest.mark.parametrize(("arn", "hint"), [("", "the variable"), (None, "the variable"), (1, 'as text: "1"')])
 def test_an_arn_that_is_none_is_a_usage_error(arn: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint):
         Caller(arn)
@@ -68,15 +68,15 @@ def test_an_arn_that_is_none_is_a_usage_error(arn: str, hint: str) -> None:
 
 def test_session_that_contradicts_the_arn_is_a_usage_error() -> None:
     assert Caller(f"{STS}:assumed-role/ci/bob", session_name="bob").session_name == "bob"
-    with pytest.raises(UsageError, match="the session in the ARN is `bob`"):
+    with pytest.raises(UsageError, match="the ARN has the session `bob`"):
         Caller(f"{STS}:assumed-role/ci/bob", session_name="eve")
-    with pytest.raises(UsageError, match="the session of a user has no name"):
+    with pytest.raises(UsageError, match="a user.s session has no name"):
         Caller(f"{USERS}/alice", session_name="bob")
 
 
 @pytest.mark.parametrize("session", ["", "a", "a b", "é" * 3, "x" * 65, "a/b"])
 def test_name_that_no_session_can_have_is_refused(session: str) -> None:
-    with pytest.raises(InvalidValueError, match="no name of a session"):
+    with pytest.raises(InvalidValueError, match="is not a session name"):
         Caller(f"{PREFIX}/ci", session_name=session)
 
 
@@ -93,5 +93,5 @@ def test_it_is_a_value() -> None:
 @pytest.mark.parametrize("name", ["session_name", "access_key_id"])
 def test_what_is_no_text_is_refused_by_name(name: str) -> None:
     wrong: dict[str, Any] = {name: 5}
-    with pytest.raises(UsageError, match=f"{name} is no text but int"):
+    with pytest.raises(UsageError, match=f"{name} is int, not text"):
         Caller(f"{PREFIX}/ci", **wrong)

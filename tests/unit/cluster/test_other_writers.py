@@ -56,8 +56,8 @@ def chain(
     [
         ("kubectl-client-side-apply", Severity.WARNING, "in the manifest"),
         ("kubectl", Severity.WARNING, "in the manifest"),
-        ("kubectl-edit", Severity.NOTE, "by hand"),
-        ("kubectl-replace", Severity.NOTE, "by hand"),
+        ("kubectl-edit", Severity.NOTE, "A person or a script"),
+        ("kubectl-replace", Severity.NOTE, "A person or a script"),
         ("helm", Severity.WARNING, "the chart's values"),
         ("terraform-provider-helm_v2.12.1_x5", Severity.WARNING, "the chart's values"),
         ("Terraform", Severity.WARNING, "in its configuration"),
@@ -71,7 +71,7 @@ def chain(
         ("vpcLambda", Severity.NOTE, "managed node group"),
         ("eksctl", Severity.NOTE, "single entries"),
         ("aws-auth", Severity.NOTE, "single entries"),
-        ("node-fetch", Severity.WARNING, "Find out what it is"),
+        ("node-fetch", Severity.WARNING, "Find out which tool it is"),
     ],
 )
 def test_a_manager_of_what_changes_is_named_with_its_habit(manager: str, severity: Severity, said: str) -> None:
@@ -115,7 +115,7 @@ def test_on_the_second_change_managers_are_known_from_the_first_revision() -> No
     [terraform, by_hand] = other_writers(
         ObjectMetadata(managers={"mapRoles": owned_by("awsauth")}, history=tuple(first)), AFTER, roles(role("third"))
     )
-    assert terraform.message == "Terraform (`Terraform`) was the last to write mapRoles before our revision 2."
+    assert terraform.message == "Terraform (`Terraform`) was the last to write mapRoles before revision 2."
     assert (terraform.severity, by_hand.severity) == (Severity.WARNING, Severity.NOTE)
 
 
@@ -123,7 +123,7 @@ def test_a_manager_that_is_there_now_is_not_said_again_from_the_history() -> Non
     seen = {"mapRoles": owned_by("Terraform")}
     history = tuple(chain(("outside", BEFORE), ("change", AFTER), managers=seen))
     found = only(ObjectMetadata(managers=seen, history=history), AFTER, roles(role("third")))
-    assert "before our revision" not in found.message
+    assert "before revision" not in found.message
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_tools_mark_is_named(labels: dict[str, str], annotations: dict[str, st
     found = only(ObjectMetadata(labels=labels, annotations=annotations))
     assert (found.code, found.severity) == ("managed-by-tool", Severity.WARNING)
     assert said in found.message
-    assert "instead, or there as well" in found.hint
+    assert "instead, or in both places" in found.hint
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_key_that_the_change_takes_out_is_put_back() -> None:
 
 def test_another_layout_of_the_same_mappings_is_said_as_that() -> None:
     after = Document({"mapRoles": AFTER.data["mapRoles"] + "  # why\n"})
-    assert "the same mappings, other text" in only(applied(AFTER), AFTER, after).impact
+    assert "other text with the same mappings" in only(applied(AFTER), AFTER, after).impact
 
 
 def test_many_mappings_are_counted_not_listed() -> None:
@@ -296,12 +296,14 @@ class TestReversals:
         states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B)]
         infos = chain(*states * 20, ("outside", self.A))
         found = only(ObjectMetadata(history=tuple(infos)), self.A, self.B)
-        assert found.message.startswith("Somebody else has taken revision 40 back, as revision 41 shows. It was so 20 ")
+        assert found.message.startswith(
+            "Another writer has reverted revision 40, as revision 41 shows. That happened 20 "
+        )
 
     @pytest.mark.parametrize(
         ("names_it", "severity", "said"),
         [
-            (True, Severity.WARNING, "has taken revision 2 back since it was made"),
+            (True, Severity.WARNING, "has reverted revision 2 since it was made"),
             (False, Severity.NOTE, "as it was before revision 2"),
         ],
     )

@@ -63,7 +63,7 @@ def test_two_spellings_of_a_user_are_undefined() -> None:
         ("{{AccessKeyID}}", "AKIAX", "If its token is signed with the access key `AKIAX`."),
         ("{{AccountID}}", "999922223333", None),
         ("n:{{EC2PrivateDNSName}}", "n:ip-1", "If its private DNS name is `ip-1`."),
-        ("{{SessionName}}.{{AccessKeyID}}", "a.b", "If `{{SessionName}}.{{AccessKeyID}}` is filled in like that."),
+        ("{{SessionName}}.{{AccessKeyID}}", "a.b", "If `{{SessionName}}.{{AccessKeyID}}` becomes this."),
         ("{{Unknown}}", "x", None),
     ],
 )
@@ -93,7 +93,7 @@ def test_account_gives_the_arn_as_username_alone() -> None:
 
 def test_what_is_filled_in_later_is_a_condition() -> None:
     document = roles(role("arn:aws:iam::<account>:role/ci", "x", "g"))
-    assert conditions(document, group="g") == [("If what is filled in gives such a principal.",)]
+    assert conditions(document, group="g") == [("If the placeholder is filled in so.",)]
 
 
 def test_text_and_json() -> None:
@@ -107,7 +107,7 @@ def test_text_and_json() -> None:
     assert (value["kind"], value["name"], len(value["grants"])) == ("group", "g", 2)
     assert value["grants"][1]["username"] == "b-111122223333"
     assert value["grants"][1]["groups"] == ["g"]
-    assert str(who_can(Document({}), username="x")) == "Nobody gets the username `x`."
+    assert str(who_can(Document({}), username="x")) == "No principal gets the username `x`."
 
 
 def test_text_that_cannot_be_read_is_said_to_be() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import pytest
@@ -36,6 +37,7 @@ TOLD: Final[dict[str, list[dict[str, str]]]] = {
         role(f"{ROLE}/developers", EC2, "view"),
         role(f"{SSO}Admins_0123456789abcdef", f'"{SESSION}"', '"system:masters"'),
         user(f"{USER}/alice", EC2, "system:masters"),
+        user(f"{USER}/bob", SESSION, "view"),
         item(f'[{{"rolearn": "ROLE", "username": "{SESSION}", "groups": ["deployers", "view"]}}]'),
     ],
     "continued-value": [
@@ -93,6 +95,15 @@ TOLD: Final[dict[str, list[dict[str, str]]]] = {
         role(f"{ROLE}/eksctl-a-NodeInstanceRole-1", SESSION, NODES),
         role(f"{ROLE}/KarpenterNodeRole-x", SESSION, NODES),
         user(f"{USER}/al", SESSION, NODES),
+        user(f"{USER}/al", SESSION),
+        role(f"{SSO}Nodes_0123456789abcdef", SESSION),
+    ],
+    "node-groups": [
+        role(f"{ROLE}/workers", EC2),
+        role(f"{ROLE}/workers", f'"{EC2}"', "system:nodes"),
+        role(f"{ROLE}/pods-fargate", SESSION, "system:node-proxier"),
+        item(f'[{{"rolearn": "ROLE", "username": "{EC2}"}}]'),
+        role(f"{ROLE}/node-instance", EC2, "view"),
     ],
 }  # fmt: skip
 
@@ -159,6 +170,20 @@ FINE: Final[dict[str, list[dict[str, str]]]] = {
         role(f"{ROLE}/pods", SESSION, f"{NODES}, system:node-proxier"),
         role(f"{ROLE}/ci", "ci:{{SessionName}}"),
         role(f"{ROLE}/x", SESSION, NODES),
+    ],
+    "node-groups": [
+        user(f"{USER}/al", EC2),
+        user(f"{USER}/al", SESSION),
+        role(f"{SSO}Nodes_0123456789abcdef", SESSION),
+        role(f"{ROLE}/admin", EC2, "system:masters"),
+        role(f"{ROLE}/workers", "workers"),
+    ],
+    "user-session-name": [
+        user(f"{USER}/al", SESSION),
+        user(f"{USER}/al", SESSION, "view"),
+        user(f"{USER}/al", "staff:{{AccountID}}"),
+        role(f"{ROLE}/ci", "ci:{{SessionName}}"),
+        user(f"{USER}/al", "al", "team-{{AccountID}}"),
     ],
 }  # fmt: skip
 
@@ -243,3 +268,12 @@ def test_a_list_in_one_group_is_told_once() -> None:
     codes = [finding.code for finding in lint(Document(role(f"{ROLE}/ci", "ci", "'system:masters,view'")))]
     assert codes.count("listed-groups") == 1
     assert "misspelt-group" not in codes
+
+
+@pytest.mark.parametrize(
+    "data", [user(f"{USER}/al", SESSION), user(f"{USER}/al", EC2), user(f"{USER}/al", SESSION, NODES)]
+)
+def test_no_hint_makes_a_node_of_a_person(data: dict[str, str]) -> None:
+    """One finding, whose hint is a username of its own."""
+    [finding] = [one for one in lint(Document(data)) if one.severity is not Severity.NOTE]
+    assert re.search("username of (its|their) own", finding.hint)

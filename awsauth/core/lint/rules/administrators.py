@@ -45,7 +45,7 @@ def many_masters(subject: LintContext) -> Iterator[Match]:
     if len(masters) > MANY and not has_limit:
         yield Match(
             f"{len(masters)} principals are in {quoted(SYSTEM_MASTERS)}.",
-            "Each can do everything, whatever RBAC says, and only a change of this map revokes it.",
+            "Each can do everything. RBAC cannot limit it, and only a change of this map revokes it.",
             "Bind a group of your own to the rights they need, and keep this group for emergencies.",
             masters[MANY].group_location(SYSTEM_MASTERS),
         )

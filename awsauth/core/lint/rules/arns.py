@@ -107,7 +107,7 @@ def arn_space(item: LintEntry) -> Match:
     Silent::
 
         mapRoles: |
-          - rolearn:   arn:aws:iam::111122223333:role/ci   # a trailing space outside of quotes is none
+          - rolearn:   arn:aws:iam::111122223333:role/ci   # a trailing space outside of quotes does not count
             username: ci
     """
     problem = "This ARN has white space or an invisible character in it."

@@ -26,7 +26,7 @@ _REMOVE_ONE = "Remove one of the two mappings."
     Severity.ERROR, "a principal with a later mapping that replaces this one; a warning if nothing is lost", cures=True
 )
 def duplicate(subject: LintContext) -> Iterator[Match]:
-    """Of several mappings of one principal, whatever the case of its letters, only the last counts. The fix removes equal ones.
+    """Of several mappings of one principal, in any case, only the last counts. The fix removes equal ones.
 
     Fires::
 
@@ -94,7 +94,7 @@ def _node_loss(nodes: MappingEntry, later: MappingEntry) -> tuple[str, str]:
 
 @rule(Severity.WARNING, "two spellings of one user that differ in case: either can count")
 def user_spellings(subject: LintContext) -> Iterator[Match]:
-    """The authenticator keeps users by their exact spelling, and finds them whatever the case.
+    """The authenticator keeps users by their exact spelling, and finds them in any case.
 
     Fires::
 
@@ -127,7 +127,7 @@ def user_spellings(subject: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "an entry of `mapUsers` whose principal is also in `mapRoles`, which counts")
 def shadowed_user(subject: LintContext) -> Iterator[Match]:
-    """The authenticator looks into `mapRoles` first, whatever the kind of the ARN.
+    """The authenticator looks into `mapRoles` first, for ARNs of any kind.
 
     Fires::
 

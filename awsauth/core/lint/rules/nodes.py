@@ -48,7 +48,8 @@ def node_groups(subject: LintContext) -> Iterator[Match]:
     """
     for item in _with_node_username(subject):
         missing = [group for group in _NEEDED if group not in item.mapped.groups]
-        if missing and not _has_odd_groups(subject, item) and not _is_for_people(subject, item):
+        is_reported = item.is_person or _has_odd_groups(subject, item) or _is_for_people(subject, item)
+        if missing and not is_reported:
             yield item.match(
                 f"The username is a node's, but {' and '.join(map(quoted, missing))} "
                 f"{'is' if len(missing) == 1 else 'are'} missing from the groups.",
@@ -253,7 +254,9 @@ def session_node(subject: LintContext) -> Iterator[Match]:
             yield item.match(
                 "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither.",
                 "EC2 nodes join only if their name is the instance id, and anyone who assumes the role can be any node.",
-                f"Write {quoted(_INSTANCE)} for nodes on EC2.",
+                "Give the mapping a username of its own."
+                if item.is_person
+                else f"Write {quoted(_INSTANCE)} for nodes on EC2.",
                 at=item.location("username"),
             )
 

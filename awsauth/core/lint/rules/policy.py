@@ -244,7 +244,7 @@ def policy_administrators(subject: LintContext, policy: Policy) -> Iterator[Matc
 
 @policy_rule("a principal in `system:masters` that matches none of `administrators`")
 def policy_administrator(subject: LintContext, policy: Policy) -> Iterator[Match]:
-    """The patterns match ARNs without the path of a role, whatever their case.
+    """The patterns match ARNs without the path of a role, in any case.
 
     Fires::
 

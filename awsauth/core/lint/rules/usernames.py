@@ -129,7 +129,7 @@ def user_session_name(subject: LintContext) -> Iterator[Match]:
     """
     kinds: tuple[NameKind, ...] = ("username", "group")
     for kind in kinds:
-        for name, item in subject.named(kind, has_session_name):
+        for name, item in subject.named(kind, lambda name: has_session_name(name) and name not in _PRESET_USERNAMES):
             if not item.role_name and not item.fault and item.mapped.principal:
                 yield item.match(
                     "An IAM user has no session name.",
