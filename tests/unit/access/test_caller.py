@@ -70,7 +70,7 @@ def test_session_that_contradicts_the_arn_is_a_usage_error() -> None:
     assert Caller(f"{STS}:assumed-role/ci/bob", session_name="bob").session_name == "bob"
     with pytest.raises(UsageError, match="the ARN has the session `bob`"):
         Caller(f"{STS}:assumed-role/ci/bob", session_name="eve")
-    with pytest.raises(UsageError, match="a user.s session has no name"):
+    with pytest.raises(UsageError, match="session has no name"):
         Caller(f"{USERS}/alice", session_name="bob")
 
 
