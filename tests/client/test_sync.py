@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
 
 import awsauth
 from awsauth.core.desired.records import LONGEST
@@ -15,13 +17,11 @@ from awsauth.core.revisions.annotations import OWNER_PREFIX, owners_of
 from tests.support.command_line import NODE, manifest_in
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.steps import steps
+from tests.support.sync_model import ACCOUNT, STEPS, WANTED, World, arn, fragment, mapped, synced
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from awsauth.core.desired.acts import SyncReport
 
-ACCOUNT = "arn:aws:iam::111122223333"
 TEXT = f"""# nodes
 - rolearn: {NODE}   # do not touch
   username: system:node:{{{{EC2PrivateDNSName}}}}
@@ -30,26 +30,12 @@ TEXT = f"""# nodes
 OTHER = f"- rolearn: '{ACCOUNT}:role/hand'\n  username:   hand  # by hand\n"
 
 
-def arn(name: str) -> str:
-    return f"{ACCOUNT}:role/{name}"
-
-
-def fragment(owner: str, **users: str) -> awsauth.Fragment:
-    return awsauth.Fragment(
-        owner=owner, roles=[{"rolearn": arn(name), "username": user} for name, user in users.items()]
-    )
-
-
 def store_of(client: awsauth.AwsAuthClient) -> Any:
     return client._store
 
 
 def owners(client: awsauth.AwsAuthClient) -> dict[str, str]:
     return owners_of(store_of(client).read().annotations)
-
-
-def mapped(client: awsauth.AwsAuthClient) -> dict[str, str]:
-    return {role.role_arn.rpartition("/")[2]: role.username for role in client.read().roles if role.role_arn != NODE}
 
 
 def acts(report: SyncReport | None) -> list[tuple[str, str]]:
@@ -368,21 +354,10 @@ def test_twice_the_entries_take_twice_the_steps() -> None:
 
 
 # Laws.
-NAMES = st.sampled_from("uvwxyz")
-WANTED = st.dictionaries(NAMES, st.sampled_from("123"), max_size=4)
 
 
 def fresh() -> awsauth.AwsAuthClient:
     return awsauth.AwsAuthClient(SharedMemoryStore({"mapRoles": TEXT + OTHER}))
-
-
-def synced(client: awsauth.AwsAuthClient, owner: str, wanted: dict[str, str]) -> bool:
-    """Sync, and return whether there was no conflict."""
-    try:
-        client.sync(fragment(owner, **wanted), allow_empty=True, max_removals=99)
-    except awsauth.MappingConflictError:
-        return False
-    return True
 
 
 @settings(max_examples=40)
@@ -410,56 +385,46 @@ def test_the_order_of_owners_does_not_matter(first: dict[str, str], second: dict
     assert owners(one) == owners(other)
 
 
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.sampled_from("ab"), WANTED),
-        st.tuples(st.just("edit"), NAMES, st.sampled_from(["1", "2", None])),
-        st.tuples(st.just("lose"), st.sampled_from("ab")),
-    ),
-    max_size=8,
-)
+class MemoryWorld(World):
+    """An ``aws-auth`` in memory."""
+
+    def __init__(self) -> None:
+        super().__init__(fresh())
+
+    def edit(self, change: Any) -> None:
+        edit(self.client, change)
+
+    def lose(self, owner: str) -> None:
+        state = store_of(self.client)._state
+        kept = {key: text for key, text in state.annotations.items() if key != OWNER_PREFIX + owner}
+        store_of(self.client)._state = state._replace(annotations=kept)
+
+
+class FileWorld(World):
+    """An ``aws-auth`` in a manifest file, with the records of owners beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(awsauth.connect(file=manifest_in(folder, mapRoles=TEXT + OTHER)))
+        self._sidecar = folder / ".aws-auth.yaml.owners.json"
+
+    def edit(self, change: Any) -> None:
+        self.client.apply(change, history=False, allow=["gains"])
+
+    def lose(self, owner: str) -> None:
+        if self._sidecar.exists():
+            records = json.loads(self._sidecar.read_text(encoding="utf-8"))
+            records.pop(owner, None)
+            self._sidecar.write_text(json.dumps(records), encoding="utf-8")
 
 
 @settings(max_examples=60)
 @given(STEPS)
 def test_a_sync_does_what_the_model_does(steps: list[Any]) -> None:
-    """Syncs of two owners, edits by hand and losses of records, in any order, against a model of 20 lines."""
-    client = fresh()
-    entries: dict[str, str] = {}
-    records: dict[str, dict[str, str]] = {"a": {}, "b": {}}
-    for kind, *rest in steps:
-        if kind == "edit":
-            name, user = rest
-            entries.pop(name, None)
-            if user:
-                entries[name] = user
-            change: Any = (
-                awsauth.EnsureRole(role_arn=arn(name), username=user, if_mapped="replace")
-                if user
-                else awsauth.RemoveRole(role_arn=arn(name))
-            )
-            edit(client, change)
-        elif kind == "lose":
-            records[rest[0]] = {}
-            state = store_of(client)._state
-            kept = {key: text for key, text in state.annotations.items() if key != OWNER_PREFIX + rest[0]}
-            store_of(client)._state = state._replace(annotations=kept)
-        else:
-            wanted, mine, others = rest[0], records[kind], records["b" if kind == "a" else "a"]
-            refused = {
-                name
-                for name in {*wanted, *mine}
-                if (name in wanted and name in others)
-                or (name in wanted and name not in mine and entries.get(name, wanted[name]) != wanted[name])
-                or (name not in wanted and name in entries and name not in others and entries[name] != mine[name])
-            }
-            assert synced(client, kind, wanted) is not bool(refused)
-            if not refused:
-                for name in mine.keys() - wanted.keys():
-                    if entries.get(name) == mine.pop(name) and name not in others:
-                        del entries[name]
-                for name, user in wanted.items():
-                    if name in mine or name not in entries:
-                        entries[name] = mine[name] = user
-        assert mapped(client) == {"hand": "hand", **entries}
-        assert TEXT + OTHER in client.read().data["mapRoles"]
+    MemoryWorld().follow(steps)
+
+
+@settings(max_examples=15)
+@given(STEPS)
+def test_a_sync_of_a_file_does_what_the_model_does(steps: list[Any]) -> None:
+    with TemporaryDirectory() as folder:
+        FileWorld(Path(folder)).follow(steps)

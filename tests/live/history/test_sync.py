@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import awsauth
 from awsauth.core.revisions.annotations import owners_of
 from tests.support.forked import all_running, ended
+from tests.support.sync_model import World
 from tests.support.true_history import live
 from tests.support.waiting import wait_for
 
@@ -169,3 +171,33 @@ def test_two_owners_and_a_rival_with_kubectl_lose_nothing(cluster: Cluster, clie
     for owner in "ab":
         wanted = {f"{owner}-{last}": owner, f"{owner}-x": str(last)}
         assert not client.sync(fragment(owner, **wanted)).changed
+
+
+class ClusterWorld(World):
+    """The ``aws-auth`` of a cluster, which another tool edits with kubectl."""
+
+    def __init__(self, cluster: Cluster, client: awsauth.AwsAuthClient) -> None:
+        super().__init__(client)
+        self._cluster = cluster
+
+    def edit(self, change: Any) -> None:
+        data = dict(awsauth.merge(self.client.read(), [change]).data)
+        self._patch({"data": data})
+
+    def lose(self, owner: str) -> None:
+        self._patch({"metadata": {"annotations": {f"awsauth/owner.{owner}": None}}})
+
+    def _patch(self, patch: dict[str, Any]) -> None:
+        self._cluster.kubectl("-n", "kube-system", "patch", "configmap", "aws-auth", "-p", json.dumps(patch))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_sync_of_a_cluster_does_what_the_model_does(
+    cluster: Cluster, client: awsauth.AwsAuthClient, seed: int
+) -> None:
+    random, steps = Random(seed), list[Any]()
+    for _ in range(8):
+        wanted = {name: random.choice("123") for name in random.sample("uvw", random.randrange(3))}
+        edits = ("edit", random.choice("uvw"), random.choice(["1", "2", None]))
+        steps.append(random.choice([("a", wanted), ("b", wanted), edits, ("lose", random.choice("ab"))]))
+    ClusterWorld(cluster, client).follow(steps)
