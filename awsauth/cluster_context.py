@@ -60,8 +60,7 @@ class ClusterContext:
         loses access.
         """
         notes: list[Finding] = []
-        if self._eks:
-            known = self._by_eks(self._eks, known, notes)
+        known = self._by_eks(known, notes)
         if not (known.regranted or GuardInput.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
         if asking := _or_note(lambda: self._asking(change.before), notes, "the caller"):
@@ -133,9 +132,9 @@ class ClusterContext:
         if nodes is not None:
             found += nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
         if self._eks:
-            known = self._by_eks(self._eks, GuardContext(), notes)
+            known = self._by_eks(GuardContext(), notes)
             mode = known.authentication_mode
-            found += without_effect(document, known.authentication_mode, known.access_entries)
+            found += without_effect(document, mode, known.access_entries)
             if maps_sso_roles(document):
                 found += replaced_sso_roles(document, _or_note(self._eks.sso_roles, notes, "the SSO roles") or ())
         found += owned_revisions(_or_note(lambda: read_revision_owners(self._transport), notes, "the revisions") or {})
@@ -150,22 +149,22 @@ class ClusterContext:
         from awsauth.core.explain.access_entries import with_entries  # no change needs it
 
         notes: list[Finding] = []
-        known = self._by_eks(self._eks, GuardContext(), notes)
+        known = self._by_eks(GuardContext(), notes)
         entries = known.access_entries if known.access_entries or not notes else None
         found = with_entries(explanation, known.authentication_mode, entries)
         if known.authentication_mode is None:
             found = replace(found, verdict="depends")
         return replace(found, conditions=(*found.conditions, *(note.message for note in notes)))
 
-    def _by_eks(self, eks: EksClusterInfo, known: GuardContext, notes: list[Finding]) -> GuardContext:
-        mode = _or_note(eks.authentication_mode, notes, "the cluster's authentication mode")
-        if mode == "CONFIG_MAP":
-            return known._replace(authentication_mode=mode)
-        read = _or_note(eks.access_entries, notes, _ENTRIES)
-        if read is None:
-            return known._replace(authentication_mode=mode)
-        notes += [_not_looked_at(_ENTRIES, note, "") for note in read.notes]
-        return known._replace(authentication_mode=mode, access_entries=read.entries)
+    def _by_eks(self, known: GuardContext, notes: list[Finding]) -> GuardContext:
+        if self._eks is None:
+            return known
+        mode = _or_note(self._eks.authentication_mode, notes, "the cluster's authentication mode")
+        known = known._replace(authentication_mode=mode)
+        if mode != "CONFIG_MAP" and (read := _or_note(self._eks.access_entries, notes, _ENTRIES)):
+            notes += [_not_looked_at(_ENTRIES, note, "") for note in read.notes]
+            known = known._replace(access_entries=read.entries)
+        return known
 
     def _nodes(
         self, document: Document, notes: list[Finding]
