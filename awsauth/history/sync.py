@@ -27,7 +27,7 @@ from awsauth.history.commit import PendingChange
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from awsauth.core.desired.acts import SyncAct, SyncReport
+    from awsauth.core.desired.acts import SyncReport
     from awsauth.core.desired.fragment import Wanted
     from awsauth.core.desired.records import Record
     from awsauth.stores.store import Snapshot, Store
@@ -132,45 +132,43 @@ class Syncing:
         return (read_records(revision.annotations)[0] if is_used else {}), is_held
 
     def _check_removals(self, report: SyncReport, records: Mapping[str, Record]) -> None:
-        """Refuse an empty wanted state, and more removals than are allowed.
+        """Refuse an empty wanted state, node mappings, and more removals than are allowed.
 
         Raises:
             GuardError: it is one, or there are.
         """
-        problems = []
+        found = tuple(self._refused_removals(report, records))
+        if found:
+            listed = "\n".join(f"- {one.code}: {one.message} {one.impact}".rstrip() for one in found)
+            hint = "\n".join(dict.fromkeys(one.hint for one in found))
+            raise GuardError(f"The sync is refused.\n{listed}", hint=hint, findings=found)
+
+    def _refused_removals(self, report: SyncReport, records: Mapping[str, Record]) -> Iterator[Finding]:
         for owner, wanted in self.desired.items():
             if not wanted and records.get(owner) and not self.allow_empty:
-                problems.append(
-                    _problem(
-                        ALLOW_EMPTY, f"The owner {owner} wants no entry at all, and {len(records[owner])} are recorded."
-                    )
-                )
+                message = f"The owner {owner} wants no entry at all, and {len(records[owner])} are recorded."
+                yield Finding(ALLOW_EMPTY, Severity.ERROR, message, "", "To remove all of them, pass allow_empty=True.")
         pruned = report.of("prune")
         recorded = sum(len(records.get(owner, ())) for owner in self.desired)
         most = max(5, recorded // 5) if self.max_removals is None else self.max_removals
         most = most if isinstance(most, int) else recorded * int(most.removesuffix("%")) // 100
         if len(pruned) > most:
             named = ", ".join(quoted(act.principal, 200) for act in pruned[:5])
-            problems.append(
-                _problem(MAX_REMOVALS, f"The sync removes {len(pruned)} entries, and {most} are allowed: {named}.")
-            )
+            message = f"The sync removes {len(pruned)} entries, and {most} are allowed: {named}."
+            hint = f"To allow as many, pass max_removals={len(pruned)}."
+            yield Finding(MAX_REMOVALS, Severity.ERROR, message, "", hint)
         allowed = allowed_by(self.allow)
         for act in pruned:
             is_node = act.before is not None and is_node_mapping(act.before)
             if is_node and (NODE_MAPPING, principal_of(act.principal)) not in allowed:
-                problems.append(_node(act))
-        if problems:
-            hints = {
-                ALLOW_EMPTY: "To remove all of them, pass allow_empty=True.",
-                MAX_REMOVALS: f"To allow as many, pass max_removals={len(pruned)}.",
-                NODE_MAPPING: f"To allow it, pass allow={[f'{NODE_MAPPING}={one.principal}' for one in problems if one.principal]!r}.",
-            }
-            listed = "\n".join(f"- {one.code}: {one}" for one in problems)
-            raise GuardError(
-                f"The sync is refused.\n{listed}",
-                hint="\n".join(dict.fromkeys(hints[one.code] for one in problems)),
-                findings=tuple(problems),
-            )
+                yield Finding(
+                    NODE_MAPPING,
+                    Severity.ERROR,
+                    f"{quoted(act.principal, 200)} lets nodes in, and the sync would remove its mapping.",
+                    "Nodes with this role become NotReady, and no new one can join.",
+                    f"To allow it, pass allow={[f'{NODE_MAPPING}={act.principal}']!r}.",
+                    principal=act.principal,
+                )
 
 
 def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, prune: str, release: Any) -> Choices:
@@ -237,21 +235,6 @@ def _lost(owner: str) -> Finding:
         f"The object lost the record of the owner {owner}, and a revision holds it.",
         "Without the record, the sync removes nothing and takes over nothing.",
         "To restore it, pass restore_ownership=True.",
-    )
-
-
-def _problem(code: str, message: str) -> Finding:
-    return Finding(code, Severity.ERROR, message, "", "")
-
-
-def _node(act: SyncAct) -> Finding:
-    return Finding(
-        NODE_MAPPING,
-        Severity.ERROR,
-        f"{quoted(act.principal, 200)} lets nodes in, and the sync would remove its mapping.",
-        "Nodes with this role become NotReady, and no new one can join.",
-        "",
-        principal=act.principal,
     )
 
 
