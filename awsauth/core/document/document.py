@@ -213,7 +213,7 @@ def _checked(data: Any) -> dict[str, str]:
 
 def _sso(mapped: MappingEntry) -> SsoMatch | None:
     sso = mapped.sso
-    if sso is None:
+    if not sso:
         return None
     from awsauth.core.mappings import SsoMatch
 

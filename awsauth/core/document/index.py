@@ -35,9 +35,8 @@ def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingE
     """Return the mappings of `principals`, which are in lower case, in the order of the text."""
     if not reading.bounds or len(principals) > SEARCHES:
         return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
-    entries = reading.entries
-    found = [entries[position].mapped for position in entries_of(reading, principals)]
-    return [mapped for mapped in found if mapped is not None and mapped.principal.lower() in principals]
+    found = (reading.entries[position].mapped for position in positions(reading, principals))
+    return [mapped for mapped in found if mapped]
 
 
 def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
@@ -74,7 +73,7 @@ def _carried_over(compared: CachedDiff, principal: str) -> list[int] | None:
 
 def _searched(reading: ParsedList, principal: str) -> list[int]:
     known = reading.remembered
-    if known.folded is None:
+    if not known.folded:
         # One byte for each character, so that offsets are those of the text; only ASCII letters change.
         known.folded = reading.text.encode("ascii", "replace").lower()
     bounds, text, part = reading.bounds, known.folded, principal.encode("ascii", "replace")
@@ -96,7 +95,7 @@ def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None
         unchanged: The parts that both texts share, if they are known.
     """
     known = after.remembered.compared
-    if known is None or known.text is not before.text:
+    if not known or known.text is not before.text:
         positions = _differing(before, after, unchanged)
         known = after.remembered.compared = CachedDiff(before.text, before.remembered.candidates, *positions)
     return known.old, known.new

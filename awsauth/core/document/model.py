@@ -248,6 +248,6 @@ class ParsedList:
 def principal_location(reading: ParsedList, entry: Entry) -> Location | None:
     """Return the place of an entry's ARN; None without an ARN, as for an ``sso`` entry."""
     field = entry.shape.field(ARN_FIELD.get(reading.key, ""))
-    if field is None or not isinstance(field.value, Scalar):
+    if not field or not isinstance(field.value, Scalar):
         return None
     return Location.of(reading.key, reading.text, field.value.start)

@@ -189,7 +189,14 @@ def readable(key: Key, text: str, offset: int) -> Repaired | None:
     """
     if len(text) > _LONGEST or "&" in text:  # aliases may multiply the text
         return None
-    return _without_typography(key, text) or _with_blanks(key, text) or _indented(key, text, offset)
+    with_blanks = _DASH_ALONE.sub(r"\g<0> ", text)
+    for better, message in (
+        (_without_typography(text), "There is {}."),
+        (with_blanks, "The blank after the dash is missing."),
+    ):
+        if better != text and _reads(key, better):
+            return _repair(text, better, message)
+    return _indented(key, text, offset)
 
 
 def repaired(key: Key, text: str) -> str:
@@ -222,21 +229,10 @@ def _repair(text: str, better: str, message: str) -> Repaired:
     )
 
 
-def _without_typography(key: Key, text: str) -> Repaired | None:
-    better = text
+def _without_typography(text: str) -> str:
     for pattern in () if text.isascii() else _STRUCTURE:
-        better = pattern.sub(lambda match: in_ascii(match[0]), better)
-    return _repair(text, better, "There is {}.") if better != text and _reads(key, better) else None
-
-
-def _with_blanks(key: Key, text: str) -> Repaired | None:
-    """Add a blank after every dash at the start of a line."""
-    better = _DASH_ALONE.sub(r"\g<0> ", text)
-    return (
-        _repair(text, better, "The blank after the dash is missing.")
-        if better != text and _reads(key, better)
-        else None
-    )
+        text = pattern.sub(lambda match: in_ascii(match[0]), text)
+    return text
 
 
 def _indented(key: Key, text: str, offset: int) -> Repaired | None:

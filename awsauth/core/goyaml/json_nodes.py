@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 from awsauth.core.goyaml.nodes import BOM, Node
 
@@ -40,11 +40,7 @@ def parse_json(text: str) -> list[Node] | None:
     return roots or None
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
-
-
-_DECODER: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse)
+_DECODER: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=int)  # NaN and Infinity are not JSON
 
 
 def _is_stream(text: str, position: int) -> bool:
