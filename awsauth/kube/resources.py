@@ -156,7 +156,7 @@ def node_of(item: Mapping[str, Any]) -> ClusterNode:
     return ClusterNode(metadata.name(), node.object("spec").text("providerID"), compute_type)
 
 
-def owners_of(metadata: Fields) -> tuple[str, ...]:
+def owner_references(metadata: Fields) -> tuple[str, ...]:
     """Return the owners in an object's metadata, each as kind and name."""
     return tuple(f"{owner.text('kind')} {owner.text('name')}" for owner in metadata.objects("ownerReferences"))
 
@@ -171,5 +171,5 @@ def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
     """
     items = objects(transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR)
     revisions = (Fields(item, "ControllerRevision", REVISIONS).object("metadata") for item in items)
-    found = {metadata.name(): owners_of(metadata) for metadata in revisions}
+    found = {metadata.name(): owner_references(metadata) for metadata in revisions}
     return {name: owners for name, owners in found.items() if owners}

@@ -20,7 +20,7 @@ from awsauth.history.retrying_store import with_retries
 from awsauth.recovery.arguments import check_others, region_in, repair_request
 from awsauth.recovery.discovery import ClusterRef, discover
 from awsauth.recovery.plan import plan_of, refuse_without_consent
-from awsauth.recovery.repair import Repair
+from awsauth.recovery.repair import AccessRepair
 from awsauth.recovery.report import SWITCH, Leftover, Recovery
 from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.stores.cluster import ClusterStore
@@ -177,11 +177,11 @@ class _Recovering:
         self._entries = tuple(arn for arn in entries.principals() if arn != principal_arn)
         return TemporaryAccess(entries, principal_arn, entries.find(principal_arn))
 
-    def _repair(self) -> Repair:
+    def _repair(self) -> AccessRepair:
         transport = self._found.entrance.transport
         context = ClusterContext(transport, _LastingAccess(self._found, self._cluster, self._temporary))
         client = AwsAuthClient(with_retries(ClusterStore(transport)), author=self._author, circumstances=context)
-        return Repair(client, transport, self._found.caller, self._request)
+        return AccessRepair(client, transport, self._found.caller, self._request)
 
     def _let_go(self, repaired: AppliedRepair) -> str:
         """Remove the temporary access, and return the identity with which the caller gets in without it."""

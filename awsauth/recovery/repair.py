@@ -130,7 +130,7 @@ class Administrators:
         return tuple(dict.fromkeys(grant.principal for grant in grants))
 
 
-class Repair:
+class AccessRepair:
     """The repair of one ``aws-auth``, so that a caller gets in.
 
     Args:

@@ -13,7 +13,7 @@ from awsauth.core.revisions.revision import LABEL, NAMESPACE, Revision, head_rep
 from awsauth.core.text.display import quoted
 from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
 from awsauth.kube.fields import fields_of
-from awsauth.kube.resources import METADATA, REVISIONS, SELECTOR, objects, owners_of, pages
+from awsauth.kube.resources import METADATA, REVISIONS, SELECTOR, objects, owner_references, pages
 from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, conflict, revision_not_found, revision_taken
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
         labels=metadata.texts_by_name("labels"),
         annotations=annotations,
         managers=_owners(managed_fields, "f:data"),
-        owners=owners_of(metadata),
+        owners=owner_references(metadata),
         raw=config_map,
     )
     if is_stored:

@@ -297,7 +297,7 @@ def test_stopped_from_the_keyboard_it_takes_the_entry_away(stage: Stage, monkeyp
         assert TEMPORARY in stage.shown.entries.entries[OPS].tags
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("awsauth.recovery.repair.Repair.apply", interrupted)
+    monkeypatch.setattr("awsauth.recovery.repair.AccessRepair.apply", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stage.recover()
     assert stage.state() == before
