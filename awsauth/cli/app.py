@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from awsauth.boundary import caused_by
 from awsauth.cli.command import AwsAuthGroup, awsauth_command
@@ -79,6 +80,13 @@ class Program(AwsAuthGroup):
         if args and args[0] in _ELSEWHERE:
             ctx.fail(f"There is no command {args[0]!r}. Use `{ctx.command_path} {_ELSEWHERE[args[0]]}`.")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin with a text, without loading the commands."""
+        found = [
+            CompletionItem(name, help=does) for name, (_, does) in _COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the short helps without loading the commands."""

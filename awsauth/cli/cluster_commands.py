@@ -10,9 +10,9 @@ import awsauth
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import complete_allow
 from awsauth.cli.confirm import guards_to_ask_about
+from awsauth.cli.errors import in_options
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import plan_or_changes_in
-from awsauth.cli.wording import in_options
 from awsauth.core.plan import Plan
 from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError
 

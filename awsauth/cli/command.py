@@ -92,7 +92,9 @@ def _changing(*, may_be_unrecorded: bool) -> list[SectionedOption]:
         SectionedOption(_CHANGE, "--allow", "Permit what this guard refuses; repeatable.", **guard),
         _shared_option(_CHANGE, "--normalize", normalize, is_flag=True),
     ]
-    unrecorded = SectionedOption(_CHANGE, "--no-history", "Store no revision: no rollback to it.", is_flag=True)
+    unrecorded = SectionedOption(
+        _CHANGE, "--no-history", "Store no revision: a rollback cannot restore this state.", is_flag=True
+    )
     return [*options, unrecorded] if may_be_unrecorded else options
 
 
@@ -212,6 +214,11 @@ def awsauth_command(name: str, library: str, **attributes: Any) -> Callable[[Cal
     """Return a decorator that makes a function an `AwsAuthCommand`. Its first argument is the `Invocation`."""
     make = click.command(name, cls=AwsAuthCommand, library=library, **attributes)
     return lambda function: make(click.make_pass_decorator(Invocation)(function))
+
+
+def choice(name: str, values: Sequence[str], default: str, does: str) -> Callable[[Any], Any]:
+    """Return a decorator for an option with a choice of values."""
+    return click.option(name, type=click.Choice(values), default=default, show_default=True, help=does)
 
 
 class AwsAuthGroup(_Sectioned, click.Group):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.cli.completion import remember
 from awsauth.cli.exit_codes import DONE, FOUND
-from awsauth.cli.files import save
 from awsauth.cli.output import findings_as_markdown
 from awsauth.cli.target import command
 from awsauth.core.findings import Finding, Severity
@@ -190,6 +189,8 @@ class Confirmation:
         if self.refusal and not self._asked:
             raise self.refusal
         if how.out and proposed.plan:
+            from awsauth.cli.files import save
+
             save(proposed.plan, how.out)
             saved = f"Saved the plan in {visible(how.out)}, for `awsauth apply` to {invocation.named_target}."
             invocation.screen.tell(f"{saved} Nothing was changed.")

@@ -16,10 +16,10 @@ import click
 import awsauth
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.confirm import ChangeOptions, change
+from awsauth.cli.errors import in_options
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.target import command
-from awsauth.cli.wording import in_options
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
 from awsauth.core.plan import digest
 from awsauth.core.text.display import quoted
@@ -50,7 +50,7 @@ _BASE: Final = "# Edited from "
 def edit_command(invocation: Invocation, /, *, source: IO[bytes] | None, **manner: Any) -> int:
     """Edit the mappings in $VISUAL or $EDITOR, and check them when you save, as visudo does.
 
-    On a terminal, you can edit a text again that cannot be read or that a guard refuses; the problem is shown above its
+    If the text cannot be read, or a guard refuses it, you can edit it again on a terminal; the problem is shown above its
     line. Without a terminal the editor runs once. A text that was not applied is kept, for --from.
     """
     how = ChangeOptions(**manner)

@@ -126,4 +126,6 @@ def read_input(source: IO[bytes]) -> bytes:
     try:
         return read_stream(source)
     except OSError as error:
-        raise FileError(f"It cannot be read: {error.strerror}.", hint="Check that this is the right file.") from error
+        raise FileError(
+            f"The file cannot be read: {error.strerror}.", hint="Check that this is the right file."
+        ) from error

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @awsauth_command("history", "client.history(limit=…)")
-@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="Show only this many of the newest.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="Show only this many revisions.")
 def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
     """Show the revisions, newest first: who changed what, when and why."""
     with invocation.client() as client, invocation.waiting():

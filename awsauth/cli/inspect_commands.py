@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 import awsauth
-from awsauth.cli.command import awsauth_command
+from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
@@ -68,13 +68,7 @@ _NOTHING: Final = "Nothing found."
     outputs=("text", "json", "markdown", "github"),
 )
 @click.option("--fix", is_flag=True, help="First apply the safe fixes.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(_SEVERITIES),
-    default="warning",
-    show_default=True,
-    help="The lowest severity for exit code 1.",
-)
+@choice("--fail-on", _SEVERITIES, "warning", "The lowest severity for exit code 1.")
 def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manner: Any) -> int:
     """Check the mappings for errors and surprises; in a cluster, also nodes, bindings and other writers.
 

@@ -94,8 +94,8 @@ def _argument(name: str, complete: Any = None, metavar: str | None = None) -> cl
     return click.Argument([name], metavar=metavar, shell_complete=complete)
 
 
-def _option(name: str, does: str, **attributes: Any) -> click.Option:
-    return click.Option([name, *attributes.pop("names", ())], help=does, **attributes)
+def _option(names: str, does: str, **attributes: Any) -> click.Option:
+    return click.Option(names.split(), help=does, **attributes)
 
 
 _NAME: Final[Any] = {"metavar": "NAME", "shell_complete": USERNAMES}
@@ -104,7 +104,7 @@ _USERNAME_OF_NEW: Final = _option(
     "--username", "The Kubernetes username; a principal that is mapped already keeps its own.", **_NAME
 )
 _GROUPS: Final = _option(
-    "--group", "A Kubernetes group; repeatable.", names=["groups"], multiple=True, metavar="NAME", shell_complete=GROUPS
+    "--group groups", "A Kubernetes group; repeatable.", multiple=True, metavar="NAME", shell_complete=GROUPS
 )
 _IF_MAPPED: Final = _option(
     "--if-mapped",
@@ -206,9 +206,7 @@ _removing(
     "remove_groups(principal_arn, [group])",
     "Remove a group from a role or user, which stays mapped.",
     click.Argument(["groups"], metavar="GROUP", shell_complete=GROUPS, callback=lambda *given: [given[-1]]),
-    _option(
-        "--from", "The role or user.", names=["principal_arn"], required=True, metavar="ARN", shell_complete=PRINCIPALS
-    ),
+    _option("--from principal_arn", "The role or user.", required=True, metavar="ARN", shell_complete=PRINCIPALS),
 )
 _removing(
     "username",

@@ -158,7 +158,7 @@ class Output:
         return "\n".join(lines)
 
     def _finding(self, found: Finding, location: str, severity: str, *, brief: bool) -> str:
-        from awsauth.cli.wording import in_options
+        from awsauth.cli.errors import in_options
 
         shown = in_options(str(replace(found, impact="", hint="") if brief else found))
         text = self.wrapped(f"{location}{severity} {visible(found.code)}: {shown}")
@@ -209,7 +209,7 @@ def _record(header: Sequence[str], row: Sequence[str], titles: Sequence[int], wi
 
 def findings_as_markdown(found: Iterable[Finding]) -> str:
     """Return findings as a Markdown list. Their text is code, because it quotes the data."""
-    from awsauth.cli.wording import in_options
+    from awsauth.cli.errors import in_options
 
     return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(in_options(str(one)))}" for one in found)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _FILE: Final = click.argument("source", metavar="FILE", type=click.File("rb"))
 _KEEP_NODES: Final = click.option(
-    "--keep-nodes", is_flag=True, help="With a manifest, keep the node mappings that only the live aws-auth has."
+    "--keep-nodes", is_flag=True, help="With a manifest, keep the node mappings that only the live state has."
 )
 
 

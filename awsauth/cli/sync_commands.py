@@ -1,4 +1,4 @@
-"""The commands that sync, import and print fragments."""
+"""The commands that sync fragments, and make fragments of what is there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.command import awsauth_command
+from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
@@ -33,44 +33,20 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 @click.argument(
     "sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path(exists=True, allow_dash=True)
 )
-@click.option("--owner", metavar="NAME", help="The owner of manifests of aws-auth, which name none.")
+@click.option("--owner", metavar="NAME", help="The owner for manifests of aws-auth, which do not name one.")
 @click.option(
-    "--plan",
-    "--check",
-    "plans",
-    is_flag=True,
-    help="Only show what would change: exit code 1 if anything, 6 on a conflict.",
+    "--plan", "--check", "plans", is_flag=True, help="Only show the changes: exit code 1 if any, 6 on a conflict."
 )
 @click.option("--adopt", is_flag=True, help="Take over entries that no owner applied.")
-@click.option(
-    "--if-mapped",
-    type=click.Choice(["fail", "extend"]),
-    default="fail",
-    show_default=True,
-    help="With extend, add groups to entries that no owner applied.",
-)
+@choice("--if-mapped", ["fail", "extend"], "fail", "With extend, add groups to entries that no owner applied.")
 @click.option("--take-from", metavar="OWNER", multiple=True, help="Take over entries of another owner; repeatable.")
-@click.option(
-    "--on-drift",
-    type=click.Choice(get_args(OnDrift)),
-    default="restore",
-    show_default=True,
-    help="For entries that another writer changed.",
-)
-@click.option(
-    "--prune",
-    type=click.Choice(["unchanged", "force"]),
-    default="unchanged",
-    show_default=True,
-    help="With force, also remove entries that another writer changed.",
-)
+@choice("--on-drift", get_args(OnDrift), "restore", "What to do with entries that another writer changed.")
+@choice("--prune", ["unchanged", "force"], "unchanged", "With force, also remove entries that another writer changed.")
 @click.option("--release", metavar="ARN", multiple=True, help="Keep an entry mapped, and forget its owner; repeatable.")
 @click.option(
-    "--max-removals",
-    metavar="NUMBER|PERCENT%",
-    help="How many entries may be removed.  [default: 5 or 20%, the larger]",
+    "--max-removals", metavar="NUMBER|PERCENT%", help="The most entries to remove.  [default: 5 or 20%, the larger]"
 )
-@click.option("--allow-empty", is_flag=True, help="Allow an owner that wants no entry at all.")
+@click.option("--allow-empty", is_flag=True, help="Allow an owner without entries.")
 @click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the newest revision.")
 def sync_command(
     invocation: Invocation,
@@ -85,8 +61,8 @@ def sync_command(
     """Make the entries of owners what their fragments say, in one write.
 
     A fragment is a YAML or JSON file with `owner`, and aws-auth's lists mapRoles, mapUsers and mapAccounts. The sync
-    removes an entry only if its owner applied it, does not want it any more, and no other writer changed it. All other
-    entries stay. Of a folder, the files that end in .yaml, .yml and .json are read; - is standard input.
+    removes an entry only if its owner applied it and no longer wants it, and no other writer changed it since. All
+    other entries stay. In a folder, the files that end in .yaml, .yml and .json are read; - is standard input.
     """
     how = ChangeOptions(**{name: options.pop(name) for name in ("yes", "dry_run", "reason", "allow")})
     if invocation.is_filter:
@@ -130,7 +106,7 @@ def sync_command(
 
 
 def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the names and the bytes of the files that are named, or that are in folders that are named.
+    """Yield the name and the bytes of each file, also of those in folders.
 
     Raises:
         FragmentError: a folder holds no fragments.
@@ -176,7 +152,7 @@ def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) 
 @awsauth_command("init", "awsauth.Fragment.from_document(client.read(), owner)", outputs=("text",))
 @_OWNER
 def init_command(invocation: Invocation, /, *, owner: str) -> int:
-    """Print the present mappings as a fragment, for `awsauth sync --adopt`.
+    """Print a fragment of what is mapped now, for `awsauth sync --adopt`.
 
     It leaves out what lets nodes in, and what another owner applied.
     """

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from awsauth.client import AwsAuthClient
+from awsauth.core.edit.changes import EnsureAccount, EnsureUser
 from tests.support.command_line import NODE, environment, manifest_in, process, run
 from tests.support.waiting import PATIENCE
 
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROLE = "arn:aws:iam::968802670493:role/mytestrole"
+USER = "arn:aws:iam::968802670493:user/alice"
+ACCOUNT = "968802670493"
 
 DRIVER = """
 source <(awsauth completion bash)
@@ -57,6 +63,60 @@ def test_bash_completes_what_a_file_maps(tmp_path: Path) -> None:
     assert bash(line, *words) == [ROLE.removeprefix("arn:aws:iam::")]
     line = f"awsauth remove --file {path} --username c"
     assert bash(line, "awsauth", "remove", "--file", str(path), "--username", "c") == ["ci:{{SessionName}}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("remove role a", [ROLE]),
+        ("remove user a", [USER]),
+        ("remove account ", [ACCOUNT]),
+        ("add user a", [USER]),
+        ("remove group ", ["edit", "view"]),
+        ("add role --group v", ["view"]),
+        ("remove group edit --from a", [ROLE, USER]),
+        ("who-can ", ["edit", "view", "alice", "ci"]),
+        ("add role --username c", ["ci"]),
+        ("remove role --allow last", ["last-admin"]),
+        ("rollback --allow last-admin=arn:aws:iam::968802670493:u", [f"last-admin={USER}"]),
+        ("recover --allow reg", ["regrant"]),
+        ("rollback --to ", ["2", "1"]),
+        ("show ", ["2", "1"]),
+        ("diff 1 2", ["2"]),
+    ],
+)
+def test_each_word_is_completed_by_what_it_takes(tmp_path: Path, words: str, found: list[str]) -> None:
+    path = manifest_in(tmp_path, mapRoles=f"- rolearn: {ROLE}\n  username: ci\n  groups: [view]\n")
+    client = AwsAuthClient.from_file(path)
+    client.apply([EnsureUser(user_arn=USER, username="alice", groups=["edit"]), EnsureAccount(account=ACCOUNT)])
+    asked = {
+        "_AWSAUTH_COMPLETE": "zsh_complete",
+        "COMP_WORDS": f"awsauth {words}",
+        "COMP_CWORD": str(words.count(" ") + 1),
+    }
+    done = process(env={**asked, "AWSAUTH_FILE": str(path)})
+    shown = [line for line in done.out.replace("\\:", ":").splitlines() if line not in ("plain", "_")]
+    assert (done.err, shown) == ("", found)
+
+
+def test_a_press_of_the_tab_key_loads_little() -> None:
+    code = (
+        "import json, sys\nfrom awsauth.cli.app import program\n"
+        "try: program.main([], prog_name='awsauth')\nexcept SystemExit: print(json.dumps(sorted(sys.modules)))"
+    )
+    asked = {"_AWSAUTH_COMPLETE": "bash_complete", "AWSAUTH_COMPLETION_LINE": "awsauth re"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(**asked),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    *completed, loaded = done.stdout.splitlines()
+    assert completed == ["plain,remove", "plain,rename", "plain,recover"]
+    unwanted = {"awsauth.client", "awsauth.cli.confirm", "awsauth.core.document.document", "pydantic", "yaml", "boto3"}
+    assert not unwanted & set(json.loads(loaded))
 
 
 def test_bash_knows_the_contexts(tmp_path: Path) -> None:

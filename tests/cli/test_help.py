@@ -14,8 +14,8 @@ import awsauth
 from awsauth import errors
 from awsauth.cli.app import program
 from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.errors import CALLS, OPTIONS, in_options
 from awsauth.cli.exit_codes import CODES, MEANINGS, code_of
-from awsauth.cli.wording import CALLS, OPTIONS, in_options
 from tests.support import paths
 from tests.support.command_line import NODE, commands, manifest_in, run
 from tests.support.paths import PROJECT

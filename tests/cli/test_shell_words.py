@@ -15,10 +15,10 @@ import awsauth
 from awsauth.aws.access_entries import TEMPORARY_POLICY, AccessEntries, FoundEntry
 from awsauth.aws.eks import EksCluster
 from awsauth.aws.session import AwsSession
+from awsauth.cli.errors import in_options
 from awsauth.cli.inspect_commands import command_for
 from awsauth.cli.invocation import Invocation
 from awsauth.cli.output import Output
-from awsauth.cli.wording import in_options
 from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.cluster.findings import owned_revisions
 from awsauth.core.edit.changes import EnsureRole, RemoveUsername
