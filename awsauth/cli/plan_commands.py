@@ -47,7 +47,7 @@ def _show(invocation: Invocation, values: dict[str, Any], diff: Diff, findings: 
 def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | None, keep_nodes: bool) -> int:
     """Show what the changes in a file, or a manifest, would do, and save them as a plan.
 
-    The file holds one change or a list, in YAML or JSON, as in examples/changes.json; or a manifest of aws-auth, whose
+    The file holds one change or a list, in YAML or JSON, as in examples/changes.yaml; or a manifest of aws-auth, whose
     texts replace the live ones. - is standard input. The commands `add`, `remove` and `rename` save a plan with --out,
     too. The exit code is 1 if something would change, and 0 if the plan was saved.
     """

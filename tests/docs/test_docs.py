@@ -75,7 +75,7 @@ def test_every_command_that_is_shown_exists_with_its_options(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(AwsAuthCommand, "invoke", lambda *_: 0)
-    for name in ("changes.json", "plan.json", "buffer.yaml", "aws-auth.yaml", "cluster.yaml"):
+    for name in ("changes.yaml", "plan.json", "buffer.yaml", "aws-auth.yaml", "cluster.yaml"):
         (tmp_path / name).touch()
     (tmp_path / "access").mkdir()
     for words in shown_commands(page):

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, RemoveRole, RenamePrincipal, ReplaceText
 from awsauth.core.plan import load_plan_or_changes
 from awsauth.errors import AwsAuthError
+from tests.support.paths import PROJECT
 
 ROLE = "arn:aws:iam::111122223333:role/x"
 GOOD = f"""\
@@ -36,6 +37,11 @@ MADE = (
 @pytest.mark.parametrize("text", [GOOD, GOOD.encode(), GOOD.replace("\n", "\r\n"), b"\xef\xbb\xbf" + GOOD.encode()])
 def test_changes_may_be_yaml(text: str | bytes) -> None:
     assert load_plan_or_changes(text) == MADE
+
+
+def test_the_examples_in_yaml_and_json_hold_the_same_changes() -> None:
+    in_yaml, in_json = ((PROJECT / "examples" / f"changes.{name}").read_bytes() for name in ("yaml", "json"))
+    assert load_plan_or_changes(in_yaml) == load_plan_or_changes(in_json)
 
 
 def test_a_single_change_need_not_stand_in_a_list() -> None:
