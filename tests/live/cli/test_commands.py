@@ -160,7 +160,7 @@ def test_a_plan_for_another_object_is_a_conflict(cluster: Cluster, at: dict[str,
     cluster.delete_aws_auth()
     cluster.put_aws_auth({"mapRoles": NODES})
     done = run("apply", plan, "--yes", env=at)
-    assert (done.code, "was made for" in done.err) == (6, True)
+    assert (done.code, "The plan is for" in done.err) == (6, True)
     assert roles(cluster) == NODES
 
 
