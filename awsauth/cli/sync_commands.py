@@ -1,4 +1,4 @@
-"""The commands that sync fragments, and make fragments of what is there."""
+"""The commands that sync, import and print fragments."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) 
 @awsauth_command("init", "awsauth.Fragment.from_document(client.read(), owner)", outputs=("text",))
 @_OWNER
 def init_command(invocation: Invocation, /, *, owner: str) -> int:
-    """Print a fragment of what is mapped now, for `awsauth sync --adopt`.
+    """Print the present mappings as a fragment, for `awsauth sync --adopt`.
 
     It leaves out what lets nodes in, and what another owner applied.
     """
