@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _FILES: Final = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
+_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _OTHERS: Final = frozenset(("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION"))
 """Variables with which botocore does not use the keys in the environment alone."""
 
@@ -41,7 +42,8 @@ class EnvironmentKeys:
 
     access_key: str
     secret_key: str = field(repr=False)
-    token: str = field(repr=False)
+    token: str | None = field(repr=False)
+    """None for a user's own keys: an empty one would be signed, and refused."""
     method: str = "env"
 
     def get_frozen_credentials(self) -> Self:
@@ -160,12 +162,11 @@ class AwsSession:
         Raises:
             CredentialsError: there are none, or they cannot be loaded; it names the sources that were tried.
         """
-        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-        keys = EnvironmentKeys(*(os.environ.get(name, "") for name in names))
+        access_key, secret_key, token = map(os.environ.get, _KEYS)
         # An explicit profile comes before the environment, and a profile that does not exist is an error.
         is_other = self._profile or self._given or _OTHERS.intersection(os.environ)
-        if keys.access_key and keys.secret_key and not is_other:
-            return keys
+        if access_key and secret_key and not is_other:
+            return EnvironmentKeys(access_key, secret_key, token or None)
         with self._lock, translate_errors("The AWS credentials cannot be loaded", self):
             found = self.botocore.get_credentials()
         if not found:

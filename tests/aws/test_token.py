@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 import threading
 from datetime import datetime, timedelta, timezone
@@ -131,7 +132,7 @@ def test_the_credentials_are_those_of_botocores_chain(
     own, chain = session.credentials(), session.botocore.get_credentials()
     assert chain
     frozen, expected = own.get_frozen_credentials(), chain.get_frozen_credentials()
-    assert (frozen.access_key, frozen.secret_key, frozen.token or None, own.method) == (
+    assert (frozen.access_key, frozen.secret_key, frozen.token, own.method) == (
         expected.access_key,
         expected.secret_key,
         expected.token,
@@ -139,6 +140,13 @@ def test_the_credentials_are_those_of_botocores_chain(
     )
     for secret in filter(None, (frozen.secret_key, frozen.token)):
         assert repr(secret) not in repr(own)
+
+
+def test_a_token_of_keys_without_a_session_signs_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """STS refuses an empty one."""
+    only(monkeypatch, tmp_path, KEYS)
+    token = TokenSource(AwsSession(), "prod", region=REGION).token().value.removeprefix("k8s-aws-v1.")
+    assert b"X-Amz-Security-Token" not in base64.urlsafe_b64decode(token + "==")
 
 
 def test_a_profile_that_does_not_exist_is_an_error_also_with_keys_in_the_environment(
