@@ -10,7 +10,7 @@ from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.tools import ARGO_CD, FLUX, ownership_markers
 from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
 from awsauth.core.desired.decide import Choices, OnDrift
-from awsauth.core.desired.records import principal_name, read_records, write_records
+from awsauth.core.desired.records import holds_hashes, principal_name, read_records, write_records
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.findings import Finding, Severity
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LOST_OWNERSHIP: Final = "lost-ownership"
 DUPLICATES: Final = "synced-duplicates"
 MAX_REMOVALS: Final = "max-removals"
+HASHED_RECORDS: Final = "hashed-records"
 ALLOW_EMPTY: Final = "allow-empty"
 
 
@@ -96,11 +97,14 @@ class Syncing:
         self.approved = report
         merged = merge_with_report(snapshot.document, changes_of(report))
         after = records_after(report, records)
+        owners = None if after == recorded else write_records(after, snapshot.annotations)
         return PendingChange(
             snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot))),
-            merged._replace(findings=(*map(_lost, lost), *_duplicates(live, report), *merged.findings)),
+            merged._replace(
+                findings=(*map(_lost, lost), *_hashed(owners, snapshot), *_duplicates(live, report), *merged.findings)
+            ),
             sync=report,
-            owners=None if after == recorded else write_records(after, snapshot.annotations),
+            owners=owners,
             is_held=is_held,
         )
 
@@ -226,6 +230,19 @@ def _duplicates(live: Mapping[str, Sequence[object]], report: SyncReport) -> Ite
                 "Remove the others with `awsauth check --fix`.",
                 principal=act.principal,
             )
+
+
+def _hashed(owners: Mapping[str, str] | None, snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield a note with the first records that are hashes."""
+    is_new = not any(map(holds_hashes, owners_of(snapshot.annotations).values()))
+    if is_new and any(map(holds_hashes, (owners or {}).values())):
+        yield Finding(
+            HASHED_RECORDS,
+            Severity.NOTE,
+            "The records of owners are larger than 128 KiB, so awsauth keeps hashes instead of usernames and groups.",
+            "The sync finds the same changes.",
+            "",
+        )
 
 
 def _lost(owner: str) -> Finding:

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -290,9 +290,12 @@ class FileStore(RevisionFolder):
             return _snapshot(self._manifest.write(data, cast("FileState", base.raw)), base.head, base.annotations)
         head, owners = revision.info.head, owners_of(revision.annotations)
         if not base.exists:
-            state = self._manifest.create(to_yaml(revision.config_map()))
+            others = {key: text for key, text in revision.annotations.items() if key not in owners}
+            state = self._manifest.create(to_yaml(replace(revision, annotations=others).config_map()))
             self.note(head)
-            return _snapshot(state, head, self._owners.read())
+            if owners != self._owners.read():
+                self._owners.write(owners)
+            return _snapshot(state, head, owners)
 
         def begin() -> None:
             if self._owners.read() != owners_of(base.annotations):

@@ -334,6 +334,28 @@ def test_a_manifest_keeps_its_records_beside_it(tmp_path: Path) -> None:
     assert client.sync(fragment("a", y="y")).changed is False
 
 
+def test_a_deleted_manifest_comes_back_with_its_records(tmp_path: Path) -> None:
+    path = manifest_in(tmp_path)
+    client = awsauth.connect(file=path)
+    client.sync(fragment("a", x="x", y="y"))
+    records = owners(client)
+    client.sync(fragment("a", y="y"))
+    path.unlink()
+    client.rollback(to=2)
+    assert "awsauth/" not in path.read_text(encoding="utf-8")
+    assert owners(client) == records
+    assert acts(client.sync(fragment("a", y="y")).sync) == [("prune", "x")]
+
+
+def test_large_records_become_hashes_and_are_said_once() -> None:
+    client = fresh()
+    many = {f"r{number}": f"u{number}-{'x' * 120}" for number in range(900)}
+    assert [one.code for one in client.sync(fragment("a", **many)).findings][:1] == ["hashed-records"]
+    many["r0"] = "new"
+    again = client.sync(fragment("a", **many))
+    assert (acts(again.sync), "hashed-records" in [one.code for one in again.findings]) == ([("update", "r0")], False)
+
+
 def test_adoption_changes_the_records_of_a_manifest_alone(tmp_path: Path) -> None:
     path = manifest_in(tmp_path)
     client = awsauth.connect(file=path)

@@ -123,6 +123,11 @@ def _written(records: Mapping[str, Record]) -> dict[str, str]:
     }
 
 
+def holds_hashes(text: str) -> bool:
+    """Whether the text of a record holds hashes."""
+    return '":{"h":"' in text
+
+
 def _hashed(last: Applied) -> Applied:
     return last if "h" in last else {"h": sha256_of(last)[:16]}
 

@@ -124,7 +124,8 @@ def test_a_forged_record_deletes_nothing(cluster: Cluster, client: awsauth.AwsAu
 
 def test_many_entries_are_recorded_as_hashes(cluster: Cluster, client: awsauth.AwsAuthClient) -> None:
     many = {f"role-{number:04}": f"user-{number:04}-{'x' * 120}" for number in range(900)}
-    client.sync(fragment("a", **many))
+    made = client.sync(fragment("a", **many))
+    assert "hashed-records" in [one.code for one in made.findings]
     assert '"h"' in live(cluster)["metadata"]["annotations"]["awsauth/owner.a"]
     assert not client.sync(fragment("a", **many)).changed
     many.pop("role-0000")
