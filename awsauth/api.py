@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
+from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 from awsauth.options import Options, check_options
@@ -113,17 +114,14 @@ def connect(**target: Unpack[Target]) -> AwsAuthClient:
 
 def _checked(name: str, value: Any) -> Any:
     """Return an argument of `connect` unless it is empty, as an unset variable leaves it, or of another type."""
-    if name == "policy":
-        return value
     if name == "as_groups":
         is_list = isinstance(value, Iterable) and not isinstance(value, str)
         if not is_list or not all(isinstance(group, str) and group for group in value):
             raise UsageError(f"as_groups is {quoted_value(value)}.", hint="Pass a list of names.")
         return tuple(value)
-    if value is not None and not isinstance(value, (str, os.PathLike)):
-        raise UsageError(f"{name} is {quoted_value(value, 60)}.", hint="Pass a text, or leave it out.")
-    if value is None or (name != "author" and not str(value).strip()):
-        raise UsageError(f"{name} is empty.", hint="Pass a text. Is the variable set that the value comes from?")
+    if name != "policy" and (name, value) != ("author", ""):
+        given: Any = {name: str(value) if isinstance(value, os.PathLike) else value}
+        check_texts(required=[name], **given)
     return value
 
 

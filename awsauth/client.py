@@ -12,6 +12,7 @@ from awsauth.apply import ChangeApplier, Result, result_of
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import as_list
+from awsauth.core.edit.validation import check_texts
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
@@ -179,9 +180,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         Raises:
             UsageError: `path` is empty or not a path.
         """
-        named: Any = path
-        if not isinstance(named, (str, os.PathLike)) or not str(named).strip():
-            raise UsageError("The path of the file is empty.", hint="Is the variable set that it comes from?")
+        check_texts(required=["file"], file=str(path) if isinstance(path, os.PathLike) else path)
         from awsauth.stores.file import FileStore
 
         return cls(FileStore(path, normalize=normalize), author=author, policy=policy)
@@ -247,8 +246,8 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     def apply(self, message: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
         """Apply a plan, or changes, in one write.
 
-        If another writer has changed the object since the plan was made, the changes are merged with the present data,
-        and applied only if their effect is the planned one.
+        If another writer has changed the object since the plan was made, the changes are merged with the present data.
+        They are applied only if their effect is the planned one.
 
         Args:
             message: The plan, or the changes.

@@ -31,8 +31,8 @@ class Options(TypedDict, total=False):
             is over, the finding is ``not-seen-yet``. Needs AWS credentials (``cluster=``).
         verify: ARNs, with path, of roles whose new tokens are checked like the caller's; ``caller`` may be among them.
             The caller must be allowed to assume the roles.
-        revert_after: Seconds, 5 to 60. If the caller or a role in `verify` does not get in with a new token by then, the
-            change is reverted, with a token that the API server still remembers. A refusal of a token that worked
+        revert_after: Seconds, 5 to 60. The change is reverted if the caller or a role in `verify` does not get in with a new
+            token by then. The API server still remembers the token that reverts it. A refusal of a token that worked
             before reverts it at once. Without effect in a dry run.
     """
 

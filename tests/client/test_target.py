@@ -21,7 +21,7 @@ ROLE = "arn:aws:iam::111122223333:role/mytestrole"
         ({"context": "kind-dev", "assume_role": "x"}, "assume_role cannot be used without cluster"),
         ({"file": "a.yaml", "as_user": "jane"}, "as_user cannot be combined with file"),
         ({"cluster": ""}, "cluster is empty"),
-        ({"cluster": None}, "cluster is empty"),
+        ({"cluster": None}, "cluster is `None`"),
         ({"context": " "}, "context is empty"),
         ({"kubeconfig": ""}, "kubeconfig is empty"),
         ({"context": 7}, "context is `7`"),
