@@ -1,4 +1,4 @@
-"""The command line: it parses arguments, calls the library, prints, and exits with a code that says how it went."""
+"""The command line: arguments, calls of the library, output and exit codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the program. Interrupted at any time, also while it is loaded, it ends with exit code 130."""
+    """Run the program. An interrupt ends it with exit code 130, even while it is loaded."""
     try:
         _loaded()()
     except KeyboardInterrupt:
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def _loaded() -> Callable[[], None]:
-    """Return the program, if the packages that it needs are installed: the library alone does not bring them."""
+    """Return the program. Without click, print how to install it, and exit."""
     try:
         from awsauth.cli.app import main as run
     except ModuleNotFoundError as error:

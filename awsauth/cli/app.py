@@ -1,4 +1,4 @@
-"""The program: its commands, which are loaded when they are used, and its last handler of errors."""
+"""The program: its commands, each loaded when it is used."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Program(AwsAuthGroup):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the commands and options that begin with a text, without loading the commands."""
+        """Complete a command or option without loading the commands."""
         found = [
             CompletionItem(name, help=does) for name, (_, does) in _COMMANDS.items() if name.startswith(incomplete)
         ]

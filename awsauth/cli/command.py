@@ -1,4 +1,4 @@
-"""The base of all commands: the options that they share, sections in the help, and how errors end a command."""
+"""The base of all commands: shared options, sections in the help, and errors."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...
 def _shared_option(
     section: str, names: str, does: str, callback: Callable[..., None] = _keep, **attributes: Any
 ) -> SectionedOption:
-    """Return an option that may stand before or after the command. The one after the command wins."""
+    """Return an option for before or after the command. The one after it wins."""
     return SectionedOption(section, names, does, expose_value=False, callback=callback, **attributes)
 
 
 def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[SectionedOption]:
-    """Return the options that all commands have; the help shows those of the connection in `connection`."""
+    """Return the options of all commands; `connection` are those that the help shows."""
     target = [
         _shared_option(
             _CONNECTION,
@@ -163,7 +163,7 @@ class AwsAuthCommand(_Sectioned):
         ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, after giving ``--dry-run`` its default value and removing ``--arn``, which may precede an ARN."""
+        """Give ``--dry-run`` its default value, drop ``--arn`` before an ARN, and parse."""
         end = args.index("--") if "--" in args else len(args)
         words, rest = args[:end], args[end:]
         if self._takes_arn:
@@ -179,7 +179,7 @@ class AwsAuthCommand(_Sectioned):
         return len(arguments) == 1 and "ARN" in arguments[0].make_metavar(click.Context(self))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command with an `Invocation` made of the shared options. Errors become text and an exit code."""
+        """Call the command with an `Invocation`. Errors become text and an exit code."""
         ctx.obj = invocation_of(ctx)
         if ctx.obj.output not in self.outputs:
             raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
@@ -211,7 +211,7 @@ class AwsAuthCommand(_Sectioned):
 
 
 def awsauth_command(name: str, library: str, **attributes: Any) -> Callable[[Callable[..., int]], AwsAuthCommand]:
-    """Return a decorator that makes a function an `AwsAuthCommand`. Its first argument is the `Invocation`."""
+    """Return a decorator for a function that takes the `Invocation` first."""
     make = click.command(name, cls=AwsAuthCommand, library=library, **attributes)
     return lambda function: make(click.make_pass_decorator(Invocation)(function))
 

@@ -45,7 +45,7 @@ _NOTHING: Final[dict[str, list[str]]] = {kind: [] for kind in _KINDS}
 
 
 def remember(target: Mapping[str, Any], document: Document | None = None, revisions: Iterable[int] = ()) -> None:
-    """Keep the names in a cluster's document, or the numbers of its revisions. A file is read again instead."""
+    """Keep the names in a cluster's document, or its revisions. A file is read again."""
     if "file" in target:
         return
     with contextlib.suppress(OSError, ValueError, RuntimeError):  # RuntimeError: the user has no home
@@ -114,7 +114,7 @@ def _known(ctx: click.Context, *kinds: str) -> Iterable[str]:
 
 
 def _kept(raw: bytes) -> dict[str, list[str]]:
-    """Return the names in a cache file. One that cannot be read counts as empty, and is replaced."""
+    """Return the names in a cache file; none if it cannot be read."""
     with contextlib.suppress(ValueError, AttributeError, TypeError):
         found = json.loads(raw)
         return {kind: [str(one) for one in found.get(kind, ())] for kind in _KINDS}
@@ -147,7 +147,7 @@ def _cache(target: Mapping[str, Any]) -> Path:
 
 
 def _opened(cache: Path) -> Folder:
-    """Open the folder of a cache file, unless another user owns it, as a home that `sudo` keeps."""
+    """Open the folder of a cache file, unless another user owns it, as under `sudo`."""
     folder = Folder(cache.parent)
     if not folder.is_ours:
         with folder:
@@ -266,7 +266,7 @@ class Fish(_Completion, FishComplete):
 
 
 def _open_quote(line: str, breaks: str) -> tuple[str, str]:
-    """Return the open quote at the end of a line, and the part of the last word that bash keeps."""
+    """Return the open quote of a line, and the part of the last word that bash keeps."""
     quote, word, start, position = "", 0, 0, 0
     while position < len(line):
         character = line[position]

@@ -1,4 +1,4 @@
-"""How every change is made: it is shown, confirmed, and made only with the effect that was shown."""
+"""Show a change, ask, and make it only with the effect that was shown."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ class Confirmation:
         return result
 
     def show(self, without: Sequence[Finding] = ()) -> None:
-        """Show the change with its findings; `without` are those that the error is about to show."""
+        """Show the change and its findings, except those that an error shows next."""
         screen, proposed = self._invocation.screen, self._proposed
         refused = self.refusal.findings if self.refusal else ()
 
@@ -274,7 +274,7 @@ class Confirmation:
 
 
 def guards_to_ask_about(error: GuardError) -> tuple[str, ...]:
-    """Return the guards that refuse a change; none if it is also refused by something that cannot be allowed."""
+    """Return the guards that refuse a change; none if not all of them can be allowed."""
     codes = tuple(dict.fromkeys(finding.code for finding in error.findings))
     return () if UNTRUSTED in codes else codes
 

@@ -1,4 +1,4 @@
-"""How the command line shows errors and other texts of the library: with its options instead of arguments."""
+"""Show errors, and the library's texts with options instead of arguments."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
 
 def in_options(text: str) -> str:
-    """Return a text of the library with options instead of arguments; arguments inside a call stay.
+    """Return a text of the library with options instead of arguments, except in calls.
 
     An argument that the running command does not have as an option becomes a field of a change, if it is one.
     """

@@ -1,4 +1,4 @@
-"""Files that a command reads or writes: plans, changes and policies. Errors name the file."""
+"""Files that a command reads or writes. Errors name the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def save(plan: Plan, path: str) -> None:
-    """Save a plan in a new file, or replace another plan. A link to a file is not followed.
+    """Save a plan in a new file, or replace another plan. Links are not followed.
 
     Raises:
         FileError: the file cannot be written, or holds something else.

@@ -1,4 +1,4 @@
-"""The commands on the history: `history`, `show`, `diff`, `rollback`, `snapshot` and `prune`."""
+"""The commands `history`, `show`, `rollback`, `snapshot` and `prune`."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def command_for(invocation: Invocation, change: Change) -> str:
-    """Return the command line that makes a change; for a manifest on standard input it may be a call in Python."""
+    """Return the command line for a change; for ``--file -`` it may be a Python call."""
     match change:
         case EnsureRole():
             return command(invocation, "add", "role", change.role_arn, *_mapping(change))
@@ -89,7 +89,7 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manne
 
 @dataclass(frozen=True, slots=True)
 class FileLocation(JsonValue):
-    """The place of a finding in a manifest file; without line and column if it is not at one place."""
+    """The file of a finding, with its line and column if it has a place."""
 
     path: str
     line: int | None

@@ -78,7 +78,7 @@ class Invocation:
 
     @property
     def named_target(self) -> str:
-        """The object that the command is for, and as whom: ``aws-auth of context kind-dev, as jane``."""
+        """The object and the user, such as ``aws-auth of context kind-dev, as jane``."""
         whom = f", as {visible(self.acting_as)}" if self.acting_as else ""
         return f"aws-auth {'in' if 'file' in self.target else 'of'} {self.where}{whom}"
 
@@ -149,7 +149,7 @@ class Invocation:
             )
 
     def write_messages_to_stderr(self) -> None:
-        """Print on standard error from now on, because standard output is for the manifest."""
+        """Print on standard error: standard output is for the manifest."""
         self.screen = replace(self.screen, to_error=True)
 
     def write_back(self) -> None:
@@ -158,7 +158,7 @@ class Invocation:
             self.screen.hand_over(self._manifest.raw)
 
     def report(self, values: Mapping[str, Any], text: str, markdown: str | None = None) -> None:
-        """Print a result: its values as JSON, or its text; as Markdown the text, unless there is another one."""
+        """Print a result in the output format. Without `markdown`, Markdown is the text."""
         if self.output == "json":
             self.emit(values)
         else:

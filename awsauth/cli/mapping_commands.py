@@ -1,4 +1,4 @@
-"""The commands `add`, `remove` and `rename`: each makes one change by a method of the client."""
+"""The commands `add`, `remove` and `rename`, made of methods of the client."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ _adding(
 
 
 class _Remove(AwsAuthGroup):
-    """``remove role|user|account|group``, and ``remove --username``, which runs the hidden command ``username``."""
+    """The group ``remove``. ``remove --username`` runs the hidden ``remove username``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the hidden command first; options of the group may come before ``--username``."""

@@ -138,7 +138,7 @@ class Output:
         locations: Sequence[str] = (),
         severity: Callable[[Finding], str] = lambda finding: finding.severity.value,
     ) -> str:
-        """Return findings. Of several with the same code, the first is whole, some are brief, and the rest is counted.
+        """Return findings. Of one code the first is whole, some are brief, the rest counted.
 
         Args:
             found: The findings.
@@ -166,7 +166,7 @@ class Output:
         return f"{text[:start]}{self.style(severity, _SEVERITIES[severity])}{text[start + len(severity) :]}"
 
     def wrapped(self, text: str, *, to_error: bool = False) -> str:
-        """Return prose in lines that fit the terminal. Words, commands and indented lines are not broken."""
+        """Wrap prose for the terminal, but no word, command or indented line."""
         if not (sys.stderr.isatty() if to_error else self.is_terminal):
             return text
         width = shutil.get_terminal_size().columns
@@ -191,7 +191,7 @@ class Output:
 
 
 def _filled(line: str, width: int) -> str:
-    """Return a line of prose in lines of a width, without a break in a command in backticks."""
+    """Wrap a line of prose, but no command in backticks."""
     kept = _COMMAND.sub(lambda match: match[0].replace(" ", "\0"), line)
     indent = line[: len(line) - len(line.lstrip())] + _GAP
     filled = textwrap.fill(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
@@ -208,14 +208,14 @@ def _record(header: Sequence[str], row: Sequence[str], titles: Sequence[int], wi
 
 
 def findings_as_markdown(found: Iterable[Finding]) -> str:
-    """Return findings as a Markdown list. Their text is code, because it quotes the data."""
+    """Return findings as a Markdown list, with their texts as code."""
     from awsauth.cli.errors import in_options
 
     return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(in_options(str(one)))}" for one in found)
 
 
 def annotation(finding: Finding, file: str | None, at: Location | None) -> str:
-    """Return a finding as a workflow command of GitHub Actions. Its text cannot end the command or begin another."""
+    """Return a finding as a workflow command of GitHub Actions, escaped."""
     properties = {"file": file} | ({"line": str(at.line), "col": str(at.column)} if at else {}) if file else {}
     named = {**properties, "title": f"awsauth: {finding.code}"}
     shown = ",".join(
@@ -229,7 +229,7 @@ def _data(text: str) -> str:
 
 
 def _without_commands(text: str) -> str:
-    """Escape the first character of each command to a CI system, so that JSON still reads it back."""
+    """Escape the first character of each command to a CI system, as JSON does."""
     return _CI_COMMAND.sub(lambda match: r"\u0023" if match[1] is None else rf"{match[1]}\u003a", text)
 
 
@@ -244,7 +244,7 @@ def _output() -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Discard buffered output after its reader has ended: writing it at exit would fail again."""
+    """Discard buffered output: its reader has ended, and writing would fail again."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -278,7 +278,7 @@ def _count(message: str, over: threading.Event) -> None:
 
 @contextmanager
 def debug_messages_on(screen: Output) -> Iterator[None]:
-    """Show the library's log on standard error while the block runs; with ``-vv`` also details and times."""
+    """Show the library's log on standard error; with ``-vv`` also details and times."""
     import logging
 
     from awsauth.debug_log import DETAIL, NAME

@@ -130,7 +130,7 @@ def diff_command(invocation: Invocation, /, *, before: Any, after: Any, keep_nod
 
 
 def _compared(invocation: Invocation, before: Any, after: Any, *, keep_nodes: bool) -> Plan:
-    """Return the plan from one side to the other; without a second side, from the live state to the first."""
+    """Return the plan from one side to the other, or from the live state to the first."""
     sides: list[Store] = []
     for side in (before, after):
         if isinstance(side, int):

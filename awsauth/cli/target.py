@@ -1,4 +1,4 @@
-"""The options and environment variables that say which ``aws-auth`` a command is for."""
+"""The options and environment variables that name the target of a command."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ _TOGETHER: Final = {"cluster": ("cluster", "acting"), "kubeconfig": ("kubeconfig
 
 
 def shared_options(ctx: click.Context) -> dict[str, Any]:
-    """Return the values of the options that all commands share, given before or after the command."""
+    """Return the values of the shared options, given before or after the command."""
     options: dict[str, Any] = ctx.meta.setdefault("awsauth.cli", {})
     return options
 
 
 def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the target, by the library's names, from options, or from variables where an option is not given.
+    """Return the target, by the library's names, from options and variables.
 
     If an option names a target, variables for another kind of target are ignored.
 
