@@ -112,7 +112,7 @@ def test_where_somebody_has_done_it_already_nothing_is_written(
 
 
 REFUSED: Final[dict[str, tuple[Change, str, type[AwsAuthError], str]]] = {
-    "gone is what was to be extended": (EXTEND, ADMIN + TWO, PlanError, "something else would come of it now"),
+    "gone is what was to be extended": (EXTEND, ADMIN + TWO, PlanError, "the plan would have another effect now"),
     "other groups are to be extended": (
         EXTEND,
         BEFORE.replace("[a, b]", "[system:masters]"),
@@ -129,7 +129,7 @@ REFUSED: Final[dict[str, tuple[Change, str, type[AwsAuthError], str]]] = {
         REMOVE,
         BEFORE.replace("username: one", "username: other"),
         PlanError,
-        "something else would come of it now",
+        "the plan would have another effect now",
     ),
     "it was mapped by somebody, with more": (
         NEW,
@@ -172,7 +172,7 @@ def test_a_plan_is_not_applied_to_an_object_that_was_made_anew(cluster: Cluster,
     old = live(cluster)["metadata"]["uid"]
     cluster.delete_aws_auth()
     before = cluster.put_aws_auth({"mapRoles": BEFORE})
-    with pytest.raises(PlanError, match="made for the object with uid") as refused:
+    with pytest.raises(PlanError, match="is for the object with uid") as refused:
         client.apply(plan)
     assert old in str(refused.value)
     assert before["metadata"]["uid"] in str(refused.value)
@@ -183,7 +183,7 @@ def test_a_plan_is_not_applied_to_an_object_that_was_made_anew(cluster: Cluster,
 def test_a_plan_is_not_applied_where_the_object_is_gone(cluster: Cluster, client: AwsAuthClient) -> None:
     plan = saved(client.plan(NEW))
     cluster.delete_aws_auth()
-    with pytest.raises(PlanError, match="made for the object with uid"):
+    with pytest.raises(PlanError, match="is for the object with uid"):
         client.apply(plan)
     assert cluster.aws_auth() is None
     assert cluster.revisions() == []
@@ -238,7 +238,7 @@ def test_a_planned_change_is_looked_at_again_when_somebody_writes_before_it_is_m
     """After the conflict, too, only what the plan shows may come of it."""
     plan = client.plan(EXTEND)
     store = Interrupted(ClusterStore(connected(cluster.kubeconfig)), "write", lambda: rewrite(cluster, ADMIN + TWO))
-    with pytest.raises(PlanError, match="something else would come of it now"):
+    with pytest.raises(PlanError, match="the plan would have another effect now"):
         AwsAuthClient(store).apply(plan)
     assert text_of(cluster) == {"mapRoles": ADMIN + TWO}
     assert not any(entry.unconfirmed for entry in assert_true_history(client, cluster).entries)
@@ -254,7 +254,7 @@ def test_an_object_made_anew_before_the_write_is_none_that_a_plan_was_for(
         cluster.put_aws_auth({"mapRoles": BEFORE})
 
     store = Interrupted(ClusterStore(connected(cluster.kubeconfig)), "write", anew)
-    with pytest.raises(PlanError, match="made for the object with uid"):
+    with pytest.raises(PlanError, match="is for the object with uid"):
         AwsAuthClient(store).apply(plan)
     assert text_of(cluster) == {"mapRoles": BEFORE}
 
@@ -269,5 +269,5 @@ def test_a_race_with_another_creator_ends_in_a_merge(cluster: Cluster, client: A
     assert late.apply(plan).changed
     assert names(text_of(cluster)) == {"admin", "one", "two", "new"}
     assert_true_history(client, cluster)
-    with pytest.raises(PlanError, match="made for an object without uid"):
+    with pytest.raises(PlanError, match="is for an object without uid"):
         client.apply(plan)
