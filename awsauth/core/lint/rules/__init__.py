@@ -1,39 +1,14 @@
-"""The rules of lint, one function each. A rule is registered by the decorator `rule` when its module is imported."""
+"""The rules of lint, one function each. Importing this package imports its modules, whose decorators register the rules."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from awsauth.core.lint.rule import RULES, Match, Rule
-from awsauth.core.lint.rules import (
-    administrators,
-    arns,
-    duplicates,
-    groups,
-    nodes,
-    policy,
-    principals,
-    spelling,
-    sso,
-    structure,
-    templates,
-    usernames,
-)
 from awsauth.core.lint.subject import LintContext
 
-__all__ = [
-    "RULES",
-    "LintContext",
-    "Match",
-    "Rule",
-    "administrators",
-    "arns",
-    "duplicates",
-    "groups",
-    "nodes",
-    "policy",
-    "principals",
-    "spelling",
-    "sso",
-    "structure",
-    "templates",
-    "usernames",
-]
+__all__ = ["RULES", "LintContext", "Match", "Rule"]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
