@@ -35,9 +35,10 @@ def repair_request(changes: Any, rollback_to: Any, allow: Any, reason: Any) -> R
         raise _wrong("rollback_to", rollback_to, "Pass the number of a revision.")
     if not isinstance(reason, str):
         raise _wrong("reason", reason, "Pass a text.")
-    guards = tuple(name for name in allow if name != SWITCH)
+    names = tuple(allow)
+    guards = tuple(name for name in names if name != SWITCH)
     allowed_by(guards)
-    return RepairRequest(made, rollback_to, guards, reason)
+    return RepairRequest(made, rollback_to, guards, reason, may_switch=SWITCH in names)
 
 
 def check_others(creator_role: Any, timeout: Any, *, dry_run: Any) -> None:

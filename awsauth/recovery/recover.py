@@ -21,7 +21,7 @@ from awsauth.recovery.arguments import check_others, region_in, repair_request
 from awsauth.recovery.discovery import ClusterRef, discover
 from awsauth.recovery.plan import plan_of, refuse_without_consent
 from awsauth.recovery.repair import AccessRepair
-from awsauth.recovery.report import SWITCH, Leftover, Recovery
+from awsauth.recovery.report import Leftover, Recovery
 from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.stores.cluster import ClusterStore
 
@@ -93,7 +93,7 @@ def recover(
     with ExitStack() as open_until:
         found = discover(location, creator_role=creator_role, iam_arn=iam_arn, open_until=open_until)
         run = _Recovering(found, request, author, timeout)
-        plan = plan_of(found, run.repair_step(), may_switch=SWITCH in allow)
+        plan = plan_of(found, run.repair_step(), may_switch=request.may_switch)
         if dry_run:
             return Recovery(plan, dry_run=True)
         refuse_without_consent(plan)

@@ -41,12 +41,14 @@ class RepairRequest:
         rollback_to: The revision; with neither, the repair finds the revision itself.
         allow: Guards that the repair may violate.
         reason: Why; kept with the revision.
+        may_switch: Whether the authentication mode may be switched.
     """
 
     changes: tuple[Change, ...] = ()
     rollback_to: int | None = None
     allow: tuple[str, ...] = ()
     reason: str = ""
+    may_switch: bool = False
 
     def step(self, to: int | None = None) -> RecoveryStep:
         """Return the repair as a step of the plan.

@@ -12,6 +12,7 @@ from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.errors import AwsServiceError, RecoveryError, UsageError
+from awsauth.recovery.arguments import repair_request
 from awsauth.recovery.recover import recover
 from awsauth.recovery.report import SWITCH
 from tests.support.aws.aws_environment import KEYS, only
@@ -74,6 +75,11 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_contacted(
         with pytest.raises(UsageError):
             recover(**{"cluster": "prod"} | arguments)
         assert eks.requests == []
+
+
+def test_names_that_are_allowed_may_come_from_an_iterator() -> None:
+    request = repair_request(None, None, iter([SWITCH, "regrant"]), "")
+    assert (request.may_switch, request.allow) == (True, ("regrant",))
 
 
 @pytest.mark.parametrize(("partition", "region"), [("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")])
