@@ -49,8 +49,8 @@ def _commented(number: int, account: int) -> str:
     )
 
 
-def _not_plain(number: int, account: int) -> str:
-    """With a name that is no ASCII in every entry: read by the full reader, not by the plain one."""
+def _not_ascii(number: int, account: int) -> str:
+    """With a name beyond ASCII in every entry."""
     return _role_first(number, account).replace("username: ", "username: é")
 
 
@@ -59,7 +59,7 @@ FORMS: Final[dict[str, Callable[[int, int], str]]] = {
     "role first, indented groups": _role_first,
     "quoted": _quoted,
     "with comments": _commented,
-    "not ASCII": _not_plain,
+    "not ASCII": _not_ascii,
 }
 """What writes an entry, by what the form is called."""
 
