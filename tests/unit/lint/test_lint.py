@@ -453,6 +453,12 @@ def test_data_keys_of_other_names_are_left_alone() -> None:
     assert codes(Document({"maproles": "[]", "map_users": "[]", "mapRole": "[]"})) == ["unknown-data-key"] * 3
 
 
+def test_data_keys_are_told_in_the_order_of_the_data() -> None:
+    names = [f"mapThings{number}" for number in range(30)]
+    told = found(Document({**dict.fromkeys(names, "x"), "mapRoles": "[]"}), "unknown-data-key")
+    assert [finding.principal for finding in told] == names
+
+
 def test_content_behind_a_flow_list_is_told() -> None:
     [finding] = found(Document({"mapRoles": "[]  # c\n 0o17\n"}), "ignored-rest")
     assert finding.location is not None

@@ -51,7 +51,7 @@ def unknown_data_key(subject: LintContext) -> Iterator[Match]:
           []
         notes: by hand, please
     """
-    for key in subject.document.data.keys() - set(KEYS):
+    for key in (key for key in subject.document.data if key not in KEYS):
         letters = re.sub("[^a-z]", "", key[:50].lower())
         close = close_matches(letters, _BY_LETTERS, 1, 0.85)
         ignored = "The authenticator ignores it"
