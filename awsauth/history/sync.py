@@ -70,9 +70,9 @@ class Syncing:
         """Return the change of one object.
 
         Raises:
-            MappingConflictError: the sync does not resolve a conflict by itself.
-            GuardError: it removes too much, or node mappings, or Argo CD or Flux owns the object.
-            PlanOutdatedError: the acts are not those that were approved, or of the first proposal.
+            MappingConflictError: There is a conflict that no choice resolves.
+            GuardError: The sync would remove too many entries, or node mappings.
+            PlanOutdatedError: The acts differ from the approved ones, or from those of the first proposal.
         """
         recorded, _ = read_records(snapshot.annotations)
         live = live_entries(snapshot.document)
@@ -139,7 +139,7 @@ class Syncing:
         """Refuse an empty wanted state, node mappings, and more removals than are allowed.
 
         Raises:
-            GuardError: it is one, or there are.
+            GuardError: The wanted state is empty, or the sync would remove too much.
         """
         found = tuple(self._refused_removals(report, records))
         if found:
@@ -179,7 +179,7 @@ def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, pr
     """Return how conflicts are resolved, from the arguments of a call.
 
     Raises:
-        UsageError: one of them has another value than those that are allowed.
+        UsageError: An argument has a value that is not allowed.
     """
     literals = {"if_mapped": (if_mapped, ("fail", "extend")), "on_drift": (on_drift, get_args(OnDrift))}
     for name, (value, known) in {**literals, "prune": (prune, ("unchanged", "force"))}.items():

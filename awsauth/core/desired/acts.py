@@ -89,14 +89,14 @@ class SyncReport(JsonValue):
 
     @property
     def conflicts(self) -> tuple[SyncAct, ...]:
-        """What the sync does not resolve by itself."""
+        """The acts that no choice resolves."""
         return self.of("conflict")
 
     def raise_for_conflicts(self) -> None:
         """Raise the error for all conflicts, if there are any.
 
         Raises:
-            MappingConflictError: there are; its hint names the arguments that resolve them.
+            MappingConflictError: There are conflicts; the hint names the arguments that resolve them.
         """
         found = self.conflicts
         if not found:
@@ -138,7 +138,7 @@ def live_entries(document: Document) -> Live:
     """Return the entries that an object has.
 
     Raises:
-        EditError: a text cannot be read, so that it is not known who is in it.
+        EditError: A text cannot be read, so its entries are unknown.
     """
     found: Live = {}
     for key in KEYS:
