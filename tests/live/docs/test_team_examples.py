@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.docs.test_cli_examples import shell
+from tests.support.command_line import run
 from tests.support.paths import PROJECT
 
 if TYPE_CHECKING:
@@ -65,3 +66,31 @@ def test_a_pipeline_plans_syncs_and_finds_drift(cluster: Cluster, tmp_path: Path
     changed = re.sub("username: team-a-reader", "username: admin", text)
     cluster.put_aws_auth({**found["data"], "mapRoles": changed}, annotations=found["metadata"]["annotations"])
     assert shell(drift, folder, **variables).code == 1
+
+
+def test_two_teams_and_an_administrator(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the page tells it: fragments go live, an entry leaves, a conflict ends in adoption, drift by hand is found."""
+    cluster.kubectl("create", "-f", str(PROJECT / "examples" / "aws-auth.yaml"))
+    access = shutil.copytree(TEAMS / "access", tmp_path / "access")
+    env = {"KUBECONFIG": str(cluster.kubeconfig)}
+    by_hand = "arn:aws:iam::968802670493:role/team-a-deployer"
+    assert run("add", "role", by_hand, "--username", "old", "--yes", env=env).code == 0
+    refused = run("sync", str(access), "--yes", env=env)
+    assert (refused.code, "pass --adopt" in refused.err) == (6, True), refused
+    assert run("sync", str(access), "--yes", "--adopt", env=env).code == 0
+    assert run("get", by_hand, env=env).out.count("owner team-a") == 1
+    (access / "team-b.yaml").write_text(
+        "owner: team-b\nmapUsers:\n- userarn: arn:aws:iam::968802670493:user/bob\n  username: bob\n  groups: [readers]\n",
+        encoding="utf-8",
+    )
+    assert run("sync", str(access), "--yes", "--reason", "team-b-deployer is gone", env=env).code == 0
+    assert "team-b-deployer" not in run("get", env=env).out
+    monkeypatch.setenv("KUBE_EDITOR", "sed -i 's/username: team-a-reader/username: admin/'")
+    cluster.kubectl("-n", "kube-system", "edit", "configmap", "aws-auth")
+    found = run("sync", str(access), "--check", env=env)
+    assert (found.code, "by the client kubectl-edit at" in found.out) == (1, True), found
+    assert run("sync", str(access), "--yes", env=env).code == 0
+    assert run("sync", str(access), "--check", env=env).code == 0
+    history = run("history", env=env).out
+    assert "sync team-a, team-b" in history
+    assert "outside" in history
