@@ -241,10 +241,10 @@ def test_where_karpenter_cannot_be_asked_all_is_unknown(account: AwsAccount, get
 @pytest.mark.parametrize("odd", [None, [], {"versions": 5}, {"versions": [{"version": None}]}])
 def test_where_karpenter_answers_something_odd_all_is_unknown(account: AwsAccount, odd: Any) -> None:
     found = evidence(account, nodes=[], get=serving({KARPENTER: odd})).use_of(NODE)
-    assert (found.use, "is no APIGroup" in found.why) == ("unknown", True)
+    assert (found.use, "not a valid APIGroup" in found.why) == ("unknown", True)
     path = f"{KARPENTER}/v1/ec2nodeclasses"
     found = evidence(account, nodes=[], get=serving({KARPENTER: V1, path: {"items": [{"metadata": odd}]}})).use_of(NODE)
-    assert (found.use, "is no EC2NodeClassList" in found.why) == ("unknown", True)
+    assert (found.use, "not a valid EC2NodeClassList" in found.why) == ("unknown", True)
 
 
 @pytest.mark.usefixtures("cluster")
