@@ -127,7 +127,7 @@ class Invocation:
             return awsauth.connect(**named)
         del named["file"]
         if unfit := sorted(named.keys() - {"policy"}):
-            raise click.UsageError(f"{' and '.join(unfit)} cannot be combined with --file; nothing was contacted.")
+            raise click.UsageError(f"{' and '.join(unfit)} cannot be combined with --file.")
         from awsauth.cli.files import naming, read_input
         from awsauth.stores.manifest_text import ManifestText
 
@@ -144,7 +144,7 @@ class Invocation:
         """
         if not self.screen.can_ask:
             raise UsageError(
-                "There is no terminal to ask on; nothing was contacted.",
+                "There is no terminal to ask on.",
                 hint=f"Pass --yes {purpose} without a question, or --dry-run to only see it.",
             )
 

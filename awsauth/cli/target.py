@@ -86,7 +86,7 @@ def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = 
         if one in said or value is None or (fitting is not None and one.kind not in fitting):
             continue
         if not value.strip():
-            raise click.UsageError(f"The variable {one.environment} is empty; nothing was contacted. Set or unset it.")
+            raise click.UsageError(f"The variable {one.environment} is empty. Set or unset it.")
         said[one] = value.split() if one.repeated else value
     return {one.argument: value for one, value in said.items()}
 
