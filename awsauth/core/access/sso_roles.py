@@ -18,10 +18,9 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import ParsedList
     from awsauth.core.findings import Location
 
 PATH: Final = "/aws-reserved/sso.amazonaws.com/"
@@ -72,20 +71,16 @@ def replaced_sso_roles(document: Document, roles: Iterable[str]) -> tuple[Findin
         by_set[_set_of(role)].append(role.role_arn)
     reading = document.reading("mapRoles")
     mapped = {entry.mapped.principal.lower() for entry in reading.entries if entry.mapped}
-    return tuple(_replaced(reading, known, by_set, mapped))
-
-
-def _replaced(
-    reading: ParsedList, known: set[str], by_set: dict[tuple[str, str], list[str]], mapped: set[str]
-) -> Iterator[Finding]:
-    for entry in reading.entries:
-        old = sso_role(entry.mapped.principal) if entry.mapped else None
-        if entry.mapped and old and old.role_arn.lower() not in known:
-            successors = by_set.get(_set_of(old), [])
-            if successors:
-                yield _finding(
-                    entry.mapped.principal, old.permission_set, successors, mapped, principal_location(reading, entry)
-                )
+    return tuple(
+        _finding(
+            entry.mapped.principal, old.permission_set, by_set[_set_of(old)], mapped, principal_location(reading, entry)
+        )
+        for entry in reading.entries
+        if entry.mapped
+        and (old := sso_role(entry.mapped.principal))
+        and old.role_arn.lower() not in known
+        and _set_of(old) in by_set
+    )
 
 
 def _finding(
