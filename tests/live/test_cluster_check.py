@@ -73,7 +73,7 @@ def test_a_cluster_without_nodes_has_none(cluster: Cluster) -> None:
 def test_that_there_is_no_aws_auth_is_told(cluster: Cluster) -> None:
     with AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig) as client:
         [found] = [finding for finding in client.check() if finding.code == "absent"]
-        assert (found.severity, "roll back" in found.hint) == (Severity.WARNING, True)
+        assert (found.severity, "Roll back" in found.hint) == (Severity.WARNING, True)
         client.add_account_mapping("111122223333")
         assert "absent" not in {finding.code for finding in client.check()}
 
