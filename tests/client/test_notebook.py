@@ -66,7 +66,7 @@ def test_a_line_tells_what_a_call_did() -> None:
 
 def test_a_table_has_the_mappings_and_the_revisions() -> None:
     tree = table("log")
-    assert [cell.text for cell in tree.iter("th")][:4] == ["revision", "time", "kind", "by"]
+    assert [cell.text for cell in tree.iter("th")][:4] == ["revision", "time", "kind", "author"]
     assert [row[0].text for row in tree.iter("tr")] == ["revision", "2", "1"]
     tree = table("document")
     assert [cell.text for cell in tree.iter("td")] == [
