@@ -72,7 +72,7 @@ class EnsureRole(BaseChange):
     role_arn: str = field(metadata=hold.ROLE_ARN)
     username: str = field(metadata=hold.USERNAME)
     groups: Sequence[str] = field(default=(), metadata=hold.GROUPS)
-    if_mapped: IfMapped = field(default="extend", metadata=hold.choice(IfMapped))
+    if_mapped: IfMapped = field(default="extend", metadata=hold.value_of(IfMapped))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +89,7 @@ class EnsureUser(BaseChange):
     user_arn: str = field(metadata=hold.USER_ARN)
     username: str = field(metadata=hold.USERNAME)
     groups: Sequence[str] = field(default=(), metadata=hold.GROUPS)
-    if_mapped: IfMapped = field(default="extend", metadata=hold.choice(IfMapped))
+    if_mapped: IfMapped = field(default="extend", metadata=hold.value_of(IfMapped))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -141,6 +141,6 @@ FLAG: Final = {"check": _flag}
 KEY: Final = {"check": _one_of(KEYS)}
 
 
-def choice(literal: Any) -> dict[str, Check]:
+def value_of(literal: Any) -> dict[str, Check]:
     """Return the metadata of a field that holds one of the values of a `Literal`."""
     return {"check": _one_of(get_args(literal))}
