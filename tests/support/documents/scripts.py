@@ -36,11 +36,11 @@ ODD: Final = "\x7f\x80\x85\x9f\u2028\u2029\ufeff\ufffe\uffff"
 _WORD: Final = re.compile(r"(?<![/\w])(?:admin|build|view|été|développeurs|user|sso|nodes|masters)(?!\w)")
 
 
-def word(random: Random, odd: float = 0.02) -> str:
+def word(random: Random) -> str:
     """Make a word in one of the scripts."""
     letters = random.choice(list(SCRIPTS.values()))
     made = "".join(random.choices(letters + "ab", k=random.choice((1, 1, 2, 4))))
-    return made + random.choice(ODD) if random.random() < odd else made
+    return made + random.choice(ODD) if random.random() < 0.01 else made
 
 
 def in_scripts(random: Random, text: str) -> str:
