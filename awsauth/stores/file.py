@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 LOCKED: Final = 30.0
 """Seconds to wait for a lock; other writers of this library hold it while the disk writes one file."""
 
+_READS: Final = 10
+"""How often the manifest and its history are read until both are of one moment."""
+
 _DENIED: Final = ("permission is denied", "Run as a user who may read and write the file and its directory.")
 _PROBLEMS: Final = {
     errno.ENOENT: ("there is no such file", "Give the path of a manifest that holds the aws-auth ConfigMap."),
@@ -276,7 +279,15 @@ class FileStore(RevisionFolder):
                     return Snapshot(Document({}), "", exists=False, head=head)
                 error.hint += f" Or restore it with rollback(): its history still exists, up to revision {head.number}."
             raise
-        return _snapshot(state, self.applied(data_digest(state.data)), self._owners.read())
+        for _ in range(_READS):
+            head = self.applied(data_digest(state.data))
+            owners = self._owners.read()
+            # If a writer was done between the two reads, the note is newer than the data.
+            again = state if head is None or head.is_of(state.data) else self._manifest.read()
+            if again.raw == state.raw:
+                break
+            state = again
+        return _snapshot(state, head, owners)
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
         """Write the data into the manifest (see `Store.write`).

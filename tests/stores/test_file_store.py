@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from awsauth.core.revisions.info import Head
+
 MANIFEST: Final = """# our cluster
 apiVersion: v1
 kind: ConfigMap
@@ -100,6 +102,25 @@ def test_writers_who_all_record_the_first_state_leave_every_ancestor_of_the_pres
     ]
     assert found.findings == ()
     assert accounts(path) == ["222222222222", "111111111111"]
+
+
+def test_a_writer_that_ends_between_the_reads_of_manifest_and_history_is_not_taken_for_another_tool(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileStore(path)
+    commit(store, changing([ADMIN]))
+    reading = store.applied
+    others = [EnsureAccount(account="111111111111")]
+
+    def overtaken(present: str) -> Head | None:
+        while others:
+            commit(FileStore(path), changing([others.pop()]))
+        return reading(present)
+
+    monkeypatch.setattr(store, "applied", overtaken)
+    snapshot = store.read()
+    assert snapshot.own_head == snapshot.head == log(store).entries[0].info.head
+    assert "111111111111" in snapshot.data["mapAccounts"]
 
 
 def test_a_state_that_two_other_tools_made_and_overwrote_stays_recorded(path: Path) -> None:
