@@ -279,14 +279,16 @@ class FileStore(RevisionFolder):
                     return Snapshot(Document({}), "", exists=False, head=head)
                 error.hint += f" Or restore it with rollback(): its history still exists, up to revision {head.number}."
             raise
-        for _ in range(_READS):
-            head = self.applied(data_digest(state.data))
-            owners = self._owners.read()
+        reads = 0
+        while True:
+            head, owners = self.applied(data_digest(state.data)), self._owners.read()
+            if head is None or head.is_of(state.data) or reads == _READS:
+                break
             # If a writer was done between the two reads, the note is newer than the data.
-            again = state if head is None or head.is_of(state.data) else self._manifest.read()
+            again = self._manifest.read()
             if again.raw == state.raw:
                 break
-            state = again
+            state, reads = again, reads + 1
         return _snapshot(state, head, owners)
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
