@@ -82,13 +82,13 @@ class ChangeApplier(NamedTuple):
     Attributes:
         store: The store of the ``aws-auth``.
         writer: Returns who makes the changes, for the history.
-        circumstances: The facts of the cluster; None for a file.
+        cluster_context: The facts of the cluster; None for a file.
         policy: The rules for mappings.
     """
 
     store: Store
     writer: Callable[[], Writer]
-    circumstances: ClusterContext | None = None
+    cluster_context: ClusterContext | None = None
     policy: Policy | None = None
 
     def findings(self, proposal: PendingChange) -> tuple[Finding, ...]:
@@ -159,8 +159,8 @@ class ChangeApplier(NamedTuple):
         snapshot.check_mutable()
         context, notes = self._guard_context(proposal)
         found = judge(merged.before, merged.after, context)
-        if self.circumstances:
-            notes = (*notes, *self.circumstances.rivals(self.store, snapshot, merged, thorough=thorough))
+        if self.cluster_context:
+            notes = (*notes, *self.cluster_context.rivals(self.store, snapshot, merged, thorough=thorough))
         of_object = [finding for finding in snapshot.findings if finding.code not in REFUSALS]
         return (*_creation(proposal), *of_object, *found, *_owned(proposal), *notes)
 
@@ -176,7 +176,7 @@ class ChangeApplier(NamedTuple):
             object_findings=snapshot.findings,
             is_rollback=restoration is not None,
         )
-        return self.circumstances.for_change(proposal.merged, known) if self.circumstances else (known, ())
+        return self.cluster_context.for_change(proposal.merged, known) if self.cluster_context else (known, ())
 
 
 def _altered(snapshot: Snapshot, result: Result) -> Finding:

@@ -59,7 +59,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         author: Who makes the changes, for the history: a claim. The history keeps it with the identity that the cluster
             authenticated; for a file with the operating system's account, which is a claim too.
         policy: The rules for mappings: `check` reports what breaks them, the guard ``policy`` refuses it.
-        circumstances: The facts of the cluster; None without a cluster.
+        cluster_context: The facts of the cluster; None without a cluster.
         connection: The connection to the cluster; the client closes it.
         session: The AWS session.
 
@@ -73,7 +73,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         *,
         author: str | None = None,
         policy: Policy | None = None,
-        circumstances: ClusterContext | None = None,
+        cluster_context: ClusterContext | None = None,
         connection: Connection | None = None,
         session: AwsSession | None = None,
     ) -> None:
@@ -86,7 +86,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             raise UsageError(f"author is {quoted_value(claimed, 60)}.", hint="Pass a name.")
         self._store = store
         self._policy = policy
-        self._circumstances = circumstances
+        self._cluster_context = cluster_context
         self._connection = connection
         self._author: str = claimed
         self._roles = RoleResolver(session)
@@ -197,7 +197,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     @classmethod
     def _connected(cls, connection: Connection, how: ClusterOptions, eks: EksClusterInfo | None = None) -> Self:
         from awsauth.cluster_context import ClusterContext
-        from awsauth.history.retrying_store import with_retries
+        from awsauth.history.unavailable import with_retries
         from awsauth.stores.cluster import ClusterStore
 
         tokens = connection.tokens
@@ -210,7 +210,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             with_retries(ClusterStore(connection.transport)),
             author=how.get("author"),
             policy=how.get("policy"),
-            circumstances=ClusterContext(connection.transport, eks),
+            cluster_context=ClusterContext(connection.transport, eks),
             connection=connection,
             session=tokens.session if tokens else None,
         )
@@ -243,14 +243,14 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         plan = Plan.of(proposal.merged, made, uid=proposal.snapshot.uid, findings=findings)
         return replace(plan, findings=self._unacknowledged(plan.findings))
 
-    def apply(self, message: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
+    def apply(self, changes: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
         """Apply a plan, or changes, in one write.
 
         If another writer has changed the object since the plan was made, the changes are merged with the present data.
         They are applied only if their effect is the planned one.
 
         Args:
-            message: The plan, or the changes.
+            changes: The plan, or the changes.
             **options: How the change is made; see `Options`.
 
         Raises:
@@ -265,10 +265,10 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         """
         from awsauth.core.plan import Plan
 
-        if not isinstance(message, Plan):
-            return self._make(message, options)
+        if not isinstance(changes, Plan):
+            return self._make(changes, options)
         check_options(options)
-        return self._run(applying(message), options)
+        return self._run(applying(changes), options)
 
     def transaction(self, **options: Unpack[Options]) -> Transaction:
         """Return a transaction: several changes in one write, or none if the block raises (see `apply`)."""
@@ -359,10 +359,10 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return replace(result, findings=self._unacknowledged(result.findings))
 
     def _applier(self, store: Store) -> ChangeApplier:
-        return ChangeApplier(store, self._writer, self._circumstances, self._policy)
+        return ChangeApplier(store, self._writer, self._cluster_context, self._policy)
 
     def _writer(self) -> Writer:
-        known = self._circumstances.writer() if self._circumstances else Writer()
+        known = self._cluster_context.writer() if self._cluster_context else Writer()
         return known._replace(author=self._author, account="" if known.identity else _account_name())
 
 

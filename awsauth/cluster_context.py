@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from awsauth.backoff import retry_unavailable
 from awsauth.core.access.access_entries import without_effect
 from awsauth.core.access.matching import Access, could_render, principal_of
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
@@ -18,7 +19,6 @@ from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
 from awsauth.kube.rbac import CHANGER, missing
 from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
 from awsauth.kube.self_review import self_review
-from awsauth.retry import retry_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

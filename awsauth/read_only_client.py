@@ -40,7 +40,7 @@ class ReadOnlyClient:
 
     _store: Store
     _policy: Policy | None
-    _circumstances: ClusterContext | None
+    _cluster_context: ClusterContext | None
     _connection: Connection | None
 
     @property
@@ -56,7 +56,7 @@ class ReadOnlyClient:
         Raises:
             AuthenticationError: the API server does not know the caller.
         """
-        return self._circumstances.writer().identity if self._circumstances else ""
+        return self._cluster_context.writer().identity if self._cluster_context else ""
 
     def read(self, revision: int | None = None) -> Document:
         """Return the present data, or that of a revision; an empty document if the object does not exist.
@@ -92,8 +92,8 @@ class ReadOnlyClient:
         document = snapshot.document
         lost = drift(self._store, snapshot)
         found = (*snapshot.findings, *lost, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
-        if self._circumstances:
-            around = self._circumstances.findings(document, exists=snapshot.exists)
+        if self._cluster_context:
+            around = self._cluster_context.findings(document, exists=snapshot.exists)
             found = (*found, *around, *baseline_findings(snapshot))
         return self._unacknowledged(found)
 
@@ -108,7 +108,7 @@ class ReadOnlyClient:
         from awsauth.core.explain.explain import explain
 
         found = explain(self.read(), caller)
-        return self._circumstances.with_access_entries(found) if self._circumstances else found
+        return self._cluster_context.with_access_entries(found) if self._cluster_context else found
 
     def health_check(
         self, *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces")
@@ -146,9 +146,9 @@ class ReadOnlyClient:
             UsageError: the client has no cluster.
             AuthenticationError: the API server does not know the caller.
         """
-        if self._circumstances is None:
+        if self._cluster_context is None:
             raise _no_cluster()
-        return self._circumstances.caller()
+        return self._cluster_context.caller()
 
     def history(self, *, limit: int | None = None, described: int = DESCRIBED) -> Log:
         """Return the history, newest first, with findings about it.

@@ -87,7 +87,7 @@ class SyncMethods(ABC):
             AwsAuthError: Otherwise as for `apply`.
         """
         from awsauth.core.desired.fragment import check_fragments, combined, given_name
-        from awsauth.history.sync import Syncing, choices_of
+        from awsauth.history.sync import SyncProposal, choices_of
 
         check_options({"reason": reason, "allow": allow, "dry_run": dry_run})
         fragments = check_fragments(desired, owner)
@@ -99,7 +99,7 @@ class SyncMethods(ABC):
         )
         if max_removals is not None and not re.fullmatch(r"\d{1,3}%", str(max_removals)):
             check_whole_number("max_removals", max_removals)
-        syncing = Syncing(
+        proposal = SyncProposal(
             self._store,
             wanted,
             choices,
@@ -111,4 +111,4 @@ class SyncMethods(ABC):
             approved=approved,
         )
         reasons = dict.fromkeys(one.reason for one in fragments if one.reason)
-        return self._run(syncing.propose, {"reason": reason or "; ".join(reasons), "allow": allow, "dry_run": dry_run})
+        return self._run(proposal.propose, {"reason": reason or "; ".join(reasons), "allow": allow, "dry_run": dry_run})

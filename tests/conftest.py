@@ -189,7 +189,7 @@ def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     from awsauth.kube import server as direct_server
 
     if request.param == "kubernetes":
-        monkeypatch.setattr(direct_server, "is_enough", lambda *_: False)
+        monkeypatch.setattr(direct_server, "can_serve_kubeconfig", lambda *_: False)
     way: str = request.param
     return way
 

@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import INVALID, MISSING, TAKEN, pages_of
+from awsauth.backoff import Backoff
 from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.access.matching import principal_of
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, AwsServiceError
-from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.errors import INVALID, TAKEN, pages_of
+from awsauth.backoff import Backoff
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import AwsServiceError
-from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient

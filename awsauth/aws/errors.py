@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.aws.redaction import address, causes, safe_text
+from awsauth.backoff import http_date
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import (
     AwsAuthError,
@@ -19,7 +20,6 @@ from awsauth.errors import (
     OutcomeUnknownError,
     UsageError,
 )
-from awsauth.retry import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,12 +11,12 @@ from awsauth.aws.errors import MISSING, TAKEN
 from awsauth.aws.iam import check_role_name, get_instance_profile, get_role, own_account
 from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import letting_ec2_in, trust_in_ec2
+from awsauth.backoff import Backoff
 from awsauth.boundary import public
 from awsauth.core.arn import partition_of
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import AwsAuthError, AwsServiceError, RoleError, UsageError
-from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

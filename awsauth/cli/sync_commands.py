@@ -11,8 +11,8 @@ from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
+from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.decide import OnDrift
-from awsauth.core.desired.formats import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.fragment import Fragment, decode_text
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import visible

@@ -78,17 +78,17 @@ def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = 
     Raises:
         click.UsageError: a variable is set to an empty value.
     """
-    said = {one: options[one.name] for one in VARIABLES if options.get(one.name) not in (None, ())}
-    kinds = {kind for one in said if (kind := one.kind) in _TOGETHER}
+    given = {one: options[one.name] for one in VARIABLES if options.get(one.name) not in (None, ())}
+    kinds = {kind for one in given if (kind := one.kind) in _TOGETHER}
     fitting = {"", *(kind for named in kinds for kind in _TOGETHER[named])} if kinds else None
     for one in VARIABLES:
         value = environment.get(one.environment)
-        if one in said or value is None or (fitting is not None and one.kind not in fitting):
+        if one in given or value is None or (fitting is not None and one.kind not in fitting):
             continue
         if not value.strip():
             raise click.UsageError(f"The variable {one.environment} is empty. Set or unset it.")
-        said[one] = value.split() if one.repeated else value
-    return {one.argument: value for one, value in said.items()}
+        given[one] = value.split() if one.repeated else value
+    return {one.argument: value for one, value in given.items()}
 
 
 def command(invocation: Invocation, *words: str) -> str:

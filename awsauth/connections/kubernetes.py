@@ -225,7 +225,7 @@ def _server(destination: ResolvedContext, user: Mapping[str, Any], tokens: Beare
     cluster = destination.cluster
     proxy = cluster.get("proxy-url") or proxy_for(destination.server)
     renewed = tokens if "token" in user else None
-    if direct_server.is_enough(cluster, user, proxy):
+    if direct_server.can_serve_kubeconfig(cluster, user, proxy):
         return direct_server.KubeServer(cluster, user, renewed, proxy)
     from awsauth.kube.official_client import of_kubeconfig
 

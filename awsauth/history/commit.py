@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from awsauth.backoff import Backoff
 from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import Writer
@@ -13,8 +14,7 @@ from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, ConflictError, NotFoundError, OutcomeUnknownError, RevisionTakenError
 from awsauth.history.record import Recorder, is_held
 from awsauth.history.resolve import resolve_unknown_outcome
-from awsauth.history.retrying_store import RetryingStore
-from awsauth.retry import Backoff
+from awsauth.history.unavailable import RetryingStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

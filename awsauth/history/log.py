@@ -1,4 +1,4 @@
-"""The history: all states in order, the live one, broken chains, and pruning."""
+"""The history: all states in order, the live one, broken chains; and `prune`, which deletes old revisions."""
 
 from __future__ import annotations
 

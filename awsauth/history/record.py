@@ -16,12 +16,12 @@ from awsauth.errors import AwsAuthError, HistoryError, OutcomeUnknownError, Revi
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from awsauth.backoff import Backoff
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind, Writer
     from awsauth.core.revisions.revision import Revision
     from awsauth.core.text.lines import Splice
     from awsauth.history.commit import PendingChange
-    from awsauth.retry import Backoff
     from awsauth.stores.store import Snapshot, Store
 
 

@@ -10,8 +10,8 @@ from awsauth.errors import AwsAuthError, ConflictError, OutcomeUnknownError, Una
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from awsauth.backoff import Backoff
     from awsauth.core.revisions.revision import Revision
-    from awsauth.retry import Backoff
     from awsauth.stores.store import Snapshot, Store
 
 

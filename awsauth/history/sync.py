@@ -1,4 +1,4 @@
-"""Syncing: one change that makes the entries of owners what their fragments say."""
+"""A sync: one change that makes the entries of owners what their fragments say."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ALLOW_EMPTY: Final = "allow-empty"
 
 
 @dataclass(slots=True)
-class Syncing:
+class SyncProposal:
     """Proposes a sync for any object; the acts are settled with the first proposal.
 
     Attributes:

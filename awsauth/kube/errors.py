@@ -11,6 +11,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from awsauth.backoff import retry_after
 from awsauth.core.text.display import visible
 from awsauth.errors import (
     AdmissionError,
@@ -25,7 +26,6 @@ from awsauth.errors import (
 )
 from awsauth.kube.rbac import missing_rule
 from awsauth.kube.request_limits import AnswerError, object_of
-from awsauth.retry import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -105,7 +105,7 @@ class KubeServer:
         raise KubeconfigError("The proxy cannot be used because its address is malformed.", hint=hint)
 
 
-def is_enough(cluster: Mapping[str, Any], user: Mapping[str, Any], proxy: str | None) -> bool:
+def can_serve_kubeconfig(cluster: Mapping[str, Any], user: Mapping[str, Any], proxy: str | None) -> bool:
     """Whether `KubeServer` supports a kubeconfig's cluster, user and proxy; the kubernetes client may support others."""
     values = [one[name] for one in (cluster, user) for name in _TEXT_FIELDS if name in one]
     is_known = all(isinstance(value, str) for value in values) and not any(name in user for name in _FOR_THE_CLIENT)

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+from awsauth.backoff import http_date
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted_value, visible
 from awsauth.debug_log import DETAIL, log_debug
@@ -14,7 +15,6 @@ from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, Kubeconf
 from awsauth.kube.address import has_stray_at, without_userinfo
 from awsauth.kube.request_limits import AnswerError, Deadline, body_of, let_watch, object_of
 from awsauth.options import ConnectionOptions
-from awsauth.retry import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -29,7 +29,7 @@ def plan_of(found: Discovery, repair: RecoveryStep | None, *, may_switch: bool) 
         cluster=f"EKS cluster {cluster.name} in {cluster.region} (account {cluster.account})",
         authentication_mode=cluster.authentication_mode,
         caller=found.caller.arn,
-        finding=str(found.seen),
+        token_result=str(found.seen),
         way=found.way,
         steps=tuple(_steps(found, repair, needs_switch=needs_switch)),
         needs=(SWITCH,) if needs_switch and not may_switch else (),
@@ -48,7 +48,7 @@ def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool)
             is_one_way=True,
         )
     if found.way == "access-entry":
-        yield from _letting_in(found)
+        yield from _steps_to_open_access(found)
     elif found.way == "creator":
         role = found.entrance.tokens.role_arn
         yield RecoveryStep("connect", f"Connect as {role}, which may change aws-auth", ("sts:AssumeRole",))
@@ -57,14 +57,14 @@ def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool)
     if repair:
         yield repair
     yield RecoveryStep("prove", f"Look up the username and groups that aws-auth gives {caller}")
-    yield from _leaving(found)
+    yield from _steps_to_remove_access(found)
     back = ". If not, put the temporary access back" if found.way == "access-entry" else ""
     yield RecoveryStep(
         "probe", f"If aws-auth maps {caller}, try with new tokens whether it gets in by that alone{back}"
     )
 
 
-def _letting_in(found: Discovery) -> Iterator[RecoveryStep]:
+def _steps_to_open_access(found: Discovery) -> Iterator[RecoveryStep]:
     temporary = found.temporary
     if not temporary:
         return
@@ -81,7 +81,7 @@ def _letting_in(found: Discovery) -> Iterator[RecoveryStep]:
     yield RecoveryStep("wait", "Wait until a new token gets in and may change aws-auth")
 
 
-def _leaving(found: Discovery) -> Iterator[RecoveryStep]:
+def _steps_to_remove_access(found: Discovery) -> Iterator[RecoveryStep]:
     temporary = found.temporary
     if not temporary or not (temporary.ours or found.way == "access-entry"):
         return

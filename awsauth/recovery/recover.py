@@ -16,7 +16,7 @@ from awsauth.connections.eks import EksClusterInfo
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError
-from awsauth.history.retrying_store import with_retries
+from awsauth.history.unavailable import with_retries
 from awsauth.recovery.arguments import check_others, region_in, repair_request
 from awsauth.recovery.discovery import ClusterRef, discover
 from awsauth.recovery.plan import plan_of, refuse_without_consent
@@ -126,15 +126,15 @@ class _Recovering:
     def recovered(self, plan: RecoveryPlan) -> Recovery:
         try:
             try:
-                self._get_in()
+                self._open_access()
                 repaired = self._repair().apply()
                 self._done += [repaired.text] if repaired.text else []
             except (AwsAuthError, KeyboardInterrupt):
                 # Another failure must not hide this one.
-                if problem := self._failure_of(TemporaryAccess.take_away):
+                if problem := self._failure_of(TemporaryAccess.remove_access):
                     self._notes.append(f"The temporary access could not be removed: {problem}")
                 raise
-            seen = self._let_go(repaired)
+            seen = self._end_access(repaired)
         except AwsAuthError as error:
             self._tell(error)
             raise
@@ -150,7 +150,7 @@ class _Recovering:
             notes=(*self._found.notes, *self._notes),
         )
 
-    def _get_in(self) -> None:
+    def _open_access(self) -> None:
         temporary = self._temporary
         if self._found.way != "access-entry" or not temporary:
             return
@@ -180,15 +180,15 @@ class _Recovering:
     def _repair(self) -> AccessRepair:
         transport = self._found.entrance.transport
         context = ClusterContext(transport, _LastingAccess(self._found, self._cluster, self._temporary))
-        client = AwsAuthClient(with_retries(ClusterStore(transport)), author=self._author, circumstances=context)
+        client = AwsAuthClient(with_retries(ClusterStore(transport)), author=self._author, cluster_context=context)
         return AccessRepair(client, transport, self._found.caller, self._request)
 
-    def _let_go(self, repaired: AppliedRepair) -> str:
+    def _end_access(self, repaired: AppliedRepair) -> str:
         """Remove the temporary access, and return the identity with which the caller gets in without it."""
         temporary, caller = self._temporary, self._found.caller.canonical_arn
         was_ours = bool(temporary and temporary.ours)
         if temporary:
-            temporary.take_away(self._done)
+            temporary.remove_access(self._done)
             if temporary.own_entry_stays:
                 self._notes.append(f"The access entry of {caller} wins over aws-auth, so its mapping was not tried.")
                 return ""

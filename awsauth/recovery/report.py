@@ -50,7 +50,7 @@ class RecoveryPlan(JsonValue):
         cluster: The cluster, for people.
         authentication_mode: The cluster's authentication mode at present.
         caller: The caller's ARN, as STS has it.
-        finding: What a new token of the caller gets at present.
+        token_result: The result of a request with a new token of the caller: its username and groups, or a rejection.
         way: How it gets in.
         steps: The steps, in order.
         needs: What the caller still has to allow by name.
@@ -60,7 +60,7 @@ class RecoveryPlan(JsonValue):
     cluster: str
     authentication_mode: AuthenticationMode
     caller: str
-    finding: str
+    token_result: str
     way: Way
     steps: tuple[RecoveryStep, ...]
     needs: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class RecoveryPlan(JsonValue):
     def __str__(self) -> str:
         lines = [
             f"{self.cluster}, authentication mode {self.authentication_mode}",
-            f"{self.caller}: {self.finding}",
+            f"{self.caller}: {self.token_result}",
             "To be done:",
         ]
         for number, step in enumerate(self.steps, 1):

@@ -101,7 +101,7 @@ class TemporaryAccess:
         self._entries.give_policy(self.principal_arn)
         done.append(f"Gave the access entry of {self.principal_arn} the cluster-admin policy")
 
-    def take_away(self, done: list[str]) -> None:
+    def remove_access(self, done: list[str]) -> None:
         """Remove the temporary access, and append each step to `done`; a second call does nothing."""
         if self.ours == "entry":
             self._entries.delete(self.principal_arn)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
+from awsauth.backoff import Backoff
 from awsauth.core.document.document import Document
 from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
@@ -19,7 +20,6 @@ from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import data_digest
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import FileChangedError, FileError, ManifestError
-from awsauth.retry import Backoff
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
 from awsauth.stores.owners_file import OwnersFile
 from awsauth.stores.revision_folder import BEGUN, RevisionFolder

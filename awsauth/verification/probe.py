@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from awsauth.backoff import Backoff
 from awsauth.core.text.display import quoted
 from awsauth.errors import AuthenticationError, ForbiddenError, UnavailableError
 from awsauth.kube.rbac import missing
 from awsauth.kube.self_review import self_review
-from awsauth.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from awsauth.backoff import Backoff
 from awsauth.core.access.caller import Caller
 from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import MergeResult
@@ -20,10 +21,9 @@ from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
 from awsauth.history.commit import PendingChange, commit
-from awsauth.history.retrying_store import with_retries
+from awsauth.history.unavailable import with_retries
 from awsauth.kube.self_review import EVERYBODY, self_review
 from awsauth.options import CALLER
-from awsauth.retry import Backoff
 from awsauth.stores.cluster import ClusterStore
 from awsauth.verification.probe import ProbeResult, TokenProbe
 
@@ -316,9 +316,9 @@ def _verify(witnesses: Sequence[_Witness], reverter: _Reverter, seconds: float) 
     except BaseException as error:
         # An interrupt or a failure of any kind: a change that is not verified does not stay.
         cause = error.message if isinstance(error, AwsAuthError) else type(error).__name__
-        reverted = reverter.revert(f"the verification was interrupted: {cause}")
+        outcome = reverter.revert(f"the verification was interrupted: {cause}")
         if isinstance(error, AwsAuthError):
-            raise reverted from error
+            raise outcome from error
         raise
     if failing:
         raise reverter.revert(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from awsauth import retry
+from awsauth import backoff
 from awsauth.aws.instance_profile import attach_instance_role
 from awsauth.aws.instance_role import ensure_instance_role
 from awsauth.aws.trust_policy import trust_in_ec2
@@ -51,7 +51,7 @@ def quick_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ten seconds pass with every look at the clock, however busy the machine is."""
     ticks = itertools.count(step=10)
     clock = SimpleNamespace(monotonic=lambda: next(ticks), sleep=lambda _: None)
-    monkeypatch.setattr(retry, "time", clock)
+    monkeypatch.setattr(backoff, "time", clock)
 
 
 def ensure(account: AwsAccount, name: str = NAME, **options: Any) -> RoleSetup:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.core.desired.formats import fragment_text, import_fragment
+from awsauth.core.desired.convert import fragment_text, import_fragment
 from awsauth.core.desired.fragment import Fragment
 from awsauth.errors import FragmentError
 from tests.support.command_line import NODE, manifest_in, run

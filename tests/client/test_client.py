@@ -347,14 +347,14 @@ def test_a_misspelt_option_does_not_write(client: awsauth.AwsAuthClient, options
     assert client.read().data == DATA
 
 
-@pytest.mark.parametrize("message", [None, 5, "EnsureRole", {"change": "Deduplicate"}, [None], [ENSURE_CI, "x"]])
-def test_what_is_no_change_is_refused(client: awsauth.AwsAuthClient, message: Any) -> None:
+@pytest.mark.parametrize("changes", [None, 5, "EnsureRole", {"change": "Deduplicate"}, [None], [ENSURE_CI, "x"]])
+def test_what_is_no_change_is_refused(client: awsauth.AwsAuthClient, changes: Any) -> None:
     with pytest.raises(awsauth.UsageError):
-        client.plan(message)
+        client.plan(changes)
     with pytest.raises(awsauth.UsageError):
-        client.apply(message)
+        client.apply(changes)
     with pytest.raises(awsauth.UsageError), client.transaction() as tx:
-        tx.apply(message)
+        tx.apply(changes)
 
 
 @pytest.mark.parametrize("number", ["1", 1.0, True, None])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from awsauth.backoff import Backoff
 from awsauth.client import AwsAuthClient
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, RemoveRole
@@ -25,7 +26,6 @@ from awsauth.errors import (
 from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import UNPROVEN_HISTORY, log, prune
 from awsauth.history.rollback import restoring
-from awsauth.retry import Backoff
 from awsauth.stores.file import FileStore
 from tests.support.going_back import by, rollback
 from tests.support.memory_store import SharedMemoryStore

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from awsauth.backoff import Backoff
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.errors import (
     AdmissionError,
@@ -19,8 +20,7 @@ from awsauth.errors import (
 )
 from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import log
-from awsauth.history.retrying_store import RetryingStore, with_retries
-from awsauth.retry import Backoff
+from awsauth.history.unavailable import RetryingStore, with_retries
 from awsauth.stores.store import SupportsDryRun
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore

@@ -144,7 +144,7 @@ def test_the_whole_story_tells_no_secret(
         told.add(plan, plan.findings, client, client.read(), *client.check(), client.explain(story.role_arn))
         connection = client._connection
         told.add(connection, vars(client), connection and connection.transport, connection and connection.tokens)
-        told.add(connection and connection.tokens and connection.tokens.token(), client._circumstances)
+        told.add(connection and connection.tokens and connection.tokens.token(), client._cluster_context)
     told.add(json.dumps(named.cluster.aws_auth()), *map(json.dumps, named.cluster.revisions()))
     told.add(*capfd.readouterr())
     told.check(ALL)

@@ -42,7 +42,7 @@ class TestOnARealApiServer:
             managers=snapshot.managers,
             labels=snapshot.labels,
             annotations=snapshot.annotations,
-            raw=snapshot.head,
+            head=snapshot.head,
             history=store.list_revisions().revisions,
         )
         return list(other_writers(traces, snapshot.document, after))

@@ -41,7 +41,7 @@ SUBJECTS: Final = (
         ("core/*matching.py",),
         ("*test_matching.py", "*test_caller.py", "*test_explain.py", "*test_who_can.py", "*test_admin_guard.py"),
     ),
-    Subject(("history/*.py",), ("*history*.py", "*test_patience.py", "*test_retry.py", "*test_stores.py")),
+    Subject(("history/*.py",), ("*history*.py", "*test_patience.py", "*test_backoff.py", "*test_stores.py")),
 )
 _PRELOADED: Final = ("boto3", "click", "hypothesis", "kubernetes", "moto", "pydantic", "pytest", "yaml")
 

@@ -71,7 +71,7 @@ def main(folder: Path) -> None:
     """Try everything, then also by way of the client where awsauth does without."""
     files = sorted(folder.glob("*.kubeconfig"))
     without_client = {file.stem: outcome(file) for file in files}
-    setattr(direct_server, "is_enough", lambda *_: False)  # noqa: B010 - a function is nothing to assign to
+    setattr(direct_server, "can_serve_kubeconfig", lambda *_: False)  # noqa: B010 - a function is nothing to assign to
     connection = from_kubeconfig(path=folder / "admin.kubeconfig")
     server: Any = connection.transport._server
     result = {

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import awsauth
+from awsauth.backoff import Backoff
 from awsauth.cli.completion import _cache, remember
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import AwsAuthError, FileError, HistoryError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
-from awsauth.retry import Backoff
 from awsauth.stores import atomic_write as durability, revision_folder
 from awsauth.stores.file import FileStore
 from tests.stores.test_file_store import MANIFEST

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import yaml
 
+from awsauth.backoff import Backoff
 from awsauth.client import AwsAuthClient
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, ReplaceText
@@ -19,7 +20,6 @@ from awsauth.errors import FileError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
 from awsauth.history.rollback import restoring
-from awsauth.retry import Backoff
 from awsauth.stores import file as file_module
 from awsauth.stores.atomic_write import replace_file
 from awsauth.stores.file import FileStore

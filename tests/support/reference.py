@@ -86,7 +86,7 @@ _PLURALS: Final = {Severity.ERROR: "Errors", Severity.WARNING: "Warnings", Sever
 
 def rules_table() -> str:
     rows = [
-        (rule.severity, code, f"{rule.title}{' (has a fix)' if rule.cures else ''}") for code, rule in RULES.items()
+        (rule.severity, code, f"{rule.title}{' (has a fix)' if rule.has_fix else ''}") for code, rule in RULES.items()
     ]
     rows += [(reported.severity, code, reported.title) for code, reported in READER.items()]
     rows.sort(key=lambda row: (_RANKS.index(row[0]), row[1]))
@@ -118,7 +118,7 @@ def _rule(rule: Rule) -> str:
     return "\n\n".join(
         [
             f"### {rule.code} {{ #{rule.code} }}",
-            f"{_sentence(rule.title)}\n{'`fixes` and `check --fix` correct it.' if rule.cures else ''}".strip(),
+            f"{_sentence(rule.title)}\n{'`fixes` and `check --fix` correct it.' if rule.has_fix else ''}".strip(),
             rationale,
             f"```yaml\n{fires}\n```",
             "\n".join(f"> {finding}" for finding in findings[:1]),

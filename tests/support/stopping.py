@@ -66,15 +66,15 @@ class Stopping(Wrapped):
 class Interrupted(Wrapped):
     """Does something else, once, before the first call of a name: another writer, for one."""
 
-    def __init__(self, store: Store, name: str, message: Callable[[], object]) -> None:
+    def __init__(self, store: Store, name: str, act: Callable[[], object]) -> None:
         super().__init__(store)
         self._name = name
-        self._what = message
+        self._act = act
 
     def for_change(self, name: str, call: Callable[[], _T]) -> _T:
         if name == self._name and name not in self.calls:
             self.calls.append("interruption")
-            self._what()
+            self._act()
         return super().for_change(name, call)
 
 

@@ -11,7 +11,7 @@ import pytest
 import awsauth
 from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.core.document.model import KEYS
-from awsauth.core.lint.subject import LintContext
+from awsauth.core.lint.context import LintContext
 from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
 from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest

@@ -36,14 +36,14 @@ class Reversal(NamedTuple):
     certain: bool = True
 
 
-def reversals(history: Sequence[RevisionInfo], carried: Head | None, present: str) -> tuple[Reversal, ...]:
+def reversals(history: Sequence[RevisionInfo], head: Head | None, present: str) -> tuple[Reversal, ...]:
     """Return the reverted changes in the order of their numbers.
 
     A change is reverted if another writer has restored the data of an earlier state, byte for byte.
 
     Args:
         history: The revisions in the order of their numbers.
-        carried: The revision that the object names, or None.
+        head: The revision that the object names, or None.
         present: The digest of the object's data (see `data_digest`).
     """
     by_number = {info.number: info for info in history}
@@ -52,10 +52,10 @@ def reversals(history: Sequence[RevisionInfo], carried: Head | None, present: st
         ours = by_number.get(info.parent) if info.parent < info.number else None
         if info.kind in OBSERVED and _takes_back(by_number, ours, info.data_digest):
             found.append(Reversal(info.parent, info.number))
-    named = by_number.get(carried.number) if carried else None
-    if named and named.head == carried and _takes_back(by_number, named, present):
+    named = by_number.get(head.number) if head else None
+    if named and named.head == head and _takes_back(by_number, named, present):
         found.append(Reversal(named.number, 0))
-    if not carried:
+    if not head:
         found += _unnamed(history, by_number, present)
     return tuple(found)
 
@@ -115,7 +115,7 @@ class ObjectMetadata(NamedTuple):
         labels: The object's labels.
         annotations: Its annotations.
         owners: Its owners (``ownerReferences``), each as kind and name.
-        carried: The revision that the object names, or None.
+        head: The revision that the object names, or None.
         history: The revisions that are kept, in the order of their numbers. They remember managers from before our
             first write, which takes the fields over.
     """
@@ -124,7 +124,7 @@ class ObjectMetadata(NamedTuple):
     labels: Mapping[str, str] = MappingProxyType({})
     annotations: Mapping[str, str] = MappingProxyType({})
     owners: tuple[str, ...] = ()
-    raw: Head | None = None
+    head: Head | None = None
     history: tuple[RevisionInfo, ...] = ()
 
 
@@ -146,7 +146,7 @@ def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> 
         *(_owner(owner) for owner in traces.owners),
         *(_last_applied(applied, after) if applied is not None else ()),
         *_managers(traces, changed, known),
-        *_reverted(reversals(traces.history, traces.raw, data_digest(before.data))),
+        *_reverted(reversals(traces.history, traces.head, data_digest(before.data))),
     )
 
 

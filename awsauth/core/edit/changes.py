@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from awsauth.core.document.model import Key  # noqa: TC001 - the JSON looks at the annotations
-from awsauth.core.edit import validation as hold
+from awsauth.core.edit import validation
 from awsauth.core.serialization import OWN_NAME, JsonValue, in_json
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, UsageError
@@ -38,9 +38,9 @@ class BaseChange(JsonValue):
     def __post_init__(self) -> None:
         # Not by pydantic: importing that takes longer than the whole rest of a change to a file.
         kind: Any = type(self)
-        kept, problems = hold.checked((name, check, getattr(self, name)) for name, check in _checks(kind).items())
+        kept, problems = validation.checked((name, check, getattr(self, name)) for name, check in _checks(kind).items())
         if problems:
-            raise hold.problems_as_error(list(problems.values()))
+            raise validation.problems_as_error(list(problems.values()))
         for name, value in kept.items():
             object.__setattr__(self, name, value)
 
@@ -52,7 +52,7 @@ class BaseChange(JsonValue):
 
 
 @cache
-def _checks(kind: Any) -> dict[str, hold.Check]:
+def _checks(kind: Any) -> dict[str, validation.Check]:
     return {one.name: one.metadata["check"] for one in fields(kind)}
 
 
@@ -69,10 +69,10 @@ class EnsureRole(BaseChange):
             and groups. ``fail`` fails unless they are already right.
     """
 
-    role_arn: str = field(metadata=hold.ROLE_ARN)
-    username: str = field(metadata=hold.USERNAME)
-    groups: Sequence[str] = field(default=(), metadata=hold.GROUPS)
-    if_mapped: IfMapped = field(default="extend", metadata=hold.value_of(IfMapped))
+    role_arn: str = field(metadata=validation.ROLE_ARN)
+    username: str = field(metadata=validation.USERNAME)
+    groups: Sequence[str] = field(default=(), metadata=validation.GROUPS)
+    if_mapped: IfMapped = field(default="extend", metadata=validation.value_of(IfMapped))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,10 +86,10 @@ class EnsureUser(BaseChange):
         if_mapped: The effect on a user that is already mapped.
     """
 
-    user_arn: str = field(metadata=hold.USER_ARN)
-    username: str = field(metadata=hold.USERNAME)
-    groups: Sequence[str] = field(default=(), metadata=hold.GROUPS)
-    if_mapped: IfMapped = field(default="extend", metadata=hold.value_of(IfMapped))
+    user_arn: str = field(metadata=validation.USER_ARN)
+    username: str = field(metadata=validation.USERNAME)
+    groups: Sequence[str] = field(default=(), metadata=validation.GROUPS)
+    if_mapped: IfMapped = field(default="extend", metadata=validation.value_of(IfMapped))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,51 +100,51 @@ class EnsureAccount(BaseChange):
         account: The account's 12 digits, as text.
     """
 
-    account: str = field(metadata=hold.ACCOUNT)
+    account: str = field(metadata=validation.ACCOUNT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveRole(BaseChange):
     """Remove every mapping of a role: its ARN as given, and as the authenticator sees it (without the path)."""
 
-    role_arn: str = field(metadata=hold.WRITTEN)
+    role_arn: str = field(metadata=validation.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveUser(BaseChange):
     """Remove every mapping of a user."""
 
-    user_arn: str = field(metadata=hold.WRITTEN)
+    user_arn: str = field(metadata=validation.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveAccount(BaseChange):
     """Remove an account."""
 
-    account: str = field(metadata=hold.WRITTEN)
+    account: str = field(metadata=validation.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveUsername(BaseChange):
     """Remove every mapping of a role or user to a username, compared exactly as written."""
 
-    username: str = field(metadata=hold.WRITTEN)
+    username: str = field(metadata=validation.WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveGroups(BaseChange):
     """Remove groups from a role or user, which stays mapped."""
 
-    principal_arn: str = field(metadata=hold.WRITTEN)
-    groups: Sequence[str] = field(metadata=hold.ANY_GROUPS)
+    principal_arn: str = field(metadata=validation.WRITTEN)
+    groups: Sequence[str] = field(metadata=validation.ANY_GROUPS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenamePrincipal(BaseChange):
     """Give every mapping of a role or user to another principal; username and groups stay."""
 
-    principal_arn: str = field(metadata=hold.WRITTEN)
-    new_arn: str = field(metadata=hold.PRINCIPAL_ARN)
+    principal_arn: str = field(metadata=validation.WRITTEN)
+    new_arn: str = field(metadata=validation.PRINCIPAL_ARN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +154,7 @@ class Deduplicate(BaseChange):
     With `only_equal`, remove only those with the same username and groups as the later one.
     """
 
-    only_equal: bool = field(default=False, metadata=hold.FLAG)
+    only_equal: bool = field(default=False, metadata=validation.FLAG)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,15 +165,15 @@ class Repair(BaseChange):
     a text that cannot be read, these are typographic characters and lines with a wrong indentation.
     """
 
-    key: Key = field(metadata=hold.KEY)
+    key: Key = field(metadata=validation.KEY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplaceText(BaseChange):
     """Replace the whole text of a data key, for an editor, a repair or an exact restore. None removes the key."""
 
-    key: Key = field(metadata=hold.KEY)
-    text: str | None = field(metadata=hold.TEXT)
+    key: Key = field(metadata=validation.KEY)
+    text: str | None = field(metadata=validation.TEXT)
 
 
 Change = (
@@ -231,7 +231,7 @@ def changes_from_json(values: Any, locations: Mapping[Path, str] = MappingProxyT
         UsageError: this is not a list of changes.
     """
     if not isinstance(values, (list, tuple)):
-        raise hold.wrong("changes", values, "a list", 'Put them in a list: [{"change": …}].')
+        raise validation.wrong("changes", values, "a list", 'Put them in a list: [{"change": …}].')
     return tuple([_from_json(index, value, locations) for index, value in enumerate(values)])
 
 
@@ -239,7 +239,7 @@ def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
     kind = value.get("change") if isinstance(value, dict) else None
     faulty: list[str] = []
     if not isinstance(value, dict):
-        error: AwsAuthError = hold.wrong(
+        error: AwsAuthError = validation.wrong(
             "A change", value, "an object", 'Write one such as {"change": "EnsureRole", …}.'
         )
     elif not isinstance(kind, str) or kind not in KINDS:
@@ -251,7 +251,7 @@ def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
         faulty, problems = _problems(kind, given)
         if not problems:
             return KINDS[kind](**given)
-        error = hold.problems_as_error(problems)
+        error = validation.problems_as_error(problems)
     paths: list[Path] = [(index, name) for name in faulty] or [(index,)]
     error.location = ", ".join([*(locations[path] for path in paths if path in locations), f"change {index + 1}"])
     raise error
@@ -264,7 +264,7 @@ def _problems(kind: str, given: Mapping[str, Any]) -> tuple[list[str], list[AwsA
     unknown = [quoted(name) for name in given if name not in known]
     missing = [quoted(name) for name, one in known.items() if one.default is MISSING and name not in given]
     checks = _checks(made)
-    _, wrong = hold.checked((name, checks[name], value) for name, value in given.items() if name in known)
+    _, wrong = validation.checked((name, checks[name], value) for name, value in given.items() if name in known)
     names = [f"has no field {' and '.join(unknown)}"] if unknown else []
     names += [f"needs {' and '.join(missing)}"] if missing else []
     problems = list(wrong.values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.model import ARN_FIELD, Groups, MappingEntry, Scalar
 from awsauth.core.edit.entry_list import FlowItems, flow_splices
-from awsauth.core.edit.style import delimiters
+from awsauth.core.edit.entry_writer import delimiters
 from awsauth.core.findings import Location
 from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import Splice, line_end, line_start, newline_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awsauth.core.document.model import Entry, Field, ParsedList
-    from awsauth.core.edit.style import EntryWriter
+    from awsauth.core.edit.entry_writer import EntryWriter
 
 
 _GROUP: Final = re.compile(r"(['\"]?)[\w.:/@-]+\1")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from awsauth.core.edit.style import delimiters
+from awsauth.core.edit.entry_writer import delimiters
 from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, indent_of, line_end, line_start, newline_of
 from awsauth.errors import EditError

@@ -212,14 +212,14 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, username: str | None) -> I
     others = [mapped.username for mapped in new if mapped.username not in {one.username for one in old}]
     hint = "Ask another administrator to make the change, or leave your own mapping as it is."
     if not new:
-        message = "no longer have access after the change"
+        loss = "no longer have access after the change"
     elif any(map(needs_instance, new)) and not any(map(needs_instance, old)):
-        message = f"no longer have access after the change: {INSTANCES_ONLY} is for EC2 instances only"
+        loss = f"no longer have access after the change: {INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
-        message = f"lose {_groups(lost)}"
+        loss = f"lose {_groups(lost)}"
     elif others:
         was = quoted(old[-1].username)
-        message = f"get the username {quoted(others[-1])} instead of {was}, and lose the rights of {was}"
+        loss = f"get the username {quoted(others[-1])} instead of {was}, and lose the rights of {was}"
         hint = "Bind the new username first."
     else:
         return
@@ -229,7 +229,7 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, username: str | None) -> I
     )
     yield violation(
         OWN_ACCESS,
-        f"You ({quoted(arn, 200)}) {message}.{known}",
+        f"You ({quoted(arn, 200)}) {loss}.{known}",
         "You may not be able to undo the change.",
         hint,
         principal=arn,

@@ -61,9 +61,9 @@ def check_arguments(document: Document, policy: Policy | None) -> None:
 
 def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
     """Return the findings of `lint` with their locations in the texts of the data keys, and with all fixes."""
-    subject = LintContext(document, policy, binary_bytes)
+    context = LintContext(document, policy, binary_bytes)
     found = [finding for key in KEYS for finding in document.reading(key).findings]
-    found += [finding for rule in RULES.values() for finding in rule.findings(subject)]
+    found += [finding for rule in RULES.values() for finding in rule.findings(context)]
     return sorted(found, key=_position)
 
 

@@ -10,8 +10,8 @@ from awsauth.core.findings import Finding, Location, Severity
 
 if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
+    from awsauth.core.lint.context import LintContext, LintEntry
     from awsauth.core.lint.policy import Policy
-    from awsauth.core.lint.subject import LintContext, LintEntry
 
 
 class Match(NamedTuple):
@@ -52,7 +52,7 @@ class Rule(NamedTuple):
         code: The code of its findings.
         severity: Their severity; the worst one if it varies.
         title: What the rule finds, for a table.
-        cures: Whether its findings can have a fix.
+        has_fix: Whether its findings can have a fix.
         find: Yields the matches. Its docstring ends in two examples, each the data of a ConfigMap, and a policy under
             ``policy`` if needed: the rule fires on the one below ``Fires::``, and not on the one below ``Silent::``.
     """
@@ -60,12 +60,12 @@ class Rule(NamedTuple):
     code: str
     severity: Severity
     title: str
-    cures: bool
+    has_fix: bool
     find: Find
 
-    def findings(self, subject: LintContext) -> Iterator[Finding]:
+    def findings(self, context: LintContext) -> Iterator[Finding]:
         """Yield the findings in a document."""
-        for match in self.find(subject):
+        for match in self.find(context):
             message, impact, hint, location, principal, fix, *_ = match
             yield Finding(self.code, match.severity or self.severity, message, impact, hint, location, principal, fix)
 
@@ -74,27 +74,27 @@ RULES: Final[dict[str, Rule]] = {}
 """Every rule by its code."""
 
 
-def rule(severity: Severity, title: str, *, cures: bool = False) -> Callable[[Find], Find]:
+def rule(severity: Severity, title: str, *, has_fix: bool = False) -> Callable[[Find], Find]:
     """Register a function as a rule. Its name, with hyphens, is the code."""
 
     def register(find: Find) -> Find:
         code = _code_of(find)
-        RULES[code] = Rule(code, severity, title, cures, find)
+        RULES[code] = Rule(code, severity, title, has_fix, find)
         return find
 
     return register
 
 
-def arn_rule(title: str, *, cures: bool = False) -> Callable[[Callable[[LintEntry], Match]], Find]:
+def arn_rule(title: str, *, has_fix: bool = False) -> Callable[[Callable[[LintEntry], Match]], Find]:
     """Register a function as the rule for entries with the ARN problem of its name; it returns the match for one."""
 
     def register(match_of: Callable[[LintEntry], Match]) -> Find:
         @wraps(match_of)
-        def find(subject: LintContext) -> Iterator[Match]:
+        def find(context: LintContext) -> Iterator[Match]:
             problem = _code_of(match_of)
-            return (match_of(item) for item in subject.items if item.fault == problem)
+            return (match_of(item) for item in context.items if item.fault == problem)
 
-        return rule(Severity.ERROR, title, cures=cures)(find)
+        return rule(Severity.ERROR, title, has_fix=has_fix)(find)
 
     return register
 
@@ -104,8 +104,8 @@ def policy_rule(title: str) -> Callable[[Callable[[LintContext, Policy], Iterato
 
     def register(violations: Callable[[LintContext, Policy], Iterator[Match]]) -> Find:
         @wraps(violations)
-        def find(subject: LintContext) -> Iterator[Match]:
-            return violations(subject, subject.policy) if subject.policy else iter(())
+        def find(context: LintContext) -> Iterator[Match]:
+            return violations(context, context.policy) if context.policy else iter(())
 
         return rule(Severity.ERROR, f"policy: {title}")(find)
 

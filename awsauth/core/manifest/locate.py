@@ -223,8 +223,8 @@ def _is_meant(document: Node) -> bool:
 def _described(text: str, node: Node) -> str:
     metadata = child(node, "metadata")
     kind, name, namespace = string(node, "kind"), string(metadata, "name"), string(metadata, "namespace")
-    message = quoted(kind) if kind else f"a {node.kind} without a kind"
-    return f"{message}{' ' + quoted(name) if name else ''}{' in ' + quoted(namespace) if namespace else ''} (line {line_of(text, node.start)})"
+    described = quoted(kind) if kind else f"a {node.kind} without a kind"
+    return f"{described}{' ' + quoted(name) if name else ''}{' in ' + quoted(namespace) if namespace else ''} (line {line_of(text, node.start)})"
 
 
 def origins(manifest: Manifest) -> Mapping[str, Origin]:

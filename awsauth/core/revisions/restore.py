@@ -147,11 +147,11 @@ def restore(
     kept: list[PrincipalEffect] = []
     reverted: list[PrincipalEffect] = []
     for key in KEYS:
-        record = _Record(key, target, steps, writer)
-        keep = {} if exact else record.kept(mappings_of(undone, key) or {})
+        history = _KeyHistory(key, target, steps, writer)
+        keep = {} if exact else history.kept(mappings_of(undone, key) or {})
         if keep:
             data[key] = _with_kept(target, present, key, keep)
-        for effect in record.effects(mappings_of(present, key) or {}, keep):
+        for effect in history.effects(mappings_of(present, key) or {}, keep):
             (kept if (effect.before or effect.after)[0].identity in keep else reverted).append(effect)
     for effect in _other_keys(target, steps, present):
         is_kept = (
@@ -170,7 +170,7 @@ def restore(
 
 
 @dataclass(slots=True)
-class _Record:
+class _KeyHistory:
     """The changes of one key's principals since the restored state."""
 
     key: Key

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from awsauth import AwsAuthClient, AwsAuthError, EnsureRole, OutcomeUnknownError
+from awsauth.backoff import Backoff
 from awsauth.connections.kubernetes import from_kubeconfig
 from awsauth.history.commit import changing, commit
 from awsauth.options import ConnectionOptions
-from awsauth.retry import Backoff
 from awsauth.stores.cluster import ClusterStore
 from tests.support.controlplane.cluster import AWS_AUTH, REVISIONS
 from tests.support.servers.faulty_server import FAULTS, TIMEOUT, FaultyServer

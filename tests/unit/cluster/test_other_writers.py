@@ -242,9 +242,9 @@ class TestReversals:
     A, B, C = (roles(role(name)) for name in "abc")
 
     def check(
-        self, *states: tuple[RevisionKind, Document], present: Document, carried: Head | None = None
+        self, *states: tuple[RevisionKind, Document], present: Document, head: Head | None = None
     ) -> list[Reversal]:
-        return list(reversals(chain(*states), carried, data_digest(present.data)))
+        return list(reversals(chain(*states), head, data_digest(present.data)))
 
     def test_an_outside_revision_with_the_state_before_ours(self) -> None:
         states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B), ("outside", self.A)]
@@ -276,10 +276,10 @@ class TestReversals:
 
     def test_the_present_state_counts_before_it_is_in_a_revision(self) -> None:
         states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B)]
-        carried = chain(*states)[-1].head
-        assert self.check(*states, present=self.A, carried=carried) == [Reversal(2, 0)]
-        assert self.check(*states, present=self.B, carried=carried) == []
-        assert self.check(*states, present=self.C, carried=carried) == []
+        head = chain(*states)[-1].head
+        assert self.check(*states, present=self.A, head=head) == [Reversal(2, 0)]
+        assert self.check(*states, present=self.B, head=head) == []
+        assert self.check(*states, present=self.C, head=head) == []
 
     def test_an_object_without_our_annotations_may_be_one_that_was_never_written(self) -> None:
         states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B)]
@@ -309,7 +309,7 @@ class TestReversals:
     )
     def test_it_is_said_before_the_next_change(self, *, names_it: bool, severity: Severity, said: str) -> None:
         infos = chain(("outside", self.A), ("change", self.B))
-        carried = infos[-1].head if names_it else None
-        found = only(ObjectMetadata(history=tuple(infos), raw=carried), self.A, self.B)
+        head = infos[-1].head if names_it else None
+        found = only(ObjectMetadata(history=tuple(infos), head=head), self.A, self.B)
         assert (found.code, found.severity) == ("reverted-before", severity)
         assert said in found.message

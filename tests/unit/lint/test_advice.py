@@ -20,8 +20,8 @@ from awsauth.core.document.repairs import in_ascii
 from awsauth.core.edit.changes import Repair
 from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import ArnProblem
 from awsauth.core.lint.lint import fixes, lint
-from awsauth.core.lint.subject import ArnProblem
 from awsauth.errors import ManifestError
 from awsauth.stores.file import ManifestFile
 from tests.support.documents import strategies

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
+from awsauth.core.lint.context import LintContext
 from awsauth.core.lint.rule import RULES, Match, Rule
-from awsauth.core.lint.subject import LintContext
 
 __all__ = ["RULES", "LintContext", "Match", "Rule"]
 

@@ -15,14 +15,14 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.context import LintContext, LintEntry
 
 MANY: Final = 3
 """The number of administrators above which lint warns, without a policy."""
 
 
 @rule(Severity.WARNING, f"more than {MANY} principals in `system:masters`, unless a policy sets the limit")
-def many_masters(subject: LintContext) -> Iterator[Match]:
+def many_masters(context: LintContext) -> Iterator[Match]:
     """A member of `system:masters` can do everything, and RBAC cannot take it away. `most_administrators` of a policy replaces this rule.
 
     Fires::
@@ -40,8 +40,8 @@ def many_masters(subject: LintContext) -> Iterator[Match]:
           - {userarn: "arn:aws:iam::111122223333:user/b", username: b, groups: [system:masters]}
           - {userarn: "arn:aws:iam::111122223333:user/c", username: c, groups: [system:masters]}
     """
-    masters = _masters(subject)
-    has_limit = subject.policy is not None and subject.policy.most_administrators is not None
+    masters = _masters(context)
+    has_limit = context.policy is not None and context.policy.most_administrators is not None
     if len(masters) > MANY and not has_limit:
         yield Match(
             f"{len(masters)} principals are in {quoted(SYSTEM_MASTERS)}.",
@@ -51,11 +51,11 @@ def many_masters(subject: LintContext) -> Iterator[Match]:
         )
 
 
-def _masters(subject: LintContext) -> list[LintEntry]:
+def _masters(context: LintContext) -> list[LintEntry]:
     """Return the administrators. Nodes with that group have another rule."""
     return [
         item
-        for item in subject.winners
+        for item in context.winners
         if SYSTEM_MASTERS in item.mapped.groups
         and can_match(item.mapped.principal)
         and not is_node_mapping(item.mapped)
@@ -63,7 +63,7 @@ def _masters(subject: LintContext) -> list[LintEntry]:
 
 
 @rule(Severity.WARNING, "the root of an account in `system:masters`")
-def masters_on_root(subject: LintContext) -> Iterator[Match]:
+def masters_on_root(context: LintContext) -> Iterator[Match]:
     """The ARN of an account's root means the root user alone, and AWS advises not to use it.
 
     Fires::
@@ -80,7 +80,7 @@ def masters_on_root(subject: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters]
     """
-    for item in _masters(subject):
+    for item in _masters(context):
         if not item.fault and item.arn.endswith(":root"):
             yield item.match(
                 f"The root of an account is in {quoted(SYSTEM_MASTERS)}.",
@@ -90,7 +90,7 @@ def masters_on_root(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.NOTE, "an IAM user in `system:masters`")
-def masters_on_user(subject: LintContext) -> Iterator[Match]:
+def masters_on_user(context: LintContext) -> Iterator[Match]:
     """Access keys of a user do not expire. All users are in one finding.
 
     Fires::
@@ -107,7 +107,7 @@ def masters_on_user(subject: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters]
     """
-    found = [item for item in _masters(subject) if not item.fault and _is_iam_user(item)]
+    found = [item for item in _masters(context) if not item.fault and _is_iam_user(item)]
     if found:
         who = "An IAM user is" if len(found) == 1 else f"{len(found)} IAM users are"
         yield (
@@ -126,7 +126,7 @@ def _is_iam_user(item: LintEntry) -> bool:
 
 
 @rule(Severity.NOTE, "no principal in `system:masters`")
-def no_administrator(subject: LintContext) -> Iterator[Match]:
+def no_administrator(context: LintContext) -> Iterator[Match]:
     """The creator of the cluster can be an administrator without a mapping, and so can an access entry.
 
     Fires::
@@ -143,8 +143,8 @@ def no_administrator(subject: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters]
     """
-    possible = (item for item in subject.winners if can_match(item.mapped.principal))
-    if subject.is_readable and not any("masters" in group.lower() for item in possible for group in item.mapped.groups):
+    possible = (item for item in context.winners if can_match(item.mapped.principal))
+    if context.is_readable and not any("masters" in group.lower() for item in possible for group in item.mapped.groups):
         yield Match(
             f"No principal is mapped to {quoted(SYSTEM_MASTERS)}.",
             "Only the cluster's creator, or a principal with rights by an access entry or RBAC, can repair the map.",

@@ -11,22 +11,22 @@ from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import RenamePrincipal
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import NameKind, bare, has_invisible, role_or_nothing
 from awsauth.core.lint.rule import Match, arn_rule, rule
-from awsauth.core.lint.subject import NameKind, bare, has_invisible, role_or_nothing
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.core.edit.changes import Change
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.context import LintContext, LintEntry
 
 _NO_ACCESS = "so the mapping grants no access."
 _PART_OF_NAME = "The character is part of the name: RBAC has to spell it the same way."
 
 
 @rule(Severity.WARNING, "an account in `mapAccounts`: every principal in it has access")
-def map_accounts(subject: LintContext) -> Iterator[Match]:
+def map_accounts(context: LintContext) -> Iterator[Match]:
     """Every user and role of the account can authenticate, with its ARN as username.
 
     Fires::
@@ -39,7 +39,7 @@ def map_accounts(subject: LintContext) -> Iterator[Match]:
         mapAccounts: |
           []
     """
-    accounts = {item.mapped.principal: item for item in subject.accounts if ACCOUNT.fullmatch(item.mapped.principal)}
+    accounts = {item.mapped.principal: item for item in context.accounts if ACCOUNT.fullmatch(item.mapped.principal)}
     for item in accounts.values():
         yield item.match(
             "A whole account has access.",
@@ -49,7 +49,7 @@ def map_accounts(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.ERROR, "an account in `mapAccounts` that is not 12 digits")
-def account_number(subject: LintContext) -> Iterator[Match]:
+def account_number(context: LintContext) -> Iterator[Match]:
     """A YAML tool often turns an account into a number, which loses a leading zero or digits.
 
     Fires::
@@ -62,7 +62,7 @@ def account_number(subject: LintContext) -> Iterator[Match]:
         mapAccounts: |
           - 012345678901
     """
-    for item in subject.accounts:
+    for item in context.accounts:
         account = item.mapped.principal
         if not ACCOUNT.fullmatch(account) and (account.isdigit() or not can_match(account)):
             yield item.match(
@@ -72,7 +72,7 @@ def account_number(subject: LintContext) -> Iterator[Match]:
             )
 
 
-@arn_rule("a role's ARN with its path, which STS never reports", cures=True)
+@arn_rule("a role's ARN with its path, which STS never reports", has_fix=True)
 def role_path(item: LintEntry) -> Match:
     """A caller's ARN never has the role's path. Roles of IAM Identity Center have one in IAM. Users keep their path.
 
@@ -94,7 +94,7 @@ def role_path(item: LintEntry) -> Match:
     return _misspelt(item, "The ARN of this role has a path.", "STS never reports the path")
 
 
-@arn_rule("white space or invisible characters in an ARN", cures=True)
+@arn_rule("white space or invisible characters in an ARN", has_fix=True)
 def arn_space(item: LintEntry) -> Match:
     """Copied text often brings a trailing space or a zero-width character.
 
@@ -227,7 +227,7 @@ def not_an_arn(item: LintEntry) -> Match:
 
 
 @rule(Severity.ERROR, "an ARN or username that continues on the next line")
-def continued_value(subject: LintContext) -> Iterator[Match]:
+def continued_value(context: LintContext) -> Iterator[Match]:
     """A line that is indented further than its neighbours belongs to the value above it.
 
     Fires::
@@ -247,7 +247,7 @@ def continued_value(subject: LintContext) -> Iterator[Match]:
               - builders
     """
     # A value of several lines is not one of the plain forms.
-    for item in (one for one in subject.items if one.fault == "continued-value" or subject.tree(one.reading.key)):
+    for item in (one for one in context.items if one.fault == "continued-value" or context.tree(one.reading.key)):
         for name in (ARN_FIELD[item.reading.key], "username"):
             field = item.entry.shape.field(name)
             line = continuation(item.reading.text, field)
@@ -265,8 +265,8 @@ def continued_value(subject: LintContext) -> Iterator[Match]:
             )
 
 
-@rule(Severity.ERROR, "a typographic character in an ARN; a warning in a username or group", cures=True)
-def typographic_character(subject: LintContext) -> Iterator[Match]:
+@rule(Severity.ERROR, "a typographic character in an ARN; a warning in a username or group", has_fix=True)
+def typographic_character(context: LintContext) -> Iterator[Match]:
     """Word processors and chat programs replace ASCII dashes, quotes and letters with typographic ones.
 
     Fires::
@@ -283,11 +283,11 @@ def typographic_character(subject: LintContext) -> Iterator[Match]:
             username: équipe
             groups: ["- builders"]
     """
-    for item in (one for one in subject.items if one.fault == "typographic-character"):
+    for item in (one for one in context.items if one.fault == "typographic-character"):
         yield _misspelt(item, f"The ARN has {typography(item.mapped.principal)}.", "ARNs are ASCII")
     kinds: tuple[NameKind, ...] = ("username", "group")
     for kind in kinds:
-        for name, item in subject.named(kind, lambda name: typography(name) and not has_invisible(name)):
+        for name, item in context.named(kind, lambda name: typography(name) and not has_invisible(name)):
             right = in_ascii(name).strip()
             if right != name:
                 yield item.match(

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.core.document.model import MappingEntry
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.context import LintContext, LintEntry
 
 _REMOVE_ONE = "Remove one of the two mappings."
 
 
 @rule(
-    Severity.ERROR, "a principal with a later mapping that replaces this one; a warning if nothing is lost", cures=True
+    Severity.ERROR,
+    "a principal with a later mapping that replaces this one; a warning if nothing is lost",
+    has_fix=True,
 )
-def duplicate(subject: LintContext) -> Iterator[Match]:
+def duplicate(context: LintContext) -> Iterator[Match]:
     """Of several mappings of one principal, in any case, only the last counts. The fix removes equal ones.
 
     Fires::
@@ -46,17 +48,17 @@ def duplicate(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::444455556666:role/ci
             username: other-ci
     """
-    for items in (subject.roles, subject.users, subject.accounts):
+    for items in (context.roles, context.users, context.accounts):
         last = {item.identity: item for item in items}
         for item in items if len(last) < len(items) else ():
             counts = last[item.identity]
             if counts is not item:
-                yield _replaced(subject, item, counts)
+                yield _replaced(context, item, counts)
 
 
-def _replaced(subject: LintContext, item: LintEntry, counts: LintEntry) -> Match:
+def _replaced(context: LintContext, item: LintEntry, counts: LintEntry) -> Match:
     mapped, later = item.mapped, counts.mapped
-    line = subject.line(counts)
+    line = context.line(counts)
     lost = [group for group in mapped.groups if group not in later.groups]
     same_username = mapped.username == later.username
     if is_node_mapping(mapped) and not still_admits(mapped, later):
@@ -70,7 +72,7 @@ def _replaced(subject: LintContext, item: LintEntry, counts: LintEntry) -> Match
         hint = "Keep the entry with the right username, and remove the other one."
     else:
         impact, hint = "This entry adds nothing.", "Remove it."
-    is_safe = gives_the_same(mapped, later) and subject.is_readable and mapped.sso is None
+    is_safe = gives_the_same(mapped, later) and context.is_readable and mapped.sso is None
     return item.match(
         f"This principal is mapped again on line {line}, and only the last entry counts.",
         impact,
@@ -93,7 +95,7 @@ def _node_loss(nodes: MappingEntry, later: MappingEntry) -> tuple[str, str]:
 
 
 @rule(Severity.WARNING, "two spellings of one user that differ in case: either can count")
-def user_spellings(subject: LintContext) -> Iterator[Match]:
+def user_spellings(context: LintContext) -> Iterator[Match]:
     """The authenticator keeps users by their exact spelling, and finds them in any case.
 
     Fires::
@@ -114,19 +116,19 @@ def user_spellings(subject: LintContext) -> Iterator[Match]:
             username: alice-of-another-account
     """
     spellings: defaultdict[str, dict[str, LintEntry]] = defaultdict(dict)
-    for item in subject.users:
+    for item in context.users:
         spellings[item.arn].setdefault(item.mapped.principal, item)
     for first, *others in (list(found.values()) for found in spellings.values()):
         for item in others:
             yield item.match(
-                f"This user is also mapped on line {subject.line(first)}, in another case.",
+                f"This user is also mapped on line {context.line(first)}, in another case.",
                 "IAM treats both as one user, and it is undefined which mapping counts.",
                 _REMOVE_ONE,
             )
 
 
 @rule(Severity.WARNING, "an entry of `mapUsers` whose principal is also in `mapRoles`, which counts")
-def shadowed_user(subject: LintContext) -> Iterator[Match]:
+def shadowed_user(context: LintContext) -> Iterator[Match]:
     """The authenticator looks into `mapRoles` first, for ARNs of any kind.
 
     Fires::
@@ -148,18 +150,18 @@ def shadowed_user(subject: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::111122223333:user/alice
             username: alice
     """
-    roles = {item.arn: item for item in subject.roles}
-    for item in subject.users:
+    roles = {item.arn: item for item in context.roles}
+    for item in context.users:
         if item.arn in roles:
             yield item.match(
-                f"This principal is also under mapRoles, on line {subject.line(roles[item.arn])}.",
+                f"This principal is also under mapRoles, on line {context.line(roles[item.arn])}.",
                 "The authenticator tries roles before users, so this entry does not count.",
                 _REMOVE_ONE,
             )
 
 
 @rule(Severity.NOTE, "one username for several principals")
-def same_username(subject: LintContext) -> Iterator[Match]:
+def same_username(context: LintContext) -> Iterator[Match]:
     """A shared username hides who did something. Usernames with templates are not reported.
 
     Fires::
@@ -181,7 +183,7 @@ def same_username(subject: LintContext) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     by_username: defaultdict[str, dict[str, LintEntry]] = defaultdict(dict)
-    for item in subject.winners:
+    for item in context.winners:
         if item.mapped.principal:
             by_username[item.mapped.username].setdefault(item.arn, item)
     for username, principals in by_username.items():

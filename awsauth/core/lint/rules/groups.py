@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.access.node_mappings import NODE_GROUPS
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import has_invisible
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.templates import misspelt, unfilled
 from awsauth.core.lint.rules.usernames import chooses_session_name, has_session_name
-from awsauth.core.lint.subject import has_invisible
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext
+    from awsauth.core.lint.context import LintContext
 
 WELL_KNOWN: Final = (
     SYSTEM_MASTERS,
@@ -61,7 +61,7 @@ def is_unclear(name: str) -> bool:
 
 
 @rule(Severity.ERROR, "several groups joined to one: `a - b`")
-def joined_groups(subject: LintContext) -> Iterator[Match]:
+def joined_groups(context: LintContext) -> Iterator[Match]:
     """A list item one column too far to the right continues the item above it.
 
     Fires::
@@ -82,7 +82,7 @@ def joined_groups(subject: LintContext) -> Iterator[Match]:
             - system:bootstrappers
             - system:nodes
     """
-    for group, item in subject.named("group", parts):
+    for group, item in context.named("group", parts):
         yield item.match(
             f"{len(parts(group))} groups have become one, {quoted(group)}.",
             "The principal is in none of them.",
@@ -92,7 +92,7 @@ def joined_groups(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "several names in one group: `a,b`")
-def listed_groups(subject: LintContext) -> Iterator[Match]:
+def listed_groups(context: LintContext) -> Iterator[Match]:
     """Some tools take one text with commas for all groups. The authenticator takes a list.
 
     Fires::
@@ -109,7 +109,7 @@ def listed_groups(subject: LintContext) -> Iterator[Match]:
             username: ci
             groups: [builders, viewers]
     """
-    for group, item in subject.named("group", lambda group: "," in group and all(map(str.strip, group.split(",")))):
+    for group, item in context.named("group", lambda group: "," in group and all(map(str.strip, group.split(",")))):
         yield item.match(
             f"{quoted(group)} is one group with a comma in its name.",
             _UNLESS_BOUND,
@@ -119,7 +119,7 @@ def listed_groups(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "an empty group")
-def empty_group(subject: LintContext) -> Iterator[Match]:
+def empty_group(context: LintContext) -> Iterator[Match]:
     """A dash without a name is a group with an empty name.
 
     Fires::
@@ -138,15 +138,15 @@ def empty_group(subject: LintContext) -> Iterator[Match]:
             username: ci
             groups: []
     """
-    for item in subject.groups.get("", ()):
-        if not subject.is_told_at(item.group_location, ""):
+    for item in context.groups.get("", ()):
+        if not context.is_told_at(item.group_location, ""):
             yield item.match(
                 "A group is empty.", "It grants nothing.", "Write its name, or remove it.", at=item.group_location("")
             )
 
 
 @rule(Severity.WARNING, "a misspelt well-known group, such as `system:master`")
-def misspelt_group(subject: LintContext) -> Iterator[Match]:
+def misspelt_group(context: LintContext) -> Iterator[Match]:
     """The group differs by a letter or two from one that Kubernetes or EKS binds.
 
     Fires::
@@ -163,7 +163,7 @@ def misspelt_group(subject: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters, masters-of-the-house]
     """
-    for group, item in subject.named("group", meant):
+    for group, item in context.named("group", meant):
         yield item.match(
             f"{quoted(group)} is not {quoted(meant(group))}.",
             _UNLESS_BOUND,
@@ -173,7 +173,7 @@ def misspelt_group(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "a group that callers choose: `{{SessionName}}` in its name")
-def chosen_group(subject: LintContext) -> Iterator[Match]:
+def chosen_group(context: LintContext) -> Iterator[Match]:
     """A caller who assumes a role chooses the session name.
 
     Fires::
@@ -190,7 +190,7 @@ def chosen_group(subject: LintContext) -> Iterator[Match]:
             username: ci:{{SessionName}}
             groups: ["team-{{AccountID}}"]
     """
-    for group, item in subject.named("group", has_session_name):
+    for group, item in context.named("group", has_session_name):
         if chooses_session_name(item):
             yield item.match(
                 "The session name is part of a group.",

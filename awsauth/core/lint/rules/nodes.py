@@ -16,7 +16,7 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.context import LintContext, LintEntry
 
 _INSTANCE: Final = PRESETS["ec2"].username
 _SESSION: Final = PRESETS["fargate"].username
@@ -29,7 +29,7 @@ _ELSEWHERE: Final = re.compile("fargate|hybrid")
 
 
 @rule(Severity.ERROR, "a node's username without the groups that nodes need")
-def node_groups(subject: LintContext) -> Iterator[Match]:
+def node_groups(context: LintContext) -> Iterator[Match]:
     """A node needs `system:bootstrappers` to join and `system:nodes` to work.
 
     Fires::
@@ -46,9 +46,9 @@ def node_groups(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in _with_node_username(subject):
+    for item in _with_node_username(context):
         missing = [group for group in _NEEDED if group not in item.mapped.groups]
-        is_reported = item.is_person or _has_odd_groups(subject, item) or _is_for_people(subject, item)
+        is_reported = item.is_person or _has_odd_groups(context, item) or _is_for_people(context, item)
         if missing and not is_reported:
             yield item.match(
                 f"The username is a node's, but {' and '.join(map(quoted, missing))} "
@@ -59,12 +59,12 @@ def node_groups(subject: LintContext) -> Iterator[Match]:
             )
 
 
-def _with_node_username(subject: LintContext) -> Iterator[LintEntry]:
-    return (item for name in (_INSTANCE, _SESSION) for item in subject.usernames.get(name, ()))
+def _with_node_username(context: LintContext) -> Iterator[LintEntry]:
+    return (item for name in (_INSTANCE, _SESSION) for item in context.usernames.get(name, ()))
 
 
 @rule(Severity.ERROR, "a node's username with a person's groups")
-def person_as_node(subject: LintContext) -> Iterator[Match]:
+def person_as_node(context: LintContext) -> Iterator[Match]:
     """Someone copied the mapping of the nodes for people.
 
     Fires::
@@ -84,8 +84,8 @@ def person_as_node(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in _with_node_username(subject):
-        if _is_for_people(subject, item):
+    for item in _with_node_username(context):
+        if _is_for_people(context, item):
             groups = ", ".join(quoted(group) for group in dict.fromkeys(item.mapped.groups))
             yield item.match(
                 f"The username is a node's, but the groups are not: {groups}.",
@@ -97,24 +97,24 @@ def person_as_node(subject: LintContext) -> Iterator[Match]:
             )
 
 
-def _is_for_people(subject: LintContext, item: LintEntry) -> bool:
+def _is_for_people(context: LintContext, item: LintEntry) -> bool:
     """Whether a mapping to a node's username has only groups of people, and the role's name does not suggest nodes."""
     is_node = _INSTANCES.search(item.role_name) or _ELSEWHERE.search(item.role_name) or "node" in item.role_name
     groups = item.mapped.groups
-    return bool(groups) and not is_node and NODE_GROUPS.isdisjoint(groups) and not _has_odd_groups(subject, item)
+    return bool(groups) and not is_node and NODE_GROUPS.isdisjoint(groups) and not _has_odd_groups(context, item)
 
 
 def _is_odd(group: str) -> bool:
     return bool(is_unclear(group) or parts(group) or meant(group))
 
 
-def _has_odd_groups(subject: LintContext, item: LintEntry) -> bool:
+def _has_odd_groups(context: LintContext, item: LintEntry) -> bool:
     """Whether another finding about the groups may explain why one is missing."""
-    return any(map(_is_odd, item.mapped.groups)) or subject.is_told(item, "groups")
+    return any(map(_is_odd, item.mapped.groups)) or context.is_told(item, "groups")
 
 
 @rule(Severity.ERROR, "the group `system:nodes` with a username that is not a node's")
-def node_username(subject: LintContext) -> Iterator[Match]:
+def node_username(context: LintContext) -> Iterator[Match]:
     """The API server recognises a node by its username and the group `system:nodes` together.
 
     Fires::
@@ -131,9 +131,9 @@ def node_username(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in subject.groups.get(NODES, ()):
+    for item in context.groups.get(NODES, ()):
         username = item.mapped.username
-        is_reported = subject.is_told(item, "username") or (username and is_unclear(username))
+        is_reported = context.is_told(item, "username") or (username and is_unclear(username))
         if not is_node_mapping(item.mapped) and not is_reported:
             yield item.match(
                 f"The mapping has the group {quoted(NODES)}, but its username is not a node's.",
@@ -145,7 +145,7 @@ def node_username(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "a node mapping that does not fit its role's name: Fargate, Windows, hybrid, Auto Mode")
-def node_kind(subject: LintContext) -> Iterator[Match]:
+def node_kind(context: LintContext) -> Iterator[Match]:
     """The kind of node in the role's name needs another mapping or, in Auto Mode, an access entry.
 
     Fires::
@@ -165,7 +165,7 @@ def node_kind(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{SessionName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in _with_node_username(subject):
+    for item in _with_node_username(context):
         name, username, groups = item.mapped.principal.rpartition("/")[2], item.mapped.username, item.mapped.groups
         if not set(_NEEDED) <= set(groups):
             continue
@@ -199,7 +199,7 @@ def _lacks_group(item: LintEntry, kind: str, group: str) -> Match:
 
 
 @rule(Severity.WARNING, "a node mapping with groups that nodes do not need, such as `system:masters`")
-def node_extra_groups(subject: LintContext) -> Iterator[Match]:
+def node_extra_groups(context: LintContext) -> Iterator[Match]:
     """Every pod on a node can often use the credentials of the node.
 
     Fires::
@@ -216,7 +216,7 @@ def node_extra_groups(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes, eks:kube-proxy-windows]
     """
-    for item in (one for one in _with_node_username(subject) if not _is_for_people(subject, one)):
+    for item in (one for one in _with_node_username(context) if not _is_for_people(context, one)):
         for group in dict.fromkeys(item.mapped.groups):
             if group not in NODE_GROUPS and not _is_odd(group):
                 rights = "can do everything in the cluster" if group == SYSTEM_MASTERS else "has the group's rights"
@@ -229,7 +229,7 @@ def node_extra_groups(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "`system:node:{{SessionName}}` for nodes that are neither Fargate nor hybrid")
-def session_node(subject: LintContext) -> Iterator[Match]:
+def session_node(context: LintContext) -> Iterator[Match]:
     """A caller chooses the session name, and so which node to be. Only Fargate and hybrid nodes need this username.
 
     Fires::
@@ -246,11 +246,11 @@ def session_node(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{SessionName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in subject.usernames.get(_SESSION, ()):
+    for item in context.usernames.get(_SESSION, ()):
         is_instance = _INSTANCES.search(item.role_name) and not _ELSEWHERE.search(item.role_name)
         is_windows = fits_no_node(item.mapped)
         is_other = item.is_person or is_windows or (is_instance and _PROXIER not in item.mapped.groups)
-        if is_other and not _is_for_people(subject, item):
+        if is_other and not _is_for_people(context, item):
             yield item.match(
                 "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither.",
                 "EC2 nodes join only if their name is the instance id, and anyone who assumes the role can be any node.",
@@ -262,7 +262,7 @@ def session_node(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.ERROR, "`{{EC2PrivateDNSName}}` for a principal that is not an EC2 instance")
-def instances_only(subject: LintContext) -> Iterator[Match]:
+def instances_only(context: LintContext) -> Iterator[Match]:
     """The authenticator refuses a caller that is not an EC2 instance, if a name contains this template.
 
     Fires::
@@ -279,8 +279,8 @@ def instances_only(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for item in subject.items:
-        if fits_no_node(item.mapped) and not _is_for_people(subject, item):
+    for item in context.items:
+        if fits_no_node(item.mapped) and not _is_for_people(context, item):
             group = next((group for group in item.mapped.groups if INSTANCES_ONLY in group), "")
             in_username = INSTANCES_ONLY in item.mapped.username
             if in_username or group:
@@ -293,7 +293,7 @@ def instances_only(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.NOTE, "no node mapping")
-def no_node_mapping(subject: LintContext) -> Iterator[Match]:
+def no_node_mapping(context: LintContext) -> Iterator[Match]:
     """A cluster whose nodes join by access entries needs none.
 
     Fires::
@@ -310,14 +310,14 @@ def no_node_mapping(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    possible = [item.mapped for item in subject.winners if can_match(item.mapped.principal)]
+    possible = [item.mapped for item in context.winners if can_match(item.mapped.principal)]
     # Other rules report a mapping that only looks like one.
     looks_like_one = any(
         mapped.username.startswith("system:node:")
         or any(NODES in group or meant(group) == NODES for group in mapped.groups)
         for mapped in possible
     )
-    if subject.is_readable and not looks_like_one:
+    if context.is_readable and not looks_like_one:
         yield Match(
             "There is no node mapping.",
             "Only nodes with an access entry can join.",

@@ -16,15 +16,15 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.core.lint.context import LintContext, LintEntry
     from awsauth.core.lint.policy import Policy
-    from awsauth.core.lint.subject import LintContext, LintEntry
 
 _NOT_ALLOWED: Final = "The policy does not allow it."
 _OF_NODES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 
 @policy_rule("a principal of an account that is not among `accounts`")
-def policy_account(subject: LintContext, policy: Policy) -> Iterator[Match]:
+def policy_account(context: LintContext, policy: Policy) -> Iterator[Match]:
     """This includes the entries of `mapAccounts`.
 
     Fires::
@@ -43,7 +43,7 @@ def policy_account(subject: LintContext, policy: Policy) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in [*subject.winners, *subject.accounts] if policy.accounts is not None else ():
+    for item in [*context.winners, *context.accounts] if policy.accounts is not None else ():
         account = _account(item)
         if ACCOUNT.fullmatch(account) and account not in (policy.accounts or ()):
             yield item.match(
@@ -61,7 +61,7 @@ def _account(item: LintEntry) -> str:
 
 
 @policy_rule("a principal of a partition that is not among `partitions`")
-def policy_partition(subject: LintContext, policy: Policy) -> Iterator[Match]:
+def policy_partition(context: LintContext, policy: Policy) -> Iterator[Match]:
     """A partition is the second part of an ARN.
 
     Fires::
@@ -80,7 +80,7 @@ def policy_partition(subject: LintContext, policy: Policy) -> Iterator[Match]:
           - rolearn: arn:aws-cn:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.winners if policy.partitions is not None else ():
+    for item in context.winners if policy.partitions is not None else ():
         partition = partition_of(item.arn) if item.arn.startswith("arn:") and not item.fault else ""
         if partition and partition not in (policy.partitions or ()):
             yield item.match(
@@ -92,7 +92,7 @@ def policy_partition(subject: LintContext, policy: Policy) -> Iterator[Match]:
 
 
 @policy_rule("a group that matches one of `forbidden_groups`")
-def policy_forbidden_group(subject: LintContext, policy: Policy) -> Iterator[Match]:
+def policy_forbidden_group(context: LintContext, policy: Policy) -> Iterator[Match]:
     """This includes a group that a template can turn into a forbidden one.
 
     Fires::
@@ -113,10 +113,10 @@ def policy_forbidden_group(subject: LintContext, policy: Policy) -> Iterator[Mat
             username: ci
             groups: [builders]
     """
-    counts = set(subject.winners)
-    for group in subject.groups if policy.forbidden_groups else ():
+    counts = set(context.winners)
+    for group in context.groups if policy.forbidden_groups else ():
         pattern = next((p for p in policy.forbidden_groups if fnmatchcase(group, p) or could_match(group, p)), None)
-        for item in subject.groups[group] if pattern is not None else ():
+        for item in context.groups[group] if pattern is not None else ():
             if item in counts:
                 yield item.match(
                     f"The group {quoted(group)} matches the forbidden pattern {quoted(pattern or '')}.",
@@ -128,7 +128,7 @@ def policy_forbidden_group(subject: LintContext, policy: Policy) -> Iterator[Mat
 
 
 @policy_rule("one of `required_groups` without a member")
-def policy_required_group(subject: LintContext, policy: Policy) -> Iterator[Match]:
+def policy_required_group(context: LintContext, policy: Policy) -> Iterator[Match]:
     """A group for emergencies has to have a member at all times.
 
     Fires::
@@ -148,9 +148,9 @@ def policy_required_group(subject: LintContext, policy: Policy) -> Iterator[Matc
             username: emergency
             groups: [break-glass]
     """
-    counts = set(subject.winners)
+    counts = set(context.winners)
     for group in dict.fromkeys(policy.required_groups):
-        members = subject.groups.get(group, ())
+        members = context.groups.get(group, ())
         if not any(item in counts and can_match(item.mapped.principal) for item in members):
             yield Match(
                 f"The group {quoted(group)} has no member.",
@@ -161,7 +161,7 @@ def policy_required_group(subject: LintContext, policy: Policy) -> Iterator[Matc
 
 
 @policy_rule("a username that begins with none of `username_prefixes`")
-def policy_username(subject: LintContext, policy: Policy) -> Iterator[Match]:
+def policy_username(context: LintContext, policy: Policy) -> Iterator[Match]:
     """The usernames of nodes are allowed. A template at the beginning is not a prefix.
 
     Fires::
@@ -184,7 +184,7 @@ def policy_username(subject: LintContext, policy: Policy) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     prefixes = policy.username_prefixes
-    for item in subject.winners if prefixes is not None else ():
+    for item in context.winners if prefixes is not None else ():
         username = item.mapped.username
         is_node = username in _OF_NODES and is_node_mapping(item.mapped)
         if not is_node and not username.startswith(prefixes or ()):
@@ -197,7 +197,7 @@ def policy_username(subject: LintContext, policy: Policy) -> Iterator[Match]:
                 at=item.location("username"),
                 about=username,
             )
-    for item in subject.accounts if prefixes is not None else ():
+    for item in context.accounts if prefixes is not None else ():
         if not any("arn:".startswith(prefix) for prefix in prefixes or ()):
             yield item.match(
                 f"Principals in the account {quoted(item.mapped.principal)} have their ARN as username.",
@@ -207,7 +207,7 @@ def policy_username(subject: LintContext, policy: Policy) -> Iterator[Match]:
 
 
 @policy_rule("more principals in `system:masters` than `most_administrators`")
-def policy_administrators(subject: LintContext, policy: Policy) -> Iterator[Match]:
+def policy_administrators(context: LintContext, policy: Policy) -> Iterator[Match]:
     """This includes principals that a template can put into the group.
 
     Fires::
@@ -228,7 +228,7 @@ def policy_administrators(subject: LintContext, policy: Policy) -> Iterator[Matc
           - {userarn: "arn:aws:iam::111122223333:user/c", username: c, groups: [system:masters]}
           - {userarn: "arn:aws:iam::111122223333:user/d", username: d, groups: [system:masters]}
     """
-    found = list(_administrators(subject)) if policy.most_administrators is not None else []
+    found = list(_administrators(context)) if policy.most_administrators is not None else []
     count = len({principal_of(item.mapped.principal) if item.mapped.principal else item for item, _ in found})
     if count > (policy.most_administrators or 0):
         item, group = found[-1]
@@ -243,7 +243,7 @@ def policy_administrators(subject: LintContext, policy: Policy) -> Iterator[Matc
 
 
 @policy_rule("a principal in `system:masters` that matches none of `administrators`")
-def policy_administrator(subject: LintContext, policy: Policy) -> Iterator[Match]:
+def policy_administrator(context: LintContext, policy: Policy) -> Iterator[Match]:
     """The patterns match ARNs without the path of a role, in any case.
 
     Fires::
@@ -264,7 +264,7 @@ def policy_administrator(subject: LintContext, policy: Policy) -> Iterator[Match
             username: admin
             groups: [system:masters]
     """
-    for item, group in _administrators(subject) if policy.administrators is not None else ():
+    for item, group in _administrators(context) if policy.administrators is not None else ():
         arn = principal_of(item.mapped.principal)
         if not any(fnmatchcase(arn, pattern.lower()) for pattern in policy.administrators or ()):
             yield item.match(
@@ -275,9 +275,9 @@ def policy_administrator(subject: LintContext, policy: Policy) -> Iterator[Match
             )
 
 
-def _administrators(subject: LintContext) -> Iterator[tuple[LintEntry, str]]:
+def _administrators(context: LintContext) -> Iterator[tuple[LintEntry, str]]:
     """Yield the items that are or, by a template, can be in `system:masters`, with that group."""
-    for item in subject.winners:
+    for item in context.winners:
         group = next((group for group in item.mapped.groups if could_render(group, SYSTEM_MASTERS)), None)
         if group is not None:
             yield item, group

@@ -13,11 +13,11 @@ from awsauth.core.lint.rule import Match, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext
+    from awsauth.core.lint.context import LintContext
 
 
 @rule(Severity.WARNING, "principals of more than one partition")
-def mixed_partitions(subject: LintContext) -> Iterator[Match]:
+def mixed_partitions(context: LintContext) -> Iterator[Match]:
     """A cluster is in one partition, and accepts no credentials of another.
 
     Fires::
@@ -39,7 +39,7 @@ def mixed_partitions(subject: LintContext) -> Iterator[Match]:
           - userarn: arn:aws-cn:iam::111122223333:user/alice
             username: alice
     """
-    partitions = {item: partition_of(item.arn) for item in subject.items if not item.fault and item.mapped.principal}
+    partitions = {item: partition_of(item.arn) for item in context.items if not item.fault and item.mapped.principal}
     (usual, _), *others = Counter(partitions.values()).most_common() or [("", 0)]
     for other, count in others:
         item = next(item for item, partition in partitions.items() if partition == other)
@@ -51,7 +51,7 @@ def mixed_partitions(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "the ARN of a user in `mapRoles`")
-def user_in_map_roles(subject: LintContext) -> Iterator[Match]:
+def user_in_map_roles(context: LintContext) -> Iterator[Match]:
     """The authenticator does not check the kind of an ARN.
 
     Fires::
@@ -66,7 +66,7 @@ def user_in_map_roles(subject: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::111122223333:user/alice
             username: alice
     """
-    for item in subject.roles:
+    for item in context.roles:
         if not item.fault and is_user(item.arn):
             yield item.match(
                 "This user is under mapRoles.",
@@ -76,7 +76,7 @@ def user_in_map_roles(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "the ARN of a role in `mapUsers`")
-def role_in_map_users(subject: LintContext) -> Iterator[Match]:
+def role_in_map_users(context: LintContext) -> Iterator[Match]:
     """The authenticator does not check the kind of an ARN.
 
     Fires::
@@ -91,7 +91,7 @@ def role_in_map_users(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.users:
+    for item in context.users:
         if not item.fault and not is_user(item.arn):
             yield item.match(
                 "This role is under mapUsers.",
@@ -101,7 +101,7 @@ def role_in_map_users(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "the root of an account, which does not stand for all its principals")
-def account_root(subject: LintContext) -> Iterator[Match]:
+def account_root(context: LintContext) -> Iterator[Match]:
     """In an IAM policy, the root's ARN stands for the whole account. Here it is the root user. `masters-on-root` reports administrators.
 
     Fires::
@@ -115,7 +115,7 @@ def account_root(subject: LintContext) -> Iterator[Match]:
         mapAccounts: |
           - "111122223333"
     """
-    for item in subject.items:
+    for item in context.items:
         if not item.fault and item.arn.endswith(":root") and SYSTEM_MASTERS not in item.mapped.groups:
             yield item.match(
                 "This is the root of an account.",

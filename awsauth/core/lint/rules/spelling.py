@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import has_invisible
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.groups import WELL_KNOWN, is_unclear, meant
-from awsauth.core.lint.subject import has_invisible
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from awsauth.core.lint.subject import LintContext, NameKind
+    from awsauth.core.lint.context import LintContext, NameKind
 
 # Escaped, because a reviewer cannot tell the letters themselves from Latin ones.
 _CYRILLIC: Final = (
@@ -32,7 +32,7 @@ _KNOWN: Final[dict[NameKind, tuple[str, ...]]] = {"username": (), "group": WELL_
 
 
 @rule(Severity.WARNING, "white space around, or invisible characters in, a username or group")
-def invisible_character(subject: LintContext) -> Iterator[Match]:
+def invisible_character(context: LintContext) -> Iterator[Match]:
     """Copied text often brings such characters. A blank between two words is not reported.
 
     Fires::
@@ -50,7 +50,7 @@ def invisible_character(subject: LintContext) -> Iterator[Match]:
             groups: [builders of things]
     """
     for kind in _KNOWN:
-        for name, item in subject.named(kind, has_invisible):
+        for name, item in context.named(kind, has_invisible):
             yield item.match(
                 f"{quoted(name)} has {typography(name) or 'white space around it, or an invisible character'}.",
                 "The character is part of the name: RBAC has to spell it the same way.",
@@ -60,7 +60,7 @@ def invisible_character(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "usernames or groups that look the same but differ")
-def look_alike(subject: LintContext) -> Iterator[Match]:
+def look_alike(context: LintContext) -> Iterator[Match]:
     """The names differ in case only, or by letters of another alphabet that look like Latin ones.
 
     Fires::
@@ -84,7 +84,7 @@ def look_alike(subject: LintContext) -> Iterator[Match]:
             groups: [builder]
     """
     for kind, known in _KNOWN.items():
-        by_name = subject.usernames if kind == "username" else subject.groups
+        by_name = context.usernames if kind == "username" else context.groups
         for name, other in _pairs(by_name, known):
             item = by_name[name][0]
             yield item.match(

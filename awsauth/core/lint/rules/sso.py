@@ -14,11 +14,11 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext, LintEntry
+    from awsauth.core.lint.context import LintContext, LintEntry
 
 
 @rule(Severity.ERROR, "an `sso` entry, which EKS ignores")
-def sso_entry(subject: LintContext) -> Iterator[Match]:
+def sso_entry(context: LintContext) -> Iterator[Match]:
     """Entries by permission set are an alpha feature of the authenticator, which EKS does not turn on.
 
     Source: ``aws-iam-authenticator`` ``pkg/config/mapper.go`` (``SSOArnLike``).
@@ -37,7 +37,7 @@ def sso_entry(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Viewer_0123456789abcdef
             username: viewer
     """
-    for item in subject.roles:
+    for item in context.roles:
         sso = item.mapped.sso
         if sso is not None:
             yield item.match(
@@ -73,7 +73,7 @@ def sso_suffix(item: LintEntry) -> Match:
 
 
 @rule(Severity.WARNING, "two roles of one permission set in one account: one no longer exists")
-def stale_sso_role(subject: LintContext) -> Iterator[Match]:
+def stale_sso_role(context: LintContext) -> Iterator[Match]:
     """The suffix changes when IAM Identity Center creates the role again.
 
     Fires::
@@ -93,14 +93,14 @@ def stale_sso_role(subject: LintContext) -> Iterator[Match]:
             username: viewer-of-another-account
     """
     by_set: defaultdict[tuple[str, str], dict[str, LintEntry]] = defaultdict(dict)
-    for item in subject.items:
+    for item in context.items:
         name = permission_set(item.arn)
         if name is not None:
             by_set[account_of(item.arn), name].setdefault(item.arn.rpartition("/")[2], item)
     for first, *others in (list(roles.values()) for roles in by_set.values()):
         for item in others:
             yield item.match(
-                f"Line {subject.line(first)} has another role of this permission set.",
+                f"Line {context.line(first)} has another role of this permission set.",
                 "An account has one role for a permission set at a time, so one of the two mappings grants no access.",
                 "Look up in IAM which role exists, and remove the other mapping.",
             )

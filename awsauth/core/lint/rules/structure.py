@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.model import Entry
     from awsauth.core.goyaml.nodes import Node
-    from awsauth.core.lint.subject import LintContext
+    from awsauth.core.lint.context import LintContext
 
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
@@ -36,7 +36,7 @@ _MEANT: Final = {"user": "username", "name": "username"}
 
 
 @rule(Severity.ERROR, "a data key that resembles one of the three, such as `maproles`, or begins with `map`")
-def unknown_data_key(subject: LintContext) -> Iterator[Match]:
+def unknown_data_key(context: LintContext) -> Iterator[Match]:
     """Data keys are case-sensitive. Keys with other names are not reported.
 
     Fires::
@@ -51,7 +51,7 @@ def unknown_data_key(subject: LintContext) -> Iterator[Match]:
           []
         notes: by hand, please
     """
-    for key in (key for key in subject.document.data if key not in KEYS):
+    for key in (key for key in context.document.data if key not in KEYS):
         letters = re.sub("[^a-z]", "", key[:50].lower())
         close = close_matches(letters, _BY_LETTERS, 1, 0.85)
         ignored = "The authenticator ignores it"
@@ -64,7 +64,7 @@ def unknown_data_key(subject: LintContext) -> Iterator[Match]:
             )
         elif close:
             right = _BY_LETTERS[close[0]]
-            also = f" It reads {right}, which is there too." if right in subject.document.data else ""
+            also = f" It reads {right}, which is there too." if right in context.document.data else ""
             yield Match(
                 f"The data key {quoted(key)} is not {right}.",
                 f"{ignored}: mappings in it grant no access.{also}",
@@ -82,7 +82,7 @@ def unknown_data_key(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "data that takes more than three quarters of the 1 MiB limit")
-def almost_full(subject: LintContext) -> Iterator[Match]:
+def almost_full(context: LintContext) -> Iterator[Match]:
     """The API server refuses a ConfigMap of more than 1 MiB. ``binaryData`` counts too, where it is known.
 
     Fires::
@@ -96,7 +96,7 @@ def almost_full(subject: LintContext) -> Iterator[Match]:
         mapRoles: |
           []
     """
-    size = byte_size(subject.document) + subject.binary_bytes
+    size = byte_size(context.document) + context.binary_bytes
     if size > MAX_BYTES * 3 // 4:
         yield Match(
             f"All values together have {size:,} bytes, {size * 100 // MAX_BYTES} % of the limit of a ConfigMap.",
@@ -106,7 +106,7 @@ def almost_full(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "text after the first YAML document, which the authenticator ignores")
-def ignored_rest(subject: LintContext) -> Iterator[Match]:
+def ignored_rest(context: LintContext) -> Iterator[Match]:
     """The authenticator reads the first YAML document only.
 
     Fires::
@@ -128,7 +128,7 @@ def ignored_rest(subject: LintContext) -> Iterator[Match]:
           # that is all
     """
     for key in KEYS:
-        root, text = subject.tree(key), subject.document.data.get(key, "")
+        root, text = context.tree(key), context.document.data.get(key, "")
         found = _CONTENT.search(text, root.end) if root else None
         if root and found and _follows(text, root.end, found.start("first")):
             yield Match(
@@ -145,8 +145,8 @@ def _follows(text: str, end: int, start: int) -> bool:
     return not re.match(r"[ \t]*#", text[end:]) or "\n" in text[end:start]
 
 
-@rule(Severity.WARNING, "a field that the authenticator ignores, such as `group` or `user`", cures=True)
-def unknown_field(subject: LintContext) -> Iterator[Match]:
+@rule(Severity.WARNING, "a field that the authenticator ignores, such as `group` or `user`", has_fix=True)
+def unknown_field(context: LintContext) -> Iterator[Match]:
     """Other tools use other names. The fix renames a field if only one is meant.
 
     Fires::
@@ -163,12 +163,12 @@ def unknown_field(subject: LintContext) -> Iterator[Match]:
             userName: ci
             groups: [builders]
     """
-    for key, entry, node in _entries(subject):
+    for key, entry, node in _entries(context):
         names = [name for name, _ in node.pairs() if name.kind == "scalar"]
         unknown = [name for name in names if name.value != "<<" and name.value.lower() not in _FIELDS[key]]
         if not unknown or entry.mapped is None:
             continue  # the parser has reported an entry that maps nothing
-        text = subject.document.data[key]
+        text = context.document.data[key]
         meant = {one.start: one.right for one in respelt(key, text, node)}
         present = {name.value.lower() for name in names}
         for name in unknown:
@@ -194,7 +194,7 @@ def _hint(name: str, known: tuple[str, ...], present: set[str]) -> str:
 
 
 @rule(Severity.WARNING, "a field that appears twice: only one of them counts")
-def repeated_field(subject: LintContext) -> Iterator[Match]:
+def repeated_field(context: LintContext) -> Iterator[Match]:
     """The last of repeated fields counts, except that `rolearn` in lower case counts before other spellings.
 
     Fires::
@@ -212,24 +212,24 @@ def repeated_field(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/builder
             username: builder
     """
-    for key, entry, node in _entries(subject):
+    for key, entry, node in _entries(context):
         seen: dict[str, list[Node]] = {}
         for name, _ in node.pairs():
             if name.kind == "scalar" and name.value.lower() in _FIELDS[key]:
                 seen.setdefault(name.value.lower(), []).append(name)
         for field, names in seen.items():
             if len(names) > 1:
-                yield _repeated(subject, key, entry, field, names)
+                yield _repeated(context, key, entry, field, names)
 
 
-def _repeated(subject: LintContext, key: Key, entry: Entry, field: str, names: list[Node]) -> Match:
-    text = subject.document.data[key]
+def _repeated(context: LintContext, key: Key, entry: Entry, field: str, names: list[Node]) -> Match:
+    text = context.document.data[key]
     counts = entry.shape.field(field)
     start = names[-1].start if counts is None else counts.start
     ignored = next((name for name in names if name.start != start), names[0])
     return Match(
         f"`{field}` appears {len(names)} times in this entry.",
-        f"Only the one on line {subject.document.place_of(Location.of(key, text, start)).line} counts.",
+        f"Only the one on line {context.document.place_of(Location.of(key, text, start)).line} counts.",
         "Remove the others.",
         _place(key, text, ignored),
         entry.mapped.principal if entry.mapped else "",
@@ -241,11 +241,11 @@ def _place(key: Key, text: str, name: Node) -> Location:
     return Location.of(key, text, name.start, name.start + len(line))
 
 
-def _entries(subject: LintContext) -> Iterator[tuple[Key, Entry, Node]]:
+def _entries(context: LintContext) -> Iterator[tuple[Key, Entry, Node]]:
     """Yield the entries that are mappings, with their YAML, of texts that are not in a plain form."""
     for key in PRINCIPAL_KEYS:
-        root = subject.tree(key)
+        root = context.tree(key)
         if root is not None and root.kind == "sequence":
-            for entry, node in zip(subject.document.reading(key).entries, root.children, strict=True):
+            for entry, node in zip(context.document.reading(key).entries, root.children, strict=True):
                 if node.kind == "mapping":
                     yield key, entry, node

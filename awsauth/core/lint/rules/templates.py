@@ -16,7 +16,7 @@ from awsauth.core.text.lines import close_matches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext, LintEntry, NameKind
+    from awsauth.core.lint.context import LintContext, LintEntry, NameKind
 
 _KNOWN: Final = {name.lower(): name for name in TEMPLATES}
 # Bounded, so that a name of nothing but braces takes linear time.
@@ -55,7 +55,7 @@ def unfilled(text: str) -> tuple[str, ...]:
 
 
 @rule(Severity.ERROR, "a template that the authenticator does not know, such as `{{AccountId}}`")
-def unknown_template(subject: LintContext) -> Iterator[Match]:
+def unknown_template(context: LintContext) -> Iterator[Match]:
     """Templates are case-sensitive, with two braces and no blanks.
 
     Fires::
@@ -71,7 +71,7 @@ def unknown_template(subject: LintContext) -> Iterator[Match]:
             username: ci:{{AccountID}}:{{SessionName}}
     """
     known = ", ".join(f"{{{{{name}}}}}" for name in TEMPLATES)
-    for kind, text, item in _first_of_each(subject):
+    for kind, text, item in _first_of_each(context):
         for wrong, right in misspelt(text):
             yield item.match(
                 f"{quoted(wrong)} is not a template of the authenticator.",
@@ -82,7 +82,7 @@ def unknown_template(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "a placeholder that was not filled in, such as `<ACCOUNT>` or `${ROLE}`")
-def placeholder(subject: LintContext) -> Iterator[Match]:
+def placeholder(context: LintContext) -> Iterator[Match]:
     """A tool or a person should have replaced it. Each placeholder is reported once.
 
     Fires::
@@ -99,10 +99,10 @@ def placeholder(subject: LintContext) -> Iterator[Match]:
     """
     found = [
         (token, item, None)
-        for item in subject.items
+        for item in context.items
         if item.fault == "placeholder"
         for token in dict.fromkeys(_UNFILLED_IN_ARN.findall(item.mapped.principal))
-    ] + [(token, item, (kind, text)) for kind, text, item in _first_of_each(subject) for token in unfilled(text)]
+    ] + [(token, item, (kind, text)) for kind, text, item in _first_of_each(context) for token in unfilled(text)]
     first = {token: (item, name) for token, item, name in reversed(found)}
     count = Counter(token for token, _, _ in found)
     for token in count:
@@ -116,10 +116,10 @@ def placeholder(subject: LintContext) -> Iterator[Match]:
         )
 
 
-def _first_of_each(subject: LintContext) -> Iterator[tuple[NameKind, str, LintEntry]]:
+def _first_of_each(context: LintContext) -> Iterator[tuple[NameKind, str, LintEntry]]:
     """Yield each username and group with a placeholder or a misspelt template, with the first item that has it."""
     kinds: tuple[NameKind, ...] = ("username", "group")
     for kind in kinds:
-        for text, items in (subject.usernames if kind == "username" else subject.groups).items():
+        for text, items in (context.usernames if kind == "username" else context.groups).items():
             if misspelt(text) or unfilled(text):
                 yield kind, text, items[0]

@@ -13,7 +13,7 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.subject import LintContext, LintEntry, NameKind
+    from awsauth.core.lint.context import LintContext, LintEntry, NameKind
 
 _SESSION_TEMPLATES: Final = ("{{SessionName}}", "{{SessionNameRaw}}")
 _RESERVED: Final = ("system:", "eks:")
@@ -31,7 +31,7 @@ def chooses_session_name(item: LintEntry) -> bool:
 
 
 @rule(Severity.WARNING, "groups without a username")
-def no_username(subject: LintContext) -> Iterator[Match]:
+def no_username(context: LintContext) -> Iterator[Match]:
     """The authenticator accepts a mapping without a username.
 
     Fires::
@@ -46,9 +46,9 @@ def no_username(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.usernames.get("", ()):
+    for item in context.usernames.get("", ()):
         has_groups = item.mapped.groups and NODES not in item.mapped.groups
-        if has_groups and not subject.is_told(item, "username"):
+        if has_groups and not context.is_told(item, "username"):
             yield item.match(
                 "There is no username.",
                 "The caller has an empty username: RBAC uses the groups only, and the audit log names no one.",
@@ -58,7 +58,7 @@ def no_username(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "a mapping with neither username nor groups")
-def nothing_given(subject: LintContext) -> Iterator[Match]:
+def nothing_given(context: LintContext) -> Iterator[Match]:
     """The authenticator accepts such a mapping.
 
     Fires::
@@ -73,8 +73,8 @@ def nothing_given(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in subject.usernames.get("", ()):
-        is_told = subject.is_told(item, "username") or subject.is_told(item, "groups")
+    for item in context.usernames.get("", ()):
+        is_told = context.is_told(item, "username") or context.is_told(item, "groups")
         if not item.mapped.groups and not is_told:
             yield item.match(
                 "There is neither a username nor a group.",
@@ -84,7 +84,7 @@ def nothing_given(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "a username that callers choose: it begins with `{{SessionName}}`")
-def chosen_username(subject: LintContext) -> Iterator[Match]:
+def chosen_username(context: LintContext) -> Iterator[Match]:
     """A caller who assumes a role chooses the session name. For its own roles, IAM Identity Center chooses the user's name.
 
     Fires::
@@ -101,7 +101,7 @@ def chosen_username(subject: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Viewer_0123456789abcdef
             username: "{{SessionName}}"
     """
-    for _, item in subject.named("username", lambda username: username.startswith(_SESSION_TEMPLATES)):
+    for _, item in context.named("username", lambda username: username.startswith(_SESSION_TEMPLATES)):
         if chooses_session_name(item):
             yield item.match(
                 "The username begins with the session name.",
@@ -112,7 +112,7 @@ def chosen_username(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "`{{SessionName}}` for a user, who has none")
-def user_session_name(subject: LintContext) -> Iterator[Match]:
+def user_session_name(context: LintContext) -> Iterator[Match]:
     """Only a role has sessions with names.
 
     Fires::
@@ -129,7 +129,7 @@ def user_session_name(subject: LintContext) -> Iterator[Match]:
     """
     kinds: tuple[NameKind, ...] = ("username", "group")
     for kind in kinds:
-        for name, item in subject.named(kind, lambda name: has_session_name(name) and name not in _PRESET_USERNAMES):
+        for name, item in context.named(kind, lambda name: has_session_name(name) and name not in _PRESET_USERNAMES):
             if not item.role_name and not item.fault and item.mapped.principal:
                 yield item.match(
                     "An IAM user has no session name.",
@@ -140,7 +140,7 @@ def user_session_name(subject: LintContext) -> Iterator[Match]:
 
 
 @rule(Severity.WARNING, "a username that Kubernetes or EKS reserves: `system:…`, `eks:…`")
-def reserved_username(subject: LintContext) -> Iterator[Match]:
+def reserved_username(context: LintContext) -> Iterator[Match]:
     """Components of the cluster use these prefixes. The usernames of nodes have rules of their own.
 
     Fires::
@@ -156,7 +156,7 @@ def reserved_username(subject: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    for username, item in subject.named("username", _is_reserved):
+    for username, item in context.named("username", _is_reserved):
         yield item.match(
             f"The username begins with `{username.partition(':')[0]}:`, which belongs to components of the cluster.",
             "The caller gets the rights of such a component, or the server refuses the caller.",

@@ -1,4 +1,4 @@
-"""Fragments from other tools' files and from an ``aws-auth``, and fragments as YAML."""
+"""Convert other tools' files and an ``aws-auth`` to fragments, and fragments to YAML."""
 
 from __future__ import annotations
 

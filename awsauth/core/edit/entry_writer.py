@@ -1,4 +1,4 @@
-"""The style of the entries in a list, taken from one of them, so that a new entry looks the same."""
+"""Write an entry in the style of the entries around it."""
 
 from __future__ import annotations
 

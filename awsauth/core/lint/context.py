@@ -1,4 +1,4 @@
-"""The document as lint rules see it, with the tables that several rules need."""
+"""The document and its entries as lint rules see them, with the tables that several rules need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retries: how long to go on, how long to wait between attempts, and the wait that a server asks for."""
+"""The pauses between attempts, their deadline, and the wait that a server asks for (``Retry-After``)."""
 
 from __future__ import annotations
 

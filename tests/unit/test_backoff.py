@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 import awsauth
-from awsauth import retry
+from awsauth import backoff
 from awsauth.aws.authentication_mode import switch_to_both
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
+from awsauth.backoff import Backoff, retry_after, retry_unavailable
 from awsauth.errors import AwsServiceError, UnavailableError
-from awsauth.retry import Backoff, retry_after, retry_unavailable
 from tests.history.test_patience import Time, busy
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake, _Update
@@ -107,7 +107,7 @@ def test_updates_of_a_cluster_that_are_under_way_share_the_time_that_a_switch_ma
         updates |= {name: _Update("VersionUpdate", "1.35", polls_left=1000) for name in ("a", "b", "c")}
         session = AwsSession()
         cluster = describe_cluster(session, "prod")
-        monkeypatch.setattr(retry, "time", SimpleNamespace(monotonic=time.clock, sleep=time.sleep))
+        monkeypatch.setattr(backoff, "time", SimpleNamespace(monotonic=time.clock, sleep=time.sleep))
         with pytest.raises(AwsServiceError, match="still CONFIG_MAP after 10 seconds"):
             switch_to_both(session, cluster, timeout=10, done=[])
     assert 9 < sum(time.slept) <= 10
@@ -122,4 +122,4 @@ def test_nothing_else_in_the_package_sleeps() -> None:
         if isinstance(node, ast.Attribute | ast.Name)
         and (getattr(node, "attr", "") or getattr(node, "id", "")) == "sleep"
     ]
-    assert set(found) == {"retry.py"}
+    assert set(found) == {"backoff.py"}

@@ -1,10 +1,10 @@
-"""A store that waits as long as the server asks for, and tries again."""
+"""A store that repeats a single call while the server is unavailable; `commit` handles conflicts of writers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from awsauth.retry import Backoff, retry_unavailable
+from awsauth.backoff import Backoff, retry_unavailable
 from awsauth.stores.store import SupportsDryRun
 
 if TYPE_CHECKING:
