@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from awsauth.core.access.matching import principal_of
+from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.tools import ARGO_CD, FLUX, ownership_markers
 from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
@@ -194,7 +194,7 @@ def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, pr
         take_from=tuple(take_from),
         on_drift=on_drift,
         force_prune=prune == "force",
-        release=frozenset(principal_name(key, principal) for key in KEYS for principal in release),
+        release=frozenset(principal_name(key, canonical(principal)) for key in KEYS for principal in release),
     )
 
 

@@ -142,6 +142,25 @@ def test_an_entry_moves_from_one_owner_to_another_in_one_write(client: awsauth.A
     assert acts(client.sync(fragment("a", y="y")).sync) == []
 
 
+def test_an_entry_moves_between_two_owners_of_the_same_sync() -> None:
+    for order in ("ab", "ba"):
+        client = fresh()
+        client.sync([fragment("a", x="x", y="y"), fragment("b", z="z")])
+        wanted = {"a": fragment("a", y="y"), "b": fragment("b", z="z", x="x")}
+        moved = client.sync([wanted[owner] for owner in order], take_from=["a"])
+        assert sorted(acts(moved.sync)) == [("forget", "x"), ("take", "x")]
+        assert "from the owner `a`" in str(moved.sync)
+        assert mapped(client) == {"hand": "hand", "x": "x", "y": "y", "z": "z"}
+        assert not client.sync(list(wanted.values())).changed
+        assert acts(client.sync(fragment("b", z="z")).sync) == [("prune", "x")]
+
+
+def test_a_role_is_released_by_its_arn_with_a_path(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    released = client.sync(fragment("a", y="y"), release=[f"{ACCOUNT}:role/team/X"])
+    assert (acts(released.sync), "x" in mapped(client)) == ([("release", "x")], True)
+
+
 def test_a_sync_never_prunes_nodes_unless_it_is_allowed_by_name(client: awsauth.AwsAuthClient) -> None:
     node = awsauth.Fragment(
         owner="a",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
-from awsauth.core.desired.records import applied, principal_name
+from awsauth.core.desired.records import applied, identity_of, principal_name
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
@@ -174,13 +174,20 @@ def acts_of(
         lost: The owners whose record the object lost.
     """
     acts = []
+    claims = {identity_of(name): owner for owner, wanted in desired.items() for name in wanted}
     for owner, wanted in desired.items():
         others = {name: other for other, record in records.items() if other != owner for name in record}
         mine = records.get(owner, {})
         for name in [*wanted, *sorted(mine.keys() - wanted.keys())]:
             entry = wanted.get(name)
             case = Case(
-                name, entry and entry.mapped, live.get(name, ()), mine.get(name), others.get(name, ""), owner in proven
+                name,
+                entry and entry.mapped,
+                live.get(name, ()),
+                mine.get(name),
+                others.get(name, ""),
+                is_proven=owner in proven,
+                claimed_by="" if entry else claims.get(identity_of(name), ""),
             )
             kind = decide(case, choices)
             if kind not in _SHOWN_NOT:
@@ -204,6 +211,10 @@ def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
     by = f" by {changed_by}" if changed_by else ""
     if kind in ("restore", "kept") or (kind == "conflict" and case.wanted and case.recorded and not case.other):
         yield f"it was changed{by} after the owner applied it, to {now}"
+    elif kind == "take":
+        yield f"from the owner {quoted(case.other)}"
+    elif kind == "forget" and case.claimed_by:
+        yield f"the owner {quoted(case.claimed_by)} wants it"
     elif kind == "unowned":
         yield "it is there already, and no owner applied it"
     elif kind != "conflict":

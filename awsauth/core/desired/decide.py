@@ -55,6 +55,7 @@ class Case(NamedTuple):
         recorded: What the owner applied last; None without a record of the principal.
         other: Another owner that recorded the principal; empty for none.
         is_proven: Whether the revision that the object names holds the record, too.
+        claimed_by: Another owner of the same sync that wants the principal; empty for none.
     """
 
     principal: str
@@ -63,10 +64,11 @@ class Case(NamedTuple):
     recorded: Applied | None
     other: str = ""
     is_proven: bool = True
+    claimed_by: str = ""
 
 
 def decide(case: Case, choices: Choices) -> ActKind:
-    """Return what a sync does with a principal. Nothing that the owner did not record is ever removed."""
+    """Return what a sync does with a principal. Nothing is removed that the owner did not record, or that another one wants."""
     if case.wanted is None:
         return _unwanted(case, choices)
     if case.other:
@@ -92,7 +94,7 @@ def _extended(live: MappingEntry, wanted: MappingEntry, choices: Choices) -> Act
 def _unwanted(case: Case, choices: Choices) -> ActKind:
     if case.recorded is None:
         return "untouched"
-    if case.other or not case.live:
+    if case.claimed_by or case.other or not case.live:
         return "forget"
     if case.principal in choices.release:
         return "release"

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.access.matching import casefold_arn
+from awsauth.core.access.matching import casefold_arn, principal_of
 from awsauth.core.document.model import KIND
 from awsauth.core.revisions.annotations import OWNER_PREFIX
 from awsauth.core.serialization import sha256_of
@@ -41,6 +41,11 @@ Record = dict[str, Applied]
 def principal_name(key: Key, principal: str) -> str:
     """Return the name of a principal in records: its kind, a slash, and its ARN or account in lower case."""
     return f"{KIND[key]}/{casefold_arn(principal)}"
+
+
+def identity_of(name: str) -> str:
+    """Return a text that is equal for names in records whose entries one removal removes: a role's with any path."""
+    return principal_of(name.partition("/")[2])
 
 
 def applied(mapped: MappingEntry) -> Applied:

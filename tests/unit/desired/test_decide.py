@@ -68,6 +68,8 @@ def test_the_table(wanted: Any, live: Any, last: Any, other: str, act: str) -> N
         (case(None, A, A), Choices(release=frozenset({NAME})), "release"),
         (case(None, A, A, is_proven=False), CAREFUL, "conflict"),
         (case(None, A, A, "b"), Choices(force_prune=True), "forget"),
+        (case(None, A, A, claimed_by="b"), Choices(force_prune=True), "forget"),
+        (case(None, A, None, claimed_by="b"), CAREFUL, "untouched"),
     ],
 )
 def test_ways_out(known: Case, choices: Choices, act: str) -> None:
@@ -80,7 +82,15 @@ def test_a_second_entry_of_the_principal_is_a_change_of_another_writer() -> None
 
 
 ENTRIES = st.sampled_from([None, A, B, C])
-CASES = st.builds(case, ENTRIES, ENTRIES, ENTRIES, st.sampled_from(["", "b"]), is_proven=st.booleans())
+CASES = st.builds(
+    case,
+    ENTRIES,
+    ENTRIES,
+    ENTRIES,
+    st.sampled_from(["", "b"]),
+    is_proven=st.booleans(),
+    claimed_by=st.sampled_from(["", "b"]),
+)
 CHOICES = st.builds(
     Choices,
     adopt=st.booleans(),
@@ -93,11 +103,12 @@ CHOICES = st.builds(
 
 
 @given(CASES, CHOICES)
-def test_only_what_the_owner_recorded_and_does_not_want_is_removed(known: Case, choices: Choices) -> None:
+def test_only_what_the_owner_recorded_and_no_owner_wants_is_removed(known: Case, choices: Choices) -> None:
     if decide(known, choices) == "prune":
         assert known.recorded is not None
         assert known.wanted is None
         assert not known.other
+        assert not known.claimed_by
 
 
 @given(CASES, CHOICES)
