@@ -12,7 +12,9 @@ from awsauth.core.explain.explanation import call
 from awsauth.core.explain.who_can import who_can
 from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.content import FOREIGN_HISTORY
-from awsauth.core.text.display import quoted
+from awsauth.core.guards.context import violation
+from awsauth.core.guards.guards import raise_for_violations
+from awsauth.core.text.display import listed, quoted
 from awsauth.errors import ForbiddenError, RecoveryError
 from awsauth.history.rollback import unproven_error
 from awsauth.kube.resources import read_bindings
@@ -63,9 +65,9 @@ class RepairRequest:
             text = f"Roll aws-auth back to revision {to}; mappings that others added since stay"
         else:
             text = (
-                "Roll aws-auth back, unless you are an administrator in it, to the newest revision in which you are one, or "
-                "else to the newest in which anyone is. Mappings added since stay. If other administrators remain, your "
-                f"access is restored only if the guard {REGRANT} is allowed"
+                "Roll aws-auth back to the newest revision in which you are an administrator (or, failing that, anyone is). "
+                "Skipped if you already are one. Mappings added since stay. If other administrators remain, your access is "
+                f"restored only if you allow {REGRANT}"
             )
         return RecoveryStep("repair", text)
 
@@ -158,8 +160,8 @@ class AccessRepair:
 
         Raises:
             UnprovenHistoryError: no revision was named, and only unproven revisions are of use.
-            RecoveryError: after it neither the caller nor any administrator would get in, no revision is of use, or
-                other administrators have to decide about the caller.
+            RecoveryError: after it neither the caller nor any administrator would get in, or no revision is of use.
+            GuardError: other administrators are left, and `allow` does not name ``regrant``.
             AwsAuthError: as for `AwsAuthClient.apply` and `AwsAuthClient.rollback`.
         """
         request, allow = self._request, self._request.allow
@@ -213,13 +215,12 @@ class AccessRepair:
         foreign = [entry for entry in entries if entry.foreign and FOREIGN_HISTORY not in allow]
         proven = [entry.info for entry in entries if entry.proven and entry not in foreign]
         number, is_callers = self._newest(proven)
-        if is_callers and others and not any(name.partition("=")[0] == REGRANT for name in allow):
-            more = " and others" if len(others) > _SHOWN else ""
-            raise RecoveryError(
-                f"aws-auth makes {', '.join(map(quoted, others[:_SHOWN]))}{more} administrators, and not "
-                f"{quoted(self._caller.canonical_arn, 200)}. They may have decided so.",
-                hint=f"Ask them. To restore your access from revision {number} all the same, pass allow=[{REGRANT!r}].",
-            )
+        if is_callers and others:
+            arn = self._caller.canonical_arn
+            names = listed(list(map(quoted, others)), _SHOWN)
+            message = f"aws-auth makes {names} administrators, and not {quoted(arn, 200)}."
+            impact = f"They may have decided so. The rollback to revision {number} restores your access."
+            raise_for_violations([violation(REGRANT, message, impact, "Ask them.", principal=arn)], allow)
         if is_callers or others or number:
             return number if is_callers or not others else None
         unproven = [entry.info for entry in entries if not entry.proven]
