@@ -136,10 +136,23 @@ def check_whole_number(name: str, number: Any) -> None:
         raise UsageError(f"{name} is {quoted_value(number, 60)}.", hint=f"Pass a whole number, 0 to {LARGEST_NUMBER}.")
 
 
+def check_timeout(timeout: Any) -> None:
+    """Check the time for a request, or for a step of a recovery.
+
+    Raises:
+        UsageError: it is not a positive number.
+    """
+    if not _is_number(timeout) or not timeout > 0:
+        raise UsageError(f"timeout is {quoted_value(timeout, 60)}.", hint="Pass seconds, greater than 0.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _check_seconds(name: str, value: Any) -> None:
     least, most = _SECONDS[name]
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or (value != 0 and not least <= value <= most):
+    if not _is_number(value) or (value != 0 and not least <= value <= most):
         raise UsageError(f"{name} is {quoted_value(value)}.", hint=f"Pass seconds, {least:g} to {most:g}; 0 for none.")
 
 

@@ -22,7 +22,7 @@ from awsauth.cli.files import naming, read_input
 from awsauth.cli.target import command
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
 from awsauth.core.plan import digest
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import listed, quoted
 from awsauth.errors import AwsAuthError, EditError, GuardError, PlanOutdatedError, UsageError
 from awsauth.read_limits import read_file
 from awsauth.stores.file import ManifestFile
@@ -233,8 +233,7 @@ def _reason(document: Document, change: awsauth.ReplaceText) -> str:
     """Return the data key that is changed, and its lines with white space at the end."""
     lines = document.data[change.key].split("\n")
     blank = [str(number) for number, line in enumerate(lines, 1) if line != line.rstrip(" \t")]
-    more = f" and {len(blank) - _MOST_LINES} more" if len(blank) > _MOST_LINES else ""
-    where = f", with white space at the end of lines {', '.join(blank[:_MOST_LINES])}{more}" if blank else ""
+    where = f", with white space at the end of lines {listed(blank, _MOST_LINES)}" if blank else ""
     return f"{change.key}{where}"
 
 

@@ -15,8 +15,8 @@ from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import kubeconfig
 from awsauth.kube.address import proxy_for, without_userinfo
 from awsauth.kube.credentials import TokenFile
-from awsauth.kube.transport import Transport, check_timeout
-from awsauth.options import ConnectionOptions
+from awsauth.kube.transport import Transport
+from awsauth.options import ConnectionOptions, check_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

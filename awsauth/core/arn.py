@@ -116,11 +116,6 @@ def account_id(account: str) -> str:
     return account
 
 
-def same(left: str, right: str) -> bool:
-    """Whether two ARNs name the same principal to the authenticator, which ignores case."""
-    return left.lower() == right.lower()
-
-
 def _parts(arn: str, example: str) -> tuple[str, str, str, str]:
     if len(arn) > LONGEST:
         raise _invalid(arn, f"has more than the {LONGEST:,} characters of an ARN", f"An ARN looks like {example}.")

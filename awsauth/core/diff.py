@@ -14,7 +14,7 @@ from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import differing, entries_of, kept_under, mapped_of
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, PrincipalKey
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
-from awsauth.core.text.display import code, fenced, quoted, visible
+from awsauth.core.text.display import code, fenced, listed, quoted, visible
 from awsauth.core.text.unified_diff import unified
 
 if TYPE_CHECKING:
@@ -89,11 +89,9 @@ class Diff(JsonValue):
     @property
     def summary(self) -> str:
         """The principals on one line: ``+role deployer, ~user alice and 3 more``."""
-        shown = [_brief(mapping) for mapping in self.mappings[:_SUMMARISED]]
-        if not shown:
+        if not self.mappings:
             return "other text, same mappings" if self.texts else "no change"
-        more = len(self.mappings) - len(shown)
-        return ", ".join(shown) + (f" and {more} more" if more else "")
+        return listed(list(map(_brief, self.mappings)), _SUMMARIZED)
 
     def __str__(self) -> str:
         lines = [line for mapping in self.mappings for line in _text_lines(mapping)]
@@ -126,7 +124,7 @@ class Diff(JsonValue):
 
 
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "shadowed": "="}
-_SUMMARISED: Final = 3
+_SUMMARIZED: Final = 3
 _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
 
 

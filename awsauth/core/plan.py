@@ -14,7 +14,7 @@ from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.findings import Finding, counted
 from awsauth.core.guards.guards import raise_for_violations
-from awsauth.core.serialization import JsonValue, from_json, json_text, sha256_of
+from awsauth.core.serialization import JsonValue, from_json, json_text, sha256_of, unique_fields
 from awsauth.core.text.display import NotebookValue, quoted, quoted_value, visible
 from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 
@@ -260,7 +260,7 @@ def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
     if not isinstance(text, (str, bytes)):
         raise PlanError(f"{quoted_value(text, 60)} is not a text.", hint=_EXAMPLE)
     try:
-        values, is_json = json.loads(text, object_pairs_hook=_each_once), True
+        values, is_json = json.loads(text, object_pairs_hook=unique_fields), True
     except (ValueError, RecursionError) as error:
         values, is_json = _parsed(text, f" As JSON: {visible(str(error))}.").value, False
     if isinstance(values, dict) and "format" in values and is_json:
@@ -291,13 +291,6 @@ def _neither(values: object) -> PlanError:
             '[{"change": "EnsureRole", "role_arn": "…", "username": "…", "groups": ["…"]}]; for users EnsureUser with user_arn.'
         )
     return PlanError(f"{what} is neither a plan nor a list of changes.", hint=hint)
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a field is written twice")
-    return found
 
 
 def _parsed(text: str | bytes, as_json: str = "") -> YamlInput:

@@ -174,3 +174,15 @@ class _Names(dict[str, Any]):
             if hasattr(module, name):
                 return getattr(module, name)
         raise KeyError(name)
+
+
+def unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a JSON object, for `json.loads`.
+
+    Raises:
+        ValueError: a field is written twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a field is written twice")
+    return found

@@ -11,7 +11,7 @@ from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.info import FIELD_MANAGER, data_digest
 from awsauth.core.revisions.revision import is_sound
-from awsauth.core.text.display import command_line, quoted
+from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.errors import ForbiddenError, HistoryError
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def _is_admin(outcomes: Outcomes) -> bool:
 
 def _finding(revision: Revision, snapshot: Snapshot, nodes: list[str], admins: list[str]) -> Finding:
     client, when = _writers(revision, snapshot)
-    lost = [f"node mappings: {_listed(nodes)}"] if nodes else []
-    lost += [f"administrators: {_listed(admins)}"] if admins else []
+    lost = [f"node mappings: {_quoted(nodes)}"] if nodes else []
+    lost += [f"administrators: {_quoted(admins)}"] if admins else []
     return Finding(
         DRIFT,
         Severity.ERROR,
@@ -114,6 +114,5 @@ def _shown(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _listed(principals: list[str]) -> str:
-    more = f" and {len(principals) - _SHOWN} more" if len(principals) > _SHOWN else ""
-    return ", ".join(quoted(principal, 200) for principal in principals[:_SHOWN]) + more
+def _quoted(principals: list[str]) -> str:
+    return listed([quoted(principal, 200) for principal in principals], _SHOWN)

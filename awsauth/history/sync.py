@@ -20,7 +20,7 @@ from awsauth.core.guards.context import violation
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import FIELD_MANAGER
-from awsauth.core.text.display import quoted, quoted_value, visible
+from awsauth.core.text.display import listed, quoted, quoted_value, visible
 from awsauth.errors import GuardError, HistoryError, PlanOutdatedError, UsageError
 from awsauth.history.commit import PendingChange
 
@@ -157,7 +157,7 @@ class SyncProposal:
         most = max(5, recorded // 5) if self.max_removals is None else self.max_removals
         most = most if isinstance(most, int) else recorded * int(most.removesuffix("%")) // 100
         if len(pruned) > most:
-            named = ", ".join(quoted(act.principal, 200) for act in pruned[:5])
+            named = listed([quoted(act.principal, 200) for act in pruned], 5)
             message = f"The sync removes {len(pruned)} entries, and {most} are allowed: {named}."
             hint = f"To allow as many, pass max_removals={len(pruned)}."
             yield Finding(MAX_REMOVALS, Severity.ERROR, message, "", hint)

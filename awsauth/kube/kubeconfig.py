@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube.address import address_problem
 from awsauth.read_limits import read_file
@@ -142,10 +142,12 @@ class Kubeconfig:
         return ResolvedContext(name, cluster, user, folder, self.files)
 
     def _known_contexts(self) -> str:
-        names = sorted(self.contexts)
-        shown = ", ".join(quoted(name) for name in names[:_MOST_SHOWN])
-        more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-        return f"Name one of these contexts: {shown}{more}." if names else "Add a context; the kubeconfig has none."
+        names = [quoted(name) for name in sorted(self.contexts)]
+        return (
+            f"Name one of these contexts: {listed(names, _MOST_SHOWN)}."
+            if names
+            else "Add a context; the kubeconfig has none."
+        )
 
     def _error(self, problem: str, hint: str) -> KubeconfigError:
         return KubeconfigError(f"{problem}.", location=visible(os.pathsep.join(self.files)), hint=hint)

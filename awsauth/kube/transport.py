@@ -14,7 +14,7 @@ from awsauth.debug_log import DETAIL, log_debug
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
 from awsauth.kube.address import has_stray_at, without_userinfo
 from awsauth.kube.request_limits import AnswerError, Deadline, body_of, let_watch, object_of
-from awsauth.options import ConnectionOptions
+from awsauth.options import ConnectionOptions, check_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,17 +66,6 @@ class Answer(NamedTuple):
     def date(self) -> datetime | None:
         """The server's clock; None if the answer does not give it."""
         return http_date(self.stamp)
-
-
-def check_timeout(timeout: Any) -> None:
-    """Check a time-out.
-
-    Raises:
-        UsageError: It is not a positive number.
-    """
-    if not isinstance(timeout, (int, float)) or not timeout > 0:
-        hint = "Pass a number of seconds, greater than 0."
-        raise UsageError(f"The time-out is {quoted_value(timeout, 60)}.", hint=hint)
 
 
 class Transport:

@@ -10,7 +10,7 @@ from awsauth.core.edit.changes import as_list
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import InvalidValueError, UsageError
-from awsauth.options import LARGEST_NUMBER
+from awsauth.options import LARGEST_NUMBER, check_timeout
 from awsauth.recovery.repair import RepairRequest
 from awsauth.recovery.report import SWITCH
 
@@ -47,8 +47,7 @@ def check_others(creator_role: Any, timeout: Any, *, dry_run: Any) -> None:
     Raises:
         UsageError: an argument makes no sense.
     """
-    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
-        raise _wrong("timeout", timeout, "Pass seconds, greater than 0.")
+    check_timeout(timeout)
     if not isinstance(dry_run, bool):
         raise _wrong("dry_run", dry_run, "Pass True or False.")
     try:

@@ -9,8 +9,7 @@ from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.iam import get_role
 from awsauth.connections.eks import from_eks
 from awsauth.core.access.caller import Caller
-from awsauth.core.access.matching import canonical
-from awsauth.core.arn import canonical_role, same
+from awsauth.core.access.matching import principal_of
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsAuthError, AwsPermissionError, RecoveryError, UsageError
 from awsauth.kube.rbac import CHANGER
@@ -153,7 +152,7 @@ def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: lis
     administrators = [
         found
         for arn in entries.principals(administrators=True)
-        if not same(canonical(arn), caller.canonical_arn) and (found := entries.find(arn))
+        if principal_of(arn) != principal_of(caller.canonical_arn) and (found := entries.find(arn))
     ]
     for found in administrators:
         left = TemporaryAccess(entries, found.entry.principal_arn, found).leftovers()
@@ -176,7 +175,7 @@ def _iam_arn(session: AwsSession, caller: Caller, given: str | None) -> str:
             hint="Run it as a role that may change the cluster.",
         )
     if given is not None:
-        if not same(canonical_role(given), caller.canonical_arn):
+        if principal_of(given) != principal_of(caller.canonical_arn):
             raise UsageError(
                 f"iam_arn is {quoted(given, 200)}, but the caller is {quoted(caller.canonical_arn, 200)}.",
                 hint="Pass the caller's own ARN, with its path.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from awsauth.boundary import public
 from awsauth.core.access.access_entries import AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
-from awsauth.core.text.display import visible
+from awsauth.core.text.display import listed, visible
 
 if TYPE_CHECKING:
     from awsauth.apply import Result
@@ -152,16 +152,11 @@ class Recovery(JsonValue):
             return str(self.plan)
         lines = ["Done:", *(f"- {done}." for done in self.done)] if self.done else ["Nothing had to be done."]
         if self.administrators:
-            lines.append(f"Administrators by aws-auth: {_listed(self.administrators)}")
+            lines.append(f"Administrators by aws-auth: {listed(self.administrators, _SHOWN)}")
         if self.seen:
             lines.append(f"A new token of {self.plan.caller} gets in as {self.seen}.")
         if self.entries:
-            lines.append(f"Access entries that EKS made at the switch: {_listed(self.entries)}")
+            lines.append(f"Access entries that EKS made at the switch: {listed(self.entries, _SHOWN)}")
         lines += [f"Left behind: {left}" for left in self.left]
         lines += [f"Note: {note}" for note in self.notes]
         return visible("\n".join(lines), keep="\n")
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -55,6 +55,7 @@ def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         {"as_user": "a", "as_groups": [""]},
         {"timeout": 0},
         {"timeout": "30"},
+        {"timeout": True},
     ],
 )
 def test_nonsense_is_refused_before_anything_is_sent(options: dict[str, Any]) -> None:

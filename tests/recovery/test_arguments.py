@@ -62,6 +62,7 @@ def test_a_cluster_that_does_not_look_at_aws_auth_is_refused(monkeypatch: pytest
         {"allow": [5]},
         {"timeout": 0},
         {"timeout": "5"},
+        {"timeout": True},
         {"dry_run": "yes"},
         {"reason": None},
     ],

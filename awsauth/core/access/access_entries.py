@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.core.access.matching import principal_of
+from awsauth.core.access.matching import casefold_arn, principal_of
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, principal_location
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import quoted, visible
@@ -138,7 +138,7 @@ def _overruled_by(document: Document, entries: Iterable[AccessEntry]) -> Iterato
         reading = document.reading(key)
         for entry in reading.entries:
             # As written: a mapping with a role's path never matches, so an entry takes nothing from it.
-            winner = entry.mapped and by_principal.get(entry.mapped.principal.lower())
+            winner = entry.mapped and by_principal.get(casefold_arn(entry.mapped.principal))
             if entry.mapped and winner:
                 yield _overruled(entry.mapped, winner, principal_location(reading, entry))
 

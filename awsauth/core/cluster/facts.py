@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.access.matching import Access, principal_of
 from awsauth.core.access.node_mappings import admits_nodes
-from awsauth.core.text.display import visible
+from awsauth.core.text.display import listed, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -107,7 +107,7 @@ class RoleUsage:
     @property
     def why(self) -> str:
         """The reasons, at most three of them."""
-        return _listed(self.reasons)
+        return listed(list(map(visible, self.reasons)), _SHOWN, "; ", "; and ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,3 @@ class NodeEvidence:
             for outcomes in Access.of(document).by_principal.values()
             if any(map(admits_nodes, outcomes))
         )
-
-
-def _listed(texts: tuple[str, ...]) -> str:
-    more = f"; and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return "; ".join(map(visible, texts[:_SHOWN])) + more

@@ -8,7 +8,7 @@ from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can
 from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.text.display import command_line, quoted, visible
+from awsauth.core.text.display import command_line, listed, quoted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -130,7 +130,7 @@ def _names(template: str, names: Iterable[str]) -> list[str]:
 def _gives_nothing(mapped: MappingEntry, groups: list[str]) -> Finding:
     named = [f"its username {quoted(mapped.username)}" if mapped.username else "its username, which is empty"]
     if groups:
-        named.append(f"its group{'s' if len(groups) > 1 else ''} {_listed([quoted(group) for group in groups])}")
+        named.append(f"its group{'s' if len(groups) > 1 else ''} {listed([quoted(group) for group in groups], _SHOWN)}")
     return Finding(
         GIVES_NOTHING,
         Severity.WARNING,
@@ -147,16 +147,11 @@ def _unbound(group: str, principals: list[str]) -> Finding:
         UNBOUND_GROUP,
         Severity.NOTE,
         f"No RoleBinding or ClusterRoleBinding names the group {quoted(group)} "
-        f"of {_listed([quoted(principal, 200) for principal in principals])}.",
+        f"of {listed([quoted(principal, 200) for principal in principals], _SHOWN)}.",
         "The group grants no rights.",
         "Bind it, correct its spelling, or remove it.",
         principal=principals[0] if len(principals) == 1 else "",
     )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def nodes_here(
@@ -195,13 +190,13 @@ def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
 def _in_use(
     mapped: MappingEntry, nodes: Sequence[ClusterNode], others: list[MappingEntry], *, certain: bool
 ) -> Finding:
-    listed = _listed([visible(node.name) for node in nodes])
+    names = listed([visible(node.name) for node in nodes], _SHOWN)
     if certain:
         message = f"Nodes have the role {quoted(mapped.principal, 200)}."
         impact = "Without this mapping they become NotReady."
     else:
         either = f" this mapping or {len(others)} more like it" if others else " this mapping"
-        message = f"{quoted(mapped.principal, 200)} maps nodes, and registered nodes fit it: {listed}."
+        message = f"{quoted(mapped.principal, 200)} maps nodes, and registered nodes fit it: {names}."
         impact = f"They joined by{either}, or by an access entry."
     return Finding(NODE_ROLE_IN_USE, Severity.NOTE, message, impact, "", principal=mapped.principal)
 

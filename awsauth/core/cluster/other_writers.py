@@ -13,7 +13,7 @@ from awsauth.core.document.model import KIND
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, data_digest
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -241,9 +241,8 @@ def _effects(mappings: tuple[MappingDiff, ...], texts: list[str]) -> str:
     parts = []
     for verb in dict.fromkeys(_VERBS.values()):
         hit = [mapping for mapping in mappings if _VERBS[mapping.kind] == verb]
-        named = ", ".join(f"{KIND[mapping.key]} {quoted(mapping.principal, 200)}" for mapping in hit[:_SHOWN])
-        more = f" and {len(hit) - _SHOWN} more" if len(hit) > _SHOWN else ""
-        parts += [f"{verb} {named}{more}"] if hit else []
+        named = [f"{KIND[mapping.key]} {quoted(mapping.principal, 200)}" for mapping in hit]
+        parts += [f"{verb} {listed(named, _SHOWN)}"] if hit else []
     return "; ".join(parts)
 
 

@@ -25,6 +25,7 @@ from awsauth.core.desired.records import OWNER, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, Key, MappingEntry
 from awsauth.core.goyaml.scalars import check_text
+from awsauth.core.serialization import unique_fields
 from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import FragmentError, InvalidValueError, ManifestError, UsageError
 
@@ -326,7 +327,7 @@ def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]
 
     if is_json and text.lstrip()[:1] == "{":
         try:
-            return json.loads(text, object_pairs_hook=_each_once), {}
+            return json.loads(text, object_pairs_hook=unique_fields), {}
         except (ValueError, RecursionError):
             pass  # A flow mapping of YAML looks alike, and the other reader names the place.
     try:
@@ -334,13 +335,6 @@ def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]
     except YamlInputError as error:
         hint = "Split it: several files may have one owner." if "too large" in error.problem else _HINT
         raise FragmentError(f"The fragment {error.problem}.", location=error.location, hint=hint) from error
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError
-    return found
 
 
 def _place_of(places: Mapping[Path, str], path: tuple[Any, ...]) -> str:

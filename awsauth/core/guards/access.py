@@ -129,7 +129,7 @@ def _may_lose_administrators(case: GuardInput) -> bool:
         for access in (case.old, case.new)
     )
     # A username that RBAC knows, and that has no mapping, depends on the mapping of its account.
-    by_username = any(username.lower() in (old.keys() | new.keys()) for username in case.context.admin_usernames)
+    by_username = any(casefold_arn(username) in (old.keys() | new.keys()) for username in case.context.admin_usernames)
     return by_username or max(new.values(), default=0) < max(old.values(), default=0)
 
 
@@ -147,9 +147,10 @@ def _administrators(access: Access, case: GuardInput) -> dict[str, int]:
     """
     found = {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
     for username in case.context.admin_usernames:
-        known = username.lower() in access.by_principal or username.lower() in access.overridden
+        principal = casefold_arn(username)
+        known = principal in access.by_principal or principal in access.overridden
         if account_of(username) in access.accounts and not known:
-            certain = _DEPENDS if case.is_unread(username.lower()) else _CERTAIN
+            certain = _DEPENDS if case.is_unread(principal) else _CERTAIN
             found[username] = certain if is_canonical(username) else _NO
     return {principal: certainty for principal, certainty in found.items() if certainty != _NO}
 
@@ -268,7 +269,7 @@ def _has_administrator(case: GuardInput) -> bool:
 def _given_to(access: Access, principal: str) -> Outcomes:
     if principal in access.accounts:
         return (MappingEntry(principal),)
-    return access.by_principal.get(principal.lower(), ()) if can_match(principal) else ()
+    return access.by_principal.get(casefold_arn(principal), ()) if can_match(principal) else ()
 
 
 def _groups(groups: Sequence[str]) -> str:

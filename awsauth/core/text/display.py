@@ -78,6 +78,12 @@ def quoted_value(value: object, limit: int = 80) -> str:
     return quoted(text, limit)
 
 
+def listed(texts: Sequence[str], most: int, separator: str = ", ", last: str = " and ") -> str:
+    """Return the first `most` texts, and the number of the others: ``A, B and 3 more``."""
+    more = f"{last}{len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
+
+
 def double_quoted(text: str) -> str:
     """Return `text` visible and in double quotes; YAML and Python read it back."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
