@@ -343,7 +343,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
         check_options(options)
         result = self._run(changing(as_list(changes)), options)
-        return replace(result, findings=(*findings, *result.findings))
+        return replace(result, findings=(*findings, *result.findings)) if findings else result
 
     def _run(
         self, propose: Callable[[Snapshot], PendingChange], options: Options, store: Store | None = None
@@ -356,7 +356,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             from awsauth.verification.verify import apply_and_verify
 
             result = apply_and_verify(run, propose, options, connection=self._connection, writer=self._writer)
-        return replace(result, findings=self._unacknowledged(result.findings))
+        return replace(result, findings=self._unacknowledged(result.findings)) if self._policy else result
 
     def _applier(self, store: Store) -> ChangeApplier:
         return ChangeApplier(store, self._writer, self._cluster_context, self._policy)

@@ -41,28 +41,29 @@ class PlainEntries(Sequence[Any]):
         bounds: The start of each entry, and the end of the last one.
     """
 
-    __slots__ = ("_bounds", "_expression", "_key", "_seen", "_text")
+    __slots__ = ("_bounds", "_count", "_expression", "_key", "_seen", "_text")
 
     def __init__(self, key: Key, text: str, expression: re.Pattern[str], bounds: Sequence[int]) -> None:
         self._key: Key = key
         self._text = text
         self._expression = expression
         self._bounds = bounds
+        self._count = len(bounds) - 1
         self._seen: dict[int, PlainEntry] = {}
 
     def __len__(self) -> int:
-        return len(self._bounds) - 1
+        return self._count
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return tuple([self[position] for position in range(len(self))[index]])
+            return tuple([self[position] for position in range(self._count)[index]])
         entry = self._seen.get(index)
         if not entry:
-            entry = self._seen[index] = self._entry(range(len(self))[index])
+            entry = self._seen[index] = self._entry(range(self._count)[index])
         return entry
 
     def __iter__(self) -> Iterator[PlainEntry]:  # keeps none of them
-        return map(self._entry, range(len(self)))
+        return map(self._entry, range(self._count))
 
     def _entry(self, position: int) -> PlainEntry:
         match = self._expression.match(self._text, self._bounds[position])

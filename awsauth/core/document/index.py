@@ -135,6 +135,8 @@ def _is_shifted(before: ParsedList, after: ParsedList, count: int, shift: int) -
 
 def kept_under(key: Key, principal: str) -> str:
     """Return the name under which the authenticator stores an entry; it keeps the last entry of each name."""
-    if key == "mapUsers" or principal.isascii():
-        return principal if key == "mapUsers" else principal.lower()
+    if key == "mapUsers":
+        return principal
+    if principal.isascii():
+        return principal.lower()
     return "".join("i" if c == "\u0130" else c.lower() for c in principal)  # Go replaces one letter by one letter

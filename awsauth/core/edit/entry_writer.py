@@ -92,21 +92,21 @@ def style_from(reading: ParsedList) -> EntryStyle | None:
     styles = {field.name: _quotes(field.value) for field in shape.fields}
     groups = next((field.value for field in shape.fields if isinstance(field.value, Groups)), None)
     items = groups.items if groups else ()
-    style = EntryStyle(
-        order=_order(reading.key, shape),
-        key_quote=quote,
-        arn=styles.get(ARN_FIELD.get(reading.key, "account"), "plain"),
-        username=styles.get("username", unknown),
-        group=_quotes(items[0]) if items else unknown,
-        groups="flow" if groups and groups.style == "flow" else "block",
-    )
-    columns = _in_braces(text, shape) if shape.style == "flow" else _in_lines(text, shape, groups)
-    style = style._replace(**columns)
-    brackets = Delimiters(comma="," if style.braces.comma == "," else ", ")
+    found = {
+        "order": _order(reading.key, shape),
+        "key_quote": quote,
+        "arn": styles.get(ARN_FIELD.get(reading.key, "account"), "plain"),
+        "username": styles.get("username", unknown),
+        "group": _quotes(items[0]) if items else unknown,
+        "groups": "flow" if groups and groups.style == "flow" else "block",
+        **(_in_braces(text, shape) if shape.style == "flow" else _in_lines(text, shape, groups)),
+    }
+    braces = found.get("braces")
+    brackets = Delimiters(comma="," if braces and braces.comma == "," else ", ")
     if groups and groups.style == "flow" and items:
         spans = [(item.start, item.end) for item in items]
         brackets = delimiters(text, (groups.start + 1, groups.end - 1), spans, brackets.comma)
-    return style._replace(brackets=brackets)
+    return EntryStyle(**found, brackets=brackets)
 
 
 def _in_braces(text: str, shape: EntryLayout) -> dict[str, Any]:

@@ -154,7 +154,8 @@ def info_from_object(value: Any) -> RevisionInfo:
         raise refusal(location, str(error)) from error
     managed = metadata.get("managedFields")
     entries = [entry for entry in managed if isinstance(entry, dict)] if isinstance(managed, list) else []
-    return replace(info, recorded_by=tuple(dict.fromkeys(str(entry.get("manager") or "") for entry in entries)))
+    recorded_by = tuple(dict.fromkeys(str(entry.get("manager") or "") for entry in entries))
+    return replace(info, recorded_by=recorded_by) if recorded_by else info
 
 
 def is_sound(info: RevisionInfo) -> bool:
@@ -212,15 +213,14 @@ def draft(
         **metadata: Other fields of `RevisionInfo`. Control characters are escaped, and each text is cut to 1 KiB.
     """
     number_of_parent, its_digest, *_ = parent or (0, "")
+    metadata |= {
+        "reason": notes.fitting(metadata.get("reason", "")),
+        "writer": Writer(*map(notes.fitting, metadata.get("writer", ()))),
+        "managers": notes.fitting_managers(metadata.get("managers", {})),
+        "owner": notes.fitting(metadata.get("owner", "")),
+        "owners_digest": _digest_of_owners(annotations),
+    }
     info = RevisionInfo(number, "", data_digest(data, binary_data), number_of_parent, its_digest, **metadata)
-    info = replace(
-        info,
-        reason=notes.fitting(info.reason),
-        writer=Writer(*map(notes.fitting, info.writer)),
-        managers=notes.fitting_managers(info.managers),
-        owner=notes.fitting(info.owner),
-        owners_digest=_digest_of_owners(annotations),
-    )
     info = replace(info, digest=notes.digest_of(info))
     return Revision(info, dict(data), dict(binary_data), dict(labels), own_annotations_removed(annotations))
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 
 ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
@@ -73,25 +73,26 @@ def indent_of(line: str) -> int:
 
 
 def same_start(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return the length of the common start of two texts, or of two lists of lines."""
-    return _longest(min(len(one), len(other)), lambda start, end: one[start:end] == other[start:end])
+    """Return the length of the common start of two texts, or of two lists of lines.
+
+    It searches by bisection, because a line of JSON may hold a megabyte, and first compares as much as both have.
+    """
+    low, middle = 0, min(len(one), len(other))
+    high = middle
+    while low < high:
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+        middle = (low + high + 1) // 2
+    return low
 
 
 def same_end(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return the length of the common end of two texts, or of two lists of lines."""
-    length, more = len(one), len(other) - len(one)
-    return _longest(
-        min(length, len(other)),
-        lambda start, end: one[length - end : length - start] == other[more + length - end : more + length - start],
-    )
-
-
-def _longest(most: int, is_same: Callable[[int, int], bool]) -> int:
-    """Return the largest length up to `most` that is the same, by bisection: a line of JSON may hold a megabyte."""
-    low, high = 0, most
+    """Return the length of the common end of two texts, or of two lists of lines; as `same_start`."""
+    length, more, low, middle = len(one), len(other) - len(one), 0, min(len(one), len(other))
+    high = middle
     while low < high:
+        start, end = length - middle, length - low
+        low, high = (middle, high) if one[start:end] == other[start + more : end + more] else (low, middle - 1)
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if is_same(low, middle) else (low, middle - 1)
     return low
 
 

@@ -32,6 +32,8 @@ def changed_lines(old: list[str], new: list[str]) -> list[LineChange]:
     difflib needs quadratic time for those.
     """
     whole = _trimmed(old, new, LineChange(0, len(old), 0, len(new)))
+    if whole.old_start == whole.old_end or whole.new_start == whole.new_end:
+        return [whole] if old != new else []
     changes = []
     old_at, new_at = whole.old_start, whole.new_start
     for old_line, new_line in [*_anchors(old, new, whole), (whole.old_end, whole.new_end)]:
@@ -128,6 +130,8 @@ def _range(start: int, count: int) -> str:
 
 
 def _marked(mark: str, lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
     text = visible("".join(lines), keep="\t\n")
-    marked = mark + text.removesuffix("\n").replace("\n", f"\n{mark}") + "\n" if lines else ""
-    return marked if text.endswith("\n") or not lines else f"{marked}\\ No newline at end of file\n"
+    marked = mark + text.removesuffix("\n").replace("\n", f"\n{mark}") + "\n"
+    return marked if text.endswith("\n") else f"{marked}\\ No newline at end of file\n"
