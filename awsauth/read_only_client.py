@@ -90,7 +90,7 @@ class ReadOnlyClient:
 
         snapshot = self._store.read()
         document = snapshot.document
-        lost = drift(self._store, snapshot)
+        lost = drift(self._store, snapshot) or ()
         found = (*snapshot.findings, *lost, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
         if self._cluster_context:
             around = self._cluster_context.findings(document, exists=snapshot.exists)

@@ -11,7 +11,7 @@ import click
 
 from awsauth.boundary import caused_by
 from awsauth.cli.exit_codes import code_of
-from awsauth.cli.target import VARIABLES, command
+from awsauth.cli.target import VARIABLES, command, with_target
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
@@ -147,7 +147,7 @@ _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
 
 def in_options(text: str) -> str:
-    """Return a text of the library with options instead of arguments, except in calls.
+    """Return a text of the library with options instead of arguments, except in calls, and with the target in commands.
 
     An argument that the running command does not have as an option becomes a field of a change, if it is one.
     """
@@ -155,7 +155,8 @@ def in_options(text: str) -> str:
         text = _WITHOUT_HISTORY.sub("", text)
     parts = _QUOTED.split(text)  # Every second one is quoted.
     parts[::2] = ["\n".join(map(_with_options, part.split("\n"))) for part in parts[::2]]
-    return "".join(parts)
+    context = click.get_current_context(silent=True)
+    return with_target("".join(parts), context) if context and context.obj else "".join(parts)
 
 
 def _with_options(line: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -10,7 +11,7 @@ import click
 from awsauth.core.text.display import command_line, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from awsauth.cli.invocation import Invocation
 
@@ -61,6 +62,11 @@ VARIABLES: Final = (
 )
 """The connection options."""
 
+_OPTIONS: Final = frozenset(one.option for one in VARIABLES)
+
+_COMMAND: Final = re.compile(r"(?<=`)awsauth [^`\n]+(?=`)|(?<=  )awsauth [^`\n]+$", re.MULTILINE)
+"""A command in backticks, or on an indented line."""
+
 _TOGETHER: Final = {"cluster": ("cluster", "acting"), "kubeconfig": ("kubeconfig", "acting"), "file": ("file",)}
 
 
@@ -93,9 +99,30 @@ def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = 
 
 def command(invocation: Invocation, *words: str) -> str:
     """Return the command line of a command for the same target."""
-    target = [(one, invocation.target[one.argument]) for one in VARIABLES if one.argument in invocation.target]
-    options = ((one.option, str(each)) for one, value in target for each in (value if one.repeated else [value]))
-    return command_line("awsauth", *words, *(word for pair in options for word in pair))
+    return command_line("awsauth", *words, *_target_words(invocation.target))
+
+
+def _target_words(target: Mapping[str, Any], offered: Container[str] = _OPTIONS) -> list[str]:
+    given = [(one, target[one.argument]) for one in VARIABLES if one.argument in target and one.option in offered]
+    options = ((one.option, str(each)) for one, value in given for each in (value if one.repeated else [value]))
+    return [word for pair in options for word in pair]
+
+
+def with_target(text: str, context: click.Context) -> str:
+    """Return a text whose commands of awsauth name the target of the running command."""
+
+    def targeted(match: re.Match[str]) -> str:
+        words = match[0].split()
+        named: click.Command | None = context.find_root().command
+        for word in words[1:]:
+            named = named.get_command(context, word) if isinstance(named, click.Group) else named
+        if named is None or not _OPTIONS.isdisjoint(words):
+            return match[0]
+        params = (param for param in named.params if not getattr(param, "hidden", False))
+        offered = {option for param in params for option in param.opts}
+        return " ".join([match[0], *filter(None, [command_line(*_target_words(context.obj.target, offered))])])
+
+    return _COMMAND.sub(targeted, text)
 
 
 def describe_target(target: Mapping[str, Any]) -> str:

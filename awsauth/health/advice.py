@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.access.node_mappings import FIND_NODE_ROLE
 from awsauth.core.text.display import command_line, double_quoted, quoted
 from awsauth.errors import AwsAuthError
+from awsauth.health.report import HealthStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,6 +98,17 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
 def _recovery(target: EksTarget) -> list[str]:
     profile = ["--profile", target.profile] if target.profile else []
     return ["awsauth", "recover", "--cluster", target.cluster, "--region", target.region, *profile]
+
+
+def no_nodes(who: str) -> HealthStep:
+    """Return the warning that no mapping admits nodes, with the commands that restore one."""
+    return HealthStep(
+        "nodes",
+        "warning",
+        cause=f"aws-auth has no node mapping. {who} cannot join.",
+        hint="Run `awsauth history`, then `awsauth rollback --to N` for a revision N with the nodes, or "
+        f"`awsauth add node ROLE_ARN`, with the role of `{FIND_NODE_ROLE}`.",
+    )
 
 
 def forbidden(review: SelfReview | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:

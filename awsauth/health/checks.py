@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.core.access.caller import Caller
+from awsauth.core.access.node_mappings import node_principals
 from awsauth.core.arn import canonical_role
 from awsauth.core.explain.explain import explain
 from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, InvalidValueError, UsageError
-from awsauth.health.advice import EksTarget, forbidden, unknown
+from awsauth.health.advice import EksTarget, forbidden, no_nodes, unknown
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.history.drift import drift
 from awsauth.kube.rbac import missing, rule_of
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from awsauth.aws.token import TokenSource
     from awsauth.connections.eks import EksClusterInfo
     from awsauth.connections.kubernetes import Connection
+    from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.explain.explanation import Explanation
     from awsauth.kube.rbac import RbacRule
     from awsauth.kube.self_review import SelfReview
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Store
 
 _OTHER_WAY: Final = "not by aws-auth, but by an access entry or as the cluster's creator"
+_UNREADABLE: Final = "unknown: the caller may not read aws-auth"
 _NOT_AWS: Final = "The credentials of this connection are not made with AWS credentials."
 
 
@@ -93,6 +97,7 @@ class _HealthCheck:
             self._authenticated,
             self._authorised,
             self._drift,
+            self._nodes,
         )
         for name, action in zip(STEPS, actions, strict=True):
             failed = any(step.result == "failed" for step in steps)
@@ -153,20 +158,26 @@ class _HealthCheck:
         return unknown(caller, self._target(), self._explained(self.arn), clock_difference(error.stamp))
 
     def _target(self) -> EksTarget:
-        from awsauth.connections.eks import EksConnection, cluster_info
+        from awsauth.connections.eks import EksConnection
 
         connection = self.connection
-        facts: EksClusterInfo | None
-        if isinstance(connection, EksConnection):
-            # The token of a local cluster has its id, not its name.
-            name, facts = connection.cluster.name, connection.facts
-        else:
-            name, facts = self._signing.cluster_id, cluster_info(connection)
-        try:
-            mode = facts.authentication_mode() if facts else None
-        except AwsAuthError:
-            mode = None
-        return EksTarget(name, self._signing.region, mode != "API", self._signing.session.botocore.profile or "")
+        # The token of a local cluster has its id, not its name.
+        name = connection.cluster.name if isinstance(connection, EksConnection) else self._signing.cluster_id
+        profile = self._signing.session.botocore.profile or ""
+        return EksTarget(name, self._signing.region, self._mode() != "API", profile)
+
+    def _mode(self) -> AuthenticationMode | None:
+        """Return the authentication mode; None if it is not known."""
+        with suppress(AwsAuthError):
+            return facts.authentication_mode() if (facts := self._facts()) else None
+        return None
+
+    def _facts(self) -> EksClusterInfo | None:
+        if not self.connection.tokens:
+            return None
+        from awsauth.connections.eks import cluster_info
+
+        return cluster_info(self.connection)
 
     def _entry(self, found: SelfReview) -> str:
         """Return the entry of ``aws-auth`` that maps the caller, as the rest of a sentence."""
@@ -193,14 +204,32 @@ class _HealthCheck:
             raise forbidden(self.review, denied, self._unheard_of(denied))
         return f"may {'; '.join(map(str, self.rules))}" if self.rules else "no rights were named"
 
-    def _drift(self) -> str:
+    def _drift(self) -> str | HealthStep:
         try:
             snapshot = self.store.read()
         except AwsAuthError:
-            return "unknown: the caller may not read aws-auth"
-        for finding in drift(self.store, snapshot):
+            return _UNREADABLE
+        found = drift(self.store, snapshot)
+        if found is None:
+            return HealthStep("drift", "skipped", "there is no revision to compare with")
+        for finding in found:
             raise AwsAuthError(f"{finding.message} {finding.impact}", hint=finding.hint)
         return "no other tool removed nodes or administrators since the last revision"
+
+    def _nodes(self) -> str | HealthStep:
+        """Check that aws-auth or an access entry admits nodes."""
+        try:
+            roles = node_principals(self.store.read().document)
+        except AwsAuthError:
+            return _UNREADABLE
+        mode = self._mode()
+        if roles or mode == "API":
+            return f"aws-auth maps {', '.join(map(quoted, roles))}" if roles else "the cluster ignores aws-auth"
+        with suppress(AwsAuthError):
+            facts = self._facts() if mode != "CONFIG_MAP" else None
+            if facts and any(entry.lets_nodes_in for entry in facts.access_entries().entries):
+                return "they join by access entries"
+        return no_nodes("Nodes" if mode == "CONFIG_MAP" else "Nodes without an access entry")
 
     def _unheard_of(self, denied: Sequence[RbacRule]) -> list[str]:
         """Return the resources without a group that the core group does not have."""
@@ -216,10 +245,11 @@ class _HealthCheck:
         return cast("TokenSource", self.tokens)  # Without tokens, the steps that use them are skipped.
 
 
-def _taken(name: str, action: Callable[[], str]) -> HealthStep:
+def _taken(name: str, action: Callable[[], str | HealthStep]) -> HealthStep:
     started = time.perf_counter()
     try:
-        detail = action()
+        found = action()
     except AwsAuthError as error:
         return HealthStep(name, "failed", seconds=time.perf_counter() - started, cause=error.summary, hint=error.hint)
-    return HealthStep(name, "passed", visible(detail), time.perf_counter() - started)
+    step = HealthStep(name, "passed", visible(found)) if isinstance(found, str) else found
+    return replace(step, seconds=time.perf_counter() - started)

@@ -13,12 +13,12 @@ from awsauth.errors import CredentialsError
 if TYPE_CHECKING:
     from awsauth.errors import AwsAuthError
 
-StepResult = Literal["passed", "failed", "skipped"]
+StepResult = Literal["passed", "failed", "skipped", "warning"]
 
-STEPS: Final = ("credentials", "identity", "token", "api-server", "authenticated", "authorised", "drift")
+STEPS: Final = ("credentials", "identity", "token", "api-server", "authenticated", "authorised", "drift", "nodes")
 """The source of the AWS credentials; the identity that STS sees; a token signed with them; the connection and certificate
-of the API server; the identity that it sees; the rights of that identity; and whether another tool removed nodes or
-administrators."""
+of the API server; the identity that it sees; the rights of that identity; whether another tool removed nodes or
+administrators; and whether nodes can join."""
 
 NEEDS_EARLIER: Final = "It needs the step that failed."
 
@@ -30,11 +30,11 @@ class HealthStep(JsonValue):
 
     Attributes:
         name: One of `STEPS`, or ``connection`` if no connection could be prepared.
-        result: ``passed``, ``failed`` or ``skipped``.
+        result: ``passed``, ``failed`` or ``skipped``; or ``warning`` if the caller gets in, but nodes may not.
         detail: The finding, or why it was skipped; empty for a failed step.
         seconds: How long it took.
-        cause: Why it failed.
-        hint: The next action after a failure; may have several lines, some to be pasted.
+        cause: Why it failed or warns.
+        hint: The next action after a failure or warning; may have several lines, some to be pasted.
     """
 
     name: str
@@ -75,7 +75,9 @@ class HealthReport(JsonValue):
         return next((step for step in self.steps if step.result == "failed"), None)
 
     def __str__(self) -> str:
-        end = "It is healthy." if not self.failure else f"It is not healthy: {self.failure.name} failed."
+        warnings = [step.name for step in self.steps if step.result == "warning"]
+        end = f"No step failed. Look at the warning: {', '.join(warnings)}." if warnings else "It is healthy."
+        end = f"It is not healthy: {self.failure.name} failed." if self.failure else end
         return "\n".join([visible(self.subject), *map(str, self.steps), end])
 
 

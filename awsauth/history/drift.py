@@ -9,7 +9,7 @@ from awsauth.core.access.node_mappings import admits_nodes, still_admits
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.revisions.info import FIELD_MANAGER, data_digest
+from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.revisions.revision import is_sound
 from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.errors import ForbiddenError, HistoryError
@@ -40,19 +40,23 @@ def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
     return (found,)
 
 
-def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...]:
+def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...] | None:
     """Return an error if another tool removed nodes or administrators since the last revision of this library.
 
-    A state that this library wrote costs no request. If there is no such revision, or the caller may not read it,
-    there is nothing to compare.
+    A state that this library wrote costs no request. Without such a revision, or if the caller may not read it, return
+    None: there is nothing to compare with.
     """
-    revision = None if snapshot.own_head else _last_own(store, snapshot)
-    if not revision:
+    if snapshot.own_head:
         return ()
+    revision = _last_own(store, snapshot)
+    if not revision:
+        return None
     old, new = Access.of(Document(revision.data)).by_principal, Access.of(snapshot.document).by_principal
     reachable = {arn: outcomes for arn, outcomes in old.items() if can_match(arn)}
-    nodes = [arn for arn, outcomes in reachable.items() if _loses_nodes(outcomes, new.get(arn, ()))]
-    admins = [arn for arn, outcomes in reachable.items() if _is_admin(outcomes) and not _is_admin(new.get(arn, ()))]
+    spelling = {arn: outcomes[-1].principal for arn, outcomes in reachable.items()}
+    nodes = [spelling[arn] for arn, outcomes in reachable.items() if _loses_nodes(outcomes, new.get(arn, ()))]
+    bosses = [arn for arn, outcomes in reachable.items() if _is_admin(outcomes)]
+    admins = [spelling[arn] for arn in bosses if not _is_admin(new.get(arn, ()))]
     return (_finding(revision, snapshot, nodes, admins),) if nodes or admins else ()
 
 
@@ -62,7 +66,7 @@ def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
         head = snapshot.head
         if not head:
             sound = [info for info in store.list_revisions().revisions if is_sound(info)]
-            if not sound or sound[-1].data_digest == data_digest(snapshot.data, snapshot.binary_data):
+            if not sound:
                 return None
             head = sound[-1].head
         revision = store.read_revision(head.number)

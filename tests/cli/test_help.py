@@ -16,6 +16,8 @@ from awsauth.cli.app import program
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.errors import CALLS, OPTIONS, in_options
 from awsauth.cli.exit_codes import CODES, MEANINGS, code_of
+from awsauth.cli.invocation import Invocation
+from awsauth.cli.output import Output
 from tests.support import paths
 from tests.support.command_line import NODE, commands, manifest_in, run
 from tests.support.paths import PROJECT
@@ -152,6 +154,37 @@ def test_arguments_of_the_library_are_shown_as_options(text: str, shown: str) ->
 def test_options_that_the_command_does_not_have_are_not_advised(text: str, shown: str) -> None:
     with click.Context(dict(COMMANDS)[("rollback",)]):
         assert in_options(text) == shown
+
+
+TARGETED: Final = [
+    ("To restore, run `awsauth rollback --to 2`, which keeps.", "`awsauth rollback --to 2 --context 'my kind'`"),
+    ("`health_check()` finds nothing; health_check() finds the reason.", "`awsauth health --context 'my kind'`"),
+    ("Pass it:\n  awsauth add role x --username y", "  awsauth add role x --username y --context 'my kind'"),
+    ("        Run `awsauth history`.", "`awsauth history --context 'my kind'`"),
+    ("Run `awsauth history --cluster prod`.", "`awsauth history --cluster prod`"),
+    ("Run `awsauth recover`.", "`awsauth recover`"),
+    ("Run `awsauth nonsense`.", "`awsauth nonsense`"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), TARGETED)
+def test_a_command_in_a_hint_names_the_target_that_was_given(text: str, shown: str) -> None:
+    with _for_target():
+        assert shown in in_options(text)
+
+
+def test_no_hint_of_an_error_leaves_the_target_out() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in sorted((paths.GOLDEN / "errors").iterdir())]
+    with _for_target():
+        shown = [in_options(text) for text in [*texts, *(f"Use {call}." for call in CALLS)]]
+    found = [command for text in shown for command in re.findall(r"`(awsauth [^`]*)`", text)]
+    assert len(found) >= len(CALLS)
+    assert [command for command in found if "--context 'my kind'" not in command] == ["awsauth recover"]
+
+
+def _for_target() -> click.Context:
+    invocation = Invocation("rollback", {"context": "my kind"}, "text", traceback=False, screen=Output())
+    return click.Context(dict(COMMANDS)[("rollback",)], parent=click.Context(program), obj=invocation)
 
 
 @pytest.mark.parametrize("words", CALLS.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
-from awsauth.core.access.matching import can_match, needs_instance
+from awsauth.core.access.matching import Access, can_match, needs_instance
 from awsauth.core.access.sso_roles import permission_set
 from awsauth.core.arn import is_user
 from awsauth.core.edit.changes import EnsureRole, IfMapped
@@ -12,10 +12,16 @@ from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
+    from awsauth.core.document.document import Document
     from awsauth.core.document.model import MappingEntry
 
 NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
 """EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS."""
+
+FIND_NODE_ROLE: Final = (
+    "aws eks describe-nodegroup --cluster-name CLUSTER --nodegroup-name NODEGROUP --query nodegroup.nodeRole"
+)
+"""The command that shows the role of a node group."""
 
 NODES: Final = "system:nodes"
 """The group of a node. The API server needs it and the username to recognise one."""
@@ -78,6 +84,11 @@ def is_node_mapping(mapped: MappingEntry) -> bool:
 def admits_nodes(mapped: MappingEntry) -> bool:
     """Whether nodes can join with a mapping: its names are a node's, its ARN can match, and it fits a kind of node."""
     return is_node_mapping(mapped) and can_match(mapped.principal) and not fits_no_node(mapped)
+
+
+def node_principals(document: Document) -> list[str]:
+    """Return the principals of the mappings with which nodes can join, as they are written."""
+    return [found[-1].principal for found in Access.of(document).by_principal.values() if any(map(admits_nodes, found))]
 
 
 def fits_no_node(mapped: MappingEntry) -> bool:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.core.access.matching import Access, principal_of
-from awsauth.core.access.node_mappings import admits_nodes
+from awsauth.core.access.matching import principal_of
+from awsauth.core.access.node_mappings import node_principals
 from awsauth.core.text.display import listed, visible
 
 if TYPE_CHECKING:
@@ -157,8 +157,4 @@ class NodeEvidence:
 
     def of_document(self, document: Document) -> tuple[RoleUsage, ...]:
         """Return the usage of each node mapping of a document, in its order."""
-        return tuple(
-            self.use_of(outcomes[-1].principal)
-            for outcomes in Access.of(document).by_principal.values()
-            if any(map(admits_nodes, outcomes))
-        )
+        return tuple(map(self.use_of, node_principals(document)))
