@@ -129,7 +129,7 @@ def _checked(name: str, value: Any) -> Any:
 def health_check(
     *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces"), **target: Unpack[Target]
 ) -> HealthReport:
-    """Check whether the caller gets into the cluster and may do its work, as before a deployment.
+    """Check the caller's access to the cluster, and its rights, before a deployment.
 
     The steps are (`HealthStep`): AWS credentials are found; STS identifies them; a token is signed; the API server is
     reached, with the right certificate; it knows the caller, by an entry of ``aws-auth`` that the step names; RBAC allows `may`. A step

@@ -87,7 +87,7 @@ def retry_unavailable(call: Callable[[], _T], backoff: Backoff | None = None) ->
     """Return the result of a call, and repeat the call while the server cannot answer; for 60 seconds by default.
 
     Raises:
-        UnavailableError: The server could not answer until the deadline.
+        UnavailableError: the server could not answer until the deadline.
     """
     backoff = backoff or Backoff()
     while True:

@@ -18,8 +18,8 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     """Return the contents of a file, which may be a pipe.
 
     Raises:
-        OSError: The file cannot be read, or is larger than `LARGEST_FILE` (`errno.EFBIG`).
-        ValueError: The path holds a null character.
+        OSError: the file cannot be read, or is larger than `LARGEST_FILE` (`errno.EFBIG`).
+        ValueError: the path holds a null character.
     """
     with Path(path).open("rb") as file:
         return read_stream(file)
@@ -29,7 +29,7 @@ def read_stream(stream: IO[bytes]) -> bytes:
     """Return the rest of a stream.
 
     Raises:
-        OSError: The stream cannot be read, or holds more than `LARGEST_FILE` bytes (`errno.EFBIG`).
+        OSError: the stream cannot be read, or holds more than `LARGEST_FILE` bytes (`errno.EFBIG`).
     """
     raw = stream.read(LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:

@@ -79,12 +79,12 @@ class SyncMethods(ABC):
                 API server look at the change, too.
 
         Raises:
-            MappingConflictError: An entry is not the owner's, or another writer changed it, and no argument resolves that.
-            GuardError: A guard refuses the sync, or it would remove too much.
-            PlanOutdatedError: The acts are not the approved ones.
-            FragmentError: Fragments contradict each other, or the records of owners do not fit into the object.
-            RoleError: A role that is given by name does not exist.
-            AwsAuthError: Otherwise as for `apply`.
+            MappingConflictError: an entry is not the owner's, or another writer changed it, and no argument resolves that.
+            GuardError: a guard refuses the sync, or it would remove too much.
+            PlanOutdatedError: the acts are not the approved ones.
+            FragmentError: fragments contradict each other, or the records of owners do not fit into the object.
+            RoleError: a role that is given by name does not exist.
+            AwsAuthError: otherwise as for `apply`.
         """
         from awsauth.core.desired.fragment import check_fragments, combined, given_name
         from awsauth.history.sync import SyncProposal, choices_of

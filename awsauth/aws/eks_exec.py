@@ -1,7 +1,7 @@
-"""Recognise kubeconfig users that start ``aws eks get-token`` or ``aws-iam-authenticator token``.
+"""Recognize kubeconfig users that start ``aws eks get-token`` or ``aws-iam-authenticator token``.
 
 The token of such a program is made in this process instead, as the same identity and in a fraction of the time. A
-command line with one unknown word is not recognised, and the program itself runs.
+command line with one unknown word is not recognized, and the program itself runs.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ExecIdentity:
     session_name: str = SESSION_NAME
 
 
-def recognised(stanza: Mapping[str, Any], environ: Mapping[str, str]) -> ExecIdentity | None:
+def recognized(stanza: Mapping[str, Any], environ: Mapping[str, str]) -> ExecIdentity | None:
     """Return the identity for the ``exec`` part of a kubeconfig's user; None if it is not certain.
 
     Args:

@@ -74,7 +74,7 @@ def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[S
         *target,
         _shared_option(_OUTPUT, "-o --output", "The output format; text by default.", type=click.Choice(outputs)),
         _shared_option(_OUTPUT, "--quiet-notes", quiet, multiple=True, metavar="CODE"),
-        _shared_option(_OUTPUT, "--no-color", "No colours, like the variable NO_COLOR.", is_flag=True),
+        _shared_option(_OUTPUT, "--no-color", "No colors, like the variable NO_COLOR.", is_flag=True),
         _shared_option(_OUTPUT, "-v --verbose", verbose, count=True),
         _shared_option(_OUTPUT, "--traceback", "Show the traceback of an error.", is_flag=True),
     ]

@@ -1,4 +1,4 @@
-"""Output: text on a terminal, in a pipe or in a CI log, its colours and its width."""
+"""Output: text on a terminal, in a pipe or in a CI log, its colors and its width."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ class Output:
     """Where a command prints.
 
     Attributes:
-        coloured: Whether to use colours on a terminal.
+        colored: Whether to use colors on a terminal.
         to_error: Whether to print on standard error, because standard output is for the manifest.
         verbosity: How often the user asked for more details.
     """
 
-    coloured: bool = True
+    colored: bool = True
     to_error: bool = False
     verbosity: int = 0
 
     @classmethod
     def of(cls, *, no_color: bool, verbosity: int = 0) -> Output:
-        """Return the screen, with colours unless an option, ``NO_COLOR`` or the terminal forbids them."""
+        """Return the screen, with colors unless an option, ``NO_COLOR`` or the terminal forbids them."""
         unwanted = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return cls(not unwanted, verbosity=verbosity)
 
@@ -99,7 +99,7 @@ class Output:
         """
         if text:
             with _output():
-                click.echo(text, err=self.to_error, color=None if self.coloured else False)
+                click.echo(text, err=self.to_error, color=None if self.colored else False)
 
     def hand_over(self, data: bytes) -> None:
         """Write bytes to standard output as they are.
@@ -113,18 +113,18 @@ class Output:
     def tell(self, text: str) -> None:
         """Print a message on standard error. If that fails, the command goes on."""
         with contextlib.suppress(OSError):
-            click.echo(_without_commands(text), err=True, color=None if self.coloured else False)
+            click.echo(_without_commands(text), err=True, color=None if self.colored else False)
 
     def ask(self, question: str, *, default: bool = False) -> bool:
         """Ask a question, and return whether the answer is yes."""
         return click.confirm(question, default, err=True)
 
-    def style(self, text: str, colour: str) -> str:
-        """Return text in a colour."""
-        return click.style(text, fg=colour) if self.coloured else text
+    def style(self, text: str, color: str) -> str:
+        """Return text in a color."""
+        return click.style(text, fg=color) if self.colored else text
 
     def diff(self, found: Diff) -> str:
-        """Return a diff with coloured lines."""
+        """Return a diff with colored lines."""
         if not found:
             return "No change."
         lines = str(found).splitlines()
@@ -187,7 +187,7 @@ class Output:
             _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in (header, *shown)
         )
-        return "\n".join([click.style(first, bold=True) if self.is_terminal and self.coloured else first, *others])
+        return "\n".join([click.style(first, bold=True) if self.is_terminal and self.colored else first, *others])
 
 
 def _filled(line: str, width: int) -> str:

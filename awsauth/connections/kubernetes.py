@@ -182,9 +182,9 @@ def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Conn
 
 def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:
     """Return the tokens that the AWS CLI, or the authenticator, would print; None for any other program."""
-    from awsauth.aws.eks_exec import recognised
+    from awsauth.aws.eks_exec import recognized
 
-    identity = recognised(stanza, os.environ)
+    identity = recognized(stanza, os.environ)
     if not identity:
         return None
     from awsauth.aws.session import AwsSession

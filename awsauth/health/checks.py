@@ -95,7 +95,7 @@ class _HealthCheck:
             self._token,
             self._api_server,
             self._authenticated,
-            self._authorised,
+            self._authorized,
             self._drift,
             self._nodes,
         )
@@ -198,7 +198,7 @@ class _HealthCheck:
         except AwsAuthError:
             return None  # The caller may be mapped and still not be allowed to read it.
 
-    def _authorised(self) -> str:
+    def _authorized(self) -> str:
         denied = missing(self.transport, self.rules)
         if denied:
             raise forbidden(self.review, denied, self._unheard_of(denied))

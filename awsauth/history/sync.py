@@ -70,9 +70,9 @@ class SyncProposal:
         """Return the change of one object.
 
         Raises:
-            MappingConflictError: There is a conflict that no choice resolves.
-            GuardError: The sync would remove too many entries, or node mappings.
-            PlanOutdatedError: The acts differ from the approved ones, or from those of the first proposal.
+            MappingConflictError: there is a conflict that no choice resolves.
+            GuardError: the sync would remove too many entries, or node mappings.
+            PlanOutdatedError: the acts differ from the approved ones, or from those of the first proposal.
         """
         recorded, _ = read_records(snapshot.annotations)
         live = live_entries(snapshot.document)
@@ -139,7 +139,7 @@ class SyncProposal:
         """Refuse an empty wanted state, node mappings, and more removals than are allowed.
 
         Raises:
-            GuardError: The wanted state is empty, or the sync would remove too much.
+            GuardError: the wanted state is empty, or the sync would remove too much.
         """
         found = tuple(self._refused_removals(report, records))
         if found:
@@ -179,7 +179,7 @@ def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, pr
     """Return how conflicts are resolved, from the arguments of a call.
 
     Raises:
-        UsageError: An argument has a value that is not allowed.
+        UsageError: an argument has a value that is not allowed.
     """
     literals = {"if_mapped": (if_mapped, ("fail", "extend")), "on_drift": (on_drift, get_args(OnDrift))}
     for name, (value, known) in {**literals, "prune": (prune, ("unchanged", "force"))}.items():
@@ -226,7 +226,7 @@ def _duplicates(live: Mapping[str, Sequence[object]], report: SyncReport) -> Ite
                 DUPLICATES,
                 Severity.WARNING,
                 f"{quoted(act.principal, 200)} has {len(live[act.name])} entries.",
-                "The authenticator honours the last one, and the sync compares and changes that one.",
+                "The authenticator honors the last one, and the sync compares and changes that one.",
                 "Remove the others with `awsauth check --fix`.",
                 principal=act.principal,
             )

@@ -38,7 +38,7 @@ class ServerEndpoint(Protocol):
         """The connections.
 
         Raises:
-            KubeconfigError: A renewed certificate or key cannot be used.
+            KubeconfigError: a renewed certificate or key cannot be used.
         """
 
     def credentials(self, *, renew: bool = False) -> Mapping[str, str]:
@@ -48,7 +48,7 @@ class ServerEndpoint(Protocol):
             renew: Whether the server has refused the previous credentials; they are renewed if that is possible.
 
         Raises:
-            AwsAuthError: The credentials cannot be obtained.
+            AwsAuthError: the credentials cannot be obtained.
         """
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class TokenFile:
         """The token that is in the file now.
 
         Raises:
-            KubeconfigError: The file has no token.
+            KubeconfigError: the file has no token.
         """
         cause: Exception | None = None
         try:

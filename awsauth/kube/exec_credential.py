@@ -89,7 +89,7 @@ class ExecPlugin:
         """Return credentials that are valid for a while.
 
         Raises:
-            KubeconfigError: The program does not exist, fails, or prints no credentials.
+            KubeconfigError: the program does not exist, fails, or prints no credentials.
         """
         with self._lock:
             last = self._last

@@ -124,7 +124,7 @@ class Kubeconfig:
             context: The name; None for the current context.
 
         Raises:
-            KubeconfigError: The context, its cluster or its user is missing or refused: a malformed address,
+            KubeconfigError: the context, its cluster or its user is missing or refused: a malformed address,
                 credentials for an ``http://`` address, or contradictory settings for certificates.
         """
         name = context if context is not None else self.current
@@ -181,7 +181,7 @@ class ResolvedContext:
         """The user (or None) and the groups that this user impersonates (``as``, ``as-groups``).
 
         Raises:
-            KubeconfigError: The impersonation has other fields, or the groups are not a list.
+            KubeconfigError: the impersonation has other fields, or the groups are not a list.
         """
         groups = self.user.get("as-groups") or []
         problem, hint = "", ""
@@ -234,7 +234,7 @@ def read_kubeconfig(files: Sequence[Path]) -> Kubeconfig:
     """Read and merge kubeconfig files; files that do not exist are skipped.
 
     Raises:
-        KubeconfigError: A file cannot be read, or is not a kubeconfig.
+        KubeconfigError: a file cannot be read, or is not a kubeconfig.
     """
     current, found = "", []
     entries: dict[str, dict[str, _Entry]] = {kind: {} for kind in _KINDS}

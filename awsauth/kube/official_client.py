@@ -78,7 +78,7 @@ def of_kubeconfig(
         proxy: The proxy, or None.
 
     Raises:
-        KubeconfigError: The client cannot use the context.
+        KubeconfigError: the client cannot use the context.
     """
     from kubernetes.config import load_kube_config, load_kube_config_from_dict
 
@@ -96,7 +96,7 @@ def in_pod() -> OfficialClientServer:
     """Return the server of the cluster that this pod runs in, with the pod's service account.
 
     Raises:
-        KubeconfigError: This process does not run in a pod, or the pod has no service account.
+        KubeconfigError: this process does not run in a pod, or the pod has no service account.
     """
     from kubernetes.config import load_incluster_config
 

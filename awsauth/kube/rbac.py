@@ -85,7 +85,7 @@ def rule_of(text: str) -> RbacRule:
     for all verbs, or for all resources of all groups.
 
     Raises:
-        UsageError: The text is not a rule.
+        UsageError: the text is not a rule.
     """
     match = _NAMED.fullmatch(" ".join(text.split()))
     if not match:
@@ -136,8 +136,8 @@ def missing(transport: Transport, rules: Iterable[RbacRule]) -> tuple[RbacRule, 
     All authenticated users may ask this. Unlike a ``SelfSubjectRulesReview``, it counts the grants of EKS access policies.
 
     Raises:
-        ApiError: The answer is not such a review.
-        AwsAuthError: The transport raises it.
+        ApiError: the answer is not such a review.
+        AwsAuthError: the transport raises it.
     """
     return tuple(rule for rule in rules if not _is_allowed(transport, rule))
 

@@ -27,7 +27,7 @@ MOST_PAGES: Final = 200
 """Pages of a list: 100,000 objects, 20 times the nodes that a cluster may have and 200 times the revisions that are kept."""
 
 LIST_TIMEOUTS: Final = 10
-"""The time for a whole list, in time-outs of one request; 5,000 nodes are 10 pages."""
+"""The time for a whole list, in timeouts of one request; 5,000 nodes are 10 pages."""
 
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """The ``Accept`` header for a list of objects without their contents."""
@@ -47,8 +47,8 @@ def objects(transport: Transport, path: str, *, accept: str = JSON, **query: str
     """Yield the objects of a list.
 
     Raises:
-        ApiError: The answer is not a list of objects.
-        AwsAuthError: The transport raises it.
+        ApiError: the answer is not a list of objects.
+        AwsAuthError: the transport raises it.
     """
     for page, _date in pages(transport, path, accept=accept, **query):
         yield from page
@@ -71,8 +71,8 @@ def pages(
         if following in seen:
             raise page.refusal("It goes back to a page before.")
         if following and time.monotonic() > end:
-            message = f"The list was not complete within {LIST_TIMEOUTS} times the time-out of one request."
-            hint = "Try again, or with a longer time-out."
+            message = f"The list was not complete within {LIST_TIMEOUTS} times the timeout of one request."
+            hint = "Try again, or with a longer timeout."
             raise UnreachableError(message, location=visible(f"GET {path} at {transport.host}"), hint=hint)
         seen.add(following)
         yield answer.value["items"] or [], answer.date  # null stands for an empty list
@@ -86,9 +86,9 @@ def read_bindings(transport: Transport) -> Bindings:
     """Return the users and groups in RBAC bindings; two requests, more for more than 500 bindings of a kind.
 
     Raises:
-        ForbiddenError: The caller may not list bindings in the whole cluster.
-        ApiError: The answers are not lists of bindings.
-        AwsAuthError: The transport raises it.
+        ForbiddenError: the caller may not list bindings in the whole cluster.
+        ApiError: the answers are not lists of bindings.
+        AwsAuthError: the transport raises it.
     """
     cluster_wide = objects(transport, f"{_BINDINGS_PATH}clusterrolebindings")
     in_namespaces = objects(transport, f"{_BINDINGS_PATH}rolebindings")
@@ -101,7 +101,7 @@ def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterab
     A binding in a namespace grants ``cluster-admin`` in that namespace only, so its subjects are not administrators.
 
     Raises:
-        ApiError: An object is not a binding. If it were skipped, its subjects would count as bound to nothing.
+        ApiError: an object is not a binding. If it were skipped, its subjects would count as bound to nothing.
     """
     bound: dict[str, defaultdict[str, list[str]]] = {"User": defaultdict(list), "Group": defaultdict(list)}
     admins: dict[str, set[str]] = {"User": set(), "Group": set()}
@@ -136,9 +136,9 @@ def read_nodes(transport: Transport) -> tuple[ClusterNode, ...]:
     cluster does not know a node's role; AWS does, by the instance's id.
 
     Raises:
-        ForbiddenError: The caller may not list nodes.
-        ApiError: The answer is not a list of nodes.
-        AwsAuthError: The transport raises it.
+        ForbiddenError: the caller may not list nodes.
+        ApiError: the answer is not a list of nodes.
+        AwsAuthError: the transport raises it.
     """
     return tuple(node_of(item) for item in objects(transport, _NODES_PATH))
 
@@ -147,7 +147,7 @@ def node_of(item: Mapping[str, Any]) -> ClusterNode:
     """Return a node, from its object.
 
     Raises:
-        ApiError: The object is not a node. If it were skipped, its role could count as unused.
+        ApiError: the object is not a node. If it were skipped, its role could count as unused.
     """
     node = Fields(item, "Node", _NODES_PATH)
     metadata = node.object("metadata")
@@ -165,9 +165,9 @@ def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
     """Return the owners of revisions by the name of the revision's object; one request, without data.
 
     Raises:
-        ForbiddenError: The caller may not list revisions.
-        ApiError: The answer is not a list of revisions.
-        AwsAuthError: The transport raises it.
+        ForbiddenError: the caller may not list revisions.
+        ApiError: the answer is not a list of revisions.
+        AwsAuthError: the transport raises it.
     """
     items = objects(transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR)
     revisions = (Fields(item, "ControllerRevision", REVISIONS).object("metadata") for item in items)

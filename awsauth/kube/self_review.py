@@ -65,9 +65,9 @@ def self_review(transport: Transport) -> SelfReview | None:
     Sends one request, and another one if the server has no ``v1``.
 
     Raises:
-        ForbiddenError: The right to ask, which all users have by default (``system:basic-user``), was removed.
-        ApiError: The answer names no user.
-        AwsAuthError: The transport raises it.
+        ForbiddenError: the right to ask, which all users have by default (``system:basic-user``), was removed.
+        ApiError: the answer names no user.
+        AwsAuthError: the transport raises it.
     """
     for version in _VERSIONS:
         path = _PATH.format(version)
@@ -84,7 +84,7 @@ def review_of(answer: Any, location: str = _PATH.format("v1")) -> SelfReview:
     """Return the caller's identity from an answered ``SelfSubjectReview``.
 
     Raises:
-        ApiError: It is not one, or has no username.
+        ApiError: it is not one, or has no username.
     """
     user = fields_of(answer, _KIND, location).object("status").object("userInfo")
     extras = user.object("extra")

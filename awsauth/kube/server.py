@@ -39,7 +39,7 @@ class KubeServer:
         proxy: The proxy, or None.
 
     Raises:
-        KubeconfigError: A certificate, a key or the proxy cannot be used.
+        KubeconfigError: a certificate, a key or the proxy cannot be used.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class KubeServer:
         """The connections.
 
         Raises:
-            KubeconfigError: A renewed certificate or key cannot be used.
+            KubeconfigError: a renewed certificate or key cannot be used.
         """
         with self._lock:
             stamp = (os.getpid(), tls.stamp(self._cluster, self._user))

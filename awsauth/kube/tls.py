@@ -36,7 +36,7 @@ def context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLConte
         user: The user, as in a kubeconfig; empty for connections to a proxy.
 
     Raises:
-        KubeconfigError: A certificate or a key cannot be used.
+        KubeconfigError: a certificate or a key cannot be used.
     """
     import ssl
 

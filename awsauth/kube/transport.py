@@ -1,4 +1,4 @@
-"""Requests to one API server, and their answers: each is sent once, with a time-out; failures become errors."""
+"""Requests to one API server, and their answers: each is sent once, with a timeout; failures become errors."""
 
 from __future__ import annotations
 
@@ -71,17 +71,17 @@ class Answer(NamedTuple):
 class Transport:
     """Sends requests to one API server. Safe to use from several threads.
 
-    Each request has a time-out and is sent once. Two kinds are sent a second time, because that cannot change anything
+    Each request has a timeout and is sent once. Two kinds are sent a second time, because that cannot change anything
     twice: a request whose credentials the server refused, if they can be renewed, and a read over a connection that the
     server had closed. An answer may hold 32 MiB, and must not be compressed.
 
     Args:
         server: The server.
-        options: The time-out of a request, at most 10 seconds of it for the connection; and the user to impersonate.
+        options: The timeout of a request, at most 10 seconds of it for the connection; and the user to impersonate.
         hint: A likely reason why the server cannot be reached, for the error.
 
     Raises:
-        UsageError: The time-out is not a positive number, the user or groups are not names, or the address has an
+        UsageError: the timeout is not a positive number, the user or groups are not names, or the address has an
             ``@`` behind its host.
 
     Attributes:
@@ -130,9 +130,9 @@ class Transport:
         """Return the object at a path.
 
         Raises:
-            UnreachableError: There was no answer.
-            ApiError: The server refused.
-            AwsAuthError: The credentials cannot be obtained, or a renewed certificate cannot be used.
+            UnreachableError: there was no answer.
+            ApiError: the server refused.
+            AwsAuthError: the credentials cannot be obtained, or a renewed certificate cannot be used.
         """
         return self.request("GET", path, query, accept=accept).value
 
@@ -149,10 +149,10 @@ class Transport:
             accept: The media type of the answer.
 
         Raises:
-            OutcomeUnknownError: The request was sent, but the answer is missing or does not tell whether it succeeded.
-            UnreachableError: The request was not sent.
-            ApiError: The server refused.
-            AwsAuthError: The credentials cannot be obtained, or a renewed certificate cannot be used.
+            OutcomeUnknownError: the request was sent, but the answer is missing or does not tell whether it succeeded.
+            UnreachableError: the request was not sent.
+            ApiError: the server refused.
+            AwsAuthError: the credentials cannot be obtained, or a renewed certificate cannot be used.
         """
         return self.request("POST", path, query, body=body, changes=changes, accept=accept).value
 
@@ -303,7 +303,7 @@ def impersonation(user: str | None, groups: Sequence[str]) -> list[tuple[str, st
     """Return the impersonation headers; none without a user and groups.
 
     Raises:
-        UsageError: The user or a group is not a name, or there are groups without a user.
+        UsageError: the user or a group is not a name, or there are groups without a user.
     """
     if isinstance(groups, str):
         raise UsageError("as_groups is a string.", hint='Pass a list, such as ["viewers"].')

@@ -41,7 +41,7 @@ class Folder:
         path: The folder; the last part of the path must not be a link.
 
     Raises:
-        OSError: It cannot be opened, or is not a folder (see `is_something_else`).
+        OSError: it cannot be opened, or is not a folder (see `is_something_else`).
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,7 +82,7 @@ class Folder:
         """Open a file.
 
         Raises:
-            OSError: It cannot be opened, or is a link (see `is_something_else`).
+            OSError: it cannot be opened, or is a link (see `is_something_else`).
         """
         return os.open(self._at(name), flags | _FILE | getattr(os, "O_NOFOLLOW", 0), mode, dir_fd=self._fd)
 
@@ -90,8 +90,8 @@ class Folder:
         """Return a file's first bytes, at most `most`, and its status.
 
         Raises:
-            OSError: It cannot be read, or is a link.
-            ValueError: It cannot be used (see `contents`).
+            OSError: it cannot be read, or is a link.
+            ValueError: it cannot be used (see `contents`).
         """
         fd = self.open(name)
         try:
@@ -115,7 +115,7 @@ class Folder:
         On file systems without hard links, other processes may see an empty file of that name for a moment.
 
         Raises:
-            FileExistsError: The name is taken.
+            FileExistsError: the name is taken.
         """
         try:
             os.link(self._at(name), self._at(to), src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
@@ -159,7 +159,7 @@ def open_file(path: str | os.PathLike[str]) -> int:
     """Open a file for reading; links are followed, and a pipe without a writer does not block.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: it cannot be opened.
     """
     return os.open(path, os.O_RDONLY | _FILE)
 
@@ -173,8 +173,8 @@ def contents(fd: int, most: int = LARGEST) -> bytes:
     """Return the first bytes of an open file, at most `most`.
 
     Raises:
-        IsADirectoryError: It is a folder.
-        ValueError: It is not a regular file, or has more than `LARGEST` bytes.
+        IsADirectoryError: it is a folder.
+        ValueError: it is not a regular file, or has more than `LARGEST` bytes.
     """
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
@@ -215,8 +215,8 @@ def replace_file(
         is_new: Whether the name must not be taken.
 
     Raises:
-        FileExistsError: The file is to be new, and the name is taken.
-        OSError: The file cannot be written; it is unchanged.
+        FileExistsError: the file is to be new, and the name is taken.
+        OSError: the file cannot be written; it is unchanged.
     """
     with contextlib.suppress(OSError):
         _clear(folder, prefix)

@@ -50,8 +50,8 @@ class ClusterStore:
         """Return the present state of the object, which may not exist.
 
         Raises:
-            ForbiddenError: The caller may not read it.
-            AwsAuthError: See `Transport.get`.
+            ForbiddenError: the caller may not read it.
+            AwsAuthError: see `Transport.get`.
         """
         try:
             return snapshot_of(self._transport.get(_CONFIG_MAP))
@@ -66,12 +66,12 @@ class ClusterStore:
         Labels, other tools' annotations, owners, finalizers, ``binaryData`` and all other fields stay.
 
         Raises:
-            ConflictError: The object is no longer `base`.
-            OutcomeUnknownError: There was no answer.
-            ForbiddenError: The caller may not write it.
-            AdmissionError: A policy or a webhook refused it.
-            ApiError: It is immutable, or too large.
-            AwsAuthError: See `Transport.put`.
+            ConflictError: the object is no longer `base`.
+            OutcomeUnknownError: there was no answer.
+            ForbiddenError: the caller may not write it.
+            AdmissionError: a policy or a webhook refused it.
+            ApiError: it is immutable, or too large.
+            AwsAuthError: see `Transport.put`.
         """
         try:
             if not base.exists:
@@ -103,10 +103,10 @@ class ClusterStore:
         """Add a revision (see `Store.record`), with the server's time.
 
         Raises:
-            RevisionTakenError: A revision of that number exists.
-            OutcomeUnknownError: There was no answer.
-            ForbiddenError: The caller may not create revisions.
-            AwsAuthError: See `Transport.post`.
+            RevisionTakenError: a revision of that number exists.
+            OutcomeUnknownError: there was no answer.
+            ForbiddenError: the caller may not create revisions.
+            AwsAuthError: see `Transport.post`.
         """
         try:
             made = self._transport.post(REVISIONS, revision.to_object(), self._query, accept=_META)
@@ -126,7 +126,7 @@ class ClusterStore:
         """Return all revisions; the server does not send their data.
 
         Raises:
-            AwsAuthError: See `Transport.get`.
+            AwsAuthError: see `Transport.get`.
         """
         items: list[dict[str, Any]] = []
         now = datetime.now(timezone.utc)
@@ -145,11 +145,11 @@ class ClusterStore:
         self._identities = {(info.number, info.digest): identity for info, identity in revisions}
         seen = {info.number for info, _ in revisions} | {other.number for other in invalid}
         if self._taken - seen:
-            invalid += self._unlabelled(seen)
+            invalid += self._unlabeled(seen)
         self._taken -= seen
         return RevisionList(tuple(info for info, _ in revisions), now, tuple(invalid))
 
-    def _unlabelled(self, seen: set[int | None]) -> list[InvalidRevision]:
+    def _unlabeled(self, seen: set[int | None]) -> list[InvalidRevision]:
         """Return the objects with a revision's name but without its label, which occupy their numbers."""
         names = [_name_of(item) for item in objects(self._transport, REVISIONS, accept=METADATA)]
         numbers = {number for name in names if (number := number_of_name(name))} - seen
@@ -160,9 +160,9 @@ class ClusterStore:
         """Return a revision with its data (see `Store.read_revision`).
 
         Raises:
-            RevisionNotFoundError: There is no revision of that number.
-            HistoryError: The object there is not a revision.
-            AwsAuthError: See `Transport.get`.
+            RevisionNotFoundError: there is no revision of that number.
+            HistoryError: the object there is not a revision.
+            AwsAuthError: see `Transport.get`.
         """
         try:
             value = self._transport.get(_path(number))
@@ -174,9 +174,9 @@ class ClusterStore:
         """Delete the revision if it exists and has this digest.
 
         Raises:
-            HistoryError: The object there is not a revision.
-            OutcomeUnknownError: There was no answer.
-            AwsAuthError: See `Transport.delete`.
+            HistoryError: the object there is not a revision.
+            OutcomeUnknownError: there was no answer.
+            AwsAuthError: see `Transport.delete`.
         """
         known = self._identities.pop((number, digest), None)
         if known and self._deleted(number, known):
@@ -210,7 +210,7 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
         is_stored: Whether it is in the cluster; the answer to a dry run has no ``resourceVersion``.
 
     Raises:
-        ApiError: It is not a ConfigMap, or its identity is missing.
+        ApiError: it is not a ConfigMap, or its identity is missing.
     """
     fields = fields_of(config_map, "ConfigMap", _LOCATION)
     metadata = fields.object("metadata")

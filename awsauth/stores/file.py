@@ -93,8 +93,8 @@ class ManifestFile:
         """Read the file.
 
         Raises:
-            FileError: It cannot be read.
-            ManifestError: It holds no ``aws-auth`` that can be read.
+            FileError: it cannot be read.
+            ManifestError: it holds no ``aws-auth`` that can be read.
         """
         with self._translated("read"):
             fd = open_file(self.path)
@@ -121,9 +121,9 @@ class ManifestFile:
             always: Whether to take that step also if the text stays the same.
 
         Raises:
-            FileChangedError: The file is no longer `base`.
-            FileError: It cannot be written.
-            ManifestError: The manifest cannot be edited.
+            FileChangedError: the file is no longer `base`.
+            FileError: it cannot be written.
+            ManifestError: the manifest cannot be edited.
         """
         state = self._edited(data, base)
         if always or state.raw != base.raw:
@@ -135,8 +135,8 @@ class ManifestFile:
         """Write a file that does not exist.
 
         Raises:
-            FileChangedError: It exists by now.
-            FileError: It cannot be written.
+            FileChangedError: it exists by now.
+            FileError: it cannot be written.
         """
         target = Path(os.path.realpath(self.path))
         with self._translated("written"), Folder(target.parent) as folder:
@@ -150,8 +150,8 @@ class ManifestFile:
         """Check that the file can be edited so, as far as possible without writing it.
 
         Raises:
-            FileError: It is read-only.
-            ManifestError: The manifest cannot be edited.
+            FileError: it is read-only.
+            ManifestError: the manifest cannot be edited.
         """
         self._edited(data, base)
         self.check_replaceable()
@@ -160,7 +160,7 @@ class ManifestFile:
         """Check that this user may replace the file with one that has the same mode and owner.
 
         Raises:
-            FileError: It is read-only, or belongs to another user.
+            FileError: it is read-only, or belongs to another user.
         """
         with self._translated("written"):
             self._check_status(self.path.stat())
@@ -268,8 +268,8 @@ class FileStore(RevisionFolder):
         """Return the present ConfigMap in the manifest.
 
         Raises:
-            FileError: The file cannot be read.
-            ManifestError: It holds no ``aws-auth`` that can be read.
+            FileError: the file cannot be read.
+            ManifestError: it holds no ``aws-auth`` that can be read.
         """
         try:
             state = self._manifest.read()
@@ -295,9 +295,9 @@ class FileStore(RevisionFolder):
         """Write the data into the manifest (see `Store.write`).
 
         Raises:
-            FileChangedError: The file has changed since it was read.
-            FileError: It cannot be written.
-            ManifestError: The manifest cannot be edited.
+            FileChangedError: the file has changed since it was read.
+            FileError: it cannot be written.
+            ManifestError: the manifest cannot be edited.
         """
         if revision is None:
             return _snapshot(self._manifest.write(data, cast("FileState", base.raw)), base.head, base.annotations)
@@ -325,8 +325,8 @@ class FileStore(RevisionFolder):
         """Check that the manifest can be edited so (see `SupportsEditCheck.check_edit`).
 
         Raises:
-            FileError: The file is read-only.
-            ManifestError: The manifest cannot be edited.
+            FileError: the file is read-only.
+            ManifestError: the manifest cannot be edited.
         """
         if base.exists:
             self._manifest.check_edit(data, cast("FileState", base.raw))
@@ -335,7 +335,7 @@ class FileStore(RevisionFolder):
         """Add a revision (see `Store.record`), with the time of this machine.
 
         Raises:
-            FileError: The manifest cannot be written.
+            FileError: the manifest cannot be written.
         """
         if not self._may_be_gone or self.path.exists():
             self._manifest.check_replaceable()

@@ -27,7 +27,7 @@ class ManifestText(MemoryStore):
         normalize: Whether to turn values that cannot be edited in place into literal blocks.
 
     Raises:
-        ManifestError: It holds no ``aws-auth`` that can be read.
+        ManifestError: it holds no ``aws-auth`` that can be read.
     """
 
     def __init__(self, raw: bytes, name: str = "standard input", *, normalize: bool = False) -> None:
@@ -47,7 +47,7 @@ class ManifestText(MemoryStore):
         """Check that the manifest can be edited so (see `SupportsEditCheck.check_edit`).
 
         Raises:
-            ManifestError: It cannot.
+            ManifestError: it cannot.
         """
         self._edited(data)
 
@@ -55,7 +55,7 @@ class ManifestText(MemoryStore):
         """Write the data into the manifest (see `Store.write`).
 
         Raises:
-            ManifestError: The manifest cannot be edited.
+            ManifestError: the manifest cannot be edited.
         """
         manifest = self._edited(data)
         snapshot = super().write(data, base, revision)

@@ -59,8 +59,8 @@ class RevisionFolder:
         revision. On file systems without hard links they may see an empty one for a moment.
 
         Raises:
-            RevisionTakenError: A file of that number exists.
-            HistoryError: The folder cannot be written.
+            RevisionTakenError: a file of that number exists.
+            HistoryError: the folder cannot be written.
         """
         recorded = revision.recorded(datetime.now(timezone.utc))
         raw = to_yaml(recorded.to_object()).encode("utf-8")
@@ -78,7 +78,7 @@ class RevisionFolder:
         """Return all revisions; only the beginning of their files is read.
 
         Raises:
-            HistoryError: The folder cannot be read.
+            HistoryError: the folder cannot be read.
         """
         revisions: list[RevisionInfo] = []
         invalid: list[InvalidRevision] = []
@@ -104,8 +104,8 @@ class RevisionFolder:
         """Read a revision.
 
         Raises:
-            RevisionNotFoundError: There is no file of that number, or an empty one.
-            HistoryError: It cannot be read, or is not a revision.
+            RevisionNotFoundError: there is no file of that number, or an empty one.
+            HistoryError: it cannot be read, or is not a revision.
         """
         name = _file_name(number)
         raw = b""
@@ -121,7 +121,7 @@ class RevisionFolder:
         """Delete a revision's file if it has this digest.
 
         Raises:
-            HistoryError: It cannot be deleted, or is not a revision.
+            HistoryError: it cannot be deleted, or is not a revision.
         """
         name = _file_name(number)
         with contextlib.suppress(FileNotFoundError), self._reading(f"Revision {number} cannot be deleted") as folder:

@@ -32,7 +32,7 @@ def to_yaml(value: dict[str, Any]) -> str:
     """Return an object as YAML, with its ``data`` last, after `_DATA`.
 
     Raises:
-        HistoryError: It holds half of a surrogate pair, which no file can hold.
+        HistoryError: it holds half of a surrogate pair, which no file can hold.
     """
     ordered = {key: part for key, part in value.items() if key != "data"} | {"data": value["data"]}
     try:
@@ -49,7 +49,7 @@ def from_yaml(raw: bytes, name: str) -> Any:
     """Return the object in a file's bytes.
 
     Raises:
-        HistoryError: The file is not YAML.
+        HistoryError: the file is not YAML.
     """
     try:
         text = raw.decode("utf-8")

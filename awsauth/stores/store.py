@@ -67,7 +67,7 @@ class Snapshot(NamedTuple):
         """Check that the object can be changed, before anything is written for a change.
 
         Raises:
-            ApiError: The object is immutable.
+            ApiError: the object is immutable.
         """
         if self.immutable:
             message = "The ConfigMap is immutable, so Kubernetes refuses changes of its data."
@@ -157,16 +157,16 @@ class Store(Protocol):
         Without a revision, the object keeps the one that it names. An object that does not exist is created.
 
         Raises:
-            ConflictError: The object is no longer `base`.
-            OutcomeUnknownError: There was no answer. Of this call and an identical one, at most one succeeds.
+            ConflictError: the object is no longer `base`.
+            OutcomeUnknownError: there was no answer. Of this call and an identical one, at most one succeeds.
         """
 
     def record(self, revision: Revision) -> Revision:
         """Add a revision, and return it with its time.
 
         Raises:
-            RevisionTakenError: A revision with that number exists.
-            OutcomeUnknownError: There was no answer.
+            RevisionTakenError: a revision with that number exists.
+            OutcomeUnknownError: there was no answer.
         """
 
     def list_revisions(self) -> RevisionList:
@@ -176,15 +176,15 @@ class Store(Protocol):
         """Return a revision with its data.
 
         Raises:
-            RevisionNotFoundError: There is no revision with that number.
-            HistoryError: The object there is not a revision.
+            RevisionNotFoundError: there is no revision with that number.
+            HistoryError: the object there is not a revision.
         """
 
     def discard_revision(self, number: int, digest: str) -> None:
         """Delete the revision if it exists and has this digest.
 
         Raises:
-            OutcomeUnknownError: There was no answer.
+            OutcomeUnknownError: there was no answer.
         """
 
 

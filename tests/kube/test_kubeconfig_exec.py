@@ -1,4 +1,4 @@
-"""What a kubeconfig starts for a token is recognised only where it is understood to the last word."""
+"""What a kubeconfig starts for a token is recognized only where it is understood to the last word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from awsauth.aws.eks_exec import ExecIdentity, recognised
+from awsauth.aws.eks_exec import ExecIdentity, recognized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def env(**variables: str) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
-RECOGNISED: list[tuple[dict[str, Any], ExecIdentity]] = [
+RECOGNIZED: list[tuple[dict[str, Any], ExecIdentity]] = [
     # As `aws eks update-kubeconfig` writes it, from the oldest release to the newest.
     (stanza("aws", AWS), ExecIdentity("prod")),
     (
@@ -127,14 +127,14 @@ LEFT_TO_THE_PROGRAM: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("given_stanza", "identity"), RECOGNISED)
-def test_what_the_usual_tools_write_is_recognised(given_stanza: dict[str, Any], identity: ExecIdentity) -> None:
-    assert recognised(given_stanza, {}) == identity
+@pytest.mark.parametrize(("given_stanza", "identity"), RECOGNIZED)
+def test_what_the_usual_tools_write_is_recognized(given_stanza: dict[str, Any], identity: ExecIdentity) -> None:
+    assert recognized(given_stanza, {}) == identity
 
 
 @pytest.mark.parametrize("message", LEFT_TO_THE_PROGRAM)
 def test_what_is_not_understood_is_left_to_the_program(message: str) -> None:
-    assert recognised(LEFT_TO_THE_PROGRAM[message], {}) is None
+    assert recognized(LEFT_TO_THE_PROGRAM[message], {}) is None
 
 
 def test_a_profile_by_variable_does_not_win_over_keys_in_the_environment() -> None:
@@ -142,12 +142,12 @@ def test_a_profile_by_variable_does_not_win_over_keys_in_the_environment() -> No
     by_variable = stanza("aws", AWS, env=env(AWS_PROFILE="ops"))
     by_option = stanza("aws", ["--profile", "ops", *AWS])
     environ = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"}
-    assert recognised(by_variable, environ) is None
-    assert recognised(by_option, environ) == ExecIdentity("prod", profile="ops")
+    assert recognized(by_variable, environ) is None
+    assert recognized(by_option, environ) == ExecIdentity("prod", profile="ops")
 
 
 @pytest.mark.parametrize(
-    ("environ", "is_recognised"),
+    ("environ", "is_recognized"),
     [
         ({"AWS_PROFILE": "ops"}, True),
         ({"AWS_PROFILE": "ops", "AWS_DEFAULT_PROFILE": "ops"}, True),
@@ -156,16 +156,16 @@ def test_a_profile_by_variable_does_not_win_over_keys_in_the_environment() -> No
     ],
 )
 def test_two_variables_that_name_different_profiles_are_left_to_the_program(
-    environ: dict[str, str], *, is_recognised: bool
+    environ: dict[str, str], *, is_recognized: bool
 ) -> None:
-    assert (recognised(stanza("aws", AWS), environ) is not None) == is_recognised
-    assert recognised(stanza("aws", [*AWS, "--profile", "mine"]), environ) == ExecIdentity("prod", profile="mine")
+    assert (recognized(stanza("aws", AWS), environ) is not None) == is_recognized
+    assert recognized(stanza("aws", [*AWS, "--profile", "mine"]), environ) == ExecIdentity("prod", profile="mine")
 
 
 def test_a_role_that_the_authenticator_takes_from_the_environment_is_left_to_it() -> None:
     environ = {"DEFAULT_ROLE": ROLE}
-    assert recognised(stanza("aws-iam-authenticator", AUTHENTICATOR), environ) is None
-    assert recognised(stanza("aws", AWS), environ) == ExecIdentity("prod")
+    assert recognized(stanza("aws-iam-authenticator", AUTHENTICATOR), environ) is None
+    assert recognized(stanza("aws", AWS), environ) == ExecIdentity("prod")
 
 
 WORDS = st.sampled_from([
@@ -180,8 +180,8 @@ VALUES = st.recursive(
 
 
 @given(st.sampled_from(["aws", "aws-iam-authenticator"]), st.lists(WORDS, max_size=9))
-def test_whatever_is_recognised_has_every_argument_in_what_was_understood(command: str, args: list[str]) -> None:
-    identity = recognised(stanza(command, args), {})
+def test_whatever_is_recognized_has_every_argument_in_what_was_understood(command: str, args: list[str]) -> None:
+    identity = recognized(stanza(command, args), {})
     if identity is None:
         return
     told = {identity.cluster_id, identity.region, identity.profile, identity.role_arn, identity.session_name, "json"}
@@ -196,4 +196,4 @@ def test_whatever_is_recognised_has_every_argument_in_what_was_understood(comman
     )
 )
 def test_no_stanza_is_too_strange_to_be_left_to_the_program(strange: dict[str, Any]) -> None:
-    assert recognised(strange, {}) is None
+    assert recognized(strange, {}) is None

@@ -105,7 +105,7 @@ def endlessly(send: Callable[[bytes], None], _: str) -> None:
 
 
 def dripping(first: bytes, part: bytes) -> Callable[[Callable[[bytes], None], str], None]:
-    """Return what sends a part again and again, more often than a time-out of the socket would notice."""
+    """Return what sends a part again and again, more often than a timeout of the socket would notice."""
 
     def answer(send: Callable[[bytes], None], _: str) -> None:
         send(first)

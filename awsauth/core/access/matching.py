@@ -169,7 +169,7 @@ def account_of(arn: str) -> str:
 
 
 def is_canonical(principal: str) -> bool:
-    """Whether a caller can have this ARN, as it is written in the map.
+    """Whether a caller can have exactly this ARN.
 
     No caller has the ARN of a role with its path, of a session or an instance profile, one with a trailing space, or
     that of an SSO role without its suffix.
@@ -180,9 +180,9 @@ def is_canonical(principal: str) -> bool:
 @lru_cache(maxsize=4096)
 def _is_canonical(principal: str) -> bool:
     arn = casefold_arn(principal)
-    for normalised in (canonical_role, canonical_user):
+    for normalized in (canonical_role, canonical_user):
         try:
-            return normalised(arn) == arn and not lacks_sso_suffix(arn)
+            return normalized(arn) == arn and not lacks_sso_suffix(arn)
         except InvalidValueError:
             continue
     return False

@@ -1,4 +1,4 @@
-"""Node mappings as EKS writes them, and how to recognise one."""
+"""Node mappings as EKS writes them, and how to recognize one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIND_NODE_ROLE: Final = (
 """The command that shows the role of a node group."""
 
 NODES: Final = "system:nodes"
-"""The group of a node. The API server needs it and the username to recognise one."""
+"""The group of a node. The API server needs it and the username to recognize one."""
 
 WINDOWS_GROUP: Final = "eks:kube-proxy-windows"
 """The additional group of Windows nodes."""

@@ -231,7 +231,7 @@ def _data_of(applied: str) -> dict[str, str]:
     data = value.get("data") if isinstance(value, dict) else None
     if not isinstance(data, dict):
         msg = "no ConfigMap with data"
-        raise ValueError(msg)  # noqa: TRY004 - of the text, as where it is no JSON
+        raise ValueError(msg)  # noqa: TRY004 - as for a text that is not JSON
     return data
 
 

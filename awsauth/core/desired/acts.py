@@ -38,7 +38,7 @@ _SHOWN_NOT: Final = ("same", "untouched")
 @dataclass(frozen=True, slots=True)
 @public
 class SyncAct(JsonValue):
-    """What a sync does with one principal.
+    """The action of a sync on one principal.
 
     Attributes:
         act: ``create``, ``update``, ``restore`` (another writer changed the entry), ``adopt``, ``extend``, ``take``
@@ -96,7 +96,7 @@ class SyncReport(JsonValue):
         """Raise the error for all conflicts, if there are any.
 
         Raises:
-            MappingConflictError: There are conflicts; the hint names the arguments that resolve them.
+            MappingConflictError: there are conflicts; the hint names the arguments that resolve them.
         """
         found = self.conflicts
         if not found:
@@ -138,7 +138,7 @@ def live_entries(document: Document) -> Live:
     """Return the entries that an object has.
 
     Raises:
-        EditError: A text cannot be read, so its entries are unknown.
+        EditError: a text cannot be read, so its entries are unknown.
     """
     found: Live = {}
     for key in KEYS:

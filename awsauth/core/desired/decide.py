@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import MappingEntry
 
 OnDrift = Literal["restore", "keep", "fail"]
-"""The effect on an entry that another writer changed after its owner applied it."""
+"""The action on an entry that another writer has changed since its owner applied it."""
 
 ActKind = Literal[
     "create", "update", "restore", "adopt", "extend", "take", "prune",  # change the text, or the record of an owner
@@ -21,7 +21,7 @@ ActKind = Literal[
     "same", "kept", "unowned", "untouched",  # change nothing
     "conflict",
 ]  # fmt: skip
-"""What becomes of a principal."""
+"""The action on a principal."""
 
 
 @dataclass(frozen=True, slots=True)

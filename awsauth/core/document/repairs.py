@@ -236,7 +236,7 @@ def _without_typography(text: str) -> str:
 
 
 def _indented(key: Key, text: str, offset: int) -> Repaired | None:
-    """Move lines to the column of their neighbours, if all moves that help give the same meaning."""
+    """Move lines to the column of their neighbors, if all moves that help give the same meaning."""
     lines = text.split("\n")
     fault = text.count("\n", 0, offset)
     outcomes: dict[str, tuple[str, int]] = {}

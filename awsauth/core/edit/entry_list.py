@@ -83,7 +83,7 @@ def flow_splices(
         previous_end, start = span(first)[1], span(min(first + 1, count - 1))[0]
         if "#" in text[previous_end:start]:
             raise EditError(
-                "A comment stands inside of the brackets, and may belong to either neighbour.",
+                "A comment stands inside of the brackets, and may belong to either neighbor.",
                 place=Location.of(reading.key, text, previous_end),
                 hint="Write the list in block style, or edit it by hand.",
             )

@@ -61,7 +61,7 @@ class EntryTable:
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:
-        """Return the positions that the authenticator honours: the last of entries with equal `identity`."""
+        """Return the positions that the authenticator honors: the last of entries with equal `identity`."""
         return sorted({self.identity(position): position for position in positions if self.get(position)}.values())
 
     def identity(self, position: int) -> object:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.scalars import Style
 
 
-_NEIGHBOURS: Final = 20
+_NEIGHBORS: Final = 20
 """The number of entries, from the last one up, among which the example is looked for."""
 _ARN: Final = "arn"
 """The field of the principal under any key."""
@@ -70,7 +70,7 @@ class EntryStyle(NamedTuple):
 def _example_of(reading: ParsedList) -> EntryLayout | None:
     """Return the last entry with all fields and a group, or else the last one that can be edited."""
     count = len(reading.entries)
-    shapes = (reading.entries[position].shape for position in range(count - 1, max(count - _NEIGHBOURS, 0) - 1, -1))
+    shapes = (reading.entries[position].shape for position in range(count - 1, max(count - _NEIGHBORS, 0) - 1, -1))
     plain = None
     for shape in shapes:
         if shape.style != "other" and shape.fields:

@@ -142,8 +142,8 @@ _CERTAIN: Final = 2
 def _administrators(access: Access, case: GuardInput) -> dict[str, int]:
     """Return the administrators, each `_CERTAIN` or `_DEPENDS`.
 
-    It depends if the winner of two mappings is undefined, a template in the username or ARN decides, only EC2 instances
-    can use the mapping, or the principal has an access entry that could not be read.
+    One is `_DEPENDS` if the winner of two mappings is undefined, a template in the username or ARN decides, only EC2
+    instances can use the mapping, or the principal has an access entry that could not be read.
     """
     found = {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
     for username in case.context.admin_usernames:

@@ -1,4 +1,4 @@
-"""The policy of an organisation: a small file that lint and every change check.
+"""The policy of an organization: a small file that lint and every change check.
 
 ::
 

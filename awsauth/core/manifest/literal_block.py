@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
 
 STEP: Final = 2
-"""The extra indentation of a new block below its key, unless a neighbour has another one."""
+"""The extra indentation of a new block below its key, unless a neighbor has another one."""
 
 _HEADER: Final = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")

@@ -35,7 +35,7 @@ FAULTS = (
     "503",
 )
 TIMEOUT = 0.6
-"""The time-out of a client that is to lose an answer, in seconds."""
+"""The timeout of a client that is to lose an answer, in seconds."""
 
 
 @dataclass

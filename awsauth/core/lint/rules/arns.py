@@ -228,7 +228,7 @@ def not_an_arn(item: LintEntry) -> Match:
 
 @rule(Severity.ERROR, "an ARN or username that continues on the next line")
 def continued_value(context: LintContext) -> Iterator[Match]:
-    """A line that is indented further than its neighbours belongs to the value above it.
+    """A line that is indented further than its neighbors belongs to the value above it.
 
     Fires::
 

@@ -115,7 +115,7 @@ def _has_odd_groups(context: LintContext, item: LintEntry) -> bool:
 
 @rule(Severity.ERROR, "the group `system:nodes` with a username that is not a node's")
 def node_username(context: LintContext) -> Iterator[Match]:
-    """The API server recognises a node by its username and the group `system:nodes` together.
+    """The API server recognizes a node by its username and the group `system:nodes` together.
 
     Fires::
 
