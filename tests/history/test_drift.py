@@ -8,13 +8,19 @@ import pytest
 
 import awsauth
 from awsauth.core.access.node_mappings import node_role
+from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
+from awsauth.core.revisions.info import FieldManager
+from awsauth.history.commit import changing, commit
+from awsauth.history.drift import drift as found_drift
 from tests.support.command_line import run
+from tests.support.memory_store import SharedMemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIX = "arn:aws:iam::111122223333:role"
+USER = "arn:aws:iam::111122223333:user/x"
 HEAD = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\n"
 
 
@@ -80,6 +86,20 @@ def test_a_loss_that_the_user_made_is_not_drift(path: Path) -> None:
     with awsauth.AwsAuthClient.from_file(path) as client:
         client.remove_role_mapping(f"{PREFIX}/nodes", allow=["node-mapping"])
     assert drift(path) == []
+
+
+def test_only_clients_that_own_what_changed_are_named() -> None:
+    store = SharedMemoryStore()
+    commit(store, changing([node_role(f"{PREFIX}/nodes"), awsauth.EnsureUser(user_arn=USER, username="x")]))
+    snapshot = store.read()
+    changed = snapshot._replace(
+        document=Document({**snapshot.data, "mapRoles": "[]"}),
+        managers={"mapRoles": (FieldManager("kubectl-edit"),), "mapUsers": (FieldManager("helm"),)},
+    )
+    [finding] = found_drift(store, changed)
+    assert finding.message.startswith("The client `kubectl-edit` changed aws-auth after revision 1")
+    [finding] = found_drift(store, changed._replace(managers={"mapUsers": (FieldManager("helm"),)}))
+    assert finding.message.startswith("Another tool changed aws-auth after revision 1")
 
 
 def test_a_file_without_a_history_has_no_drift(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Subject(NamedTuple):
 
 
 SUBJECTS: Final = (
-    Subject(("core/*guard*.py",), ("*guard*.py", "*test_policy.py")),
+    Subject(("core/*guard*.py",), ("*guard*.py", "*test_policy.py", "*test_access_entries.py")),
     Subject(("core/*merge.py",), ("*test_merge.py", "*test_revert.py", "*test_splice.py")),
     Subject(
         ("core/*matching.py",),

@@ -90,10 +90,10 @@ def test_an_unknown_guard_is_named_with_the_known_ones() -> None:
     )
 
 
-@pytest.mark.parametrize("allow", ["last-admin", ["node-mapping="]])
+@pytest.mark.parametrize("allow", ["last-admin", ["node-mapping="], [3], 3])
 def test_a_bare_text_or_nobody_is_a_usage_error(allow: Any) -> None:
     """A forgotten list, or a variable that was not set, allows nothing."""
-    with pytest.raises(UsageError, match=r"Pass a list|does not name a principal"):
+    with pytest.raises(UsageError, match=r"Pass a list|does not name a principal|Pass names of guards"):
         enforce(Document({}), Document({}), allow=allow)
 
 
