@@ -63,9 +63,9 @@ class SyncMethods(ABC):
             desired: The fragments; or a document, whose entries are all that `owner` wants.
             owner: The owner of a document.
             adopt: Take over wanted entries that no owner applied, with the username and groups that are wanted.
-            if_mapped: With ``extend``, add the wanted groups to entries that no owner applied.
+            if_mapped: With ``extend``, add the wanted groups to entries that have the wanted username and no owner.
             take_from: Owners from which wanted entries are taken over.
-            on_drift: For an entry that another writer changed: ``restore`` it, ``keep`` it, or ``fail``.
+            on_drift: For an entry that another writer changed or removed: ``restore`` it, ``keep`` it, or ``fail``.
             prune: With ``force``, also remove entries that another writer changed.
             release: ARNs and accounts that the owner does not want any more, and that stay mapped.
             max_removals: How many entries may be removed: a number, or a share of the recorded entries such as ``"20%"``.

@@ -38,9 +38,11 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
     "--plan", "--check", "plans", is_flag=True, help="Only show the changes: exit code 1 if any, 6 on a conflict."
 )
 @click.option("--adopt", is_flag=True, help="Take over entries that no owner applied.")
-@choice("--if-mapped", ["fail", "extend"], "fail", "With extend, add groups to entries that no owner applied.")
+@choice(
+    "--if-mapped", ["fail", "extend"], "fail", "With extend, add groups to entries with the same username and no owner."
+)
 @click.option("--take-from", metavar="OWNER", multiple=True, help="Take over entries of another owner; repeatable.")
-@choice("--on-drift", get_args(OnDrift), "restore", "What to do with entries that another writer changed.")
+@choice("--on-drift", get_args(OnDrift), "restore", "What to do with entries that another writer changed or removed.")
 @choice("--prune", ["unchanged", "force"], "unchanged", "With force, also remove entries that another writer changed.")
 @click.option("--release", metavar="ARN", multiple=True, help="Keep an entry mapped, and forget its owner; repeatable.")
 @click.option(

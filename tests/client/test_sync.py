@@ -112,6 +112,34 @@ def test_drift_is_put_back_kept_or_refused(client: awsauth.AwsAuthClient) -> Non
     assert mapped(client)["x"] == "x"
 
 
+def test_an_entry_that_another_writer_removed_is_drift(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x"))
+    edit(client, awsauth.RemoveRole(role_arn=arn("x")))
+    with pytest.raises(awsauth.MappingConflictError, match="it was removed after the owner applied it") as raised:
+        client.sync(fragment("a", x="x"), on_drift="fail")
+    assert 'on_drift="keep"' in raised.value.hint
+    for _ in range(2):
+        kept = client.sync(fragment("a", x="x"), on_drift="keep")
+        assert (kept.changed, acts(kept.sync)) == (False, [("kept", "x")])
+    restored = client.sync(fragment("a", x="x2"))
+    assert (acts(restored.sync), mapped(client)["x"]) == ([("restore", "x")], "x2")
+    assert not client.sync(fragment("a", x="x2")).changed
+
+
+def test_groups_are_offered_to_be_added_only_to_the_wanted_username(client: awsauth.AwsAuthClient) -> None:
+    wanted = {"rolearn": arn("hand"), "groups": ["g"]}
+    for user, is_offered in (("hand", True), ("other", False)):
+        one = awsauth.Fragment(owner="a", roles=[{**wanted, "username": user}])
+        with pytest.raises(awsauth.MappingConflictError) as raised:
+            client.sync(one)
+        assert ('if_mapped="extend"' in raised.value.hint, "adopt=True" in raised.value.hint) == (is_offered, True)
+        if is_offered:
+            assert client.sync(one, if_mapped="extend", dry_run=True).changed
+        else:
+            with pytest.raises(awsauth.MappingConflictError):
+                client.sync(one, if_mapped="extend")
+
+
 def test_what_another_writer_changed_is_not_pruned(client: awsauth.AwsAuthClient) -> None:
     client.sync(fragment("a", x="x", y="y"))
     edit(client, awsauth.EnsureRole(role_arn=arn("x"), username="x", groups=["more"]))
@@ -258,7 +286,7 @@ def test_other_changes_keep_the_records_and_say_whose_an_entry_is(client: awsaut
         transaction.remove_role_mapping(arn("x"))
     assert "entry of the owner a" in str(transaction.result)
     assert owners(client) == records
-    assert acts(client.sync(fragment("a", x="x")).sync) == [("create", "x")]
+    assert acts(client.sync(fragment("a", x="x")).sync) == [("restore", "x")]
 
 
 def test_a_sync_of_a_cluster_that_argo_cd_or_flux_owns_is_refused(client: awsauth.AwsAuthClient) -> None:

@@ -41,9 +41,9 @@ class SyncAct(JsonValue):
     """The action of a sync on one principal.
 
     Attributes:
-        act: ``create``, ``update``, ``restore`` (another writer changed the entry), ``adopt``, ``extend``, ``take``
+        act: ``create``, ``update``, ``restore`` (another writer changed or removed the entry), ``adopt``, ``extend``, ``take``
             (from another owner), ``prune``; ``record``, ``forget`` and ``release`` change the record of the owner alone;
-            ``kept`` (changed by another writer, and left), ``unowned`` (there already, and no owner applied it) and
+            ``kept`` (changed or removed by another writer, and left so), ``unowned`` (there already, and no owner applied it) and
             ``conflict`` change nothing.
         owner: The owner.
         key: The data key.
@@ -101,16 +101,19 @@ class SyncReport(JsonValue):
         found = self.conflicts
         if not found:
             return
+        unowned = [act for act in found if act.after and not act.other and not act.is_recorded]
+        may_extend = all(act.before and act.after and act.before.username == act.after.username for act in unowned)
         hints = {
             "To use the record in the last revision, pass restore_ownership=True.": bool(self.lost)
             or any(_UNPROVEN in act.reason for act in found),
-            'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': any(
-                act.after and not act.other and not act.is_recorded for act in found
+            'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': bool(
+                unowned and may_extend
             ),
+            "Only adopt=True replaces another username: it takes the entry over.": not may_extend,
             f"To take entries over from another owner, pass take_from={sorted({act.other for act in found if act.other})!r}.": any(
                 act.other for act in found
             ),
-            'To put a changed entry back, pass on_drift="restore"; to leave it, pass on_drift="keep".': any(
+            'To put the entry back, pass on_drift="restore"; to leave it so, pass on_drift="keep".': any(
                 act.after and not act.other and act.is_recorded for act in found
             ),
             'To remove an entry that is not wanted any more, pass prune="force"; to keep and forget it, pass '
@@ -210,7 +213,12 @@ def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
     now = described(case.live[-1].username, case.live[-1].groups) if case.live else "nothing"
     by = f" by {changed_by}" if changed_by else ""
     if kind in ("restore", "kept") or (kind == "conflict" and case.wanted and case.recorded and not case.other):
-        yield f"it was changed{by} after the owner applied it, to {now}"
+        happened = (
+            f"changed{by} after the owner applied it, to {now}"
+            if case.live
+            else f"removed{by} after the owner applied it"
+        )
+        yield f"it was {happened}"
     elif kind == "take":
         yield f"from the owner {quoted(case.other)}"
     elif kind == "forget" and case.claimed_by:

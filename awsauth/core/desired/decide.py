@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import MappingEntry
 
 OnDrift = Literal["restore", "keep", "fail"]
-"""The action on an entry that another writer has changed since its owner applied it."""
+"""The action on an entry that another writer has changed or removed since its owner applied it."""
 
 ActKind = Literal[
     "create", "update", "restore", "adopt", "extend", "take", "prune",  # change the text, or the record of an owner
@@ -32,7 +32,7 @@ class Choices:
         adopt: Take over entries that no owner recorded, with the username and groups that are wanted.
         extend: Add the groups that are wanted to entries that no owner recorded, and leave them without an owner.
         take_from: Owners whose entries may be taken over.
-        on_drift: The effect on entries that another writer changed.
+        on_drift: The effect on entries that another writer changed or removed.
         force_prune: Remove entries that are not wanted any more although another writer changed them.
         release: Principals, by their name in records, that are forgotten and stay mapped.
     """
@@ -74,7 +74,7 @@ def decide(case: Case, choices: Choices) -> ActKind:
     if case.other:
         return "take" if case.other in choices.take_from else "conflict"
     if not case.live:
-        return "create"
+        return "create" if case.recorded is None else _ON_DRIFT[choices.on_drift]
     is_same = gives_the_same(case.live[-1], case.wanted)
     if case.recorded is None:
         return "adopt" if choices.adopt else "unowned" if is_same else _extended(case.live[-1], case.wanted, choices)

@@ -19,7 +19,8 @@ CAREFUL = Choices()
 ROWS: list[tuple[str, Any, Any, Any, str, str]] = [
     # wanted, live, last applied, another owner that recorded it, act
     ("not there", A, None, None, "", "create"),
-    ("not there any more", A, None, A, "", "create"),
+    ("removed by another writer", A, None, A, "", "restore"),
+    ("removed by another writer, and wanted otherwise", A, None, B, "", "restore"),
     ("as wanted", A, A, A, "", "same"),
     ("as wanted, and not as recorded", A, A, B, "", "record"),
     ("as wanted, and not recorded", A, A, None, "", "unowned"),
@@ -63,6 +64,9 @@ def test_the_table(wanted: Any, live: Any, last: Any, other: str, act: str) -> N
         (case(A, B, None, "b"), Choices(take_from=("c",)), "conflict"),
         (case(A, C, B), Choices(on_drift="keep"), "kept"),
         (case(A, C, B), Choices(on_drift="fail"), "conflict"),
+        (case(A, None, A), Choices(on_drift="keep"), "kept"),
+        (case(A, None, A), Choices(on_drift="fail"), "conflict"),
+        (case(A, None, None), Choices(on_drift="keep"), "create"),
         (case(None, B, A), Choices(force_prune=True), "prune"),
         (case(None, B, A), Choices(release=frozenset({NAME})), "release"),
         (case(None, A, A), Choices(release=frozenset({NAME})), "release"),
