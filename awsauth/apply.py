@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from awsauth.options import Options
     from awsauth.stores.store import Snapshot, Store
 
+ONLY_RECORDS: Final = "No mapping changes; the record of owners does."
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 @public
@@ -67,7 +69,8 @@ class Result(NotebookValue, JsonValue):
 
     def __str__(self) -> str:
         """Return the difference and the findings as lines of text."""
-        shown = str(self.diff) if self.diff else "No change."
+        unchanged = ONLY_RECORDS if self.sync and self.changed else "No change."
+        shown = str(self.diff) if self.diff else unchanged
         return "\n".join([shown, *(found.line for found in self.findings)])
 
 

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.apply import ONLY_RECORDS
 from awsauth.cli.completion import remember
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.output import findings_as_markdown
@@ -102,6 +103,12 @@ class PreviewedChange:
     def has_effect(self) -> bool:
         """Whether the data or the records of owners change."""
         return bool(self.diff) or (self.result is not None and self.result.changed)
+
+    def without_diff(self, otherwise: str) -> str:
+        """Return the line for a change without a diff: of the records of owners, or none because of conflicts."""
+        if self.result and self.result.sync and self.result.sync.conflicts:
+            return ""
+        return ONLY_RECORDS if self.has_effect else otherwise
 
 
 def change(
@@ -239,7 +246,8 @@ class Confirmation:
             return "allowed" if is_allowed and not self._how.out and finding not in refused else finding.severity.value
 
         listed = screen.findings([one for one in proposed.findings if one not in without], severity=severity)
-        diff = screen.diff(proposed.diff) if proposed.diff else f"No change to {self._invocation.named_target}."
+        unchanged = proposed.without_diff(f"No change to {self._invocation.named_target}.")
+        diff = screen.diff(proposed.diff) if proposed.diff else unchanged
         shown = "\n".join(filter(None, [diff, proposed.more, listed]))
         if self._invocation.output in ("text", "github"):
             screen.print(shown)
@@ -263,7 +271,8 @@ class Confirmation:
         elif invocation.output == "markdown":
             listed = findings_as_markdown([*proposed.findings, *new])
             more = fenced(proposed.more, "text") if proposed.more else ""
-            parts = [proposed.diff.markdown().rstrip("\n"), more, listed, last]
+            diff = proposed.diff.markdown().rstrip("\n")
+            parts = [diff if proposed.diff else proposed.without_diff(diff), more, listed, last]
             invocation.screen.print("\n\n".join(filter(None, parts)))
         else:
             if applied and result:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, get_args
 
@@ -11,12 +13,15 @@ from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
+from awsauth.cli.target import command
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.decide import OnDrift
 from awsauth.core.desired.fragment import Fragment, decode_text
+from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import visible
 from awsauth.errors import FragmentError, UsageError
+from awsauth.history.sync import LOST_OWNERSHIP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
+OWNER_WITHOUT_FRAGMENT: Final = "owner-without-fragment"
+
 
 @awsauth_command("sync", "client.sync([awsauth.Fragment.from_text(text)])", changes=True, always_recorded=True)
 @click.argument(
@@ -35,7 +42,11 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 )
 @click.option("--owner", metavar="NAME", help="The owner for manifests of aws-auth, which do not name one.")
 @click.option(
-    "--plan", "--check", "plans", is_flag=True, help="Only show the changes: exit code 1 if any, 6 on a conflict."
+    "--plan",
+    "--check",
+    "plans",
+    is_flag=True,
+    help="Only show the changes: exit code 1 if any, or if a record is lost; 6 on a conflict.",
 )
 @click.option("--adopt", is_flag=True, help="Take over entries that no owner applied.")
 @choice(
@@ -74,11 +85,17 @@ def sync_command(
     fragments = [Fragment.from_text(raw, name, owner=owner) for name, raw in _files(sources)]
     options["max_removals"] = int(max_removals) if max_removals and max_removals.isdecimal() else max_removals
 
+    words = ["sync", *sources, *(("--owner", owner) if owner else ()), "--restore-ownership"]
+    restore = f"To restore it, run `{command(invocation, *words)}`."
+
     def propose(client: AwsAuthClient) -> PreviewedChange:
         def sync(dry_run: DryRun, allow: Sequence[str], **more: Any) -> Result:
-            return client.sync(fragments, **options, reason=how.reason, allow=allow, dry_run=dry_run, **more)
+            result = client.sync(fragments, **options, reason=how.reason, allow=allow, dry_run=dry_run, **more)
+            findings = (replace(one, hint=restore) if one.code == LOST_OWNERSHIP else one for one in result.findings)
+            return replace(result, findings=(*findings, *missing))
 
         with invocation.waiting():
+            missing = tuple(_without_fragment(client, fragments)) if any(map(os.path.isdir, sources)) else ()
             found = sync(True, [*GUARDS, *how.allow])
         if found.sync and not plans:
             found.sync.raise_for_conflicts()
@@ -87,10 +104,12 @@ def sync_command(
             found.findings,
             lambda dry_run, allow: sync(dry_run, allow, approved=found.sync),
             lambda: not sync(True, [*GUARDS, *how.allow]).changed,
-            more=str(found.sync or ""),
+            more="\n".join(str(act) for act in (found.sync.acts if found.sync else ()) if act.act not in told),
             result=found,
         )
 
+    # The error for conflicts lists them.
+    told = ("conflict",) if invocation.output in ("text", "github") else ()
     if not plans:
         return confirm_and_apply(invocation, how, propose)
     with invocation.client() as client:
@@ -100,11 +119,27 @@ def sync_command(
     preview.end(proposed.result)
     if preview.refusal:
         return REFUSED
-    if proposed.result and (sync := proposed.result.sync) and sync.conflicts:
+    sync = proposed.result and proposed.result.sync
+    if sync and sync.conflicts:
         if invocation.output == "json":
             return CONFLICT
         sync.raise_for_conflicts()
-    return FOUND if proposed.has_effect else DONE
+    return FOUND if proposed.has_effect or (sync and sync.lost) else DONE
+
+
+def _without_fragment(client: AwsAuthClient, fragments: Sequence[Fragment]) -> Iterator[Finding]:
+    """Yield a note for each owner with a record on the object and without a fragment in the folder."""
+    synced = {fragment.owner for fragment in fragments}
+    for owner, names in client.owners().items():
+        if names and owner not in synced:
+            count = "1 entry" if len(names) == 1 else f"{len(names)} entries"
+            yield Finding(
+                OWNER_WITHOUT_FRAGMENT,
+                Severity.NOTE,
+                f"The owner {owner} has {count} and no fragment here.",
+                "The sync leaves the owner's entries.",
+                f"To remove them, keep a fragment with only `owner: {owner}`, and pass --allow-empty.",
+            )
 
 
 def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:

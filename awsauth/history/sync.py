@@ -119,7 +119,7 @@ class SyncProposal:
         matters = self.restores_ownership or any(
             name in live
             for owner, wanted in self.desired.items()
-            for name in (records[owner].keys() - wanted.keys() if owner in records else wanted)
+            for name in (records[owner].keys() - wanted.keys() if owner in records else wanted or live)
         )
         if not matters or not snapshot.exists or (owners_of(snapshot.annotations) and not snapshot.uid):
             return None, False

@@ -65,16 +65,78 @@ def test_an_entry_that_left_git_leaves_the_map(file: str, access: Path) -> None:
     assert ROLE not in run("get", "--file", file).out
 
 
-def test_conflicts_have_a_code_of_their_own_and_name_the_options(file: str, access: Path) -> None:
-    run("add", "role", ROLE, "--username", "hand", "--file", file, "--yes")
+@pytest.mark.parametrize(
+    ("username", "hint"),
+    [
+        ("hand", "Only --adopt replaces another username"),
+        ("ci", "pass --adopt; to only add its groups, pass --if-mapped extend"),
+    ],
+)
+def test_conflicts_have_a_code_of_their_own_and_name_the_options(
+    file: str, access: Path, username: str, hint: str
+) -> None:
+    run("add", "role", ROLE, "--username", username, "--file", file, "--yes")
     for words in (["--plan"], ["--yes"], ["--check", "-o", "markdown"]):
         done = run("sync", str(access), "--file", file, *words)
         assert done.code == 6, done
-        assert "pass --adopt; to only add its groups, pass --if-mapped extend" in done.err
+        assert hint in done.err
     shown = json.loads(run("sync", str(access), "--file", file, "--plan", "-o", "json").out)
     assert [one["act"] for one in shown["sync"]["acts"]] == ["conflict", "create"]
     assert run("sync", str(access), "--file", file, "--yes", "--adopt").code == 0
     assert [role.username for role in awsauth.connect(file=file).read().roles if role.role_arn == ROLE] == ["ci"]
+
+
+def test_a_conflict_is_shown_once_and_is_not_no_change(file: str, access: Path) -> None:
+    run("add", "role", ROLE, "--username", "hand", "--file", file, "--yes")
+    (access / "b.json").unlink()
+    done = run("sync", str(access), "--file", file, "--plan")
+    assert (done.code, done.out) == (6, "")
+    assert done.err.count("conflict role") == 1
+    markdown = run("sync", str(access), "--file", file, "--plan", "-o", "markdown")
+    assert (markdown.code, "No change" in markdown.out, "conflict role" in markdown.out) == (6, False, True)
+
+
+def test_a_change_of_the_records_alone_is_called_so(file: str, access: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    (access / "a.yaml").write_text("owner: team-a\n", encoding="utf-8")
+    words = ["sync", str(access), "--file", file, "--allow-empty", "--release", ROLE]
+    for output in ("text", "markdown"):
+        planned = run(*words, "--plan", "-o", output)
+        assert planned.code == 1, planned
+        assert planned.out.startswith("No mapping changes; the record of owners does.\n")
+    done = run(*words, "--yes")
+    assert done.code == 0, done
+    assert done.out.startswith("No mapping changes; the record of owners does.\n? release role")
+    assert done.out.endswith("it is revision 3.\n")
+
+
+def test_a_check_finds_a_lost_record_and_names_the_command_that_restores_it(
+    file: str, access: Path, tmp_path: Path
+) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    (tmp_path / ".aws-auth.yaml.owners.json").write_text("{}", encoding="utf-8")
+    restore = f"sync {access} --restore-ownership --file {file}"
+    for output in ("text", "json"):
+        found = run("sync", str(access), "--file", file, "--check", "-o", output)
+        assert (found.code, f"`awsauth {restore}`" in found.out) == (1, True), found
+    assert run(*restore.split(), "--yes").code == 0
+    assert run("sync", str(access), "--file", file, "--check").code == 0
+    (access / "a.yaml").write_text("owner: team-a\n", encoding="utf-8")
+    (tmp_path / ".aws-auth.yaml.owners.json").write_text("{}", encoding="utf-8")
+    assert run("sync", str(access / "a.yaml"), "--file", file, "--check", "--allow-empty").code == 1
+
+
+def test_an_owner_without_a_fragment_in_the_folder_is_named(file: str, access: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    (access / "b.json").unlink()
+    found = run("sync", str(access), "--file", file, "--check")
+    assert found.code == 0, found
+    assert "note owner-without-fragment: The owner team-b has 1 entry and no fragment here." in found.out
+    assert "keep a fragment with only `owner: team-b`, and pass --allow-empty" in found.out
+    assert "no fragment" not in run("sync", str(access / "a.yaml"), "--file", file, "--check").out
+    (access / "b.yaml").write_text("owner: team-b\n", encoding="utf-8")
+    assert run("sync", str(access), "--file", file, "--yes", "--allow-empty").code == 0
+    assert "222233334444" not in run("get", "--file", file).out
 
 
 def test_adoption_alone_is_a_change(file: str, access: Path) -> None:

@@ -115,6 +115,17 @@ def test_the_links_of_a_page_outside_the_site_lead_somewhere(page: Path) -> None
             assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, target
 
 
+SHOWN: Final = re.compile(r"^<!-- (?P<path>examples/\S+) -->\n```\w+\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["teams", "git", "pipeline"])
+def test_a_page_shows_an_example_to_a_reader_of_its_source(name: str) -> None:
+    shown = list(SHOWN.finditer(TEXTS[DOCS / "how-to" / f"{name}.md"]))
+    assert shown
+    for example in shown:
+        assert example["body"] == (PROJECT / example["path"]).read_text(encoding="utf-8")
+
+
 def test_a_block_that_includes_a_file_is_that_file() -> None:
     block = Block("yaml", '--8<-- "examples/policy.yaml"\n', 1)
     assert block.text == (PROJECT / "examples" / "policy.yaml").read_text(encoding="utf-8")
