@@ -93,6 +93,19 @@ def test_drift_by_kubectl_is_found_with_its_author_and_put_back(
     assert "evil" not in live(cluster)["data"]["mapRoles"]
 
 
+def test_a_removed_entry_is_drift_with_its_client(cluster: Cluster, client: awsauth.AwsAuthClient) -> None:
+    before = live(cluster)["data"]["mapRoles"]
+    client.sync(fragment("a", x="x"))
+    cluster.kubectl(
+        "-n", "kube-system", "patch", "configmap", "aws-auth", "-p", json.dumps({"data": {"mapRoles": before}})
+    )
+    found = client.sync(fragment("a", x="x"), dry_run=True)
+    assert acts(found) == [("restore", "x")]
+    assert "it was removed by the client kubectl-patch at " in str(found.sync)
+    assert acts(client.sync(fragment("a", x="x"), on_drift="keep")) == [("kept", "x")]
+    assert live(cluster)["data"]["mapRoles"] == before
+
+
 def test_a_lost_record_deletes_nothing_and_can_be_restored(cluster: Cluster, client: awsauth.AwsAuthClient) -> None:
     client.sync(fragment("a", x="x", y="y"))
     cluster.kubectl("-n", "kube-system", "annotate", "configmap", "aws-auth", "awsauth/owner.a-")
