@@ -86,7 +86,7 @@ class Recorder:
         if self._outside and self._outside.info.head.is_of(snapshot.data, snapshot.binary_data):
             return True
         is_known = proposal.is_held or _only_adds(proposal.merged)
-        return bool(snapshot.own_head) and (is_known or is_held(self.store, snapshot))
+        return snapshot.own_head is not None if is_known else is_held(self.store, snapshot)
 
     def _draft(self, number: int, before: Head | None, proposal: PendingChange, kind: RevisionKind) -> Revision:
         snapshot = proposal.snapshot
