@@ -12,7 +12,7 @@ from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer, data_digest
 from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Author, HistoryState, restore
-from awsauth.core.revisions.revision import is_sound
+from awsauth.core.revisions.revision import digest_of_owners, is_sound
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
 from awsauth.history.commit import PendingChange
@@ -120,7 +120,9 @@ class _Restoring:
                 behind, below = [], last.restores
             if last is not proven[0]:
                 self._findings = (_further_back(proven[0], last),)
-        chosen = next((info for info in behind if info.data_digest != present or not snapshot.exists), None)
+        owners = digest_of_owners(snapshot.annotations)
+        differing = (info for info in behind if (info.data_digest, info.owners_digest) != (present, owners))
+        chosen = next(differing if snapshot.exists else iter(behind), None)
         if not chosen:
             found = rollback_candidates(listing, below=below, present=present)
             raise unproven_error(found, names_none=not proven) if found else _nothing_left(proven)

@@ -28,6 +28,7 @@ from awsauth.stores.store import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from awsauth.core.revisions.info import Head
     from awsauth.core.revisions.revision import Revision
@@ -108,7 +109,12 @@ class ManifestFile:
             return FileState(manifest.in_literal_blocks() if self._normalize else manifest, encoding, raw)
 
     def write(
-        self, data: Mapping[str, str], base: FileState, begin: Callable[[], None] | None = None, *, always: bool = False
+        self,
+        data: Mapping[str, str],
+        base: FileState,
+        around: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        *,
+        always: bool = False,
     ) -> FileState:
         """Write the data into the file, and return its new state.
 
@@ -117,7 +123,7 @@ class ManifestFile:
         Args:
             data: The data.
             base: The file as it was read.
-            begin: Called before that step, while no other writer can make it.
+            around: Returns the context of that step, in which no other writer can make it.
             always: Whether to take that step also if the text stays the same.
 
         Raises:
@@ -128,7 +134,7 @@ class ManifestFile:
         state = self._edited(data, base)
         if always or state.raw != base.raw:
             with self._translated("written"):
-                self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw, begin)
+                self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw, around)
         return state
 
     def create(self, text: str) -> FileState:
@@ -179,7 +185,9 @@ class ManifestFile:
             problem = "The file belongs to another user; only that user, or root, can write it and keep its owner."
             raise self._error(problem, "Run as the owner of the file.", errno.EPERM)
 
-    def _exchange(self, target: Path, raw: bytes, expected: bytes, begin: Callable[[], None] | None) -> None:
+    def _exchange(
+        self, target: Path, raw: bytes, expected: bytes, around: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         name = target.name
         with Folder(target.parent) as folder:
             try:
@@ -192,10 +200,9 @@ class ManifestFile:
                 if not current or not os.path.samestat(status, current) or contents(fd) != expected:
                     raise self.changed()
                 self._check_status(status)
-                if begin:
-                    begin()
                 mode = stat.S_IMODE(status.st_mode)
-                replace_file(folder, name, raw, mode=mode, owner=status, attributes_of=fd, prefix=f".{name}.")
+                with around():
+                    replace_file(folder, name, raw, mode=mode, owner=status, attributes_of=fd, prefix=f".{name}.")
             finally:
                 os.close(fd)
 
@@ -310,14 +317,16 @@ class FileStore(RevisionFolder):
                 self._owners.write(owners)
             return _snapshot(state, head, owners)
 
-        def begin() -> None:
-            if self._owners.read() != owners_of(base.annotations):
+        @contextlib.contextmanager
+        def around() -> Iterator[None]:
+            before = self._owners.read()
+            if before != owners_of(base.annotations):
                 raise self._manifest.changed()
-            if owners != base.annotations:
-                self._owners.write(owners)
-            self.note(head, BEGUN)
+            with self._owners.replaced(before, owners) if owners != before else contextlib.nullcontext():
+                self.note(head, BEGUN)
+                yield
 
-        state = self._manifest.write(data, cast("FileState", base.raw), begin, always=owners != base.annotations)
+        state = self._manifest.write(data, cast("FileState", base.raw), around, always=owners != base.annotations)
         self.note(head)
         return _snapshot(state, head, owners)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -13,7 +14,7 @@ from awsauth.errors import FileError
 from awsauth.stores.atomic_write import Folder, is_root, replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class OwnersFile:
@@ -50,6 +51,33 @@ class OwnersFile:
             hint = "Restore the file from git. Without the file, awsauth knows no owner and prunes nothing."
             raise FileError(message, location=visible(str(path)), hint=hint) from error
 
+    @contextlib.contextmanager
+    def replaced(self, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[None]:
+        """Replace the records around the write of the manifest.
+
+        During the write, the file has the records of before and after. After a crash, no entry is without its owner then,
+        and the next sync forgets what the manifest lacks.
+
+        Raises:
+            OSError: the file cannot be written.
+            FileError: the manifest is written, and the file cannot be.
+        """
+        self.write({**before, **after, **{name: _both(before[name], after[name]) for name in before if name in after}})
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self.write(before)
+            raise
+        try:
+            self.write(after)
+        except OSError as error:
+            message = f"The manifest is written, and the records of owners next to it are not: {error.strerror}."
+            hint = "Make room for the file, or make it writable. Then run the sync again."
+            found = FileError(message, location=visible(str(self.path)), hint=hint)
+            found.changed = True
+            raise found from error
+
     def write(self, owners: Mapping[str, str]) -> None:
         """Write the annotations, with the permissions of the manifest.
 
@@ -62,6 +90,14 @@ class OwnersFile:
         owner = manifest if is_root() else None
         with Folder(path.parent) as folder:
             replace_file(folder, path.name, raw, mode=manifest.st_mode & 0o644, owner=owner, prefix=f"{path.name}.")
+
+
+def _both(before: str, after: str) -> str:
+    """Return a record with the entries of two; of one principal, what the owner applied before."""
+    old, new = json.loads(before), json.loads(after)
+    if not all(isinstance(one, dict) and isinstance(one.get("entries"), dict) for one in (old, new)):
+        return after
+    return _on_one_line({**new, "entries": {**new["entries"], **old["entries"]}})
 
 
 def _on_one_line(record: object) -> str:

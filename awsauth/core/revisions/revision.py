@@ -67,7 +67,7 @@ class Revision:
     @property
     def is_intact(self) -> bool:
         """Whether data and metadata fit the digests; if not, the revision was altered after it was recorded."""
-        is_recorded = self.info.owners_digest == _digest_of_owners(self.annotations)
+        is_recorded = self.info.owners_digest == digest_of_owners(self.annotations)
         return is_recorded and is_sound(self.info) and self.info.head.is_of(self.data, self.binary_data)
 
     def recorded(self, created: datetime) -> Revision:
@@ -186,7 +186,8 @@ def head_replaced(annotations: Mapping[str, str], revision: Revision) -> dict[st
     return kept | notes.owners_of(revision.annotations) | notes.head_written(revision.info.head)
 
 
-def _digest_of_owners(annotations: Mapping[str, str]) -> str:
+def digest_of_owners(annotations: Mapping[str, str]) -> str:
+    """Return the SHA-256 of the records of owners among annotations; empty without records."""
     owners = notes.owners_of(annotations)
     return sha256_of(owners) if owners else ""
 
@@ -218,7 +219,7 @@ def draft(
         "writer": Writer(*map(notes.fitting, metadata.get("writer", ()))),
         "managers": notes.fitting_managers(metadata.get("managers", {})),
         "owner": notes.fitting(metadata.get("owner", "")),
-        "owners_digest": _digest_of_owners(annotations),
+        "owners_digest": digest_of_owners(annotations),
     }
     info = RevisionInfo(number, "", data_digest(data, binary_data), number_of_parent, its_digest, **metadata)
     info = replace(info, digest=notes.digest_of(info))
