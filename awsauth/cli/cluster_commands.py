@@ -83,7 +83,10 @@ def recover_command(
     """Restore your access to an EKS cluster (--cluster) through the EKS API, and repair its aws-auth."""
     unfit = sorted(invocation.target.keys() - {"cluster", "region", "profile"})
     if "cluster" not in invocation.target or unfit:
-        raise click.UsageError("`recover` needs --cluster, and takes no target option but --region and --profile.")
+        raise click.UsageError(
+            "`recover` works through the EKS API: pass --cluster NAME, and of the other target options only --region and "
+            "--profile. If your context still gets in, use `awsauth rollback --context NAME`."
+        )
     if not (yes or dry_run):
         invocation.require_terminal("to recover")
     repair = plan_or_changes_in(changes) if changes else None

@@ -39,7 +39,7 @@ def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
         if not log.entries:
             screen.tell("There is no history yet. The first change begins it.")
         elif not log.is_recorded and log.entries[0].info.kind != "deleted":
-            screen.tell("Another writer made the live state. The next change records it first.")
+            screen.tell("Another writer made the live state. The next change records it first. You need to do nothing.")
     else:
         invocation.report(log.to_json(), fenced(str(log), "text"))
     return DONE

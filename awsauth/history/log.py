@@ -19,7 +19,7 @@ from awsauth.core.revisions.revision import is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import NotebookValue, quoted, visible
 from awsauth.errors import AwsAuthError, HistoryError
-from awsauth.history.rollback import FORGEABLE, rollback_candidates
+from awsauth.history.rollback import UNVOUCHED, rollback_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -219,9 +219,8 @@ def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[Revisi
             Severity.NOTE,
             f"{f'Revision {newest} is' if len(earlier) == 1 else f'Revisions up to {newest} are'} not proven: aws-auth "
             f"{'may have come from none of them' if proven else 'does not name its revision'}.",
-            "Another tool replaced the object, or it was deleted. "
-            f"{FORGEABLE} revisions to the list, so none of these is restored unless you name it.",
-            "Look at one with diff() before you restore it.",
+            f"{UNVOUCHED} {'it' if len(earlier) == 1 else 'them'}.",
+            f"Look at the diff before you restore one: `awsauth diff {newest}`.",
         )
     if foreign := [info for info in listing.revisions if _is_foreign(info, snapshot)]:
         last = foreign[-1]
@@ -260,7 +259,7 @@ def _broken(message: str) -> Finding:
         Severity.WARNING,
         message,
         "A revision was deleted or replaced, so the states in between are uncertain.",
-        "The revisions that are kept can still be restored. Look at one with diff() before you do.",
+        "The revisions that are kept can still be restored. Look at the diff first: `awsauth diff N`.",
     )
 
 

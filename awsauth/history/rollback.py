@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.access.node_mappings import FIND_NODE_ROLE
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import MergeResult
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 UNPROVEN: Final = "unproven-revision"
 FURTHER_BACK: Final = "further-back"
 
-FORGEABLE: Final = "Every client that may create ControllerRevisions in kube-system can add"
+UNVOUCHED: Final = "aws-auth was replaced or deleted, so it cannot vouch for"
 _SHOWN: Final = 5
 
 
@@ -125,7 +126,7 @@ class _Restoring:
         chosen = next(differing if snapshot.exists else iter(behind), None)
         if not chosen:
             found = rollback_candidates(listing, below=below, present=present)
-            raise unproven_error(found, names_none=not proven) if found else _nothing_left(proven)
+            raise unproven_error(found) if found else _nothing_left(proven, listing)
         self.to = chosen.number
 
     def _steps(
@@ -208,14 +209,9 @@ def revision_line(info: RevisionInfo) -> str:
     return f"revision {info.number}, {info.kind}, {when}{by}{claimed}"
 
 
-def unproven_error(found: Sequence[RevisionInfo], *, names_none: bool) -> UnprovenHistoryError:
+def unproven_error(found: Sequence[RevisionInfo]) -> UnprovenHistoryError:
     """Return the error for states that the object does not prove, so that the caller has to name one."""
-    why = (
-        "aws-auth does not name its revision: another tool replaced the object, or it was deleted."
-        if names_none
-        else "aws-auth proves no earlier state: another tool replaced the object before."
-    )
-    lines = [f"{why} {FORGEABLE} revisions to the list, so none is restored unless you name it. The newest are:"]
+    lines = [f"{UNVOUCHED} these states. Check the diff before you choose. The newest are:"]
     lines += [f"- {revision_line(info)}" for info in found[:_SHOWN]]
     lines += [f"- and {len(found) - _SHOWN} older ones"] if len(found) > _SHOWN else []
     return UnprovenHistoryError(
@@ -225,9 +221,14 @@ def unproven_error(found: Sequence[RevisionInfo], *, names_none: bool) -> Unprov
     )
 
 
-def _nothing_left(proven: Sequence[RevisionInfo]) -> RevisionNotFoundError:
+def _nothing_left(proven: Sequence[RevisionInfo], listing: RevisionList) -> RevisionNotFoundError:
     hint = "Name the revision to restore, as the history lists them."
-    if proven and proven[0].kind == "rollback" and proven[0].parent:
+    if len(listing.revisions) <= len(proven[:1]):
+        hint = (
+            "awsauth has recorded no earlier state. Map the nodes again: `awsauth add node ROLE_ARN`, with the role of "
+            f"`{FIND_NODE_ROLE}`. Or restore the manifest that you keep in git."
+        )
+    elif proven and proven[0].kind == "rollback" and proven[0].parent:
         hint = f"Revision {proven[0].number} is a rollback itself. To undo it, pass to={proven[0].parent}."
     return RevisionNotFoundError("There is no earlier revision.", hint=hint)
 
@@ -237,7 +238,7 @@ def _unproven(info: RevisionInfo) -> Finding:
         UNPROVEN,
         Severity.WARNING,
         f"aws-auth does not prove that it was ever at revision {info.number}.",
-        f"{FORGEABLE} such a revision.",
+        f"{UNVOUCHED} that state.",
         f"Look at the difference, and at the client that recorded it: {revision_line(info)}.",
     )
 

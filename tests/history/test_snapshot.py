@@ -9,7 +9,7 @@ import pytest
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole, ReplaceText
-from awsauth.errors import NotFoundError, UsageError
+from awsauth.errors import NotFoundError, RevisionNotFoundError, UsageError
 from tests.support.command_line import manifest_in, run
 from tests.support.memory_store import SharedMemoryStore
 
@@ -39,8 +39,11 @@ def test_without_a_snapshot_there_is_nothing_to_go_back_to() -> None:
     client = AwsAuthClient(store)
     store.overwrite(THEIRS)
     client.snapshot()
-    with pytest.raises(LookupError, match="no earlier revision"):
+    with pytest.raises(RevisionNotFoundError, match="no earlier revision") as refused:
         client.rollback()
+    assert (
+        "awsauth has recorded no earlier state. Map the nodes again: `awsauth add node ROLE_ARN`" in refused.value.hint
+    )
 
 
 def test_what_is_recorded_is_not_recorded_again() -> None:

@@ -17,7 +17,7 @@ from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo
 
@@ -146,7 +146,7 @@ def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> 
         *(_owner(owner) for owner in traces.owners),
         *(_last_applied(applied, after) if applied is not None else ()),
         *_managers(traces, changed, known),
-        *_reverted(reversals(traces.history, traces.head, data_digest(before.data))),
+        *_reverted(traces, reversals(traces.history, traces.head, data_digest(before.data))),
     )
 
 
@@ -167,38 +167,33 @@ def _owner(owner: str) -> Finding:
 
 
 def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> Iterator[Finding]:
-    """Yield one finding for each other manager of the changed keys, now or before an earlier change by awsauth."""
-    now = _keys_of(traces.managers, changed)
-    earlier: dict[str, Finding] = {}
-    for info in reversed(traces.history):
-        created = f" of {info.created:%Y-%m-%d}" if info.created else ""
-        for name, keys in _keys_of(info.managers, changed).items():
-            if name not in now:
-                earlier.setdefault(name, _manager(name, keys, f" before revision {info.number}{created}"))
-    found = {name: _manager(name, keys, "") for name, keys in now.items()} | earlier
-    yield from (one for name, one in found.items() if name not in (FIELD_MANAGER, "…") and tool_of(name) not in known)
-
-
-def _keys_of(managers: Mapping[str, tuple[FieldManager, ...]], changed: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for key in changed:
-        for name in dict.fromkeys(owner.client for owner in managers.get(key, ())):
-            found.setdefault(name, []).append(key)
-    return found
-
-
-def _manager(name: str, keys: list[str], when: str) -> Finding:
-    tool = tool_of(name)
-    shown = quoted(name, 100)
-    return Finding(
+    """Yield the finding about the newest other writer of the changed keys, without keys that awsauth wrote last."""
+    last = {key: owner for key in changed if (owner := _last_writer(traces.managers.get(key, ())))}
+    others = [owner for owner in last.values() if tool_of(owner.client) not in known]
+    newest = _last_writer(others)
+    if not newest:
+        return
+    keys = [key for key, owner in last.items() if owner.client == newest.client]
+    tool = tool_of(newest.client)
+    shown = quoted(newest.client, 100)
+    yield Finding(
         FIELD_MANAGER_CODE,
         tool.severity,
         f"{shown if tool is UNKNOWN else f'{tool.name} ({shown})'} was the last to write "
-        f"{', '.join(map(visible, keys))}{when}.",
+        f"{', '.join(map(visible, keys))}.",
         tool.impact,
         tool.hint,
         principal=keys[0] if len(keys) == 1 else "",
     )
+
+
+def _last_writer(owners: Iterable[FieldManager]) -> FieldManager | None:
+    """Return the owner that wrote last; None if awsauth was the last, or if the owners are unknown."""
+    written = sorted(
+        (owner for owner in owners if owner.client != "…"),
+        key=lambda owner: (owner.time.timestamp() if owner.time else 0.0, owner.client != FIELD_MANAGER),
+    )
+    return written[-1] if written and written[-1].client != FIELD_MANAGER else None
 
 
 def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
@@ -246,7 +241,7 @@ def _effects(mappings: tuple[MappingDiff, ...], texts: list[str]) -> str:
     return "; ".join(parts)
 
 
-def _reverted(found: tuple[Reversal, ...]) -> Iterator[Finding]:
+def _reverted(traces: ObjectMetadata, found: tuple[Reversal, ...]) -> Iterator[Finding]:
     """Yield the finding about the last reverted change."""
     if not found:
         return
@@ -260,12 +255,15 @@ def _reverted(found: tuple[Reversal, ...]) -> Iterator[Finding]:
             "Find out which of the two it was before you rely on the change.",
         )
         return
-    by = f", as revision {last.outside} shows" if last.outside else " since it was made"
+    seen = next((info.managers for info in traces.history if info.number == last.outside), traces.managers)
+    writer = _last_writer(owner for owners in seen.values() for owner in owners)
+    who = f" ({visible(str(writer))})" if writer else ""
+    by = f", as revision {last.outside} shows" if last.outside else ""
     often = f" That happened {len(found)} times in this history." if len(found) > 1 else ""
     yield Finding(
         REVERTED_BEFORE,
         Severity.WARNING,
-        f"Another writer has reverted revision {last.ours}{by}.{often}",
-        "This change can be reverted too.",
+        f"Another writer undid revision {last.ours}{who}{by}.{often}",
+        "It may do so again.",
         "Find the writer with `kubectl get --show-managed-fields` or the audit log, and make the change there.",
     )

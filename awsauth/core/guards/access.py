@@ -196,13 +196,12 @@ def own_access(case: GuardInput) -> Iterator[Finding]:
             "",
         )
     elif not arn and case.takes_away:
-        by_name = (
-            f"you are {quoted(username or '')} in the cluster, without an ARN: by other means than IAM, or impersonated"
-        )
         yield Finding(
             OWN_ACCESS,
             Severity.WARNING,
-            f"The change takes access away, and {'the caller is unknown' if username is None else by_name}.",
+            "The change takes access away, and the caller is unknown."
+            if username is None
+            else "You do not come in through aws-auth.",
             "Your own access was not checked.",
             "Make sure that you do not need the mappings that go.",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,14 +110,31 @@ def test_a_manager_of_two_keys_is_said_once() -> None:
     assert found.message == "Terraform (`Terraform`) was the last to write mapRoles, mapAccounts."
 
 
-def test_on_the_second_change_managers_are_known_from_the_first_revision() -> None:
-    """Our first write takes the fields over; what the revision saw before it tells."""
-    first = chain(("outside", BEFORE), ("change", AFTER), managers={"mapRoles": owned_by("Terraform", "kubectl-edit")})
-    [terraform, by_hand] = other_writers(
-        ObjectMetadata(managers={"mapRoles": owned_by("awsauth")}, history=tuple(first)), AFTER, roles(role("third"))
-    )
-    assert terraform.message == "Terraform (`Terraform`) was the last to write mapRoles before revision 2."
-    assert (terraform.severity, by_hand.severity) == (Severity.WARNING, Severity.NOTE)
+def at(client: str, minute: int) -> FieldManager:
+    return FieldManager(client, datetime(2026, 6, 1, 0, minute, tzinfo=timezone.utc))
+
+
+def test_only_the_newest_of_the_other_writers_is_named() -> None:
+    managers = {"mapRoles": (at("awsauth", 1), at("kubectl-edit", 3), at("Terraform", 2)), "mapUsers": (at("helm", 1),)}
+    after = Document({**AFTER.data, "mapUsers": "[]"})
+    found = only(ObjectMetadata(managers=managers), after=after)
+    assert found.message == "kubectl (`kubectl-edit`) was the last to write mapRoles."
+
+
+def test_none_is_named_once_awsauth_was_the_last_to_write() -> None:
+    seen = chain(("outside", BEFORE), ("change", AFTER), managers={"mapRoles": owned_by("Terraform", "kubectl-edit")})
+    now = {"mapRoles": (at("Terraform", 1), at("kubectl-edit", 2), at("awsauth", 3))}
+    for managers in (now, {"mapRoles": owned_by("awsauth")}):
+        traces = ObjectMetadata(managers=managers, history=tuple(seen))
+        assert other_writers(traces, AFTER, roles(role("third"))) == ()
+
+
+def test_a_reversal_says_who_and_when() -> None:
+    infos = chain(("outside", BEFORE), ("change", AFTER))
+    traces = ObjectMetadata({"mapRoles": (at("kubectl-replace", 33),)}, history=tuple(infos), head=infos[-1].head)
+    [found] = [one for one in other_writers(traces, BEFORE, AFTER) if one.code == "reverted-before"]
+    assert found.message == f"Another writer undid revision 2 ({at('kubectl-replace', 33)})."
+    assert found.impact == "It may do so again."
 
 
 def test_a_manager_that_is_there_now_is_not_said_again_from_the_history() -> None:
@@ -296,16 +314,11 @@ class TestReversals:
         states: list[tuple[RevisionKind, Document]] = [("outside", self.A), ("change", self.B)]
         infos = chain(*states * 20, ("outside", self.A))
         found = only(ObjectMetadata(history=tuple(infos)), self.A, self.B)
-        assert found.message.startswith(
-            "Another writer has reverted revision 40, as revision 41 shows. That happened 20 "
-        )
+        assert found.message.startswith("Another writer undid revision 40, as revision 41 shows. That happened 20 ")
 
     @pytest.mark.parametrize(
         ("names_it", "severity", "said"),
-        [
-            (True, Severity.WARNING, "has reverted revision 2 since it was made"),
-            (False, Severity.NOTE, "as it was before revision 2"),
-        ],
+        [(True, Severity.WARNING, "undid revision 2"), (False, Severity.NOTE, "as it was before revision 2")],
     )
     def test_it_is_said_before_the_next_change(self, *, names_it: bool, severity: Severity, said: str) -> None:
         infos = chain(("outside", self.A), ("change", self.B))
