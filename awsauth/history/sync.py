@@ -10,7 +10,7 @@ from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.tools import ARGO_CD, FLUX, ownership_markers
 from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
 from awsauth.core.desired.decide import Choices, OnDrift
-from awsauth.core.desired.records import holds_hashes, principal_name, read_records, write_records
+from awsauth.core.desired.records import holds_hashes, identity_of, principal_name, read_records, write_records
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.findings import Finding, Severity
@@ -76,6 +76,7 @@ class SyncProposal:
         """
         recorded, _ = read_records(snapshot.annotations)
         live = live_entries(snapshot.document)
+        self._check_releases(recorded)
         kept, is_held = self._kept_records(snapshot, recorded, live)
         found = {owner: kept[owner] for owner in self.desired if owner in kept} if kept else {}
         records = recorded | found if self.restores_ownership else recorded
@@ -107,6 +108,16 @@ class SyncProposal:
             owners=owners,
             is_held=is_held,
         )
+
+    def _check_releases(self, records: Mapping[str, Record]) -> None:
+        """Refuse to release a principal that no record holds: it may be a slip, and another entry would be removed."""
+        known = {identity_of(name) for owner in self.desired for name in records.get(owner, ())}
+        unknown = {identity_of(name) for name in self.choices.release} - known
+        if unknown and not self.restores_ownership:
+            raise UsageError(
+                f"release names what no record of these owners holds: {listed([quoted(one, 200) for one in sorted(unknown)], 5)}.",
+                hint="Pass ARNs as the mappings have them.",
+            )
 
     def _kept_records(
         self, snapshot: Snapshot, records: Mapping[str, Record], live: Mapping[str, object]

@@ -193,6 +193,31 @@ def test_a_role_is_released_by_its_arn_with_a_path(client: awsauth.AwsAuthClient
     assert (acts(released.sync), "x" in mapped(client)) == ([("release", "x")], True)
 
 
+def test_a_release_that_no_record_holds_is_refused(client: awsauth.AwsAuthClient) -> None:
+    """A slip in the ARN would remove the entry that was meant to stay."""
+    client.sync(fragment("a", x="x", y="y"))
+    with pytest.raises(awsauth.UsageError, match=r"release names what no record of these owners holds: `.*role/z`"):
+        client.sync(fragment("a", y="y"), release=[f"{ACCOUNT}:role/z"])
+    assert "x" in mapped(client)
+
+
+def test_a_principal_that_another_data_key_maps_too_is_a_conflict(client: awsauth.AwsAuthClient) -> None:
+    """One removal would remove both entries, and only one of them counts."""
+    users = f"- userarn: {ACCOUNT}:role/x\n  username: boss\n"
+    store_of(client).overwrite({"mapRoles": TEXT + OTHER, "mapUsers": users})
+    for options in ({}, {"adopt": True}):
+        with pytest.raises(awsauth.MappingConflictError, match="mapUsers maps it too") as wanted:
+            client.sync(fragment("a", x="x", y="y"), **options)
+        assert wanted.value.hint == "Edit aws-auth so that one data key maps such a principal, and not two."
+    store_of(client).overwrite({"mapRoles": TEXT + OTHER, "mapUsers": "[]\n"})
+    client.sync(fragment("a", x="x", y="y"))
+    store_of(client).overwrite({"mapRoles": client.read().data["mapRoles"], "mapUsers": users})
+    for want in (fragment("a", x="x", y="y"), fragment("a", y="y")):
+        assert acts(client.sync(want, dry_run=True).sync) == [("conflict", "x")]
+    assert acts(client.sync(fragment("a", y="y"), release=[f"{ACCOUNT}:role/x"]).sync) == [("release", "x")]
+    assert client.read().data["mapUsers"] == users
+
+
 def test_a_sync_never_prunes_nodes_unless_it_is_allowed_by_name(client: awsauth.AwsAuthClient) -> None:
     node = awsauth.Fragment(
         owner="a",

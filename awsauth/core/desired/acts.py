@@ -64,6 +64,7 @@ class SyncAct(JsonValue):
     reason: str = ""
     name: str = field(default="", metadata=LEFT_OUT)
     is_recorded: bool = field(default=False, metadata=LEFT_OUT)
+    elsewhere: str = field(default="", metadata=LEFT_OUT)
 
     def __str__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
@@ -98,12 +99,14 @@ class SyncReport(JsonValue):
         Raises:
             MappingConflictError: there are conflicts; the hint names the arguments that resolve them.
         """
-        found = self.conflicts
-        if not found:
+        if not self.conflicts:
             return
+        twice = [act for act in self.conflicts if act.elsewhere]
+        found = [act for act in self.conflicts if not act.elsewhere]
         unowned = [act for act in found if act.after and not act.other and not act.is_recorded]
         may_extend = all(act.before and act.after and act.before.username == act.after.username for act in unowned)
         hints = {
+            "Edit aws-auth so that one data key maps such a principal, and not two.": bool(twice),
             "To use the record in the last revision, pass restore_ownership=True.": bool(self.lost)
             or any(_UNPROVEN in act.reason for act in found),
             'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': bool(
@@ -119,9 +122,9 @@ class SyncReport(JsonValue):
             'To remove an entry that is not wanted any more, pass prune="force"; to keep and forget it, pass '
             f"release={[act.principal for act in found if not act.after]!r}.": any(not act.after for act in found),
         }
-        listed = "\n".join(f"- {act}" for act in found)
+        listed = "\n".join(f"- {act}" for act in self.conflicts)
         raise MappingConflictError(
-            f"The sync has {len(found)} conflict{'s' * (len(found) > 1)}.\n{listed}",
+            f"The sync has {len(self.conflicts)} conflict{'s' * (len(self.conflicts) > 1)}.\n{listed}",
             hint="\n".join(hint for hint, is_right in hints.items() if is_right),
         )
 
@@ -177,6 +180,9 @@ def acts_of(
         lost: The owners whose record the object lost.
     """
     acts = []
+    mapped_in: dict[str, set[Key]] = {}
+    for name in live:
+        mapped_in.setdefault(identity_of(name), set()).add(_key_of(name))
     claims = {identity_of(name): owner for owner, wanted in desired.items() for name in wanted}
     for owner, wanted in desired.items():
         others = {name: other for other, record in records.items() if other != owner for name in record}
@@ -191,6 +197,7 @@ def acts_of(
                 others.get(name, ""),
                 is_proven=owner in proven,
                 claimed_by="" if entry else claims.get(identity_of(name), ""),
+                elsewhere=", ".join(sorted(mapped_in.get(identity_of(name), set()) - {_key_of(name)})),
             )
             kind = decide(case, choices)
             if kind not in _SHOWN_NOT:
@@ -198,21 +205,37 @@ def acts_of(
     return SyncReport(tuple(desired), tuple(acts), lost)
 
 
+def _key_of(name: str) -> Key:
+    return next(key for key in KEYS if name.startswith(f"{KIND[key]}/"))
+
+
 def _act(kind: ActKind, owner: str, case: Case, changed_by: str) -> SyncAct:
-    key = next(key for key in KEYS if case.principal.startswith(f"{KIND[key]}/"))
+    key = _key_of(case.principal)
     before = case.live[-1] if case.live else None
     shown = case.wanted or before
     principal = shown.principal if shown else case.principal.partition("/")[2]
     reason = "".join(_reason(kind, case, changed_by))
     return SyncAct(
-        kind, owner, key, principal, before, case.wanted, case.other, reason, case.principal, bool(case.recorded)
+        kind,
+        owner,
+        key,
+        principal,
+        before,
+        case.wanted,
+        case.other,
+        reason,
+        case.principal,
+        bool(case.recorded),
+        case.elsewhere,
     )
 
 
 def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
     now = described(case.live[-1].username, case.live[-1].groups) if case.live else "nothing"
     by = f" by {changed_by}" if changed_by else ""
-    if kind in ("restore", "kept") or (kind == "conflict" and case.wanted and case.recorded and not case.other):
+    if kind == "conflict" and case.elsewhere:
+        yield f"{case.elsewhere} maps it too"
+    elif kind in ("restore", "kept") or (kind == "conflict" and case.wanted and case.recorded and not case.other):
         happened = (
             f"changed{by} after the owner applied it, to {now}"
             if case.live

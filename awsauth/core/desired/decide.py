@@ -56,6 +56,7 @@ class Case(NamedTuple):
         other: Another owner that recorded the principal; empty for none.
         is_proven: Whether the revision that the object names holds the record, too.
         claimed_by: Another owner of the same sync that wants the principal; empty for none.
+        elsewhere: Another data key that maps the principal too; empty for none. One removal would remove both entries.
     """
 
     principal: str
@@ -65,12 +66,15 @@ class Case(NamedTuple):
     other: str = ""
     is_proven: bool = True
     claimed_by: str = ""
+    elsewhere: str = ""
 
 
 def decide(case: Case, choices: Choices) -> ActKind:
     """Return what a sync does with a principal. Nothing is removed that the owner did not record, or that another one wants."""
     if case.wanted is None:
         return _unwanted(case, choices)
+    if case.elsewhere:
+        return "conflict"
     if case.other:
         return "take" if case.other in choices.take_from else "conflict"
     if not case.live:
@@ -98,6 +102,8 @@ def _unwanted(case: Case, choices: Choices) -> ActKind:
         return "forget"
     if case.principal in choices.release:
         return "release"
+    if case.elsewhere:
+        return "conflict"
     is_unchanged = all(is_as_applied(mapped, case.recorded) for mapped in case.live)
     return "prune" if choices.force_prune or (is_unchanged and case.is_proven) else "conflict"
 
