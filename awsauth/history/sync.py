@@ -87,6 +87,7 @@ class SyncProposal:
             records,
             self.choices,
             proven={owner for owner in self.desired if kept is None or records.get(owner) == kept.get(owner)},
+            restored=found if self.restores_ownership and not is_held else (),
             changed_by=_outside_writer(snapshot),
             lost=lost,
         )

@@ -165,6 +165,7 @@ def acts_of(
     choices: Choices,
     *,
     proven: Collection[str],
+    restored: Collection[str] = (),
     changed_by: str = "",
     lost: tuple[str, ...] = (),
 ) -> SyncReport:
@@ -176,6 +177,7 @@ def acts_of(
         records: What owners applied last, of all owners.
         choices: How conflicts are resolved.
         proven: The owners whose record the revision of the object holds, too.
+        restored: The owners whose record comes back from a revision that the object does not name.
         changed_by: Who changed the present text after the last revision, if another tool did.
         lost: The owners whose record the object lost.
     """
@@ -197,6 +199,7 @@ def acts_of(
                 others.get(name, ""),
                 is_proven=owner in proven,
                 claimed_by="" if entry else claims.get(identity_of(name), ""),
+                is_restored=owner in restored,
                 elsewhere=", ".join(sorted(mapped_in.get(identity_of(name), set()) - {_key_of(name)})),
             )
             kind = decide(case, choices)
@@ -235,6 +238,8 @@ def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
     by = f" by {changed_by}" if changed_by else ""
     if kind == "conflict" and case.elsewhere:
         yield f"{case.elsewhere} maps it too"
+    elif kind == "kept" and not case.wanted:
+        yield "aws-auth does not name the revision that its record comes from; look at it, then sync again to remove it"
     elif kind in ("restore", "kept") or (kind == "conflict" and case.wanted and case.recorded and not case.other):
         happened = (
             f"changed{by} after the owner applied it, to {now}"

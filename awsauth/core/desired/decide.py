@@ -57,6 +57,7 @@ class Case(NamedTuple):
         is_proven: Whether the revision that the object names holds the record, too.
         claimed_by: Another owner of the same sync that wants the principal; empty for none.
         elsewhere: Another data key that maps the principal too; empty for none. One removal would remove both entries.
+        is_restored: Whether the record comes back from a revision that the object does not name, so anyone may have written it.
     """
 
     principal: str
@@ -67,6 +68,7 @@ class Case(NamedTuple):
     is_proven: bool = True
     claimed_by: str = ""
     elsewhere: str = ""
+    is_restored: bool = False
 
 
 def decide(case: Case, choices: Choices) -> ActKind:
@@ -104,6 +106,8 @@ def _unwanted(case: Case, choices: Choices) -> ActKind:
         return "release"
     if case.elsewhere:
         return "conflict"
+    if case.is_restored:
+        return "kept"
     is_unchanged = all(is_as_applied(mapped, case.recorded) for mapped in case.live)
     return "prune" if choices.force_prune or (is_unchanged and case.is_proven) else "conflict"
 
