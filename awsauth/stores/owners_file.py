@@ -43,7 +43,9 @@ class OwnersFile:
         try:
             with Folder(path.parent) as folder:
                 raw, _ = folder.read(path.name)
-            return {OWNER_PREFIX + owner: _on_one_line(record) for owner, record in json.loads(raw).items()}
+            records = json.loads(raw).items()
+            "".join(owner for owner, _ in records).encode()  # A text in JSON can be one that UTF-8 cannot hold.
+            return {OWNER_PREFIX + owner: _on_one_line(record) for owner, record in records}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, RecursionError) as error:

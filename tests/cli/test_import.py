@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.core.desired.convert import fragment_text, import_fragment
+from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.fragment import Fragment
+from awsauth.core.document.document import Document
 from awsauth.errors import FragmentError
 from tests.support.command_line import NODE, manifest_in, run
 
@@ -124,6 +125,14 @@ def test_a_shape_becomes_a_fragment(values: Any, wanted: dict[str, Any]) -> None
         ({"iamIdentityMappings": [{"username": "x"}]}, "no ARN"),
         ({"iamIdentityMappings": [5]}, "no ARN|12 digits|no AWS account|not an AWS account"),
         ({"mapRoles": [[]]}, "not a mapping"),
+        ({"mapRoles": [{**CI, "groups": "system:masters"}]}, "groups of .*system:masters.*, which is not a list"),
+        ({"mapRoles": [{**CI, "groups": {"system:masters": 1}}]}, "which is not a list"),
+        ({"mapRoles": [{**CI, "groups": True}]}, "which is not a list"),
+        ({"mapRoles": [{**CI, "kubernetesGroups": ["x"]}]}, "`groups` and `kubernetesGroups`, which mean the same"),
+        ({"mapRoles": [{**CI, "userarn": USER}]}, "`rolearn` and `userarn`, which mean the same"),
+        ({"mapRoles": [{**CI, "user_name": "other"}]}, "`username` and `user_name`, which mean the same"),
+        ({"mapRoles": [CI], "iamIdentityMappings": [{"arn": ROLE, "username": "x"}]}, "is listed twice"),
+        ({"mapAccounts": ["222233334444", "222233334444"]}, "is listed twice"),
         ({"mapRoles": [{"rolearn": "arn:aws:iam::1:role/x", "username": "x"}]}, "account"),
         ({"kind": "Deployment", "spec": {}}, "no principals"),
         ([], "no principals"),
@@ -132,6 +141,13 @@ def test_a_shape_becomes_a_fragment(values: Any, wanted: dict[str, Any]) -> None
 def test_what_a_fragment_cannot_hold_is_refused_by_name(values: Any, message: str) -> None:
     with pytest.raises(FragmentError, match=message):
         import_fragment(json.dumps(values), "x.json", "a")
+
+
+def test_the_places_of_a_principal_that_is_listed_twice_are_said() -> None:
+    one = f"- rolearn: {ROLE}\n  username: ci\n"
+    with pytest.raises(FragmentError, match="is listed twice") as raised:
+        import_fragment(f"mapRoles:\n{one}{one.replace('/ci', '/CI')}", "x.yaml", "a")
+    assert raised.value.location == "x.yaml, line 2, column 3 and x.yaml, line 4, column 3"
 
 
 def test_the_command_prints_a_fragment_and_names_the_place_of_what_it_refuses(tmp_path: Path) -> None:
@@ -165,3 +181,21 @@ def test_what_is_mapped_becomes_a_fragment_that_can_be_adopted(tmp_path: Path) -
     assert run("sync", str(fragment), "--file", file, "--yes", "--adopt").code == 0
     assert (tmp_path / "aws-auth.yaml").read_bytes() == before
     assert run("sync", str(fragment), "--file", file, "--check").code == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"mapUsers": f"- userarn: {ROLE}\n  username: boss\n"},
+        {"mapRoles": "- rolearn: arn:aws:iam::<account>:role/x\n  username: boss\n"},
+        {"mapRoles": f"- rolearn: {ROLE}-x\n  username: boss\n  groups: [' blank']\n"},
+        {"mapAccounts": "- '12'\n"},
+    ],
+    ids=range(4),
+)
+def test_an_entry_that_a_fragment_cannot_hold_is_left_out_and_said(data: dict[str, str]) -> None:
+    data["mapRoles"] = f"{data.get('mapRoles', '')}- rolearn: {ROLE}\n  username: ci\n  groups: [builders]\n"
+    fragment, left_out = initial_fragment(Document(data), "a", ())
+    assert fragment == Fragment(owner="a", roles=[CI])
+    assert len(left_out) == 1
+    assert "a fragment cannot hold it" in left_out[0] or "never matches" in left_out[0]

@@ -408,6 +408,9 @@ def test_a_manifest_keeps_its_records_beside_it(tmp_path: Path) -> None:
     with pytest.raises(awsauth.FileError, match="records of owners") as raised:
         client.sync(fragment("a", y="y"))
     assert raised.value.location == str(sidecar)
+    sidecar.write_text('{"\\ud800":{"v":1,"entries":{}}}', encoding="utf-8")
+    with pytest.raises(awsauth.FileError, match="records of owners"):
+        client.sync(fragment("a", y="y", z="z"))
     sidecar.unlink()
     assert client.sync(fragment("a", z="z"), dry_run=True).sync
     assert client.sync(fragment("a", y="y")).changed is False

@@ -146,16 +146,15 @@ def live_entries(document: Document) -> Live:
     Raises:
         EditError: a text cannot be read, so its entries are unknown.
     """
-    found: Live = {}
+    found: dict[str, list[MappingEntry]] = {}
     for key in KEYS:
         reading = document.reading(key)
         if not reading.trusted or (reading.findings and not reading.entries):
             check_editable(reading)
         for mapped in reading.mapped:
-            name = principal_name(key, mapped.principal)
             if mapped.principal:
-                found[name] = (*found[name], mapped) if name in found else (mapped,)
-    return found
+                found.setdefault(principal_name(key, mapped.principal), []).append(mapped)
+    return {name: tuple(entries) for name, entries in found.items()}
 
 
 def acts_of(

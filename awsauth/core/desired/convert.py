@@ -9,9 +9,10 @@ from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping
 from awsauth.core.arn import is_user, partition_of
 from awsauth.core.desired.acts import live_entries
 from awsauth.core.desired.fragment import Fragment, WantedRole
+from awsauth.core.desired.records import principal_name
 from awsauth.core.document.model import KEYS, KIND
 from awsauth.core.goyaml.scalars import write_scalar
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, quoted_value
 from awsauth.core.yaml_input import YamlInputError, parse_input
 from awsauth.errors import FragmentError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from awsauth.core.document.document import Document
+    from awsauth.core.document.model import Key
     from awsauth.core.yaml_input import Path
 
 _LISTS: Final[tuple[Path, ...]] = (
@@ -73,17 +75,25 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
             location=name,
             hint="See `awsauth import --help`.",
         )
+    places: dict[str, str] = {}
     for path, item in items:
+        place = next(
+            (written.locations[path[:end]] for end in range(len(path), 0, -1) if path[:end] in written.locations), ""
+        )
+        where = ", ".join(filter(None, [name, place]))
         try:
-            key, entry = _entry(item)
-            found[key].append(entry)
+            key, principal, entry = _entry(item)
         except FragmentError as error:
-            place = next(
-                (written.locations[path[:end]] for end in range(len(path), 0, -1) if path[:end] in written.locations),
-                "",
-            )
-            error.location = ", ".join(filter(None, [name, place]))
+            error.location = where
             raise
+        first = places.setdefault(principal_name(key, principal), where)
+        if first is not where:
+            raise FragmentError(
+                f"{quoted(principal, 200)} is listed twice.",
+                location=f"{first} and {where}",
+                hint="Leave one of the two entries out: a principal has one entry and one owner.",
+            )
+        found[key].append(entry)
     return Fragment(owner=owner, **found)
 
 
@@ -109,33 +119,42 @@ def _items(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield from (((*path, *names, index), one) for index, one in pairs)
 
 
-def _entry(item: Any) -> tuple[str, Any]:
-    """Return the data key and the entry of one principal."""
+def _entry(item: Any) -> tuple[Key, str, Any]:
+    """Return the data key, the ARN or account, and the entry of one principal."""
     if isinstance(item, str):
-        return "mapAccounts", item
+        return "mapAccounts", item, item
     if not isinstance(item, dict):
         raise FragmentError("A principal is not a mapping with fields.", hint=_HINT)
     fields = {name: value for name, value in item.items() if value not in (None, [], {}, "") and name not in _IGNORED}
     if fields.keys() == {"account"}:
-        return "mapAccounts", fields["account"]
+        return "mapAccounts", str(fields["account"]), fields["account"]
     arn, username, groups = (_taken(fields, names) for names in (_ARNS, _USERNAMES, _GROUPS))
     kind = fields.pop(_TYPE, "STANDARD")
     if unknown := [*fields, *([_TYPE] if kind not in ("STANDARD", *_NODES) else [])]:
         raise FragmentError(f"A fragment cannot hold {' and '.join(map(quoted, unknown))} of a principal.", hint=_HINT)
     if not isinstance(arn, str):
         raise FragmentError("A principal has no ARN.", hint=_HINT)
+    if not isinstance(groups, (list, type(None))):
+        raise FragmentError(
+            f"The groups of {quoted(arn, 200)} are {quoted_value(groups, 60)}, which is not a list.",
+            hint="Write them as a list of texts.",
+        )
     if kind in _NODES:
         username, groups = PRESETS[_NODES[kind]]
     elif username is None and item.keys() & {"principalARN", "principal_arn"}:
         username = _default_username(arn)
     wanted = {"username": username} if username is not None else {}
-    field = "userarn" if is_user(arn) else "rolearn"
-    return f"map{'Users' if is_user(arn) else 'Roles'}", {field: arn, **wanted, "groups": list(groups or ())}
+    entry = {"userarn" if is_user(arn) else "rolearn": arn, **wanted, "groups": groups or []}
+    return "mapUsers" if is_user(arn) else "mapRoles", arn, entry
 
 
 def _taken(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
-    found = [fields.pop(name) for name in names if name in fields]
-    return found[0] if found else None
+    given = [name for name in names if name in fields]
+    if len(given) > 1:
+        raise FragmentError(
+            f"A principal has {' and '.join(map(quoted, given))}, which mean the same.", hint="Leave one of them out."
+        )
+    return fields.pop(given[0]) if given else None
 
 
 def _default_username(arn: str) -> str:
@@ -165,12 +184,17 @@ def initial_fragment(document: Document, owner: str, owned: Collection[str]) -> 
         reason = "another owner applied it" if name in owned else "it lets nodes in" if is_node_mapping(mapped) else ""
         if not reason and key != "mapAccounts" and not (can_match(mapped.principal) and mapped.username):
             reason = "it never matches, or has no username"
+        fields = {"username": mapped.username, "groups": mapped.groups}
+        field = {"mapRoles": "rolearn", "mapUsers": "userarn"}.get(key, "")
+        entry = {field: mapped.principal, **fields} if field else mapped.principal
+        try:
+            Fragment(owner=owner, **{key: [] if reason else [entry]})
+        except FragmentError as error:
+            reason = f"a fragment cannot hold it: it {error.message.removeprefix('The fragment ').removesuffix('.')}"
         if reason:
             left_out.append(f"{mapped.principal}: {reason}")
         else:
-            entry = {"username": mapped.username, "groups": mapped.groups}
-            field = {"mapRoles": "rolearn", "mapUsers": "userarn"}.get(key, "")
-            found[key].append({field: mapped.principal, **entry} if field else mapped.principal)
+            found[key].append(entry)
     return Fragment(owner=owner, **found), left_out
 
 

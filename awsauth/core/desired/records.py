@@ -30,6 +30,8 @@ LONGEST: Final = 256 * 2**10
 """Bytes that all annotations of an object may have (``TotalAnnotationSizeLimitB`` of Kubernetes)."""
 
 _VERSION: Final = 1
+_PRINCIPAL: Final = re.compile(rf"(?:{'|'.join(KIND.values())})/.")
+"""Begins the name of a principal in records."""
 
 Applied = dict[str, Any]
 """What an owner applied last to a principal: ``u`` and ``g``, or their hash as ``h``."""
@@ -80,7 +82,9 @@ def _read(text: str) -> Record | None:
     except (ValueError, RecursionError):
         return None
     entries = value.get("entries") if isinstance(value, dict) and value.get("v") == _VERSION else None
-    is_read = isinstance(entries, dict) and all(map(_is_applied, entries.values()))
+    is_read = isinstance(entries, dict) and all(
+        _PRINCIPAL.match(name) and _is_applied(last) for name, last in entries.items()
+    )
     return entries if is_read else None
 
 

@@ -55,8 +55,9 @@ def test_what_does_not_fit_is_refused() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "x", "[]", '{"v":2,"entries":{}}', '{"v":1}', '{"v":1,"entries":[]}', '{"v":1,"entries":{"role/x":{"u":1,"g":[]}}}',
-     '{"v":1,"entries":{"role/x":{"u":"x","g":"y"}}}', '{"v":1,"entries":{"role/x":{"h":null}}}', "[" * 100_000, " " * (LONGEST + 1)],
-    ids=range(11),
+     '{"v":1,"entries":{"role/x":{"u":"x","g":"y"}}}', '{"v":1,"entries":{"role/x":{"h":null}}}', "[" * 100_000, " " * (LONGEST + 1),
+     '{"v":1,"entries":{"x":{"u":"u","g":[]}}}', '{"v":1,"entries":{"role/":{"u":"u","g":[]}}}', '{"v":1,"entries":{"group/x":{"h":"1"}}}'],
+    ids=range(14),
 )  # fmt: skip
 def test_what_cannot_be_read_is_said_and_kept(text: str) -> None:
     assert read_records({KEY: text}) == ({}, ("a",))
