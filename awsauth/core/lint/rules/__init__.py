@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from pkgutil import iter_modules
-
 from awsauth.core.lint.context import LintContext
 from awsauth.core.lint.rule import RULES, Match, Rule
+from awsauth.core.lint.rules import (  # noqa: F401 - their decorators register the rules
+    administrators,
+    arns,
+    duplicates,
+    groups,
+    nodes,
+    policy,
+    principals,
+    spelling,
+    sso,
+    structure,
+    templates,
+    usernames,
+)
 
 __all__ = ["RULES", "LintContext", "Match", "Rule"]
-
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
