@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.access.node_mappings import FIND_NODE_ROLE
+from awsauth.core.access.matching import Access
+from awsauth.core.access.node_mappings import FIND_NODE_ROLE, node_principals
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import KEYS
+from awsauth.core.document.model import KEYS, SYSTEM_MASTERS
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.annotations import owners_of
@@ -126,7 +128,7 @@ class _Restoring:
         chosen = next(differing if snapshot.exists else iter(behind), None)
         if not chosen:
             found = rollback_candidates(listing, below=below, present=present)
-            raise unproven_error(found) if found else _nothing_left(proven, listing)
+            raise unproven_error(found, self._revision, snapshot.document) if found else _nothing_left(proven, listing)
         self.to = chosen.number
 
     def _steps(
@@ -209,16 +211,44 @@ def revision_line(info: RevisionInfo) -> str:
     return f"revision {info.number}, {info.kind}, {when}{by}{claimed}"
 
 
-def unproven_error(found: Sequence[RevisionInfo]) -> UnprovenHistoryError:
-    """Return the error for states that the object does not prove, so that the caller has to name one."""
+def unproven_error(
+    found: Sequence[RevisionInfo], read: Callable[[int], Revision], live: Document
+) -> UnprovenHistoryError:
+    """Return the error for states that the object does not prove, so that the caller has to name one.
+
+    Args:
+        found: The states, newest first.
+        read: Returns the revision with a number.
+        live: The present data.
+    """
     lines = [f"{UNVOUCHED} these states. Check the diff before you choose. The newest are:"]
-    lines += [f"- {revision_line(info)}" for info in found[:_SHOWN]]
+    regained = ""
+    for info in found[:_SHOWN]:
+        contents = "unreadable"
+        with suppress(HistoryError):
+            document = Document(read(info.number).data)
+            contents = _contents(document)
+            lost = [arn for arn in node_principals(document) if arn not in node_principals(live)]
+            if lost and not regained:
+                regained = (
+                    f"Revision {info.number} has a node mapping that the live state lacks: {quoted(lost[0], 200)}."
+                )
+        lines.append(f"- {revision_line(info)}: {contents}")
     lines += [f"- and {len(found) - _SHOWN} older ones"] if len(found) > _SHOWN else []
+    lines += [regained] if regained else []
     return UnprovenHistoryError(
         "\n".join(lines),
         hint=f"Look at the difference with diff({found[0].number}). Then name the revision: pass to={found[0].number}.",
         revisions=tuple(info.number for info in found),
     )
+
+
+def _contents(document: Document) -> str:
+    entries = sum(len(document.reading(key).entries) for key in KEYS)
+    masters = sum(
+        any(SYSTEM_MASTERS in mapped.groups for mapped in found) for found in Access.of(document).by_principal.values()
+    )
+    return f"nodes {len(node_principals(document))}, administrators {masters}, entries {entries}"
 
 
 def _nothing_left(proven: Sequence[RevisionInfo], listing: RevisionList) -> RevisionNotFoundError:

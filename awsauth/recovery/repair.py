@@ -226,7 +226,7 @@ class AccessRepair:
         unproven = [entry.info for entry in entries if not entry.proven]
         number, _ = self._newest(unproven)
         if number:
-            error = unproven_error([info for info in unproven if info.number <= number])
+            error = unproven_error([one for one in unproven if one.number <= number], self._client.show, present)
             error.hint = f"Look at revision {number}. Then name it: pass rollback_to={number}."
             raise error
         left_out = f" Revisions of a deleted object are left out unless you allow {FOREIGN_HISTORY}." if foreign else ""

@@ -515,6 +515,7 @@ def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> Non
     with pytest.raises(UnprovenHistoryError, match="so it cannot vouch for these states") as caught:
         client.rollback(dry_run=True)
     assert caught.value.revisions == (2, 1)
+    assert caught.value.message.splitlines()[1].endswith(": nodes 1, administrators 0, entries 1")
     assert "pass to=2" in caught.value.hint
     [found] = client.rollback(to=2, dry_run=True, allow=["last-admin"]).findings[:1]
     assert (found.code, found.severity) == ("unproven-revision", Severity.WARNING)

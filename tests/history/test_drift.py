@@ -11,8 +11,11 @@ from awsauth.core.access.node_mappings import node_role
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.core.revisions.info import FieldManager
+from awsauth.core.revisions.revision import draft
+from awsauth.errors import UnprovenHistoryError
 from awsauth.history.commit import changing, commit
 from awsauth.history.drift import drift as found_drift
+from tests.support.changed import role, roles
 from tests.support.command_line import run
 from tests.support.memory_store import SharedMemoryStore
 
@@ -106,3 +109,17 @@ def test_a_file_without_a_history_has_no_drift(tmp_path: Path) -> None:
     file = tmp_path / "aws-auth.yaml"
     file.write_text(HEAD, encoding="utf-8")
     assert drift(file) == []
+
+
+def test_the_candidates_of_a_rollback_say_what_they_hold_and_which_has_the_lost_nodes(path: Path) -> None:
+    written = awsauth.AwsAuthClient.from_file(path).read().data
+    store = SharedMemoryStore(roles(role("x")).data)
+    nodes = store.record(draft(1, None, written))
+    store.record(draft(2, nodes.info.head, {}))
+    with pytest.raises(UnprovenHistoryError) as refused:
+        awsauth.AwsAuthClient(store).rollback()
+    first, newest, older, last = refused.value.message.splitlines()
+    assert first.startswith("aws-auth was replaced or deleted, so it cannot vouch for these states.")
+    assert newest.endswith(": nodes 0, administrators 0, entries 0")
+    assert older.endswith(": nodes 1, administrators 1, entries 3")
+    assert last == f"Revision 1 has a node mapping that the live state lacks: `{PREFIX}/nodes`."
