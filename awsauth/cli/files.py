@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+import click
 
 from awsauth.core.desired.manifest import document_of, manifest_in
 from awsauth.core.plan import Plan, load_plan_or_changes
@@ -117,15 +119,16 @@ def policy_in(path: str) -> Policy:
         return Policy.from_text(text)
 
 
-def read_input(source: IO[bytes]) -> bytes:
-    """Return the content of a file or of standard input.
+def read_input(source: IO[bytes] | str) -> bytes:
+    """Return the content of an open file, or of a file by its name; - is standard input.
 
     Raises:
         FileError: it cannot be read, or is too large.
     """
     try:
-        return read_stream(source)
+        with click.open_file(source, "rb") if isinstance(source, str) else nullcontext(source) as file:
+            return read_stream(file)
     except OSError as error:
-        raise FileError(
-            f"The file cannot be read: {error.strerror}.", hint="Check that this is the right file."
-        ) from error
+        failure = FileError(f"The file cannot be read: {error.strerror}.", hint="Check that this is the right file.")
+        failure.errno = error.errno
+        raise failure from error

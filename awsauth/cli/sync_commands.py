@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, get_args
@@ -83,7 +84,9 @@ def sync_command(
             "A manifest on standard input has no place for the records of owners.", hint="Name the manifest's file."
         )
     fragments = [Fragment.from_text(raw, name, owner=owner) for name, raw in _files(sources)]
-    options["max_removals"] = int(max_removals) if max_removals and max_removals.isdecimal() else max_removals
+    options["max_removals"] = (
+        int(max_removals) if max_removals and re.fullmatch(r"\d{1,9}", max_removals) else max_removals
+    )
 
     words = ["sync", *sources, *(("--owner", owner) if owner else ()), "--restore-ownership"]
     restore = f"To restore it, run `{command(invocation, *words)}`."
@@ -163,8 +166,10 @@ def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:
                 hint="Fragments are files that end in .yaml, .yml or .json.",
             )
         for name in names:
-            with click.open_file(name, "rb") as file:
-                yield ("standard input" if name == "-" else name), read_input(file)
+            shown = "standard input" if name == "-" else name
+            with naming(shown):
+                raw = read_input(name)
+            yield shown, raw
 
 
 _OWNER: Final = click.option("--owner", metavar="NAME", required=True, help="The owner of the entries.")

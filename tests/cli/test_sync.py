@@ -187,12 +187,22 @@ def test_limits_can_be_a_share(file: str, access: Path) -> None:
         (["sync", "no-such-file"], 2, "does not exist"),
         (["sync", "EMPTY"], 2, "holds no fragments"),
         (["sync", "BROKEN"], 2, "line 2, column 1"),
+        (["sync", "FOLDER"], 8, "Is a directory"),
+        (["sync", "DANGLING"], 4, "No such file"),
+        (["sync", "BROKEN", "--max-removals", "9" * 5000], 2, "line 2, column 1"),
+        (["sync", "GOOD", "--max-removals", "9" * 5000], 2, "max_removals is"),
+        (["sync", "GOOD", "--max-removals", "9" * 5000 + "%"], 2, "max_removals is"),
         (["sync", "BROKEN", "--file", "-"], 2, "no place for the records of owners"),
     ],
 )
 def test_bad_input(tmp_path: Path, file: str, words: list[str], code: int, message: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.yaml").write_text("owner: a\nmapRole: []\n", encoding="utf-8")
-    places = {"EMPTY": str(tmp_path / "empty"), "BROKEN": str(tmp_path / "broken.yaml")}
+    (tmp_path / "folder" / "sub.yaml").mkdir(parents=True)
+    (tmp_path / "dangling").mkdir()
+    (tmp_path / "dangling" / "a.yaml").symlink_to(tmp_path / "gone")
+    (tmp_path / "good.yaml").write_text("owner: a\n", encoding="utf-8")
+    places = {name: str(tmp_path / name.lower()) for name in ("EMPTY", "FOLDER", "DANGLING")}
+    places |= {name: str(tmp_path / f"{name.lower()}.yaml") for name in ("BROKEN", "GOOD")}
     done = run(*[places.get(word, word) for word in words], *([] if "--file" in words else ["--file", file]), "--yes")
     assert (done.code, message in done.err) == (code, True), done

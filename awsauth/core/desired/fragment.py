@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
@@ -26,7 +27,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, Key, MappingEntry
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.serialization import unique_fields
-from awsauth.core.text.display import quoted, quoted_value, visible
+from awsauth.core.text.display import listed, quoted, quoted_value, visible
 from awsauth.errors import FragmentError, InvalidValueError, ManifestError, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound="Fragment")
 
 _ROLE_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_LARGEST_JSON: Final = 4 * 2**20
+"""Characters of a fragment in JSON. A ConfigMap may have 1 MiB."""
+
+_SHOWN: Final = 10
+"""How many problems of one fragment are shown."""
+
+_SPLIT: Final = "Split it: several files may have one owner."
 _HINT: Final = "A fragment has `owner`, and aws-auth's own lists `mapRoles`, `mapUsers` and `mapAccounts`."
 
 
@@ -178,7 +186,7 @@ class Fragment(_Part):
             super().__init__(**fields)
         except ValidationError as error:
             problems = list(dict.fromkeys(map(_problem, error.errors(include_url=False))))
-            raise FragmentError(f"The fragment {'; '.join(problems)}.", hint=_HINT) from error
+            raise FragmentError(f"The fragment {listed(problems, _SHOWN, '; ')}.", hint=_HINT) from error
 
     def __eq__(self, other: object) -> bool:
         # Without the places that it was read from.
@@ -189,7 +197,7 @@ class Fragment(_Part):
 
     @classmethod
     def from_text(cls, text: str | bytes, name: str = "", *, owner: str | None = None) -> Self:
-        """Return the fragment in a file: YAML of at most 256 KiB, or JSON, in UTF-8.
+        """Return the fragment in a file: YAML of at most 256 KiB, or JSON of at most 4 MiB, in UTF-8.
 
         Args:
             text: What the file holds.
@@ -197,6 +205,7 @@ class Fragment(_Part):
             owner: The owner of a manifest of ``aws-auth``, which names none. A fragment may name no other one.
 
         Raises:
+            UsageError: it is neither text nor bytes.
             FragmentError: it cannot be read; `location` names the file, the line and the column.
         """
         try:
@@ -222,10 +231,11 @@ class Fragment(_Part):
         try:
             return _placed(cls(**values), name, places)
         except FragmentError as error:
-            places = places or _values(written, is_json=False)[1]
+            with contextlib.suppress(FragmentError):  # JSON may be too large for the reader that knows places.
+                places = places or _values(written, is_json=False)[1]
             cause: Any = error.__cause__
             wrong = dict.fromkeys(_place_of(places, problem["loc"]) for problem in cause.errors())
-            error.location = " and ".join(filter(None, wrong))
+            error.location = listed([*filter(None, wrong)], _SHOWN, " and ")
             raise
 
     @classmethod
@@ -312,10 +322,13 @@ def decode_text(text: str | bytes) -> str:
     """Return the text in the bytes of a file.
 
     Raises:
+        UsageError: it is neither text nor bytes.
         FragmentError: it is not UTF-8.
     """
     if isinstance(text, str):
         return text
+    if not isinstance(text, bytes):
+        raise UsageError(f"text is {quoted_value(text, 60)}.", hint="Pass text or bytes.")
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -326,6 +339,8 @@ def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]
     from awsauth.core.yaml_input import YamlInputError, parse_input
 
     if is_json and text.lstrip()[:1] == "{":
+        if len(text) > _LARGEST_JSON:
+            raise FragmentError(f"The fragment is too large: JSON may have {_LARGEST_JSON // 2**20} MiB.", hint=_SPLIT)
         try:
             return json.loads(text, object_pairs_hook=unique_fields), {}
         except (ValueError, RecursionError):
@@ -333,7 +348,7 @@ def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]
     try:
         return parse_input(text)
     except YamlInputError as error:
-        hint = "Split it: several files may have one owner." if "too large" in error.problem else _HINT
+        hint = _SPLIT if "too large" in error.problem else _HINT
         raise FragmentError(f"The fragment {error.problem}.", location=error.location, hint=hint) from error
 
 

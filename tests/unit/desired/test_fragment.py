@@ -9,7 +9,7 @@ import pytest
 
 from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.document.document import Document
-from awsauth.errors import FragmentError
+from awsauth.errors import FragmentError, UsageError
 from tests.support.json_schemas import check_json
 
 ROLE = "arn:aws:iam::111122223333:role/ci"
@@ -90,6 +90,28 @@ def test_several_faults_are_said_together() -> None:
     with pytest.raises(FragmentError) as raised:
         Fragment.from_text("owner: A\nmapAccounts: [1]\n", "a.yaml")
     assert raised.value.location == "a.yaml, line 1, column 1 and line 2, column 15"
+
+
+def test_the_first_of_many_faults_are_said_and_the_others_are_counted() -> None:
+    accounts = [f"x{number}" for number in range(100_000)]
+    text = json.dumps({"owner": "a", "mapAccounts": accounts})
+    with pytest.raises(FragmentError, match=r"`mapAccounts\[9\]`.* and 99990 more") as raised:
+        Fragment.from_text(text, "a.json")
+    assert len(str(raised.value)) < 4000
+    with pytest.raises(FragmentError, match=r"and 1990 more") as raised:
+        Fragment.from_text(json.dumps({"owner": "a", "mapAccounts": accounts[:2000]}, indent=0), "a.json")
+    assert raised.value.location.endswith("line 13, column 1 and 1990 more")
+
+
+def test_json_has_a_limit() -> None:
+    with pytest.raises(FragmentError, match="too large: JSON may have 4 MiB"):
+        Fragment.from_text('{"owner": "a"' + " " * (4 * 2**20) + "}")
+
+
+@pytest.mark.parametrize("text", [None, 1, ["owner: a"]])
+def test_a_text_that_is_neither_text_nor_bytes_is_refused(text: Any) -> None:
+    with pytest.raises(UsageError, match=r"^text is "):
+        Fragment.from_text(text)
 
 
 def entries(count: int) -> list[dict[str, Any]]:
