@@ -69,10 +69,16 @@ class ReadOnlyClient:
         return self._store.read().document if revision is None else self._recorded(revision)
 
     def owners(self) -> dict[str, tuple[str, ...]]:
-        """Return the principals that each owner applied last, such as ``role/arn:…`` with the ARN in lower case."""
+        """Return the principals that each owner applied last, such as ``role/arn:…`` with the ARN in lower case.
+
+        Raises:
+            FileError: the records of owners next to a manifest cannot be read.
+        """
         from awsauth.core.desired.records import read_records
 
-        records, _ = read_records(self._store.read().annotations)
+        snapshot = self._store.read()
+        snapshot.check_records()
+        records, _ = read_records(snapshot.annotations)
         return {owner: tuple(sorted(record)) for owner, record in records.items()}
 
     def exists(self) -> bool:

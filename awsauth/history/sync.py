@@ -74,6 +74,7 @@ class SyncProposal:
             GuardError: the sync would remove too many entries, or node mappings.
             PlanOutdatedError: the acts differ from the approved ones, or from those of the first proposal.
         """
+        snapshot.check_records()
         recorded, _ = read_records(snapshot.annotations)
         live = live_entries(snapshot.document)
         self._check_releases(recorded)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from awsauth.backoff import Backoff
 from awsauth.core.document.document import Document
+from awsauth.core.findings import Finding, Severity
 from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from awsauth.core.revisions.info import Head
     from awsauth.core.revisions.revision import Revision
+
+UNREADABLE_RECORDS: Final = "unreadable-records"
 
 LOCKED: Final = 30.0
 """Seconds to wait for a lock; other writers of this library hold it while the disk writes one file."""
@@ -288,7 +291,7 @@ class FileStore(RevisionFolder):
             raise
         reads = 0
         while True:
-            head, owners = self.applied(data_digest(state.data)), self._owners.read()
+            head, (owners, unreadable) = self.applied(data_digest(state.data)), self._records()
             if head is None or head.is_of(state.data) or reads == _READS:
                 break
             # If a writer was done between the two reads, the note is newer than the data.
@@ -296,7 +299,19 @@ class FileStore(RevisionFolder):
             if again.raw == state.raw:
                 break
             state, reads = again, reads + 1
-        return _snapshot(state, head, owners)
+        found = _snapshot(state, head, owners)
+        if not unreadable:
+            return found
+        impact = "No sync runs until they can be, and a rollback replaces them with those of the revision."
+        finding = Finding(UNREADABLE_RECORDS, Severity.WARNING, unreadable.message, impact, unreadable.hint)
+        return found._replace(findings=(*found.findings, finding), unreadable=unreadable)
+
+    def _records(self) -> tuple[dict[str, str], FileError | None]:
+        """Return the records of owners; if they cannot be read, none and the error."""
+        try:
+            return self._owners.read(), None
+        except FileError as error:
+            return {}, error
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
         """Write the data into the manifest (see `Store.write`).
@@ -313,13 +328,13 @@ class FileStore(RevisionFolder):
             others = {key: text for key, text in revision.annotations.items() if key not in owners}
             state = self._manifest.create(to_yaml(replace(revision, annotations=others).config_map()))
             self.note(head)
-            if owners != self._owners.read():
+            if owners != self._records()[0]:
                 self._owners.write(owners)
             return _snapshot(state, head, owners)
 
         @contextlib.contextmanager
         def around() -> Iterator[None]:
-            before = self._owners.read()
+            before, _ = self._records()
             if before != owners_of(base.annotations):
                 raise self._manifest.changed()
             with self._owners.replaced(before, owners) if owners != before else contextlib.nullcontext():

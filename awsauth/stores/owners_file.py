@@ -41,8 +41,7 @@ class OwnersFile:
         """
         path = self.path
         try:
-            with Folder(path.parent) as folder:
-                raw, _ = folder.read(path.name)
+            raw = self._raw()
             records = json.loads(raw).items()
             "".join(owner for owner, _ in records).encode()  # A text in JSON can be one that UTF-8 cannot hold.
             return {OWNER_PREFIX + owner: _on_one_line(record) for owner, record in records}
@@ -52,6 +51,10 @@ class OwnersFile:
             message = "The records of owners next to the manifest cannot be read."
             hint = "Restore the file from git. Without the file, awsauth knows no owner and prunes nothing."
             raise FileError(message, location=visible(str(path)), hint=hint) from error
+
+    def _raw(self) -> bytes:
+        with Folder(self.path.parent) as folder:
+            return folder.read(self.path.name)[0]
 
     @contextlib.contextmanager
     def replaced(self, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[None]:
@@ -64,12 +67,15 @@ class OwnersFile:
             OSError: the file cannot be written.
             FileError: the manifest is written, and the file cannot be.
         """
+        raw = None
+        with contextlib.suppress(FileNotFoundError):
+            raw = self._raw()
         self.write({**before, **after, **{name: _both(before[name], after[name]) for name in before if name in after}})
         try:
             yield
         except BaseException:
             with contextlib.suppress(OSError):
-                self.write(before)
+                self.path.unlink() if raw is None else self._replace(raw)
             raise
         try:
             self.write(after)
@@ -86,9 +92,11 @@ class OwnersFile:
         Raises:
             OSError: the file cannot be written.
         """
-        path, manifest = self.path, self._manifest.stat()
         records = {name.removeprefix(OWNER_PREFIX): json.loads(text) for name, text in owners.items()}
-        raw = json.dumps(records, indent=1, sort_keys=True).encode() + b"\n"
+        self._replace(json.dumps(records, indent=1, sort_keys=True).encode() + b"\n")
+
+    def _replace(self, raw: bytes) -> None:
+        path, manifest = self.path, self._manifest.stat()
         owner = manifest if is_root() else None
         with Folder(path.parent) as folder:
             replace_file(folder, path.name, raw, mode=manifest.st_mode & 0o644, owner=owner, prefix=f"{path.name}.")

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from awsauth.core.revisions.revision import HIGHEST, is_sound
-from awsauth.errors import ApiError, ConflictError, RevisionNotFoundError, RevisionTakenError
+from awsauth.errors import ApiError, AwsAuthError, ConflictError, RevisionNotFoundError, RevisionTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +38,7 @@ class Snapshot(NamedTuple):
         managers: By data key, the clients that own it according to ``managedFields``.
         owners: The objects in ``ownerReferences``, each as kind and name; deleting one of them deletes this object.
         findings: Problems of the written form, which the data does not show.
+        unreadable: Why the records of owners cannot be read; None if they can.
         raw: The store's own value, which comes back with `Store.write`.
     """
 
@@ -53,6 +54,7 @@ class Snapshot(NamedTuple):
     managers: Mapping[str, tuple[FieldManager, ...]] = MappingProxyType({})
     owners: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    unreadable: AwsAuthError | None = None
     raw: object = None
 
     def __repr__(self) -> str:
@@ -73,6 +75,15 @@ class Snapshot(NamedTuple):
             message = "The ConfigMap is immutable, so Kubernetes refuses changes of its data."
             hint = "Save its data, delete it, and create it again without `immutable: true`. Until then it maps no one."
             raise ApiError(message, location="kube-system/aws-auth", hint=hint, status=422, reason="Invalid")
+
+    def check_records(self) -> None:
+        """Check that the records of owners can be read.
+
+        Raises:
+            FileError: they cannot.
+        """
+        if self.unreadable:
+            raise self.unreadable
 
     @property
     def binary_bytes(self) -> int:
