@@ -76,7 +76,7 @@ def test_two_teams_and_an_administrator(cluster: Cluster, tmp_path: Path, monkey
     by_hand = "arn:aws:iam::968802670493:role/team-a-deployer"
     assert run("add", "role", by_hand, "--username", "old", "--yes", env=env).code == 0
     refused = run("sync", str(access), "--yes", env=env)
-    assert (refused.code, "pass --adopt" in refused.err) == (6, True), refused
+    assert (refused.code, "Only --adopt" in refused.err) == (6, True), refused
     assert run("sync", str(access), "--yes", "--adopt", env=env).code == 0
     assert run("get", by_hand, env=env).out.count("owner team-a") == 1
     (access / "team-b.yaml").write_text(
