@@ -233,8 +233,9 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         if isinstance(changes, Document):
             from awsauth.core.desired.manifest import changes_to, other_keys
 
-            notes = other_keys(changes, snapshot.document)
-            changes = changes_to(changes, snapshot.document, keep_nodes=keep_nodes)
+            wanted = changes
+            changes, notes = changes_to(wanted, snapshot.document, keep_nodes=keep_nodes)
+            notes += other_keys(wanted, snapshot.document)
         elif keep_nodes:
             raise UsageError("keep_nodes goes with a document, not with changes.", hint="Leave keep_nodes out.")
         made = as_list(changes)

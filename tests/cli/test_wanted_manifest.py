@@ -10,6 +10,7 @@ import pytest
 import awsauth
 from awsauth.core.desired.manifest import manifest_in
 from awsauth.core.manifest.manifest import Manifest
+from awsauth.stores.memory import MemoryStore
 from tests.support.command_line import NODE, ROLE, manifest_in as example_in, run
 
 if TYPE_CHECKING:
@@ -80,6 +81,29 @@ def test_keep_nodes_adds_the_nodes_that_only_the_present_data_has(live: Path, wi
     assert run("apply", str(without_nodes), "--file", str(live), "--keep-nodes", "--dry-run").out.startswith(
         "No change"
     )
+
+
+NODES = "  groups: [system:bootstrappers, system:nodes]\n"
+
+
+def test_of_two_entries_of_a_node_role_the_one_that_counts_is_kept() -> None:
+    entry = f"- rolearn: {NODE}\n  username: system:node:%s\n{NODES}"
+    client = awsauth.AwsAuthClient(MemoryStore({"mapRoles": entry % "old" + entry % "{{EC2PrivateDNSName}}"}))
+    plan = client.plan(awsauth.Document({"mapRoles": "[]\n"}), keep_nodes=True)
+    client.apply(plan, allow=["node-mapping"])
+    assert [role.username for role in client.read().roles] == ["system:node:{{EC2PrivateDNSName}}"]
+
+
+def test_a_node_mapping_that_no_change_can_add_is_left_out_and_said() -> None:
+    entries = "".join(
+        f"- rolearn: {role}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n{NODES}"
+        for role in (f"{NODE}-${{x}}", NODE)
+    )
+    client = awsauth.AwsAuthClient(MemoryStore({"mapRoles": entries}))
+    plan = client.plan(awsauth.Document({"mapRoles": "[]\n"}), keep_nodes=True)
+    client.apply(plan, allow=["node-mapping"])
+    assert [role.role_arn for role in client.read().roles] == [NODE]
+    assert [one.principal for one in plan.findings if one.code == "node-not-kept"] == [f"{NODE}-${{x}}"]
 
 
 def test_the_texts_are_applied_byte_for_byte(live: Path, wanted: Path) -> None:

@@ -11,7 +11,8 @@ from awsauth.core.document.document import Document, mappings_of
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import Change, EnsureRole, ReplaceText
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.text.display import visible
+from awsauth.core.text.display import quoted, visible
+from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from awsauth.core.manifest.manifest import Manifest
@@ -21,6 +22,7 @@ _CONFIG_MAP: Final = re.compile(
 )
 
 OTHER_KEY: Final = "other-data-key"
+NODE_NOT_KEPT: Final = "node-not-kept"
 
 
 def manifest_in(raw: str | bytes) -> Manifest | None:
@@ -46,26 +48,38 @@ def document_of(manifest: Manifest) -> Document:
     return Document(manifest.data, origins=origins(manifest))
 
 
-def changes_to(wanted: Document, live: Document, *, keep_nodes: bool = False) -> list[Change]:
-    """Return the changes that give `live` the texts of `wanted`, byte for byte.
+def changes_to(
+    wanted: Document, live: Document, *, keep_nodes: bool = False
+) -> tuple[list[Change], tuple[Finding, ...]]:
+    """Return the changes that give `live` the texts of `wanted`, byte for byte, and warnings.
 
     Args:
         wanted: The wanted data.
         live: The present data.
-        keep_nodes: Whether to add the node mappings that only `live` has.
+        keep_nodes: Whether to add the node mappings that only `live` has. What no change can add is left out with a warning.
     """
     texts = [(key, wanted.data.get(key)) for key in KEYS]
     changes: list[Change] = [ReplaceText(key=key, text=text) for key, text in texts if text != live.data.get(key)]
     kept = mappings_of(wanted, "mapRoles") or {}
-    nodes = [
-        mapped for mapped in live.reading("mapRoles").mapped if is_node_mapping(mapped) and can_match(mapped.principal)
-    ]
-    changes += [
-        EnsureRole(role_arn=mapped.principal, username=mapped.username, groups=mapped.groups)
-        for mapped in nodes
-        if keep_nodes and mapped.identity not in kept
-    ]
-    return changes
+    findings = []
+    for identity, entries in (mappings_of(live, "mapRoles") or {}).items() if keep_nodes else ():
+        mapped = entries[-1]
+        if identity in kept or not is_node_mapping(mapped) or not can_match(mapped.principal):
+            continue
+        try:
+            changes.append(EnsureRole(role_arn=mapped.principal, username=mapped.username, groups=mapped.groups))
+        except InvalidValueError as error:
+            findings.append(
+                Finding(
+                    NODE_NOT_KEPT,
+                    Severity.WARNING,
+                    f"The node mapping of {quoted(mapped.principal, 200)} is not kept: {error.message}",
+                    "Nodes with this role become NotReady, and no new one can join.",
+                    "Write the mapping into the wanted manifest.",
+                    principal=mapped.principal,
+                )
+            )
+    return changes, tuple(findings)
 
 
 def other_keys(wanted: Document, live: Document) -> tuple[Finding, ...]:

@@ -229,7 +229,7 @@ def mappings_of(document: Document, key: Key) -> Mappings | None:
     reading = document.reading(key)
     if reading.layout.style == "other" and not reading.entries and reading.findings:
         return None
-    found: Mappings = {}
+    found: dict[PrincipalKey, list[MappingEntry]] = {}
     for mapped in reading.mapped:
-        found[mapped.identity] = (*found.get(mapped.identity, ()), mapped)
-    return found
+        found.setdefault(mapped.identity, []).append(mapped)
+    return {identity: tuple(entries) for identity, entries in found.items()}
