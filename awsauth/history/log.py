@@ -17,7 +17,7 @@ from awsauth.core.revisions.info import RevisionInfo, data_digest, local_time
 from awsauth.core.revisions.restore import EMPTY
 from awsauth.core.revisions.revision import is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
-from awsauth.core.text.display import NotebookValue, quoted, visible
+from awsauth.core.text.display import NotebookValue, command_line, quoted, visible
 from awsauth.errors import AwsAuthError, HistoryError
 from awsauth.history.rollback import UNVOUCHED, rollback_candidates
 
@@ -220,7 +220,7 @@ def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[Revisi
             f"{f'Revision {newest} is' if len(earlier) == 1 else f'Revisions up to {newest} are'} not proven: aws-auth "
             f"{'may have come from none of them' if proven else 'does not name its revision'}.",
             f"{UNVOUCHED} {'it' if len(earlier) == 1 else 'them'}.",
-            f"Look at the diff before you restore one: `awsauth diff {newest}`.",
+            f"Look at the diff before you restore one: `{command_line('awsauth', 'diff', str(newest))}`.",
         )
     if foreign := [info for info in listing.revisions if _is_foreign(info, snapshot)]:
         last = foreign[-1]

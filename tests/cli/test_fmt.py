@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_file_becomes_editable_and_stays_as_it_is_the_second_time(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     refused = run("add", "role", f"{ARN}/b", "--username", "b", "--file", str(path), "--yes")
-    assert (refused.code, "Run `awsauth fmt`" in refused.err) == (8, True)
+    assert (refused.code, f"Run `awsauth fmt --file {path}`" in refused.err.replace("\n", " ")) == (8, True)
     assert run("fmt", "--check", "--file", str(path)).code == 1
     assert path.read_text(encoding="utf-8") == text
     assert run("fmt", "--file", str(path), "--yes").code == 0

@@ -16,6 +16,7 @@ from awsauth.core.edit.changes import EnsureRole, RemoveGroups, RemoveRole, Repl
 from awsauth.errors import (
     AuthenticationError,
     AwsServiceError,
+    ForbiddenError,
     GuardError,
     NotRevertedError,
     RevertedError,
@@ -284,7 +285,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
     def failing(self: ClusterStore) -> Any:
         found = read(self)
         if "revert-fails-deputy" not in found.data["mapRoles"]:
-            raise UnavailableError("The API server cannot answer now.", status=503)
+            raise ForbiddenError("RBAC does not allow it now.", status=403)
         return found
 
     monkeypatch.setattr("awsauth.verification.verify.ClusterStore.read", failing)

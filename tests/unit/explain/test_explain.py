@@ -459,6 +459,6 @@ def test_at_most_100_entries_for_one_reason_are_listed_and_the_others_are_counte
 
 
 def test_the_steps_grow_with_the_entries_and_a_large_text_is_read_again_once() -> None:
-    few, many = (steps(partial(explain, dropped(count), CI)) for count in (3_000, 12_000))
+    few, many = (steps(partial(explain, dropped(count), CI)) for count in (1_500, 6_000))
     assert many < 4.5 * few
     assert len(explain(dropped(12_000), CI).changes) < len(explain(dropped(20), CI).changes)
