@@ -45,6 +45,10 @@ _FOUND: Final = {
 }
 
 NO_IAM_GROUP: Final = "Map a role instead, and allow the users in the group to assume it."
+
+_DASHED: Final = re.compile(r"-[^\s-]\S*")
+"""An item of a list without the blank after its dash, which YAML takes for a text."""
+
 _IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
 
 _MOST_FINDINGS: Final = 20_000
@@ -135,6 +139,8 @@ class EntryReader:
         if value.type not in ("list", "null"):
             meant = self._corrections().get("groups")
             hint = f"Write `{meant.right}`." if meant else 'Write a list, such as `groups: ["NAME"]`.'
+            if value.type == "string" and _DASHED.fullmatch(value.text):
+                hint = f"Put a blank after the dash: {quoted(f'- {value.text[1:]}')}."
             fix = (Repair(key=self.key),) if meant else ()
             self._wrong_type(value, "`groups` has to be a list", "The authenticator drops the groups.", hint, fix)
             return False

@@ -162,6 +162,8 @@ def _respelt(text: str, name: Node, value: Node, right: str, *, in_flow: bool) -
     shown = text[value.start : value.end].split("\n", 1)[0]
     if right == "groups" and value.kind == "scalar":
         group = in_ascii(value.value).removeprefix("- ").strip()
+        if group.startswith("-"):  # A blank after the dash is missing: the dash is no part of the group.
+            return None
         is_text = bool(value.value) and (bool(value.style) or plain_type(value.value) == "string")
         if not is_text or not _is_simple(text, value) or not _ONE_GROUP.fullmatch(group):
             return None

@@ -304,6 +304,15 @@ def test_what_the_reader_tells_no_rule_repeats() -> None:
     assert codes(nodes) == ["wrong-type"]
 
 
+def test_a_dash_without_a_blank_is_no_part_of_the_group() -> None:
+    document = Document({"mapRoles": f"- rolearn: {PREFIX}/a\n  username: a\n  groups:\n    -system:masters\n"})
+    [finding] = [found for found in lint(document) if found.code == "wrong-type"]
+    assert (finding.hint, finding.fix) == ("Put a blank after the dash: `- system:masters`.", ())
+    assert not fixes(document)
+    mended = Document({"mapRoles": document.data["mapRoles"].replace("-system", "- system")})
+    assert "wrong-type" not in codes(mended)
+
+
 def test_a_document_that_is_partly_unreadable_is_looked_at_as_far_as_it_can_be() -> None:
     document = Document({"mapRoles": "- rolearn: {", "mapUsers": f"- userarn: {USERS}/a\n  username: eks:a\n"})
     assert [finding.code for finding in lint(document)] == ["unreadable", "reserved-username"]
