@@ -304,6 +304,15 @@ def test_what_the_reader_tells_no_rule_repeats() -> None:
     assert codes(nodes) == ["wrong-type"]
 
 
+def test_partitions_are_counted_by_principal_and_a_tie_has_no_majority() -> None:
+    china = f"{PREFIX}/nodes".replace("arn:aws:", "arn:aws-cn:")
+    document = roles(role("a"), role("a"), role(china, "b"))
+    [finding] = [found for found in lint(document) if found.code == "mixed-partitions"]
+    assert "as many are in aws" in finding.message
+    assert "the cluster's own ARN" in finding.hint
+    assert "1 of 2 principals are in" in finding.hint
+
+
 def test_a_dash_without_a_blank_is_no_part_of_the_group() -> None:
     document = Document({"mapRoles": f"- rolearn: {PREFIX}/a\n  username: a\n  groups:\n    -system:masters\n"})
     [finding] = [found for found in lint(document) if found.code == "wrong-type"]

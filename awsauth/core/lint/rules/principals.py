@@ -39,14 +39,15 @@ def mixed_partitions(context: LintContext) -> Iterator[Match]:
           - userarn: arn:aws-cn:iam::111122223333:user/alice
             username: alice
     """
-    partitions = {item: partition_of(item.arn) for item in context.items if not item.fault and item.mapped.principal}
-    (usual, _), *others = Counter(partitions.values()).most_common() or [("", 0)]
+    partitions = {item: partition_of(item.arn) for item in context.winners if not item.fault and item.mapped.principal}
+    (usual, most), *others = Counter(partitions.values()).most_common() or [("", 0)]
     for other, count in others:
         item = next(item for item, partition in partitions.items() if partition == other)
         yield item.match(
-            f"This ARN is in the partition {other}, and most are in {usual}.",
+            f"This ARN is in the partition {other}, and {'as many' if count == most else 'most'} are in {usual}.",
             "A cluster is in one partition, and a caller from another cannot use it.",
-            f"Remove the mappings of the wrong partition; {count} of {len(partitions)} are in {other}.",
+            "Look at the partition in the cluster's own ARN. Then remove the mappings of the other one; "
+            f"{count} of {len(partitions)} principals are in {other}.",
         )
 
 
