@@ -25,7 +25,7 @@ from awsauth.errors import FragmentError, UsageError
 from awsauth.history.sync import LOST_OWNERSHIP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from awsauth.apply import Result
     from awsauth.cli.invocation import Invocation
@@ -113,8 +113,11 @@ def sync_command(
 
     # The error for conflicts lists them.
     told = ("conflict",) if invocation.output in ("text", "github") else ()
-    if not plans:
-        return confirm_and_apply(invocation, how, propose)
+    return (_shown if plans else confirm_and_apply)(invocation, how, propose)
+
+
+def _shown(invocation: Invocation, how: ChangeOptions, propose: Callable[[AwsAuthClient], PreviewedChange]) -> int:
+    """Show what a sync would change, and return the exit code of a plan."""
     with invocation.client() as client:
         proposed = propose(client)
     preview = Confirmation(invocation, how, proposed, asks=False)

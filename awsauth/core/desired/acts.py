@@ -99,14 +99,14 @@ class SyncReport(JsonValue):
         Raises:
             MappingConflictError: there are conflicts; the hint names the arguments that resolve them.
         """
-        if not self.conflicts:
+        conflicts = self.conflicts
+        if not conflicts:
             return
-        twice = [act for act in self.conflicts if act.elsewhere]
-        found = [act for act in self.conflicts if not act.elsewhere]
+        found = [act for act in conflicts if not act.elsewhere]
         unowned = [act for act in found if act.after and not act.other and not act.is_recorded]
         may_extend = all(act.before and act.after and act.before.username == act.after.username for act in unowned)
         hints = {
-            "Edit aws-auth so that one data key maps such a principal, and not two.": bool(twice),
+            "Edit aws-auth so that one data key maps such a principal, and not two.": len(found) < len(conflicts),
             "To use the record in the last revision, pass restore_ownership=True.": bool(self.lost)
             or any(_UNPROVEN in act.reason for act in found),
             'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': bool(
@@ -122,9 +122,9 @@ class SyncReport(JsonValue):
             'To remove an entry that is not wanted any more, pass prune="force"; to keep and forget it, pass '
             f"release={[act.principal for act in found if not act.after]!r}.": any(not act.after for act in found),
         }
-        listed = "\n".join(f"- {act}" for act in self.conflicts)
+        listed = "\n".join(f"- {act}" for act in conflicts)
         raise MappingConflictError(
-            f"The sync has {len(self.conflicts)} conflict{'s' * (len(self.conflicts) > 1)}.\n{listed}",
+            f"The sync has {len(conflicts)} conflict{'s' * (len(conflicts) > 1)}.\n{listed}",
             hint="\n".join(hint for hint, is_right in hints.items() if is_right),
         )
 
