@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from awsauth.boundary import public
@@ -19,8 +19,6 @@ from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 from awsauth.options import Options, check_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import boto3
     from typing_extensions import Unpack
 

@@ -8,31 +8,27 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import is_node_mapping
-from awsauth.core.diff import diff
+from awsauth.core.diff import Diff, diff
 from awsauth.core.findings import Finding, Severity, counted
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
 from awsauth.core.revisions.annotations import owners_of
-from awsauth.core.revisions.info import OBSERVED
+from awsauth.core.revisions.info import OBSERVED, Writer
 from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import NotebookValue, quoted
 from awsauth.errors import UsageError
-from awsauth.history.commit import commit
-from awsauth.stores.store import SupportsDryRun, SupportsEditCheck
+from awsauth.history.commit import PendingChange, commit
+from awsauth.stores.store import Snapshot, Store, SupportsDryRun, SupportsEditCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from awsauth.cluster_context import ClusterContext
     from awsauth.core.desired.acts import SyncReport
-    from awsauth.core.diff import Diff
     from awsauth.core.document.document import Document
     from awsauth.core.lint.policy import Policy
-    from awsauth.core.revisions.info import Writer
     from awsauth.core.revisions.restore import Restoration
-    from awsauth.history.commit import PendingChange
     from awsauth.options import Options
-    from awsauth.stores.store import Snapshot, Store
 
 ONLY_RECORDS: Final = "No mapping changes; the record of owners does."
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from awsauth.apply import ChangeApplier, Result, result_of
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
-from awsauth.core.edit.changes import as_list
+from awsauth.core.edit.changes import Change, as_list
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
-from awsauth.history.commit import applying, changing, take_snapshot
-from awsauth.mapping_methods import MappingMethods, RoleResolver, Transaction
+from awsauth.history.commit import PendingChange, applying, changing, take_snapshot
+from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, Transaction
 from awsauth.options import ClusterOptions, Options, check_options, check_whole_number, connection_options
 from awsauth.read_only_client import ReadOnlyClient
-from awsauth.stores.store import restorable
+from awsauth.stores.store import Snapshot, Store, restorable
 from awsauth.sync_methods import SyncMethods
 
 if TYPE_CHECKING:
@@ -35,13 +35,9 @@ if TYPE_CHECKING:
     from awsauth.connections.eks import EksClusterInfo
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.diff import Diff
-    from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
     from awsauth.core.plan import Plan
-    from awsauth.history.commit import PendingChange
-    from awsauth.mapping_methods import Planning
-    from awsauth.stores.store import Snapshot, Store
 
 
 @public

@@ -13,12 +13,12 @@ from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.access import last_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
-from awsauth.core.revisions.info import Writer
+from awsauth.core.revisions.info import RevisionInfo, Writer
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
 from awsauth.kube.rbac import CHANGER, missing
 from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
-from awsauth.kube.self_review import self_review
+from awsauth.kube.self_review import SelfReview, self_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.explain.explanation import Explanation
-    from awsauth.core.revisions.info import RevisionInfo
-    from awsauth.kube.self_review import SelfReview
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from awsauth.boundary import public
-from awsauth.core.access.node_mappings import node_role
+from awsauth.core.access.node_mappings import NodeKind, node_role
 from awsauth.core.edit.changes import (
     Change,
     EnsureAccount,
     EnsureRole,
     EnsureUser,
+    IfMapped,
     RemoveAccount,
     RemoveGroups,
     RemoveRole,
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 
     from awsauth.apply import Result
     from awsauth.aws.session import AwsSession
-    from awsauth.core.access.node_mappings import NodeKind
     from awsauth.core.desired.fragment import WantedRole, WantedSsoRole
-    from awsauth.core.edit.changes import IfMapped
     from awsauth.core.findings import Finding
     from awsauth.core.plan import Plan
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.boundary import public
 from awsauth.errors import HistoryError, UsageError
 from awsauth.options import check_whole_number
-from awsauth.stores.store import restorable
+from awsauth.stores.store import Store, restorable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from awsauth.health.report import HealthReport
     from awsauth.history.log import Log
     from awsauth.kube.self_review import SelfReview
-    from awsauth.stores.store import Store
 
 DESCRIBED: Final = 10
 """The number of newest revisions with a diff in the history, unless more are asked for."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from awsauth.boundary import public
-from awsauth.options import Options, check_options, check_whole_number
+from awsauth.options import DryRun, Options, check_options, check_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Literal
 
     from awsauth.apply import Result
     from awsauth.core.desired.acts import SyncReport
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.history.commit import PendingChange
     from awsauth.mapping_methods import RoleResolver
-    from awsauth.options import DryRun
     from awsauth.stores.store import Snapshot, Store
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.eks import describe_cluster
+from awsauth.aws.eks import EksCluster, describe_cluster
 from awsauth.aws.errors import INVALID, TAKEN, pages_of
 from awsauth.backoff import Backoff
 from awsauth.core.text.display import command_line, quoted, visible
@@ -13,7 +13,6 @@ from awsauth.errors import AwsServiceError
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
 
-    from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
 
 BOTH: Final = "API_AND_CONFIG_MAP"

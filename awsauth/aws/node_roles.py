@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.aws.access_entries import AT_ONCE
 from awsauth.aws.errors import MISSING, pages_of
 from awsauth.aws.iam import get_instance_profile
-from awsauth.core.cluster.facts import NodeEvidence, RoleUser, SourceReport
+from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUser, SourceReport
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, NotFoundError
 from awsauth.kube.fields import Fields
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
     from awsauth.core.access.access_entries import AccessEntry
-    from awsauth.core.cluster.facts import ClusterNode
 
 KARPENTER: Final = "/apis/karpenter.k8s.aws"
 """The API group of Karpenter for AWS; a cluster without Karpenter answers 404."""

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import pages_of
-from awsauth.aws.iam import check_role_name, get_role, own_account, role_of
+from awsauth.aws.iam import Role, check_role_name, get_role, own_account, role_of
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
 from awsauth.core.access.sso_roles import PATH, sso_role
@@ -20,7 +20,6 @@ from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from awsauth.aws.iam import Role
     from awsauth.aws.session import AwsSession
 
 NOT_CHECKED: Final = "role-not-checked"

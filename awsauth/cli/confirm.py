@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.apply import ONLY_RECORDS
+from awsauth.apply import ONLY_RECORDS, Result
 from awsauth.cli.completion import remember
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.output import findings_as_markdown
@@ -20,7 +20,6 @@ from awsauth.errors import AwsAuthError, GuardError, PlanOutdatedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from awsauth.apply import Result
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.diff import Diff

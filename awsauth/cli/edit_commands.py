@@ -21,7 +21,7 @@ from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.target import command
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
-from awsauth.core.plan import digest
+from awsauth.core.plan import Plan, digest
 from awsauth.core.text.display import listed, quoted
 from awsauth.errors import AwsAuthError, EditError, GuardError, PlanOutdatedError, UsageError
 from awsauth.read_limits import read_file
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
-    from awsauth.core.plan import Plan
 
 _HINT: Final = (
     "# Edit the mappings, save, and close the editor. Problems are shown above their line. Nothing is written before all\n"

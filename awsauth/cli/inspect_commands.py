@@ -16,8 +16,8 @@ from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.cli.target import command
 from awsauth.core.access.matching import casefold_arn
-from awsauth.core.document.model import KEYS
-from awsauth.core.edit.changes import EnsureAccount, EnsureRole, EnsureUser
+from awsauth.core.document.model import KEYS, Key
+from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
 from awsauth.core.explain.explanation import call
 from awsauth.core.serialization import FLAT, JsonValue
 from awsauth.core.text.display import code, command_line, fenced, visible
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from awsauth.cli.invocation import Invocation
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Key
-    from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Finding
     from awsauth.core.lint.overview import MappingRow
 

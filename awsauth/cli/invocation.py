@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from awsauth.cli.output import waiting_for
+from awsauth.cli.output import Output, waiting_for
 from awsauth.cli.target import STANDARD_INPUT, describe_target
 from awsauth.core.text.display import visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
 
-    from awsauth.cli.output import Output
     from awsauth.client import AwsAuthClient
     from awsauth.core.lint.policy import Policy
     from awsauth.stores.manifest_text import ManifestText

@@ -14,7 +14,7 @@ from awsauth.debug_log import log_debug
 from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import kubeconfig
 from awsauth.kube.address import proxy_for, without_userinfo
-from awsauth.kube.credentials import TokenFile
+from awsauth.kube.credentials import BearerTokens, ServerEndpoint, TokenFile
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions, check_timeout
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
     from awsauth.aws.token import TokenSource
-    from awsauth.kube.credentials import BearerTokens, ServerEndpoint
     from awsauth.kube.kubeconfig import ResolvedContext
 
 

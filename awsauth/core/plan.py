@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.diff import Diff, MappingDiff, diff
-from awsauth.core.document.model import KEYS
+from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.changes import changes_from_json
+from awsauth.core.edit.changes import Change, changes_from_json
 from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.findings import Finding, counted
 from awsauth.core.guards.guards import raise_for_violations
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.access_changes import AccessChange
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Key
-    from awsauth.core.edit.changes import Change
     from awsauth.core.yaml_input import Path, YamlInput
 
 

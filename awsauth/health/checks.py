@@ -16,8 +16,8 @@ from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, In
 from awsauth.health.advice import EksTarget, forbidden, no_nodes, unknown
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.history.drift import drift
-from awsauth.kube.rbac import missing, rule_of
-from awsauth.kube.self_review import self_review
+from awsauth.kube.rbac import RbacRule, missing, rule_of
+from awsauth.kube.self_review import SelfReview, self_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.explain.explanation import Explanation
-    from awsauth.kube.rbac import RbacRule
-    from awsauth.kube.self_review import SelfReview
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Store
 

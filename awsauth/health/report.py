@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from awsauth.boundary import public
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import visible
-from awsauth.errors import CredentialsError
-
-if TYPE_CHECKING:
-    from awsauth.errors import AwsAuthError
+from awsauth.errors import AwsAuthError, CredentialsError
 
 StepResult = Literal["passed", "failed", "skipped", "warning"]
 

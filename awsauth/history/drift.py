@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.access.matching import Access, can_match
+from awsauth.core.access.matching import Access, Outcomes, can_match
 from awsauth.core.access.node_mappings import admits_nodes, still_admits
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.info import FIELD_MANAGER
-from awsauth.core.revisions.revision import is_sound
+from awsauth.core.revisions.revision import Revision, is_sound
 from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.errors import ForbiddenError, HistoryError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from awsauth.core.access.matching import Outcomes
-    from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Snapshot, Store
 
 DRIFT: Final = "drift"

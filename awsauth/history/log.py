@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
-from awsauth.core.diff import diff
+from awsauth.core.diff import Diff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity, counted
 from awsauth.core.revisions.info import RevisionInfo, data_digest, local_time
@@ -24,7 +24,6 @@ from awsauth.history.rollback import UNVOUCHED, rollback_candidates
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awsauth.core.diff import Diff
     from awsauth.stores.store import RevisionList, Snapshot, Store
 
 UNPROVEN_HISTORY: Final = "unproven-history"

@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 from awsauth.core.revisions.annotations import OWNER_PREFIX
-from awsauth.core.revisions.revision import HIGHEST, draft
+from awsauth.core.revisions.revision import HIGHEST, Revision, draft
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, HistoryError, OutcomeUnknownError, RevisionTakenError, UnreachableError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from awsauth.backoff import Backoff
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind, Writer
-    from awsauth.core.revisions.revision import Revision
     from awsauth.core.text.lines import Splice
     from awsauth.history.commit import PendingChange
     from awsauth.stores.store import Snapshot, Store

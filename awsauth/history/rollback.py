@@ -13,9 +13,9 @@ from awsauth.core.document.model import KEYS, SYSTEM_MASTERS
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.revisions.annotations import owners_of
-from awsauth.core.revisions.info import UNKNOWN_WRITER, Writer, data_digest
-from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Author, HistoryState, restore
-from awsauth.core.revisions.revision import digest_of_owners, is_sound
+from awsauth.core.revisions.info import UNKNOWN_WRITER, RevisionInfo, Writer, data_digest
+from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Author, HistoryState, Restoration, restore
+from awsauth.core.revisions.revision import Revision, digest_of_owners, is_sound
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
 from awsauth.history.commit import PendingChange
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from awsauth.core.diff import Diff
-    from awsauth.core.revisions.info import RevisionInfo
-    from awsauth.core.revisions.restore import Restoration
-    from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import RevisionList, Snapshot, Store
 
 UNPROVEN: Final = "unproven-revision"

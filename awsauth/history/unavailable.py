@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from awsauth.backoff import Backoff, retry_unavailable
-from awsauth.stores.store import SupportsDryRun
+from awsauth.stores.store import RevisionList, Snapshot, Store, SupportsDryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from awsauth.core.revisions.revision import Revision
-    from awsauth.stores.store import RevisionList, Snapshot, Store
 
 _T = TypeVar("_T")
 

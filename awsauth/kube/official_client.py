@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, KubeconfigError
 from awsauth.kube.address import proxy_for
-from awsauth.kube.credentials import authorization
+from awsauth.kube.credentials import BearerTokens, authorization
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import urllib3
     from kubernetes.client import ApiClient, Configuration
 
-    from awsauth.kube.credentials import BearerTokens
     from awsauth.kube.kubeconfig import ResolvedContext
 
 _T = TypeVar("_T")

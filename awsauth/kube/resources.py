@@ -12,13 +12,12 @@ from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import visible
 from awsauth.errors import UnreachableError
 from awsauth.kube.fields import Fields
-from awsauth.kube.transport import JSON
+from awsauth.kube.transport import JSON, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from awsauth.kube.transport import Transport
 
 PAGE: Final = "500"
 """Objects in a page, as for kubectl; it bounds the size of an answer."""

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.errors import KubeconfigError
 from awsauth.kube import tls
-from awsauth.kube.credentials import authorization
+from awsauth.kube.credentials import BearerTokens, authorization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import urllib3
 
-    from awsauth.kube.credentials import BearerTokens
 
 _TEXT_FIELDS: Final = frozenset(
     ("server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url", "token")

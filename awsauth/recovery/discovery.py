@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.iam import get_role
-from awsauth.connections.eks import from_eks
+from awsauth.connections.eks import EksConnection, from_eks
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import principal_of
 from awsauth.core.text.display import quoted, visible
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
-    from awsauth.connections.eks import EksConnection
     from awsauth.recovery.report import Way
 
 _SHOWN: Final = 5

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.access_entries import AccessEntries
+from awsauth.aws.access_entries import AccessEntries, ReadEntries
 from awsauth.aws.authentication_mode import BOTH, switch_to_both
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
@@ -18,10 +18,10 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError
 from awsauth.history.unavailable import with_retries
 from awsauth.recovery.arguments import check_others, region_in, repair_request
-from awsauth.recovery.discovery import ClusterRef, discover
+from awsauth.recovery.discovery import ClusterRef, Discovery, discover
 from awsauth.recovery.plan import plan_of, refuse_without_consent
-from awsauth.recovery.repair import AccessRepair
-from awsauth.recovery.report import Leftover, Recovery
+from awsauth.recovery.repair import AccessRepair, AppliedRepair, RepairRequest
+from awsauth.recovery.report import Leftover, Recovery, RecoveryPlan, RecoveryStep
 from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.stores.cluster import ClusterStore
 
@@ -30,12 +30,8 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from awsauth.aws.access_entries import ReadEntries
     from awsauth.aws.eks import EksCluster
     from awsauth.core.edit.changes import Change
-    from awsauth.recovery.discovery import Discovery
-    from awsauth.recovery.repair import AppliedRepair, RepairRequest
-    from awsauth.recovery.report import RecoveryPlan, RecoveryStep
     from awsauth.verification.probe import ProbeResult
 
 WAITS: Final = 300.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.explain.explain import explain
-from awsauth.core.explain.explanation import call
+from awsauth.core.explain.explanation import Explanation, call
 from awsauth.core.explain.who_can import who_can
 from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.content import FOREIGN_HISTORY
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
     from awsauth.core.access.caller import Caller
     from awsauth.core.edit.changes import Change
-    from awsauth.core.explain.explanation import Explanation
     from awsauth.core.revisions.info import RevisionInfo
     from awsauth.kube.transport import Transport
 

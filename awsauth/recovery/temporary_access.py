@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from awsauth.aws.access_entries import TEMPORARY_POLICY
+from awsauth.aws.access_entries import TEMPORARY_POLICY, AccessEntries, FoundEntry
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import RecoveryError
 from awsauth.recovery.report import Leftover
@@ -13,7 +13,6 @@ from awsauth.recovery.report import Leftover
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from awsauth.aws.access_entries import AccessEntries, FoundEntry
     from awsauth.core.access.access_entries import AccessEntry
 
 Ours = Literal["", "policy", "entry"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.core.document.document import Document
 from awsauth.core.revisions.annotations import PREFIX, head_read, time_read
-from awsauth.core.revisions.info import FIELD_MANAGER, NAME, FieldManager
+from awsauth.core.revisions.info import FIELD_MANAGER, NAME, FieldManager, Head, RevisionInfo
 from awsauth.core.revisions.revision import LABEL, NAMESPACE, Revision, head_replaced, info_from_object, number_of_name
 from awsauth.core.text.display import quoted
 from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
@@ -19,7 +19,6 @@ from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, confli
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.revisions.info import Head, RevisionInfo
     from awsauth.kube.transport import Transport
 
 _CONFIG_MAPS: Final = f"/api/v1/namespaces/{NAMESPACE}/configmaps"

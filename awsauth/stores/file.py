@@ -18,7 +18,7 @@ from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.core.revisions.annotations import owners_of
-from awsauth.core.revisions.info import data_digest
+from awsauth.core.revisions.info import Head, data_digest
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import FileChangedError, FileError, ManifestError
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from awsauth.core.revisions.info import Head
     from awsauth.core.revisions.revision import Revision
 
 UNREADABLE_RECORDS: Final = "unreadable-records"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.document.document import Document
 from awsauth.core.revisions.revision import Revision, head_replaced, info_from_object
@@ -13,7 +13,6 @@ from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, confli
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from awsauth.core.revisions.info import Head
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.revisions.info import Head
+from awsauth.core.revisions.info import Head, RevisionInfo
 from awsauth.core.revisions.revision import Revision, info_from_object
 from awsauth.core.text.display import visible
 from awsauth.errors import HistoryError
@@ -20,7 +20,6 @@ from awsauth.stores.store import InvalidRevision, RevisionList, revision_not_fou
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.revisions.info import RevisionInfo
 
 _APPLIED: Final = "applied"
 BEGUN: Final = " begun"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from awsauth.core.revisions.revision import HIGHEST, is_sound
+from awsauth.core.revisions.revision import HIGHEST, Revision, is_sound
 from awsauth.errors import ApiError, AwsAuthError, ConflictError, RevisionNotFoundError, RevisionTakenError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.findings import Finding
     from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo
-    from awsauth.core.revisions.revision import Revision
 
 
 class Snapshot(NamedTuple):

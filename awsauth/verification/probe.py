@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.backoff import Backoff
 from awsauth.core.text.display import quoted
 from awsauth.errors import AuthenticationError, ForbiddenError, UnavailableError
-from awsauth.kube.rbac import missing
+from awsauth.kube.rbac import RbacRule, missing
 from awsauth.kube.self_review import self_review
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from awsauth.aws.token import TokenSource
     from awsauth.core.explain.explanation import Explanation
-    from awsauth.kube.rbac import RbacRule
     from awsauth.kube.transport import Transport
 
 _NEW_TOKEN: Final = 5.0

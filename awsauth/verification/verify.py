@@ -23,7 +23,7 @@ from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, Rever
 from awsauth.history.commit import PendingChange, commit
 from awsauth.history.unavailable import with_retries
 from awsauth.kube.self_review import EVERYBODY, self_review
-from awsauth.options import CALLER
+from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
 from awsauth.verification.probe import ProbeResult, TokenProbe
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.revisions.info import Writer
     from awsauth.kube.transport import Transport
-    from awsauth.options import Options
     from awsauth.stores.store import Snapshot, Store
 
     Make = Callable[[Callable[[Snapshot], PendingChange], Options], Result]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
 from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes
-from awsauth.core.document.model import SYSTEM_MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.text.display import command_line, listed, quoted, visible
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.cluster.facts import Bindings, ClusterNode
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import MappingEntry
     from awsauth.core.guards.context import NodeUse
 
 GIVES_NOTHING: Final = "gives-nothing"

@@ -12,14 +12,12 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.content import MANAGED_BY_TOOL
-from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, data_digest
+from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, FieldManager, Head, RevisionInfo, data_digest
 from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo
 
 
 class Reversal(NamedTuple):

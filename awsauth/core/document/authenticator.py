@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.document.model import ARN_FIELD, Key, MappingEntry, Sso
-from awsauth.core.edit.changes import Repair
+from awsauth.core.edit.changes import Change, Repair
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.text.display import quoted
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from awsauth.core.document.repairs import Respelt
-    from awsauth.core.edit.changes import Change
     from awsauth.core.goyaml.decode import Value
     from awsauth.core.goyaml.nodes import Node
 

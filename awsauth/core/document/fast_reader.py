@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.document import fast_patterns as forms
 from awsauth.core.document.authenticator import is_skipped
 from awsauth.core.document.fast_patterns import BLOCK_ITEM, FIELDS, FLOW_ITEM
-from awsauth.core.document.model import EntryLayout, Field, Groups, ListLayout, MappingEntry, ParsedList, Scalar
-from awsauth.core.text.lines import line_start
+from awsauth.core.document.model import EntryLayout, Field, Groups, Key, ListLayout, MappingEntry, ParsedList, Scalar
+from awsauth.core.text.lines import Unchanged, line_start
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
 
-    from awsauth.core.document.model import Key
     from awsauth.core.goyaml.scalars import Style
-    from awsauth.core.text.lines import Unchanged
 
 
 _WORTH_A_LOOK: Final = 1_000

@@ -8,8 +8,18 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.core.document.authenticator import GO_SPACE, EntryReader, is_skipped
-from awsauth.core.document.model import KIND, EntryLayout, Field, Groups, ListLayout, ParsedList, Scalar
+from awsauth.core.document.authenticator import GO_SPACE, EntryReader, Winners, is_skipped
+from awsauth.core.document.model import (
+    KIND,
+    EntryLayout,
+    Field,
+    Groups,
+    Key,
+    ListLayout,
+    MappingEntry,
+    ParsedList,
+    Scalar,
+)
 from awsauth.core.document.repairs import readable
 from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Finding, Location, Severity
@@ -20,8 +30,6 @@ from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.document.authenticator import Winners
-    from awsauth.core.document.model import Key, MappingEntry
     from awsauth.core.goyaml.nodes import Node
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.document.model import CachedDiff, MappingEntry
-from awsauth.core.text.lines import same_end, same_start
+from awsauth.core.document.model import CachedDiff, Key, MappingEntry, ParsedList
+from awsauth.core.text.lines import Unchanged, same_end, same_start
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from awsauth.core.document.model import Key, ParsedList
-    from awsauth.core.text.lines import Unchanged
 
 
 SEARCHES: Final = 32

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml import nodes
-from awsauth.core.goyaml.decode import decode
+from awsauth.core.goyaml.decode import Value, decode
 from awsauth.core.goyaml.scalars import plain_type, write_scalar
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import Splice, indent_of, same_start, spliced
@@ -22,7 +22,6 @@ from awsauth.core.text.lines import Splice, indent_of, same_start, spliced
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awsauth.core.goyaml.decode import Value
     from awsauth.core.goyaml.nodes import Node
 
 DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2022\u2043\u2212\ufe58\ufe63\uff0d"

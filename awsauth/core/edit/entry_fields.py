@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.document.model import ARN_FIELD, Groups, MappingEntry, Scalar
+from awsauth.core.document.model import ARN_FIELD, Entry, Field, Groups, MappingEntry, ParsedList, Scalar
 from awsauth.core.edit.entry_list import FlowItems, flow_splices
-from awsauth.core.edit.entry_writer import delimiters
+from awsauth.core.edit.entry_writer import EntryWriter, delimiters
 from awsauth.core.findings import Location
 from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import Splice, line_end, line_start, newline_of
@@ -15,9 +15,6 @@ from awsauth.errors import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from awsauth.core.document.model import Entry, Field, ParsedList
-    from awsauth.core.edit.entry_writer import EntryWriter
 
 
 _GROUP: Final = re.compile(r"(['\"]?)[\w.:/@-]+\1")

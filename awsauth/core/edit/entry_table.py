@@ -6,12 +6,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from awsauth.core.document.index import SEARCHES, kept_under, positions
-from awsauth.core.document.model import principal_key
+from awsauth.core.document.model import MappingEntry, ParsedList, PrincipalKey, principal_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from awsauth.core.document.model import MappingEntry, ParsedList, PrincipalKey
 
 
 class EntryTable:

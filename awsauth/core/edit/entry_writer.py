@@ -6,15 +6,12 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from awsauth.core.document.model import ARN_FIELD, Groups, Scalar
-from awsauth.core.goyaml.scalars import write_scalar
+from awsauth.core.document.model import ARN_FIELD, EntryLayout, Groups, Key, MappingEntry, ParsedList, Scalar
+from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import line_start, newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from awsauth.core.document.model import EntryLayout, Key, MappingEntry, ParsedList
-    from awsauth.core.goyaml.scalars import Style
 
 
 _NEIGHBORS: Final = 20

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from awsauth.boundary import public
 from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.entry_table import EntryTable
 from awsauth.core.edit.rewrite import check_editable, rewrite
@@ -20,7 +20,6 @@ from awsauth.errors import EditError, InvalidValueError, MappingConflictError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from awsauth.core.document.model import ParsedList
     from awsauth.core.text.lines import Splice
 
 

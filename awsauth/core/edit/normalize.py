@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from awsauth.boundary import public
-from awsauth.core.document.document import check_document, parse_list
-from awsauth.core.document.model import KEYS, Groups
+from awsauth.core.document.document import Document, check_document, parse_list
+from awsauth.core.document.model import KEYS, Groups, ParsedList
 from awsauth.core.edit.changes import Change, ReplaceText
-
-if TYPE_CHECKING:
-    from awsauth.core.document.document import Document
-    from awsauth.core.document.model import ParsedList
-
 
 _MOST_ROUNDS: Final = 4
 

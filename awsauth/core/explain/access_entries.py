@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.access.access_entries import AccessEntry, entry_for
-from awsauth.core.access.caller import render
+from awsauth.core.access.access_entries import AccessEntry, AuthenticationMode, entry_for
+from awsauth.core.access.caller import Caller, render
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from awsauth.core.access.access_entries import AuthenticationMode
-    from awsauth.core.access.caller import Caller
 
 NAME: Final = "access entries"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, could_render, needs_instance, winners
 from awsauth.core.access.sso_roles import permission_set
-from awsauth.core.document.document import parse_list
+from awsauth.core.document.document import Document, parse_list
 from awsauth.core.document.model import (
     ARN_FIELD,
     KEYS,
@@ -24,10 +24,10 @@ from awsauth.core.document.model import (
     Scalar,
     continuation,
 )
-from awsauth.core.edit.changes import EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
+from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.explain.explanation import Candidate, EntryStatus
 from awsauth.core.explain.near_misses import NearMiss, Resemblance
-from awsauth.core.findings import Location
+from awsauth.core.findings import Finding, Location
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from awsauth.core.access.caller import Caller
-    from awsauth.core.document.document import Document
-    from awsauth.core.edit.changes import Change
-    from awsauth.core.findings import Finding
 
 _MOST_MENTIONS: Final = 3
 _MOST_ALIKE: Final = 100

@@ -21,8 +21,8 @@ from awsauth.core.access.matching import (
     winners,
 )
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.model import PRINCIPAL_KEYS
-from awsauth.core.edit.changes import RenamePrincipal
+from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry
+from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.explain.candidates import Looked, Search, ensured, place_of
 from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, Verdict
@@ -32,8 +32,6 @@ from awsauth.errors import EditError, MappingConflictError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from awsauth.core.document.model import Key, MappingEntry
-    from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Location
 
 _NEAREST: Final = (

@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from awsauth.boundary import public
-from awsauth.core.access.caller import TAKES
-from awsauth.core.edit.changes import asked_for
+from awsauth.core.access.caller import TAKES, Caller
+from awsauth.core.edit.changes import Change, asked_for
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import quoted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from awsauth.core.access.caller import Caller
-    from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Finding, Location
 
 Verdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]

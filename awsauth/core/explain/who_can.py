@@ -22,7 +22,7 @@ from awsauth.core.access.matching import (
 )
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key, MappingEntry
 from awsauth.core.explain.candidates import place_of
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted
@@ -31,7 +31,6 @@ from awsauth.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awsauth.core.document.model import MappingEntry
     from awsauth.core.findings import Finding, Location
 
 _SESSION_NAME: Final = "{{SessionName}}"

@@ -21,7 +21,7 @@ from awsauth.core.access.matching import (
 )
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.index import entries_of
-from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, MappingEntry
+from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext, GuardInput, violation
 from awsauth.core.text.display import quoted
@@ -29,7 +29,6 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awsauth.core.document.model import Key, ParsedList
 
 NODE_MAPPING: Final = "node-mapping"
 LAST_ADMIN: Final = "last-admin"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import casefold_arn
-from awsauth.core.document.document import MAX_BYTES, byte_size
+from awsauth.core.document.document import MAX_BYTES, Document, byte_size
 from awsauth.core.document.model import KEYS, ParsedList
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity
@@ -17,7 +17,6 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.document.document import Document
     from awsauth.core.lint.policy import Policy
     from awsauth.core.lint.rules import Match
 

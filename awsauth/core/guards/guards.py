@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.access.access_entries import AUTHENTICATION_MODE
@@ -15,8 +15,6 @@ from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from awsauth.core.document.document import Document
 
 GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {

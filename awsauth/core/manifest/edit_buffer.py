@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import KEYS
-from awsauth.core.edit.changes import ReplaceText
+from awsauth.core.document.model import KEYS, Key
+from awsauth.core.edit.changes import Change, ReplaceText
 from awsauth.core.findings import Location
 from awsauth.core.manifest.literal_block import NOT_LITERAL
 from awsauth.core.manifest.locate import fields, origins
@@ -23,8 +23,6 @@ from awsauth.errors import EditError, ManifestError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from awsauth.core.document.model import Key
-    from awsauth.core.edit.changes import Change
 
 MARK: Final = "#!"
 _MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)

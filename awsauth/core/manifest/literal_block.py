@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from awsauth.core.goyaml.nodes import BOM
+from awsauth.core.goyaml.nodes import BOM, Node
 from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import check_lines
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start
 from awsauth.core.text.unified_diff import changed_lines
-
-if TYPE_CHECKING:
-    from awsauth.core.goyaml.nodes import Node
 
 STEP: Final = 2
 """The extra indentation of a new block below its key, unless a neighbor has another one."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.document.model import KEYS
 from awsauth.core.findings import Location, line_starts
 from awsauth.core.goyaml.json_nodes import parse_json
-from awsauth.core.goyaml.nodes import UntrustedYamlError, YamlSyntaxError, parse_all
+from awsauth.core.goyaml.nodes import Node, UntrustedYamlError, YamlSyntaxError, parse_all
 from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import is_template_line, templates
 from awsauth.core.text.display import quoted, visible
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.core.document.document import Origin
-    from awsauth.core.goyaml.nodes import Node
     from awsauth.core.manifest.manifest import Manifest
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")

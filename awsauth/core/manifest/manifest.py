@@ -19,14 +19,13 @@ from awsauth.core.manifest.scalar_edits import edit_scalar, to_literal
 from awsauth.core.manifest.source import manifest_error
 from awsauth.core.manifest.templates import templates
 from awsauth.core.text.display import quoted, visible
-from awsauth.core.text.lines import spliced
+from awsauth.core.text.lines import Splice, spliced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.core.findings import Finding
     from awsauth.core.goyaml.nodes import Node
-    from awsauth.core.text.lines import Splice
     from awsauth.errors import ManifestError
 
 

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.manifest.source import manifest_error
 from awsauth.core.text.display import quoted
-from awsauth.core.text.lines import line_end, line_start
+from awsauth.core.text.lines import Splice, line_end, line_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.text.lines import Splice
     from awsauth.errors import ManifestError
 
 _OPENING: Final = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|\${{")
