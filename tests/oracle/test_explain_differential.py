@@ -33,7 +33,7 @@ CALLERS: Final = int(os.environ.get("AWSAUTH_CALLERS", "10000"))
 SEED: Final = int(os.environ.get("AWSAUTH_SEED", "20261122"))
 MOST_UNTRUSTED: Final = 0.03
 _BATCH: Final = 200
-_NOT_MAPPED: Final = "identity is not mapped"
+NOT_MAPPED: Final = "identity is not mapped"
 
 
 def test_callers_of_the_corpus(authenticator: Authenticator, corpus: Path) -> None:
@@ -84,7 +84,7 @@ def _compared(document: Document, caller: Caller, admission: Admission) -> str:
         assert not all(document.reading(key).trusted for key in ("mapRoles", "mapUsers", "mapAccounts"))
         return "depends"
     found = _access_of(document, caller)
-    if not (_agrees(explanation, admission) and _allows(found, caller, admission)):
+    if not (agrees(explanation, admission) and _allows(found, caller, admission)):
         pytest.fail(
             f"explained differently (seed {SEED})\n"
             f"data:      {dict(document.data)!r}\n"
@@ -97,16 +97,16 @@ def _compared(document: Document, caller: Caller, admission: Admission) -> str:
     return explanation.verdict
 
 
-def _agrees(explanation: Explanation, admission: Admission) -> bool:
+def agrees(explanation: Explanation, admission: Admission) -> bool:
     caller = explanation.caller
     if not admission["error"] and admission["canonicalARN"] != caller.canonical_arn:
         return False
     if explanation.verdict == "not-mapped":
-        return admission["error"] == _NOT_MAPPED
+        return admission["error"] == NOT_MAPPED
     return _of(admission) in [
         None if outcome.refusal else (_filled(outcome.username, caller), [_filled(g, caller) for g in outcome.groups])
         for outcome in explanation.outcomes
-    ] and (admission["error"] != _NOT_MAPPED)
+    ] and (admission["error"] != NOT_MAPPED)
 
 
 def _access_of(document: Document, caller: Caller) -> tuple[MappingEntry, ...]:
@@ -116,7 +116,7 @@ def _access_of(document: Document, caller: Caller) -> tuple[MappingEntry, ...]:
 def _allows(found: tuple[MappingEntry, ...], caller: Caller, admission: Admission) -> bool:
     """Whether the mapping that the guards take for the caller's is the one that the authenticator took."""
     if not found or admission["error"]:
-        return (not found) == (admission["error"] == _NOT_MAPPED)
+        return (not found) == (admission["error"] == NOT_MAPPED)
     given = [
         (_filled(render(m.username, caller).text, caller), [_filled(render(g, caller).text, caller) for g in m.groups])
         for m in found

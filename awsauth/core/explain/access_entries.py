@@ -6,9 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.access_entries import AccessEntry, AuthenticationMode, entry_for
-from awsauth.core.access.caller import Caller, render
-from awsauth.core.access.matching import INSTANCES_ONLY
-from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, Verdict
+from awsauth.core.explain.explanation import (
+    CallerOutcome,
+    DecisionStep,
+    Explanation,
+    Verdict,
+    instance_condition,
+    rendering,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,16 +70,12 @@ def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
         if step.name != "rendering"
     ]
     steps = (identity, DecisionStep(NAME, f"the caller's entry decides: {entry.gives}."), *passed_over)
-    conditions = tuple(f"The access policy {policy} grants more rights." for policy in entry.policies)
     if not entry.type:
         return Explanation(explanation.caller, "depends", (), steps)
-    outcome = _outcome(entry, explanation.caller)
-    verdict: Verdict = "depends" if INSTANCES_ONLY in outcome.unresolved else "let-in"
-    return Explanation(explanation.caller, verdict, (outcome,), steps, conditions)
-
-
-def _outcome(entry: AccessEntry, caller: Caller) -> CallerOutcome:
-    parts = [render(text, caller) for text in (entry.username, *entry.groups)]
-    unresolved = tuple(dict.fromkeys(marker for part in parts for marker in part.unresolved))
-    username, *groups = (part.text for part in parts)
-    return CallerOutcome(username, tuple(groups), unresolved)
+    outcome = CallerOutcome.of(entry.username, entry.groups, explanation.caller)
+    verdict: Verdict = "let-in"
+    conditions = [f"The access policy {policy} grants more rights." for policy in entry.policies]
+    if condition := instance_condition(outcome, explanation.caller):
+        verdict = "refused" if outcome.refusal else "depends"
+        conditions.append(condition)
+    return Explanation(explanation.caller, verdict, (outcome,), (*steps, rendering([outcome])), tuple(conditions))

@@ -10,22 +10,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
-from awsauth.core.access.caller import Caller, as_caller, render
-from awsauth.core.access.matching import (
-    INSTANCES_ONLY,
-    Access,
-    account_of,
-    casefold_arn,
-    needs_instance,
-    reduces_access,
-    winners,
-)
+from awsauth.core.access.caller import Caller, as_caller
+from awsauth.core.access.matching import Access, account_of, casefold_arn, reduces_access, winners
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.explain.candidates import Looked, Search, ensured, place_of
-from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, Verdict
+from awsauth.core.explain.explanation import (
+    CallerOutcome,
+    DecisionStep,
+    Explanation,
+    Verdict,
+    instance_condition,
+    rendering,
+)
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, MappingConflictError
 
@@ -96,7 +95,7 @@ class _Explaining:
             location = self._place_of("mapAccounts", min(looked.found))
             self.outcomes = [CallerOutcome(self.caller.canonical_arn, (), location=location)]
         elif decided:
-            steps.append(self._rendering())
+            steps.append(rendering(self.outcomes))
         verdict = self._verdict()
         changes = self._changes(steps, search) if offers and verdict == "not-mapped" else ()
         return Explanation(
@@ -133,37 +132,13 @@ class _Explaining:
 
     def _outcome(self, key: Key, position: int, mapped: MappingEntry) -> CallerOutcome:
         location = self._place_of(key, position)
-        username = render(mapped.username, self.caller)
-        groups = [render(group, self.caller) for group in mapped.groups]
-        unresolved = tuple(dict.fromkeys(marker for part in (username, *groups) for marker in part.unresolved))
-        refusal = ""
-        if needs_instance(mapped):
-            if self.caller.is_instance is None:
-                self.conditions.append(
-                    f"{INSTANCES_ONLY} admits only EC2 instances, with a session name such as `i-0123456789abcdef0`; "
-                    "the session name is unknown."
-                )
-            elif not self.caller.is_instance:
-                refusal = _no_instance(self.caller)
-                self.conditions.append(
-                    "Fargate and hybrid nodes need the username `system:node:{{SessionName}}`, and people another role."
-                )
-        return CallerOutcome(username.text, tuple(group.text for group in groups), unresolved, refusal, location)
+        outcome = CallerOutcome.of(mapped.username, mapped.groups, self.caller, location)
+        if condition := instance_condition(outcome, self.caller):
+            self.conditions.append(condition)
+        return outcome
 
     def _place_of(self, key: Key, position: int) -> Location:
         return self.document.place_of(place_of(self.document.reading(key), position))
-
-    def _rendering(self) -> DecisionStep:
-        refused = [outcome for outcome in self.outcomes if outcome.refusal]
-        left = dict.fromkeys(marker for outcome in self.outcomes for marker in outcome.unresolved)
-        if refused:
-            which = "" if len(refused) == len(self.outcomes) else " for one of them"
-            summary = f"it fails{which}, and the authenticator tries no other entry."
-        elif left:
-            summary = f"filled in except for {', '.join(left)}."
-        else:
-            summary = "username and groups are filled in."
-        return DecisionStep("rendering", summary)
 
     def _verdict(self) -> Verdict:
         if self.untrusted:
@@ -240,12 +215,6 @@ def _identity(caller: Caller) -> DecisionStep:
     else:
         summary = f"STS reports {quoted(caller.arn, 200)} without its path; the authenticator looks for {looked_for}, in any case."
     return DecisionStep("identity", summary)
-
-
-def _no_instance(caller: Caller) -> str:
-    name = quoted(caller.session_name or "")
-    whose = f"the session name {name} is not the id of one" if caller.session_name else "a user is not one"
-    return f"{INSTANCES_ONLY} admits only EC2 instances, and {whose}"
 
 
 def _distinct(outcomes: Iterable[CallerOutcome]) -> list[CallerOutcome]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from awsauth.boundary import public
-from awsauth.core.access.caller import TAKES, Caller
+from awsauth.core.access.caller import TAKES, Caller, render
+from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.edit.changes import Change, asked_for
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import quoted, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from awsauth.core.findings import Finding, Location
 
@@ -96,6 +97,17 @@ class CallerOutcome(JsonValue):
     unresolved: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
     refusal: str = ""
     location: Location | None = None
+
+    @classmethod
+    def of(
+        cls, username: str, groups: Iterable[str], caller: Caller, location: Location | None = None
+    ) -> CallerOutcome:
+        """Return what a caller gets by a username and groups that may hold templates."""
+        parts = [render(text, caller) for text in (username, *groups)]
+        unresolved = tuple(dict.fromkeys(marker for part in parts for marker in part.unresolved))
+        is_refused = INSTANCES_ONLY in unresolved and caller.is_instance is False
+        filled_in, *others = (part.text for part in parts)
+        return cls(filled_in, tuple(others), unresolved, _no_instance(caller) if is_refused else "", location)
 
     @property
     @in_json("unresolved")
@@ -187,6 +199,38 @@ _VERDICTS: Final[dict[Verdict, str]] = {
     "undefined": "It is undefined which of these the caller gets: ",
     "depends": "It depends: ",
 }
+
+
+def rendering(outcomes: Sequence[CallerOutcome]) -> DecisionStep:
+    """Return the step in which the authenticator fills in the templates of the entry that counts."""
+    refused = [outcome for outcome in outcomes if outcome.refusal]
+    left = dict.fromkeys(marker for outcome in outcomes for marker in outcome.unresolved)
+    if refused:
+        which = "" if len(refused) == len(outcomes) else " for one of them"
+        summary = f"it fails{which}, and the authenticator tries no other entry."
+    elif left:
+        summary = f"filled in except for {', '.join(left)}."
+    else:
+        summary = "username and groups are filled in."
+    return DecisionStep("rendering", summary)
+
+
+def instance_condition(outcome: CallerOutcome, caller: Caller) -> str:
+    """Return the condition of a mapping that admits EC2 instances only; empty without one."""
+    if INSTANCES_ONLY not in outcome.unresolved or caller.is_instance:
+        return ""
+    if caller.is_instance is None:
+        return (
+            f"{INSTANCES_ONLY} admits only EC2 instances, with a session name such as `i-0123456789abcdef0`; "
+            "the session name is unknown."
+        )
+    return "Fargate and hybrid nodes need the username `system:node:{{SessionName}}`, and people another role."
+
+
+def _no_instance(caller: Caller) -> str:
+    name = quoted(caller.session_name or "")
+    whose = f"the session name {name} is not the id of one" if caller.session_name else "a user is not one"
+    return f"{INSTANCES_ONLY} admits only EC2 instances, and {whose}"
 
 
 def call(change: Change) -> str:

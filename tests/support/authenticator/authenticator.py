@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from typing_extensions import Self
+    from typing_extensions import NotRequired, Self
 
 
 class SsoAnswer(TypedDict):
@@ -60,11 +60,17 @@ class Identity(TypedDict):
 
 
 class Attempt(TypedDict):
-    """A ConfigMap's ``data``, the prefixes of usernames that the server reserves, and callers who come one by one."""
+    """A ConfigMap's ``data``, the prefixes of usernames that the server reserves, and callers who come one by one.
+
+    `modes` are the backends in the order in which the server asks them; without them it asks ``EKSConfigMap`` alone.
+    `entries` is the content of the file of ``DynamicFile``: mappings that are found by the unique id of their principal.
+    """
 
     data: Mapping[str, str]
     reserved: Sequence[str]
     callers: Sequence[Identity]
+    modes: NotRequired[Sequence[str]]
+    entries: NotRequired[Mapping[str, object]]
 
 
 class Admission(TypedDict):

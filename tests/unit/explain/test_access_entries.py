@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import awsauth
 from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.explain.access_entries import with_entries
@@ -54,6 +56,18 @@ def test_an_entry_that_could_not_be_read_decides_and_nobody_knows_how() -> None:
     assert "it could not be read" in str(found)
 
 
-def test_an_entry_for_nodes_depends_on_the_instance() -> None:
+@pytest.mark.parametrize(
+    ("session", "verdict"), [("i-0123456789abcdef0", "let-in"), ("build", "refused"), (None, "depends")]
+)
+def test_an_entry_for_nodes_admits_instances_only(session: str | None, verdict: str) -> None:
     entry = AccessEntry(ROLE, "EC2_LINUX", "system:node:{{EC2PrivateDNSName}}", ("system:nodes",))
-    assert with_entries(PLAIN, "API", [entry]).verdict == "depends"
+    plain = awsauth.explain(DOCUMENT, awsauth.Caller(ROLE, session_name=session))
+    assert with_entries(plain, "API", [entry]).verdict == verdict
+
+
+def test_a_refused_entry_is_final() -> None:
+    """The authenticator does not go on to the mapping."""
+    entry = AccessEntry(ROLE, "EC2_LINUX", "system:node:{{EC2PrivateDNSName}}", ("system:nodes",))
+    found = with_entries(PLAIN, "API_AND_CONFIG_MAP", [entry])
+    assert (found.verdict, found.username) == ("refused", None)
+    assert "rendering: it fails, and the authenticator tries no other entry." in str(found)

@@ -20,16 +20,20 @@ import (
 	"sigs.k8s.io/aws-iam-authenticator/pkg/ec2provider"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/mapper"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/mapper/configmap"
+	"sigs.k8s.io/aws-iam-authenticator/pkg/mapper/dynamicfile"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/server"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/token"
 )
 
 // attempt is a ConfigMap, the prefixes of usernames that the server's configuration reserves, and callers who come
-// with a token, one after the other.
+// with a token, one after the other. Modes are the backends in the order in which they are asked, by default
+// EKSConfigMap alone. Entries is the content of the file of the backend DynamicFile.
 type attempt struct {
 	Data     map[string]string `json:"data"`
 	Reserved []string          `json:"reserved"`
 	Callers  []caller          `json:"callers"`
+	Modes    []string          `json:"modes"`
+	Entries  json.RawMessage   `json:"entries"`
 }
 
 // caller is what STS says of whoever made a token, and the access key that it was signed with.
@@ -52,11 +56,18 @@ type admission struct {
 // authenticate runs the real webhook from the token on: only AWS is played. STS says what the request says, and EC2
 // knows the instance i-x as i-x.internal.
 func authenticate(asked attempt) ([]admission, error) {
-	mapper, err := load(asked)
-	if err != nil {
-		return nil, err
+	if len(asked.Modes) == 0 {
+		asked.Modes = []string{mapper.ModeEKSConfigMap}
 	}
-	webhook := newWebhook(mapper)
+	chain := []mapper.Mapper{}
+	for _, mode := range asked.Modes {
+		loaded, err := load(asked, mode)
+		if err != nil {
+			return nil, err
+		}
+		chain = append(chain, loaded)
+	}
+	webhook := newWebhook(chain)
 	admissions := []admission{}
 	for _, caller := range asked.Callers {
 		said, err := webhook.review(caller)
@@ -68,18 +79,44 @@ func authenticate(asked attempt) ([]admission, error) {
 	return admissions, nil
 }
 
-// load does what the mapper does with a ConfigMap that its watch reports.
-func load(asked attempt) (*configmap.ConfigMapMapper, error) {
-	loaded, err := configmap.NewConfigMapMapper(config.Config{
-		Master: "http://127.0.0.1:1", // never contacted: the mapper is not started
-		ReservedPrefixConfig: map[string]config.ReservedPrefixConfig{
-			mapper.ModeEKSConfigMap: {UsernamePrefixReserveList: asked.Reserved},
-		},
+// load does what a backend does with a ConfigMap that its watch reports, or with its file.
+func load(asked attempt, mode string) (mapper.Mapper, error) {
+	reserved := map[string]config.ReservedPrefixConfig{mode: {UsernamePrefixReserveList: asked.Reserved}}
+	switch mode {
+	case mapper.ModeEKSConfigMap:
+		return loadConfigMap(asked.Data, reserved)
+	case mapper.ModeDynamicFile:
+		return loadEntries(asked.Entries, reserved)
+	default:
+		return nil, fmt.Errorf("the mode %q is not known here", mode)
+	}
+}
+
+// loadEntries reads entries that are found by the unique id of their principal, as those of EKS are.
+func loadEntries(
+	entries json.RawMessage, reserved map[string]config.ReservedPrefixConfig,
+) (*dynamicfile.DynamicFileMapper, error) {
+	loaded, err := dynamicfile.NewDynamicFileMapper(config.Config{
+		DynamicFileUserIDStrict: true,
+		ReservedPrefixConfig:    reserved,
 	})
 	if err != nil {
 		return nil, err
 	}
-	users, roles, accounts, _ := configmap.ParseMap(asked.Data)
+	return loaded, loaded.CallBackForFileLoad(entries)
+}
+
+func loadConfigMap(
+	data map[string]string, reserved map[string]config.ReservedPrefixConfig,
+) (*configmap.ConfigMapMapper, error) {
+	loaded, err := configmap.NewConfigMapMapper(config.Config{
+		Master:               "http://127.0.0.1:1", // never contacted: the mapper is not started
+		ReservedPrefixConfig: reserved,
+	})
+	if err != nil {
+		return nil, err
+	}
+	users, roles, accounts, _ := configmap.ParseMap(data)
 	saveMap(loaded.MapStore, users, roles, accounts)
 	return loaded, nil
 }
@@ -97,12 +134,12 @@ type webhook struct {
 	value reflect.Value
 }
 
-func newWebhook(chosen mapper.Mapper) webhook {
+func newWebhook(chain []mapper.Mapper) webhook {
 	field, _ := reflect.TypeFor[server.Server]().FieldByName("internalHandler")
 	value := reflect.New(field.Type.Elem())
 	set(value.Elem().FieldByName("verifier"), token.NewVerifier("cluster", "aws", "us-east-1"))
 	set(value.Elem().FieldByName("ec2Provider"), ec2provider.EC2Provider(instances{}))
-	set(value.Elem().FieldByName("backendMapper").FieldByName("mappers"), []mapper.Mapper{chosen})
+	set(value.Elem().FieldByName("backendMapper").FieldByName("mappers"), chain)
 	return webhook{value.UnsafePointer(), value}
 }
 
