@@ -203,3 +203,71 @@ def test_changes_are_told_to_whoever_wants_to_know(fake: EksFake, client: EKSCli
     client.delete_access_entry(clusterName="prod", principalArn=ROLE)
     client.list_access_entries(clusterName="prod")
     assert told == ["prod", "prod"]
+
+
+@pytest.mark.parametrize("can_have_policies", [True, False])
+def test_an_entry_of_auto_mode_has_policies_or_not(
+    fake: EksFake, client: EKSClient, *, can_have_policies: bool
+) -> None:
+    fake.clusters["prod"].entries.policies_on_ec2 = can_have_policies
+    client.create_access_entry(clusterName="prod", principalArn=NODE, type="EC2")
+    policy = CLUSTER_ADMIN.replace("ClusterAdmin", "AutoNode")
+    scope: Any = {"type": "cluster"}
+    if can_have_policies:
+        client.associate_access_policy(clusterName="prod", principalArn=NODE, policyArn=policy, accessScope=scope)
+        listed = client.list_associated_access_policies(clusterName="prod", principalArn=NODE)
+        assert [one["policyArn"] for one in listed["associatedAccessPolicies"]] == [policy]
+        return
+    with pytest.raises(ClientError) as caught:
+        client.associate_access_policy(clusterName="prod", principalArn=NODE, policyArn=policy, accessScope=scope)
+    assert refused(caught)[0] == "InvalidRequestException"
+
+
+@pytest.mark.parametrize(
+    ("mode", "also_maps", "has_entry", "is_mapped"),
+    [
+        ("CONFIG_MAP", True, False, True),
+        ("CONFIG_MAP", False, False, True),
+        ("API_AND_CONFIG_MAP", True, True, True),
+        ("API_AND_CONFIG_MAP", False, True, False),
+        ("API", True, True, False),
+    ],
+)
+def test_eks_lets_in_the_nodes_that_it_starts(
+    fake: EksFake, mode: str, *, also_maps: bool, has_entry: bool, is_mapped: bool
+) -> None:
+    cluster = fake.add_cluster("nodes", authentication_mode=mode)
+    cluster.maps_nodes_in_mixed_mode = also_maps
+    mapped = []
+    cluster.map_nodes = lambda role, kind: mapped.append((role, kind))
+    cluster.add_nodes("fp", NODE, "FARGATE_LINUX")
+    assert (NODE in cluster.entries.entries) == has_entry
+    assert mapped == [(NODE, "FARGATE_LINUX")] * is_mapped
+
+
+def test_a_change_may_not_find_what_was_just_made(fake: EksFake, client: EKSClient) -> None:
+    fake.clusters["prod"].entries.write_lag = 1
+    client.create_access_entry(clusterName="prod", principalArn=ROLE)
+    with pytest.raises(ClientError) as caught:
+        client.update_access_entry(clusterName="prod", principalArn=ROLE, username="deployer")
+    assert refused(caught)[0] == "ResourceNotFoundException"
+    changed = client.update_access_entry(clusterName="prod", principalArn=ROLE, username="deployer")["accessEntry"]
+    assert (changed["username"], changed["modifiedAt"] > changed["createdAt"]) == ("deployer", True)
+
+
+def test_every_other_call_is_too_many(fake: EksFake, client: EKSClient) -> None:
+    fake.throttle(2)
+    client.describe_cluster(name="prod")
+    with pytest.raises(ClientError) as caught:
+        client.describe_cluster(name="prod")
+    assert refused(caught)[0] == "ThrottlingException"
+    fake.throttle(0)
+    client.describe_cluster(name="prod")
+
+
+def test_there_are_three_thousand_entries_at_most(fake: EksFake, client: EKSClient) -> None:
+    for number in range(3000):
+        fake.clusters["prod"].entries.made_by_eks(f"{NODE}-{number}", "STANDARD")
+    with pytest.raises(ClientError) as caught:
+        client.create_access_entry(clusterName="prod", principalArn=ROLE)
+    assert refused(caught)[0] == "ResourceLimitExceededException"

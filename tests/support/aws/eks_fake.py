@@ -55,6 +55,10 @@ class FakeCluster:
         fargate_profiles: By name, the ARN of the pod execution role.
         update_polls: How many DescribeUpdate calls an update stays ``InProgress``.
         update_error: Why updates fail; empty for none.
+        maps_nodes_in_mixed_mode: Whether EKS also writes ``aws-auth`` for a new node group or Fargate profile in the mode
+            ``API_AND_CONFIG_MAP``. AWS's sources contradict each other: the API's reference of `type` says that it does,
+            and its engineers say that it only makes access entries.
+        map_nodes: Writes ``aws-auth`` as EKS does: called with the role and the type of access entry.
         updates: By id: type, value and calls left.
     """
 
@@ -73,6 +77,8 @@ class FakeCluster:
     fargate_profiles: dict[str, str] = field(default_factory=dict)
     update_polls: int = 1
     update_error: str = ""
+    maps_nodes_in_mixed_mode: bool = True
+    map_nodes: Callable[[str, str], None] = lambda _role, _kind: None
     updates: dict[str, _Update] = field(default_factory=dict)
 
     @property
@@ -90,6 +96,16 @@ class FakeCluster:
     def reads_config_map(self) -> bool:
         """Whether ``aws-auth`` lets anybody in."""
         return self.authentication_mode != "API"
+
+    def add_nodes(self, name: str, role_arn: str, kind: str = "EC2_LINUX") -> None:
+        """Add a node group, or a Fargate profile, and let its nodes in as EKS does by itself."""
+        (self.fargate_profiles if kind == "FARGATE_LINUX" else self.nodegroups)[name] = role_arn
+        if kind == "EC2_WINDOWS":
+            self.windows.add(name)
+        if self.has_entries:
+            self.entries.made_by_eks(role_arn, kind)
+        if not self.has_entries or (self.reads_config_map and self.maps_nodes_in_mixed_mode):
+            self.map_nodes(role_arn, kind)
 
     def entry_of(self, canonical_arn: str) -> Entry | None:
         """Return the access entry that decides about a principal, as the authenticator of EKS would."""
@@ -142,6 +158,7 @@ class EksFake:
         self.on_change: Callable[[FakeCluster], None] = lambda _: None
         self._failures: list[_Failure] = []
         self._denied: set[str] = set()
+        self._throttles = 0
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -203,6 +220,10 @@ class EksFake:
         """Answer the next `times` calls of an operation with an error."""
         self._failures.append(_Failure(operation, EksError(code, message, status), times))
 
+    def throttle(self, every: int) -> None:
+        """Answer each call with a number that `every` divides that there were too many; 0 ends that."""
+        self._throttles = every
+
     def operations(self) -> list[str]:
         """Return the names of all operations called."""
         return [operation for operation, _ in self.requests]
@@ -226,6 +247,8 @@ class EksFake:
         raise EksError("UnknownOperationException", f"{method} {path}", 404)
 
     def _refuse(self, operation: str, cluster: str) -> None:
+        if self._throttles and len(self.requests) % self._throttles == 0:
+            raise EksError("ThrottlingException", "Rate exceeded", 429)
         for failure in self._failures:
             if failure.operation == operation and failure.times:
                 failure.times -= 1

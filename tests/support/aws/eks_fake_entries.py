@@ -15,6 +15,7 @@ MOST_ENTRIES: Final = 3000
 POLICIES: Final = (
     "AmazonEKSAdminPolicy",
     "AmazonEKSAdminViewPolicy",
+    "AmazonEKSAutoNodePolicy",
     "AmazonEKSClusterAdminPolicy",
     "AmazonEKSEditPolicy",
     "AmazonEKSViewPolicy",
@@ -60,6 +61,7 @@ class Entry:
         unique_id: Of the principal when the entry was made: EKS goes by it, not by the ARN.
         policies: By the policy's ARN, its scope as the API has it.
         hidden_reads: How many more reads will not see it (the service is eventually consistent).
+        hidden_writes: How many more changes of it will not find it.
     """
 
     principal_arn: str
@@ -70,7 +72,9 @@ class Entry:
     tags: dict[str, str] = field(default_factory=dict)
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
+    modified: float = field(default_factory=time.time)
     hidden_reads: int = 0
+    hidden_writes: int = 0
 
 
 @dataclass
@@ -80,6 +84,9 @@ class AccessEntries:
     Attributes:
         unique_id: Says by which unique id IAM knows a principal now; None where there is none of that ARN.
         lag: How many reads do not see an entry that was just made.
+        write_lag: How many changes do not find an entry that was just made.
+        policies_on_ec2: Whether an entry of the type ``EC2`` can have policies. AWS's sources contradict each other: the
+            user guide gives it ``AmazonEKSAutoNodePolicy``, and a note of the CDK says that it can have none.
     """
 
     cluster: str
@@ -88,6 +95,8 @@ class AccessEntries:
     account: str
     unique_id: Callable[[str], str | None]
     lag: int = 0
+    write_lag: int = 0
+    policies_on_ec2: bool = True
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def create(self, principal_arn: str, body: Mapping[str, Any]) -> Entry:
@@ -114,6 +123,7 @@ class AccessEntries:
             unique_id,
             dict(body.get("tags") or {}),
             hidden_reads=self.lag,
+            hidden_writes=self.write_lag,
         )
         self.entries[principal_arn] = made
         return made
@@ -136,6 +146,7 @@ class AccessEntries:
             entry.groups = tuple(groups)
         if username:
             entry.username = username
+        entry.modified = time.time()
         return entry
 
     def delete(self, principal_arn: str) -> None:
@@ -157,7 +168,7 @@ class AccessEntries:
         scope = body["accessScope"]
         if policy not in self.policy_arns():
             raise invalid_parameter("The policyArn parameter format is not valid")
-        if entry.kind != "STANDARD":
+        if entry.kind != "STANDARD" and not (entry.kind == "EC2" and self.policies_on_ec2):
             raise invalid_request(f"Access policies cannot be associated with an access entry of type {entry.kind}.")
         if scope.get("type") not in ("cluster", "namespace") or (scope["type"] == "namespace") != bool(
             scope.get("namespaces")
@@ -213,7 +224,7 @@ class AccessEntries:
                 f"{self.account}/{name.rpartition('/')[2]}/00000000-0000-0000-0000-000000000000"
             ),
             "createdAt": entry.created,
-            "modifiedAt": entry.created,
+            "modifiedAt": entry.modified,
             "tags": entry.tags,
             "username": entry.username,
             "type": entry.kind,
@@ -222,6 +233,9 @@ class AccessEntries:
     def _present(self, principal_arn: str) -> Entry:
         entry = self.entries.get(principal_arn)
         if entry is None:
+            raise _no_entry()
+        if entry.hidden_writes:
+            entry.hidden_writes -= 1
             raise _no_entry()
         return entry
 
