@@ -21,9 +21,10 @@ from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owne
 from awsauth.kube.self_review import SelfReview, self_review
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from awsauth.connections.eks import EksClusterInfo
+    from awsauth.core.access.access_entries import AccessEntry
     from awsauth.core.cluster.facts import ClusterNode, RoleUsage
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
@@ -116,14 +117,20 @@ class ClusterContext:
         )
         return (*other_writers(traces, change.before, change.after), *notes)
 
-    def findings(self, document: Document, *, exists: bool = True) -> tuple[Finding, ...]:
-        """Return the findings of a check that need facts of the cluster."""
+    def findings(
+        self, document: Document, of_text: Iterable[Finding] = (), *, exists: bool = True
+    ) -> tuple[Finding, ...]:
+        """Return the findings of a check: those of the text, unless the cluster refutes them, and its own.
+
+        Without a mapping, administrators can exist by RBAC or an access entry, and nodes can join by an access entry.
+        """
         from awsauth.core.access.sso_roles import maps_sso_roles, replaced_sso_roles
-        from awsauth.core.cluster.findings import absent, bound, nodes_here, owned_revisions
+        from awsauth.core.cluster.findings import CLUSTER_ADMIN, absent, bound, nodes_here, owned_revisions
 
         notes: list[Finding] = []
         found: list[Finding] = []
         mode = None
+        entries: tuple[AccessEntry, ...] = ()
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "the users and groups in RBAC"):
             found += bound(document, bindings)
         nodes, uses = self._nodes(document, notes)
@@ -131,14 +138,16 @@ class ClusterContext:
             found += nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
         if self._eks:
             known = self._by_eks(GuardContext(), notes)
-            mode = known.authentication_mode
-            found += without_effect(document, mode, known.access_entries)
+            mode, entries = known.authentication_mode, known.access_entries
+            found += without_effect(document, mode, entries)
             if maps_sso_roles(document):
                 found += replaced_sso_roles(document, _or_note(self._eks.sso_roles, notes, "the SSO roles") or ())
         found += owned_revisions(_or_note(lambda: read_revision_owners(self._transport), notes, "the revisions") or {})
         if not exists:
             found += absent(mode)
-        return (*found, *notes)
+        has_admin = any(one.code == CLUSTER_ADMIN for one in found) or any(one.is_administrator for one in entries)
+        refuted = {"no-administrator": has_admin, "no-node-mapping": any(one.lets_nodes_in for one in entries)}
+        return (*(one for one in of_text if not refuted.get(one.code)), *found, *notes)
 
     def with_access_entries(self, explanation: Explanation) -> Explanation:
         """Return an explanation that takes the cluster's access entries into account."""

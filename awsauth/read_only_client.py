@@ -98,8 +98,8 @@ class ReadOnlyClient:
         lost = drift(self._store, snapshot) or ()
         found = (*snapshot.findings, *lost, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
         if self._cluster_context:
-            around = self._cluster_context.findings(document, exists=snapshot.exists)
-            found = (*found, *around, *baseline_findings(snapshot))
+            found = self._cluster_context.findings(document, found, exists=snapshot.exists)
+            found = (*found, *baseline_findings(snapshot))
         return self._unacknowledged(found)
 
     def explain(self, caller: Caller | str) -> Explanation:

@@ -6,24 +6,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from awsauth.aws.access_entries import ReadEntries
 from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks import EksClusterInfo
+from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.edit.changes import RemoveRole
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.explain.explain import explain
 from awsauth.core.guards.context import GuardContext
+from awsauth.core.lint.lint import lint
 from awsauth.errors import AwsServiceError
 from tests.support.changed import PREFIX, role, roles
 from tests.support.servers.relay import Harm, Relay
 
 if TYPE_CHECKING:
-    from awsauth.aws.access_entries import ReadEntries
     from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.kube.transport import Transport
 
 BUSY = Harm(429, {"Retry-After": "0"}, is_passed_on=False)
 DOCUMENT = roles(role("me", "me", "team"))
+CLUSTER_ADMIN = AccessPolicy("arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy")
 
 
 class Closed(EksClusterInfo):
@@ -73,3 +76,29 @@ def test_where_access_entries_cannot_be_read_an_explanation_depends_on_them(
         assert "eks:ListAccessEntries" in str(found)
         assert "the caller has none." not in str(found)
         assert "nothing maps it" not in str(found)
+
+
+class Answering(Closed):
+    """An EKS that tells the access entries."""
+
+    def __init__(self, *entries: AccessEntry) -> None:
+        super().__init__("API_AND_CONFIG_MAP")
+        self.present = entries
+
+    def access_entries(self) -> ReadEntries:
+        return ReadEntries(self.present)
+
+
+@pytest.mark.parametrize(
+    ("entry", "left"),
+    [
+        (AccessEntry(f"{PREFIX}/ops", "STANDARD", policies=(CLUSTER_ADMIN,)), {"no-node-mapping"}),
+        (AccessEntry(f"{PREFIX}/nodes", "EC2_LINUX"), {"no-administrator"}),
+        (AccessEntry(f"{PREFIX}/ci", "STANDARD", groups=("team",)), {"no-administrator", "no-node-mapping"}),
+    ],
+)
+def test_access_entries_refute_that_there_are_no_administrators_or_nodes(
+    transport: Transport, entry: AccessEntry, left: set[str]
+) -> None:
+    found = ClusterContext(transport, Answering(entry)).findings(DOCUMENT, lint(DOCUMENT))
+    assert {one.code for one in found} & {"no-administrator", "no-node-mapping"} == left

@@ -16,7 +16,7 @@ from awsauth.core.document.repairs import in_ascii
 from awsauth.core.findings import Location
 from awsauth.core.goyaml import nodes
 from awsauth.core.lint.rule import Match
-from awsauth.core.text.display import without_invisible
+from awsauth.core.text.display import quoted, without_invisible
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -244,6 +244,36 @@ class LintContext:
             is_repairable = item.fault in ("role-path", "arn-space", "typographic-character")
             found[bare(item.mapped.principal).lower() if is_repairable else item.arn].add(item.arn)
         return found
+
+    def lacking(self, kind: str, is_one: Callable[[MappingEntry], bool], word: str, match: Match) -> Iterator[Match]:
+        """Yield `match` if no mapping of a kind counts; its message and hint name those that do not count, if any.
+
+        Args:
+            kind: The kind, as words after "mapping".
+            is_one: Whether a mapping is of the kind.
+            word: A word in every mapping of the kind. It shows those that the parser dropped.
+            match: The match if there are none.
+        """
+        counted = set(self.winners)
+        items = [item for item in self.items if is_one(item.mapped)]
+        if not self.is_readable or any(item in counted and can_match(item.mapped.principal) for item in items):
+            return
+        told: list[tuple[str, Location | None]] = [(self._why(item), item.location()) for item in items]
+        parsed = (finding for key in KEYS for finding in self.document.reading(key).findings)
+        told += [(one.code, one.location) for one in parsed if one.location and word in one.location.text]
+        ignored = [key for key, text in self.document.data.items() if word in text and key not in KEYS]
+        told += [("unknown-data-key", None) for key in ignored if key.lower().startswith("map")]
+        for code, location in told[:1]:
+            which = "The only mapping" if len(told) == 1 else f"Each of the {len(told)} mappings"
+            place = f"on line {self.document.place_of(location).line}, " if location else ""
+            message = f"{which} {kind} has no effect: {place}the finding {quoted(code)} says why."
+            match = match._replace(message=message, hint="Correct it as that finding says.", location=location)
+        yield match
+
+    def _why(self, item: LintEntry) -> str:
+        """Return the code of the finding that says why a mapping does not count."""
+        is_shadowed = item.reading.key == "mapUsers" and any(one.arn == item.arn for one in self.roles)
+        return item.fault or ("sso-entry" if item.mapped.sso else "shadowed-user" if is_shadowed else "duplicate")
 
     @property
     def is_readable(self) -> bool:

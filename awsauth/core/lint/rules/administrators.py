@@ -143,10 +143,13 @@ def no_administrator(context: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters]
     """
-    possible = (item for item in context.winners if can_match(item.mapped.principal))
-    if context.is_readable and not any("masters" in group.lower() for item in possible for group in item.mapped.groups):
-        yield Match(
+    yield from context.lacking(
+        f"to {quoted(SYSTEM_MASTERS)}",
+        lambda mapped: any("masters" in group.lower() for group in mapped.groups),
+        SYSTEM_MASTERS,
+        Match(
             f"No principal is mapped to {quoted(SYSTEM_MASTERS)}.",
             "Only the cluster's creator, or a principal with rights by an access entry or RBAC, can repair the map.",
             "Map a role for emergencies, unless there is another way in.",
-        )
+        ),
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.core.access.matching import INSTANCES_ONLY, can_match
+from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
@@ -16,6 +16,7 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.core.document.model import MappingEntry
     from awsauth.core.lint.context import LintContext, LintEntry
 
 _INSTANCE: Final = PRESETS["ec2"].username
@@ -26,6 +27,11 @@ _WINDOWS: Final = re.compile(r"(?i:windows|(?:^|[^a-z])win(?:\d|(?![a-z])))|[a-z
 _AUTO_MODE: Final = re.compile(r"eks-?auto-?(?:mode|node|cluster)|auto-?mode-?node")
 _INSTANCES: Final = re.compile(r"node-?instance|node-?group|karpenter|worker")
 _ELSEWHERE: Final = re.compile("fargate|hybrid")
+_FOR_NODES: Final = re.compile(rf"{_INSTANCES.pattern}|{_ELSEWHERE.pattern}|node")
+_FOR_OTHERS: Final = re.compile(
+    r"admin|ops(?![a-z])|deploy|github|gitlab|jenkins|terraform|build|developer|engineer(?!ing)|(?<![a-z])(?:sso|ci|cd|team|users?)(?![a-z])"
+)
+_OWN_NAME: Final = "Give the mapping a username of its own"
 
 
 @rule(Severity.ERROR, "a node's username without the groups that nodes need")
@@ -54,7 +60,7 @@ def node_groups(context: LintContext) -> Iterator[Match]:
                 f"The username is a node's, but {' and '.join(map(quoted, missing))} "
                 f"{'is' if len(missing) == 1 else 'are'} missing from the groups.",
                 "Nodes with this role cannot join.",
-                f"Add {' and '.join(missing)}.",
+                _by_callers(item, nodes=f"Add {' and '.join(missing)}.", others=f"{_OWN_NAME}."),
                 at=item.location("groups"),
             )
 
@@ -92,15 +98,28 @@ def person_as_node(context: LintContext) -> Iterator[Match]:
                 "The mapping grants no access."
                 if fits_no_node(item.mapped)
                 else "A caller has the name of a node, and no node can join.",
-                "Give the mapping a username of its own, and leave the groups as they are.",
+                f"{_OWN_NAME}, and leave the groups as they are.",
                 at=item.location("username"),
             )
 
 
+def _callers(item: LintEntry) -> Literal["nodes", "others", ""]:
+    """Return the callers that an ARN suggests: nodes, or people and programs; empty without a clear sign."""
+    is_for_nodes, is_for_others = _FOR_NODES.search(item.role_name), _FOR_OTHERS.search(item.role_name)
+    if item.is_person or (is_for_others and not is_for_nodes):
+        return "others"
+    return "nodes" if is_for_nodes and not is_for_others else ""
+
+
+def _by_callers(item: LintEntry, *, nodes: str, others: str) -> str:
+    """Return the hint for the callers that an ARN suggests; both hints without a clear sign."""
+    both = f"For nodes: {nodes} For people and programs: {others}"
+    return {"nodes": nodes, "others": others}.get(_callers(item), both)
+
+
 def _is_for_people(context: LintContext, item: LintEntry) -> bool:
     """Whether a mapping to a node's username has only groups of people, and the role's name does not suggest nodes."""
-    is_node = _INSTANCES.search(item.role_name) or _ELSEWHERE.search(item.role_name) or "node" in item.role_name
-    groups = item.mapped.groups
+    is_node, groups = _FOR_NODES.search(item.role_name), item.mapped.groups
     return bool(groups) and not is_node and NODE_GROUPS.isdisjoint(groups) and not _has_odd_groups(context, item)
 
 
@@ -135,12 +154,14 @@ def node_username(context: LintContext) -> Iterator[Match]:
         username = item.mapped.username
         is_reported = context.is_told(item, "username") or (username and is_unclear(username))
         if not is_node_mapping(item.mapped) and not is_reported:
+            names = f"Write the username {quoted(_INSTANCE)} for EC2, {quoted(_SESSION)} for Fargate and hybrid nodes."
+            has = "its username is not a node's" if username else "it has no username"
             yield item.match(
-                f"The mapping has the group {quoted(NODES)}, but its username is not a node's.",
-                "A node with this role cannot join: the API server needs the group and the username.",
-                f"Write {quoted(_INSTANCE)} for nodes on EC2, {quoted(_SESSION)} for Fargate and hybrid nodes, "
-                "or remove the group.",
+                f"The mapping has the group {quoted(NODES)}, but {has}.",
+                "No node can join with it: the API server needs the group and the username.",
+                _by_callers(item, nodes=names, others="Remove the groups of nodes."),
                 at=item.location("username"),
+                severity=Severity.WARNING if item.is_person else Severity.ERROR,
             )
 
 
@@ -220,10 +241,15 @@ def node_extra_groups(context: LintContext) -> Iterator[Match]:
         for group in dict.fromkeys(item.mapped.groups):
             if group not in NODE_GROUPS and not _is_odd(group):
                 rights = "can do everything in the cluster" if group == SYSTEM_MASTERS else "has the group's rights"
+                others = f"{_OWN_NAME}, and remove the groups of nodes. Keep {quoted(group)}."
                 yield item.match(
                     f"A node mapping has the group {quoted(group)} too.",
-                    f"Any program on such a node that obtains its credentials {rights}.",
-                    "Remove the group, and map another role to it.",
+                    "The API server takes a caller for a node, and restricts the caller's changes."
+                    if _callers(item) == "others"
+                    else f"Any program on such a node that obtains its credentials {rights}.",
+                    _by_callers(
+                        item, nodes=f"Map another role to {quoted(group)}. Then remove it here.", others=others
+                    ),
                     at=item.group_location(group),
                 )
 
@@ -254,9 +280,7 @@ def session_node(context: LintContext) -> Iterator[Match]:
             yield item.match(
                 "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither.",
                 "EC2 nodes join only if their name is the instance id, and anyone who assumes the role can be any node.",
-                "Give the mapping a username of its own."
-                if item.is_person
-                else f"Write {quoted(_INSTANCE)} for nodes on EC2.",
+                _by_callers(item, nodes=f"Write {quoted(_INSTANCE)} for nodes on EC2.", others=f"{_OWN_NAME}."),
                 at=item.location("username"),
             )
 
@@ -287,7 +311,9 @@ def instances_only(context: LintContext) -> Iterator[Match]:
                 yield item.match(
                     f"{quoted(INSTANCES_ONLY)} is for EC2 instances only, and this principal is not one.",
                     "The mapping grants no access.",
-                    f"Write {quoted(_SESSION)} for Fargate, and a username of their own for people.",
+                    f"{_OWN_NAME}."
+                    if item.is_person
+                    else f"Write {quoted(_SESSION)}, and add {_PROXIER} to the groups if it is missing.",
                     at=item.location("username") if in_username else item.group_location(group),
                 )
 
@@ -310,16 +336,18 @@ def no_node_mapping(context: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    possible = [item.mapped for item in context.winners if can_match(item.mapped.principal)]
-    # Other rules report a mapping that only looks like one.
-    looks_like_one = any(
-        mapped.username.startswith("system:node:")
-        or any(NODES in group or meant(group) == NODES for group in mapped.groups)
-        for mapped in possible
-    )
-    if context.is_readable and not looks_like_one:
-        yield Match(
+    yield from context.lacking(
+        "of nodes",
+        _looks_like_nodes,  # other rules report a mapping that only looks like one
+        NODES,
+        Match(
             "There is no node mapping.",
             "Only nodes with an access entry can join.",
             "Map the role of the nodes, unless they have an access entry.",
-        )
+        ),
+    )
+
+
+def _looks_like_nodes(mapped: MappingEntry) -> bool:
+    is_named = mapped.username.startswith("system:node:")
+    return is_named or any(NODES in group or meant(group) == NODES for group in mapped.groups)

@@ -1,0 +1,165 @@
+"""Hints that people follow at night: each is right for the callers that the mapping is for, and says all that is lost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from awsauth.core.document.document import Document
+from awsauth.core.findings import Finding, Severity
+from awsauth.core.lint.lint import lint
+from tests.unit.lint.test_kinds import EC2, NODES, ROLE, SESSION, SSO, USER, role, told, user
+
+ADMIN: Final = role(f"{ROLE}/boss", "boss", "system:masters")["mapRoles"]
+NODE: Final = role(f"{ROLE}/n", EC2, NODES)["mapRoles"]
+OWN_NAME: Final = "Give the mapping a username of its own, and remove the groups of nodes. Keep `system:masters`."
+MOVED: Final = "Map another role to `system:masters`. Then remove it here."
+
+
+# A node mapping with a person's groups: an administrator stays one.
+
+
+@pytest.mark.parametrize("data", [
+    role(f"{SSO}Admins_0123456789abcdef", SESSION, f"system:masters, {NODES}"),
+    role("$devops_role", SESSION, f"{NODES}, system:node-proxier, system:masters"),
+    role(f"{ROLE}/gitlab-runner", EC2, f"{NODES}, system:masters"),
+    role(f"{ROLE}/my-ci", f'"{EC2}"', f"{NODES}, 'system:masters'"),
+    user(f"{USER}/alice", SESSION, f"system:masters, {NODES}"),
+    {"mapRoles": f'[{{"rolearn": "{ROLE}/TerraformAdmin", "username": "{SESSION}", "groups": ["system:masters", "system:nodes"]}}]'},
+])  # fmt: skip
+def test_people_keep_their_groups_and_get_a_name_of_their_own(data: dict[str, str]) -> None:
+    [finding] = told("node-extra-groups", data)
+    assert finding.hint == OWN_NAME
+    assert "such a node" not in finding.impact
+    assert finding.advice == "by-hand"
+
+
+@pytest.mark.parametrize("name", [
+    "nodes", "eksctl-x-nodegroup-ng-NodeInstanceRole-1A2B", "KarpenterNodeRole-x", "eks-worker-role", "hybrid-machines",
+])  # fmt: skip
+def test_nodes_lose_a_group_only_after_another_role_has_it(name: str) -> None:
+    [finding] = told("node-extra-groups", role(f"{ROLE}/{name}", EC2, f"{NODES}, system:masters"))
+    assert finding.hint == MOVED
+
+
+@pytest.mark.parametrize("name", ["eks_engine", "cluster-role", "jenkins-nodes", "admin-worker", "x"])
+def test_without_a_clear_sign_the_hint_says_both(name: str) -> None:
+    [finding] = told("node-extra-groups", role(f"{ROLE}/{name}", EC2, f"{NODES}, system:masters"))
+    assert finding.hint == f"For nodes: {MOVED} For people and programs: {OWN_NAME}"
+
+
+@pytest.mark.parametrize("data", [
+    role(f"{ROLE}/admin", "admin", "system:masters"), role(f"{ROLE}/nodes", EC2, NODES),
+    role(f"{ROLE}/pods-fargate", SESSION, f"{NODES}, system:node-proxier"),
+    role(f"{ROLE}/win-nodes", EC2, f"{NODES}, eks:kube-proxy-windows"),
+    role(f"{ROLE}/gitlab-nodes", EC2, NODES),
+])  # fmt: skip
+def test_nodes_with_their_own_groups_are_fine(data: dict[str, str]) -> None:
+    assert told("node-extra-groups", data) == []
+
+
+@pytest.mark.parametrize(("data", "severity", "hint"), [
+    (user(f"{USER}/al", "al", f"system:masters, {NODES}"), Severity.WARNING, "Remove the groups of nodes."),
+    (role(f"{ROLE}/github-deployer", "ci", f"view, {NODES}"), Severity.ERROR, "Remove the groups of nodes."),
+    (role(f"{SSO}Ops_0123456789abcdef", "ops", "system:nodes"), Severity.WARNING, "Remove the groups of nodes."),
+    (role(f"{ROLE}/node-role", '""', NODES), Severity.ERROR, f"Write the username `{EC2}` for EC2, "),
+    (role(f"{ROLE}/x", "x", NODES), Severity.ERROR, "For nodes: Write the username"),
+])  # fmt: skip
+def test_no_node_is_made_of_a_person_who_has_the_group_of_nodes(
+    data: dict[str, str], severity: Severity, hint: str
+) -> None:
+    [finding] = told("node-username", data)
+    assert (finding.severity, finding.hint[: len(hint)]) == (severity, hint)
+
+
+@pytest.mark.parametrize("code", ["node-groups", "session-node"])
+def test_a_role_of_a_pipeline_does_not_become_a_node_role(code: str) -> None:
+    groups = "" if code == "node-groups" else "eks:kube-proxy-windows"
+    [finding] = told(code, role(f"{ROLE}/jenkins", SESSION, groups))
+    assert finding.hint == "Give the mapping a username of its own."
+
+
+def test_a_fargate_role_with_the_names_of_instances_is_told_all_that_it_needs() -> None:
+    [finding] = told("instances-only", role("<THE_FARGATE_ROLE>", EC2, NODES))
+    assert finding.hint == f"Write `{SESSION}`, and add system:node-proxier to the groups if it is missing."
+
+
+# The only one is there, and does not count.
+
+
+def note(data: dict[str, str], code: str = "no-node-mapping") -> Finding:
+    [finding] = told(code, data)
+    assert finding.severity is Severity.NOTE
+    return finding
+
+
+@pytest.mark.parametrize(("text", "line", "why"), [
+    (NODE.replace("111122223333", "XXXX"), 4, "account-digits"),
+    (NODE.replace(f"{ROLE}/n", "NODE_ROLE"), 4, "not-an-arn"),
+    (NODE.replace("/n\n", "/team/n\n"), 4, "role-path"),
+    (NODE.replace(f"{ROLE}/n", f'"{ROLE}/n "'), 4, "arn-space"),
+    (NODE.replace(":role/n", ":instance-profile/n"), 4, "instance-profile"),
+    (f"{NODE}- rolearn: {ROLE}/N\n  username: people\n", 4, "duplicate"),
+    (NODE.replace("/n\n", "/*\n"), 4, "wildcard"),
+])  # fmt: skip
+def test_the_only_node_mapping_is_named_with_the_finding_that_says_why(text: str, line: int, why: str) -> None:
+    finding = note({"mapRoles": ADMIN + text})
+    assert finding.message == (
+        f"The only mapping of nodes has no effect: on line {line}, the finding `{why}` says why."
+    )
+    assert finding.hint == "Correct it as that finding says."
+    assert finding.location is not None
+    assert finding.location.line == line
+    assert told(why, {"mapRoles": ADMIN + text})
+
+
+@pytest.mark.parametrize(("data", "where", "why"), [
+    (user(f"{USER}/al", "al", "system:masters") | {"mapRoles": f"- rolearn: {USER}/al\n  username: al\n"}, "on line 1, ", "shadowed-user"),
+    (user("arn:aws:iam::123:user/al", "al", "system:masters"), "on line 1, ", "account-digits"),
+    (role(f"{SSO}Admin", "admin", "system:masters"), "on line 1, ", "sso-suffix"),
+    ({"mapRoles": f"{NODE}- rolearn: {ROLE}/a\n  username: a\n  groups: -system:masters\n"}, "on line 6, ", "wrong-type"),
+    ({"mapusers": user(f"{USER}/al", "al", "system:masters")["mapUsers"]}, "", "unknown-data-key"),
+    ({"mapRoles": '- sso: {permissionSetName: A, accountID: "111122223333"}\n  groups: [system:masters]\n'}, "on line 2, ", "sso-entry"),
+])  # fmt: skip
+def test_the_only_administrator_is_named_with_the_finding_that_says_why(
+    data: dict[str, str], where: str, why: str
+) -> None:
+    finding = note(data, "no-administrator")
+    assert finding.message == (
+        f"The only mapping to `system:masters` has no effect: {where}the finding `{why}` says why."
+    )
+    assert told(why, data)
+
+
+def test_several_are_counted() -> None:
+    wrong = NODE.replace("111122223333", "XXXX")
+    finding = note({"mapRoles": ADMIN + wrong + wrong.replace("/n", "/m")})
+    assert finding.message.startswith("Each of the 2 mappings of nodes has no effect: on line 4, ")
+
+
+@pytest.mark.parametrize("data", [
+    {"mapRoles": ADMIN},
+    {"mapRoles": f"# system:nodes\n{ADMIN}"},
+    {"mapRoles": ADMIN, "notes": NODE},
+    {"mapRoles": ADMIN, "mapUsers": "- {userarn: x}\n"},
+    {"mapRoles": "[]"},
+])  # fmt: skip
+def test_without_any_node_mapping_the_note_says_so(data: dict[str, str]) -> None:
+    assert note(data).message == "There is no node mapping."
+
+
+@pytest.mark.parametrize("text", [
+    NODE, f"{NODE}{NODE.replace('111122223333', 'XXXX')}", f"{NODE.replace('/n', '/team/n')}{NODE}",
+    NODE.replace("111122223333", "<ACCOUNT>"), NODE.replace(f", {NODES}", ""), "- [",
+])  # fmt: skip
+def test_one_that_counts_is_enough(text: str) -> None:
+    """Also one with a placeholder, and one that another finding is about; of a lost text the parser says more."""
+    assert told("no-node-mapping", {"mapRoles": text}) == []
+
+
+def test_a_map_of_nodes_alone_has_a_note_and_no_more() -> None:
+    """EKS makes such maps; the cluster's creator is an administrator, who does not stand in the map."""
+    [finding] = lint(Document({"mapRoles": NODE}))
+    assert (finding.code, finding.severity) == ("no-administrator", Severity.NOTE)
+    assert "the cluster's creator" in finding.impact
