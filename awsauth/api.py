@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Target(TypedDict, total=False):
-    """Which ``aws-auth`` a call is for: that of a `cluster`, of a `context` or `kubeconfig`, or in a `file`.
+    """The ``aws-auth`` that a call concerns: in a cluster or in a file.
 
     Without any of these, the one that kubectl would use: the kubeconfig's current context, or in a pod its cluster.
 
@@ -83,7 +83,9 @@ class Call(Options, Target, total=False):
 
 @public
 def connect(**target: Unpack[Target]) -> AwsAuthClient:
-    """Return a client for an ``aws-auth``; by default for the cluster that kubectl would use.
+    """Return a client for an ``aws-auth``.
+
+    Without a target, it is that of the cluster that kubectl would use.
 
     Args:
         **target: ``cluster=`` (with ``region=``, ``profile=``, ``assume_role=``), or ``context=`` and ``kubeconfig=``,
@@ -111,7 +113,10 @@ def connect(**target: Unpack[Target]) -> AwsAuthClient:
 
 
 def _checked(name: str, value: Any) -> Any:
-    """Return an argument of `connect` unless it is empty, as an unset variable leaves it, or of another type."""
+    """Check an argument of `connect`: not empty, and of the right type.
+
+    An unset variable leaves an empty argument.
+    """
     if name == "as_groups":
         is_list = isinstance(value, Iterable) and not isinstance(value, str)
         if not is_list or not all(isinstance(group, str) and group for group in value):
@@ -158,7 +163,7 @@ def health_check(
 
 @public
 def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) -> Identity:
-    """Return which identity this machine has in AWS and, with a cluster, its username and groups there.
+    """Return the caller's identity in AWS and, with a cluster, its username there.
 
     Without a cluster this takes one request to STS, and a few to instance metadata if that answers. Outside of EC2 it
     waits for instance metadata for at most a second.
@@ -213,7 +218,7 @@ def add_sso_mapping(
     if_mapped: IfMapped = "extend",
     **call: Unpack[Call],
 ) -> Result:
-    """Map the role of a permission set of IAM Identity Center (see `AwsAuthClient.add_sso_mapping`)."""
+    """Map the role of a permission set (see `AwsAuthClient.add_sso_mapping`)."""
     return _client(call).add_sso_mapping(
         permission_set, username=username, groups=groups, account=account, if_mapped=if_mapped, **_options(call)
     )

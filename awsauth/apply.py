@@ -76,7 +76,7 @@ ALTERED: Final = "altered-by-server"
 
 
 class ChangeApplier(NamedTuple):
-    """Makes changes to one ``aws-auth``; the guards check each again after every merge.
+    """Makes changes to one ``aws-auth``; guards check them after every merge.
 
     Attributes:
         store: The store of the ``aws-auth``.
@@ -91,7 +91,7 @@ class ChangeApplier(NamedTuple):
     policy: Policy | None = None
 
     def findings(self, proposal: PendingChange) -> tuple[Finding, ...]:
-        """Return the findings of the guards, refusals included, of other writers, and of a new `lint`."""
+        """Return the findings of the guards, of other writers, and of new `lint`."""
         if not proposal.changes_something:
             return ()
         return (*self._guard_findings(proposal, run_guards, thorough=True), *self._new_lint_findings(proposal))
@@ -135,7 +135,9 @@ class ChangeApplier(NamedTuple):
         return replace(result, document=outcome.snapshot.document, findings=findings)
 
     def _new_lint_findings(self, proposal: PendingChange) -> Sequence[Finding]:
-        """Return the `lint` findings that a change introduces; only for a change that is not made yet, as it takes time.
+        """Return the `lint` findings that a change introduces.
+
+        As `lint` takes time, a change that is made already is not checked.
 
         Raises:
             AwsAuthError: the write would fail.
@@ -189,7 +191,10 @@ def _altered(snapshot: Snapshot, result: Result) -> Finding:
 
 
 def _owned(proposal: PendingChange) -> Iterator[Finding]:
-    """Yield warnings about changes to entries of owners; a sync and a rollback know the owners themselves."""
+    """Yield warnings about changes to entries of owners.
+
+    A sync and a rollback handle the owners themselves.
+    """
     if not owners_of(proposal.snapshot.annotations) or proposal.sync or proposal.restoration:
         return
     from awsauth.core.desired.records import principal_name, read_records
@@ -229,7 +234,9 @@ def _dry_run_store(store: Store) -> Store:
 
 
 def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str, ...]]:
-    """Return the groups, by principal, that a rollback gives back after another writer removed them through awsauth.
+    """Return the groups, by principal, that a rollback gives back.
+
+    Another writer has removed them through awsauth.
 
     A removal by another tool does not count as a decision, nor does the removal of a node mapping.
     """

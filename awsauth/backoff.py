@@ -1,4 +1,4 @@
-"""The pauses between attempts, their deadline, and the wait that a server asks for (``Retry-After``)."""
+"""Pauses between attempts, their deadline, and a server's ``Retry-After``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _FIRST: Final = 0.02
 
 
 class Backoff:
-    """A deadline, with random pauses that grow, so that writers that met once do not meet again.
+    """A deadline with random, growing pauses.
+
+    Two writers that met once do not meet again.
 
     Each iteration is an attempt: one at once, one after each pause, and the last one at the deadline.
 
@@ -54,7 +56,7 @@ class Backoff:
         return self._clock() >= self._end
 
     def wait(self, at_least: float = 0.0) -> bool:
-        """Wait before the next attempt, and return True; return False at once if the deadline is sooner.
+        """Wait before the next attempt; return False at once after the deadline.
 
         Args:
             at_least: The shortest pause, in seconds.
@@ -84,7 +86,9 @@ class Backoff:
 
 
 def retry_unavailable(call: Callable[[], _T], backoff: Backoff | None = None) -> _T:
-    """Return the result of a call, and repeat the call while the server cannot answer; for 60 seconds by default.
+    """Return the result of a call, repeated while the server is unavailable.
+
+    The default deadline is 60 seconds.
 
     Raises:
         UnavailableError: the server could not answer until the deadline.
@@ -110,7 +114,10 @@ def http_date(value: str | None) -> datetime | None:
 
 
 def retry_after(value: str | None) -> float:
-    """Return the seconds of a ``Retry-After``, which may also be a date (RFC 9110, 10.2.3); 0 if it says nothing."""
+    """Return the seconds of a ``Retry-After``; 0 if it says nothing.
+
+    It may also be a date (RFC 9110, 10.2.3).
+    """
     from datetime import datetime, timezone
 
     if value and value.strip().isdecimal():

@@ -52,13 +52,19 @@ def public(member: _T) -> _T:
 
 
 def unguarded(function: _F) -> _F:
-    """Mark a method that `public` leaves as it is: it raises nothing, or only the package calls it."""
+    """Mark a method that `public` leaves as it is.
+
+    It raises nothing, or only the package calls it.
+    """
     function.is_unguarded = True  # type: ignore[attr-defined]
     return function
 
 
 def caused_by(error: Exception) -> InternalError:
-    """Return the error for an unexpected exception, without its text, which may hold a secret."""
+    """Return the error for an unexpected exception.
+
+    The exception's text is left out, because it may hold a secret.
+    """
     if isinstance(error, MemoryError):
         made = InternalError("There is not enough memory for this call.", hint="Give the process more memory.")
     elif isinstance(error, RecursionError):
@@ -103,7 +109,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _explicit(function: Callable[..., Any]) -> Signature | None:
-    """Return the signature of a function with the keywords of the `TypedDict` that it unpacks, for `inspect` too."""
+    """Return a signature with the keywords of the `TypedDict` that it unpacks."""
     unpacked = next((kind for kind in function.__annotations__.values() if str(kind).startswith("Unpack[")), None)
     if unpacked is None:
         return None
@@ -123,7 +129,7 @@ def _keywords(kind: type) -> list[Parameter]:
 
 
 def _origin(error: Exception) -> str:
-    """Return the last module and line of this library in the traceback of an exception."""
+    """Return the last module and line of this library in a traceback."""
     found, trace = "", error.__traceback__
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))

@@ -89,7 +89,10 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
 
     @classmethod
     def from_environment(cls, **how: Unpack[ClusterOptions]) -> Self:
-        """Return a client for the cluster that kubectl would use: that of the current context, or else of the pod."""
+        """Return a client for the cluster that kubectl would use.
+
+        It is that of the current context, or else of the pod.
+        """
         from awsauth.connections.kubernetes import from_default_kubeconfig
 
         return cls._connected(from_default_kubeconfig(connection_options(how)), how)
@@ -98,7 +101,9 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     def from_kubeconfig(
         cls, context: str | None = None, path: str | os.PathLike[str] | None = None, **how: Unpack[ClusterOptions]
     ) -> Self:
-        """Return a client for the cluster of a kubeconfig's context; by default the current one of kubectl's files.
+        """Return a client for the cluster of a kubeconfig's context.
+
+        The default is the current context of kubectl's files.
 
         Raises:
             KubeconfigError: the file or the context does not exist, or gives no credentials.
@@ -138,7 +143,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         role_arn: str | None = None,
         **how: Unpack[ClusterOptions],
     ) -> Self:
-        """Return a client for an EKS cluster by its name or ARN, without kubeconfig and AWS CLI.
+        """Return a client for an EKS cluster, without a kubeconfig or the AWS CLI.
 
         The region is by default that of the ARN, the profile, the environment or the EC2 instance. `session` is a
         boto3 session to use instead of a `profile`. `role_arn` is a role to assume for the API server, as with
@@ -165,7 +170,9 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         policy: Policy | None = None,
         normalize: bool = False,
     ) -> Self:
-        """Return a client for the ConfigMap in a manifest file, with its history in ``.NAME.history`` next to it.
+        """Return a client for the ConfigMap in a manifest file.
+
+        Its history is in ``.NAME.history`` next to it.
 
         Args:
             path: The file; it is opened when the client first reads or writes.
@@ -212,7 +219,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         )
 
     def plan(self, changes: Sequence[Change] | Change | Document, *, keep_nodes: bool = False) -> Plan:
-        """Return the plan of changes, with the findings of the guards and of a new `check`.
+        """Return the plan of changes, with the findings of guards and `check`.
 
         Args:
             changes: The changes; or a document, such as ``awsauth.connect(file="aws-auth.yaml").read()``, whose texts
@@ -268,13 +275,16 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return self._run(applying(changes), options)
 
     def transaction(self, **options: Unpack[Options]) -> Transaction:
-        """Return a transaction: several changes in one write, or none if the block raises (see `apply`)."""
+        """Return a transaction: several changes in one write (see `apply`).
+
+        If the block raises, nothing is written.
+        """
         check_options(options)
         return Transaction(lambda changes, found: self._make(changes, options, found), self._roles)
 
     @property
     def planning(self) -> Planning:
-        """The methods that add and remove mappings; each returns a plan and changes nothing."""
+        """Methods that add and remove mappings, and each return a plan."""
         from awsauth.mapping_methods import Planning
 
         return Planning(self.plan, self._roles)
@@ -282,7 +292,9 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     def rollback(
         self, to: int | None = None, *, exact: bool = False, approved: Diff | None = None, **options: Unpack[Options]
     ) -> Result:
-        """Restore a revision as a new one. The result's `restoration` lists the mappings that stay and that go.
+        """Restore a revision as a new one.
+
+        The result's `restoration` lists the mappings that are kept and those that are reverted.
 
         Args:
             to: The number of the revision. By default the last change of state is undone, no matter who made it;
@@ -310,7 +322,9 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return self._run(restoring(store, to, exact=exact, writer=self._writer, approved=approved), options, store)
 
     def snapshot(self, *, reason: str = "") -> Result:
-        """Record the present state as a revision. The data stays as it is; the object then names the revision.
+        """Record the present state as a revision.
+
+        The data stays as it is. The object then names the revision.
 
         The result's `changed` says whether the state was recorded now, its `revision` which revision holds it.
 
@@ -328,7 +342,9 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return result_of(outcome.proposal, (), changed=outcome.changed, revision=head.number if head else None)
 
     def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:
-        """Delete old revisions, and return their numbers; with `dry_run` only return the numbers.
+        """Delete old revisions, and return their numbers.
+
+        With `dry_run`, only return the numbers.
 
         The last 50 stay, and those of the last 30 days, at most 500. The live one and those of the last hour always stay.
         When deleting fails, the error's `changed` says whether revisions were deleted before.
@@ -345,7 +361,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     def _run(
         self, propose: Callable[[Snapshot], PendingChange], options: Options, store: Store | None = None
     ) -> Result:
-        """Make the proposed change; in another store than the client's own, if one is given."""
+        """Make the proposed change, in the client's own store or in the given one."""
         run = self._applier(store or self._store).run
         if not options.get("wait") and not options.get("revert_after"):
             result = run(propose, options)

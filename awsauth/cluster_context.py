@@ -1,4 +1,7 @@
-"""The facts of a live cluster around a change: the caller, the administrators, the nodes, other writers."""
+"""The facts of a live cluster that a change needs.
+
+They are the caller, the administrators, the nodes and the other writers.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ class ClusterContext:
         self._reviews: list[SelfReview | None] = []
 
     def for_change(self, change: MergeResult, known: GuardContext) -> tuple[GuardContext, tuple[Finding, ...]]:
-        """Return the context of a change for the guards, and notes about facts that could not be read.
+        """Return the context of a change for the guards, and notes about unknown facts.
 
         The caller and the administrators in RBAC are read if the change takes access away, the nodes if a node mapping
         loses access.
@@ -84,14 +87,20 @@ class ClusterContext:
         return self._reviews[0]
 
     def writer(self) -> Writer:
-        """Return the authenticated identity of this client, asked once; empty if the server cannot report it."""
+        """Return the authenticated identity of this client, asked for once.
+
+        It is empty if the server cannot report it.
+        """
         with contextlib.suppress(ForbiddenError):
             if found := self._reviews[0] if self._reviews else self.caller():
                 return Writer(username=found.username, arn=found.arn)
         return Writer()
 
     def _asking(self, document: Document) -> SelfReview | None:
-        """Return the caller; asked once, and again if the document maps its ARN to another username by now."""
+        """Return the caller, asked for once.
+
+        It is asked for again if the document now maps its ARN to another username.
+        """
         kept = self._reviews[0] if self._reviews else self.caller()
         if kept and kept.arn and (given := Access.of(document, {principal_of(kept.arn)}).of_caller(kept.arn)):
             fits = any(could_render(mapped.username, kept.username) for mapped in given)
@@ -185,7 +194,10 @@ class ClusterContext:
 
 
 def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | None:
-    """Return an answer. If it cannot be read, return None and add a note: that alone does not stop a change."""
+    """Return an answer, or None with a note if it cannot be read.
+
+    An answer that cannot be read does not stop a change.
+    """
     try:
         return retry_unavailable(ask)
     except (ForbiddenError, AwsServiceError, CredentialsError) as error:

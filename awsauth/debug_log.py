@@ -1,4 +1,4 @@
-"""Messages to the logger ``awsauth``: requests and decisions, at the level DEBUG, without secrets.
+"""DEBUG messages to the logger ``awsauth``, without secrets.
 
 A program that has not imported `logging` does not listen to it. This module does not import it either, which keeps
 changes to a file fast.

@@ -90,7 +90,10 @@ class AwsAuthError(Exception):
 
 
 def _rebuild(kind: type[AwsAuthError], state: dict[str, Any]) -> AwsAuthError:
-    """Make an error again after pickling: keyword arguments do not survive `Exception.__reduce__`."""
+    """Make an error again after pickling.
+
+    `Exception.__reduce__` loses the keyword arguments.
+    """
     error = kind.__new__(kind)
     Exception.__init__(error, state["message"])
     error.__dict__.update(state)
@@ -98,15 +101,15 @@ def _rebuild(kind: type[AwsAuthError], state: dict[str, Any]) -> AwsAuthError:
 
 
 class UsageError(AwsAuthError, TypeError):
-    """The arguments of the call do not fit: conflicting targets, an empty name, a string for a list of groups."""
+    """The arguments do not fit, such as two targets or an empty name."""
 
 
 class InvalidValueError(AwsAuthError, ValueError):
-    """A value cannot be written: text that is not an ARN, or a group with a line break."""
+    """A value cannot be written, such as a group with a line break."""
 
 
 class MappingConflictError(AwsAuthError, ValueError):
-    """The principal already has another mapping, and the call does not say whether to replace it."""
+    """The principal has another mapping; the call does not say whether to replace it."""
 
 
 class EditError(AwsAuthError, ValueError):
@@ -172,11 +175,14 @@ class RevisionNotFoundError(HistoryError, LookupError):
 
 
 class RevisionTakenError(HistoryError):
-    """Another revision has the number: another writer made it, or a writer that was stopped left it."""
+    """Another revision has the number.
+
+    Another writer made it, or a writer that was stopped left it.
+    """
 
 
 class UnprovenHistoryError(HistoryError):
-    """The object does not prove that it was at any earlier revision, so the call has to name one.
+    """The object does not prove any earlier revision; the call has to name one.
 
     Attributes:
         revisions: The numbers of the candidates, newest first.
@@ -186,7 +192,9 @@ class UnprovenHistoryError(HistoryError):
 
 
 class KubeconfigError(AwsAuthError, ValueError):
-    """The kubeconfig is missing, cannot be used, or gives no credentials; no request was sent.
+    """The kubeconfig is missing or unusable, or gives no credentials.
+
+    No request was sent.
 
     Also for a certificate, key or proxy that cannot be used, and for credentials that would go to ``http://``.
     """
@@ -216,7 +224,7 @@ class ApiError(AwsAuthError):
 
 
 class AuthenticationError(ApiError, PermissionError):
-    """The API server does not know the caller: the credentials are missing, wrong or expired."""
+    """The API server rejects missing, wrong or expired credentials."""
 
 
 class ForbiddenError(ApiError, PermissionError):
@@ -236,7 +244,7 @@ class NotFoundError(ApiError, LookupError):
 
 
 class AdmissionError(ApiError):
-    """RBAC allowed the request; a policy, a webhook or the namespace's own state refused it."""
+    """RBAC allowed the request; admission or the namespace's state refused it."""
 
 
 class UnavailableError(ApiError):
@@ -250,7 +258,10 @@ class UnavailableError(ApiError):
 
 
 class CredentialsError(AwsAuthError):
-    """AWS credentials are missing, expired or refused, or a wrong clock makes them look so."""
+    """AWS credentials are missing, expired or refused.
+
+    A wrong clock can make them look so.
+    """
 
 
 class AwsServiceError(AwsAuthError):
@@ -280,11 +291,11 @@ class ClusterNotFoundError(AwsServiceError, LookupError):
 
 
 class RoleError(AwsAuthError):
-    """An IAM role, instance profile or instance is missing, misconfigured or ambiguous."""
+    """A role, instance profile or instance is missing, wrong or ambiguous."""
 
 
 class RevertedError(AwsAuthError):
-    """A named role or the caller did not get in with a new token, and the change was reverted.
+    """A new token of the caller or a named role was refused; the change is reverted.
 
     Attributes:
         revision: The number of the revision that was reverted.
@@ -296,7 +307,7 @@ class RevertedError(AwsAuthError):
 
 
 class NotRevertedError(AwsAuthError):
-    """A named role or the caller did not get in with a new token, and the change could not be reverted.
+    """A new token was refused, and the change could not be reverted.
 
     Attributes:
         revision: The number of the revision that is in force.
@@ -309,7 +320,10 @@ class NotRevertedError(AwsAuthError):
 
 
 class RecoveryError(AwsAuthError):
-    """The recovery of a cluster failed, or cannot work; the hint lists the steps that are done, and their leftovers."""
+    """The recovery of a cluster failed.
+
+    The hint lists the steps that are done, and their leftovers.
+    """
 
 
 class OutcomeUnknownError(AwsAuthError):
@@ -319,6 +333,9 @@ class OutcomeUnknownError(AwsAuthError):
 
 
 class InternalError(AwsAuthError, RuntimeError):
-    """Memory or the call stack is exhausted, or this library has a defect; its cause is the Python exception."""
+    """Memory or stack ran out, or this library has a defect.
+
+    The cause is the Python exception.
+    """
 
     changed = None

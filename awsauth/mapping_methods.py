@@ -1,4 +1,4 @@
-"""The methods that add and remove mappings: on a client, in a transaction, and for plans."""
+"""Methods that add and remove mappings, for clients, transactions and plans."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @public
 class MappingMethods(ABC, Generic[T_co]):
-    """Adds and removes mappings. All methods are idempotent: a second call changes nothing.
+    """Adds and removes mappings; a second call changes nothing.
 
     Every method may raise the errors of `awsauth.AwsAuthClient.apply`, and `InvalidValueError` for an ARN, account,
     username or group that cannot be written. The methods of a transaction and of ``client.planning`` take no options.
@@ -64,7 +64,7 @@ class MappingMethods(ABC, Generic[T_co]):
         for_ec2: bool = False,
         **options: Unpack[Options],
     ) -> T_co:
-        """Map an IAM role to a username and groups, or extend its mapping (see `awsauth.EnsureRole`).
+        """Map a role to a username and groups, or extend it (see `EnsureRole`).
 
         `role_arn` may also be the name of a role in the caller's account. With `for_ec2` a finding says whether an EC2
         instance could use the role.
@@ -87,7 +87,7 @@ class MappingMethods(ABC, Generic[T_co]):
         if_mapped: IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
-        """Map the role of a permission set of IAM Identity Center (see `awsauth.EnsureRole`).
+        """Map the role of a permission set of IAM Identity Center (see `EnsureRole`).
 
         The role is looked up in the caller's account, which has to be `account` if that is given. The role's name
         changes when the permission set is assigned again: `check` finds mappings of the old name.
@@ -108,7 +108,7 @@ class MappingMethods(ABC, Generic[T_co]):
         if_mapped: IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
-        """Map an IAM user to a username and groups, or extend its mapping (see `awsauth.EnsureUser`)."""
+        """Map a user to a username and groups, or extend it (see `EnsureUser`)."""
         change = EnsureUser(user_arn=user_arn, username=username, groups=groups, if_mapped=if_mapped)
         return self._make([change], options)
 
@@ -119,7 +119,10 @@ class MappingMethods(ABC, Generic[T_co]):
     def add_node_role(
         self, role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **options: Unpack[Options]
     ) -> T_co:
-        """Map the role of nodes: ``ec2`` (Linux), ``windows``, ``fargate`` or ``hybrid`` (see `awsauth.EnsureRole`)."""
+        """Map the role of nodes: ``ec2``, ``windows``, ``fargate`` or ``hybrid``.
+
+        ``ec2`` is for Linux. See `EnsureRole`.
+        """
         return self._make([node_role(role_arn, kind, if_mapped=if_mapped)], options)
 
     def remove_role_mapping(self, role_arn: str, **options: Unpack[Options]) -> T_co:
@@ -135,7 +138,7 @@ class MappingMethods(ABC, Generic[T_co]):
         return self._make([RemoveAccount(account=account)], options)
 
     def remove_groups(self, principal_arn: str, groups: Sequence[str], **options: Unpack[Options]) -> T_co:
-        """Remove groups from a role or user, and leave it mapped (see `awsauth.RemoveGroups`)."""
+        """Remove groups from a role or user, which stays mapped (see `RemoveGroups`)."""
         return self._make([RemoveGroups(principal_arn=principal_arn, groups=groups)], options)
 
     def remove_username(self, username: str, **options: Unpack[Options]) -> T_co:
@@ -143,7 +146,7 @@ class MappingMethods(ABC, Generic[T_co]):
         return self._make([RemoveUsername(username=username)], options)
 
     def rename_principal(self, principal_arn: str, new_arn: str, **options: Unpack[Options]) -> T_co:
-        """Move every mapping of a role or user to another ARN (see `awsauth.RenamePrincipal`)."""
+        """Move all mappings of a role or user to another ARN (see `RenamePrincipal`)."""
         return self._make([RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn)], options)
 
 
@@ -216,7 +219,7 @@ class RoleResolver:
         return name if name.startswith("arn:") else self.role(name)[0]
 
     def sso_role(self, permission_set: str, account: str | None) -> str:
-        """Return the ARN for ``aws-auth`` of the role that IAM Identity Center made for a permission set.
+        """Return the ARN for ``aws-auth`` of the role of a permission set.
 
         Raises:
             RoleError: there is not exactly one.
@@ -236,7 +239,10 @@ class RoleResolver:
 
 @public
 class Transaction(MappingMethods[None]):
-    """Collects changes in a ``with`` block of one thread, and makes them in one write when the block ends well."""
+    """Collects the changes of a ``with`` block, and makes them in one write.
+
+    One thread uses it. If the block raises, nothing is written.
+    """
 
     def __init__(self, commit: Callable[[Sequence[Change], tuple[Finding, ...]], Result], roles: RoleResolver) -> None:
         self._commit = commit

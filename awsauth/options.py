@@ -1,4 +1,4 @@
-"""The options that many calls share: how a change is made, and how requests are sent."""
+"""The options of many calls: how to make a change, and how to send requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Options(TypedDict, total=False):
 
 
 TIMEOUT: Final = 30.0
-"""Seconds that a request may take, with its answer. The API server itself gives up after 60."""
+"""Seconds for a request with its answer; the API server gives up after 60."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ class ConnectionOptions:
 
 
 class ClusterOptions(TypedDict, total=False):
-    """How a client reaches a cluster, and who it is for the history. A value that does not fit is a `UsageError`.
+    """How a client reaches a cluster, and its name in the history.
+
+    A value that does not fit is a `UsageError`.
 
     Answers may have 32 MiB, lists 200 pages of 500 objects.
 
@@ -92,18 +94,23 @@ def connection_options(how: ClusterOptions) -> ConnectionOptions:
 
 CALLER: Final = "caller"
 LONGEST: Final = 60.0
-"""The most seconds of ``revert_after``. The API server remembers a token for two minutes by default: in this time, the
-token that made the change can also revert it."""
+"""The most seconds of ``revert_after``.
+
+The API server remembers a token for two minutes by default. In this time, the revert can use the old token.
+"""
 
 _SECONDS: Final = {"wait": (0.0, 3600.0), "revert_after": (5.0, LONGEST)}
-"""The least and the most seconds; the least of ``revert_after`` is long enough to see the change."""
+"""The least and the most seconds.
+
+The least of ``revert_after`` is long enough to see the change.
+"""
 
 LARGEST_NUMBER: Final = 2**63 - 1
 """The largest number of a revision: the API server keeps it in 64 bits."""
 
 
 def check_options(options: Options) -> None:
-    """Check the options of a change; the boundary reports an option that does not exist.
+    """Check the options of a change; `public` reports unknown ones.
 
     Raises:
         UsageError: an option is of another type, or `allow` names no guard, or two options contradict each other.

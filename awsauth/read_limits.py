@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     import os
 
 LARGEST_FILE: Final = 16 * 2**20
-"""Bytes of a manifest, kubeconfig, policy, plan, token or certificate. A plan is the largest of them: it may hold the 1 MiB of
-a ConfigMap four times, before and after and in changes, and escapes make it longer."""
+"""The largest manifest, kubeconfig, policy, plan or certificate, in bytes.
+
+A plan is the largest of them. It may hold the 1 MiB of a ConfigMap four times, before and after and in changes, and
+escapes make it longer.
+"""
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""The methods of the client that change nothing: read, check, explain, and show the history."""
+"""The client's methods that change nothing: read, check, explain, history."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from awsauth.kube.self_review import SelfReview
 
 DESCRIBED: Final = 10
-"""The number of newest revisions with a diff in the history, unless more are asked for."""
+"""How many of the newest revisions have a diff in the history, by default."""
 
 
 @public
@@ -44,7 +44,7 @@ class ReadOnlyClient:
 
     @property
     def target_name(self) -> str:
-        """The kubeconfig context or EKS cluster of this client; empty for a file and in memory."""
+        """The client's context or EKS cluster; empty for a file and in memory."""
         return self._connection.name if self._connection else ""
 
     def acting_as(self) -> str:
@@ -58,7 +58,9 @@ class ReadOnlyClient:
         return self._cluster_context.writer().identity if self._cluster_context else ""
 
     def read(self, revision: int | None = None) -> Document:
-        """Return the present data, or that of a revision; an empty document if the object does not exist.
+        """Return the present data, or that of a revision.
+
+        The document is empty if the object does not exist.
 
         Raises:
             RevisionNotFoundError: the revision does not exist.
@@ -68,7 +70,9 @@ class ReadOnlyClient:
         return self._store.read().document if revision is None else self._recorded(revision)
 
     def owners(self) -> dict[str, tuple[str, ...]]:
-        """Return the principals that each owner applied last, such as ``role/arn:…`` with the ARN in lower case.
+        """Return the principals that each owner applied last.
+
+        They look like ``role/arn:…``, with the ARN in lower case.
 
         Raises:
             FileError: the records of owners next to a manifest cannot be read.
@@ -85,7 +89,7 @@ class ReadOnlyClient:
         return self._store.read().exists
 
     def check(self) -> tuple[Finding, ...]:
-        """Return the findings of `awsauth.lint`; for a cluster, also those that need its facts.
+        """Return the findings of `awsauth.lint`, and those about the cluster.
 
         Nodes and administrators that another tool removed since the last own revision are the error ``drift``. A finding
         that can be repaired safely has a `Finding.fix`; ``client.apply(awsauth.fixes(client.read()))`` applies all.
@@ -118,7 +122,7 @@ class ReadOnlyClient:
     def health_check(
         self, *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces")
     ) -> HealthReport:
-        """Check whether the caller gets in and may do its work (see `awsauth.health_check`).
+        """Check the caller's access and rights (see `awsauth.health_check`).
 
         Raises:
             UsageError: the client has no cluster, or cannot assume a role, or `may` cannot be read.
@@ -129,7 +133,7 @@ class ReadOnlyClient:
         return health_report(self._connection, self._store, role_arn=role_arn, may=may)
 
     def whoami(self) -> Identity:
-        """Return the identity of this machine in AWS, and its username and groups in the cluster (see `awsauth.whoami`).
+        """Return the caller's identity in AWS and in the cluster (see `awsauth.whoami`).
 
         Raises:
             CredentialsError: AWS credentials are missing, or AWS refuses them.
@@ -143,7 +147,7 @@ class ReadOnlyClient:
         return cluster_identity(self._connection.transport, self._connection.tokens, self._connection.description)
 
     def self_review(self) -> SelfReview | None:
-        """Return the username and groups of this client in the cluster and, for an IAM identity, the ARN.
+        """Return the client's username and groups in the cluster, and its IAM ARN.
 
         None for servers before Kubernetes 1.27, which do not report it. This does not ask AWS; `whoami` does.
 
@@ -180,7 +184,9 @@ class ReadOnlyClient:
         return self._policy.unacknowledged(found) if self._policy else found
 
     def show(self, revision: int) -> Revision:
-        """Return a revision with its data; its `is_intact` is False if it was altered since it was recorded.
+        """Return a revision with its data.
+
+        Its `is_intact` is False if it was altered since it was recorded.
 
         Raises:
             RevisionNotFoundError: the revision does not exist.
@@ -190,7 +196,7 @@ class ReadOnlyClient:
         return self._store.read_revision(revision)
 
     def diff(self, before: int, after: int | None = None) -> Diff:
-        """Return the difference between two revisions, or between a revision and the present.
+        """Return the difference of two revisions, or of one and the present.
 
         Raises:
             RevisionNotFoundError: a revision does not exist.

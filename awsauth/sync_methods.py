@@ -52,7 +52,9 @@ class SyncMethods(ABC):
         allow: Sequence[str] = (),
         dry_run: DryRun = False,
     ) -> Result:
-        """Make the entries of owners what their fragments say, in one write. The result's `sync` lists the acts.
+        """Make the entries of owners what their fragments say, in one write.
+
+        The result's `sync` lists the acts.
 
         The sync creates and updates entries, and puts back what another writer changed. It removes an entry only if
         the owner applied it, does not want it any more, and no other writer changed it. All other entries stay.

@@ -117,7 +117,7 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
     if not _ARN.fullmatch(arn):
         raise AwsServiceError(
             f"EKS gives {quoted(arn, 200)} as the ARN of the cluster {quoted(name)}, which is not an ARN.",
-            hint=f"Does a proxy answer in place of EKS? {CHECK_WAY}",
+            hint=f"{CHECK_WAY} A proxy may answer instead of EKS.",
         )
     endpoint = str(cluster.get("endpoint") or "")
     encoded = str(cluster.get("certificateAuthority", {}).get("data") or "")
@@ -133,7 +133,7 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
     except (binascii.Error, UnicodeDecodeError) as error:
         raise AwsServiceError(
             f"EKS gives a certificate authority for the cluster {quoted(name)} that cannot be read.",
-            hint=f"Does a proxy answer in place of EKS? {CHECK_WAY}",
+            hint=f"{CHECK_WAY} A proxy may answer instead of EKS.",
         ) from error
     # Only a local cluster has both: a token for any other cluster names it, as `aws eks update-kubeconfig` does.
     local = cluster.get("outpostConfig") and cluster.get("id")

@@ -99,7 +99,7 @@ _ROUTE: Final = (
 _TRUST: Final = (
     "Check the proxy (HTTPS_PROXY), and the trusted authorities: AWS_CA_BUNDLE, or ca_bundle in the AWS configuration."
 )
-_PAGE: Final = f"Does a proxy answer in place of AWS, such as the sign-in page of a network? {CHECK_WAY}"
+_PAGE: Final = f"{CHECK_WAY} The sign-in page of a network may answer instead of AWS."
 
 _SIGNATURE: Final = _Row(
     CredentialsError,
@@ -248,7 +248,7 @@ def pages_of(client: Any, operation: str, **arguments: Any) -> Iterator[Any]:
     for number, page in enumerate(pages):
         if number == MOST_PAGES:
             raise AwsServiceError(
-                f"The list goes on after {MOST_PAGES} pages.", hint=f"Does a proxy answer in place of AWS? {CHECK_WAY}"
+                f"The list goes on after {MOST_PAGES} pages.", hint=f"{CHECK_WAY} A proxy may answer instead of AWS."
             )
         yield from pages.result_keys[0].search(page)
 
@@ -321,9 +321,9 @@ class _Failure:
     def grant(self) -> str:
         """How to get the permission for a call."""
         if "explicit deny" in self._message:
-            return "Have the policy changed that denies it: another statement that allows it does not help."
+            return "Change the policy that denies it. Another statement that allows it does not help."
         statement = {"Effect": "Allow", "Action": self.action, "Resource": self.resource}
-        allow = f"Have this added to the caller's permissions: {json.dumps(statement)}"
+        allow = f"Add this to the caller's permissions: {json.dumps(statement)}"
         trust = " The role's trust policy has to allow it, too." if self.action == "sts:AssumeRole" else ""
         return allow + trust
 

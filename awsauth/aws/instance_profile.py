@@ -104,7 +104,7 @@ class _Attachment:
                 f"The instance {quoted(self._instance_id)} has the instance profile {quoted(present, 200)} already.",
                 hint="Pass replace=True to replace it, if nothing on the instance needs it.",
             )
-        return setup, [step._replace(text=f"{give}, in place of {present}", do=exchange)]
+        return setup, [step._replace(text=f"{give}, instead of {present}", do=exchange)]
 
     def _profiles(self) -> tuple[str, list[str], list[str]]:
         """Return the role's ARN, the names of its instance profiles, the best first, and notes."""

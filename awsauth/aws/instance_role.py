@@ -116,7 +116,7 @@ def run_steps(
             if not waiting.wait():
                 break
         if not all(step.text in done for step in steps):
-            raise RoleError(f"{subject} is being changed by another user again and again.", hint="Run it again later.")
+            raise RoleError(f"{subject} is not set up: another user keeps changing it.", hint="Run it again later.")
     except AwsAuthError as error:
         if done:
             error.changed = True

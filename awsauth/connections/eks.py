@@ -197,7 +197,7 @@ def from_eks(
     if problem := problem_of({"server": found.endpoint}, {"token": "one"}):
         raise AwsServiceError(
             f"EKS gives {quoted(found.endpoint, 200)} as the address of {quoted(found.name)}, which leads to {problem[0]}.",
-            hint=f"Does a proxy answer in place of EKS? {CHECK_WAY}",
+            hint=f"{CHECK_WAY} A proxy may answer instead of EKS.",
         )
     tokens = TokenSource(aws, found.cluster_id, region=found.region, role_arn=role_arn)
     authority = base64.b64encode(found.certificate_authority.encode()).decode()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _OTHER_WAY: Final = "not by aws-auth, but by an access entry or as the cluster's creator"
 _UNREADABLE: Final = "unknown: the caller may not read aws-auth"
-_NOT_AWS: Final = "The credentials of this connection are not made with AWS credentials."
+_NOT_AWS: Final = "This connection does not use AWS credentials."
 
 
 def health_report(

@@ -17,7 +17,7 @@ STEPS: Final = ("credentials", "identity", "token", "api-server", "authenticated
 of the API server; the identity that it sees; the rights of that identity; whether another tool removed nodes or
 administrators; and whether nodes can join."""
 
-NEEDS_EARLIER: Final = "It needs the step that failed."
+NEEDS_EARLIER: Final = "not checked, because an earlier step failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 UNPROVEN: Final = "unproven-revision"
 FURTHER_BACK: Final = "further-back"
 
-UNVOUCHED: Final = "aws-auth was replaced or deleted, so it cannot vouch for"
+UNVOUCHED: Final = "aws-auth was replaced or deleted, so it does not prove"
 _SHOWN: Final = 5
 
 
@@ -276,7 +276,7 @@ def _further_back(live: RevisionInfo, last: RevisionInfo) -> Finding:
         Severity.NOTE,
         f"Revision {live.number} is a rollback to revision {last.number}, so this goes one state further back.",
         "It does not bring back the state before that rollback.",
-        f"To go forward again, name revision {live.parent}.",
+        f"To restore that state, name revision {live.parent}.",
     )
 
 

@@ -117,7 +117,7 @@ class SyncProposal:
         unknown = {identity_of(name) for name in self.choices.release} - known
         if unknown and not self.restores_ownership:
             raise UsageError(
-                f"release names what no record of these owners holds: {listed([quoted(one, 200) for one in sorted(unknown)], 5)}.",
+                f"release names principals that no record of these owners holds: {listed([quoted(one, 200) for one in sorted(unknown)], 5)}.",
                 hint="Pass ARNs as the mappings have them.",
             )
 
@@ -163,7 +163,7 @@ class SyncProposal:
     def _refused_removals(self, report: SyncReport, records: Mapping[str, Record]) -> Iterator[Finding]:
         for owner, wanted in self.desired.items():
             if not wanted and records.get(owner) and not self.allow_empty:
-                message = f"The owner {owner} wants no entry at all, and {len(records[owner])} are recorded."
+                message = f"The fragment of the owner {owner} is empty, and {len(records[owner])} entries are recorded."
                 yield Finding(ALLOW_EMPTY, Severity.ERROR, message, "", "To remove all of them, pass allow_empty=True.")
         pruned = report.of("prune")
         recorded = sum(len(records.get(owner, ())) for owner in self.desired)
@@ -171,7 +171,7 @@ class SyncProposal:
         most = most if isinstance(most, int) else recorded * int(most.removesuffix("%")) // 100
         if len(pruned) > most:
             named = listed([quoted(act.principal, 200) for act in pruned], 5)
-            message = f"The sync removes {len(pruned)} entries, and {most} are allowed: {named}."
+            message = f"The sync would remove {len(pruned)} entries, and the limit is {most}: {named}."
             hint = f"To allow as many, pass max_removals={len(pruned)}."
             yield Finding(MAX_REMOVALS, Severity.ERROR, message, "", hint)
         allowed = allowed_by(self.allow)
@@ -225,7 +225,7 @@ def _gitops(snapshot: Snapshot) -> Iterator[Finding]:
         if tool in (ARGO_CD, FLUX):
             yield violation(
                 MANAGED_BY_TOOL,
-                f"The object is {tool.name}'s: it has the {mark}.",
+                f"{tool.name} owns the object: it has the {mark}.",
                 f"{tool.impact}",
                 f"Let {tool.name} run the sync in a Job instead of writing the object, or let it ignore differences in `/data` and "
                 "in the annotations that begin with `awsauth/`.",

@@ -110,7 +110,7 @@ def refuse_without_consent(plan: RecoveryPlan) -> None:
         f"To proceed, allow {SWITCH}.",
     )
     raise GuardError(
-        f"The only way in is one-way, and you have not allowed it.\n- {SWITCH}: {finding}",
+        f"The only way to regain access cannot be undone, and you have not allowed it.\n- {SWITCH}: {finding}",
         hint=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that created the cluster, pass it as creator_role=…: "
         "it gets in without the switch.",
         findings=(finding,),

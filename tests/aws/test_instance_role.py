@@ -255,7 +255,7 @@ def test_somebody_who_is_quicker_again_and_again_is_said(account: AwsAccount) ->
     account.raise_for_violations(
         "iam", "CreateRole", "EntityAlreadyExists", "Role with name x already exists.", status=409
     )
-    with pytest.raises(RoleError, match="changed by another user again and again"):
+    with pytest.raises(RoleError, match="another user keeps changing it"):
         ensure(account)
 
 
@@ -428,7 +428,7 @@ def test_another_role_is_taken_away_only_where_that_is_said(account: AwsAccount)
     assert account.profile_of(instance) == "old"
     planned = attach(account, instance, replace=True, dry_run=True)
     assert account.profile_of(instance) == "old"
-    assert "in place of" in planned.steps[0]
+    assert "instead of" in planned.steps[0]
     assert attach(account, instance, replace=True).changed
     assert account.profile_of(instance) == NAME
 

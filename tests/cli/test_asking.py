@@ -37,7 +37,7 @@ def test_a_rollback_names_what_others_added_and_asks(path: str) -> None:
     theirs.apply(EnsureRole(role_arn=f"{ROLE}ng2", username="ng2"))
     terminal = Terminal("rollback", "--to", "1", "--file", path, columns=200)
     shown = terminal.wait_for("[y/N]")
-    assert re.search(rf"kept: mapRoles {ROLE}ng2 \(of `.+ \(author theirs\)`, revision 3\)", shown), shown
+    assert re.search(rf"kept: mapRoles {ROLE}ng2 \(written by `.+ \(author theirs\)` in revision 3\)", shown), shown
     assert f"- role {ROLE}ci: username ci" in shown.replace("\x1b[31m", "")
     terminal.type("y\n")
     assert terminal.end() == 0

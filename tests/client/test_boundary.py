@@ -219,7 +219,7 @@ def test_changes_policies_and_plans_take_values_of_any_kind(data: st.DataObject)
         (lambda: awsauth.recover("prod", rollback_to=LARGE), "rollback_to is `<int>`"),
         (lambda: awsauth.ensure_instance_role(LARGE), "`<int>` is not the name of a role"),  # type: ignore[arg-type]
         (lambda: awsauth.lint(awsauth.Document({LARGE: ""})), "data has the key `<int>`"),  # type: ignore[dict-item]
-        (lambda: awsauth.AwsAuthClient.in_memory().add_node_role(ROLE, kind={}), "`{}` is no kind of node"),  # type: ignore[arg-type]
+        (lambda: awsauth.AwsAuthClient.in_memory().add_node_role(ROLE, kind={}), "`{}` is not a kind of node"),  # type: ignore[arg-type]
         (lambda: awsauth.AwsAuthClient.from_kubeconfig(path=("a",)), "path is `('a',)`"),  # type: ignore[arg-type]
     ],
 )  # fmt: skip

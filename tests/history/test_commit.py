@@ -512,7 +512,7 @@ def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> Non
     store.record(draft(2, state.info.head, BEFORE, uid="in-memory"))
     store.overwrite(with_changes(BEFORE, ADMIN, OTHER))
     client = AwsAuthClient(store)
-    with pytest.raises(UnprovenHistoryError, match="so it cannot vouch for these states") as caught:
+    with pytest.raises(UnprovenHistoryError, match="so it does not prove these states") as caught:
         client.rollback(dry_run=True)
     assert caught.value.revisions == (2, 1)
     assert caught.value.message.splitlines()[1].endswith(": nodes 1, administrators 0, entries 1")

@@ -119,7 +119,7 @@ def test_the_candidates_of_a_rollback_say_what_they_hold_and_which_has_the_lost_
     with pytest.raises(UnprovenHistoryError) as refused:
         awsauth.AwsAuthClient(store).rollback()
     first, newest, older, last = refused.value.message.splitlines()
-    assert first.startswith("aws-auth was replaced or deleted, so it cannot vouch for these states.")
+    assert first.startswith("aws-auth was replaced or deleted, so it does not prove these states.")
     assert newest.endswith(": nodes 0, administrators 0, entries 0")
     assert older.endswith(": nodes 1, administrators 1, entries 3")
     assert last == f"Revision 1 has a node mapping that the live state lacks: `{PREFIX}/nodes`."

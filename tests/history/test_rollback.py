@@ -92,6 +92,13 @@ def test_what_others_have_added_stays_and_what_they_did_otherwise_goes() -> None
     outcome = back(store, 2)
     assert kept(outcome) == [("theirs", "bob"), ("outside", "outside")]
     assert reverted(outcome) == [("a", "bob"), ("mine", "alice"), ("b", "bob")]
+    assert [line.rpartition("/")[2] for line in str(outcome.proposal.restoration).splitlines()[1:]] == [
+        "theirs (written by `bob` in revision 4)",
+        "outside (written by another tool)",
+        "a (written by `bob` in revision 4)",
+        "mine (written by `alice` in revision 3)",
+        "b (removed by `bob` in revision 4)",
+    ]
     assert store.read().document == merge(
         Document(BEFORE), [role("a", "view"), role("b"), role("theirs", "edit"), role("outside")]
     )

@@ -242,7 +242,7 @@ def test_a_kubeconfig_with_a_token_skips_what_is_of_aws(cluster: Cluster) -> Non
         report = client.health_check()
         assert access(report) == dict.fromkeys(ACCESS, "passed") | dict.fromkeys(STEPS[:3], "skipped")
         assert report.passed
-        assert "not made with AWS credentials" in detail(report, "token")
+        assert "does not use AWS credentials" in detail(report, "token")
         with pytest.raises(UsageError, match="has no AWS credentials, so it cannot assume a role"):
             client.health_check(role_arn="arn:aws:iam::111122223333:role/x")
 

@@ -150,7 +150,7 @@ def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> 
 
 def _mark(tool: Tool, mark: str) -> Finding:
     return Finding(
-        MANAGED_BY_TOOL, tool.severity, f"The object is {tool.name}'s: it has the {mark}.", tool.impact, tool.hint
+        MANAGED_BY_TOOL, tool.severity, f"{tool.name} owns the object: it has the {mark}.", tool.impact, tool.hint
     )
 
 

@@ -47,19 +47,19 @@ _SHOWN: Final = 10
 """How many problems of one fragment are shown."""
 
 _SPLIT: Final = "Split it: several files may have one owner."
-_HINT: Final = "A fragment has `owner`, and aws-auth's own lists `mapRoles`, `mapUsers` and `mapAccounts`."
+_HINT: Final = "Use only the fields `owner`, `mapRoles`, `mapUsers` and `mapAccounts`, as in aws-auth."
 
 
 def _list(value: Any) -> Any:
     if not isinstance(value, (list, tuple, type(None))):
-        raise ValueError("has to be a list")  # noqa: TRY004 - what pydantic wants of a validator
+        raise ValueError("is not a list")  # noqa: TRY004 - what pydantic wants of a validator
     return value or ()
 
 
 def _owner(name: str) -> str:
     if not re.fullmatch(OWNER, name):
         raise ValueError(
-            "has to be 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last"
+            "is not 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last"
         )
     return name
 
@@ -371,13 +371,13 @@ def _problem(problem: Any) -> str:
         case "value_error" if isinstance(error, InvalidValueError):
             return f"holds a wrong {quoted(name)}: {error.message.removesuffix('.')}"
         case "value_error":
-            return f"says {quoted(name)} is {given}, which {error}"
+            return f"has {given} as {quoted(name)}, which {error}"
         case "model_type":
-            return f"says {quoted(name)} is {given}, which has to be a mapping with fields"
+            return f"has {given} as {quoted(name)}, which is not a mapping with fields"
         case "string_type":
-            return f"says {quoted(name)} is {given}, which has to be text"
+            return f"has {given} as {quoted(name)}, which is not text"
         case _:
-            return f"says {quoted(name)} is {given}: {visible(problem['msg'])}"
+            return f"has {given} as {quoted(name)}: {visible(problem['msg'])}"
 
 
 def check_fragments(desired: Any, owner: Any = None) -> tuple[Fragment, ...]:

@@ -81,7 +81,7 @@ class EntryReader:
         arn_field = ARN_FIELD[self.key]
         names = (arn_field, "username", "groups", "userid", *(("sso",) if self.key == "mapRoles" else ()))
         if item.type != "map":
-            self._dropped(item, "An entry has to be a mapping with fields.")
+            self._dropped(item, "This entry is not a mapping with fields.")
             return None, {}
         self._corrections = lambda: self._corrections_of(item)
         texts: dict[str, str] = {}
@@ -109,7 +109,7 @@ class EntryReader:
     def account(self, item: Value) -> MappingEntry | None:
         """Read an item of ``mapAccounts``: the authenticator takes the text of any scalar."""
         if item.type in ("list", "map"):
-            self._dropped(item, "An account has to be 12 digits.")
+            self._dropped(item, "This account is not text.", "Write its 12 digits in quotes.")
             return None
         return MappingEntry("" if item.type == "null" else item.text)
 
@@ -131,7 +131,7 @@ class EntryReader:
         if value.type == "string":
             into[name] = value.text
         elif value.type != "null":
-            self._wrong_type(value, f"`{name}` has to be text", f"The authenticator drops this {name}.")
+            self._wrong_type(value, f"`{name}` is not text", f"The authenticator drops this {name}.")
         return value.type == "string"
 
     def _groups(self, value: Value, groups: _GoSlice) -> bool:
@@ -141,11 +141,11 @@ class EntryReader:
             if value.type == "string" and _DASHED.fullmatch(value.text):
                 hint = f"Put a blank after the dash: {quoted(f'- {value.text[1:]}')}."
             fix = (Repair(key=self.key),) if meant else ()
-            self._wrong_type(value, "`groups` has to be a list", "The authenticator drops the groups.", hint, fix)
+            self._wrong_type(value, "`groups` is not a list", "The authenticator drops the groups.", hint, fix)
             return False
         for item in value.items:
             if item.type not in ("string", "null"):
-                self._wrong_type(item, "A group has to be text", "The authenticator makes an empty group of it.")
+                self._wrong_type(item, "This group is not text", "The authenticator makes an empty group of it.")
         groups.decode([item.text if item.type == "string" else None for item in value.items])
         return value.type == "list"
 
@@ -153,7 +153,7 @@ class EntryReader:
         """Read into `fields`: Go decodes a repeated field into the same struct."""
         if value.type != "map":
             impact, hint = "The authenticator takes it for an empty one.", "Write its fields."
-            self._wrong_type(value, "`sso` has to be a mapping", impact, hint)
+            self._wrong_type(value, "`sso` is not a mapping", impact, hint)
         for name, _, child in _known_fields(value, _SSO_FIELDS):
             self._text(name, child, fields)
         return fields
@@ -161,7 +161,7 @@ class EntryReader:
     def _wrong_type(self, value: Value, rule: str, impact: str, hint: str = "", fix: tuple[Change, ...] = ()) -> None:
         if not hint and value.type in ("bool", "number"):
             hint = f"Write it in quotes: {write_scalar(value.text, 'double')}"
-        message = f"{rule}, and this is {_FOUND[value.type]}."
+        message = f"{rule} but {_FOUND[value.type]}."
         self._add("wrong-type", value, (message, impact, hint or "Write one line of text."), fix)
 
     def _dropped(self, item: Value, problem: str, hint: str = "", fix: tuple[Change, ...] = ()) -> None:
@@ -194,11 +194,11 @@ def _why_invalid(arn_field: str, mapped: MappingEntry) -> str:
     if mapped.principal:
         return "The entry has both `rolearn` and `sso`."
     if not ACCOUNT.fullmatch(sso.account):
-        return "`accountID` of `sso` has to be 12 digits, in quotes."
+        return "`accountID` of `sso` is not 12 digits in quotes."
     if not _PERMISSION_SET.fullmatch(sso.permission_set):
-        return "`permissionSetName` of `sso` has to be 1 to 32 letters, digits or `+=,.@_-`."
+        return "`permissionSetName` of `sso` is not 1 to 32 letters, digits or `+=,.@_-`."
     if sso.partition and sso.partition not in PARTITIONS:
-        return f"`partition` of `sso` has to be one of {', '.join(PARTITIONS)}."
+        return f"`partition` of `sso` is not one of {', '.join(PARTITIONS)}."
     return ""
 
 

@@ -207,7 +207,7 @@ def _checked(data: Any) -> dict[str, str]:
         if not isinstance(key, str) or not isinstance(text, str):
             is_named = isinstance(key, str)
             problem = f"data[{key!r}] is {type(text).__name__}" if is_named else f"data has the key {quoted_value(key)}"
-            raise UsageError(f"{problem}.", hint="Every key and every value has to be text.")
+            raise UsageError(f"{problem}.", hint="Pass text for every key and every value.")
     return dict(data)
 
 

@@ -202,7 +202,7 @@ def read_fully(key: Key, text: str) -> ParsedList:
 def _read_root(key: Key, text: str, root: Node) -> ParsedList:
     items = _accounts(root) if key == "mapAccounts" else _items(decode(root))
     if items is None:
-        return _lost(key, text, "not-a-list", f"{key} has to hold a list.", root.start)
+        return _lost(key, text, "not-a-list", f"{key} does not hold a list.", root.start)
     reader = EntryReader(key, text)
     layout = _list_layout(text, root)
     entries = []

@@ -68,7 +68,7 @@ def rewrite(
         because = f": {after.findings[0].message.rstrip('.')}" if is_worse else ""
         start = reading.entries[min(changed)].shape.start if changed else len(reading.text)
         raise EditError(
-            f"The edit of {reading.key} would not have the wanted effect{because}.",
+            f"awsauth cannot make this edit of {reading.key} without changing something else{because}.",
             place=Location.of(reading.key, reading.text, start),
             hint="Write the entry in plain block style, or edit the text by hand.",
         )

@@ -262,7 +262,7 @@ class Search:
     def _shadowed(self, reading: ParsedList, found: dict[int, MappingEntry]) -> NearMiss:
         lines = ", ".join(str(self._document.place_of(place_of(reading, position)).line) for position in found)
         counts = f", on line {lines}" if lines else ""
-        return NearMiss("shadowed", f"it never counts: of equal entries the last does{counts}")
+        return NearMiss("shadowed", f"it never counts, because of equal entries the last one does{counts}")
 
     def _candidate(self, reading: ParsedList, hit: _Hit) -> Candidate:
         entry = reading.entries[hit.position]
@@ -287,7 +287,7 @@ def _found(reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool
         return "may-count", NearMiss("several-spellings", why)
     arn = casefold_arn(next(iter(found.values())).principal)
     same = sum(casefold_arn(other.principal) == arn for _, other in _mapped_in(reading))
-    why = f"it counts: the last of {same} entries for the caller" if same > 1 else "it counts: it is the caller's"
+    why = f"it counts, as the last of {same} entries for the caller" if same > 1 else "it counts, as it is the caller's"
     return "counts", NearMiss("match", why)
 
 

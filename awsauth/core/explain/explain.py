@@ -207,13 +207,11 @@ class _Explaining:
 def _identity(caller: Caller) -> DecisionStep:
     looked_for = quoted(caller.canonical_arn, 200)
     if caller.canonical_arn == caller.arn:
-        summary = f"the authenticator looks for {looked_for}, in any case."
+        summary = f"the authenticator looks for {looked_for}, ignoring case."
     elif ":assumed-role/" in caller.arn:
-        summary = (
-            f"{quoted(caller.arn, 200)} is a session of {looked_for}; the authenticator looks for that, in any case."
-        )
+        summary = f"{quoted(caller.arn, 200)} is a session of {looked_for}; the authenticator looks for that role, ignoring case."
     else:
-        summary = f"STS reports {quoted(caller.arn, 200)} without its path; the authenticator looks for {looked_for}, in any case."
+        summary = f"STS reports {quoted(caller.arn, 200)} without its path; the authenticator looks for {looked_for}, ignoring case."
     return DecisionStep("identity", summary)
 
 

@@ -157,7 +157,7 @@ def _conditions(mapped: MappingEntry, templates: Sequence[str], name: str) -> tu
     user = is_user(casefold_arn(mapped.principal))
     known = caller_of(mapped.principal)
     rendered = [render(template, known).text if known else template for template in templates]
-    conditions = [] if is_canonical(mapped.principal) else ["If the placeholder is filled in so."]
+    conditions = [] if is_canonical(mapped.principal) else ["If the placeholder gets this value."]
     if needs_instance(mapped):
         conditions.append("If it is an EC2 instance.")
     if name in rendered:

@@ -79,7 +79,7 @@ class YamlSyntaxError(ValueError):
 class UntrustedYamlError(YamlSyntaxError):
     """goyaml and libyaml differ here, or may: the result of the authenticator is unknown."""
 
-    hint = "Write it plainly."
+    hint = "Write the text in plain block style, without tags, anchors and nested brackets."
 
 
 class NotReadFurtherError(UntrustedYamlError):

@@ -86,7 +86,7 @@ def last_admin(case: GuardInput) -> Iterator[Finding]:
             LAST_ADMIN,
             Severity.WARNING,
             "The change leaves aws-auth without an administrator.",
-            "You keep the right to update aws-auth: you have it from something else than these mappings.",
+            "You keep the right to update aws-auth: it does not come from these mappings.",
             "Map an administrator next.",
         )
         return
@@ -200,9 +200,9 @@ def own_access(case: GuardInput) -> Iterator[Finding]:
             Severity.WARNING,
             "The change takes access away, and the caller is unknown."
             if username is None
-            else "You do not come in through aws-auth.",
+            else "Your access does not come from aws-auth.",
             "Your own access was not checked.",
-            "Make sure that you do not need the mappings that go.",
+            "Make sure that you do not need the removed mappings.",
         )
 
 

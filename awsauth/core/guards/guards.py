@@ -84,7 +84,7 @@ def raise_for_violations(findings: Iterable[Finding], allow: Iterable[str] = ())
     listed = "\n".join(f"- {finding.code}: {finding}" for finding in refused)
     reasons = "one reason" if len(refused) == 1 else f"{len(refused)} reasons"
     if all(finding.code in GUARDS for finding in refused):
-        hint = f"To proceed in spite of all, pass allow={_allowances(refused)!r}."
+        hint = f"To make the change anyway, pass allow={_allowances(refused)!r}."
     else:
         hint = "Correct the text, so that its meaning is certain, or roll back to an earlier one."
     raise GuardError(f"The change is refused for {reasons}.\n{listed}", hint=hint, findings=tuple(refused))

@@ -36,7 +36,7 @@ _CODE: Final = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 def _list(value: Any) -> Any:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ValueError("has to be a list")  # noqa: TRY004 - what pydantic wants of a validator
+        raise ValueError("is not a list")  # noqa: TRY004 - what pydantic wants of a validator
     return tuple(value)
 
 
@@ -57,7 +57,7 @@ def _whole(value: Any) -> Any:
         int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10 else value
     )
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise ValueError("has to be a whole number, 0 or more")
+        raise ValueError("is not a whole number, 0 or more")
     return number
 
 

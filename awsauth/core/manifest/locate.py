@@ -26,7 +26,7 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud80
 
 
 _SMALLEST: Final = """\
-The smallest one is:
+The smallest such file is:
 
 apiVersion: v1
 kind: ConfigMap

@@ -158,7 +158,7 @@ def _read(found: ConfigMapLocation) -> dict[str, str]:
     if data is None or (data.kind == "scalar" and _type(data) == "null"):
         return {}
     if data.kind != "mapping":
-        raise _not_text(text, found.data or data, "`data`", f"{_named(data)}, and has to be a mapping of keys to texts")
+        raise _not_text(text, found.data or data, "`data`", f"{_named(data)}, not a mapping of keys to texts")
     return {_key_text(text, key): _value_text(text, key, value) for key, value in data.pairs()}
 
 
@@ -173,7 +173,7 @@ def _key_text(text: str, key: Node) -> str:
     if key.kind == "scalar" and (_type(key) == "string" or (key.value.isdecimal() and not key.value.startswith("0"))):
         return key.value
     shown = f"a key of `data` ({quoted(text[key.start : key.end], 40)})"
-    raise _not_text(text, key, shown, f"{_named(key)}, and has to be text")
+    raise _not_text(text, key, shown, f"{_named(key)}, not text")
 
 
 def _value_text(text: str, key: Node, value: Node) -> str:

@@ -73,9 +73,11 @@ class PrincipalEffect(JsonValue):
     known: tuple[MappingEntry, ...] = field(default=(), metadata=LEFT_OUT)
 
     def __str__(self) -> str:
-        by = f"revision {self.by.number}" if self.by.number else "not recorded"
-        whose = quoted(str(self.by.writer), 200) if str(self.by.writer) else "another tool"
-        return f"{self.key} {visible(self.principal)}".rstrip() + f" (of {whose}, {by})"
+        ours = self.by.kind not in OBSERVED and str(self.by.writer)
+        who = quoted(ours, 200) if ours else "another tool"
+        where = f" in revision {self.by.number}" if self.by.number else ""
+        deed = "written" if self.before else "broken" if self.known else "removed" if self.principal else "changed"
+        return f"{self.key} {visible(self.principal)}".rstrip() + f" ({deed} by {who}{where})"
 
     @property
     def regranted(self) -> tuple[str, ...] | None:

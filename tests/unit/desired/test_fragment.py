@@ -53,7 +53,7 @@ FAULTS: list[tuple[str | bytes, str, str]] = [
     ("# nothing\n", "is empty", "a.yaml"),
     ("- owner: a\n", "no mapping", "line 1, column 1"),
     ("mapRoles: []\n", "lacks `owner`", "line 1, column 1"),
-    ("\nowner: Team A\n", "which has to be 1 to 50", "line 2, column 1"),
+    ("\nowner: Team A\n", "which is not 1 to 50", "line 2, column 1"),
     ("owner: a\nmaproles: []\n", "unknown field `maproles`", "line 2, column 1"),
     (
         f"owner: a\nmapRoles:\n- rolearn: {ROLE}\n  username: ci\n  group: [g]\n",
@@ -61,9 +61,9 @@ FAULTS: list[tuple[str | bytes, str, str]] = [
         "line 5, column 3",
     ),
     (f"owner: a\nmapRoles:\n- rolearn: {ROLE}\n", r"lacks `mapRoles\[0\].username`", "line 3, column 3"),
-    ("owner: a\nmapRoles: |\n  - rolearn: x\n", "has to be a list", "line 2, column 1"),
-    (f"owner: a\nmapRoles:\n- rolearn: [{ROLE}]\n  username: ci\n", "has to be text", "line 3, column 3"),
-    ("owner: a\nmapRoles:\n- ci\n", "has to be a mapping with fields", "line 3, column 3"),
+    ("owner: a\nmapRoles: |\n  - rolearn: x\n", "is not a list", "line 2, column 1"),
+    (f"owner: a\nmapRoles:\n- rolearn: [{ROLE}]\n  username: ci\n", "is not text", "line 3, column 3"),
+    ("owner: a\nmapRoles:\n- ci\n", "is not a mapping with fields", "line 3, column 3"),
     (
         "owner: a\nmapRoles:\n- rolearn: arn:aws:iam::1:role/x\n  username: ci\n",
         "does not have an account",

@@ -163,5 +163,5 @@ def test_odd_list_is_not_edited(text: str) -> None:
 def test_removing_what_another_entry_refers_to_is_refused() -> None:
     """Without its anchor the rest could not be read: reading the result again finds that."""
     reading = parse_list("mapRoles", "- &base\n  rolearn: a\n  groups: [x]\n- <<: *base\n  rolearn: b\n")
-    with pytest.raises(EditError, match="would not have the wanted effect"):
+    with pytest.raises(EditError, match="without changing something else"):
         rewrite(reading, {0: None}, [])

@@ -46,11 +46,11 @@ def test_text_of_somebody_who_gets_in() -> None:
 """
     assert str(explain(Document({"mapRoles": text}), f"{PREFIX}/ci")) == (
         """\
-identity: the authenticator looks for `arn:aws:iam::111122223333:role/ci`, in any case.
+identity: the authenticator looks for `arn:aws:iam::111122223333:role/ci`, ignoring case.
 mapRoles: 1 of 2 entries counts.
-  - line 1, column 12: `arn:aws:iam::111122223333:role/ci`: it never counts: of equal entries the last does, on line 3
-  - line 3, column 12: `arn:aws:iam::111122223333:role/CI`: it counts: the last of 2 entries for the caller
-  ! mapRoles line 5, column 22: A group has to be text, and this is true or false in YAML 1.1. (`yes`) """
+  - line 1, column 12: `arn:aws:iam::111122223333:role/ci`: it never counts, because of equal entries the last one does, on line 3
+  - line 3, column 12: `arn:aws:iam::111122223333:role/CI`: it counts, as the last of 2 entries for the caller
+  ! mapRoles line 5, column 22: This group is not text but true or false in YAML 1.1. (`yes`) """
         """The authenticator makes an empty group of it. Write it in quotes: "yes"
 mapUsers: not read, because mapRoles decides.
 mapAccounts: not read, because mapRoles decides.
@@ -64,7 +64,7 @@ def test_text_of_somebody_who_gets_nothing() -> None:
     assert str(explain(roles(role("team/ci")), CI)) == (
         """\
 identity: `arn:aws:sts::111122223333:assumed-role/ci/build-7` is a session of `arn:aws:iam::111122223333:role/ci`; """
-        """the authenticator looks for that, in any case.
+        """the authenticator looks for that role, ignoring case.
 mapRoles: none of 1 entries matches the caller.
   - line 1, column 14: `arn:aws:iam::111122223333:role/team/ci`: it can never match: STS reports `role/ci`, without the path
 mapUsers: this key is missing.

@@ -93,7 +93,7 @@ def test_account_gives_the_arn_as_username_alone() -> None:
 
 def test_what_is_filled_in_later_is_a_condition() -> None:
     document = roles(role("arn:aws:iam::<account>:role/ci", "x", "g"))
-    assert conditions(document, group="g") == [("If the placeholder is filled in so.",)]
+    assert conditions(document, group="g") == [("If the placeholder gets this value.",)]
 
 
 def test_text_and_json() -> None:

@@ -53,7 +53,7 @@ def test_the_error_in_full() -> None:
         f"- last-admin: `{PREFIX}/admin` is no longer an administrator after the change, and no other one is left. "
         "After that, no principal in aws-auth can repair the cluster's access. Map another administrator first. "
         f"To proceed, allow last-admin={PREFIX}/admin.\n"
-        f"To proceed in spite of all, pass allow=['last-admin={PREFIX}/admin']."
+        f"To make the change anyway, pass allow=['last-admin={PREFIX}/admin']."
     )
 
 

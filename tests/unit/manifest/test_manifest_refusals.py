@@ -82,7 +82,7 @@ def test_without_a_candidate_the_error_says_what_there_is_and_shows_the_smallest
     error = reading_error("kind: Secret\nmetadata: {name: a\u202e, namespace: b}\n---\n[1]\n" + "---\n{}\n" * 9)
     assert "`Secret` `a\\u202e` in `b` (line 1), a sequence without a kind (line 4)" in error.message
     assert "6 more" in error.message
-    smallest = error.hint.split("The smallest one is:")[1]
+    smallest = error.hint.split("The smallest such file is:")[1]
     assert Manifest.parse(smallest).data == {"mapRoles": "[]\n"}
 
 
