@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from awsauth.core.access.matching import can_match, counting, is_canonical
 from awsauth.core.access.node_mappings import is_person
@@ -20,7 +21,7 @@ from awsauth.core.text.display import quoted, without_invisible
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from awsauth.core.document.document import Document
     from awsauth.core.document.model import Entry, MappingEntry, ParsedList
@@ -90,9 +91,18 @@ def role_or_nothing(arn: str) -> str:
 
 
 def bare(arn: str) -> str:
-    """Return an ARN in ASCII, without invisible characters, and without the path of a role."""
+    """Return an ARN in ASCII, without invisible characters, a Region, a second start, and the path of a role."""
     visible = in_ascii(without_invisible(arn))
-    return role_or_nothing(visible) or visible
+    found = _IN_DISORDER.fullmatch(visible)
+    ordered = "{}::{}:{}".format(*found.groups()) if found else visible
+    return role_or_nothing(ordered) or ordered
+
+
+_IN_DISORDER: Final = re.compile(
+    r"(?:arn:[\w:-]*)??(arn:aws[a-z-]*:iam)(?:::?|:[a-z0-9-]+:)([0-9]{12}):((?:role|user)/\S+)",
+    re.ASCII | re.IGNORECASE,
+)
+"""An ARN with a Region, with a colon too few before its account, or after the start of another one."""
 
 
 def has_invisible(name: str) -> bool:
@@ -140,6 +150,15 @@ class LintEntry:
         """The text behind the last slash of the ARN, in lower case; empty for a user."""
         return "" if is_user(self.arn) else self.arn.rpartition("/")[2]
 
+    def lost_to(self, counts: LintEntry) -> list[str]:
+        """Return the groups of this entry that another entry of its principal, which counts, does not give."""
+        return [quoted(group) for group in self.mapped.groups if group not in counts.mapped.groups]
+
+    def removal(self, counts: LintEntry) -> str:
+        """Return the hint to remove this entry, because another entry of its principal counts."""
+        lost, line = ", ".join(self.lost_to(counts)), self.context.line(counts)
+        return f"If the principal needs {lost}, add that on line {line}. Then remove this entry." if lost else _REMOVE
+
     def match(self, message: str, impact: str, hint: str, *, at: Location | None = None, **more: Any) -> Match:
         """Return a match for this entry, at its ARN unless another location is given."""
         return Match(message, impact, hint, at or self.location(), self.mapped.principal, **more)
@@ -183,7 +202,9 @@ class LintEntry:
         return Location.of(self.reading.key, text, start, end)
 
 
+_REMOVE: Final = "Remove this entry."
 NameKind = Literal["username", "group"]
+NAME_KINDS: Final[tuple[NameKind, ...]] = get_args(NameKind)
 
 
 class LintContext:
@@ -241,7 +262,7 @@ class LintContext:
         """The mapped ARNs by `bare` ARN, all in lower case."""
         found: defaultdict[str, set[str]] = defaultdict(set)
         for item in self.items:
-            is_repairable = item.fault in ("role-path", "arn-space", "typographic-character")
+            is_repairable = item.fault in ("role-path", "arn-space", "typographic-character", "not-an-arn")
             found[bare(item.mapped.principal).lower() if is_repairable else item.arn].add(item.arn)
         return found
 
@@ -280,12 +301,17 @@ class LintContext:
         """Whether the authenticator certainly reads every text of the document."""
         return all(map(self._is_read, KEYS))
 
-    def named(self, kind: NameKind, is_odd: Callable[[str], object] = bool) -> Iterator[tuple[str, LintEntry]]:
+    def by_name(self, kind: NameKind) -> Mapping[str, list[LintEntry]]:
+        """Return the items by username or group."""
+        return self.usernames if kind == "username" else self.groups
+
+    def named(self, kind: NameKind, is_odd: Callable[[str], object]) -> Iterator[tuple[str, LintEntry]]:
         """Yield the usernames or groups that fit, each with every item that has it."""
-        by_name = self.usernames if kind == "username" else self.groups
-        for name, items in by_name.items():
-            if is_odd(name):
-                yield from ((name, item) for item in items)
+        return ((name, item) for name, items in self.by_name(kind).items() if is_odd(name) for item in items)
+
+    def names(self, is_odd: Callable[[str], object]) -> Iterator[tuple[NameKind, str, LintEntry]]:
+        """Yield the usernames and groups that fit, each with its kind and every item that has it."""
+        return ((kind, name, item) for kind in NAME_KINDS for name, item in self.named(kind, is_odd))
 
     def is_told(self, item: LintEntry, name: str) -> bool:
         """Whether the parser has reported the value of a field already."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.findings import Finding
 
-LITERAL: Final = ("typographic-character", "invisible-character", "arn-space", "role-path")
+LITERAL: Final = ("typographic-character", "invisible-character", "arn-space", "role-path", "not-an-arn")
 """Rules whose hint says what to write for the text at the place."""
 
 ARN_PROBLEMS: Final = frozenset(get_args(ArnProblem))

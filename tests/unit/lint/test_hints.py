@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from awsauth.core.document.document import Document
+from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.lint.lint import lint
 from tests.unit.lint.test_kinds import EC2, NODES, ROLE, SESSION, SSO, USER, role, told, user
@@ -163,3 +164,103 @@ def test_a_map_of_nodes_alone_has_a_note_and_no_more() -> None:
     [finding] = lint(Document({"mapRoles": NODE}))
     assert (finding.code, finding.severity) == ("no-administrator", Severity.NOTE)
     assert "the cluster's creator" in finding.impact
+
+
+# ARNs: what is wrong with it, and how to find the right one.
+
+
+@pytest.mark.parametrize(("arn", "right"), [
+    ("arn:aws:iam:arn:aws:iam::111122223333:role/n", f"{ROLE}/n"),
+    ("arn:aws:iam::arn:aws:iam::111122223333:role/n", f"{ROLE}/n"),
+    ("arn:aws:iam:111122223333:role/n", f"{ROLE}/n"),
+    ("arn:aws:iam:eu-west-1:111122223333:role/n", f"{ROLE}/n"),
+    ("arn:aws-cn:iam:cn-north-1:111122223333:role/team/n", "arn:aws-cn:iam::111122223333:role/n"),
+    ("arn:aws:iam:111122223333:user/team/al", f"{USER}/team/al"),
+])  # fmt: skip
+def test_an_arn_whose_parts_are_in_disorder_is_put_in_order(arn: str, right: str) -> None:
+    [finding] = told("not-an-arn", role(arn, "x"))
+    assert (finding.hint, finding.advice) == (f"Write `{right}`.", "apply")
+    document = Document(role(arn, "x"))
+    assert [one.principal for one in merge(document, finding.fix).reading("mapRoles").mapped] == [right]
+
+
+@pytest.mark.parametrize("arn", [
+    "arn:aws:iam:12345:role/n", "arn:aws:iam::111122223333:role", "arn:iam:111122223333:role/n",
+    "arn:aws:iam:eu-west-1:111122223333:policy/n", "111122223333:role/n",
+])  # fmt: skip
+def test_an_arn_that_could_mean_several_is_left_to_a_person(arn: str) -> None:
+    [finding] = told("not-an-arn", role(arn, "x"))
+    assert finding.advice == "by-hand"
+    assert finding.hint.startswith("Write the ARN of the role, such as ")
+
+
+def test_an_arn_that_is_mapped_already_is_not_written_again() -> None:
+    text = f"- rolearn: arn:aws:iam:111122223333:role/n\n  username: n\n  groups: [view, edit]\n- rolearn: {ROLE}/n\n  groups: [view]\n"
+    [finding] = told("not-an-arn", {"mapRoles": text})
+    assert finding.hint == (
+        f"Line 4 maps `{ROLE}/n` already. If the principal needs `edit`, add that on line 4. Then remove this entry."
+    )
+    assert finding.fix == ()
+
+
+@pytest.mark.parametrize(("arn", "named", "hint"), [
+    ("arn:aws:eks:eu-west-1:111122223333:nodegroup/a/b/c", "`eks nodegroup`", "aws eks describe-nodegroup"),
+    ("arn:aws:eks:eu-west-1:111122223333:fargateprofile/a/b/c", "`eks fargateprofile`", "Map the role that it uses."),
+    ("arn:aws:lambda:eu-west-1:111122223333:function:f", "`lambda function`", "Map the role that it uses."),
+    ("arn:aws:ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0", "`ec2 instance`", "Map the role that it uses."),
+    ("arn:aws-cn:codebuild:cn-north-1:111122223333:project/p", "`codebuild project`", "Map the role that it uses."),
+])  # fmt: skip
+def test_the_arn_of_something_else_is_named(arn: str, named: str, hint: str) -> None:
+    [finding] = told("not-an-arn", role(arn, "x"))
+    assert named in finding.message
+    assert hint in finding.hint
+
+
+@pytest.mark.parametrize("suffix", ["", "_abc123", "_dcf2167pobi47617", "_0123456789ABCDEFG", "_Viewers_012345"])
+def test_a_role_of_identity_center_is_told_with_the_command_that_shows_its_name(suffix: str) -> None:
+    """Not that it has no suffix, as it may have a wrong one."""
+    [finding] = told("sso-suffix", role(f"{SSO}Admins{suffix}", "admin"))
+    assert "does not end in `_` and 16 hexadecimal digits" in finding.message
+    assert "`aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/`" in finding.hint
+
+
+@pytest.mark.parametrize("account", ["us-west-2", "ACCOUNT_ID", "123456789", "1111-2222-3333", "xxx"])
+def test_the_account_that_is_wrong_is_named(account: str) -> None:
+    [finding] = told("account-digits", role(f"arn:aws:iam::{account}:role/n", "n"))
+    assert f"`{account}`" in finding.message
+    assert finding.hint == f"Write the 12 digits of the account for `{account}`, with leading zeros."
+
+
+# Severities.
+
+
+@pytest.mark.parametrize(("later", "severity"), [
+    (("a", "system:masters"), Severity.WARNING), (("b", "system:masters"), Severity.WARNING),
+    (("b", "system:masters, view"), Severity.WARNING), (("a", "view"), Severity.ERROR), (("a", ""), Severity.ERROR),
+])  # fmt: skip
+def test_another_username_of_an_administrator_loses_nothing(later: tuple[str, str], severity: Severity) -> None:
+    text = user(f"{USER}/al", "a", "system:masters")["mapUsers"] + user(f"{USER}/al", *later)["mapUsers"]
+    [finding] = told("duplicate", {"mapUsers": text})
+    assert finding.severity is severity
+
+
+@pytest.mark.parametrize(("first", "later"), [
+    (("a", "view"), ("b", "view")), ((EC2, NODES), (SESSION, f"{NODES}, system:masters")),
+    ((EC2, NODES), ("admin", f"{NODES}, system:masters")), (("a", "view"), ("b", "view, edit")), (("a", ""), ("", "")),
+])  # fmt: skip
+def test_a_username_that_rbac_or_a_node_needs_is_a_loss(first: tuple[str, str], later: tuple[str, str]) -> None:
+    text = role(f"{ROLE}/n", *first)["mapRoles"] + role(f"{ROLE}/n", *later)["mapRoles"]
+    [finding] = told("duplicate", {"mapRoles": text})
+    assert finding.severity is Severity.ERROR
+
+
+def test_a_mapping_that_works_under_the_other_key_is_a_note() -> None:
+    [finding] = told("user-in-map-roles", role(f"{USER}/al", "al", "view"))
+    [other] = told("role-in-map-users", user(f"{ROLE}/ci", "ci", "view"))
+    assert {finding.severity, other.severity} == {Severity.NOTE}
+
+
+def test_an_entry_that_another_key_hides_is_removed_and_its_groups_are_not_lost() -> None:
+    data = {"mapRoles": f"- rolearn: {USER}/al\n  username: al\n"} | user(f"{USER}/al", "al", "view")
+    [finding] = told("shadowed-user", data)
+    assert finding.hint == "If the principal needs `view`, add that on line 1. Then remove this entry."

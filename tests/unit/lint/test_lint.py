@@ -177,7 +177,7 @@ def test_a_path_is_cured_unless_the_role_is_mapped_already() -> None:
     assert fixes(roles(role("team/ci"), role("CI"))) == ()
     assert fixes(roles(role("one/ci"), role("two/ci"))) == ()
     [finding] = found(roles(role("team/ci"), role("CI")), "role-path")
-    assert "mapped already" in finding.hint
+    assert finding.hint == f"Line 1 maps `{PREFIX}/ci` already. Remove this entry."
 
 
 def test_a_role_that_is_mapped_as_a_user_counts_as_mapped() -> None:

@@ -110,14 +110,12 @@ def masters_on_user(context: LintContext) -> Iterator[Match]:
     found = [item for item in _masters(context) if not item.fault and _is_iam_user(item)]
     if found:
         who = "An IAM user is" if len(found) == 1 else f"{len(found)} IAM users are"
-        yield (
-            found[0]
-            .match(
-                f"{who} in {quoted(SYSTEM_MASTERS)}.",
-                "Access keys of a user do not expire: anyone who obtains them can do everything.",
-                "Map a role that people assume.",
-            )
-            ._replace(principal=found[0].mapped.principal if len(found) == 1 else "")
+        yield Match(
+            f"{who} in {quoted(SYSTEM_MASTERS)}.",
+            "Access keys of a user do not expire: anyone who obtains them can do everything.",
+            "Map a role that people assume.",
+            found[0].location(),
+            found[0].mapped.principal if len(found) == 1 else "",
         )
 
 

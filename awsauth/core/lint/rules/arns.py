@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import can_match, is_canonical
+from awsauth.core.access.node_mappings import FIND_NODE_ROLE
 from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.document.authenticator import NO_IAM_GROUP, is_iam_group
 from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import RenamePrincipal
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import NameKind, bare, has_invisible, role_or_nothing
+from awsauth.core.lint.context import bare, has_invisible, role_or_nothing
 from awsauth.core.lint.rule import Match, arn_rule, rule
 from awsauth.core.text.display import quoted
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
     from awsauth.core.lint.context import LintContext, LintEntry
 
+_RESOURCE: Final = re.compile(r"arn:[\w-]+:(?!iam|sts)([a-z][\w-]*):[\w-]*:\d*:([a-z][\w-]*)[:/]", re.ASCII)
 _NO_ACCESS = "so the mapping grants no access."
-_PART_OF_NAME = "The character is part of the name: RBAC has to spell it the same way."
 
 
 @rule(Severity.WARNING, "an account in `mapAccounts`: every principal in it has access")
@@ -121,12 +123,14 @@ def arn_space(item: LintEntry) -> Match:
 def _misspelt(item: LintEntry, problem: str, reason: str) -> Match:
     """Return the match for an ARN that is right as `bare` returns it, with the fix unless that ARN is mapped too."""
     arn = bare(item.mapped.principal)
-    is_mapped = arn.lower() in item.context.by_principal
+    mapped = item.context.by_principal.get(arn.lower())
     fix: tuple[Change, ...] = ()
     if len(item.context.by_bare_arn[arn.lower()]) == 1 and is_canonical(arn):
         fix = (RenamePrincipal(principal_arn=item.mapped.principal, new_arn=arn),)
-    also = " That ARN is mapped already: remove one of the two mappings." if is_mapped else ""
-    return item.match(problem, f"{reason}, {_NO_ACCESS}", f"Write {quoted(arn, 200)}.{also}", fix=fix)
+    hint = f"Write {quoted(arn, 200)}."
+    if mapped:
+        hint = f"Line {item.context.line(mapped[-1])} maps {quoted(arn, 200)} already. {item.removal(mapped[-1])}"
+    return item.match(problem, f"{reason}, {_NO_ACCESS}", hint, fix=fix)
 
 
 @arn_rule("the ARN of a role's session instead of the role's")
@@ -201,15 +205,17 @@ def wildcard(item: LintEntry) -> Match:
     )
 
 
-@arn_rule("text that is not the ARN of an IAM role or user")
+@arn_rule("text that is not the ARN of an IAM role or user", has_fix=True)
 def not_an_arn(item: LintEntry) -> Match:
-    """A name alone, the ARN of another resource, or a broken ARN. IAM groups cannot be mapped at all.
+    """A name alone, the ARN of another resource, or a broken ARN. The fix puts the parts of one in order. IAM groups cannot be mapped at all.
 
     Fires::
 
         mapRoles: |
           - rolearn: ci
             username: ci
+          - rolearn: arn:aws:iam:111122223333:role/build
+            username: build
 
     Silent::
 
@@ -217,13 +223,19 @@ def not_an_arn(item: LintEntry) -> Match:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    if is_iam_group(item.mapped.principal):
+    principal, no_caller = item.mapped.principal, "No caller has it"
+    kind = "user" if item.reading.key == "mapUsers" else "role"
+    problem = "This is not the ARN of an IAM role or user."
+    hint = f"Write the ARN of the {kind}, such as `arn:aws:iam::111122223333:{kind}/NAME`."
+    if is_iam_group(principal):
         problem, hint = "This is the ARN of an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP
-    else:
-        kind = "user" if item.reading.key == "mapUsers" else "role"
-        problem = "This is not the ARN of an IAM role or user."
-        hint = f"Write an ARN such as `arn:aws:iam::111122223333:{kind}/NAME`."
-    return item.match(problem, f"No caller has it, {_NO_ACCESS}", hint)
+    elif is_canonical(bare(principal)):
+        return _misspelt(item, "The part of this ARN before the account is wrong.", no_caller)
+    elif other := _RESOURCE.match(principal):
+        problem = f"This is the ARN of something else, {quoted(' '.join(other.groups()))}, not of an IAM role or user."
+        shown = f", as `{FIND_NODE_ROLE}` shows it" if other[2] == "nodegroup" else ""
+        hint = f"Map the role that it uses{shown}."
+    return item.match(problem, f"{no_caller}, {_NO_ACCESS}", hint)
 
 
 @rule(Severity.ERROR, "an ARN or username that continues on the next line")
@@ -285,18 +297,16 @@ def typographic_character(context: LintContext) -> Iterator[Match]:
     """
     for item in (one for one in context.items if one.fault == "typographic-character"):
         yield _misspelt(item, f"The ARN has {typography(item.mapped.principal)}.", "ARNs are ASCII")
-    kinds: tuple[NameKind, ...] = ("username", "group")
-    for kind in kinds:
-        for name, item in context.named(kind, lambda name: typography(name) and not has_invisible(name)):
-            right = in_ascii(name).strip()
-            if right != name:
-                yield item.match(
-                    f"The {kind} {quoted(name)} has {typography(name)}.",
-                    _PART_OF_NAME,
-                    f"Write {quoted(right.removeprefix('- '))}.",
-                    at=item.name_location(kind, name),
-                    severity=Severity.WARNING,
-                )
+    for kind, name, item in context.names(lambda name: typography(name) and not has_invisible(name)):
+        right = in_ascii(name).strip()
+        if right != name:
+            yield item.match(
+                f"The {kind} {quoted(name)} has {typography(name)}.",
+                "The character is part of the name: RBAC has to spell it the same way.",
+                f"Write {quoted(right.removeprefix('- '))}.",
+                at=item.name_location(kind, name),
+                severity=Severity.WARNING,
+            )
 
 
 @arn_rule("an ARN whose account is not 12 digits")
@@ -315,10 +325,11 @@ def account_digits(item: LintEntry) -> Match:
           - rolearn: arn:aws:iam::012345678901:role/ci
             username: ci
     """
+    account = quoted(item.mapped.principal.split(":")[4])
     return item.match(
-        "The account in this ARN is not 12 digits.",
+        f"The account in this ARN, {account}, is not 12 digits.",
         f"There is no such account, {_NO_ACCESS}",
-        "Write the 12 digits of the account, with leading zeros.",
+        f"Write the 12 digits of the account for {account}, with leading zeros.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import is_node_mapping, still_admits
+from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.edit.changes import Deduplicate
 from awsauth.core.edit.merge import gives_the_same
 from awsauth.core.findings import Severity
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.model import MappingEntry
     from awsauth.core.lint.context import LintContext, LintEntry
-
-_REMOVE_ONE = "Remove one of the two mappings."
 
 
 @rule(
@@ -58,27 +57,26 @@ def duplicate(context: LintContext) -> Iterator[Match]:
 
 def _replaced(context: LintContext, item: LintEntry, counts: LintEntry) -> Match:
     mapped, later = item.mapped, counts.mapped
-    line = context.line(counts)
-    lost = [group for group in mapped.groups if group not in later.groups]
-    same_username = mapped.username == later.username
+    lost = ", ".join(item.lost_to(counts))
+    severity, hint = Severity.ERROR, item.removal(counts)
     if is_node_mapping(mapped) and not still_admits(mapped, later):
         impact, hint = _node_loss(mapped, later)
     elif lost:
-        groups = ", ".join(map(quoted, lost))
-        impact = f"The principal does not get {groups}."
-        hint = f"If it should, add {groups} to the entry on line {line}. Then remove this one."
-    elif not same_username:
+        impact = f"The principal does not get {lost}."
+    elif mapped.username != later.username:
         impact = f"The username is {quoted(later.username)}, not {quoted(mapped.username)}."
         hint = "Keep the entry with the right username, and remove the other one."
+        # An administrator can do everything under any username.
+        severity = Severity.WARNING if SYSTEM_MASTERS in later.groups else Severity.ERROR
     else:
-        impact, hint = "This entry adds nothing.", "Remove it."
+        impact, severity = "This entry adds nothing.", Severity.WARNING
     is_safe = gives_the_same(mapped, later) and context.is_readable and mapped.sso is None
     return item.match(
-        f"This principal is mapped again on line {line}, and only the last entry counts.",
+        f"This principal is mapped again on line {context.line(counts)}, and only the last entry counts.",
         impact,
         hint,
         fix=(Deduplicate(only_equal=True),) if is_safe else (),
-        severity=Severity.ERROR if lost or not same_username else Severity.WARNING,
+        severity=severity,
     )
 
 
@@ -123,7 +121,7 @@ def user_spellings(context: LintContext) -> Iterator[Match]:
             yield item.match(
                 f"This user is also mapped on line {context.line(first)}, in another case.",
                 "IAM treats both as one user, and it is undefined which mapping counts.",
-                _REMOVE_ONE,
+                "Remove one of the two mappings.",
             )
 
 
@@ -151,13 +149,13 @@ def shadowed_user(context: LintContext) -> Iterator[Match]:
             username: alice
     """
     roles = {item.arn: item for item in context.roles}
-    for item in context.users:
-        if item.arn in roles:
-            yield item.match(
-                f"This principal is also under mapRoles, on line {context.line(roles[item.arn])}.",
-                "The authenticator tries roles before users, so this entry does not count.",
-                _REMOVE_ONE,
-            )
+    for item in (one for one in context.users if one.arn in roles):
+        counts = roles[item.arn]
+        yield item.match(
+            f"This principal is also under mapRoles, on line {context.line(counts)}.",
+            "The authenticator tries roles before users, so this entry does not count.",
+            item.removal(counts),
+        )
 
 
 @rule(Severity.NOTE, "one username for several principals")

@@ -190,10 +190,15 @@ def node_kind(context: LintContext) -> Iterator[Match]:
         name, username, groups = item.mapped.principal.rpartition("/")[2], item.mapped.username, item.mapped.groups
         if not set(_NEEDED) <= set(groups):
             continue
-        if "fargate" in item.role_name and username == _SESSION and _PROXIER not in groups:
-            yield _lacks_group(item, "Fargate", _PROXIER)
-        elif _WINDOWS.search(name) and username == _INSTANCE and WINDOWS_GROUP not in groups:
-            yield _lacks_group(item, "Windows", WINDOWS_GROUP)
+        kind, group = ("Fargate", _PROXIER) if "fargate" in item.role_name else ("Windows", WINDOWS_GROUP)
+        fits = username == _SESSION if kind == "Fargate" else username == _INSTANCE and _WINDOWS.search(name)
+        if fits and group not in groups:
+            yield item.match(
+                f"The role's name says {kind}, but {quoted(group)} is missing from the groups.",
+                "The network proxy of such nodes does not work.",
+                f"Add {group} if these are {kind} nodes.",
+                at=item.location("groups"),
+            )
         elif "hybrid" in item.role_name and username == _INSTANCE:
             yield item.match(
                 "The role's name says hybrid, but the username is for EC2 instances only.",
@@ -208,15 +213,6 @@ def node_kind(context: LintContext) -> Iterator[Match]:
                 "Create an access entry of type EC2 for the role, unless EKS has created one.",
                 severity=Severity.NOTE,
             )
-
-
-def _lacks_group(item: LintEntry, kind: str, group: str) -> Match:
-    return item.match(
-        f"The role's name says {kind}, but {quoted(group)} is missing from the groups.",
-        "The network proxy of such nodes does not work.",
-        f"Add {group} if these are {kind} nodes.",
-        at=item.location("groups"),
-    )
 
 
 @rule(Severity.WARNING, "a node mapping with groups that nodes do not need, such as `system:masters`")

@@ -46,12 +46,16 @@ def policy_account(context: LintContext, policy: Policy) -> Iterator[Match]:
     for item in [*context.winners, *context.accounts] if policy.accounts is not None else ():
         account = _account(item)
         if ACCOUNT.fullmatch(account) and account not in (policy.accounts or ()):
-            yield item.match(
-                f"The account {account} is not one of the policy's `accounts`.",
-                _NOT_ALLOWED,
-                "Remove the mapping, or add the account to the policy's `accounts`.",
-                about=account,
-            )
+            yield _outside(item, "account", account)
+
+
+def _outside(item: LintEntry, noun: str, value: str) -> Match:
+    return item.match(
+        f"The {noun} {quoted(value)} is not one of the policy's `{noun}s`.",
+        _NOT_ALLOWED,
+        f"Remove the mapping, or add the {noun} to the policy's `{noun}s`.",
+        about=value,
+    )
 
 
 def _account(item: LintEntry) -> str:
@@ -83,12 +87,7 @@ def policy_partition(context: LintContext, policy: Policy) -> Iterator[Match]:
     for item in context.winners if policy.partitions is not None else ():
         partition = partition_of(item.arn) if item.arn.startswith("arn:") and not item.fault else ""
         if partition and partition not in (policy.partitions or ()):
-            yield item.match(
-                f"The partition {quoted(partition)} is not one of the policy's `partitions`.",
-                _NOT_ALLOWED,
-                "Remove the mapping, or add the partition to the policy's `partitions`.",
-                about=partition,
-            )
+            yield _outside(item, "partition", partition)
 
 
 @policy_rule("a group that matches one of `forbidden_groups`")

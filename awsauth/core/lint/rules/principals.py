@@ -51,7 +51,7 @@ def mixed_partitions(context: LintContext) -> Iterator[Match]:
         )
 
 
-@rule(Severity.WARNING, "the ARN of a user in `mapRoles`")
+@rule(Severity.NOTE, "the ARN of a user in `mapRoles`")
 def user_in_map_roles(context: LintContext) -> Iterator[Match]:
     """The authenticator does not check the kind of an ARN.
 
@@ -67,16 +67,12 @@ def user_in_map_roles(context: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::111122223333:user/alice
             username: alice
     """
-    for item in context.roles:
-        if not item.fault and is_user(item.arn):
-            yield item.match(
-                "This user is under mapRoles.",
-                "The mapping works, and counts before one under mapUsers.",
-                "Move it to mapUsers, where people look for it.",
-            )
+    for item in (one for one in context.roles if not one.fault and is_user(one.arn)):
+        impact = "The mapping works, and counts before one under mapUsers."
+        yield item.match("This user is under mapRoles.", impact, "Move it to mapUsers, where people look for it.")
 
 
-@rule(Severity.WARNING, "the ARN of a role in `mapUsers`")
+@rule(Severity.NOTE, "the ARN of a role in `mapUsers`")
 def role_in_map_users(context: LintContext) -> Iterator[Match]:
     """The authenticator does not check the kind of an ARN.
 
@@ -92,13 +88,9 @@ def role_in_map_users(context: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in context.users:
-        if not item.fault and not is_user(item.arn):
-            yield item.match(
-                "This role is under mapUsers.",
-                "The mapping works, unless mapRoles has one for the same role.",
-                "Move it to mapRoles, where people look for it.",
-            )
+    for item in (one for one in context.users if not one.fault and not is_user(one.arn)):
+        impact = "The mapping works, unless mapRoles has one for the same role."
+        yield item.match("This role is under mapUsers.", impact, "Move it to mapRoles, where people look for it.")
 
 
 @rule(Severity.WARNING, "the root of an account, which does not stand for all its principals")

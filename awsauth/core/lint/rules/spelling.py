@@ -49,14 +49,13 @@ def invisible_character(context: LintContext) -> Iterator[Match]:
             username: ci
             groups: [builders of things]
     """
-    for kind in _KNOWN:
-        for name, item in context.named(kind, has_invisible):
-            yield item.match(
-                f"{quoted(name)} has {typography(name) or 'white space around it, or an invisible character'}.",
-                "The character is part of the name: RBAC has to spell it the same way.",
-                f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Remove it.",
-                at=item.name_location(kind, name),
-            )
+    for kind, name, item in context.names(has_invisible):
+        yield item.match(
+            f"{quoted(name)} has {typography(name) or 'white space around it, or an invisible character'}.",
+            "The character is part of the name: RBAC has to spell it the same way.",
+            f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Remove it.",
+            at=item.name_location(kind, name),
+        )
 
 
 @rule(Severity.WARNING, "usernames or groups that look the same but differ")
@@ -84,9 +83,8 @@ def look_alike(context: LintContext) -> Iterator[Match]:
             groups: [builder]
     """
     for kind, known in _KNOWN.items():
-        by_name = context.usernames if kind == "username" else context.groups
-        for name, other in _pairs(by_name, known):
-            item = by_name[name][0]
+        for name, other in _pairs(context.by_name(kind), known):
+            item = context.by_name(kind)[name][0]
             yield item.match(
                 f"{quoted(name)} looks like {quoted(other)}{_code_points(name, other)}, but is another name.",
                 "RBAC treats them as different names.",

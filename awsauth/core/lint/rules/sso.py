@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import account_of
-from awsauth.core.access.sso_roles import permission_set
+from awsauth.core.access.sso_roles import PATH, permission_set
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, arn_rule, rule
 from awsauth.core.text.display import quoted
@@ -66,9 +66,9 @@ def sso_suffix(item: LintEntry) -> Match:
             username: another-viewer
     """
     return item.match(
-        "The name of this role lacks its suffix: `AWSReservedSSO_NAME_` and 16 hexadecimal digits.",
+        "The name of this role does not end in `_` and 16 hexadecimal digits, as roles of IAM Identity Center do.",
         "There is no such role, so the mapping grants no access.",
-        "Write the whole name of the role, as IAM shows it, without the path.",
+        f"Look up the whole name, and write it without its path: `aws iam list-roles --path-prefix {PATH}`.",
     )
 
 

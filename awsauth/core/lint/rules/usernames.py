@@ -13,7 +13,7 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.context import LintContext, LintEntry, NameKind
+    from awsauth.core.lint.context import LintContext, LintEntry
 
 _SESSION_TEMPLATES: Final = ("{{SessionName}}", "{{SessionNameRaw}}")
 _RESERVED: Final = ("system:", "eks:")
@@ -127,16 +127,14 @@ def user_session_name(context: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::111122223333:user/alice
             username: staff:{{AccountID}}
     """
-    kinds: tuple[NameKind, ...] = ("username", "group")
-    for kind in kinds:
-        for name, item in context.named(kind, lambda name: has_session_name(name) and name not in _PRESET_USERNAMES):
-            if not item.role_name and not item.fault and item.mapped.principal:
-                yield item.match(
-                    "An IAM user has no session name.",
-                    f"The authenticator fills in nothing for it in {quoted(name)}.",
-                    "Write the user's name.",
-                    at=item.name_location(kind, name),
-                )
+    for kind, name, item in context.names(lambda name: has_session_name(name) and name not in _PRESET_USERNAMES):
+        if not item.role_name and not item.fault and item.mapped.principal:
+            yield item.match(
+                "An IAM user has no session name.",
+                f"The authenticator fills in nothing for it in {quoted(name)}.",
+                "Write the user's name.",
+                at=item.name_location(kind, name),
+            )
 
 
 @rule(Severity.WARNING, "a username that Kubernetes or EKS reserves: `system:…`, `eks:…`")
