@@ -31,10 +31,10 @@ AT_ONCE: Final = 8
 """Concurrent requests: an entry takes two, and a cluster may have 3,000 entries."""
 
 TEMPORARY: Final = "awsauth/temporary"
-"""The tag of an access entry that has to be deleted; its value is when it was made."""
+"""The tag of an access entry to delete; its value is the time of its making."""
 
 TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
-"""The tag of an older access entry from which only the cluster-admin policy has to be removed."""
+"""The tag of an older access entry with a cluster-admin policy to remove."""
 
 _SETTLES: Final = 30.0
 """Seconds within which all of EKS knows a new entry."""
@@ -101,13 +101,16 @@ class AccessEntries:
             return tuple(map(str, pages_of(eks, "list_access_entries", clusterName=self.cluster.name, **only)))
 
     def of_caller(self, arn: str) -> FoundEntry | None:
-        """Return the entry of the principal that the authenticator knows by `arn`, for any path in IAM."""
+        """Return the entry of the principal with this ARN, under any path in IAM."""
         wanted = principal_of(arn)
         mine = next((listed for listed in self.principals() if principal_of(listed) == wanted), None)
         return self.find(mine) if mine else None
 
     def find(self, principal_arn: str) -> FoundEntry | None:
-        """Return the entry of a principal, given with its path; None if EKS shows no entry."""
+        """Return the entry of a principal, or None if EKS shows no entry.
+
+        The principal's ARN has its path.
+        """
         found = self.describe(principal_arn, f"the access entry of {quoted(principal_arn, 200)} cannot be described")
         if not found or found.entry.type != "STANDARD":
             return found
@@ -134,7 +137,10 @@ class AccessEntries:
             )
 
     def make(self, principal_arn: str) -> FoundEntry | None:
-        """Make an entry that is marked as temporary; if there is an entry already, return that unchanged."""
+        """Make an entry that is tagged as temporary.
+
+        If there is an entry already, return it unchanged.
+        """
         if self._create(principal_arn, TAKEN, "cannot be made"):
             return None
         for _ in Backoff(_SETTLES):
@@ -147,7 +153,9 @@ class AccessEntries:
         )
 
     def try_right_to_make(self, principal_arn: str) -> None:
-        """Check the IAM permissions to make an entry, while EKS refuses that because of the authentication mode.
+        """Check the IAM permissions to make an entry.
+
+        The cluster's authentication mode still refuses entries.
 
         Raises:
             AwsPermissionError: IAM does not allow it.
@@ -200,7 +208,10 @@ class AccessEntries:
         return False
 
     def _associate(self, principal_arn: str, unless: Collection[str], problem: str) -> bool:
-        """Give an entry the cluster-admin policy; return False if EKS refuses with a code in `unless`."""
+        """Give an entry the cluster-admin policy.
+
+        Returns False if EKS refuses with a code in `unless`.
+        """
         with self._changing(principal_arn, problem, unless) as eks:
             eks.associate_access_policy(
                 clusterName=self.cluster.name,
@@ -228,7 +239,9 @@ class AccessEntries:
 
 
 def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries:
-    """Return the access entries of a cluster with their policies; no entries if the cluster does not use them.
+    """Return the access entries of a cluster, with their policies.
+
+    There are none if the cluster does not use them.
 
     An entry that can only be listed is returned without its details, and the reason is noted.
 
@@ -247,7 +260,10 @@ def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries
 
 
 def _read(entries: AccessEntries, principal: str) -> tuple[AccessEntry | None, str]:
-    """Return an entry, or None if it has been deleted since, and the reason why something could not be read."""
+    """Return an entry, and the reason why parts of it could not be read.
+
+    The entry is None if it has been deleted since.
+    """
     entry: AccessEntry | None = AccessEntry(principal)
     try:
         # The same words for all entries, so that a missing permission is noted once.

@@ -1,4 +1,7 @@
-"""Switching a cluster to access entries in addition to ``aws-auth``; EKS cannot switch it back."""
+"""Switch a cluster to access entries in addition to ``aws-auth``.
+
+EKS cannot switch it back.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _UNDER_WAY: Final = "InProgress"
 
 
 def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, done: list[str]) -> EksCluster:
-    """Switch a cluster from ``CONFIG_MAP`` to ``API_AND_CONFIG_MAP``, and wait until that is done.
+    """Switch a cluster to ``API_AND_CONFIG_MAP``, and wait until that is done.
 
     EKS does one update at a time, so this waits for an update that is under way already.
 
@@ -62,7 +65,10 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, 
 
 
 def _begun(session: AwsSession, cluster: EksCluster, doing: str, look: str) -> list[str]:
-    """Request the switch, and return the id of the update; empty if the cluster is busy, or switched already."""
+    """Request the switch, and return the id of the update.
+
+    It is empty if the cluster is busy, or switched already.
+    """
     try:
         with session.calling("eks", doing, region=cluster.region, look=look, unless=TAKEN) as eks:
             answer = eks.update_cluster_config(name=cluster.name, accessConfig={"authenticationMode": BOTH})

@@ -1,4 +1,4 @@
-"""An EKS cluster as its API describes it: the address of its API server, and its authentication mode."""
+"""EKS clusters: the address of the API server, the authentication mode."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
 
 
 def _not_found(session: AwsSession, name: str, region: str) -> ClusterNotFoundError:
-    """Return the error for a missing cluster, with the account and its clusters as far as AWS tells them."""
+    """Return the error for a missing cluster, with the account's clusters."""
     account = "not known"
     with suppress(AwsAuthError), session.calling("sts", "The account is not known", region=region) as sts:
         account = sts.get_caller_identity()["Account"]

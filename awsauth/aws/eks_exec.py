@@ -1,4 +1,6 @@
-"""Recognize kubeconfig users that start ``aws eks get-token`` or ``aws-iam-authenticator token``.
+"""Recognize kubeconfig users whose tokens awsauth can sign itself.
+
+They start ``aws eks get-token`` or ``aws-iam-authenticator token``.
 
 The token of such a program is made in this process instead, as the same identity and in a fraction of the time. A
 command line with one unknown word is not recognized, and the program itself runs.
@@ -62,7 +64,7 @@ class ExecIdentity:
 
 
 def recognized(stanza: Mapping[str, Any], environ: Mapping[str, str]) -> ExecIdentity | None:
-    """Return the identity for the ``exec`` part of a kubeconfig's user; None if it is not certain.
+    """Return the identity for the ``exec`` part of a user; None if not certain.
 
     Args:
         stanza: The value of ``users[].user.exec``.
@@ -109,7 +111,9 @@ def _identity(given: Mapping[str, str], env: Mapping[str, str], environ: Mapping
 def _options(
     args: Sequence[str], command: tuple[str, ...], flags: Mapping[str, str], early: frozenset[str]
 ) -> dict[str, str] | None:
-    """Return the options of a command; None if it is another command, or an option is unknown, empty or repeated.
+    """Return the options of a command.
+
+    Returns None for another command, or if an option is unknown, empty or repeated.
 
     Args:
         args: All arguments.

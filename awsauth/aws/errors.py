@@ -1,4 +1,7 @@
-"""The one boundary at which errors of boto3 become errors of this library: a table by AWS code and exception."""
+"""Turn errors of boto3 into errors of this library.
+
+This is the one boundary: a table by AWS code and exception.
+"""
 
 from __future__ import annotations
 
@@ -29,19 +32,22 @@ if TYPE_CHECKING:
 MISSING: Final = frozenset({
     "ResourceNotFoundException", "NoSuchEntity", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed",
 })  # fmt: skip
-"""The codes with which EKS, IAM and EC2 say that the object does not exist, or that they do not know it yet."""
+"""The codes of EKS, IAM and EC2 for an object that they do not know (yet)."""
 
 TAKEN: Final = frozenset({"ResourceInUseException", "EntityAlreadyExists"})
 """The codes with which EKS and IAM say that the object exists already."""
 
 INVALID: Final = frozenset({"InvalidParameterException", "InvalidRequestException", "InvalidParameterValue"})
-"""The codes with which EKS and EC2 say that the request does not fit the present state."""
+"""The codes of EKS and EC2 for a request that does not fit the present state."""
 
 CHECK_WAY: Final = "Check the proxy (HTTPS_PROXY), and endpoint_url in the AWS configuration."
 """The hint for an answer that does not look like one of AWS."""
 
 MOST_PAGES: Final = 200
-"""Pages of a list: 20,000 access entries, clusters or node groups, or 200,000 roles; AWS allows a fraction of that."""
+"""The most pages of a list.
+
+That is 20,000 access entries, clusters or node groups, or 200,000 roles. AWS allows a fraction of that.
+"""
 
 CREDENTIAL_SOURCES: Final = {
     "env": ("environment", "environment variables (AWS_ACCESS_KEY_ID)"),
@@ -55,12 +61,15 @@ CREDENTIAL_SOURCES: Final = {
     "container-role": ("container", "the role of the container (EKS Pod Identity, ECS)"),
     "iam-role": ("instance-role", "the role of the EC2 instance, through instance metadata"),
 }
-"""By boto3's name for a source of credentials, this library's name and words for it; in boto3's order."""
+"""By boto3's name for a source of credentials, our name and words for it.
+
+The order is boto3's.
+"""
 
 _ACTION: Final = re.compile(r"perform: (?P<action>[\w-]+:\w+)(?:.*?on resource: (?P<resource>arn:\S+))?", re.DOTALL)
 _SKEW_WORDS: Final = re.compile(r"Signature (?:expired|not yet current)|is now (?:earlier|later) than")
 _STILL_EXPIRED: Final = "Credentials were refreshed, but"
-"""The beginning of botocore's RuntimeError for new credentials that have expired, too."""
+"""The start of botocore's error for new credentials that have expired, too."""
 
 
 class _Row(NamedTuple):
@@ -210,7 +219,9 @@ _EXCEPTIONS: Final = _by_name(
 
 @contextmanager
 def translate_errors(doing: str, session: AwsSession, *, service: str = "", look: str = "") -> Iterator[None]:
-    """Turn every error of boto3 in the block into an error of this library, and every failure to read an answer, too.
+    """Turn every error of boto3 in the block into an error of this library.
+
+    That includes every failure to read an answer.
 
     Keep the block to calls and the reading of their answers: other defects in it would be reported as bad answers.
 
@@ -254,7 +265,7 @@ def pages_of(client: Any, operation: str, **arguments: Any) -> Iterator[Any]:
 
 
 def clock_difference(date: str) -> str:
-    """Return how far this machine's clock is from the one of a server that sent a ``Date`` header.
+    """Return how far this machine's clock is from a server's ``Date``.
 
     Returns:
         Such as ``20 minutes behind``; empty if they agree within a minute, or the header is not a date.

@@ -56,7 +56,9 @@ def own_account(session: AwsSession) -> Account:
 
 
 def get_role(session: AwsSession, name: str) -> Role | None:
-    """Return a role of the caller's account by its name, without path; None if it does not exist.
+    """Return a role of the caller's account; None if it does not exist.
+
+    The name has no path.
 
     Raises:
         AwsPermissionError: the permission iam:GetRole is missing.
@@ -68,7 +70,9 @@ def get_role(session: AwsSession, name: str) -> Role | None:
 
 
 def get_instance_profile(session: AwsSession, name: str) -> tuple[Role, ...] | None:
-    """Return the roles in an instance profile, at most one; None if the profile does not exist.
+    """Return the roles in an instance profile; None if it does not exist.
+
+    An instance profile holds at most one role.
 
     Args:
         session: The session that calls IAM; the profile belongs to its account.
@@ -84,7 +88,7 @@ def get_instance_profile(session: AwsSession, name: str) -> tuple[Role, ...] | N
 
 
 def profiles_of_role(session: AwsSession, role: str) -> dict[str, str]:
-    """Return the instance profiles that hold a role: by their names, the ARN of the role.
+    """Return the instance profiles that hold a role: the role's ARN by their names.
 
     The result is also empty if the role does not exist.
 
@@ -100,7 +104,9 @@ def profiles_of_role(session: AwsSession, role: str) -> dict[str, str]:
 
 
 def check_role_name(name: Any, *, or_arn: bool = False) -> None:
-    """Check that this is the name of a role, without path, or if `or_arn` allows it, that it looks like an ARN.
+    """Check that this is the name of a role, without path.
+
+    With `or_arn`, it may also look like an ARN.
 
     Raises:
         UsageError: it is not.

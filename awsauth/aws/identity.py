@@ -1,4 +1,4 @@
-"""The caller's identity in AWS and in a cluster, and the source of its credentials."""
+"""The caller's identity in AWS and in a cluster, and its credentials' source."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _FALLBACK_REGION: Final = "us-east-1"
-"""The region whose STS is asked if no region is known: it answers for the whole partition `aws`."""
+"""The region of the STS to ask if no region is known.
+
+It answers for the whole partition `aws`.
+"""
 
 _POD_IDENTITY_HOSTS: Final = frozenset({"169.254.170.23", "fd00:ec2::23"})
 _IRSA_FOLDER: Final = "/eks.amazonaws.com/"
@@ -131,7 +134,9 @@ class Identity(JsonValue):
 def aws_identity(
     *, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None
 ) -> Identity:
-    """Return the caller's identity in AWS: one request to STS, and a few to instance metadata if it answers.
+    """Return the caller's identity in AWS.
+
+    That takes one request to STS, and a few to instance metadata if it answers.
 
     Off EC2 it waits for instance metadata for at most a second.
 
@@ -149,7 +154,10 @@ def aws_identity(
 
 
 def identity_of(session: AwsSession, *, near: str = "") -> Identity:
-    """Return the identity of a session; `near` is the region whose STS to ask if the session knows none."""
+    """Return the identity of a session.
+
+    `near` is the region of the STS to ask if the session has none.
+    """
     metadata = session.metadata
     # While boto3 looks for credentials, so that off EC2 the two do not wait one after the other.
     threading.Thread(target=metadata.instance_id, daemon=True).start()

@@ -48,7 +48,10 @@ class InstanceMetadata:
 
     @property
     def problem(self) -> str:
-        """Why it could not be read, as the end of a sentence that starts with it; empty while it answers."""
+        """Why it could not be read; empty while it answers.
+
+        The text is the end of a sentence that starts with instance metadata.
+        """
         return self._problem
 
     def role_name(self) -> str:
@@ -64,7 +67,10 @@ class InstanceMetadata:
         return self.read("placement/region").strip()
 
     def read(self, path: str) -> str:
-        """Return the text below ``/latest/meta-data/``; empty if it does not exist, or `problem` says why."""
+        """Return the text below ``/latest/meta-data/``.
+
+        It is empty if it does not exist, or if `problem` says why.
+        """
         with self._lock:
             status, text = self._read(path)
             if status == 401:  # the token has expired

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _INSTANCE: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _RACED: Final = frozenset({"IncorrectState", "InvalidAssociationID.NotFound"})
-"""The codes with which EC2 says that the instance's profile has changed in the meantime."""
+"""The codes of EC2 for an instance profile that has changed meanwhile."""
 
 
 @public
@@ -32,7 +32,7 @@ def attach_instance_role(
     profile: str | None = None,
     region: str | None = None,
 ) -> RoleSetup:
-    """Give a role to an EC2 instance, through the instance profile that holds the role.
+    """Give a role to an EC2 instance, through the role's instance profile.
 
     A second run changes nothing. Instance metadata hands out the role's credentials within seconds. A process on the
     instance that has credentials of another role keeps them until they expire.
@@ -107,7 +107,10 @@ class _Attachment:
         return setup, [step._replace(text=f"{give}, instead of {present}", do=exchange)]
 
     def _profiles(self) -> tuple[str, list[str], list[str]]:
-        """Return the role's ARN, the names of its instance profiles, the best first, and notes."""
+        """Return the role's ARN, its instance profiles' names, and notes.
+
+        The best instance profile is the first.
+        """
         try:
             profiles = profiles_of_role(self._session, self._name)
         except AwsPermissionError as error:
@@ -141,7 +144,10 @@ class _Attachment:
         )
 
     def _present(self) -> tuple[str, str]:
-        """Return the ARN of the instance's instance profile and the id of that association; empty if it has none."""
+        """Return the ARN of the instance's profile, and the association's id.
+
+        Both are empty if the instance has none.
+        """
         of_instance = [{"Name": "instance-id", "Values": [self._instance_id]}]
         doing = f"The instance profile of {quoted(self._instance_id)} cannot be looked up"
         with self._session.calling("ec2", doing) as ec2:

@@ -1,4 +1,4 @@
-"""Make an IAM role that EC2 instances can have, and run the steps of such a set-up."""
+"""Make an IAM role for EC2 instances, and run the steps of such a set-up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LOOK: Final = "Run it again: it looks at the present state, and does only what is missing."
 _PATH: Final = re.compile(r"/(?:[!-~]{1,510}/)?")
 _FULL: Final = frozenset({"LimitExceeded"})
-"""The code with which IAM says that an instance profile, which can hold one role, holds one already."""
+"""The code of IAM for an instance profile that already holds its one role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def ensure_instance_role(
     profile: str | None = None,
     region: str | None = None,
 ) -> RoleSetup:
-    """Make sure that there is a role that EC2 instances can have, in an instance profile of the same name.
+    """Ensure a role for EC2 instances, in an instance profile of its name.
 
     A second run changes nothing. An existing role keeps everything but its trust policy: that gets one more statement
     if it does not let EC2 hand out the role. IAM keeps no versions of trust policies. If another user edits the same

@@ -1,4 +1,7 @@
-"""The roles of a cluster's nodes: of node groups, Fargate profiles, Karpenter, and the instances behind the nodes."""
+"""The roles of a cluster's nodes.
+
+They belong to node groups, Fargate profiles, Karpenter, and the instances behind the nodes.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,10 @@ def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> SourceReport:
 def _all_of(
     session: AwsSession, cluster: EksCluster, kind: str, operation: str, described: Callable[[Any, str], RoleUser]
 ) -> SourceReport:
-    """Return the uses by everything that EKS lists with an operation, without what has been deleted since."""
+    """Return the uses by all objects that an EKS operation lists.
+
+    Objects that were deleted since are left out.
+    """
     of_cluster = f"of {quoted(cluster.name)} cannot be"
     with session.calling("eks", f"The {kind} {of_cluster} listed", region=cluster.region) as eks:
         names = list(pages_of(eks, operation, clusterName=cluster.name))
@@ -138,7 +144,10 @@ def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[Cluster
 
 
 def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str]) -> dict[str, str]:
-    """Return the ARN of each existing instance's instance profile; empty if it has none."""
+    """Return the ARN of each instance's profile; empty if it has none.
+
+    Instances that do not exist are left out.
+    """
     found: dict[str, str] = {}
     for start in range(0, len(instances), _LARGEST_FILTER):
         # By filter, not by id: EC2 would refuse the whole request for an id that does not exist any more.
@@ -160,7 +169,7 @@ def _of_profile(session: AwsSession, profile: str, who: str) -> SourceReport:
 
 
 def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any] | None) -> SourceReport:
-    """Return the roles that Karpenter gives to nodes, also without a node at the moment."""
+    """Return the roles that Karpenter gives to nodes, even if it has no nodes."""
     if not get:
         return SourceReport(notes=(f"Karpenter's EC2NodeClasses in {quoted(cluster.name)} could not be listed.",))
     try:

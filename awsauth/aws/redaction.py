@@ -24,11 +24,11 @@ _VALUE_ERRORS: Final = (
     "No closing quotation", "No escaped character", "Auth token value is not a legal header value", "Invalid IPv6 URL",
     "Invalid endpoint", "Unsupported host",
 )  # fmt: skip
-"""How botocore, and the libraries below it, begin a ValueError; a value may follow."""
+"""How ValueErrors of botocore and its libraries begin; a value may follow."""
 
 
 def safe_text(error: Exception) -> str:
-    """Return the text of an error in one visible line, without the values that it may quote."""
+    """Return an error's text on one line, without the values that it may quote."""
     from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
 
     if isinstance(error, ClientError):
@@ -51,7 +51,10 @@ def safe_text(error: Exception) -> str:
 
 
 def address(url: object) -> str:
-    """Return scheme, host and port of a URL without user and password; empty if these cannot be told apart."""
+    """Return scheme, host and port of a URL without its user and password.
+
+    It is empty if these cannot be told apart.
+    """
     found = _ADDRESS.fullmatch(str(url or ""))
     return f"{found['scheme']}{found['host']}" if found else ""
 

@@ -1,4 +1,7 @@
-"""Find the ARN of a role that a user names, and check that it exists and that an EC2 instance can have it."""
+"""Find the ARN of a role that a user names, and check the role.
+
+It checks that the role exists, and that an EC2 instance can have it.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,9 @@ class ResolvedRole:
 
 
 def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> ResolvedRole:
-    """Return the ARN that ``aws-auth`` needs for a role, and check the role as far as IAM allows it.
+    """Return the ARN that ``aws-auth`` needs for a role.
+
+    It checks the role as far as IAM allows it.
 
     Args:
         role: The name of a role in the caller's account, the ARN of a role, or that of a role's session.
@@ -121,7 +126,7 @@ def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
 
 
 def find_sso_role(permission_set: str, session: AwsSession, *, account: str | None = None) -> str:
-    """Return the ARN, without path, of the role that IAM Identity Center made for a permission set.
+    """Return the ARN, without path, of the role of a permission set.
 
     Args:
         permission_set: The name of the permission set.
@@ -160,7 +165,9 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
 
 
 def list_sso_roles(session: AwsSession) -> tuple[str, ...]:
-    """Return the ARNs, with paths and sorted, of all roles that IAM Identity Center made in the caller's account.
+    """Return the ARNs of all permission set roles in the caller's account.
+
+    They have their paths, and are sorted.
 
     Raises:
         AwsPermissionError: the permission iam:ListRoles is missing.

@@ -37,7 +37,10 @@ _OTHERS: Final = frozenset(("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentKeys:
-    """The keys in the environment. They work like `botocore.credentials.Credentials`, which takes long to load."""
+    """The keys in the environment.
+
+    They work like `botocore.credentials.Credentials`, which takes long to load.
+    """
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -57,7 +60,9 @@ class _Options(TypedDict, total=False):
 
 
 class AwsSession:
-    """Credentials, region and clients, made when they are first needed; safe to share between threads.
+    """Credentials, region and clients, each made when first needed.
+
+    Threads may share a session.
 
     Args:
         profile: A profile of the AWS configuration files; credentials in the environment are then ignored.
@@ -86,7 +91,10 @@ class AwsSession:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return the session of calls that take neither profile nor region, so that hints do not name these."""
+        """Return the session for calls without a profile and a region.
+
+        Hints do not name these arguments then.
+        """
         made = cls()
         made.is_of_environment = True
         return made
@@ -102,7 +110,10 @@ class AwsSession:
         return self._given or botocore.session.Session(profile=self._profile)
 
     def may_set(self, *settings: str) -> bool:
-        """Whether the environment, the configuration files or the given session may set one of `settings`."""
+        """Whether any source of configuration may set one of `settings`.
+
+        The sources are the environment, the configuration files and the given session.
+        """
         texts = [" ".join(name.lower() for name in os.environ)]
         for variable, default in _FILES.items():
             with suppress(OSError, RuntimeError):  # without a file, or a home
@@ -117,7 +128,9 @@ class AwsSession:
 
     @property
     def known_region(self) -> str | None:
-        """The region of the argument, the environment (AWS_REGION, AWS_DEFAULT_REGION) or the profile, in this order.
+        """The region of the argument, the environment or the profile, in this order.
+
+        The variables are AWS_REGION and AWS_DEFAULT_REGION.
 
         The region of a boto3 session that was passed comes before AWS_REGION, which boto3 does not know.
         """
@@ -173,7 +186,7 @@ class AwsSession:
         return found
 
     def no_credentials(self) -> CredentialsError:
-        """Return the error for missing credentials: the sources that were tried, and why instance metadata has none."""
+        """Return the error for missing credentials, with the sources that were tried."""
         providers = self.botocore.get_component("credential_provider").providers
         known = [
             CREDENTIAL_SOURCES[provider.METHOD][1] for provider in providers if provider.METHOD in CREDENTIAL_SOURCES
@@ -206,7 +219,7 @@ class AwsSession:
     def calling(
         self, service: str, doing: str, *, region: str | None = None, look: str = "", unless: Collection[str] = ()
     ) -> Iterator[Any]:
-        """Yield the client of a service, and translate the errors of its calls (see `translate_errors`).
+        """Yield a service's client, and translate its errors (`translate_errors`).
 
         It gives up connecting after 3 seconds and waiting for an answer after 20, and tries 3 times.
 
@@ -243,7 +256,10 @@ class AwsSession:
             return client
 
     def new_client(self, service: str, **options: Any) -> Any:
-        """Return a client with the limits of time and attempts that every client has, and with `options` of botocore."""
+        """Return a client with the usual limits of time and attempts.
+
+        `options` are further ones of botocore.
+        """
         from botocore.config import Config
 
         client = self.botocore.create_client(
@@ -260,7 +276,10 @@ def _log_call(http_response: Any, model: Any, **_: Any) -> None:
 
 
 def _inside(session: object) -> botocore.session.Session:
-    """Return the session of botocore in one of boto3: only that knows endpoints and settings."""
+    """Return the botocore session in a boto3 session.
+
+    Only botocore's has endpoints and settings.
+    """
     import botocore.session
 
     inner = getattr(session, "_session", session)

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from awsauth.aws.session import AwsSession, EnvironmentKeys
 
 LASTS: Final = timedelta(minutes=14)
-"""How long a token is reused: the authenticator accepts it for 15 minutes from its signing."""
+"""How long a token is reused.
+
+The authenticator accepts it for 15 minutes from its signing.
+"""
 
 SESSION_NAME: Final = "EKSGetTokenAuth"
 """The session name with which ``aws eks get-token --role-arn`` assumes a role."""
@@ -33,9 +36,15 @@ _PREFIX: Final = "k8s-aws-v1."
 _LARGEST: Final = 4096
 _UNSIGNED: Final = "The token cannot be signed"
 _EXPIRES: Final = 60
-"""The usual value of ``X-Amz-Expires``. STS ignores it; authenticators up to 0.3.0 accept no more."""
+"""The usual value of ``X-Amz-Expires``.
+
+STS ignores it. Authenticators up to 0.3.0 accept no more.
+"""
 _OTHERS: Final = itertools.cycle(range(_EXPIRES - 1, 0, -1))
-"""Other values of it, so that two tokens of one second differ: an API server caches the user of a token."""
+"""Other values of ``X-Amz-Expires``, so that two tokens of one second differ.
+
+An API server caches the user of a token.
+"""
 _CLUSTER_ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -114,7 +123,9 @@ class TokenSource:
             return last
 
     def new_token(self) -> Token:
-        """Return a token unlike any before, so that no API server has cached its user; raises like `token`.
+        """Return a token unlike any before; raises like `token`.
+
+        No API server has cached its user.
 
         From then on `token` returns it, too.
         """
@@ -122,7 +133,9 @@ class TokenSource:
             return self._signed(self._frozen(), next(_OTHERS))
 
     def for_role(self, role_arn: str | None) -> TokenSource:
-        """Return a source for another role that this session may assume, or None for the session itself.
+        """Return a source for another role that this session may assume.
+
+        None stands for the session itself.
 
         The two sources share no token.
         """
@@ -130,7 +143,9 @@ class TokenSource:
         return TokenSource(self.session, self.cluster_id, region=self.region, role_arn=role_arn, session_name=name)
 
     def caller(self) -> str:
-        """Return the ARN that STS reports for the tokens; for a role that of its session. One request.
+        """Return the ARN that STS reports for the tokens, with one request.
+
+        For a role, it is that of the role's session.
 
         Raises:
             AwsServiceError: STS does not answer; otherwise the errors of `token`.
@@ -160,7 +175,7 @@ class TokenSource:
         return frozen
 
     def _assumed(self, own: Any, role_arn: str) -> Credentials:
-        """Return the credentials of the role: assumed when first needed, and again before they expire."""
+        """Return the role's credentials, assumed again before they expire."""
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
         def client(service: str, **options: Any) -> Any:
@@ -193,7 +208,7 @@ class TokenSource:
 
 
 def sts_host(session: AwsSession, region: str) -> str:
-    """Return the host of STS in a region, with FIPS and dual-stack as in the session's settings.
+    """Return the host of STS in a region, with the session's FIPS and dual-stack.
 
     It is always the regional host. An ``endpoint_url`` in the settings does not apply: the cluster calls this host.
 

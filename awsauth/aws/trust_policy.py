@@ -1,4 +1,4 @@
-"""Trust policies of IAM roles: whether EC2 may hand a role to its instances, and a statement that allows it.
+"""Trust policies of IAM roles: whether EC2 may hand a role to its instances.
 
 Source of the rules: the IAM User Guide, on policy evaluation and on the JSON elements ``Principal`` and ``Action``.
 """
@@ -57,7 +57,10 @@ class Trust:
 
 
 def ec2_service(partition: str) -> str:
-    """Return the service principal of EC2 in a partition: in China EKS requires the one that ends in ``.cn``."""
+    """Return the service principal of EC2 in a partition.
+
+    In China, EKS requires the one that ends in ``.cn``.
+    """
     return "ec2.amazonaws.com.cn" if partition == "aws-cn" else "ec2.amazonaws.com"
 
 

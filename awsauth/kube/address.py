@@ -48,7 +48,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def _excepts(entry: str, host: str, port: str) -> bool:
-    """Whether an entry of ``NO_PROXY`` covers a host: ``*``, a network, or an address or domain with or without a port."""
+    """Whether an entry of ``NO_PROXY`` covers a host.
+
+    An entry is ``*``, a network, or an address or domain with or without a port.
+    """
     if entry == "*":
         return True
     ip = _ip(host)
@@ -64,7 +67,10 @@ def _excepts(entry: str, host: str, port: str) -> bool:
 
 
 def _with_port(entry: str) -> tuple[str, str]:
-    """Split an entry into name and port; brackets around an address only count before a port."""
+    """Split an entry into name and port.
+
+    Brackets around an address only count before a port.
+    """
     if entry.startswith("["):
         name, bracket, port = entry[1:].partition("]:")
         return (name, port) if bracket else (entry, "")
@@ -90,7 +96,7 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
 
 
 def without_userinfo(address: str) -> str:
-    """Return an address without its user and password, as in ``https://me:secret@host``."""
+    """Return an address without the user and password in it."""
     return _USERINFO.sub("//", address, count=1)
 
 

@@ -1,4 +1,4 @@
-"""The protocol of an API server with credentials, and bearer tokens that are renewed."""
+"""An API server with credentials, and bearer tokens that are renewed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert the API server's refusals, and failures on the way to it, to this library's errors.
+"""Turn the API server's refusals and failures into this library's errors.
 
 This is the only module that tells the exceptions of requests apart. It is imported when an error occurs, because most
 processes never meet one.
@@ -35,9 +35,15 @@ if TYPE_CHECKING:
 _E = TypeVar("_E", bound=ApiError)
 
 _PASSING: Final = frozenset({410, 429, 500, 502, 503, 504})
-"""Statuses that another attempt may avoid. 410: the next page of a list was requested too late."""
+"""Statuses that another attempt may avoid.
+
+410: the next page of a list was requested too late.
+"""
 _DEFINITE: Final = frozenset({410, 429})
-"""Passing statuses with which the server refuses before it does anything. After others, a write may have been made."""
+"""Passing statuses with which the server refuses before it does anything.
+
+After others, a write may have been made.
+"""
 
 # k8s.io/apiserver pkg/admission/plugin/webhook/errors/statuserror.go, .../plugin/policy/validating/dispatcher.go
 _ADMISSION: Final = re.compile(
@@ -57,7 +63,7 @@ _ASK_ADMIN: Final = "Ask the administrator of that policy or webhook, or change 
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """An answer other than success: Kubernetes' ``Status``, or the little that a proxy's own page tells."""
+    """An answer other than success: a ``Status``, or a proxy's own page."""
 
     request: Request
     code: int
@@ -100,7 +106,7 @@ _REFUSALS: Final[tuple[tuple[Callable[[_Refusal], Any], type[ApiError], str, str
         "Renew the credentials, or use others. On EKS, `awsauth health` (health_check) finds the reason.",
     ),
 )
-"""Refusals by a test of the answer: the error's class, the beginning of its message, and its hint."""
+"""By a test of the answer: the error's class, the message's start, the hint."""
 
 
 def error_for_response(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> AwsAuthError:
@@ -146,7 +152,7 @@ def _forbidden(answer: _Refusal) -> ApiError:
 
 
 class _Failure(NamedTuple):
-    """Why there is no answer, whether the request may have reached the server, and the hint."""
+    """Why there is no answer, whether the server may have the request, and the hint."""
 
     message: str
     may_have_arrived: bool = False

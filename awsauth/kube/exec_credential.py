@@ -1,4 +1,6 @@
-"""Exec credential plugins: programs that a kubeconfig names for credentials (``users[].user.exec``).
+"""Exec credential plugins: programs that a kubeconfig names.
+
+The field is ``users[].user.exec``.
 
 ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` is the source of the rules.
 """
@@ -29,13 +31,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _EARLY: Final = timedelta(minutes=1)
-"""How long before its expiry a token is replaced: a request takes a while, and clocks differ."""
+"""How long before its expiry a token is replaced.
+
+A request takes a while, and clocks differ.
+"""
 
 LOGIN_SECONDS: Final = 300.0
-"""Seconds that a plugin has at least at a terminal, because the user may have to log in with a browser."""
+"""Seconds that a plugin has at least at a terminal.
+
+The user may have to log in with a browser.
+"""
 
 LARGEST_OUTPUT: Final = 2**20
-"""Bytes that a plugin may print. A token has a few thousand; a certificate with its key fewer than a hundred thousand."""
+"""Bytes that a plugin may print.
+
+A token has a few thousand, a certificate with its key fewer than a hundred thousand.
+"""
 
 _LONGEST_PROBLEM: Final = 2_000
 _FRACTION: Final = re.compile(r"\.\d+")
@@ -66,7 +77,7 @@ class ExecCredential:
 
 
 class ExecPlugin:
-    """An exec credential plugin. It runs when credentials are first needed, and when a token has expired.
+    """An exec credential plugin, run when needed and when a token expires.
 
     The first client certificate is used for the lifetime of the connection.
 
@@ -121,7 +132,10 @@ class ExecPlugin:
         return KubeconfigError(message, hint=hint)
 
     def _printed(self) -> bytes:
-        """Run the program, and return its output; raise ValueError if the kubeconfig is wrong or the program fails."""
+        """Run the program, and return its output.
+
+        Raises ValueError if the kubeconfig is wrong or the program fails.
+        """
         is_interactive = self._is_interactive()
         args = self._config.get("args") or []
         if not isinstance(args, list) or not all(isinstance(one, str) for one in args):
@@ -151,7 +165,10 @@ class ExecPlugin:
         return has_terminal and mode != "Never"
 
     def _program(self) -> str:
-        """Return the program's path: a bare name is looked for in ``PATH``, but never in the current folder."""
+        """Return the program's path.
+
+        A bare name is looked up in ``PATH``, but never in the current folder.
+        """
         command = self._config.get("command")
         if not command or not isinstance(command, str):
             raise ValueError("the kubeconfig names no `command`")
@@ -181,7 +198,7 @@ class ExecPlugin:
         return {**variables, "KUBERNETES_EXEC_INFO": info}
 
     def _cluster_info(self) -> dict[str, Any]:
-        """Return the description of the cluster for the program, with the contents of the authority's file."""
+        """Return the cluster's description for the program, with its authority."""
         info: dict[str, Any] = {name: self._cluster[name] for name in _CLUSTER_INFO if name in self._cluster}
         authority = self._cluster.get("certificate-authority")
         if isinstance(authority, str) and "certificate-authority-data" not in info:
@@ -202,7 +219,9 @@ class ExecPlugin:
 def _run_program(
     command: Sequence[str], environment: Mapping[str, str], seconds: float, *, is_interactive: bool
 ) -> tuple[int, bytes]:
-    """Run a program, and return its exit code and standard output. Its standard error only reaches a terminal.
+    """Run a program, and return its exit code and standard output.
+
+    Its standard error only reaches a terminal.
 
     A program that runs too long or prints too much is killed. It stays in the session of this process, because it may
     ask for a password at the terminal, even if the standard input of this process is a pipe.
@@ -243,7 +262,10 @@ def _until(end: float) -> float:
 
 
 def _credential(printed: bytes, version: str) -> ExecCredential:
-    """Return the credentials in an ``ExecCredential`` (JSON or YAML); raise ValueError if it holds none."""
+    """Return the credentials in an ``ExecCredential`` (JSON or YAML).
+
+    Raises ValueError if it holds none.
+    """
     text = decoded(printed)
     try:
         value = json.loads(text)

@@ -1,4 +1,4 @@
-"""The fields of an answer of the API server, each of the type that Kubernetes gives it."""
+"""The fields of an API server's answer, each with its type in Kubernetes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,10 @@ class Fields(dict[str, Any]):
 
 
 def fields_of(answer: Any, kind: str, location: str) -> Fields:
-    """Return the fields of an object; its kind may be missing in the answer, but not be another one."""
+    """Return the fields of an object.
+
+    The answer may lack the kind, but not have another one.
+    """
     fields = Fields(answer, kind, location)
     if fields.text("kind") not in ("", kind):
         raise fields.refusal("It is of another kind.")

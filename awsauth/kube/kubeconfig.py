@@ -38,7 +38,9 @@ def decoded(raw: bytes) -> str:
 
 
 def parsed(text: str) -> Any:
-    """Return the first document of a YAML text as kubectl reads it: times and the like are texts.
+    """Return the first document of a YAML text as kubectl reads it.
+
+    Times and the like are texts.
 
     A ValueError for a text that is not YAML, or that is nested too deep, shows no part of the text.
     """
@@ -61,7 +63,7 @@ def parsed(text: str) -> Any:
 
 
 def _syntax_problem(error: Exception) -> str:
-    """Return the place of a syntax error, and its description if that shows no part of the text."""
+    """Return a syntax error's place, and its description if that quotes no text."""
     import yaml
 
     if not isinstance(error, yaml.MarkedYAMLError):
@@ -96,7 +98,7 @@ _NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra"
 _MOST_SHOWN: Final = 20
 
 _Entry = tuple["Mapping[str, Any]", str]
-"""A cluster, context or user, with its paths made absolute, and the folder of its file."""
+"""A cluster, context or user with absolute paths, and its file's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ class ResolvedContext:
 
     @property
     def acts_as(self) -> tuple[str | None, Sequence[str]]:
-        """The user (or None) and the groups that this user impersonates (``as``, ``as-groups``).
+        """The user (or None) and groups to impersonate (``as``, ``as-groups``).
 
         Raises:
             KubeconfigError: the impersonation has other fields, or the groups are not a list.
@@ -205,7 +207,10 @@ class ResolvedContext:
 
 
 def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return why requests must not go to a cluster, with a hint; None if they may (see `address_problem`)."""
+    """Return why requests must not go to a cluster, with a hint.
+
+    Returns None if they may (see `address_problem`).
+    """
     unverified = cluster.get("insecure-skip-tls-verify")
     has_credentials = bool(set(user) - _NO_CREDENTIALS)
     address = cluster.get("server")
@@ -223,7 +228,10 @@ def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str
 
 
 def default_paths() -> tuple[Path, ...]:
-    """Return kubectl's files: those in ``KUBECONFIG``, or ``~/.kube/config``; they need not exist."""
+    """Return kubectl's files: those in ``KUBECONFIG``, or ``~/.kube/config``.
+
+    They need not exist.
+    """
     if listed := os.environ.get("KUBECONFIG"):
         return tuple([Path(name) for name in listed.split(os.pathsep) if name])
     # The `~` stays if the user has no home folder, as in a container whose user has no name.
@@ -267,7 +275,7 @@ def _loaded(file: Path) -> Mapping[str, Any] | None:
 
 
 def _by_name(items: Any, singular: str, file: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Return the clusters, contexts or users of a list by name; entries without a name are skipped."""
+    """Return the clusters, contexts or users by name; others are skipped."""
     found: dict[str, Mapping[str, Any]] = {}
     if not isinstance(items or [], list) or not all(_is_named(item, singular) for item in items or []):
         raise _unreadable(file, f"an entry in its list of {singular}s is not a name with a {singular}")
@@ -288,7 +296,10 @@ def _is_named(item: Any, singular: str) -> bool:
 
 
 def _resolved(one: Mapping[str, Any], folder: str) -> Mapping[str, Any]:
-    """Return the fields that kubectl counts as set, neither null nor an empty text, with absolute paths."""
+    """Return the fields that kubectl counts as set, with absolute paths.
+
+    Fields that are null or an empty text are not set.
+    """
     is_path = {name for name in _PATHS if isinstance(one.get(name), str)}
     return {
         name: os.path.join(folder, value) if name in is_path else value  # noqa: PTH118

@@ -1,4 +1,6 @@
-"""An API server behind the official kubernetes client: the caller's own client, a pod's, or an unusual kubeconfig's.
+"""An API server behind the official kubernetes client.
+
+The client is the caller's own, a pod's, or that of an unusual kubeconfig.
 
 Importing any part of that client imports all of it, which takes longer than a whole change. `awsauth.kube.server`
 therefore serves almost all kubeconfigs without it. Only parts that work alike in all releases are used: the client
@@ -92,7 +94,7 @@ def of_kubeconfig(
 
 
 def in_pod() -> OfficialClientServer:
-    """Return the server of the cluster that this pod runs in, with the pod's service account.
+    """Return the server of this pod's cluster, with the pod's service account.
 
     Raises:
         KubeconfigError: this process does not run in a pod, or the pod has no service account.
@@ -117,7 +119,9 @@ def _server(
 
 
 def _prepared(call: Callable[[], _T], missing: str = _AS_KUBECTL) -> _T:
-    """Return the result of a call into the client, which may fail on any part of a kubeconfig.
+    """Return the result of a call into the client.
+
+    The call may fail on any part of a kubeconfig.
 
     Args:
         call: The call.

@@ -1,4 +1,4 @@
-"""RBAC rules: the one that a refused request needs, in a form that can be pasted, and those that the caller lacks."""
+"""RBAC rules that a refused request needs, or that the caller lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
-"""Verbs that a rule with ``resourceNames`` does not grant, because the server judges them without an object's name."""
+"""Verbs that a rule with ``resourceNames`` does not grant.
+
+The server judges them without an object's name.
+"""
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -79,7 +82,7 @@ class RbacRule:
 
 
 def rule_of(text: str) -> RbacRule:
-    """Parse a rule such as ``list nodes``, ``create deployments.apps in web`` or ``get pods/log``.
+    """Parse a rule such as ``list nodes`` or ``create deployments.apps in web``.
 
     A dot separates a resource from its group (none for the core group), a slash separates a subresource. ``*`` stands
     for all verbs, or for all resources of all groups.
@@ -131,7 +134,9 @@ _REVIEWS_PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 def missing(transport: Transport, rules: Iterable[RbacRule]) -> tuple[RbacRule, ...]:
-    """Return the rules that the caller lacks; one request (``SelfSubjectAccessReview``) for each rule.
+    """Return the rules that the caller lacks.
+
+    Each takes one request (``SelfSubjectAccessReview``).
 
     All authenticated users may ask this. Unlike a ``SelfSubjectRulesReview``, it counts the grants of EKS access policies.
 

@@ -1,4 +1,4 @@
-"""The limits of one request to an API server: its deadline, and the size and form of the answer.
+"""The limits of a request: its deadline, and the answer's size and form.
 
 The timeout of a socket starts anew with every byte, so a server that sends one now and then could hold a request
 forever. A `Deadline` shuts the connection down instead, while it connects, sends, or reads headers or a body.
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 LARGEST_ANSWER: Final = 32 * 2**20
-"""Bytes of an answer. The largest expected one is a page of 500 nodes, about 10 MiB with their lists of images; a ConfigMap
-or revision of 1 MiB takes up to 6 MiB if every character is escaped."""
+"""The largest answer, in bytes.
+
+The largest expected one is a page of 500 nodes, about 10 MiB with their lists of images. A ConfigMap or revision of 1
+MiB takes up to 6 MiB if every character is escaped.
+"""
 
 _PART: Final = 2**18
 """Bytes that are read at a time."""
@@ -56,7 +59,10 @@ class Deadline:
         _running.deadline = None
 
     def watch(self, connection: Any) -> None:
-        """Watch the connection that the request uses; its socket is kept here because the connection may forget it."""
+        """Watch the connection that the request uses.
+
+        Its socket is kept here, because the connection may forget it.
+        """
         with self._lock:
             self._connection, self._socket = connection, connection.sock
             connection.deadline = self
@@ -80,7 +86,7 @@ class Deadline:
 
 
 class _Watched:
-    """A mixin for connections: they report their use to the deadline of the running request."""
+    """A mixin for connections that report their use to the request's deadline."""
 
     sock: Any
 

@@ -23,7 +23,10 @@ PAGE: Final = "500"
 """Objects in a page, as for kubectl; it bounds the size of an answer."""
 
 MOST_PAGES: Final = 200
-"""Pages of a list: 100,000 objects, 20 times the nodes that a cluster may have and 200 times the revisions that are kept."""
+"""The most pages of a list.
+
+That is 100,000 objects: 20 times the nodes that a cluster may have, and 200 times the revisions that are kept.
+"""
 
 LIST_TIMEOUTS: Final = 10
 """The time for a whole list, in timeouts of one request; 5,000 nodes are 10 pages."""
@@ -56,7 +59,7 @@ def objects(transport: Transport, path: str, *, accept: str = JSON, **query: str
 def pages(
     transport: Transport, path: str, *, accept: str = JSON, **query: str
 ) -> Iterator[tuple[list[dict[str, Any]], datetime | None]]:
-    """Yield the pages of a list, each with the server's time; raises the errors of `objects`."""
+    """Yield the pages of a list, each with the server's time; raises like `objects`."""
     seen: set[str] = set()
     query["limit"] = PAGE
     end = time.monotonic() + LIST_TIMEOUTS * transport.timeout
@@ -82,7 +85,9 @@ def pages(
 
 
 def read_bindings(transport: Transport) -> Bindings:
-    """Return the users and groups in RBAC bindings; two requests, more for more than 500 bindings of a kind.
+    """Return the users and groups in RBAC bindings.
+
+    That takes two requests, and more for more than 500 bindings of a kind.
 
     Raises:
         ForbiddenError: the caller may not list bindings in the whole cluster.
@@ -119,7 +124,10 @@ def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterab
 
 
 def _subjects(binding: Fields) -> Iterator[tuple[str, str]]:
-    """Yield the users and groups of a binding; a service account is a user with a name of its own."""
+    """Yield the users and groups of a binding.
+
+    A service account is a user with a name of its own.
+    """
     for subject in binding.objects("subjects"):
         kind = subject.text("kind")
         if kind in ("User", "Group"):
@@ -161,7 +169,9 @@ def owner_references(metadata: Fields) -> tuple[str, ...]:
 
 
 def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
-    """Return the owners of revisions by the name of the revision's object; one request, without data.
+    """Return the owners of revisions, by the name of the revision's object.
+
+    That takes one request, without data.
 
     Raises:
         ForbiddenError: the caller may not list revisions.

@@ -19,7 +19,7 @@ EVERYBODY: Final = "system:authenticated"
 _KIND: Final = "SelfSubjectReview"
 _PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
 _VERSIONS: Final = ("v1", "v1beta1")
-"""Kubernetes has v1 since 1.28 and v1beta1 in 1.27; older servers have neither by default."""
+"""Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ _TEXT_FIELDS: Final = frozenset(
 _FOR_THE_CLIENT: Final = ("username", "password", "auth-provider")
 """Fields of a user that only the kubernetes client supports."""
 _CONNECTIONS: Final = 8
-"""Connections that are kept for threads that send at the same time; further ones are closed after use."""
+"""Connections that are kept for threads that send at the same time.
+
+Further ones are closed after use.
+"""
 
 
 class KubeServer:
@@ -73,7 +76,7 @@ class KubeServer:
             return self._pool
 
     def credentials(self, *, renew: bool = False) -> Mapping[str, str]:
-        """Return the header with the token, if there is one (see `ServerEndpoint.credentials`)."""
+        """Return the header with a token, if any (see `ServerEndpoint.credentials`)."""
         if self._tokens:
             return authorization(self._tokens, renew=renew)
         token = self._user.get("token")
@@ -105,14 +108,17 @@ class KubeServer:
 
 
 def can_serve_kubeconfig(cluster: Mapping[str, Any], user: Mapping[str, Any], proxy: str | None) -> bool:
-    """Whether `KubeServer` supports a kubeconfig's cluster, user and proxy; the kubernetes client may support others."""
+    """Whether `KubeServer` supports a kubeconfig's cluster, user and proxy.
+
+    The kubernetes client may support others.
+    """
     values = [one[name] for one in (cluster, user) for name in _TEXT_FIELDS if name in one]
     is_known = all(isinstance(value, str) for value in values) and not any(name in user for name in _FOR_THE_CLIENT)
     return is_known and (not proxy or proxy.lower().startswith(("http://", "https://")))
 
 
 def _authorization(proxy: str) -> dict[str, str] | None:
-    """Return the header with the user and password in a proxy's address, which are percent-encoded there."""
+    """Return the header with the percent-encoded user and password of a proxy."""
     from urllib.parse import unquote
 
     from urllib3.util import make_headers, parse_url

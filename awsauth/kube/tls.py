@@ -1,4 +1,4 @@
-"""TLS as a kubeconfig describes it: the trusted authorities and the client certificate.
+"""TLS of a kubeconfig: the trusted authorities and the client certificate.
 
 Go's ``crypto/x509`` (``AppendCertsFromPEM``, ``Verify``) is the source of the rules, as for kubectl.
 """
@@ -29,7 +29,9 @@ Stamp = tuple["tuple[int, int, int] | None", ...]
 
 
 def context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
-    """Return the TLS context for connections to a cluster. It must not be changed while it is in use.
+    """Return the TLS context for connections to a cluster.
+
+    It must not be changed while it is in use.
 
     Args:
         cluster: The cluster, as in a kubeconfig.
@@ -54,7 +56,10 @@ def context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLConte
 
 
 def stamp(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Stamp:
-    """Return the state of the files that a cluster and a user name; it changes when a file is renewed."""
+    """Return the state of the files that a cluster and a user name.
+
+    It changes when a file is renewed.
+    """
     named = [one.get(name) for one, name in ((cluster, _CA), *((user, name) for name in _PAIR))]
     return tuple([_file_state(file) for file in named if file])
 
@@ -116,7 +121,7 @@ def _decoded(data: str) -> bytes:
 
 @contextmanager
 def _using(name: str, location: Mapping[str, Any]) -> Iterator[None]:
-    """Name the field whose value cannot be used, and the files that the kubeconfig names."""
+    """Name the field and the files whose value cannot be used."""
     try:
         yield
     except KubeconfigError:

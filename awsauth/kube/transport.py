@@ -1,4 +1,7 @@
-"""Requests to one API server, and their answers: each is sent once, with a timeout; failures become errors."""
+"""Requests to one API server: each is sent once, with a timeout.
+
+Failures become errors.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,7 @@ class Transport:
 
     @property
     def tls_summary(self) -> str:
-        """The state of the server's certificate once it has answered, as the end of a sentence."""
+        """The state of the server's certificate after an answer, to end a sentence."""
         if not self.host.startswith("https:"):
             return "without encryption"
         if not self._server.verifies:
@@ -114,7 +117,7 @@ class Transport:
         return "whose certificate is valid"
 
     def with_token(self, token: str, *, acts: bool = False) -> Transport:
-        """Return a transport over the same connections with another token, which is not renewed.
+        """Return a transport on the same connections, with a token that is not renewed.
 
         Args:
             token: The bearer token.
@@ -180,7 +183,7 @@ class Transport:
         changes: bool = False,
         accept: str = JSON,
     ) -> Answer:
-        """Send a request of any method, and return the answer with the server's time (see `post`)."""
+        """Send a request, and return the answer with the server's time (see `post`)."""
         asked = dict(query or {})
         if changes and method != "DELETE":
             asked["fieldManager"] = FIELD_MANAGER
@@ -285,7 +288,10 @@ def _checked(credential: Any) -> str:
 
 
 def _is_cut(error: Exception) -> bool:
-    """Whether a connection was closed; behind a proxy, urllib3 raises that as the proxy's error."""
+    """Whether a connection was closed, also behind a proxy.
+
+    There, urllib3 raises it as the proxy's error.
+    """
     from urllib3.exceptions import ProtocolError
 
     return isinstance(error, ProtocolError) or isinstance(getattr(error, "original_error", None), ConnectionError)
