@@ -129,7 +129,9 @@ class ClusterContext:
     def findings(
         self, document: Document, of_text: Iterable[Finding] = (), *, exists: bool = True
     ) -> tuple[Finding, ...]:
-        """Return the findings of a check: those of the text, unless the cluster refutes them, and its own.
+        """Return the findings of a check: the cluster's own, and those of the text.
+
+        Findings of the text that the cluster refutes are left out.
 
         Without a mapping, administrators can exist by RBAC or an access entry, and nodes can join by an access entry.
         """

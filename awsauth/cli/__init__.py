@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the program. An interrupt ends it with exit code 130, even while it is loaded."""
+    """Run the program.
+
+    An interrupt ends it with exit code 130, even while it is loaded.
+    """
     try:
         _loaded()()
     except KeyboardInterrupt:

@@ -47,7 +47,7 @@ def whoami_command(invocation: Invocation) -> int:
     help="A right to check: VERB RESOURCE[.GROUP] [in NAMESPACE]; repeatable.",
 )
 def health_command(invocation: Invocation, /, *, for_role: str | None, may: tuple[str, ...]) -> int:
-    """Check step by step whether the cluster admits you and you have the rights that you need.
+    """Check your access and rights in a cluster, step by step.
 
     A failed step shows its cause and a fix. The exit code is 1 if a step failed.
     """
@@ -80,7 +80,10 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
 def recover_command(
     invocation: Invocation, /, *, to: int | None, changes: IO[bytes] | None, yes: bool, dry_run: bool, **how: Any
 ) -> int:
-    """Restore your access to an EKS cluster (--cluster) through the EKS API, and repair its aws-auth."""
+    """Restore your access to an EKS cluster (--cluster), and repair its aws-auth.
+
+    It works through the EKS API.
+    """
     unfit = sorted(invocation.target.keys() - {"cluster", "region", "profile"})
     if "cluster" not in invocation.target or unfit:
         raise click.UsageError(
@@ -112,7 +115,7 @@ def recover_command(
 
 
 def _recovered(invocation: Invocation, target: dict[str, Any], *, asks: bool) -> Recovery:
-    """Recover. Ask about guards that refuse it and about revisions that must be named, and then try again."""
+    """Recover; ask about guards and about revisions that must be named."""
     while True:
         try:
             with invocation.waiting():

@@ -39,7 +39,10 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> None:
-    """Keep the value, but refuse two: the user might mean the cluster or file that is not used."""
+    """Keep the value, but refuse two.
+
+    The user might mean the cluster or file that is not used.
+    """
     if len(values) > 1:
         raise click.UsageError(f"{param.opts[0]} is given more than once.", ctx)
     _keep(ctx, param, values[0] if values else None)

@@ -205,10 +205,16 @@ _BREAKS: Final = " \t\n\"'@><=;|&(:"
 """The default of ``COMP_WORDBREAKS``: after these bash begins a new word."""
 
 _PREFIXES: Final = "@$"
-"""Breaks that bash replaces together with the word. Source: bash ``bashline.c`` (``rl_special_prefixes``)."""
+"""Breaks that bash replaces together with the word.
+
+Source: bash ``bashline.c`` (``rl_special_prefixes``).
+"""
 
 _SPECIAL: Final = re.compile(r"""[ !"#$&'()*,;<>?\[\\\]^`|~]|\.(?=\.)""")
-"""Characters with a meaning to bash outside quotes. Braces have one only around a comma or two dots."""
+"""Characters with a meaning to bash outside quotes.
+
+Braces have one only around a comma or two dots.
+"""
 
 _CLOSES: Final = {"'": re.compile("'"), '"': re.compile(r'["$`\\!]')}
 """Characters with a meaning to bash inside a quote."""
@@ -250,7 +256,10 @@ class Bash(_Completion, BashComplete):
         return [item for item in found if not (cannot_hold and cannot_hold.search(item.value))]
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return the text that replaces the word, or its part after the last colon or quote."""
+        """Return the text that replaces the word, or its last part.
+
+        The last part begins after the last colon or quote.
+        """
         value = item.value.removeprefix(self._kept)
         return f"{item.type},{value if self._quote else _SPECIAL.sub(lambda match: chr(92) + match[0], value)}"
 

@@ -104,7 +104,10 @@ class PreviewedChange:
         return bool(self.diff) or (self.result is not None and self.result.changed)
 
     def without_diff(self, otherwise: str) -> str:
-        """Return the line for a change without a diff: of the records of owners, or none because of conflicts."""
+        """Return the line for a change without a diff.
+
+        It changes records of owners only, or nothing because of conflicts.
+        """
         if self.result and self.result.sync and self.result.sync.conflicts:
             return ""
         return ONLY_RECORDS if self.has_effect else otherwise
@@ -113,7 +116,7 @@ class PreviewedChange:
 def change(
     invocation: Invocation, how: ChangeOptions, plan: Callable[[AwsAuthClient], Plan], *, edits: bool = False
 ) -> int:
-    """Make the change of a plan, as `confirm_and_apply` does; with ``--out`` save the plan.
+    """Make the change of a plan (see `confirm_and_apply`); ``--out`` saves it.
 
     Args:
         invocation: The run.

@@ -1,4 +1,4 @@
-"""The commands on whole texts: `edit` in an editor, and `fmt`, which makes a text editable."""
+"""The commands on whole texts: `edit` in an editor, and `fmt`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _BASE: Final = "# Edited from "
     "--from", "source", type=click.File("rb"), metavar="FILE", help="Apply the text in this file, without an editor."
 )
 def edit_command(invocation: Invocation, /, *, source: IO[bytes] | None, **manner: Any) -> int:
-    """Edit the mappings in $VISUAL or $EDITOR, and check them when you save, as visudo does.
+    """Edit the mappings in $VISUAL or $EDITOR, and check them when you save.
 
     If the text cannot be read, or a guard refuses it, you can edit it again on a terminal; the problem is shown above its
     line. Without a terminal the editor runs once. A text that was not applied is kept, for --from.
@@ -120,7 +120,7 @@ class _Editor:
 
 
 def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, how: ChangeOptions) -> Plan:
-    """Return the plan of the text that the user saves, after all problems in it are fixed."""
+    """Return the plan of the saved text, after the user has fixed all problems."""
     with invocation.waiting():
         document = client.read()
     first = text = f"{_HINT}{_BASE}{digest(document)}\n{to_buffer(document)}"
@@ -197,7 +197,9 @@ _MOST_LINES: Final = 5
 )
 @click.option("--check", "check_only", is_flag=True, help="Change nothing. The exit code is 1 if fmt would change it.")
 def fmt_command(invocation: Invocation, /, *, check_only: bool, **manner: Any) -> int:
-    """Make a text editable with the same meaning: values become literal blocks and plain lists, comments stay.
+    """Rewrite a text that awsauth cannot edit.
+
+    Values become literal blocks and plain lists. The meaning and the comments stay.
 
     Other commands cannot edit folded values, quoted values of several lines, anchors and folded fields. White space at
     the end of lines makes kubectl show a value in quotes.

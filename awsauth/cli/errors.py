@@ -110,14 +110,17 @@ OPTIONS: Final = {
     **{name: f"--{name.replace('_', '-')}" for name in _ARGUMENTS},
     "rollback_to": "--to",
 }
-"""By argument of the library its option. The option for ``False`` begins with ``--no-``."""
+"""The option of each argument.
+
+The option for ``False`` begins with ``--no-``.
+"""
 
 _ARGUMENT: Final = re.compile(
     rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
 )
 
 _FIELDS: Final = ("if_mapped",)
-"""Arguments that are also fields of a change, for commands that take changes from a file."""
+"""Arguments that are also fields of a change in a file of changes."""
 
 CALLS: Final = {
     "recover()": "recover",
@@ -132,7 +135,10 @@ CALLS: Final = {
 _NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()")
 
 _CALL_OR_ARGUMENT: Final = re.compile(f"{_NAMED_CALL.pattern}|{_ARGUMENT.pattern}")
-"""Both in one pass, because the value of an argument may look like a call or an argument."""
+"""Calls and arguments, in one pass.
+
+The value of an argument may look like a call or an argument.
+"""
 
 _BY_NAME: Final = ", from_eks)"
 """Names a constructor that the command line does not have."""
@@ -147,7 +153,9 @@ _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 
 
 def in_options(text: str) -> str:
-    """Return a text of the library with options instead of arguments, except in calls, and with the target in commands.
+    """Return a text with options instead of arguments, except in calls.
+
+    Commands in it get the target.
 
     An argument that the running command does not have as an option becomes a field of a change, if it is one.
     """

@@ -78,7 +78,7 @@ def naming(file: str | IO[bytes]) -> Iterator[None]:
 
 
 def plan_or_changes_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
-    """Return the plan or the changes in a file. Errors are those of `load_plan_or_changes`."""
+    """Return the plan or changes in a file; raises like `load_plan_or_changes`."""
     with naming(source):
         return load_plan_or_changes(read_input(source))
 
@@ -120,7 +120,7 @@ def policy_in(path: str) -> Policy:
 
 
 def read_input(source: IO[bytes] | str) -> bytes:
-    """Return the content of an open file, or of a file by its name; - is standard input.
+    """Return the content of an open or named file; - is standard input.
 
     Raises:
         FileError: it cannot be read, or is too large.

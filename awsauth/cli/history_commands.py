@@ -83,7 +83,9 @@ def _title(revision: Revision) -> str:
 def rollback_command(
     invocation: Invocation, /, *, revision: int | None, to: int | None, exact: bool, **manner: Any
 ) -> int:
-    """Restore a revision as a new one. Mappings that others have added since are kept, unless --exact.
+    """Restore a revision as a new one.
+
+    Mappings that others have added since are kept, unless --exact.
 
     Without a revision, undo the last change, no matter who made it. Right after a rollback, undo the change before it.
     """
@@ -119,7 +121,10 @@ def rollback_command(
 @awsauth_command("snapshot", "client.snapshot(reason=…)", writes=True)
 @click.option("--reason", metavar="TEXT", default="", help="Why; stored with the revision.")
 def snapshot_command(invocation: Invocation, /, *, reason: str) -> int:
-    """Record the live state as a revision, so that a rollback can restore it. The data does not change."""
+    """Record the live state as a revision, so that a rollback can restore it.
+
+    The data does not change.
+    """
     with invocation.client() as client, invocation.waiting():
         result = client.snapshot(reason=reason)
     text = (

@@ -68,7 +68,9 @@ _NOTHING: Final = "Nothing found."
 @click.option("--fix", is_flag=True, help="First apply the safe fixes.")
 @choice("--fail-on", _SEVERITIES, "warning", "The lowest severity for exit code 1.")
 def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manner: Any) -> int:
-    """Check the mappings for errors and surprises; in a cluster, also nodes, bindings and other writers.
+    """Check the mappings for mistakes and risks.
+
+    On a cluster, it also checks nodes, bindings and other writers.
 
     In GitHub Actions, or with -o github, findings are annotations of the file.
     """
@@ -189,7 +191,10 @@ def _markdown(listed: Sequence[MappingRow]) -> str:
 @click.option("--session-name", metavar="NAME", help="The name of the role's session.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 unless the principal certainly has access.")
 def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | None, exit_code: bool) -> int:
-    """Explain the username and groups of a principal, step by step as the authenticator finds them."""
+    """Explain step by step how a principal gets its username and groups.
+
+    The steps are those of the authenticator.
+    """
     from awsauth.core.access.caller import Caller
 
     with invocation.client() as client, invocation.waiting():

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 OutputFormat = Literal["text", "json", "markdown", "github"]
 VERSION: Final = 1
-"""The version of the JSON that commands print: a higher one has other fields, or fields with another meaning."""
+"""The version of the JSON that commands print.
+
+A higher one has other fields, or fields with another meaning.
+"""
 
 
 @dataclass(slots=True)
@@ -94,12 +97,12 @@ class Invocation:
 
     @property
     def library_target(self) -> dict[str, Any]:
-        """The target as `awsauth.connect` takes it: with the policy instead of its file's name."""
+        """The target for `awsauth.connect`, with the policy instead of its file."""
         named = {name: value for name, value in self.target.items() if name != "policy"}
         return {**named, "policy": policy} if (policy := self.policy) else named
 
     def waiting(self) -> AbstractContextManager[None]:
-        """Show on a terminal, during a call that may take long, that it waits for the target."""
+        """Show on a terminal that a call waits for the target."""
         return waiting_for(self.where)
 
     def client(self) -> AwsAuthClient:

@@ -172,7 +172,10 @@ class _Remove(AwsAuthGroup):
     """The group ``remove``. ``remove --username`` runs the hidden ``remove username``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the hidden command first; options of the group may come before ``--username``."""
+        """Put the hidden command first.
+
+        Options of the group may come before ``--username``.
+        """
         named = next((position for position, arg in enumerate(args) if arg.split("=")[0] == "--username"), None)
         if named is not None and not set(args[:named]) & set(self.commands):
             args = ["username", *args]

@@ -29,7 +29,7 @@ _SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "!": "y
 _GAP: Final = "  "
 
 _ALIKE: Final = 5
-"""How many lines findings with the same code take, unless all details are asked for."""
+"""The most lines for findings with the same code, without ``--verbose``."""
 
 _PATIENCE: Final = 1.0
 """Seconds before a wait is shown."""
@@ -69,7 +69,10 @@ class Output:
 
     @classmethod
     def of(cls, *, no_color: bool, verbosity: int = 0) -> Output:
-        """Return the screen, with colors unless an option, ``NO_COLOR`` or the terminal forbids them."""
+        """Return the screen, with colors unless they are forbidden.
+
+        An option, ``NO_COLOR`` or the terminal can forbid them.
+        """
         unwanted = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return cls(not unwanted, verbosity=verbosity)
 
@@ -138,7 +141,7 @@ class Output:
         locations: Sequence[str] = (),
         severity: Callable[[Finding], str] = lambda finding: finding.severity.value,
     ) -> str:
-        """Return findings. Of one code the first is whole, some are brief, the rest counted.
+        """Return findings: of each code the first whole, some brief, the rest counted.
 
         Args:
             found: The findings.

@@ -45,7 +45,7 @@ def _show(invocation: Invocation, values: dict[str, Any], diff: Diff, findings: 
 @click.option("--out", metavar="FILE", type=click.Path(), help="Save the plan in this file, for `awsauth apply`.")
 @_KEEP_NODES
 def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | None, keep_nodes: bool) -> int:
-    """Show what the changes in a file, or a manifest, would do, and save them as a plan.
+    """Show what changes or a manifest in a file would do, and save the plan.
 
     The file holds one change or a list, in YAML or JSON, as in examples/changes.yaml; or a manifest of aws-auth, whose
     texts replace the live ones. - is standard input. The commands `add`, `remove` and `rename` save a plan with --out,

@@ -134,7 +134,7 @@ def _shown(invocation: Invocation, how: ChangeOptions, propose: Callable[[AwsAut
 
 
 def _without_fragment(client: AwsAuthClient, fragments: Sequence[Fragment]) -> Iterator[Finding]:
-    """Yield a note for each owner with a record on the object and without a fragment in the folder."""
+    """Yield a note for each recorded owner without a fragment in the folder."""
     synced = {fragment.owner for fragment in fragments}
     for owner, names in client.owners().items():
         if names and owner not in synced:

@@ -126,7 +126,7 @@ def with_target(text: str, context: click.Context) -> str:
 
 
 def describe_target(target: Mapping[str, Any]) -> str:
-    """Return the place of the object in words: a file's name, ``cluster NAME``, ``context NAME``."""
+    """Return the object's place, such as ``cluster NAME`` or a file's name."""
     for name, shown in (("file", "{}"), ("cluster", "cluster {}"), ("context", "context {}")):
         if name in target:
             return shown.format("standard input" if target[name] == STANDARD_INPUT else visible(target[name]))

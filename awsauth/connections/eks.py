@@ -115,7 +115,7 @@ class EksClusterInfo:
         return self._entries.get()
 
     def node_evidence(self, nodes: tuple[ClusterNode, ...] | None) -> NodeEvidence:
-        """Return the uses of node roles, given the registered nodes; None if these are not known."""
+        """Return the uses of node roles; None if the registered nodes are not known."""
         from awsauth.aws.node_roles import node_evidence
 
         # An access entry for nodes proves that their mapping is not needed. Without it the mapping counts as in use.
@@ -126,7 +126,7 @@ class EksClusterInfo:
         return node_evidence(self._session, self._cluster.get(), nodes=nodes, get=self._transport.get, entries=entries)
 
     def sso_roles(self) -> tuple[str, ...]:
-        """Return the ARNs of the roles that IAM Identity Center made in the caller's account.
+        """Return the ARNs of the permission set roles in the caller's account.
 
         Raises:
             AwsServiceError, CredentialsError: IAM does not answer.
@@ -153,7 +153,10 @@ class EksClusterInfo:
 
 
 def cluster_info(connection: Connection) -> EksClusterInfo | None:
-    """Return the answers of EKS about the cluster of a connection; None if it does not name a cluster of EKS."""
+    """Return EKS's answers about the cluster of a connection.
+
+    Returns None if the connection does not name a cluster of EKS.
+    """
     if isinstance(connection, EksConnection):
         return connection.facts
     tokens = connection.tokens
@@ -171,7 +174,9 @@ def from_eks(
     session: boto3.Session | None = None,
     role_arn: str | None = None,
 ) -> EksConnection:
-    """Connect with an EKS cluster by its name: one request to EKS; tokens are made in this process.
+    """Connect with an EKS cluster by its name.
+
+    That takes one request to EKS. Tokens are made in this process.
 
     Args:
         cluster: The name, or the ARN.

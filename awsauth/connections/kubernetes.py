@@ -1,4 +1,4 @@
-"""Connect with the API server of a kubeconfig's context, of a pod's cluster, or of a client of the caller."""
+"""Connect with an API server: of a kubeconfig, a pod or the caller's client."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 DEFAULT: Final = ConnectionOptions()
 
 _WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
-"""Fields of a user that override its program: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``)."""
+"""Fields of a user that override its program.
+
+Source: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,9 @@ class Connection:
 
 
 def from_default_kubeconfig(options: ConnectionOptions = DEFAULT) -> Connection:
-    """Connect as kubectl would: with the kubeconfig's current context, or else, in a pod, with its service account.
+    """Connect as kubectl would.
+
+    It uses the kubeconfig's current context, or else, in a pod, its service account.
 
     Raises:
         KubeconfigError: there is neither, or it cannot be used.
@@ -109,7 +114,9 @@ def from_kubeconfig(
 
 
 def in_cluster(options: ConnectionOptions = DEFAULT) -> Connection:
-    """Connect from a pod with its service account; its token is read again when it is renewed.
+    """Connect from a pod with its service account.
+
+    Its token is read again when it is renewed.
 
     Raises:
         KubeconfigError: this is not a pod, or it has no service account.
@@ -122,7 +129,9 @@ def in_cluster(options: ConnectionOptions = DEFAULT) -> Connection:
 
 
 def from_api_client(api: ApiClient, options: ConnectionOptions = DEFAULT) -> Connection:
-    """Connect with a client of the kubernetes package; the caller configures and closes it.
+    """Connect with a client of the kubernetes package.
+
+    The caller configures and closes it.
 
     Raises:
         UsageError: `api` is not such a client; or as for `Transport`.
@@ -141,7 +150,9 @@ def from_api_client(api: ApiClient, options: ConnectionOptions = DEFAULT) -> Con
 def transport_with_tokens(
     cluster: Mapping[str, Any], tokens: BearerTokens, options: ConnectionOptions, hint: str
 ) -> Transport:
-    """Return the transport to a cluster that is described as in a kubeconfig; the first token is made at once.
+    """Return the transport to a cluster that is described as in a kubeconfig.
+
+    The first token is made at once.
 
     Args:
         cluster: The description: ``server``, ``certificate-authority-data``.
@@ -180,7 +191,10 @@ def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Conn
 
 
 def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:
-    """Return the tokens that the AWS CLI, or the authenticator, would print; None for any other program."""
+    """Return the tokens that the AWS CLI or the authenticator would print.
+
+    Returns None for any other program.
+    """
     from awsauth.aws.eks_exec import recognized
 
     identity = recognized(stanza, os.environ)
@@ -200,7 +214,7 @@ def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:
 
 
 def _without_exec(user: Mapping[str, Any], tokens: BearerTokens | None) -> Mapping[str, Any]:
-    """Return the user with the credentials themselves in place of the program or the file that provides them.
+    """Return the user with credentials instead of the program or file for them.
 
     The kubernetes client's own loader ignores a program that fails, and connects without credentials. It also runs a
     program that another field overrides.

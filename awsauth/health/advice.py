@@ -101,7 +101,7 @@ def _recovery(target: EksTarget) -> list[str]:
 
 
 def no_nodes(who: str) -> HealthStep:
-    """Return the warning that no mapping admits nodes, with the commands that restore one."""
+    """Return the warning that no mapping admits nodes, and how to restore one."""
     return HealthStep(
         "nodes",
         "warning",
@@ -112,7 +112,7 @@ def no_nodes(who: str) -> HealthStep:
 
 
 def forbidden(review: SelfReview | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:
-    """Return the error for missing rights, with the roles and bindings that grant them.
+    """Return the error for missing rights, with roles that grant them.
 
     Args:
         review: The caller, as the API server has it; None if unknown.
@@ -142,7 +142,10 @@ def _bindings(review: SelfReview | None, denied: Sequence[RbacRule]) -> list[str
 
 
 def _subject(review: SelfReview | None) -> tuple[str, str]:
-    """Return the subject to bind: a group if there is one, because a username may contain a session name."""
+    """Return the subject to bind: a group if there is one.
+
+    A username may contain a session name.
+    """
     if not review:
         return "Group", GROUP
     groups = sorted(group for group in review.groups if not group.startswith("system:"))

@@ -38,7 +38,7 @@ _NOT_AWS: Final = "This connection does not use AWS credentials."
 def health_report(
     connection: Connection | None, store: Store, *, role_arn: str | None, may: Sequence[str]
 ) -> HealthReport:
-    """Check whether a caller gets in and has the rights that it needs (see `awsauth.AwsAuthClient.health_check`).
+    """Check the caller's access and rights (see `AwsAuthClient.health_check`).
 
     Raises:
         UsageError: there is no cluster to check, or an argument makes no sense.
@@ -50,7 +50,10 @@ def health_report(
 
 
 def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
-    """Return a source of tokens for the caller or the role; its own, so that the connection keeps its token."""
+    """Return a source of tokens for the caller or the role.
+
+    It is its own, so that the connection keeps its token.
+    """
     if role_arn is None:
         return connection.tokens and connection.tokens.for_role(connection.tokens.role_arn)
     if not connection.tokens:
@@ -178,7 +181,7 @@ class _HealthCheck:
         return cluster_info(self.connection)
 
     def _entry(self, found: SelfReview) -> str:
-        """Return the entry of ``aws-auth`` that maps the caller, as the rest of a sentence."""
+        """Return the caller's entry in ``aws-auth``, as the rest of a sentence."""
         if not found.arn:
             return ""
         explanation = self._explained(found.arn, found.session_name or None)

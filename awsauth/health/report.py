@@ -1,4 +1,4 @@
-"""The report of a health check: its steps, in the order in which they depend on each other."""
+"""The report of a health check: its steps in order; each needs those before."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from awsauth.errors import AwsAuthError, CredentialsError
 StepResult = Literal["passed", "failed", "skipped", "warning"]
 
 STEPS: Final = ("credentials", "identity", "token", "api-server", "authenticated", "authorised", "drift", "nodes")
-"""The source of the AWS credentials; the identity that STS sees; a token signed with them; the connection and certificate
-of the API server; the identity that it sees; the rights of that identity; whether another tool removed nodes or
-administrators; and whether nodes can join."""
+"""The steps of a health check.
+
+They are the source of the AWS credentials; the identity that STS sees; a token signed with them; the connection and
+certificate of the API server; the identity that it sees; the rights of that identity; whether another tool removed
+nodes or administrators; and whether nodes can join.
+"""
 
 NEEDS_EARLIER: Final = "not checked, because an earlier step failed"
 

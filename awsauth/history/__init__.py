@@ -1,1 +1,1 @@
-"""Committing, settling, listing, rolling back and pruning: the rules of history, once for every store."""
+"""The rules of history for every store: commit, resolve, roll back, prune."""

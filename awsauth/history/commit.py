@@ -1,4 +1,7 @@
-"""Committing a change: record the revision, then make the one write that decides. After a conflict, start again."""
+"""Committing a change: record the revision, then make the one write that decides.
+
+After a conflict, start again.
+"""
 
 from __future__ import annotations
 

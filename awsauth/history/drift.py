@@ -1,4 +1,4 @@
-"""Findings that compare the present state with the history: drift, and a history without a baseline."""
+"""Findings about drift since the last revision, and a missing baseline."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
 
 
 def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...] | None:
-    """Return an error if another tool removed nodes or administrators since the last revision of this library.
+    """Return an error if another tool removed nodes or administrators.
+
+    It compares with the last revision of this library.
 
     A state that this library wrote costs no request. Without such a revision, or if the caller may not read it, return
     None: there is nothing to compare with.
@@ -59,7 +61,10 @@ def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...] | None:
 
 
 def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
-    """Return the revision that the object names. If another tool replaced the object, return the newest one."""
+    """Return the revision that the object names, or else the newest one.
+
+    If another tool replaced the object, it names none.
+    """
     try:
         head = snapshot.head
         if not head:
@@ -99,7 +104,10 @@ def _finding(revision: Revision, snapshot: Snapshot, nodes: list[str], admins: l
 
 
 def _writers(revision: Revision, snapshot: Snapshot) -> tuple[str, str]:
-    """Return the clients that changed the data after a revision, and when: by ``managedFields``, or after the revision."""
+    """Return the clients that changed the data after a revision, and when.
+
+    The time is that of ``managedFields``, or after the revision.
+    """
     recorded = revision.info.created
     differing = [key for key, text in snapshot.data.items() if revision.data.get(key) != text]
     owners = {owner for key in differing or snapshot.managers for owner in snapshot.managers.get(key, ())}

@@ -1,4 +1,7 @@
-"""The history: all states in order, the live one, broken chains; and `prune`, which deletes old revisions."""
+"""The history: all states in order, the live one, broken chains.
+
+And `prune`, which deletes old revisions.
+"""
 
 from __future__ import annotations
 
@@ -62,12 +65,18 @@ class LogEntry(JsonValue):
 
     @property
     def state(self) -> str:
-        """The state in a word: ``live``, ``unconfirmed``, ``unproven``, or empty for a proven earlier one."""
+        """The state: ``live``, ``unconfirmed``, ``unproven``, or empty.
+
+        It is empty for a proven earlier one.
+        """
         return "live" if self.live else "unconfirmed" if self.unconfirmed else "" if self.proven else "unproven"
 
     @property
     def time(self) -> str:
-        """When it was recorded, in local time with the offset to UTC, such as ``2026-03-01 14:05:59+01:00``."""
+        """When it was recorded, such as ``2026-03-01 14:05:59+01:00``.
+
+        It is in local time, with the offset to UTC.
+        """
         return local_time(self.info.created) if self.info.created else "-"
 
     @property
@@ -175,7 +184,7 @@ def _present(snapshot: Snapshot) -> RevisionInfo:
 
 
 def _with_deletions(entries: Sequence[LogEntry]) -> Iterator[LogEntry]:
-    """Yield the entries, newest first, and one for each time without an object that they show."""
+    """Yield the entries, newest first, and one for each time without an object."""
     for number, entry in enumerate(entries):
         yield entry
         older = _before(entries, number)
@@ -241,7 +250,10 @@ def _is_foreign(info: RevisionInfo, snapshot: Snapshot) -> bool:
 
 
 def _broken_behind(oldest: RevisionInfo, listing: RevisionList) -> str:
-    """Return the problem between the oldest proven revision and its parent, or an empty text."""
+    """Return the problem between the oldest proven revision and its parent.
+
+    It is empty without a problem.
+    """
     if not oldest.parent:
         return ""
     if listing.find(oldest.parent):
@@ -263,7 +275,7 @@ def _broken(message: str) -> Finding:
 
 
 def with_diffs(store: Store, log: Log, newest: int) -> Log:
-    """Return a history whose newest entries have their difference from the state before.
+    """Return a history whose newest entries have a diff from the state before.
 
     Each costs one request for its data, and the oldest of them one more. The difference stays None if a revision is
     gone, was altered, or is not the one that its child names.

@@ -1,4 +1,7 @@
-"""The revisions of one change: recorded before the write, and removed if the write is refused."""
+"""The revisions of a change: recorded before the write.
+
+They are removed if the write is refused.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False)
 class Recorder:
-    """Records the states that one change takes the object through, however often the change is tried.
+    """Records the object's states during one change, over all attempts.
 
     Args:
         store: Where the revisions are kept.
@@ -48,7 +51,9 @@ class Recorder:
     """The revision of the state before the change, if no revision held that state."""
 
     def record(self, proposal: PendingChange) -> Revision:
-        """Record the revision of the proposal, and before it the present state if no revision holds that.
+        """Record the revision of the proposal, and the present state if needed.
+
+        The present state comes first, if no revision holds it.
 
         The state of an object that names no revision has no known parent: anyone may have added the newest revision.
         """
@@ -67,7 +72,10 @@ class Recorder:
         return self._recorded
 
     def _numbers(self, named: Head | None) -> Iterator[int]:
-        """Yield free numbers; the revisions are listed only if the object names none, or a number was taken."""
+        """Yield free numbers.
+
+        The revisions are listed only if the object names none, or a number was taken.
+        """
         number = named.number if named else 0
         is_last = number >= HIGHEST - 1  # Another tool may have altered the annotation. Its digest tells the number.
         if number == 0 or is_last or self._number_was_taken:
@@ -80,7 +88,10 @@ class Recorder:
         yield from count(number + 1)
 
     def _is_held(self, proposal: PendingChange) -> bool:
-        """Whether a revision holds the present state; only a change that takes text away has to make sure of it."""
+        """Whether a revision holds the present state.
+
+        Only a change that takes text away has to make sure of it.
+        """
         snapshot = proposal.snapshot
         if self._outside and self._outside.info.head.is_of(snapshot.data, snapshot.binary_data):
             return True
@@ -101,7 +112,10 @@ class Recorder:
         return draft(number, before, data, kind=kind, attempt=self._attempt, **kept, **metadata)
 
     def _post(self, revision: Revision) -> Revision:
-        """Record a revision. Without an answer, try again until it is recorded or another one has the number."""
+        """Record a revision.
+
+        Without an answer, try again until it is recorded or another one has the number.
+        """
         unanswered = False
         while True:
             try:
@@ -130,7 +144,7 @@ class Recorder:
                 return recorded
 
     def tidy(self, snapshot: Snapshot, *, may_be_applied: bool) -> None:
-        """Remove the revisions of a write that was refused, unless the object may have been at them.
+        """Remove the revisions of a refused write, except those of the object's past.
 
         Args:
             snapshot: The object as it is now.
@@ -152,7 +166,10 @@ class Recorder:
                 self._outside = None
 
     def _any(self, snapshot: Snapshot, fits: Callable[[RevisionInfo], bool]) -> bool:
-        """Whether the object was demonstrably at such a revision; False if the revisions cannot be listed."""
+        """Whether the object was demonstrably at such a revision.
+
+        Returns False if the revisions cannot be listed.
+        """
         with contextlib.suppress(AwsAuthError):
             return bool(snapshot.head) and any(map(fits, self.store.list_revisions().chain(snapshot.head)))
         return False
@@ -169,7 +186,7 @@ class Recorder:
 
 
 def is_held(store: Store, snapshot: Snapshot) -> bool:
-    """Whether the object names a revision that holds its state, and the store still has that revision."""
+    """Whether the object names a stored revision that holds its state."""
     head = snapshot.own_head
     try:
         return head is not None and store.read_revision(head.number).digest == head.digest
@@ -186,7 +203,10 @@ def _annotations(proposal: PendingChange) -> dict[str, str]:
 
 
 def _only_adds(change: MergeResult) -> bool:
-    """Whether the change removes no text, so that removing the new text gives the earlier state."""
+    """Whether the change removes no text.
+
+    Then the earlier state is the new text without the added text.
+    """
     splices = cast("Mapping[str, tuple[Splice, ...]]", change.splices)
     changed = [key for key, text in change.before.data.items() if change.after.data.get(key) != text]
     return all(key in splices and all(one.start == one.end for one in splices[key]) for key in changed)

@@ -172,7 +172,10 @@ class _Restoring:
 
 
 def _owners(target: Revision, snapshot: Snapshot, restoration: Restoration) -> dict[str, str] | None:
-    """Return the records of owners of a revision, with those of the mappings that are kept; None without records."""
+    """Return the records of owners after a rollback; None without records.
+
+    They are those of the revision, and those of the mappings that are kept.
+    """
     if not (owners_of(target.annotations) or owners_of(snapshot.annotations)):
         return None
     from awsauth.core.desired.records import principal_name, read_records, write_records
@@ -186,7 +189,9 @@ def _owners(target: Revision, snapshot: Snapshot, restoration: Restoration) -> d
 
 
 def rollback_candidates(listing: RevisionList, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:
-    """Return the revisions that the object may have been at before those that it proves, newest first.
+    """Return the revisions that the object may have been at, newest first.
+
+    Only those before the proven ones are returned.
 
     Args:
         listing: All revisions.
@@ -211,7 +216,7 @@ def revision_line(info: RevisionInfo) -> str:
 def unproven_error(
     found: Sequence[RevisionInfo], read: Callable[[int], Revision], live: Document
 ) -> UnprovenHistoryError:
-    """Return the error for states that the object does not prove, so that the caller has to name one.
+    """Return the error for unproven states, of which the caller has to name one.
 
     Args:
         found: The states, newest first.
@@ -281,7 +286,10 @@ def _further_back(live: RevisionInfo, last: RevisionInfo) -> Finding:
 
 
 def _effective(proven: Sequence[RevisionInfo]) -> RevisionInfo:
-    """Return the revision whose state the newest one holds: if it is a rollback, the revision that it restored."""
+    """Return the revision whose state the newest one holds.
+
+    If the newest one is a rollback, it is the one that it restored.
+    """
     info = proven[0]
     while info.kind == "rollback":
         restored = next((one for one in proven if one.number == info.restores < info.number), None)

@@ -112,7 +112,10 @@ class SyncProposal:
         )
 
     def _check_releases(self, records: Mapping[str, Record]) -> None:
-        """Refuse to release a principal that no record holds: it may be a slip, and another entry would be removed."""
+        """Refuse to release a principal that no record holds.
+
+        It may be a slip, and another entry would be removed.
+        """
         known = {identity_of(name) for owner in self.desired for name in records.get(owner, ())}
         unknown = {identity_of(name) for name in self.choices.release} - known
         if unknown and not self.restores_ownership:
@@ -124,7 +127,7 @@ class SyncProposal:
     def _kept_records(
         self, snapshot: Snapshot, records: Mapping[str, Record], live: Mapping[str, object]
     ) -> tuple[dict[str, Record] | None, bool]:
-        """Return the records that the last revision keeps, and whether the object names that revision.
+        """Return the last revision's records, and whether the object names it.
 
         It is looked up if an entry may be removed, or the record of an owner may be lost; otherwise the records are None.
         The records of a file are in git, beside it.
@@ -212,7 +215,10 @@ def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, pr
 
 
 def _outside_writer(snapshot: Snapshot) -> str:
-    """Return the clients that wrote the object after its last revision, and when; empty if that is unknown."""
+    """Return the clients that wrote the object after its last revision, and when.
+
+    It is empty if that is unknown.
+    """
     if snapshot.own_head:
         return ""
     owners = {owner for owners in snapshot.managers.values() for owner in owners}

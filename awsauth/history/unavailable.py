@@ -1,4 +1,7 @@
-"""A store that repeats a single call while the server is unavailable; `commit` handles conflicts of writers."""
+"""A store that repeats a single call while the server is unavailable.
+
+`commit` handles conflicts of writers.
+"""
 
 from __future__ import annotations
 
@@ -61,10 +64,13 @@ class _RetryingDryRun(RetryingStore):
     """A `RetryingStore` around a store that supports dry runs."""
 
     def dry_run_store(self) -> Store:
-        """Return the store that changes nothing, with retries (see `SupportsDryRun.dry_run_store`)."""
+        """Return the dry-run store with retries (see `SupportsDryRun`)."""
         return RetryingStore(cast("SupportsDryRun", self._store).dry_run_store(), self._patience)
 
 
 def with_retries(store: Store) -> RetryingStore:
-    """Return a store with retries, 60 seconds for each call, that supports dry runs if the other one does."""
+    """Return a store with retries, 60 seconds for each call.
+
+    It supports dry runs if the other one does.
+    """
     return _RetryingDryRun(store) if isinstance(store, SupportsDryRun) else RetryingStore(store)

@@ -1,1 +1,1 @@
-"""Getting back into a cluster that the caller is locked out of, by way of the EKS API."""
+"""Restoring a caller's access to a cluster through the EKS API."""

@@ -42,7 +42,7 @@ def repair_request(changes: Any, rollback_to: Any, allow: Any, reason: Any) -> R
 
 
 def check_others(creator_role: Any, timeout: Any, *, dry_run: Any) -> None:
-    """Check the arguments that are not texts, and that `creator_role` is the ARN of a role.
+    """Check the arguments other than texts, and the ARN in `creator_role`.
 
     Raises:
         UsageError: an argument makes no sense.
@@ -60,7 +60,10 @@ def check_others(creator_role: Any, timeout: Any, *, dry_run: Any) -> None:
 
 
 def region_in(cluster: str) -> str | None:
-    """Return the region in a cluster's ARN, which IAM and STS need, or None for a name."""
+    """Return the region in a cluster's ARN, or None for a name.
+
+    IAM and STS need it.
+    """
     return "".join(cluster.split(":", 5)[3:4]) or None if cluster.startswith("arn:") else None
 
 

@@ -1,4 +1,4 @@
-"""What a recovery discovers first: the caller, the access of a new token, and the ways in."""
+"""What a recovery discovers first: the caller, its access, and ways to regain it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SHOWN: Final = 5
 
 
 class ClusterRef(NamedTuple):
-    """The cluster, and the AWS credentials to use; as for `awsauth.connections.eks.from_eks`."""
+    """The cluster and the AWS credentials to use (see `from_eks`)."""
 
     cluster: str
     region: str | None
@@ -110,7 +110,10 @@ def discover(
 
 
 def _creator(location: ClusterRef, role_arn: str, open_until: ExitStack, notes: list[str]) -> TokenProbe | None:
-    """Return a probe with tokens of the creator, or None if it cannot be assumed or may not repair."""
+    """Return a probe with tokens of the creator; None if it cannot repair.
+
+    The caller may also be unable to assume the role.
+    """
     try:
         connection = location.connect(open_until, role_arn)
         creator = TokenProbe(connection.tokens, connection.transport, CHANGER)
@@ -147,7 +150,10 @@ def _temporary(
 
 
 def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: list[str]) -> None:
-    """Note temporary access that is left behind and, if the caller may use it, other administrators."""
+    """Note temporary access that was left behind, and other administrators.
+
+    The latter only if the caller may use it.
+    """
     administrators = [
         found
         for arn in entries.principals(administrators=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from awsauth.verification.probe import ProbeResult
 
 WAITS: Final = 300.0
-"""Seconds to wait for a switch of the mode, for an access entry, and for ``aws-auth``, to take effect."""
+"""Seconds for the mode's switch, an entry and ``aws-auth`` to take effect."""
 
 
 @public
@@ -55,7 +55,9 @@ def recover(
     timeout: float = WAITS,
     dry_run: bool = False,
 ) -> Recovery:
-    """Regain access to an EKS cluster through the EKS API, and repair its ``aws-auth`` (see the guide "Locked out").
+    """Regain access to an EKS cluster, and repair its ``aws-auth``.
+
+    It works through the EKS API (see the guide "Locked out").
 
     After an interruption, run it again with the same arguments. An existing access entry is used and never deleted.
 
@@ -111,7 +113,10 @@ class _Recovering:
         self._entries: tuple[str, ...] = ()
 
     def repair_step(self) -> RecoveryStep | None:
-        """Return the repair as a step of the plan; None if ``aws-auth`` is repaired already, as far as that is known."""
+        """Return the repair as a step of the plan.
+
+        Returns None if ``aws-auth`` is repaired already, as far as that is known.
+        """
         if self._found.way == "access-entry":
             return self._request.step()
         with contextlib.suppress(GuardError, UnprovenHistoryError):  # Recovering raises them again.
@@ -180,7 +185,7 @@ class _Recovering:
         return AccessRepair(client, transport, self._found.caller, self._request)
 
     def _end_access(self, repaired: AppliedRepair) -> str:
-        """Remove the temporary access, and return the identity with which the caller gets in without it."""
+        """Remove the temporary access, and return the caller's identity without it."""
         temporary, caller = self._temporary, self._found.caller.canonical_arn
         was_ours = bool(temporary and temporary.ours)
         if temporary:
@@ -212,7 +217,7 @@ class _Recovering:
         )
 
     def _failure_of(self, action: Callable[[TemporaryAccess, list[str]], None]) -> str:
-        """Do something to the temporary access, and return why it failed; empty if it did not."""
+        """Change the temporary access, and return why it failed, or an empty text."""
         try:
             if self._temporary:
                 action(self._temporary, self._done)
@@ -239,7 +244,10 @@ class _Recovering:
 
 
 class _LastingAccess(EksClusterInfo):
-    """The access to a cluster without the temporary part, so that no guard counts that part as an administrator."""
+    """The access to a cluster without the temporary part.
+
+    No guard counts that part as an administrator.
+    """
 
     def __init__(self, found: Discovery, cluster: EksCluster, temporary: TemporaryAccess | None) -> None:
         super().__init__(found.session, cluster, found.entrance.transport)

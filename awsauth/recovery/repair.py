@@ -111,7 +111,10 @@ class Administrators:
 
     @classmethod
     def of(cls, transport: Transport) -> Administrators:
-        """Return those that RBAC binds; ``system:masters`` alone if the caller may not read the bindings."""
+        """Return the administrators that RBAC binds.
+
+        It is ``system:masters`` alone if the caller may not read the bindings.
+        """
         try:
             bindings = read_bindings(transport)
         except ForbiddenError:
@@ -200,7 +203,7 @@ class AccessRepair:
         return AppliedRepair(result, done, explain(now, self._caller), self._administrators.in_document(now))
 
     def _revision(self) -> int | None:
-        """Return the number of the revision to restore, or None if there is nothing to repair."""
+        """Return the number of the revision to restore; None if nothing is to repair."""
         present, allow = self._client.read(), self._request.allow
         if self._administrators.include(explain(present, self._caller)):
             return None
@@ -235,7 +238,10 @@ class AccessRepair:
         )
 
     def _newest(self, infos: Sequence[RevisionInfo]) -> tuple[int, bool]:
-        """Return the newest revision in which the caller is an administrator, or else anyone; and whether the caller is."""
+        """Return the newest revision with an administrator, and whether it is the caller.
+
+        One in which the caller is an administrator comes first.
+        """
         with_anyone = 0
         for info in infos:
             revision = self._client.show(info.number)

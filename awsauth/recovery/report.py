@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
 
 Way = Literal["direct", "creator", "access-entry"]
-"""How it gets in: as the caller, who may change ``aws-auth`` already; as the cluster's creator; by an access entry."""
+"""How the recovery gets access.
+
+As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by an access entry.
+"""
 
 SWITCH: Final = "switch-authentication-mode"
 """The one-way step, which the caller has to allow by this name."""
@@ -44,7 +47,7 @@ class RecoveryStep(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class RecoveryPlan(JsonValue):
-    """The plan of a recovery, without the steps that are done already. `str` gives it as text.
+    """The plan of a recovery, without steps that are done; `str` gives the text.
 
     Attributes:
         cluster: The cluster, for people.

@@ -1,4 +1,4 @@
-"""An access entry that exists only during a repair, and leaves everything as it was."""
+"""An access entry for the time of a repair, which leaves no trace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from awsauth.core.access.access_entries import AccessEntry
 
 Ours = Literal["", "policy", "entry"]
-"""What has to be removed again: nothing, the policy of an entry that existed before, or the entry."""
+"""What to remove again: nothing, the policy of an older entry, or the entry."""
 
 
 class TemporaryAccess:
@@ -101,7 +101,10 @@ class TemporaryAccess:
         done.append(f"Gave the access entry of {self.principal_arn} the cluster-admin policy")
 
     def remove_access(self, done: list[str]) -> None:
-        """Remove the temporary access, and append each step to `done`; a second call does nothing."""
+        """Remove the temporary access, and append each step to `done`.
+
+        A second call does nothing.
+        """
         if self.ours == "entry":
             self._entries.delete(self.principal_arn)
             self._know(None)

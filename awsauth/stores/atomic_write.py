@@ -1,4 +1,6 @@
-"""Files that appear whole or not at all, that survive a power cut, and that no link can redirect.
+"""Files that appear whole or not at all.
+
+They survive a power cut, and no link can redirect them.
 
 Another process may replace a name with a link between two steps, and root would follow it into files of other users.
 Each step therefore works on an open file, or on a name in an open folder, and never follows a link there.
@@ -25,7 +27,10 @@ LARGEST: Final = LARGEST_FILE
 """Bytes of a file that are read."""
 
 LEFT_BEHIND: Final = 3600.0
-"""Seconds after which a temporary file belongs to a writer that was killed; others rename theirs within one second."""
+"""Seconds after which a temporary file was left by a writer that was killed.
+
+Others rename theirs within one second.
+"""
 
 # Systems without folder descriptors and these flags, such as Windows, use paths.
 _BY_FOLDER: Final = os.open in os.supports_dir_fd
@@ -35,7 +40,9 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class Folder:
-    """An open folder: names are looked up in it, even if its path leads to another folder by now.
+    """An open folder, in which names are looked up.
+
+    Its path may lead to another folder by now.
 
     Args:
         path: The folder; the last part of the path must not be a link.
@@ -156,7 +163,9 @@ def _is_ours(status: os.stat_result) -> bool:
 
 
 def open_file(path: str | os.PathLike[str]) -> int:
-    """Open a file for reading; links are followed, and a pipe without a writer does not block.
+    """Open a file for reading, also through links.
+
+    A pipe without a writer does not block.
 
     Raises:
         OSError: it cannot be opened.
@@ -165,7 +174,7 @@ def open_file(path: str | os.PathLike[str]) -> int:
 
 
 def is_something_else(error: OSError) -> bool:
-    """Whether a file could not be opened because it is a link, or a folder because it is a link or a file."""
+    """Whether the error means that a file is a link, or a folder a link or file."""
     return error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 

@@ -32,7 +32,9 @@ _ObjectIdentity = dict[str, str]
 
 
 class ClusterStore:
-    """The ``aws-auth`` in a cluster's ``kube-system``; its revisions are ``ControllerRevision`` objects next to it.
+    """The ``aws-auth`` in a cluster's ``kube-system``.
+
+    Its revisions are ``ControllerRevision`` objects next to it.
 
     Args:
         transport: To the cluster's API server.
@@ -149,7 +151,10 @@ class ClusterStore:
         return RevisionList(tuple(info for info, _ in revisions), now, tuple(invalid))
 
     def _unlabeled(self, seen: set[int | None]) -> list[InvalidRevision]:
-        """Return the objects with a revision's name but without its label, which occupy their numbers."""
+        """Return the objects with a revision's name, but without its label.
+
+        They occupy their numbers.
+        """
         names = [_name_of(item) for item in objects(self._transport, REVISIONS, accept=METADATA)]
         numbers = {number for name in names if (number := number_of_name(name))} - seen
         problem = f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}."
@@ -234,7 +239,7 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
 
 
 def _check_identity(identity: _ObjectIdentity, location: str) -> None:
-    """Refuse an object that a write could overwrite, or delete, without noticing other writers."""
+    """Refuse an object without the fields that show other writers' changes."""
     missing = [name for name in _IDENTITY if not identity.get(name)]
     if missing:
         shown = " and ".join(map(quoted, missing))
@@ -246,7 +251,10 @@ def _check_identity(identity: _ObjectIdentity, location: str) -> None:
 def _changed_config_map(
     carried: Mapping[str, Any], data: Mapping[str, str], revision: Revision | None
 ) -> dict[str, Any]:
-    """Return the object with new data and, if given, a new head; without ``managedFields`` the server keeps its own."""
+    """Return the object with new data and, if given, a new head.
+
+    It has no ``managedFields``: the server keeps its own.
+    """
     metadata = {key: value for key, value in carried["metadata"].items() if key != "managedFields"}
     if revision:
         metadata["annotations"] = head_replaced(metadata.get("annotations") or {}, revision)
@@ -254,7 +262,10 @@ def _changed_config_map(
 
 
 def _new_config_map(data: Mapping[str, str], revision: Revision | None) -> dict[str, Any]:
-    """Return the ``aws-auth`` to create, with the revision's labels, annotations and ``binaryData``, if it has any."""
+    """Return the ``aws-auth`` to create, with the revision's metadata, if any.
+
+    The metadata is its labels, annotations and ``binaryData``.
+    """
     if revision is None:
         metadata = {"name": NAME, "namespace": NAMESPACE}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
@@ -268,7 +279,7 @@ def _path(number: int) -> str:
 
 
 def _identity(value: Any) -> _ObjectIdentity:
-    """Return the identity of an object in its present state, as far as the object has one."""
+    """Return the identity of an object's present state, as far as it has one."""
     found = {key: value["metadata"].get(key) for key in _IDENTITY}
     return {key: text for key, text in found.items() if isinstance(text, str) and text}
 
@@ -280,14 +291,20 @@ def _name_of(item: Any) -> str:
 
 
 def _head(annotations: Mapping[str, str], managed_fields: Any) -> Head | None:
-    """Return the head that awsauth wrote; None if another client wrote it, as one does that applies a backup."""
+    """Return the head that awsauth wrote; None if another client wrote it.
+
+    A client that applies a backup does so.
+    """
     owners = _owners(managed_fields, "f:metadata", "f:annotations").get(f"{PREFIX}digest", ())
     is_ours = not owners or FIELD_MANAGER in (owner.client for owner in owners)
     return head_read(annotations) if is_ours else None
 
 
 def _owners(managed_fields: Any, *path: str) -> dict[str, tuple[FieldManager, ...]]:
-    """Return the clients that own each field of a map: those whose ``fieldsV1`` names the field below this path."""
+    """Return the clients that own each field of a map.
+
+    Their ``fieldsV1`` names the field below this path.
+    """
     found: dict[str, dict[FieldManager, None]] = {}
     for entry in managed_fields if isinstance(managed_fields, list) else []:
         fields = entry.get("fieldsV1") if isinstance(entry, dict) else None

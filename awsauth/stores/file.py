@@ -1,4 +1,7 @@
-"""A manifest file: read whole, written whole or not at all, and only if it has not changed since it was read."""
+"""A manifest file: read whole, and written whole or not at all.
+
+It is written only if it has not changed since it was read.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ if TYPE_CHECKING:
 UNREADABLE_RECORDS: Final = "unreadable-records"
 
 LOCKED: Final = 30.0
-"""Seconds to wait for a lock; other writers of this library hold it while the disk writes one file."""
+"""Seconds to wait for a lock.
+
+Other writers of this library hold it while the disk writes one file.
+"""
 
 _READS: Final = 10
 """How often the manifest and its history are read until both are of one moment."""
@@ -65,7 +71,10 @@ def located(name: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file as it was read: its manifest, and its bytes, which tell whether it has changed since."""
+    """A file as it was read: its manifest, and its bytes.
+
+    The bytes show whether the file has changed since.
+    """
 
     manifest: Manifest = field(repr=False)
     encoding: Encoding
@@ -165,7 +174,7 @@ class ManifestFile:
         self.check_replaceable()
 
     def check_replaceable(self) -> None:
-        """Check that this user may replace the file with one that has the same mode and owner.
+        """Check that this user may replace the file, with the same mode and owner.
 
         Raises:
             FileError: it is read-only, or belongs to another user.
@@ -251,7 +260,9 @@ class ManifestFile:
 
 
 class FileStore(RevisionFolder):
-    """The ``aws-auth`` in a manifest file; its revisions are in the folder ``.NAME.history`` next to it.
+    """The ``aws-auth`` in a manifest file.
+
+    Its revisions are in the folder ``.NAME.history`` next to it.
 
     The manifest never names its revision, because that would be a change that no one asked for. Instead, the folder lists
     the revisions of the manifest. The file ``.NAME.owners.json`` records what each owner applied; it belongs in git with
@@ -270,7 +281,7 @@ class FileStore(RevisionFolder):
         self._may_be_gone = may_be_gone
 
     def for_restoration(self) -> FileStore:
-        """Return a store for the rollback of a deleted manifest (see `SupportsRestoration`)."""
+        """Return a store to restore a deleted manifest (see `SupportsRestoration`)."""
         return FileStore(self.path, may_be_gone=True)
 
     def read(self) -> Snapshot:

@@ -1,4 +1,7 @@
-"""An ``aws-auth`` in memory that behaves like one in a cluster: for tests and experiments."""
+"""An ``aws-auth`` in memory that behaves like one in a cluster.
+
+It is for tests and experiments.
+"""
 
 from __future__ import annotations
 

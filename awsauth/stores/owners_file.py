@@ -1,4 +1,7 @@
-"""The file ``.NAME.owners.json`` next to a manifest ``NAME``: what each owner applied last."""
+"""The file ``.NAME.owners.json`` next to a manifest ``NAME``.
+
+It holds the entries that each owner applied last.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class OwnersFile:
-    """The records of owners of a manifest, as the annotations that a ConfigMap in a cluster has.
+    """The records of owners of a manifest, as annotations of a ConfigMap.
 
     Args:
         manifest: The manifest file; symbolic links are followed each time.
@@ -103,7 +106,10 @@ class OwnersFile:
 
 
 def _both(before: str, after: str) -> str:
-    """Return a record with the entries of two; of one principal, what the owner applied before."""
+    """Return a record with the entries of two.
+
+    Of one principal, it has what the owner applied before.
+    """
     old, new = json.loads(before), json.loads(after)
     if not all(isinstance(one, dict) and isinstance(one.get("entries"), dict) for one in (old, new)):
         return after

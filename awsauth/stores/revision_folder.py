@@ -1,4 +1,7 @@
-"""The folder of revisions next to a manifest file: one file for each, written once and never changed."""
+"""The folder of revisions next to a manifest file.
+
+Each has a file, written once and never changed.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +26,32 @@ if TYPE_CHECKING:
 
 _APPLIED: Final = "applied"
 BEGUN: Final = " begun"
-"""The end of a note whose writer is about to write the manifest, or was stopped before or after it did."""
+"""The end of a note whose writer may not have written the manifest.
+
+It is about to, or was stopped before or after it did.
+"""
 
 _NOTE: Final = re.compile(rf"([1-9][0-9]{{0,8}}) ([0-9a-f]{{64}}) ([0-9a-f]{{64}})({BEGUN})?")
 _TAIL: Final = 8192
-"""Bytes at the end of the notes that are read: some fifty notes. The one with the highest number counts."""
+"""Bytes of notes that are read from the end: some fifty notes.
+
+The note with the highest number counts.
+"""
 
 _NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
 _HEAD: Final = 1024 * 1024
-"""Bytes at the beginning of a file that hold its metadata; the annotations of an object may have 256 KiB."""
+"""Bytes at the beginning of a file that hold its metadata.
+
+The annotations of an object may have 256 KiB.
+"""
 
 _FileIdentity = tuple[int, int, int]
 
 
 class RevisionFolder:
-    """The folder ``.NAME.history`` next to the manifest ``NAME``; the first revision creates it.
+    """The folder ``.NAME.history`` next to the manifest ``NAME``.
+
+    The first revision creates it.
 
     Files are named like ``000007.revision``, because tools that deploy a folder of manifests take every ``.yaml`` in it.
     They hold a ``ControllerRevision`` as YAML. Links are not followed. A folder is not used if it belongs to a user other
@@ -142,7 +156,9 @@ class RevisionFolder:
                 file.write(f"\n{head.number} {head.digest} {head.data_digest}{state}\n".encode())
 
     def applied(self, present: str) -> Head | None:
-        """Return the newest revision that the manifest was at; None if the folder cannot be used.
+        """Return the newest revision that the manifest was at.
+
+        Returns None if the folder cannot be used.
 
         Args:
             present: The digest of the manifest's present data.
@@ -175,7 +191,10 @@ class RevisionFolder:
 
     @contextlib.contextmanager
     def _reading(self, problem: str) -> Iterator[Folder]:
-        """Open the folder; a FileNotFoundError passes if the folder, or a file in it, does not exist."""
+        """Open the folder.
+
+        A FileNotFoundError passes if the folder, or a file in it, does not exist.
+        """
         with self._translated(problem, may_be_absent=True), self._opened(self._owner()) as folder:
             yield folder
 
@@ -248,7 +267,10 @@ class RevisionFolder:
 
 
 def _put(folder: Folder, name: str, raw: bytes, manifest: os.stat_result, *, is_new: bool = True) -> None:
-    """Write a file for the readers of the manifest; if root writes it, the manifest's owner owns it."""
+    """Write a file for the readers of the manifest.
+
+    If root writes it, the manifest's owner owns it.
+    """
     owner = manifest if is_root() else None
     replace_file(folder, name, raw, mode=manifest.st_mode & 0o644, owner=owner, is_new=is_new)
 

@@ -1,4 +1,4 @@
-"""A revision's object as YAML that people can read, that kubectl accepts, and that loses no character.
+"""A revision's object as YAML for people and kubectl, without any loss.
 
 Every change to a file writes one. It uses libyaml, because ruamel.yaml takes a hundred times as long for a large map.
 """
@@ -21,7 +21,10 @@ _TEXT: Final = "tag:yaml.org,2002:str"
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Writes several lines as a block, and quotes texts that Go's YAML would take for another type."""
+    """Writes several lines as a block, and quotes texts that Go would misread.
+
+    Go's YAML would take them for another type.
+    """
 
 
 class _QuotingDumper(yaml.CSafeDumper):
@@ -61,7 +64,10 @@ def from_yaml(raw: bytes, name: str) -> Any:
 
 
 def _check_simple(text: str) -> None:
-    """Refuse a foreign text before it is loaded: the loader follows tags, aliases and any depth, on the C stack."""
+    """Refuse a foreign text before it is loaded.
+
+    The loader follows tags, aliases and any depth, on the C stack.
+    """
     if not text.startswith(_FIRST_KEYS):
         raise ValueError("it does not begin like an object")
     depth = 0

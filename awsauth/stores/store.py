@@ -97,7 +97,7 @@ class Snapshot(NamedTuple):
 
 
 class InvalidRevision(NamedTuple):
-    """An object among the revisions that is not a revision, or that was edited by hand.
+    """An object among the revisions that is not one, or was edited by hand.
 
     Attributes:
         name: The object's name.
@@ -128,7 +128,9 @@ class RevisionList(NamedTuple):
         return next((info for info in self.revisions if info.number == number), None)
 
     def chain(self, head: Head | None) -> Iterator[RevisionInfo]:
-        """Yield the revision that an object names and its ancestors, back to the first one or to a break.
+        """Yield the revision that an object names, and its ancestors.
+
+        They end with the first one, or at a break.
 
         The object vouches for the digest of the newest, and each revision for the digest of its parent. So these are
         states that the object was in. The chain breaks at a revision that is gone or altered, and at a state whose
@@ -203,7 +205,9 @@ class SupportsDryRun(Protocol):
     """A store whose server can check a write without making it."""
 
     def dry_run_store(self) -> Store:
-        """Return a store of the same ``aws-auth`` whose server checks all writes, including its admission, and makes none.
+        """Return a store of the same ``aws-auth`` that makes no writes.
+
+        Its server checks all writes, including admission.
 
         The answers are those of real writes.
         """
@@ -214,7 +218,7 @@ class SupportsEditCheck(Protocol):
     """A store whose object is a text, in a form that may not allow an edit."""
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
-        """Raise the error that `Store.write` would raise because of the form of the text, or because it is read-only."""
+        """Raise the errors of `Store.write` about the text's form and a read-only target."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Show with new tokens whether an identity gets access to a cluster, and as which user.
+"""Show with new tokens whether an identity gets in, and as which user.
 
 An API server asks the authenticator about a token once, and then caches the answer for two minutes (its default,
 ``--authentication-token-webhook-cache-ttl``). So only a new token shows the effect of a change.
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _NEW_TOKEN: Final = 5.0
-"""Seconds within which a token differs from the last one: it contains the second in which it was made."""
+"""Seconds within which a token differs from the last one.
+
+It contains the second in which it was made.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class ProbeResult:
         return (quoted(self.username, 200) if self.username else "an unknown user") + groups
 
     def matches(self, explanation: Explanation) -> bool:
-        """Whether these are the username and groups that ``aws-auth`` grants, as far as both are known."""
+        """Whether ``aws-auth`` grants this username and groups, if both are known."""
         if not self.authenticated or not self.username:
             return self.authenticated
         outcome = explanation.outcomes[0]
@@ -92,7 +95,9 @@ class TokenProbe:
         self._used.add(token)
 
     def look(self) -> ProbeResult:
-        """Return the result for a new token; it takes up to a second, as two tokens of one second may be equal.
+        """Return the result for a new token.
+
+        It takes up to a second, as two tokens of one second may be equal.
 
         Raises:
             UnreachableError: the API server cannot be reached.
@@ -115,7 +120,10 @@ class TokenProbe:
         return ProbeResult(True, found.username, found.own_groups, lacking)
 
     def wait(self, until: Callable[[ProbeResult], bool], seconds: float) -> ProbeResult:
-        """Return the first result for which `until` is true; the last one when the time is up."""
+        """Return the first result that `until` accepts, or else the last one.
+
+        The last one is that at the end of the time.
+        """
         seen = ProbeResult(authenticated=False)
         for _ in Backoff(seconds):
             try:

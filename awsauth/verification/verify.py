@@ -43,7 +43,10 @@ NOT_OBSERVED: Final = "not-observed"
 NOT_SEEN_YET: Final = "not-seen-yet"
 
 SETTLES: Final = 3.0
-"""Seconds after which an authenticator has seen a change; mostly it takes milliseconds, and up to 2 seconds."""
+"""Seconds after which an authenticator has seen a change.
+
+Mostly it takes milliseconds, and up to 2 seconds.
+"""
 
 _CERTAIN: Final = 2
 """Rejected tokens in a row that prove a lockout: STS may fail once."""
@@ -57,7 +60,7 @@ def apply_and_verify(
     connection: Connection | None,
     writer: Callable[[], Writer],
 ) -> Result:
-    """Make a change, and verify it with new tokens (see `awsauth.AwsAuthClient.apply`).
+    """Make a change, and verify it with new tokens (see `AwsAuthClient.apply`).
 
     Args:
         make: Makes the proposed change.
@@ -98,7 +101,10 @@ def apply_and_verify(
 
 
 def _witnesses(connection: Connection | None, options: Options) -> tuple[Transport, list[_Witness]]:
-    """Return the transport, and the caller and the named roles; none of them without AWS credentials."""
+    """Return the transport, and the caller and the named roles.
+
+    Without AWS credentials, there are none.
+    """
     verify = options.get("verify", ())
     if not connection:
         raise UsageError(
@@ -171,7 +177,7 @@ class _Witness:
 
 
 def _granted(document: Document, arn: str) -> ProbeResult | None:
-    """Return the access that ``aws-auth`` grants an identity; None if that is not certain."""
+    """Return the access that ``aws-auth`` grants an identity; None if uncertain."""
     try:
         explanation = explain(document, Caller(arn))
     except AwsAuthError:
@@ -201,7 +207,7 @@ def _failing(witnesses: Sequence[_Witness], seconds: float) -> _Witness | None:
 
 
 def _waited(witnesses: Sequence[_Witness], seconds: float) -> tuple[Finding, ...]:
-    """Look until the change is visible; return a finding if it does not become visible."""
+    """Wait until the change is visible; return a finding if it stays invisible."""
     concerned = [witness for witness in witnesses if witness.is_concerned]
     if not concerned:
         names = " and ".join(witness.name for witness in witnesses)
@@ -232,7 +238,7 @@ def _waited(witnesses: Sequence[_Witness], seconds: float) -> tuple[Finding, ...
 
 
 class _Reverter:
-    """Reverts the change with a token that the API server has accepted just before the change."""
+    """Reverts the change with a token that worked just before the change."""
 
     def __init__(self, transport: Transport, caller: TokenProbe, writer: Callable[[], Writer]) -> None:
         token = caller.tokens.new_token().value
@@ -285,7 +291,9 @@ class _Reverter:
 def revert(
     store: Store, before: Document, made: Document, *, to: int, reason: str, writer: Callable[[], Writer]
 ) -> Document:
-    """Revert the change from `before` to `made`, and return the new state; later changes of other users stay.
+    """Revert the change from `before` to `made`, and return the new state.
+
+    Later changes of other users stay.
 
     Args:
         store: Where the change was made.
