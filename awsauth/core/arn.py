@@ -1,4 +1,4 @@
-"""ARNs of principals: which can be written into ``aws-auth``, and how the authenticator sees them.
+"""ARNs of principals: which ``aws-auth`` may hold, and how they are matched.
 
 Source of the rules: ``aws-iam-authenticator`` ``pkg/arn/arn.go`` (``Canonicalize``), and that STS never reports the
 path of a role.
@@ -32,7 +32,7 @@ _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
 
 
 def canonical_role(arn: str) -> str:
-    """Return the canonical ARN of a role: without its path; for a session that of its role.
+    """Return a role's ARN without its path; for a session, that of its role.
 
     Raises:
         InvalidValueError: it is not the ARN of an IAM role or of a role's session.
@@ -49,7 +49,7 @@ def canonical_role(arn: str) -> str:
 
 
 def lacks_sso_suffix(arn: str) -> bool:
-    """Whether a role has the name of a permission set, without the suffix of such roles."""
+    """Whether a permission set's role lacks the suffix of such roles."""
     name = arn.rpartition("/")[2].lower()
     return name.startswith(_SSO_PREFIX) and not SSO_NAME.fullmatch(name)
 
@@ -69,7 +69,9 @@ def writable_role(arn: str) -> str:
 
 
 def canonical_user(arn: str) -> str:
-    """Return the canonical ARN of a user: with its path. An account's root and federated users are users.
+    """Return the canonical ARN of a user, with its path.
+
+    An account's root and federated users are users.
 
     Raises:
         InvalidValueError: it is not the ARN of a user.

@@ -1,4 +1,4 @@
-"""The difference of two documents: by mapping, by effect on principals, and as text."""
+"""The diff of two documents: by mapping, by principal, and as text."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ class MappingDiff(JsonValue):
     @property
     @in_json()
     def kind(self) -> str:
-        """``added``, ``removed``, ``changed``; or ``shadowed`` if only entries change that never counted."""
+        """The kind: ``added``, ``removed``, ``changed`` or ``shadowed``.
+
+        ``shadowed`` means that only entries change that never counted.
+        """
         if not self.before or not self.after:
             return "removed" if self.before else "added"
         before, after = self._winners
@@ -48,7 +51,10 @@ class MappingDiff(JsonValue):
 
     @property
     def _winners(self) -> list[dict[str, MappingEntry]]:
-        """The entries that count before and after: one, or for a user one of each spelling."""
+        """The entries that count before and after.
+
+        There is one, or for a user one of each spelling.
+        """
         sides = (self.before, self.after)
         return [{kept_under(self.key, mapped.principal): mapped for mapped in entries} for entries in sides]
 
@@ -56,7 +62,7 @@ class MappingDiff(JsonValue):
 @dataclass(frozen=True, slots=True)
 @public
 class Diff(JsonValue):
-    """The difference of two documents; false if they are equal. `str` returns it as text.
+    """The diff of two documents; false if they are equal. `str` gives the text.
 
     Attributes:
         mappings: The change of each principal, by key and in the order of the text.
@@ -73,7 +79,9 @@ class Diff(JsonValue):
     @property
     @in_json()
     def effects(self) -> tuple[AccessChange, ...]:
-        """The username and groups of each principal of `mappings` before and after, from all entries of the documents.
+        """The username and groups of each principal, before and after.
+
+        They come from all entries of the documents, for the principals of `mappings`.
 
         Computed on first use.
         """
@@ -108,7 +116,7 @@ class Diff(JsonValue):
         return "\n\n".join(["\n".join(rows), *blocks] if rows else blocks) + "\n"
 
     def _other_effects(self) -> Iterator[AccessChange]:
-        """Yield the effects that differ from the changed mapping, because another entry wins."""
+        """Yield effects that differ from the changed mapping: another entry wins."""
         if self._decides_alone and self._decides_alone():
             return
         from awsauth.core.access.access_changes import infos
@@ -156,7 +164,10 @@ def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff])
 
 
 def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> bool:
-    """Whether only the last entry of a mapping can match its principal, as in most documents."""
+    """Whether only the last entry of a mapping can match its principal.
+
+    In most documents, that is so.
+    """
     principal = mapping.principal
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
@@ -220,7 +231,7 @@ def _markdown_line(mapping: MappingDiff) -> str:
 
 
 def _sentences(mapping: MappingDiff, show: Callable[[str], str]) -> Iterator[str]:
-    """Yield the changes of a principal in words; `show` escapes values of the document."""
+    """Yield a principal's changes in words; `show` escapes values."""
     before, after = map(len, mapping._winners)  # noqa: SLF001 - of this module
     if max(before, after) > 1:
         yield f"mapped in {after} spelling{'' if after == 1 else 's'}, before {before}; with several, the winner is undefined"

@@ -40,7 +40,7 @@ class Severity(enum.Enum):
 
 @lru_cache(maxsize=4)
 def line_starts(text: str) -> list[int]:
-    """Return the offsets at which lines start; cached, as a text may have many findings."""
+    """Return the offsets at which lines start, cached for many findings."""
     return [0, *(match.end() for match in _LINE_FEED.finditer(text))]
 
 
@@ -50,7 +50,9 @@ _LINE_FEED: Final = re.compile("\n")
 @dataclass(frozen=True, slots=True)
 @public
 class Location(JsonValue):
-    """A place in a document: a data key (empty outside of the data), and line and column, counted from 1.
+    """A place in a document: a data key, and line and column from 1.
+
+    The data key is empty outside of the data.
 
     For a document of a manifest file, line and column are the file's, otherwise those of the key's text.
     """
@@ -108,7 +110,10 @@ class Finding(JsonValue):
     @property
     @in_json()
     def advice(self) -> Advice:
-        """Who can follow the hint: ``apply`` a program, by merging `fix`; ``by-hand`` a person; ``none`` without a hint."""
+        """Who can follow the hint: ``apply``, ``by-hand`` or ``none``.
+
+        ``apply``: a program, by merging `fix`. ``by-hand``: a person. ``none``: there is no hint.
+        """
         return "apply" if self.fix else "by-hand" if self.hint else "none"
 
     @property

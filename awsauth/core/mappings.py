@@ -34,7 +34,7 @@ class _Value(BaseModel, NotebookValue):
 
 
 class SsoMatch(_Value):
-    """What an ``sso`` entry matches: the roles that IAM Identity Center makes for a permission set.
+    """The roles that an ``sso`` entry matches: those of a permission set.
 
     An alpha feature of the authenticator, off by default (``aws-iam-authenticator`` ``pkg/config/types.go``).
     """
@@ -45,7 +45,10 @@ class SsoMatch(_Value):
 
 
 class RoleMapping(_Value):
-    """An entry of ``mapRoles``: `role_arn`, or `sso` instead of one, gets `username` and `groups`."""
+    """An entry of ``mapRoles``: a role's username and groups.
+
+    `sso` may stand instead of `role_arn`.
+    """
 
     role_arn: str = ""
     username: str = ""

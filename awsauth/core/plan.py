@@ -1,4 +1,7 @@
-"""A plan: a list of changes, the object they apply to, and the expected diff. It can be saved and applied later."""
+"""A plan: a list of changes, their object, and the expected diff.
+
+It can be saved and applied later.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ _AGAIN: Final = "Make the plan again, and review it."
 @dataclass(frozen=True, slots=True, repr=False)
 @public
 class Plan(NotebookValue, JsonValue):
-    """Changes to review before they are applied. It does not hold what guards allow: pass that to `apply`.
+    """Changes to review before they are applied.
+
+    A plan does not hold what guards allow: pass that to `apply`.
 
     Attributes:
         uid: The uid of the ConfigMap that it is for; empty for a file.
@@ -56,7 +61,10 @@ class Plan(NotebookValue, JsonValue):
     def of(
         cls, result: MergeResult, changes: Iterable[c.Change], *, uid: str = "", findings: Iterable[Finding] = ()
     ) -> Plan:
-        """Return the plan of `changes`, whose merge is `result`; `findings` go behind those of the merge."""
+        """Return the plan of `changes`, whose merge is `result`.
+
+        `findings` go behind those of the merge.
+        """
         return cls(
             uid, digest(result.before), tuple(changes), diff(result.before, result.after), (*result.findings, *findings)
         )
@@ -95,7 +103,7 @@ class Plan(NotebookValue, JsonValue):
             )
 
     def merge_into(self, document: Document) -> MergeResult:
-        """Merge the changes into a document that may have changed since, and compare the outcome with the plan.
+        """Merge the changes into the present document, and compare with the plan.
 
         The same mappings have to change in the same way. A text that is replaced as a whole has to change in the same
         lines, so that no comment is lost. If all changes are made already, nothing changes.
@@ -189,7 +197,7 @@ def require_same_outcome(approved: Diff, result: MergeResult) -> None:
 
 
 def _approved_part(found: Diff) -> tuple[tuple[MappingDiff, ...], tuple[AccessChange, ...]]:
-    """Return the part of a diff that a person approves: the mappings, and the effects on principals."""
+    """Return the approved part of a diff: the mappings, and the effects."""
     return found.mappings, found.effects
 
 
@@ -246,7 +254,7 @@ _EXAMPLE: Final = (
 
 @public
 def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
-    """Return the plan that `Plan.to_text` wrote, or the changes of a JSON or YAML list.
+    """Return a plan of `Plan.to_text`, or the changes of a JSON or YAML list.
 
     A list is ``[{"change": "RemoveRole", "role_arn": …}]``; a single change needs no list. In YAML, unquoted numbers
     are text, and aliases and tags are refused. YAML may have 256 KiB, JSON more. Bytes of YAML are UTF-8.
@@ -276,7 +284,7 @@ def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
 
 
 def _neither(values: object) -> PlanError:
-    """Return the error for other values; it says how to use the files of well-known tools."""
+    """Return the error for other values, with hints for well-known tools' files."""
     named = values if isinstance(values, dict) else {}
     what, hint = "This", _EXAMPLE
     if named.get("kind") == "ConfigMap":
@@ -303,7 +311,10 @@ def _parsed(text: str | bytes, as_json: str = "") -> YamlInput:
 
 
 def _locations(text: str | bytes) -> Mapping[Path, str]:
-    """Return the places of the values of a text; nothing for a text that is too large to be written by hand."""
+    """Return the places of a text's values.
+
+    A text that is too large to be written by hand has none.
+    """
     try:
         return _parsed(text).locations
     except PlanError:

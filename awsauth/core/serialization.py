@@ -1,4 +1,4 @@
-"""The JSON of this library's values: pydantic writes and reads it, from the fields of a value.
+"""The JSON of this library's values, by pydantic from their fields.
 
 The JSON of a `JsonValue` has the properties marked `in_json`, then the fields; a field's metadata may leave it out,
 rename or spread it. pydantic is imported on first use: a change to a file does not need it.
@@ -38,7 +38,7 @@ def renamed(name: str) -> dict[str, str]:
 
 
 def in_json(name: str = "") -> Callable[[_F], _F]:
-    """Mark the getter of a property that is in the JSON, under its own name or another one."""
+    """Mark a property's getter for the JSON, under its own or another name."""
 
     def mark(function: _F) -> _F:
         vars(function)["in_json"] = name or function.__name__
@@ -65,14 +65,20 @@ class JsonValue:
 
 
 def json_object(kind: _T) -> _T:
-    """Decorate a named tuple, which cannot have a base class, to make it an object in JSON."""
+    """Decorate a named tuple to make it an object in JSON.
+
+    A named tuple cannot have a base class.
+    """
     hooked: Any = kind
     hooked.__get_pydantic_core_schema__ = classmethod(_as_object)
     return kind
 
 
 def _as_object(kind: Any, _source: Any, handler: Any) -> Any:
-    """Return pydantic's schema of a dataclass or a named tuple that is an object in JSON."""
+    """Return pydantic's schema of a value that is an object in JSON.
+
+    The value is a dataclass or a named tuple.
+    """
     from pydantic_core import core_schema
     from typing_extensions import TypedDict
 
@@ -136,7 +142,7 @@ def _adapter(kind: Any) -> Any:
 
 
 def _members(kind: Any) -> Iterator[tuple[str, str, Any]]:
-    """Yield the members of a type's JSON: the name, the attribute that holds the value, and its type."""
+    """Yield the name, the attribute and the type of each member of the JSON."""
     getters: dict[str, Any] = {
         attribute: member.fget
         for base in kind.__mro__
@@ -157,14 +163,20 @@ def _members(kind: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def _own_fields(kind: Any) -> dict[str, tuple[str, Any]]:
-    """Return for each field its name in JSON (``*``: spread, empty: left out), and its type."""
+    """Return the name in JSON and the type of each field.
+
+    ``*`` spreads a field, and an empty name leaves it out.
+    """
     if is_dataclass(kind):
         return {one.name: (one.metadata.get("json", one.name), one.type) for one in fields(kind)}
     return {name: (name, kind.__annotations__[name]) for name in kind._fields}
 
 
 class _Names(dict[str, Any]):
-    """The names that modules import only for types: public ones of this library, and of two standard modules."""
+    """The names that modules import only for types.
+
+    They are public ones of this library, and of two standard modules.
+    """
 
     def __missing__(self, name: str) -> Any:
         import collections.abc

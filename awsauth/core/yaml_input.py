@@ -32,7 +32,10 @@ Path = tuple[str | int, ...]
 
 
 class YamlInputError(Exception):
-    """The text cannot be read: `problem` continues a sentence about it, `location` is a line and a column."""
+    """The text cannot be read.
+
+    `problem` continues a sentence about it, `location` is a line and a column.
+    """
 
     def __init__(self, problem: str, location: str = "") -> None:
         super().__init__(problem, location)

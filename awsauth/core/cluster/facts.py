@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 
 ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
-"""The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping."""
+"""The kind of a node's machine.
+
+Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Bindings:
-    """The usernames and groups in the RoleBindings and ClusterRoleBindings of a cluster.
+    """The usernames and groups in a cluster's RoleBindings and ClusterRoleBindings.
 
     Attributes:
         usernames: By username, the bindings that name it, each as kind and name (``RoleBinding apps/viewers``).
@@ -145,7 +148,10 @@ class NodeEvidence:
         )
 
     def use_of(self, role_arn: str) -> RoleUsage:
-        """Return whether nodes join by the mapping of a role. With an access entry for nodes they do not need it."""
+        """Return whether nodes join by the mapping of a role.
+
+        With an access entry for nodes they do not need it.
+        """
         role = principal_of(role_arn)
         users = self.users.get(role, ())
         if entry := self.entries.get(role):

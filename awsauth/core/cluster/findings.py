@@ -54,7 +54,7 @@ def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
 
 
 def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
-    """Return the mappings that RBAC gives no rights, and those that it makes administrators."""
+    """Return the mappings without rights in RBAC, and those of administrators."""
     access = Access.of(document)
     matcher = _Mentioned(bindings)
     found: list[Finding] = []
@@ -178,7 +178,7 @@ def nodes_here(
 
 
 def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
-    """Whether a node can have joined by a mapping, by its name and the kind of its machine."""
+    """Whether a node can have joined by a mapping, by its name and machine."""
     if not could_render(mapped.username, _NODE_USER + node.name):
         return False
     if node.compute_type == "auto":

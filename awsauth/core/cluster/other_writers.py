@@ -1,4 +1,7 @@
-"""Other writers that are likely to undo a change, by marks on the object, its field managers and its history."""
+"""Other writers that are likely to undo a change.
+
+They show by marks on the object, its field managers and its history.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,9 @@ def _before(by_number: dict[int, RevisionInfo], info: RevisionInfo) -> Iterator[
 
 
 def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo], present: str) -> Iterator[Reversal]:
-    """Yield the newest change if an object without annotations of awsauth has the state before that change.
+    """Yield the newest change if the object has the state before that change.
+
+    The object has no annotations of awsauth.
 
     A tool that replaces the whole object with its annotations leaves no other trace, and neither does a writer that was
     stopped between the first revision and the write.
@@ -127,7 +132,9 @@ class ObjectMetadata(NamedTuple):
 
 
 def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> tuple[Finding, ...]:
-    """Return the writers that are likely to undo the change from one document to another; none without a change.
+    """Return the writers that are likely to undo a change between two documents.
+
+    Without a change, there are none.
 
     Warnings are about tools that write the text of another source, notes about tools that edit the present text.
     """
@@ -165,7 +172,10 @@ def _owner(owner: str) -> Finding:
 
 
 def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> Iterator[Finding]:
-    """Yield the finding about the newest other writer of the changed keys, without keys that awsauth wrote last."""
+    """Yield the finding about the newest other writer of the changed keys.
+
+    Keys that awsauth wrote last are left out.
+    """
     last = {key: owner for key in changed if (owner := _last_writer(traces.managers.get(key, ())))}
     others = [owner for owner in last.values() if tool_of(owner.client) not in known]
     newest = _last_writer(others)
@@ -186,7 +196,10 @@ def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> I
 
 
 def _last_writer(owners: Iterable[FieldManager]) -> FieldManager | None:
-    """Return the owner that wrote last; None if awsauth was the last, or if the owners are unknown."""
+    """Return the owner that wrote last.
+
+    Returns None if awsauth was the last, or if the owners are unknown.
+    """
     written = sorted(
         (owner for owner in owners if owner.client != "…"),
         key=lambda owner: (owner.time.timestamp() if owner.time else 0.0, owner.client != FIELD_MANAGER),
@@ -195,7 +208,7 @@ def _last_writer(owners: Iterable[FieldManager]) -> FieldManager | None:
 
 
 def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
-    """Yield the effect that ``kubectl apply`` of the last applied manifest would have on the change."""
+    """Yield the effect of ``kubectl apply`` of the last applied manifest."""
     tool = KUBECTL_APPLY
     try:
         again = Document({**after.data, **_data_of(applied)})

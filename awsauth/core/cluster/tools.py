@@ -158,6 +158,9 @@ def ownership_markers(labels: Mapping[str, str], annotations: Mapping[str, str])
 
 
 def _tracks_another(tracking_id: str) -> bool:
-    """Whether the mark, ``APP:GROUP/KIND:NAMESPACE/NAME``, is of another object, so that Argo CD ignores it."""
+    """Whether the mark is of another object, so that Argo CD ignores it.
+
+    It looks like ``APP:GROUP/KIND:NAMESPACE/NAME``.
+    """
     parts = tracking_id.split(":")
     return len(parts) == 3 and parts[2] != f"kube-system/{NAME}"

@@ -1,4 +1,4 @@
-"""Turn decoded values into the mappings of the authenticator, with a finding for all that it drops.
+"""Turn values into the authenticator's mappings, and report dropped ones.
 
 Source of the rules: ``aws-iam-authenticator`` ``pkg/mapper/configmap/configmap.go`` (``ParseMap``) and
 ``pkg/config/mapper.go`` (``Validate``), with Go's ``encoding/json`` between YAML and the two structs.
@@ -24,10 +24,16 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
 
 GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-"""The white space that Go trims; Python's ``str.strip`` also removes U+001C to U+001F."""
+"""The white space that Go trims.
+
+Python's ``str.strip`` also removes U+001C to U+001F.
+"""
 
 TEMPLATES: Final = ("EC2PrivateDNSName", "SessionName", "SessionNameRaw", "AccountID", "AccessKeyID")
-"""The templates in usernames and groups, between double braces: ``pkg/server/server.go`` (``renderTemplates``)."""
+"""The templates in usernames and groups, between double braces.
+
+Source: ``pkg/server/server.go`` (``renderTemplates``).
+"""
 
 _SKIPPED: Final = ("", "``", '""', "''")
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
@@ -51,10 +57,13 @@ _DASHED: Final = re.compile(r"-[^\s-]\S*")
 _IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
 
 _MOST_FINDINGS: Final = 20_000
-"""The largest number of findings for one text; 1 MiB has room for some 7,000 real entries."""
+"""The most findings for one text; 1 MiB has room for some 7,000 real entries."""
 
 Winners = dict[str, tuple["Node", "Value"]]
-"""By canonical name, key and value of the field that counts, or would count if its value were right."""
+"""By canonical name, key and value of the field that counts.
+
+If no field is right, it is the one that would count.
+"""
 
 
 def is_iam_group(text: str) -> bool:
@@ -203,7 +212,10 @@ def _why_invalid(arn_field: str, mapped: MappingEntry) -> str:
 
 
 def _known_fields(value: Value, names: tuple[str, ...]) -> list[tuple[str, Node, Value]]:
-    """Return the fields that the Go struct has, with their canonical names, in the order in which Go decodes them."""
+    """Return the fields of the Go struct, in the order in which Go decodes them.
+
+    They have their canonical names.
+    """
     by_fold = {name.lower(): name for name in names}
     fields = sorted((key, *field) for key, field in (value.fields or {}).items() if isinstance(key, str))
     found = ((by_fold.get(key.translate(_FOLD)), node, child) for key, node, child in fields)
@@ -211,7 +223,10 @@ def _known_fields(value: Value, names: tuple[str, ...]) -> list[tuple[str, Node,
 
 
 class _GoSlice:
-    """A Go slice into which JSON is decoded repeatedly: older items show through null and wrong types."""
+    """A Go slice into which JSON is decoded repeatedly.
+
+    Older items show through null and wrong types.
+    """
 
     def __init__(self) -> None:
         self.items: list[str] = []

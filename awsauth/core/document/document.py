@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES: Final = 1024 * 1024
-"""The largest total size of all values in a ConfigMap, in bytes (``MaxSecretSize`` of Kubernetes)."""
+"""The most bytes of all values in a ConfigMap (``MaxSecretSize``)."""
 
 
 def byte_size(document: Document) -> int:
@@ -123,7 +123,7 @@ class Document(NotebookValue):
         return tuple(self.located(finding) for key in KEYS for finding in self.reading(key).findings)
 
     def located(self, finding: Finding) -> Finding:
-        """Return a finding with its place in the manifest file, if its text comes from one."""
+        """Return a finding with its place in the manifest file, if there is one."""
         location = finding.location
         is_elsewhere = location and location.key in self._origins
         return replace(finding, location=self.place_of(location)) if location and is_elsewhere else finding
@@ -142,7 +142,7 @@ class Document(NotebookValue):
 
     @unguarded
     def sibling(self, key: Key) -> ParsedList | None:
-        """Return the reading of the other key, if it has entries that show a style for this key."""
+        """Return the other key's reading, if its entries show a style for this key."""
         if key == "mapAccounts":
             return None
         other = self.reading("mapUsers" if key == "mapRoles" else "mapRoles")
@@ -157,7 +157,10 @@ class Document(NotebookValue):
 
     @unguarded
     def with_text(self, key: Key, text: str | None) -> Document:
-        """Return a document with one key's text replaced, or without the key; the readings of other keys stay."""
+        """Return a document with one key's text replaced or removed.
+
+        The readings of other keys stay.
+        """
         data = {name: value for name, value in self._data.items() if name != key or text is not None}
         if text is not None:
             data[key] = text
@@ -225,7 +228,10 @@ Mappings = dict[PrincipalKey, tuple[MappingEntry, ...]]
 
 
 def mappings_of(document: Document, key: Key) -> Mappings | None:
-    """Return the entries of each principal, in order; None if the authenticator drops the whole text."""
+    """Return the entries of each principal, in order.
+
+    Returns None if the authenticator drops the whole text.
+    """
     reading = document.reading(key)
     if reading.layout.style == "other" and not reading.entries and reading.findings:
         return None

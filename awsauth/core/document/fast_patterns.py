@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 _COMMENT: Final = "#.*"
 _ODD: Final = f"[{ODD_CHARACTERS}]"
 _USUAL_ASCII: Final = bytes([*b"\t\n", *range(32, 127)])
-"""The ASCII characters that are not odd; a look at the bytes of an ASCII text is ten times as fast."""
+"""The ASCII characters that are not odd.
+
+A look at the bytes of an ASCII text is ten times as fast.
+"""
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
 _TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
 # The same before further text; the look ahead avoids the loop if there are no such lines, which is usual.
@@ -44,7 +47,10 @@ _GAP: Final = r"[ \n]*"
 
 _ASCII_DOUBLE: Final = r'"[ !#-\[\]-~]+"'
 _ASCII_VALUE: Final = rf"(?:{_NO_WORD}[A-Za-z/$<][!-~]*(?<!:)|{_ASCII_DOUBLE}|'[ -&(-~]+')"
-"""A principal or account. Only in ASCII do upper and lower case have the same length, as the search in a text needs."""
+"""A principal or account.
+
+Only in ASCII do upper and lower case have the same length, as the search in a text needs.
+"""
 _MUST_HAVE: Final = "(?(key_{})|(?!))"
 
 FIRST_DASH: Final = re.compile(rf"{_LINES}( *)- ")
@@ -59,7 +65,10 @@ FLOW_ITEM: Final = re.compile(rf"[\[,]{_GAP}({_FLOW_VALUE})")
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text has no characters that its comments, or its parts beyond ASCII, must not hold."""
+    """Whether a text has none of the characters that it must not hold.
+
+    Some must not be in comments, or in parts beyond ASCII.
+    """
     if text.isascii():
         return "#" not in text or not text.encode("ascii").translate(None, _USUAL_ASCII)
     return not re.search(_ODD, text)
@@ -67,7 +76,9 @@ def is_plain(text: str) -> bool:
 
 @lru_cache(maxsize=64)
 def block_entry(key: Key, indent: str) -> re.Pattern[str]:
-    """Return the expression for one entry of a block list, with the blank and comment lines before it.
+    """Return the expression for an entry of a block list, and lines before it.
+
+    Those are blank and comment lines.
 
     Its groups are `entry`, and the key and value of each field; `PlainEntry` reads them.
     """
@@ -85,7 +96,9 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
 
 
 def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
-    """Return the expression for entries with the form of one that `block_entry` has matched, or for an empty text.
+    """Return the expression for entries like one that `block_entry` has matched.
+
+    It also matches an empty text.
 
     Almost all entries of a text have the same form, and this expression needs a third of the time. It never matches more
     than `block_entry`. Blank lines and comments may precede such an entry, but not interrupt it. Further fields may follow
@@ -129,14 +142,20 @@ def json_entry(key: Key) -> re.Pattern[str]:
 
 
 def _fields(key: Key, written: Callable[[str], str], values: Sequence[str], between: str) -> str:
-    """Return the expression for fields in any order, each once; the full reader has to judge repeated ones."""
+    """Return the expression for fields in any order, each once.
+
+    The full reader has to judge repeated ones.
+    """
     named = zip(FIELDS[key], values, strict=True)
     fields = "|".join(rf"(?(key_{name})(?!))(?P<key_{name}>{written(name)}):{value}" for name, value in named)
     return rf"(?:(?(last)(?!))(?:{fields}){between})+(?(last)|(?!))"
 
 
 def _compiled(expression: str) -> re.Pattern[str]:
-    """Compile an expression with conditions on later groups, which `re` knows by number only."""
+    """Compile an expression with conditions on later groups.
+
+    `re` knows those by number only.
+    """
     for number, name in enumerate(re.findall(r"\(\?P<(\w+)>", expression), 1):
         expression = expression.replace(f"(?({name})", f"(?({number})")
     return re.compile(expression)

@@ -1,4 +1,4 @@
-"""Read a text in one of the plain forms; the meaning of an entry is computed when it is needed."""
+"""Read a text in a plain form; an entry's meaning is computed when needed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ _MOST_IN_VAIN: Final = 8
 
 
 class PlainEntries(Sequence[Any]):
-    """The entries of a text. Only their bounds are kept; the expression matches an entry again when it is needed.
+    """The entries of a text, by their bounds only.
+
+    The expression matches an entry again when it is needed.
 
     Args:
         key: The data key of the text.
@@ -156,7 +158,7 @@ def read_fast(key: Key, text: str) -> ParsedList | None:
 
 
 def read_edited(before: ParsedList, text: str, unchanged: Unchanged) -> ParsedList | None:
-    """Read an edited text, given the reading of the original and the parts that both share.
+    """Read an edited text, given the original's reading and the shared parts.
 
     The end of an entry depends on no text after the dash, or the comma, of the next entry. The rest of a text depends on
     no text before the entry where it starts.

@@ -1,4 +1,4 @@
-"""Read the text of a data key in full: any YAML, with goyaml's rules and the place of every field."""
+"""Read any YAML of a data key, with goyaml's rules and every field's place."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ _ADVICE: Final = (
         r'Write `\1: "\2"`: a value that begins with a brace needs quotes.',
     ),
 )
-"""Well-known mistakes in the line at which reading stops, or in the line before, with their hints."""
+"""Well-known mistakes in the line at which reading stops, with their hints.
+
+They may also be in the line before.
+"""
 
 
 def _list_layout(text: str, root: Node) -> ListLayout:
@@ -68,7 +71,10 @@ def _list_layout(text: str, root: Node) -> ListLayout:
 
 
 def _empty_layout(text: str, root: Node | None) -> ListLayout:
-    """Return the place for entries in a text without any: instead of its null, or after its comments."""
+    """Return the place for entries in a text without any.
+
+    It is instead of its null, or after its comments.
+    """
     if ODD_BREAK.search(text):
         return ListLayout("other")
     if root is not None and root.end > root.start:
@@ -172,7 +178,10 @@ class FullEntry:
 
 @contextmanager
 def _collecting_later() -> Iterator[None]:
-    """Pause Python's garbage collection, which takes as long as reading if a text makes 100,000 objects that stay."""
+    """Pause Python's garbage collection.
+
+    It takes as long as reading if a text makes 100,000 objects that stay.
+    """
     is_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -221,7 +230,10 @@ def _items(root: Value) -> tuple[Value, ...] | None:
 
 
 def _accounts(root: Node) -> tuple[Value, ...] | None:
-    """Return the accounts: yaml.v2 reads them straight into strings, and decodes nothing inside of other nodes."""
+    """Return the accounts, which yaml.v2 reads straight into strings.
+
+    It decodes nothing inside of other nodes.
+    """
     if root.kind == "scalar" and scalar(root, root).type == "null":
         return ()
     return tuple([_account(child) for child in root.children]) if root.kind == "sequence" else None

@@ -1,4 +1,7 @@
-"""Find the entries of a principal, and those that differ between two readings, without a look at all entries."""
+"""Find a principal's entries, and those that differ between two readings.
+
+It does not look at all entries.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _MOST_NEW: Final = 32
 
 
 def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
-    """Return the positions of the entries that map one of `principals`, which are in lower case."""
+    """Return the positions of entries of `principals`, given in lower case."""
     entries = reading.entries
     return [
         position
@@ -29,7 +32,10 @@ def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
 
 
 def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingEntry]:
-    """Return the mappings of `principals`, which are in lower case, in the order of the text."""
+    """Return the mappings of `principals` in the order of the text.
+
+    The principals are in lower case.
+    """
     if not reading.bounds or len(principals) > SEARCHES:
         return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
     found = (reading.entries[position].mapped for position in positions(reading, principals))
@@ -37,7 +43,10 @@ def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingE
 
 
 def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
-    """Return the positions of all entries of `principals`, in lower case, and possibly of some others."""
+    """Return the positions of all entries of `principals`, and perhaps others.
+
+    The principals are in lower case.
+    """
     if not principals or not reading.entries:
         return ()
     if not reading.bounds or len(principals) > SEARCHES or "" in principals:
@@ -59,7 +68,7 @@ def _candidates(reading: ParsedList, principal: str) -> list[int]:
 
 
 def _carried_over(compared: CachedDiff, principal: str) -> list[int] | None:
-    """Return the candidates from those in the earlier reading, if they are known there."""
+    """Return the candidates from the earlier reading, if it knows them."""
     earlier, old, new = compared.candidates.get(principal), compared.old, compared.new
     if earlier is None or len(new) > _MOST_NEW:
         return None
@@ -112,7 +121,7 @@ def _differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | Non
 
 
 def _shared(before: ParsedList, after: ParsedList, unchanged: Unchanged | None) -> tuple[int, int]:
-    """Return the numbers of entries at the start and at the end that have the same text in both readings."""
+    """Return how many entries at each end have the same text in both readings."""
     length = unchanged.start if unchanged else same_start(before.text, after.text)
     heads = min(bisect_right(before.bounds, length), bisect_right(after.bounds, length))
     head = next((n for n in range(heads, max(heads - 3, 0), -1) if before.bounds[:n] == after.bounds[:n]), 1) - 1
@@ -131,7 +140,10 @@ def _is_shifted(before: ParsedList, after: ParsedList, count: int, shift: int) -
 
 
 def kept_under(key: Key, principal: str) -> str:
-    """Return the name under which the authenticator stores an entry; it keeps the last entry of each name."""
+    """Return the name under which the authenticator stores an entry.
+
+    It keeps the last entry of each name.
+    """
     if key == "mapUsers":
         return principal
     if principal.isascii():

@@ -47,7 +47,7 @@ class Sso(NamedTuple):
 
 
 PrincipalKey = tuple[str, Sso | None]
-"""Identifies a principal: its ARN or account in lower case, and its `sso` if it has one."""
+"""A principal: its ARN or account in lower case, and its `sso` if it has one."""
 
 
 @json_object
@@ -106,7 +106,10 @@ class Groups(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field that the authenticator uses, with its canonical name; `start` and `end` are those of its key."""
+    """A field that the authenticator uses, with its canonical name.
+
+    `start` and `end` are those of its key.
+    """
 
     name: str
     start: int
@@ -115,7 +118,10 @@ class Field(NamedTuple):
 
 
 def continuation(text: str, field: Field | None) -> str:
-    """Return the next line of an unquoted value that continues there; empty for a value of one line."""
+    """Return the next line of an unquoted value that continues there.
+
+    It is empty for a value of one line.
+    """
     value = field.value if field else None
     if not isinstance(value, Scalar) or text[value.start : value.start + 1] in ("", "'", '"', "|", ">", "&", "*", "!"):
         return ""
@@ -175,7 +181,9 @@ class ListLayout(NamedTuple):
 
 
 class CachedDiff(NamedTuple):
-    """The entries that differ between a reading and an earlier one; the entries around them map the same.
+    """The entries that differ between a reading and an earlier one.
+
+    The entries around them map the same.
 
     It does not hold the earlier reading, which would keep a chain of readings in memory.
 
@@ -246,7 +254,7 @@ class ParsedList:
 
 
 def principal_location(reading: ParsedList, entry: Entry) -> Location | None:
-    """Return the place of an entry's ARN; None without an ARN, as for an ``sso`` entry."""
+    """Return the place of an entry's ARN; None for an ``sso`` entry."""
     field = entry.shape.field(ARN_FIELD.get(reading.key, ""))
     if not field or not isinstance(field.value, Scalar):
         return None

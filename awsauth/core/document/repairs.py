@@ -37,7 +37,10 @@ MEANT: Final = {
     **dict.fromkeys(SINGLE_QUOTES, "'"),
     **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
 }
-"""The ASCII for each typographic character: dashes, quotes, spaces, characters without a width, full width."""
+"""The ASCII for each typographic character.
+
+They are dashes, quotes, spaces, characters without a width, full width.
+"""
 
 _SETS: Final = {"d": DASHES, "s": SPACES + NOTHING, "q": DOUBLE_QUOTES + SINGLE_QUOTES}
 _STRUCTURE: Final = (
@@ -51,17 +54,26 @@ _STRUCTURE: Final = (
     re.compile("(?<=\\w)\uff1a(?=[ {s}]|$)".format(**_SETS), re.MULTILINE),
     re.compile("[\uff3b\uff3d\uff5b\uff5d]"),
 )
-"""Places of such a character in YAML's own syntax: indentation, dashes, quotes, colons, brackets."""
+"""Places of such a character in YAML's own syntax.
+
+They are indentation, dashes, quotes, colons and brackets.
+"""
 
 _ALIASES: Final = {
     "arn": ("rolearn", "userarn", "arn", "iamarn", "iamrolearn", "iamuserarn", "principalarn", "role", "iamrole"),
     "groups": ("groups", "group", "kubernetesgroups", "k8sgroups"),
     "username": ("username", "user", "name", "kubernetesusername"),
 }
-"""The names of each field in Terraform modules, CDK, eksctl and Ansible, reduced to letters."""
+"""The names of each field in other tools, reduced to letters.
+
+The tools are Terraform modules, CDK, eksctl and Ansible.
+"""
 _FIELD_OF: Final = {alias: field for field, aliases in _ALIASES.items() for alias in aliases}
 _LONGEST: Final = 50_000
-"""The length up to which an unreadable text is repaired: each possible repair reads the whole text."""
+"""The length up to which an unreadable text is repaired.
+
+Each possible repair reads the whole text.
+"""
 _ONE_GROUP: Final = re.compile(r"[^\s,;]+")
 _DASH_ALONE: Final = re.compile(r"^ *-(?=[A-Za-z\"'])", re.MULTILINE)
 _REST: Final = re.compile(r"(?:\s|#.*|\.\.\.)*")
@@ -113,7 +125,7 @@ def in_ascii(text: str) -> str:
 
 
 def typography(text: str) -> str:
-    """Return a description of the first typographic character in a text; empty without one."""
+    """Return a description of the first typographic character, if any."""
     found = next((c for c in text if c in MEANT), "")
     if not found:
         return ""
@@ -124,7 +136,7 @@ def typography(text: str) -> str:
 
 
 def respelt(key: Key, text: str, entry: Node) -> tuple[Respelt, ...]:
-    """Return corrections for the fields of an entry that the authenticator ignores or rejects."""
+    """Return corrections for an entry's ignored or rejected fields."""
     arn_field = ARN_FIELD.get(key)
     if not arn_field or entry.kind != "mapping" or entry.anchor is not None:
         return ()
@@ -181,7 +193,9 @@ def _is_simple(text: str, node: Node) -> bool:
 
 
 def readable(key: Key, text: str, offset: int) -> Repaired | None:
-    """Return the only possible correction of an unreadable text; None if there are several, or the text is long.
+    """Return the only possible correction of an unreadable text.
+
+    Returns None if there are several, or the text is long.
 
     Args:
         key: The data key.
@@ -216,7 +230,7 @@ def repaired(key: Key, text: str) -> str:
 
 
 def _repair(text: str, better: str, message: str) -> Repaired:
-    """Return a correction; `message` may have a place for the name of the first wrong character."""
+    """Return a correction; `message` may have a place for the wrong character."""
     old, new = text.split("\n"), better.split("\n")
     wrong = [number for number, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
     first, more = wrong[0], len(wrong) - 1
@@ -237,7 +251,10 @@ def _without_typography(text: str) -> str:
 
 
 def _indented(key: Key, text: str, offset: int) -> Repaired | None:
-    """Move lines to the column of their neighbors, if all moves that help give the same meaning."""
+    """Move lines to their neighbors' column, if the meaning is then certain.
+
+    All moves that help must give the same meaning.
+    """
     lines = text.split("\n")
     fault = text.count("\n", 0, offset)
     outcomes: dict[str, tuple[str, int]] = {}
@@ -254,7 +271,7 @@ def _indented(key: Key, text: str, offset: int) -> Repaired | None:
 
 
 def _moves(lines: Sequence[str], fault: int) -> Iterator[tuple[int, int, int]]:
-    """Yield moves of lines: the first, the end, and the number of columns, negative to the left."""
+    """Yield moves of lines: the first, the end, and the columns to the right."""
     for first in (fault, fault - 1):
         line = lines[first] if 0 < first < len(lines) else ""
         if not line.strip() or line.lstrip(" ")[:1] in ("#", "\t"):
@@ -269,14 +286,17 @@ def _moves(lines: Sequence[str], fault: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _columns(above: Sequence[str]) -> Iterator[int]:
-    """Yield the columns of the lines above, and of the text after their dashes; the nearest first."""
+    """Yield the columns of the lines above, and after their dashes, nearest first."""
     starts = (_START.match(line) for line in reversed(above[-_LINES_ABOVE:]))
     found = (column for match in starts if match for column, c in enumerate(match[0]) if c != " ")
     yield from dict.fromkeys(found)
 
 
 def _reads(key: Key, text: str) -> str:
-    """Return the meaning of a text that is a list of accounts, or of mappings with an ARN each; empty for others."""
+    """Return the meaning of a list of accounts or mappings; empty for others.
+
+    Each mapping must have an ARN.
+    """
     try:
         root = nodes.parse_first(text)
         value = decode(root) if root else None

@@ -27,7 +27,9 @@ not name it. ``replace`` sets username and groups. ``fail`` fails unless usernam
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BaseChange(JsonValue):
-    """A change. ARNs become what the authenticator sees: roles lose their path, a session becomes its role.
+    """A change. ARNs are kept as the authenticator sees them.
+
+    Roles lose their path, and a session becomes its role.
 
     Raises:
         InvalidValueError: a value is not valid.
@@ -58,7 +60,9 @@ def _checks(kind: Any) -> dict[str, validation.Check]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureRole(BaseChange):
-    """Map a role to a username and groups, or extend its mapping. A second merge changes nothing.
+    """Map a role to a username and groups, or extend its mapping.
+
+    A second merge changes nothing.
 
     Attributes:
         role_arn: The role's ARN. Its path is removed, as the authenticator needs; a session's ARN becomes its role's.
@@ -94,7 +98,9 @@ class EnsureUser(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureAccount(BaseChange):
-    """Give access to all principals of an account, each with its ARN as username and without groups.
+    """Give access to all principals of an account.
+
+    The username of each is its ARN, and it has no groups.
 
     Attributes:
         account: The account's 12 digits, as text.
@@ -105,7 +111,7 @@ class EnsureAccount(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveRole(BaseChange):
-    """Remove every mapping of a role: its ARN as given, and as the authenticator sees it (without the path)."""
+    """Remove every mapping of a role, with and without its path."""
 
     role_arn: str = field(metadata=validation.WRITTEN)
 
@@ -126,7 +132,7 @@ class RemoveAccount(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveUsername(BaseChange):
-    """Remove every mapping of a role or user to a username, compared exactly as written."""
+    """Remove every mapping of a role or user to exactly this username."""
 
     username: str = field(metadata=validation.WRITTEN)
 
@@ -141,7 +147,10 @@ class RemoveGroups(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenamePrincipal(BaseChange):
-    """Give every mapping of a role or user to another principal; username and groups stay."""
+    """Give every mapping of a role or user to another principal.
+
+    Username and groups stay.
+    """
 
     principal_arn: str = field(metadata=validation.WRITTEN)
     new_arn: str = field(metadata=validation.PRINCIPAL_ARN)
@@ -149,7 +158,7 @@ class RenamePrincipal(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deduplicate(BaseChange):
-    """Remove every mapping that the authenticator ignores because of a later one for the same principal.
+    """Remove every mapping that a later one for the same principal replaces.
 
     With `only_equal`, remove only those with the same username and groups as the later one.
     """
@@ -159,7 +168,7 @@ class Deduplicate(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repair(BaseChange):
-    """Correct the mistakes in the text of a data key that have only one possible meaning.
+    """Correct the mistakes in a data key's text that have one possible meaning.
 
     These are fields with the names of other tools (``role_arn``, ``group``) and groups that are a text, not a list. In
     a text that cannot be read, these are typographic characters and lines with a wrong indentation.
@@ -170,7 +179,10 @@ class Repair(BaseChange):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplaceText(BaseChange):
-    """Replace the whole text of a data key, for an editor, a repair or an exact restore. None removes the key."""
+    """Replace the whole text of a data key, or remove the key with None.
+
+    It is for an editor, a repair or an exact restore.
+    """
 
     key: Key = field(metadata=validation.KEY)
     text: str | None = field(metadata=validation.TEXT)
@@ -258,7 +270,7 @@ def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
 
 
 def _problems(kind: str, given: Mapping[str, Any]) -> tuple[list[str], list[AwsAuthError]]:
-    """Return the fields that are unknown or have a wrong value, and the errors of the change."""
+    """Return the unknown and wrong fields, and the errors of the change."""
     made: Any = KINDS[kind]
     known = {one.name: one for one in fields(made)}
     unknown = [quoted(name) for name in given if name not in known]

@@ -1,4 +1,4 @@
-"""Edits inside an entry: a new principal, a new username, groups added and removed."""
+"""Edits inside an entry: the principal, the username, the groups."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ class _FieldEdits:
         return Splice(start, end, f" {written}" if start == end and self._text[start - 1] == ":" else written)
 
     def _new_field(self, name: str) -> Splice:
-        """Return the splice that adds a field: a username after the principal, groups at the end."""
+        """Return the splice that adds a field.
+
+        A username goes after the principal, groups go to the end.
+        """
         fields = self._shape.fields
         if not fields:
             raise self.refused(self._shape.start, "This entry has a form that cannot be edited")
@@ -100,7 +103,7 @@ class _FieldEdits:
         return [self._value(groups.start, groups.end, self._writer.flow_list(self._new.groups))]
 
     def _check_is_wanted(self, field: Field) -> None:
-        """Refuse to replace groups that are not a list, unless they are one group that stays."""
+        """Refuse to replace groups that are not a list, unless one group stays."""
         written = self._text[field.value.start : field.value.end]
         group = written.strip("'\"")
         if not _GROUP.fullmatch(written):
@@ -147,7 +150,10 @@ class _FieldEdits:
         return self._without_last_line_end(splices)
 
     def _without_last_line_end(self, splices: list[Splice]) -> list[Splice]:
-        """Remove the line end before the splices that remove the last lines, if the text does not end with one."""
+        """Remove the line end before splices that remove the last lines.
+
+        That is needed if the text does not end with one.
+        """
         last = splices[-1]
         if last.text or last.end < len(self._text) or self._text.endswith("\n"):
             return splices

@@ -1,4 +1,4 @@
-"""Add entries to a list and remove them, with the comments, blank lines and commas that belong to them.
+"""Add entries to a list and remove them, with their comments and commas.
 
 A comment belongs to an entry if it is on the entry's line, or right below it and indented deeper than the dash. A comment
 right above an entry belongs to it too, unless the next entry follows without a gap: such a comment heads several entries
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def list_splices(reading: ParsedList, removed: Iterable[int], new: Sequence[str]) -> list[Splice]:
-    """Return the splices that remove the entries at `removed` and add others, written as `new`, at the end."""
+    """Return the splices that remove entries, and add others at the end."""
     gone = sorted(removed)
     entries = reading.entries
     if reading.layout.style == "flow":
@@ -61,7 +61,9 @@ class FlowItems(NamedTuple):
 def flow_splices(
     reading: ParsedList, items: FlowItems, removed: Sequence[int], new: Sequence[str], comma: str
 ) -> list[Splice]:
-    """Return the splices that remove items of a list in brackets, and add others at the end.
+    """Return the splices that remove and add items of a list in brackets.
+
+    New items go to the end.
 
     Args:
         reading: The text.
@@ -179,7 +181,7 @@ class _Lines:
         return self._bounds[index + 1] if self._bounds else self._entries[index].shape.end
 
     def _tail_end(self, index: int) -> int:
-        """Return the end of an entry with the comments below that are indented deeper than its dash."""
+        """Return the end of an entry, with deeper comments below it."""
         end = self._entry_end(index)
         while (line := self._text[end : line_end(self._text, end)]).lstrip().startswith("#"):
             if indent_of(line) <= self._layout.column or not self._ends_line(end):
@@ -188,7 +190,7 @@ class _Lines:
         return end
 
     def _head_start(self, first: int, last: int) -> int:
-        """Return the start of a run of entries with the comments right above that belong to it alone."""
+        """Return the start of a run of entries, with the comments that are only its."""
         start = self._entries[first].shape.start
         follower = last + 1
         if follower < len(self._entries) and self._entries[follower].shape.start == self._tail_end(last):

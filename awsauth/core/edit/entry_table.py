@@ -59,11 +59,14 @@ class EntryTable:
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def winners(self, positions: Sequence[int]) -> list[int]:
-        """Return the positions that the authenticator honors: the last of entries with equal `identity`."""
+        """Return the positions that count: the last of entries of equal `identity`."""
         return sorted({self.identity(position): position for position in positions if self.get(position)}.values())
 
     def identity(self, position: int) -> object:
-        """Return a value that is equal for entries that replace each other; users compare by exact spelling."""
+        """Return a value that is equal for entries that replace each other.
+
+        Users compare by exact spelling.
+        """
         now = self.get(position)
         return now and (kept_under(self.reading.key, now.principal), now.sso)
 

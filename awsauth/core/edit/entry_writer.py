@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 _NEIGHBORS: Final = 20
-"""The number of entries, from the last one up, among which the example is looked for."""
+"""How many entries, from the last one up, may serve as the example."""
 _ARN: Final = "arn"
 """The field of the principal under any key."""
 
 
 class Delimiters(NamedTuple):
-    """The text inside of braces or brackets: before the first item, between items, after the last one."""
+    """The text in braces or brackets: before, between and after the items."""
 
     opening: str = ""
     comma: str = ", "
@@ -65,7 +65,7 @@ class EntryStyle(NamedTuple):
 
 
 def _example_of(reading: ParsedList) -> EntryLayout | None:
-    """Return the last entry with all fields and a group, or else the last one that can be edited."""
+    """Return the last entry with all fields and a group, or an editable one."""
     count = len(reading.entries)
     shapes = (reading.entries[position].shape for position in range(count - 1, max(count - _NEIGHBORS, 0) - 1, -1))
     plain = None
@@ -79,7 +79,7 @@ def _example_of(reading: ParsedList) -> EntryLayout | None:
 
 
 def style_from(reading: ParsedList) -> EntryStyle | None:
-    """Return the style of an entry that shows as much as possible, or None without such an entry."""
+    """Return the style of the entry that shows the most; None without one."""
     shape = _example_of(reading)
     if not shape:
         return None
@@ -141,7 +141,7 @@ def _quotes(value: Scalar | Groups) -> Style:
 
 
 def _order(key: Key, shape: EntryLayout) -> tuple[str, ...]:
-    """Return all fields in the order of the example; a field that it does not have comes last."""
+    """Return all fields in the order of the example; missing ones come last."""
     arn = ARN_FIELD.get(key)
     seen = [_ARN if name == arn else name for name, *_ in shape.fields if name != "account"]
     order = EntryStyle().order
@@ -153,7 +153,9 @@ def _is_spaces(text: str) -> bool:
 
 
 def delimiters(text: str, inside: tuple[int, int], items: Sequence[tuple[int, int]], comma: str) -> Delimiters:
-    """Return the delimiters of items in brackets or braces; the usual ones if a comment stands among the items.
+    """Return the delimiters of items in brackets or braces.
+
+    They are the usual ones if a comment stands among the items.
 
     Args:
         text: The text.

@@ -1,4 +1,4 @@
-"""Merge changes into a document: pure and deterministic; a second merge of the same mapping changes nothing."""
+"""Merge changes into a document: pure, deterministic and idempotent."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class MergeResult(NamedTuple):
 
 @public
 def merge(document: Document, changes: Iterable[c.Change]) -> Document:
-    """Return the document with all changes made, in their order. A second merge changes no byte.
+    """Return the document with all changes made, in their order.
+
+    A second merge changes no byte.
 
     Raises:
         MappingConflictError: a principal is already mapped to something else.
@@ -181,7 +183,10 @@ class _Work:
     def _update(
         self, name: str, found: Sequence[tuple[EntryTable, int]], updated: Callable[[MappingEntry], MappingEntry | None]
     ) -> None:
-        """Change the entries found, or note that there are none: they may be removed already, or `name` misspelt."""
+        """Change the entries found, or note that there are none.
+
+        They may be removed already, or `name` is misspelt.
+        """
         if not found:
             self._findings.append(_not_mapped(name))
         for entries, position in found:
@@ -197,7 +202,10 @@ class _Work:
         self._update(principal, found, lambda _: None)
 
     def _readable_entries(self, key: Key) -> EntryTable:
-        """Return the entries; raise if the text cannot be read, because then a missing entry proves nothing."""
+        """Return the entries; raise if the text cannot be read.
+
+        Then a missing entry proves nothing.
+        """
         entries = self._entries(key)
         reading = entries.reading
         if not reading.trusted or (reading.findings and not reading.entries):
@@ -205,7 +213,10 @@ class _Work:
         return entries
 
     def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[EntryTable, int]]:
-        """Return the entries of a role or user under both keys: the authenticator ignores the kind of an ARN."""
+        """Return the entries of a role or user under both keys.
+
+        The authenticator ignores the kind of an ARN.
+        """
         self._readable_entries(home or ("mapUsers" if is_user(principal) else "mapRoles"))
         spellings = _spellings(principal)
         tables = map(self._entries, PRINCIPAL_KEYS)
@@ -266,7 +277,7 @@ def gives_the_same(one: MappingEntry, other: MappingEntry) -> bool:
 
 
 def _ordered(now: MappingEntry, change: c.EnsureRole | c.EnsureUser) -> tuple[str, ...]:
-    """Return the groups of a change; those that the entry has come first, in its order."""
+    """Return the groups of a change; those of the entry come first, in its order."""
     kept = tuple(dict.fromkeys(group for group in now.groups if group in change.groups))
     return kept + tuple(group for group in change.groups if group not in kept)
 

@@ -1,4 +1,7 @@
-"""Write texts so that every entry can be edited in place: a plain list, one field on a line, comments kept."""
+"""Write texts so that every entry can be edited in place.
+
+They become a plain list with one field on a line, and keep their comments.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ _MOST_ROUNDS: Final = 4
 
 @public
 def normalize(document: Document) -> tuple[Change, ...]:
-    """Return the changes that make every entry editable: ``client.apply(awsauth.normalize(client.read()))``.
+    """Return the changes that make every entry editable.
+
+    Apply them: ``client.apply(awsauth.normalize(client.read()))``.
 
     The mappings stay the same.     White space at the end of lines is removed, because it makes kubectl show the text in quotes. A text with anchors,
     folded values or entries that cannot be edited becomes a plain list. Comments stay. A text that cannot be read stays
@@ -33,7 +38,10 @@ def normalize(document: Document) -> tuple[Change, ...]:
 
 
 def normalized(reading: ParsedList) -> str:
-    """Return a text as `normalize` writes it. A second round may simplify the result of the first."""
+    """Return a text as `normalize` writes it.
+
+    A second round may simplify the result of the first.
+    """
     for _ in range(_MOST_ROUNDS):
         text = _normalized_once(reading)
         if text == reading.text:
@@ -73,7 +81,10 @@ def _is_editable(reading: ParsedList) -> bool:
 
 
 def _as_plain_list(text: str) -> str:
-    """Return a text in block style, without anchors and with each value on one line; empty where that fails."""
+    """Return a text in block style, without anchors; empty where that fails.
+
+    Each value is on one line.
+    """
     from ruamel.yaml import YAML
 
     yaml = YAML()

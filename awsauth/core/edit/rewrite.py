@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class RewriteResult(NamedTuple):
-    """The reading of the new text, and the sorted splices that lead from the old text to it."""
+    """The reading of the new text, and the sorted splices that lead to it."""
 
     reading: ParsedList
     splices: tuple[Splice, ...]
@@ -37,7 +37,9 @@ def rewrite(
     *,
     sibling: ParsedList | None = None,
 ) -> RewriteResult:
-    """Change the entries at the positions in `changed` (None removes one) and add others at the end.
+    """Change the entries in `changed` (None removes one), and add others.
+
+    The keys are positions, and the others go to the end.
 
     Args:
         reading: The text to edit.
@@ -82,7 +84,7 @@ def _has_effect(
     added: Sequence[MappingEntry],
     unchanged: Unchanged,
 ) -> bool:
-    """Whether the new text has the changed and added entries, and all others as before."""
+    """Whether the new text has exactly the changed, added and old entries."""
     old, _ = differing(reading, after, unchanged)
     start, behind = old.start, len(reading.entries) - old.stop
     if added:
@@ -99,7 +101,7 @@ def _has_effect(
 
 
 def check_editable(reading: ParsedList) -> None:
-    """Raise an EditError if a text cannot be read for certain, or has a form that cannot be edited."""
+    """Raise an EditError if a text is uncertain, or its form cannot be edited."""
     if reading.layout.style != "other" and reading.trusted:
         return
     # If there are entries, the findings are about them, not about the list.

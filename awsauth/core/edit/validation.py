@@ -1,4 +1,7 @@
-"""Checks of the fields of a change: each returns the value that the change keeps, or raises."""
+"""Checks of the fields of a change.
+
+Each returns the value that the change keeps, or raises.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,23 @@ _LARGEST: Final = 10**20
 """A larger number is not an account or a name that lost its quotes."""
 
 Check = Callable[[str, Any], Any]
-"""Takes a field's name and value; returns the value to keep, or raises an `AwsAuthError`."""
+"""Takes a field's name and value, and returns the value to keep or raises."""
 
 
 def hint_for_missing(value: Any, otherwise: str) -> str:
-    """Return the hint for a wrong value: an empty one may come from a variable that is not set."""
+    """Return the hint for a wrong value.
+
+    An empty one may come from a variable that is not set.
+    """
     is_empty = value is None or (isinstance(value, str) and not value.strip())
     return "Check that the variable with the value is set." if is_empty else otherwise
 
 
 def as_text(value: Any, *, digits: int = 0) -> str:
-    """Return the hint to pass a value as text; a number gets back leading zeros, up to `digits`."""
+    """Return the hint to pass a value as text.
+
+    A number gets back its leading zeros, up to `digits`.
+    """
     is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
     return f'Pass it as text: "{str(value).zfill(digits)}".' if is_number else "Pass a text."
 
@@ -42,7 +51,10 @@ def problems_as_error(problems: Sequence[AwsAuthError]) -> AwsAuthError:
 
 
 def checked(checks: Iterable[tuple[str, Check, Any]]) -> tuple[dict[str, Any], dict[str, AwsAuthError]]:
-    """Run checks, each given with a name and a value; return the values to keep and the errors, by name."""
+    """Run checks of named values; return the values to keep and the errors.
+
+    Both are by name.
+    """
     kept: dict[str, Any] = {}
     problems: dict[str, AwsAuthError] = {}
     for name, check, value in checks:
@@ -54,12 +66,14 @@ def checked(checks: Iterable[tuple[str, Check, Any]]) -> tuple[dict[str, Any], d
 
 
 def wrong(name: str, value: Any, wanted: str, hint: str) -> UsageError:
-    """Return the error for a value that is not the wanted kind; an empty value gets a hint of its own."""
+    """Return the error for a value of the wrong kind, or an empty one."""
     return UsageError(f"{name} is {quoted_value(value, 60)}, not {wanted}.", hint=hint_for_missing(value, hint))
 
 
 def check_texts(*, required: Collection[str] = (), digits: int = 0, **given: Any) -> None:
-    """Refuse an argument that is empty, or is not a text; None passes unless the argument is required.
+    """Refuse an argument that is empty, or is not a text.
+
+    None passes unless the argument is required.
 
     Args:
         required: The names of the required arguments.
@@ -132,7 +146,10 @@ USER_ARN: Final = {"check": _text(arns.canonical_user)}
 PRINCIPAL_ARN: Final = {"check": _text(arns.canonical_principal)}
 ACCOUNT: Final = {"check": _text(arns.account_id, digits=12)}
 WRITTEN: Final = {"check": _written}
-"""A principal as a document may hold it, valid or not: users have to be able to remove wrong ones."""
+"""A principal as a document may hold it, valid or not.
+
+Users have to be able to remove wrong ones.
+"""
 USERNAME: Final = {"check": _text(partial(check_text, "the username"))}
 GROUPS: Final = {"check": _list(_text(partial(check_text, "the group")))}
 ANY_GROUPS: Final = {"check": _list(_any_text)}

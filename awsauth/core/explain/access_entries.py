@@ -1,4 +1,7 @@
-"""Explanations for clusters with access entries, which decide before ``aws-auth`` or replace it."""
+"""Explanations for clusters with access entries.
+
+These decide before ``aws-auth``, or replace it.
+"""
 
 from __future__ import annotations
 

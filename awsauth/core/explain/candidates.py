@@ -1,4 +1,7 @@
-"""The entries under one data key that concern a caller: those that count, and why the others do not."""
+"""The entries under a data key that concern a caller.
+
+Some count, and the others have a reason why not.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,10 @@ class _Hit(NamedTuple):
 
 
 def ensured(caller: Caller, username: str = "", groups: tuple[str, ...] = ()) -> Change:
-    """Return the change that maps a caller, under its own name if the username cannot be written."""
+    """Return the change that maps a caller.
+
+    Its username is its own name if the entry's cannot be written.
+    """
     name = username if _may_be_written(username) else caller.name
     kept = [group for group in groups if _may_be_written(group)]
     if caller.is_role:
@@ -112,7 +118,7 @@ class Search:
         self._may_rename: dict[str, bool] = {}
 
     def principals(self, key: Key, *, decided: bool) -> Looked:
-        """Look into ``mapRoles`` or ``mapUsers``; `decided` if an earlier key decides already."""
+        """Look into ``mapRoles`` or ``mapUsers``; `decided` if an earlier key decides."""
         reading = self._document.reading(key)
         found = winners(reading, {self._target}).get(self._target, {})
         looked = self._looked(reading, found, self._entries(reading, found, decided=decided))
@@ -178,7 +184,10 @@ class Search:
                     yield _Hit(position, "other", near, partial(self._same, mapped) if offers else None)
 
     def _correction(self, mapped: MappingEntry) -> Change | None:
-        """Return the change that corrects an ARN for all entries that have it, or that maps the caller alike."""
+        """Return the change that corrects an ARN, or maps the caller alike.
+
+        It corrects all entries with the ARN.
+        """
         principal = casefold_arn(mapped.principal)
         if principal not in self._may_rename:
             readings = map(self._document.reading, PRINCIPAL_KEYS)
@@ -189,11 +198,14 @@ class Search:
         return self._same(mapped)
 
     def _same(self, mapped: MappingEntry) -> Change | None:
-        """Return the change that maps the caller like an entry; None if that is not to be offered."""
+        """Return the change that maps the caller like an entry; None if not offered."""
         return None if self._is_not_offered(mapped) else ensured(self._caller, mapped.username, mapped.groups)
 
     def _is_not_offered(self, mapped: MappingEntry) -> bool:
-        """Whether a mapping would not admit the caller, or would make it an administrator, which a person decides."""
+        """Whether a mapping would not admit the caller, or make an administrator.
+
+        Only a person decides about an administrator.
+        """
         if needs_instance(mapped) and self._caller.is_instance is False:
             return True
         is_administrator = any(could_render(group, SYSTEM_MASTERS) for group in mapped.groups)
@@ -212,7 +224,7 @@ class Search:
             yield _Hit(position, "dropped", _DROPPED, partial(self._same, written) if offers else None)
 
     def _misnamed(self, key: Key) -> Iterator[Candidate]:
-        """Yield the entries under a data key that the authenticator ignores, such as ``maproles``."""
+        """Yield the entries under an ignored data key, such as ``maproles``."""
         for name, text in self._document.data.items():
             if name in KEYS or _normal(name) != _normal(key):
                 continue

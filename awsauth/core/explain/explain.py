@@ -48,7 +48,7 @@ _MOST_READ: Final = 1024 * 1024
 
 @public
 def explain(document: Document, caller: Caller | str) -> Explanation:
-    """Explain what the authenticator does with a caller: each step, which entries count, and why others do not.
+    """Explain the authenticator's steps, and which entries count and why.
 
     For a caller without access it names entries that nearly match. It offers a change if an entry names the caller's own
     principal wrongly, but none for another account or a similar name, and none that makes an administrator.
@@ -192,7 +192,7 @@ class _Explaining:
         return bool(known) and self.caller.account not in known
 
     def _helps(self, change: Change) -> bool:
-        """Whether the text allows a change, the caller then has access, and no other principal loses access."""
+        """Whether a change can be made, and grants access without taking any away."""
         try:
             after = merge(self.document, [change])
         except (EditError, MappingConflictError):

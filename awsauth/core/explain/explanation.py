@@ -202,7 +202,7 @@ _VERDICTS: Final[dict[Verdict, str]] = {
 
 
 def rendering(outcomes: Sequence[CallerOutcome]) -> DecisionStep:
-    """Return the step in which the authenticator fills in the templates of the entry that counts."""
+    """Return the step that fills in the templates of the entry that counts."""
     refused = [outcome for outcome in outcomes if outcome.refusal]
     left = dict.fromkeys(marker for outcome in outcomes for marker in outcome.unresolved)
     if refused:
@@ -216,7 +216,7 @@ def rendering(outcomes: Sequence[CallerOutcome]) -> DecisionStep:
 
 
 def instance_condition(outcome: CallerOutcome, caller: Caller) -> str:
-    """Return the condition of a mapping that admits EC2 instances only; empty without one."""
+    """Return the condition of a mapping for EC2 instances only, if it is one."""
     if INSTANCES_ONLY not in outcome.unresolved or caller.is_instance:
         return ""
     if caller.is_instance is None:
@@ -234,7 +234,10 @@ def _no_instance(caller: Caller) -> str:
 
 
 def call(change: Change) -> str:
-    """Return a change as a Python call on one line that is safe to show, without arguments that have their default."""
+    """Return a change as a Python call on one line that is safe to show.
+
+    Arguments that have their default are left out.
+    """
     arguments = (f"{name}={_literal(value)}" for name, value in asked_for(change).items())
     return f"{change.kind}({visible(', '.join(arguments))})"
 

@@ -54,7 +54,7 @@ class Resemblance:
         self._resource = quoted(caller.canonical_arn.rpartition(":")[2], 200)
 
     def of(self, written: str) -> NearMiss | None:
-        """Return how an ARN differs from the caller's; None if the two have nothing in common."""
+        """Return how an ARN differs from the caller's; None if nothing is in common."""
         cleaned = casefold_arn(without_invisible(written))
         if self._own.name not in cleaned and "*" not in cleaned and not self._set:
             return None
@@ -107,7 +107,10 @@ class Resemblance:
         return NearMiss("malformed", why, unreachable=True)
 
     def similar(self, written: Mapping[int, str]) -> dict[int, NearMiss]:
-        """Return the ARNs with a similar name, in the caller's account and of its kind, the most similar first."""
+        """Return the ARNs with a similar name, the most similar first.
+
+        They are of the caller's account and kind.
+        """
         own = self._own
         prefix = f"arn:{own.partition}:{own.service}::{own.account}:{own.kind}/"
         names: dict[str, list[int]] = {}
@@ -120,14 +123,17 @@ class Resemblance:
         return {position: near for name in close for position in names[name]}
 
     def is_sso_of(self, sso: Sso) -> bool:
-        """Whether an ``sso`` entry is meant for the caller (``pkg/config/mapper.go``, ``SSOArnLike``)."""
+        """Whether an ``sso`` entry is meant for the caller.
+
+        Source: ``pkg/config/mapper.go`` (``SSOArnLike``).
+        """
         expected = ("role", sso.account, sso.partition or "aws")
         prefix = f"AWSReservedSSO_{sso.permission_set}_".lower()
         own = self._own
         return (own.kind, own.account, own.partition) == expected and own.name.startswith(prefix)
 
     def is_account(self, written: str) -> bool:
-        """Whether a text is the caller's account, written without its leading zeros or with dashes."""
+        """Whether a text is the caller's account, without leading zeros or with dashes."""
         digits = re.sub(r"[\s-]", "", written)
         return digits.isdecimal() and digits.isascii() and digits.zfill(12) == self._caller.account
 

@@ -153,7 +153,7 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
 
 
 def _conditions(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
-    """Return the conditions under which one of `templates` becomes `name`; None for never."""
+    """Return the conditions under which a template becomes `name`, or None."""
     user = is_user(casefold_arn(mapped.principal))
     known = caller_of(mapped.principal)
     rendered = [render(template, known).text if known else template for template in templates]
@@ -167,7 +167,10 @@ def _conditions(mapped: MappingEntry, templates: Sequence[str], name: str) -> tu
 
 
 def _way(template: str, name: str, *, user: bool) -> str:
-    """Return the condition under which a template becomes `name`; empty if no caller can meet it."""
+    """Return the condition under which a template becomes `name`.
+
+    It is empty if no caller can meet it.
+    """
     before, *between = _MARKER.split(template)
     if len(between) > 2:
         return f"{quoted(template)} becomes this"

@@ -1,4 +1,6 @@
-"""From nodes to values, as goyaml v2 decodes into ``interface{}`` and sigs.k8s.io/yaml turns that into JSON.
+"""From nodes to values, as goyaml v2 and sigs.k8s.io/yaml convert them.
+
+goyaml decodes into ``interface{}``, and sigs.k8s.io/yaml turns that into JSON.
 
 Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``decoder``) and ``sigs.k8s.io/yaml`` ``yaml.go``.
 """
@@ -112,7 +114,10 @@ class _Decoder:
         return Value(value.node, written, value.type, value.text, value.items, value.fields)
 
     def _fill(self, node: Node, value: Value) -> None:
-        """Put the pairs of a mapping into `value`; the last of equal keys wins, merged ones included."""
+        """Put the pairs of a mapping into `value`.
+
+        The last of equal keys wins, merged ones included.
+        """
         assert value.fields is not None  # noqa: S101 - only called with a map
         for key, child in node.pairs():
             if key.kind == "scalar" and key.value == "<<" and (key.implicit or key.tag == scalars.MERGE_TAG):
@@ -173,7 +178,7 @@ def _binary(node: Node) -> str:
 
 
 def _not_for_json(value: Value) -> Iterator[tuple[Node, str]]:
-    """Yield the values on which the conversion to JSON fails: infinite numbers, and null as a key."""
+    """Yield the values that JSON cannot hold: infinite numbers, null as a key."""
     if value.type == "unmarshalable":
         yield value.node, "JSON has no infinity and no NaN"
     for item in value.items:

@@ -19,7 +19,7 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def parse_json(text: str) -> list[Node] | None:
-    """Return the roots of a stream of JSON objects, or None if the text is not such a stream.
+    """Return the roots of a stream of JSON objects; None for another text.
 
     A lone surrogate becomes U+FFFD, as in Go's encoding/json.
     """

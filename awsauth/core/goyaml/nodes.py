@@ -1,4 +1,4 @@
-"""The node tree of a YAML text, with the place of every node, as goyaml v2 builds it.
+"""A YAML text's node tree, as goyaml v2 builds it, with all places.
 
 The authenticator reads with goyaml v2, a translation of libyaml to Go, so libyaml itself provides the events here.
 Where the two are known to differ, this module copies goyaml or declares the text untrusted.
@@ -26,13 +26,21 @@ Kind = Literal["scalar", "sequence", "mapping", "alias"]
 BOM: Final = "\ufeff"
 
 DEEPEST: Final = 100
-"""The deepest nesting that is read; an ``aws-auth`` needs three levels, goyaml allows ten thousand."""
+"""The deepest nesting that is read.
+
+An ``aws-auth`` needs three levels, and goyaml allows ten thousand.
+"""
 
 _MOST: Final = 2**17
-"""The largest number of nodes in a text: one for eight characters of the largest ConfigMap; real texts have fewer."""
+"""The most nodes of a text; real texts have fewer.
+
+That is one for eight characters of the largest ConfigMap.
+"""
 _MANY: Final = 20_000
 _LEAST_LENGTH: Final = 5
-"""The least average number of characters for each node in a text of many; real entries have about 10.
+"""The least average number of characters for each of many nodes.
+
+Real entries have about 10.
 
 A node takes hundreds of bytes. Without this bound a text of tiny nodes takes hundreds of times its length in memory.
 """
@@ -43,13 +51,19 @@ _BLANK: Final = r"[ \t\r\n\x85\u2028\u2029]"
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\r?\n)*"
 _EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES} *)| *)(\[{_BLANK}*\])")
 _ANOTHER_END: Final = re.compile(rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]")
-"""Must not follow an empty list: a colon, which makes it a key; outside of comments, what goyaml scans differently."""
+"""Must not follow an empty list.
+
+A colon makes it a key. Outside of comments, goyaml scans the others differently.
+"""
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
 _LINE_START: Final = r"(?:\A|[\n\r\x85\u2028\u2029])[ \t]*"
 _ON_LINE: Final = r"[^\n\r\x85\u2028\u2029]*"
 _BEFORE_BRACKET: Final = rf"(?:(?:[!&*]\S*[ \t]+)+|[\"']{_ON_LINE}[\"'][ \t]*)?"
 _LINE_OF_BRACKET: Final = re.compile(rf"{_LINE_START}{_BEFORE_BRACKET}[\[{{]")
-"""A bracket at the start of a line, or after the tag, anchor, alias or quoted text at its start."""
+"""A bracket at the start of a line, or behind a tag or text there.
+
+There may be a tag, an anchor, an alias or a quoted text.
+"""
 _NOTHING: Final = rf"(?:\s|{_COMMENT}{_LINE_END})*"
 _BRACKET_FIRST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}:?,]")
 _EMPTY_LAST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}]{_NOTHING}\Z")
@@ -77,7 +91,7 @@ class YamlSyntaxError(ValueError):
 
 
 class UntrustedYamlError(YamlSyntaxError):
-    """goyaml and libyaml differ here, or may: the result of the authenticator is unknown."""
+    """goyaml and libyaml may differ here, so the authenticator's result is unknown."""
 
     hint = "Write the text in plain block style, without tags, anchors and nested brackets."
 
@@ -118,12 +132,14 @@ class Node:
     children: list[Node] = ()  # type: ignore[assignment] # a list for each scalar would double the memory
 
     def pairs(self) -> Iterator[tuple[Node, Node]]:
-        """Yield the keys and values of a mapping, in the order of the text, repeated keys included."""
+        """Yield the keys and values of a mapping in order, also repeated keys."""
         return zip(self.children[::2], self.children[1::2], strict=True)
 
 
 def parse_first(text: str) -> Node | None:
-    """Return the root of the first document, or None if the text holds none. The rest of the text is ignored.
+    """Return the root of the first document; None if there is none.
+
+    The rest of the text is ignored.
 
     Raises:
         YamlSyntaxError: goyaml cannot read the text.
@@ -151,7 +167,10 @@ def parse_all(text: str) -> list[Node]:
 
 
 def _empty_list(text: str, start: int, end: int) -> Node:
-    """Return an empty list as root: goyaml ends the document there, libyaml sometimes takes the list for a key."""
+    """Return an empty list as root.
+
+    goyaml ends the document there. libyaml sometimes takes the list for a key.
+    """
     if _ANOTHER_END.match(text, end):
         raise UntrustedYamlError("something follows the brackets of an empty list", end)
     # goyaml scans on until the document is over, as it does behind a text in quotes.
@@ -163,7 +182,10 @@ def _empty_list(text: str, start: int, end: int) -> Node:
 
 
 class _Builder:
-    """Turns libyaml's events into nodes, without recursion: a hostile text may be nested deeply."""
+    """Turns libyaml's events into nodes, without recursion.
+
+    A hostile text may be nested deeply.
+    """
 
     def __init__(self, text: str, least_length: int = 0) -> None:
         _check_marks(text)
@@ -328,7 +350,10 @@ def _ends_early(text: str) -> bool:
 
 
 def _check_marks(text: str) -> None:
-    """Refuse inner byte order marks, which are uncertain, and deep nesting: libyaml's time grows with depth squared."""
+    """Refuse inner byte order marks and deep nesting.
+
+    The marks are uncertain, and libyaml's time grows with the square of the depth.
+    """
     # goyaml skips a mark at the start of a line or of its buffer, and the whole text before decides where that is.
     mark = text.find(BOM, 1)
     if mark >= 0:

@@ -13,7 +13,10 @@ from awsauth.core.text.display import is_visible, quoted, visible
 from awsauth.errors import InvalidValueError
 
 Type = Literal["string", "null", "bool", "number", "unmarshalable"]
-"""``unmarshalable``: infinity and NaN. JSON has neither, so the authenticator rejects the whole text."""
+"""The type of a scalar.
+
+``unmarshalable``: infinity and NaN. JSON has neither, so the authenticator rejects the whole text.
+"""
 
 Style = Literal["plain", "single", "double"]
 
@@ -21,7 +24,10 @@ MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 CHECKED_TAGS: Final = {
     f"tag:yaml.org,2002:{name}": name for name in ("null", "bool", "int", "float", "timestamp", "binary")
 }
-"""The short names of the tags that a scalar has to fit; every other tag makes a scalar text."""
+"""The short names of tags that a scalar has to fit.
+
+Every other tag makes a scalar text.
+"""
 
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
 _BOOLS: Final = tuple(
@@ -48,7 +54,10 @@ _INTEGER: Final = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?
 # reader of YAML 1.1 or 1.2, strict or lax, agrees on these.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/$<(.+-][!-~]*(?: [!-~]+)*")
 _WORD_LIKE: Final = re.compile(r"[A-Za-z/][!-~]*(?<!:)")
-"""Most texts. They begin with a letter or a slash and have no blank, so that only `WORDS` have another type."""
+"""Most texts: they begin with a letter or a slash, and have no blank.
+
+So only `WORDS` have another type.
+"""
 _LIKE_ANOTHER_TYPE: Final = re.compile(
     r"[-+]?(?:\.?[0-9][0-9_.,:]*(?:[eE][-+]?[0-9]*)?|0[xX][0-9a-fA-F_]+|0[oObB][0-9_]+)"  # numbers, times
     r"|[0-9]{4}-[0-9]+-[0-9].*"  # dates
@@ -58,7 +67,10 @@ _FLOW_INDICATOR: Final = re.compile(r"[,\[\]{}]")
 
 
 def plain_type(text: str) -> Type:
-    """Return the type of a plain scalar without a tag: ``012`` is a number, ``yes`` a bool, ``2001-01-01`` text."""
+    """Return the type of a plain scalar without a tag.
+
+    ``012`` is a number, ``yes`` a bool, ``2001-01-01`` text.
+    """
     word = WORDS.get(text)
     if word is not None:
         return word
@@ -71,7 +83,10 @@ def plain_type(text: str) -> Type:
 
 
 def fits_tag(name: str, text: str) -> bool:
-    """Whether a scalar fits the tag ``null``, ``bool``, ``int`` or ``float``; otherwise goyaml fails."""
+    """Whether a scalar fits the tag ``null``, ``bool``, ``int`` or ``float``.
+
+    Otherwise goyaml fails.
+    """
     found = plain_type(text)
     if found != "number":
         return name == ("float" if found == "unmarshalable" else found)
@@ -88,7 +103,10 @@ def _is_float(form: re.Pattern[str], digits: str) -> bool:
 
 
 def _integer(digits: str) -> int | None:
-    """Return the integer that Go reads, in base 10 or with a prefix; None for other texts and above 64 bits."""
+    """Return the integer that Go reads; None for other texts and above 64 bits.
+
+    It is in base 10, or has a prefix.
+    """
     match = _INTEGER.fullmatch(digits)
     if not match:
         return None
@@ -102,7 +120,9 @@ def _integer(digits: str) -> int | None:
 
 
 def write_scalar(text: str, style: Style = "plain", *, flow: bool = False) -> str:
-    """Return `text` as a YAML scalar: plain if YAML 1.1 reads it back as this text, otherwise in quotes.
+    """Return `text` as a YAML scalar: plain if possible, otherwise in quotes.
+
+    It is possible if YAML 1.1 reads it back as this text.
 
     Args:
         text: One line without control characters (see `check_text`).

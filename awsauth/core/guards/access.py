@@ -1,4 +1,4 @@
-"""The guards of access: nodes, administrators, the caller, gains, regrants and access entries."""
+"""Guards of access: nodes, administrators, the caller, gains, access entries."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ GAINS: Final = "gains"
 
 
 def node_mapping(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a change that takes access from nodes, unless it is proven that no node uses the mapping."""
+    """Refuse a change that takes access from nodes.
+
+    A mapping that provably no node uses may go.
+    """
     # Entries as written: an entry that admits no node may be the mistake that keeps the nodes out.
     for principal, old in case.written_old.by_principal.items():
         new = case.written_new.by_principal.get(principal, ())
@@ -105,7 +108,10 @@ def last_admin(case: GuardInput) -> Iterator[Finding]:
 
 
 def _keeps_right_to_update(case: GuardInput) -> bool:
-    """Whether the caller of a rollback may update ``aws-auth`` independently of the mappings that change."""
+    """Whether the caller may update ``aws-auth`` despite the rollback.
+
+    The right does not come from the mappings that change.
+    """
     context = case.context
     username = context.caller_username
     if username is None or not (context.is_rollback and context.may_update):
@@ -118,7 +124,10 @@ def _keeps_right_to_update(case: GuardInput) -> bool:
 
 
 def _may_lose_administrators(case: GuardInput) -> bool:
-    """Whether a principal whose mapping changes is less certain to be an administrator; the others stay as they are."""
+    """Whether a principal becomes less certain to be an administrator.
+
+    Only principals whose mapping changes are considered.
+    """
     if case.old.accounts != case.new.accounts:
         return True
     if not case.old.by_principal and not case.context.admin_usernames:
@@ -236,7 +245,9 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, username: str | None) -> I
 
 
 def regrant(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a rollback that gives access back that another writer removed, if an administrator is left.
+    """Refuse a rollback that returns access which another writer removed.
+
+    It passes if no administrator is left.
 
     A change that left no administrator does not count as a decision about a principal.
     """
@@ -275,7 +286,10 @@ def _groups(groups: Sequence[str]) -> str:
 
 
 def gains_access(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a removal or rollback after which an older entry gives a principal more groups, or another username."""
+    """Refuse a removal or rollback by which an older entry grants more.
+
+    The entry gives a principal more groups, or another username.
+    """
     for principal, outcomes in case.old.by_principal.items():
         if outcomes == case.new.by_principal.get(principal):
             continue
@@ -288,7 +302,10 @@ def gains_access(case: GuardInput) -> Iterator[Finding]:
 
 
 def _older_key(case: GuardInput, principal: str, mapped: MappingEntry) -> Key | None:
-    """Return the data key of an entry that wins after the change and existed before it; None for a new entry."""
+    """Return the key of an older entry that wins after the change.
+
+    Returns None for a new entry.
+    """
     for key in PRINCIPAL_KEYS:
         before, after = (_entries(document.reading(key), principal) for document in (case.before, case.after))
         if mapped in after:
@@ -330,7 +347,7 @@ def authentication_mode(case: GuardInput) -> Iterator[Finding]:
 
 
 def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
-    """Report mappings whose change has no effect, because their principals have access entries."""
+    """Report mappings whose change has no effect due to access entries."""
     old, new = case.written_old.by_principal, case.written_new.by_principal
     for principal, entry in case.entries.items():
         before, after = old.get(principal, ()), new.get(principal, ())

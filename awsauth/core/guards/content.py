@@ -1,4 +1,4 @@
-"""The guards of the text: it can be read, keeps the policy, fits, and belongs to the object."""
+"""Guards of the text: readable, within the policy, not too large, same object."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POLICY: Final = "policy"
 
 
 def policy(case: GuardInput) -> Iterator[Finding]:
-    """Refuse new violations of the policy; `lint` reports those that were there before."""
+    """Refuse new violations of the policy; `lint` reports older ones."""
     wanted = case.context.policy
     if wanted is None or case.before.data == case.after.data:
         return
@@ -51,7 +51,10 @@ def _violations(document: Document, wanted: Policy) -> dict[tuple[str, str, str]
 
 UNREADABLE: Final = "unreadable"
 UNTRUSTED: Final = "untrusted"
-"""The code of a refusal that cannot be allowed: guards and policy cannot tell which access such a text gives."""
+"""The code of a refusal that cannot be allowed.
+
+Guards and policy cannot judge the access that such a text gives.
+"""
 TOO_LARGE: Final = "too-large"
 FOREIGN_HISTORY: Final = "foreign-history"
 MANAGED_BY_TOOL: Final = "managed-by-tool"
@@ -85,14 +88,17 @@ def unreadable(case: GuardInput) -> Iterator[Finding]:
 
 
 def _trust(reading: ParsedList) -> int:
-    """Return how far a text can be read: 2 it can, 1 its meaning is uncertain, 0 it cannot."""
+    """Return how far a text can be read: 2 fully, 1 uncertainly, 0 not at all."""
     if any(finding.code in _LOST_CODES for finding in reading.findings):
         return 0
     return _TRUSTED if reading.trusted else 1
 
 
 def _new_problems(before: ParsedList, after: ParsedList) -> list[Finding]:
-    """Return the problems that a change adds; a problem that moves to another line is not new."""
+    """Return the problems that a change adds.
+
+    A problem that moves to another line is not new.
+    """
     known = Counter(map(_identity, before.findings))
     new = []
     for finding in after.findings:
@@ -132,7 +138,10 @@ def managed_by_tool(case: GuardInput) -> Iterator[Finding]:
 
 
 def repeated_data_key(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a change to a manifest that has a key twice, unless the change merges the two."""
+    """Refuse a change to a manifest that has a key twice.
+
+    A change that merges the two passes.
+    """
     for finding in case.context.object_findings:
         if finding.code == REPEATED_DATA_KEY and not _merges(finding, case.after):
             yield _as_refusal(finding)
@@ -148,7 +157,9 @@ def _as_refusal(finding: Finding) -> Finding:
 
 
 def too_large(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a text that is too large for the API server; a change that makes it smaller passes.
+    """Refuse a text that is too large for the API server.
+
+    A change that makes it smaller passes.
 
     The server counts the bytes of the values of ``data`` and ``binaryData``, not the keys (Kubernetes
     ``pkg/apis/core/validation``, ``ValidateConfigMap``).
@@ -164,7 +175,7 @@ def too_large(case: GuardInput) -> Iterator[Finding]:
 
 
 def foreign_history(case: GuardInput) -> Iterator[Finding]:
-    """Refuse to restore a revision of another object, such as one from a restored backup."""
+    """Refuse to restore a revision of another object, as after a backup."""
     uid, revision_uid = case.context.uid, case.context.revision_uid
     if uid and revision_uid and uid != revision_uid:
         yield violation(

@@ -121,7 +121,10 @@ class GuardInput(NamedTuple):
         return old, new
 
     def is_unread(self, principal: str) -> bool:
-        """Whether a principal has an access entry that could not be read, so that its access is unknown."""
+        """Whether a principal has an access entry that could not be read.
+
+        Its access is unknown then.
+        """
         return principal in self.entries and not self.entries[principal].type
 
     @property
@@ -152,7 +155,7 @@ def _concerned(before: Document, after: Document, context: GuardContext) -> set[
 def violation(
     guard: str, message: str, impact: str, hint: str, *, principal: str = "", location: Location | None = None
 ) -> Finding:
-    """Return the finding of a guard that refuses a change; its hint ends with the way to allow it."""
+    """Return a guard's finding that refuses a change, with the way to allow it."""
     return Finding(
         guard, Severity.ERROR, message, impact, f"{hint} {allow_hint(guard, principal)}", location, principal
     )
@@ -164,5 +167,8 @@ def allow_hint(guard: str, principal: str) -> str:
 
 
 def allowance(guard: str, principal: str) -> str:
-    """Return the narrowest name that allows a finding: ``last-admin``, ``node-mapping=arn:…``."""
+    """Return the narrowest name that allows a finding.
+
+    It looks like ``last-admin`` or ``node-mapping=arn:…``.
+    """
     return f"{guard}={visible(principal)}" if principal else guard

@@ -32,17 +32,23 @@ GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {
     AUTHENTICATION_MODE: access.authentication_mode,
     content.POLICY: content.policy,
 }
-"""The guards by name. Each yields findings with its name as code; those of severity ``error`` refuse the change."""
+"""The guards by name.
+
+Each yields findings with its name as code. Those of severity ``error`` refuse the change.
+"""
 
 REFUSALS: Final = frozenset({*GUARDS, content.UNTRUSTED})
 """The codes of findings that refuse a change. ``untrusted`` cannot be allowed."""
 
 _ONE_BY_ONE: Final = 5
-"""The most principals of a guard that are allowed one by one; above that, the hint allows the whole guard."""
+"""The most principals of a guard that the hint allows one by one.
+
+Above that, the hint allows the whole guard.
+"""
 
 
 def run_guards(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
-    """Return the findings of all guards; those of severity ``error`` refuse the change."""
+    """Return the findings of all guards; an ``error`` refuses the change."""
     case = GuardInput.of(before, after, context or GuardContext())
     return tuple(
         [before.located(finding) for one in (*GUARDS.values(), access.access_entry_wins) for finding in one(case)]
@@ -70,7 +76,7 @@ def enforce(
 
 
 def raise_for_violations(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
-    """Raise one error for all findings that refuse a change and that `allow` does not name.
+    """Raise an error for the refusals that `allow` does not name.
 
     Raises:
         GuardError: there are such findings.
@@ -91,7 +97,10 @@ def raise_for_violations(findings: Iterable[Finding], allow: Iterable[str] = ())
 
 
 def _allowances(refused: Sequence[Finding]) -> list[str]:
-    """Return the names that allow all violations: per principal, unless a guard has more than five."""
+    """Return the names that allow all violations, by principal or guard.
+
+    The whole guard is named if it has more than five.
+    """
     often = {code for code, count in Counter(finding.code for finding in refused).items() if count > _ONE_BY_ONE}
     often.add(access.REGRANT)  # a rollback is allowed as a whole
     names = (
@@ -101,7 +110,7 @@ def _allowances(refused: Sequence[Finding]) -> list[str]:
 
 
 def allowed_by(allow: Any) -> set[tuple[str, str]]:
-    """Return the guards of `allow` with their principals; an empty principal stands for all.
+    """Return the guards of `allow` with their principals; empty stands for all.
 
     Raises:
         UsageError: `allow` is not a list of names of guards.

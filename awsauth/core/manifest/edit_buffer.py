@@ -50,7 +50,7 @@ class BufferProblem(NamedTuple):
 
 
 def to_buffer(document: Document) -> str:
-    """Return the buffer of a document, with the keys that the authenticator reads; CRLF becomes LF.
+    """Return the buffer of a document's keys that count; CRLF becomes LF.
 
     Raises:
         EditError: a text holds a character that an editor may not keep.
@@ -59,7 +59,7 @@ def to_buffer(document: Document) -> str:
 
 
 def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[BufferProblem, ...]]:
-    """Return the changes of an edited buffer, and the problems of the texts that it changes.
+    """Return the changes of an edited buffer, and their texts' problems.
 
     With a problem, the changes cannot be made. Its line is that of the buffer without marks.
 

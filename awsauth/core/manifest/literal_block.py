@@ -1,4 +1,6 @@
-"""Literal blocks of the outer text (``mapRoles: |`` and its lines): new ones, and edits by line.
+"""Literal blocks of the outer text: new ones, and edits by line.
+
+Such a block is ``mapRoles: |`` and its lines.
 
 Source of the rules for indentation and indicators: libyaml ``scanner.c``, which goyaml translates.
 """
@@ -17,7 +19,7 @@ from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end,
 from awsauth.core.text.unified_diff import changed_lines
 
 STEP: Final = 2
-"""The extra indentation of a new block below its key, unless a neighbor has another one."""
+"""The extra indentation of a new block, unless a neighbor has another one."""
 
 _HEADER: Final = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
@@ -32,7 +34,7 @@ def column_of(text: str, offset: int) -> int:
 
 
 def header_of(text: str, node: Node) -> tuple[int, str, str]:
-    """Return the end of a block scalar's header, its indentation indicator and its chomping indicator."""
+    """Return the end of a block's header, its indentation and its chomping."""
     match = _HEADER.match(text, node.start)
     if match is None:
         return node.start, "", ""
@@ -59,7 +61,10 @@ def new_literal(text: str, offset: int, value: str, column: int, step: int = STE
 
 
 def place_below(text: str, position: int, value: str) -> int:
-    """Return the first place, from `position` on, for a new block with `value`: not above blank lines that it would keep."""
+    """Return the first place for a new block with `value`.
+
+    It is not above blank lines that the block would keep.
+    """
     if _chomping(value) != "+":
         return position
     match = _BLANK_LINES.match(text, position)
@@ -67,7 +72,9 @@ def place_below(text: str, position: int, value: str) -> int:
 
 
 def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
-    """Return the splices that change the literal block `node` of `key` to `wanted`; other lines stay.
+    """Return the splices that change a literal block to `wanted`.
+
+    `node` is the block of `key`. Other lines stay.
 
     Raises:
         ManifestError: a literal block cannot hold a line break or character, or a splice touches a template.
@@ -130,7 +137,10 @@ class _Block(NamedTuple):
         return [Splice(node.start, self.header_end, f"|{digit}{chomp}")]
 
     def blank_splices(self, text: str, node: Node, wanted: str) -> list[Splice]:
-        """Return the splice that removes blank lines below the block that would become part of its text."""
+        """Return the splice that removes blank lines below the block.
+
+        They would become part of its text.
+        """
         blank = text[self.starts[-1] : node.end]
         counts = _chomping(wanted) == "+" or (not self.lines and blank.strip("\r\n"))
         return [Splice(self.starts[-1], node.end, "")] if wanted and counts and blank else []

@@ -106,7 +106,7 @@ def find_config_map(text: str) -> ConfigMapLocation:
 
 
 def fields(node: Node | None) -> dict[str, tuple[Node, Node]]:
-    """Return the nodes of keys and values of a mapping, by key; the last of repeated keys counts."""
+    """Return the nodes of a mapping by key; the last of repeated keys counts."""
     node = target(node)
     if node is None or node.kind != "mapping":
         return {}
@@ -212,7 +212,10 @@ def _cluster_of(document: Node) -> str:
 
 
 def _is_meant(document: Node) -> bool:
-    """Whether an object of another kind is meant for the authenticator: it has its name, or the keys of its data."""
+    """Whether an object of another kind is meant for the authenticator.
+
+    It has its name, or the keys of its data.
+    """
     data = {name for key in ("data", "stringData") for name in fields(child(document, key))}
     name = string(child(document, "metadata"), "name")
     is_named = name == "aws-auth" and ("data" in fields(document) or "stringData" in fields(document))
@@ -227,7 +230,9 @@ def _described(text: str, node: Node) -> str:
 
 
 def origins(manifest: Manifest) -> Mapping[str, Origin]:
-    """Return, for each data key, the function from a place in its text to the place in the file.
+    """Return, for each data key, the function from its text to the file.
+
+    The function takes and returns a place.
 
     In a literal block (``|``) the place is exact. For other forms it is the place of the key.
     """
@@ -242,7 +247,7 @@ def _in_file(text: str, key: Node, value: Node, location: Location) -> Location:
 
 
 def _in_block(text: str, node: Node, location: Location) -> tuple[int, int] | None:
-    """Return line and column in a literal block: in the file, spaces precede its lines."""
+    """Return line and column in a literal block, whose lines are indented."""
     if node.style != "|":
         return None
     start = Location.of("", text, node.start).line

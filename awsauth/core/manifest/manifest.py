@@ -77,7 +77,10 @@ class Manifest:
         return current.text
 
     def _with_shadowed(self, data: Mapping[str, str]) -> Manifest:
-        """Return the manifest with the keys of an earlier `data:` merged into the last one, if `data` has all of them."""
+        """Return the manifest with an earlier `data:` merged into the last one.
+
+        That is only possible if `data` has all of its keys.
+        """
         hidden = shadowed(self.found)
         text = merged(self.found) if hidden and hidden.items() <= data.items() else None
         if text is None:
@@ -88,7 +91,7 @@ class Manifest:
         return changed
 
     def in_literal_blocks(self) -> Manifest:
-        """Return the manifest with literal blocks for folded blocks, and for other values of several lines.
+        """Return the manifest with literal blocks for values of several lines.
 
         Raises:
             ManifestError: a literal block cannot hold a character, or the edit would touch a template.
@@ -115,7 +118,10 @@ class Manifest:
         return self._edited(key, self._splices(key, value), wanted)
 
     def _edited(self, key: str, splices: list[Splice], wanted: Mapping[str, str]) -> Manifest:
-        """Return the manifest with splices applied; raise unless the data is as wanted and nothing else has changed."""
+        """Return the manifest with splices applied.
+
+        Raise unless the data is as wanted and nothing else has changed.
+        """
         try:
             text = spliced(self.found.text, splices)
             changed = Manifest.parse(text.removesuffix(self.found.text[len(self.text) :]))
@@ -187,7 +193,7 @@ def _value_text(text: str, key: Node, value: Node) -> str:
 
 
 def _type(node: Node) -> str:
-    """Return the type of a scalar in YAML 1.1: ``string``, ``null``, ``number`` and so on."""
+    """Return the type of a scalar in YAML 1.1, such as ``string`` or ``null``."""
     if node.tag in CHECKED_TAGS:
         return "value with a tag of its own"
     return scalar(node, node).type
@@ -218,7 +224,7 @@ def _check_shared(text: str, found: ConfigMapLocation) -> None:
 
 
 def _outline(found: ConfigMapLocation, key: str) -> list[tuple[str | int | None, ...]]:
-    """Return the content of a file except the value of `key`, to compare before with after."""
+    """Return the content of a file except the value of `key`, for comparison."""
     data = found.data
     skipped: set[int] = set()
     waiting = list(found.roots)

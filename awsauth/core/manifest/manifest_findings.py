@@ -1,4 +1,4 @@
-"""Findings about a manifest: an object that the authenticator does not read, and repeated keys."""
+"""Findings about manifests: objects that are not read, repeated keys."""
 
 from __future__ import annotations
 
@@ -113,7 +113,10 @@ def shadowed(found: ConfigMapLocation) -> Mapping[str, str]:
 
 
 def merged(found: ConfigMapLocation) -> str | None:
-    """Return the manifest's text with the lines of every earlier `data:` moved to the last; None if that is not safe."""
+    """Return the manifest with the lines of every earlier `data:` in the last.
+
+    Returns None if that is not safe.
+    """
     pairs = [pair for pair in found.document.pairs() if pair[0].kind == "scalar"]
     places = [index for index, (key, _) in enumerate(pairs) if key.value == "data"]
     if len(places) < 2 or found.is_json or found.document.style == "flow":

@@ -1,4 +1,7 @@
-"""Insert keys into mappings of the outer text, and remove them: block mappings, flow mappings, JSON objects."""
+"""Insert keys into mappings of the outer text, and remove them.
+
+The mappings are block mappings, flow mappings and JSON objects.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,9 @@ def fill_empty(text: str, parent: Node, key: Node, node: Node, *, name: str, val
 
 
 def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
-    """Return the splices that remove every occurrence of a key from a mapping, with its line break or comma.
+    """Return the splices that remove every occurrence of a key from a mapping.
+
+    Its line break or comma goes, too.
 
     Raises:
         ManifestError: the key does not begin its line, or a splice touches a template.
@@ -116,7 +121,10 @@ def _colon(text: str, key: Node, value: Node) -> str:
 
 
 def _object(text: str, parent: Node, owner: Node, *, name: str, value: str, is_json: bool) -> str:
-    """Return a flow mapping with one key; over several lines if the key `owner` in `parent` begins a line."""
+    """Return a flow mapping with one key.
+
+    It goes over several lines if the key `owner` in `parent` begins a line.
+    """
     pair = f'{_key(name, quote=is_json)}: "{double_escaped(value)}"'
     indent = text[line_start(text, owner.start) : owner.start]
     if not is_json or indent.strip() or not indent:
@@ -128,7 +136,10 @@ def _object(text: str, parent: Node, owner: Node, *, name: str, value: str, is_j
 
 
 def _block_lines(text: str, position: int, path: list[str], value: str, *, column: int, step: int) -> Splice:
-    """Return the splice that inserts the lines of a new key at `position`, the begin of a line, or further down."""
+    """Return the splice that inserts the lines of a new key.
+
+    They go to `position`, the begin of a line, or further down.
+    """
     position = place_below(text, position, value)
     eol = newline_of(text)
     lines = []
@@ -152,7 +163,7 @@ def _key(name: str, *, quote: bool = False) -> str:
 
 
 def _step(text: str, mapping: Node) -> int:
-    """Return the extra indentation of a mapping's literal blocks below their keys, in columns."""
+    """Return the extra indentation of a mapping's literal blocks, in columns."""
     for key, value in mapping.pairs():
         if value.style == "|" and value.value.strip() and not header_of(text, value)[1]:
             first = text[line_end(text, value.start) : value.end].lstrip("\r\n")
@@ -168,7 +179,10 @@ def _last_scalar(node: Node) -> Node:
 
 
 def _end_of_lines(text: str, node: Node) -> int:
-    """Return the begin of the line behind a node; blank lines below a block are not part of it, unless they count."""
+    """Return the begin of the line behind a node.
+
+    Blank lines below a block are not part of it, unless they count.
+    """
     if node.style == "|":
         lines = text[node.start : node.end].split("\n")
         return node.start + sum(len(line) + 1 for line in lines[: 1 + len(inner_lines(node.value))])

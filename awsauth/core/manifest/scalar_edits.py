@@ -1,4 +1,6 @@
-"""Edits of one string of the outer text in its place: a literal block, a quoted or a plain scalar.
+"""Edits of one string of the outer text, in its place.
+
+The string is a literal block, a quoted or a plain scalar.
 
 Unchanged lines keep their bytes; the form changes only if the new text needs it.
 """
@@ -94,7 +96,9 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
 
 
 def to_literal(text: str, key: Node, node: Node) -> list[Splice]:
-    """Return the splices that turn a value into a literal block if `edit_scalar` refuses its form.
+    """Return the splices that make a value a literal block, if necessary.
+
+    They are necessary if `edit_scalar` refuses its form.
 
     Raises:
         ManifestError: a literal block cannot hold one of its characters, or a splice touches a template.
@@ -114,7 +118,7 @@ def to_literal(text: str, key: Node, node: Node) -> list[Splice]:
 
 
 def _form(node: Node, raw: str) -> str:
-    """Return the form if line breaks of the file are not those of the text; otherwise the empty text."""
+    """Return the form if the file's line breaks are not the text's, or ""."""
     if node.style == ">":
         return "a folded block (`>`)"
     return "a scalar that goes over several lines" if node.style != "|" and _BREAK.search(raw) else ""
@@ -133,7 +137,7 @@ def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) ->
 
 
 def _edit_between_quotes(text: str, node: Node, wanted: str, quotes: _Quotes) -> list[Splice]:
-    """Return the splices of the characters that differ; other escapes stay as they are."""
+    """Return the splices of the characters that differ; other escapes stay."""
     value_at, raw_at = [0], [node.start + 1]
     for match in quotes.escaped.finditer(text, node.start + 1, node.end - 1):
         value_at.append(value_at[-1] + match.start() - raw_at[-1] + 1)
@@ -167,13 +171,19 @@ def _changed_characters(old: str, new: str) -> list[tuple[int, int, str]]:
 
 
 def _replaced(text: str, node: Node, new: str) -> Splice:
-    """Return the splice that replaces a scalar; after a bare ``mapRoles:`` it begins with a space."""
+    """Return the splice that replaces a scalar.
+
+    After a bare ``mapRoles:`` it begins with a space.
+    """
     apart = " " if text[node.start - 1] == ":" and node.start == node.end else ""
     return Splice(node.start, node.end, apart + new)
 
 
 def _become_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
-    """Return the splices that put a literal block in the scalar's place; a comment stays on the line of the header."""
+    """Return the splices that put a literal block in the scalar's place.
+
+    A comment stays on the line of the header.
+    """
     end, eol = place_below(text, line_end(text, node.end), wanted), newline_of(text)
     header, lines = new_literal(text, node.start, wanted, column_of(text, key.start))
     return [_replaced(text, node, header), Splice(end, end, "".join(line + eol for line in lines))]

@@ -1,4 +1,4 @@
-"""The encoding of a manifest file: UTF-8 with or without a byte order mark, or UTF-16 with one.
+"""The encoding of a manifest file: UTF-8, or UTF-16 with a byte order mark.
 
 kubectl reads the same encodings, by the same marks (``go.yaml.in/yaml/v2`` ``readerc.go``).
 """

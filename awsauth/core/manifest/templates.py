@@ -1,4 +1,6 @@
-"""Templates in a manifest file: Helm and Jinja actions, ``${VAR}`` of Kustomize, Flux, Terraform and envsubst.
+"""Templates in a manifest file, as of Helm, Kustomize or Terraform.
+
+They are Helm and Jinja actions, and ``${VAR}`` of Kustomize, Flux, Terraform and envsubst.
 
 Their values are unknown, so no edit may touch one. The authenticator's own templates (``{{SessionName}}``,
 aws-iam-authenticator ``pkg/server``) look alike; here they are plain text.
@@ -30,7 +32,10 @@ _BY_HAND: Final = "Change the template by hand, or its values, or give the rende
 
 
 def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
-    """Yield the span of each template between `start` and `end`; one without an end goes up to `end`."""
+    """Yield the span of each template between `start` and `end`.
+
+    One without an end goes up to `end`.
+    """
     end = len(text) if end is None else end
     while match := _OPENING.search(text, start, end):
         closing = _CLOSING[match.group()]
@@ -40,7 +45,10 @@ def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tup
 
 
 def is_template_line(line: str) -> bool:
-    """Whether a line consists of template actions: a control line, or one that inserts lines."""
+    """Whether a line consists of template actions.
+
+    It is a control line, or one that inserts lines.
+    """
     return _WHOLE_LINE.fullmatch(line) is not None and _OPENING.search(line) is not None
 
 
@@ -85,7 +93,10 @@ def check_lines(text: str, splices: list[Splice]) -> None:
 
 
 def _check_enclosing(text: str, splices: list[Splice]) -> None:
-    """Refuse a place between ``{{ if }}`` and ``{{ end }}``: its text may never be rendered."""
+    """Refuse a place between ``{{ if }}`` and ``{{ end }}``.
+
+    Its text may never be rendered.
+    """
     blocks = _blocks(text)
     starts = [start for start, _ in blocks]
     for splice in splices if blocks else ():
@@ -97,7 +108,10 @@ def _check_enclosing(text: str, splices: list[Splice]) -> None:
 
 
 def _blocks(text: str) -> list[tuple[int, int]]:
-    """Return the spans of the outermost template blocks; one without an end goes up to the last line."""
+    """Return the spans of the outermost template blocks.
+
+    One without an end goes up to the last line.
+    """
     blocks = []
     opened: list[int] = []
     for match in _CONTROL.finditer(text):

@@ -1,4 +1,4 @@
-"""The annotations that hold a revision's metadata: written, read, and cut to 1 KiB each."""
+"""The annotations with a revision's metadata, of at most 1 KiB each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFIX: Final = "awsauth/"
 OWNER_PREFIX: Final = f"{PREFIX}owner."
 """Begins the annotations of a ConfigMap that say what each owner applied last."""
 LONGEST: Final = 1024
-"""Bytes of one annotation, in UTF-8. All annotations of an object together may have 256 KiB."""
+"""Bytes of one annotation in UTF-8; all of an object may have 256 KiB."""
 
 _CUT: Final = "…"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -31,12 +31,12 @@ Managers = dict[str, tuple[FieldManager, ...]]
 
 
 def fitting(text: str) -> str:
-    """Return a text as an annotation can hold it: on one visible line, not longer than 1 KiB."""
+    """Return a text for an annotation: one visible line of at most 1 KiB."""
     return _cut(visible(text))
 
 
 def fitting_managers(managers: Mapping[str, tuple[FieldManager, ...]]) -> Managers:
-    """Return as many managers as fit into an annotation; a ``…`` stands for the others."""
+    """Return the managers that fit into an annotation; ``…`` stands for others."""
     kept = {key: tuple(owners) for key, owners in managers.items()}
     while kept and len(_managers_text(kept).encode()) > LONGEST:
         key = max(kept, key=lambda name: len(_managers_text({name: kept[name]})))
@@ -72,7 +72,7 @@ def written(info: RevisionInfo) -> dict[str, str]:
 
 
 def digest_of(info: RevisionInfo) -> str:
-    """Return the digest of a revision: of all its annotations except the digest itself.
+    """Return the digest over all annotations of a revision but the digest.
 
     Each revision holds the digest of its parent, so an object that names the newest vouches for all earlier ones. A
     client that may create revisions but not write the object cannot add one to that chain.
@@ -134,12 +134,12 @@ def owners_of(annotations: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_of_head(key: str) -> bool:
-    """Whether an annotation of the live ConfigMap names its revision, or holds the record of an owner."""
+    """Whether a ConfigMap's annotation names its revision or records an owner."""
     return key in _HEAD or key.startswith(OWNER_PREFIX)
 
 
 def head_read(annotations: Mapping[str, str]) -> Head | None:
-    """Return the head in the annotations of a live ConfigMap, or None if it is missing or malformed."""
+    """Return the head in a ConfigMap's annotations; None if missing or malformed."""
     number, digest, data_digest = (annotations.get(key, "") for key in _HEAD)
     is_head = _NUMBER.fullmatch(number) and int(number) and _DIGEST.fullmatch(digest) and _DIGEST.fullmatch(data_digest)
     return Head(int(number), digest, data_digest) if is_head else None
@@ -151,7 +151,9 @@ def time_text(moment: datetime) -> str:
 
 
 def time_read(text: str) -> datetime:
-    """Return a time in UTC by its RFC 3339 text. Not by `strptime`, which loads locales.
+    """Return the time in UTC of an RFC 3339 text.
+
+    `strptime` would load locales.
 
     Raises:
         ValueError: the text is not such a time.
@@ -199,7 +201,10 @@ def _manager(client: str, time: str = "", subresource: str = "") -> FieldManager
 
 
 def _managers_text(managers: Mapping[str, tuple[FieldManager, ...]]) -> str:
-    """Return managers as JSON: each is a list of its name, its time and its subresource, as far as they are known."""
+    """Return managers as JSON.
+
+    Each is a list of its name, its time and its subresource, as far as they are known.
+    """
     shown: dict[str, list[list[str]]] = {}
     for key, owners in managers.items():
         rows = [[owner.client, time_text(owner.time) if owner.time else "", owner.subresource] for owner in owners]

@@ -18,8 +18,11 @@ FIELD_MANAGER: Final = "awsauth"
 """The manager under which this library writes."""
 
 RevisionKind = Literal["change", "outside", "rollback", "snapshot", "sync", "deleted"]
-"""``outside``: another tool made the state, and it was recorded before the next change of ours. ``snapshot``: the state
-was recorded on request. ``deleted``: there was no object; no revision is of this kind, only an entry in the log."""
+"""The kind of a revision.
+
+``outside``: another tool made the state, and it was recorded before the next change of ours. ``snapshot``: the state
+was recorded on request. ``deleted``: there was no object; no revision is of this kind, only an entry in the log.
+"""
 
 OBSERVED: Final = ("outside", "snapshot")
 """The kinds of revisions whose state others have made."""
@@ -56,7 +59,10 @@ class Writer(NamedTuple):
         return self.arn or self.username or self.account
 
     def is_other_than(self, writer: Writer) -> bool:
-        """Whether this is another writer. Claims count only if the API server does not know both."""
+        """Whether this is another writer.
+
+        Claims count only if the API server does not know both.
+        """
         known, other = (one.arn or one.username for one in (self, writer))
         return known != other if known and other else self != writer
 
@@ -168,7 +174,7 @@ class RevisionInfo(JsonValue):
 
     @property
     def by(self) -> str:
-        """Who made it: the writer, or for another tool's state the clients that owned the data, and since when."""
+        """Who made it: the writer, or for another tool the data's clients and times."""
         owners = dict.fromkeys(one for owners in self.managers.values() for one in owners)
         others = [str(one) for one in owners if one.client not in ("", FIELD_MANAGER)]
         named = f"client {', '.join(others)}" if others and self.kind in OBSERVED else ""
@@ -176,5 +182,5 @@ class RevisionInfo(JsonValue):
 
 
 def local_time(moment: datetime) -> str:
-    """Return a time in the local zone with the offset to UTC, such as ``2026-03-01 14:05:59+01:00``."""
+    """Return a time in the local zone, such as ``2026-03-01 14:05:59+01:00``."""
     return moment.astimezone().isoformat(" ", "seconds")

@@ -52,7 +52,7 @@ class HistoryState:
 @dataclass(frozen=True, slots=True)
 @public
 class PrincipalEffect(JsonValue):
-    """The effect of a rollback on one principal, or on one data key that holds no mappings.
+    """The effect of a rollback on a principal, or on a key without mappings.
 
     Attributes:
         key: The data key.
@@ -81,7 +81,10 @@ class PrincipalEffect(JsonValue):
 
     @property
     def regranted(self) -> tuple[str, ...] | None:
-        """The groups that it gives back; empty for a whole mapping or a username; None if it gives nothing back."""
+        """The groups that it gives back; None if it gives nothing back.
+
+        They are empty for a whole mapping or a username.
+        """
         if not self.after or not self.known:
             return () if self.after else None
         if self.after[-1].username != self.known[-1].username:
@@ -209,7 +212,10 @@ class _KeyHistory:
                 self.added[identity] = now[identity]
 
     def kept(self, undone: Mappings) -> Mappings:
-        """Return the additions of others in the order of the latest state, without those of the undone state."""
+        """Return the additions of others, without those of the undone state.
+
+        They are in the order of the latest state.
+        """
         return {
             identity: self.added[identity]
             for identity in self.last
@@ -217,7 +223,7 @@ class _KeyHistory:
         }
 
     def effects(self, present: Mappings, keep: Mappings) -> Iterator[PrincipalEffect]:
-        """Yield the effect on each principal that the rollback changes or keeps for others."""
+        """Yield the effect on each principal that changes or is kept for others."""
         for identity in dict.fromkeys([*present, *self.base, *keep]):
             before = present.get(identity, ())
             after = keep.get(identity) or self.base.get(identity, ())
@@ -250,7 +256,7 @@ def _with_kept(
 
 
 def _other_keys(target: Document, steps: Sequence[HistoryState], present: Document) -> Iterator[PrincipalEffect]:
-    """Yield the data keys without mappings that differ from the earlier state, and who changed them."""
+    """Yield the keys without mappings that differ, and who changed them."""
     names = dict.fromkeys(name for data in (present.data, target.data) for name in data if name not in KEYS)
     for name in names:
         last = target.data.get(name)

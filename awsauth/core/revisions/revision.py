@@ -1,4 +1,4 @@
-"""A revision: one recorded state of ``aws-auth``, and the Kubernetes object that keeps it.
+"""A revision: one state of ``aws-auth``, and the object that keeps it.
 
 The object is an ``apps/v1 ControllerRevision`` whose ``data`` is the ConfigMap itself, so that kubectl alone can restore
 it. Its metadata is in annotations, which can be listed without the data.
@@ -66,7 +66,10 @@ class Revision:
 
     @property
     def is_intact(self) -> bool:
-        """Whether data and metadata fit the digests; if not, the revision was altered after it was recorded."""
+        """Whether data and metadata fit the digests.
+
+        If not, the revision was altered after it was recorded.
+        """
         is_recorded = self.info.owners_digest == digest_of_owners(self.annotations)
         return is_recorded and is_sound(self.info) and self.info.head.is_of(self.data, self.binary_data)
 
@@ -75,7 +78,10 @@ class Revision:
         return replace(self, info=replace(self.info, created=created.replace(microsecond=0)))
 
     def to_object(self) -> dict[str, Any]:
-        """Return the ``ControllerRevision``. Annotations longer than 1 KiB are cut, and end in ``…`` then."""
+        """Return the ``ControllerRevision``.
+
+        Annotations longer than 1 KiB are cut, and end in ``…`` then.
+        """
         created = self.info.created
         return {
             "apiVersion": "apps/v1",
@@ -133,7 +139,7 @@ class Revision:
 
 
 def info_from_object(value: Any) -> RevisionInfo:
-    """Return the metadata of a revision from its ``ControllerRevision``, which may come without its data.
+    """Return the metadata of a ``ControllerRevision``, with or without data.
 
     Raises:
         HistoryError: awsauth did not record the object, or its metadata was changed since.
@@ -172,7 +178,7 @@ def number_of_name(name: str) -> int | None:
 
 
 def own_annotations_removed(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Return a ConfigMap's annotations without those that must not return with a restored state.
+    """Return a ConfigMap's annotations that a restored state may have.
 
     Our head would name the wrong revision. With an old last-applied configuration, kubectl would remove newer fields.
     """
@@ -181,13 +187,13 @@ def own_annotations_removed(annotations: Mapping[str, str]) -> dict[str, str]:
 
 
 def head_replaced(annotations: Mapping[str, str], revision: Revision) -> dict[str, str]:
-    """Return the annotations of a ConfigMap that is at a revision from now on: its head, and its records of owners."""
+    """Return a ConfigMap's annotations with its new head and owners' records."""
     kept = {key: text for key, text in annotations.items() if not notes.is_of_head(key)}
     return kept | notes.owners_of(revision.annotations) | notes.head_written(revision.info.head)
 
 
 def digest_of_owners(annotations: Mapping[str, str]) -> str:
-    """Return the SHA-256 of the records of owners among annotations; empty without records."""
+    """Return the SHA-256 of the records of owners; empty without records."""
     owners = notes.owners_of(annotations)
     return sha256_of(owners) if owners else ""
 
@@ -236,7 +242,10 @@ def _texts(mapping: Mapping[str, Any], key: str, location: str) -> dict[str, str
 
 
 def refusal(location: str, problem: str) -> HistoryError:
-    """Return the error for an object in the history that awsauth did not record, or that was changed since."""
+    """Return the error for an object in the history that is not a revision.
+
+    awsauth did not record it, or it was changed since.
+    """
     return HistoryError(
         f"awsauth did not record this as a revision: {problem}. It is not used.",
         location=location,

@@ -1,4 +1,4 @@
-"""Show text from a document so that it cannot control a terminal, a shell, a log or a Markdown page."""
+"""Show text so that it cannot control a terminal, shell, log or page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _IGNORABLE: Final = (
     "\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""``Default_Ignorable_Code_Point``. Source: Unicode 17.0, ``DerivedCoreProperties.txt``."""
+"""``Default_Ignorable_Code_Point`` of Unicode 17.0.
+
+Source: ``DerivedCoreProperties.txt``.
+"""
 
 
 _SPACE: Final = "\t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -20,7 +23,10 @@ _SPACE: Final = "\t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
 _BLANK: Final = "\u2800\U00013441-\U00013442\U00016fe4\U0001d159"
-"""Blanks of Braille, hieroglyphs, Khitan and music: fonts draw nothing, although they have neither property."""
+"""Blanks of Braille, hieroglyphs, Khitan and music.
+
+Fonts draw nothing, although they have neither property.
+"""
 
 
 _INVISIBLE: Final = re.compile(f"[{_IGNORABLE}{_SPACE}{_BLANK}]")
@@ -31,11 +37,13 @@ _PLAIN_WORD: Final = re.compile(r"[\w@%+:,./-][\w@%+=:,./-]*", re.ASCII)
 
 
 _IN_OCTAL: Final = frozenset("'\\`!")
-"""Visible characters that are special to the shell or to ``printf %b`` inside the quotes."""
+"""Visible characters that are special to the shell or to ``printf %b``."""
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""Escape every character that people cannot see or that controls a terminal (``\x1b``, ``\u202e``).
+    r"""Escape invisible characters, and those that control a terminal.
+
+    The result has ``\x1b`` or ``\u202e``, for example.
 
     These are control and format characters (bidirectional overrides, zero-width spaces), white space other than the
     blank, characters that fonts may ignore (variation selectors, fillers), lone surrogates, and private or unassigned
@@ -70,7 +78,10 @@ def quoted(text: str, limit: int = 80) -> str:
 
 
 def quoted_value(value: object, limit: int = 80) -> str:
-    """Return the `repr` of a value, quoted; its type if `repr` fails, as for a number with 5,000 digits."""
+    """Return the `repr` of a value, quoted; its type if `repr` fails.
+
+    It fails for a number with 5,000 digits, for example.
+    """
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a `__repr__` may raise anything
@@ -79,7 +90,7 @@ def quoted_value(value: object, limit: int = 80) -> str:
 
 
 def listed(texts: Sequence[str], most: int, separator: str = ", ", last: str = " and ") -> str:
-    """Return the first `most` texts, and the number of the others: ``A, B and 3 more``."""
+    """Return the first `most` texts and the count of others: ``A and 3 more``."""
     more = f"{last}{len(texts) - most} more" if len(texts) > most else ""
     return separator.join(texts[:most]) + more
 
@@ -120,7 +131,10 @@ def _in_octal(character: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return text as inline code of Markdown; the fence is longer than any run of backticks inside."""
+    """Return text as inline code of Markdown.
+
+    The fence is longer than any run of backticks inside.
+    """
     shown = visible(text)
     fence = "`" * (_longest_run(shown) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -138,7 +152,10 @@ def _longest_run(text: str) -> int:
 
 
 class NotebookValue:
-    """A value whose `repr` is one line, and that Jupyter and IPython show as a table, or else as its `str`."""
+    """A value that notebooks show as a table, or as its `str`.
+
+    Its `repr` is one line.
+    """
 
     __slots__ = ()
 
@@ -149,7 +166,7 @@ class NotebookValue:
 
     @property
     def _rows(self) -> Sequence[Mapping[str, object]]:
-        """The rows of the table: cells by the names of the columns, which are the same in every row."""
+        """The rows of the table: cells by column, the same columns in every row."""
         return ()
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ _CONTEXT: Final = 3
 
 
 class LineChange(NamedTuple):
-    """Lines ``old_start`` to ``old_end`` become lines ``new_start`` to ``new_end`` (ends exclusive, from 0)."""
+    """Lines that become others: from 0, with exclusive ends."""
 
     old_start: int
     old_end: int
@@ -26,7 +26,7 @@ class LineChange(NamedTuple):
 
 
 def changed_lines(old: list[str], new: list[str]) -> list[LineChange]:
-    """Return the changes that turn `old` into `new`, in order; every other line is in both.
+    """Return the changes from `old` to `new`, in order; other lines are in both.
 
     Lines that occur exactly once on each side align the rest ("patience diff"). Mapping entries repeat many lines, and
     difflib needs quadratic time for those.
@@ -52,7 +52,10 @@ def _trimmed(old: list[str], new: list[str], change: LineChange) -> LineChange:
 
 
 def _anchors(old: list[str], new: list[str], within: LineChange) -> list[tuple[int, int]]:
-    """Return the longest run of lines that are unique on both sides and in the same order, as pairs of line numbers."""
+    """Return the longest run of unique lines in the same order on both sides.
+
+    It is a list of pairs of line numbers.
+    """
     old_lines, new_lines = old[within.old_start : within.old_end], new[within.new_start : within.new_end]
     old_count, new_count = Counter(old_lines), Counter(new_lines)
     location = {line: number for number, line in enumerate(new_lines, within.new_start) if new_count[line] == 1}
@@ -111,7 +114,7 @@ def _hunks(changes: Sequence[LineChange]) -> Iterator[list[LineChange]]:
 
 
 def _hunk(old: list[str], new: list[str], hunk: Sequence[LineChange], first: int) -> str:
-    """Return a hunk as text; `first` is the number of the first line of `old` and `new`."""
+    """Return a hunk as text; `first` is the line number in `old` and `new`."""
     above = min(_CONTEXT, hunk[0].old_start)
     position, new_start = hunk[0].old_start - above, hunk[0].new_start - above
     below = min(_CONTEXT, len(old) - hunk[-1].old_end)
