@@ -111,7 +111,7 @@ def rules() -> str:
 
 
 def _rule(rule: Rule) -> str:
-    rationale = (inspect.getdoc(rule.find) or "").partition("Fires::")[0].strip().replace("``", "`")
+    rationale = " ".join((inspect.getdoc(rule.find) or "").partition("Fires::")[0].split()).replace("``", "`")
     example, _ = examples_of(rule)
     findings = [finding for finding in lint(example.document, example.policy) if finding.code == rule.code]
     fires, silent = texts_of(rule)

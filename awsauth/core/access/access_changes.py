@@ -1,4 +1,6 @@
-"""The effect of a change on principals: their username and groups before and after it, as in `awsauth.explain`.
+"""The effect of a change on principals: username and groups before and after.
+
+They are those of `awsauth.explain`.
 
 A mapping alone does not show it: another entry of the principal can count, or its account can have access.
 """
@@ -36,7 +38,10 @@ class UserInfo(NamedTuple):
 
 
 UserInfos = tuple[UserInfo | None, ...]
-"""The access of a principal: several values if it is undefined which counts, none without a mapping, None for refused."""
+"""The access of a principal: its usernames and groups.
+
+There are several values if it is undefined which counts, none without a mapping, and None for a refused caller.
+"""
 
 _NO_ACCESS: Final = "no access"
 
@@ -58,7 +63,7 @@ class AccessChange(JsonValue):
     after: UserInfos
 
     def told(self, show: Callable[[str], str] = visible) -> str:
-        """Return a text that follows the name of the principal; `show` formats values of the document."""
+        """Return a text that follows the principal's name; `show` formats values."""
         if not can_match(self.principal):
             return "gets no access: no caller can have this ARN"
         if self.before == self.after:

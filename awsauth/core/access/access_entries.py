@@ -1,4 +1,4 @@
-"""Access entries of an EKS cluster, and the mappings in ``aws-auth`` that they override.
+"""Access entries of an EKS cluster, and the mappings that they override.
 
 In the authentication mode ``API_AND_CONFIG_MAP`` the access entry of a principal overrides its mapping. An
 entry has the real path of a role, and a mapping has none.
@@ -74,7 +74,7 @@ class AccessEntry:
 
     @property
     def principal(self) -> str:
-        """The ARN as the authenticator sees it, in lower case, for comparison with mappings."""
+        """The ARN as the authenticator sees it, in lower case, like a mapping's."""
         return principal_of(self.principal_arn)
 
     @property
@@ -84,7 +84,10 @@ class AccessEntry:
 
     @property
     def is_administrator(self) -> bool:
-        """Whether its policies make an administrator of the cluster; False for roles that only AWS services assume."""
+        """Whether its policies make an administrator of the cluster.
+
+        Returns False for roles that only AWS services assume.
+        """
         return _SERVICE_LINKED not in self.principal_arn and any(
             policy.policy_arn.endswith(_CLUSTER_ADMIN) and not policy.namespaces for policy in self.policies
         )
@@ -112,7 +115,9 @@ def entry_for(arn: str, entries: Iterable[AccessEntry]) -> AccessEntry | None:
 def without_effect(
     document: Document, mode: AuthenticationMode | None, entries: Iterable[AccessEntry]
 ) -> tuple[Finding, ...]:
-    """Return the findings about mappings without effect: the cluster ignores all, or an access entry overrides one.
+    """Return the findings about mappings without effect.
+
+    The cluster ignores all mappings, or an access entry overrides one.
 
     Args:
         document: The document.

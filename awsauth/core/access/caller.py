@@ -87,7 +87,7 @@ class Caller(JsonValue):
 
     @property
     def is_instance(self) -> bool | None:
-        """Whether its session name is the id of an EC2 instance; None if the name is unknown."""
+        """Whether its session name is an EC2 instance's id; None if it is unknown."""
         return None if self.session_name is None else _INSTANCE.fullmatch(self.session_name) is not None
 
     def __str__(self) -> str:
@@ -122,7 +122,10 @@ TAKES: Final = {
     "{{SessionNameRaw}}": "the name of the caller's session, unchanged",
     "{{AccessKeyID}}": "the access key that the caller's token is signed with",
 }
-"""The templates in the order in which the authenticator fills them in, each with its value."""
+"""The templates in the order in which the authenticator fills them in.
+
+Each has its value, in words.
+"""
 
 
 class Rendered(NamedTuple):

@@ -1,4 +1,4 @@
-"""The authenticator's matching: which mapping a caller gets, and which ARNs never match.
+"""The authenticator's matching: a caller's mapping, and ARNs without a match.
 
 This module is the only place that decides who can match; lint, guards, explanations and tables use it.
 
@@ -29,14 +29,20 @@ if TYPE_CHECKING:
 
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
-"""With this template in a username or group, the authenticator accepts only EC2 instances."""
+"""The template with which the authenticator accepts only EC2 instances.
+
+It counts in a username and in a group.
+"""
 
 
 _TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
 
 
 _PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.", re.DOTALL)
-"""The parts of a pattern: each matches one character, except the star. An unclosed bracket stands for itself."""
+"""The parts of a pattern: each but the star matches one character.
+
+An unclosed bracket stands for itself.
+"""
 
 
 _ORDINARY: Final = re.compile(
@@ -88,7 +94,7 @@ class Access(NamedTuple):
         return (MappingEntry(canonical(arn), username=canonical(arn)),)
 
     def of_principal(self, principal: str) -> Outcomes:
-        """Return the mapping of an ARN as written in the map; none if no caller can have that ARN."""
+        """Return the mapping of an ARN in the map; none if no caller can have it."""
         outcomes = self.of_caller(principal) if can_match(principal) else ()
         return () if is_user(principal) and all(map(needs_instance, outcomes)) else outcomes
 
@@ -96,7 +102,9 @@ class Access(NamedTuple):
 def counting(
     document: Document, principals: Collection[str] | None = None
 ) -> Iterator[tuple[Key, str, dict[int, MappingEntry]]]:
-    """Yield the principals that a document maps, with the data key and the entries that count, as for `winners`.
+    """Yield the mapped principals, each with the data key and what counts.
+
+    The entries that count are as for `winners`.
 
     An entry of ``mapUsers`` whose principal is in ``mapRoles`` does not count.
     """
@@ -108,7 +116,9 @@ def counting(
 
 
 def winners(reading: ParsedList, principals: Collection[str] | None = None) -> dict[str, dict[int, MappingEntry]]:
-    """Return the mappings that the authenticator keeps, by ARN as `casefold_arn`, with their positions.
+    """Return the mappings that the authenticator keeps, with their positions.
+
+    The keys are ARNs as `casefold_arn` returns them.
 
     It keeps roles by ARN in lower case and users by exact spelling, and of equal ones the last. It then looks both up in
     any case: of several spellings of one user it is undefined which one counts.
@@ -143,7 +153,7 @@ def needs_instance(mapped: MappingEntry) -> bool:
 
 
 def casefold_arn(arn: str) -> str:
-    """Return a form that is equal for ARNs that are equal in Go's ``strings.EqualFold``."""
+    """Return a form that is equal for ARNs that Go's ``strings.EqualFold`` equates."""
     if arn.isascii():
         return arn.lower()
     lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in arn)
@@ -151,12 +161,15 @@ def casefold_arn(arn: str) -> str:
 
 
 def principal_of(arn: str) -> str:
-    """Return the canonical ARN of a caller in lower case; any other text in lower case."""
+    """Return the canonical ARN of a caller in lower case, or another text so."""
     return casefold_arn(canonical(arn))
 
 
 def canonical(arn: str) -> str:
-    """Return the canonical ARN of a caller: without the path of a role, any other text unchanged."""
+    """Return the canonical ARN of a caller.
+
+    A role's has no path. Any other text is unchanged.
+    """
     try:
         return canonical_role(arn)
     except InvalidValueError:
@@ -189,12 +202,18 @@ def _is_canonical(principal: str) -> bool:
 
 
 def can_match(principal: str) -> bool:
-    """Like `is_canonical`, and also true for an ARN with a placeholder, such as ``<account>``."""
+    """Like `is_canonical`, but also true for an ARN with a placeholder.
+
+    A placeholder looks like ``<account>``.
+    """
     return is_canonical(principal) or _FILLED_IN_LATER.search(principal) is not None
 
 
 def is_usable(mapped: MappingEntry) -> bool:
-    """Whether a caller can get in with a mapping. No user has an EC2 instance's private DNS name."""
+    """Whether a caller can get in with a mapping.
+
+    No user has an EC2 instance's private DNS name.
+    """
     return can_match(mapped.principal) and not (is_user(mapped.principal) and needs_instance(mapped))
 
 

@@ -73,7 +73,9 @@ def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "e
 
 
 def is_node_mapping(mapped: MappingEntry) -> bool:
-    """Whether a mapping has a node's names: the username ``system:node:NAME`` and the group ``system:nodes``.
+    """Whether a mapping has a node's username and the group ``system:nodes``.
+
+    A node's username is ``system:node:NAME``.
 
     The Node authorizer of Kubernetes needs both.
     """
@@ -81,17 +83,22 @@ def is_node_mapping(mapped: MappingEntry) -> bool:
 
 
 def admits_nodes(mapped: MappingEntry) -> bool:
-    """Whether nodes can join with a mapping: its names are a node's, its ARN can match, and it fits a kind of node."""
+    """Whether nodes can join with a mapping.
+
+    Its names are a node's, its ARN can match, and it fits a kind of node.
+    """
     return is_node_mapping(mapped) and can_match(mapped.principal) and not fits_no_node(mapped)
 
 
 def node_principals(document: Document) -> list[str]:
-    """Return the principals of the mappings with which nodes can join, as they are written."""
+    """Return the principals, as written, of mappings with which nodes can join."""
     return [found[-1].principal for found in Access.of(document).by_principal.values() if any(map(admits_nodes, found))]
 
 
 def fits_no_node(mapped: MappingEntry) -> bool:
-    """Whether no node can join with a mapping: it needs an EC2 instance and the principal has none, or the reverse.
+    """Whether no node can join with a mapping.
+
+    It needs an EC2 instance and the principal has none, or the reverse.
 
     People and Fargate have no instance. Windows nodes are instances, and their names are not their session names.
     """
@@ -102,11 +109,17 @@ def fits_no_node(mapped: MappingEntry) -> bool:
 
 
 def is_person(principal: str) -> bool:
-    """Whether no machine can have a principal in lower case: a user, an account's root, a role of IAM Identity Center."""
+    """Whether no machine can be a principal, given in lower case.
+
+    It is a user, an account's root, or a role of IAM Identity Center.
+    """
     return is_user(principal) or permission_set(principal) is not None
 
 
 def still_admits(before: MappingEntry, after: MappingEntry) -> bool:
-    """Whether nodes that join with `before` can join with `after`: the username and all node groups are the same."""
+    """Whether nodes that join with `before` can also join with `after`.
+
+    The username and all node groups are the same.
+    """
     needed = NODE_GROUPS.intersection(before.groups)
     return after.username == before.username and needed <= set(after.groups)

@@ -37,7 +37,10 @@ class SsoRole(NamedTuple):
 
 
 def sso_role(arn: str) -> SsoRole | None:
-    """Return the role of a permission set by its ARN, with or without path; None for any other ARN."""
+    """Return the permission set role of an ARN, or None for any other ARN.
+
+    The ARN may have its path.
+    """
     try:
         canonical = canonical_role(arn)
     except InvalidValueError:
@@ -47,7 +50,7 @@ def sso_role(arn: str) -> SsoRole | None:
 
 
 def permission_set(principal: str) -> str | None:
-    """Return the permission set of a role, by its ARN or its name; None for any other principal."""
+    """Return the permission set of a role's ARN or name; None for others."""
     match = SSO_NAME.fullmatch(principal.rpartition("/")[2])
     return match["set"] if match else None
 
@@ -58,7 +61,7 @@ def maps_sso_roles(document: Document) -> bool:
 
 
 def replaced_sso_roles(document: Document, roles: Iterable[str]) -> tuple[Finding, ...]:
-    """Return the findings about SSO roles that no longer exist, if their permission set has another role.
+    """Return the findings about SSO roles that another role has replaced.
 
     Args:
         document: The document.

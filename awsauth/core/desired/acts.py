@@ -1,4 +1,7 @@
-"""The acts of a sync: one per principal, as changes of the text and of the records of owners."""
+"""The acts of a sync, one for each principal.
+
+They change the text and the records of owners.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert other tools' files and an ``aws-auth`` to fragments, and fragments to YAML."""
+"""Convert other tools' files and documents to fragments, and these to YAML."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ _LISTS: Final[tuple[Path, ...]] = (
 """Where files have lists of principals, or mappings of them by name."""
 
 _OBJECTS: Final = ("IAMIdentityMapping", "MapRole", "MapUser", "AccessEntry")
-"""Kinds of objects whose ``spec`` is one principal: of the authenticator, skpr's operator, and the AWS controllers."""
+"""Kinds of objects whose ``spec`` is one principal.
+
+They are those of the authenticator, skpr's operator, and the AWS controllers.
+"""
 
 _ARNS: Final = ("arn", "rolearn", "userarn", "roleARN", "userARN", "principalARN", "principal_arn")
 _USERNAMES: Final = ("username", "kubernetesUsername", "user_name")
@@ -166,7 +169,7 @@ def _default_username(arn: str) -> str:
 
 
 def initial_fragment(document: Document, owner: str, owned: Collection[str]) -> tuple[Fragment, list[str]]:
-    """Return the mappings that an owner can adopt, and those that are left out, with the reason.
+    """Return the mappings that an owner can adopt, and the others with a reason.
 
     Args:
         document: The present data.

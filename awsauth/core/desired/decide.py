@@ -1,4 +1,7 @@
-"""The decision of a sync for each principal, from the wanted, the live and the last applied entry."""
+"""The decision of a sync for each principal.
+
+It compares the wanted, the live and the last applied entry.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import MappingEntry
 
 OnDrift = Literal["restore", "keep", "fail"]
-"""The action on an entry that another writer has changed or removed since its owner applied it."""
+"""What to do with an entry that another writer has changed or removed."""
 
 ActKind = Literal[
     "create", "update", "restore", "adopt", "extend", "take", "prune",  # change the text, or the record of an owner
@@ -72,7 +75,10 @@ class Case(NamedTuple):
 
 
 def decide(case: Case, choices: Choices) -> ActKind:
-    """Return what a sync does with a principal. Nothing is removed that the owner did not record, or that another one wants."""
+    """Return the decision of a sync about a principal.
+
+    It removes no entry that the owner did not record, or that another owner wants.
+    """
     if case.wanted is None:
         return _unwanted(case, choices)
     if case.elsewhere:

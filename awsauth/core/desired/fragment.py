@@ -101,7 +101,7 @@ class WantedRole(_Part):
 
 
 class WantedSsoRole(_Part):
-    """The role behind a permission set of IAM Identity Center, which is looked up in the caller's account.
+    """The role of a permission set, looked up in the caller's account.
 
     Attributes:
         permissionset: The name of the permission set.
@@ -197,7 +197,9 @@ class Fragment(_Part):
 
     @classmethod
     def from_text(cls, text: str | bytes, name: str = "", *, owner: str | None = None) -> Self:
-        """Return the fragment in a file: YAML of at most 256 KiB, or JSON of at most 4 MiB, in UTF-8.
+        """Return the fragment in a file, in UTF-8.
+
+        YAML may have 256 KiB, and JSON 4 MiB.
 
         Args:
             text: What the file holds.
@@ -253,7 +255,7 @@ class Fragment(_Part):
         return cls(owner=owner, **fields)
 
     def wanted(self, role_arn: Callable[[AnyRole], str]) -> Iterator[Wanted]:
-        """Yield the entries; `role_arn` returns the ARN of a role that may be given by a name."""
+        """Yield the entries; `role_arn` returns the ARN of a role given by name."""
         for index, role in enumerate(self.roles):
             yield Wanted("mapRoles", MappingEntry(role_arn(role), role.username, role.groups), self, index)
         for index, user in enumerate(self.users):
@@ -381,7 +383,9 @@ def _problem(problem: Any) -> str:
 
 
 def check_fragments(desired: Any, owner: Any = None) -> tuple[Fragment, ...]:
-    """Return the fragments in what a caller passes: one, several, or a document with its owner.
+    """Return the fragments that a caller passes.
+
+    The caller passes one, several, or a document with its owner.
 
     Raises:
         UsageError: it is something else.

@@ -26,7 +26,7 @@ NODE_NOT_KEPT: Final = "node-not-kept"
 
 
 def manifest_in(raw: str | bytes) -> Manifest | None:
-    """Return the manifest of a ConfigMap in a file, or None if the file holds something else.
+    """Return a file's ConfigMap manifest; None if the file holds something else.
 
     Raises:
         ManifestError: it cannot be read.
@@ -51,7 +51,7 @@ def document_of(manifest: Manifest) -> Document:
 def changes_to(
     wanted: Document, live: Document, *, keep_nodes: bool = False
 ) -> tuple[list[Change], tuple[Finding, ...]]:
-    """Return the changes that give `live` the texts of `wanted`, byte for byte, and warnings.
+    """Return the changes that give `live` the texts of `wanted`, and warnings.
 
     Args:
         wanted: The wanted data.
@@ -83,7 +83,7 @@ def changes_to(
 
 
 def other_keys(wanted: Document, live: Document) -> tuple[Finding, ...]:
-    """Return a note for each data key that differs and that the authenticator does not read."""
+    """Return a note for each differing data key that the authenticator ignores."""
     names = sorted({*wanted.data, *live.data} - {*KEYS})
     return tuple(
         Finding(

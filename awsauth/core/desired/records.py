@@ -1,4 +1,4 @@
-"""Records of owners: what each owner applied last, kept in annotations of the ConfigMap.
+"""Records of owners: annotations with the entries that each applied last.
 
 ``awsauth/owner.NAME`` holds ``{"v":1,"entries":{"role/arn:aws:iam::1:role/ci":{"u":"ci","g":["builders"]}}}``: sorted, and
 the principal in lower case. Over 128 KiB, an entry is the first 16 hex digits of its SHA-256.
@@ -27,26 +27,32 @@ LONGEST_READABLE: Final = 128 * 2**10
 """Bytes of all records together beyond which entries are hashes."""
 
 LONGEST: Final = 256 * 2**10
-"""Bytes that all annotations of an object may have (``TotalAnnotationSizeLimitB`` of Kubernetes)."""
+"""Bytes that all annotations may have (``TotalAnnotationSizeLimitB``)."""
 
 _VERSION: Final = 1
 _PRINCIPAL: Final = re.compile(rf"(?:{'|'.join(KIND.values())})/.")
 """Begins the name of a principal in records."""
 
 Applied = dict[str, Any]
-"""What an owner applied last to a principal: ``u`` and ``g``, or their hash as ``h``."""
+"""The entry that an owner applied last: ``u`` and ``g``, or their hash ``h``."""
 
 Record = dict[str, Applied]
 """What an owner applied last, by principal."""
 
 
 def principal_name(key: Key, principal: str) -> str:
-    """Return the name of a principal in records: its kind, a slash, and its ARN or account in lower case."""
+    """Return a principal's name in records: its kind, a slash, and its ARN.
+
+    The ARN or account is in lower case.
+    """
     return f"{KIND[key]}/{casefold_arn(principal)}"
 
 
 def identity_of(name: str) -> str:
-    """Return a text that is equal for names in records whose entries one removal removes: a role's with any path."""
+    """Return a text that is equal for names that one removal removes.
+
+    Those are the names of a role with any path.
+    """
     return principal_of(name.partition("/")[2])
 
 

@@ -1,4 +1,4 @@
-"""The document and its entries as lint rules see them, with the tables that several rules need."""
+"""The document and its entries as lint rules see them, with shared tables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ArnProblem = Literal[
     "sso-suffix",
     "continued-value",
 ]
-"""The code of the rule that reports why no caller can have an ARN; empty for an ARN that a caller can have."""
+"""The code of the rule that reports the fault of an ARN; empty without one."""
 
 
 def arn_problem(principal: str) -> ArnProblem:
@@ -91,7 +91,10 @@ def role_or_nothing(arn: str) -> str:
 
 
 def bare(arn: str) -> str:
-    """Return an ARN in ASCII, without invisible characters, a Region, a second start, and the path of a role."""
+    """Return an ARN in ASCII, without the parts that never match.
+
+    They are invisible characters, a Region, a second start, and the path of a role.
+    """
     visible = in_ascii(without_invisible(arn))
     found = _IN_DISORDER.fullmatch(visible)
     ordered = "{}::{}:{}".format(*found.groups()) if found else visible
@@ -102,11 +105,17 @@ _IN_DISORDER: Final = re.compile(
     r"(?:arn:[\w:-]*)??(arn:aws[a-z-]*:iam)(?:::?|:[a-z0-9-]+:)([0-9]{12}):((?:role|user)/\S+)",
     re.ASCII | re.IGNORECASE,
 )
-"""An ARN with a Region, with a colon too few before its account, or after the start of another one."""
+"""An ARN with a Region, a missing colon, or after the start of another one.
+
+The colon is missing before its account.
+"""
 
 
 def has_invisible(name: str) -> bool:
-    """Whether a name has white space around it, or an invisible character other than a blank in it."""
+    """Whether a name has white space around it, or invisible characters in it.
+
+    A blank in the name is allowed.
+    """
     return name.strip() != name or name.replace(" ", "") != without_invisible(name)
 
 
@@ -137,12 +146,18 @@ class LintEntry:
 
     @property
     def identity(self) -> object:
-        """The key under which the authenticator keeps the entry: an equal one further down replaces it."""
+        """The key under which the authenticator keeps the entry.
+
+        An equal one further down replaces it.
+        """
         return kept_under(self.reading.key, self.mapped.principal), self.mapped.sso
 
     @property
     def is_person(self) -> bool:
-        """Whether no machine can have the principal: a user, an account's root, a role of IAM Identity Center."""
+        """Whether no machine can have the principal.
+
+        It is a user, an account's root, or a role of IAM Identity Center.
+        """
         return is_person(self.arn)
 
     @property
@@ -151,11 +166,14 @@ class LintEntry:
         return "" if is_user(self.arn) else self.arn.rpartition("/")[2]
 
     def lost_to(self, counts: LintEntry) -> list[str]:
-        """Return the groups of this entry that another entry of its principal, which counts, does not give."""
+        """Return the groups of this entry that the principal does not get.
+
+        Another entry of the principal counts, and does not give them.
+        """
         return [quoted(group) for group in self.mapped.groups if group not in counts.mapped.groups]
 
     def removal(self, counts: LintEntry) -> str:
-        """Return the hint to remove this entry, because another entry of its principal counts."""
+        """Return the hint to remove this entry, because another one counts."""
         lost, line = ", ".join(self.lost_to(counts)), self.context.line(counts)
         return f"If the principal needs {lost}, add that on line {line}. Then remove this entry." if lost else _REMOVE
 
@@ -267,7 +285,9 @@ class LintContext:
         return found
 
     def lacking(self, kind: str, is_one: Callable[[MappingEntry], bool], word: str, match: Match) -> Iterator[Match]:
-        """Yield `match` if no mapping of a kind counts; its message and hint name those that do not count, if any.
+        """Yield `match` if no mapping of a kind counts.
+
+        Its message and hint name the mappings that do not count, if any.
 
         Args:
             kind: The kind, as words after "mapping".
@@ -310,7 +330,7 @@ class LintContext:
         return ((name, item) for name, items in self.by_name(kind).items() if is_odd(name) for item in items)
 
     def names(self, is_odd: Callable[[str], object]) -> Iterator[tuple[NameKind, str, LintEntry]]:
-        """Yield the usernames and groups that fit, each with its kind and every item that has it."""
+        """Yield the usernames and groups that fit, with kind and items."""
         return ((kind, name, item) for kind in NAME_KINDS for name, item in self.named(kind, is_odd))
 
     def is_told(self, item: LintEntry, name: str) -> bool:
@@ -318,7 +338,7 @@ class LintContext:
         return self.is_told_at(item.value_location, name)
 
     def is_told_at(self, locate: Callable[[str], Location], name: str) -> bool:
-        """Whether the parser has reported a location already; it is worked out only if the parser reported any."""
+        """Whether the parser has reported a location already."""
         return bool(self._told) and _position(locate(name)) in self._told
 
     def line(self, item: LintEntry) -> int:
@@ -326,7 +346,7 @@ class LintContext:
         return self.document.place_of(item.location()).line
 
     def tree(self, key: Key) -> nodes.Node | None:
-        """Return the YAML of a text; None for a text that only has plain forms, or that cannot be parsed."""
+        """Return the YAML of a text; None for a plain form, or an unreadable text."""
         if key not in self._trees:
             self._trees[key] = self._parsed(key)
         return self._trees[key]

@@ -29,7 +29,7 @@ _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
 
 @public
 def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> tuple[Finding, ...]:
-    """Return the findings about a document: those of the parser and those of the rules.
+    """Return the findings about a document: of the parser and of the rules.
 
     They are in the order of the text; findings about the whole document come last.
 
@@ -60,7 +60,7 @@ def check_arguments(document: Document, policy: Policy | None) -> None:
 
 
 def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
-    """Return the findings of `lint` with their locations in the texts of the data keys, and with all fixes."""
+    """Return the findings of `lint`, located in the data keys, with all fixes."""
     context = LintContext(document, policy, binary_bytes)
     found = [finding for key in KEYS for finding in document.reading(key).findings]
     found += [finding for rule in RULES.values() for finding in rule.findings(context)]
@@ -68,7 +68,7 @@ def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: 
 
 
 def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
-    """Return the errors and warnings of `lint` that a change introduces for a principal."""
+    """Return the errors and warnings that a change introduces for a principal."""
     known = {(finding.code, finding.principal) for finding in in_texts(before)}
     return tuple(
         before.located(finding)
@@ -84,7 +84,9 @@ def _position(finding: Finding) -> tuple[int, int, int]:
 
 @public
 def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[Change, ...]:
-    """Return the changes that fix findings: ``awsauth.merge(document, awsauth.fixes(document))``.
+    """Return the changes that fix findings.
+
+    Merge them: ``awsauth.merge(document, awsauth.fixes(document))``.
 
     Each is returned once, and only if the text allows it. After them no principal has more than the text says. A
     repair can make entries readable; the fixes of their findings are included. A second time there are none.

@@ -59,7 +59,9 @@ class MappingRow(NotebookValue, JsonValue):
         return [{one.name: getattr(self, one.name) for one in fields(self)}]
 
     def fits(self, pattern: str) -> bool:
-        """Whether the principal, the username or a group matches a pattern with ``*``, ``?`` and ``[…]``, in any case.
+        """Whether the principal, the username or a group matches a pattern.
+
+        The pattern may have ``*``, ``?`` and ``[…]``, and ignores case.
 
         The ARN of a role may have its path, and the ARN of a session stands for its role.
         """

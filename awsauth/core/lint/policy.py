@@ -85,7 +85,9 @@ Administrators = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)],
 
 @public
 class Policy(BaseModel):
-    """The mappings that are allowed. A field that is left out or None allows everything.
+    """The mappings that are allowed.
+
+    A field that is left out or None allows everything.
 
     Attributes:
         accounts: The accounts that principals may be in, also as entries of ``mapAccounts``.
@@ -125,7 +127,9 @@ class Policy(BaseModel):
 
     @classmethod
     def from_text(cls, text: str) -> Policy:
-        """Read the text of a policy file, in YAML or JSON. Accounts may be written with or without quotes.
+        """Read the text of a policy file, in YAML or JSON.
+
+        Accounts may be written with or without quotes.
 
         Raises:
             PolicyError: the text cannot be read, or a field is unknown or has an invalid value.

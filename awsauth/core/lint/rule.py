@@ -86,7 +86,10 @@ def rule(severity: Severity, title: str, *, has_fix: bool = False) -> Callable[[
 
 
 def arn_rule(title: str, *, has_fix: bool = False) -> Callable[[Callable[[LintEntry], Match]], Find]:
-    """Register a function as the rule for entries with the ARN problem of its name; it returns the match for one."""
+    """Register the rule for entries with the ARN problem of its name.
+
+    The function returns the match for one entry.
+    """
 
     def register(match_of: Callable[[LintEntry], Match]) -> Find:
         @wraps(match_of)

@@ -1,4 +1,7 @@
-"""The rules of lint, one function each. Importing this package imports its modules, whose decorators register the rules."""
+"""The rules of lint, one function each.
+
+Importing this package imports its modules, whose decorators register the rules.
+"""
 
 from __future__ import annotations
 

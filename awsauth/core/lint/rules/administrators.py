@@ -23,7 +23,9 @@ MANY: Final = 3
 
 @rule(Severity.WARNING, f"more than {MANY} principals in `system:masters`, unless a policy sets the limit")
 def many_masters(context: LintContext) -> Iterator[Match]:
-    """A member of `system:masters` can do everything, and RBAC cannot take it away. `most_administrators` of a policy replaces this rule.
+    """A member of `system:masters` can do everything, and RBAC cannot limit it.
+
+    `most_administrators` of a policy replaces this rule.
 
     Fires::
 
@@ -64,7 +66,9 @@ def _masters(context: LintContext) -> list[LintEntry]:
 
 @rule(Severity.WARNING, "the root of an account in `system:masters`")
 def masters_on_root(context: LintContext) -> Iterator[Match]:
-    """The ARN of an account's root means the root user alone, and AWS advises not to use it.
+    """The ARN of an account's root means the root user alone.
+
+    AWS advises not to use the root user.
 
     Fires::
 
@@ -125,7 +129,9 @@ def _is_iam_user(item: LintEntry) -> bool:
 
 @rule(Severity.NOTE, "no principal in `system:masters`")
 def no_administrator(context: LintContext) -> Iterator[Match]:
-    """The creator of the cluster can be an administrator without a mapping, and so can an access entry.
+    """The cluster's creator can be an administrator without a mapping.
+
+    So can a principal with an access entry.
 
     Fires::
 

@@ -52,7 +52,7 @@ def map_accounts(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.ERROR, "an account in `mapAccounts` that is not 12 digits")
 def account_number(context: LintContext) -> Iterator[Match]:
-    """A YAML tool often turns an account into a number, which loses a leading zero or digits.
+    """A YAML tool often turns an account into a number, and so loses digits.
 
     Fires::
 
@@ -76,7 +76,9 @@ def account_number(context: LintContext) -> Iterator[Match]:
 
 @arn_rule("a role's ARN with its path, which STS never reports", has_fix=True)
 def role_path(item: LintEntry) -> Match:
-    """A caller's ARN never has the role's path. Roles of IAM Identity Center have one in IAM. Users keep their path.
+    """A caller's ARN never has the role's path.
+
+    Roles of IAM Identity Center have one in IAM. Users keep their path.
 
     Fires::
 
@@ -121,7 +123,10 @@ def arn_space(item: LintEntry) -> Match:
 
 
 def _misspelt(item: LintEntry, problem: str, reason: str) -> Match:
-    """Return the match for an ARN that is right as `bare` returns it, with the fix unless that ARN is mapped too."""
+    """Return the match for an ARN that `bare` corrects.
+
+    It has a fix unless the corrected ARN is mapped, too.
+    """
     arn = bare(item.mapped.principal)
     mapped = item.context.by_principal.get(arn.lower())
     fix: tuple[Change, ...] = ()
@@ -135,7 +140,9 @@ def _misspelt(item: LintEntry, problem: str, reason: str) -> Match:
 
 @arn_rule("the ARN of a role's session instead of the role's")
 def assumed_role(item: LintEntry) -> Match:
-    """The authenticator looks a session up by its role. There is no fix, because every session of the role would match.
+    """The authenticator looks a session up by its role.
+
+    There is no fix, because every session of the role would match.
 
     Fires::
 
@@ -207,7 +214,9 @@ def wildcard(item: LintEntry) -> Match:
 
 @arn_rule("text that is not the ARN of an IAM role or user", has_fix=True)
 def not_an_arn(item: LintEntry) -> Match:
-    """A name alone, the ARN of another resource, or a broken ARN. The fix puts the parts of one in order. IAM groups cannot be mapped at all.
+    """A name alone, the ARN of another resource, or a broken ARN.
+
+    The fix puts the parts of a broken ARN in order. IAM groups cannot be mapped at all.
 
     Fires::
 
@@ -240,7 +249,7 @@ def not_an_arn(item: LintEntry) -> Match:
 
 @rule(Severity.ERROR, "an ARN or username that continues on the next line")
 def continued_value(context: LintContext) -> Iterator[Match]:
-    """A line that is indented further than its neighbors belongs to the value above it.
+    """A line that is indented deeper belongs to the value above it.
 
     Fires::
 
@@ -279,7 +288,9 @@ def continued_value(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.ERROR, "a typographic character in an ARN; a warning in a username or group", has_fix=True)
 def typographic_character(context: LintContext) -> Iterator[Match]:
-    """Word processors and chat programs replace ASCII dashes, quotes and letters with typographic ones.
+    """Some programs replace ASCII characters with typographic ones.
+
+    Word processors and chat programs do so with dashes, quotes and letters.
 
     Fires::
 

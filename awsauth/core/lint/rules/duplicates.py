@@ -1,4 +1,4 @@
-"""Rules about principals that are mapped more than once, and usernames that several principals share."""
+"""Rules about principals mapped more than once, and shared usernames."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     has_fix=True,
 )
 def duplicate(context: LintContext) -> Iterator[Match]:
-    """Of several mappings of one principal, in any case, only the last counts. The fix removes equal ones.
+    """Of several mappings of one principal, only the last one counts.
+
+    Case does not matter. The fix removes equal ones.
 
     Fires::
 
@@ -94,7 +96,7 @@ def _node_loss(nodes: MappingEntry, later: MappingEntry) -> tuple[str, str]:
 
 @rule(Severity.WARNING, "two spellings of one user that differ in case: either can count")
 def user_spellings(context: LintContext) -> Iterator[Match]:
-    """The authenticator keeps users by their exact spelling, and finds them in any case.
+    """The authenticator keeps users by exact spelling, and finds them in any case.
 
     Fires::
 
@@ -160,7 +162,9 @@ def shadowed_user(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.NOTE, "one username for several principals")
 def same_username(context: LintContext) -> Iterator[Match]:
-    """A shared username hides who did something. Usernames with templates are not reported.
+    """A shared username hides who did something.
+
+    Usernames with templates are not reported.
 
     Fires::
 

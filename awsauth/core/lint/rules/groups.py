@@ -39,14 +39,20 @@ _UNLESS_BOUND: Final = "It grants nothing unless RBAC binds exactly this name."
 
 @lru_cache(maxsize=1024)
 def parts(group: str) -> tuple[str, ...]:
-    """Return the groups in one that a badly indented list item has joined; empty for an ordinary group."""
+    """Return the groups that a badly indented item has joined to one.
+
+    It is empty for an ordinary group.
+    """
     found = tuple(_JOINED.split(group))
     return found if len(found) > 1 and all(part and not re.search(r"\s", part) for part in found) else ()
 
 
 @lru_cache(maxsize=1024)
 def meant(group: str) -> str:
-    """Return the well-known group that a group misspells; empty for any other, and for letters of another alphabet."""
+    """Return the well-known group that a group misspells; empty for any other.
+
+    It is also empty for letters of another alphabet.
+    """
     is_ordinary = group in WELL_KNOWN or not group.isascii() or not _OF_PARTS.match(group)
     if is_ordinary or parts(group) or "," in group or is_unclear(group):
         return ""
@@ -56,7 +62,10 @@ def meant(group: str) -> str:
 
 
 def is_unclear(name: str) -> bool:
-    """Whether a username or group is empty, has a placeholder in it, or is reported by another rule."""
+    """Whether a username or group has no clear meaning.
+
+    It is empty, has a placeholder in it, or another rule reports it.
+    """
     return not name or has_invisible(name) or bool(misspelt(name) or unfilled(name))
 
 
@@ -93,7 +102,9 @@ def joined_groups(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "several names in one group: `a,b`")
 def listed_groups(context: LintContext) -> Iterator[Match]:
-    """Some tools take one text with commas for all groups. The authenticator takes a list.
+    """Some tools take one text with commas for all groups.
+
+    The authenticator takes a list.
 
     Fires::
 

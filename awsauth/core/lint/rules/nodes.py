@@ -104,7 +104,10 @@ def person_as_node(context: LintContext) -> Iterator[Match]:
 
 
 def _callers(item: LintEntry) -> Literal["nodes", "others", ""]:
-    """Return the callers that an ARN suggests: nodes, or people and programs; empty without a clear sign."""
+    """Return the callers that an ARN suggests: nodes, or people and programs.
+
+    It is empty without a clear sign.
+    """
     is_for_nodes, is_for_others = _FOR_NODES.search(item.role_name), _FOR_OTHERS.search(item.role_name)
     if item.is_person or (is_for_others and not is_for_nodes):
         return "others"
@@ -112,13 +115,16 @@ def _callers(item: LintEntry) -> Literal["nodes", "others", ""]:
 
 
 def _by_callers(item: LintEntry, *, nodes: str, others: str) -> str:
-    """Return the hint for the callers that an ARN suggests; both hints without a clear sign."""
+    """Return the hint for the likely callers; both hints without a clear sign."""
     both = f"For nodes: {nodes} For people and programs: {others}"
     return {"nodes": nodes, "others": others}.get(_callers(item), both)
 
 
 def _is_for_people(context: LintContext, item: LintEntry) -> bool:
-    """Whether a mapping to a node's username has only groups of people, and the role's name does not suggest nodes."""
+    """Whether a mapping to a node's username has only groups of people.
+
+    The role's name must not suggest nodes.
+    """
     is_node, groups = _FOR_NODES.search(item.role_name), item.mapped.groups
     return bool(groups) and not is_node and NODE_GROUPS.isdisjoint(groups) and not _has_odd_groups(context, item)
 
@@ -134,7 +140,7 @@ def _has_odd_groups(context: LintContext, item: LintEntry) -> bool:
 
 @rule(Severity.ERROR, "the group `system:nodes` with a username that is not a node's")
 def node_username(context: LintContext) -> Iterator[Match]:
-    """The API server recognizes a node by its username and the group `system:nodes` together.
+    """The API server recognizes a node by its username and group `system:nodes`.
 
     Fires::
 
@@ -167,7 +173,9 @@ def node_username(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "a node mapping that does not fit its role's name: Fargate, Windows, hybrid, Auto Mode")
 def node_kind(context: LintContext) -> Iterator[Match]:
-    """The kind of node in the role's name needs another mapping or, in Auto Mode, an access entry.
+    """The kind of node in the role's name needs another mapping.
+
+    Nodes of Auto Mode need an access entry instead.
 
     Fires::
 
@@ -252,7 +260,9 @@ def node_extra_groups(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "`system:node:{{SessionName}}` for nodes that are neither Fargate nor hybrid")
 def session_node(context: LintContext) -> Iterator[Match]:
-    """A caller chooses the session name, and so which node to be. Only Fargate and hybrid nodes need this username.
+    """A caller chooses the session name, and so which node to be.
+
+    Only Fargate and hybrid nodes need this username.
 
     Fires::
 
@@ -283,7 +293,7 @@ def session_node(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.ERROR, "`{{EC2PrivateDNSName}}` for a principal that is not an EC2 instance")
 def instances_only(context: LintContext) -> Iterator[Match]:
-    """The authenticator refuses a caller that is not an EC2 instance, if a name contains this template.
+    """With this template in a name, the authenticator admits only EC2 instances.
 
     Fires::
 

@@ -275,7 +275,10 @@ def policy_administrator(context: LintContext, policy: Policy) -> Iterator[Match
 
 
 def _administrators(context: LintContext) -> Iterator[tuple[LintEntry, str]]:
-    """Yield the items that are or, by a template, can be in `system:masters`, with that group."""
+    """Yield the items that are or can be in `system:masters`, with that group.
+
+    They can be in it by a template.
+    """
     for item in context.winners:
         group = next((group for group in item.mapped.groups if could_render(group, SYSTEM_MASTERS)), None)
         if group is not None:

@@ -1,4 +1,4 @@
-"""Rules about ARNs that a caller can have: their partition, and the data key they are under."""
+"""Rules about the partition and the data key of ARNs that a caller can have."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def role_in_map_users(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "the root of an account, which does not stand for all its principals")
 def account_root(context: LintContext) -> Iterator[Match]:
-    """In an IAM policy, the root's ARN stands for the whole account. Here it is the root user. `masters-on-root` reports administrators.
+    """In an IAM policy, the root's ARN stands for the whole account.
+
+    Here it is the root user. `masters-on-root` reports administrators.
 
     Fires::
 

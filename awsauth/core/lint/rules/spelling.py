@@ -33,7 +33,9 @@ _KNOWN: Final[dict[NameKind, tuple[str, ...]]] = {"username": (), "group": WELL_
 
 @rule(Severity.WARNING, "white space around, or invisible characters in, a username or group")
 def invisible_character(context: LintContext) -> Iterator[Match]:
-    """Copied text often brings such characters. A blank between two words is not reported.
+    """Copied text often brings such characters.
+
+    A blank between two words is not reported.
 
     Fires::
 
@@ -60,7 +62,7 @@ def invisible_character(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "usernames or groups that look the same but differ")
 def look_alike(context: LintContext) -> Iterator[Match]:
-    """The names differ in case only, or by letters of another alphabet that look like Latin ones.
+    """The names differ in case only, or by look-alikes of Latin letters.
 
     Fires::
 
@@ -94,7 +96,10 @@ def look_alike(context: LintContext) -> Iterator[Match]:
 
 
 def _pairs(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each name that looks like one before it, with that one; names that another rule reports are left out."""
+    """Yield each name that looks like an earlier one, with that one.
+
+    Names that another rule reports are left out.
+    """
     first: dict[str, str] = {name: name for name in known}
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @rule(Severity.ERROR, "an `sso` entry, which EKS ignores")
 def sso_entry(context: LintContext) -> Iterator[Match]:
-    """Entries by permission set are an alpha feature of the authenticator, which EKS does not turn on.
+    """EKS does not turn on entries by permission set, an alpha feature.
 
     Source: ``aws-iam-authenticator`` ``pkg/config/mapper.go`` (``SSOArnLike``).
 

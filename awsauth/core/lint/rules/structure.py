@@ -83,7 +83,9 @@ def unknown_data_key(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "data that takes more than three quarters of the 1 MiB limit")
 def almost_full(context: LintContext) -> Iterator[Match]:
-    """The API server refuses a ConfigMap of more than 1 MiB. ``binaryData`` counts too, where it is known.
+    """The API server refuses a ConfigMap of more than 1 MiB.
+
+    ``binaryData`` counts too, where it is known.
 
     Fires::
 
@@ -195,7 +197,9 @@ def _hint(name: str, known: tuple[str, ...], present: set[str]) -> str:
 
 @rule(Severity.WARNING, "a field that appears twice: only one of them counts")
 def repeated_field(context: LintContext) -> Iterator[Match]:
-    """The last of repeated fields counts, except that `rolearn` in lower case counts before other spellings.
+    """The last of repeated fields counts.
+
+    But `rolearn` in lower case counts before other spellings.
 
     Fires::
 
@@ -242,7 +246,10 @@ def _place(key: Key, text: str, name: Node) -> Location:
 
 
 def _entries(context: LintContext) -> Iterator[tuple[Key, Entry, Node]]:
-    """Yield the entries that are mappings, with their YAML, of texts that are not in a plain form."""
+    """Yield the entries that are mappings, with their YAML.
+
+    Texts in a plain form are left out.
+    """
     for key in PRINCIPAL_KEYS:
         root = context.tree(key)
         if root is not None and root.kind == "sequence":

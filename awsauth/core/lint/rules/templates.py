@@ -1,4 +1,4 @@
-"""Rules about the authenticator's templates, and placeholders of the tool that generates a file."""
+"""Rules about the authenticator's templates, and tools' placeholders."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNFILLED_IN_ARN: Final = re.compile(rf"{_UNFILLED.pattern}|\{{[^{{}}]{{0,200}}\
 
 @lru_cache(maxsize=1024)
 def misspelt(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the misspelt templates in a name, each with the one it resembles, or an empty text."""
+    """Return the misspelt templates in a name, each with the right one, or ""."""
     found = []
     for match in _IN_BRACES.finditer(text) if "{" in text else ():
         opening, before, name, after, closing = match.groups()
@@ -117,7 +117,10 @@ def placeholder(context: LintContext) -> Iterator[Match]:
 
 
 def _first_of_each(context: LintContext) -> Iterator[tuple[NameKind, str, LintEntry]]:
-    """Yield each username and group with a placeholder or a misspelt template, with the first item that has it."""
+    """Yield each name with a placeholder or misspelt template, and its item.
+
+    The item is the first with that username or group.
+    """
     kinds: tuple[NameKind, ...] = ("username", "group")
     for kind in kinds:
         for text, items in (context.usernames if kind == "username" else context.groups).items():

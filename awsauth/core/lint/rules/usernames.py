@@ -26,7 +26,10 @@ def has_session_name(name: str) -> bool:
 
 
 def chooses_session_name(item: LintEntry) -> bool:
-    """Whether callers choose their session names, as for every role but those of IAM Identity Center."""
+    """Whether callers choose their session names.
+
+    They do for every role but those of IAM Identity Center.
+    """
     return not item.is_person and not (item.fault == "placeholder" and "sso" in item.arn)
 
 
@@ -85,7 +88,9 @@ def nothing_given(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "a username that callers choose: it begins with `{{SessionName}}`")
 def chosen_username(context: LintContext) -> Iterator[Match]:
-    """A caller who assumes a role chooses the session name. For its own roles, IAM Identity Center chooses the user's name.
+    """A caller who assumes a role chooses the session name.
+
+    For its own roles, IAM Identity Center chooses the user's name.
 
     Fires::
 
@@ -139,7 +144,9 @@ def user_session_name(context: LintContext) -> Iterator[Match]:
 
 @rule(Severity.WARNING, "a username that Kubernetes or EKS reserves: `system:…`, `eks:…`")
 def reserved_username(context: LintContext) -> Iterator[Match]:
-    """Components of the cluster use these prefixes. The usernames of nodes have rules of their own.
+    """Components of the cluster use these prefixes.
+
+    The usernames of nodes have rules of their own.
 
     Fires::
 
