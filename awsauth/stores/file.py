@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, cast
 from awsauth.backoff import Backoff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.core.revisions.annotations import owners_of
@@ -377,6 +376,6 @@ class FileStore(RevisionFolder):
 
 
 def _snapshot(state: FileState, head: Head | None, owners: Mapping[str, str]) -> Snapshot:
-    document = Document(state.data, origins=origins(state.manifest))
     version = hashlib.sha256(state.raw).hexdigest()
-    return Snapshot(document, version, head=head, annotations=owners, findings=state.manifest.findings, raw=state)
+    manifest = state.manifest
+    return Snapshot(manifest.document, version, head=head, annotations=owners, findings=manifest.findings, raw=state)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awsauth.core.document.document import Document
-from awsauth.core.manifest.locate import origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import decode_manifest
 from awsauth.stores.file import located
@@ -64,8 +62,7 @@ class ManifestText(MemoryStore):
 
     def read(self) -> Snapshot:
         """Return the present ConfigMap in the manifest."""
-        document = Document(self.manifest.data, origins=origins(self.manifest))
-        return super().read()._replace(document=document, findings=self.manifest.findings)
+        return super().read()._replace(document=self.manifest.document, findings=self.manifest.findings)
 
     def _edited(self, data: Mapping[str, str]) -> Manifest:
         with located(self._name):

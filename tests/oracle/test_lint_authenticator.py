@@ -40,6 +40,7 @@ CASES: Final[dict[str, tuple[str, Got]]] = {
     "account-digits": ("arn:aws:sts::012345678901:assumed-role/ci/x1", None),
     "unknown-partition": (f"arn:aws-us-gov:sts::{IN}:assumed-role/ci/x1", None),
     "placeholder": (CI, None),
+    "template-source": (CI, None),
     "typographic-character": (CI, None),
     "continued-value": (CI, None),
     "sso-entry": (SSO, None),

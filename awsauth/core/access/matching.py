@@ -51,8 +51,20 @@ _ORDINARY: Final = re.compile(
 """Almost all ARNs that a caller can have."""
 
 
-# No ARN has these characters; a template of a manifest does.
-_FILLED_IN_LATER: Final = re.compile(r"[<>${}]")
+PLACEHOLDER: Final = (
+    r"\{\{\s{0,9}(?:\"[^\"]{0,99}\"\s{0,9}|[^{}\s][^{}]{0,199})\}\}"  # Helm, Jinja
+    r"|\{%[^%]{1,200}%\}|\$\{[^{}]{1,200}\}|\$\w+|<[^<>]{1,200}>"
+)
+"""The pattern of a template or placeholder in a name."""
+
+# A masked account, or words for one; and characters that no ARN has.
+_IN_ARN: Final = re.compile(
+    PLACEHOLDER + r"|\{[^{}]{0,200}\}|[<>${}]+"
+    r"|(?<=::)(?!\*:)(?:[^\d:/\s][^\d:/]{0,99}|[\dx*#?]{0,99}[x*#?][\dx*#?]{0,99})"
+    r"(?=:(?:\w+-)?(?:role|user|root|profile|group)\b)",
+    re.ASCII | re.IGNORECASE,
+)
+_LIKELY: Final = ("arn", "aws", "iam", "", "111122223333", "role/x")
 
 
 Outcomes = tuple[MappingEntry, ...]
@@ -206,7 +218,36 @@ def can_match(principal: str) -> bool:
 
     A placeholder looks like ``<account>``.
     """
-    return is_canonical(principal) or _FILLED_IN_LATER.search(principal) is not None
+    return is_canonical(principal) or ((likely := filled(principal)) != principal and is_canonical(likely))
+
+
+def placeholders(principal: str) -> tuple[str, ...]:
+    """Return the placeholders in an ARN, each once.
+
+    They are templates, text in brackets, and a masked account or a word for one.
+    """
+    return () if is_canonical(principal) else tuple(dict.fromkeys(_IN_ARN.findall(principal)))
+
+
+@lru_cache(maxsize=4096)
+def filled(principal: str) -> str:
+    """Return an ARN with likely values for its placeholders.
+
+    Of an ARN in brackets, it is the ARN.
+    """
+    if principal[:5].lower() == "<arn:" and principal.endswith(">"):
+        return filled(principal[1:-1])
+    marked, count = _IN_ARN.subn("\0", principal)
+    if not count:
+        return principal
+    parts = marked.split(":", 5)
+    if "\0" in parts[0] if len(parts) == len(_LIKELY) else "\0" in (*parts, parts[0][:1]):
+        return ":".join(_LIKELY)
+    likely = [other if "\0" in part else part for part, other in zip(parts[:5], _LIKELY, strict=False)]
+    likely += [_LIKELY[5] if part.startswith("\0") else part for part in parts[5:]]
+    # The suffix of an SSO role, in case that it is filled in too.
+    name = "x_0123456789abcdef" if "awsreservedsso_" in marked.lower() else "x"
+    return ":".join(likely).replace("\0", name)
 
 
 def is_usable(mapped: MappingEntry) -> bool:

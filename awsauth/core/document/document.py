@@ -74,14 +74,22 @@ class Document(NotebookValue):
         data: The ConfigMap's ``data``: text by key. Keys other than ``mapRoles``, ``mapUsers`` and ``mapAccounts`` are
             kept and ignored.
         origins: For texts from a manifest file, by key, the function that converts places to those in the file.
+        is_fragment: Whether it is a part of a map, which does not show that a mapping is missing.
 
     Raises:
         UsageError: `data` is not a mapping of text to text.
     """
 
-    __slots__ = ("_data", "_origins", "_readings")
+    __slots__ = ("_data", "_origins", "_readings", "is_fragment")
 
-    def __init__(self, data: Mapping[str, str], *, origins: Mapping[str, Origin] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, str],
+        *,
+        origins: Mapping[str, Origin] = MappingProxyType({}),
+        is_fragment: bool = False,
+    ) -> None:
+        self.is_fragment = is_fragment
         self._data = MappingProxyType(_checked(data))
         self._origins = origins
         self._readings: dict[Key, ParsedList] = {}
@@ -165,6 +173,7 @@ class Document(NotebookValue):
         if text is not None:
             data[key] = text
         document = object.__new__(Document)  # the constructor would check the data again
+        document.is_fragment = self.is_fragment
         document._data = MappingProxyType(data)
         document._origins = {name: origin for name, origin in self._origins.items() if name != key}
         document._readings = {name: kept for name, kept in self._readings.items() if name != key}

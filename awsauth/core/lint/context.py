@@ -7,7 +7,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from awsauth.core.access.matching import can_match, counting, is_canonical
+from awsauth.core.access.matching import can_match, counting, filled, is_canonical
 from awsauth.core.access.node_mappings import is_person
 from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
 from awsauth.core.document.fast_reader import read_fast
@@ -50,8 +50,8 @@ def arn_problem(principal: str) -> ArnProblem:
     """Return why no caller can have an ARN as it is written in the map."""
     if is_canonical(principal):
         return ""
-    if can_match(principal):
-        return "placeholder"
+    if (likely := filled(principal)) != principal:
+        return arn_problem(likely) or "placeholder"
     if "*" in principal:
         return "wildcard"
     visible = without_invisible(principal)
@@ -97,18 +97,16 @@ def bare(arn: str) -> str:
     """
     visible = in_ascii(without_invisible(arn))
     found = _IN_DISORDER.fullmatch(visible)
-    ordered = "{}::{}:{}".format(*found.groups()) if found else visible
-    return role_or_nothing(ordered) or ordered
+    ordered = "{}:iam::{}:{}/{}".format(*found.groups()) if found else visible
+    return role_or_nothing(ordered) or re.sub("(?<=:role/).*/", "", ordered)
 
 
 _IN_DISORDER: Final = re.compile(
-    r"(?:arn:[\w:-]*)??(arn:aws[a-z-]*:iam)(?:::?|:[a-z0-9-]+:)([0-9]{12}):((?:role|user)/\S+)",
+    r"(?:arn:[\w:-]*)??(arn:aws[a-z-]*):{1,3}iam:{1,3}(?:[a-z]{2}-(?:gov-)?[a-z]{4,9}-\d:)?"
+    r"([^:/]{1,200}?):{0,3}(role|user)[:/](\S+)",
     re.ASCII | re.IGNORECASE,
 )
-"""An ARN with a Region, a missing colon, or after the start of another one.
-
-The colon is missing before its account.
-"""
+"""An ARN with a Region, a colon too few or too many, or a second start."""
 
 
 def has_invisible(name: str) -> bool:
@@ -119,6 +117,18 @@ def has_invisible(name: str) -> bool:
     return name.strip() != name or name.replace(" ", "") != without_invisible(name)
 
 
+# Text that Helm or Jinja writes as it is, such as `{{ "{{" }}`.
+_ESCAPED: Final = re.compile(r"\{\{-?\s{0,9}([\"'`])(.{0,99}?)\1\s{0,9}-?\}\}|\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}")
+
+
+def _without_escapes(mapped: MappingEntry) -> MappingEntry:
+    """Return a mapping as Helm or Jinja renders what is escaped in its names."""
+    if not any("{{" in name and _ESCAPED.search(name) for name in (mapped.username, *mapped.groups)):
+        return mapped
+    username, *groups = (_ESCAPED.sub(lambda match: match[2] or "", name) for name in (mapped.username, *mapped.groups))
+    return mapped._replace(username=username, groups=tuple(groups))
+
+
 class LintEntry:
     """An entry that maps a principal.
 
@@ -126,7 +136,7 @@ class LintEntry:
         context: The document it is in.
         reading: The list it is in.
         entry: The entry.
-        mapped: Its mapping.
+        mapped: Its mapping, as Helm or Jinja renders what is escaped in it.
         arn: The principal in lower case.
         fault: Why no caller can have its ARN.
     """
@@ -137,7 +147,7 @@ class LintEntry:
         self.context = context
         self.reading = reading
         self.entry = entry
-        self.mapped = mapped
+        self.mapped = _without_escapes(mapped)
         self.arn = mapped.principal.lower()
         self._groups: dict[str, Scalar] | None = None
         self.fault: ArnProblem = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)

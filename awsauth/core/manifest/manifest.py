@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from awsauth.core.document.document import Document
 from awsauth.core.goyaml.decode import scalar
 from awsauth.core.goyaml.scalars import CHECKED_TAGS
-from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, target
+from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, origins, target
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object_findings
 from awsauth.core.manifest.mapping_edits import fill_empty, insert_key, remove_key
 from awsauth.core.manifest.scalar_edits import edit_scalar, to_literal
@@ -53,6 +54,15 @@ class Manifest:
         """
         found = find_config_map(text)
         return cls(text, MappingProxyType(_read(found)), found)
+
+    @property
+    def document(self) -> Document:
+        """The data, with its places in the file.
+
+        An object without ``kind`` and ``mapRoles`` is a fragment.
+        """
+        is_fragment = "mapRoles" not in self.data and "kind" not in fields(self.found.document)
+        return Document(self.data, origins=origins(self), is_fragment=is_fragment)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -28,6 +28,22 @@ _WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\})\s*")
 _CONTROL: Final = re.compile(
     r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
 )
+_TOOLS: Final = (
+    (
+        re.compile(r"\{\{-?\s{0,9}(?:[.$]|(?:if|range|with|include|toYaml|tpl|template)\b)"),
+        "Helm",
+        "helm template . | awsauth check --file -",
+    ),
+    (
+        re.compile(r"\{[{%]"),
+        "Jinja",
+        "ansible localhost -m template -a 'src=FILE dest=rendered.yaml' && awsauth check --file rendered.yaml",
+    ),
+    (re.compile(r"\$\{AWS::"), "CloudFormation", "awsauth check --cluster NAME"),
+    (re.compile(r"\$\w|\$\{[A-Z_][A-Z0-9_]{0,99}[:}]"), "the shell", "envsubst < FILE | awsauth check --file -"),
+    (re.compile(""), "Terraform", "terraform output -raw OUTPUT | awsauth check --file -"),
+)
+"""For each tool the pattern of its templates, and the check of a rendered text."""
 _BY_HAND: Final = "Change the template by hand, or its values, or give the rendered manifest instead."
 
 
@@ -42,6 +58,11 @@ def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tup
         found = text.find(closing, match.end(), end)
         start = end if found < 0 else found + len(closing)
         yield match.start(), start
+
+
+def tool_of(text: str) -> tuple[str, str]:
+    """Return the tool that renders a text, and the check of the rendered text."""
+    return next((tool, command) for pattern, tool, command in _TOOLS if pattern.search(text))
 
 
 def is_template_line(line: str) -> bool:

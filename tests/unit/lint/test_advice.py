@@ -7,7 +7,9 @@ A finding whose `advice` is ``apply`` is followed by merging its fix, which the 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, get_args
 
 import pytest
@@ -28,11 +30,14 @@ from tests.support.documents import strategies
 from tests.unit.lint.test_lint_laws import broken, spoilt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from awsauth.core.findings import Finding
 
-LITERAL: Final = ("typographic-character", "invisible-character", "arn-space", "role-path", "not-an-arn")
+LITERAL: Final = (
+    *("typographic-character", "invisible-character", "arn-space", "role-path", "placeholder", "not-an-arn"),
+)
 """Rules whose hint says what to write for the text at the place."""
 
 ARN_PROBLEMS: Final = frozenset(get_args(ArnProblem))
@@ -49,7 +54,10 @@ def check_advice(document: Document) -> int:
         assert finding.line not in {one.line for one in told}, finding.line
         assert of(finding, told) < of(finding, findings), finding.line
         check_no_new_error(document, after, is_repair=any(isinstance(change, Repair) for change in finding.fix))
-        check_access(document, after)
+        hinted = re.match("Write `(.*?)`", finding.hint)
+        check_access(
+            document, after, {finding.location.text.strip("\"'"): hinted[1]} if finding.location and hinted else {}
+        )
     if changes:
         check_access(document, merge(document, changes))
     return len(outcomes)
@@ -92,8 +100,12 @@ def check_no_new_error(document: Document, after: Document, *, is_repair: bool) 
         assert errors[1] <= errors[0]
 
 
-def check_access(document: Document, after: Document) -> None:
-    """A principal that gets in has been written in the text, and so has each group of it; and what was given, is."""
+def check_access(document: Document, after: Document, named: Mapping[str, str] = MappingProxyType({})) -> None:
+    """A principal that gets in has been written in the text, and so has each group of it; and what was given, is.
+
+    An ARN, username or group in `named` may become the other one: the hint names both.
+    """
+    arns = {old.lower(): new.lower() for old, new in named.items()}
     text = in_ascii("\n".join(document.data.values())).lower()
     old, new = Access.of(document), Access.of(after)
     for principal, outcomes in new.by_principal.items():
@@ -106,12 +118,13 @@ def check_access(document: Document, after: Document) -> None:
             )
     reachable = {arn: outcomes for arn, outcomes in old.by_principal.items() if can_match(arn)}
     assert all(
-        {one.username for one in new.by_principal[arn]} == {one.username for one in outcomes}
+        {one.username for one in new.by_principal[arns.get(arn, arn)]}
+        == {named.get(one.username, one.username) for one in outcomes}
         for arn, outcomes in reachable.items()
     )
     assert all(
-        {group for one in new.by_principal[arn] for group in one.groups}
-        >= {group for one in outcomes for group in one.groups if group == in_ascii(group)}
+        {group for one in new.by_principal[arns.get(arn, arn)] for group in one.groups}
+        >= {named.get(group, group) for one in outcomes for group in one.groups if group == in_ascii(group)}
         for arn, outcomes in reachable.items()
     )
     assert new.accounts >= old.accounts
@@ -140,6 +153,8 @@ def test_a_hint_that_names_what_to_write_is_followed() -> None:
     groups = "groups: ['\u2014 view', \"a\u00a0b\"]"
     text = f"- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: \u201cci\u201d\n  {groups}\n"
     assert check_advice(Document({KEYS[0]: text})) == 4
+    text = "- rolearn: <arn:aws:iam::111122223333:role/ci>\n  username: <system:node:x>\n  groups: ['<system:nodes>']\n"
+    assert check_advice(Document({KEYS[0]: f"{text}- rolearn: arn:aws:iam:111122223333:role/x\n  username: x\n"})) == 4
 
 
 @pytest.mark.parametrize(("text", "advice"), [

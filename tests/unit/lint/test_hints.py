@@ -96,7 +96,7 @@ def note(data: dict[str, str], code: str = "no-node-mapping") -> Finding:
 
 
 @pytest.mark.parametrize(("text", "line", "why"), [
-    (NODE.replace("111122223333", "XXXX"), 4, "account-digits"),
+    (NODE.replace("111122223333", "1234"), 4, "account-digits"),
     (NODE.replace(f"{ROLE}/n", "NODE_ROLE"), 4, "not-an-arn"),
     (NODE.replace("/n\n", "/team/n\n"), 4, "role-path"),
     (NODE.replace(f"{ROLE}/n", f'"{ROLE}/n "'), 4, "arn-space"),
@@ -134,7 +134,7 @@ def test_the_only_administrator_is_named_with_the_finding_that_says_why(
 
 
 def test_several_are_counted() -> None:
-    wrong = NODE.replace("111122223333", "XXXX")
+    wrong = NODE.replace("111122223333", "1234")
     finding = note({"mapRoles": ADMIN + wrong + wrong.replace("/n", "/m")})
     assert finding.message.startswith("Each of the 2 mappings of nodes has no effect: on line 4, ")
 
@@ -151,7 +151,7 @@ def test_without_any_node_mapping_the_note_says_so(data: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("text", [
-    NODE, f"{NODE}{NODE.replace('111122223333', 'XXXX')}", f"{NODE.replace('/n', '/team/n')}{NODE}",
+    NODE, f"{NODE}{NODE.replace('111122223333', '1234')}", f"{NODE.replace('/n', '/team/n')}{NODE}",
     NODE.replace("111122223333", "<ACCOUNT>"), NODE.replace(f", {NODES}", ""), "- [",
 ])  # fmt: skip
 def test_one_that_counts_is_enough(text: str) -> None:
@@ -224,7 +224,7 @@ def test_a_role_of_identity_center_is_told_with_the_command_that_shows_its_name(
     assert "`aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/`" in finding.hint
 
 
-@pytest.mark.parametrize("account", ["us-west-2", "ACCOUNT_ID", "123456789", "1111-2222-3333", "xxx"])
+@pytest.mark.parametrize("account", ["us-west-2", "64e54544", "123456789", "1111-2222-3333"])
 def test_the_account_that_is_wrong_is_named(account: str) -> None:
     [finding] = told("account-digits", role(f"arn:aws:iam::{account}:role/n", "n"))
     assert f"`{account}`" in finding.message

@@ -67,6 +67,31 @@ TOLD: Final[dict[str, list[dict[str, str]]]] = {
         user("arn:aws-cn:iam::111122223333:group/DevOps", "devops", "system:masters"),
         item('[{"rolearn": "arn:aws:iam::111122223333:group/x", "username": "x"}]'),
         item("- {rolearn: 'ARN:aws:iam::111122223333:group/x', username: x}\n"),
+        role("arn:aws:iam::<ACCOUNT>:group/DevOps", "devops"),
+        role("arn:aws:iam::<AWS_Account>role/ci", "ci"),
+        role("arn:aws:iam:111122223333:role/ci", "ci"),
+    ],
+    "placeholder": [
+        role("arn:aws:iam::<ACCOUNT>:role/ci", "ci"),
+        role("arn:aws:iam::ACCOUNT_ID:role/ci", "ci"),
+        user("arn:aws:iam::XXXXXXXXXXXX:user/al", "al"),
+        item('[{"rolearn": "arn:aws:iam::115260554xxx:role/ci", "username": "ci"}]'),
+        role('"arn:aws:iam::***********:role/ci"', "ci"),
+        role("arn:aws-cn:iam::Account-ID:role/ci", "ci"),
+        role(f"{ROLE}/{{name}}", "ci"),
+        role(f"{ROLE}/ci", "<admin>"),
+        role(f"{ROLE}/ci", EC2, '"<system:nodes>"'),
+        role(f"<{ROLE}/ci>", "ci"),
+        {"mapAccounts": "- <account>\n"},
+    ],
+    "template-source": [
+        role("${role_arn}", EC2, NODES),
+        role("arn:aws:iam::$ACCT:role/ci", "ci", "view"),
+        role('"arn:aws:iam::{{ .Values.account }}:role/{{ .Values.role }}"', '"{{ .Values.user }}"', "view"),
+        user('"arn:aws:iam::{{ AWS_ACCOUNT }}:user/al"', "al"),
+        role("arn:aws:iam::${AWS::AccountId}:role/ci", "ci"),
+        {"mapAccounts": '- "${data.aws_caller_identity.current.account_id}"\n'},
+        item("- {rolearn: ROLE, username: ci, groups: ['{% if x %}view{% endif %}', \"${GROUP}\"]}\n"),
     ],
     "unknown-data-key": [
         {"mapGroups": "- grouparn: arn:aws:iam::111122223333:group/x\n"},
@@ -142,6 +167,23 @@ FINE: Final[dict[str, list[dict[str, str]]]] = {
         role(f"{ROLE}/ci", "arn:aws:iam::111122223333:group/x"),
         role(f"{ROLE}/ci", "ci", '"arn:aws:iam::111122223333:group/x"'),
         user("arn:aws:iam::111122223333:root", "root"),
+    ],
+    "placeholder": [
+        role(f"{ROLE}/ACCOUNT_ID", "ACCOUNT_ID", "xxx"),
+        role("arn:aws:iam::1234567890:role/ci", "ci"),
+        role("arn:aws:iam::us-west-2:role/ci", "ci"),
+        role("arn:aws:iam::*:role/ci", "ci"),
+        role("arn:aws:iam::aws:policy/AdministratorAccess", "ci"),
+        role("arn:aws:iam::$ACCT:role/ci", "ci"),
+        user(f"{USER}/xxx", "a-<-b", "'> 3'"),
+    ],
+    "template-source": [
+        role(f"{ROLE}/ci", '\'ci:{{ "{{" }}SessionName{{ "}}" }}\''),
+        role(f"{ROLE}/workers", '\'system:node:{{"{{"}}EC2PrivateDNSName{{"}}"}}\'', NODES),
+        role(f"{ROLE}/ci", "'ci:{{ `{{SessionName}}` }}'"),
+        role(f"{ROLE}/ci", '"ci:{% raw %}{{SessionName}}{% endraw %}"'),
+        role(f"{ROLE}/ci", "ci:{{AccountID}}:{{SessionNameRaw}}", '"team-{{SessionName}}"'),
+        role("arn:aws:iam::<ACCOUNT>:role/ci", "<user>", "a$"),
     ],
     "unknown-data-key": [
         {"mapRoles": "[]", "mapUsers": "[]", "mapAccounts": "[]"},
@@ -277,3 +319,65 @@ def test_no_hint_makes_a_node_of_a_person(data: dict[str, str]) -> None:
     """One finding, whose hint is a username of its own."""
     [finding] = [one for one in lint(Document(data)) if one.severity is not Severity.NOTE]
     assert re.search("username of (its|their) own", finding.hint)
+
+
+@pytest.mark.parametrize(("arn", "right"), [
+    ("arn:aws:iam:111122223333:role/ci", f"{ROLE}/ci"), ("arn:aws:iam::111122223333:role:ci", f"{ROLE}/ci"),
+    ("arn:aws:iam::111122223333role/ci", f"{ROLE}/ci"), ("arn:aws:iam::111122223333::role/ci", f"{ROLE}/ci"),
+    ("arn:aws:iam:eu-west-1:111122223333:role/ci", f"{ROLE}/ci"), ("arn:aws:iam:arn:aws:iam::111122223333:user/a/b", f"{USER}/a/b"),
+    ("arn:aws:iam::<ACCOUNT>role/ci", "arn:aws:iam::<ACCOUNT>:role/ci"),
+    ("arn:aws:iam:111122223333:role/team/ci", f"{ROLE}/ci"), ("arn:aws:iam::111122223333:ci", ""),
+    ("arn:aws:iam::1111:role:ci", ""), ("arn:aws:eks:eu-west-1:111122223333:role/ci", ""), ("ci", ""),
+])  # fmt: skip
+def test_an_arn_with_a_mark_too_few_or_too_many_is_shown_right(arn: str, right: str) -> None:
+    [finding] = told("not-an-arn", role(arn, "ci"))
+    assert finding.hint == f"Write `{right}`." if right else "Write `" not in finding.hint
+
+
+@pytest.mark.parametrize(("data", "second"), [
+    (role("arn:aws:iam::XXX:role/team/ci", "ci"), "role-path"), (role("arn:aws:iam::<A>:instance-profile/ci", "ci"), "instance-profile"),
+    (role("arn:aws:sts::ACCOUNT:assumed-role/ci/x", "ci"), "assumed-role"), (role("arn:aws:iam::<A>:role/*", "ci"), "wildcard"),
+    (role('"arn:aws:iam::<A>:role/ci "', "ci"), "arn-space"), (role(f"{SSO}<NAME>-team", "ci"), "sso-suffix"),
+    (role("<arn:aws:iam::1234:role/ci>", "ci"), "account-digits"), (role("arn:aws:iam::${A}:role/team/ci", "ci"), "role-path"),
+])  # fmt: skip
+def test_a_placeholder_does_not_hide_another_fault(data: dict[str, str], second: str) -> None:
+    codes = [finding.code for finding in lint(Document(data)) if finding.severity is not Severity.NOTE]
+    assert sorted(codes) == sorted([second, "template-source" if "$" in data["mapRoles"] else "placeholder"])
+
+
+@pytest.mark.parametrize(("data", "severity", "hint"), [
+    (role("arn:aws:iam::<ACCOUNT>:role/ci", "ci"), "error", "Write the real value, without the brackets."),
+    (role("arn:aws:iam::ACCOUNT:role/ci", "ci"), "error", "Write the real value."),
+    (role(f"{ROLE}/ci", "<admin>"), "warning", "Write the real value, without the brackets."),
+    (role(f"{ROLE}/ci", "ci", "'<system:masters>'"), "error", "Write `system:masters`."),
+    (role(f"{ROLE}/ci", f"<{EC2}>"), "error", f"Write `{EC2}`."),
+    (role(f"<{ROLE}/ci>", "ci"), "error", f"Write `{ROLE}/ci`."),
+])  # fmt: skip
+def test_a_placeholder_is_as_bad_as_its_place(data: dict[str, str], severity: str, hint: str) -> None:
+    [finding] = told("placeholder", data)
+    assert (finding.severity.value, finding.hint) == (severity, hint)
+    assert ("ARN" in finding.impact) == ("username: <" not in data["mapRoles"] and "'<" not in data["mapRoles"])
+
+
+@pytest.mark.parametrize(("name", "tool", "command"), [
+    ("{{ .Values.x }}", "Helm", "helm template"), ('{{ include "x" . }}', "Helm", "helm template"),
+    ("{{ user_name }}", "Jinja", "ansible"), ("{% if x %}", "Jinja", "ansible"),
+    ("${role_name}", "Terraform", "terraform output"), ("${var.x}", "Terraform", "terraform output"),
+    ("$NAME", "the shell", "envsubst"), ("${NAME:-x}", "the shell", "envsubst"),
+    ("${AWS::AccountId}", "CloudFormation", "awsauth check --cluster"),
+])  # fmt: skip
+def test_a_template_is_told_with_the_command_that_checks_what_it_renders_to(name: str, tool: str, command: str) -> None:
+    [finding] = lint(Document(role(f"{ROLE}/ci", f"'{name}'", "view")))
+    assert f"template of {tool}:" in finding.message
+    assert f"`{command}" in finding.hint
+
+
+def test_a_template_with_a_fault_of_its_own_is_told_both() -> None:
+    data = role("${ROLE}", EC2, f"{NODES}, system:masters")
+    assert [finding.code for finding in lint(Document(data))] == ["template-source", "node-extra-groups"]
+
+
+def test_a_fragment_is_not_the_whole_map() -> None:
+    for data in (user(f"{USER}/al", "al"), {"mapAccounts": "[]"}):
+        assert [one.code for one in lint(Document(data))] == ["no-administrator", "no-node-mapping"]
+        assert lint(Document(data, is_fragment=True)) == ()

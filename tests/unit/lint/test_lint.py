@@ -148,10 +148,10 @@ def test_a_place_is_where_the_fault_stands() -> None:
         ("arn:aws:iam::111122223333:instance-profile/a", "instance-profile"),
         ("arn:aws:iam::*:role/a", "wildcard"),
         ("arn:aws:iam::1234:role/a", "account-digits"),
-        ("arn:aws:iam::ACCOUNT_ID:role/a", "account-digits"),
+        ("arn:aws:iam::ACCOUNT_ID:role/a", "placeholder"),
         ("arn:aws-gov:iam::111122223333:role/a", "unknown-partition"),
         ("arn:aws:iam::<account>:role/a", "placeholder"),
-        ("${role}", "placeholder"),
+        ("${role}", "template-source"),
         ("the role of the nodes", "not-an-arn"),
         ("arn:aws:iam::111122223333:role/", "not-an-arn"),
         ("arn:aws:iam:eu-west-1:111122223333:role/a", "not-an-arn"),
@@ -348,8 +348,9 @@ def test_a_template_that_is_almost_one_is_told_with_the_right_one(username: str,
 
 @pytest.mark.parametrize("name", ["{{ .Values.user }}", "${USER}", "$user", "<name>", "{{ user_name }}", "{{ USER }}"])
 def test_a_placeholder_in_a_name_is_no_misspelt_template(name: str) -> None:
-    assert codes(roles(role("a", name))) == ["placeholder"]
-    assert codes(roles(role("a", "a", name))) == ["placeholder"]
+    code = "placeholder" if name == "<name>" else "template-source"
+    assert codes(roles(role("a", name))) == [code]
+    assert codes(roles(role("a", "a", name))) == [code]
 
 
 @pytest.mark.parametrize("name", ["a{b", "x{{}}", "a$", "<", "{{{{SessionName}}}}" * 300])

@@ -48,7 +48,7 @@ def _read(path: Path) -> Real:
         manifest = ManifestFile(path).read().manifest
     except ManifestError:
         return Real(None)
-    return Real(Document(manifest.data), manifest.findings)
+    return Real(Document(manifest.data, is_fragment=manifest.document.is_fragment), manifest.findings)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,11 @@ def documents(corpus: Path, files: dict[str, Real]) -> dict[str, Document | None
     recorded = [
         json.loads(line) for line in (corpus / "expected.jsonl").read_text(encoding="utf-8").split("\n") if line
     ]
-    fragments = {record["file"]: Document(record["data"]) for record in recorded if "data" in record}
+    fragments = {
+        record["file"]: Document(record["data"], is_fragment="mapRoles" not in record["data"])
+        for record in recorded
+        if "data" in record
+    }
     return {name: real.document or fragments.get(name) for name, real in files.items()}
 
 
@@ -79,9 +83,13 @@ def _lines(name: str, document: Document | None, findings: tuple[Finding, ...]) 
 
 
 def test_most_real_documents_have_no_error(documents: dict[str, Document | None]) -> None:
-    """A rule that calls an ordinary document wrong is wrong itself; those that cannot be read aside."""
+    """A rule that calls an ordinary document wrong is wrong itself; those that cannot be read aside.
+
+    Many have placeholders: they come from repositories, and not from clusters.
+    """
     readable = [document for document in documents.values() if document is not None and not document.problems]
-    without = [one for one in readable if not any(finding.severity is Severity.ERROR for finding in lint(one))]
+    errors = [{one.code for one in lint(document) if one.severity is Severity.ERROR} for document in readable]
+    without = [codes for codes in errors if codes <= {"placeholder"}]
     assert len(readable) > 120
     assert len(without) > len(readable) * 3 // 4
 
@@ -92,7 +100,7 @@ def test_no_rule_but_notes_speaks_about_many_documents(documents: dict[str, Docu
     )
     often = {code for code, count in spoken.items() if count > len(documents) // 10}
     warnings = {code for code in often if code in RULES and RULES[code].severity is not Severity.NOTE}
-    assert warnings <= {"placeholder"}  # which says that these come from repositories, and not from clusters
+    assert warnings <= {"placeholder"}
 
 
 def test_cures_cure_real_documents(documents: dict[str, Document | None]) -> None:

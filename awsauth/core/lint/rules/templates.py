@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from awsauth.core.access.matching import PLACEHOLDER, placeholders
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import NAME_KINDS
 from awsauth.core.lint.rule import Match, rule
+from awsauth.core.manifest.templates import tool_of
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
 
@@ -22,11 +25,9 @@ _KNOWN: Final = {name.lower(): name for name in TEMPLATES}
 # Bounded, so that a name of nothing but braces takes linear time.
 _IN_BRACES: Final = re.compile(r"(?<!\{)(\{{1,9})(\s{0,9})(\w+)(\s*)(\}+)", re.ASCII)
 _CAMEL: Final = re.compile(r"[A-Z][a-z]\w*", re.ASCII)
-_UNFILLED: Final = re.compile(
-    r"\{\{\s{0,9}(?:\"[^\"]{0,99}\"\s{0,9}|[^{}\s][^{}]{0,199})\}\}"  # Helm, Jinja
-    r"|\{%[^%]{1,200}%\}|\$\{[^{}]{1,200}\}|\$\w+|<[^<>]{1,200}>"
-)
-_UNFILLED_IN_ARN: Final = re.compile(rf"{_UNFILLED.pattern}|\{{[^{{}}]{{0,200}}\}}|[<>${{}}]+")
+_UNFILLED: Final = re.compile(PLACEHOLDER)
+_IN_BRACKETS: Final = re.compile(r"<((?:arn|system|eks):.*)>")
+_TEMPLATE: Final = ("{{", "{%", "$")
 
 
 @lru_cache(maxsize=1024)
@@ -81,9 +82,9 @@ def unknown_template(context: LintContext) -> Iterator[Match]:
             )
 
 
-@rule(Severity.WARNING, "a placeholder that was not filled in, such as `<ACCOUNT>` or `${ROLE}`")
+@rule(Severity.ERROR, "a placeholder that was not filled in, such as `<ACCOUNT>`; a warning in a username or group")
 def placeholder(context: LintContext) -> Iterator[Match]:
-    """A tool or a person should have replaced it. Each placeholder is reported once.
+    """A person should have replaced it. Each placeholder is reported once.
 
     Fires::
 
@@ -97,23 +98,79 @@ def placeholder(context: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci:{{SessionName}}
     """
-    found = [
-        (token, item, None)
-        for item in context.items
-        if item.fault == "placeholder"
-        for token in dict.fromkeys(_UNFILLED_IN_ARN.findall(item.mapped.principal))
-    ] + [(token, item, (kind, text)) for kind, text, item in _first_of_each(context) for token in unfilled(text)]
-    first = {token: (item, name) for token, item, name in reversed(found)}
-    count = Counter(token for token, _, _ in found)
+    found = [one for one in _unfilled(context) if not one.token.startswith(_TEMPLATE)]
+    first = {one.token: one for one in reversed(found)}
+    count = Counter(one.token for one in found)
     for token in count:
-        item, name = first[token]
+        _, item, kind, name = first[token]
         places = f", in {count[token]} places" if count[token] > 1 else ""
+        message, hint = f"{quoted(token)} looks like a placeholder{places}.", "Write the real value"
+        hint += ", without the brackets." if token.startswith("<") else "."
+        if enclosed := _IN_BRACKETS.fullmatch(token):
+            message = f"{quoted(token)} is in brackets{places}."
+            hint = f"Write {quoted(name.replace(token, enclosed[1]), 200)}."
         yield item.match(
-            f"{quoted(token)} looks like a placeholder{places}.",
-            "The authenticator takes it as it is: an ARN with it matches no caller.",
-            "Fill it in before you apply this to a cluster.",
-            at=item.name_location(*name) if name else None,
+            message,
+            f"It is part of the {kind}: RBAC has to spell it the same way."
+            if kind
+            else "No caller has an ARN with it, so the mapping grants no access.",
+            hint,
+            at=item.name_location(kind, name) if kind else None,
+            severity=Severity.WARNING if kind and not enclosed else None,
         )
+
+
+@rule(Severity.WARNING, "a template of Helm, Jinja, Terraform or the shell, such as `${ROLE}`")
+def template_source(context: LintContext) -> Iterator[Match]:
+    """The tool fills in the values, so only the rendered text shows all.
+
+    Notes are left out.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: ${ROLE}
+            username: ci
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+            username: ci:{{ "{{" }}SessionName{{ "}}" }}
+    """
+    found = [one for one in _unfilled(context) if one.token.startswith(_TEMPLATE)]
+    if found:
+        token, item, kind, name = found[0]
+        more = len({one.token for one in found}) - 1
+        others = "" if not more else " and one more value" if more == 1 else f" and {more} more values"
+        tool, command = tool_of(" ".join(one.token for one in found))
+        yield item.match(
+            f"This is a template of {tool}: it fills in {quoted(token)}{others}.",
+            "The authenticator takes a template as it is: no caller has an ARN with it.",
+            f"Check the rendered text with `{command}`.",
+            at=item.name_location(kind, name) if kind else None,
+        )._replace(principal="")
+
+
+class _Unfilled(NamedTuple):
+    """A placeholder, and the item with it in its ARN, username or group."""
+
+    token: str
+    item: LintEntry
+    kind: NameKind | None
+    name: str
+
+
+def _unfilled(context: LintContext) -> Iterator[_Unfilled]:
+    for item in context.items:
+        yield from (
+            _Unfilled(token, item, None, item.mapped.principal) for token in placeholders(item.mapped.principal)
+        )
+    for item in context.accounts:
+        account = item.mapped.principal
+        yield from (_Unfilled(token, item, None, account) for token in placeholders(f"arn:aws:iam::{account}:root"))
+    for kind, text, item in _first_of_each(context):
+        yield from (_Unfilled(token, item, kind, text) for token in unfilled(text))
 
 
 def _first_of_each(context: LintContext) -> Iterator[tuple[NameKind, str, LintEntry]]:
@@ -121,8 +178,7 @@ def _first_of_each(context: LintContext) -> Iterator[tuple[NameKind, str, LintEn
 
     The item is the first with that username or group.
     """
-    kinds: tuple[NameKind, ...] = ("username", "group")
-    for kind in kinds:
-        for text, items in (context.usernames if kind == "username" else context.groups).items():
+    for kind in NAME_KINDS:
+        for text, items in context.by_name(kind).items():
             if misspelt(text) or unfilled(text):
                 yield kind, text, items[0]
