@@ -65,7 +65,7 @@ class Result(NotebookValue, JsonValue):
 
     def __str__(self) -> str:
         """Return the difference and the findings as lines of text."""
-        unchanged = ONLY_RECORDS if self.sync and self.changed else "No change."
+        unchanged = ONLY_RECORDS if self.changed and (self.sync or self.restoration) else "No change."
         shown = str(self.diff) if self.diff else unchanged
         return "\n".join([shown, *(found.line for found in self.findings)])
 

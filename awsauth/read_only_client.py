@@ -74,6 +74,8 @@ class ReadOnlyClient:
 
         They look like ``role/arn:…``, with the ARN in lower case.
 
+        An owner whose record cannot be read has none.
+
         Raises:
             FileError: the records of owners next to a manifest cannot be read.
         """
@@ -81,8 +83,8 @@ class ReadOnlyClient:
 
         snapshot = self._store.read()
         snapshot.check_records()
-        records, _ = read_records(snapshot.annotations)
-        return {owner: tuple(sorted(record)) for owner, record in records.items()}
+        records, unreadable = read_records(snapshot.annotations)
+        return {owner: tuple(sorted(record)) for owner, record in {**records, **dict.fromkeys(unreadable, {})}.items()}
 
     def exists(self) -> bool:
         """Return whether the object exists."""

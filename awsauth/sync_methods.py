@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from awsauth.boundary import public
+from awsauth.core.text.display import quoted_value
+from awsauth.errors import UsageError
 from awsauth.options import DryRun, Options, check_options, check_whole_number
 
 if TYPE_CHECKING:
@@ -62,16 +64,17 @@ class SyncMethods(ABC):
         Args:
             desired: The fragments; or a document, whose entries are all that `owner` wants.
             owner: The owner of a document.
-            adopt: Take over wanted entries that no owner applied, with the username and groups that are wanted.
+            adopt: Take over wanted entries that no owner applied, with the username and groups that are wanted. If the
+                owner's record is lost, this begins a new one.
             if_mapped: With ``extend``, add the wanted groups to entries that have the wanted username and no owner.
             take_from: Owners from which wanted entries are taken over.
             on_drift: For an entry that another writer changed or removed: ``restore`` it, ``keep`` it, or ``fail``.
             prune: With ``force``, also remove entries that another writer changed.
             release: ARNs and accounts that the owner does not want any more, and that stay mapped.
-            max_removals: How many entries may be removed: a number, or a share of the recorded entries such as ``"20%"``.
-                By default 5 or ``"20%"``, the larger.
+            max_removals: How many entries of each owner may be removed: a number, or a share of the owner's recorded
+                entries such as ``"20%"``. By default 5 or ``"20%"``, the larger.
             allow_empty: Allow an owner that wants no entry at all.
-            restore_ownership: Take records of owners that the object lost from the newest revision.
+            restore_ownership: Take records of owners that the object lost from the revisions.
             approved: The acts that are allowed: those of an earlier ``dry_run``; None for any.
             reason: Why; by default the reasons of the fragments.
             allow: Guards that are to let the sync pass; a node mapping is removed only with ``node-mapping=ARN``.
@@ -86,10 +89,14 @@ class SyncMethods(ABC):
             RoleError: a role that is given by name does not exist.
             AwsAuthError: otherwise as for `apply`.
         """
+        from awsauth.core.desired.acts import SyncReport
         from awsauth.core.desired.fragment import check_fragments, combined, given_name
         from awsauth.history.sync import SyncProposal, choices_of
 
-        check_options({"reason": reason, "allow": allow, "dry_run": dry_run})
+        flags: Any = {"adopt": adopt, "allow_empty": allow_empty, "restore_ownership": restore_ownership}
+        check_options(flags | {"reason": reason, "allow": allow, "dry_run": dry_run})
+        if approved is not None and not isinstance(approved, SyncReport):
+            raise UsageError(f"approved is {quoted_value(approved)}.", hint="Pass the `sync` of an earlier result.")
         fragments = check_fragments(desired, owner)
         wanted = combined(fragments)
         if any(not given_name(role).startswith("arn:") for one in fragments for role in one.roles):

@@ -113,6 +113,7 @@ def rollback_command(
             lambda: client.read() == found.document,
             more="\n".join(filter(None, [shown, str(found.restoration or "")])),
             asks_about_guards=True,
+            result=found,
         )
 
     return confirm_and_apply(invocation, how, propose)

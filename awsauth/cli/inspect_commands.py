@@ -21,11 +21,13 @@ from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureU
 from awsauth.core.explain.explanation import call
 from awsauth.core.serialization import FLAT, JsonValue
 from awsauth.core.text.display import code, command_line, fenced, visible
+from awsauth.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from awsauth.cli.invocation import Invocation
+    from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
     from awsauth.core.findings import Finding
     from awsauth.core.lint.overview import MappingRow
@@ -139,7 +141,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         with invocation.waiting():
             document = client.read()
             exists = bool(document.data) or client.exists()
-            owners = {name: owner for owner, names in client.owners().items() for name in names}
+            owners = owners_in(invocation, client)
         rows = list_mappings(document, pattern, invocation.policy)
         listed = [_with_owner(one, owners.get(f"{one.kind}/{casefold_arn(one.principal)}")) for one in rows]
         remember(invocation.target, document)
@@ -164,6 +166,18 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     if not listed and not lost:
         invocation.screen.tell("Nothing is mapped.")
     return UNFIT if lost else DONE
+
+
+def owners_in(invocation: Invocation, client: AwsAuthClient) -> dict[str, str]:
+    """Return the owners by the names of their entries, and tell which records cannot be read."""
+    try:
+        found = client.owners()
+    except FileError as error:
+        invocation.screen.tell(f"{error.location}: {error.message} {error.hint}")
+        return {}
+    for owner in (owner for owner, names in found.items() if not names):
+        invocation.screen.tell(f"The record of the owner {owner} is empty or cannot be read.")
+    return {name: owner for owner, names in found.items() for name in names}
 
 
 def _with_owner(row: MappingRow, owner: str | None) -> MappingRow:

@@ -14,6 +14,7 @@ from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
+from awsauth.cli.inspect_commands import owners_in
 from awsauth.cli.target import command
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.decide import OnDrift
@@ -58,10 +59,12 @@ OWNER_WITHOUT_FRAGMENT: Final = "owner-without-fragment"
 @choice("--prune", ["unchanged", "force"], "unchanged", "With force, also remove entries that another writer changed.")
 @click.option("--release", metavar="ARN", multiple=True, help="Keep an entry mapped, and forget its owner; repeatable.")
 @click.option(
-    "--max-removals", metavar="NUMBER|PERCENT%", help="The most entries to remove.  [default: 5 or 20%, the larger]"
+    "--max-removals",
+    metavar="NUMBER|PERCENT%",
+    help="The most entries to remove of each owner.  [default: 5 or 20%, the larger]",
 )
 @click.option("--allow-empty", is_flag=True, help="Allow an owner without entries.")
-@click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the newest revision.")
+@click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the revisions.")
 def sync_command(
     invocation: Invocation,
     /,
@@ -202,8 +205,8 @@ def init_command(invocation: Invocation, /, *, owner: str) -> int:
     It leaves out what lets nodes in, and what another owner applied.
     """
     with invocation.client() as client, invocation.waiting():
-        document, owners = client.read(), client.owners()
-    owned = {name for other, names in owners.items() if other != owner for name in names}
+        document, owners = client.read(), owners_in(invocation, client)
+    owned = {name for name, other in owners.items() if other != owner}
     fragment, left_out = initial_fragment(document, owner, owned)
     for line in left_out:
         invocation.screen.tell(f"Left out: {visible(line)}.")

@@ -18,7 +18,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity, counted
 from awsauth.core.revisions.info import RevisionInfo, data_digest, local_time
 from awsauth.core.revisions.restore import EMPTY
-from awsauth.core.revisions.revision import is_sound
+from awsauth.core.revisions.revision import digest_of_owners, is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import NotebookValue, command_line, quoted, visible
 from awsauth.errors import AwsAuthError, HistoryError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from awsauth.stores.store import RevisionList, Snapshot, Store
 
+ONLY_RECORDS: Final = "record of owners"
 UNPROVEN_HISTORY: Final = "unproven-history"
 
 KEEP_LAST: Final = 50
@@ -53,6 +54,7 @@ class LogEntry(JsonValue):
         foreign: Whether it is a state of another object, such as one that was deleted since.
         findings: Its problems.
         diff: The difference from the state before it; None if that is unknown, or was not asked for.
+        changes_records: Whether the records of owners differ from those of the state before it.
     """
 
     info: RevisionInfo = field(metadata=FLAT)
@@ -62,6 +64,7 @@ class LogEntry(JsonValue):
     foreign: bool = False
     findings: tuple[Finding, ...] = ()
     diff: Diff | None = None
+    changes_records: bool = field(default=False, metadata=LEFT_OUT)
 
     @property
     def state(self) -> str:
@@ -87,13 +90,14 @@ class LogEntry(JsonValue):
     @property
     def cells(self) -> dict[str, str]:
         """The row of a table: revision, time, kind, author, reason, changes and state."""
+        only_records = self.changes_records and not self.diff
         return {
             "revision": str(self.info.number or "-"),
             "time": self.time,
             "kind": self.info.title,
             "author": self.by,
             "reason": self.info.reason,
-            "changes": "" if self.diff is None else self.diff.summary,
+            "changes": "" if self.diff is None else ONLY_RECORDS if only_records else self.diff.summary,
             "state": self.state,
         }
 
@@ -180,6 +184,7 @@ def _present(snapshot: Snapshot) -> RevisionInfo:
         kind="outside" if snapshot.exists else "deleted",
         uid=snapshot.uid,
         managers=snapshot.managers,
+        owners_digest=digest_of_owners(snapshot.annotations),
     )
 
 
@@ -310,7 +315,10 @@ def with_diffs(store: Store, log: Log, newest: int) -> Log:
         else:
             before = document(older.info) if older else None
         after = document(info)
-        return entry if before is None or after is None else replace(entry, diff=diff(before, after))
+        if before is None or after is None:
+            return entry
+        changes_records = older is not None and older.info.owners_digest != info.owners_digest
+        return replace(entry, diff=diff(before, after), changes_records=changes_records)
 
     shown = [described(number, entry) for number, entry in enumerate(log.entries[:newest])]
     return replace(log, entries=(*shown, *log.entries[newest:]))

@@ -10,7 +10,7 @@ from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.tools import ARGO_CD, FLUX, ownership_markers
 from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
 from awsauth.core.desired.decide import Choices, OnDrift
-from awsauth.core.desired.records import holds_hashes, identity_of, principal_name, read_records, write_records
+from awsauth.core.desired.records import holds_hashes, principal_in, principal_name, read_records, write_records
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.findings import Finding, Severity
@@ -21,13 +21,15 @@ from awsauth.core.guards.guards import allowed_by
 from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import listed, quoted, quoted_value, visible
-from awsauth.errors import GuardError, HistoryError, PlanOutdatedError, UsageError
+from awsauth.errors import GuardError, PlanOutdatedError, UsageError
 from awsauth.history.commit import PendingChange
+from awsauth.history.lost_records import KeptRecords, kept_records
+from awsauth.stores.file import UNREADABLE_RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from awsauth.core.desired.acts import SyncReport
+    from awsauth.core.desired.acts import Live, SyncReport
     from awsauth.core.desired.fragment import Wanted
     from awsauth.core.desired.records import Record
     from awsauth.stores.store import Snapshot, Store
@@ -49,9 +51,9 @@ class SyncProposal:
         choices: How conflicts are resolved.
         allow: The names of guards that are to let the sync pass.
         allow_empty: Whether an owner may want no entry at all.
-        max_removals: How many entries may be removed, or a share of the recorded ones such as ``20%``; None for 5 or ``20%``,
-            the larger.
-        restores_ownership: Whether records that the object lost are taken from the newest revision.
+        max_removals: How many entries of each owner may be removed, or a share of its recorded ones such as ``20%``; None
+            for 5 or ``20%``, the larger.
+        restores_ownership: Whether records that the object lost are taken from the revisions.
         is_plan: Whether conflicts are reported, and not raised.
         approved: The acts that are allowed; None for any.
     """
@@ -75,40 +77,46 @@ class SyncProposal:
             PlanOutdatedError: the acts differ from the approved ones, or from those of the first proposal.
         """
         snapshot.check_records()
-        recorded, _ = read_records(snapshot.annotations)
+        recorded, unreadable = read_records(snapshot.annotations)
         live = live_entries(snapshot.document)
         self._check_releases(recorded)
-        kept, is_held = self._kept_records(snapshot, recorded, live)
-        found = {owner: kept[owner] for owner in self.desired if owner in kept} if kept else {}
-        records = recorded | found if self.restores_ownership else recorded
-        lost = tuple(owner for owner in found if owner not in records)
+        kept = self._kept_records(snapshot, recorded, live)
+        back = {**kept.altered, **kept.lost} if self.restores_ownership else {}
+        records = recorded | {owner: record for owner, record in back.items() if owner in self.desired}
+        lost = {owner: record for owner, record in kept.lost.items() if owner not in records}
+        unknown = [owner for owner in unreadable if owner not in kept.lost]
         report = acts_of(
             self.desired,
             live,
             records,
             self.choices,
-            proven={owner for owner in self.desired if kept is None or records.get(owner) == kept.get(owner)},
-            restored=found if self.restores_ownership and not is_held else (),
+            proven={*kept.held, *back},
+            restored=back.keys() & kept.unproven,
             changed_by=_outside_writer(snapshot),
             lost=lost,
+            unknown=unknown,
         )
         if self.approved is not None and report != self.approved:
             raise _other_acts(self.approved, report)
         if not self.is_plan:
             report.raise_for_conflicts()
-        self._check_removals(report, records)
+        after = records_after(report, records)
+        self._check_removals(report, records, live, [*self._refused_records(report, after, lost)])
         self.approved = report
         merged = merge_with_report(snapshot.document, changes_of(report))
-        after = records_after(report, records)
         owners = None if after == recorded else write_records(after, snapshot.annotations)
+        findings = [
+            *(_lost(owner, is_there=owner in unreadable) for owner in report.lost if owner in lost),
+            *map(_unreadable, unknown),
+            *_hashed(owners, snapshot),
+            *_duplicates(live, report),
+        ]
         return PendingChange(
             snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot))),
-            merged._replace(
-                findings=(*map(_lost, lost), *_hashed(owners, snapshot), *_duplicates(live, report), *merged.findings)
-            ),
+            merged._replace(findings=(*findings, *merged.findings)),
             sync=report,
             owners=owners,
-            is_held=is_held,
+            is_held=kept.is_held,
         )
 
     def _check_releases(self, records: Mapping[str, Record]) -> None:
@@ -116,70 +124,63 @@ class SyncProposal:
 
         It may be a slip, and another entry would be removed.
         """
-        known = {identity_of(name) for owner in self.desired for name in records.get(owner, ())}
-        unknown = {identity_of(name) for name in self.choices.release} - known
+        known = {principal_in(name) for owner in self.desired for name in records.get(owner, ())}
+        unknown = {principal_in(name) for name in self.choices.release} - known
         if unknown and not self.restores_ownership:
             raise UsageError(
                 f"release names principals that no record of these owners holds: {listed([quoted(one, 200) for one in sorted(unknown)], 5)}.",
                 hint="Pass ARNs as the mappings have them.",
             )
 
-    def _kept_records(
-        self, snapshot: Snapshot, records: Mapping[str, Record], live: Mapping[str, object]
-    ) -> tuple[dict[str, Record] | None, bool]:
-        """Return the last revision's records, and whether the object names it.
+    def _kept_records(self, snapshot: Snapshot, records: Mapping[str, Record], live: Live) -> KeptRecords:
+        """Return what the revisions tell of records.
 
-        It is looked up if an entry may be removed, or the record of an owner may be lost; otherwise the records are None.
-        The records of a file are in git, beside it.
+        They are read if an entry may be removed or adopted, or a record may be lost.
         """
-        matters = self.restores_ownership or any(
-            name in live
-            for owner, wanted in self.desired.items()
-            for name in (records[owner].keys() - wanted.keys() if owner in records else wanted or live)
-        )
-        if not matters or not snapshot.exists or (owners_of(snapshot.annotations) and not snapshot.uid):
-            return None, False
-        try:
-            if snapshot.head:
-                revision = self.store.read_revision(snapshot.head.number)
-                is_held = revision.is_intact and revision.digest == snapshot.head.digest
-            else:
-                listed = self.store.list_revisions().revisions
-                revision, is_held = self.store.read_revision(listed[-1].number if listed else 0), False
-        except HistoryError:
-            return {}, False
-        is_used = is_held or (not snapshot.head and revision.is_intact)
-        return (read_records(revision.annotations)[0] if is_used else {}), is_held
+        takes = self.choices.adopt or self.choices.extend
 
-    def _check_removals(self, report: SyncReport, records: Mapping[str, Record]) -> None:
-        """Refuse an empty wanted state, node mappings, and more removals than are allowed.
+        def in_question(owner: str, wanted: Mapping[str, object]) -> Iterable[str]:
+            if owner not in records:
+                return live
+            return records[owner].keys() ^ wanted.keys() if takes else records[owner].keys() - wanted.keys()
+
+        matters = any(name in live for owner, wanted in self.desired.items() for name in in_question(owner, wanted))
+        if not snapshot.exists or not (matters or self.restores_ownership):
+            return KeptRecords({}, (), records)
+        return kept_records(self.store, snapshot, records, live, self.desired, of_all=takes)
+
+    def _check_removals(
+        self, report: SyncReport, records: Mapping[str, Record], live: Live, also: Sequence[Finding]
+    ) -> None:
+        """Refuse an empty wanted state, node mappings, and more removals than are allowed; and what `also` names.
 
         Raises:
             GuardError: the wanted state is empty, or the sync would remove too much.
         """
-        found = tuple(self._refused_removals(report, records))
+        found = (*self._refused_removals(report, records, live), *also)
         if found:
             listed = "\n".join(f"- {one.code}: {one.message} {one.impact}".rstrip() for one in found)
             hint = "\n".join(dict.fromkeys(one.hint for one in found))
             raise GuardError(f"The sync is refused.\n{listed}", hint=hint, findings=found)
 
-    def _refused_removals(self, report: SyncReport, records: Mapping[str, Record]) -> Iterator[Finding]:
+    def _refused_removals(self, report: SyncReport, records: Mapping[str, Record], live: Live) -> Iterator[Finding]:
         for owner, wanted in self.desired.items():
-            if not wanted and records.get(owner) and not self.allow_empty:
-                message = f"The fragment of the owner {owner} is empty, and {len(records[owner])} entries are recorded."
+            recorded = len(records.get(owner, ()))
+            if not wanted and recorded and not self.allow_empty:
+                message = f"The fragment of the owner {owner} is empty, and {recorded} entries are recorded."
                 yield Finding(ALLOW_EMPTY, Severity.ERROR, message, "", "To remove all of them, pass allow_empty=True.")
-        pruned = report.of("prune")
-        recorded = sum(len(records.get(owner, ())) for owner in self.desired)
-        most = max(5, recorded // 5) if self.max_removals is None else self.max_removals
-        most = most if isinstance(most, int) else recorded * int(most.removesuffix("%")) // 100
-        if len(pruned) > most:
-            named = listed([quoted(act.principal, 200) for act in pruned], 5)
-            message = f"The sync would remove {len(pruned)} entries, and the limit is {most}: {named}."
-            hint = f"To allow as many, pass max_removals={len(pruned)}."
-            yield Finding(MAX_REMOVALS, Severity.ERROR, message, "", hint)
+            pruned = [act for act in report.of("prune") if act.owner == owner]
+            most = max(5, recorded // 5) if self.max_removals is None else self.max_removals
+            most = most if isinstance(most, int) else recorded * int(most.removesuffix("%")) // 100
+            if len(pruned) > most:
+                named = listed([quoted(act.principal, 200) for act in pruned], 5)
+                count = f"{len(pruned)} entries of the owner {owner}"
+                message = f"The sync would remove {count}, and the limit is {most}: {named}."
+                hint = f"To allow as many, pass max_removals={len(pruned)}."
+                yield Finding(MAX_REMOVALS, Severity.ERROR, message, "", hint)
         allowed = allowed_by(self.allow)
-        for act in pruned:
-            is_node = act.before is not None and is_node_mapping(act.before)
+        for act in report.of("prune"):
+            is_node = any(map(is_node_mapping, live[act.name]))
             if is_node and (NODE_MAPPING, principal_of(act.principal)) not in allowed:
                 yield Finding(
                     NODE_MAPPING,
@@ -188,6 +189,20 @@ class SyncProposal:
                     "Nodes with this role become NotReady, and no new one can join.",
                     f"To allow it, pass allow={[f'{NODE_MAPPING}={act.principal}']!r}.",
                     principal=act.principal,
+                )
+
+    def _refused_records(
+        self, report: SyncReport, after: Mapping[str, Record], lost: Collection[str]
+    ) -> Iterator[Finding]:
+        for owner in report.lost if not self.choices.adopt else ():
+            if after.get(owner):
+                restore = "To use the record in a revision, pass restore_ownership=True.\n" if owner in lost else ""
+                yield Finding(
+                    LOST_OWNERSHIP,
+                    Severity.ERROR,
+                    f"The record of the owner {owner} is lost or cannot be read, and the sync would begin a new one.",
+                    "Entries that only that record names would stay without an owner.",
+                    f"{restore}To begin a new record, with all wanted entries, pass adopt=True.",
                 )
 
 
@@ -264,13 +279,28 @@ def _hashed(owners: Mapping[str, str] | None, snapshot: Snapshot) -> Iterator[Fi
         )
 
 
-def _lost(owner: str) -> Finding:
+def _lost(owner: str, *, is_there: bool) -> Finding:
+    problem = (
+        f"The record of the owner {owner} cannot be read"
+        if is_there
+        else f"The object lost the record of the owner {owner}"
+    )
     return Finding(
         LOST_OWNERSHIP,
         Severity.WARNING,
-        f"The object lost the record of the owner {owner}, and a revision holds it.",
+        f"{problem}, and a revision holds it.",
         "Without the record, the sync removes nothing and takes over nothing.",
         "To restore it, pass restore_ownership=True.",
+    )
+
+
+def _unreadable(owner: str) -> Finding:
+    return Finding(
+        UNREADABLE_RECORDS,
+        Severity.WARNING,
+        f"The record of the owner {owner} cannot be read, and no revision holds it.",
+        "A sync removes none of the owner's entries, and other owners adopt no entry that may be one.",
+        "To begin a new record, sync the owner's fragment with adopt=True.",
     )
 
 

@@ -22,7 +22,7 @@ from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import Head, data_digest
 from awsauth.core.text.display import command_line, visible
-from awsauth.errors import FileChangedError, FileError, ManifestError
+from awsauth.errors import FileChangedError, FileError, HistoryError, ManifestError
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
 from awsauth.stores.owners_file import OwnersFile
 from awsauth.stores.revision_folder import BEGUN, RevisionFolder
@@ -300,7 +300,8 @@ class FileStore(RevisionFolder):
             raise
         reads = 0
         while True:
-            head, (owners, unreadable) = self.applied(data_digest(state.data)), self._records()
+            head = self.applied(data_digest(state.data))
+            owners, unreadable = self._records(head)
             if head is None or head.is_of(state.data) or reads == _READS:
                 break
             # If a writer was done between the two reads, the note is newer than the data.
@@ -315,11 +316,14 @@ class FileStore(RevisionFolder):
         finding = Finding(UNREADABLE_RECORDS, Severity.WARNING, unreadable.message, impact, unreadable.hint)
         return found._replace(findings=(*found.findings, finding), unreadable=unreadable)
 
-    def _records(self) -> tuple[dict[str, str], FileError | None]:
-        """Return the records of owners; if they cannot be read, none and the error."""
+    def _records(self, head: Head | None) -> tuple[dict[str, str], FileError | None]:
+        """Return the records of owners; if they cannot be read, those in the newest revision, and the error."""
         try:
             return self._owners.read(), None
         except FileError as error:
+            with contextlib.suppress(FileError, HistoryError):
+                revision = self.read_revision(head.number) if head else None
+                return owners_of(revision.annotations) if revision and revision.is_intact else {}, error
             return {}, error
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
@@ -337,20 +341,22 @@ class FileStore(RevisionFolder):
             others = {key: text for key, text in revision.annotations.items() if key not in owners}
             state = self._manifest.create(to_yaml(replace(revision, annotations=others).config_map()))
             self.note(head)
-            if owners != self._records()[0]:
+            if owners != self._records(None)[0]:
                 self._owners.write(owners)
             return _snapshot(state, head, owners)
+        # A rollback replaces records that cannot be read. Other changes leave them, for their owner to repair.
+        replaces = revision.info.kind == "rollback" if base.unreadable else owners != base.annotations
 
         @contextlib.contextmanager
         def around() -> Iterator[None]:
-            before, _ = self._records()
-            if before != owners_of(base.annotations):
+            before, unreadable = self._records(base.head)
+            if (before, bool(unreadable)) != (base.annotations, bool(base.unreadable)):
                 raise self._manifest.changed()
-            with self._owners.replaced(before, owners) if owners != before else contextlib.nullcontext():
+            with self._owners.replaced(before, owners) if replaces else contextlib.nullcontext():
                 self.note(head, BEGUN)
                 yield
 
-        state = self._manifest.write(data, cast("FileState", base.raw), around, always=owners != base.annotations)
+        state = self._manifest.write(data, cast("FileState", base.raw), around, always=replaces)
         self.note(head)
         return _snapshot(state, head, owners)
 

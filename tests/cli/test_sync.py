@@ -110,6 +110,32 @@ def test_a_change_of_the_records_alone_is_called_so(file: str, access: Path) -> 
     assert done.out.endswith("it is revision 3.\n")
 
 
+def test_a_rollback_of_the_records_alone_is_called_so(file: str, access: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    (access / "a.yaml").write_text("owner: team-a\n", encoding="utf-8")
+    run("sync", str(access), "--file", file, "--allow-empty", "--release", ROLE, "--yes")
+    done = run("rollback", "--file", file, "--yes")
+    assert done.code == 0, done
+    assert done.out.startswith("No mapping changes; the record of owners does.\n")
+    assert done.out.endswith("it is revision 4.\n")
+    history = run("history", "--file", file).out.splitlines()
+    assert [("record of owners" in line) for line in history[1:5]] == [True, True, False, False]
+
+
+def test_records_that_cannot_be_read_are_said_where_owners_are_shown(file: str, access: Path, tmp_path: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    sidecar = tmp_path / ".aws-auth.yaml.owners.json"
+    sidecar.write_text("{", encoding="utf-8")
+    for words in (["get"], ["init", "--owner", "team-c"]):
+        shown = run(*words, "--file", file)
+        assert (shown.code, ROLE in shown.out) == (0, True), shown
+        assert f"{sidecar}: The records of owners next to the manifest cannot be read." in shown.err
+    sidecar.write_text('{"team-a": {"a": null}}', encoding="utf-8")
+    for words in (["get"], ["init", "--owner", "team-c"]):
+        shown = run(*words, "--file", file)
+        assert (shown.code, "The record of the owner team-a is empty or cannot be read." in shown.err) == (0, True)
+
+
 def test_a_check_finds_a_lost_record_and_names_the_command_that_restores_it(
     file: str, access: Path, tmp_path: Path
 ) -> None:
@@ -176,7 +202,7 @@ def test_a_manifest_with_an_owner_is_a_fragment(tmp_path: Path, file: str) -> No
 def test_limits_can_be_a_share(file: str, access: Path) -> None:
     run("sync", str(access), "--file", file, "--yes")
     (access / "a.yaml").write_text("owner: team-a\n", encoding="utf-8")
-    for most, code in (("0", 3), ("49%", 3), ("50%", 1), ("1", 1), ("x", 2)):
+    for most, code in (("0", 3), ("99%", 3), ("100%", 1), ("1", 1), ("x", 2)):
         assert run("sync", str(access), "--file", file, "--plan", "--allow-empty", "--max-removals", most).code == code
 
 

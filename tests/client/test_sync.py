@@ -236,10 +236,30 @@ def test_a_sync_never_prunes_nodes_unless_it_is_allowed_by_name(client: awsauth.
     assert NODE not in [role.role_arn for role in client.read().roles]
 
 
+def test_of_several_entries_of_a_principal_each_may_let_nodes_in(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    text = client.read().data["mapRoles"]
+    node = f"- rolearn: {arn('x')}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:bootstrappers, system:nodes]\n"
+    store_of(client).overwrite({"mapRoles": node + text})
+    with pytest.raises(awsauth.GuardError, match="lets nodes in") as raised:
+        client.sync(fragment("a", y="y"), prune="force")
+    allow = [f"node-mapping={arn('x')}"]
+    assert f"allow={allow!r}" in raised.value.hint
+    assert acts(client.sync(fragment("a", y="y"), prune="force", allow=allow).sync) == [("prune", "x")]
+
+
+def test_the_limit_of_removals_counts_for_each_owner(client: awsauth.AwsAuthClient) -> None:
+    client.sync([fragment("a", **{f"a{n}": "x" for n in range(7)}), fragment("b", **{f"b{n}": "x" for n in range(40)})])
+    few = fragment("b", **{f"b{n}": "x" for n in range(34)})
+    with pytest.raises(awsauth.GuardError, match="would remove 6 entries of the owner a, and the limit is 5"):
+        client.sync([fragment("a", a0="x"), few])
+    client.sync([fragment("a", a0="x", a1="x"), few])
+
+
 def test_too_many_removals_and_an_empty_state_are_refused(client: awsauth.AwsAuthClient) -> None:
     many = {f"r{n}": "x" for n in range(8)}
     client.sync(fragment("a", **many))
-    with pytest.raises(awsauth.GuardError, match="would remove 7 entries, and the limit is 5") as raised:
+    with pytest.raises(awsauth.GuardError, match="would remove 7 entries of the owner a, and the limit is 5") as raised:
         client.sync(fragment("a", r0="x"))
     assert "max_removals=7" in raised.value.hint
     with pytest.raises(awsauth.GuardError, match="The fragment of the owner a is empty") as raised:
@@ -361,6 +381,10 @@ def test_what_is_not_a_fragment_is_refused(client: awsauth.AwsAuthClient) -> Non
         {"prune": True},
         {"if_mapped": "replace"},
         {"max_removals": -1},
+        {"approved": 3},
+        {"adopt": "no"},
+        {"allow_empty": None},
+        {"restore_ownership": 1},
     ):
         with pytest.raises(awsauth.UsageError, match=next(iter(options))):
             client.sync(fragment("a", x="x"), **options)
@@ -410,7 +434,8 @@ def test_a_manifest_keeps_its_records_beside_it(tmp_path: Path) -> None:
     with pytest.raises(awsauth.FileError, match="records of owners"):
         client.sync(fragment("a", y="y", z="z"))
     sidecar.unlink()
-    assert client.sync(fragment("a", z="z"), dry_run=True).sync
+    with pytest.raises(awsauth.GuardError, match="lost-ownership"):
+        client.sync(fragment("a", y="y", z="z"))
     assert client.sync(fragment("a", y="y")).changed is False
 
 
@@ -422,8 +447,10 @@ def test_a_rollback_undoes_a_change_of_records_alone() -> None:
     records, data = owners(client), client.read().data
     client.sync(fragment("a", z="z"), release=[arn("x")])
     assert client.read().data == data
-    client.rollback()
+    rolled_back = client.rollback()
+    assert str(rolled_back).splitlines()[0] == "No mapping changes; the record of owners does."
     assert (owners(client), client.read().data) == (records, data)
+    assert [one.cells["changes"] for one in client.history().entries[:2]] == ["record of owners"] * 2
 
 
 def test_a_deleted_manifest_comes_back_with_its_records(tmp_path: Path) -> None:

@@ -116,6 +116,23 @@ def test_records_that_cannot_be_read_block_a_sync_alone(tmp_path: Path) -> None:
     assert acts(client.sync(fragment("a", y="y")).sync) == [("prune", "x")]
 
 
+def test_a_change_while_the_records_cannot_be_read_keeps_them_in_its_revision(tmp_path: Path) -> None:
+    client = awsauth.connect(file=manifest_in(tmp_path))
+    client.sync(fragment("a", x="x", y="y"))
+    records = owners(client)
+    sidecar = tmp_path / ".aws-auth.yaml.owners.json"
+    good = sidecar.read_text(encoding="utf-8")
+    sidecar.write_text("<<<<<<< ours\n", encoding="utf-8")
+    changed = client.add_role_mapping(arn("z"), username="z")
+    assert owners_of(client.show(changed.revision or 0).annotations) == records
+    assert sidecar.read_text(encoding="utf-8") == "<<<<<<< ours\n"
+    sidecar.write_text(good, encoding="utf-8")
+    client.remove_role_mapping(arn("z"))
+    client.rollback(to=changed.revision)
+    assert owners(client) == records
+    assert acts(client.sync(fragment("a", y="y")).sync) == [("prune", "x")]
+
+
 def test_a_failed_first_sync_leaves_no_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = awsauth.connect(file=manifest_in(tmp_path))
     with monkeypatch.context() as patch:

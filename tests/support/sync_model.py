@@ -42,10 +42,10 @@ def mapped(client: awsauth.AwsAuthClient) -> dict[str, str]:
 
 
 def synced(client: awsauth.AwsAuthClient, owner: str, wanted: dict[str, str]) -> bool:
-    """Sync, and return whether there was no conflict."""
+    """Sync, and return whether there was no conflict, and no new record was refused."""
     try:
         client.sync(fragment(owner, **wanted), allow_empty=True, max_removals=99)
-    except awsauth.MappingConflictError:
+    except (awsauth.MappingConflictError, awsauth.GuardError):
         return False
     return True
 
@@ -59,6 +59,7 @@ class World(ABC):
         self._others = mapped(client)
         self._entries: dict[str, str] = {}
         self._records: dict[str, dict[str, str]] = {"a": {}, "b": {}}
+        self._lost: dict[str, dict[str, str]] = {"a": {}, "b": {}}
 
     @abstractmethod
     def edit(self, change: Any) -> None:
@@ -74,6 +75,7 @@ class World(ABC):
             if kind == "edit":
                 self._edit(*rest)
             elif kind == "lose":
+                self._lost[rest[0]] = self._records[rest[0]] or self._lost[rest[0]]
                 self._records[rest[0]] = {}
                 self.lose(rest[0])
             else:
@@ -98,6 +100,10 @@ class World(ABC):
             or (name in wanted and name not in mine and entries.get(name, wanted[name]) != wanted[name])
             or (name not in wanted and name in entries and name not in others and entries[name] != mine[name])
         }
+        is_lost = any(name in entries and name not in others for name in self._lost[owner]) and not mine
+        if is_lost and not refused:
+            # The sync may change nothing: it would begin a new record.
+            refused = wanted.keys() - entries.keys()
         assert synced(self.client, owner, wanted) is not bool(refused)
         if refused:
             return
@@ -107,3 +113,4 @@ class World(ABC):
         for name, user in wanted.items():
             if name in mine or name not in entries:
                 entries[name] = mine[name] = user
+                self._lost[owner] = {}

@@ -6,11 +6,12 @@ They change the text and the records of owners.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
-from awsauth.core.desired.records import applied, identity_of, principal_name
+from awsauth.core.desired.records import applied, principal_in, principal_name
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
@@ -20,7 +21,7 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.errors import MappingConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from awsauth.core.desired.fragment import Wanted
     from awsauth.core.desired.records import Record
@@ -35,6 +36,7 @@ _SIGNS: Final[dict[str, str]] = {
     "conflict": "!",
 }
 _UNPROVEN: Final = "the record of the owner is not the one that awsauth wrote last"
+_KEY_OF: Final = {noun: key for key, noun in KIND.items()}
 _SHOWN_NOT: Final = ("same", "untouched")
 
 
@@ -84,7 +86,7 @@ class SyncReport(JsonValue):
     Attributes:
         owners: The owners whose entries are wanted.
         acts: What becomes of principals, without those that stay as they are.
-        lost: Owners whose record the object lost, and a revision holds.
+        lost: Owners whose record the object lost, or has in a form that cannot be read.
     """
 
     owners: tuple[str, ...]
@@ -169,7 +171,8 @@ def acts_of(
     proven: Collection[str],
     restored: Collection[str] = (),
     changed_by: str = "",
-    lost: tuple[str, ...] = (),
+    lost: Mapping[str, Record] = MappingProxyType({}),
+    unknown: Sequence[str] = (),
 ) -> SyncReport:
     """Return what a sync does.
 
@@ -181,41 +184,47 @@ def acts_of(
         proven: The owners whose record the revision of the object holds, too.
         restored: The owners whose record comes back from a revision that the object does not name.
         changed_by: Who changed the present text after the last revision, if another tool did.
-        lost: The owners whose record the object lost.
+        lost: Records that the object lost and a revision holds. They protect their entries.
+        unknown: Owners whose record neither the object nor a revision shows. Any entry without an owner may be theirs.
     """
     acts = []
-    mapped_in: dict[str, set[Key]] = {}
-    for name in live:
-        mapped_in.setdefault(identity_of(name), set()).add(_key_of(name))
-    claims = {identity_of(name): owner for owner, wanted in desired.items() for name in wanted}
+    takes = choices.adopt or choices.extend
+    holders: dict[str, list[str]] = {}
+    for owner, record in {**(lost if takes else {}), **records}.items():
+        for name in record:
+            holders.setdefault(name, []).append(owner)
+    claims = {principal_in(name): owner for owner, wanted in desired.items() for name in wanted}
     for owner, wanted in desired.items():
-        others = {name: other for other, record in records.items() if other != owner for name in record}
         mine = records.get(owner, {})
         for name in [*wanted, *sorted(mine.keys() - wanted.keys())]:
-            entry = wanted.get(name)
+            entry, principal = wanted.get(name), principal_in(name)
+            others = [one for one in holders.get(name, ()) if one != owner]
+            is_free = takes and entry and not others and name in live and name not in mine
+            unreadable = [one for one in unknown if one != owner] if is_free else []
             case = Case(
                 name,
                 entry and entry.mapped,
                 live.get(name, ()),
                 mine.get(name),
-                others.get(name, ""),
+                "".join((others or unreadable)[:1]),
                 is_proven=owner in proven,
-                claimed_by="" if entry else claims.get(identity_of(name), ""),
+                claimed_by="" if entry else claims.get(principal, ""),
                 is_restored=owner in restored,
-                elsewhere=", ".join(sorted(mapped_in.get(identity_of(name), set()) - {_key_of(name)})),
+                elsewhere=", ".join(
+                    key for key in KEYS if (twin := f"{KIND[key]}/{principal}") != name and twin in live
+                ),
+                is_unknown=bool(unreadable),
             )
             kind = decide(case, choices)
+            if kind == "forget" and not case.claimed_by:
+                holders[name].remove(owner)  # Of several owners that recorded it, the last one removes it.
             if kind not in _SHOWN_NOT:
                 acts.append(_act(kind, owner, case, changed_by))
-    return SyncReport(tuple(desired), tuple(acts), lost)
-
-
-def _key_of(name: str) -> Key:
-    return next(key for key in KEYS if name.startswith(f"{KIND[key]}/"))
+    return SyncReport(tuple(desired), tuple(acts), tuple(one for one in desired if one in {*lost, *unknown}))
 
 
 def _act(kind: ActKind, owner: str, case: Case, changed_by: str) -> SyncAct:
-    key = _key_of(case.principal)
+    key = _KEY_OF[case.principal.partition("/")[0]]
     before = case.live[-1] if case.live else None
     shown = case.wanted or before
     principal = shown.principal if shown else case.principal.partition("/")[2]
@@ -258,7 +267,11 @@ def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
     elif kind != "conflict":
         return
     elif case.other:
-        yield f"the owner {quoted(case.other)} applied it"
+        yield (
+            f"the record of the owner {quoted(case.other)} cannot be read, so it may be that owner's"
+            if case.is_unknown
+            else f"the owner {quoted(case.other)} applied it"
+        )
     elif case.wanted:
         yield f"it is mapped to {now}, and no owner applied that"
     elif case.is_proven:
@@ -269,35 +282,21 @@ def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
 
 def changes_of(report: SyncReport) -> list[c.Change]:
     """Return the changes of the text that the acts come to."""
-    wanted = report.of("create", "update", "restore", "adopt", "extend", "take")
-    changes: list[c.Change] = [
-        _ensured(act.key, act.after, "extend" if act.act == "extend" else "replace")
-        for act in wanted
+    ensured = [
+        _change("Ensure", act.key, act.after, if_mapped="extend" if act.act == "extend" else "replace")
+        for act in report.of("create", "update", "restore", "adopt", "extend", "take")
         if act.after and not (act.before and gives_the_same(act.before, act.after))
     ]
-    for act in report.of("prune"):
-        principal = act.before.principal if act.before else act.principal
-        match act.key:
-            case "mapRoles":
-                changes.append(c.RemoveRole(role_arn=principal))
-            case "mapUsers":
-                changes.append(c.RemoveUser(user_arn=principal))
-            case "mapAccounts":
-                changes.append(c.RemoveAccount(account=principal))
-    return changes
+    return ensured + [_change("Remove", act.key, act.before) for act in report.of("prune") if act.before]
 
 
-def _ensured(key: Key, mapped: MappingEntry, if_mapped: c.IfMapped) -> c.Change:
-    match key:
-        case "mapRoles":
-            return c.EnsureRole(
-                role_arn=mapped.principal, username=mapped.username, groups=mapped.groups, if_mapped=if_mapped
-            )
-        case "mapUsers":
-            return c.EnsureUser(
-                user_arn=mapped.principal, username=mapped.username, groups=mapped.groups, if_mapped=if_mapped
-            )
-    return c.EnsureAccount(account=mapped.principal)
+def _change(verb: str, key: Key, mapped: MappingEntry, **how: str) -> Any:
+    noun = KIND[key]
+    made: Any = c.KINDS[verb + noun.title()]
+    if noun == "account":
+        return made(account=mapped.principal)
+    values = {"username": mapped.username, "groups": mapped.groups} if verb == "Ensure" else {}
+    return made(**{f"{noun}_arn": mapped.principal, **values, **how})
 
 
 _NOT_APPLIED: Final = ("extend", "kept", "unowned", "conflict")
@@ -313,5 +312,5 @@ def records_after(report: SyncReport, records: Mapping[str, Record]) -> dict[str
         else:
             mine[act.name] = applied(act.after)
             if act.act == "take":
-                found[act.other].pop(act.name, None)
+                found.get(act.other, {}).pop(act.name, None)
     return found

@@ -61,6 +61,7 @@ class Case(NamedTuple):
         claimed_by: Another owner of the same sync that wants the principal; empty for none.
         elsewhere: Another data key that maps the principal too; empty for none. One removal would remove both entries.
         is_restored: Whether the record comes back from a revision that the object does not name, so anyone may have written it.
+        is_unknown: Whether the record of the other owner cannot be read, so the entry may be that owner's.
     """
 
     principal: str
@@ -72,6 +73,7 @@ class Case(NamedTuple):
     claimed_by: str = ""
     elsewhere: str = ""
     is_restored: bool = False
+    is_unknown: bool = False
 
 
 def decide(case: Case, choices: Choices) -> ActKind:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.access.matching import casefold_arn, principal_of
+from awsauth.core.access.matching import casefold_arn, is_canonical, principal_of
 from awsauth.core.document.model import KIND
 from awsauth.core.revisions.annotations import OWNER_PREFIX
 from awsauth.core.serialization import sha256_of
@@ -48,12 +48,9 @@ def principal_name(key: Key, principal: str) -> str:
     return f"{KIND[key]}/{casefold_arn(principal)}"
 
 
-def identity_of(name: str) -> str:
-    """Return a text that is equal for names that one removal removes.
-
-    Those are the names of a role with any path.
-    """
-    return principal_of(name.partition("/")[2])
+def principal_in(name: str) -> str:
+    """Return the principal in a name. Of two data keys with the same one, a removal removes both entries."""
+    return name.partition("/")[2]
 
 
 def applied(mapped: MappingEntry) -> Applied:
@@ -88,10 +85,17 @@ def _read(text: str) -> Record | None:
     except (ValueError, RecursionError):
         return None
     entries = value.get("entries") if isinstance(value, dict) and value.get("v") == _VERSION else None
-    is_read = isinstance(entries, dict) and all(
-        _PRINCIPAL.match(name) and _is_applied(last) for name, last in entries.items()
-    )
-    return entries if is_read else None
+    if not isinstance(entries, dict):
+        return None
+    is_read = all(_PRINCIPAL.match(name) and _is_applied(last) for name, last in entries.items())
+    return {_canonical(name): last for name, last in entries.items()} if is_read else None
+
+
+def _canonical(name: str) -> str:
+    """Return a name that a person may have written, with a path or in upper case, as awsauth writes it."""
+    kind, _, principal = name.partition("/")
+    folded = casefold_arn(principal)
+    return f"{kind}/{folded if is_canonical(folded) else principal_of(folded)}"
 
 
 def _is_applied(value: Any) -> bool:

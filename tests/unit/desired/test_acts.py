@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from hypothesis import given, strategies as st
 
-from awsauth.core.access.matching import principal_of
+from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
 from awsauth.core.desired.decide import Choices, OnDrift
 from awsauth.core.desired.fragment import Fragment, combined
@@ -40,7 +40,7 @@ def entry(name: str, user: str) -> MappingEntry:
 
 
 def recorded(name: str) -> str:
-    return principal_name("mapRoles", ROLES + name)
+    return principal_name("mapRoles", canonical(ROLES + name))
 
 
 def present(document: Document) -> dict[str, list[str]]:
