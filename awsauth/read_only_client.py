@@ -84,7 +84,7 @@ class ReadOnlyClient:
         snapshot = self._store.read()
         snapshot.check_records()
         records, unreadable = read_records(snapshot.annotations)
-        return {owner: tuple(sorted(record)) for owner, record in {**records, **dict.fromkeys(unreadable, {})}.items()}
+        return dict.fromkeys(unreadable, ()) | {owner: tuple(sorted(record)) for owner, record in records.items()}
 
     def exists(self) -> bool:
         """Return whether the object exists."""
