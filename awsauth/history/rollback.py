@@ -188,7 +188,7 @@ def _owners(target: Revision, snapshot: Snapshot, restoration: Restoration) -> d
     return write_records(records, snapshot.annotations)
 
 
-def rollback_candidates(listing: RevisionList, *, below: int = 0, present: str = "") -> tuple[RevisionInfo, ...]:
+def rollback_candidates(listing: RevisionList, *, below: int, present: str = "") -> tuple[RevisionInfo, ...]:
     """Return the revisions that the object may have been at, newest first.
 
     Only those before the proven ones are returned.

@@ -11,6 +11,7 @@ import pytest
 import awsauth
 from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.core.document.model import KEYS
+from awsauth.core.goyaml import nodes
 from awsauth.core.lint.context import LintContext
 from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
 from awsauth.core.manifest.locate import origins
@@ -112,12 +113,16 @@ def test_of_many_values_that_map_nothing_some_are_read(shape: str) -> None:
     assert more < few * 1.3
 
 
-def test_of_very_many_short_values_some_are_read() -> None:
+def test_of_very_many_short_values_some_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "_MANY", 2**12)
+    monkeypatch.setattr(nodes, "_MOST", 2**13)
     few, more = (
         steps(partial(CALLS["problems"], awsauth.Document({"mapAccounts": "- abcdé\n" * count})))
-        for count in (140_000, 280_000)
+        for count in (9_000, 18_000)
     )
     assert more < few * 1.3
+    (finding,) = awsauth.Document({"mapAccounts": "- abcdé\n" * 9_000}).problems
+    assert "it has more than 8,192 values, and is not read further" in finding.message
 
 
 @pytest.mark.parametrize("is_enabled", [True, False])
@@ -170,7 +175,7 @@ def test_many_values_of_real_entries_are_all_read() -> None:
     ("shape", "call"), [("dropped, of the caller", "explain"), ("a path in many spellings", "explain")]
 )
 def test_nor_do_loops_without_calls_take_longer(shape: str, call: str) -> None:
-    few, more = (opcodes(partial(CALLS[call], awsauth.Document(SHAPES[shape](count)))) for count in (80, 160))
+    few, more = (opcodes(partial(CALLS[call], awsauth.Document(SHAPES[shape](count)))) for count in (40, 80))
     assert more < few * 2.2
 
 

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import re
 from collections import defaultdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +22,7 @@ from tests.support.backtracking import MOST_STEPS, Program, hostile
 from tests.support.steps import steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _METHODS: Final = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 _FOLDER: Final = Path(awsauth.__file__).parent
@@ -60,17 +60,23 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
 """The expressions that a function makes of its arguments, and the method that runs them."""
 
 
-def _trees() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(_FOLDER.rglob("*.py")):
-        name = ".".join(path.relative_to(_FOLDER).with_suffix("").parts).removesuffix(".__init__")
-        yield name, ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def _nodes() -> Sequence[tuple[str, Sequence[ast.AST]]]:
+    """Return the nodes of each module."""
+    return [
+        (
+            ".".join(path.relative_to(_FOLDER).with_suffix("").parts).removesuffix(".__init__"),
+            list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))),
+        )
+        for path in sorted(_FOLDER.rglob("*.py"))
+    ]
 
 
 def _used() -> dict[str, set[str]]:
     """Return by the name of a constant which methods of it the package calls."""
     used = defaultdict(set)
-    for _, tree in _trees():
-        for node in ast.walk(tree):
+    for _, nodes in _nodes():
+        for node in nodes:
             if isinstance(node, ast.Attribute) and node.attr in _METHODS:
                 owner = node.value
                 name = (
@@ -103,8 +109,8 @@ def _patterns(value: Any) -> Iterable[re.Pattern[Any]]:
 
 def _calls() -> Iterator[tuple[str, str, ast.Call]]:
     """Yield all calls of `re` in functions: in which, of what, and the call."""
-    for module, tree in _trees():
-        for function in ast.walk(tree):
+    for module, nodes in _nodes():
+        for function in nodes:
             if isinstance(function, ast.FunctionDef):
                 for node in ast.walk(function):
                     match node:
@@ -112,7 +118,8 @@ def _calls() -> Iterator[tuple[str, str, ast.Call]]:
                             yield f"{module}.{function.name}", method, node
 
 
-def _all() -> list[Any]:
+@cache
+def _all() -> Sequence[Any]:
     """Return each expression with each method that runs it; those for bytes as the same for text."""
     found: dict[tuple[str, int, str], Any] = {}
     named = [(name, pattern, method) for name, patterns in MADE.items() for pattern, method in patterns]

@@ -14,6 +14,7 @@ from awsauth.core.access.matching import Access, can_match, casefold_arn
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.edit.merge import merge
+from awsauth.core.explain import explain as explain_module
 from awsauth.core.explain.explain import explain
 from awsauth.core.explain.explanation import call
 from awsauth.errors import EditError, InvalidValueError, UsageError
@@ -458,7 +459,8 @@ def test_at_most_100_entries_for_one_reason_are_listed_and_the_others_are_counte
     assert "more entries" not in explain(dropped(100), CI).steps[1].summary
 
 
-def test_the_steps_grow_with_the_entries_and_a_large_text_is_read_again_once() -> None:
-    few, many = (steps(partial(explain, dropped(count), CI)) for count in (1_500, 6_000))
+def test_the_steps_grow_with_the_entries_and_a_large_text_is_read_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain_module, "_MOST_READ", 20_000)
+    few, many = (steps(partial(explain, dropped(count), CI)) for count in (400, 1_600))
     assert many < 4.5 * few
-    assert len(explain(dropped(12_000), CI).changes) < len(explain(dropped(20), CI).changes)
+    assert [len(explain(dropped(count), CI).changes) for count in (20, 100, 400)] == [5, 3, 1]

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, get_args
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from awsauth.core.access.matching import Access, can_match
 from awsauth.core.document.document import Document
@@ -74,7 +74,9 @@ def followed(document: Document, finding: Finding) -> list[Document]:
     lines = document.data[location.key].split("\n")
     line, column = lines[location.line - 1], location.column - 1
     quote = location.text[:1] if location.text[:1] in ("'", '"') else ""
-    if not location.text or location.text[-1:] != (quote or location.text[-1:]) or "#" in rest or ": " in rest:
+    # A text at the place without its second quote goes on in the next line.
+    is_whole = len(location.text) > len(quote) and location.text.endswith(quote)
+    if not is_whole or "#" in rest or ": " in rest:
         return []
     lines[location.line - 1] = (
         f"{line[:column]}{quote}{rest.partition('`')[0]}{quote}{line[column + len(location.text) :]}"
@@ -112,10 +114,9 @@ def check_access(document: Document, after: Document, named: Mapping[str, str] =
         if outcomes != old.by_principal.get(principal):
             assert principal.rpartition("/")[2] in text or not can_match(principal)
             groups = {group for mapped in outcomes for group in mapped.groups}
-            assert all(
-                in_ascii(json.dumps(group, ensure_ascii=False)[1:-1]).lower() in text or "\\" in text
-                for group in groups
-            )
+            for group in groups:
+                written = (group, json.dumps(group, ensure_ascii=False)[1:-1])
+                assert any(in_ascii(form).lower() in text for form in written) or "\\" in text, group
     reachable = {arn: outcomes for arn, outcomes in old.by_principal.items() if can_match(arn)}
     assert all(
         {one.username for one in new.by_principal[arns.get(arn, arn)]}
@@ -130,6 +131,8 @@ def check_access(document: Document, after: Document, named: Mapping[str, str] =
     assert new.accounts >= old.accounts
 
 
+@example(Document({"mapUsers": '[{"userarn":"\narn:aws:iam::111122223333:user/admin","groups":["a"]}]'}))
+@example(Document({"mapRoles": '- rolearn: arn:aws:iam::111122223333:role/\u200badmin\n  groups: [maste"rs]\n'}))
 @given(st.one_of(strategies.randoms.map(spoilt), strategies.randoms.map(broken)).map(Document))
 def test_advice_on_generated_documents_holds_to_the_law(document: Document) -> None:
     check_advice(document)

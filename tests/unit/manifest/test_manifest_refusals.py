@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from awsauth.core.document.document import MAX_BYTES
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.errors import ManifestError
@@ -294,6 +295,7 @@ def test_a_result_that_would_say_something_else_is_never_given() -> None:
 
 
 BIG = 2 * 2**20
+LARGEST = MAX_BYTES
 HOSTILE = {
     "nested brackets": "data:\n  mapRoles: " + "[" * 10_000 + "]" * 10_000,
     "nested objects": '{"a":' * 10_000 + "1" + "}" * 10_000,
@@ -320,9 +322,13 @@ def test_an_alias_bomb_around_the_data_costs_nothing() -> None:
         assert Manifest.parse(text).with_data({"mapRoles": "- a\n- b\n"}) == text + "    - b\n"
 
 
-@pytest.mark.parametrize("value", ["- a\n" * (BIG // 4), "x" * BIG, " " * BIG, "{{SessionName}}\n" * (BIG // 16)])
+@pytest.mark.parametrize(
+    "value",
+    ["- a\n" * (LARGEST // 4), "x" * LARGEST, " " * LARGEST, "{{SessionName}}\n" * (LARGEST // 16)],
+    ids=["entries", "letters", "blanks", "templates"],
+)
 @pytest.mark.parametrize("form", ["literal", "json", "double"])
-def test_two_mebibytes_are_edited_in_bounded_time(value: str, form: str) -> None:
+def test_the_largest_value_is_edited_in_bounded_time(value: str, form: str) -> None:
     empty = (
         '{"data": {"mapRoles": ""}}' if form == "json" else 'data:\n  mapRoles: "a\\n"\n' if form == "double" else HEAD
     )
