@@ -161,6 +161,15 @@ def test_what_another_tool_wrote_is_recorded_before_it_is_changed(store: Store) 
     assert_true_history(store)
 
 
+def test_what_another_tool_wrote_is_recorded_once_for_all_tries() -> None:
+    store = SharedMemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    theirs = with_changes(BEFORE, EnsureAccount(account="111122223333"))
+    store.overwrite(theirs)
+    ensure(Interrupted(store, "write", lambda: store.overwrite(theirs)), OTHER)
+    assert [entry.info.kind for entry in log(store).entries] == ["change", "outside", "change", "outside"]
+
+
 def test_a_state_put_back_from_a_revision_with_kubectl_is_a_state_of_its_own_that_came_from_none() -> None:
     """The object does not name its revision any more: what is listed as the newest may be anybody's."""
     store = SharedMemoryStore(BEFORE)

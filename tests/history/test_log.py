@@ -129,6 +129,22 @@ def test_objects_that_are_no_revisions_or_have_a_number_made_by_hand_are_reporte
     assert [entry.info.number for entry in log(store).entries] == [5, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "Revision 1 is not proven: aws-auth does not name its revision."),
+        (3, "Revisions up to 3 are not proven: aws-auth does not name its revision."),
+    ],
+)
+def test_how_many_revisions_are_not_proven_is_said(count: int, said: str) -> None:
+    store = SharedMemoryStore({})
+    for number in range(1, count + 1):
+        store.record(draft(number, None, {"mapAccounts": f"- '{number:012}'\n"}, kind="outside", uid="in-memory"))
+    [finding] = log(store).findings
+    assert finding.message == said
+    assert finding.hint.endswith(f"`awsauth diff {count}`.")
+
+
 def test_a_state_from_outside_is_the_live_one_though_it_is_in_no_revision_yet() -> None:
     store = grown(1)
     store.overwrite({"mapRoles": "x"})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from awsauth.core.document.document import Document
+from awsauth.core.document.document import MAX_BYTES, Document
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import merge
@@ -47,9 +47,9 @@ def test_two_mebibytes_of_entries() -> None:
 
 
 @pytest.mark.parametrize("unit", ["x", "x: y\n", "- x\n" * 50 + "- [\n", "\n", "#\n", "[]", "'", "\r\n", "é"])
-def test_two_mebibytes_of_anything(unit: str) -> None:
+def test_the_largest_text_of_anything(unit: str) -> None:
     """Whatever it is, the answer comes."""
-    text = unit * (2**21 // len(unit.encode()) if len(unit) < 10 else 50)
+    text = unit * (MAX_BYTES // len(unit.encode()) if len(unit) < 10 else 50)
     is_refused_or_done(text)
 
 

@@ -100,8 +100,8 @@ CALLS: Final[dict[str, Callable[[Document], object]]] = {
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_twice_the_text_takes_twice_the_steps(shape: str, call: str) -> None:
-    few, more = (steps(partial(CALLS[call], awsauth.Document(SHAPES[shape](count)))) for count in (150, 300))
-    assert more < few * 2.6 + 2_000
+    few, more = (steps(partial(CALLS[call], awsauth.Document(SHAPES[shape](count)))) for count in (80, 160))
+    assert more < few * 2.2 + 500
 
 
 @pytest.mark.parametrize("shape", ["no mappings", "nothing", "empty in brackets"])

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import given, strategies as st
 
-from awsauth.core.access.matching import Access, can_match, could_render, is_canonical, lost_groups, reduces_access
+from awsauth.core.access.matching import (
+    Access,
+    can_match,
+    could_match,
+    could_render,
+    is_canonical,
+    lost_groups,
+    reduces_access,
+)
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import MappingEntry
 from tests.support.changed import PREFIX, USERS, role, roles, user, users
@@ -113,6 +122,38 @@ def test_whatever_is_filled_in_could_be_rendered(literals: list[str], values: li
     """Law: a template filled in with anything is one of its possible texts."""
     filled = literals[0] + "".join(values[at] + literal for at, literal in enumerate(literals[1:]))
     assert could_render("{{SessionName}}".join(literals), filled)
+
+
+@pytest.mark.parametrize(
+    ("template", "pattern", "can"),
+    [
+        ("a", "*a", True),
+        ("a", "**a**", True),
+        ("a", "?", True),
+        ("ab", "?", False),
+        ("a", "[ab]", True),
+        ("c", "[ab]", False),
+        ("a*", "a[*]", True),
+        ("", "**", True),
+        ("", "?", False),
+        ("{{SessionName}}", "x?", True),
+        ("a{{SessionName}}", "b*", False),
+        ("{{SessionName}}z", "*y", False),
+        ("a{{SessionName}}c{{SessionName}}", "abcd", True),
+        ("a{{SessionName}}c{{SessionName}}", "abbd", False),
+    ],
+)
+def test_a_template_can_become_what_a_pattern_matches(template: str, pattern: str, *, can: bool) -> None:
+    assert could_match(template, pattern) is can
+
+
+@given(
+    st.text("ab?*", max_size=5), st.lists(st.text("ab", max_size=2), min_size=1, max_size=3), st.text("ab", max_size=3)
+)
+def test_a_template_whose_text_matches_could_match(pattern: str, literals: list[str], value: str) -> None:
+    """Law: a pattern that matches the filled-in text could match the template."""
+    if fnmatchcase(value.join(literals), pattern):
+        assert could_match("{{SessionName}}".join(literals), pattern)
 
 
 def test_a_group_is_lost_when_it_was_certain_or_possible_before() -> None:

@@ -223,6 +223,14 @@ def test_deduplicate_keeps_what_counts() -> None:
     assert [role.username for role in merge(document, [c.Deduplicate()]).roles] == ["x", "last"]
 
 
+def test_only_equal_mappings_are_removed_where_no_others_may_be() -> None:
+    document = roles(
+        (ROLE, "ci", ["b", "a"]), (ROLE, "other", ["a", "b"]), (ROLE, "ci", ["a"]), (ROLE, "ci", ["a", "b"])
+    )
+    after = merge(document, [c.Deduplicate(only_equal=True)])
+    assert mapped(after) == [("ci", "other", ("a", "b")), ("ci", "ci", ("a",)), ("ci", "ci", ("a", "b"))]
+
+
 def test_deduplicate_after_a_rename_keeps_what_counts() -> None:
     """The last one counts however it came to be a duplicate."""
     document = roles((ROLE, "shadowed", []), (ROLE.upper().replace("ROLE/", "role/"), "counts", []))

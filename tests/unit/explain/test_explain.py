@@ -383,7 +383,6 @@ def test_what_is_no_document_is_refused() -> None:
 
 
 @given(randoms)
-@examples(150)
 def test_each_change_that_is_offered_lets_the_caller_in(random: Random) -> None:
     """Law: made alone, every one of them does what it says."""
     document = Document(close_data(random))
@@ -399,7 +398,6 @@ def test_each_change_that_is_offered_lets_the_caller_in(random: Random) -> None:
 
 
 @given(randoms)
-@examples(150)
 def test_no_change_that_is_offered_gives_anything_to_others(random: Random) -> None:
     """Law: but for an account, whose principals all get in under their own names."""
     document = Document(close_data(random))
@@ -417,7 +415,7 @@ def test_no_change_that_is_offered_gives_anything_to_others(random: Random) -> N
 
 
 @given(randoms)
-@examples(100)
+@examples(60)
 def test_what_is_left_open_is_what_is_known_later(random: Random) -> None:
     """Law: an explanation without the session, filled in afterwards, is the one with it."""
     document = Document(close_data(random))

@@ -23,7 +23,7 @@ TEXTS: Final = st.one_of(
 )
 
 
-@examples(500)
+@examples(200)
 @given(TEXTS, st.sampled_from(STYLES))
 def test_reads_back_in_a_block(text: str, style: Style) -> None:
     """As a value and as an item, alone on its line and with a comment behind it."""
@@ -35,7 +35,7 @@ def test_reads_back_in_a_block(text: str, style: Style) -> None:
     }
 
 
-@examples(500)
+@examples(200)
 @given(TEXTS, st.sampled_from(STYLES))
 def test_reads_back_in_brackets(text: str, style: Style) -> None:
     """Between commas, brackets and braces."""
@@ -78,7 +78,7 @@ def test_is_quoted_in_brackets_only(text: str) -> None:
     assert write_scalar(f"z{text}", flow=True) == f'"z{text}"'
 
 
-@examples(1000)
+@examples(400)
 @given(TEXTS)
 def test_plain_is_text_to_goyaml(text: str) -> None:
     """Nothing is left without quotes that goyaml resolves to another type."""
@@ -86,7 +86,7 @@ def test_plain_is_text_to_goyaml(text: str) -> None:
         assert plain_type(text) == "string"
 
 
-@examples(500)
+@examples(200)
 @given(TEXTS.filter(is_writable))
 def test_double_quotes_are_json(text: str) -> None:
     """So that a list in JSON stays one."""
