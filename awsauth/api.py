@@ -1,7 +1,8 @@
 """The functions that connect and do one thing.
 
-A function that makes a change has the name and the arguments of a method of `awsauth.AwsAuthClient`. It also takes
-the target (`Target`, or ``client=`` for a client that stays open) and the options of the change (`awsauth.Options`).
+A function that makes a change has the name and the arguments of a method of `awsauth.AwsAuthClient`. It also takes the
+target and the options of the change (`awsauth.Options`). The target is a `Target`, or ``client=`` for a client that
+stays open.
 """
 
 from __future__ import annotations
@@ -135,9 +136,9 @@ def health_check(
     """Check the caller's access to the cluster, and its rights, before a deployment.
 
     The steps are (`HealthStep`): AWS credentials are found; STS identifies them; a token is signed; the API server is
-    reached, with the right certificate; it knows the caller, by an entry of ``aws-auth`` that the step names; RBAC allows `may`. A step
-    that fails says why, and gives the call and the command that map the caller, or the missing role and binding. A
-    failure to connect is a failed step too.
+    reached, with the right certificate; it knows the caller, by an entry of ``aws-auth`` that the step names; RBAC
+    allows `may`. A step that fails says why. It gives the call and the command that map the caller, or the missing role
+    and binding. A failure to connect is a failed step too.
 
     Args:
         role_arn: A role to assume first, to check that its mapping works.

@@ -236,9 +236,8 @@ def _dry_run_store(store: Store) -> Store:
 def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str, ...]]:
     """Return the groups, by principal, that a rollback gives back.
 
-    Another writer has removed them through awsauth.
-
-    A removal by another tool does not count as a decision, nor does the removal of a node mapping.
+    Another writer has removed them through awsauth. A removal by another tool does not count as a decision, nor does
+    the removal of a node mapping.
     """
     return {
         effect.principal: effect.regranted

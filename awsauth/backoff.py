@@ -20,9 +20,8 @@ _FIRST: Final = 0.02
 class Backoff:
     """A deadline with random, growing pauses.
 
-    Two writers that met once do not meet again.
-
-    Each iteration is an attempt: one at once, one after each pause, and the last one at the deadline.
+    Two writers that met once do not meet again. Each iteration is an attempt: one at once, one after each pause, and
+    the last one at the deadline.
 
     Args:
         seconds: The time for all attempts, from now on.

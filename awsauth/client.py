@@ -324,9 +324,8 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     def snapshot(self, *, reason: str = "") -> Result:
         """Record the present state as a revision.
 
-        The data stays as it is. The object then names the revision.
-
-        The result's `changed` says whether the state was recorded now, its `revision` which revision holds it.
+        The data stays as it is. The object then names the revision. The result's `changed` says whether the state was
+        recorded now, its `revision` which revision holds it.
 
         Args:
             reason: Why; kept with the revision.
@@ -344,10 +343,9 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     def prune(self, *, dry_run: bool = False) -> tuple[int, ...]:
         """Delete old revisions, and return their numbers.
 
-        With `dry_run`, only return the numbers.
-
-        The last 50 stay, and those of the last 30 days, at most 500. The live one and those of the last hour always stay.
-        When deleting fails, the error's `changed` says whether revisions were deleted before.
+        With `dry_run`, only return the numbers. The last 50 stay, and those of the last 30 days, at most 500. The live
+        one and those of the last hour always stay. When deleting fails, the error's `changed` says whether revisions
+        were deleted before.
         """
         from awsauth.history.log import prune
 

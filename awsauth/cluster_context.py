@@ -58,8 +58,8 @@ class ClusterContext:
     def for_change(self, change: MergeResult, known: GuardContext) -> tuple[GuardContext, tuple[Finding, ...]]:
         """Return the context of a change for the guards, and notes about unknown facts.
 
-        The caller and the administrators in RBAC are read if the change takes access away, the nodes if a node mapping
-        loses access.
+        The caller and the administrators in RBAC are read if the change takes access away. The nodes are read if a node
+        mapping loses access.
         """
         notes: list[Finding] = []
         known = self._by_eks(known, notes)

@@ -194,9 +194,8 @@ class UnprovenHistoryError(HistoryError):
 class KubeconfigError(AwsAuthError, ValueError):
     """The kubeconfig is missing or unusable, or gives no credentials.
 
-    No request was sent.
-
-    Also for a certificate, key or proxy that cannot be used, and for credentials that would go to ``http://``.
+    No request was sent. Also for a certificate, key or proxy that cannot be used, and for credentials that would go to
+    ``http://``.
     """
 
 

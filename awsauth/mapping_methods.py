@@ -44,8 +44,8 @@ T_co = TypeVar("T_co", covariant=True)
 class MappingMethods(ABC, Generic[T_co]):
     """Adds and removes mappings; a second call changes nothing.
 
-    Every method may raise the errors of `awsauth.AwsAuthClient.apply`, and `InvalidValueError` for an ARN, account,
-    username or group that cannot be written. The methods of a transaction and of ``client.planning`` take no options.
+    Every method may raise the errors of `awsauth.AwsAuthClient.apply`. `InvalidValueError` means that an ARN, account,
+    username or group cannot be written. The methods of a transaction and of ``client.planning`` take no options.
     """
 
     _roles: RoleResolver

@@ -26,13 +26,13 @@ class Options(TypedDict, total=False):
         allow: Guards that may not stop the change: a name, or name and principal (``node-mapping=arn:…``).
         dry_run: Only show the change; with ``server``, the API server checks it too, with its admission.
         history: Whether to record a revision; without one, the change cannot be rolled back.
-        wait: Seconds, at most 3,600, to wait until a new token of the caller or of a role in `verify` shows the change.
-            If it concerns none of them, the call does not wait, and the finding ``not-observed`` says so. When the time
-            is over, the finding is ``not-seen-yet``. Needs AWS credentials (``cluster=``).
+        wait: Seconds, at most 3,600, to wait for the change. A new token of the caller, or of a role in `verify`, shows
+            it. If the change concerns none of them, the call does not wait, and the finding ``not-observed`` says so.
+            When the time is over, the finding is ``not-seen-yet``. Needs AWS credentials (``cluster=``).
         verify: ARNs, with path, of roles whose new tokens are checked like the caller's; ``caller`` may be among them.
             The caller must be allowed to assume the roles.
-        revert_after: Seconds, 5 to 60. The change is reverted if the caller or a role in `verify` does not get in with a new
-            token by then. The API server still remembers the token that reverts it. A refusal of a token that worked
+        revert_after: Seconds, 5 to 60. If a new token of the caller or of a role in `verify` fails by then, the change
+            is reverted. The API server still remembers the token that reverts it. A refusal of a token that worked
             before reverts it at once. Without effect in a dry run.
     """
 
@@ -67,13 +67,11 @@ class ConnectionOptions:
 class ClusterOptions(TypedDict, total=False):
     """How a client reaches a cluster, and its name in the history.
 
-    A value that does not fit is a `UsageError`.
-
-    Answers may have 32 MiB, lists 200 pages of 500 objects.
+    A value that does not fit is a `UsageError`. Answers may have 32 MiB, lists 200 pages of 500 objects.
 
     Attributes:
-        timeout: Seconds for one request with its answer, 30 by default, at most 10 of them to connect. An exec credential
-            plugin has as long (at a terminal at least 300 seconds), a list in pages 10 times as long.
+        timeout: Seconds for one request with its answer, 30 by default, at most 10 of them to connect. An exec
+            credential plugin has as long, at a terminal at least 300 seconds. A list in pages has 10 times as long.
         as_user: The Kubernetes user to impersonate.
         as_groups: The Kubernetes groups to impersonate.
         author: Who makes the changes, for the history: a claim.

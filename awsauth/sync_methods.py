@@ -56,10 +56,9 @@ class SyncMethods(ABC):
     ) -> Result:
         """Make the entries of owners what their fragments say, in one write.
 
-        The result's `sync` lists the acts.
-
-        The sync creates and updates entries, and puts back what another writer changed. It removes an entry only if
-        the owner applied it, does not want it any more, and no other writer changed it. All other entries stay.
+        The result's `sync` lists the acts. The sync creates and updates entries, and puts back what another writer
+        changed. It removes an entry that the owner applied and no longer wants, unless another writer changed it. All
+        other entries stay.
 
         Args:
             desired: The fragments; or a document, whose entries are all that `owner` wants.

@@ -241,9 +241,8 @@ class AccessEntries:
 def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries:
     """Return the access entries of a cluster, with their policies.
 
-    There are none if the cluster does not use them.
-
-    An entry that can only be listed is returned without its details, and the reason is noted.
+    There are none if the cluster does not use them. An entry that can only be listed is returned without its details,
+    and the reason is noted.
 
     Raises:
         AwsPermissionError: the permission eks:ListAccessEntries is missing.

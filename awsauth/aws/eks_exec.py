@@ -1,9 +1,8 @@
 """Recognize kubeconfig users whose tokens awsauth can sign itself.
 
-They start ``aws eks get-token`` or ``aws-iam-authenticator token``.
-
-The token of such a program is made in this process instead, as the same identity and in a fraction of the time. A
-command line with one unknown word is not recognized, and the program itself runs.
+They start ``aws eks get-token`` or ``aws-iam-authenticator token``. This process makes the token instead, for the same
+identity and in a fraction of the time. A command line with one unknown word is not recognized, and the program itself
+runs.
 """
 
 from __future__ import annotations

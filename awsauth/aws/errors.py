@@ -221,9 +221,8 @@ _EXCEPTIONS: Final = _by_name(
 def translate_errors(doing: str, session: AwsSession, *, service: str = "", look: str = "") -> Iterator[None]:
     """Turn every error of boto3 in the block into an error of this library.
 
-    That includes every failure to read an answer.
-
-    Keep the block to calls and the reading of their answers: other defects in it would be reported as bad answers.
+    That includes every failure to read an answer. Keep the block to calls and the reading of their answers: other
+    defects in it would be reported as bad answers.
 
     Args:
         doing: The failure, as a sentence without its full stop: ``The cluster cannot be described``.

@@ -136,9 +136,8 @@ def aws_identity(
 ) -> Identity:
     """Return the caller's identity in AWS.
 
-    That takes one request to STS, and a few to instance metadata if it answers.
-
-    Off EC2 it waits for instance metadata for at most a second.
+    That takes one request to STS, and a few to instance metadata if it answers. Off EC2 it waits for instance metadata
+    for at most a second.
 
     Args:
         session: A boto3 session; by default one made from `profile` or by boto3's own rules.

@@ -20,7 +20,7 @@ _LONGEST: Final = 16_384
 class InstanceMetadata:
     """The metadata service, contacted when something of it is read.
 
-    After one missing answer it is not contacted again, so that a machine off EC2 waits for one answer at most.
+    After one missing answer it is not contacted again. So a machine off EC2 waits for one answer at most.
 
     Args:
         endpoint: Its address.

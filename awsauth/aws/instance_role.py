@@ -90,8 +90,8 @@ def run_steps(
 
     Args:
         session: The session that calls AWS.
-        look: Returns the present state with the missing steps. It is called until there are none, because AWS may show
-            a change late, and other users may make changes, too.
+        look: Returns the present state with the missing steps. It is called until there are none: AWS may show a change
+            late, and other users may make changes, too.
         subject: Names the set-up at the start of a sentence.
         dry_run: Whether to do nothing.
 

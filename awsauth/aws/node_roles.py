@@ -43,8 +43,8 @@ def node_evidence(
 ) -> NodeEvidence:
     """Return the uses of node roles, from every source that answers.
 
-    A role is proven unused if every source answered and none of them uses it. The sources do not show a role without a
-    node at the moment that only its owner knows, such as that of an Auto Scaling group of size 0.
+    A role is proven unused if every source answered and none of them uses it. The sources do not show a role that has
+    no node at the moment and that only its owner knows. An Auto Scaling group of size 0 has such a role.
 
     Args:
         session: The session that calls AWS.

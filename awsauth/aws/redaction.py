@@ -1,7 +1,7 @@
 """The parts of a botocore error that can be shown without a secret.
 
-The text of such an error may quote a session token, the password of a proxy, or the output of a program. Only texts that
-are known to be harmless are shown.
+Such an error may quote a session token, the password of a proxy, or the output of a program. Only texts that are known
+to be harmless are shown.
 """
 
 from __future__ import annotations

@@ -130,9 +130,8 @@ class AwsSession:
     def known_region(self) -> str | None:
         """The region of the argument, the environment or the profile, in this order.
 
-        The variables are AWS_REGION and AWS_DEFAULT_REGION.
-
-        The region of a boto3 session that was passed comes before AWS_REGION, which boto3 does not know.
+        The variables are AWS_REGION and AWS_DEFAULT_REGION. The region of a boto3 session that was passed comes before
+        AWS_REGION, which boto3 does not know.
         """
         if self.given_region:
             return self.given_region

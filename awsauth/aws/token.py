@@ -125,9 +125,7 @@ class TokenSource:
     def new_token(self) -> Token:
         """Return a token unlike any before; raises like `token`.
 
-        No API server has cached its user.
-
-        From then on `token` returns it, too.
+        No API server has cached its user. From then on `token` returns it, too.
         """
         with self._lock:
             return self._signed(self._frozen(), next(_OTHERS))
@@ -135,9 +133,7 @@ class TokenSource:
     def for_role(self, role_arn: str | None) -> TokenSource:
         """Return a source for another role that this session may assume.
 
-        None stands for the session itself.
-
-        The two sources share no token.
+        None stands for the session itself. The two sources share no token.
         """
         name = self.session_name if role_arn == self.role_arn else SESSION_NAME
         return TokenSource(self.session, self.cluster_id, region=self.region, role_arn=role_arn, session_name=name)

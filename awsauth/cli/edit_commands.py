@@ -199,10 +199,9 @@ _MOST_LINES: Final = 5
 def fmt_command(invocation: Invocation, /, *, check_only: bool, **manner: Any) -> int:
     """Rewrite a text that awsauth cannot edit.
 
-    Values become literal blocks and plain lists. The meaning and the comments stay.
-
-    Other commands cannot edit folded values, quoted values of several lines, anchors and folded fields. White space at
-    the end of lines makes kubectl show a value in quotes.
+    Values become literal blocks and plain lists. The meaning and the comments stay. Other commands cannot edit folded
+    values, quoted values of several lines, anchors and folded fields. White space at the end of lines makes kubectl
+    show a value in quotes.
     """
     how = ChangeOptions(**manner)
     is_odd = _has_odd_values(invocation)

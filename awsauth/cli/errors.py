@@ -155,9 +155,8 @@ _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 def in_options(text: str) -> str:
     """Return a text with options instead of arguments, except in calls.
 
-    Commands in it get the target.
-
-    An argument that the running command does not have as an option becomes a field of a change, if it is one.
+    Commands in it get the target. An argument without an option in the running command becomes a field of a change, if
+    it is one.
     """
     if not _is_offered("--no-history"):
         text = _WITHOUT_HISTORY.sub("", text)

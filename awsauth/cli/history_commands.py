@@ -85,9 +85,8 @@ def rollback_command(
 ) -> int:
     """Restore a revision as a new one.
 
-    Mappings that others have added since are kept, unless --exact.
-
-    Without a revision, undo the last change, no matter who made it. Right after a rollback, undo the change before it.
+    Mappings that others have added since are kept, unless --exact. Without a revision, undo the last change, no matter
+    who made it. Right after a rollback, undo the change before it.
     """
     if None not in (revision, to):
         raise click.UsageError("The revision is given twice.")

@@ -72,9 +72,8 @@ _NOTHING: Final = "Nothing found."
 def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manner: Any) -> int:
     """Check the mappings for mistakes and risks.
 
-    On a cluster, it also checks nodes, bindings and other writers.
-
-    In GitHub Actions, or with -o github, findings are annotations of the file.
+    On a cluster, it also checks nodes, bindings and other writers. In GitHub Actions, or with -o github, findings are
+    annotations of the file.
     """
     how = ChangeOptions(**manner)
     if how.given and not fix:

@@ -179,7 +179,7 @@ class Output:
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], titles: Sequence[int] = (0,)) -> str:
         """Return a table with a line for each row.
 
-        If the terminal is too narrow, each row is a line with the cells `titles`, and a line for each other cell.
+        If the terminal is too narrow, a row takes several lines: the cells `titles`, then each other cell.
         """
         shown = [[visible(cell) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *shown, strict=True)]

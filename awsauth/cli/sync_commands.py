@@ -78,8 +78,8 @@ def sync_command(
     """Make the entries of owners what their fragments say, in one write.
 
     A fragment is a YAML or JSON file with `owner`, and aws-auth's lists mapRoles, mapUsers and mapAccounts. The sync
-    removes an entry only if its owner applied it and no longer wants it, and no other writer changed it since. All
-    other entries stay. In a folder, the files that end in .yaml, .yml and .json are read; - is standard input.
+    removes an entry that its owner applied and no longer wants, unless another writer changed it since. All other
+    entries stay. In a folder, the files that end in .yaml, .yml and .json are read; - is standard input.
     """
     how = ChangeOptions(**{name: options.pop(name) for name in ("yes", "dry_run", "reason", "allow")})
     if invocation.is_filter:

@@ -81,9 +81,7 @@ class Diff(JsonValue):
     def effects(self) -> tuple[AccessChange, ...]:
         """The username and groups of each principal, before and after.
 
-        They come from all entries of the documents, for the principals of `mappings`.
-
-        Computed on first use.
+        They come from all entries of the documents, for the principals of `mappings`. Computed on first use.
         """
         found = self._effects
         if callable(found):

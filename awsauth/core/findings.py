@@ -52,9 +52,8 @@ _LINE_FEED: Final = re.compile("\n")
 class Location(JsonValue):
     """A place in a document: a data key, and line and column from 1.
 
-    The data key is empty outside of the data.
-
-    For a document of a manifest file, line and column are the file's, otherwise those of the key's text.
+    The data key is empty outside of the data. For a document of a manifest file, line and column are the file's,
+    otherwise those of the key's text.
     """
 
     key: str

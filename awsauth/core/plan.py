@@ -106,7 +106,7 @@ class Plan(NotebookValue, JsonValue):
         """Merge the changes into the present document, and compare with the plan.
 
         The same mappings have to change in the same way. A text that is replaced as a whole has to change in the same
-        lines, so that no comment is lost. If all changes are made already, nothing changes.
+        lines. So no comment is lost. If all changes are made already, nothing changes.
 
         Raises:
             PlanOutdatedError: the outcome differs from the plan.

@@ -114,7 +114,7 @@ def commit(
 
     The revision is recorded first. Then one write changes the object and names the revision. If another writer was
     first, the change is proposed and checked again for the new state. A process that is stopped in between leaves the
-    old state or the new one, and at most one unused revision.
+    old or the new state, and at most one unused revision.
 
     Args:
         store: Where `aws-auth` is kept.

@@ -41,10 +41,8 @@ def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
 def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...] | None:
     """Return an error if another tool removed nodes or administrators.
 
-    It compares with the last revision of this library.
-
-    A state that this library wrote costs no request. Without such a revision, or if the caller may not read it, return
-    None: there is nothing to compare with.
+    It compares with the last revision of this library. A state that this library wrote costs no request. Without such a
+    revision, or if the caller may not read it, return None: there is nothing to compare with.
     """
     if snapshot.own_head:
         return ()

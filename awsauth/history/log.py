@@ -327,8 +327,8 @@ def with_diffs(store: Store, log: Log, newest: int) -> Log:
 def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
     """Delete old revisions, the oldest first, and return their numbers.
 
-    Kept are the last 50, and all of the last 30 days up to 500. Always kept are the revision that the object names, its
-    parent, and revisions younger than an hour by the store's clock. With `dry_run` nothing is deleted.
+    Kept are the last 50, and all of the last 30 days up to 500. The revision that the object names and its parent are
+    always kept. So are revisions younger than an hour by the store's clock. With `dry_run` nothing is deleted.
 
     Raises:
         AwsAuthError: what the store raises; revisions may have been deleted before.

@@ -53,9 +53,8 @@ class Recorder:
     def record(self, proposal: PendingChange) -> Revision:
         """Record the revision of the proposal, and the present state if needed.
 
-        The present state comes first, if no revision holds it.
-
-        The state of an object that names no revision has no known parent: anyone may have added the newest revision.
+        The present state comes first, if no revision holds it. The state of an object that names no revision has no
+        known parent: anyone may have added the newest revision.
         """
         snapshot = proposal.snapshot
         if self._named != snapshot.head:

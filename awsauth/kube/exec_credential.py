@@ -1,8 +1,6 @@
 """Exec credential plugins: programs that a kubeconfig names.
 
-The field is ``users[].user.exec``.
-
-``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` is the source of the rules.
+The field is ``users[].user.exec``. ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` is the source of the rules.
 """
 
 from __future__ import annotations
@@ -221,10 +219,9 @@ def _run_program(
 ) -> tuple[int, bytes]:
     """Run a program, and return its exit code and standard output.
 
-    Its standard error only reaches a terminal.
-
-    A program that runs too long or prints too much is killed. It stays in the session of this process, because it may
-    ask for a password at the terminal, even if the standard input of this process is a pipe.
+    Its standard error only reaches a terminal. A program that runs too long or prints too much is killed. It stays in
+    the session of this process, because it may ask for a password at the terminal. It may do so even if the standard
+    input of this process is a pipe.
     """
     end = time.monotonic() + seconds
     stream = None if is_interactive else subprocess.DEVNULL

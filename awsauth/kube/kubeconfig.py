@@ -1,7 +1,7 @@
 """Kubeconfig files, found and merged as kubectl does.
 
-``k8s.io/client-go`` ``tools/clientcmd`` is the source of the rules: of several files the first that defines a name
-counts, also for ``current-context``, and relative paths are relative to the file that holds them.
+The source of the rules is ``k8s.io/client-go`` ``tools/clientcmd``. Of several files, the first that defines a name
+counts, also for ``current-context``. Relative paths are relative to the file that holds them.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def decoded(raw: bytes) -> str:
 def parsed(text: str) -> Any:
     """Return the first document of a YAML text as kubectl reads it.
 
-    Times and the like are texts.
-
-    A ValueError for a text that is not YAML, or that is nested too deep, shows no part of the text.
+    Times and the like are texts. A text that is not YAML, or nested too deep, is a ValueError. It shows no part of the
+    text.
     """
     import yaml
 

@@ -1,10 +1,9 @@
 """An API server behind the official kubernetes client.
 
-The client is the caller's own, a pod's, or that of an unusual kubeconfig.
-
-Importing any part of that client imports all of it, which takes longer than a whole change. `awsauth.kube.server`
-therefore serves almost all kubeconfigs without it. Only parts that work alike in all releases are used: the client
-loads configurations, its `auth_settings` give (and renew) the credentials, and its connection pool sends.
+The client is the caller's own, a pod's, or that of an unusual kubeconfig. Importing any part of that client imports all
+of it, which takes longer than a whole change. `awsauth.kube.server` therefore serves almost all kubeconfigs without it.
+Only parts that work alike in all releases are used: the client loads configurations, its `auth_settings` give (and
+renew) the credentials, and its connection pool sends.
 """
 
 from __future__ import annotations

@@ -136,9 +136,8 @@ _REVIEWS_PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 def missing(transport: Transport, rules: Iterable[RbacRule]) -> tuple[RbacRule, ...]:
     """Return the rules that the caller lacks.
 
-    Each takes one request (``SelfSubjectAccessReview``).
-
-    All authenticated users may ask this. Unlike a ``SelfSubjectRulesReview``, it counts the grants of EKS access policies.
+    Each takes one request (``SelfSubjectAccessReview``). All authenticated users may ask this. Unlike a
+    ``SelfSubjectRulesReview``, it counts the grants of EKS access policies.
 
     Raises:
         ApiError: the answer is not such a review.

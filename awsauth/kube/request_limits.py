@@ -1,6 +1,6 @@
 """The limits of a request: its deadline, and the answer's size and form.
 
-The timeout of a socket starts anew with every byte, so a server that sends one now and then could hold a request
+The timeout of a socket starts anew with every byte. So a server that sends one now and then could hold a request
 forever. A `Deadline` shuts the connection down instead, while it connects, sends, or reads headers or a body.
 """
 

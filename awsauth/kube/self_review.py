@@ -28,8 +28,8 @@ class SelfReview:
     """The caller's identity in the cluster.
 
     aws-iam-authenticator adds the ARN and the fields after it to the username (``pkg/server/server.go``:
-    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for callers that authenticate in another
-    way, such as with a certificate or as a service account, and under impersonation.
+    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for callers that authenticate in
+    another way, such as with a certificate, and under impersonation.
 
     Attributes:
         username: The caller's username in the cluster.

@@ -75,8 +75,8 @@ class Transport:
     """Sends requests to one API server. Safe to use from several threads.
 
     Each request has a timeout and is sent once. Two kinds are sent a second time, because that cannot change anything
-    twice: a request whose credentials the server refused, if they can be renewed, and a read over a connection that the
-    server had closed. An answer may hold 32 MiB, and must not be compressed.
+    twice. One is a request whose credentials the server refused, if they can be renewed. The other is a read over a
+    connection that the server had closed. An answer may hold 32 MiB, and must not be compressed.
 
     Args:
         server: The server.
@@ -84,8 +84,8 @@ class Transport:
         hint: A likely reason why the server cannot be reached, for the error.
 
     Raises:
-        UsageError: the timeout is not a positive number, the user or groups are not names, or the address has an
-            ``@`` behind its host.
+        UsageError: the timeout is not positive, the user or groups are not names, or an ``@`` follows the address's
+            host.
 
     Attributes:
         timeout: Seconds for a request, including its answer.

@@ -57,9 +57,8 @@ def recover(
 ) -> Recovery:
     """Regain access to an EKS cluster, and repair its ``aws-auth``.
 
-    It works through the EKS API (see the guide "Locked out").
-
-    After an interruption, run it again with the same arguments. An existing access entry is used and never deleted.
+    It works through the EKS API (see the guide "Locked out"). After an interruption, run it again with the same
+    arguments. An existing access entry is used and never deleted.
 
     Args:
         cluster: The cluster's name or ARN.

@@ -155,10 +155,10 @@ class AccessRepair:
     def pending(self) -> PendingRepair | None:
         """Return the repair, or None if it would change nothing.
 
-        With neither changes nor a revision, it is the rollback to the newest revision in which the caller is an
-        administrator, or else to the newest in which anyone is. Return None if the caller is one already, or if there are
-        others and no revision has the caller. The guard ``regrant`` is allowed if there are no administrators: then
-        no one decided against the caller.
+        Without changes and a revision, it is a rollback to the newest revision that makes the caller an administrator.
+        If there is none, it is the newest one that makes anyone an administrator. Return None if the caller is one
+        already, or if there are others and no revision has the caller. The guard ``regrant`` is allowed if there are no
+        administrators: then no one decided against the caller.
 
         Raises:
             UnprovenHistoryError: no revision was named, and only unproven revisions are of use.

@@ -1,9 +1,8 @@
 """Files that appear whole or not at all.
 
-They survive a power cut, and no link can redirect them.
-
-Another process may replace a name with a link between two steps, and root would follow it into files of other users.
-Each step therefore works on an open file, or on a name in an open folder, and never follows a link there.
+They survive a power cut, and no link can redirect them. Another process may replace a name with a link between two
+steps. Root would follow it into files of other users. So each step works on an open file, or on a name in an open
+folder. It follows no link there.
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ class FileState:
 class ManifestFile:
     """The file at `path`; a symbolic link is followed, and stays a link.
 
-    Writers with this class cannot lose each other's changes. A change that another program makes at the same time is
-    noticed, except in the instant between the last comparison and the exchange of the files.
+    Writers with this class cannot lose each other's changes. A change by another program at the same time is noticed.
+    The exception is the instant between the last comparison and the exchange of the files.
 
     Args:
         path: The file.
@@ -261,11 +261,10 @@ class ManifestFile:
 class FileStore(RevisionFolder):
     """The ``aws-auth`` in a manifest file.
 
-    Its revisions are in the folder ``.NAME.history`` next to it.
-
-    The manifest never names its revision, because that would be a change that no one asked for. Instead, the folder lists
-    the revisions of the manifest. The file ``.NAME.owners.json`` records what each owner applied; it belongs in git with
-    the manifest. The history of a symbolic link is next to the link's target.
+    Its revisions are in the folder ``.NAME.history`` next to it. The manifest never names its revision, because that
+    would be a change that no one asked for. Instead, the folder lists the revisions of the manifest. The file
+    ``.NAME.owners.json`` records what each owner applied; it belongs in git with the manifest. The history of a
+    symbolic link is next to the link's target.
 
     Args:
         path: The manifest file, which has to exist.

@@ -51,11 +51,9 @@ _FileIdentity = tuple[int, int, int]
 class RevisionFolder:
     """The folder ``.NAME.history`` next to the manifest ``NAME``.
 
-    The first revision creates it.
-
-    Files are named like ``000007.revision``, because tools that deploy a folder of manifests take every ``.yaml`` in it.
-    They hold a ``ControllerRevision`` as YAML. Links are not followed. A folder is not used if it belongs to a user other
-    than the manifest's owner, this user or root, because it decides the result of a rollback.
+    The first revision creates it. Files are named like ``000007.revision``, because tools that deploy a folder of
+    manifests take every ``.yaml`` in it. They hold a ``ControllerRevision`` as YAML. Links are not followed. The folder
+    decides the result of a rollback. So it has to belong to the manifest's owner, this user or root.
 
     Args:
         manifest: The manifest file; symbolic links are followed each time.

@@ -130,11 +130,9 @@ class RevisionList(NamedTuple):
     def chain(self, head: Head | None) -> Iterator[RevisionInfo]:
         """Yield the revision that an object names, and its ancestors.
 
-        They end with the first one, or at a break.
-
-        The object vouches for the digest of the newest, and each revision for the digest of its parent. So these are
-        states that the object was in. The chain breaks at a revision that is gone or altered, and at a state whose
-        parent is unknown.
+        They end with the first one, or at a break. The object vouches for the digest of the newest, and each revision
+        for the digest of its parent. So these are states that the object was in. The chain breaks at a revision that is
+        gone or altered, and at a state whose parent is unknown.
         """
         by_digest = {info.digest: info for info in self.revisions if is_sound(info)} if head else {}
         info = by_digest.get(head.digest) if head else None
@@ -207,9 +205,7 @@ class SupportsDryRun(Protocol):
     def dry_run_store(self) -> Store:
         """Return a store of the same ``aws-auth`` that makes no writes.
 
-        Its server checks all writes, including admission.
-
-        The answers are those of real writes.
+        Its server checks all writes, including admission. The answers are those of real writes.
         """
 
 

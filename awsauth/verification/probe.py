@@ -1,7 +1,7 @@
 """Show with new tokens whether an identity gets in, and as which user.
 
-An API server asks the authenticator about a token once, and then caches the answer for two minutes (its default,
-``--authentication-token-webhook-cache-ttl``). So only a new token shows the effect of a change.
+An API server asks the authenticator about a token once. By default, it caches the answer for two minutes
+(``--authentication-token-webhook-cache-ttl``). So only a new token shows the effect of a change.
 """
 
 from __future__ import annotations

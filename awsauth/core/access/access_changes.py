@@ -1,8 +1,7 @@
 """The effect of a change on principals: username and groups before and after.
 
-They are those of `awsauth.explain`.
-
-A mapping alone does not show it: another entry of the principal can count, or its account can have access.
+They are those of `awsauth.explain`. A mapping alone does not show it: another entry of the principal can count, or its
+account can have access.
 """
 
 from __future__ import annotations

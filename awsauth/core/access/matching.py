@@ -116,9 +116,8 @@ def counting(
 ) -> Iterator[tuple[Key, str, dict[int, MappingEntry]]]:
     """Yield the mapped principals, each with the data key and what counts.
 
-    The entries that count are as for `winners`.
-
-    An entry of ``mapUsers`` whose principal is in ``mapRoles`` does not count.
+    The entries that count are as for `winners`. An entry of ``mapUsers`` whose principal is in ``mapRoles`` does not
+    count.
     """
     seen: set[str] = set()
     for key in PRINCIPAL_KEYS:
@@ -130,10 +129,9 @@ def counting(
 def winners(reading: ParsedList, principals: Collection[str] | None = None) -> dict[str, dict[int, MappingEntry]]:
     """Return the mappings that the authenticator keeps, with their positions.
 
-    The keys are ARNs as `casefold_arn` returns them.
-
-    It keeps roles by ARN in lower case and users by exact spelling, and of equal ones the last. It then looks both up in
-    any case: of several spellings of one user it is undefined which one counts.
+    The keys are ARNs as `casefold_arn` returns them. The authenticator keeps roles by ARN in lower case and users by
+    exact spelling, and of equal ones the last. It then looks both up in any case: of several spellings of one user it
+    is undefined which one counts.
 
     Args:
         reading: The list of one data key.
@@ -196,8 +194,8 @@ def account_of(arn: str) -> str:
 def is_canonical(principal: str) -> bool:
     """Whether a caller can have exactly this ARN.
 
-    No caller has the ARN of a role with its path, of a session or an instance profile, one with a trailing space, or
-    that of an SSO role without its suffix.
+    No caller has an ARN with a role's path or with a trailing space. Nor has it that of a session, of an instance
+    profile, or of an SSO role without its suffix.
     """
     return _ORDINARY.fullmatch(principal) is not None or _is_canonical(principal)
 

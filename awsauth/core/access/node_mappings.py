@@ -75,9 +75,7 @@ def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "e
 def is_node_mapping(mapped: MappingEntry) -> bool:
     """Whether a mapping has a node's username and the group ``system:nodes``.
 
-    A node's username is ``system:node:NAME``.
-
-    The Node authorizer of Kubernetes needs both.
+    A node's username is ``system:node:NAME``. The Node authorizer of Kubernetes needs both.
     """
     return mapped.username.startswith(_NODE_USER) and mapped.username != _NODE_USER and NODES in mapped.groups
 
@@ -98,9 +96,8 @@ def node_principals(document: Document) -> list[str]:
 def fits_no_node(mapped: MappingEntry) -> bool:
     """Whether no node can join with a mapping.
 
-    It needs an EC2 instance and the principal has none, or the reverse.
-
-    People and Fargate have no instance. Windows nodes are instances, and their names are not their session names.
+    It needs an EC2 instance and the principal has none, or the reverse. People and Fargate have no instance. Windows
+    nodes are instances, and their names are not their session names.
     """
     principal = mapped.principal.lower()
     if needs_instance(mapped):

@@ -1,7 +1,8 @@
 """The IAM roles that IAM Identity Center creates for permission sets.
 
-Their name is ``AWSReservedSSO_SET_SUFFIX``, with the path ``/aws-reserved/sso.amazonaws.com/``. A permission set that is
-removed from an account and assigned again gets a role with a new suffix, and the mapping of the old role has no effect.
+Their name is ``AWSReservedSSO_SET_SUFFIX``, with the path ``/aws-reserved/sso.amazonaws.com/``. A permission set that
+is removed from an account and assigned again gets a role with a new suffix. The mapping of the old role then has no
+effect.
 """
 
 from __future__ import annotations

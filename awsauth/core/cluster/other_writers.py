@@ -77,10 +77,8 @@ def _before(by_number: dict[int, RevisionInfo], info: RevisionInfo) -> Iterator[
 def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo], present: str) -> Iterator[Reversal]:
     """Yield the newest change if the object has the state before that change.
 
-    The object has no annotations of awsauth.
-
-    A tool that replaces the whole object with its annotations leaves no other trace, and neither does a writer that was
-    stopped between the first revision and the write.
+    The object has no annotations of awsauth. A tool that replaces the whole object with its annotations leaves no other
+    trace. Neither does a writer that was stopped between the first revision and the write.
     """
     newest = history[-1] if history else None
     if newest and _takes_back(by_number, newest, present):
@@ -134,9 +132,8 @@ class ObjectMetadata(NamedTuple):
 def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> tuple[Finding, ...]:
     """Return the writers that are likely to undo a change between two documents.
 
-    Without a change, there are none.
-
-    Warnings are about tools that write the text of another source, notes about tools that edit the present text.
+    Without a change, there are none. Warnings are about tools that write the text of another source, notes about tools
+    that edit the present text.
     """
     changed = [key for key in dict.fromkeys([*before.data, *after.data]) if before.data.get(key) != after.data.get(key)]
     if not changed:

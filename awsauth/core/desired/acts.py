@@ -46,10 +46,10 @@ class SyncAct(JsonValue):
     """The action of a sync on one principal.
 
     Attributes:
-        act: ``create``, ``update``, ``restore`` (another writer changed or removed the entry), ``adopt``, ``extend``, ``take``
-            (from another owner), ``prune``; ``record``, ``forget`` and ``release`` change the record of the owner alone;
-            ``kept`` (changed or removed by another writer, and left so), ``unowned`` (there already, and no owner applied it) and
-            ``conflict`` change nothing.
+        act: ``create``, ``update``, ``restore`` (another writer changed or removed the entry), ``adopt``, ``extend``,
+            ``take`` (from another owner), ``prune``; ``record``, ``forget`` and ``release`` change the record of the
+            owner alone; ``kept`` (another writer changed or removed it), ``unowned`` (there already, and no owner
+            applied it) and ``conflict`` change nothing.
         owner: The owner.
         key: The data key.
         principal: The ARN or account.

@@ -58,9 +58,9 @@ _HINT: Final = "Take it out of the file, import the rest, and grant it by other 
 def import_fragment(text: str, name: str, owner: str) -> Fragment:
     """Return the principals in another tool's file as the fragment of an owner.
 
-    It reads eksctl's ``iamIdentityMappings`` and ``accessEntries``, variables of terraform-aws-eks in JSON, the objects
-    ``IAMIdentityMapping``, ``AWSAuthItem``, ``MapRole``, ``MapUser`` and ``AccessEntry``, and the authenticator's
-    ``config.yaml``, each also in a ``List``.
+    It reads eksctl's ``iamIdentityMappings`` and ``accessEntries``, variables of terraform-aws-eks in JSON, and the
+    authenticator's ``config.yaml``. It also reads the objects ``IAMIdentityMapping``, ``AWSAuthItem``, ``MapRole``,
+    ``MapUser`` and ``AccessEntry``, alone or in a ``List``.
 
     Raises:
         FragmentError: the file holds none of these, or something that a fragment cannot hold; `location` is its place.

@@ -78,9 +78,8 @@ def is_plain(text: str) -> bool:
 def block_entry(key: Key, indent: str) -> re.Pattern[str]:
     """Return the expression for an entry of a block list, and lines before it.
 
-    Those are blank and comment lines.
-
-    Its groups are `entry`, and the key and value of each field; `PlainEntry` reads them.
+    Those are blank and comment lines. Its groups are `entry`, and the key and value of each field; `PlainEntry` reads
+    them.
     """
     if key == "mapAccounts":
         return re.compile(rf"{_LINES_BETWEEN}(?P<entry>{indent}- +(?P<account>{_ASCII_VALUE}|[0-9]+){_TRAIL})")
@@ -98,11 +97,9 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
 def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
     """Return the expression for entries like one that `block_entry` has matched.
 
-    It also matches an empty text.
-
-    Almost all entries of a text have the same form, and this expression needs a third of the time. It never matches more
-    than `block_entry`. Blank lines and comments may precede such an entry, but not interrupt it. Further fields may follow
-    the match.
+    It also matches an empty text. Almost all entries of a text have the same form, and this expression needs a third of
+    the time. It never matches more than `block_entry`. Blank lines and comments may precede such an entry, but not
+    interrupt it. Further fields may follow the match.
     """
     starts = sorted((start, name) for name in FIELDS[key] if (start := entry.start(f"key_{name}")) >= 0)
     keys = tuple([(name, entry[f"key_{name}"]) for _, name in starts])

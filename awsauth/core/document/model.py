@@ -183,9 +183,8 @@ class ListLayout(NamedTuple):
 class CachedDiff(NamedTuple):
     """The entries that differ between a reading and an earlier one.
 
-    The entries around them map the same.
-
-    It does not hold the earlier reading, which would keep a chain of readings in memory.
+    The entries around them map the same. It does not hold the earlier reading, which would keep a chain of readings in
+    memory.
 
     Attributes:
         text: The text of the earlier reading.

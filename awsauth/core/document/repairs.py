@@ -1,7 +1,7 @@
 """Repairs of mistakes that have only one possible meaning.
 
-In an entry, these are fields with the names of other tools, and groups that are a text, not a list. In a text that cannot
-be read, these are characters of a word processor instead of YAML's, and lines with a wrong indentation.
+In an entry, these are fields with other tools' names, and groups that are a text, not a list. In an unreadable text,
+these are a word processor's characters instead of YAML's, and lines with a wrong indentation.
 """
 
 from __future__ import annotations

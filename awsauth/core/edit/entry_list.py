@@ -1,8 +1,8 @@
 """Add entries to a list and remove them, with their comments and commas.
 
-A comment belongs to an entry if it is on the entry's line, or right below it and indented deeper than the dash. A comment
-right above an entry belongs to it too, unless the next entry follows without a gap: such a comment heads several entries
-and stays. Comments above and below the only entry stay; they may be older than the entry.
+A comment belongs to an entry if it is on the entry's line. So does one right below it that is indented deeper than the
+dash. A comment right above an entry belongs to it too, unless the next entry follows without a gap: such a comment
+heads several entries and stays. Comments above and below the only entry stay; they may be older than the entry.
 """
 
 from __future__ import annotations

@@ -20,11 +20,10 @@ _MOST_ROUNDS: Final = 4
 def normalize(document: Document) -> tuple[Change, ...]:
     """Return the changes that make every entry editable.
 
-    Apply them: ``client.apply(awsauth.normalize(client.read()))``.
-
-    The mappings stay the same.     White space at the end of lines is removed, because it makes kubectl show the text in quotes. A text with anchors,
-    folded values or entries that cannot be edited becomes a plain list. Comments stay. A text that cannot be read stays
-    as it is, and so does one whose meaning would change. A second time there are no changes.
+    Apply them: ``client.apply(awsauth.normalize(client.read()))``. The mappings stay the same.     White space at the
+    end of lines is removed, because it makes kubectl show the text in quotes. A text with anchors, folded values or
+    entries that cannot be edited becomes a plain list. Comments stay. A text that cannot be read stays as it is, and so
+    does one whose meaning would change. A second time there are no changes.
 
     Args:
         document: The document.

@@ -50,8 +50,8 @@ _MOST_READ: Final = 1024 * 1024
 def explain(document: Document, caller: Caller | str) -> Explanation:
     """Explain the authenticator's steps, and which entries count and why.
 
-    For a caller without access it names entries that nearly match. It offers a change if an entry names the caller's own
-    principal wrongly, but none for another account or a similar name, and none that makes an administrator.
+    For a caller without access it names entries that nearly match. It offers a change if an entry names the caller's
+    own principal wrongly. It offers none for another account or a similar name, and none that makes an administrator.
 
     Args:
         document: The document.

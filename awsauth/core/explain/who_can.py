@@ -96,7 +96,7 @@ class Grants(JsonValue):
 def who_can(document: Document, *, group: str | None = None, username: str | None = None) -> Grants:
     """Return the principals that get a group or a username from a document.
 
-    Entries that never count are left out, and so are groups that the API server gives to every caller, such as
+    Entries that never count are left out. So are groups that the API server gives to every caller, such as
     ``system:authenticated``.
 
     Raises:

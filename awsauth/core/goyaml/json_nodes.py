@@ -1,8 +1,8 @@
 r"""The node tree of a JSON text, in the same nodes as YAML's.
 
 kubectl first tries to read a file that begins with a brace as JSON (``k8s.io/apimachinery`` ``pkg/util/yaml``). JSON
-allows two things that libyaml rejects: surrogate pairs such as ``\ud83d\ude00``, with which many programs write
-characters outside of the basic plane, and line separators inside of strings.
+allows two things that libyaml rejects: line separators inside of strings, and surrogate pairs such as ``\ud83d\ude00``.
+Many programs write characters outside of the basic plane as such pairs.
 """
 
 from __future__ import annotations

@@ -40,9 +40,8 @@ _MANY: Final = 20_000
 _LEAST_LENGTH: Final = 5
 """The least average number of characters for each of many nodes.
 
-Real entries have about 10.
-
-A node takes hundreds of bytes. Without this bound a text of tiny nodes takes hundreds of times its length in memory.
+Real entries have about 10. A node takes hundreds of bytes. Without this bound a text of tiny nodes takes hundreds of
+times its length in memory.
 """
 
 _COMMENT: Final = "#[^\n\r\x85\u2028\u2029]*"

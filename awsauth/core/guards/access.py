@@ -150,8 +150,8 @@ _CERTAIN: Final = 2
 def _administrators(access: Access, case: GuardInput) -> dict[str, int]:
     """Return the administrators, each `_CERTAIN` or `_DEPENDS`.
 
-    One is `_DEPENDS` if the winner of two mappings is undefined, a template in the username or ARN decides, only EC2
-    instances can use the mapping, or the principal has an access entry that could not be read.
+    One is `_DEPENDS` if the winner of two mappings is undefined, or a template in the username or ARN decides. So is
+    one whose mapping only EC2 instances can use, or whose access entry could not be read.
     """
     found = {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
     for username in case.context.admin_usernames:
@@ -247,9 +247,8 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, username: str | None) -> I
 def regrant(case: GuardInput) -> Iterator[Finding]:
     """Refuse a rollback that returns access which another writer removed.
 
-    It passes if no administrator is left.
-
-    A change that left no administrator does not count as a decision about a principal.
+    It passes if no administrator is left. A change that left no administrator does not count as a decision about a
+    principal.
     """
     if case.context.regranted and not _has_administrator(case):
         return

@@ -159,10 +159,8 @@ def _as_refusal(finding: Finding) -> Finding:
 def too_large(case: GuardInput) -> Iterator[Finding]:
     """Refuse a text that is too large for the API server.
 
-    A change that makes it smaller passes.
-
-    The server counts the bytes of the values of ``data`` and ``binaryData``, not the keys (Kubernetes
-    ``pkg/apis/core/validation``, ``ValidateConfigMap``).
+    A change that makes it smaller passes. The server counts the bytes of the values of ``data`` and ``binaryData``, not
+    the keys (Kubernetes ``pkg/apis/core/validation``, ``ValidateConfigMap``).
     """
     size = byte_size(case.after) + case.context.binary_bytes
     if size > MAX_BYTES and byte_size(case.after) > byte_size(case.before):

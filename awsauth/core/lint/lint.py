@@ -92,10 +92,9 @@ def _position(finding: Finding) -> tuple[int, int, int]:
 def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[Change, ...]:
     """Return the changes that fix findings.
 
-    Merge them: ``awsauth.merge(document, awsauth.fixes(document))``.
-
-    Each is returned once, and only if the text allows it. After them no principal has more than the text says. A
-    repair can make entries readable; the fixes of their findings are included. A second time there are none.
+    Merge them: ``awsauth.merge(document, awsauth.fixes(document))``. Each is returned once, and only if the text allows
+    it. After them no principal has more than the text says. A repair can make entries readable; the fixes of their
+    findings are included. A second time there are none.
 
     Args:
         document: The document.

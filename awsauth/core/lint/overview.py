@@ -38,8 +38,8 @@ class MappingRow(NotebookValue, JsonValue):
         principal: The ARN or account as written; empty for an ``sso`` entry.
         username: The username as written; empty for an account, whose principals have their ARN as username.
         groups: The groups as written.
-        notes: ``node`` for a node mapping, ``never matches`` if no caller can get it, and the codes of the findings of
-            `awsauth.lint` about the entry, the worst first. `awsauth get` puts ``owner NAME`` before them.
+        notes: ``node`` for a node mapping, and ``never matches`` if no caller can get it. The codes of the findings of
+            `awsauth.lint` about the entry follow, the worst first. `awsauth get` puts ``owner NAME`` before them.
         location: The location of the entry.
     """
 
@@ -61,9 +61,8 @@ class MappingRow(NotebookValue, JsonValue):
     def fits(self, pattern: str) -> bool:
         """Whether the principal, the username or a group matches a pattern.
 
-        The pattern may have ``*``, ``?`` and ``[…]``, and ignores case.
-
-        The ARN of a role may have its path, and the ARN of a session stands for its role.
+        The pattern may have ``*``, ``?`` and ``[…]``, and ignores case. The ARN of a role may have its path, and the
+        ARN of a session stands for its role.
         """
         wanted = {pattern.lower(), canonical(pattern).lower()}
         texts = [text.lower() for text in (self.principal, self.username, *self.groups)]

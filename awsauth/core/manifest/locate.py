@@ -72,9 +72,9 @@ class ConfigMapLocation(NamedTuple):
 def find_config_map(text: str) -> ConfigMapLocation:
     """Find the one ``aws-auth`` ConfigMap of a file.
 
-    It is the ConfigMap of that name in ``kube-system`` or without a namespace, in a document or in the items of a List.
-    Without one, a fragment counts (``data:``, or its keys alone); without that, a ConfigMap of another name with the
-    keys of ``aws-auth``.
+    It is the ConfigMap of that name in ``kube-system`` or without a namespace. It may be a document or an item of a
+    List. Without one, a part of a manifest counts (``data:``, or its keys alone). Without that, a ConfigMap of another
+    name with the keys of ``aws-auth`` counts.
 
     Raises:
         ManifestError: the file cannot be read, or does not hold exactly one such object.
@@ -232,9 +232,8 @@ def _described(text: str, node: Node) -> str:
 def origins(manifest: Manifest) -> Mapping[str, Origin]:
     """Return, for each data key, the function from its text to the file.
 
-    The function takes and returns a place.
-
-    In a literal block (``|``) the place is exact. For other forms it is the place of the key.
+    The function takes and returns a place. In a literal block (``|``) the place is exact. For other forms it is the
+    place of the key.
     """
     pairs = fields(manifest.found.data)
     return {name: partial(_in_file, manifest.found.text, *pair) for name, pair in pairs.items()}

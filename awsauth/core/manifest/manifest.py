@@ -49,8 +49,8 @@ class Manifest:
         """Find the ConfigMap in a text and read its data.
 
         Raises:
-            ManifestError: the text is neither YAML nor JSON, or does not hold exactly one ``aws-auth`` ConfigMap, or the
-                API server would refuse it, such as for a list instead of a text.
+            ManifestError: the text is neither YAML nor JSON, or does not hold exactly one ``aws-auth`` ConfigMap. Or
+                the API server would refuse it, such as for a list instead of a text.
         """
         found = find_config_map(text)
         return cls(text, MappingProxyType(_read(found)), found)

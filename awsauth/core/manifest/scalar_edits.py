@@ -1,8 +1,7 @@
 """Edits of one string of the outer text, in its place.
 
-The string is a literal block, a quoted or a plain scalar.
-
-Unchanged lines keep their bytes; the form changes only if the new text needs it.
+The string is a literal block, a quoted or a plain scalar. Unchanged lines keep their bytes; the form changes only if
+the new text needs it.
 """
 
 from __future__ import annotations

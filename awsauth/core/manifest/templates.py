@@ -1,9 +1,8 @@
 """Templates in a manifest file, as of Helm, Kustomize or Terraform.
 
-They are Helm and Jinja actions, and ``${VAR}`` of Kustomize, Flux, Terraform and envsubst.
-
-Their values are unknown, so no edit may touch one. The authenticator's own templates (``{{SessionName}}``,
-aws-iam-authenticator ``pkg/server``) look alike; here they are plain text.
+They are Helm and Jinja actions, and ``${VAR}`` of Kustomize, Flux, Terraform and envsubst. Their values are unknown, so
+no edit may touch one. The authenticator's own templates (``{{SessionName}}``, aws-iam-authenticator ``pkg/server``)
+look alike; here they are plain text.
 """
 
 from __future__ import annotations
@@ -97,8 +96,7 @@ def check_lines(text: str, splices: list[Splice]) -> None:
     """Refuse splices of whole lines that touch a template.
 
     Raises:
-        ManifestError: a replaced line holds a template, a new line is next to a template line, or a splice is in a
-            template's block.
+        ManifestError: a replaced line holds a template, a new line follows or precedes one, or a splice is in its block.
     """
     for splice in splices:
         for opening, closing in templates(text, splice.start, splice.end):

@@ -43,11 +43,10 @@ _IN_OCTAL: Final = frozenset("'\\`!")
 def visible(text: str, *, keep: str = "") -> str:
     r"""Escape invisible characters, and those that control a terminal.
 
-    The result has ``\x1b`` or ``\u202e``, for example.
-
-    These are control and format characters (bidirectional overrides, zero-width spaces), white space other than the
-    blank, characters that fonts may ignore (variation selectors, fillers), lone surrogates, and private or unassigned
-    characters. The characters in `keep` stay.
+    The result has ``\x1b`` or ``\u202e``, for example. These are control and format characters (bidirectional
+    overrides, zero-width spaces), and white space other than the blank. They are also characters that fonts may ignore
+    (variation selectors, fillers), lone surrogates, and private or unassigned characters. The characters in `keep`
+    stay.
     """
     if text.isascii() and text.isprintable():
         return text

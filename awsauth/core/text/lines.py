@@ -81,7 +81,7 @@ def indent_of(line: str) -> int:
 def same_start(one: Sequence[str], other: Sequence[str]) -> int:
     """Return the length of the common start of two texts, or of two lists of lines.
 
-    It searches by bisection, because a line of JSON may hold a megabyte, and first compares as much as both have.
+    It first compares as much as both have. Then it searches by bisection, because a line of JSON may hold a megabyte.
     """
     low, middle = 0, min(len(one), len(other))
     high = middle
