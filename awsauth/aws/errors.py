@@ -157,8 +157,8 @@ _BEHIND: Final = _by_name(
         ),
         "UnicodeError InvalidHeader": _unsent(
             "the credentials or the region hold a character that cannot be sent",
-            "Look for a line break or another invisible character at the end of AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN, "
-            "AWS_REGION, or the other source of credentials and region.",
+            "Look for a line break or another invisible character at the end of the credentials and the region. "
+            "They may be in AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN or AWS_REGION.",
         ),
     }
 )

@@ -111,5 +111,7 @@ class InstanceMetadata:
             pass
         if status and not deadline.is_over:
             return status, text
-        self._problem = f"does not answer at {self.endpoint} (this is not an EC2 instance, or a container on one with a hop limit of 1)"
+        self._problem = (
+            f"does not answer at {self.endpoint} (this is not an EC2 instance, or a container with a hop limit of 1)"
+        )
         return 0, ""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-_LOOK: Final = "Run it again: it looks at the present state, and does only what is missing."
+_LOOK: Final = "Run it again: it looks at the present state, and does only the missing steps."
 _PATH: Final = re.compile(r"/(?:[!-~]{1,510}/)?")
 _FULL: Final = frozenset({"LimitExceeded"})
 """The code of IAM for an instance profile that already holds its one role."""

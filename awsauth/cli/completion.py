@@ -265,11 +265,11 @@ class Bash(_Completion, BashComplete):
 
 
 class Zsh(_Completion, ZshComplete):
-    """Completion for zsh, which quotes what it inserts."""
+    """Completion for zsh, which quotes inserted values."""
 
 
 class Fish(_Completion, FishComplete):
-    """Completion for fish, which quotes what it inserts; values may hold commas."""
+    """Completion for fish, which quotes inserted values; they may hold commas."""
 
     source_template = _FISH
 

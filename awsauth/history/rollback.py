@@ -216,7 +216,7 @@ def revision_line(info: RevisionInfo) -> str:
 def unproven_error(
     found: Sequence[RevisionInfo], read: Callable[[int], Revision], live: Document
 ) -> UnprovenHistoryError:
-    """Return the error for unproven states, of which the caller has to name one.
+    """Return the error for unproven states; the caller has to name one.
 
     Args:
         found: The states, newest first.

@@ -54,8 +54,8 @@ _TOO_LARGE: Final = re.compile(
 )
 _LONGEST_MESSAGE: Final = 2_000
 _CHECK_TRUST: Final = (
-    "Check that `certificate-authority-data` in the kubeconfig belongs to the cluster and that the address is right, and "
-    "whether a proxy on the way presents a certificate of its own."
+    "Check `certificate-authority-data` and the address in the kubeconfig, and whether a proxy on the way presents a "
+    "certificate of its own."
 )
 _CHECK: Final = "Check the cluster's address, the network, the proxy and the VPN; then try again."
 _ASK_ADMIN: Final = "Ask the administrator of that policy or webhook, or change the request."

@@ -156,7 +156,7 @@ class AccessRepair:
         """Return the repair, or None if it would change nothing.
 
         Without changes and a revision, it is a rollback to the newest revision that makes the caller an administrator.
-        If there is none, it is the newest one that makes anyone an administrator. Return None if the caller is one
+        Without one, it is the newest that makes anyone an administrator. Return None if the caller is one
         already, or if there are others and no revision has the caller. The guard ``regrant`` is allowed if there are no
         administrators: then no one decided against the caller.
 

@@ -71,8 +71,8 @@ CROSSPLANE: Final = _declares("Crossplane", "When it reconciles next", "in the r
 
 EKS: Final = _edits(
     "EKS itself",
-    "It adds the role of a new managed node group or Fargate profile, and removes it with the last one that used it; "
-    "other entries stay.",
+    "It adds the role of a new managed node group or Fargate profile. It removes the role with the last one that used it. "
+    "Other entries stay.",
 )
 
 

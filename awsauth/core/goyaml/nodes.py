@@ -136,7 +136,7 @@ class Node:
 
 
 def parse_first(text: str) -> Node | None:
-    """Return the root of the first document; None if there is none.
+    """Return the root of the first document, or None without a document.
 
     The rest of the text is ignored.
 

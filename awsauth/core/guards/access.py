@@ -285,7 +285,7 @@ def _groups(groups: Sequence[str]) -> str:
 
 
 def gains_access(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a removal or rollback by which an older entry grants more.
+    """Refuse a removal or rollback that lets an older entry grant more.
 
     The entry gives a principal more groups, or another username.
     """

@@ -122,7 +122,7 @@ _ESCAPED: Final = re.compile(r"\{\{-?\s{0,9}([\"'`])(.{0,99}?)\1\s{0,9}-?\}\}|\{
 
 
 def _without_escapes(mapped: MappingEntry) -> MappingEntry:
-    """Return a mapping as Helm or Jinja renders what is escaped in its names."""
+    """Return a mapping with its escapes as Helm or Jinja renders them."""
     if not any("{{" in name and _ESCAPED.search(name) for name in (mapped.username, *mapped.groups)):
         return mapped
     username, *groups = (_ESCAPED.sub(lambda match: match[2] or "", name) for name in (mapped.username, *mapped.groups))
@@ -136,7 +136,7 @@ class LintEntry:
         context: The document it is in.
         reading: The list it is in.
         entry: The entry.
-        mapped: Its mapping, as Helm or Jinja renders what is escaped in it.
+        mapped: Its mapping, with escapes as Helm or Jinja renders them.
         arn: The principal in lower case.
         fault: Why no caller can have its ARN.
     """

@@ -285,7 +285,7 @@ def session_node(context: LintContext) -> Iterator[Match]:
         if is_other and not _is_for_people(context, item):
             yield item.match(
                 "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither.",
-                "EC2 nodes join only if their name is the instance id, and anyone who assumes the role can be any node.",
+                "EC2 nodes join only if their name is the instance id. Anyone who assumes the role can be any node.",
                 _by_callers(item, nodes=f"Write {quoted(_INSTANCE)} for nodes on EC2.", others=f"{_OWN_NAME}."),
                 at=item.location("username"),
             )

@@ -66,7 +66,7 @@ def sso_suffix(item: LintEntry) -> Match:
             username: another-viewer
     """
     return item.match(
-        "The name of this role does not end in `_` and 16 hexadecimal digits, as roles of IAM Identity Center do.",
+        "The role's name does not end in `_` and 16 hexadecimal digits, unlike roles of IAM Identity Center.",
         "There is no such role, so the mapping grants no access.",
         f"Look up the whole name, and write it without its path: `aws iam list-roles --path-prefix {PATH}`.",
     )
@@ -101,6 +101,6 @@ def stale_sso_role(context: LintContext) -> Iterator[Match]:
         for item in others:
             yield item.match(
                 f"Line {context.line(first)} has another role of this permission set.",
-                "An account has one role for a permission set at a time, so one of the two mappings grants no access.",
+                "An account has one role for a permission set at a time. So one of the two mappings grants no access.",
                 "Look up in IAM which role exists, and remove the other mapping.",
             )
