@@ -154,7 +154,8 @@ class EntryReader:
             return False
         for item in value.items:
             if item.type not in ("string", "null"):
-                self._wrong_type(item, "This group is not text", "The authenticator makes an empty group of it.")
+                hint = f"Write {quoted(f'- {right}')}." if (right := _unsplit(item)) else ""
+                self._wrong_type(item, "This group is not text", "The authenticator makes an empty group of it.", hint)
         groups.decode([item.text if item.type == "string" else None for item in value.items])
         return value.type == "list"
 
@@ -194,6 +195,15 @@ class EntryReader:
         one_line = self.text[node.start : node.end].split("\n", 1)[0].rstrip()
         location = Location.of(self.key, self.text, node.start, node.start + len(one_line))
         self.findings.append(Finding(code, Severity.ERROR, *words, location, fix=fix))
+
+
+def _unsplit(group: Value) -> str:
+    """Return the group that YAML takes for a mapping because of a blank or nothing after its colon; else nothing."""
+    found = list((group.fields or {}).items())
+    for name, (_, child) in found if len(found) == 1 and group.node.style != "flow" else ():
+        if isinstance(name, str) and child.type in ("string", "null"):
+            return ":".join(filter(None, (name, child.text)))
+    return ""
 
 
 def _why_invalid(arn_field: str, mapped: MappingEntry) -> str:

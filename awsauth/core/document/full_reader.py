@@ -51,6 +51,10 @@ _ADVICE: Final = (
         re.compile(r"\A[ -]*(username): *(\{\{\w+\}\}) *\r?$"),
         r'Write `\1: "\2"`: a value that begins with a brace needs quotes.',
     ),
+    (
+        re.compile(r"\A[ -]*\w+: *(\{[\w-]+\})[^\s,}]"),
+        r"Replace the placeholder `\1`: YAML takes a brace for the start of a mapping.",
+    ),
 )
 """Well-known mistakes in the line at which reading stops, with their hints.
 
@@ -253,10 +257,11 @@ def _account(written: Node) -> Value:
 
 
 def _lost(key: Key, text: str, code: str, message: str, start: int) -> ParsedList:
-    hint = "Repair the text, or roll back to a revision that the authenticator could read."
+    correct = "Begin each entry with a dash" if code == "not-a-list" else "Correct this line or the one above it"
+    hint = f"{correct}, or roll back to a revision that the authenticator could read."
     location = _line_from(key, text, start)
     fix: tuple[Repair, ...] = ()
-    if code == "unreadable" and (better := readable(key, text, start)):
+    if code == "unreadable" and (better := readable(key, text)):
         message, hint = f"The YAML cannot be read. {better.message}", better.hint
         location, fix = Location.of(key, text, better.start, better.end), (Repair(key=key),)
     elif code == "unreadable":

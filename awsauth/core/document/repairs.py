@@ -16,7 +16,7 @@ from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode
 from awsauth.core.goyaml.scalars import plain_type, write_scalar
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import listed, quoted
 from awsauth.core.text.lines import Splice, indent_of, same_start, spliced
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ _REST: Final = re.compile(r"(?:\s|#.*|\.\.\.)*")
 """The text that may follow a complete list."""
 _START: Final = re.compile(r" *(?:- +)*[^ ]?")
 """The start of a line up to its first character, the dashes of lists included."""
-_MOST_TRIED: Final = 16
+_MOST_TRIED: Final = 48
+_SHOWN: Final = 5
 _MOST_COLUMNS: Final = 4
 _LINES_ABOVE: Final = 20
 
@@ -192,7 +193,7 @@ def _is_simple(text: str, node: Node) -> bool:
     return not has_extras and "\n" not in text[node.start : node.end]
 
 
-def readable(key: Key, text: str, offset: int) -> Repaired | None:
+def readable(key: Key, text: str) -> Repaired | None:
     """Return the only possible correction of an unreadable text.
 
     Returns None if there are several, or the text is long.
@@ -200,18 +201,17 @@ def readable(key: Key, text: str, offset: int) -> Repaired | None:
     Args:
         key: The data key.
         text: The text.
-        offset: The offset at which reading stopped.
     """
     if len(text) > _LONGEST or "&" in text:  # aliases may multiply the text
         return None
-    with_blanks = _DASH_ALONE.sub(r"\g<0> ", text)
     for better, message in (
         (_without_typography(text), "There is {}."),
-        (with_blanks, "The blank after the dash is missing."),
+        (_DASH_ALONE.sub(r"\g<0> ", text), "The blank after the dash is missing."),
     ):
-        if better != text and _reads(key, better):
-            return _repair(text, better, message)
-    return _indented(key, text, offset)
+        if better != text and (read := better if _reads(key, better) else _indented(key, better)):
+            return _repair(text, read, message)
+    read = _indented(key, text)
+    return _repair(text, read) if read else None
 
 
 def repaired(key: Key, text: str) -> str:
@@ -222,26 +222,32 @@ def repaired(key: Key, text: str) -> str:
             decode(root)
     except nodes.UntrustedYamlError:
         return text
-    except nodes.YamlSyntaxError as error:
-        better = readable(key, text, error.offset)
+    except nodes.YamlSyntaxError:
+        better = readable(key, text)
         return repaired(key, better.text) if better else text
     items = root.children if root and root.kind == "sequence" else []
     return spliced(text, sorted(splice for item in items for one in respelt(key, text, item) for splice in one.splices))
 
 
-def _repair(text: str, better: str, message: str) -> Repaired:
+def _repair(text: str, better: str, message: str = "") -> Repaired:
     """Return a correction; `message` may have a place for the wrong character."""
     old, new = text.split("\n"), better.split("\n")
     wrong = [number for number, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
+    by = [(indent_of(new[n]) - indent_of(old[n]), new[n].lstrip(" ") == old[n].lstrip(" ")) for n in wrong]
     first, more = wrong[0], len(wrong) - 1
     column = max(same_start(old[first], new[first]), indent_of(old[first]))
     start = sum(map(len, old[:first])) + first
     hint = f"Write the line as {quoted(new[first], 200)}."
-    if more:
+    if more and len(set(by)) > 1:
+        hint = f"Write these lines: {listed([quoted(new[n], 200) for n in wrong], _SHOWN)}."
+    elif more:
         hint += f" Change {f'{more} more lines' if more > 1 else 'one more line'} in the same way."
-    return Repaired(
-        better, start + column, start + len(old[first]), message.format(typography(old[first][column:])), hint
-    )
+    columns, is_moved = by[0]
+    if is_moved:
+        count = "one column" if abs(columns) == 1 else f"{abs(columns)} columns"
+        message = f"This line is indented {count} too far to the {'left' if columns > 0 else 'right'}."
+    message = message.format(typography(old[first][column:]))
+    return Repaired(better, start + column, start + len(old[first]), message, hint)
 
 
 def _without_typography(text: str) -> str:
@@ -250,39 +256,56 @@ def _without_typography(text: str) -> str:
     return text
 
 
-def _indented(key: Key, text: str, offset: int) -> Repaired | None:
-    """Move lines to their neighbors' column, if the meaning is then certain.
+def _indented(key: Key, text: str) -> str:
+    """Return a text with lines moved to the column of their neighbors.
 
-    All moves that help must give the same meaning.
+    It is empty unless all moves that help give the same meaning.
     """
     lines = text.split("\n")
-    fault = text.count("\n", 0, offset)
-    outcomes: dict[str, tuple[str, int]] = {}
-    for first, end, by in islice(_moves(lines, fault), _MOST_TRIED):
-        moved = [line[-by:] if by < 0 else " " * by + line for line in lines[first:end]]
-        better = "\n".join([*lines[:first], *moved, *lines[end:]])
+    outcomes: dict[str, str] = {}
+    for moved, by in islice(_moves(lines, _fault(text)), _MOST_TRIED):
+        better = "\n".join(
+            (line[-by:] if by < 0 else " " * by + line) if number in moved else line
+            for number, line in enumerate(lines)
+        )
         if meaning := _reads(key, better):
-            outcomes.setdefault(meaning, (better, by))
-    if len(outcomes) != 1:
-        return None
-    [(better, by)] = outcomes.values()
-    columns = "one column" if abs(by) == 1 else f"{abs(by)} columns"
-    return _repair(text, better, f"This line is indented {columns} too far to the {'right' if by < 0 else 'left'}.")
+            outcomes.setdefault(meaning, better)
+    return next(iter(outcomes.values())) if len(outcomes) == 1 else ""
 
 
-def _moves(lines: Sequence[str], fault: int) -> Iterator[tuple[int, int, int]]:
-    """Yield moves of lines: the first, the end, and the columns to the right."""
-    for first in (fault, fault - 1):
+def _fault(text: str) -> int:
+    """Return the index of the line at which reading stops; -1 if it does not."""
+    try:
+        root = nodes.parse_first(text)
+        if root:
+            decode(root)
+    except nodes.YamlSyntaxError as error:
+        return text.count("\n", 0, error.offset)
+    return -1
+
+
+def _moves(lines: Sequence[str], fault: int) -> Iterator[tuple[frozenset[int], int]]:
+    """Yield moves: the indices of the lines, and the columns to the right."""
+    for first in dict.fromkeys((fault, fault - 1, _list_start(lines, fault))):
         line = lines[first] if 0 < first < len(lines) else ""
         if not line.strip() or line.lstrip(" ")[:1] in ("#", "\t"):
             continue
         column = indent_of(line)
-        end = first + 1
-        while end < len(lines) and lines[end].strip() and indent_of(lines[end]) >= column:
-            end += 1
+        deep = [n for n in range(first, len(lines)) if lines[n].strip() and indent_of(lines[n]) >= column]
+        end = next((n for n, number in enumerate(deep, first) if n != number), first + len(deep))
+        entry = next((n for n in deep if n > fault and lines[n].startswith("-", column)), end)
+        ranges = (range(first, end), range(first, first + 1), range(first, min(end, entry)), deep)
         for target in islice(_columns(lines[:first]), _MOST_COLUMNS):
             if target != column:
-                yield from ((first, last, target - column) for last in dict.fromkeys((end, first + 1)))
+                yield from ((moved, target - column) for moved in dict.fromkeys(map(frozenset, ranges)))
+
+
+def _list_start(lines: Sequence[str], fault: int) -> int:
+    """Return the index of the first of the list items above, at a line's column."""
+    first = fault
+    while first > 0 and lines[first - 1].startswith("-", indent_of(lines[fault])) and lines[first - 1][-1:] != ":":
+        first -= 1
+    return first
 
 
 def _columns(above: Sequence[str]) -> Iterator[int]:

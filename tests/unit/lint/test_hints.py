@@ -264,3 +264,29 @@ def test_an_entry_that_another_key_hides_is_removed_and_its_groups_are_not_lost(
     data = {"mapRoles": f"- rolearn: {USER}/al\n  username: al\n"} | user(f"{USER}/al", "al", "view")
     [finding] = told("shadowed-user", data)
     assert finding.hint == "If the principal needs `view`, add that on line 1. Then remove this entry."
+
+
+# What the parser drops.
+
+
+@pytest.mark.parametrize(("group", "right"), [
+    ("system: masters", "system:masters"), ("team:  a", "team:a"), ("system:masters:", "system:masters"),
+    ("a:b: c-d", "a:b:c-d"), ("system: node:x", "system:node:x"),
+])  # fmt: skip
+def test_a_group_with_a_blank_after_its_colon_is_shown_as_it_should_be(group: str, right: str) -> None:
+    data = {"mapUsers": f"- userarn: {USER}/al\n  username: al\n  groups:\n  - {group}\n"}
+    [finding] = told("wrong-type", data)
+    assert finding.hint == f"Write `- {right}`."
+    assert told("wrong-type", {"mapUsers": data["mapUsers"].replace(group, right)}) == []
+
+
+@pytest.mark.parametrize("group", ["[a, b]", "{a: b}", "- a", "a: [b]", "a: b\n    c: d"])
+def test_a_group_of_another_kind_is_not_guessed(group: str) -> None:
+    [finding] = told("wrong-type", {"mapRoles": f"- rolearn: {ROLE}/n\n  groups:\n  - {group}\n"})
+    assert finding.hint == "Write one line of text."
+
+
+def test_two_mistakes_in_one_place_are_shown_line_by_line() -> None:
+    text = f"-groups:\n - view\n  rolearn: {ROLE}/n\n  username: n\n"
+    [finding] = told("unreadable", {"mapRoles": text})
+    assert finding.hint == "Write these lines: `- groups:`, `  - view`."

@@ -298,7 +298,9 @@ def test_a_blank_between_two_words_of_an_arn_is_not_removed_by_a_program() -> No
         ("mapUsers: |\n  - userarn: x", "Move `mapUsers:` and the lines below it to the left"),
         (f"- rolearn: {ROLE}/b\n  username: system:node:", "Write `username: system:node:{{EC2PrivateDNSName}}`"),
         (f"- rolearn: {ROLE}/b\n  username: {{{{SessionName}}}}", 'Write `username: "{{SessionName}}"`'),
-        (f"- rolearn: {ROLE}/b\n  username: [", "Repair the text, or roll back"),
+        ("- rolearn: {arn-aws}iam::111122223333:role/b", "Replace the placeholder `{arn-aws}`"),
+        ("- username: {team}-ci\n  rolearn: x", "Replace the placeholder `{team}`"),
+        (f"- rolearn: {ROLE}/b\n  username: [", "Correct this line or the one above it, or roll back"),
     ],
 )
 def test_a_line_that_people_are_known_to_write_is_told_as_it_should_be(line: str, hint: str) -> None:

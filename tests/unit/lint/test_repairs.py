@@ -52,6 +52,13 @@ TEXTS = {
     "too far to the left": BELOW + RIGHT.replace("\n  username", "\nusername"),
     "all below too far to the left": RIGHT.replace("\n  ", "\n "),
     "the dash too far to the right": BELOW + RIGHT.replace("- rolearn", "  - rolearn"),
+    "groups at the column of their field": f"- groups:\n- builders\nrolearn: {ARN}\nusername: ci\n",
+    "groups at the column of their field, with an entry below": f"- groups:\n- builders\nrolearn: {ARN}\nusername: ci\n{BELOW}",
+    "the same in several entries": RIGHT.replace("\n  ", "\n      ") * 2 + BELOW.replace("\n  ", "\n      "),
+    "some lines of several entries": BELOW
+    + "".join(f"- userid: {n}\n      username: ci\n      rolearn: {ARN}\n      groups: [builders]\n" for n in "ab"),
+    "two mistakes": f"{BELOW}-groups:\n - builders\n  rolearn: {ARN}\n  username: ci\n",
+    "two other mistakes": RIGHT.replace("- rolearn", "-rolearn").replace("\n  username", "\n   username"),
     "no blank behind the dash": BELOW + RIGHT.replace("- rolearn", "-rolearn"),
 }
 LEFT = {
@@ -71,6 +78,11 @@ LEFT = {
     "brackets": RIGHT + "}\n",
     "the second of two lists": "---\n  - rolearn: arn:aws:iam::111122223333:role/x\n"
     + RIGHT.replace("- rolearn", "    - rolearn"),
+    "groups at the column of their field, without an ARN": "- groups:\n- builders\nusername: ci\n",
+    "a field without a dash": f"groups:\n     - builders\n     rolearn: {ARN}\n     username: ci\n",
+    "an entry without a dash": f"{BELOW}  - builders\n  rolearn: {ARN}\n  username: ci\n",
+    "lines of dots": f"{RIGHT}.\n.\n",
+    "a placeholder in braces": entry("rolearn: {arn-aws}iam::111122223333:role/ci", "username: ci"),
     "below a text of several lines": entry(f"rolearn: {ARN}", "groups:", "- |+", "    kept", "")
     + "- rolearn: a:: #b\n",
 }
