@@ -198,7 +198,10 @@ class EntryReader:
 
 
 def _unsplit(group: Value) -> str:
-    """Return the group that YAML takes for a mapping because of a blank or nothing after its colon; else nothing."""
+    """Return a group that YAML takes for a mapping: with a blank after its colon.
+
+    For any other group, return an empty text.
+    """
     found = list((group.fields or {}).items())
     for name, (_, child) in found if len(found) == 1 and group.node.style != "flow" else ():
         if isinstance(name, str) and child.type in ("string", "null"):
