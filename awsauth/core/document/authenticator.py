@@ -90,7 +90,8 @@ class EntryReader:
         arn_field = ARN_FIELD[self.key]
         names = (arn_field, "username", "groups", "userid", *(("sso",) if self.key == "mapRoles" else ()))
         if item.type != "map":
-            self._dropped(item, "This entry is not a mapping with fields.")
+            hint = "Remove one of the two dashes before its mappings." if item.items else ""
+            self._dropped(item, "This entry is not a mapping with fields.", hint)
             return None, {}
         self._corrections = lambda: self._corrections_of(item)
         texts: dict[str, str] = {}
@@ -118,7 +119,10 @@ class EntryReader:
     def account(self, item: Value) -> MappingEntry | None:
         """Read an item of ``mapAccounts``: the authenticator takes the text of any scalar."""
         if item.type in ("list", "map"):
-            self._dropped(item, "This account is not text.", "Write its 12 digits in quotes.")
+            inner = item.node.children[item.node.kind == "mapping" :]
+            account = inner[0].value if len(inner) == 1 else ""
+            hint = f'Write `"{account}"`.' if ACCOUNT.fullmatch(account) else "Write its 12 digits in quotes."
+            self._dropped(item, "This account is not text.", hint)
             return None
         return MappingEntry("" if item.type == "null" else item.text)
 

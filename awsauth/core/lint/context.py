@@ -12,7 +12,7 @@ from awsauth.core.access.node_mappings import is_person
 from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
 from awsauth.core.document.fast_reader import read_fast
 from awsauth.core.document.index import kept_under
-from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
+from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
 from awsauth.core.findings import Location
 from awsauth.core.goyaml import nodes
@@ -278,6 +278,29 @@ class LintContext:
         return [*found, *{item.identity: item for item in self.roles if item.mapped.sso}.values()]
 
     @cached_property
+    def split(self) -> list[tuple[Key, list[Entry]]]:
+        """The entries that dashes split off one mapping, by data key.
+
+        Entries that may belong to either of two mappings are left out.
+        """
+        found = []
+        for key in PRINCIPAL_KEYS:
+            runs: list[tuple[list[Entry], set[str]]] = []
+            reading = self.document.reading(key)
+            for entry in reading.entries if reading.findings else ():
+                names = {field.name for field in entry.shape.fields} | ({""} if entry.mapped else set())
+                if not runs or not names or not names.isdisjoint(runs[-1][1]):
+                    runs.append(([], set()))
+                runs[-1][0].append(entry)
+                runs[-1][1].update(names)
+            for (parts, names), (_, others) in zip(runs, [*runs[1:], ([], set[str]())], strict=False):
+                last = {field.name for field in parts[-1].shape.fields}
+                is_unclear = parts[-1].mapped is None and "" in others and others.isdisjoint(last)
+                if len(parts) > 1 and ARN_FIELD[key] in names and not is_unclear:
+                    found.append((key, parts))
+        return found
+
+    @cached_property
     def by_principal(self) -> dict[str, list[LintEntry]]:
         """The items by ARN in lower case."""
         found: defaultdict[str, list[LintEntry]] = defaultdict(list)
@@ -351,9 +374,14 @@ class LintContext:
         """Whether the parser has reported a location already."""
         return bool(self._told) and _position(locate(name)) in self._told
 
-    def line(self, item: LintEntry) -> int:
-        """Return the line of an item's principal: in the manifest file, if there is one."""
-        return self.document.place_of(item.location()).line
+    def line(self, item: LintEntry) -> str:
+        """Return the line of an item's principal, in a text of one line with the column.
+
+        It is the manifest file's, if there is one.
+        """
+        place = self.document.place_of(item.location())
+        is_one_line = "\n" not in item.reading.text.strip()
+        return f"{place.line}, column {place.column}" if is_one_line else str(place.line)
 
     def tree(self, key: Key) -> nodes.Node | None:
         """Return the YAML of a text; None for a plain form, or an unreadable text."""

@@ -232,8 +232,8 @@ def _described(text: str, node: Node) -> str:
 def origins(manifest: Manifest) -> Mapping[str, Origin]:
     """Return, for each data key, the function from its text to the file.
 
-    The function takes and returns a place. In a literal block (``|``) the place is exact. For other forms it is the
-    place of the key.
+    The function takes and returns a place. In a literal block (``|``), and in one line without escapes, the place is
+    exact. For other forms it is the place of the key.
     """
     pairs = fields(manifest.found.data)
     return {name: partial(_in_file, manifest.found.text, *pair) for name, pair in pairs.items()}
@@ -246,10 +246,13 @@ def _in_file(text: str, key: Node, value: Node, location: Location) -> Location:
 
 
 def _in_block(text: str, node: Node, location: Location) -> tuple[int, int] | None:
-    """Return line and column in a literal block, whose lines are indented."""
+    """Return line and column in a literal block, or in a line without escapes."""
+    start = Location.of("", text, node.start).line
+    first = node.start + (node.style in ("'", '"'))
+    if "\n" not in node.value and text.startswith(node.value, first):
+        return start, first - line_start(text, first) + location.column
     if node.style != "|":
         return None
-    start = Location.of("", text, node.start).line
     known = min(location.line, node.value.rstrip("\n").count("\n") + 1)  # an edit may add lines behind the last one
     written, inner = _line(text, start + known).rstrip("\r"), _line(node.value, known).rstrip("\r")
     is_exact = written.endswith(inner)

@@ -27,6 +27,7 @@ from awsauth.core.lint.lint import fixes, lint
 from awsauth.errors import ManifestError
 from awsauth.stores.file import ManifestFile
 from tests.support.documents import strategies
+from tests.unit.lint.test_kinds import TOLD
 from tests.unit.lint.test_lint_laws import broken, spoilt
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from awsauth.core.findings import Finding
+
+DASHES: Final = ("repeated-field", "split-entry")
+"""Rules whose hint says on which lines a dash is missing, or too many; the access of the principal that they name changes."""
 
 LITERAL: Final = (
     *("typographic-character", "invisible-character", "arn-space", "role-path", "placeholder", "not-an-arn"),
@@ -55,9 +59,10 @@ def check_advice(document: Document) -> int:
         assert of(finding, told) < of(finding, findings), finding.line
         check_no_new_error(document, after, is_repair=any(isinstance(change, Repair) for change in finding.fix))
         hinted = re.match("Write `(.*?)`", finding.hint)
-        check_access(
-            document, after, {finding.location.text.strip("\"'"): hinted[1]} if finding.location and hinted else {}
-        )
+        named = {finding.location.text.strip("\"'"): hinted[1]} if finding.location and hinted else {}
+        if finding.code in DASHES:
+            named[finding.principal.lower()] = ""
+        check_access(document, after, named)
     if changes:
         check_access(document, merge(document, changes))
     return len(outcomes)
@@ -69,6 +74,8 @@ def followed(document: Document, finding: Finding) -> list[Document]:
         return [merge(document, finding.fix)]
     assert finding.advice == ("by-hand" if finding.hint else "none")
     location, (start, _, rest) = finding.location, finding.hint.partition("`")
+    if location and finding.code in DASHES:
+        return with_dashes(document, location.key, finding.hint)
     if finding.code not in LITERAL or start != "Write " or not location or "\\u" in rest or "\\x" in rest:
         return []
     lines = document.data[location.key].split("\n")
@@ -82,6 +89,20 @@ def followed(document: Document, finding: Finding) -> list[Document]:
         f"{line[:column]}{quote}{rest.partition('`')[0]}{quote}{line[column + len(location.text) :]}"
     )
     return [Document({**document.data, location.key: "\n".join(lines)})]
+
+
+def with_dashes(document: Document, key: str, hint: str) -> list[Document]:
+    """Return the document with dashes put or removed, as a hint says; none if the hint leaves a choice."""
+    lines = document.data[key].split("\n")
+    if " or before " in hint or "dash" not in hint:
+        return []
+    column_of_dashes = next(line.index("-") for line in lines if line.lstrip().startswith("- "))
+    old, new = (" ", "-") if hint.startswith("Put") else ("-", " ")
+    for number in (int(number) - 1 for number in re.findall(r"line (\d+)", hint)):
+        column = lines[number].index("-") if old == "-" else column_of_dashes
+        assert lines[number][column] == old
+        lines[number] = f"{lines[number][:column]}{new}{lines[number][column + 1 :]}"
+    return [Document({**document.data, key: "\n".join(lines)})]
 
 
 def of(finding: Finding, findings: tuple[Finding, ...]) -> int:
@@ -105,7 +126,7 @@ def check_no_new_error(document: Document, after: Document, *, is_repair: bool) 
 def check_access(document: Document, after: Document, named: Mapping[str, str] = MappingProxyType({})) -> None:
     """A principal that gets in has been written in the text, and so has each group of it; and what was given, is.
 
-    An ARN, username or group in `named` may become the other one: the hint names both.
+    An ARN, username or group in `named` may become the other one: the hint names both. An ARN for nothing may change.
     """
     arns = {old.lower(): new.lower() for old, new in named.items()}
     text = in_ascii("\n".join(document.data.values())).lower()
@@ -117,7 +138,7 @@ def check_access(document: Document, after: Document, named: Mapping[str, str] =
             for group in groups:
                 written = (group, json.dumps(group, ensure_ascii=False)[1:-1])
                 assert any(in_ascii(form).lower() in text for form in written) or "\\" in text, group
-    reachable = {arn: outcomes for arn, outcomes in old.by_principal.items() if can_match(arn)}
+    reachable = {arn: found for arn, found in old.by_principal.items() if can_match(arn) and arn not in named}
     assert all(
         {one.username for one in new.by_principal[arns.get(arn, arn)]}
         == {named.get(one.username, one.username) for one in outcomes}
@@ -149,6 +170,12 @@ def test_advice_on_real_documents_holds_to_the_law(request: pytest.FixtureReques
             continue
         count += check_advice(Document(data))
     assert count
+
+
+@pytest.mark.parametrize("code", DASHES)
+def test_advice_on_dashes_holds_to_the_law(code: str) -> None:
+    counts = [check_advice(Document(data)) for data in TOLD[code]]
+    assert sum(counts) >= 4
 
 
 def test_a_hint_that_names_what_to_write_is_followed() -> None:

@@ -28,7 +28,7 @@ def user(arn: str, username: str, groups: str = "") -> dict[str, str]:
 
 
 def item(text: str) -> dict[str, str]:
-    return {"mapRoles": text.replace("ROLE", f"{ROLE}/ci")}
+    return {"mapRoles": re.sub(r"ROLE(\d?)", rf"{ROLE}/ci\1", text)}
 
 
 TOLD: Final[dict[str, list[dict[str, str]]]] = {
@@ -70,6 +70,23 @@ TOLD: Final[dict[str, list[dict[str, str]]]] = {
         role("arn:aws:iam::<ACCOUNT>:group/DevOps", "devops"),
         role("arn:aws:iam::<AWS_Account>role/ci", "ci"),
         role("arn:aws:iam:111122223333:role/ci", "ci"),
+    ],
+    "repeated-field": [
+        item("- rolearn: ROLE\n  username: a\n  rolearn: ROLE2\n  username: b\n"),
+        item("- groups:\n  - x\n  rolearn: ROLE\n  username: a\n  rolearn: ROLE2\n  username: b\n  groups: [y]\n"),
+        item("- {rolearn: ROLE, username: a, rolearn: ROLE2, username: b}\n"),
+        item("-   'rolearn': ROLE\n    groups: [x]\n    'rolearn': ROLE2\n    username: b\n"),
+        item("- rolearn: ROLE\n  username: a\n\n  rolearn: ROLE2\n  username: b\n\n  rolearn: ROLE3\n  username: c\n"),
+        {"mapUsers": f"- userarn: {USER}/al\n  username: al\n  userarn: {USER}/bo\n  username: bo\n"},
+        item("- rolearn: ROLE\n  username: a\n  username: b\n"),
+    ],
+    "split-entry": [
+        item("- rolearn: ROLE\n- username: ci\n- groups: [x]\n"),
+        item("- groups:\n  - x\n- rolearn: ROLE\n- username: ci\n"),
+        item("- username: ci\n  groups: [x]\n- rolearn: ROLE\n"),
+        item("- rolearn: ROLE2\n  username: b\n  groups: [x]\n- rolearn: ROLE\n  username: ci\n- groups: [x]\n"),
+        item('[{"rolearn": "ROLE"}, {"username": "ci"}]'),
+        {"mapUsers": f"-  userarn: {USER}/al\n-  username: al\n"},
     ],
     "placeholder": [
         role("arn:aws:iam::<ACCOUNT>:role/ci", "ci"),
@@ -167,6 +184,21 @@ FINE: Final[dict[str, list[dict[str, str]]]] = {
         role(f"{ROLE}/ci", "arn:aws:iam::111122223333:group/x"),
         role(f"{ROLE}/ci", "ci", '"arn:aws:iam::111122223333:group/x"'),
         user("arn:aws:iam::111122223333:root", "root"),
+    ],
+    "repeated-field": [
+        item("- rolearn: ROLE\n  username: a\n- rolearn: ROLE2\n  username: a\n"),
+        item("- {rolearn: ROLE, username: a}\n- {rolearn: ROLE2, username: a}\n"),
+        item("- rolearn: ROLE\n  username: rolearn\n  groups: [username, groups, groups]\n"),
+        item("- rolearn: ROLE\n  extra: {username: x, groups: y}\n  username: a\n"),
+        item("- rolearn: ROLE\n  username: a\n  # rolearn: ROLE2\n"),
+    ],
+    "split-entry": [
+        item("- rolearn: ROLE\n- rolearn: ROLE2\n  username: b\n"),
+        item("- rolearn: ROLE\n  username: a\n- groups: [x]\n- rolearn: ROLE2\n  username: b\n"),
+        item("- username: a\n- groups: [x]\n"),
+        item("- rolearn: ROLE\n  username: a\n- username: b\n  groups: [x]\n"),
+        item("- rolearn: ROLE\n  username: a\n- extra: x\n"),
+        item('- sso: {permissionSetName: A, accountID: "111122223333"}\n- rolearn: ROLE\n  username: a\n'),
     ],
     "placeholder": [
         role(f"{ROLE}/ACCOUNT_ID", "ACCOUNT_ID", "xxx"),
@@ -383,3 +415,41 @@ def test_a_fragment_is_not_the_whole_map() -> None:
     for data in (user(f"{USER}/al", "al"), {"mapAccounts": "[]"}):
         assert [one.code for one in lint(Document(data))] == ["no-administrator", "no-node-mapping"]
         assert lint(Document(data, is_fragment=True)) == ()
+
+
+@pytest.mark.parametrize(("text", "hint"), [
+    (TOLD["repeated-field"][0], "Put `- ` before `rolearn` on line 3, with its dash below that of the first mapping."),
+    (TOLD["repeated-field"][2], "End a mapping before `rolearn` on line 1."),
+    (TOLD["repeated-field"][4], "Put `- ` before `rolearn` on line 4 and before `rolearn` on line 7, with"),
+    (item("- rolearn: ROLE\n  username: a\n  groups: [x]\n  rolearn: ROLE2\n"), "Put `- ` before `username` on line 2 or before `groups` on line 3 or before `rolearn` on line 4, with"),
+])  # fmt: skip
+def test_mappings_that_run_together_are_one_error_that_says_where_a_dash_is_missing(
+    text: dict[str, str], hint: str
+) -> None:
+    [finding] = [one for one in lint(Document(text)) if one.severity is not Severity.NOTE]
+    assert (finding.code, finding.severity) == ("repeated-field", Severity.ERROR)
+    assert finding.hint.startswith(hint)
+    assert "has no access" in finding.impact or "have no access" in finding.impact
+
+
+@pytest.mark.parametrize("data", TOLD["split-entry"])
+def test_a_split_mapping_is_one_finding(data: dict[str, str]) -> None:
+    codes = [one.code for one in lint(Document(data)) if one.severity is not Severity.NOTE]
+    assert codes == ["split-entry"]
+
+
+@pytest.mark.parametrize(("text", "hint"), [
+    ("- default: 111122223333\n", 'Write `"111122223333"`.'), ("- - '111122223333'\n", 'Write `"111122223333"`.'),
+    ("- {id: 012345678901}\n", 'Write `"012345678901"`.'), ("- [111122223333]\n", 'Write `"111122223333"`.'),
+    ("- default: 11112222333\n", "Write its 12 digits in quotes."),
+    ("- a: 111122223333\n  b: 444455556666\n", "Write its 12 digits in quotes."),
+])  # fmt: skip
+def test_an_account_in_a_mapping_is_shown_as_it_should_be(text: str, hint: str) -> None:
+    [finding] = Document({"mapAccounts": text}).problems
+    assert finding.hint == hint
+
+
+def test_an_entry_again_in_the_same_line_has_its_column() -> None:
+    entry = f'{{"rolearn": "{ROLE}/ci", "username": "ci"}}'
+    [finding] = told("duplicate", {"mapRoles": f"[{entry}, {entry}]"})
+    assert f"on line 1, column {len(entry) + 16}," in finding.message

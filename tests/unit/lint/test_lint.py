@@ -177,7 +177,7 @@ def test_a_path_is_cured_unless_the_role_is_mapped_already() -> None:
     assert fixes(roles(role("team/ci"), role("CI"))) == ()
     assert fixes(roles(role("one/ci"), role("two/ci"))) == ()
     [finding] = found(roles(role("team/ci"), role("CI")), "role-path")
-    assert finding.hint == f"Line 1 maps `{PREFIX}/ci` already. Remove this entry."
+    assert re.fullmatch(rf"Line 1, column \d+ maps `{PREFIX}/ci` already\. Remove this entry\.", finding.hint)
 
 
 def test_a_role_that_is_mapped_as_a_user_counts_as_mapped() -> None:
@@ -490,7 +490,7 @@ def test_an_end_without_content_is_not_told(rest: str) -> None:
 
 
 def test_fields_are_known_in_any_case_and_the_one_that_counts_is_named() -> None:
-    text = f"- roleARN: {PREFIX}/a\n  UserName: one\n  rolearn: {PREFIX}/b\n  username: other\n"
+    text = f"- roleARN: {PREFIX}/a\n  UserName: one\n  rolearn: {PREFIX}/a\n  username: other\n"
     repeated = found(Document({"mapRoles": text}), "repeated-field")
     assert [finding.location.line for finding in repeated if finding.location] == [1, 2]
     assert ["line 3" in repeated[0].impact, "line 4" in repeated[1].impact] == [True, True]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.authenticator import NO_IAM_GROUP
 from awsauth.core.document.document import MAX_BYTES, byte_size
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key
+from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Key
 from awsauth.core.document.repairs import respelt
 from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Location, Severity
@@ -195,7 +195,7 @@ def _hint(name: str, known: tuple[str, ...], present: set[str]) -> str:
     return f"Write `{close}` if you mean that field, or remove it."
 
 
-@rule(Severity.WARNING, "a field that appears twice: only one of them counts")
+@rule(Severity.ERROR, "a field that appears twice: a warning, unless two mappings ran together")
 def repeated_field(context: LintContext) -> Iterator[Match]:
     """The last of repeated fields counts.
 
@@ -217,13 +217,47 @@ def repeated_field(context: LintContext) -> Iterator[Match]:
             username: builder
     """
     for key, entry, node in _entries(context):
+        pairs = [pair for pair in node.pairs() if pair[0].kind == "scalar" and pair[0].value.lower() in _FIELDS[key]]
         seen: dict[str, list[Node]] = {}
-        for name, _ in node.pairs():
-            if name.kind == "scalar" and name.value.lower() in _FIELDS[key]:
-                seen.setdefault(name.value.lower(), []).append(name)
+        for name, _ in pairs:
+            seen.setdefault(name.value.lower(), []).append(name)
+        arns = dict.fromkeys(value.value for name, value in pairs if name.value.lower() == ARN_FIELD[key])
+        if len(arns) > 1 and all(arn.lower().startswith("arn:") for arn in arns):
+            yield _joined(context, key, entry, [name for name, _ in pairs], list(arns))
+            continue
         for field, names in seen.items():
             if len(names) > 1:
                 yield _repeated(context, key, entry, field, names)
+
+
+def _joined(context: LintContext, key: Key, entry: Entry, names: list[Node], arns: list[str]) -> Match:
+    """Return the match for mappings that are one entry, because a dash is missing."""
+    fields = [name.value.lower() for name in names]
+    starts = [0]
+    for index, field in enumerate(fields):
+        if field in fields[starts[-1] : index]:
+            starts.append(index)
+    places = []
+    for before, start, end in zip(starts, starts[1:], [*starts[2:], len(fields)], strict=False):
+        first = start
+        while first > before + 1 and fields[first - 1] not in fields[start:end]:
+            first -= 1  # this field may belong to either mapping
+        each = (
+            f"before {quoted(name.value)} on {_line(context, key, name.start)}" for name in names[first : start + 1]
+        )
+        places.append(" or ".join(each))
+    counts = entry.mapped.principal if entry.mapped else ""
+    lost = [quoted(arn, 100) for arn in arns if arn != counts]
+    is_block, where = entry.shape.style == "block", " and ".join(places)
+    return Match(
+        f"{len(arns)} mappings run together: `{ARN_FIELD[key]}` appears {len(arns)} times in this entry.",
+        f"Only {quoted(counts, 100)} counts, with fields of more than one mapping; {', '.join(lost)} "
+        f"{'has' if len(lost) == 1 else 'have'} no access.",
+        f"Put `- ` {where}, with its dash below that of the first mapping." if is_block else f"End a mapping {where}.",
+        _place(key, context.document.data[key], names[starts[1]]),
+        counts,
+        severity=Severity.ERROR,
+    )
 
 
 def _repeated(context: LintContext, key: Key, entry: Entry, field: str, names: list[Node]) -> Match:
@@ -233,11 +267,51 @@ def _repeated(context: LintContext, key: Key, entry: Entry, field: str, names: l
     ignored = next((name for name in names if name.start != start), names[0])
     return Match(
         f"`{field}` appears {len(names)} times in this entry.",
-        f"Only the one on line {context.document.place_of(Location.of(key, text, start)).line} counts.",
+        f"Only the one on {_line(context, key, start)} counts.",
         "Remove the others.",
         _place(key, text, ignored),
         entry.mapped.principal if entry.mapped else "",
+        severity=Severity.WARNING,
     )
+
+
+def _line(context: LintContext, key: Key, start: int) -> str:
+    return f"line {context.document.place_of(Location.of(key, context.document.data[key], start)).line}"
+
+
+@rule(Severity.ERROR, "a mapping that dashes split into several entries")
+def split_entry(context: LintContext) -> Iterator[Match]:
+    """Each dash begins an entry of its own, and an entry without an ARN is dropped.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+          - username: ci
+          - groups: [builders]
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/ci
+            username: ci
+          - rolearn: arn:aws:iam::111122223333:role/builder
+            username: builder
+    """
+    for key, entries in context.split:
+        arn = next(entry for entry in entries if entry.mapped)
+        first, *more = (entry.shape.fields[0].start for entry in entries)
+        lines = " and ".join(_line(context, key, start) for start in more)
+        location = Location.of(key, context.document.data[key], first)
+        yield Match(
+            f"Dashes split one mapping into {len(entries)} entries.",
+            "The authenticator drops the entries without an ARN, and the principal gets nothing of them.",
+            f"Replace the dash on {lines} with a blank."
+            if arn.shape.style == "block"
+            else "Write their fields in one entry.",
+            location,
+            arn.mapped.principal if arn.mapped else "",
+        )
 
 
 def _place(key: Key, text: str, name: Node) -> Location:
