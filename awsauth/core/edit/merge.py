@@ -208,7 +208,7 @@ class _Work:
         """
         entries = self._entries(key)
         reading = entries.reading
-        if not reading.trusted or (reading.findings and not reading.entries):
+        if reading.findings and not reading.entries:
             check_editable(reading)
         return entries
 

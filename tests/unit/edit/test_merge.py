@@ -223,6 +223,20 @@ def test_deduplicate_keeps_what_counts() -> None:
     assert [role.username for role in merge(document, [c.Deduplicate()]).roles] == ["x", "last"]
 
 
+def test_nobody_is_removed_from_a_text_that_is_not_understood() -> None:
+    """Who is not found there may be in it all the same."""
+    with pytest.raises(EditError, match="mapRoles"):
+        merge(Document({"mapRoles": "- !!timestamp 2001\n"}), [c.RemoveRole(role_arn=ROLE)])
+
+
+def test_what_changed_before_the_whole_text_is_replaced_is_not_told_as_splices() -> None:
+    document = Document({"mapRoles": f"- rolearn: {ROLE}\n  user: ci\n"})
+    added = c.EnsureRole(role_arn=f"{ROLE}-2", username="ci", groups=[])
+    assert list(merge_with_report(document, [added]).splices) == ["mapRoles"]
+    repaired = merge_with_report(document, [added, c.Repair(key="mapRoles")])
+    assert (mapped(repaired.after), repaired.splices) == ([("ci", "ci", ()), ("ci-2", "ci", ())], {})
+
+
 def test_only_equal_mappings_are_removed_where_no_others_may_be() -> None:
     document = roles(
         (ROLE, "ci", ["b", "a"]), (ROLE, "other", ["a", "b"]), (ROLE, "ci", ["a"]), (ROLE, "ci", ["a", "b"])
