@@ -9,6 +9,7 @@ from tests.benchmarks.contenders import AWSAUTH, PYYAML, RUAMEL, WITH_REVISION
 from tests.benchmarks.documents import FORMS
 from tests.support.documents.hostile import SHAPES
 from tests.support.paths import PROJECT
+from tests.support.waiting import PATIENCE
 
 
 def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> None:
@@ -17,7 +18,7 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureAccount, EnsureUser
-from tests.support.command_line import NODE, environment, manifest_in, process, run
+from tests.support.command_line import NODE, environment, manifest_in, run
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ USER = "arn:aws:iam::968802670493:user/alice"
 ACCOUNT = "968802670493"
 
 DRIVER = """
-source <(awsauth completion bash)
+eval "$COMPLETION"
 COMP_LINE=$1 COMP_POINT=${#1} COMP_CWORD=$2
 shift 2
 COMP_WORDS=("$@")
@@ -37,7 +37,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 def bash(line: str, *words: str) -> list[str]:
     done = subprocess.run(
         ["bash", "--norc", "-c", DRIVER, "bash", line, str(len(words) - 1), *words],  # noqa: S607 - whichever is first
-        env=environment(),
+        env=environment(COMPLETION=run("completion", "bash").out),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -94,7 +94,7 @@ def test_each_word_is_completed_by_what_it_takes(tmp_path: Path, words: str, fou
         "COMP_WORDS": f"awsauth {words}",
         "COMP_CWORD": str(words.count(" ") + 1),
     }
-    done = process(env={**asked, "AWSAUTH_FILE": str(path)})
+    done = run(env={**asked, "AWSAUTH_FILE": str(path)})
     shown = [line for line in done.out.replace("\\:", ":").splitlines() if line not in ("plain", "_")]
     assert (done.err, shown) == ("", found)
 
@@ -132,7 +132,7 @@ def test_bash_knows_the_contexts(tmp_path: Path) -> None:
 )
 def test_what_is_not_known_is_nothing_and_no_error(line: str, tmp_path: Path) -> None:
     asked = {"_AWSAUTH_COMPLETE": "bash_complete", "AWSAUTH_COMPLETION_LINE": line, "XDG_CACHE_HOME": str(tmp_path)}
-    done = process(env=asked)
+    done = run(env=asked)
     assert (done.code, done.out.strip(), done.err) == (0, "", "")
 
 
@@ -149,10 +149,10 @@ def test_other_shells_get_their_scripts_and_answers(shell: str, words: str, tmp_
         "COMP_CWORD": "2" if shell == "zsh" else "arn",
         "AWSAUTH_FILE": str(path),
     }
-    assert NODE in process(env=asked).out.replace("\\:", ":")
+    assert NODE in run(env=asked).out.replace("\\:", ":")
 
 
 def test_a_name_that_would_steer_the_terminal_is_left_out(tmp_path: Path) -> None:
     path = manifest_in(tmp_path, mapRoles=f'- rolearn: {ROLE}\n  username: "x\\e[2J"\n')
     asked = {"_AWSAUTH_COMPLETE": "bash_complete", "AWSAUTH_COMPLETION_LINE": "awsauth remove --username x"}
-    assert process(env={**asked, "AWSAUTH_FILE": str(path)}).out.strip() == ""
+    assert run(env={**asked, "AWSAUTH_FILE": str(path)}).out.strip() == ""

@@ -215,7 +215,7 @@ def test_nothing_breaks_inside_a_word(tmp_path: Path) -> None:
     ):
         terminal = Terminal(*args, "--file", path, columns=80, env={"NO_COLOR": "1"})
         terminal.end()
-        piped = process(*args, "--file", path)
+        piped = run(*args, "--file", path)
         broken = set(terminal.shown.split()) - set((piped.out + piped.err).split())
         assert {word for word in broken if not word.endswith(":")} == set(), args
         prose = [line for line in terminal.shown.splitlines() if not line.startswith((" ", "-", "+", "where"))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.mutation.mutants import install, mutations, parsed
 from tests.support.paths import PROJECT
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +56,8 @@ class Mutant:
     module: Path
     number: int
     tests: tuple[str, ...]
+    processor_seconds: int
+    """How long the tests may work: the same on a busy machine."""
 
     @property
     def name(self) -> str:
@@ -65,7 +69,8 @@ class Mutant:
         return f"{self.module.relative_to(PROJECT)}:{mutation.line}: {mutation.description}"
 
     def judge(self) -> None:
-        """Run the tests with the mutation; exit as pytest does."""
+        """Run the tests with the mutation; exit as pytest does, or by a signal if they work for too long."""
+        resource.setrlimit(resource.RLIMIT_CPU, (self.processor_seconds, self.processor_seconds))
         tree = parsed(self.module)
         mutations(tree)[self.number].apply()
         install(self.name, tree)
@@ -82,20 +87,20 @@ def main() -> int:
     end = time.monotonic() + options.seconds
     for name in _PRELOADED:
         __import__(name)
-    mutants, patience = [], {}
+    mutants = []
     for subject in SUBJECTS:
         tests = _matching(PROJECT / "tests", subject.tests)
-        began = time.monotonic()
+        before = _worked()
         if _ended(_started(partial(_run, tests))):
             sys.stderr.write(f"The tests fail without any mutation: {' '.join(tests)}\n")
             return 2
-        patience[tests] = 60 + 5 * (time.monotonic() - began)
+        most = round(20 + 5 * (_worked() - before))
         for module in _matching(PROJECT / "awsauth", subject.modules):
             count = len(mutations(parsed(PROJECT / module)))
-            mutants += [Mutant(PROJECT / module, number, tests) for number in range(count)]
+            mutants += [Mutant(PROJECT / module, number, tests, most) for number in range(count)]
     random.Random(options.seed).shuffle(mutants)
     survivors, judged = [], 0
-    for mutant, is_killed in _judged(iter(mutants), options.processes, end, patience):
+    for mutant, is_killed in _judged(iter(mutants), options.processes, end):
         judged += 1
         if not is_killed:
             survivors.append(mutant)
@@ -107,14 +112,18 @@ def main() -> int:
     return 0
 
 
-def _judged(
-    mutants: Iterator[Mutant], processes: int, end: float, patience: dict[tuple[str, ...], float]
-) -> Iterator[tuple[Mutant, bool]]:
-    """Yield mutants with whether they were killed; those that take too long are."""
+def _worked() -> float:
+    """Return the processor's seconds for all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _judged(mutants: Iterator[Mutant], processes: int, end: float) -> Iterator[tuple[Mutant, bool]]:
+    """Yield mutants with whether they were killed; those that take too long, or wait for ever, are."""
     running: dict[ForkProcess, tuple[Mutant, float]] = {}
     while True:
         while len(running) < processes and time.monotonic() < end and (mutant := next(mutants, None)):
-            running[_started(mutant.judge)] = (mutant, time.monotonic() + patience[mutant.tests])
+            running[_started(mutant.judge)] = (mutant, time.monotonic() + PATIENCE + 10 * mutant.processor_seconds)
         if not running:
             return
         connection.wait([process.sentinel for process in running], timeout=1)

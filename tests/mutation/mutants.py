@@ -34,6 +34,7 @@ _OPERATORS: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.BitOr: ast.BitAnd,
 }
 _FUNCTIONS: Final = {"any": "all", "all": "any", "min": "max", "max": "min", "sorted": "list"}
+_DISPLAY: Final = ("listed", "quoted", "quoted_value")
 _ANNOTATIONS: Final = ("annotation", "returns", "type_params", "type_comment")
 
 
@@ -56,18 +57,25 @@ def install(module: str, tree: ast.Module) -> None:
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes that run: no annotations, and nothing for type checkers alone."""
+    """Yield the nodes that run: no annotations, nothing for type checkers alone, and not how much of a text is shown."""
     yield node
     for name, value in ast.iter_fields(node):
         if name in _ANNOTATIONS:
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and not _is_for_type_checkers(child):
+            if isinstance(child, ast.AST) and not _is_for_type_checkers(child) and not _is_shown(node, child):
                 yield from _running(child)
 
 
 def _is_for_type_checkers(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def _is_shown(node: ast.AST, child: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id=name)) if name in _DISPLAY:
+            return isinstance(child, ast.Constant)
+    return False
 
 
 def _of_node(node: ast.AST) -> Iterator[Mutation]:

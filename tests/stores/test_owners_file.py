@@ -15,6 +15,7 @@ from awsauth.core.revisions.annotations import owners_of
 from awsauth.stores.owners_file import OwnersFile
 from tests.support.command_line import manifest_in
 from tests.support.sync_model import arn, fragment, mapped
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,9 @@ file.replace_file = killed
 awsauth.connect(file=sys.argv[1]).sync(awsauth.Fragment(owner="a", roles=[dict(rolearn=sys.argv[3], username="new")]))
 """
     path = tmp_path / "aws-auth.yaml"
-    done = subprocess.run([sys.executable, "-c", code, str(path), str(is_before), arn("y")], timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path), str(is_before), arn("y")], timeout=PATIENCE, check=False
+    )
     assert done.returncode == 9
     again = acts(client.sync(fragment("a", y="new")).sync)
     assert sorted(again) == ([("prune", "x"), ("update", "y")] if is_before else [("forget", "x"), ("record", "y")])

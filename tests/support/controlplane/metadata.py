@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(403, "")
         elif instance.behaviour == "silent":
             # No answer, until the client gives up.
-            instance.closed.wait(60)
+            instance.closed.wait(PATIENCE)
             self.close_connection = True
         elif self.path != "/latest/api/token":
             self._send(404, "")
