@@ -332,13 +332,15 @@ class LintContext:
         items = [item for item in self.items if is_one(item.mapped)]
         if not self.is_readable or any(item in counted and can_match(item.mapped.principal) for item in items):
             return
-        told: list[tuple[str, Location | None]] = [(self._why(item), item.location()) for item in items]
-        parsed = (finding for key in KEYS for finding in self.document.reading(key).findings)
-        told += [(one.code, one.location) for one in parsed if one.location and word in one.location.text]
+        parsed = [finding for key in KEYS for finding in self.document.reading(key).findings]
+        dropped = [one for one in parsed if one.location and word in one.location.text]
         ignored = [key for key, text in self.document.data.items() if word in text and key not in KEYS]
-        told += [("unknown-data-key", None) for key in ignored if key.lower().startswith("map")]
-        for code, location in told[:1]:
-            which = "The only mapping" if len(told) == 1 else f"Each of the {len(told)} mappings"
+        ignored = [key for key in ignored if key.lower().startswith("map")]
+        if count := len(items) + len(dropped) + len(ignored):
+            code, location = (dropped[0].code, dropped[0].location) if dropped else ("unknown-data-key", None)
+            if items:
+                code, location = self._why(items[0]), items[0].location()
+            which = "The only mapping" if count == 1 else f"Each of the {count} mappings"
             place = f"on line {self.document.place_of(location).line}, " if location else ""
             message = f"{which} {kind} has no effect: {place}the finding {quoted(code)} says why."
             match = match._replace(message=message, hint="Correct it as that finding says.", location=location)

@@ -29,13 +29,15 @@ _OF_PARTS: Final = ("entry-dropped", "nothing-given", "no-username")
 _OF_THE_WHOLE: Final = ("no-administrator", "no-node-mapping")
 """Codes of findings about a mapping that the whole map lacks."""
 _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
+RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
+"""The rank of each severity: 0 for the worst."""
 
 
 @public
 def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> tuple[Finding, ...]:
     """Return the findings about a document: of the parser and of the rules.
 
-    They are in the order of the text; findings about the whole document come last.
+    They are in the order of the text, and at one place the worst is first. Findings about the whole document come last.
 
     Args:
         document: The document.
@@ -92,9 +94,10 @@ def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
     )
 
 
-def _position(finding: Finding) -> tuple[int, int, int]:
-    location = finding.location
-    return (len(_ORDER), 0, 0) if location is None else (_ORDER[location.key], location.line, location.column)
+def _position(finding: Finding) -> tuple[int, ...]:
+    at = finding.location
+    place = (_ORDER[at.key], at.line, at.column) if at else (len(_ORDER), 0, 0)
+    return *place, RANKS[finding.severity]
 
 
 @public

@@ -6,14 +6,14 @@ from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import canonical, is_usable
 from awsauth.core.access.node_mappings import admits_nodes
 from awsauth.core.document.model import KEYS, KIND
-from awsauth.core.findings import Location, Severity
-from awsauth.core.lint.lint import check_arguments, in_texts
+from awsauth.core.findings import Location
+from awsauth.core.lint.lint import RANKS, check_arguments, in_texts
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import NotebookValue
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import Key, MappingEntry, ParsedList
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
-
-_RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,5 +110,5 @@ def _notes(key: Key, mapped: MappingEntry, findings: Iterable[Finding]) -> Itera
         yield "node"
     if key != "mapAccounts" and not is_usable(mapped):
         yield "never matches"
-    ranked = sorted(findings, key=lambda finding: _RANKS[finding.severity])
+    ranked = sorted(findings, key=lambda finding: RANKS[finding.severity])
     yield from dict.fromkeys(finding.code for finding in ranked)

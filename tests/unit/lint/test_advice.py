@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from awsauth.core.access.matching import Access, can_match
+from awsauth.core.access.node_mappings import is_person
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS
 from awsauth.core.document.repairs import in_ascii
@@ -24,6 +25,7 @@ from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import ArnProblem
 from awsauth.core.lint.lint import fixes, lint
+from awsauth.core.lint.rules import RULES, nodes
 from awsauth.errors import ManifestError
 from awsauth.stores.file import ManifestFile
 from tests.support.documents import strategies
@@ -52,6 +54,8 @@ def check_advice(document: Document) -> int:
     """Follow every advice on a document by itself, and hold the outcome to the law; return how many there were."""
     findings = lint(document)
     outcomes = [(finding, after) for finding in findings for after in followed(document, finding)]
+    for finding in findings:
+        check_words(finding)
     changes = fixes(document)
     for finding, after in outcomes:
         told = lint(after)
@@ -66,6 +70,16 @@ def check_advice(document: Document) -> int:
     if changes:
         check_access(document, merge(document, changes))
     return len(outcomes)
+
+
+def check_words(finding: Finding) -> None:
+    """A hint for a person to judge makes no node of a person, and removes no administrator before there is another."""
+    is_about_nodes = finding.code in RULES and RULES[finding.code].find.__module__ == nodes.__name__
+    if is_about_nodes and is_person(finding.principal.lower()):
+        assert not finding.hint.startswith(("Add ", "For nodes: ")), finding.line
+        assert "`system:node:" not in finding.hint, finding.line
+    if is_about_nodes and "remove it here" in finding.hint:
+        assert "Map another role to " in finding.hint.partition("remove it here")[0], finding.line
 
 
 def followed(document: Document, finding: Finding) -> list[Document]:

@@ -290,3 +290,11 @@ def test_two_mistakes_in_one_place_are_shown_line_by_line() -> None:
     text = f"-groups:\n - view\n  rolearn: {ROLE}/n\n  username: n\n"
     [finding] = told("unreadable", {"mapRoles": text})
     assert finding.hint == "Write these lines: `- groups:`, `  - view`."
+
+
+def test_of_several_findings_at_one_place_the_worst_is_first() -> None:
+    """So the note that names an error comes after it."""
+    data = role("arn:aws:iam::123:role/n", EC2, NODES) | {"mapusers": "[]"}
+    found = lint(Document(data))
+    assert [one.code for one in found if one.location] == ["account-digits", "no-node-mapping"]
+    assert [one.code for one in found if not one.location] == ["unknown-data-key", "no-administrator"]

@@ -71,7 +71,7 @@ def _replaced(context: LintContext, item: LintEntry, counts: LintEntry) -> Match
         # An administrator can do everything under any username.
         severity = Severity.WARNING if SYSTEM_MASTERS in later.groups else Severity.ERROR
     else:
-        impact, severity = "This entry adds nothing.", Severity.WARNING
+        impact, severity = "It adds nothing.", Severity.WARNING
     is_safe = gives_the_same(mapped, later) and context.is_readable and mapped.sso is None
     return item.match(
         f"This principal is mapped again on line {context.line(counts)}, and only the last entry counts.",
