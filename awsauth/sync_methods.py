@@ -54,7 +54,7 @@ class SyncMethods(ABC):
         allow: Sequence[str] = (),
         dry_run: DryRun = False,
     ) -> Result:
-        """Make the entries of owners what their fragments say, in one write.
+        """Apply fragments, in which owners keep their mappings, in one write.
 
         The result's `sync` lists the acts. The sync creates and updates entries, and puts back what another writer
         changed. It removes an entry that the owner applied and no longer wants, unless another writer changed it. All

@@ -184,8 +184,6 @@ def ensure_instance_role(
 
 
 class _InstanceRole:
-    """One role and its instance profile."""
-
     def __init__(self, session: AwsSession, name: str, path: str) -> None:
         self._session = session
         self._name = name

@@ -195,7 +195,7 @@ _MOST_LINES: Final = 5
     "client.apply(awsauth.normalize(client.read())), of AwsAuthClient.from_file(path, normalize=True)",
     changes=True,
 )
-@click.option("--check", "check_only", is_flag=True, help="Change nothing. The exit code is 1 if fmt would change it.")
+@click.option("--check", "check_only", is_flag=True, help="Change nothing; exit with 1 if the text would change.")
 def fmt_command(invocation: Invocation, /, *, check_only: bool, **manner: Any) -> int:
     """Rewrite a text that awsauth cannot edit.
 

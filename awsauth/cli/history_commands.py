@@ -83,10 +83,10 @@ def _title(revision: Revision) -> str:
 def rollback_command(
     invocation: Invocation, /, *, revision: int | None, to: int | None, exact: bool, **manner: Any
 ) -> int:
-    """Restore a revision as a new one.
+    """Undo the last change, or restore a revision. The result is a new revision.
 
-    Mappings that others have added since are kept, unless --exact. Without a revision, undo the last change, no matter
-    who made it. Right after a rollback, undo the change before it.
+    Without a revision, it undoes the last change, no matter who made it. Right after a rollback, it undoes the change
+    before it. Mappings that others have added since are kept, unless --exact.
     """
     if None not in (revision, to):
         raise click.UsageError("The revision is given twice.")

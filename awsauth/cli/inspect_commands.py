@@ -168,7 +168,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
 
 
 def owners_in(invocation: Invocation, client: AwsAuthClient) -> dict[str, str]:
-    """Return the owners by the names of their entries, and tell which records cannot be read."""
+    """Return the owners by the names of their entries, and tell unreadable records."""
     try:
         found = client.owners()
     except FileError as error:

@@ -75,11 +75,12 @@ def sync_command(
     max_removals: str | None,
     **options: Any,
 ) -> int:
-    """Make the entries of owners what their fragments say, in one write.
+    """Apply fragments, the files in which owners keep their mappings.
 
-    A fragment is a YAML or JSON file with `owner`, and aws-auth's lists mapRoles, mapUsers and mapAccounts. The sync
-    removes an entry that its owner applied and no longer wants, unless another writer changed it since. All other
-    entries stay. In a folder, the files that end in .yaml, .yml and .json are read; - is standard input.
+    A fragment is a YAML or JSON file with `owner`, and aws-auth's lists mapRoles, mapUsers and mapAccounts. All are
+    applied in one write. The sync removes an entry that its owner applied and no longer wants, unless another writer
+    changed it since. All other entries stay. In a folder, the files that end in .yaml, .yml and .json are read; - is
+    standard input.
     """
     how = ChangeOptions(**{name: options.pop(name) for name in ("yes", "dry_run", "reason", "allow")})
     if invocation.is_filter:
@@ -187,9 +188,10 @@ _OWNER: Final = click.option("--owner", metavar="NAME", required=True, help="The
 def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) -> int:
     """Print the principals in another tool's file as a fragment for `awsauth sync`.
 
-    It reads YAML and JSON: eksctl's iamIdentityMappings and accessEntries; variables of terraform-aws-eks (access_entries,
-    aws_auth_roles); objects of the kinds IAMIdentityMapping, AWSAuthItem, MapRole, MapUser and AccessEntry; and the
-    authenticator's config.yaml, as with kops. It refuses by name what a fragment cannot hold.
+    It reads YAML and JSON: eksctl's iamIdentityMappings and accessEntries; variables of terraform-aws-eks
+    (access_entries, aws_auth_roles); objects of the kinds IAMIdentityMapping, AWSAuthItem, MapRole, MapUser and
+    AccessEntry; and the authenticator's config.yaml, as with kops. It refuses the parts that a fragment cannot hold,
+    and names them.
     """
     with naming(source):
         text = decode_text(read_input(source))
@@ -202,7 +204,7 @@ def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) 
 def init_command(invocation: Invocation, /, *, owner: str) -> int:
     """Print the present mappings as a fragment, for `awsauth sync --adopt`.
 
-    It leaves out what lets nodes in, and what another owner applied.
+    It leaves out node mappings, and entries that another owner applied.
     """
     with invocation.client() as client, invocation.waiting():
         document, owners = client.read(), owners_in(invocation, client)

@@ -22,8 +22,8 @@ class KeptRecords(NamedTuple):
     """What the revisions tell about the records of owners.
 
     Attributes:
-        lost: The last records of owners of which the object has no readable record.
-        unproven: The owners among them whose record comes from a revision that the object does not prove.
+        lost: The last records of owners without a readable record in the object.
+        unproven: The owners among them whose record is of an unproven revision.
         held: The owners whose present record the revision of the object holds, too.
         altered: Of other owners with a present record, the one in the revision.
         is_held: Whether the object names a revision that exists, and that was not altered.
@@ -45,7 +45,9 @@ def kept_records(
     *,
     of_all: bool = False,
 ) -> KeptRecords:
-    """Return the records of owners in revisions. The records of a file need no proof: they are in git, beside it.
+    """Return the records of owners in revisions.
+
+    The records of a file need no proof: they are in git, beside it.
 
     Args:
         store: Where the revisions are.
@@ -111,7 +113,10 @@ class _Past:
         return (self.read(info.number, info.digest) or {}) if known is None else known
 
     def last_of(self, owner: str, line: list[RevisionInfo]) -> RevisionInfo | None:
-        """Return the newest revision with a record of the owner; None if the owner's last sync left none."""
+        """Return the newest revision with a record of the owner.
+
+        Returns None if the owner's last sync left none.
+        """
         own = next((at for at, info in enumerate(line) if owner in info.owner.split(", ")), -1)
         if own < 0 or owner not in self.of(line[own]):
             return None

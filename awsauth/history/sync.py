@@ -152,7 +152,9 @@ class SyncProposal:
     def _check_removals(
         self, report: SyncReport, records: Mapping[str, Record], live: Live, also: Sequence[Finding]
     ) -> None:
-        """Refuse an empty wanted state, node mappings, and more removals than are allowed; and what `also` names.
+        """Refuse forbidden removals: of all entries, of node mappings, of too many.
+
+        The findings in `also` refuse the sync, too.
 
         Raises:
             GuardError: the wanted state is empty, or the sync would remove too much.

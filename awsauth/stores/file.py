@@ -316,7 +316,10 @@ class FileStore(RevisionFolder):
         return found._replace(findings=(*found.findings, finding), unreadable=unreadable)
 
     def _records(self, head: Head | None) -> tuple[dict[str, str], FileError | None]:
-        """Return the records of owners; if they cannot be read, those in the newest revision, and the error."""
+        """Return the records of owners, and the error if they cannot be read.
+
+        Then the records are those in the newest revision.
+        """
         try:
             return self._owners.read(), None
         except FileError as error:

@@ -43,7 +43,7 @@ def to_yaml(value: dict[str, Any]) -> str:
     except UnicodeEncodeError as error:
         code = f"U+{ord(error.object[error.start]):04X}"
         message = f"The text holds {code}, which is not a character, so no file can hold it."
-        raise HistoryError(message, hint="Remove it and try again.") from error
+        raise HistoryError(message, hint="Remove the character and try again.") from error
     # A block cannot hold every text: next-line characters, for example, become line feeds.
     return text if yaml.load(text, yaml.CSafeLoader) == ordered else _dumped(ordered, _QuotingDumper)
 

@@ -94,7 +94,7 @@ def _finding(
     fix: tuple[Change, ...] = ()
     if is_mapped:
         fix = (RemoveRole(role_arn=principal),)
-        hint = f"Remove it: the new role, {quoted(is_mapped[0], 200)}, is mapped already."
+        hint = f"Remove this mapping: the new role, {quoted(is_mapped[0], 200)}, is mapped already."
     elif len(successors) == 1:
         fix = (RenamePrincipal(principal_arn=principal, new_arn=successors[0]),)
         hint = f"Map the new role instead: {quoted(successors[0], 200)}."

@@ -49,7 +49,10 @@ def principal_name(key: Key, principal: str) -> str:
 
 
 def principal_in(name: str) -> str:
-    """Return the principal in a name. Of two data keys with the same one, a removal removes both entries."""
+    """Return the principal in a name.
+
+    Of two data keys with the same one, a removal removes both entries.
+    """
     return name.partition("/")[2]
 
 
@@ -92,7 +95,7 @@ def _read(text: str) -> Record | None:
 
 
 def _canonical(name: str) -> str:
-    """Return a name that a person may have written, with a path or in upper case, as awsauth writes it."""
+    """Return a name as awsauth writes it: without path, in lower case."""
     kind, _, principal = name.partition("/")
     folded = casefold_arn(principal)
     return f"{kind}/{folded if is_canonical(folded) else principal_of(folded)}"

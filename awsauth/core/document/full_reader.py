@@ -63,7 +63,6 @@ They may also be in the line before.
 
 
 def _list_layout(text: str, root: Node) -> ListLayout:
-    """Return the layout of the list at the root of a text."""
     if ODD_BREAK.search(text) or root.anchor is not None or root.tag:
         return ListLayout("other")
     if root.kind != "sequence" or (text[root.start : root.end] == "[]" and _stands_alone(text, root)):

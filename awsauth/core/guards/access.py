@@ -322,7 +322,7 @@ def _gain(case: GuardInput, principal: str, old: Outcomes, new: Outcomes, key: K
 
     written = case.old.by_principal[principal][-1].principal
     change = AccessChange(written, infos(written, old), infos(written, new))
-    hint = f"Remove its {KIND[key]} mapping in {key} too, or change the mapping that goes instead of removing it."
+    hint = f"Remove its {KIND[key]} mapping in {key} too, or change that mapping instead of removing it."
     if key == "mapAccounts":
         hint = "Remove the account too if it is not meant to have access."
     return violation(

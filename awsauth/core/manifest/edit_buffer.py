@@ -112,7 +112,6 @@ def _as_before(text: str | None, before: str | None) -> str | None:
 
 
 def _ends_in_crlf(text: str) -> bool:
-    """Whether all lines of a text end in CRLF."""
     return 0 < text.count("\r\n") == text.count("\n") == text.count("\r")
 
 

@@ -152,7 +152,6 @@ def inner_lines(value: str) -> list[str]:
 
 
 def _line_end_before(text: str, offset: int) -> str:
-    """Return the kind of the line end before `offset`."""
     return "\r\n" if text.endswith("\r\n", 0, offset) else "\n"
 
 

@@ -127,7 +127,7 @@ def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
     control = _CONTROL.search(text)
     if control is not None:
         message = f"The file holds the character {quoted(control.group())}, which YAML does not allow."
-        return manifest_error(message, text, control.start(), "Remove it and try again.")
+        return manifest_error(message, text, control.start(), "Remove the character and try again.")
     offset = noticed_at(text, error.offset)
     fault = line_of(text, offset)
     for number, line in enumerate(text.split("\n"), 1):

@@ -42,7 +42,7 @@ class Encoding(enum.Enum):
             return self.mark + text.encode(self.codec)
         except UnicodeEncodeError as error:
             message = f"The text holds half of a surrogate pair, U+{ord(text[error.start]):04X}."
-            raise manifest_error(message, text, error.start, "Remove it and try again.") from error
+            raise manifest_error(message, text, error.start, "Remove the character and try again.") from error
 
 
 def decode_manifest(raw: bytes) -> tuple[str, Encoding]:

@@ -106,7 +106,7 @@ def test_the_refusal_in_full() -> None:
     assert str(found) == (
         f"`{CI}` gets username `root`, group `{MASTERS}`; before the change username `ci`, group `viewers`. "
         "The change removes its winning mapping, and its entry in mapUsers wins from then on. "
-        "Remove its user mapping in mapUsers too, or change the mapping that goes instead of removing it. "
+        "Remove its user mapping in mapUsers too, or change that mapping instead of removing it. "
         f"To proceed, allow gains={CI}."
     )
 

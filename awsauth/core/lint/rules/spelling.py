@@ -55,7 +55,7 @@ def invisible_character(context: LintContext) -> Iterator[Match]:
         yield item.match(
             f"{quoted(name)} has {typography(name) or 'white space around it, or an invisible character'}.",
             "The character is part of the name: RBAC has to spell it the same way.",
-            f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Remove it.",
+            f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Remove the character.",
             at=item.name_location(kind, name),
         )
 
