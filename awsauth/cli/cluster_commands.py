@@ -88,7 +88,7 @@ def recover_command(
     if "cluster" not in invocation.target or unfit:
         raise click.UsageError(
             "`recover` works through the EKS API: pass --cluster NAME, and of the other target options only --region and "
-            "--profile. If your context still gets in, use `awsauth rollback --context NAME`."
+            "--profile. If your context still has access, use `awsauth rollback --context NAME`."
         )
     if not (yes or dry_run):
         invocation.require_terminal("to recover")

@@ -47,7 +47,7 @@ def kept_records(
 ) -> KeptRecords:
     """Return the records of owners in revisions.
 
-    The records of a file need no proof: they are in git, beside it.
+    The records of a file need no proof: they are in git, next to it.
 
     Args:
         store: Where the revisions are.

@@ -187,7 +187,7 @@ class SyncProposal:
                 yield Finding(
                     NODE_MAPPING,
                     Severity.ERROR,
-                    f"{quoted(act.principal, 200)} lets nodes in, and the sync would remove its mapping.",
+                    f"{quoted(act.principal, 200)} has a node mapping, which the sync would remove.",
                     "Nodes with this role become NotReady, and no new one can join.",
                     f"To allow it, pass allow={[f'{NODE_MAPPING}={act.principal}']!r}.",
                     principal=act.principal,

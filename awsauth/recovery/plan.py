@@ -60,7 +60,7 @@ def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool)
     yield from _steps_to_remove_access(found)
     back = ". If not, put the temporary access back" if found.way == "access-entry" else ""
     yield RecoveryStep(
-        "probe", f"If aws-auth maps {caller}, try with new tokens whether it gets in by that alone{back}"
+        "probe", f"If aws-auth maps {caller}, check that new tokens have access by that mapping alone{back}"
     )
 
 
@@ -78,7 +78,7 @@ def _steps_to_open_access(found: Discovery) -> Iterator[RecoveryStep]:
     elif not temporary.has_policy:
         text = f"Give the access entry of {arn} the cluster-admin policy, and tag the policy as temporary"
         yield RecoveryStep("give-policy", text, ("eks:TagResource", "eks:AssociateAccessPolicy"))
-    yield RecoveryStep("wait", "Wait until a new token gets in and may change aws-auth")
+    yield RecoveryStep("wait", "Wait until a new token is accepted and may change aws-auth")
 
 
 def _steps_to_remove_access(found: Discovery) -> Iterator[RecoveryStep]:
@@ -112,6 +112,6 @@ def refuse_without_consent(plan: RecoveryPlan) -> None:
     raise GuardError(
         f"The only way to regain access cannot be undone, and you have not allowed it.\n- {SWITCH}: {finding}",
         hint=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that created the cluster, pass it as creator_role=…: "
-        "it gets in without the switch.",
+        "it has access without the switch.",
         findings=(finding,),
     )

@@ -233,7 +233,7 @@ class AccessRepair:
             raise error
         left_out = f" Revisions of a deleted object are left out unless you allow {FOREIGN_HISTORY}." if foreign else ""
         raise RecoveryError(
-            f"No revision lets {quoted(self._caller.canonical_arn, 200)} or any administrator in.{left_out}",
+            f"No revision gives {quoted(self._caller.canonical_arn, 200)} or any administrator access.{left_out}",
             hint=self._alternative(),
         )
 

@@ -157,7 +157,7 @@ class Recovery(JsonValue):
         if self.administrators:
             lines.append(f"Administrators by aws-auth: {listed(self.administrators, _SHOWN)}")
         if self.seen:
-            lines.append(f"A new token of {self.plan.caller} gets in as {self.seen}.")
+            lines.append(f"A new token of {self.plan.caller} is accepted as {self.seen}.")
         if self.entries:
             lines.append(f"Access entries that EKS made at the switch: {listed(self.entries, _SHOWN)}")
         lines += [f"Left behind: {left}" for left in self.left]

@@ -138,7 +138,7 @@ class Folder:
         os.unlink(self._at(name), dir_fd=self._fd)
 
     def give(self, to: os.stat_result) -> None:
-        """Give the folder to the owner of a file, as long as it is root's and empty."""
+        """Give the folder to the owner of a file, if it is root's and empty."""
         if self._fd is not None and self.is_ours and is_root() and not self.names():
             os.fchown(self._fd, to.st_uid, to.st_gid)
 

@@ -130,8 +130,8 @@ class RevisionList(NamedTuple):
     def chain(self, head: Head | None) -> Iterator[RevisionInfo]:
         """Yield the revision that an object names, and its ancestors.
 
-        They end with the first one, or at a break. The object vouches for the digest of the newest, and each revision
-        for the digest of its parent. So these are states that the object was in. The chain breaks at a revision that is
+        They end with the first one, or at a break. The object proves the digest of the newest, and each revision
+        that of its parent. So these are states that the object was in. The chain breaks at a revision that is
         gone or altered, and at a state whose parent is unknown.
         """
         by_digest = {info.digest: info for info in self.revisions if is_sound(info)} if head else {}

@@ -229,7 +229,7 @@ def test_a_sync_never_prunes_nodes_unless_it_is_allowed_by_name(client: awsauth.
     )
     client.sync([node, fragment("a", x="x")], adopt=True)
     for allow in ([], ["node-mapping"], [f"node-mapping={arn('other')}"]):
-        with pytest.raises(awsauth.GuardError, match="lets nodes in") as raised:
+        with pytest.raises(awsauth.GuardError, match="has a node mapping") as raised:
             client.sync(fragment("a", x="x"), allow=allow)
         assert f"allow=['node-mapping={NODE}']" in raised.value.hint
     client.sync(fragment("a", x="x"), allow=[f"node-mapping={NODE}"])
@@ -241,7 +241,7 @@ def test_of_several_entries_of_a_principal_each_may_let_nodes_in(client: awsauth
     text = client.read().data["mapRoles"]
     node = f"- rolearn: {arn('x')}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:bootstrappers, system:nodes]\n"
     store_of(client).overwrite({"mapRoles": node + text})
-    with pytest.raises(awsauth.GuardError, match="lets nodes in") as raised:
+    with pytest.raises(awsauth.GuardError, match="has a node mapping") as raised:
         client.sync(fragment("a", y="y"), prune="force")
     allow = [f"node-mapping={arn('x')}"]
     assert f"allow={allow!r}" in raised.value.hint

@@ -198,8 +198,8 @@ def own_access(case: GuardInput) -> Iterator[Finding]:
         yield Finding(
             OWN_ACCESS,
             Severity.NOTE,
-            f"aws-auth does not map you ({quoted(arn, 200)}): you have access by something else, such as an access entry, "
-            "or as the creator of the cluster.",
+            f"aws-auth does not map you ({quoted(arn, 200)}): your access has another source, such as an access entry, "
+            "or that you created the cluster.",
             "The change does not touch that, so your own access was not checked.",
             "",
         )

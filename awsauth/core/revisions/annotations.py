@@ -74,7 +74,7 @@ def written(info: RevisionInfo) -> dict[str, str]:
 def digest_of(info: RevisionInfo) -> str:
     """Return the digest over all annotations of a revision but the digest.
 
-    Each revision holds the digest of its parent, so an object that names the newest vouches for all earlier ones. A
+    Each revision holds the digest of its parent, so an object that names the newest proves all earlier ones. A
     client that may create revisions but not write the object cannot add one to that chain.
     """
     annotations = written(info)

@@ -40,7 +40,7 @@ def test_locked_out_by_an_edit_with_kubectl_and_in_again_with_nothing_left_behin
     assert done.administrators == (f"{ROLE}recover-ops",)
     assert done.result is not None
     assert done.result.revision == 4
-    for said in (*made_by_eks, "Rolled aws-auth back to revision 2", "gets in as `ops`"):
+    for said in (*made_by_eks, "Rolled aws-auth back to revision 2", "is accepted as `ops`"):
         assert said in str(done)
     assert [step.name for step in stage.recover(dry_run=True).plan.steps] == ["connect", "prove", "probe"]
     again = stage.recover()

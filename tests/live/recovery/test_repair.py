@@ -21,7 +21,7 @@ def test_changes_repair_it_where_there_is_no_history(stage: Stage) -> None:
     stage.cluster.put_aws_auth(GOOD)
     stage.reset(authentication_mode=BOTH)
     before = stage.state()
-    with pytest.raises(RecoveryError, match="No revision lets") as caught:
+    with pytest.raises(RecoveryError, match="No revision gives") as caught:
         stage.recover()
     assert "EnsureRole(role_arn=" in caught.value.hint
     assert stage.state() == before
