@@ -6,12 +6,12 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.document.model import KEYS
+from awsauth.core.document.model import ARN_FIELD, KEYS
 from awsauth.core.findings import Location, line_starts
 from awsauth.core.goyaml.json_nodes import parse_json
 from awsauth.core.goyaml.nodes import Node, UntrustedYamlError, YamlSyntaxError, parse_all
 from awsauth.core.manifest.source import manifest_error
-from awsauth.core.manifest.templates import is_template_line, templates
+from awsauth.core.manifest.templates import is_template_line, templates, tool_of
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_end, line_of, line_start, newline_of, noticed_at
 from awsauth.errors import ManifestError
@@ -40,6 +40,23 @@ data:
 
 
 _LISTED: Final = 5
+
+_KEY_OF_BLOCK: Final = re.compile(r"^ *(\w+):[ \t]*[|>]", re.MULTILINE)
+_KUBECTL: Final = "kubectl get configmap aws-auth -n kube-system -o yaml"
+_OTHER_TEXTS: Final = (
+    (
+        re.compile(r"^(?:@@ -\d|\+\+\+ |\+[ \w\"'-])", re.MULTILINE),
+        "a diff",
+        "Apply it to the manifest. If it shows a whole manifest, `sed -n '/^+++/d; s/^[+ ]//p' DIFF` prints the new one.",
+    ),
+    (re.compile("^<{7} ", re.MULTILINE), "an unresolved merge conflict of git", "Resolve it and try again."),
+    (
+        re.compile(r"^Data\n====$", re.MULTILINE),
+        "the output of `kubectl describe`",
+        f"Pass the output of `{_KUBECTL}`.",
+    ),
+)
+"""The pattern of a text that people take for a manifest, its name, and the hint."""
 
 TEMPLATE_HINT: Final = "Give the rendered manifest, or change the values of the template."
 
@@ -124,6 +141,8 @@ def child(node: Node | None, key: str) -> Node | None:
 
 
 def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
+    if other := _other_text(text):
+        return other
     control = _CONTROL.search(text)
     if control is not None:
         message = f"The file holds the character {quoted(control.group())}, which YAML does not allow."
@@ -132,11 +151,14 @@ def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
     fault = line_of(text, offset)
     for number, line in enumerate(text.split("\n"), 1):
         if is_template_line(line) or (number in (fault - 1, fault) and any(templates(line))):
-            message = f"The file is a template, not YAML: {quoted(line.strip())}."
-            return ManifestError(message, location=f"line {number}", hint=TEMPLATE_HINT)
+            tool, command = tool_of(line)
+            message = f"The file is a template of {tool}, not YAML: {quoted(line.strip())}."
+            hint = f"{TEMPLATE_HINT} `{command}` checks the rendered one."
+            return ManifestError(message, location=f"line {number}", hint=hint)
     hint = "Correct it until `kubectl create --dry-run=client -f` reads the file, and try again."
-    if text[line_start(text, offset) : line_end(text, offset)].lstrip(" ").startswith("- "):
-        hint = "Indent the lines below `mapRoles: |` further than `mapRoles`, and try again."
+    *_, key = _KEY_OF_BLOCK.findall(text, 0, offset) or [""]
+    if key and text[line_start(text, offset) : line_end(text, offset)].lstrip(" ").startswith("- "):
+        hint = f"Indent the lines below `{key}: |` further than `{key}`, and try again."
     location = f"line {fault}, column {offset - line_start(text, offset) + 1}"
     fails = "has an uncertain meaning" if isinstance(error, UntrustedYamlError) else "is not YAML"
     return ManifestError(f"The file {fails}: {visible(error.problem)}.", location=location, hint=hint)
@@ -184,7 +206,22 @@ def _rank(document: Node) -> int | None:
     return 3 if known else None
 
 
+def _other_text(text: str) -> ManifestError | None:
+    """Return the error for a text that is not a manifest; None for any other."""
+    found = ((pattern.search(text), name, hint) for pattern, name, hint in _OTHER_TEXTS)
+    return next(
+        (
+            manifest_error(f"This is {name}, not a manifest.", text, match.start(), hint)
+            for match, name, hint in found
+            if match
+        ),
+        None,
+    )
+
+
 def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
+    if known := _other_text(text):
+        return known
     if eksctl := next((path[-1] for path in objects if _is_of_eksctl(path[-1])), None):
         message = "This is a configuration of eksctl, which does not hold aws-auth."
         return manifest_error(message, text, eksctl.start, f"Pass {_cluster_of(eksctl)} instead of a file.")
@@ -192,6 +229,14 @@ def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
         message = f"The authenticator reads only a ConfigMap, and this is a {quoted(string(other, 'kind'))}."
         hint = "Write `kind: ConfigMap`, and under `data` each value as plain text, not in base64."
         return manifest_error(message, text, other.start, hint)
+    for document in (path[-1] for path in objects):
+        if string(document, "kind") == "ConfigMap" and (key := next((key for key in KEYS if child(document, key)), "")):
+            hint = f"Write `data:` above it, and indent `{key}` and the lines below it further than `kind`."
+            return manifest_error(f"`{key}` is not under `data`.", text, fields(document)[key][0].start, hint)
+        names = {name.lower() for item in document.children if document.kind == "sequence" for name in fields(item)}
+        if key := next((key for key, name in ARN_FIELD.items() if name in names), ""):
+            hint = f"Write `{key}: |` above the list, and indent each line of the list by two blanks."
+            return manifest_error("This is a list of mappings without its data key.", text, document.start, hint)
     shown = [_described(text, path[-1]) for path in objects[:_LISTED]]
     if len(objects) > _LISTED:
         shown.append(f"{len(objects) - _LISTED} more")

@@ -221,7 +221,11 @@ def _not_text(text: str, node: Node, name: str, message: str) -> ManifestError:
     if text.startswith("{{", node.start) and any(templates(text, node.start, node.end)):
         message = f"The value of {name} is a template, {quoted(text[node.start : node.end])}."
         return manifest_error(message, text, node.start, TEMPLATE_HINT)
-    hint = f"Put {'`|` behind the key, and the list indented below it' if node.kind == 'sequence' else 'it in quotes'}."
+    hint = "Put it in quotes."
+    if node.kind == "sequence" and text.lstrip().startswith("{"):  # JSON has no literal blocks
+        hint = f"Make it a text: `jq '(.. | .{name.strip('`')}? | arrays) |= tostring' FILE` prints the file with it."
+    elif node.kind == "sequence":
+        hint = "Put `|` behind the key, and the list indented below it."
     return manifest_error(f"{name[0].upper()}{name[1:]} is {message}.", text, node.start, f"{hint} Then try again.")
 
 

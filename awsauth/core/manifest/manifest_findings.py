@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity
@@ -14,7 +15,7 @@ from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import line_of, line_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from awsauth.core.goyaml.nodes import Node
 from awsauth.core.manifest.locate import ConfigMapLocation
@@ -40,7 +41,8 @@ def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
         node = child(metadata, field)
         # A template is rendered later, and another tool may add a missing name or namespace.
         if node is not None and value not in ("", right) and not any(templates(value)):
-            yield _unread(found.text, node, f"this is {quoted(this)}", f"Write `{field}: {right}` for {quoted(value)}.")
+            hint = f"If this is meant for the authenticator, write `{field}: {right}` for {quoted(value)}."
+            yield _unread(found.text, node, f"this is {quoted(this)}", hint)
     version = child(document, "apiVersion")
     if string(document, "kind") == "ConfigMap" and version and string(document, "apiVersion") not in ("", "v1"):
         this = f"its apiVersion is {quoted(string(document, 'apiVersion'))}"
@@ -73,36 +75,89 @@ def _unread(text: str, node: Node, this: str, hint: str) -> Finding:
 
 def repeated(found: ConfigMapLocation) -> Iterator[Finding]:
     """Yield the repeated keys of the ConfigMap and of its data; the last one counts."""
-    data = target(found.data)
-    keys = [pair for pair in found.document.pairs() if pair[0].value == "data"] if found.document is not data else []
-    fix = tuple(ReplaceText(key=key, text=text) for key, text in shadowed(found).items() if key in KEYS)
-    if not fix or len(fix) < len(shadowed(found)) or merged(found) is None:
-        fix = ()
-    hint = "Move the keys of the first one into the last one, and remove the first `data:`."
-    yield from _repetitions(found.text, keys, hint, fix)
-    if data is not None and data.kind == "mapping":
-        hint = "Put the entries of both into the last one, and remove the first."
-        yield from _repetitions(found.text, list(data.pairs()), hint, ())
-
-
-def _repetitions(
-    text: str, pairs: Sequence[tuple[Node, Node]], hint: str, fix: tuple[ReplaceText, ...]
-) -> Iterator[Finding]:
-    seen: dict[str, Node] = {}
-    for key, _ in pairs:
-        if earlier := seen.get(key.value):
-            first, again = (line_of(text, one.start) for one in (earlier, key))
-            yield Finding(
-                REPEATED_DATA_KEY,
-                Severity.ERROR,
-                f"The manifest has the key {quoted(key.value)} twice, at lines {first} and {again}.",
-                "Only the last one counts, also for kubectl: the mappings in the other one have no effect.",
-                hint,
-                _place(text, earlier),
-                key.value,
-                fix,
+    data, text = target(found.data), found.text
+    hidden = shadowed(found)
+    fix = tuple(ReplaceText(key=key, text=value) for key, value in hidden.items() if key in KEYS)
+    is_safe = len(fix) == len(hidden) and merged(found) is not None
+    top = {} if found.document is data else _by_name(found.document)
+    for earlier, last in _repetitions({"data": top.get("data", [])}):
+        hint = _moved(text, fields(earlier[1]), fields(last[1]), earlier, last)
+        if len(top.get("kind", [])) > 1 < len(top.get("metadata", [])):
+            again = min(line_of(text, pairs[1][0].start) for pairs in top.values() if len(pairs) > 1)
+            first = line_of(text, found.document.start)
+            hint = (
+                f"Two manifests follow each other. Remove lines {first} to {again - 1}, or put each into its own file."
             )
-        seen[key.value] = key
+        yield _repetition(text, earlier, last, hint, fix if is_safe else ())
+    for earlier, last in _repetitions(_by_name(data)):
+        own, other = ({pair[0].value: pair} for pair in (earlier, last))
+        yield _repetition(text, earlier, last, _moved(text, own, other, earlier, last), ())
+
+
+_Pair = tuple["Node", "Node"]
+
+
+def _by_name(node: Node | None) -> dict[str, list[_Pair]]:
+    """Return the pairs of a mapping by their key."""
+    found: dict[str, list[_Pair]] = {}
+    for pair in node.pairs() if node is not None and node.kind == "mapping" else ():
+        found.setdefault(pair[0].value, []).append(pair)
+    return found
+
+
+def _repetitions(by_name: Mapping[str, list[_Pair]]) -> Iterator[tuple[_Pair, _Pair]]:
+    """Yield each pair whose key appears again, with the last one."""
+    return ((earlier, pairs[-1]) for pairs in by_name.values() for earlier in pairs[:-1])
+
+
+def _repetition(text: str, earlier: _Pair, last: _Pair, hint: str, fix: tuple[ReplaceText, ...]) -> Finding:
+    first, again = (line_of(text, pair[0].start) for pair in (earlier, last))
+    return Finding(
+        REPEATED_DATA_KEY,
+        Severity.ERROR,
+        f"The manifest has the key {quoted(last[0].value)} twice, at lines {first} and {again}.",
+        "Only the last one counts, also for kubectl: the mappings in the other one have no effect.",
+        hint,
+        _place(text, earlier[0]),
+        last[0].value,
+        fix,
+    )
+
+
+def _moved(text: str, earlier: Mapping[str, _Pair], last: Mapping[str, _Pair], removed: _Pair, into: _Pair) -> str:
+    """Return the hint that removes `removed` and keeps the keys and entries that only it has."""
+    if text.lstrip().startswith("{"):
+        return "Put the entries of both into the last one, and remove the first."
+    steps = []
+    for name, pair in earlier.items():
+        if name not in last:
+            steps.append(f"Copy {_lines(text, pair)} below line {line_of(text, into[0].start)}.")
+        elif missing := _missing(name, pair[1], last[name][1]):
+            line = line_of(text, last[name][0].start)
+            steps.append(f"Copy {missing} from {_lines(text, pair)} into {quoted(name)} on line {line}.")
+    then = f"hen remove {_lines(text, removed)}."
+    return f"{' '.join(steps)} T{then}" if steps else f"Remove {_lines(text, removed)}: the last one has all of it."
+
+
+def _lines(text: str, pair: _Pair) -> str:
+    """Return the lines of a key and its value."""
+    first, last = (line_of(text, len(text[:end].rstrip()) - 1) for end in (pair[0].end, max(pair[0].end, pair[1].end)))
+    return f"lines {first} to {last}" if last > first else f"line {first}"
+
+
+def _missing(name: str, earlier: Node, last: Node) -> str:
+    """Return the entries that only the earlier of two values has."""
+    if earlier.value == last.value:
+        return ""
+    if name not in KEYS or earlier.kind != "scalar" or last.kind != "scalar":
+        return "the part that it lacks"
+    old, new = (Document({name: node.value}).reading(name) for node in (earlier, last))
+    if old.findings or new.findings:
+        return "the entries that it lacks"
+    known = {mapped.identity for mapped in new.mapped}
+    lost = [mapped.principal for mapped in old.mapped if mapped not in new.mapped]
+    word = "the entries of" if known.isdisjoint(mapped.identity for mapped in old.mapped) else "the right ones of"
+    return f"{word} {', '.join(quoted(arn, 100) for arn in lost)}" if lost else ""
 
 
 def shadowed(found: ConfigMapLocation) -> Mapping[str, str]:

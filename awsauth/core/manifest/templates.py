@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from awsauth.errors import ManifestError
 
-_OPENING: Final = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|\${{")
-_CLOSING: Final = {"{{": "}}", "{%": "%}", "${": "}"}
-_WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\})\s*")
+_OPENING: Final = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|[$%]{{")
+_CLOSING: Final = {"{{": "}}", "{%": "%}", "${": "}", "%{": "}"}
+_WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\}|%\{.*\})\s*")
 _CONTROL: Final = re.compile(
     r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
 )
 _TOOLS: Final = (
     (
-        re.compile(r"\{\{-?\s{0,9}(?:[.$]|(?:if|range|with|include|toYaml|tpl|template)\b)"),
+        re.compile(r"\{\{-?\s{0,9}(?:[.$]|(?:if|range|with|end|include|toYaml|tpl|template)\b)"),
         "Helm",
         "helm template . | awsauth check --file -",
     ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 import awsauth
+from awsauth.core.access.matching import Access
 from awsauth.core.findings import Severity
 from awsauth.core.manifest.manifest import Manifest
 from tests.support.command_line import run
@@ -174,3 +176,87 @@ def test_data_keys_that_cannot_be_put_together_are_left(case: str) -> None:
     manifest = Manifest.parse(NOT_MERGED[case])
     [finding, *_] = manifest.findings
     assert (finding.code, finding.fix) == ("repeated-data-key", ())
+
+
+FIRST = f"{TOP}{META}data:\n{NODES}{USERS}"
+SAME_MAP = "  mapUsers: |\n    - {userarn: 'arn:aws:iam::111122223333:user/u', username: u}\n"
+COPIED = {
+    "a key of the first alone": f"{TOP}{META}data:\n{NODES}{USERS}data:\n  mapUsers: '[]'\n",
+    "a key in both with the same entries": f"{TOP}data:\n{NODES}{USERS}{META}data:\n{SAME_MAP}",
+    "a key in both, empty in the first": f"data:\n{NODES}  mapUsers: ''\n{TOP}{META}data:\n{USERS}",
+    "all keys in both": f"data:\n{NODES}{USERS}\n\n{TOP}{META}data:\n{USERS}{NODES}",
+    "a key of the data": f"{TOP}{META}data:\n{NODES}{USERS}{SAME_MAP}",
+    "a key of another name": f"data:\n  mine: x\n{TOP}{META}data:\n{USERS}",
+    "two manifests": f"{FIRST}{TOP}{META}data:\n{SAME_MAP}",
+}
+
+
+@pytest.mark.parametrize("case", COPIED)
+def test_who_follows_the_hint_about_a_key_that_appears_twice_loses_nothing(case: str) -> None:
+    before = Manifest.parse(COPIED[case])
+    [finding] = [one for one in before.findings if one.code == "repeated-data-key"]
+    lines = COPIED[case].splitlines()
+    if copied := re.search(r"Copy lines? (\d+)(?: to (\d+))? below line (\d+)\.", finding.hint):
+        first, last, line = (int(number or copied[1]) for number in copied.groups())
+        lines[line:line] = lines[first - 1 : last]
+    removed = re.search(r"emove lines? (\d+)(?: to (\d+))?", finding.hint)
+    assert removed
+    del lines[int(removed[1]) - 1 : int(removed[2] or removed[1])]
+    after = Manifest.parse("\n".join(lines) + "\n")
+    assert after.findings == ()
+    old, new = Access.of(before.document), Access.of(after.document)
+    assert old.by_principal.items() <= new.by_principal.items()
+    assert ("role/n" in str(new.by_principal)) == ("role/n" in COPIED[case] and case != "two manifests")
+
+
+@pytest.mark.parametrize(("second", "hint"), [
+    (f"  mapRoles: |\n    - rolearn: {ROLE}\n      username: ci\n", "Copy the entries of `arn:aws:iam::111122223333:role/n` from lines 7 to 9 into `mapRoles` on line 10. Then remove lines 7 to 9."),
+    ("  mapRoles: |\n    - {rolearn: 'arn:aws:iam::111122223333:role/n', username: other}\n", "Copy the right ones of `arn:aws:iam::111122223333:role/n` from"),
+    ("  mapRoles: |\n    broken: [\n", "Copy the entries that it lacks from lines 7 to 9 into `mapRoles` on line 10."),
+    (NODES, "Remove lines 7 to 9: the last one has all of it."),
+    (f"{NODES}    - rolearn: {ROLE}\n      username: ci\n", "Remove lines 7 to 9: the last one has all of it."),
+])  # fmt: skip
+def test_the_hint_about_a_key_that_appears_twice_names_the_entries_that_would_be_lost(second: str, hint: str) -> None:
+    [finding] = Manifest.parse(f"{TOP}{META}data:\n{NODES}{second}").findings
+    assert finding.hint.startswith(hint)
+
+
+def test_two_manifests_without_a_line_between_them_are_told_so() -> None:
+    [finding, *_] = Manifest.parse(COPIED["two manifests"]).findings
+    assert finding.hint == "Two manifests follow each other. Remove lines 1 to 12, or put each into its own file."
+
+
+@pytest.mark.parametrize("case", ["another namespace", "a name with a suffix"])
+def test_the_hint_about_another_name_is_for_an_object_that_is_meant(case: str) -> None:
+    [finding] = Manifest.parse(UNREAD[case][0]).findings
+    assert finding.hint.startswith("If this is meant for the authenticator, write `name")
+
+
+@pytest.mark.parametrize("text", [
+    RIGHT.replace("  - rolearn: arn:aws:iam::111122223333:role/ci", "  - rolearn: ${ROLE}"),
+    RIGHT.replace("username: ci", 'username: "{{ .Values.user }}"'),
+])  # fmt: skip
+def test_a_template_is_one_finding_of_the_client(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "aws-auth.yaml"
+    path.write_text(text, encoding="utf-8")
+    [finding] = awsauth.AwsAuthClient.from_file(path).check()
+    assert finding.code == "template-source"
+
+
+@pytest.mark.parametrize(("text", "codes"), [
+    ("mapUsers: |\n  []\n", []), ("data:\n  mapUsers: |\n    []\n", []), ("mapAccounts: '[]'\n", []),
+    ("metadata: {name: aws-auth}\ndata:\n  mapUsers: '[]'\n", []), ('{"data": {"mapUsers": "[]"}}', []),
+    ("mapRoles: '[]'\n", ["no-administrator", "no-node-mapping"]),
+    ("kind: ConfigMap\ndata:\n  mapUsers: '[]'\n", ["no-administrator", "no-node-mapping"]),
+    (f"{TOP}{META}data: {{}}\n", ["no-administrator", "no-node-mapping"]),
+])  # fmt: skip
+def test_a_fragment_gets_no_notes_about_the_whole_map(text: str, codes: list[str]) -> None:
+    assert [finding.code for finding in awsauth.lint(Manifest.parse(text).document)] == codes
+
+
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_a_place_in_one_line_without_escapes_is_exact(quote: str) -> None:
+    text = f"data:\n  mapUsers: {quote}[{{userarn: x, username: y}}]{quote}\n" if quote else "data:\n  mapAccounts: x\n"
+    [finding, *_] = [one for one in awsauth.lint(Manifest.parse(text).document) if one.severity is Severity.ERROR]
+    assert finding.location
+    assert text.splitlines()[1][finding.location.column - 1] == "x"
