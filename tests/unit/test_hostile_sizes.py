@@ -10,7 +10,8 @@ import pytest
 
 import awsauth
 from awsauth.aws.trust_policy import trust_in_ec2
-from awsauth.core.document.model import KEYS
+from awsauth.core.document.index import entries_of
+from awsauth.core.document.model import KEYS, MappingEntry
 from awsauth.core.goyaml import nodes
 from awsauth.core.lint.context import LintContext
 from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
@@ -145,13 +146,13 @@ def test_the_largest_text_of_real_entries_is_read_in_full() -> None:
 
 
 def test_more_entries_that_map_nothing_than_fit_are_not_told_one_by_one() -> None:
-    told = awsauth.Document({"mapRoles": "- no mapping\n" * 20_000}).problems
+    told = awsauth.Document({"mapRoles": "- no mapping\n" * 10_000}).problems
     assert {finding.code for finding in told} == {"entry-dropped"}
-    assert len(told) == 20_000
-    (one,) = awsauth.Document({"mapRoles": "- no mapping\n" * 20_001}).problems
+    assert len(told) == 10_000
+    (one,) = awsauth.Document({"mapRoles": "- no mapping\n" * 10_001}).problems
     assert one.code == "untrusted"
     assert one.location
-    assert one.location.line == 20_001
+    assert one.location.line == 10_001
     assert "is not read further" in one.message
 
 
@@ -195,6 +196,29 @@ def test_stars_of_an_action_are_matched_at_once() -> None:
     assert trust_in_ec2({"Statement": [statement]}, "aws").verdict == "no"
     statement["Action"] = "*".join("sts:assumerole")
     assert trust_in_ec2({"Statement": [statement]}, "aws").verdict == "yes"
+
+
+def test_a_word_is_compared_with_several_at_once() -> None:
+    for count in (1, 16):  # the letters of the others are noted once
+        close_matches("system" * 20, ["system" * 20] * count, 1, 0.8)
+    few, more = (opcodes(partial(close_matches, "system" * 20, ["system" * 20] * count, 1, 0.8)) for count in (1, 16))
+    assert more < few * 4
+
+
+def test_a_text_that_cannot_be_searched_has_an_index_of_its_principals() -> None:
+    reading = awsauth.Document(SHAPES["not to be edited"](50)).reading("mapRoles")
+    assert not reading.bounds
+    principal = (reading.entries[7].mapped or MappingEntry("")).principal
+    assert list(entries_of(reading, {principal})) == [7]
+    assert list(entries_of(reading, {principal, "arn:aws:iam::111122223333:role/absent"})) == [7]
+
+
+def test_an_account_that_is_mapped_very_often_is_not_listed_each_time() -> None:
+    (step,) = [
+        step for step in awsauth.explain(awsauth.Document(SHAPES["one account"](150)), ARN).steps if step.candidates
+    ]
+    assert len(step.candidates) == 100
+    assert "50 more entries" in step.summary
 
 
 def test_words_resemble_each_other_by_their_letters_in_order() -> None:

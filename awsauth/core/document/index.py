@@ -6,6 +6,7 @@ It does not look at all entries.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.model import CachedDiff, Key, MappingEntry, ParsedList
@@ -49,7 +50,7 @@ def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int
     """
     if not principals or not reading.entries:
         return ()
-    if not reading.bounds or len(principals) > SEARCHES or "" in principals:
+    if reading.bounds and (len(principals) > SEARCHES or "" in principals):
         return range(len(reading.entries))
     if len(principals) == 1:
         return _candidates(reading, *principals)
@@ -79,6 +80,10 @@ def _carried_over(compared: CachedDiff, principal: str) -> list[int] | None:
 
 def _searched(reading: ParsedList, principal: str) -> list[int]:
     known = reading.remembered
+    if not reading.bounds:
+        if known.by_principal is None:
+            known.by_principal = _by_principal(reading)
+        return sorted({*known.by_principal.get(principal, ()), *known.by_principal.get("", ())})
     if not known.folded:
         # One byte for each character, so that offsets are those of the text; only ASCII letters change.
         known.folded = reading.text.encode("ascii", "replace").lower()
@@ -90,6 +95,16 @@ def _searched(reading: ParsedList, principal: str) -> list[int]:
         found.append(position)
         offset = text.find(part, bounds[position + 1], bounds[-1])
     return found
+
+
+def _by_principal(reading: ParsedList) -> dict[str, list[int]]:
+    """Return the positions by principal in lower case; under an empty text those of ARNs beyond ASCII and of `sso`."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for position, entry in enumerate(reading.entries):
+        if entry.mapped is not None:
+            principal = entry.mapped.principal
+            found[principal.lower() if principal.isascii() else ""].append(position)
+    return dict(found)
 
 
 def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None = None) -> tuple[range, range]:

@@ -205,15 +205,17 @@ class ParseCache:
     Attributes:
         mapped: Its mappings.
         folded: Its text, as `awsauth.core.document.index` searches it.
+        by_principal: The positions by principal, of a text that it cannot search.
         candidates: By principal, the positions at which it may be mapped.
         compared: The result of the last comparison with another reading.
     """
 
-    __slots__ = ("candidates", "compared", "folded", "mapped")
+    __slots__ = ("by_principal", "candidates", "compared", "folded", "mapped")
 
     def __init__(self) -> None:
         self.mapped: Sequence[MappingEntry] | None = None
         self.folded: bytes | None = None
+        self.by_principal: dict[str, list[int]] | None = None
         self.candidates: dict[str, list[int]] = {}
         self.compared: CachedDiff | None = None
 

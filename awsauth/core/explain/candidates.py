@@ -134,7 +134,7 @@ class Search:
         candidates: list[Candidate] = []
         count: Counter[str] = Counter()
         for hit in hits:
-            count[hit.near.code] += hit.position not in found
+            count[hit.near.code] += 1
             if count[hit.near.code] <= _MOST_ALIKE:
                 candidates.append(self._candidate(reading, hit))
         left_out = sum(max(number - _MOST_ALIKE, 0) for number in count.values())
@@ -288,6 +288,8 @@ class Search:
 
 def _mapped_in(reading: ParsedList) -> Iterator[tuple[int, MappingEntry]]:
     """Yield the mappings with the position of each entry."""
+    if reading.bounds:  # none is dropped
+        return enumerate(reading.mapped)
     return ((position, entry.mapped) for position, entry in enumerate(reading.entries) if entry.mapped is not None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ ODD_CHARACTERS: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufef
 
 A set of these compiles fifty times as fast as the set of all others.
 """
+
+
+_AT_ONCE: Final = 16
+"""The number of words that `close_matches` compares at once."""
 
 
 class Splice(NamedTuple):
@@ -124,26 +129,39 @@ def close_matches(word: str, choices: Iterable[str], most: int, least: float) ->
             words have 1.0.
     """
     # Words of very different lengths share too few letters; skipping them saves time for long words.
-    alike = [one for one in choices if 2 * min(len(word), len(one)) >= least * (len(word) + len(one)) > 0]
-    places: dict[str, int] = {}
-    for number, letter in enumerate(word if alike else ""):
-        places[letter] = places.get(letter, 0) | 1 << number
-    scores = ((2 * _in_common(places, len(word), one) / (len(word) + len(one)), one) for one in alike)
+    shortest, longest = len(word) * least / (2 - least) - 1, len(word) * (2 - least) / least + 1
+    alike = [one for one in choices if shortest <= len(one) <= longest] if word else []
+    scores: list[tuple[float, str]] = []
+    for first in range(0, len(alike), _AT_ONCE):
+        others = tuple(alike[first : first + _AT_ONCE])
+        common = zip(_in_common(word, others), others, strict=True)
+        scores += [(2 * shared / (len(word) + len(one)), one) for shared, one in common]
     return [one for _, one in sorted((found for found in scores if found[0] >= least), reverse=True)[:most]]
 
 
-def _in_common(places: dict[str, int], length: int, other: str) -> int:
-    """Return the length of the longest common subsequence of two words.
+def _in_common(word: str, others: tuple[str, ...]) -> list[int]:
+    """Return the length of the longest common subsequence of a word and each of a few others.
 
-    Each row of the usual table is kept as the bits of one number.
-
-    Args:
-        places: The positions of each letter in one word, as bits.
-        length: The length of that word.
-        other: The other word.
+    Each row of the usual tables is kept as the bits of one number for all others.
     """
-    every = row = (1 << length) - 1
-    for letter in other:
+    places, masks = _places_of(others)
+    every = row = sum(masks)
+    for letter in word:
         shared = row & places.get(letter, 0)
         row = (row + shared | row - shared) & every
-    return length - row.bit_count()
+    return [(mask & ~row).bit_count() for mask in masks]
+
+
+@lru_cache(maxsize=64)
+def _places_of(words: tuple[str, ...]) -> tuple[dict[str, int], list[int]]:
+    """Return the positions of each letter in a few words, and the positions of each word, as bits of one number."""
+    places: dict[str, int] = {}
+    masks = []
+    position = 0
+    for word in words:
+        masks.append((1 << len(word)) - 1 << position)
+        for letter in word:
+            places[letter] = places.get(letter, 0) | 1 << position
+            position += 1
+        position += 1  # nothing is carried over from one word to the next
+    return places, masks

@@ -47,7 +47,7 @@ def parts(group: str) -> tuple[str, ...]:
     return found if len(found) > 1 and all(part and not re.search(r"\s", part) for part in found) else ()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 16)  # more than one rule asks, and 1 MiB has room for so many
 def meant(group: str) -> str:
     """Return the well-known group that a group misspells; empty for any other.
 

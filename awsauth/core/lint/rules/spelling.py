@@ -103,12 +103,10 @@ def _pairs(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, st
     first: dict[str, str] = {name: name for name in known}
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
-        if not is_unclear(name) and not meant(name):
-            alike[_as_seen(name)].append(name)
+        alike[_as_seen(name)].append(name)
     for seen, found in alike.items():
-        for name in found:
-            other = first.setdefault(seen, name)
-            if other != name:
+        for name in found if len(found) > 1 or seen in first else ():
+            if not is_unclear(name) and not meant(name) and (other := first.setdefault(seen, name)) != name:
                 yield name, other
 
 
