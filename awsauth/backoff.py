@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from awsauth.boundary import causes
 from awsauth.debug_log import log_debug
 from awsauth.errors import UnavailableError
 
@@ -125,10 +126,6 @@ def retry_after(value: str | None) -> float:
     return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds()) if moment else 0.0
 
 
-def _asked_for(error: BaseException | None) -> float:
+def _asked_for(error: BaseException) -> float:
     """Return the seconds that a server has asked to wait, in an error or its causes."""
-    while error is not None:
-        if isinstance(error, UnavailableError):
-            return error.retry_after
-        error = error.__cause__
-    return 0.0
+    return next((cause.retry_after for cause in causes(error) if isinstance(cause, UnavailableError)), 0.0)

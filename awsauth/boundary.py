@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from awsauth.errors import AwsAuthError, InternalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
 _SPECIAL: Final = frozenset(("__init__", "__post_init__", "__enter__", "__exit__", "__str__"))
 """Methods with an underscore that users call."""
+
+
+_BEHIND: Final = ("__cause__", "__context__", "reason", "original_error")
+"""The attributes in which an exception keeps its cause."""
 
 
 class _Unset:
@@ -76,6 +80,21 @@ def caused_by(error: Exception) -> InternalError:
     made.location = _origin(error)
     made.__cause__ = error
     return made
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all errors behind it, the nearest first.
+
+    botocore and urllib3 keep the cause in attributes or arguments of their own.
+    """
+    seen: set[int] = set()
+    level = [error]
+    while level:
+        yield from level
+        seen.update(map(id, level))
+        kept = [getattr(one, name, None) for one in level for name in _BEHIND]
+        kept += [value for one in level for value in (*one.args, *getattr(one, "kwargs", {}).values())]
+        level = [one for one in kept if isinstance(one, BaseException) and id(one) not in seen]
 
 
 def _guarded_member(value: Any) -> Any:

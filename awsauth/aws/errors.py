@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from awsauth.aws.redaction import address, causes, safe_text
+from awsauth.aws.redaction import address, safe_text
 from awsauth.backoff import http_date
+from awsauth.boundary import causes
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import (
     AwsAuthError,

@@ -7,12 +7,9 @@ to be harmless are shown.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.core.text.display import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _LONGEST: Final = 500
 """Characters of a foreign message that are shown."""
@@ -57,12 +54,3 @@ def address(url: object) -> str:
     """
     found = _ADDRESS.fullmatch(str(url or ""))
     return f"{found['scheme']}{found['host']}" if found else ""
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and the errors behind it, as botocore and urllib3 keep them."""
-    behind: object = error
-    while isinstance(behind, BaseException):
-        yield behind
-        kept = getattr(behind, "kwargs", {}).get("error") or getattr(behind, "reason", None)
-        behind = kept if isinstance(kept, BaseException) else next(iter(behind.args), None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from awsauth.backoff import retry_after
+from awsauth.boundary import causes
 from awsauth.core.text.display import visible
 from awsauth.errors import (
     AdmissionError,
@@ -28,7 +29,7 @@ from awsauth.kube.rbac import missing_rule
 from awsauth.kube.request_limits import AnswerError, object_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from awsauth.kube.transport import Request
 
@@ -200,7 +201,7 @@ def _failure(error: BaseException) -> _Failure:
 
 
 def _tls_failure(error: Exception, whose: str = "The API server's certificate") -> _Failure:
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             problem = visible(cause.verify_message).rstrip(".")
             return _Failure(f"{whose} is not trusted: {problem}.", check=_CHECK_TRUST)
@@ -210,21 +211,10 @@ def _tls_failure(error: Exception, whose: str = "The API server's certificate") 
 
 def _cause(error: BaseException) -> str:
     """Return the system's description of an error, without urllib3's text around it."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, OSError) and (text := cause.strerror or str(cause)):
             return visible(text[:_LONGEST_MESSAGE]).rstrip(".")
     return visible(str(error)[:_LONGEST_MESSAGE] or type(error).__name__).rstrip(".")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all errors behind it, the nearest first."""
-    seen: set[int] = set()
-    level = [error]
-    while level:
-        yield from level
-        seen |= set(map(id, level))
-        behind = [(one.__cause__, one.__context__, getattr(one, "original_error", None), *one.args) for one in level]
-        level = [one for group in behind for one in group if isinstance(one, BaseException) and id(one) not in seen]
 
 
 def _unknown(request: Request, message: str) -> OutcomeUnknownError:
