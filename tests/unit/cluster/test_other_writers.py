@@ -147,14 +147,14 @@ def test_a_manager_that_is_there_now_is_not_said_again_from_the_history() -> Non
 @pytest.mark.parametrize(
     ("labels", "annotations", "said"),
     [
-        ({"argocd.argoproj.io/instance": "auth"}, {}, "Argo CD's"),
-        ({}, {"argocd.argoproj.io/tracking-id": "auth:/ConfigMap:kube-system/aws-auth"}, "Argo CD's"),
-        ({"kustomize.toolkit.fluxcd.io/name": "cluster"}, {}, "Flux's"),
-        ({"helm.toolkit.fluxcd.io/name": "auth"}, {}, "Flux's"),
-        ({"app.kubernetes.io/managed-by": "Helm"}, {"meta.helm.sh/release-name": "auth"}, "Helm's"),
-        ({"app.kubernetes.io/managed-by": "pulumi"}, {}, "Pulumi's"),
-        ({"kapp.k14s.io/app": "1"}, {}, "kapp's"),
-        ({}, {"objectset.rio.cattle.io/id": "default-auth"}, "Rancher Fleet's"),
+        ({"argocd.argoproj.io/instance": "auth"}, {}, "Argo CD owns"),
+        ({}, {"argocd.argoproj.io/tracking-id": "auth:/ConfigMap:kube-system/aws-auth"}, "Argo CD owns"),
+        ({"kustomize.toolkit.fluxcd.io/name": "cluster"}, {}, "Flux owns"),
+        ({"helm.toolkit.fluxcd.io/name": "auth"}, {}, "Flux owns"),
+        ({"app.kubernetes.io/managed-by": "Helm"}, {"meta.helm.sh/release-name": "auth"}, "Helm owns"),
+        ({"app.kubernetes.io/managed-by": "pulumi"}, {}, "Pulumi owns"),
+        ({"kapp.k14s.io/app": "1"}, {}, "kapp owns"),
+        ({}, {"objectset.rio.cattle.io/id": "default-auth"}, "Rancher Fleet owns"),
     ],
 )
 def test_a_tools_mark_is_named(labels: dict[str, str], annotations: dict[str, str], said: str) -> None:
