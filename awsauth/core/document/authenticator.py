@@ -90,7 +90,7 @@ class EntryReader:
         arn_field = ARN_FIELD[self.key]
         names = (arn_field, "username", "groups", "userid", *(("sso",) if self.key == "mapRoles" else ()))
         if item.type != "map":
-            hint = "Remove one of the two dashes before its mappings." if item.items else ""
+            hint = "Write each mapping in it as an item of the list itself." if item.items else ""
             self._dropped(item, "This entry is not a mapping with fields.", hint)
             return None, {}
         self._corrections = lambda: self._corrections_of(item)

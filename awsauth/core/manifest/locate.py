@@ -51,6 +51,11 @@ _OTHER_TEXTS: Final = (
     ),
     (re.compile("^<{7} ", re.MULTILINE), "an unresolved merge conflict of git", "Resolve it and try again."),
     (
+        re.compile(r"^ *[-+~] resource \"", re.MULTILINE),
+        "a plan of Terraform",
+        f"Pass the present manifest, the output of `{_KUBECTL}`.",
+    ),
+    (
         re.compile(r"^Data\n====$", re.MULTILINE),
         "the output of `kubectl describe`",
         f"Pass the output of `{_KUBECTL}`.",
@@ -157,7 +162,10 @@ def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
             return ManifestError(message, location=f"line {number}", hint=hint)
     hint = "Correct it until `kubectl create --dry-run=client -f` reads the file, and try again."
     *_, key = _KEY_OF_BLOCK.findall(text, 0, offset) or [""]
-    if key and text[line_start(text, offset) : line_end(text, offset)].lstrip(" ").startswith("- "):
+    line = text[line_start(text, offset) : line_end(text, offset)].lstrip(" ")
+    if line.startswith(tuple(f"{key}:" for key in KEYS)) and "\ndata:" not in f"\n{text}":
+        hint = "Write `data:` on a line of its own above it, and try again."
+    elif key and line.startswith("- "):
         hint = f"Indent the lines below `{key}: |` further than `{key}`, and try again."
     location = f"line {fault}, column {offset - line_start(text, offset) + 1}"
     fails = "has an uncertain meaning" if isinstance(error, UntrustedYamlError) else "is not YAML"

@@ -361,7 +361,9 @@ def test_no_hint_makes_a_node_of_a_person(data: dict[str, str]) -> None:
     ("arn:aws:iam:eu-west-1:111122223333:role/ci", f"{ROLE}/ci"), ("arn:aws:iam:arn:aws:iam::111122223333:user/a/b", f"{USER}/a/b"),
     ("arn:aws:iam::<ACCOUNT>role/ci", "arn:aws:iam::<ACCOUNT>:role/ci"),
     ("arn:aws:iam:111122223333:role/team/ci", f"{ROLE}/ci"), ("arn:aws:iam::111122223333:ci", ""),
-    ("arn:aws:iam::1111:role:ci", ""), ("arn:aws:eks:eu-west-1:111122223333:role/ci", ""), ("ci", ""),
+    ("arn:aws:iam::1111:role:ci", "arn:aws:iam::1111:role/ci"),
+    ("arn:aws:iam::1111::role/AWSReservedSSO_X", "arn:aws:iam::1111:role/AWSReservedSSO_X"),
+    ("arn:aws:eks:eu-west-1:111122223333:role/ci", ""), ("ci", ""),
 ])  # fmt: skip
 def test_an_arn_with_a_mark_too_few_or_too_many_is_shown_right(arn: str, right: str) -> None:
     [finding] = told("not-an-arn", role(arn, "ci"))
@@ -453,3 +455,19 @@ def test_an_entry_again_in_the_same_line_has_its_column() -> None:
     entry = f'{{"rolearn": "{ROLE}/ci", "username": "ci"}}'
     [finding] = told("duplicate", {"mapRoles": f"[{entry}, {entry}]"})
     assert f"on line 1, column {len(entry) + 16}," in finding.message
+
+
+@pytest.mark.parametrize("text", [
+    "- rolearn: ROLE\n  username: ci\n    - view\n", "- rolearn: ROLE\n  username: ci\n    - view\n    - edit\n",
+    "- username: ci\n  rolearn: ROLE\n    - view\n", "-   rolearn: ROLE\n    username: ci\n      - view\n",
+    f"- rolearn: ROLE\n  username: {EC2}\n    - system:bootstrappers\n    - system:nodes\n",
+])  # fmt: skip
+def test_groups_without_their_field_get_it_by_the_hint(text: str) -> None:
+    [finding] = told("continued-value", item(text))
+    assert finding.hint.startswith("Write `groups:` on a line of its own above `- ")
+    lines = item(text)["mapRoles"].split("\n")
+    place = next(number for number, line in enumerate(lines) if line.strip() == finding.hint.split("`")[3])
+    lines.insert(place, f"{' ' * lines[1].index(lines[1].strip())}groups:")
+    after = Document({"mapRoles": "\n".join(lines)})
+    assert not [one for one in lint(after) if one.severity is Severity.ERROR]
+    assert after.roles[0].groups

@@ -55,6 +55,7 @@ def test_a_manifest_that_looks_like_a_diff_is_read(text: str) -> None:
     (f"{TOP}data:\n<<<<<<< HEAD\n  mapRoles: '[]'\n=======\n  mapRoles: ''\n>>>>>>> other\n", "an unresolved merge conflict of git", 7),
     (f"{TOP}data:\n  mapRoles: |\n{BLOCK}<<<<<<< ours\n{BLOCK}", "an unresolved merge conflict of git", 10),
     (f"Name:         aws-auth\nNamespace:    kube-system\nLabels:       <none>\n\nData\n====\nmapRoles:\n----\n{ENTRY}\nEvents:  <none>\n", "the output of `kubectl describe`", 5),
+    ('# x will be updated\n  ~ resource "kubernetes_config_map" "aws_auth" {\n      ~ data = {\n', "a plan of Terraform", 2),
     (f"Name: aws-auth\nData\n====\nmapUsers:\n----\n{ENTRY}", "the output of `kubectl describe`", 2),
 ])  # fmt: skip
 def test_another_text_is_named(text: str, name: str, line: int) -> None:
@@ -119,3 +120,10 @@ def test_a_template_is_told_with_its_tool(line: str, tool: str, command: str) ->
     error = refused(f"{TOP}data:\n  mapRoles: |\n{BLOCK}{line}\n{BLOCK}")
     assert error.message.startswith(f"The file is a template of {tool}, not YAML")
     assert f"`{command}" in error.hint
+
+
+@pytest.mark.parametrize("key", ["mapRoles", "mapUsers", "mapAccounts"])
+def test_keys_without_data_above_them_are_told_so(key: str) -> None:
+    text = f"apiVersion: v1\n  {key}: |\n    []\n"
+    assert refused(text).hint == "Write `data:` on a line of its own above it, and try again."
+    assert Manifest.parse(text.replace("  map", "data:\n  map")).data == {key: "[]\n"}

@@ -238,7 +238,7 @@ def not_an_arn(item: LintEntry) -> Match:
     hint = f"Write the ARN of the {kind}, such as `arn:aws:iam::111122223333:{kind}/NAME`."
     if is_iam_group(principal):
         problem, hint = "This is the ARN of an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP
-    elif arn_problem(bare(principal)) in ("", "placeholder"):
+    elif arn_problem(bare(principal)) != "not-an-arn":
         return _misspelt(item, "The part of this ARN before the name is wrong.", no_caller)
     elif other := _RESOURCE.match(principal):
         problem = f"This is the ARN of something else, {quoted(' '.join(other.groups()))}, not of an IAM role or user."
@@ -280,6 +280,8 @@ def continued_value(context: LintContext) -> Iterator[Match]:
                 f"{quoted(field.value.text, 200)} as a whole.",
                 "RBAC has to spell it the same way." if is_username else f"No caller has that ARN, {_NO_ACCESS}",
                 f"Move the line {quoted(line)} below `groups:`."
+                if line.startswith("- ") and item.entry.shape.field("groups")
+                else f"Write `groups:` on a line of its own above {quoted(line)}."
                 if line.startswith("- ")
                 else f"Write the value in one line. {quoted(line)} is now part of it.",
                 at=item.location(name),
