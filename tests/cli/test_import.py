@@ -90,6 +90,36 @@ SHAPES: dict[str, tuple[Any, dict[str, Any]]] = {
         {"kind": "AccessEntry", "spec": {"principalARN": USER, "clusterName": "x"}},
         {"mapUsers": [{**ALICE, "username": USER}]},
     ),
+    "an aws-auth manifest": (
+        {"kind": "ConfigMap", "data": {"mapRoles": json.dumps([CI]), "mapUsers": "", "mapAccounts": "[]\n"}},
+        {"mapRoles": [CI]},
+    ),
+    "ConfigMaps that cmmc or aws-auth-merger merge": (
+        {
+            "kind": "List",
+            "items": [
+                {
+                    "kind": "ConfigMap",
+                    "data": {"mapRoles": f"- arn: {ROLE}\n  username: ci\n  groups:\n  - builders\n"},
+                },
+                {"kind": "ConfigMap", "data": {"mapUsers": f"- userarn: {USER}\n  username: alice\n"}},
+                {"kind": "MergeSource", "spec": {"source": {"data": "mapRoles"}, "target": {"data": "mapRoles"}}},
+            ],
+        },
+        {"mapRoles": [CI], "mapUsers": [ALICE]},
+    ),
+    "MergeTarget": (
+        {"kind": "MergeTarget", "spec": {"data": {"mapRoles": {"init": json.dumps([CI])}, "mapUsers": {}}}},
+        {"mapRoles": [CI]},
+    ),
+    "eks-auth-sync": (
+        {
+            "kubernetes": {"inKubeCluster": True},
+            "scanners": [{"type": "static", "static": {"roles": [CI], "users": [ALICE]}}],
+        },
+        {"mapRoles": [CI], "mapUsers": [ALICE]},
+    ),
+    "a file of eks-auth-sync": ({"users": [ALICE], "roles": [CI]}, {"mapRoles": [CI], "mapUsers": [ALICE]}),
     "Cluster API": ({"spec": {"iamAuthenticatorConfig": {"mapRoles": [CI]}}}, {"mapRoles": [CI]}),
     "kops": (
         {"clusterID": "x", "server": {"mapRoles": [CI], "mapAccounts": ["222233334444"]}},
@@ -135,12 +165,30 @@ def test_a_shape_becomes_a_fragment(values: Any, wanted: dict[str, Any]) -> None
         ({"mapAccounts": ["222233334444", "222233334444"]}, "is listed twice"),
         ({"mapRoles": [{"rolearn": "arn:aws:iam::1:role/x", "username": "x"}]}, "account"),
         ({"kind": "Deployment", "spec": {}}, "no principals"),
+        (
+            {"kind": "AwsAuthSyncConfig", "spec": {"syncIamGroups": [{"source": "a", "dest": "b"}]}},
+            "members of IAM groups",
+        ),
+        (
+            {"scanners": [{"type": "static", "static": {"roles": [CI]}}, {"type": "iam", "iam": {"clusterName": "x"}}]},
+            "tags",
+        ),
+        ({"scanners": [{"type": "ssm", "ssm": {"path": "/x"}}]}, "AWS Systems Manager"),
+        ({"scanners": [{"type": "file", "file": {"path": "x"}}]}, "another file"),
+        ({"kind": "ConfigMap", "data": {"mapRoles": "- ["}}, "The text"),
         ([], "no principals"),
     ],
 )
 def test_what_a_fragment_cannot_hold_is_refused_by_name(values: Any, message: str) -> None:
     with pytest.raises(FragmentError, match=message):
         import_fragment(json.dumps(values), "x.json", "a")
+
+
+def test_what_is_refused_has_a_place() -> None:
+    text = "kind: List\nitems:\n- kind: MapRole\n  spec: {}\n- kind: AWSAuthItem\n  spec:\n    suspend: true\n"
+    with pytest.raises(FragmentError) as raised:
+        import_fragment(text.replace("- kind: MapRole\n  spec: {}\n", ""), "x.yaml", "a")
+    assert raised.value.location == "x.yaml, line 4, column 3"
 
 
 def test_the_places_of_a_principal_that_is_listed_twice_are_said() -> None:

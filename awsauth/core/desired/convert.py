@@ -8,7 +8,7 @@ from awsauth.core.access.matching import account_of, can_match
 from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping
 from awsauth.core.arn import is_user, partition_of
 from awsauth.core.desired.acts import live_entries
-from awsauth.core.desired.fragment import Fragment, WantedRole
+from awsauth.core.desired.fragment import Fragment, fragment_item
 from awsauth.core.desired.records import principal_name
 from awsauth.core.document.model import KEYS, KIND
 from awsauth.core.goyaml.scalars import write_scalar
@@ -32,8 +32,24 @@ _LISTS: Final[tuple[Path, ...]] = (
     *(("spec", "iamAuthenticatorConfig", key) for key in KEYS),  # Cluster API for AWS
     *(("server", key) for key in KEYS),  # the authenticator's own config.yaml, as with kops
     *((key,) for key in KEYS),
+    *(
+        ("data", key) for key in KEYS
+    ),  # a ConfigMap: aws-auth itself, or what cmmc and Gruntwork's aws-auth-merger merge
+    *(("spec", "data", key, "init") for key in KEYS),  # cmmc's MergeTarget
+    *(prefix + (name,) for prefix in ((), ("static",)) for name in ("roles", "users")),  # polarsquad's eks-auth-sync
 )
-"""Where files have lists of principals, or mappings of them by name."""
+"""Where files have lists of principals, or mappings of them by name, or the text of a list."""
+
+_OUTER: Final = ("items", "scanners")
+"""Lists of objects: of Kubernetes, and of polarsquad's eks-auth-sync."""
+
+_ELSEWHERE: Final = {
+    ("spec", "syncIamGroups"): "the members of IAM groups",  # gp42's AwsAuthSyncConfig
+    ("iam", "clusterName"): "the tags of IAM users and roles",  # eks-auth-sync
+    ("ssm", "path"): "a parameter of AWS Systems Manager",
+    ("file", "path"): "another file",
+}
+"""Where objects say that their principals are somewhere else."""
 
 _OBJECTS: Final = ("IAMIdentityMapping", "MapRole", "MapUser", "AccessEntry")
 """Kinds of objects whose ``spec`` is one principal.
@@ -58,9 +74,10 @@ _HINT: Final = "Take it out of the file, import the rest, and grant it by other 
 def import_fragment(text: str, name: str, owner: str) -> Fragment:
     """Return the principals in another tool's file as the fragment of an owner.
 
-    It reads eksctl's ``iamIdentityMappings`` and ``accessEntries``, variables of terraform-aws-eks in JSON, and the
-    authenticator's ``config.yaml``. It also reads the objects ``IAMIdentityMapping``, ``AWSAuthItem``, ``MapRole``,
-    ``MapUser`` and ``AccessEntry``, alone or in a ``List``.
+    It reads eksctl's ``iamIdentityMappings`` and ``accessEntries``, variables of terraform-aws-eks in JSON, the
+    authenticator's ``config.yaml``, and the static mappings of eks-auth-sync. It also reads the objects
+    ``IAMIdentityMapping``, ``AWSAuthItem``, ``MapRole``, ``MapUser`` and ``AccessEntry``, and ConfigMaps with the lists of
+    ``aws-auth``, alone or in a ``List``.
 
     Raises:
         FragmentError: the file holds none of these, or something that a fragment cannot hold; `location` is its place.
@@ -101,29 +118,39 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
 
 
 def _items(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Yield the principals in a file, with their paths."""
-    if not isinstance(value, dict):
-        return
-    objects = value.get("items")
-    for index, one in enumerate(objects if isinstance(objects, list) else ()):
-        yield from _items(one, (*path, "items", index))
-    spec = value.get("spec")
-    if isinstance(spec, dict) and spec.get("suspend") is True:
-        raise FragmentError(
-            "The object is suspended, so its principals are not mapped.", hint="Import it when it is not."
-        )
-    if value.get("kind") in _OBJECTS:
-        yield (*path, "spec"), spec
+    """Yield the principals in a file, or errors, with their paths."""
+    for name in _OUTER:
+        objects = _at(value, (name,))
+        for index, one in enumerate(objects if isinstance(objects, list) else ()):
+            yield from _items(one, (*path, name, index))
+    if _at(value, ("spec", "suspend")) is True:
+        problem = "The object is suspended, so its principals are not mapped."
+        yield (*path, "spec"), FragmentError(problem, hint="Import it when it is not.")
+    for names in filter(lambda names: _at(value, names), _ELSEWHERE):
+        problem = f"The principals are {_ELSEWHERE[names]}, and not in the file."
+        yield (*path, *names), FragmentError(problem, hint="Import the aws-auth that the tool has written.")
+    if _at(value, ("kind",)) in _OBJECTS:
+        yield (*path, "spec"), value.get("spec")
     for names in _LISTS:
-        found: Any = value
-        for name in names:
-            found = found.get(name) if isinstance(found, dict) else None
+        found = _at(value, names)
+        try:
+            found = parse_input(found).value if isinstance(found, str) and found.strip() else found
+        except YamlInputError as error:
+            yield (*path, *names), FragmentError(f"The text {error.problem}.", hint="Correct it with `awsauth fmt`.")
         pairs = enumerate(found) if isinstance(found, list) else found.items() if isinstance(found, dict) else ()
         yield from (((*path, *names, index), one) for index, one in pairs)
 
 
+def _at(value: Any, names: Path) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
 def _entry(item: Any) -> tuple[Key, str, Any]:
     """Return the data key, the ARN or account, and the entry of one principal."""
+    if isinstance(item, FragmentError):
+        raise item
     if isinstance(item, str):
         return "mapAccounts", item, item
     if not isinstance(item, dict):
@@ -189,9 +216,7 @@ def initial_fragment(document: Document, owner: str, owned: Collection[str]) -> 
         )
         if not reason and key != "mapAccounts" and not (can_match(mapped.principal) and mapped.username):
             reason = "it never matches, or has no username"
-        fields = {"username": mapped.username, "groups": mapped.groups}
-        field = {"mapRoles": "rolearn", "mapUsers": "userarn"}.get(key, "")
-        entry = {field: mapped.principal, **fields} if field else mapped.principal
+        entry = fragment_item(key, mapped)
         try:
             Fragment(owner=owner, **{key: [] if reason else [entry]})
         except FragmentError as error:
@@ -205,26 +230,17 @@ def initial_fragment(document: Document, owner: str, owned: Collection[str]) -> 
 
 def fragment_text(fragment: Fragment) -> str:
     """Return a fragment as YAML."""
-    lines = [f"owner: {fragment.owner}"]
-    for role in fragment.roles:
-        field, principal = (
-            ("rolearn", role.rolearn) if isinstance(role, WantedRole) else ("permissionset", role.permissionset)
-        )
-        lines += [*_title("mapRoles", lines), *_lines(field, principal, role.username, role.groups)]
-    for user in fragment.users:
-        lines += [*_title("mapUsers", lines), *_lines("userarn", user.userarn, user.username, user.groups)]
-    for account in fragment.accounts:
-        lines += [*_title("mapAccounts", lines), f'- "{account}"']
+    lines = []
+    for name, value in fragment.model_dump(by_alias=True, exclude_defaults=True).items():
+        lines.append(f"{name}: {write_scalar(value)}" if isinstance(value, str) else f"{name}:")
+        for item in () if isinstance(value, str) else value:
+            lines += [f"- {write_scalar(item)}"] if isinstance(item, str) else _lines(item)
     return "\n".join(lines) + "\n"
 
 
-def _title(key: str, lines: list[str]) -> list[str]:
-    return [] if f"{key}:" in lines else [f"{key}:"]
-
-
-def _lines(field: str, principal: str, username: str, groups: Collection[str]) -> Iterator[str]:
-    yield f"- {field}: {write_scalar(principal)}"
-    yield f"  username: {write_scalar(username)}"
-    if groups:
-        yield "  groups:"
-        yield from (f"  - {write_scalar(group)}" for group in groups)
+def _lines(item: dict[str, Any]) -> Iterator[str]:
+    dash = "-"
+    for name, value in item.items():
+        yield f"{dash} {name}: {write_scalar(value)}" if isinstance(value, str) else f"{dash} {name}:"
+        yield from () if isinstance(value, str) else (f"  - {write_scalar(text)}" for text in value)
+        dash = " "

@@ -24,7 +24,7 @@ from awsauth.core import arn as arns
 from awsauth.core.desired.manifest import document_of, manifest_in
 from awsauth.core.desired.records import OWNER, principal_name
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import KEYS, Key, MappingEntry
+from awsauth.core.document.model import ARN_FIELD, KEYS, Key, MappingEntry
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.serialization import unique_fields
 from awsauth.core.text.display import listed, quoted, quoted_value, visible
@@ -251,7 +251,7 @@ class Fragment(_Part):
             raise FragmentError(
                 f"The document cannot be read whole: {document.problems[0]}", hint="Run `awsauth check`."
             )
-        fields = {key: [_item(key, mapped) for mapped in document.reading(key).mapped] for key in KEYS}
+        fields = {key: [fragment_item(key, mapped) for mapped in document.reading(key).mapped] for key in KEYS}
         return cls(owner=owner, **fields)
 
     def wanted(self, role_arn: Callable[[AnyRole], str]) -> Iterator[Wanted]:
@@ -309,15 +309,19 @@ def _listed_twice(owner: str, wanted: Wanted, other_owner: str, other: Wanted) -
     )
 
 
-def _item(key: Key, mapped: MappingEntry) -> Any:
+def fragment_item(key: Key, mapped: MappingEntry) -> Any:
+    """Return an entry as a fragment has it.
+
+    Raises:
+        FragmentError: a fragment cannot hold it.
+    """
     if mapped.sso is not None:
         raise FragmentError(
             "An `sso` entry has no ARN, so a fragment cannot hold it.", hint="Name the role by `permissionset`."
         )
     if key == "mapAccounts":
         return mapped.principal
-    field = "rolearn" if key == "mapRoles" else "userarn"
-    return {field: mapped.principal, "username": mapped.username, "groups": mapped.groups}
+    return {ARN_FIELD[key]: mapped.principal, "username": mapped.username, "groups": mapped.groups}
 
 
 def decode_text(text: str | bytes) -> str:
