@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from awsauth.core.desired.decide import OnDrift
     from awsauth.core.desired.fragment import Fragment
     from awsauth.core.document.document import Document
+    from awsauth.core.findings import Finding
     from awsauth.history.commit import PendingChange
     from awsauth.mapping_methods import RoleResolver
     from awsauth.stores.store import Snapshot, Store
@@ -30,6 +31,10 @@ class SyncMethods(ABC):
 
     _store: Store
     _roles: RoleResolver
+
+    @abstractmethod
+    def _unacknowledged(self, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Return the findings that the policy does not acknowledge."""
 
     @abstractmethod
     def _run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
@@ -49,6 +54,7 @@ class SyncMethods(ABC):
         max_removals: int | str | None = None,
         allow_empty: bool = False,
         restore_ownership: bool = False,
+        exclusive: bool = False,
         approved: SyncReport | None = None,
         reason: str = "",
         allow: Sequence[str] = (),
@@ -74,6 +80,7 @@ class SyncMethods(ABC):
                 entries such as ``"20%"``. By default 5 or ``"20%"``, the larger.
             allow_empty: Allow an owner that wants no entry at all.
             restore_ownership: Take records of owners that the object lost from the revisions.
+            exclusive: Also report entries without an owner, except those of nodes and those that the policy acknowledges.
             approved: The acts that are allowed: those of an earlier ``dry_run``; None for any.
             reason: Why; by default the reasons of the fragments.
             allow: Guards that are to let the sync pass; a node mapping is removed only with ``node-mapping=ARN``.
@@ -93,7 +100,7 @@ class SyncMethods(ABC):
         from awsauth.history.sync import SyncProposal, choices_of
 
         flags: Any = {"adopt": adopt, "allow_empty": allow_empty, "restore_ownership": restore_ownership}
-        check_options(flags | {"reason": reason, "allow": allow, "dry_run": dry_run})
+        check_options(flags | {"exclusive": exclusive, "reason": reason, "allow": allow, "dry_run": dry_run})
         if approved is not None and not isinstance(approved, SyncReport):
             raise UsageError(f"approved is {quoted_value(approved)}.", hint="Pass the `sync` of an earlier result.")
         fragments = check_fragments(desired, owner)
@@ -115,6 +122,7 @@ class SyncMethods(ABC):
             restores_ownership=restore_ownership,
             is_plan=dry_run is True,
             approved=approved,
+            unmanaged=self._unacknowledged if exclusive else None,
         )
         reasons = dict.fromkeys(one.reason for one in fragments if one.reason)
         return self._run(proposal.propose, {"reason": reason or "; ".join(reasons), "allow": allow, "dry_run": dry_run})

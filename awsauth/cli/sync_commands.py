@@ -16,6 +16,7 @@ from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.inspect_commands import owners_in
 from awsauth.cli.target import command
+from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.decide import OnDrift
 from awsauth.core.desired.fragment import Fragment, decode_text
@@ -23,7 +24,7 @@ from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import visible
 from awsauth.errors import FragmentError, UsageError
-from awsauth.history.sync import LOST_OWNERSHIP
+from awsauth.history.sync import UNMANAGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
+_RESTORE: Final = "pass restore_ownership=True"
 OWNER_WITHOUT_FRAGMENT: Final = "owner-without-fragment"
 
 
@@ -65,6 +67,10 @@ OWNER_WITHOUT_FRAGMENT: Final = "owner-without-fragment"
 )
 @click.option("--allow-empty", is_flag=True, help="Allow an owner without entries.")
 @click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the revisions.")
+@click.option("--exclusive", is_flag=True, help="Also report entries without an owner; exit code 1 with --check.")
+@click.option(
+    "--approved", metavar="FILE", type=click.File("rb"), help="Only make the changes in this output of --plan -o json."
+)
 def sync_command(
     invocation: Invocation,
     /,
@@ -73,6 +79,7 @@ def sync_command(
     owner: str | None,
     plans: bool,
     max_removals: str | None,
+    approved: IO[bytes] | None,
     **options: Any,
 ) -> int:
     """Apply fragments, the files in which owners keep their mappings.
@@ -92,18 +99,20 @@ def sync_command(
         int(max_removals) if max_removals and re.fullmatch(r"\d{1,9}", max_removals) else max_removals
     )
 
+    with naming(approved or ""):
+        planned = SyncReport.from_text(read_input(approved)) if approved else None
     words = ["sync", *sources, *(("--owner", owner) if owner else ()), "--restore-ownership"]
-    restore = f"To restore it, run `{command(invocation, *words)}`."
+    restore = f"run `{command(invocation, *words)}`"
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
         def sync(dry_run: DryRun, allow: Sequence[str], **more: Any) -> Result:
             result = client.sync(fragments, **options, reason=how.reason, allow=allow, dry_run=dry_run, **more)
-            findings = (replace(one, hint=restore) if one.code == LOST_OWNERSHIP else one for one in result.findings)
+            findings = (replace(one, hint=one.hint.replace(_RESTORE, restore)) for one in result.findings)
             return replace(result, findings=(*findings, *missing))
 
         with invocation.waiting():
             missing = tuple(_without_fragment(client, fragments)) if any(map(os.path.isdir, sources)) else ()
-            found = sync(True, [*GUARDS, *how.allow])
+            found = sync(True, [*GUARDS, *how.allow], approved=planned)
         if found.sync and not plans:
             found.sync.raise_for_conflicts()
         return PreviewedChange(
@@ -134,7 +143,8 @@ def _shown(invocation: Invocation, how: ChangeOptions, propose: Callable[[AwsAut
         if invocation.output == "json":
             return CONFLICT
         sync.raise_for_conflicts()
-    return FOUND if proposed.has_effect or (sync and sync.lost) else DONE
+    is_found = proposed.has_effect or any(one.code == UNMANAGED for one in proposed.findings)
+    return FOUND if is_found or (sync and sync.lost) else DONE
 
 
 def _without_fragment(client: AwsAuthClient, fragments: Sequence[Fragment]) -> Iterator[Finding]:
@@ -160,10 +170,8 @@ def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         FileError: a file cannot be read.
     """
     for source in sources:
-        path = Path(source)
-        if source == "-" or not path.is_dir():
-            names = [source]
-        else:
+        path, names = Path(source), [source]
+        if source != "-" and path.is_dir():
             found = (one for one in path.iterdir() if one.suffix in _SUFFIXES and not one.name.startswith("."))
             names = sorted(map(str, found))
         if not names:
@@ -175,8 +183,7 @@ def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
             shown = "standard input" if name == "-" else name
             with naming(shown):
-                raw = read_input(name)
-            yield shown, raw
+                yield shown, read_input(name)
 
 
 _OWNER: Final = click.option("--owner", metavar="NAME", required=True, help="The owner of the entries.")
@@ -190,8 +197,9 @@ def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) 
 
     It reads YAML and JSON: eksctl's iamIdentityMappings and accessEntries; variables of terraform-aws-eks
     (access_entries, aws_auth_roles); objects of the kinds IAMIdentityMapping, AWSAuthItem, MapRole, MapUser and
-    AccessEntry; and the authenticator's config.yaml, as with kops. It refuses the parts that a fragment cannot hold,
-    and names them.
+    AccessEntry; and the authenticator's config.yaml, as with kops. It also reads ConfigMaps with aws-auth's lists, as
+    for cmmc and aws-auth-merger, and the static mappings of eks-auth-sync. It refuses the parts that a fragment cannot
+    hold, and names them.
     """
     with naming(source):
         text = decode_text(read_input(source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from awsauth.core.access.matching import canonical, principal_of
@@ -12,7 +12,7 @@ from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records
 from awsauth.core.desired.decide import Choices, OnDrift
 from awsauth.core.desired.records import holds_hashes, principal_in, principal_name, read_records, write_records
 from awsauth.core.document.model import KEYS
-from awsauth.core.edit.merge import merge_with_report
+from awsauth.core.edit.merge import described, merge_with_report
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.access import NODE_MAPPING
 from awsauth.core.guards.content import MANAGED_BY_TOOL
@@ -24,10 +24,9 @@ from awsauth.core.text.display import listed, quoted, quoted_value, visible
 from awsauth.errors import GuardError, PlanOutdatedError, UsageError
 from awsauth.history.commit import PendingChange
 from awsauth.history.lost_records import KeptRecords, kept_records
-from awsauth.stores.file import UNREADABLE_RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from awsauth.core.desired.acts import Live, SyncReport
     from awsauth.core.desired.fragment import Wanted
@@ -38,6 +37,7 @@ LOST_OWNERSHIP: Final = "lost-ownership"
 DUPLICATES: Final = "synced-duplicates"
 MAX_REMOVALS: Final = "max-removals"
 HASHED_RECORDS: Final = "hashed-records"
+UNMANAGED: Final = "unmanaged-entry"
 ALLOW_EMPTY: Final = "allow-empty"
 
 
@@ -56,6 +56,7 @@ class SyncProposal:
         restores_ownership: Whether records that the object lost are taken from the revisions.
         is_plan: Whether conflicts are reported, and not raised.
         approved: The acts that are allowed; None for any.
+        unmanaged: Returns which of the findings about entries without an owner to report; None for none.
     """
 
     store: Store
@@ -67,6 +68,7 @@ class SyncProposal:
     restores_ownership: bool = False
     is_plan: bool = False
     approved: SyncReport | None = None
+    unmanaged: Callable[[tuple[Finding, ...]], tuple[Finding, ...]] | None = None
 
     def propose(self, snapshot: Snapshot) -> PendingChange:
         """Return the change of one object.
@@ -95,22 +97,32 @@ class SyncProposal:
             changed_by=_outside_writer(snapshot),
             lost=lost,
             unknown=unknown,
+            uid=snapshot.uid,
         )
         if self.approved is not None and report != self.approved:
             raise _other_acts(self.approved, report)
         if not self.is_plan:
             report.raise_for_conflicts()
         after = records_after(report, records)
-        self._check_removals(report, records, live, [*self._refused_records(report, after, lost)])
+        gone = {
+            owner: _lost(owner, is_there=owner in unreadable, is_kept=owner in lost)
+            for owner in (*self.desired, *unknown)
+            if owner in lost or owner in unknown
+        }
+        begun = [one for owner, one in gone.items() if owner in self.desired and after.get(owner)]
+        if refused := tuple(self._refusals(report, records, () if self.choices.adopt else begun)):
+            reasons = "\n".join(f"- {one.code}: {one.message} {one.impact}".rstrip() for one in refused)
+            hint = "\n".join(dict.fromkeys(one.hint for one in refused))
+            raise GuardError(f"The sync is refused.\n{reasons}", hint=hint, findings=refused)
         self.approved = report
         merged = merge_with_report(snapshot.document, changes_of(report))
         owners = None if after == recorded else write_records(after, snapshot.annotations)
-        findings = [
-            *(_lost(owner, is_there=owner in unreadable) for owner in report.lost if owner in lost),
-            *map(_unreadable, unknown),
-            *_hashed(owners, snapshot),
-            *_duplicates(live, report),
-        ]
+        findings = [*gone.values(), *_hashed(owners, snapshot), *_duplicates(report)]
+        findings += (
+            self.unmanaged(tuple(_unmanaged(live, [*records.values(), *self.desired.values()])))
+            if self.unmanaged
+            else ()
+        )
         return PendingChange(
             snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot))),
             merged._replace(findings=(*findings, *merged.findings)),
@@ -149,23 +161,12 @@ class SyncProposal:
             return KeptRecords({}, (), records)
         return kept_records(self.store, snapshot, records, live, self.desired, of_all=takes)
 
-    def _check_removals(
-        self, report: SyncReport, records: Mapping[str, Record], live: Live, also: Sequence[Finding]
-    ) -> None:
-        """Refuse forbidden removals: of all entries, of node mappings, of too many.
-
-        The findings in `also` refuse the sync, too.
-
-        Raises:
-            GuardError: the wanted state is empty, or the sync would remove too much.
-        """
-        found = (*self._refused_removals(report, records, live), *also)
-        if found:
-            listed = "\n".join(f"- {one.code}: {one.message} {one.impact}".rstrip() for one in found)
-            hint = "\n".join(dict.fromkeys(one.hint for one in found))
-            raise GuardError(f"The sync is refused.\n{listed}", hint=hint, findings=found)
-
-    def _refused_removals(self, report: SyncReport, records: Mapping[str, Record], live: Live) -> Iterator[Finding]:
+    def _refusals(
+        self, report: SyncReport, records: Mapping[str, Record], begun: Sequence[Finding]
+    ) -> Iterator[Finding]:
+        """Yield why the sync is refused: what it would remove, and records that it would begin anew."""
+        for one in begun:
+            yield replace(one, severity=Severity.ERROR, impact="The sync would begin a new one.")
         for owner, wanted in self.desired.items():
             recorded = len(records.get(owner, ()))
             if not wanted and recorded and not self.allow_empty:
@@ -182,7 +183,7 @@ class SyncProposal:
                 yield Finding(MAX_REMOVALS, Severity.ERROR, message, "", hint)
         allowed = allowed_by(self.allow)
         for act in report.of("prune"):
-            is_node = any(map(is_node_mapping, live[act.name]))
+            is_node = any(map(is_node_mapping, act.case.live))
             if is_node and (NODE_MAPPING, principal_of(act.principal)) not in allowed:
                 yield Finding(
                     NODE_MAPPING,
@@ -191,20 +192,6 @@ class SyncProposal:
                     "Nodes with this role become NotReady, and no new one can join.",
                     f"To allow it, pass allow={[f'{NODE_MAPPING}={act.principal}']!r}.",
                     principal=act.principal,
-                )
-
-    def _refused_records(
-        self, report: SyncReport, after: Mapping[str, Record], lost: Collection[str]
-    ) -> Iterator[Finding]:
-        for owner in report.lost if not self.choices.adopt else ():
-            if after.get(owner):
-                restore = "To use the record in a revision, pass restore_ownership=True.\n" if owner in lost else ""
-                yield Finding(
-                    LOST_OWNERSHIP,
-                    Severity.ERROR,
-                    f"The record of the owner {owner} is lost or cannot be read, and the sync would begin a new one.",
-                    "Entries that only that record names would stay without an owner.",
-                    f"{restore}To begin a new record, with all wanted entries, pass adopt=True.",
                 )
 
 
@@ -255,13 +242,27 @@ def _gitops(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def _duplicates(live: Mapping[str, Sequence[object]], report: SyncReport) -> Iterator[Finding]:
+def _unmanaged(live: Live, known: Sequence[Mapping[str, object]]) -> Iterator[Finding]:
+    owned = {name for names in known for name in names}
+    for mapped in (entries[-1] for name, entries in live.items() if name not in owned):
+        if not is_node_mapping(mapped):
+            yield Finding(
+                UNMANAGED,
+                Severity.WARNING,
+                f"{quoted(mapped.principal, 200)} is mapped to {described(mapped.username, mapped.groups)}, without an owner.",
+                "No fragment shows this access.",
+                "Add the entry to a fragment and sync with adopt=True, or remove it.",
+                principal=mapped.principal,
+            )
+
+
+def _duplicates(report: SyncReport) -> Iterator[Finding]:
     for act in report.acts:
-        if len(live.get(act.name, ())) > 1:
+        if len(act.case.live) > 1:
             yield Finding(
                 DUPLICATES,
                 Severity.WARNING,
-                f"{quoted(act.principal, 200)} has {len(live[act.name])} entries.",
+                f"{quoted(act.principal, 200)} has {len(act.case.live)} entries.",
                 "The authenticator honors the last one, and the sync compares and changes that one.",
                 "Remove the others with `awsauth check --fix`.",
                 principal=act.principal,
@@ -281,33 +282,24 @@ def _hashed(owners: Mapping[str, str] | None, snapshot: Snapshot) -> Iterator[Fi
         )
 
 
-def _lost(owner: str, *, is_there: bool) -> Finding:
+def _lost(owner: str, *, is_there: bool, is_kept: bool) -> Finding:
     problem = (
-        f"The record of the owner {owner} cannot be read"
-        if is_there
-        else f"The object lost the record of the owner {owner}"
+        f"The record of the owner {owner} cannot be read" if is_there else f"The object lost the record of {owner}"
     )
+    restore = "To restore it, pass restore_ownership=True. " if is_kept else ""
     return Finding(
         LOST_OWNERSHIP,
         Severity.WARNING,
-        f"{problem}, and a revision holds it.",
-        "Without the record, the sync removes nothing and takes over nothing.",
-        "To restore it, pass restore_ownership=True.",
-    )
-
-
-def _unreadable(owner: str) -> Finding:
-    return Finding(
-        UNREADABLE_RECORDS,
-        Severity.WARNING,
-        f"The record of the owner {owner} cannot be read, and no revision holds it.",
-        "A sync removes none of the owner's entries, and other owners adopt no entry that may be one.",
-        "To begin a new record, sync the owner's fragment with adopt=True.",
+        f"{problem}, and {'a' if is_kept else 'no'} revision holds it.",
+        "Without it, entries that the owner no longer wants stay, and no sync adopts its entries.",
+        f"{restore}To begin a new record, sync the owner's fragment with adopt=True.",
     )
 
 
 def _other_acts(approved: SyncReport, found: SyncReport) -> PlanOutdatedError:
+    problem = "Another writer changed the object, and the sync would do something else now."
+    if approved.uid != found.uid:
+        problem = "The sync was planned for another object."
     return PlanOutdatedError(
-        f"Another writer changed the object, and the sync would do something else now.\nPlanned:\n{approved}\nNow:\n{found}",
-        hint="Look at what the sync does now, and run it again.",
+        f"{problem}\nPlanned:\n{approved}\nNow:\n{found}", hint="Look at what the sync does now, and run it again."
     )

@@ -165,6 +165,29 @@ def test_an_owner_without_a_fragment_in_the_folder_is_named(file: str, access: P
     assert "222233334444" not in run("get", "--file", file).out
 
 
+def test_a_plan_in_json_is_approved_later(file: str, access: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(run("sync", str(access), "--file", file, "--plan", "-o", "json").out, encoding="utf-8")
+    words = ["sync", str(access), "--file", file, "--approved", str(plan)]
+    run("add", "account", "222233334444", "--file", file, "--yes")
+    outdated = run(*words, "--yes")
+    assert (outdated.code, "would do something else now" in outdated.err) == (6, True), outdated
+    run("remove", "account", "222233334444", "--file", file, "--yes")
+    assert run(*words, "--yes").code == 0
+    plan.write_text("{}", encoding="utf-8")
+    wrong = run(*words, "--yes")
+    assert (wrong.code, f"where: {plan}" in wrong.err) == (2, True), wrong
+
+
+def test_a_check_can_report_entries_without_an_owner(file: str, access: Path) -> None:
+    run("sync", str(access), "--file", file, "--yes")
+    assert run("sync", str(access), "--file", file, "--check", "--exclusive").code == 0
+    run("add", "user", "arn:aws:iam::111122223333:user/eve", "--username", "eve", "--file", file, "--yes")
+    assert run("sync", str(access), "--file", file, "--check").code == 0
+    found = run("sync", str(access), "--file", file, "--check", "--exclusive")
+    assert (found.code, "unmanaged-entry: `arn:aws:iam::111122223333:user/eve`" in found.out) == (1, True), found
+
+
 def test_adoption_alone_is_a_change(file: str, access: Path) -> None:
     run("add", "role", ROLE, "--username", "ci", "--group", "builders", "--file", file, "--yes")
     (access / "b.json").unlink()

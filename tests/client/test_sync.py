@@ -6,21 +6,20 @@ import json
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 import awsauth
+from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.records import LONGEST
 from awsauth.core.revisions.annotations import OWNER_PREFIX, owners_of
+from awsauth.core.serialization import json_text
 from tests.support.command_line import NODE, manifest_in
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.steps import steps
 from tests.support.sync_model import ACCOUNT, STEPS, WANTED, World, arn, fragment, mapped, synced
-
-if TYPE_CHECKING:
-    from awsauth.core.desired.acts import SyncReport
 
 TEXT = f"""# nodes
 - rolearn: {NODE}   # do not touch
@@ -353,6 +352,31 @@ def test_an_approved_sync_does_nothing_else(client: awsauth.AwsAuthClient) -> No
     client.add_role_mapping(arn("x"), username="x")
     with pytest.raises(awsauth.PlanOutdatedError, match="would do something else now"):
         client.sync(fragment("a", x="x"), adopt=True, approved=seen.sync)
+
+
+def test_a_planned_sync_is_saved_and_approved_later(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x", y="y"))
+    planned = client.sync(fragment("a", x="x2", z="z"), dry_run=True)
+    saved = SyncReport.from_text(json_text({"sync": planned.sync}))
+    assert saved == planned.sync
+    with pytest.raises(awsauth.PlanOutdatedError, match="would do something else now"):
+        client.sync(fragment("a", x="x", z="z"), approved=saved)
+    other = awsauth.AwsAuthClient(SharedMemoryStore({"mapRoles": TEXT + OTHER}, uid="another"))
+    other.sync(fragment("a", x="x", y="y"))
+    with pytest.raises(awsauth.PlanOutdatedError, match="planned for another object"):
+        other.sync(fragment("a", x="x2", z="z"), approved=saved)
+    assert acts(client.sync(fragment("a", x="x2", z="z"), approved=saved).sync) == acts(planned.sync)
+    for text in ("{", "[]", '{"sync": null}', '{"sync": {"acts": [{}]}}', b"\xff"):
+        with pytest.raises(awsauth.PlanError, match="not a planned sync"):
+            SyncReport.from_text(text)
+
+
+def test_entries_without_an_owner_are_reported_if_asked(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x"))
+    found = client.sync(fragment("b", y="y"), exclusive=True)
+    assert [one.principal for one in found.findings if one.code == "unmanaged-entry"] == [arn("hand")]
+    client.sync(fragment("b", y="y", hand="hand"), adopt=True)
+    assert not client.sync(fragment("b", y="y", hand="hand"), exclusive=True).findings
 
 
 def test_duplicates_are_named(client: awsauth.AwsAuthClient) -> None:

@@ -5,6 +5,7 @@ They change the text and the records of owners.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -16,12 +17,12 @@ from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
 from awsauth.core.edit.rewrite import check_editable
-from awsauth.core.serialization import LEFT_OUT, JsonValue
+from awsauth.core.serialization import LEFT_OUT, JsonValue, from_json
 from awsauth.core.text.display import quoted, visible
-from awsauth.errors import MappingConflictError
+from awsauth.errors import MappingConflictError, PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from awsauth.core.desired.fragment import Wanted
     from awsauth.core.desired.records import Record
@@ -67,9 +68,7 @@ class SyncAct(JsonValue):
     after: MappingEntry | None
     other: str = ""
     reason: str = ""
-    name: str = field(default="", metadata=LEFT_OUT)
-    is_recorded: bool = field(default=False, metadata=LEFT_OUT)
-    elsewhere: str = field(default="", metadata=LEFT_OUT)
+    case: Case = field(default=Case("", None, (), None), metadata=LEFT_OUT, compare=False)
 
     def __str__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
@@ -87,11 +86,28 @@ class SyncReport(JsonValue):
         owners: The owners whose entries are wanted.
         acts: What becomes of principals, without those that stay as they are.
         lost: Owners whose record the object lost, or has in a form that cannot be read.
+        uid: The uid of the ConfigMap; empty for a file.
     """
 
     owners: tuple[str, ...]
     acts: tuple[SyncAct, ...]
     lost: tuple[str, ...] = ()
+    uid: str = ""
+
+    @classmethod
+    def from_text(cls, text: str | bytes) -> SyncReport:
+        """Return the report in the output of ``awsauth sync --plan -o json``, to approve it.
+
+        Raises:
+            PlanError: the text is something else.
+        """
+        try:
+            report: SyncReport = from_json(cls, json.loads(text)["sync"])
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise PlanError(
+                "This is not a planned sync.", hint="Pass the output of `awsauth sync --plan -o json`."
+            ) from error
+        return report
 
     @property
     def conflicts(self) -> tuple[SyncAct, ...]:
@@ -107,8 +123,8 @@ class SyncReport(JsonValue):
         conflicts = self.conflicts
         if not conflicts:
             return
-        found = [act for act in conflicts if not act.elsewhere]
-        unowned = [act for act in found if act.after and not act.other and not act.is_recorded]
+        found = [act for act in conflicts if not act.case.elsewhere]
+        unowned = [act for act in found if act.after and not act.other and not act.case.recorded]
         may_extend = all(act.before and act.after and act.before.username == act.after.username for act in unowned)
         hints = {
             "Edit aws-auth so that one data key maps such a principal, and not two.": len(found) < len(conflicts),
@@ -122,7 +138,7 @@ class SyncReport(JsonValue):
                 act.other for act in found
             ),
             'To put the entry back, pass on_drift="restore"; to leave it so, pass on_drift="keep".': any(
-                act.after and not act.other and act.is_recorded for act in found
+                act.after and not act.other and act.case.recorded for act in found
             ),
             'To remove an entry that is not wanted any more, pass prune="force"; to keep and forget it, pass '
             f"release={[act.principal for act in found if not act.after]!r}.": any(not act.after for act in found),
@@ -173,6 +189,7 @@ def acts_of(
     changed_by: str = "",
     lost: Mapping[str, Record] = MappingProxyType({}),
     unknown: Sequence[str] = (),
+    uid: str = "",
 ) -> SyncReport:
     """Return what a sync does.
 
@@ -185,6 +202,7 @@ def acts_of(
         restored: The owners whose record comes back from a revision that the object does not name.
         changed_by: Who changed the present text after the last revision, if another tool did.
         lost: Records that the object lost and a revision holds. They protect their entries.
+        uid: The uid of the object.
         unknown: Owners whose record neither the object nor a revision shows. Any entry without an owner may be theirs.
     """
     acts = []
@@ -219,65 +237,38 @@ def acts_of(
             if kind == "forget" and not case.claimed_by:
                 holders[name].remove(owner)  # Of several owners that recorded it, the last one removes it.
             if kind not in _SHOWN_NOT:
-                acts.append(_act(kind, owner, case, changed_by))
-    return SyncReport(tuple(desired), tuple(acts), tuple(one for one in desired if one in {*lost, *unknown}))
+                key, shown = _KEY_OF[name.partition("/")[0]], [*([case.wanted] if case.wanted else ()), *case.live[-1:]]
+                reason = _reason(kind, case, changed_by)
+                mapped = shown[0].principal if shown else principal
+                before = case.live[-1] if case.live else None
+                acts.append(SyncAct(kind, owner, key, mapped, before, case.wanted, case.other, reason, case))
+    return SyncReport(tuple(desired), tuple(acts), tuple(one for one in desired if one in {*lost, *unknown}), uid)
 
 
-def _act(kind: ActKind, owner: str, case: Case, changed_by: str) -> SyncAct:
-    key = _KEY_OF[case.principal.partition("/")[0]]
-    before = case.live[-1] if case.live else None
-    shown = case.wanted or before
-    principal = shown.principal if shown else case.principal.partition("/")[2]
-    reason = "".join(_reason(kind, case, changed_by))
-    return SyncAct(
-        kind,
-        owner,
-        key,
-        principal,
-        before,
-        case.wanted,
-        case.other,
-        reason,
-        case.principal,
-        bool(case.recorded),
-        case.elsewhere,
+def _reason(kind: ActKind, case: Case, changed_by: str) -> str:
+    now = described(case.live[-1].username, case.live[-1].groups) if case.live else ""
+    by, other = f" by {changed_by}" if changed_by else "", quoted(case.other)
+    happened = f"it was {'changed' if now else 'removed'}{by} after the owner applied it{f', to {now}' if now else ''}"
+    conflicts = {
+        f"{case.elsewhere} maps it too": case.elsewhere,
+        f"the record of the owner {other} cannot be read, so it may be that owner's": case.is_unknown,
+        f"the owner {other} applied it": case.other,
+        happened: case.wanted and case.recorded,
+        f"it is mapped to {now}, and no owner applied that": case.wanted,
+        f"it is not wanted any more, and {happened if case.is_proven else _UNPROVEN}": True,
+    }
+    unproven = (
+        "aws-auth does not name the revision that its record comes from; look at it, then sync again to remove it"
     )
-
-
-def _reason(kind: ActKind, case: Case, changed_by: str) -> Iterator[str]:
-    now = described(case.live[-1].username, case.live[-1].groups) if case.live else "nothing"
-    by = f" by {changed_by}" if changed_by else ""
-    if kind == "conflict" and case.elsewhere:
-        yield f"{case.elsewhere} maps it too"
-    elif kind == "kept" and not case.wanted:
-        yield "aws-auth does not name the revision that its record comes from; look at it, then sync again to remove it"
-    elif kind in ("restore", "kept") or (kind == "conflict" and case.wanted and case.recorded and not case.other):
-        happened = (
-            f"changed{by} after the owner applied it, to {now}"
-            if case.live
-            else f"removed{by} after the owner applied it"
-        )
-        yield f"it was {happened}"
-    elif kind == "take":
-        yield f"from the owner {quoted(case.other)}"
-    elif kind == "forget" and case.claimed_by:
-        yield f"the owner {quoted(case.claimed_by)} wants it"
-    elif kind == "unowned":
-        yield "it is there already, and no owner applied it"
-    elif kind != "conflict":
-        return
-    elif case.other:
-        yield (
-            f"the record of the owner {quoted(case.other)} cannot be read, so it may be that owner's"
-            if case.is_unknown
-            else f"the owner {quoted(case.other)} applied it"
-        )
-    elif case.wanted:
-        yield f"it is mapped to {now}, and no owner applied that"
-    elif case.is_proven:
-        yield f"it is not wanted any more, and it was changed{by} after the owner applied it, to {now}"
-    else:
-        yield f"it is not wanted any more, and {_UNPROVEN}"
+    reasons: dict[str, str] = {
+        "conflict": next(reason for reason, is_so in conflicts.items() if is_so),
+        "kept": happened if case.wanted else unproven,
+        "restore": happened,
+        "take": f"from the owner {other}",
+        "forget": f"the owner {quoted(case.claimed_by)} wants it" if case.claimed_by else "",
+        "unowned": "it is there already, and no owner applied it",
+    }
+    return reasons.get(kind, "")
 
 
 def changes_of(report: SyncReport) -> list[c.Change]:
@@ -308,9 +299,9 @@ def records_after(report: SyncReport, records: Mapping[str, Record]) -> dict[str
     for act in (act for act in report.acts if act.act not in _NOT_APPLIED):
         mine = found.setdefault(act.owner, {})
         if act.after is None:
-            mine.pop(act.name, None)
+            mine.pop(act.case.principal, None)
         else:
-            mine[act.name] = applied(act.after)
+            mine[act.case.principal] = applied(act.after)
             if act.act == "take":
-                found.get(act.other, {}).pop(act.name, None)
+                found.get(act.other, {}).pop(act.case.principal, None)
     return found

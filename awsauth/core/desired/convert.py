@@ -8,8 +8,7 @@ from awsauth.core.access.matching import account_of, can_match
 from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping
 from awsauth.core.arn import is_user, partition_of
 from awsauth.core.desired.acts import live_entries
-from awsauth.core.desired.fragment import Fragment, fragment_item
-from awsauth.core.desired.records import principal_name
+from awsauth.core.desired.fragment import Fragment, combined, fragment_item, place_of, placed
 from awsauth.core.document.model import KEYS, KIND
 from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.text.display import quoted, quoted_value
@@ -36,7 +35,7 @@ _LISTS: Final[tuple[Path, ...]] = (
         ("data", key) for key in KEYS
     ),  # a ConfigMap: aws-auth itself, or what cmmc and Gruntwork's aws-auth-merger merge
     *(("spec", "data", key, "init") for key in KEYS),  # cmmc's MergeTarget
-    *(prefix + (name,) for prefix in ((), ("static",)) for name in ("roles", "users")),  # polarsquad's eks-auth-sync
+    *((*prefix, name) for prefix in ((), ("static",)) for name in ("roles", "users")),  # polarsquad's eks-auth-sync
 )
 """Where files have lists of principals, or mappings of them by name, or the text of a list."""
 
@@ -49,7 +48,7 @@ _ELSEWHERE: Final = {
     ("ssm", "path"): "a parameter of AWS Systems Manager",
     ("file", "path"): "another file",
 }
-"""Where objects say that their principals are somewhere else."""
+"""Where objects say that their principals come from another source."""
 
 _OBJECTS: Final = ("IAMIdentityMapping", "MapRole", "MapUser", "AccessEntry")
 """Kinds of objects whose ``spec`` is one principal.
@@ -95,26 +94,19 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
             location=name,
             hint="See `awsauth import --help`.",
         )
-    places: dict[str, str] = {}
+    places: dict[Path, str] = {}
     for path, item in items:
-        place = next(
-            (written.locations[path[:end]] for end in range(len(path), 0, -1) if path[:end] in written.locations), ""
-        )
-        where = ", ".join(filter(None, [name, place]))
+        place = place_of(written.locations, path)
         try:
-            key, principal, entry = _entry(item)
+            key, entry = _entry(item)
         except FragmentError as error:
-            error.location = where
+            error.location = ", ".join(filter(None, [name, place]))
             raise
-        first = places.setdefault(principal_name(key, principal), where)
-        if first is not where:
-            raise FragmentError(
-                f"{quoted(principal, 200)} is listed twice.",
-                location=f"{first} and {where}",
-                hint="Leave one of the two entries out: a principal has one entry and one owner.",
-            )
+        places[key, len(found[key])] = place
         found[key].append(entry)
-    return Fragment(owner=owner, **found)
+    made = placed(Fragment(owner=owner, **found), name, places)
+    combined([made])  # A principal may be listed twice.
+    return made
 
 
 def _items(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -126,9 +118,10 @@ def _items(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     if _at(value, ("spec", "suspend")) is True:
         problem = "The object is suspended, so its principals are not mapped."
         yield (*path, "spec"), FragmentError(problem, hint="Import it when it is not.")
-    for names in filter(lambda names: _at(value, names), _ELSEWHERE):
-        problem = f"The principals are {_ELSEWHERE[names]}, and not in the file."
-        yield (*path, *names), FragmentError(problem, hint="Import the aws-auth that the tool has written.")
+    for place, source in _ELSEWHERE.items():
+        if _at(value, place):
+            problem = f"The file has no principals: they come from {source}."
+            yield (*path, *place), FragmentError(problem, hint="Import the aws-auth that the tool has written.")
     if _at(value, ("kind",)) in _OBJECTS:
         yield (*path, "spec"), value.get("spec")
     for names in _LISTS:
@@ -147,17 +140,17 @@ def _at(value: Any, names: Path) -> Any:
     return value
 
 
-def _entry(item: Any) -> tuple[Key, str, Any]:
-    """Return the data key, the ARN or account, and the entry of one principal."""
+def _entry(item: Any) -> tuple[Key, Any]:
+    """Return the data key and the entry of one principal."""
     if isinstance(item, FragmentError):
         raise item
     if isinstance(item, str):
-        return "mapAccounts", item, item
+        return "mapAccounts", item
     if not isinstance(item, dict):
         raise FragmentError("A principal is not a mapping with fields.", hint=_HINT)
     fields = {name: value for name, value in item.items() if value not in (None, [], {}, "") and name not in _IGNORED}
     if fields.keys() == {"account"}:
-        return "mapAccounts", str(fields["account"]), fields["account"]
+        return "mapAccounts", fields["account"]
     arn, username, groups = (_taken(fields, names) for names in (_ARNS, _USERNAMES, _GROUPS))
     kind = fields.pop(_TYPE, "STANDARD")
     if unknown := [*fields, *([_TYPE] if kind not in ("STANDARD", *_NODES) else [])]:
@@ -175,7 +168,7 @@ def _entry(item: Any) -> tuple[Key, str, Any]:
         username = _default_username(arn)
     wanted = {"username": username} if username is not None else {}
     entry = {"userarn" if is_user(arn) else "rolearn": arn, **wanted, "groups": groups or []}
-    return "mapUsers" if is_user(arn) else "mapRoles", arn, entry
+    return "mapUsers" if is_user(arn) else "mapRoles", entry
 
 
 def _taken(fields: dict[str, Any], names: tuple[str, ...]) -> Any:

@@ -220,7 +220,7 @@ class Fragment(_Part):
     def _parsed(cls, text: str | bytes, name: str, owner: str | None) -> Self:
         written = decode_text(text)
         if owner is not None and (manifest := manifest_in(written)):
-            return _placed(cls.from_document(document_of(manifest), owner), name, {})
+            return placed(cls.from_document(document_of(manifest), owner), name, {})
         values, places = _values(written)
         if not isinstance(values, dict):
             raise FragmentError("The fragment holds no mapping with fields.", location=places.get((), ""), hint=_HINT)
@@ -231,12 +231,12 @@ class Fragment(_Part):
                 hint="Leave the owner out of the call.",
             )
         try:
-            return _placed(cls(**values), name, places)
+            return placed(cls(**values), name, places)
         except FragmentError as error:
             with contextlib.suppress(FragmentError):  # JSON may be too large for the reader that knows places.
                 places = places or _values(written, is_json=False)[1]
             cause: Any = error.__cause__
-            wrong = dict.fromkeys(_place_of(places, problem["loc"]) for problem in cause.errors())
+            wrong = dict.fromkeys(place_of(places, problem["loc"]) for problem in cause.errors())
             error.location = listed([*filter(None, wrong)], _SHOWN, " and ")
             raise
 
@@ -269,7 +269,8 @@ class Fragment(_Part):
         return ", ".join(filter(None, [visible(self._name), place]))
 
 
-def _placed(fragment: _F, name: str, places: Mapping[Path, str]) -> _F:
+def placed(fragment: _F, name: str, places: Mapping[Path, str]) -> _F:
+    """Return the fragment with its file and the places of its values."""
     fragment._name, fragment._places = name, places  # noqa: SLF001 - of this module
     return fragment
 
@@ -358,7 +359,7 @@ def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]
         raise FragmentError(f"The fragment {error.problem}.", location=error.location, hint=hint) from error
 
 
-def _place_of(places: Mapping[Path, str], path: tuple[Any, ...]) -> str:
+def place_of(places: Mapping[Path, str], path: tuple[Any, ...]) -> str:
     """Return the place of a value, or of the nearest one around it."""
     written = tuple(part for part in path if part not in _KINDS)
     return next((places[written[:end]] for end in range(len(written), -1, -1) if written[:end] in places), "")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.access.matching import casefold_arn, is_canonical, principal_of
 from awsauth.core.document.model import KIND
-from awsauth.core.revisions.annotations import OWNER_PREFIX
+from awsauth.core.revisions.annotations import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import sha256_of
 from awsauth.errors import FragmentError
 
@@ -119,16 +119,13 @@ def write_records(records: Mapping[str, Record], annotations: Mapping[str, str])
     Raises:
         FragmentError: the records do not fit into the annotations of one object.
     """
-    kept = {name: text for name, text in annotations.items() if name.removeprefix(OWNER_PREFIX) not in records}
-    room = LONGEST - _size({name: text for name, text in kept.items() if not name.startswith(OWNER_PREFIX)})
-    kept = {name: text for name, text in kept.items() if name.startswith(OWNER_PREFIX)}
-    whole = kept | _written(records)
-    made = (
-        whole
-        if _size(whole) <= min(LONGEST_READABLE, room)
-        else kept
-        | _written({owner: {name: _hashed(last) for name, last in record.items()} for owner, record in records.items()})
-    )
+    others = {name: text for name, text in annotations.items() if name.removeprefix(OWNER_PREFIX) not in records}
+    kept = owners_of(others)
+    room = LONGEST - _size(others) + _size(kept)
+    made = kept | _written(records)
+    if _size(made) > min(LONGEST_READABLE, room):
+        hashed = {owner: {name: _hashed(last) for name, last in record.items()} for owner, record in records.items()}
+        made = kept | _written(hashed)
     if _size(made) > room:
         raise FragmentError(
             f"The records of the owners have {_size(made):,} bytes, and the annotations of a ConfigMap have room for {room:,}.",
