@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from awsauth.core.desired.decide import OnDrift
     from awsauth.core.desired.fragment import Fragment
     from awsauth.core.document.document import Document
-    from awsauth.core.findings import Finding
     from awsauth.history.commit import PendingChange
     from awsauth.mapping_methods import RoleResolver
     from awsauth.stores.store import Snapshot, Store
@@ -31,10 +30,6 @@ class SyncMethods(ABC):
 
     _store: Store
     _roles: RoleResolver
-
-    @abstractmethod
-    def _unacknowledged(self, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        """Return the findings that the policy does not acknowledge."""
 
     @abstractmethod
     def _run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
@@ -80,7 +75,7 @@ class SyncMethods(ABC):
                 entries such as ``"20%"``. By default 5 or ``"20%"``, the larger.
             allow_empty: Allow an owner that wants no entry at all.
             restore_ownership: Take records of owners that the object lost from the revisions.
-            exclusive: Also report entries without an owner, except those of nodes and those that the policy acknowledges.
+            exclusive: Also report entries without an owner, except those of nodes.
             approved: The acts that are allowed: those of an earlier ``dry_run``; None for any.
             reason: Why; by default the reasons of the fragments.
             allow: Guards that are to let the sync pass; a node mapping is removed only with ``node-mapping=ARN``.
@@ -122,7 +117,7 @@ class SyncMethods(ABC):
             restores_ownership=restore_ownership,
             is_plan=dry_run is True,
             approved=approved,
-            unmanaged=self._unacknowledged if exclusive else None,
+            exclusive=exclusive,
         )
         reasons = dict.fromkeys(one.reason for one in fragments if one.reason)
         return self._run(proposal.propose, {"reason": reason or "; ".join(reasons), "allow": allow, "dry_run": dry_run})

@@ -26,7 +26,7 @@ from awsauth.history.commit import PendingChange
 from awsauth.history.lost_records import KeptRecords, kept_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from awsauth.core.desired.acts import Live, SyncReport
     from awsauth.core.desired.fragment import Wanted
@@ -56,7 +56,7 @@ class SyncProposal:
         restores_ownership: Whether records that the object lost are taken from the revisions.
         is_plan: Whether conflicts are reported, and not raised.
         approved: The acts that are allowed; None for any.
-        unmanaged: Returns which of the findings about entries without an owner to report; None for none.
+        exclusive: Whether to report entries without an owner.
     """
 
     store: Store
@@ -68,7 +68,7 @@ class SyncProposal:
     restores_ownership: bool = False
     is_plan: bool = False
     approved: SyncReport | None = None
-    unmanaged: Callable[[tuple[Finding, ...]], tuple[Finding, ...]] | None = None
+    exclusive: bool = False
 
     def propose(self, snapshot: Snapshot) -> PendingChange:
         """Return the change of one object.
@@ -118,11 +118,8 @@ class SyncProposal:
         merged = merge_with_report(snapshot.document, changes_of(report))
         owners = None if after == recorded else write_records(after, snapshot.annotations)
         findings = [*gone.values(), *_hashed(owners, snapshot), *_duplicates(report)]
-        findings += (
-            self.unmanaged(tuple(_unmanaged(live, [*records.values(), *self.desired.values()])))
-            if self.unmanaged
-            else ()
-        )
+        if self.exclusive:
+            findings += _unmanaged(live, [*records.values(), *self.desired.values()])
         return PendingChange(
             snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot))),
             merged._replace(findings=(*findings, *merged.findings)),
