@@ -161,7 +161,7 @@ class SyncProposal:
     def _refusals(
         self, report: SyncReport, records: Mapping[str, Record], begun: Sequence[Finding]
     ) -> Iterator[Finding]:
-        """Yield why the sync is refused: what it would remove, and records that it would begin anew."""
+        """Yield the reasons to refuse: removals, and records that would begin anew."""
         for one in begun:
             yield replace(one, severity=Severity.ERROR, impact="The sync would begin a new one.")
         for owner, wanted in self.desired.items():

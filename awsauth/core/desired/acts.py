@@ -96,7 +96,7 @@ class SyncReport(JsonValue):
 
     @classmethod
     def from_text(cls, text: str | bytes) -> SyncReport:
-        """Return the report in the output of ``awsauth sync --plan -o json``, to approve it.
+        """Return the report in the output of ``awsauth sync --plan -o json``.
 
         Raises:
             PlanError: the text is something else.

@@ -37,7 +37,7 @@ _LISTS: Final[tuple[Path, ...]] = (
     *(("spec", "data", key, "init") for key in KEYS),  # cmmc's MergeTarget
     *((*prefix, name) for prefix in ((), ("static",)) for name in ("roles", "users")),  # polarsquad's eks-auth-sync
 )
-"""Where files have lists of principals, or mappings of them by name, or the text of a list."""
+"""Where files have principals: a list, a mapping by name, or the text of a list."""
 
 _OUTER: Final = ("items", "scanners")
 """Lists of objects: of Kubernetes, and of polarsquad's eks-auth-sync."""
@@ -75,8 +75,8 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
 
     It reads eksctl's ``iamIdentityMappings`` and ``accessEntries``, variables of terraform-aws-eks in JSON, the
     authenticator's ``config.yaml``, and the static mappings of eks-auth-sync. It also reads the objects
-    ``IAMIdentityMapping``, ``AWSAuthItem``, ``MapRole``, ``MapUser`` and ``AccessEntry``, and ConfigMaps with the lists of
-    ``aws-auth``, alone or in a ``List``.
+    ``IAMIdentityMapping``, ``AWSAuthItem``, ``MapRole``, ``MapUser`` and ``AccessEntry``, alone or in a ``List``. So it
+    does ConfigMaps with the lists of ``aws-auth``.
 
     Raises:
         FragmentError: the file holds none of these, or something that a fragment cannot hold; `location` is its place.
