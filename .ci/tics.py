@@ -4,7 +4,7 @@ python .ci/tics.py            prints the counts of each part
 python .ci/tics.py --list     also prints each match with its place
 
 CONTRIBUTING.md has the rules. A tic is a word or clause that hides who does what. Python's `is None` is not one. A sentence has at
-most 20 words, where code counts as one, and the first line of a docstring at most 80 characters. In a page, the parts that are made
+most 20 words, where code counts as one, and the summary of a docstring at most 80 characters. In a page, the parts that are made
 from the code and the output of commands do not count: their words are the package's.
 """
 
@@ -56,12 +56,14 @@ def _long_sentences(text: str) -> Iterator[str]:
                 yield sentence
 
 
-def _docstrings(text: str) -> Iterator[tuple[int, str]]:
+def _docstrings(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the line, the text and the summary of each docstring. A constant's summary is the first sentence."""
     for node in ast.walk(ast.parse(text)):
         body = getattr(node, "body", None)
         for one in body if isinstance(body, list) else ():
             if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) and isinstance(one.value.value, str):
-                yield one.lineno, one.value.value
+                docstring = one.value.value.strip()
+                yield one.lineno, docstring, re.split("\n" if one is body[0] else r"(?<=[.:;])\s", docstring)[0]
 
 
 def _matches_of_page(text: str) -> Iterator[tuple[int, str]]:
@@ -71,8 +73,7 @@ def _matches_of_page(text: str) -> Iterator[tuple[int, str]]:
 
 def _matches_of_module(text: str) -> Iterator[tuple[int, str]]:
     yield from _tics(text)
-    for number, docstring in _docstrings(text):
-        summary = docstring.strip().partition("\n")[0]
+    for number, docstring, summary in _docstrings(text):
         if len(summary) > LONGEST_SUMMARY:
             yield number, summary
         yield from ((number, sentence) for sentence in _long_sentences(docstring))

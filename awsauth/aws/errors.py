@@ -45,10 +45,8 @@ CHECK_WAY: Final = "Check the proxy (HTTPS_PROXY), and endpoint_url in the AWS c
 """The hint for an answer that does not look like one of AWS."""
 
 MOST_PAGES: Final = 200
-"""The most pages of a list.
-
-That is 20,000 access entries, clusters or node groups, or 200,000 roles. AWS allows a fraction of that.
-"""
+"""The most pages of a list. That is 20,000 access entries, clusters or node groups, or 200,000 roles. AWS allows a
+fraction of that."""
 
 CREDENTIAL_SOURCES: Final = {
     "env": ("environment", "environment variables (AWS_ACCESS_KEY_ID)"),
@@ -62,10 +60,7 @@ CREDENTIAL_SOURCES: Final = {
     "container-role": ("container", "the role of the container (EKS Pod Identity, ECS)"),
     "iam-role": ("instance-role", "the role of the EC2 instance, through instance metadata"),
 }
-"""By boto3's name for a source of credentials, our name and words for it.
-
-The order is boto3's.
-"""
+"""By boto3's name for a source of credentials, our name and words for it. The order is boto3's."""
 
 _ACTION: Final = re.compile(r"perform: (?P<action>[\w-]+:\w+)(?:.*?on resource: (?P<resource>arn:\S+))?", re.DOTALL)
 _SKEW_WORDS: Final = re.compile(r"Signature (?:expired|not yet current)|is now (?:earlier|later) than")

@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _FALLBACK_REGION: Final = "us-east-1"
-"""The region of the STS to ask if no region is known.
-
-It answers for the whole partition `aws`.
-"""
+"""The region of the STS to ask if no region is known. It answers for the whole partition `aws`."""
 
 _POD_IDENTITY_HOSTS: Final = frozenset({"169.254.170.23", "fd00:ec2::23"})
 _IRSA_FOLDER: Final = "/eks.amazonaws.com/"

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TrustVerdict = Literal["yes", "conditional", "everybody", "denied", "no"]
-"""Whether EC2 may hand out the role.
-
-``conditional``: it depends on conditions that cannot be evaluated here. ``everybody``: a statement allows it to every
-principal, which is more than EC2 needs. ``denied``: a statement forbids it.
-"""
+"""Whether EC2 may hand out the role. ``conditional``: it depends on conditions that cannot be evaluated here.
+``everybody``: a statement allows it to every principal, which is more than EC2 needs. ``denied``: a statement
+forbids it."""
 
 _ASSUME: Final = "sts:assumerole"
 

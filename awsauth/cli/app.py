@@ -52,10 +52,7 @@ _COMMANDS: Final = {
     "recover": ("cluster_commands", "Restore your access after a lock-out."),
     "completion": ("app", "Print the completion script of a shell."),
 }
-"""The module and short help of each command, in the order of the help.
-
-The help loads no module.
-"""
+"""The module and short help of each command, in the order of the help. The help loads no module."""
 
 _ELSEWHERE: Final = {"list": "get", "delete": "remove"}
 """By name of a command in other tools the name here."""

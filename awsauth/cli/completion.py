@@ -205,16 +205,10 @@ _BREAKS: Final = " \t\n\"'@><=;|&(:"
 """The default of ``COMP_WORDBREAKS``: after these bash begins a new word."""
 
 _PREFIXES: Final = "@$"
-"""Breaks that bash replaces together with the word.
-
-Source: bash ``bashline.c`` (``rl_special_prefixes``).
-"""
+"""Breaks that bash replaces together with the word. Source: bash ``bashline.c`` (``rl_special_prefixes``)."""
 
 _SPECIAL: Final = re.compile(r"""[ !"#$&'()*,;<>?\[\\\]^`|~]|\.(?=\.)""")
-"""Characters with a meaning to bash outside quotes.
-
-Braces have one only around a comma or two dots.
-"""
+"""Characters with a meaning to bash outside quotes. Braces have one only around a comma or two dots."""
 
 _CLOSES: Final = {"'": re.compile("'"), '"': re.compile(r'["$`\\!]')}
 """Characters with a meaning to bash inside a quote."""

@@ -110,10 +110,7 @@ OPTIONS: Final = {
     **{name: f"--{name.replace('_', '-')}" for name in _ARGUMENTS},
     "rollback_to": "--to",
 }
-"""The option of each argument.
-
-The option for ``False`` begins with ``--no-``.
-"""
+"""The option of each argument. The option for ``False`` begins with ``--no-``."""
 
 _ARGUMENT: Final = re.compile(
     rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
@@ -135,10 +132,7 @@ CALLS: Final = {
 _NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()")
 
 _CALL_OR_ARGUMENT: Final = re.compile(f"{_NAMED_CALL.pattern}|{_ARGUMENT.pattern}")
-"""Calls and arguments, in one pass.
-
-The value of an argument may look like a call or an argument.
-"""
+"""Calls and arguments, in one pass. The value of an argument may look like a call or an argument."""
 
 _BY_NAME: Final = ", from_eks)"
 """Names a constructor that the command line does not have."""

@@ -60,10 +60,7 @@ _ERRORS: Final[dict[int, tuple[type[errors.AwsAuthError], ...]]] = {
 }
 
 CODES: Final = {kind: code for code, kinds in _ERRORS.items() for kind in kinds}
-"""The code of each class of errors.
-
-Every class is listed, so that the code of a new one is a decision.
-"""
+"""The code of each class of errors. Every class is listed, so that the code of a new one is a decision."""
 
 _OF_FILES: Final = {errno.ENOENT: NOT_FOUND, **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), NOT_ALLOWED)}
 

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 OutputFormat = Literal["text", "json", "markdown", "github"]
 VERSION: Final = 1
-"""The version of the JSON that commands print.
-
-A higher one has other fields, or fields with another meaning.
-"""
+"""The version of the JSON that commands print. A higher one has other fields, or fields with another meaning."""
 
 
 @dataclass(slots=True)

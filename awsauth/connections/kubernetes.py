@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 DEFAULT: Final = ConnectionOptions()
 
 _WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
-"""Fields of a user that override its program.
-
-Source: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec`` (``UpdateTransportConfig``).
-"""
+"""Fields of a user that override its program. Source: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec``
+(``UpdateTransportConfig``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,9 @@ if TYPE_CHECKING:
 _E = TypeVar("_E", bound=ApiError)
 
 _PASSING: Final = frozenset({410, 429, 500, 502, 503, 504})
-"""Statuses that another attempt may avoid.
-
-410: the next page of a list was requested too late.
-"""
+"""Statuses that another attempt may avoid. 410: the next page of a list was requested too late."""
 _DEFINITE: Final = frozenset({410, 429})
-"""Passing statuses with which the server refuses before it does anything.
-
-After others, a write may have been made.
-"""
+"""Passing statuses with which the server refuses before it does anything. After others, a write may have been made."""
 
 # k8s.io/apiserver pkg/admission/plugin/webhook/errors/statuserror.go, .../plugin/policy/validating/dispatcher.go
 _ADMISSION: Final = re.compile(

@@ -29,22 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _EARLY: Final = timedelta(minutes=1)
-"""How long before its expiry a token is replaced.
-
-A request takes a while, and clocks differ.
-"""
+"""How long before its expiry a token is replaced. A request takes a while, and clocks differ."""
 
 LOGIN_SECONDS: Final = 300.0
-"""Seconds that a plugin has at least at a terminal.
-
-The user may have to log in with a browser.
-"""
+"""Seconds that a plugin has at least at a terminal. The user may have to log in with a browser."""
 
 LARGEST_OUTPUT: Final = 2**20
-"""Bytes that a plugin may print.
-
-A token has a few thousand, a certificate with its key fewer than a hundred thousand.
-"""
+"""Bytes that a plugin may print. A token has a few thousand, a certificate with its key fewer than a hundred
+thousand."""
 
 _LONGEST_PROBLEM: Final = 2_000
 _FRACTION: Final = re.compile(r"\.\d+")

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
-"""Verbs that a rule with ``resourceNames`` does not grant.
-
-The server judges them without an object's name.
-"""
+"""Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name."""
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 

@@ -23,10 +23,8 @@ PAGE: Final = "500"
 """Objects in a page, as for kubectl; it bounds the size of an answer."""
 
 MOST_PAGES: Final = 200
-"""The most pages of a list.
-
-That is 100,000 objects: 20 times the nodes that a cluster may have, and 200 times the revisions that are kept.
-"""
+"""The most pages of a list. That is 100,000 objects: 20 times the nodes that a cluster may have, and 200 times the
+revisions that are kept."""
 
 LIST_TIMEOUTS: Final = 10
 """The time for a whole list, in timeouts of one request; 5,000 nodes are 10 pages."""

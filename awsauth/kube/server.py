@@ -23,10 +23,7 @@ _TEXT_FIELDS: Final = frozenset(
 _FOR_THE_CLIENT: Final = ("username", "password", "auth-provider")
 """Fields of a user that only the kubernetes client supports."""
 _CONNECTIONS: Final = 8
-"""Connections that are kept for threads that send at the same time.
-
-Further ones are closed after use.
-"""
+"""Connections that are kept for threads that send at the same time. Further ones are closed after use."""
 
 
 class KubeServer:

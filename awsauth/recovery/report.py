@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
 
 Way = Literal["direct", "creator", "access-entry"]
-"""How the recovery gets access.
-
-As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by an access entry.
-"""
+"""How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by
+an access entry."""
 
 SWITCH: Final = "switch-authentication-mode"
 """The one-way step, which the caller has to allow by this name."""

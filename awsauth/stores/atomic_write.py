@@ -26,10 +26,7 @@ LARGEST: Final = LARGEST_FILE
 """Bytes of a file that are read."""
 
 LEFT_BEHIND: Final = 3600.0
-"""Seconds after which a temporary file was left by a writer that was killed.
-
-Others rename theirs within one second.
-"""
+"""Seconds after which a temporary file was left by a writer that was killed. Others rename theirs within one second."""
 
 # Systems without folder descriptors and these flags, such as Windows, use paths.
 _BY_FOLDER: Final = os.open in os.supports_dir_fd

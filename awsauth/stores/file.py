@@ -38,10 +38,7 @@ if TYPE_CHECKING:
 UNREADABLE_RECORDS: Final = "unreadable-records"
 
 LOCKED: Final = 30.0
-"""Seconds to wait for a lock.
-
-Other writers of this library hold it while the disk writes one file.
-"""
+"""Seconds to wait for a lock. Other writers of this library hold it while the disk writes one file."""
 
 _READS: Final = 10
 """How often the manifest and its history are read until both are of one moment."""

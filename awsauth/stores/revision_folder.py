@@ -26,24 +26,16 @@ if TYPE_CHECKING:
 
 _APPLIED: Final = "applied"
 BEGUN: Final = " begun"
-"""The end of a note whose writer may not have written the manifest.
-
-It is about to, or was stopped before or after it did.
-"""
+"""The end of a note whose writer may not have written the manifest. It is about to, or was stopped before or after
+it did."""
 
 _NOTE: Final = re.compile(rf"([1-9][0-9]{{0,8}}) ([0-9a-f]{{64}}) ([0-9a-f]{{64}})({BEGUN})?")
 _TAIL: Final = 8192
-"""Bytes of notes that are read from the end: some fifty notes.
-
-The note with the highest number counts.
-"""
+"""Bytes of notes that are read from the end: some fifty notes. The note with the highest number counts."""
 
 _NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
 _HEAD: Final = 1024 * 1024
-"""Bytes at the beginning of a file that hold its metadata.
-
-The annotations of an object may have 256 KiB.
-"""
+"""Bytes at the beginning of a file that hold its metadata. The annotations of an object may have 256 KiB."""
 
 _FileIdentity = tuple[int, int, int]
 

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _NEW_TOKEN: Final = 5.0
-"""Seconds within which a token differs from the last one.
-
-It contains the second in which it was made.
-"""
+"""Seconds within which a token differs from the last one. It contains the second in which it was made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,8 @@ class UserInfo(NamedTuple):
 
 
 UserInfos = tuple[UserInfo | None, ...]
-"""The access of a principal: its usernames and groups.
-
-There are several values if it is undefined which counts, none without a mapping, and None for a refused caller.
-"""
+"""The access of a principal: its usernames and groups. There are several values if it is undefined which counts,
+none without a mapping, and None for a refused caller."""
 
 _NO_ACCESS: Final = "no access"
 

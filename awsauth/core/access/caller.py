@@ -122,10 +122,7 @@ TAKES: Final = {
     "{{SessionNameRaw}}": "the name of the caller's session, unchanged",
     "{{AccessKeyID}}": "the access key that the caller's token is signed with",
 }
-"""The templates in the order in which the authenticator fills them in.
-
-Each has its value, in words.
-"""
+"""The templates in the order in which the authenticator fills them in. Each has its value, in words."""
 
 
 class Rendered(NamedTuple):

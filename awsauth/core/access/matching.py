@@ -29,20 +29,14 @@ if TYPE_CHECKING:
 
 
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
-"""The template with which the authenticator accepts only EC2 instances.
-
-It counts in a username and in a group.
-"""
+"""The template with which the authenticator accepts only EC2 instances. It counts in a username and in a group."""
 
 
 _TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
 
 
 _PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.", re.DOTALL)
-"""The parts of a pattern: each but the star matches one character.
-
-An unclosed bracket stands for itself.
-"""
+"""The parts of a pattern: each but the star matches one character. An unclosed bracket stands for itself."""
 
 
 _ORDINARY: Final = re.compile(

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
-"""The kind of a node's machine.
-
-Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping.
-"""
+"""The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping."""
 
 
 @dataclass(frozen=True, slots=True)

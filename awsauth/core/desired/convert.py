@@ -51,10 +51,8 @@ _ELSEWHERE: Final = {
 """Where objects say that their principals come from another source."""
 
 _OBJECTS: Final = ("IAMIdentityMapping", "MapRole", "MapUser", "AccessEntry")
-"""Kinds of objects whose ``spec`` is one principal.
-
-They are those of the authenticator, skpr's operator, and the AWS controllers.
-"""
+"""Kinds of objects whose ``spec`` is one principal. They are those of the authenticator, skpr's operator, and the
+AWS controllers."""
 
 _ARNS: Final = ("arn", "rolearn", "userarn", "roleARN", "userARN", "principalARN", "principal_arn")
 _USERNAMES: Final = ("username", "kubernetesUsername", "user_name")

@@ -24,16 +24,11 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
 
 GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-"""The white space that Go trims.
-
-Python's ``str.strip`` also removes U+001C to U+001F.
-"""
+"""The white space that Go trims. Python's ``str.strip`` also removes U+001C to U+001F."""
 
 TEMPLATES: Final = ("EC2PrivateDNSName", "SessionName", "SessionNameRaw", "AccountID", "AccessKeyID")
-"""The templates in usernames and groups, between double braces.
-
-Source: ``pkg/server/server.go`` (``renderTemplates``).
-"""
+"""The templates in usernames and groups, between double braces. Source: ``pkg/server/server.go``
+(``renderTemplates``)."""
 
 _SKIPPED: Final = ("", "``", '""', "''")
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
@@ -60,10 +55,7 @@ _MOST_FINDINGS: Final = 10_000
 """The most findings for one text; 1 MiB has room for some 7,000 real entries."""
 
 Winners = dict[str, tuple["Node", "Value"]]
-"""By canonical name, key and value of the field that counts.
-
-If no field is right, it is the one that would count.
-"""
+"""By canonical name, key and value of the field that counts. If no field is right, it is the one that would count."""
 
 
 def is_iam_group(text: str) -> bool:

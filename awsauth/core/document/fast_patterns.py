@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 _COMMENT: Final = "#.*"
 _ODD: Final = f"[{ODD_CHARACTERS}]"
 _USUAL_ASCII: Final = bytes([*b"\t\n", *range(32, 127)])
-"""The ASCII characters that are not odd.
-
-A look at the bytes of an ASCII text is ten times as fast.
-"""
+"""The ASCII characters that are not odd. A look at the bytes of an ASCII text is ten times as fast."""
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
 _TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
 # The same before further text; the look ahead avoids the loop if there are no such lines, which is usual.
@@ -47,10 +44,7 @@ _GAP: Final = r"[ \n]*"
 
 _ASCII_DOUBLE: Final = r'"[ !#-\[\]-~]+"'
 _ASCII_VALUE: Final = rf"(?:{_NO_WORD}[A-Za-z/$<][!-~]*(?<!:)|{_ASCII_DOUBLE}|'[ -&(-~]+')"
-"""A principal or account.
-
-Only in ASCII do upper and lower case have the same length, as the search in a text needs.
-"""
+"""A principal or account. Only in ASCII do upper and lower case have the same length, as the search in a text needs."""
 _MUST_HAVE: Final = "(?(key_{})|(?!))"
 
 FIRST_DASH: Final = re.compile(rf"{_LINES}( *)- ")

@@ -56,10 +56,7 @@ _ADVICE: Final = (
         r"Replace the placeholder `\1`: YAML takes a brace for the start of a mapping.",
     ),
 )
-"""Well-known mistakes in the line at which reading stops, with their hints.
-
-They may also be in the line before.
-"""
+"""Well-known mistakes in the line at which reading stops, with their hints. They may also be in the line before."""
 
 
 def _list_layout(text: str, root: Node) -> ListLayout:

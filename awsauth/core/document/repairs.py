@@ -37,10 +37,7 @@ MEANT: Final = {
     **dict.fromkeys(SINGLE_QUOTES, "'"),
     **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
 }
-"""The ASCII for each typographic character.
-
-They are dashes, quotes, spaces, characters without a width, full width.
-"""
+"""The ASCII for each typographic character. They are dashes, quotes, spaces, characters without a width, full width."""
 
 _SETS: Final = {"d": DASHES, "s": SPACES + NOTHING, "q": DOUBLE_QUOTES + SINGLE_QUOTES}
 _STRUCTURE: Final = (
@@ -54,26 +51,18 @@ _STRUCTURE: Final = (
     re.compile("(?<=\\w)\uff1a(?=[ {s}]|$)".format(**_SETS), re.MULTILINE),
     re.compile("[\uff3b\uff3d\uff5b\uff5d]"),
 )
-"""Places of such a character in YAML's own syntax.
-
-They are indentation, dashes, quotes, colons and brackets.
-"""
+"""Places of such a character in YAML's own syntax. They are indentation, dashes, quotes, colons and brackets."""
 
 _ALIASES: Final = {
     "arn": ("rolearn", "userarn", "arn", "iamarn", "iamrolearn", "iamuserarn", "principalarn", "role", "iamrole"),
     "groups": ("groups", "group", "kubernetesgroups", "k8sgroups"),
     "username": ("username", "user", "name", "kubernetesusername"),
 }
-"""The names of each field in other tools, reduced to letters.
-
-The tools are Terraform modules, CDK, eksctl and Ansible.
-"""
+"""The names of each field in other tools, reduced to letters. The tools are Terraform modules, CDK, eksctl and
+Ansible."""
 _FIELD_OF: Final = {alias: field for field, aliases in _ALIASES.items() for alias in aliases}
 _LONGEST: Final = 50_000
-"""The length up to which an unreadable text is repaired.
-
-Each possible repair reads the whole text.
-"""
+"""The length up to which an unreadable text is repaired. Each possible repair reads the whole text."""
 _ONE_GROUP: Final = re.compile(r"[^\s,;]+")
 _DASH_ALONE: Final = re.compile(r"^ *-(?=[A-Za-z\"'])", re.MULTILINE)
 _REST: Final = re.compile(r"(?:\s|#.*|\.\.\.)*")

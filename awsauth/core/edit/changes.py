@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from awsauth.core.yaml_input import Path
 
 IfMapped = Literal["extend", "replace", "fail"]
-"""The effect on a principal that is already mapped.
-
-``extend`` adds groups; it fails if the username differs, or if ``system:masters`` would stay although the change does
-not name it. ``replace`` sets username and groups. ``fail`` fails unless username and groups are already right.
-"""
+"""The effect on a principal that is already mapped. ``extend`` adds groups; it fails if the username differs, or if
+``system:masters`` would stay although the change does not name it. ``replace`` sets username and groups. ``fail``
+fails unless username and groups are already right."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,18 +18,14 @@ if TYPE_CHECKING:
     from awsauth.core.findings import Finding, Location
 
 Verdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]
-"""The result for a caller.
-
-``refused``: it is mapped, but the authenticator cannot fill in a template. ``undefined``: the authenticator takes one of
-several entries at random. ``depends``: the result depends on the conditions.
-"""
+"""The result for a caller. ``refused``: it is mapped, but the authenticator cannot fill in a template.
+``undefined``: the authenticator takes one of several entries at random. ``depends``: the result depends on the
+conditions."""
 
 EntryStatus = Literal["counts", "may-count", "shadowed", "not-reached", "never", "dropped", "other"]
-"""The status of an entry for a caller.
-
-``shadowed``: a later entry of the caller counts. ``not-reached``: an earlier data key decides. ``never``: no caller can
-have its ARN. ``dropped``: the authenticator does not keep it. ``other``: it is for another principal.
-"""
+"""The status of an entry for a caller. ``shadowed``: a later entry of the caller counts. ``not-reached``: an earlier
+data key decides. ``never``: no caller can have its ARN. ``dropped``: the authenticator does not keep it. ``other``:
+it is for another principal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,10 +71,7 @@ class _Decoder:
         self._alias_steps = 0
         self._depth = 0
         self.met_oddities = False
-        """Whether any decoded value has no form in JSON.
-
-        Another value may have replaced it since.
-        """
+        """Whether any decoded value has no form in JSON. Another value may have replaced it since."""
 
     def decode(self, written: Node) -> Value:
         self._count(written)

@@ -13,10 +13,8 @@ from awsauth.core.text.display import is_visible, quoted, visible
 from awsauth.errors import InvalidValueError
 
 Type = Literal["string", "null", "bool", "number", "unmarshalable"]
-"""The type of a scalar.
-
-``unmarshalable``: infinity and NaN. JSON has neither, so the authenticator rejects the whole text.
-"""
+"""The type of a scalar. ``unmarshalable``: infinity and NaN. JSON has neither, so the authenticator rejects the
+whole text."""
 
 Style = Literal["plain", "single", "double"]
 
@@ -24,10 +22,7 @@ MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 CHECKED_TAGS: Final = {
     f"tag:yaml.org,2002:{name}": name for name in ("null", "bool", "int", "float", "timestamp", "binary")
 }
-"""The short names of tags that a scalar has to fit.
-
-Every other tag makes a scalar text.
-"""
+"""The short names of tags that a scalar has to fit. Every other tag makes a scalar text."""
 
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
 _BOOLS: Final = tuple(
@@ -54,10 +49,7 @@ _INTEGER: Final = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?
 # reader of YAML 1.1 or 1.2, strict or lax, agrees on these.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/$<(.+-][!-~]*(?: [!-~]+)*")
 _WORD_LIKE: Final = re.compile(r"[A-Za-z/][!-~]*(?<!:)")
-"""Most texts: they begin with a letter or a slash, and have no blank.
-
-So only `WORDS` have another type.
-"""
+"""Most texts: they begin with a letter or a slash, and have no blank. So only `WORDS` have another type."""
 _LIKE_ANOTHER_TYPE: Final = re.compile(
     r"[-+]?(?:\.?[0-9][0-9_.,:]*(?:[eE][-+]?[0-9]*)?|0[xX][0-9a-fA-F_]+|0[oObB][0-9_]+)"  # numbers, times
     r"|[0-9]{4}-[0-9]+-[0-9].*"  # dates

@@ -32,19 +32,13 @@ GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {
     AUTHENTICATION_MODE: access.authentication_mode,
     content.POLICY: content.policy,
 }
-"""The guards by name.
-
-Each yields findings with its name as code. Those of severity ``error`` refuse the change.
-"""
+"""The guards by name. Each yields findings with its name as code. Those of severity ``error`` refuse the change."""
 
 REFUSALS: Final = frozenset({*GUARDS, content.UNTRUSTED})
 """The codes of findings that refuse a change. ``untrusted`` cannot be allowed."""
 
 _ONE_BY_ONE: Final = 5
-"""The most principals of a guard that the hint allows one by one.
-
-Above that, the hint allows the whole guard.
-"""
+"""The most principals of a guard that the hint allows one by one. Above that, the hint allows the whole guard."""
 
 
 def run_guards(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:

@@ -18,11 +18,9 @@ FIELD_MANAGER: Final = "awsauth"
 """The manager under which this library writes."""
 
 RevisionKind = Literal["change", "outside", "rollback", "snapshot", "sync", "deleted"]
-"""The kind of a revision.
-
-``outside``: another tool made the state, and it was recorded before the next change of ours. ``snapshot``: the state
-was recorded on request. ``deleted``: there was no object; no revision is of this kind, only an entry in the log.
-"""
+"""The kind of a revision. ``outside``: another tool made the state, and it was recorded before the next change of
+ours. ``snapshot``: the state was recorded on request. ``deleted``: there was no object; no revision is of this kind,
+only an entry in the log."""
 
 OBSERVED: Final = ("outside", "snapshot")
 """The kinds of revisions whose state others have made."""

@@ -11,17 +11,12 @@ if TYPE_CHECKING:
 
 
 ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
-"""YAML 1.1's line breaks other than LF and CRLF.
-
-A text that holds one is never edited.
-"""
+"""YAML 1.1's line breaks other than LF and CRLF. A text that holds one is never edited."""
 
 
 ODD_CHARACTERS: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
-"""Characters that no line of YAML should hold, for brackets in a regex.
-
-A set of these compiles fifty times as fast as the set of all others.
-"""
+"""Characters that no line of YAML should hold, for brackets in a regex. A set of these compiles fifty times as fast
+as the set of all others."""
 
 
 _AT_ONCE: Final = 16
