@@ -219,7 +219,7 @@ def test_what_is_mapped_becomes_a_fragment_that_can_be_adopted(tmp_path: Path) -
     other.write_text("owner: other\nmapAccounts: ['333344445555']\n", encoding="utf-8")
     run("sync", str(other), "--file", file, "--yes")
     done = run("init", "--owner", "team-a", "--file", file)
-    assert done.err == f"Left out: {NODE}: it is a node mapping.\nLeft out: 333344445555: another owner applied it.\n"
+    assert done.err == f"Left out: {NODE}: it maps nodes.\nLeft out: 333344445555: another owner applied it.\n"
     assert Fragment.from_text(done.out) == Fragment(
         owner="team-a", roles=[CI], users=[ALICE], accounts=["222233334444"]
     )

@@ -202,9 +202,7 @@ def initial_fragment(document: Document, owner: str, owned: Collection[str]) -> 
     for name, entries in live_entries(document).items():
         key = next(key for key in KEYS if name.startswith(f"{KIND[key]}/"))
         mapped = entries[-1]
-        reason = (
-            "another owner applied it" if name in owned else "it is a node mapping" if is_node_mapping(mapped) else ""
-        )
+        reason = "another owner applied it" if name in owned else "it maps nodes" if is_node_mapping(mapped) else ""
         if not reason and key != "mapAccounts" and not (can_match(mapped.principal) and mapped.username):
             reason = "it never matches, or has no username"
         entry = fragment_item(key, mapped)
