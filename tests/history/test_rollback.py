@@ -361,7 +361,6 @@ def test_a_rollback_maps_what_the_revision_maps_and_of_the_rest_only_what_others
         assert not back(store, outcome.revision.number).changed
 
 
-@examples(100)
 @given(documents, steps)
 def test_every_revision_survives_its_object_form(data: dict[str, str], made: list[tuple[str, Change]]) -> None:
     store = history_of(data, made)

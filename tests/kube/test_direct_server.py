@@ -133,7 +133,7 @@ def test_threads_share_a_server_while_certificates_are_renewed(authority: Author
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
             thread.start()
-        for turn in range(40):
+        for turn in range(20):
             renew(pairs[turn % 2])
             so_far = len(answers)
             wait_for(lambda: others or len(answers) > so_far + len(threads))  # noqa: B023 - called at once

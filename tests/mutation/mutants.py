@@ -109,7 +109,7 @@ def _of_value(node: ast.AST) -> Iterator[Mutation]:
     match node:
         case ast.BinOp(op=operator) | ast.AugAssign(op=operator) if type(operator) in _OPERATORS:
             yield _set(node, "op", _OPERATORS[type(operator)]())
-        case ast.Return(value=value) if value is not None and not _is_none(value):
+        case ast.Return(value=value) if value is not None and not _is_nothing(value):
             yield _set(node, "value", ast.Constant(None))
         case ast.Constant(value=bool(value)):
             yield _set(node, "value", not value)
@@ -128,8 +128,8 @@ def _of_statements(statements: list[Any]) -> Iterator[Mutation]:
                 yield _replaced(statement.lineno, statements, number, ast.Continue())
 
 
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
+def _is_nothing(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and (value.value is None or value.value is False)
 
 
 def _set(node: ast.stmt | ast.expr, field: str, value: object) -> Mutation:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from awsauth.backoff import Backoff
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -32,9 +36,16 @@ def started(target: Callable[..., object], *arguments: Any) -> BaseProcess:
     """Return a process that runs a function of a module, beside this one and never longer."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
-    process = context.Process(target=target, args=arguments, daemon=True)
+    process = context.Process(target=_patiently, args=(target, *arguments), daemon=True)
     process.start()
     return process
+
+
+def _patiently(target: Callable[..., object], *arguments: Any) -> None:
+    """Run a function whose changes are tried for minutes: on a busy machine, others write again and again meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("awsauth.history.commit.Backoff", partial(Backoff, PATIENCE))
+        target(*arguments)
 
 
 def ended(process: BaseProcess) -> int:

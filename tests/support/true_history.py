@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+import urllib3
 
 from awsauth.core.document.document import Document
 from awsauth.core.revisions.revision import Revision
 from awsauth.history.log import UNPROVEN_HISTORY
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from awsauth.client import AwsAuthClient
     from awsauth.history.log import Log
@@ -50,19 +55,35 @@ def live(cluster: Cluster) -> dict[str, Any]:
     return found
 
 
-def states_since(cluster: Cluster, version: str) -> list[dict[str, Any]]:
-    """Return every state that the object has been in since a version of it, oldest first, as the API server tells."""
-    last = live(cluster)["metadata"]["resourceVersion"]
-    states: list[dict[str, Any]] = []
-    if version == last:
+def states_from_now_on(cluster: Cluster) -> Callable[[], list[dict[str, Any]]]:
+    """Return a function that returns every state of the object since now, oldest first, as the API server tells.
+
+    They are collected as they come: the API server forgets the older ones after a while.
+    """
+    states = [live(cluster)]
+    query = f"watch=true&fieldSelector=metadata.name=aws-auth&resourceVersion={_version(states[0])}"
+
+    def collect() -> None:
+        # Until the object is deleted, or the server has ended.
+        with suppress(urllib3.exceptions.HTTPError):
+            for event in cluster.api.watch(f"/api/v1/namespaces/kube-system/configmaps?{query}"):
+                if event["type"] != "MODIFIED":
+                    return
+                states.append(event["object"])
+
+    threading.Thread(target=collect, daemon=True).start()
+
+    def known() -> list[dict[str, Any]]:
+        last = _version(live(cluster))
+        wait_for(lambda: _version(states[-1]), lambda version: version == last)
         return states
-    query = f"watch=true&fieldSelector=metadata.name=aws-auth&resourceVersion={version}"
-    for event in cluster.api.watch(f"/api/v1/namespaces/kube-system/configmaps?{query}"):
-        assert event["type"] in {"ADDED", "MODIFIED"}
-        states.append(event["object"])
-        if event["object"]["metadata"]["resourceVersion"] == last:
-            break
-    return states
+
+    return known
+
+
+def _version(state: Mapping[str, Any]) -> str:
+    version: str = state["metadata"]["resourceVersion"]
+    return version
 
 
 def text_of(cluster: Cluster) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROLE: Final = "arn:aws:iam::111122223333:role/ci"
 ENTRY: Final = f"- rolearn: {ROLE}\n  username: ci\n  groups:\n  - view\n"
 ENSURE: Final = c.EnsureRole(role_arn="arn:aws:iam::111122223333:role/new", username="new", groups=["view"])
-MANY: Final = 20_000
+MANY: Final = 10_000
 ALIAS_BOMB: Final = "".join(
     f"{'- ' if level == 0 else '  '}a{level}: &a{level} [{', '.join([f'*a{level - 1}' if level else 'x'] * 9)}]\n"
     for level in range(12)

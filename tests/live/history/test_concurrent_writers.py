@@ -18,7 +18,7 @@ from awsauth.stores.cluster import ClusterStore
 from tests.support.connections import connected
 from tests.support.forked import all_running, ended
 from tests.support.stopping import Interrupted
-from tests.support.true_history import assert_true_history, live, names, revisions, states_since, text_of
+from tests.support.true_history import assert_true_history, live, names, revisions, states_from_now_on, text_of
 from tests.support.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Rival:
 def test_eight_processes_and_a_rival_lose_nothing_of_each_other(cluster: Cluster, client: AwsAuthClient) -> None:
     cluster.put_aws_auth({"mapRoles": NODE})
     ours = {f"writer{writer}-{number}" for writer in range(WRITERS) for number in range(CHANGES)}
-    start = live(cluster)
+    states = states_from_now_on(cluster)
     calls = [(cluster.kubeconfig, f"writer{number}", CHANGES) for number in range(WRITERS)]
     with Rival(cluster) as rival, all_running(write, calls) as processes:
         assert [ended(process) for process in processes] == [0] * WRITERS
@@ -116,7 +116,7 @@ def test_eight_processes_and_a_rival_lose_nothing_of_each_other(cluster: Cluster
     for revision in kept.values():
         assert_is_its_parent_and_its_change(revision, kept.get(revision.info.parent), rival.written)
     recorded = {revision.data["mapRoles"] for revision in kept.values()}
-    for before, after in itertools.pairwise([start, *states_since(cluster, start["metadata"]["resourceVersion"])]):
+    for before, after in itertools.pairwise(states()):
         # Of two writes of the rival in a row, nobody has seen the first one's state.
         is_ours = names(after["data"]) - names(before["data"]) <= ours
         assert not is_ours or {before["data"]["mapRoles"], after["data"]["mapRoles"]} <= recorded
@@ -136,7 +136,7 @@ def test_what_somebody_overwrites_blindly_can_be_restored(cluster: Cluster, clie
     """The state before it is in a revision, whoever was at work, and no chain breaks."""
     cluster.put_aws_auth({"mapRoles": NODE})
     write(cluster.kubeconfig, "early", 3)
-    start = live(cluster)
+    states = states_from_now_on(cluster)
     with all_running(write, [(cluster.kubeconfig, f"writer{number}", 12) for number in range(4)]) as processes:
         wait_for(lambda: len(revisions(cluster)) >= 20)
         overwrite(cluster, "theirs")
@@ -144,8 +144,7 @@ def test_what_somebody_overwrites_blindly_can_be_restored(cluster: Cluster, clie
 
     log = assert_true_history(client, cluster)
     kept = revisions(cluster)
-    states = [start, *states_since(cluster, start["metadata"]["resourceVersion"])]
-    texts = [state["data"] for state in states]
+    texts = [state["data"] for state in states()]
     before = texts[[names(text) for text in texts].index({"node", "theirs"}) - 1]
     number = max(number for number, revision in kept.items() if revision.data == before)
     # Not only that one: whatever there was before anybody else's write.

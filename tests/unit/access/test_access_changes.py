@@ -20,7 +20,7 @@ from awsauth.core.plan import Plan
 from awsauth.errors import InvalidValueError, PlanOutdatedError
 from tests.support.callers import close_data
 from tests.support.changed import MASTERS, PREFIX, role, roles, user, users
-from tests.support.documents.strategies import examples, randoms
+from tests.support.documents.strategies import randoms
 
 if TYPE_CHECKING:
     from random import Random
@@ -130,7 +130,6 @@ def test_templates_are_filled_in_as_explain_does() -> None:
 
 
 @given(randoms)
-@examples(150)
 def test_effects_are_what_explain_says(random: Random) -> None:
     """Law: before and after, for every principal that a caller can have."""
     before, after = Document(close_data(random)), Document(close_data(random))

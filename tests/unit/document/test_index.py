@@ -73,7 +73,6 @@ def test_reading_on_from_an_edit_is_reading_all_of_it(key: Key) -> None:
     assert read_on > TEXTS / 3 * 0.05
 
 
-@examples(100)
 @given(texts("mapRoles") | texts("mapUsers"))
 def test_the_reading_of_every_edit_is_that_of_its_text(text: str) -> None:
     for edit in edits(parse_list("mapRoles", text)):
@@ -166,7 +165,6 @@ def everybody(document: Doc) -> set[str]:
     return found | {"arn:aws:iam::111122223333:role/build"}
 
 
-@examples(150)
 @given(documents)
 def test_access_of_some_is_what_all_have_of_it(data: dict[str, str]) -> None:
     document = Document(data)

@@ -334,7 +334,6 @@ def test_what_merge_tells_is_what_it_did(data: dict[str, str], changes: list[c.C
     assert (result.after is document) == (dict(result.after.data) == data)
 
 
-@examples(100)
 @given(documents, st.lists(ENSURED | REMOVED, max_size=4))
 def test_changes_together_are_changes_one_by_one(data: dict[str, str], changes: list[c.Change]) -> None:
     """One merge of many changes maps what many merges of one change map."""

@@ -14,7 +14,7 @@ from awsauth.core.edit.rewrite import rewrite
 from awsauth.errors import EditError
 from tests.support.documents import generated
 from tests.support.documents.edits import KINDS, NEW, REFUSED, checked, edits, edits_of, sibling
-from tests.support.documents.strategies import examples, texts
+from tests.support.documents.strategies import texts
 
 SEED: Final = 20261122
 DOCUMENTS: Final = 400
@@ -37,7 +37,6 @@ def test_every_edit_of_real_documents(readable: list[tuple[str, dict[Key, Parsed
     assert all(len(readable) - len(files) >= 112 for files in refused.values())
 
 
-@examples(100)
 @given(texts("mapRoles"))
 def test_any_edit_of_any_text(text: str) -> None:
     """The same, with the smallest text that shows where it fails."""

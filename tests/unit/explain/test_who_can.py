@@ -15,7 +15,7 @@ from awsauth.core.explain.who_can import who_can
 from awsauth.errors import UsageError
 from tests.support.callers import callers_of, close_data
 from tests.support.changed import MASTERS, PREFIX, USERS, node, role, roles, user, users
-from tests.support.documents.strategies import examples, randoms
+from tests.support.documents.strategies import randoms
 
 if TYPE_CHECKING:
     from random import Random
@@ -123,7 +123,6 @@ def test_neither_or_both_is_a_usage_error(asked: dict[str, Any]) -> None:
 
 
 @given(randoms)
-@examples(150)
 def test_it_is_the_same_as_explaining_everybody(random: Random) -> None:
     """Law: whoever has a group or username by an explanation is found by it; who is found without condition has it."""
     document = Document(close_data(random))
