@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import socket
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-_RESERVATIONS: list[socket.socket] = []
-"""One for every port that `free_port` gave."""
 
 # Linux ends the process when the thread that started it ends, however that happens. It is asked to in a short
 # program of its own: Python code between fork and exec is not safe beside threads. Elsewhere only `stop` ends it.
@@ -102,7 +101,7 @@ def free_port() -> int:
         except OSError:
             reservation.close()
             continue
-        _RESERVATIONS.append(reservation)
+        atexit.register(reservation.close)
         return port
 
 
