@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    import os
+from typing import IO, Final
 
 LARGEST_FILE: Final = 16 * 2**20
 """The largest manifest, kubeconfig, policy, plan or certificate, in bytes. A plan is the largest of them. It may

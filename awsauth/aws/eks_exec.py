@@ -8,13 +8,11 @@ runs.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from awsauth.aws.token import SESSION_NAME
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _KEYS: Final = frozenset(
     {"apiVersion", "command", "args", "env", "installHint", "interactiveMode", "provideClusterInfo"}

@@ -6,14 +6,12 @@ Source of the rules: the IAM User Guide, on policy evaluation and on the JSON el
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from awsauth.core.text.display import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TrustVerdict = Literal["yes", "conditional", "everybody", "denied", "no"]
 """Whether EC2 may hand out the role. ``conditional``: it depends on conditions that cannot be evaluated here.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, get_args
+from collections.abc import Callable, Container, Sequence
+from typing import Any, Final, get_args
 
 import click
 
@@ -12,9 +13,6 @@ from awsauth.cli.exit_codes import INTERRUPTED, READER_GONE, code_of
 from awsauth.cli.invocation import Invocation, OutputFormat
 from awsauth.cli.output import Output, OutputError, debug_messages_on, drop_output
 from awsauth.cli.target import VARIABLES, resolve_target, shared_options
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
 
 _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"

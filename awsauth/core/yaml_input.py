@@ -5,7 +5,8 @@ Scalars stay text, except unquoted booleans and nulls: YAML 1.1 reads some accou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
@@ -15,9 +16,6 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from awsauth.core.text.display import quoted, visible
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LARGEST: Final = 256 * 2**10
 """The most characters of a text. ruamel.yaml reads about 100,000 in a second."""

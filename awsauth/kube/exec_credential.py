@@ -15,18 +15,16 @@ import sys
 import threading
 import time
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube.kubeconfig import decoded, parsed
 from awsauth.read_limits import read_file
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _EARLY: Final = timedelta(minutes=1)
 """How long before its expiry a token is replaced. A request takes a while, and clocks differ."""

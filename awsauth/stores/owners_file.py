@@ -8,16 +8,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from awsauth.core.revisions.annotations import OWNER_PREFIX
 from awsauth.core.text.display import visible
 from awsauth.errors import FileError
 from awsauth.stores.atomic_write import Folder, is_root, replace_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 
 class OwnersFile:

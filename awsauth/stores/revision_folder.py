@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.core.revisions.info import Head, RevisionInfo
 from awsauth.core.revisions.revision import Revision, info_from_object
@@ -19,10 +20,6 @@ from awsauth.errors import HistoryError
 from awsauth.stores.atomic_write import LARGEST, Folder, is_root, is_something_else, replace_file
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
 from awsauth.stores.store import InvalidRevision, RevisionList, revision_not_found, revision_taken
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 _APPLIED: Final = "applied"
 BEGUN: Final = " begun"

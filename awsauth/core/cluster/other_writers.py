@@ -6,8 +6,9 @@ They show by marks on the object, its field managers and its history.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from awsauth.core.cluster.tools import KUBECTL_APPLY, UNKNOWN, Tool, ownership_markers, tool_of
 from awsauth.core.diff import MappingDiff, diff
@@ -18,9 +19,6 @@ from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, FieldManager, Head, RevisionInfo, data_digest
 from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class Reversal(NamedTuple):

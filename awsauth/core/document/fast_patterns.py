@@ -6,15 +6,13 @@ Each may refuse any text. Tests show that the full reader agrees with the meanin
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml.scalars import WORDS
 from awsauth.core.text.lines import ODD_CHARACTERS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 # Pieces of the expressions. Beyond ASCII they allow every character: `is_plain` looks for odd ones once for a whole text.
 # The sets are negated, because that compiles much faster than a set that names characters beyond ASCII.

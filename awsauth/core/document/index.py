@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from awsauth.core.document.model import CachedDiff, Key, MappingEntry, ParsedList
 from awsauth.core.text.lines import Unchanged, same_end, same_start
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
 
 SEARCHES: Final = 32
 """This many searches through a text take as long as a look at all of its entries."""

@@ -5,15 +5,12 @@ Both readers, `fast_reader` and `full_reader`, return it; callers cannot tell wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import json_object
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 
 SYSTEM_MASTERS: Final = "system:masters"
 """The group that may do everything, regardless of RBAC."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from awsauth.core.document.model import ARN_FIELD, Entry, Field, Groups, MappingEntry, ParsedList, Scalar
 from awsauth.core.edit.entry_list import FlowItems, flow_splices
@@ -12,10 +13,6 @@ from awsauth.core.findings import Location
 from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import Splice, line_end, line_start, newline_of
 from awsauth.errors import EditError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 _GROUP: Final = re.compile(r"(['\"]?)[\w.:/@-]+\1")
 """A group of one word, with or without quotes."""

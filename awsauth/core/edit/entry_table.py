@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from awsauth.core.document.index import SEARCHES, kept_under, positions
 from awsauth.core.document.model import MappingEntry, ParsedList, PrincipalKey, principal_key
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class EntryTable:

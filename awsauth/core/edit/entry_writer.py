@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from awsauth.core.document.model import ARN_FIELD, EntryLayout, Groups, Key, MappingEntry, ParsedList, Scalar
 from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import line_start, newline_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 
 _NEIGHBORS: Final = 20
 """How many entries, from the last one up, may serve as the example."""

@@ -5,8 +5,9 @@ These decide before ``aws-auth``, or replace it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.core.access.access_entries import AccessEntry, AuthenticationMode, entry_for
 from awsauth.core.explain.explanation import (
@@ -17,10 +18,6 @@ from awsauth.core.explain.explanation import (
     instance_condition,
     rendering,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 NAME: Final = "access entries"
 

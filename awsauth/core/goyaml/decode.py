@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from awsauth.core.goyaml import scalars
 from awsauth.core.goyaml.nodes import DEEPEST, Node, UntrustedYamlError, YamlSyntaxError
 from awsauth.core.text.display import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 _BASE64: Final = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _ALIASES_ALWAYS_ALLOWED: Final = 100

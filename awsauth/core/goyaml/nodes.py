@@ -10,16 +10,14 @@ Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``parser``) and 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import yaml
 
 from awsauth.core.text.lines import line_end
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Kind = Literal["scalar", "sequence", "mapping", "alias"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from awsauth.core.access.access_entries import AUTHENTICATION_MODE, WINS, AccessEntry
 from awsauth.core.access.matching import (
@@ -25,10 +26,6 @@ from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Ke
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext, GuardInput, violation
 from awsauth.core.text.display import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 
 NODE_MAPPING: Final = "node-mapping"
 LAST_ADMIN: Final = "last-admin"

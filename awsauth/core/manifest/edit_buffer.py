@@ -7,7 +7,8 @@ is dropped when the buffer is read. No line of a document begins so, because all
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, Key
@@ -19,10 +20,6 @@ from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_of
 from awsauth.errors import EditError, ManifestError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 MARK: Final = "#!"
 _MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import Any, Final, get_args
 
 from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo, RevisionKind, Writer
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted, visible
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PREFIX: Final = "awsauth/"
 OWNER_PREFIX: Final = f"{PREFIX}owner."

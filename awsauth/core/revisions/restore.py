@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.boundary import public
 from awsauth.core.document.document import Document, Mappings, mappings_of
@@ -13,9 +14,6 @@ from awsauth.core.revisions.info import OBSERVED, UNKNOWN_WRITER, NumberOrNone, 
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import EditError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
