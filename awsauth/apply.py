@@ -16,9 +16,7 @@ from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import OBSERVED, Writer
 from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import NotebookValue, quoted
-from awsauth.errors import UsageError
 from awsauth.history.commit import PendingChange, commit
-from awsauth.stores.store import Snapshot, Store, SupportsDryRun, SupportsEditCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
     from awsauth.core.revisions.restore import Restoration
     from awsauth.options import Options
+    from awsauth.stores.store import Snapshot, Store
 
 ONLY_RECORDS: Final = "No mapping changes; the record of owners does."
 
@@ -120,7 +119,7 @@ class ChangeApplier(NamedTuple):
             return result_of(proposal, findings, changed=proposal.changes_something)
         # A dry run on the server is a whole change, with its revision, so that the server checks all of it.
         outcome = commit(
-            _dry_run_store(self.store) if dry_run else self.store,
+            self.store.dry_run_store() if dry_run else self.store,
             propose,
             reason=options.get("reason", ""),
             writer=self.writer,
@@ -145,8 +144,7 @@ class ChangeApplier(NamedTuple):
         from awsauth.core.lint.lint import newly_found
 
         before, after = proposal.merged.before, proposal.merged.after
-        if isinstance(self.store, SupportsEditCheck):
-            self.store.check_edit(after.data, proposal.snapshot)
+        self.store.check_edit(after.data, proposal.snapshot)
         return [finding for finding in newly_found(before, after) if finding.code not in REFUSALS]
 
     def _guard_findings(
@@ -225,12 +223,6 @@ def _creation(proposal: PendingChange) -> tuple[Finding, ...]:
             "If aws-auth was deleted, roll back instead: the history may hold its last state.",
         ),
     )
-
-
-def _dry_run_store(store: Store) -> Store:
-    if not isinstance(store, SupportsDryRun):
-        raise UsageError("A dry run on the server needs a cluster.", hint="Pass dry_run=True.")
-    return store.dry_run_store()
 
 
 def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str, ...]]:

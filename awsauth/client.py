@@ -17,10 +17,10 @@ from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
 from awsauth.history.commit import PendingChange, applying, changing, take_snapshot
+from awsauth.history.unavailable import RetryingStore
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, Transaction
 from awsauth.options import ClusterOptions, Options, check_options, check_whole_number, connection_options
 from awsauth.read_only_client import ReadOnlyClient
-from awsauth.stores.store import Snapshot, Store, restorable
 from awsauth.sync_methods import SyncMethods
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
     from awsauth.core.plan import Plan
+    from awsauth.stores.store import Snapshot, Store
 
 
 @public
@@ -200,7 +201,6 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     @classmethod
     def _connected(cls, connection: Connection, how: ClusterOptions, eks: EksClusterInfo | None = None) -> Self:
         from awsauth.cluster_context import ClusterContext
-        from awsauth.history.unavailable import with_retries
         from awsauth.stores.cluster import ClusterStore
 
         tokens = connection.tokens
@@ -210,7 +210,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             # A kubeconfig that `aws eks update-kubeconfig` wrote names the cluster, and the identity to ask EKS with.
             eks = cluster_info(connection)
         return cls(
-            with_retries(ClusterStore(connection.transport)),
+            RetryingStore(ClusterStore(connection.transport)),
             author=how.get("author"),
             policy=how.get("policy"),
             cluster_context=ClusterContext(connection.transport, eks),
@@ -285,8 +285,6 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     @property
     def planning(self) -> Planning:
         """Methods that add and remove mappings, and each return a plan."""
-        from awsauth.mapping_methods import Planning
-
         return Planning(self.plan, self._roles)
 
     def rollback(
@@ -318,7 +316,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             check_whole_number("to", to)
         from awsauth.history.rollback import restoring
 
-        store = restorable(self._store)
+        store = self._store.for_restoration()
         return self._run(restoring(store, to, exact=exact, writer=self._writer, approved=approved), options, store)
 
     def snapshot(self, *, reason: str = "") -> Result:

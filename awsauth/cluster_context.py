@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from awsauth.backoff import retry_unavailable
 from awsauth.core.access.access_entries import without_effect
 from awsauth.core.access.matching import Access, could_render, principal_of
+from awsauth.core.access.sso_roles import maps_sso_roles, replaced_sso_roles
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.access import last_admin, node_mapping
@@ -135,7 +136,6 @@ class ClusterContext:
 
         Without a mapping, administrators can exist by RBAC or an access entry, and nodes can join by an access entry.
         """
-        from awsauth.core.access.sso_roles import maps_sso_roles, replaced_sso_roles
         from awsauth.core.cluster.findings import CLUSTER_ADMIN, absent, bound, nodes_here, owned_revisions
 
         notes: list[Finding] = []

@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import NodeKind, node_role
-from awsauth.core.edit.changes import (
-    Change,
-    EnsureAccount,
-    EnsureRole,
-    EnsureUser,
-    IfMapped,
-    RemoveAccount,
-    RemoveGroups,
-    RemoveRole,
-    RemoveUser,
-    RemoveUsername,
-    RenamePrincipal,
-    as_list,
-)
+from awsauth.core.edit import changes as c
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import Options, check_options
 
@@ -51,7 +38,7 @@ class MappingMethods(ABC, Generic[T_co]):
     _roles: RoleResolver
 
     @abstractmethod
-    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> T_co:
+    def _make(self, changes: Sequence[c.Change], options: Options, findings: tuple[Finding, ...] = ()) -> T_co:
         """Make changes; `findings` go in front of those of the change."""
 
     def add_role_mapping(
@@ -60,7 +47,7 @@ class MappingMethods(ABC, Generic[T_co]):
         *,
         username: str,
         groups: Sequence[str] = (),
-        if_mapped: IfMapped = "extend",
+        if_mapped: c.IfMapped = "extend",
         for_ec2: bool = False,
         **options: Unpack[Options],
     ) -> T_co:
@@ -74,7 +61,7 @@ class MappingMethods(ABC, Generic[T_co]):
         """
         check_options(options)
         arn, findings = self._roles.role(role_arn, for_ec2=for_ec2)
-        change = EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)
+        change = c.EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)
         return self._make([change], options, findings)
 
     def add_sso_mapping(
@@ -84,7 +71,7 @@ class MappingMethods(ABC, Generic[T_co]):
         username: str,
         groups: Sequence[str] = (),
         account: str | None = None,
-        if_mapped: IfMapped = "extend",
+        if_mapped: c.IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
         """Map the role of a permission set of IAM Identity Center (see `EnsureRole`).
@@ -97,7 +84,7 @@ class MappingMethods(ABC, Generic[T_co]):
         """
         check_options(options)
         arn = self._roles.sso_role(permission_set, account)
-        return self._make([EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)], options)
+        return self._make([c.EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)], options)
 
     def add_user_mapping(
         self,
@@ -105,19 +92,19 @@ class MappingMethods(ABC, Generic[T_co]):
         *,
         username: str,
         groups: Sequence[str] = (),
-        if_mapped: IfMapped = "extend",
+        if_mapped: c.IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
         """Map a user to a username and groups, or extend it (see `EnsureUser`)."""
-        change = EnsureUser(user_arn=user_arn, username=username, groups=groups, if_mapped=if_mapped)
+        change = c.EnsureUser(user_arn=user_arn, username=username, groups=groups, if_mapped=if_mapped)
         return self._make([change], options)
 
     def add_account_mapping(self, account: str, **options: Unpack[Options]) -> T_co:
         """Map all principals of an account (see `awsauth.EnsureAccount`)."""
-        return self._make([EnsureAccount(account=account)], options)
+        return self._make([c.EnsureAccount(account=account)], options)
 
     def add_node_role(
-        self, role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **options: Unpack[Options]
+        self, role_arn: str, *, kind: NodeKind = "ec2", if_mapped: c.IfMapped = "extend", **options: Unpack[Options]
     ) -> T_co:
         """Map the role of nodes: ``ec2``, ``windows``, ``fargate`` or ``hybrid``.
 
@@ -127,38 +114,38 @@ class MappingMethods(ABC, Generic[T_co]):
 
     def remove_role_mapping(self, role_arn: str, **options: Unpack[Options]) -> T_co:
         """Remove every mapping of a role (see `awsauth.RemoveRole`)."""
-        return self._make([RemoveRole(role_arn=role_arn)], options)
+        return self._make([c.RemoveRole(role_arn=role_arn)], options)
 
     def remove_user_mapping(self, user_arn: str, **options: Unpack[Options]) -> T_co:
         """Remove every mapping of a user (see `awsauth.RemoveUser`)."""
-        return self._make([RemoveUser(user_arn=user_arn)], options)
+        return self._make([c.RemoveUser(user_arn=user_arn)], options)
 
     def remove_account_mapping(self, account: str, **options: Unpack[Options]) -> T_co:
         """Remove an account (see `awsauth.RemoveAccount`)."""
-        return self._make([RemoveAccount(account=account)], options)
+        return self._make([c.RemoveAccount(account=account)], options)
 
     def remove_groups(self, principal_arn: str, groups: Sequence[str], **options: Unpack[Options]) -> T_co:
         """Remove groups from a role or user, which stays mapped (see `RemoveGroups`)."""
-        return self._make([RemoveGroups(principal_arn=principal_arn, groups=groups)], options)
+        return self._make([c.RemoveGroups(principal_arn=principal_arn, groups=groups)], options)
 
     def remove_username(self, username: str, **options: Unpack[Options]) -> T_co:
         """Remove every role and user with a username (see `awsauth.RemoveUsername`)."""
-        return self._make([RemoveUsername(username=username)], options)
+        return self._make([c.RemoveUsername(username=username)], options)
 
     def rename_principal(self, principal_arn: str, new_arn: str, **options: Unpack[Options]) -> T_co:
         """Move all mappings of a role or user to another ARN (see `RenamePrincipal`)."""
-        return self._make([RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn)], options)
+        return self._make([c.RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn)], options)
 
 
 @public
 class Planning(MappingMethods["Plan"]):
     """The methods of ``client.planning``: each returns the plan of the change."""
 
-    def __init__(self, plan: Callable[[Sequence[Change]], Plan], roles: RoleResolver) -> None:
+    def __init__(self, plan: Callable[[Sequence[c.Change]], Plan], roles: RoleResolver) -> None:
         self._plan = plan
         self._roles = roles
 
-    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> Plan:
+    def _make(self, changes: Sequence[c.Change], options: Options, findings: tuple[Finding, ...] = ()) -> Plan:
         _refuse_options(options, "apply(), with the plan")
         plan = self._plan(changes)
         return replace(plan, findings=(*findings, *plan.findings))
@@ -244,10 +231,12 @@ class Transaction(MappingMethods[None]):
     One thread uses it. If the block raises, nothing is written.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Change], tuple[Finding, ...]], Result], roles: RoleResolver) -> None:
+    def __init__(
+        self, commit: Callable[[Sequence[c.Change], tuple[Finding, ...]], Result], roles: RoleResolver
+    ) -> None:
         self._commit = commit
         self._roles = roles
-        self._changes: list[Change] = []
+        self._changes: list[c.Change] = []
         self._findings: tuple[Finding, ...] = ()
         self._result: Result | None = None
         self._ended = False
@@ -263,11 +252,11 @@ class Transaction(MappingMethods[None]):
             raise UsageError("The transaction has no result yet.", hint="Read it after the with block.")
         return self._result
 
-    def apply(self, changes: Sequence[Change] | Change) -> None:
+    def apply(self, changes: Sequence[c.Change] | c.Change) -> None:
         """Add changes to the transaction."""
-        self._make(as_list(changes), {})
+        self._make(c.as_list(changes), {})
 
-    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> None:
+    def _make(self, changes: Sequence[c.Change], options: Options, findings: tuple[Finding, ...] = ()) -> None:
         _refuse_options(options, "transaction(), for all its changes")
         if self._ended:
             raise UsageError("The transaction is over.", hint="Begin a new one.")

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
-from awsauth.errors import HistoryError, UsageError
+from awsauth.core.document.document import Document
+from awsauth.errors import UsageError
 from awsauth.options import check_whole_number
-from awsauth.stores.store import Store, restorable
+from awsauth.stores.store import Store, intact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.access.caller import Caller
     from awsauth.core.diff import Diff
-    from awsauth.core.document.document import Document
     from awsauth.core.explain.explanation import Explanation
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
@@ -176,7 +176,7 @@ class ReadOnlyClient:
             check_whole_number("limit", limit)
         from awsauth.history.log import log, with_diffs
 
-        store = restorable(self._store)
+        store = self._store.for_restoration()
         found = log(store)
         found = with_diffs(store, found, described if limit is None else min(described, limit))
         entries = found.entries if limit is None else found.entries[:limit]
@@ -207,19 +207,11 @@ class ReadOnlyClient:
         """
         from awsauth.core.diff import diff
 
-        later = restorable(self._store).read().document if after is None else self._recorded(after)
+        later = self._store.for_restoration().read().document if after is None else self._recorded(after)
         return diff(self._recorded(before), later)
 
     def _recorded(self, number: int) -> Document:
-        from awsauth.core.document.document import Document
-
-        revision = self.show(number)
-        if not revision.is_intact:
-            raise HistoryError(
-                f"Revision {number} was altered since it was recorded: its data does not match its digest.",
-                hint="Look at it with show().",
-            )
-        return Document(revision.data)
+        return Document(intact(self.show(number), "Look at it with show().").data)
 
     def close(self) -> None:
         """Close the connections to the cluster."""

@@ -15,6 +15,7 @@ from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.cli.target import command
+from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
@@ -208,8 +209,6 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
 
     The steps are those of the authenticator.
     """
-    from awsauth.core.access.caller import Caller
-
     with invocation.client() as client, invocation.waiting():
         explanation = client.explain(Caller(arn, session_name=session_name))
     text = explanation.told(lambda change: command_for(invocation, change))

@@ -15,6 +15,7 @@ from awsauth.errors import KubeconfigError, UsageError
 from awsauth.kube import kubeconfig
 from awsauth.kube.address import proxy_for, without_userinfo
 from awsauth.kube.credentials import BearerTokens, ServerEndpoint, TokenFile
+from awsauth.kube.server import KubeServer, can_serve_kubeconfig
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions, check_timeout
 
@@ -231,13 +232,11 @@ def _without_exec(user: Mapping[str, Any], tokens: BearerTokens | None) -> Mappi
 
 def _server(destination: ResolvedContext, user: Mapping[str, Any], tokens: BearerTokens | None) -> ServerEndpoint:
     """Return the server for a user whose token, if it has one, comes from `tokens`."""
-    from awsauth.kube import server as direct_server
-
     cluster = destination.cluster
     proxy = cluster.get("proxy-url") or proxy_for(destination.server)
     renewed = tokens if "token" in user else None
-    if direct_server.can_serve_kubeconfig(cluster, user, proxy):
-        return direct_server.KubeServer(cluster, user, renewed, proxy)
+    if can_serve_kubeconfig(cluster, user, proxy):
+        return KubeServer(cluster, user, renewed, proxy)
     from awsauth.kube.official_client import of_kubeconfig
 
     return of_kubeconfig(destination, user, renewed, proxy)

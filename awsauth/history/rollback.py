@@ -19,12 +19,12 @@ from awsauth.core.revisions.revision import Revision, digest_of_owners, is_sound
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
 from awsauth.history.commit import PendingChange
+from awsauth.stores.store import RevisionList, Snapshot, Store, intact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from awsauth.core.diff import Diff
-    from awsauth.stores.store import RevisionList, Snapshot, Store
 
 UNPROVEN: Final = "unproven-revision"
 FURTHER_BACK: Final = "further-back"
@@ -82,7 +82,8 @@ class _Restoring:
         if self.to is None:
             self._choose(snapshot, listing, proven)
         to = self.to or 0
-        target = self._intact(to)
+        otherwise = "Restore another revision, or look at this one and write its text back yourself."
+        target = intact(self._revision(to), otherwise)
         restoration = restore(
             to,
             Document(target.data),
@@ -153,16 +154,6 @@ class _Restoring:
                 hint="Pass exact=True to roll back without keeping the additions of others.",
             )
         return Document(revision.data)
-
-    def _intact(self, number: int) -> Revision:
-        """Return the revision to restore, unless it was altered after it was recorded."""
-        revision = self._revision(number)
-        if not revision.is_intact:
-            raise HistoryError(
-                f"Revision {number} was altered after it was recorded: its digests do not match its contents.",
-                hint="Restore another revision, or look at this one and write its text back yourself.",
-            )
-        return revision
 
     def _revision(self, number: int) -> Revision:
         """Read a revision once; a revision never changes."""

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from awsauth.backoff import Backoff, retry_unavailable
-from awsauth.stores.store import RevisionList, Snapshot, Store, SupportsDryRun
+from awsauth.stores.store import RevisionList, Snapshot, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class RetryingStore:
+class RetryingStore(Store):
     """Another store, whose calls are repeated while the server is unavailable.
 
     An `UnavailableError` says that the server did nothing, so a repeated call cannot act twice. Other errors pass.
@@ -56,21 +56,9 @@ class RetryingStore:
         """Delete the revision, if it has this digest (see `Store.discard_revision`)."""
         self._again(lambda: self._store.discard_revision(number, digest))
 
+    def dry_run_store(self) -> Store:
+        """Return the store that changes nothing, with retries (see `Store.dry_run_store`)."""
+        return RetryingStore(self._store.dry_run_store(), self._patience)
+
     def _again(self, call: Callable[[], _T]) -> _T:
         return retry_unavailable(call, self._patience)
-
-
-class _RetryingDryRun(RetryingStore):
-    """A `RetryingStore` around a store that supports dry runs."""
-
-    def dry_run_store(self) -> Store:
-        """Return the dry-run store with retries (see `SupportsDryRun`)."""
-        return RetryingStore(cast("SupportsDryRun", self._store).dry_run_store(), self._patience)
-
-
-def with_retries(store: Store) -> RetryingStore:
-    """Return a store with retries, 60 seconds for each call.
-
-    It supports dry runs if the other one does.
-    """
-    return _RetryingDryRun(store) if isinstance(store, SupportsDryRun) else RetryingStore(store)

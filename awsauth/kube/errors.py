@@ -11,20 +11,10 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from awsauth import errors
 from awsauth.backoff import retry_after
 from awsauth.boundary import causes
 from awsauth.core.text.display import visible
-from awsauth.errors import (
-    AdmissionError,
-    ApiError,
-    AuthenticationError,
-    AwsAuthError,
-    ForbiddenError,
-    NotFoundError,
-    OutcomeUnknownError,
-    UnavailableError,
-    UnreachableError,
-)
 from awsauth.kube.rbac import missing_rule
 from awsauth.kube.request_limits import AnswerError, object_of
 
@@ -33,7 +23,7 @@ if TYPE_CHECKING:
 
     from awsauth.kube.transport import Request
 
-_E = TypeVar("_E", bound=ApiError)
+_E = TypeVar("_E", bound=errors.ApiError)
 
 _PASSING: Final = frozenset({410, 429, 500, 502, 503, 504})
 """Statuses that another attempt may avoid. 410: the next page of a list was requested too late."""
@@ -75,28 +65,28 @@ class _Refusal:
         return kind(message, location=self.request.location, hint=hint, **status)
 
 
-_REFUSALS: Final[tuple[tuple[Callable[[_Refusal], Any], type[ApiError], str, str], ...]] = (
+_REFUSALS: Final[tuple[tuple[Callable[[_Refusal], Any], type[errors.ApiError], str, str], ...]] = (
     (
         lambda answer: "'NamespaceTerminating'" in str(answer.details.get("causes")),
-        AdmissionError,
+        errors.AdmissionError,
         "The namespace is being deleted, so no object can be created in it.",
         "Wait until the namespace is gone, then create it again. If it is kube-system, repair the cluster first.",
     ),
     (
         lambda answer: _ADMISSION.search(answer.message),
-        AdmissionError,
+        errors.AdmissionError,
         "The cluster's admission control refused the request:",
         _ASK_ADMIN,
     ),
     (
         lambda answer: answer.code == 413 or _TOO_LARGE.search(answer.message),
-        ApiError,
+        errors.ApiError,
         "The object is too large for the API server.",
         "Remove something: a ConfigMap may hold 1 MiB, and a whole object about 1.5 MiB.",
     ),
     (
         lambda answer: answer.code == 401,
-        AuthenticationError,
+        errors.AuthenticationError,
         "The API server does not recognize the caller: the credentials have expired, or no mapping names the principal.",
         "Renew the credentials, or use others. On EKS, `awsauth health` (health_check) finds the reason.",
     ),
@@ -104,14 +94,14 @@ _REFUSALS: Final[tuple[tuple[Callable[[_Refusal], Any], type[ApiError], str, str
 """By a test of the answer: the error's class, the message's start, the hint."""
 
 
-def error_for_response(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> AwsAuthError:
+def error_for_response(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> errors.AwsAuthError:
     """Return the error for an answer other than success."""
     answer = _refusal(request, status, body)
     for applies, kind, message, hint in _REFUSALS:
         if applies(answer):
             return answer.error(kind, f"{message} {answer.words}", hint)
     if status in _PASSING:
-        error = answer.error(UnavailableError, f"The API server cannot answer now. {answer.words}", "Try again.")
+        error = answer.error(errors.UnavailableError, f"The API server cannot answer now. {answer.words}", "Try again.")
         error.retry_after = retry_after(headers.get("Retry-After"))
         if not request.changes or status in _DEFINITE:
             return error
@@ -124,16 +114,16 @@ def error_for_response(request: Request, status: int, headers: Mapping[str, str]
         return _unknown(request, f"A proxy between here and the API server answered ({status}). {answer.words}")
     if status == 403:
         return _forbidden(answer)
-    kind = NotFoundError if status == 404 else ApiError
+    kind = errors.NotFoundError if status == 404 else errors.ApiError
     hint = "" if answer.reason else "Check that the address is the one of a Kubernetes API server."
     return answer.error(kind, f"The API server refused the request. {answer.words}", hint)
 
 
-def _forbidden(answer: _Refusal) -> ApiError:
+def _forbidden(answer: _Refusal) -> errors.ApiError:
     rule = missing_rule(answer.message, answer.details, answer.request.method, answer.request.path)
     if not rule:
         message = f"The API server forbids this, but not because of a missing role. {answer.words}"
-        return answer.error(AdmissionError, message, _ASK_ADMIN)
+        return answer.error(errors.AdmissionError, message, _ASK_ADMIN)
     if rule.user == "system:anonymous":
         hint = "Add credentials for this user to the kubeconfig: the request had none."
     else:
@@ -141,7 +131,7 @@ def _forbidden(answer: _Refusal) -> ApiError:
         hint = f"Add this rule to {visible(role)} that is bound to {visible(rule.user)}:\n{rule.yaml}"
     target = rule.resource if not rule.name else f"{rule.resource}/{rule.name}"
     place = f"in {rule.namespace}" if rule.namespace else "in the cluster"
-    error = answer.error(ForbiddenError, visible(f"{rule.user} may not {rule.verb} {target} {place}."), hint)
+    error = answer.error(errors.ForbiddenError, visible(f"{rule.user} may not {rule.verb} {target} {place}."), hint)
     error.rule, error.role = rule.yaml, rule.role
     return error
 
@@ -154,12 +144,12 @@ class _Failure(NamedTuple):
     check: str = _CHECK
 
 
-def error_for_exception(request: Request, error: Exception, hint: str = "") -> AwsAuthError:
+def error_for_exception(request: Request, error: Exception, hint: str = "") -> errors.AwsAuthError:
     """Return the error for a request without an answer; `hint` gives a likely reason."""
     failure = _failure(error)
     if failure.may_have_arrived and request.changes:
         return _unknown(request, failure.message)
-    return UnreachableError(failure.message, location=request.location, hint=f"{hint} {failure.check}".lstrip())
+    return errors.UnreachableError(failure.message, location=request.location, hint=f"{hint} {failure.check}".lstrip())
 
 
 def _failure(error: BaseException) -> _Failure:
@@ -211,9 +201,11 @@ def _cause(error: BaseException) -> str:
     return visible(str(error)[:_LONGEST_MESSAGE] or type(error).__name__).rstrip(".")
 
 
-def _unknown(request: Request, message: str) -> OutcomeUnknownError:
+def _unknown(request: Request, message: str) -> errors.OutcomeUnknownError:
     message = f"{message} The request had been sent, so the change may or may not have been made."
-    return OutcomeUnknownError(message, location=request.location, hint="Look at the object before you try again.")
+    return errors.OutcomeUnknownError(
+        message, location=request.location, hint="Look at the object before you try again."
+    )
 
 
 def _refusal(request: Request, code: int, body: bytes) -> _Refusal:

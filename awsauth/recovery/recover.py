@@ -16,7 +16,7 @@ from awsauth.connections.eks import EksClusterInfo
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError
-from awsauth.history.unavailable import with_retries
+from awsauth.history.unavailable import RetryingStore
 from awsauth.recovery.arguments import check_others, region_in, repair_request
 from awsauth.recovery.discovery import ClusterRef, Discovery, discover
 from awsauth.recovery.plan import plan_of, refuse_without_consent
@@ -180,7 +180,7 @@ class _Recovering:
     def _repair(self) -> AccessRepair:
         transport = self._found.entrance.transport
         context = ClusterContext(transport, _LastingAccess(self._found, self._cluster, self._temporary))
-        client = AwsAuthClient(with_retries(ClusterStore(transport)), author=self._author, cluster_context=context)
+        client = AwsAuthClient(RetryingStore(ClusterStore(transport)), author=self._author, cluster_context=context)
         return AccessRepair(client, transport, self._found.caller, self._request)
 
     def _end_access(self, repaired: AppliedRepair) -> str:

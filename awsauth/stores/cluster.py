@@ -14,7 +14,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
 from awsauth.kube.fields import fields_of
 from awsauth.kube.resources import METADATA, REVISIONS, SELECTOR, objects, owner_references, pages
-from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, conflict, revision_not_found, revision_taken
+from awsauth.stores import store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ _ObjectIdentity = dict[str, str]
 """The ``uid`` and ``resourceVersion`` of an object, for preconditions."""
 
 
-class ClusterStore:
+class ClusterStore(store.Store):
     """The ``aws-auth`` in a cluster's ``kube-system``.
 
     Its revisions are ``ControllerRevision`` objects next to it.
@@ -47,7 +47,7 @@ class ClusterStore:
         self._taken: set[int] = set()
         self._identities: dict[tuple[int, str], _ObjectIdentity] = {}
 
-    def read(self) -> Snapshot:
+    def read(self) -> store.Snapshot:
         """Return the present state of the object, which may not exist.
 
         Raises:
@@ -59,9 +59,9 @@ class ClusterStore:
         except NotFoundError as error:
             if not error.reason:  # from a proxy, which knows nothing of the object
                 raise
-            return Snapshot(Document({}), "", exists=False)
+            return store.Snapshot(Document({}), "", exists=False)
 
-    def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+    def write(self, data: Mapping[str, str], base: store.Snapshot, revision: Revision | None) -> store.Snapshot:
         """Write the data into the object, or create it (see `Store.write`).
 
         Labels, other tools' annotations, owners, finalizers, ``binaryData`` and all other fields stay.
@@ -83,10 +83,10 @@ class ClusterStore:
             return self._written(self._transport.put(_CONFIG_MAP, changed, self._query))
         except ApiError as error:
             if error.status == 409 or (error.status == 404 and base.exists):
-                raise conflict(_LOCATION, "written or deleted" if base.exists else "made") from error
+                raise store.conflict(_LOCATION, "written or deleted" if base.exists else "made") from error
             raise
 
-    def _written(self, answer: Any) -> Snapshot:
+    def _written(self, answer: Any) -> store.Snapshot:
         try:
             return snapshot_of(answer, is_stored=not self._query)
         except ApiError as error:
@@ -114,7 +114,7 @@ class ClusterStore:
         except ApiError as error:
             if error.status == 409:
                 self._taken.add(revision.number)
-                raise revision_taken(revision.number, _LOCATION) from error
+                raise store.revision_taken(revision.number, _LOCATION) from error
             # The change may pass without a revision if only the revision is forbidden or too large.
             if isinstance(error, (ForbiddenError, AdmissionError)) or type(error) is ApiError:
                 error.hint += "\nOr pass history=False, to change it without a revision and without a way back."
@@ -123,7 +123,7 @@ class ClusterStore:
         self._identities[revision.number, revision.digest] = _identity(made)
         return revision.recorded(created or datetime.now(timezone.utc))
 
-    def list_revisions(self) -> RevisionList:
+    def list_revisions(self) -> store.RevisionList:
         """Return all revisions; the server does not send their data.
 
         Raises:
@@ -135,22 +135,22 @@ class ClusterStore:
             items += page
             now = date or now
         revisions: list[tuple[RevisionInfo, _ObjectIdentity]] = []
-        invalid: list[InvalidRevision] = []
+        invalid: list[store.InvalidRevision] = []
         for item in items:
             try:
                 revisions.append((info_from_object(item), _identity(item)))
             except HistoryError as error:
                 name = _name_of(item)
-                invalid.append(InvalidRevision(name, error.message, number_of_name(name)))
+                invalid.append(store.InvalidRevision(name, error.message, number_of_name(name)))
         revisions.sort(key=lambda pair: pair[0].number)
         self._identities = {(info.number, info.digest): identity for info, identity in revisions}
         seen = {info.number for info, _ in revisions} | {other.number for other in invalid}
         if self._taken - seen:
             invalid += self._unlabeled(seen)
         self._taken -= seen
-        return RevisionList(tuple(info for info, _ in revisions), now, tuple(invalid))
+        return store.RevisionList(tuple(info for info, _ in revisions), now, tuple(invalid))
 
-    def _unlabeled(self, seen: set[int | None]) -> list[InvalidRevision]:
+    def _unlabeled(self, seen: set[int | None]) -> list[store.InvalidRevision]:
         """Return the objects with a revision's name, but without its label.
 
         They occupy their numbers.
@@ -158,7 +158,7 @@ class ClusterStore:
         names = [_name_of(item) for item in objects(self._transport, REVISIONS, accept=METADATA)]
         numbers = {number for name in names if (number := number_of_name(name))} - seen
         problem = f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}."
-        return [InvalidRevision(f"{NAME}-{number}", problem, number) for number in sorted(numbers)]
+        return [store.InvalidRevision(f"{NAME}-{number}", problem, number) for number in sorted(numbers)]
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`).
@@ -171,7 +171,7 @@ class ClusterStore:
         try:
             value = self._transport.get(_path(number))
         except NotFoundError as error:
-            raise revision_not_found(number, _LOCATION) from error
+            raise store.revision_not_found(number, _LOCATION) from error
         return Revision.from_object(value)
 
     def discard_revision(self, number: int, digest: str) -> None:
@@ -206,7 +206,7 @@ class ClusterStore:
         return True
 
 
-def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
+def snapshot_of(config_map: Any, *, is_stored: bool = True) -> store.Snapshot:
     """Return the snapshot of a ConfigMap's object.
 
     Args:
@@ -220,7 +220,7 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> Snapshot:
     metadata = fields.object("metadata")
     annotations = metadata.texts_by_name("annotations")
     managed_fields = (config_map.get("metadata") or {}).get("managedFields")
-    snapshot = Snapshot(
+    snapshot = store.Snapshot(
         Document(fields.texts_by_name("data")),
         metadata.text("resourceVersion"),
         metadata.text("uid"),

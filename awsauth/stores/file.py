@@ -27,7 +27,7 @@ from awsauth.stores.atomic_write import Folder, contents, is_something_else, ope
 from awsauth.stores.owners_file import OwnersFile
 from awsauth.stores.revision_folder import BEGUN, RevisionFolder
 from awsauth.stores.revision_yaml import to_yaml
-from awsauth.stores.store import Snapshot
+from awsauth.stores.store import Snapshot, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -255,7 +255,7 @@ class ManifestFile:
             raise self._error(f"The file cannot be {done}: {problem}.", hint, number) from error
 
 
-class FileStore(RevisionFolder):
+class FileStore(RevisionFolder, Store):
     """The ``aws-auth`` in a manifest file.
 
     Its revisions are in the folder ``.NAME.history`` next to it. The manifest never names its revision, because that
@@ -276,7 +276,7 @@ class FileStore(RevisionFolder):
         self._may_be_gone = may_be_gone
 
     def for_restoration(self) -> FileStore:
-        """Return a store to restore a deleted manifest (see `SupportsRestoration`)."""
+        """Return a store for the rollback of a deleted manifest (see `Store.for_restoration`)."""
         return FileStore(self.path, may_be_gone=True)
 
     def read(self) -> Snapshot:
@@ -360,7 +360,7 @@ class FileStore(RevisionFolder):
         return _snapshot(state, head, owners)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
-        """Check that the manifest can be edited so (see `SupportsEditCheck.check_edit`).
+        """Check that the manifest can be edited so (see `Store.check_edit`).
 
         Raises:
             FileError: the file is read-only.

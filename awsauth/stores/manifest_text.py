@@ -42,7 +42,7 @@ class ManifestText(MemoryStore):
         return self._encoding.encode(self.manifest.text)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:  # noqa: ARG002 - as of other stores
-        """Check that the manifest can be edited so (see `SupportsEditCheck.check_edit`).
+        """Check that the manifest can be edited so (see `Store.check_edit`).
 
         Raises:
             ManifestError: it cannot.

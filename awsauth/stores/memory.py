@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.document.document import Document
 from awsauth.core.revisions.revision import Revision, head_replaced, info_from_object
 from awsauth.errors import HistoryError
-from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, conflict, revision_not_found, revision_taken
+from awsauth.stores import store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LOCATION: Final = "aws-auth in memory"
 
 
-class MemoryStore:
+class MemoryStore(store.Store):
     """An ``aws-auth`` in memory.
 
     Args:
@@ -33,18 +33,18 @@ class MemoryStore:
     def __init__(self, data: Mapping[str, str] | None = None, *, uid: str = "in-memory") -> None:
         self._lock = threading.Lock()
         self._objects: dict[int, Any] = {}
-        self._state = Snapshot(Document(data or {}), "1", uid, exists=data is not None)
+        self._state = store.Snapshot(Document(data or {}), "1", uid, exists=data is not None)
 
-    def read(self) -> Snapshot:
+    def read(self) -> store.Snapshot:
         """Return the present state of the object."""
         with self._lock:
             return self._state
 
-    def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+    def write(self, data: Mapping[str, str], base: store.Snapshot, revision: Revision | None) -> store.Snapshot:
         """Write the data into the object (see `Store.write`)."""
         with self._lock:
             if self._state.version != base.version:
-                raise conflict(_LOCATION)
+                raise store.conflict(_LOCATION)
             annotations = head_replaced(self._state.annotations, revision) if revision else self._state.annotations
             self._put(data, revision.info.head if revision else self._state.head, annotations)
             return self._state
@@ -53,12 +53,12 @@ class MemoryStore:
         """Add a revision (see `Store.record`)."""
         with self._lock:
             if revision.number in self._objects:
-                raise revision_taken(revision.number, _LOCATION)
+                raise store.revision_taken(revision.number, _LOCATION)
             recorded = revision.recorded(self._now())
             self._objects[revision.number] = recorded.to_object()
             return recorded
 
-    def list_revisions(self) -> RevisionList:
+    def list_revisions(self) -> store.RevisionList:
         """Return all revisions, without their data."""
         with self._lock:
             objects = sorted(self._objects.items())
@@ -67,15 +67,15 @@ class MemoryStore:
             try:
                 revisions.append(info_from_object(value))
             except HistoryError as error:
-                invalid.append(InvalidRevision(f"revision {number}", error.message, number))
-        return RevisionList(tuple(revisions), self._now(), tuple(invalid))
+                invalid.append(store.InvalidRevision(f"revision {number}", error.message, number))
+        return store.RevisionList(tuple(revisions), self._now(), tuple(invalid))
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`)."""
         with self._lock:
             value = self._objects.get(number)
         if value is None:
-            raise revision_not_found(number, _LOCATION)
+            raise store.revision_not_found(number, _LOCATION)
         return Revision.from_object(value)
 
     def discard_revision(self, number: int, digest: str) -> None:

@@ -7,10 +7,10 @@ conflict, a taken number or a lost answer.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from awsauth import errors
 from awsauth.core.revisions.revision import HIGHEST, Revision, is_sound
-from awsauth.errors import ApiError, AwsAuthError, ConflictError, RevisionNotFoundError, RevisionTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ class Snapshot(NamedTuple):
     managers: Mapping[str, tuple[FieldManager, ...]] = MappingProxyType({})
     owners: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    unreadable: AwsAuthError | None = None
+    unreadable: errors.AwsAuthError | None = None
     raw: object = None
 
     def __repr__(self) -> str:
@@ -73,7 +73,7 @@ class Snapshot(NamedTuple):
         if self.immutable:
             message = "The ConfigMap is immutable, so Kubernetes refuses changes of its data."
             hint = "Save its data, delete it, and create it again without `immutable: true`. Until then it maps no one."
-            raise ApiError(message, location="kube-system/aws-auth", hint=hint, status=422, reason="Invalid")
+            raise errors.ApiError(message, location="kube-system/aws-auth", hint=hint, status=422, reason="Invalid")
 
     def check_records(self) -> None:
         """Check that the records of owners can be read.
@@ -197,52 +197,48 @@ class Store(Protocol):
             OutcomeUnknownError: there was no answer.
         """
 
-
-@runtime_checkable
-class SupportsDryRun(Protocol):
-    """A store whose server can check a write without making it."""
-
     def dry_run_store(self) -> Store:
-        """Return a store of the same ``aws-auth`` that makes no writes.
+        """Return a store of the same ``aws-auth`` whose server checks all writes, including its admission, and makes none.
 
-        Its server checks all writes, including admission. The answers are those of real writes.
+        The answers are those of real writes.
+
+        Raises:
+            UsageError: the store has no server.
         """
-
-
-@runtime_checkable
-class SupportsEditCheck(Protocol):
-    """A store whose object is a text, in a form that may not allow an edit."""
+        raise errors.UsageError("A dry run on the server needs a cluster.", hint="Pass dry_run=True.")
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
-        """Raise the errors of `Store.write` about the text's form and a read-only target."""
-
-
-@runtime_checkable
-class SupportsRestoration(Protocol):
-    """A store that needs another mode to restore an object that is gone."""
+        """Raise the error that `write` would raise because of the form of a text, or because it is read-only."""
+        del data, base  # An object has no form that an edit could break.
 
     def for_restoration(self) -> Store:
         """Return a store that can read an object that is gone, and create it again."""
+        return self
 
 
-def restorable(store: Store) -> Store:
-    """Return a store that a rollback can read and write while the object is gone."""
-    return store.for_restoration() if isinstance(store, SupportsRestoration) else store
-
-
-def conflict(location: str, happened: str = "written") -> ConflictError:
+def conflict(location: str, happened: str = "written") -> errors.ConflictError:
     """Return the error for an object that another writer has changed."""
     hint = "Try again: the next attempt starts from the present object."
-    return ConflictError(f"The object has been {happened} since it was read.", location=location, hint=hint)
+    return errors.ConflictError(f"The object has been {happened} since it was read.", location=location, hint=hint)
 
 
-def revision_not_found(number: int, location: str) -> RevisionNotFoundError:
+def revision_not_found(number: int, location: str) -> errors.RevisionNotFoundError:
     """Return the error for a revision that is not in the store."""
     message = f"There is no revision {number}: it was never recorded here, or it was pruned."
-    return RevisionNotFoundError(message, location=location, hint="List the history, and name one of its revisions.")
+    return errors.RevisionNotFoundError(
+        message, location=location, hint="List the history, and name one of its revisions."
+    )
 
 
-def revision_taken(number: int, location: str) -> RevisionTakenError:
+def intact(revision: Revision, hint: str) -> Revision:
+    """Return a revision, unless it was altered after it was recorded."""
+    if revision.is_intact:
+        return revision
+    message = f"Revision {revision.number} was altered after it was recorded: its data does not match its digest."
+    raise errors.HistoryError(message, hint=hint)
+
+
+def revision_taken(number: int, location: str) -> errors.RevisionTakenError:
     """Return the error for a revision number that exists already."""
     hint = "Try again: another writer was faster."
-    return RevisionTakenError(f"There is a revision {number} already.", location=location, hint=hint)
+    return errors.RevisionTakenError(f"There is a revision {number} already.", location=location, hint=hint)

@@ -21,7 +21,7 @@ from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
 from awsauth.history.commit import PendingChange, commit
-from awsauth.history.unavailable import with_retries
+from awsauth.history.unavailable import RetryingStore
 from awsauth.kube.self_review import EVERYBODY, self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
@@ -241,7 +241,7 @@ class _Reverter:
         token = caller.tokens.new_token().value
         caller.avoid(token)
         transport = transport.with_token(token, acts=True)
-        self._store = with_retries(ClusterStore(transport))
+        self._store = RetryingStore(ClusterStore(transport))
         self._writer = writer
         self._revision = self._parent = 0
         self._before = self._made = Document({})

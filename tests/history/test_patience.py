@@ -17,11 +17,11 @@ from awsauth.errors import (
     OutcomeUnknownError,
     UnavailableError,
     UnreachableError,
+    UsageError,
 )
 from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import log
-from awsauth.history.unavailable import RetryingStore, with_retries
-from awsauth.stores.store import SupportsDryRun
+from awsauth.history.unavailable import RetryingStore
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Wrapped
@@ -214,9 +214,9 @@ def test_a_patient_store_can_do_what_the_one_behind_it_can() -> None:
                 raise self.busy.pop()
             return super().write(data, base, revision)
 
-    assert not isinstance(with_retries(SharedMemoryStore(DATA)), SupportsDryRun)
-    store = with_retries(Server(DATA))
-    assert isinstance(store, SupportsDryRun)
+    with pytest.raises(UsageError, match="needs a cluster"):
+        RetryingStore(SharedMemoryStore(DATA)).dry_run_store()
+    store = RetryingStore(Server(DATA))
     rehearsal = store.dry_run_store()
     assert rehearsal.write({}, rehearsal.read(), None).data == {}
     assert store.read().data == DATA

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from awsauth.errors import OutcomeUnknownError
+from awsauth.stores.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from awsauth.core.revisions.revision import Revision
-    from awsauth.stores.store import RevisionList, Snapshot, Store
+    from awsauth.stores.store import RevisionList, Snapshot
 
 _T = TypeVar("_T")
 
@@ -19,7 +20,7 @@ class StoppedProcess(BaseException):
     """Stands for SIGKILL: nothing in the library may catch it."""
 
 
-class Wrapped:
+class Wrapped(Store):
     """A store that passes every call on, and counts the calls by name."""
 
     def __init__(self, store: Store) -> None:

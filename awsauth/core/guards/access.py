@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from awsauth.core.access import matching
 from awsauth.core.access.access_entries import AUTHENTICATION_MODE, WINS, AccessEntry
-from awsauth.core.access.matching import (
-    INSTANCES_ONLY,
-    Access,
-    Outcomes,
-    account_of,
-    can_match,
-    casefold_arn,
-    could_render,
-    gains,
-    is_canonical,
-    lost_groups,
-    needs_instance,
-    principal_of,
-)
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
@@ -44,10 +31,10 @@ def node_mapping(case: GuardInput) -> Iterator[Finding]:
         new = case.written_new.by_principal.get(principal, ())
         use = case.nodes.get(principal, "unknown")
         nodes = [one for one in old if is_node_mapping(one) and (use == "in use" or not fits_no_node(one))]
-        if new == old or not nodes or use == "unused" or not can_match(principal):
+        if new == old or not nodes or use == "unused" or not matching.can_match(principal):
             continue
         if not new or not all(any(still_admits(node, mapped) for node in nodes) for mapped in new):
-            reasons = {principal_of(arn): reason for arn, reason in case.context.node_reasons.items()}
+            reasons = {matching.principal_of(arn): reason for arn, reason in case.context.node_reasons.items()}
             why = f" ({reasons[principal]})" if reasons.get(principal) else ""
             yield violation(
                 NODE_MAPPING,
@@ -60,7 +47,7 @@ def node_mapping(case: GuardInput) -> Iterator[Finding]:
             )
 
 
-def _node_loss(node: MappingEntry, new: Outcomes) -> str:
+def _node_loss(node: MappingEntry, new: matching.Outcomes) -> str:
     if not new:
         return "its mapping is removed"
     after = new[-1]
@@ -116,7 +103,7 @@ def _keeps_right_to_update(case: GuardInput) -> bool:
     new = case.new.by_principal
     changing = [old for principal, old in case.old.by_principal.items() if old != new.get(principal, ())]
     return case.old.accounts == case.new.accounts and not any(
-        could_render(mapped.username, username) for outcomes in changing for mapped in outcomes
+        matching.could_render(mapped.username, username) for outcomes in changing for mapped in outcomes
     )
 
 
@@ -134,7 +121,9 @@ def _may_lose_administrators(case: GuardInput) -> bool:
         for access in (case.old, case.new)
     )
     # A username that RBAC knows, and that has no mapping, depends on the mapping of its account.
-    by_username = any(casefold_arn(username) in (old.keys() | new.keys()) for username in case.context.admin_usernames)
+    by_username = any(
+        matching.casefold_arn(username) in (old.keys() | new.keys()) for username in case.context.admin_usernames
+    )
     return by_username or max(new.values(), default=0) < max(old.values(), default=0)
 
 
@@ -144,7 +133,7 @@ _CERTAIN: Final = 2
 """How certain it is that a principal is an administrator."""
 
 
-def _administrators(access: Access, case: GuardInput) -> dict[str, int]:
+def _administrators(access: matching.Access, case: GuardInput) -> dict[str, int]:
     """Return the administrators, each `_CERTAIN` or `_DEPENDS`.
 
     One is `_DEPENDS` if the winner of two mappings is undefined, or a template in the username or ARN decides. So is
@@ -152,27 +141,27 @@ def _administrators(access: Access, case: GuardInput) -> dict[str, int]:
     """
     found = {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
     for username in case.context.admin_usernames:
-        principal = casefold_arn(username)
+        principal = matching.casefold_arn(username)
         known = principal in access.by_principal or principal in access.overridden
-        if account_of(username) in access.accounts and not known:
+        if matching.account_of(username) in access.accounts and not known:
             certain = _DEPENDS if case.is_unread(principal) else _CERTAIN
-            found[username] = certain if is_canonical(username) else _NO
+            found[username] = certain if matching.is_canonical(username) else _NO
     return {principal: certainty for principal, certainty in found.items() if certainty != _NO}
 
 
-def _certainty(principal: str, outcomes: Outcomes, case: GuardInput) -> int:
+def _certainty(principal: str, outcomes: matching.Outcomes, case: GuardInput) -> int:
     each = [_certainty_of(mapped, case.context) for mapped in outcomes]
-    if max(each, default=_NO) == _NO or not can_match(principal):
+    if max(each, default=_NO) == _NO or not matching.can_match(principal):
         return _NO
-    depends = min(each) == _NO or not is_canonical(principal) or case.is_unread(principal)
+    depends = min(each) == _NO or not matching.is_canonical(principal) or case.is_unread(principal)
     return _DEPENDS if depends else min(each)
 
 
 def _certainty_of(mapped: MappingEntry, context: GuardContext) -> int:
     admin_groups = context.admin_groups | {SYSTEM_MASTERS}
     if not admin_groups.isdisjoint(mapped.groups) or mapped.username in context.admin_usernames:
-        return _DEPENDS if needs_instance(mapped) else _CERTAIN
-    fits = any(could_render(mapped.username, username) for username in context.admin_usernames)
+        return _DEPENDS if matching.needs_instance(mapped) else _CERTAIN
+    fits = any(matching.could_render(mapped.username, username) for username in context.admin_usernames)
     return _DEPENDS if fits else _NO
 
 
@@ -212,14 +201,14 @@ def own_access(case: GuardInput) -> Iterator[Finding]:
         )
 
 
-def _own_loss(arn: str, old: Outcomes, new: Outcomes, username: str | None) -> Iterator[Finding]:
-    lost = lost_groups(old, new)
+def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, username: str | None) -> Iterator[Finding]:
+    lost = matching.lost_groups(old, new)
     others = [mapped.username for mapped in new if mapped.username not in {one.username for one in old}]
     hint = "Ask another administrator to make the change, or leave your own mapping as it is."
     if not new:
         loss = "no longer have access after the change"
-    elif any(map(needs_instance, new)) and not any(map(needs_instance, old)):
-        loss = f"no longer have access after the change: {INSTANCES_ONLY} is for EC2 instances only"
+    elif any(map(matching.needs_instance, new)) and not any(map(matching.needs_instance, old)):
+        loss = f"no longer have access after the change: {matching.INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
         loss = f"lose {_groups(lost)}"
     elif others:
@@ -228,7 +217,7 @@ def _own_loss(arn: str, old: Outcomes, new: Outcomes, username: str | None) -> I
         hint = "Bind the new username first."
     else:
         return
-    is_older = username is not None and not any(could_render(mapped.username, username) for mapped in old)
+    is_older = username is not None and not any(matching.could_render(mapped.username, username) for mapped in old)
     known = (
         f" The cluster knows you as {quoted(username or '')} now; that may change in two minutes." if is_older else ""
     )
@@ -252,7 +241,7 @@ def regrant(case: GuardInput) -> Iterator[Finding]:
     for principal, groups in case.context.regranted.items():
         # Entries as written: a mapping under an access entry counts again on the day that the entry is deleted.
         old, new = (_given_to(access, principal) for access in (case.written_old, case.written_new))
-        regained = lost_groups(new, old)
+        regained = matching.lost_groups(new, old)
         again = [group for group in groups if group in regained and any(group in mapped.groups for mapped in new)]
         if new and new != old and (again or not groups):
             yield violation(
@@ -271,10 +260,10 @@ def _has_administrator(case: GuardInput) -> bool:
     return by_entry or bool(_administrators(case._replace(before=before).given_to_all()[0], case))
 
 
-def _given_to(access: Access, principal: str) -> Outcomes:
+def _given_to(access: matching.Access, principal: str) -> matching.Outcomes:
     if principal in access.accounts:
         return (MappingEntry(principal),)
-    return access.by_principal.get(casefold_arn(principal), ()) if can_match(principal) else ()
+    return access.by_principal.get(matching.casefold_arn(principal), ()) if matching.can_match(principal) else ()
 
 
 def _groups(groups: Sequence[str]) -> str:
@@ -290,9 +279,11 @@ def gains_access(case: GuardInput) -> Iterator[Finding]:
         if outcomes == case.new.by_principal.get(principal):
             continue
         old, new = case.old.of_principal(principal), case.new.of_principal(principal)
-        if not gains(old, new):
+        if not matching.gains(old, new):
             continue
-        uncovered = [key for mapped in new if gains(old, (mapped,)) and (key := _older_key(case, principal, mapped))]
+        uncovered = [
+            key for mapped in new if matching.gains(old, (mapped,)) and (key := _older_key(case, principal, mapped))
+        ]
         if uncovered:
             yield _gain(case, principal, old, new, uncovered[-1])
 
@@ -306,15 +297,15 @@ def _older_key(case: GuardInput, principal: str, mapped: MappingEntry) -> Key | 
         before, after = (_entries(document.reading(key), principal) for document in (case.before, case.after))
         if mapped in after:
             return key if before.count(mapped) >= after.count(mapped) else None
-    return "mapAccounts" if account_of(principal) in case.before.accounts else None
+    return "mapAccounts" if matching.account_of(principal) in case.before.accounts else None
 
 
 def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
     found = [reading.entries[position].mapped for position in entries_of(reading, {principal})]
-    return [mapped for mapped in found if mapped is not None and casefold_arn(mapped.principal) == principal]
+    return [mapped for mapped in found if mapped is not None and matching.casefold_arn(mapped.principal) == principal]
 
 
-def _gain(case: GuardInput, principal: str, old: Outcomes, new: Outcomes, key: Key) -> Finding:
+def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matching.Outcomes, key: Key) -> Finding:
     from awsauth.core.access.access_changes import AccessChange, infos  # only for a finding
 
     written = case.old.by_principal[principal][-1].principal
