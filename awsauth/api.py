@@ -181,9 +181,10 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
         AwsAuthError: the cluster does not answer. If it refuses the caller, `ClusterIdentity.problem` says so.
     """
     if not target.keys() - {"profile", "region"}:
-        from awsauth.aws.identity import aws_identity
+        from awsauth.aws.identity import identity_of
+        from awsauth.aws.session import AwsSession
 
-        return aws_identity(session=session, profile=target.get("profile"), region=target.get("region"))
+        return identity_of(AwsSession(session=session, profile=target.get("profile"), region=target.get("region")))
     if session is not None:
         raise UsageError(
             "session cannot be combined with a cluster.",

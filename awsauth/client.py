@@ -314,10 +314,11 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             raise UsageError("A rollback is always recorded.", hint="Leave history=False out.")
         if to is not None:
             check_whole_number("to", to)
-        from awsauth.history.rollback import restoring
+        from awsauth.history.rollback import RollbackProposal
 
         store = self._store.for_restoration()
-        return self._run(restoring(store, to, exact=exact, writer=self._writer, approved=approved), options, store)
+        proposal = RollbackProposal(store, to, exact, self._writer, approved)
+        return self._run(proposal.propose, options, store)
 
     def snapshot(self, *, reason: str = "") -> Result:
         """Record the present state as a revision.

@@ -119,9 +119,10 @@ class EditError(AwsAuthError, ValueError):
         place: The place in the data, in words in `location`; None if it is not a single place.
     """
 
-    def __init__(self, message: str, *, location: str = "", hint: str = "", place: Location | None = None) -> None:
-        super().__init__(message, location=str(place) if place else location, hint=hint)
-        self.place = place
+    place: Location | None = None
+
+    def __init__(self, message: str, *, location: str = "", place: Location | None = None, **attributes: Any) -> None:
+        super().__init__(message, location=str(place) if place else location, place=place, **attributes)
 
 
 class GuardError(AwsAuthError, ValueError):

@@ -19,8 +19,6 @@ from awsauth.errors import AuthenticationError, ForbiddenError, InvalidValueErro
 from awsauth.kube.self_review import self_review
 
 if TYPE_CHECKING:
-    import boto3
-
     from awsauth.aws.token import TokenSource
     from awsauth.kube.transport import Transport
 
@@ -128,31 +126,19 @@ class Identity(JsonValue):
         return "\n".join([*shown, str(self.cluster)] if self.cluster else shown)
 
 
-def aws_identity(
-    *, session: boto3.Session | None = None, profile: str | None = None, region: str | None = None
-) -> Identity:
-    """Return the caller's identity in AWS.
+def identity_of(session: AwsSession, *, near: str = "") -> Identity:
+    """Return the identity of a session: one request to STS, and a few to instance metadata if it answers.
 
-    That takes one request to STS, and a few to instance metadata if it answers. Off EC2 it waits for instance metadata
-    for at most a second.
+    Off EC2 it waits for instance metadata for at most a second.
 
     Args:
-        session: A boto3 session; by default one made from `profile` or by boto3's own rules.
-        profile: A profile of the AWS configuration.
-        region: The region whose STS to ask; by default the known one, or that of the instance.
+        session: The session.
+        near: The region whose STS to ask if the session knows none.
 
     Raises:
         CredentialsError: there are no credentials, or AWS rejects them.
         AwsServiceError: STS does not answer.
-        UsageError: the arguments contradict each other, or the region does not exist.
-    """
-    return identity_of(AwsSession(session=session, profile=profile, region=region))
-
-
-def identity_of(session: AwsSession, *, near: str = "") -> Identity:
-    """Return the identity of a session.
-
-    `near` is the region of the STS to ask if the session has none.
+        UsageError: the region does not exist.
     """
     metadata = session.metadata
     # While boto3 looks for credentials, so that off EC2 the two do not wait one after the other.

@@ -9,9 +9,9 @@ from typing import Any, Final, get_args
 import click
 
 from awsauth.cli.completion import complete_allow, complete_context
-from awsauth.cli.exit_codes import INTERRUPTED, READER_GONE, code_of
+from awsauth.cli.exit_codes import INTERRUPTED, code_of
 from awsauth.cli.invocation import Invocation, OutputFormat
-from awsauth.cli.output import Output, OutputError, debug_messages_on, drop_output
+from awsauth.cli.output import Output, OutputError, debug_messages_on
 from awsauth.cli.target import VARIABLES, resolve_target, shared_options
 
 _CHANGE: Final = "Change"
@@ -86,17 +86,16 @@ def _changing(*, may_be_unrecorded: bool) -> list[SectionedOption]:
     dry_run = "Only show what would change; with =server the API server checks it too."
     guard = {"metavar": "GUARD[=PRINCIPAL]", "multiple": True, "shell_complete": complete_allow}
     normalize = "First make a file's text editable, as `awsauth fmt` does."
+    no_history = "Store no revision: a rollback cannot restore this state."
     options = [
         SectionedOption(_CHANGE, "-y --yes", "Do not ask.", is_flag=True),
         SectionedOption(_CHANGE, _WITHOUT_VALUE, dry_run, metavar="[=server]", type=click.Choice(["client", "server"])),
         SectionedOption(_CHANGE, "--reason", "Why; stored with the revision.", metavar="TEXT", default=""),
         SectionedOption(_CHANGE, "--allow", "Permit what this guard refuses; repeatable.", **guard),
         _shared_option(_CHANGE, "--normalize", normalize, is_flag=True),
+        SectionedOption(_CHANGE, "--no-history", no_history, is_flag=True),
     ]
-    unrecorded = SectionedOption(
-        _CHANGE, "--no-history", "Store no revision: a rollback cannot restore this state.", is_flag=True
-    )
-    return [*options, unrecorded] if may_be_unrecorded else options
+    return options if may_be_unrecorded else options[:-1]
 
 
 def _observing() -> list[SectionedOption]:
@@ -190,14 +189,11 @@ class AwsAuthCommand(_Sectioned):
             ctx.with_resource(debug_messages_on(ctx.obj.screen))
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, OutputError):
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError, OutputError):
             raise
         except (click.Abort, KeyboardInterrupt):
             ctx.obj.screen.tell(f"\nInterrupted. {ctx.obj.if_interrupted}")
             ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
-            drop_output()
-            ctx.exit(READER_GONE)
         except Exception as error:  # noqa: BLE001 - every error becomes text and an exit code
             from awsauth.cli.errors import show
 

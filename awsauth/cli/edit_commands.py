@@ -173,9 +173,8 @@ def _plan_of_text(
     changes, problems = from_buffer(edited, document)
     if problems:
         listed = "\n".join(f"line {line}: {text}" if line else text for line, text in problems)
-        error = _BufferError(f"The edited text cannot be used.\n{listed}", hint="Correct it, and use `edit --from`.")
-        error.problems = problems
-        raise error
+        hint = "Correct it, and use `edit --from`."
+        raise _BufferError(f"The edited text cannot be used.\n{listed}", hint=hint, problems=problems)
     with invocation.waiting():
         plan = client.plan(changes)
     if plan.digest != digest(document):

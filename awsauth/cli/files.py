@@ -46,11 +46,8 @@ def save(plan: Plan, path: str) -> None:
             hint="Give --out the name of a new file.",
         ) from error
     except OSError as error:
-        failure = FileError(
-            f"The plan cannot be saved: {error.strerror}.", location=visible(path), hint="Check the path of --out."
-        )
-        failure.errno = error.errno
-        raise failure from error
+        problem, hint = f"The plan cannot be saved: {error.strerror}.", "Check the path of --out."
+        raise FileError(problem, location=visible(path), hint=hint, errno=error.errno) from error
 
 
 def _holds_plan(folder: Folder, name: str) -> bool:
@@ -129,6 +126,5 @@ def read_input(source: IO[bytes] | str) -> bytes:
         with click.open_file(source, "rb") if isinstance(source, str) else nullcontext(source) as file:
             return read_stream(file)
     except OSError as error:
-        failure = FileError(f"The file cannot be read: {error.strerror}.", hint="Check that this is the right file.")
-        failure.errno = error.errno
-        raise failure from error
+        hint = "Check that this is the right file."
+        raise FileError(f"The file cannot be read: {error.strerror}.", hint=hint, errno=error.errno) from error

@@ -46,13 +46,11 @@ class EksConnection(Connection):
 
     Attributes:
         cluster: The description of the cluster.
-        session: The session that calls AWS; the tokens may belong to a role that it assumes.
         tokens: The source of the tokens.
         facts: Answers of EKS about the cluster.
     """
 
     cluster: EksCluster
-    session: AwsSession
     tokens: TokenSource
     facts: EksClusterInfo = field(repr=False)
 
@@ -216,7 +214,6 @@ def from_eks(
         transport,
         visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}"),
         cluster=found,
-        session=aws,
         tokens=tokens,
         facts=EksClusterInfo(aws, found, transport),
     )

@@ -33,15 +33,9 @@ UNVOUCHED: Final = "aws-auth was replaced or deleted, so it does not prove"
 _SHOWN: Final = 5
 
 
-def restoring(
-    store: Store,
-    to: int | None = None,
-    *,
-    exact: bool = False,
-    writer: Callable[[], Writer] = Writer,
-    approved: Diff | None = None,
-) -> Callable[[Snapshot], PendingChange]:
-    """Return a function that proposes the restoration of a revision for any object.
+@dataclass(slots=True)
+class RollbackProposal:
+    """Proposes the restoration of a revision.
 
     The proposal's `restoration` lists the mappings of other writers that are kept, those that are reverted, and who made
     them. An object that is gone also gets back the labels, annotations and ``binaryData`` of the revision.
@@ -53,30 +47,28 @@ def restoring(
         exact: Keep nothing that others have added since.
         writer: Returns who rolls back: mappings that this writer has added are not kept.
         approved: The only diff that may be proposed; None for any.
-
-    The function raises:
-        RevisionNotFoundError: there is no such revision, or no earlier one.
-        UnprovenHistoryError: no revision was named, and the object does not prove that it was at any earlier one.
-        HistoryError: the revision was altered, or another one that is needed cannot be read.
-        EditError: the additions of others cannot be kept.
-        PlanOutdatedError: the diff is not the approved one.
     """
-    return _Restoring(store, to, exact, writer, approved).propose
 
-
-@dataclass(slots=True)
-class _Restoring:
     store: Store
-    to: int | None
-    exact: bool
-    writer: Callable[[], Writer]
-    approved: Diff | None
+    to: int | None = None
+    exact: bool = False
+    writer: Callable[[], Writer] = Writer
+    approved: Diff | None = None
     _undone: Document = field(default=EMPTY, init=False)
     """The state that is undone; empty if a revision was named."""
     _findings: tuple[Finding, ...] = field(default=(), init=False)
     _read: dict[int, Revision] = field(default_factory=dict, init=False)
 
     def propose(self, snapshot: Snapshot) -> PendingChange:
+        """Propose the restoration for the present object.
+
+        Raises:
+            RevisionNotFoundError: there is no such revision, or no earlier one.
+            UnprovenHistoryError: no revision was named, and the object does not prove that it was at any earlier one.
+            HistoryError: the revision was altered, or another one that is needed cannot be read.
+            EditError: the additions of others cannot be kept.
+            PlanOutdatedError: the diff is not the approved one.
+        """
         listing = self.store.list_revisions()
         proven = list(listing.chain(snapshot.head))
         if self.to is None:

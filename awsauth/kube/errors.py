@@ -60,9 +60,9 @@ class _Refusal:
     def words(self) -> str:
         return visible(self.message[:_LONGEST_MESSAGE])
 
-    def error(self, kind: type[_E], message: str, hint: str) -> _E:
+    def error(self, kind: type[_E], message: str, hint: str, **attributes: Any) -> _E:
         status: dict[str, Any] = {"status": self.code, "reason": self.reason, "details": self.details}
-        return kind(message, location=self.request.location, hint=hint, **status)
+        return kind(message, location=self.request.location, hint=hint, **status, **attributes)
 
 
 _REFUSALS: Final[tuple[tuple[Callable[[_Refusal], Any], type[errors.ApiError], str, str], ...]] = (
@@ -131,9 +131,8 @@ def _forbidden(answer: _Refusal) -> errors.ApiError:
         hint = f"Add this rule to {visible(role)} that is bound to {visible(rule.user)}:\n{rule.yaml}"
     target = rule.resource if not rule.name else f"{rule.resource}/{rule.name}"
     place = f"in {rule.namespace}" if rule.namespace else "in the cluster"
-    error = answer.error(errors.ForbiddenError, visible(f"{rule.user} may not {rule.verb} {target} {place}."), hint)
-    error.rule, error.role = rule.yaml, rule.role
-    return error
+    message = visible(f"{rule.user} may not {rule.verb} {target} {place}.")
+    return answer.error(errors.ForbiddenError, message, hint, rule=rule.yaml, role=rule.role)
 
 
 class _Failure(NamedTuple):

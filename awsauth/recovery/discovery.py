@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.iam import get_role
-from awsauth.connections.eks import EksConnection, from_eks
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import principal_of
 from awsauth.core.text.display import quoted, visible
@@ -17,32 +17,15 @@ from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.verification.probe import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
-
-    import boto3
 
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
+    from awsauth.connections.eks import EksConnection
     from awsauth.recovery.report import Way
 
 _SHOWN: Final = 5
-
-
-class ClusterRef(NamedTuple):
-    """The cluster and the AWS credentials to use (see `from_eks`)."""
-
-    cluster: str
-    region: str | None
-    profile: str | None
-    session: boto3.Session | None
-
-    def connect(self, open_until: ExitStack, role_arn: str | None = None) -> EksConnection:
-        """Connect, as a role if one is given."""
-        connection = from_eks(
-            self.cluster, region=self.region, profile=self.profile, session=self.session, role_arn=role_arn
-        )
-        open_until.callback(connection.close)
-        return connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +56,12 @@ class Discovery:
 
 
 def discover(
-    location: ClusterRef, *, creator_role: str | None, iam_arn: str | None, open_until: ExitStack
+    connect: Callable[..., EksConnection], *, creator_role: str | None, iam_arn: str | None, open_until: ExitStack
 ) -> Discovery:
     """Look at the cluster, the caller and the ways in.
 
     Args:
-        location: The cluster.
+        connect: Connects with the cluster, given a `role_arn` as that role.
         creator_role: The role that created the cluster, to be assumed, if it is known.
         iam_arn: The caller's ARN with its path, if the caller may not call iam:GetRole.
         open_until: Closes the connections.
@@ -87,7 +70,7 @@ def discover(
         RecoveryError: the cluster ignores ``aws-auth``, or the caller can have no access entry.
         AwsAuthError: EKS, STS, IAM or the API server cannot be asked.
     """
-    connection = location.connect(open_until)
+    connection = open_until.enter_context(closing(connect()))
     cluster = connection.cluster
     if cluster.authentication_mode == "API":
         raise RecoveryError(
@@ -101,21 +84,25 @@ def discover(
     seen = own.look()
     creator = None
     if not seen.may_repair and creator_role is not None:
-        creator = _creator(location, creator_role, open_until, notes)
+        creator = _creator(connect, creator_role, open_until, notes)
     way: Way = "direct" if seen.may_repair else "creator" if creator else "access-entry"
     temporary = _temporary(connection, caller, way, iam_arn, notes)
     if way == "access-entry" and temporary is not None:
         temporary.check()
-    return Discovery(connection.session, cluster, caller, own, seen, creator or own, way, temporary, tuple(notes))
+    return Discovery(
+        connection.tokens.session, cluster, caller, own, seen, creator or own, way, temporary, tuple(notes)
+    )
 
 
-def _creator(location: ClusterRef, role_arn: str, open_until: ExitStack, notes: list[str]) -> TokenProbe | None:
+def _creator(
+    connect: Callable[..., EksConnection], role_arn: str, open_until: ExitStack, notes: list[str]
+) -> TokenProbe | None:
     """Return a probe with tokens of the creator; None if it cannot repair.
 
     The caller may also be unable to assume the role.
     """
     try:
-        connection = location.connect(open_until, role_arn)
+        connection = open_until.enter_context(closing(connect(role_arn=role_arn)))
         creator = TokenProbe(connection.tokens, connection.transport, CHANGER)
         seen = creator.look()
     except AwsAuthError as error:
@@ -130,7 +117,7 @@ def _creator(location: ClusterRef, role_arn: str, open_until: ExitStack, notes: 
 def _temporary(
     connection: EksConnection, caller: Caller, way: Way, iam_arn: str | None, notes: list[str]
 ) -> TemporaryAccess | None:
-    entries, entry = AccessEntries(connection.session, connection.cluster), None
+    entries, entry = AccessEntries(connection.tokens.session, connection.cluster), None
     if connection.cluster.authentication_mode != "CONFIG_MAP":
         try:
             entry = entries.of_caller(caller.canonical_arn)
@@ -145,7 +132,9 @@ def _temporary(
             notes.append(f"The caller's access entry wins over aws-auth: {entry.entry}")
         return temporary
     return (
-        TemporaryAccess(entries, _iam_arn(connection.session, caller, iam_arn), None) if way == "access-entry" else None
+        TemporaryAccess(entries, _iam_arn(connection.tokens.session, caller, iam_arn), None)
+        if way == "access-entry"
+        else None
     )
 
 

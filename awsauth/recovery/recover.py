@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AccessEntries, ReadEntries
@@ -12,13 +13,13 @@ from awsauth.aws.authentication_mode import BOTH, switch_to_both
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
-from awsauth.connections.eks import EksClusterInfo
+from awsauth.connections.eks import EksClusterInfo, from_eks
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError
 from awsauth.history.unavailable import RetryingStore
 from awsauth.recovery.arguments import check_others, region_in, repair_request
-from awsauth.recovery.discovery import ClusterRef, Discovery, discover
+from awsauth.recovery.discovery import Discovery, discover
 from awsauth.recovery.plan import plan_of, refuse_without_consent
 from awsauth.recovery.repair import AccessRepair, AppliedRepair, RepairRequest
 from awsauth.recovery.report import Leftover, Recovery, RecoveryPlan, RecoveryStep
@@ -86,9 +87,9 @@ def recover(
     optional: Any = {"region": region, "profile": profile, "creator_role": creator_role, "iam_arn": iam_arn}
     check_texts(required=["cluster"], cluster=cluster, **optional)
     check_others(creator_role, timeout, dry_run=dry_run)
-    location = ClusterRef(cluster, region or region_in(cluster), profile, session)
+    connect = partial(from_eks, cluster, region=region or region_in(cluster), profile=profile, session=session)
     with ExitStack() as open_until:
-        found = discover(location, creator_role=creator_role, iam_arn=iam_arn, open_until=open_until)
+        found = discover(connect, creator_role=creator_role, iam_arn=iam_arn, open_until=open_until)
         run = _Recovering(found, request, author, timeout)
         plan = plan_of(found, run.repair_step(), may_switch=request.may_switch)
         if dry_run:

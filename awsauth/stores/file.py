@@ -239,9 +239,7 @@ class ManifestFile:
         return FileChangedError(message, location=self._name, hint="Run it again: it starts from the present file.")
 
     def _error(self, problem: str, hint: str, number: int | None = None) -> FileError:
-        error = FileError(problem, location=self._name, hint=hint)
-        error.errno, error.filename = number, os.fspath(self.path)
-        return error
+        return FileError(problem, location=self._name, hint=hint, errno=number, filename=os.fspath(self.path))
 
     @contextlib.contextmanager
     def _translated(self, done: str) -> Iterator[None]:

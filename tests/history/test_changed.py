@@ -12,7 +12,7 @@ from awsauth.core.edit.changes import EnsureAccount
 from awsauth.errors import AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError, UnreachableError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import prune
-from awsauth.history.rollback import restoring
+from awsauth.history.rollback import RollbackProposal
 from tests.history.test_commit import ADMIN, BEFORE, OTHER, ensure, file_store, quick
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Wrapped
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 CALLS: Final[dict[str, Callable[[Store], object]]] = {
     "apply": lambda store: ensure(store, OTHER),
     "apply without history": lambda store: ensure(store, OTHER, history=False),
-    "rollback": lambda store: commit(store, restoring(store, 1), patience=quick()),
+    "rollback": lambda store: commit(store, RollbackProposal(store, 1).propose, patience=quick()),
 }
 
 

@@ -25,7 +25,7 @@ from awsauth.errors import (
 )
 from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import UNPROVEN_HISTORY, log, prune
-from awsauth.history.rollback import restoring
+from awsauth.history.rollback import RollbackProposal
 from awsauth.stores.file import FileStore
 from tests.support.going_back import by, rollback
 from tests.support.memory_store import SharedMemoryStore
@@ -511,7 +511,9 @@ def test_where_the_revision_of_the_state_was_deleted_what_is_taken_away_is_recor
         assert before.data == with_changes(BEFORE, ADMIN)
         assert before.info.number == kept.number + 1
         assert [entry.findings for entry in log(store).entries[:1]] == [()]
-        assert commit(store, restoring(store), patience=quick()).snapshot.data == with_changes(BEFORE, ADMIN)
+        assert commit(store, RollbackProposal(store).propose, patience=quick()).snapshot.data == with_changes(
+            BEFORE, ADMIN
+        )
 
 
 def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> None:

@@ -19,7 +19,7 @@ from awsauth.core.revisions.revision import draft
 from awsauth.errors import FileError, HistoryError, RevisionNotFoundError
 from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
-from awsauth.history.rollback import restoring
+from awsauth.history.rollback import RollbackProposal
 from awsauth.stores import file as file_module
 from awsauth.stores.atomic_write import replace_file
 from awsauth.stores.file import FileStore
@@ -310,7 +310,7 @@ def test_a_file_that_appears_during_its_restoration_stays(path: Path) -> None:
     path.unlink()
     other = MANIFEST.replace("role/node", "role/theirs")
     late = Interrupted(FileStore(path, may_be_gone=True), "write", lambda: path.write_text(other))
-    outcome = commit(late, restoring(late))
+    outcome = commit(late, RollbackProposal(late).propose)
     assert "role/theirs" in outcome.proposal.merged.before.data["mapRoles"]
     recorded = [store.read_revision(entry.info.number).data["mapRoles"] for entry in log(store).entries]
     assert any("role/theirs" in text for text in recorded)

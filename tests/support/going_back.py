@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from awsauth.core.revisions.info import Writer
 from awsauth.history.commit import commit
-from awsauth.history.rollback import restoring
+from awsauth.history.rollback import RollbackProposal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,4 +24,4 @@ def rollback(
     store: Store, to: int | None = None, *, exact: bool = False, author: str = "", **manner: Any
 ) -> CommitOutcome:
     """Go back to an earlier revision, and make a new one of it."""
-    return commit(store, restoring(store, to, exact=exact, writer=by(author)), writer=by(author), **manner)
+    return commit(store, RollbackProposal(store, to, exact, by(author)).propose, writer=by(author), **manner)

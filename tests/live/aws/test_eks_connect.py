@@ -108,7 +108,7 @@ def test_a_role_is_assumed_for_the_token_and_not_for_eks(named: Cluster) -> None
     role = f"arn:aws:iam::{named.aws.account}:role/connect-other"
     with closing(from_eks(named.name, role_arn=role)) as connection:
         assert who_am_i(connection, "other")["username"] == "other"
-        assert connection.session.credentials().method == "env"
+        assert connection.tokens.session.credentials().method == "env"
 
 
 def test_a_certificate_of_another_authority_is_refused(named: Cluster, eks: EksFake, tmp_path: Path) -> None:
