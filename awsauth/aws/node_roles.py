@@ -29,8 +29,7 @@ KARPENTER: Final = "/apis/karpenter.k8s.aws"
 """The API group of Karpenter for AWS; a cluster without Karpenter answers 404."""
 
 _VERSIONS: Final = ("v1", "v1beta1")
-_LARGEST_FILTER: Final = 200
-"""Values in one filter of DescribeInstances."""
+_LARGEST_FILTER: Final = 200  # values in one filter of DescribeInstances
 
 
 def node_evidence(

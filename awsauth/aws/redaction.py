@@ -11,8 +11,7 @@ from typing import Final
 
 from awsauth.core.text.display import visible
 
-_LONGEST: Final = 500
-"""Characters of a foreign message that are shown."""
+_LONGEST: Final = 500  # characters of a foreign message that are shown
 
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>https?://)(?:[^/?#@]*@)?(?P<host>(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?)(?:[/?][^@]*)?", re.ASCII

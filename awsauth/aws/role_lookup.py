@@ -32,8 +32,7 @@ NOT_FOR_EC2: Final = "role-not-for-ec2"
 PAGE: Final = 1000
 """Roles in one answer of ListRoles, at most."""
 
-_NEAR: Final = 3
-"""Roles of a similar name that are shown."""
+_NEAR: Final = 3  # roles of a similar name that are shown
 
 
 @dataclass(frozen=True, slots=True)

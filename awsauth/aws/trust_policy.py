@@ -20,8 +20,7 @@ forbids it."""
 
 _ASSUME: Final = "sts:assumerole"
 
-_Keys = tuple[str, ...]
-"""The condition keys of a statement; empty for an unconditional one."""
+_Keys = tuple[str, ...]  # the condition keys of a statement; empty for an unconditional one
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,7 @@ _COMMANDS: Final = {
 }
 """The module and short help of each command, in the order of the help. The help loads no module."""
 
-_ELSEWHERE: Final = {"list": "get", "delete": "remove"}
-"""By name of a command in other tools the name here."""
+_ELSEWHERE: Final = {"list": "get", "delete": "remove"}  # by name of a command in other tools the name here
 
 
 class Program(AwsAuthGroup):

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from awsauth.core.plan import Plan
     from awsauth.options import DryRun
 
-_MOST_TIMES: Final = 5
-"""How often a change is planned again because another writer was quicker."""
+_MOST_TIMES: Final = 5  # how often a change is planned again because another writer was quicker
 
 
 @dataclass(frozen=True, slots=True)

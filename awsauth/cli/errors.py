@@ -134,8 +134,7 @@ _NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.esc
 _CALL_OR_ARGUMENT: Final = re.compile(f"{_NAMED_CALL.pattern}|{_ARGUMENT.pattern}")
 """Calls and arguments, in one pass. The value of an argument may look like a call or an argument."""
 
-_BY_NAME: Final = ", from_eks)"
-"""Names a constructor that the command line does not have."""
+_BY_NAME: Final = ", from_eks)"  # names a constructor that the command line does not have
 
 _WITHOUT_HISTORY: Final = re.compile(r",? or pass history=False[^.]*|\nOr pass history=False[^.]*\.")
 """Advice that not all commands can follow."""

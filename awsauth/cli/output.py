@@ -31,8 +31,7 @@ _GAP: Final = "  "
 _ALIKE: Final = 5
 """The most lines for findings with the same code, without ``--verbose``."""
 
-_PATIENCE: Final = 1.0
-"""Seconds before a wait is shown."""
+_PATIENCE: Final = 1.0  # seconds before a wait is shown
 
 _CLEAR: Final = "\r\x1b[K"
 

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_LASTS: Final = 60.0
-"""Seconds for which the answers of EKS are reused."""
+_LASTS: Final = 60.0  # seconds for which the answers of EKS are reused
 
 _PRIVATE: Final = (
     "The cluster has no public endpoint. Connect from its VPC, or from a network that is connected with that."

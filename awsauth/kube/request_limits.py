@@ -21,8 +21,7 @@ LARGEST_ANSWER: Final = 32 * 2**20
 """The largest answer, in bytes. The largest expected one is a page of 500 nodes, about 10 MiB with their lists of
 images. A ConfigMap or revision of 1 MiB takes up to 6 MiB if every character is escaped."""
 
-_PART: Final = 2**18
-"""Bytes that are read at a time."""
+_PART: Final = 2**18  # bytes that are read at a time
 
 _running = threading.local()
 

@@ -40,8 +40,7 @@ UNREADABLE_RECORDS: Final = "unreadable-records"
 LOCKED: Final = 30.0
 """Seconds to wait for a lock. Other writers of this library hold it while the disk writes one file."""
 
-_READS: Final = 10
-"""How often the manifest and its history are read until both are of one moment."""
+_READS: Final = 10  # how often the manifest and its history are read until both are of one moment
 
 _DENIED: Final = ("permission is denied", "Run as a user who may read and write the file and its directory.")
 _PROBLEMS: Final = {

@@ -45,8 +45,7 @@ NOT_SEEN_YET: Final = "not-seen-yet"
 SETTLES: Final = 3.0
 """Seconds after which an authenticator has seen a change. Mostly it takes milliseconds, and up to 2 seconds."""
 
-_CERTAIN: Final = 2
-"""Rejected tokens in a row that prove a lockout: STS may fail once."""
+_CERTAIN: Final = 2  # rejected tokens in a row that prove a lockout: STS may fail once
 
 
 def apply_and_verify(

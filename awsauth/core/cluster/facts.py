@@ -60,8 +60,7 @@ class ClusterNode:
         return last if last.startswith("i-") else ""
 
 
-_SHOWN: Final = 3
-"""The most reasons that a text lists."""
+_SHOWN: Final = 3  # the most reasons that a text lists
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,7 @@ _BUILT_IN: Final = NODE_GROUPS | {
 }
 """Groups that the API server or EKS binds by itself."""
 
-_SHOWN: Final = 3
-"""The most names that a finding lists."""
+_SHOWN: Final = 3  # the most names that a finding lists
 
 
 def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:

@@ -99,8 +99,7 @@ REVERTED_BEFORE: Final = "reverted-before"
 _ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-_SHOWN: Final = 5
-"""How many mappings a finding lists."""
+_SHOWN: Final = 5  # how many mappings a finding lists
 
 
 _VERBS: Final = {"removed": "takes out", "added": "brings back", "changed": "changes", "shadowed": "changes"}

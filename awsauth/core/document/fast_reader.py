@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.scalars import Style
 
 
-_WORTH_A_LOOK: Final = 1_000
-"""The rest of a text needs this many characters for `alike` to save time."""
-_WORTH_IT: Final = 8
-"""This many similar entries save the time that `alike` takes."""
-_MOST_IN_VAIN: Final = 8
-"""After this many failures in a row, `alike` is not tried again."""
+_WORTH_A_LOOK: Final = 1_000  # the rest of a text needs this many characters for `alike` to save time
+_WORTH_IT: Final = 8  # this many similar entries save the time that `alike` takes
+_MOST_IN_VAIN: Final = 8  # after this many failures in a row, `alike` is not tried again
 
 
 class PlainEntries(Sequence[Any]):

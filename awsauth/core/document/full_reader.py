@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 _STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
 _EDITED: Final = ("rolearn", "userarn", "username", "groups")
 _DASH: Final = re.compile(r" *- +")
-_BLANKS: Final = " \t\r\n"
-"""The white space of YAML; other white space of Unicode belongs to values."""
+_BLANKS: Final = " \t\r\n"  # the white space of YAML; other white space of Unicode belongs to values
 _ADVICE: Final = (
     (
         re.compile(r"\A *(mapRoles|mapUsers|mapAccounts) *:"),

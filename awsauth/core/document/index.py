@@ -15,8 +15,7 @@ from awsauth.core.text.lines import Unchanged, same_end, same_start
 
 SEARCHES: Final = 32
 """This many searches through a text take as long as a look at all of its entries."""
-_MOST_NEW: Final = 32
-"""With more new entries than this, a search is faster."""
+_MOST_NEW: Final = 32  # with more new entries than this, a search is faster
 
 
 def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:

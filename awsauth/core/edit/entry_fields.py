@@ -14,8 +14,7 @@ from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import Splice, line_end, line_start, newline_of
 from awsauth.errors import EditError
 
-_GROUP: Final = re.compile(r"(['\"]?)[\w.:/@-]+\1")
-"""A group of one word, with or without quotes."""
+_GROUP: Final = re.compile(r"(['\"]?)[\w.:/@-]+\1")  # a group of one word, with or without quotes
 
 
 def field_splices(reading: ParsedList, entry: Entry, new: MappingEntry, writer: EntryWriter) -> list[Splice]:

@@ -16,8 +16,7 @@ from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 
-_LARGEST: Final = 10**20
-"""A larger number is not an account or a name that lost its quotes."""
+_LARGEST: Final = 10**20  # a larger number is not an account or a name that lost its quotes
 
 Check = Callable[[str, Any], Any]
 """Takes a field's name and value, and returns the value to keep or raises."""

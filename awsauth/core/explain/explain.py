@@ -42,8 +42,7 @@ _ALIKE: Final = frozenset({"other-partition", "similar-name", "pattern", "other-
 
 _MOST_CHANGES: Final = 5
 _MOST_TRIED: Final = 10
-_MOST_READ: Final = 1024 * 1024
-"""Characters that all attempts together may read."""
+_MOST_READ: Final = 1024 * 1024  # characters that all attempts together may read
 
 
 @public

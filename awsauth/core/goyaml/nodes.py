@@ -53,14 +53,12 @@ _EMPTY_LAST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}]{_N
 """Such a bracket, closed at once, at the end of the text."""
 _BRACKET: Final = re.compile(r"[\[\]{}]")
 _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
-_MAY_DIFFER: Final = re.compile(r"[?!]|\\/")
-"""Without one of these, goyaml and libyaml agree on every scalar."""
+_MAY_DIFFER: Final = re.compile(r"[?!]|\\/")  # without one of these, goyaml and libyaml agree on every scalar
 _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _ESCAPED_SLASH_AHEAD: Final = re.compile(r'"(?:[^"\\]|\\.)*?\\/', re.DOTALL)
 _QUESTION_AHEAD: Final = re.compile(rf"(?:{_BLANK}|{_COMMENT}{_LINE_END})*[\[{{!&*\"'].*\?", re.DOTALL)
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_READ_AT_ONCE: Final = 512
-"""goyaml reads and checks this many bytes at a time, before it scans any of them."""
+_READ_AT_ONCE: Final = 512  # goyaml reads and checks this many bytes at a time, before it scans any of them
 _YAML_1_1: Final = (1, 1)
 
 

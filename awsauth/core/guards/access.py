@@ -127,10 +127,10 @@ def _may_lose_administrators(case: GuardInput) -> bool:
     return by_username or max(new.values(), default=0) < max(old.values(), default=0)
 
 
+# How certain it is that a principal is an administrator.
 _NO: Final = 0
 _DEPENDS: Final = 1
 _CERTAIN: Final = 2
-"""How certain it is that a principal is an administrator."""
 
 
 def _administrators(access: matching.Access, case: GuardInput) -> dict[str, int]:
