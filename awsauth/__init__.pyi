@@ -18,8 +18,11 @@ from awsauth.api import (
 )
 from awsauth.apply import Result as Result
 from awsauth.aws.identity import ClusterIdentity as ClusterIdentity, Identity as Identity
-from awsauth.aws.instance_profile import attach_instance_role as attach_instance_role
-from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_role as ensure_instance_role
+from awsauth.aws.instance_role import (
+    RoleSetup as RoleSetup,
+    attach_instance_role as attach_instance_role,
+    ensure_instance_role as ensure_instance_role,
+)
 from awsauth.client import AwsAuthClient as AwsAuthClient
 from awsauth.core.access.access_changes import AccessChange as AccessChange, UserInfo as UserInfo
 from awsauth.core.access.caller import Caller as Caller

@@ -164,7 +164,7 @@ class ClusterContext:
         """Return an explanation that takes the cluster's access entries into account."""
         if self._eks is None:
             return explanation
-        from awsauth.core.explain.access_entries import with_entries  # no change needs it
+        from awsauth.core.explain.explain import with_entries  # no change needs it
 
         notes: list[Finding] = []
         known = self._by_eks(GuardContext(), notes)

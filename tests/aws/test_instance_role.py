@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from awsauth import backoff
-from awsauth.aws.instance_profile import attach_instance_role
-from awsauth.aws.instance_role import ensure_instance_role
+from awsauth.aws.instance_role import attach_instance_role, ensure_instance_role
 from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.errors import (
     AwsPermissionError,

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from awsauth.core.document.document import Document
-from awsauth.core.explain.access_entries import with_entries
-from awsauth.core.explain.explain import explain
+from awsauth.core.explain.explain import explain, with_entries
 from tests.oracle.test_explain_differential import CALLERS, NOT_MAPPED, SEED, agrees
 from tests.support.authenticator.authenticator import Attempt
 from tests.support.callers import callers_of, close_data

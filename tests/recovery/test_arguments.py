@@ -12,8 +12,7 @@ from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.errors import AwsServiceError, RecoveryError, UsageError
-from awsauth.recovery.arguments import repair_request
-from awsauth.recovery.recover import recover
+from awsauth.recovery.recover import recover, repair_request
 from awsauth.recovery.report import SWITCH
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake

@@ -6,7 +6,7 @@ import pytest
 
 import awsauth
 from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
-from awsauth.core.explain.access_entries import with_entries
+from awsauth.core.explain.explain import with_entries
 
 ROLE = "arn:aws:iam::111122223333:role/ci"
 DOCUMENT = awsauth.Document({"mapRoles": f"- rolearn: {ROLE}\n  username: ci\n  groups: [builders]\n"})
