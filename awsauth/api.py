@@ -186,10 +186,8 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
 
         return identity_of(AwsSession(session=session, profile=target.get("profile"), region=target.get("region")))
     if session is not None:
-        raise UsageError(
-            "session cannot be combined with a cluster.",
-            hint="Call AwsAuthClient.from_eks(…, session=…), and whoami() on that client.",
-        )
+        hint = "Call AwsAuthClient.from_eks(…, session=…), and whoami() on that client."
+        raise UsageError("session cannot be combined with a cluster.", hint=hint)
     with connect(**target) as client:
         return client.whoami()
 

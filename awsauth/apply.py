@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.diff import Diff, diff
-from awsauth.core.findings import Finding, Severity, counted
+from awsauth.core.findings import Finding, Severity, counted, note, warning
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
 from awsauth.core.revisions.annotations import owners_of
@@ -179,13 +179,10 @@ class ChangeApplier(NamedTuple):
 
 
 def _altered(snapshot: Snapshot, result: Result) -> Finding:
-    return Finding(
-        ALTERED,
-        Severity.ERROR,
-        f"The API server stored other data than awsauth sent: {diff(result.document, snapshot.document).summary}.",
-        "A mutating webhook or policy changes aws-auth; the revision holds the data as it was sent.",
-        "Compare the two, and roll back if the difference does harm. Then ask the owner of the admission webhooks.",
-    )
+    message = f"The API server stored other data than awsauth sent: {diff(result.document, snapshot.document).summary}."
+    impact = "A mutating webhook or policy changes aws-auth; the revision holds the data as it was sent."
+    hint = "Compare the two, and roll back if the difference does harm. Then ask the owner of the admission webhooks."
+    return Finding(ALTERED, Severity.ERROR, message, impact, hint)
 
 
 def _owned(proposal: PendingChange) -> Iterator[Finding]:
@@ -201,28 +198,18 @@ def _owned(proposal: PendingChange) -> Iterator[Finding]:
     for mapping in diff(proposal.merged.before, proposal.merged.after).mappings:
         name = principal_name(mapping.key, mapping.principal)
         for owner in (owner for owner, record in records.items() if name in record):
-            yield Finding(
-                OWNED,
-                Severity.WARNING,
-                f"{quoted(mapping.principal, 200)} is an entry of the owner {owner}.",
-                "The owner's next sync puts it back.",
-                "Change the owner's fragment instead.",
-                principal=mapping.principal,
-            )
+            message = f"{quoted(mapping.principal, 200)} is an entry of the owner {owner}."
+            impact = "The owner's next sync puts it back."
+            hint = "Change the owner's fragment instead."
+            yield warning(OWNED, message, impact, hint, principal=mapping.principal)
 
 
 def _creation(proposal: PendingChange) -> tuple[Finding, ...]:
     if proposal.snapshot.exists or proposal.restoration:
         return ()
-    return (
-        Finding(
-            WILL_BE_CREATED,
-            Severity.NOTE,
-            "aws-auth does not exist: the change creates it.",
-            "No principal is mapped now. If another writer creates it first, the change is merged with theirs.",
-            "If aws-auth was deleted, roll back instead: the history may hold its last state.",
-        ),
-    )
+    impact = "No principal is mapped now. If another writer creates it first, the change is merged with theirs."
+    hint = "If aws-auth was deleted, roll back instead: the history may hold its last state."
+    return (note(WILL_BE_CREATED, "aws-auth does not exist: the change creates it.", impact, hint),)
 
 
 def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str, ...]]:

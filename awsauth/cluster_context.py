@@ -14,7 +14,7 @@ from awsauth.core.access.access_entries import without_effect
 from awsauth.core.access.matching import Access, could_render, principal_of
 from awsauth.core.access.sso_roles import maps_sso_roles, replaced_sso_roles
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, note
 from awsauth.core.guards.access import last_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import RevisionInfo, Writer
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _ENTRIES: Final = "the cluster's access entries"
 
-NOT_LOOKED_AT: Final = "not-looked-at"
-"""The code of the note that a request for facts was not allowed or failed."""
+NOT_LOOKED_AT: Final = "not-looked-at"  # the code of the note that a request for facts was not allowed or failed
 
 
 class ClusterContext:
@@ -172,7 +171,7 @@ class ClusterContext:
         found = with_entries(explanation, known.authentication_mode, entries)
         if known.authentication_mode is None:
             found = replace(found, verdict="depends")
-        return replace(found, conditions=(*found.conditions, *(note.message for note in notes)))
+        return replace(found, conditions=(*found.conditions, *(one.message for one in notes)))
 
     def _by_eks(self, known: GuardContext, notes: list[Finding]) -> GuardContext:
         if self._eks is None:
@@ -180,7 +179,7 @@ class ClusterContext:
         mode = _or_note(self._eks.authentication_mode, notes, "the cluster's authentication mode")
         known = known._replace(authentication_mode=mode)
         if mode != "CONFIG_MAP" and (read := _or_note(self._eks.access_entries, notes, _ENTRIES)):
-            notes += [_not_looked_at(_ENTRIES, note, "") for note in read.notes]
+            notes += [_not_looked_at(_ENTRIES, one, "") for one in read.notes]
             known = known._replace(access_entries=read.entries)
         return known
 
@@ -208,10 +207,6 @@ def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | No
 
 
 def _not_looked_at(about: str, why: str, hint: str) -> Finding:
-    return Finding(
-        NOT_LOOKED_AT,
-        Severity.NOTE,
-        f"Not checked: {about}. {visible(why)}",
-        "The guards and findings that need it treat it as unknown.",
-        hint,
-    )
+    message = f"Not checked: {about}. {visible(why)}"
+    impact = "The guards and findings that need it treat it as unknown."
+    return note(NOT_LOOKED_AT, message, impact, hint)

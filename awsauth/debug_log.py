@@ -12,8 +12,7 @@ from typing import Final
 from awsauth.core.text.display import visible
 
 NAME: Final = "awsauth"
-DETAIL: Final = 5
-"""The level of details, below DEBUG."""
+DETAIL: Final = 5  # the level of details, below DEBUG
 
 
 def log_debug(message: str, *values: object, level: int = 10) -> None:

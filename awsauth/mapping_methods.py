@@ -188,11 +188,10 @@ class RoleResolver:
 
         check_role_name(role, or_arn=True)
         try:
-            found = resolve_role(role, self._aws(), for_ec2=for_ec2)
+            return resolve_role(role, self._aws(), for_ec2=for_ec2)
         except (UsageError, CredentialsError, AwsServiceError) as error:
             error.hint = f"Give the role's ARN. Or: {error.hint}".removesuffix(" Or: ")
             raise
-        return found.role_arn, found.findings
 
     def wanted_arn(self, role: WantedRole | WantedSsoRole) -> str:
         """Return the ARN of a role in a fragment; only a name is looked up.

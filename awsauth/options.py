@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
 
 from awsauth.core.arn import canonical_role
 from awsauth.core.guards.guards import allowed_by
@@ -45,12 +44,10 @@ class Options(TypedDict, total=False):
     revert_after: float
 
 
-TIMEOUT: Final = 30.0
-"""Seconds for a request with its answer; the API server gives up after 60."""
+TIMEOUT: Final = 30.0  # seconds for a request with its answer; the API server gives up after 60
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionOptions:
+class ConnectionOptions(NamedTuple):
     """How requests to an API server are sent.
 
     Attributes:
@@ -98,8 +95,7 @@ the revert can use the old token."""
 _SECONDS: Final = {"wait": (0.0, 3600.0), "revert_after": (5.0, LONGEST)}
 """The least and the most seconds. The least of ``revert_after`` is long enough to see the change."""
 
-LARGEST_NUMBER: Final = 2**63 - 1
-"""The largest number of a revision: the API server keeps it in 64 bits."""
+LARGEST_NUMBER: Final = 2**63 - 1  # the largest number of a revision: the API server keeps it in 64 bits
 
 
 def check_options(options: Options) -> None:
@@ -158,10 +154,8 @@ def _check_seconds(name: str, value: Any) -> None:
 
 def _check_verify(value: Any) -> None:
     if not isinstance(value, (list, tuple)) or not all(name == CALLER or _is_role(name) for name in value):
-        raise UsageError(
-            f"verify is {quoted_value(value)}.",
-            hint='Pass a list of ARNs of roles that the caller may assume, or ["caller"].',
-        )
+        hint = 'Pass a list of ARNs of roles that the caller may assume, or ["caller"].'
+        raise UsageError(f"verify is {quoted_value(value)}.", hint=hint)
 
 
 def _is_role(name: Any) -> bool:

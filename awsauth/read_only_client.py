@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from awsauth.history.log import Log
     from awsauth.kube.self_review import SelfReview
 
-DESCRIBED: Final = 10
-"""How many of the newest revisions have a diff in the history, by default."""
+DESCRIBED: Final = 10  # how many of the newest revisions have a diff in the history, by default
 
 
 @public

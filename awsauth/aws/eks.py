@@ -115,26 +115,20 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
     """Return the cluster in an answer of ``eks:DescribeCluster``."""
     name, status, arn = str(cluster["name"]), str(cluster.get("status", "")), str(cluster["arn"])
     if not _ARN.fullmatch(arn):
-        raise AwsServiceError(
-            f"EKS gives {quoted(arn, 200)} as the ARN of the cluster {quoted(name)}, which is not an ARN.",
-            hint=f"{CHECK_WAY} A proxy may answer instead of EKS.",
-        )
+        message = f"EKS gives {quoted(arn, 200)} as the ARN of the cluster {quoted(name)}, which is not an ARN."
+        raise AwsServiceError(message, hint=f"{CHECK_WAY} A proxy may answer instead of EKS.")
     endpoint = str(cluster.get("endpoint") or "")
     encoded = str(cluster.get("certificateAuthority", {}).get("data") or "")
     if not endpoint or not encoded:
-        raise AwsServiceError(
-            f"The cluster {quoted(name)} has no API server: its status is {quoted(status)}.",
-            hint=f"Wait for it: `{command_line('aws', 'eks', 'wait', 'cluster-active', '--name', name)}`."
-            if status == "CREATING"
-            else "Use another cluster: one that is being deleted, has failed or is only registered has no API server.",
-        )
+        message = f"The cluster {quoted(name)} has no API server: its status is {quoted(status)}."
+        wait = f"Wait for it: `{command_line('aws', 'eks', 'wait', 'cluster-active', '--name', name)}`."
+        other = "Use another cluster: one that is being deleted, has failed or is only registered has no API server."
+        raise AwsServiceError(message, hint=wait if status == "CREATING" else other)
     try:
         authority = base64.b64decode(encoded, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise AwsServiceError(
-            f"EKS gives a certificate authority for the cluster {quoted(name)} that cannot be read.",
-            hint=f"{CHECK_WAY} A proxy may answer instead of EKS.",
-        ) from error
+        message = f"EKS gives a certificate authority for the cluster {quoted(name)} that cannot be read."
+        raise AwsServiceError(message, hint=f"{CHECK_WAY} A proxy may answer instead of EKS.") from error
     # Only a local cluster has both: a token for any other cluster names it, as `aws eks update-kubeconfig` does.
     local = cluster.get("outpostConfig") and cluster.get("id")
     return EksCluster(
@@ -160,8 +154,6 @@ def _not_found(session: AwsSession, name: str, region: str) -> ClusterNotFoundEr
         more = ", …" if len(names) > _MOST_SHOWN else ""
         shown = ", ".join(map(quoted, names[:_MOST_SHOWN]))
         others = f"The clusters there: {shown}{more}." if names else "There are no clusters there."
-    return ClusterNotFoundError(
-        f"There is no EKS cluster {quoted(name)} in {region} (account {account}).",
-        hint=f"{others} Check the region, and whose credentials are used.",
-        code="ResourceNotFoundException",
-    )
+    message = f"There is no EKS cluster {quoted(name)} in {region} (account {account})."
+    hint = f"{others} Check the region, and whose credentials are used."
+    return ClusterNotFoundError(message, hint=hint, code="ResourceNotFoundException")

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from awsauth.aws.token import SESSION_NAME
 
@@ -41,8 +40,7 @@ _AUTHENTICATOR_FLAGS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ExecIdentity:
+class ExecIdentity(NamedTuple):
     """The identity and the cluster of the token that such a program would make.
 
     Attributes:

@@ -113,7 +113,6 @@ def check_role_name(name: Any, *, or_arn: bool = False) -> None:
     """
     if not isinstance(name, str) or not (_NAME.fullmatch(name) or (or_arn and name.startswith("arn:"))):
         more = " Or pass an ARN: arn:aws:iam::111122223333:role/mytestrole." if or_arn else ""
-        raise UsageError(
-            f"{quoted(name) if isinstance(name, str) else quoted_value(name)} is not the name of a role.",
-            hint=f"Pass a name of 1 to 64 letters, digits or +=,.@_-, without a path: mytestrole.{more}",
-        )
+        message = f"{quoted(name) if isinstance(name, str) else quoted_value(name)} is not the name of a role."
+        hint = f"Pass a name of 1 to 64 letters, digits or +=,.@_-, without a path: mytestrole.{more}"
+        raise UsageError(message, hint=hint)

@@ -127,9 +127,10 @@ class Identity(JsonValue):
 
 
 def identity_of(session: AwsSession, *, near: str = "") -> Identity:
-    """Return the identity of a session: one request to STS, and a few to instance metadata if it answers.
+    """Return the identity of a session.
 
-    Off EC2 it waits for instance metadata for at most a second.
+    This takes one request to STS, and a few to instance metadata if it answers. Off EC2 it waits for instance metadata for
+    at most a second.
 
     Args:
         session: The session.

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 _LOOK: Final = "Run it again: it looks at the present state, and does only the missing steps."
 _PATH: Final = re.compile(r"/(?:[!-~]{1,510}/)?")
-_FULL: Final = frozenset({"LimitExceeded"})
-"""The code of IAM for an instance profile that already holds its one role."""
+_FULL: Final = frozenset({"LimitExceeded"})  # the code of IAM for an instance profile that already holds its one role
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +217,8 @@ class _InstanceRole:
         partition = partition_of(arn)
         trust = trust_in_ec2(policy, partition)
         if trust.verdict == "denied":
-            raise RoleError(
-                f"A statement in the trust policy of {quoted(arn, 200)} denies EC2 the role.",
-                hint="Remove the statement with the effect Deny, or use another role.",
-            )
+            hint = "Remove the statement with the effect Deny, or use another role."
+            raise RoleError(f"A statement in the trust policy of {quoted(arn, 200)} denies EC2 the role.", hint=hint)
         if trust.verdict == "conditional":
             notes.append(f"{trust}, which were not checked")
         if trust.verdict in ("yes", "conditional"):
@@ -309,10 +306,8 @@ def attach_instance_role(
 
 def _check_instance_id(instance_id: Any) -> None:
     if not isinstance(instance_id, str) or not _INSTANCE.fullmatch(instance_id):
-        raise UsageError(
-            f"{quoted(str(instance_id))} is not an instance id.",
-            hint="Pass an instance id such as i-0123456789abcdef0.",
-        )
+        hint = "Pass an instance id such as i-0123456789abcdef0."
+        raise UsageError(f"{quoted(str(instance_id))} is not an instance id.", hint=hint)
 
 
 class _Attachment:
@@ -366,16 +361,12 @@ class _Attachment:
             return "", [self._name], [f"the role in the instance profile was not checked: {error.message}"]
         names = sorted(profiles, key=lambda name: (name != self._name, name))
         if not names:
-            raise RoleError(
-                f"There is no role {quoted(self._name)} in an instance profile.",
-                hint="Make both with awsauth.ensure_instance_role.",
-            )
+            hint = "Make both with awsauth.ensure_instance_role."
+            raise RoleError(f"There is no role {quoted(self._name)} in an instance profile.", hint=hint)
         if len(names) > 1 and names[0] != self._name:
             listed = ", ".join(map(quoted, names))
-            raise RoleError(
-                f"The role {quoted(self._name)} is in several instance profiles: {listed}.",
-                hint="Make one with the role's own name with awsauth.ensure_instance_role.",
-            )
+            hint = "Make one with the role's own name with awsauth.ensure_instance_role."
+            raise RoleError(f"The role {quoted(self._name)} is in several instance profiles: {listed}.", hint=hint)
         return profiles[names[0]], names, []
 
     def _check_instance(self) -> None:
@@ -386,10 +377,8 @@ class _Attachment:
             if state in ("shutting-down", "terminated"):
                 raise RoleError(f"The instance {instance} is {state}.", hint="Choose one that runs, or is stopped.")
             return
-        raise RoleError(
-            f"There is no instance {instance} in {quoted(self._session.region)}.",
-            hint="Pass its region=…, and a profile=… of its account.",
-        )
+        hint = "Pass its region=…, and a profile=… of its account."
+        raise RoleError(f"There is no instance {instance} in {quoted(self._session.region)}.", hint=hint)
 
     def _present(self) -> tuple[str, str]:
         """Return the ARN of the instance's profile, and the association's id.

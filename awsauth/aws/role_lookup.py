@@ -5,9 +5,8 @@ It checks that the role exists, and that an EC2 instance can have it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.aws.errors import pages_of
 from awsauth.aws.iam import Role, check_role_name, get_role, own_account, role_of
@@ -16,7 +15,7 @@ from awsauth.core.access.matching import account_of
 from awsauth.core.access.sso_roles import PATH, sso_role
 from awsauth.core.arn import canonical_role, partition_of
 from awsauth.core.edit.validation import check_texts
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, note, warning
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, AwsPermissionError, RoleError
 
@@ -29,14 +28,12 @@ NOT_CHECKED: Final = "role-not-checked"
 MISSING: Final = "role-missing"
 NOT_FOR_EC2: Final = "role-not-for-ec2"
 
-PAGE: Final = 1000
-"""Roles in one answer of ListRoles, at most."""
+PAGE: Final = 1000  # roles in one answer of ListRoles, at most
 
 _NEAR: Final = 3  # roles of a similar name that are shown
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedRole:
+class ResolvedRole(NamedTuple):
     """The role for a name or an ARN.
 
     Attributes:
@@ -90,20 +87,16 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> Re
             hint=f"{_near_roles(role, session)}Check the name and the profile, or make the role with "
             "awsauth.ensure_instance_role.",
         )
-    missing = Finding(
-        MISSING,
-        Severity.WARNING,
-        f"There is no role {quoted(arn, 200)}.",
-        "The mapping grants no access until the role exists. Then everyone who can assume it has access.",
-        f"{_near_roles(arn.rpartition('/')[2], session)}Check the name.",
-        principal=arn,
-    )
+    message = f"There is no role {quoted(arn, 200)}."
+    impact = "The mapping grants no access until the role exists. Then everyone who can assume it has access."
+    hint = f"{_near_roles(arn.rpartition('/')[2], session)}Check the name."
+    missing = warning(MISSING, message, impact, hint, principal=arn)
     return ResolvedRole(arn, (missing,))
 
 
 def _not_checked(arn: str, why: str) -> Finding:
     unchecked = f"Whether {quoted(arn, 200)} exists was not checked."
-    return Finding(NOT_CHECKED, Severity.NOTE, unchecked, why, "", principal=arn)
+    return note(NOT_CHECKED, unchecked, why, principal=arn)
 
 
 def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
@@ -112,16 +105,11 @@ def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
     if trust.verdict == "yes":
         return ()
     if trust.allows_ec2:
-        return (Finding(NOT_FOR_EC2, Severity.NOTE, f"The role {quoted(arn, 200)}: {trust}.", "", "", principal=arn),)
-    warning = Finding(
-        NOT_FOR_EC2,
-        Severity.WARNING,
-        f"No EC2 instance can have the role {quoted(arn, 200)}: {trust}.",
-        "An instance with an instance profile of it gets no credentials.",
-        f"Let {ec2_service(partition)} do sts:AssumeRole in its trust policy: awsauth.ensure_instance_role adds it.",
-        principal=arn,
-    )
-    return (warning,)
+        return (note(NOT_FOR_EC2, f"The role {quoted(arn, 200)}: {trust}.", "", principal=arn),)
+    message = f"No EC2 instance can have the role {quoted(arn, 200)}: {trust}."
+    impact = "An instance with an instance profile of it gets no credentials."
+    hint = f"Let {ec2_service(partition)} do sts:AssumeRole in its trust policy: awsauth.ensure_instance_role adds it."
+    return (warning(NOT_FOR_EC2, message, impact, hint, principal=arn),)
 
 
 def find_sso_role(permission_set: str, session: AwsSession, *, account: str | None = None) -> str:
@@ -151,16 +139,12 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
     if len(matching) == 1:
         return matching[0]
     if matching:
-        raise RoleError(
-            f"The permission set {quoted(permission_set)} has several roles in account {own.number}: "
-            f"{', '.join(map(quoted, matching))}.",
-            hint="Map the right one by its ARN.",
-        )
-    raise RoleError(
-        f"The permission set {quoted(permission_set)} has no role in account {own.number}.",
-        hint=f"{_near(permission_set, [role.permission_set for role in roles], 'permission sets')}"
-        "Assign the permission set to a user or group in the account: that makes its role.",
-    )
+        names = ", ".join(map(quoted, matching))
+        message = f"The permission set {quoted(permission_set)} has several roles in account {own.number}: {names}."
+        raise RoleError(message, hint="Map the right one by its ARN.")
+    near = _near(permission_set, [role.permission_set for role in roles], "permission sets")
+    hint = f"{near}Assign the permission set to a user or group in the account: that makes its role."
+    raise RoleError(f"The permission set {quoted(permission_set)} has no role in account {own.number}.", hint=hint)
 
 
 def list_sso_roles(session: AwsSession) -> tuple[str, ...]:

@@ -150,12 +150,10 @@ class AwsSession:
         """
         region = self.known_region or self.metadata.region()
         if not region:
-            raise UsageError(
-                f"The AWS region is not known. Instance metadata {self.metadata.problem or 'does not name it'}.",
-                hint="Set AWS_REGION, or AWS_PROFILE to a profile with a region."
-                if self.is_of_environment
-                else "Pass region=…, set AWS_REGION, or pass the cluster's ARN instead of its name.",
-            )
+            message = f"The AWS region is not known. Instance metadata {self.metadata.problem or 'does not name it'}."
+            by_variable = "Set AWS_REGION, or AWS_PROFILE to a profile with a region."
+            by_argument = "Pass region=…, set AWS_REGION, or pass the cluster's ARN instead of its name."
+            raise UsageError(message, hint=by_variable if self.is_of_environment else by_argument)
         return region
 
     @property
@@ -195,10 +193,8 @@ class AwsSession:
         role = self.metadata.role_name()
         metadata = self.metadata.problem or (f"names the role {quoted(role)}" if role else "names no role")
         logins = f"{login_command(self, 'sso', 'login')}, {login_command(self, 'login')}"
-        return CredentialsError(
-            f"There are no AWS credentials. Tried, in this order:{tried}\nInstance metadata {metadata}.",
-            hint=f"Sign in ({logins}), set AWS_PROFILE, or give the machine a role.",
-        )
+        message = f"There are no AWS credentials. Tried, in this order:{tried}\nInstance metadata {metadata}."
+        return CredentialsError(message, hint=f"Sign in ({logins}), set AWS_PROFILE, or give the machine a role.")
 
     @overload
     def calling(
@@ -261,11 +257,8 @@ class AwsSession:
         """
         from botocore.config import Config
 
-        client = self.botocore.create_client(
-            service,
-            config=Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3}),
-            **options,
-        )
+        limits = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+        client = self.botocore.create_client(service, config=limits, **options)
         client.meta.events.register("after-call", _log_call)
         return client
 

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 LASTS: Final = timedelta(minutes=14)
 """How long a token is reused. The authenticator accepts it for 15 minutes from its signing."""
 
-SESSION_NAME: Final = "EKSGetTokenAuth"
-"""The session name with which ``aws eks get-token --role-arn`` assumes a role."""
+SESSION_NAME: Final = "EKSGetTokenAuth"  # the session name with which `aws eks get-token --role-arn` assumes a role
 
 _PREFIX: Final = "k8s-aws-v1."
 _LARGEST: Final = 4096
@@ -187,10 +186,9 @@ class TokenSource:
             url = str(request.prepare().url)
         value = _PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
         if len(value) > _LARGEST:
-            raise CredentialsError(
-                f"The token would have {len(value):,} bytes, but the cluster accepts {_LARGEST:,}.",
-                hint="Use a role, or a session with fewer tags: the session token of the credentials is too long.",
-            )
+            message = f"The token would have {len(value):,} bytes, but the cluster accepts {_LARGEST:,}."
+            hint = "Use a role, or a session with fewer tags: the session token of the credentials is too long."
+            raise CredentialsError(message, hint=hint)
         self._token, self._signed_with = Token(value, now), credentials.access_key
         return self._token
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from awsauth.core.text.display import visible
 
@@ -23,8 +22,7 @@ _ASSUME: Final = "sts:assumerole"
 _Keys = tuple[str, ...]  # the condition keys of a statement; empty for an unconditional one
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(NamedTuple):
     """The answer of a trust policy about EC2.
 
     Attributes:

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.document import Document
 
-COMPLETION: Final = "_AWSAUTH_COMPLETE"
-"""The variable with which a shell asks for completions."""
+COMPLETION: Final = "_AWSAUTH_COMPLETE"  # the variable with which a shell asks for completions
 
 _MOST: Final = 10_000
 _KINDS: Final = ("roles", "users", "accounts", "groups", "usernames", "revisions")
@@ -201,8 +200,7 @@ end
 complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
 """
 
-_BREAKS: Final = " \t\n\"'@><=;|&(:"
-"""The default of ``COMP_WORDBREAKS``: after these bash begins a new word."""
+_BREAKS: Final = " \t\n\"'@><=;|&(:"  # the default of `COMP_WORDBREAKS`: after these bash begins a new word
 
 _PREFIXES: Final = "@$"
 """Breaks that bash replaces together with the word. Source: bash ``bashline.c`` (``rl_special_prefixes``)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.apply import ONLY_RECORDS, Result
 from awsauth.cli.completion import remember
@@ -73,8 +73,7 @@ class ChangeOptions:
         return {**passed, "history": not self.no_history}
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewedChange:
+class PreviewedChange(NamedTuple):
     """A change that can be shown and then made.
 
     Attributes:

@@ -83,10 +83,8 @@ class _Editor:
             code = subprocess.call([*shlex.split(editor), str(self._file)])  # noqa: S603 - the user sets the variable
         except (OSError, ValueError) as error:
             problem = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(
-                f"The editor {quoted(editor)} cannot be started: {problem}.",
-                hint="Set EDITOR to an editor that is installed.",
-            ) from error
+            hint = "Set EDITOR to an editor that is installed."
+            raise UsageError(f"The editor {quoted(editor)} cannot be started: {problem}.", hint=hint) from error
         if code:
             raise EditError(f"The editor ended with exit code {code}.", hint="Try again.")
         try:
@@ -178,10 +176,8 @@ def _plan_of_text(
     with invocation.waiting():
         plan = client.plan(changes)
     if plan.digest != digest(document):
-        raise PlanOutdatedError(
-            "Another writer changed aws-auth while you were editing.",
-            hint="Edit it again, and copy the changes that are still needed from your text.",
-        )
+        hint = "Edit it again, and copy the changes that are still needed from your text."
+        raise PlanOutdatedError("Another writer changed aws-auth while you were editing.", hint=hint)
     plan.raise_for_violations(how.allow)
     return plan
 

@@ -116,8 +116,7 @@ _ARGUMENT: Final = re.compile(
     rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
 )
 
-_FIELDS: Final = ("if_mapped",)
-"""Arguments that are also fields of a change in a file of changes."""
+_FIELDS: Final = ("if_mapped",)  # arguments that are also fields of a change in a file of changes
 
 CALLS: Final = {
     "recover()": "recover",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -16,11 +16,10 @@ from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, FileError, PolicyError
 from awsauth.read_limits import read_file, read_stream
 from awsauth.stores.atomic_write import Folder, replace_file
+from awsauth.stores.file import located
 from awsauth.stores.manifest_text import ManifestText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from awsauth.core.document.document import Document
     from awsauth.core.edit.changes import Change
     from awsauth.core.lint.policy import Policy
@@ -40,11 +39,8 @@ def save(plan: Plan, path: str) -> None:
             raw = plan.to_text().encode("ascii")
             replace_file(folder, name, raw, mode=mode, owner=old, prefix=f".{name}.", is_new=not old)
     except FileExistsError as error:
-        raise FileError(
-            "A file or link with this name exists already, and does not hold a plan.",
-            location=visible(path),
-            hint="Give --out the name of a new file.",
-        ) from error
+        message = "A file or link with this name exists already, and does not hold a plan."
+        raise FileError(message, location=visible(path), hint="Give --out the name of a new file.") from error
     except OSError as error:
         problem, hint = f"The plan cannot be saved: {error.strerror}.", "Check the path of --out."
         raise FileError(problem, location=visible(path), hint=hint, errno=error.errno) from error
@@ -64,14 +60,9 @@ def name_of(file: str | IO[bytes]) -> str:
     return "standard input" if name == "<stdin>" else visible(name)
 
 
-@contextmanager
-def naming(file: str | IO[bytes]) -> Iterator[None]:
+def naming(file: str | IO[bytes]) -> AbstractContextManager[None]:
     """Put the name of a file before the location of errors in the block."""
-    try:
-        yield
-    except AwsAuthError as error:
-        error.location = ", ".join(filter(None, [name_of(file), error.location]))
-        raise
+    return located(name_of(file))
 
 
 def plan_or_changes_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
@@ -88,15 +79,15 @@ def wanted_in(source: IO[bytes]) -> Plan | tuple[Change, ...] | Document:
         return document_of(manifest) if manifest else load_plan_or_changes(raw)
 
 
-def manifest_from(source: IO[bytes]) -> ManifestText:
-    """Return the manifest in a file as a store in memory.
+def manifest_from(source: IO[bytes], *, normalize: bool = False) -> ManifestText:
+    """Return the manifest in a file as a store in memory (see `ManifestText`).
 
     Raises:
         ManifestError: the file does not hold an ``aws-auth`` that can be read.
     """
     with naming(source):
         raw = read_input(source)
-    return ManifestText(raw, name_of(source))
+    return ManifestText(raw, name_of(source), normalize=normalize)
 
 
 def policy_in(path: str) -> Policy:

@@ -126,12 +126,9 @@ class Invocation:
         del named["file"]
         if unfit := sorted(named.keys() - {"policy"}):
             raise click.UsageError(f"{' and '.join(unfit)} cannot be combined with --file.")
-        from awsauth.cli.files import naming, read_input
-        from awsauth.stores.manifest_text import ManifestText
+        from awsauth.cli.files import manifest_from
 
-        if self._manifest is None:
-            with naming(sys.stdin.buffer):
-                self._manifest = ManifestText(read_input(sys.stdin.buffer), normalize=self.normalizes)
+        self._manifest = self._manifest or manifest_from(sys.stdin.buffer, normalize=self.normalizes)
         return awsauth.AwsAuthClient(self._manifest, **named)
 
     def require_terminal(self, purpose: str) -> None:
@@ -141,10 +138,8 @@ class Invocation:
             UsageError: there is no terminal.
         """
         if not self.screen.can_ask:
-            raise UsageError(
-                "There is no terminal to ask on.",
-                hint=f"Pass --yes {purpose} without a question, or --dry-run to only see it.",
-            )
+            hint = f"Pass --yes {purpose} without a question, or --dry-run to only see it."
+            raise UsageError("There is no terminal to ask on.", hint=hint)
 
     def write_messages_to_stderr(self) -> None:
         """Print on standard error: standard output is for the manifest."""

@@ -75,18 +75,14 @@ def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
         UsageError: it is not mapped, its spellings are mapped to several usernames, or only its name is given.
     """
     if not principal.startswith("arn:"):
-        raise UsageError(
-            f"{quoted(principal, 200)} is a name, not an ARN. Only an ARN is looked up in the mappings.",
-            hint="Give the ARN, or the username with --username.",
-        )
+        message = f"{quoted(principal, 200)} is a name, not an ARN. Only an ARN is looked up in the mappings."
+        raise UsageError(message, hint="Give the ARN, or the username with --username.")
     arn = casefold_arn(canonical(principal))
     found = winners(client.read().reading(key), {arn}).get(arn, {})
     usernames = {mapped.username for mapped in found.values()}
     if len(usernames) != 1:
-        raise UsageError(
-            f"{quoted(principal, 200)} is {'mapped to several usernames' if usernames else 'not mapped yet'}.",
-            hint="Give its Kubernetes username with --username.",
-        )
+        message = f"{quoted(principal, 200)} is {'mapped to several usernames' if usernames else 'not mapped yet'}."
+        raise UsageError(message, hint="Give its Kubernetes username with --username.")
     return usernames.pop()
 
 

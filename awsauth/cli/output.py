@@ -28,8 +28,7 @@ _SEVERITIES: Final = {"error": "red", "allowed": "yellow", "warning": "yellow", 
 _SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "!": "yellow", "@": "cyan"}
 _GAP: Final = "  "
 
-_ALIKE: Final = 5
-"""The most lines for findings with the same code, without ``--verbose``."""
+_ALIKE: Final = 5  # the most lines for findings with the same code, without `--verbose`
 
 _PATIENCE: Final = 1.0  # seconds before a wait is shown
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import visible
 from awsauth.debug_log import log_debug
-from awsauth.errors import KubeconfigError, UsageError
+from awsauth.errors import UsageError
 from awsauth.kube import kubeconfig
 from awsauth.kube.address import proxy_for, without_userinfo
 from awsauth.kube.credentials import BearerTokens, ServerEndpoint, TokenFile
@@ -78,11 +78,9 @@ def from_default_kubeconfig(options: ConnectionOptions = DEFAULT) -> Connection:
         return _connected(config.destination(), options)
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         return in_cluster(options)
-    raise KubeconfigError(
-        "There is no kubeconfig with a context, and this is not a pod of a cluster.",
-        location=visible(os.pathsep.join(map(str, files))),
-        hint="Name a context, a kubeconfig or an EKS cluster; or set KUBECONFIG.",
-    )
+    message = "There is no kubeconfig with a context, and this is not a pod of a cluster."
+    hint = "Name a context, a kubeconfig or an EKS cluster; or set KUBECONFIG."
+    raise kubeconfig.error_in(files, message, hint)
 
 
 def from_kubeconfig(
@@ -104,11 +102,8 @@ def from_kubeconfig(
     files = (Path(path),) if path is not None else kubeconfig.default_paths()
     config = kubeconfig.read_kubeconfig(files)
     if not config.files:
-        raise KubeconfigError(
-            "There is no kubeconfig.",
-            location=visible(os.pathsep.join(map(str, files))),
-            hint="Name another one with kubeconfig=…, or set KUBECONFIG.",
-        )
+        hint = "Name another one with kubeconfig=…, or set KUBECONFIG."
+        raise kubeconfig.error_in(files, "There is no kubeconfig.", hint)
     return _connected(config.destination(context), options)
 
 

@@ -12,8 +12,7 @@ from typing import Final
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError
 
-LONGEST: Final = 2048
-"""Characters in an ARN, by IAM's own limit."""
+LONGEST: Final = 2048  # characters in an ARN, by IAM's own limit
 
 PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
 """``aws-iam-authenticator`` ``pkg/endpoints``."""

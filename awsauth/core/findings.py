@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
 
 
+# Codes of findings about a manifest that are guards too.
 UNREAD_OBJECT: Final = "unread-object"
 REPEATED_DATA_KEY: Final = "repeated-data-key"
-"""Codes of findings about a manifest that are guards too."""
 
 
-Advice = Literal["apply", "by-hand", "none"]
-"""Who can follow a finding's hint."""
+Advice = Literal["apply", "by-hand", "none"]  # who can follow a finding's hint
 
 
 class Severity(enum.Enum):
@@ -124,6 +123,18 @@ class Finding(JsonValue):
         location = f"{self.location}: " if self.location else ""
         at_fault = f" ({quoted(self.location.text)})" if self.location and self.location.text else ""
         return f"{location}{self.message}{at_fault} {self.impact} {self.hint}".rstrip()
+
+
+def warning(
+    code: str, message: str, impact: str, hint: str = "", *, location: Location | None = None, principal: str = ""
+) -> Finding:
+    """Return a finding of severity ``warning``."""
+    return Finding(code, Severity.WARNING, message, impact, hint, location, principal)
+
+
+def note(code: str, message: str, impact: str, hint: str = "", *, principal: str = "") -> Finding:
+    """Return a finding of severity ``note``."""
+    return Finding(code, Severity.NOTE, message, impact, hint, principal=principal)
 
 
 def counted(findings: Sequence[Finding]) -> str:

@@ -19,10 +19,8 @@ class _Value(BaseModel, NotebookValue):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = visible(".".join(map(str, first["loc"])))
-            raise UsageError(
-                f"{type(self).__name__} has a field that does not fit, {name}: {visible(first['msg'])}.",
-                hint=f"Its fields are {', '.join(type(self).model_fields)}.",
-            ) from error
+            message = f"{type(self).__name__} has a field that does not fit, {name}: {visible(first['msg'])}."
+            raise UsageError(message, hint=f"Its fields are {', '.join(type(self).model_fields)}.") from error
 
     @property
     def _title(self) -> str:

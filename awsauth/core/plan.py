@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from awsauth.core.yaml_input import Path, YamlInput
 
 
-VERSION: Final = 1
-"""The version of the saved form; another one is refused."""
+VERSION: Final = 1  # the version of the saved form; another one is refused
 
 _FORMAT: Final = "awsauth-plan"
 _AGAIN: Final = "Make the plan again, and review it."
@@ -97,10 +96,8 @@ class Plan(NotebookValue, JsonValue):
             PlanOutdatedError: it is for another one.
         """
         if uid != self.uid:
-            raise PlanOutdatedError(
-                f"The plan is for {_object(self.uid)}, and this is {_object(uid)}.",
-                hint="Apply it to its own object, or make a new plan and review it.",
-            )
+            hint = "Apply it to its own object, or make a new plan and review it."
+            raise PlanOutdatedError(f"The plan is for {_object(self.uid)}, and this is {_object(uid)}.", hint=hint)
 
     def merge_into(self, document: Document) -> MergeResult:
         """Merge the changes into the present document, and compare with the plan.

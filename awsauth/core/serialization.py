@@ -20,14 +20,11 @@ from awsauth.boundary import public
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _T = TypeVar("_T")
 
-LEFT_OUT: Final = {"json": ""}
-"""Metadata of a field that is not in the JSON."""
+LEFT_OUT: Final = {"json": ""}  # metadata of a field that is not in the JSON
 
-FLAT: Final = {"json": "*"}
-"""Metadata of a field whose members are members of the value's own JSON."""
+FLAT: Final = {"json": "*"}  # metadata of a field whose members are members of the value's own JSON
 
-OWN_NAME: Final = "own name"
-"""Annotates the type of a property that returns the name of its class."""
+OWN_NAME: Final = "own name"  # annotates the type of a property that returns the name of its class
 
 
 def renamed(name: str) -> dict[str, str]:

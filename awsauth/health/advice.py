@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE
 from awsauth.core.text.display import command_line, double_quoted, quoted
@@ -19,16 +18,14 @@ if TYPE_CHECKING:
     from awsauth.kube.rbac import RbacRule
     from awsauth.kube.self_review import SelfReview
 
-GROUP: Final = "GROUP"
-"""Stands in the advice for the group, which the administrator chooses."""
+GROUP: Final = "GROUP"  # stands in the advice for the group, which the administrator chooses
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _NO_NAME: Final = re.compile(r"[^a-z0-9.-]+")
 _MOST_MISSES: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class EksTarget:
+class EksTarget(NamedTuple):
     """The cluster that a token was made for.
 
     Attributes:
@@ -55,10 +52,8 @@ def unknown(caller: Caller, target: EksTarget, explanation: Explanation | None, 
     """
     message = f"The API server does not know {caller.canonical_arn} (401)."
     if clock:
-        return AwsAuthError(
-            f"{message} This machine's clock is {clock} that of the API server, which refuses such tokens.",
-            hint="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
-        )
+        message += f" This machine's clock is {clock} that of the API server, which refuses such tokens."
+        return AwsAuthError(message, hint="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.")
     if explanation and explanation.username is not None:
         location = explanation.outcomes[0].location
         return AwsAuthError(
@@ -102,13 +97,11 @@ def _recovery(target: EksTarget) -> list[str]:
 
 def no_nodes(who: str) -> HealthStep:
     """Return the warning that no mapping admits nodes, and how to restore one."""
-    return HealthStep(
-        "nodes",
-        "warning",
-        cause=f"aws-auth has no node mapping. {who} cannot join.",
-        hint="Run `awsauth history`, then `awsauth rollback --to N` for a revision N with the nodes, or "
-        f"`awsauth add node ROLE_ARN`, with the role of `{FIND_NODE_ROLE}`.",
+    hint = (
+        "Run `awsauth history`, then `awsauth rollback --to N` for a revision N with the nodes, or "
+        f"`awsauth add node ROLE_ARN`, with the role of `{FIND_NODE_ROLE}`."
     )
+    return HealthStep("nodes", "warning", cause=f"aws-auth has no node mapping. {who} cannot join.", hint=hint)
 
 
 def forbidden(review: SelfReview | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:

@@ -57,20 +57,16 @@ def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
     if role_arn is None:
         return connection.tokens and connection.tokens.for_role(connection.tokens.role_arn)
     if not connection.tokens:
-        raise UsageError(
-            "This connection has no AWS credentials, so it cannot assume a role.",
-            hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
-        )
+        hint = "Connect to the EKS cluster by its name (cluster=, from_eks)."
+        raise UsageError("This connection has no AWS credentials, so it cannot assume a role.", hint=hint)
     canonical_role(role_arn)
     return connection.tokens.for_role(role_arn)
 
 
 def _rules(may: Any) -> tuple[RbacRule, ...]:
     if isinstance(may, str) or not all(isinstance(named, str) for named in may):
-        raise UsageError(
-            f"may is {quoted_value(may)}.",
-            hint='Pass a list, such as ["list nodes", "create deployments.apps in web"].',
-        )
+        hint = 'Pass a list, such as ["list nodes", "create deployments.apps in web"].'
+        raise UsageError(f"may is {quoted_value(may)}.", hint=hint)
     return tuple(map(rule_of, may))
 
 

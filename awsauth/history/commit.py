@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from awsauth.core.revisions.revision import Revision
     from awsauth.stores.store import Snapshot, Store
 
-PRUNE_EVERY: Final = 25
-"""Every revision whose number this divides also prunes the history."""
+PRUNE_EVERY: Final = 25  # every revision whose number this divides also prunes the history
 
 
 class PendingChange(NamedTuple):
@@ -159,10 +158,8 @@ class _Commit:
             snapshot = self._read()
             if existed and not snapshot.exists:
                 # A new object would hold nothing but this change.
-                raise ConflictError(
-                    "Another writer deleted aws-auth while this change was being made.",
-                    hint="Wait until the other writer is done. Then try again, or roll back.",
-                )
+                hint = "Wait until the other writer is done. Then try again, or roll back."
+                raise ConflictError("Another writer deleted aws-auth while this change was being made.", hint=hint)
             existed = snapshot.exists
             proposal = propose(snapshot)
             log_debug("The change %s", "changes the data" if proposal.changes_something else "changes nothing")

@@ -8,7 +8,7 @@ from awsauth.core.access.matching import Access, Outcomes, can_match
 from awsauth.core.access.node_mappings import admits_nodes, still_admits
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, Severity, note
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.revisions.revision import Revision, is_sound
 from awsauth.core.text.display import command_line, listed, quoted
@@ -28,13 +28,10 @@ def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
     """Return a note if the object names no revision."""
     if snapshot.head or not snapshot.exists:
         return ()
-    found = Finding(
-        NO_BASELINE,
-        Severity.NOTE,
-        "The history has no baseline: aws-auth names no revision.",
-        "If another tool breaks aws-auth now, no revision holds the present state.",
-        "Record the present state with snapshot().",
-    )
+    message = "The history has no baseline: aws-auth names no revision."
+    impact = "If another tool breaks aws-auth now, no revision holds the present state."
+    hint = "Record the present state with snapshot()."
+    found = note(NO_BASELINE, message, impact, hint)
     return (found,)
 
 
@@ -89,16 +86,12 @@ def _finding(revision: Revision, snapshot: Snapshot, nodes: list[str], admins: l
     client, when = _writers(revision, snapshot)
     lost = [f"node mappings: {_quoted(nodes)}"] if nodes else []
     lost += [f"administrators: {_quoted(admins)}"] if admins else []
-    return Finding(
-        DRIFT,
-        Severity.ERROR,
-        f"{client} {'changed' if snapshot.exists else 'deleted'} aws-auth {when}. It lost {'; '.join(lost)}.",
-        "Nodes with these roles become NotReady, and no new one can join."
-        if nodes
-        else "They can no longer repair aws-auth by their mapping.",
-        f"To restore them, run `{command_line('awsauth', 'rollback', '--to', str(revision.number))}`, which keeps the mappings "
-        "that others added.",
-    )
+    message = f"{client} {'changed' if snapshot.exists else 'deleted'} aws-auth {when}. It lost {'; '.join(lost)}."
+    of_nodes = "Nodes with these roles become NotReady, and no new one can join."
+    impact = of_nodes if nodes else "They can no longer repair aws-auth by their mapping."
+    back = command_line("awsauth", "rollback", "--to", str(revision.number))
+    hint = f"To restore them, run `{back}`, which keeps the mappings that others added."
+    return Finding(DRIFT, Severity.ERROR, message, impact, hint)
 
 
 def _writers(revision: Revision, snapshot: Snapshot) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.boundary import public
 from awsauth.core.diff import Diff, diff
 from awsauth.core.document.document import Document
-from awsauth.core.findings import Finding, Severity, counted
+from awsauth.core.findings import Finding, counted, note, warning
 from awsauth.core.revisions.info import RevisionInfo, data_digest, local_time
 from awsauth.core.revisions.restore import EMPTY
 from awsauth.core.revisions.revision import digest_of_owners, is_sound
@@ -35,8 +35,7 @@ UNPROVEN_HISTORY: Final = "unproven-history"
 KEEP_LAST: Final = 50
 KEEP_FOR: Final = timedelta(days=30)
 KEEP_AT_MOST: Final = 500
-TOO_YOUNG: Final = timedelta(hours=1)
-"""Another writer may be about to make a revision live that it has just recorded."""
+TOO_YOUNG: Final = timedelta(hours=1)  # another writer may be about to make a revision live that it has just recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,28 +207,21 @@ def _before(entries: Sequence[LogEntry], number: int) -> LogEntry | None:
 
 def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[RevisionInfo]) -> Iterator[Finding]:
     for name, problem, _number in listing.invalid:
-        yield Finding(
-            "foreign-revision",
-            Severity.WARNING,
-            f"{visible(name)} is not a usable revision. {problem}",
-            "The history leaves it out.",
-            "Look at it, and delete it if it is of no use.",
-        )
+        message = f"{visible(name)} is not a usable revision. {problem}"
+        impact = "The history leaves it out."
+        hint = "Look at it, and delete it if it is of no use."
+        yield warning("foreign-revision", message, impact, hint)
     if snapshot.head and not proven:
-        yield Finding(
-            "broken-chain",
-            Severity.WARNING,
-            f"The object names revision {snapshot.head.number}, which does not exist.",
-            "The revision was deleted, or the object comes from elsewhere.",
-            "The next change goes on from it.",
-        )
+        message = f"The object names revision {snapshot.head.number}, which does not exist."
+        impact = "The revision was deleted, or the object comes from elsewhere."
+        hint = "The next change goes on from it."
+        yield warning("broken-chain", message, impact, hint)
     elif proven and (problem := _broken_behind(proven[-1], listing)):
         yield _broken(f"Revision {proven[-1].number} {problem}.")
     elif earlier := rollback_candidates(listing, below=proven[-1].number if proven else 0):
         newest = earlier[0].number
-        yield Finding(
+        yield note(
             UNPROVEN_HISTORY,
-            Severity.NOTE,
             f"{f'Revision {newest} is' if len(earlier) == 1 else f'Revisions up to {newest} are'} not proven: aws-auth "
             f"{'may have come from none of them' if proven else 'does not name its revision'}.",
             f"{UNVOUCHED} {'it' if len(earlier) == 1 else 'them'}.",
@@ -240,13 +232,9 @@ def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[Revisi
         which = (
             f"Revision {last.number} is" if len(foreign) == 1 else f"{len(foreign)} revisions up to {last.number} are"
         )
-        yield Finding(
-            "foreign-history",
-            Severity.NOTE,
-            f"{which} of another object ({quoted(last.uid, 60)}).",
-            "The ConfigMap was deleted and created again since, or a backup was restored.",
-            "",
-        )
+        message = f"{which} of another object ({quoted(last.uid, 60)})."
+        impact = "The ConfigMap was deleted and created again since, or a backup was restored."
+        yield note("foreign-history", message, impact)
 
 
 def _is_foreign(info: RevisionInfo, snapshot: Snapshot) -> bool:
@@ -270,13 +258,9 @@ def _broken_behind(oldest: RevisionInfo, listing: RevisionList) -> str:
 
 
 def _broken(message: str) -> Finding:
-    return Finding(
-        "broken-chain",
-        Severity.WARNING,
-        message,
-        "A revision was deleted or replaced, so the states in between are uncertain.",
-        "The revisions that are kept can still be restored. Look at the diff first: `awsauth diff N`.",
-    )
+    impact = "A revision was deleted or replaced, so the states in between are uncertain."
+    hint = "The revisions that are kept can still be restored. Look at the diff first: `awsauth diff N`."
+    return warning("broken-chain", message, impact, hint)
 
 
 def with_diffs(store: Store, log: Log, newest: int) -> Log:

@@ -124,10 +124,8 @@ class Recorder:
                 unanswered = unanswered or isinstance(error, OutcomeUnknownError)
                 if not unanswered:
                     raise
-                late = HistoryError(
-                    f"Revision {revision.number} could not be recorded in time, so the change was not made.",
-                    hint="Try again. If the revision appears in the history, it is unused.",
-                )
+                message = f"Revision {revision.number} could not be recorded in time, so the change was not made."
+                late = HistoryError(message, hint="Try again. If the revision appears in the history, it is unused.")
                 late.__cause__ = error
                 self.patience.wait_or_raise(late)
             except RevisionTakenError:

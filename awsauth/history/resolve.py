@@ -80,10 +80,8 @@ def _unknown(revision: Revision | None, cause: OutcomeUnknownError) -> OutcomeUn
         if revision
         else "Look at aws-auth."
     )
-    error = OutcomeUnknownError(
-        f"{written} was sent and not answered. Whether it was made is unknown.",
-        location=cause.location,
-        hint=f"{visible(cause.message)}\n{look} You can run the change again: a change that was made is not made twice.",
-    )
+    message = f"{written} was sent and not answered. Whether it was made is unknown."
+    hint = f"{visible(cause.message)}\n{look} You can run the change again: a change that was made is not made twice."
+    error = OutcomeUnknownError(message, location=cause.location, hint=hint)
     error.__cause__ = cause
     return error

@@ -11,7 +11,7 @@ from awsauth.core.access.node_mappings import FIND_NODE_ROLE, node_principals
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, SYSTEM_MASTERS
 from awsauth.core.edit.merge import MergeResult
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, note, warning
 from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import UNKNOWN_WRITER, RevisionInfo, Writer, data_digest
 from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Author, HistoryState, Restoration, restore
@@ -221,11 +221,8 @@ def unproven_error(
         lines.append(f"- {revision_line(info)}: {contents}")
     lines += [f"- and {len(found) - _SHOWN} older ones"] if len(found) > _SHOWN else []
     lines += [regained] if regained else []
-    return UnprovenHistoryError(
-        "\n".join(lines),
-        hint=f"Look at the difference with diff({found[0].number}). Then name the revision: pass to={found[0].number}.",
-        revisions=tuple(info.number for info in found),
-    )
+    hint = f"Look at the difference with diff({found[0].number}). Then name the revision: pass to={found[0].number}."
+    return UnprovenHistoryError("\n".join(lines), revisions=tuple(info.number for info in found), hint=hint)
 
 
 def _contents(document: Document) -> str:
@@ -249,23 +246,17 @@ def _nothing_left(proven: Sequence[RevisionInfo], listing: RevisionList) -> Revi
 
 
 def _unproven(info: RevisionInfo) -> Finding:
-    return Finding(
-        UNPROVEN,
-        Severity.WARNING,
-        f"aws-auth does not prove that it was ever at revision {info.number}.",
-        f"{UNVOUCHED} that state.",
-        f"Look at the difference, and at the client that recorded it: {revision_line(info)}.",
-    )
+    message = f"aws-auth does not prove that it was ever at revision {info.number}."
+    impact = f"{UNVOUCHED} that state."
+    hint = f"Look at the difference, and at the client that recorded it: {revision_line(info)}."
+    return warning(UNPROVEN, message, impact, hint)
 
 
 def _further_back(live: RevisionInfo, last: RevisionInfo) -> Finding:
-    return Finding(
-        FURTHER_BACK,
-        Severity.NOTE,
-        f"Revision {live.number} is a rollback to revision {last.number}, so this goes one state further back.",
-        "It does not bring back the state before that rollback.",
-        f"To restore that state, name revision {live.parent}.",
-    )
+    message = f"Revision {live.number} is a rollback to revision {last.number}, so this goes one state further back."
+    impact = "It does not bring back the state before that rollback."
+    hint = f"To restore that state, name revision {live.parent}."
+    return note(FURTHER_BACK, message, impact, hint)
 
 
 def _effective(proven: Sequence[RevisionInfo]) -> RevisionInfo:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from awsauth import errors
@@ -46,8 +45,7 @@ _CHECK: Final = "Check the cluster's address, the network, the proxy and the VPN
 _ASK_ADMIN: Final = "Ask the administrator of that policy or webhook, or change the request."
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
+class _Refusal(NamedTuple):
     """An answer other than success: a ``Status``, or a proxy's own page."""
 
     request: Request

@@ -19,7 +19,7 @@ from awsauth.kube.address import address_problem
 from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import yaml
 
@@ -96,8 +96,7 @@ _NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra"
 """Fields of a user that are not credentials."""
 _MOST_SHOWN: Final = 20
 
-_Entry = tuple["Mapping[str, Any]", str]
-"""A cluster, context or user with absolute paths, and its file's folder."""
+_Entry = tuple["Mapping[str, Any]", str]  # a cluster, context or user with absolute paths, and its file's folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ class Kubeconfig:
         )
 
     def _error(self, problem: str, hint: str) -> KubeconfigError:
-        return KubeconfigError(f"{problem}.", location=visible(os.pathsep.join(self.files)), hint=hint)
+        return error_in(self.files, f"{problem}.", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +190,7 @@ class ResolvedContext:
         elif not isinstance(groups, list):
             problem, hint = "has `as-groups` that are not a list", "Write a list."
         if problem:
-            message = f"The user of the context {quoted(self.context)} {problem}."
-            raise KubeconfigError(message, location=visible(os.pathsep.join(self.files)), hint=hint)
+            raise error_in(self.files, f"The user of the context {quoted(self.context)} {problem}.", hint)
         return self.user.get("as") or None, groups
 
     def to_dict(self, user: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,6 +222,11 @@ def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str
             "Remove `insecure-skip-tls-verify`, or else `certificate-authority` and `certificate-authority-data`.",
         )
     return None
+
+
+def error_in(files: Iterable[str | Path], message: str, hint: str) -> KubeconfigError:
+    """Return an error about all files of a kubeconfig."""
+    return KubeconfigError(message, location=visible(os.pathsep.join(map(str, files))), hint=hint)
 
 
 def default_paths() -> tuple[Path, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.revisions.info import NAME
 from awsauth.core.revisions.revision import NAMESPACE
@@ -38,8 +37,7 @@ _NAMED: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RbacRule:
+class RbacRule(NamedTuple):
     """A rule that grants one kind of request.
 
     Attributes:

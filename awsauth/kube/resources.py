@@ -19,23 +19,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-PAGE: Final = "500"
-"""Objects in a page, as for kubectl; it bounds the size of an answer."""
+PAGE: Final = "500"  # objects in a page, as for kubectl; it bounds the size of an answer
 
 MOST_PAGES: Final = 200
 """The most pages of a list. That is 100,000 objects: 20 times the nodes that a cluster may have, and 200 times the
 revisions that are kept."""
 
-LIST_TIMEOUTS: Final = 10
-"""The time for a whole list, in timeouts of one request; 5,000 nodes are 10 pages."""
+LIST_TIMEOUTS: Final = 10  # the time for a whole list, in timeouts of one request; 5,000 nodes are 10 pages
 
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """The ``Accept`` header for a list of objects without their contents."""
 
 REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
 
-SELECTOR: Final = f"{LABEL}={NAME}"
-"""The label selector for the revisions of ``aws-auth``."""
+SELECTOR: Final = f"{LABEL}={NAME}"  # the label selector for the revisions of `aws-auth`
 
 _BINDINGS_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
 _NODES_PATH: Final = "/api/v1/nodes"

@@ -13,13 +13,11 @@ if TYPE_CHECKING:
     from awsauth.core.guards.context import GuardContext
     from awsauth.kube.transport import Transport
 
-EVERYBODY: Final = "system:authenticated"
-"""The group of all authenticated users."""
+EVERYBODY: Final = "system:authenticated"  # the group of all authenticated users
 
 _KIND: Final = "SelfSubjectReview"
 _PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
-_VERSIONS: Final = ("v1", "v1beta1")
-"""Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither."""
+_VERSIONS: Final = ("v1", "v1beta1")  # Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither
 
 
 @dataclass(frozen=True, slots=True)

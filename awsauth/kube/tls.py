@@ -24,8 +24,7 @@ _CA: Final = "certificate-authority"
 _PAIR: Final = ("client-certificate", "client-key")
 _CERTIFICATE: Final = re.compile(b"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
-Stamp = tuple["tuple[int, int, int] | None", ...]
-"""A value that changes when one of some files does."""
+Stamp = tuple["tuple[int, int, int] | None", ...]  # a value that changes when one of some files does
 
 
 def context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:

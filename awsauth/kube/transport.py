@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from awsauth.kube.credentials import ServerEndpoint
 
-CONNECT_TIMEOUT: Final = 10.0
-"""The longest time for establishing a connection, in seconds."""
+CONNECT_TIMEOUT: Final = 10.0  # the longest time for establishing a connection, in seconds
 
 JSON: Final = "application/json"
 

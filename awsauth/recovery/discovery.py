@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.iam import get_role
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Discovery:
+class Discovery(NamedTuple):
     """What was discovered; nothing is changed yet.
 
     Attributes:
@@ -164,16 +162,12 @@ def _iam_arn(session: AwsSession, caller: Caller, given: str | None) -> str:
     if not caller.is_role:
         if ":user/" in caller.canonical_arn:
             return caller.canonical_arn
-        raise RecoveryError(
-            f"{quoted(caller.arn, 200)} can have no access entry: only roles and IAM users can.",
-            hint="Run it as a role that may change the cluster.",
-        )
+        message = f"{quoted(caller.arn, 200)} can have no access entry: only roles and IAM users can."
+        raise RecoveryError(message, hint="Run it as a role that may change the cluster.")
     if given is not None:
         if principal_of(given) != principal_of(caller.canonical_arn):
-            raise UsageError(
-                f"iam_arn is {quoted(given, 200)}, but the caller is {quoted(caller.canonical_arn, 200)}.",
-                hint="Pass the caller's own ARN, with its path.",
-            )
+            message = f"iam_arn is {quoted(given, 200)}, but the caller is {quoted(caller.canonical_arn, 200)}."
+            raise UsageError(message, hint="Pass the caller's own ARN, with its path.")
         return given
     try:
         role = get_role(session, caller.name)
@@ -181,8 +175,6 @@ def _iam_arn(session: AwsSession, caller: Caller, given: str | None) -> str:
         error.hint = f"{error.hint}\nOr pass the role's ARN, with its path, as iam_arn=…"
         raise
     if not role:
-        raise RecoveryError(
-            f"The role {quoted(caller.name)} no longer exists in IAM, so it can have no access entry.",
-            hint="Run it as an existing role.",
-        )
+        message = f"The role {quoted(caller.name)} no longer exists in IAM, so it can have no access entry."
+        raise RecoveryError(message, hint="Run it as an existing role.")
     return role.arn

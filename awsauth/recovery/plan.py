@@ -101,14 +101,13 @@ def refuse_without_consent(plan: RecoveryPlan) -> None:
     """
     if SWITCH not in plan.needs:
         return
-    finding = Finding(
-        SWITCH,
-        Severity.ERROR,
-        f"The recovery switches the authentication mode from CONFIG_MAP to {BOTH}.",
+    message = f"The recovery switches the authentication mode from CONFIG_MAP to {BOTH}."
+    impact = (
         "The switch cannot be undone. From then on access entries also grant access, and win over aws-auth. EKS makes "
-        "entries for the cluster's creator, managed node groups and Fargate profiles.",
-        f"To proceed, allow {SWITCH}.",
+        "entries for the cluster's creator, managed node groups and Fargate profiles."
     )
+    hint = f"To proceed, allow {SWITCH}."
+    finding = Finding(SWITCH, Severity.ERROR, message, impact, hint)
     raise GuardError(
         f"The only way to regain access cannot be undone, and you have not allowed it.\n- {SWITCH}: {finding}",
         hint=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that created the cluster, pass it as creator_role=…: "

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
     from awsauth.verification.probe import ProbeResult
 
-WAITS: Final = 300.0
-"""Seconds for the mode's switch, an entry and ``aws-auth`` to take effect."""
+WAITS: Final = 300.0  # seconds for the mode's switch, an entry and `aws-auth` to take effect
 
 
 @public
@@ -302,10 +301,8 @@ def check_others(creator_role: Any, timeout: Any, *, dry_run: Any) -> None:
     try:
         canonical_role(creator_role or _EXAMPLE)
     except InvalidValueError as error:
-        raise UsageError(
-            f"creator_role is {quoted(creator_role, 200)}, which is not the ARN of a role.",
-            hint=f"Pass one like {_EXAMPLE}, with its path.",
-        ) from error
+        message = f"creator_role is {quoted(creator_role, 200)}, which is not the ARN of a role."
+        raise UsageError(message, hint=f"Pass one like {_EXAMPLE}, with its path.") from error
 
 
 def region_in(cluster: str) -> str | None:

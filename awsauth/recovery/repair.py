@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.document.document import Document
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class RepairRequest:
+class RepairRequest(NamedTuple):
     """How the caller wants ``aws-auth`` repaired: by changes, or by a rollback.
 
     Attributes:
@@ -71,8 +69,7 @@ class RepairRequest:
         return RecoveryStep("repair", text)
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedRepair:
+class AppliedRepair(NamedTuple):
     """What a repair did.
 
     Attributes:
@@ -102,8 +99,7 @@ class PendingRepair(NamedTuple):
     make: Callable[[], Result]
 
 
-@dataclass(frozen=True, slots=True)
-class Administrators:
+class Administrators(NamedTuple):
     """The groups and usernames that are administrators of a cluster."""
 
     groups: frozenset[str]
@@ -183,11 +179,9 @@ class AccessRepair:
         planned = run(dry_run=True)
         after = planned.document
         if explain(after, self._caller).username is None and not self._administrators.in_document(after):
-            raise RecoveryError(
-                f"After this repair neither {quoted(self._caller.canonical_arn, 200)} nor any administrator would get in by "
-                "aws-auth.",
-                hint=self._alternative(),
-            )
+            arn = quoted(self._caller.canonical_arn, 200)
+            message = f"After this repair neither {arn} nor any administrator would get in by aws-auth."
+            raise RecoveryError(message, hint=self._alternative())
         if not planned.changed:
             return None
         done = f"Rolled aws-auth back to revision {to}" if to else "Made the changes to aws-auth"
@@ -232,10 +226,8 @@ class AccessRepair:
             error.hint = f"Look at revision {number}. Then name it: pass rollback_to={number}."
             raise error
         left_out = f" Revisions of a deleted object are left out unless you allow {FOREIGN_HISTORY}." if foreign else ""
-        raise RecoveryError(
-            f"No revision gives {quoted(self._caller.canonical_arn, 200)} or any administrator access.{left_out}",
-            hint=self._alternative(),
-        )
+        message = f"No revision gives {quoted(self._caller.canonical_arn, 200)} or any administrator access.{left_out}"
+        raise RecoveryError(message, hint=self._alternative())
 
     def _newest(self, infos: Sequence[RevisionInfo]) -> tuple[int, bool]:
         """Return the newest revision with an administrator, and whether it is the caller.

@@ -18,8 +18,7 @@ Way = Literal["direct", "creator", "access-entry"]
 """How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by
 an access entry."""
 
-SWITCH: Final = "switch-authentication-mode"
-"""The one-way step, which the caller has to allow by this name."""
+SWITCH: Final = "switch-authentication-mode"  # the one-way step, which the caller has to allow by this name
 
 _SHOWN: Final = 20
 

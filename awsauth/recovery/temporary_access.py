@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.access_entries import AccessEntry
 
-Ours = Literal["", "policy", "entry"]
-"""What to remove again: nothing, the policy of an older entry, or the entry."""
+Ours = Literal["", "policy", "entry"]  # what to remove again: nothing, the policy of an older entry, or the entry
 
 
 class TemporaryAccess:
@@ -61,11 +60,9 @@ class TemporaryAccess:
             return
         entry = self.found.entry
         if entry.lets_nodes_in:
-            raise RecoveryError(
-                f"{quoted(self.principal_arn, 200)} has an access entry for nodes (type {entry.type}), which can have no "
-                "policy.",
-                hint="Run it as a role that nodes do not have.",
-            )
+            arn = quoted(self.principal_arn, 200)
+            message = f"{arn} has an access entry for nodes (type {entry.type}), which can have no policy."
+            raise RecoveryError(message, hint="Run it as a role that nodes do not have.")
         if any(policy.policy_arn == self._entries.policy_arn for policy in entry.policies):
             policy = ("--policy-arn", self._entries.policy_arn, "--access-scope", "type=cluster")
             command = self._command("associate-access-policy", *policy)

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-LARGEST: Final = LARGEST_FILE
-"""Bytes of a file that are read."""
+LARGEST: Final = LARGEST_FILE  # bytes of a file that are read
 
 LEFT_BEHIND: Final = 3600.0
 """Seconds after which a temporary file was left by a writer that was killed. Others rename theirs within one second."""

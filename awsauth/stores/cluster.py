@@ -27,8 +27,7 @@ _LOCATION: Final = f"{NAMESPACE}/{NAME}"
 _META: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _IDENTITY: Final = ("uid", "resourceVersion")
 
-_ObjectIdentity = dict[str, str]
-"""The ``uid`` and ``resourceVersion`` of an object, for preconditions."""
+_ObjectIdentity = dict[str, str]  # the `uid` and `resourceVersion` of an object, for preconditions
 
 
 class ClusterStore(store.Store):

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final, cast
 
 from awsauth.backoff import Backoff
 from awsauth.core.document.document import Document
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import warning
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.core.revisions.annotations import owners_of
 from awsauth.core.revisions.info import Head, data_digest
 from awsauth.core.text.display import command_line, visible
-from awsauth.errors import FileChangedError, FileError, HistoryError, ManifestError
+from awsauth.errors import AwsAuthError, FileChangedError, FileError, HistoryError
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
 from awsauth.stores.owners_file import OwnersFile
 from awsauth.stores.revision_folder import BEGUN, RevisionFolder
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 
 UNREADABLE_RECORDS: Final = "unreadable-records"
 
-LOCKED: Final = 30.0
-"""Seconds to wait for a lock. Other writers of this library hold it while the disk writes one file."""
+LOCKED: Final = 30.0  # seconds to wait for a lock; other writers of this library hold it while the disk writes one file
 
 _READS: Final = 10  # how often the manifest and its history are read until both are of one moment
 
@@ -56,12 +55,12 @@ _PROBLEMS: Final = {
 
 @contextlib.contextmanager
 def located(name: str) -> Iterator[None]:
-    """Name the manifest before the line in a manifest's error."""
+    """Name a file before the location of errors in the block."""
     try:
         yield
-    except ManifestError as error:
-        location = f"{name}, {error.location}" if error.location else name
-        raise ManifestError(error.message, location=location, hint=error.hint) from error
+    except AwsAuthError as error:
+        error.location = ", ".join(filter(None, [name, error.location]))
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,32 @@ class FileState:
     encoding: Encoding
     raw: bytes = field(repr=False)
 
+    @classmethod
+    def of(cls, raw: bytes, name: str, *, normalize: bool = False) -> FileState:
+        """Return the state of a file with these bytes; `normalize` as for `ManifestFile`.
+
+        Raises:
+            ManifestError: it holds no ``aws-auth`` that can be read.
+        """
+        with located(name):
+            text, encoding = decode_manifest(raw)
+            manifest = Manifest.parse(text)
+            return cls(manifest.in_literal_blocks() if normalize else manifest, encoding, raw)
+
     @property
     def data(self) -> Mapping[str, str]:
         """The data of the ConfigMap in the file."""
         return self.manifest.data
+
+    def with_data(self, data: Mapping[str, str], name: str) -> FileState:
+        """Return the state with other data.
+
+        Raises:
+            ManifestError: the manifest cannot be edited.
+        """
+        with located(name):
+            text = self.manifest.with_data(data)
+            return FileState(Manifest.parse(text), self.encoding, self.encoding.encode(text))
 
 
 class ManifestFile:
@@ -109,10 +130,7 @@ class ManifestFile:
                 raw = contents(fd)
             finally:
                 os.close(fd)
-        with located(self._name):
-            text, encoding = decode_manifest(raw)
-            manifest = Manifest.parse(text)
-            return FileState(manifest.in_literal_blocks() if self._normalize else manifest, encoding, raw)
+        return FileState.of(raw, self._name, normalize=self._normalize)
 
     def write(
         self,
@@ -137,7 +155,7 @@ class ManifestFile:
             FileError: it cannot be written.
             ManifestError: the manifest cannot be edited.
         """
-        state = self._edited(data, base)
+        state = base.with_data(data, self._name)
         if always or state.raw != base.raw:
             with self._translated("written"):
                 self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw, around)
@@ -165,7 +183,7 @@ class ManifestFile:
             FileError: it is read-only.
             ManifestError: the manifest cannot be edited.
         """
-        self._edited(data, base)
+        base.with_data(data, self._name)
         self.check_replaceable()
 
     def check_replaceable(self) -> None:
@@ -176,11 +194,6 @@ class ManifestFile:
         """
         with self._translated("written"):
             self._check_status(self.path.stat())
-
-    def _edited(self, data: Mapping[str, str], base: FileState) -> FileState:
-        with located(self._name):
-            text = base.manifest.with_data(data)
-            return FileState(Manifest.parse(text), base.encoding, base.encoding.encode(text))
 
     def _check_status(self, status: os.stat_result) -> None:
         if not status.st_mode & 0o222:
@@ -273,7 +286,7 @@ class FileStore(RevisionFolder, Store):
         self._may_be_gone = may_be_gone
 
     def for_restoration(self) -> FileStore:
-        """Return a store for the rollback of a deleted manifest (see `Store.for_restoration`)."""
+        """Return a store for the rollback of a deleted manifest."""
         return FileStore(self.path, may_be_gone=True)
 
     def read(self) -> Snapshot:
@@ -306,7 +319,7 @@ class FileStore(RevisionFolder, Store):
         if not unreadable:
             return found
         impact = "No sync runs until they can be, and a rollback replaces them with those of the revision."
-        finding = Finding(UNREADABLE_RECORDS, Severity.WARNING, unreadable.message, impact, unreadable.hint)
+        finding = warning(UNREADABLE_RECORDS, unreadable.message, impact, unreadable.hint)
         return found._replace(findings=(*found.findings, finding), unreadable=unreadable)
 
     def _records(self, head: Head | None) -> tuple[dict[str, str], FileError | None]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awsauth.core.manifest.manifest import Manifest
-from awsauth.core.manifest.source import decode_manifest
-from awsauth.stores.file import located
+from awsauth.stores.file import FileState
 from awsauth.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -28,18 +26,15 @@ class ManifestText(MemoryStore):
         ManifestError: it holds no ``aws-auth`` that can be read.
     """
 
-    def __init__(self, raw: bytes, name: str = "standard input", *, normalize: bool = False) -> None:
+    def __init__(self, raw: bytes, name: str, *, normalize: bool = False) -> None:
         self._name = name
-        with located(name):
-            text, self._encoding = decode_manifest(raw)
-            manifest = Manifest.parse(text)
-            self.manifest = manifest.in_literal_blocks() if normalize else manifest
-        super().__init__(self.manifest.data, uid="")
+        self._file = FileState.of(raw, name, normalize=normalize)
+        super().__init__(self._file.data, uid="")
 
     @property
     def raw(self) -> bytes:
         """The present manifest, in the encoding of the original."""
-        return self._encoding.encode(self.manifest.text)
+        return self._file.encoding.encode(self._file.manifest.text)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:  # noqa: ARG002 - as of other stores
         """Check that the manifest can be edited so (see `Store.check_edit`).
@@ -47,7 +42,7 @@ class ManifestText(MemoryStore):
         Raises:
             ManifestError: it cannot.
         """
-        self._edited(data)
+        self._file.with_data(data, self._name)
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
         """Write the data into the manifest (see `Store.write`).
@@ -55,15 +50,12 @@ class ManifestText(MemoryStore):
         Raises:
             ManifestError: the manifest cannot be edited.
         """
-        manifest = self._edited(data)
+        file = self._file.with_data(data, self._name)
         snapshot = super().write(data, base, revision)
-        self.manifest = manifest
+        self._file = file
         return snapshot
 
     def read(self) -> Snapshot:
         """Return the present ConfigMap in the manifest."""
-        return super().read()._replace(document=self.manifest.document, findings=self.manifest.findings)
-
-    def _edited(self, data: Mapping[str, str]) -> Manifest:
-        with located(self._name):
-            return Manifest.parse(self.manifest.with_data(data))
+        manifest = self._file.manifest
+        return super().read()._replace(document=manifest.document, findings=manifest.findings)

@@ -198,9 +198,9 @@ class Store(Protocol):
         """
 
     def dry_run_store(self) -> Store:
-        """Return a store of the same ``aws-auth`` whose server checks all writes, including its admission, and makes none.
+        """Return a store of the same ``aws-auth`` whose server makes no writes.
 
-        The answers are those of real writes.
+        The server checks all writes, including its admission. The answers are those of real writes.
 
         Raises:
             UsageError: the store has no server.
@@ -208,7 +208,10 @@ class Store(Protocol):
         raise errors.UsageError("A dry run on the server needs a cluster.", hint="Pass dry_run=True.")
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:
-        """Raise the error that `write` would raise because of the form of a text, or because it is read-only."""
+        """Raise the error that `write` would raise for the form of a text.
+
+        A text that is read-only is refused, too.
+        """
         del data, base  # An object has no form that an edit could break.
 
     def for_restoration(self) -> Store:

@@ -6,8 +6,7 @@ An API server asks the authenticator about a token once. By default, it caches t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.backoff import Backoff
 from awsauth.core.text.display import quoted
@@ -26,8 +25,7 @@ _NEW_TOKEN: Final = 5.0
 """Seconds within which a token differs from the last one. It contains the second in which it was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
+class ProbeResult(NamedTuple):
     """The answer of the API server to a new token.
 
     Attributes:

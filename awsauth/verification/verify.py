@@ -16,7 +16,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.edit.revert import reverted
 from awsauth.core.explain.explain import explain
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, note, warning
 from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
@@ -113,10 +113,8 @@ def _witnesses(connection: Connection | None, options: Options) -> tuple[Transpo
         roles = dict.fromkeys(role for role in verify if role != CALLER)
         return transport, [caller, *(_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles)]
     if verify or options.get("revert_after"):
-        raise UsageError(
-            "New tokens cannot be made, because this connection has no AWS credentials.",
-            hint="Connect to the EKS cluster by its name (cluster=, from_eks).",
-        )
+        hint = "Connect to the EKS cluster by its name (cluster=, from_eks)."
+        raise UsageError("New tokens cannot be made, because this connection has no AWS credentials.", hint=hint)
     return transport, []
 
 
@@ -208,26 +206,19 @@ def _waited(witnesses: Sequence[_Witness], seconds: float) -> tuple[Finding, ...
     if not concerned:
         names = " and ".join(witness.name for witness in witnesses)
         whose = f"new tokens can be made here only for {names}, and" if names else "no new tokens can be made here:"
-        not_observed = Finding(
-            NOT_OBSERVED,
-            Severity.NOTE,
-            f"The change was not waited for: {whose} the change concerns other identities.",
-            "The time when the authenticator sees it is unknown; mostly that takes less than 2 seconds.",
-            "Name a role in verify= that the change concerns and that you may assume.",
-        )
-        return (not_observed,)
+        message = f"The change was not waited for: {whose} the change concerns other identities."
+        impact = "The time when the authenticator sees it is unknown; mostly that takes less than 2 seconds."
+        hint = "Name a role in verify= that the change concerns and that you may assume."
+        return (note(NOT_OBSERVED, message, impact, hint),)
     end = Backoff(seconds)
     while pending := [witness for witness in concerned if not witness.change_visible]:
         if end.is_over:
             names = " and ".join(witness.name for witness in pending)
-            not_seen = Finding(
-                NOT_SEEN_YET,
-                Severity.WARNING,
-                f"The change is made, but a new token of {names} does not show it after {seconds:g} seconds.",
-                "The authenticator has not seen it yet, or an access entry or the cluster's creator role overrides it.",
-                "Look again with health_check().",
+            message = f"The change is made, but a new token of {names} does not show it after {seconds:g} seconds."
+            impact = (
+                "The authenticator has not seen it yet, or an access entry or the cluster's creator role overrides it."
             )
-            return (not_seen,)
+            return (warning(NOT_SEEN_YET, message, impact, "Look again with health_check()."),)
         for witness in pending:
             witness.look()
     return ()
@@ -268,20 +259,13 @@ class _Reverter:
             source = ("get", "controllerrevision", f"aws-auth-{parent}", "-o", "jsonpath={.data}")
             get = command_line("kubectl", "-n", "kube-system", *source)
             way = f"{get} | {command_line('kubectl', 'replace', '-f', '-')}" if parent else "undo the change by hand"
-            raise NotRevertedError(
-                f"{made}, and {why} It could not be reverted, so it is in force: {error.message}",
-                hint=f"If you still have access, restore the earlier state:\n  {way}\nOtherwise use awsauth.recover().",
-                revision=self._revision,
-                restores=parent,
-            ) from error
+            message = f"{made}, and {why} It could not be reverted, so it is in force: {error.message}"
+            hint = f"If you still have access, restore the earlier state:\n  {way}\nOtherwise use awsauth.recover()."
+            raise NotRevertedError(message, hint=hint, revision=self._revision, restores=parent) from error
         earlier = "the state before it" if self._before.data else "empty"
         since = "" if after == self._before else ", with the later changes of other users"
-        return RevertedError(
-            f"{made}, and reverted: {why}",
-            hint=f"aws-auth is again {f'as in revision {parent}' if parent else earlier}{since}.{advice}",
-            revision=self._revision,
-            restored=parent,
-        )
+        hint = f"aws-auth is again {f'as in revision {parent}' if parent else earlier}{since}.{advice}"
+        return RevertedError(f"{made}, and reverted: {why}", revision=self._revision, restored=parent, hint=hint)
 
 
 def revert(

@@ -349,6 +349,7 @@ def test_a_manifest_passes_through(file: str) -> None:
     assert run("get", "--file", "-", stdin=text).out.count(NODE) == 1
     assert run("add", "account", "012345678901", "--dry-run", "--file", "-", stdin=text).out.startswith("+ account")
     assert "standard input" in run("get", "--file", "-", stdin="a: b").err
+    assert run("get", "--file", "-", stdin="a: [").err.count("standard input") == 1
     assert run("edit", "--file", "-", "-y", stdin=text).code == 2
 
 

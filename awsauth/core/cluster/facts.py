@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.core.access.matching import principal_of
 from awsauth.core.access.node_mappings import node_principals
@@ -39,8 +39,7 @@ class Bindings:
     admin_groups: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterNode:
+class ClusterNode(NamedTuple):
     """A registered node.
 
     Attributes:
@@ -63,8 +62,7 @@ class ClusterNode:
 _SHOWN: Final = 3  # the most reasons that a text lists
 
 
-@dataclass(frozen=True, slots=True)
-class RoleUser:
+class RoleUser(NamedTuple):
     """A node group, profile or other object that gives a role to nodes.
 
     Attributes:
@@ -76,8 +74,7 @@ class RoleUser:
     who: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceReport:
+class SourceReport(NamedTuple):
     """The answer of one source.
 
     Attributes:
@@ -89,8 +86,7 @@ class SourceReport:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RoleUsage:
+class RoleUsage(NamedTuple):
     """Whether nodes join by the mapping of a role.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
 from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.text.display import command_line, listed, quoted, visible
 
 if TYPE_CHECKING:
@@ -41,15 +41,10 @@ def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
     """Return the finding for a missing ``aws-auth``; `mode` is None if unknown."""
     if mode == "API":
         return ()
-    return (
-        Finding(
-            ABSENT,
-            Severity.ERROR if mode == "CONFIG_MAP" else Severity.WARNING,
-            "There is no aws-auth.",
-            "Only access entries and the cluster creator have access; no node or user is mapped.",
-            "Roll back if there was one, because its history remains. Otherwise map the node roles first.",
-        ),
-    )
+    severity = Severity.ERROR if mode == "CONFIG_MAP" else Severity.WARNING
+    impact = "Only access entries and the cluster creator have access; no node or user is mapped."
+    hint = "Roll back if there was one, because its history remains. Otherwise map the node roles first."
+    return (Finding(ABSENT, severity, "There is no aws-auth.", impact, hint),)
 
 
 def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
@@ -63,16 +58,12 @@ def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
     found += (_unbound(group, principals) for group, principals in matcher.unbound.items())
     for account in sorted(access.accounts):
         if not any(account_of(username) == account for username in bindings.usernames):
-            found.append(
-                Finding(
-                    GIVES_NOTHING,
-                    Severity.WARNING,
-                    f"No RoleBinding or ClusterRoleBinding names an ARN of account {quoted(account)}.",
-                    "Its principals without a mapping have no rights: their username is the ARN, and they have no groups.",
-                    "Bind the ARNs of single principals, or remove the account.",
-                    principal=account,
-                )
+            message = f"No RoleBinding or ClusterRoleBinding names an ARN of account {quoted(account)}."
+            impact = (
+                "Its principals without a mapping have no rights: their username is the ARN, and they have no groups."
             )
+            hint = "Bind the ARNs of single principals, or remove the account."
+            found.append(warning(GIVES_NOTHING, message, impact, hint, principal=account))
     return tuple(found)
 
 
@@ -104,15 +95,12 @@ class _Mentioned:
         for kind, names in (("group", by_group), ("username", by_username)):
             if names:
                 certain = "is" if names[0] in (mapped.username, *groups) else "can become"
-                yield Finding(
-                    CLUSTER_ADMIN,
-                    Severity.NOTE,
+                message = (
                     f"{quoted(mapped.principal, 200)} is an administrator: its {kind} {certain} {quoted(names[0])}, "
-                    "which is bound to cluster-admin.",
-                    "It can do everything in the cluster, like a member of system:masters.",
-                    "",
-                    principal=mapped.principal,
+                    "which is bound to cluster-admin."
                 )
+                impact = "It can do everything in the cluster, like a member of system:masters."
+                yield note(CLUSTER_ADMIN, message, impact, principal=mapped.principal)
                 return
 
 
@@ -129,27 +117,23 @@ def _gives_nothing(mapped: MappingEntry, groups: list[str]) -> Finding:
     named = [f"its username {quoted(mapped.username)}" if mapped.username else "its username, which is empty"]
     if groups:
         named.append(f"its group{'s' if len(groups) > 1 else ''} {listed([quoted(group) for group in groups], _SHOWN)}")
-    return Finding(
-        GIVES_NOTHING,
-        Severity.WARNING,
+    message = (
         f"{quoted(mapped.principal, 200)} is mapped, but no RoleBinding or ClusterRoleBinding names "
-        f"{' or '.join(named)}.",
-        "It has access, but no rights.",
-        "Bind one of them, or correct its spelling and case.",
-        principal=mapped.principal,
+        f"{' or '.join(named)}."
     )
+    impact = "It has access, but no rights."
+    hint = "Bind one of them, or correct its spelling and case."
+    return warning(GIVES_NOTHING, message, impact, hint, principal=mapped.principal)
 
 
 def _unbound(group: str, principals: list[str]) -> Finding:
-    return Finding(
-        UNBOUND_GROUP,
-        Severity.NOTE,
+    message = (
         f"No RoleBinding or ClusterRoleBinding names the group {quoted(group)} "
-        f"of {listed([quoted(principal, 200) for principal in principals], _SHOWN)}.",
-        "The group grants no rights.",
-        "Bind it, correct its spelling, or remove it.",
-        principal=principals[0] if len(principals) == 1 else "",
+        f"of {listed([quoted(principal, 200) for principal in principals], _SHOWN)}."
     )
+    impact = "The group grants no rights."
+    hint = "Bind it, correct its spelling, or remove it."
+    return note(UNBOUND_GROUP, message, impact, hint, principal=principals[0] if len(principals) == 1 else "")
 
 
 def nodes_here(
@@ -196,7 +180,7 @@ def _in_use(
         either = f" this mapping or {len(others)} more like it" if others else " this mapping"
         message = f"{quoted(mapped.principal, 200)} maps nodes, and registered nodes fit it: {names}."
         impact = f"They joined by{either}, or by an access entry."
-    return Finding(NODE_ROLE_IN_USE, Severity.NOTE, message, impact, "", principal=mapped.principal)
+    return note(NODE_ROLE_IN_USE, message, impact, principal=mapped.principal)
 
 
 def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
@@ -206,9 +190,8 @@ def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
         owners: By name of a revision's object, its owners (``ownerReferences``), each as kind and name.
     """
     return tuple(
-        Finding(
+        warning(
             OWNED_REVISION,
-            Severity.WARNING,
             f"The revision {quoted(name)} belongs to {', '.join(quoted(owner, 200) for owner in owned)}.",
             "Kubernetes deletes it together with its owner, and then no rollback to it is possible.",
             f"Remove metadata.ownerReferences: `{_without_owners(name)}`.",

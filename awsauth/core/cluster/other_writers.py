@@ -14,7 +14,7 @@ from awsauth.core.cluster.tools import KUBECTL_APPLY, UNKNOWN, Tool, ownership_m
 from awsauth.core.diff import MappingDiff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, note, warning
 from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, FieldManager, Head, RevisionInfo, data_digest
 from awsauth.core.text.display import listed, quoted, visible
@@ -156,13 +156,10 @@ def _mark(tool: Tool, mark: str) -> Finding:
 
 
 def _owner(owner: str) -> Finding:
-    return Finding(
-        OWNER_REFERENCE,
-        Severity.WARNING,
-        f"The object belongs to {quoted(owner, 200)}.",
-        "The controller of the owner can overwrite it, and Kubernetes deletes it together with its owner.",
-        "Make the change in the owner, or remove a wrong entry from metadata.ownerReferences.",
-    )
+    message = f"The object belongs to {quoted(owner, 200)}."
+    impact = "The controller of the owner can overwrite it, and Kubernetes deletes it together with its owner."
+    hint = "Make the change in the owner, or remove a wrong entry from metadata.ownerReferences."
+    return warning(OWNER_REFERENCE, message, impact, hint)
 
 
 def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> Iterator[Finding]:
@@ -207,23 +204,15 @@ def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
     try:
         again = Document({**after.data, **_data_of(applied)})
     except (ValueError, UsageError, RecursionError):
-        yield Finding(
-            LAST_APPLIED,
-            Severity.WARNING,
-            f"kubectl apply made the object, and its annotation {_ANNOTATION} cannot be read.",
-            "Applying that manifest again can undo the change.",
-            tool.hint,
-        )
+        message = f"kubectl apply made the object, and its annotation {_ANNOTATION} cannot be read."
+        impact = "Applying that manifest again can undo the change."
+        yield warning(LAST_APPLIED, message, impact, tool.hint)
         return
     found = diff(after, again)
     if found:
-        yield Finding(
-            LAST_APPLIED,
-            Severity.WARNING,
-            "kubectl apply made the object from a manifest that differs.",
-            f"Applying that manifest again {_effects(found.mappings, list(found.texts))}.",
-            tool.hint,
-        )
+        message = "kubectl apply made the object from a manifest that differs."
+        impact = f"Applying that manifest again {_effects(found.mappings, list(found.texts))}."
+        yield warning(LAST_APPLIED, message, impact, tool.hint)
 
 
 def _data_of(applied: str) -> dict[str, str]:
@@ -252,23 +241,17 @@ def _reverted(traces: ObjectMetadata, found: tuple[Reversal, ...]) -> Iterator[F
         return
     last = found[-1]
     if not last.certain:
-        yield Finding(
-            REVERTED_BEFORE,
-            Severity.NOTE,
-            f"The object is as it was before revision {last.ours}.",
-            "Either another writer has reverted that change, and can do so again, or its own writer was stopped.",
-            "Find out which of the two it was before you rely on the change.",
-        )
+        message = f"The object is as it was before revision {last.ours}."
+        impact = "Either another writer has reverted that change, and can do so again, or its own writer was stopped."
+        hint = "Find out which of the two it was before you rely on the change."
+        yield note(REVERTED_BEFORE, message, impact, hint)
         return
     seen = next((info.managers for info in traces.history if info.number == last.outside), traces.managers)
     writer = _last_writer(owner for owners in seen.values() for owner in owners)
     who = f" ({visible(str(writer))})" if writer else ""
     by = f", as revision {last.outside} shows" if last.outside else ""
     often = f" That happened {len(found)} times in this history." if len(found) > 1 else ""
-    yield Finding(
-        REVERTED_BEFORE,
-        Severity.WARNING,
-        f"Another writer undid revision {last.ours}{who}{by}.{often}",
-        "It may do so again.",
-        "Find the writer with `kubectl get --show-managed-fields` or the audit log, and make the change there.",
-    )
+    message = f"Another writer undid revision {last.ours}{who}{by}.{often}"
+    impact = "It may do so again."
+    hint = "Find the writer with `kubectl get --show-managed-fields` or the audit log, and make the change there."
+    yield warning(REVERTED_BEFORE, message, impact, hint)

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from awsauth.core.text.lines import Unchanged
 
 
-MAX_BYTES: Final = 1024 * 1024
-"""The most bytes of all values in a ConfigMap (``MaxSecretSize``)."""
+MAX_BYTES: Final = 1024 * 1024  # the most bytes of all values in a ConfigMap (`MaxSecretSize`)
 
 
 def byte_size(document: Document) -> int:
@@ -57,8 +56,7 @@ def _full_reader() -> Any:
     return full_reader
 
 
-Origin = Callable[["Location"], "Location"]
-"""Converts a place in a data key's text to the place in the manifest file."""
+Origin = Callable[["Location"], "Location"]  # converts a place in a data key's text to the place in the manifest file
 
 
 _ABSENT: Final = {key: ParsedList(key, "", (), ListLayout("empty")) for key in KEYS}
@@ -232,8 +230,7 @@ def _sso(mapped: MappingEntry) -> SsoMatch | None:
     return SsoMatch(permission_set_name=sso.permission_set, account_id=sso.account, partition=sso.partition)
 
 
-Mappings = dict[PrincipalKey, tuple[MappingEntry, ...]]
-"""The entries of each principal, in order."""
+Mappings = dict[PrincipalKey, tuple[MappingEntry, ...]]  # the entries of each principal, in order
 
 
 def mappings_of(document: Document, key: Key) -> Mappings | None:

@@ -274,14 +274,9 @@ def failed_reading(key: Key, text: str, error: Exception) -> ParsedList:
 
 
 def _untrusted(key: Key, text: str, problem: str, start: int, hint: str = nodes.UntrustedYamlError.hint) -> ParsedList:
-    finding = Finding(
-        "untrusted",
-        Severity.ERROR,
-        f"The effect of this text on the authenticator is uncertain: {problem}.",
-        f"The authenticator may drop the whole of {key}.",
-        hint,
-        _line_from(key, text, start),
-    )
+    message = f"The effect of this text on the authenticator is uncertain: {problem}."
+    impact = f"The authenticator may drop the whole of {key}."
+    finding = Finding("untrusted", Severity.ERROR, message, impact, hint, _line_from(key, text, start))
     return ParsedList(key, text, (), ListLayout("other"), (finding,), trusted=False)
 
 

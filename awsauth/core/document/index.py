@@ -13,8 +13,7 @@ from typing import Final
 from awsauth.core.document.model import CachedDiff, Key, MappingEntry, ParsedList
 from awsauth.core.text.lines import Unchanged, same_end, same_start
 
-SEARCHES: Final = 32
-"""This many searches through a text take as long as a look at all of its entries."""
+SEARCHES: Final = 32  # this many searches through a text take as long as a look at all of its entries
 _MOST_NEW: Final = 32  # with more new entries than this, a search is faster
 
 

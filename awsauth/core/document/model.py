@@ -12,8 +12,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import json_object
 
-SYSTEM_MASTERS: Final = "system:masters"
-"""The group that may do everything, regardless of RBAC."""
+SYSTEM_MASTERS: Final = "system:masters"  # the group that may do everything, regardless of RBAC
 
 
 Key = Literal["mapRoles", "mapUsers", "mapAccounts"]
@@ -43,8 +42,7 @@ class Sso(NamedTuple):
     partition: str = ""
 
 
-PrincipalKey = tuple[str, Sso | None]
-"""A principal: its ARN or account in lower case, and its `sso` if it has one."""
+PrincipalKey = tuple[str, Sso | None]  # a principal: its ARN or account in lower case, and its `sso` if it has one
 
 
 @json_object

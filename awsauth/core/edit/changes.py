@@ -216,10 +216,8 @@ def as_list(changes: Any) -> list[Change]:
     )
     for change in made:
         if not isinstance(change, BaseChange):
-            raise UsageError(
-                f"{quoted_value(change)} is not a change.",
-                hint="Pass a list of changes, such as [awsauth.EnsureRole(…)].",
-            )
+            hint = "Pass a list of changes, such as [awsauth.EnsureRole(…)]."
+            raise UsageError(f"{quoted_value(change)} is not a change.", hint=hint)
     return made
 
 

@@ -84,11 +84,9 @@ def flow_splices(
     for first in {max(index + step, 0) for index in removed for step in (-1, 0)}:
         previous_end, start = span(first)[1], span(min(first + 1, count - 1))[0]
         if "#" in text[previous_end:start]:
-            raise EditError(
-                "A comment stands inside of the brackets, and may belong to either neighbor.",
-                place=Location.of(reading.key, text, previous_end),
-                hint="Write the list in block style, or edit it by hand.",
-            )
+            message = "A comment stands inside of the brackets, and may belong to either neighbor."
+            hint = "Write the list in block style, or edit it by hand."
+            raise EditError(message, place=Location.of(reading.key, text, previous_end), hint=hint)
     gone = set(removed)
     first_kept = next(index for index in range(count) if index not in gone)
     splices = [

@@ -11,10 +11,8 @@ from awsauth.core.document.model import ARN_FIELD, EntryLayout, Groups, Key, Map
 from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import line_start, newline_of
 
-_NEIGHBORS: Final = 20
-"""How many entries, from the last one up, may serve as the example."""
-_ARN: Final = "arn"
-"""The field of the principal under any key."""
+_NEIGHBORS: Final = 20  # how many entries, from the last one up, may serve as the example
+_ARN: Final = "arn"  # the field of the principal under any key
 
 
 class Delimiters(NamedTuple):

@@ -13,7 +13,7 @@ from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Ke
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.entry_table import EntryTable
 from awsauth.core.edit.rewrite import check_editable, rewrite
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, note
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, InvalidValueError, MappingConflictError
 
@@ -142,10 +142,8 @@ class _Work:
         entries = self._entries(key)
         found = entries.winners(entries.find(arn))
         if key == "mapUsers" and self._entries("mapRoles").find(arn):
-            raise MappingConflictError(
-                f"{quoted(arn, 200)} is mapped under mapRoles, which takes precedence over mapUsers.",
-                hint="Remove it there first, with remove_user_mapping.",
-            )
+            message = f"{quoted(arn, 200)} is mapped under mapRoles, which takes precedence over mapUsers."
+            raise MappingConflictError(message, hint="Remove it there first, with remove_user_mapping.")
         if found:
             self._update(arn, [(entries, at) for at in found], lambda now: self._ensured(now, change))
         else:
@@ -170,11 +168,9 @@ class _Work:
                 f"group, or ask for {SYSTEM_MASTERS} too to keep it."
             )
         if hint:
-            raise MappingConflictError(
-                f"{quoted(now.principal, 200)} is already mapped to {described(now.username, now.groups)}. "
-                f"You asked for {described(change.username, change.groups)}.",
-                hint=hint,
-            )
+            present, asked = (described(one.username, one.groups) for one in (now, change))
+            message = f"{quoted(now.principal, 200)} is already mapped to {present}. You asked for {asked}."
+            raise MappingConflictError(message, hint=hint)
         if extra:
             self._extra[now.principal] = extra
             self._findings.append(_extra_groups(now.principal, extra))
@@ -236,10 +232,8 @@ class _Work:
         allowed = set(renamed)
         for entries in {entries for entries, _ in renamed}:
             if any((entries, other) not in allowed for other in entries.find(change.new_arn)):
-                raise MappingConflictError(
-                    f"{quoted(change.new_arn, 200)} is already mapped.",
-                    hint=f"Remove that mapping first, or the one of {quoted(change.principal_arn, 200)}.",
-                )
+                hint = f"Remove that mapping first, or the one of {quoted(change.principal_arn, 200)}."
+                raise MappingConflictError(f"{quoted(change.new_arn, 200)} is already mapped.", hint=hint)
         self._update(change.principal_arn, renamed, lambda now: now._replace(principal=change.new_arn))
 
     def _deduplicate(self, *, only_equal: bool) -> None:
@@ -299,28 +293,20 @@ def described(username: str, groups: Sequence[str]) -> str:
 
 def _not_an_arn(name: str, reading: ParsedList) -> InvalidValueError:
     meant = [mapped.principal for mapped in reading.mapped if mapped.principal.endswith(f"/{name}")][:3]
-    return InvalidValueError(
-        f"{quoted(name, 200)} is not an ARN, and nothing is mapped under it.",
-        hint=f"Give the ARN: {' or '.join(quoted(arn, 200) for arn in meant)}." if meant else "Give the ARN.",
-    )
+    hint = f"Give the ARN: {' or '.join(quoted(arn, 200) for arn in meant)}." if meant else "Give the ARN."
+    return InvalidValueError(f"{quoted(name, 200)} is not an ARN, and nothing is mapped under it.", hint=hint)
 
 
 def _not_mapped(name: str) -> Finding:
-    return Finding(
-        "not-mapped",
-        Severity.NOTE,
-        f"There is no mapping of {quoted(name, 200)}.",
-        "The change has no effect.",
-        "If you expected a mapping, check the spelling.",
-    )
+    message = f"There is no mapping of {quoted(name, 200)}."
+    impact = "The change has no effect."
+    hint = "If you expected a mapping, check the spelling."
+    return note("not-mapped", message, impact, hint)
 
 
 def _extra_groups(principal: str, extra: tuple[str, ...]) -> Finding:
     listed = ", ".join(quoted(group) for group in extra)
-    return Finding(
-        "extra-groups",
-        Severity.NOTE,
-        f"{quoted(principal, 200)} stays in groups that the change does not name: {listed}.",
-        "It keeps their rights.",
-        'Pass if_mapped="replace" to remove it from them.',
-    )
+    message = f"{quoted(principal, 200)} stays in groups that the change does not name: {listed}."
+    impact = "It keeps their rights."
+    hint = 'Pass if_mapped="replace" to remove it from them.'
+    return note("extra-groups", message, impact, hint)

@@ -69,11 +69,9 @@ def rewrite(
         is_worse = len(after.findings) > len(reading.findings)
         because = f": {after.findings[0].message.rstrip('.')}" if is_worse else ""
         start = reading.entries[min(changed)].shape.start if changed else len(reading.text)
-        raise EditError(
-            f"awsauth cannot make this edit of {reading.key} without changing something else{because}.",
-            place=Location.of(reading.key, reading.text, start),
-            hint="Write the entry in plain block style, or edit the text by hand.",
-        )
+        message = f"awsauth cannot make this edit of {reading.key} without changing something else{because}."
+        hint = "Write the entry in plain block style, or edit the text by hand."
+        raise EditError(message, place=Location.of(reading.key, reading.text, start), hint=hint)
     return RewriteResult(after, tuple(splices))
 
 
@@ -108,8 +106,5 @@ def check_editable(reading: ParsedList) -> None:
     finding = reading.findings[0] if reading.findings and not reading.entries else None
     if finding is not None:
         raise EditError(f"{finding.message} {finding.impact}", place=finding.location, hint=finding.hint)
-    raise EditError(
-        f"{reading.key} has a form that cannot be edited.",
-        place=Location(reading.key, 1, 1),
-        hint="Write it as a plain list, with ordinary line ends and without an anchor or tag before it.",
-    )
+    hint = "Write it as a plain list, with ordinary line ends and without an anchor or tag before it."
+    raise EditError(f"{reading.key} has a form that cannot be edited.", place=Location(reading.key, 1, 1), hint=hint)

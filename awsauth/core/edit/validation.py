@@ -18,8 +18,7 @@ from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 
 _LARGEST: Final = 10**20  # a larger number is not an account or a name that lost its quotes
 
-Check = Callable[[str, Any], Any]
-"""Takes a field's name and value, and returns the value to keep or raises."""
+Check = Callable[[str, Any], Any]  # takes a field's name and value, and returns the value to keep or raises
 
 
 def hint_for_missing(value: Any, otherwise: str) -> str:

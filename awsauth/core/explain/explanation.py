@@ -171,21 +171,17 @@ class Explanation(JsonValue):
     def _lines(self, written: Callable[[Change], str]) -> Iterator[str]:
         for step in self.steps:
             yield f"{step.name}: {step.summary}"
-            for candidate in step.candidates:
-                yield f"  - {candidate}"
-            for problem in step.problems:
-                yield f"  ! {problem}"
+            yield from (f"  - {candidate}" for candidate in step.candidates)
+            yield from (f"  ! {problem}" for problem in step.problems)
         yield f"{_VERDICTS[self.verdict]}{'; or '.join(map(str, self.outcomes))}".rstrip(": ") + "."
         given = [outcome for outcome in self.outcomes if not outcome.refusal]
         for marker in dict.fromkeys(marker for outcome in given for marker in outcome.unresolved):
             yield f"  {marker} is {TAKES[marker]}; its value is unknown."
-        for condition in self.conditions:
-            yield f"  {condition}"
+        yield from (f"  {condition}" for condition in self.conditions)
         if self.changes:
             which = "Any of these changes" if len(self.changes) > 1 else "This change"
             yield f"{which} would give it access:"
-            for change in self.changes:
-                yield f"  {written(change)}"
+            yield from (f"  {written(change)}" for change in self.changes)
 
 
 _VERDICTS: Final[dict[Verdict, str]] = {

@@ -23,8 +23,7 @@ Kind = Literal["scalar", "sequence", "mapping", "alias"]
 
 BOM: Final = "\ufeff"
 
-DEEPEST: Final = 100
-"""The deepest nesting that is read. An ``aws-auth`` needs three levels, and goyaml allows ten thousand."""
+DEEPEST: Final = 100  # the deepest nesting that is read; an `aws-auth` needs three levels, goyaml allows ten thousand
 
 _MOST: Final = 2**17
 """The most nodes of a text; real texts have fewer. That is one for eight characters of the largest ConfigMap."""

@@ -10,7 +10,7 @@ from awsauth.core.access.access_entries import AUTHENTICATION_MODE, WINS, Access
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.guards.context import GuardContext, GuardInput, violation
 from awsauth.core.text.display import quoted
 
@@ -36,15 +36,14 @@ def node_mapping(case: GuardInput) -> Iterator[Finding]:
         if not new or not all(any(still_admits(node, mapped) for node in nodes) for mapped in new):
             reasons = {matching.principal_of(arn): reason for arn, reason in case.context.node_reasons.items()}
             why = f" ({reasons[principal]})" if reasons.get(principal) else ""
-            yield violation(
-                NODE_MAPPING,
-                f"{quoted(nodes[-1].principal, 200)} is the role of nodes, and {_node_loss(nodes[-1], new)}.",
+            message = f"{quoted(nodes[-1].principal, 200)} is the role of nodes, and {_node_loss(nodes[-1], new)}."
+            impact = (
                 f"Nodes have this role{why}. They become NotReady, and no new node can join."
                 if use == "in use"
-                else f"Nodes with this role become NotReady; it is unknown whether there are any{why}.",
-                "Leave the mapping as it is while nodes use it.",
-                principal=nodes[-1].principal,
+                else f"Nodes with this role become NotReady; it is unknown whether there are any{why}."
             )
+            hint = "Leave the mapping as it is while nodes use it."
+            yield violation(NODE_MAPPING, message, impact, hint, principal=nodes[-1].principal)
 
 
 def _node_loss(node: MappingEntry, new: matching.Outcomes) -> str:
@@ -69,9 +68,8 @@ def last_admin(case: GuardInput) -> Iterator[Finding]:
     if not old or left >= max(old.values()):
         return
     if _keeps_right_to_update(case):
-        yield Finding(
+        yield warning(
             LAST_ADMIN,
-            Severity.WARNING,
             "The change leaves aws-auth without an administrator.",
             "You keep the right to update aws-auth: it does not come from these mappings.",
             "Map an administrator next.",
@@ -82,13 +80,10 @@ def last_admin(case: GuardInput) -> Iterator[Finding]:
             shown = all_old.by_principal.get(principal)
             written = shown[-1].principal if shown else principal
             others = "it is not certain that another one is left" if left else "no other one is left"
-            yield violation(
-                LAST_ADMIN,
-                f"{quoted(written, 200)} is no longer an administrator after the change, and {others}.",
-                "After that, no principal in aws-auth can repair the cluster's access.",
-                "Map another administrator first.",
-                principal=written,
-            )
+            message = f"{quoted(written, 200)} is no longer an administrator after the change, and {others}."
+            impact = "After that, no principal in aws-auth can repair the cluster's access."
+            hint = "Map another administrator first."
+            yield violation(LAST_ADMIN, message, impact, hint, principal=written)
 
 
 def _keeps_right_to_update(case: GuardInput) -> bool:
@@ -181,24 +176,17 @@ def own_access(case: GuardInput) -> Iterator[Finding]:
     if arn and old and old != new:
         yield from _own_loss(arn, old, new, username)
     elif arn and not old and case.takes_away:
-        yield Finding(
+        yield note(
             OWN_ACCESS,
-            Severity.NOTE,
             f"aws-auth does not map you ({quoted(arn, 200)}): your access has another source, such as an access entry, "
             "or that you created the cluster.",
             "The change does not touch that, so your own access was not checked.",
-            "",
         )
     elif not arn and case.takes_away:
-        yield Finding(
-            OWN_ACCESS,
-            Severity.WARNING,
-            "The change takes access away, and the caller is unknown."
-            if username is None
-            else "Your access does not come from aws-auth.",
-            "Your own access was not checked.",
-            "Make sure that you do not need the removed mappings.",
-        )
+        unknown = "The change takes access away, and the caller is unknown."
+        message = unknown if username is None else "Your access does not come from aws-auth."
+        hint = "Make sure that you do not need the removed mappings."
+        yield warning(OWN_ACCESS, message, "Your own access was not checked.", hint)
 
 
 def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, username: str | None) -> Iterator[Finding]:
@@ -221,13 +209,9 @@ def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, username
     known = (
         f" The cluster knows you as {quoted(username or '')} now; that may change in two minutes." if is_older else ""
     )
-    yield violation(
-        OWN_ACCESS,
-        f"You ({quoted(arn, 200)}) {loss}.{known}",
-        "You may not be able to undo the change.",
-        hint,
-        principal=arn,
-    )
+    message = f"You ({quoted(arn, 200)}) {loss}.{known}"
+    impact = "You may not be able to undo the change."
+    yield violation(OWN_ACCESS, message, impact, hint, principal=arn)
 
 
 def regrant(case: GuardInput) -> Iterator[Finding]:
@@ -244,14 +228,13 @@ def regrant(case: GuardInput) -> Iterator[Finding]:
         regained = matching.lost_groups(new, old)
         again = [group for group in groups if group in regained and any(group in mapped.groups for mapped in new)]
         if new and new != old and (again or not groups):
-            yield violation(
-                REGRANT,
+            message = (
                 f"{quoted(principal, 200)} gets {_groups(again) if again else 'its mapping'} back, "
-                "which another writer has removed since.",
-                "If that writer removed the access on purpose, the principal has it again.",
-                "Remove it again in the same change, or leave the principal as it is.",
-                principal=principal,
+                "which another writer has removed since."
             )
+            impact = "If that writer removed the access on purpose, the principal has it again."
+            hint = "Remove it again in the same change, or leave the principal as it is."
+            yield violation(REGRANT, message, impact, hint, principal=principal)
 
 
 def _has_administrator(case: GuardInput) -> bool:
@@ -313,24 +296,18 @@ def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matchin
     hint = f"Remove its {KIND[key]} mapping in {key} too, or change that mapping instead of removing it."
     if key == "mapAccounts":
         hint = "Remove the account too if it is not meant to have access."
-    return violation(
-        GAINS,
-        f"{quoted(written, 200)} {change.told(quoted)}.",
-        f"The change removes its winning mapping, and its entry in {key} wins from then on.",
-        hint,
-        principal=written,
-    )
+    message = f"{quoted(written, 200)} {change.told(quoted)}."
+    impact = f"The change removes its winning mapping, and its entry in {key} wins from then on."
+    return violation(GAINS, message, impact, hint, principal=written)
 
 
 def authentication_mode(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change without effect, because the cluster does not read ``aws-auth``."""
     if case.context.authentication_mode == "API" and case.before != case.after:
-        yield violation(
-            AUTHENTICATION_MODE,
-            "The cluster does not read aws-auth: its authentication mode is API.",
-            "The change has no effect.",
-            "Change the cluster's access entries instead; the mode cannot be changed back.",
-        )
+        message = "The cluster does not read aws-auth: its authentication mode is API."
+        impact = "The change has no effect."
+        hint = "Change the cluster's access entries instead; the mode cannot be changed back."
+        yield violation(AUTHENTICATION_MODE, message, impact, hint)
 
 
 def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
@@ -345,11 +322,7 @@ def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
 def _without_effect(principal: str, entry: AccessEntry, *, goes: bool) -> Finding:
     still_in = f"{quoted(principal, 200)} keeps its access: it has an access entry."
     wins = f"{quoted(principal, 200)} has an access entry, which wins over its mapping."
-    return Finding(
-        WINS,
-        Severity.NOTE if entry.lets_nodes_in else Severity.WARNING,
-        still_in if goes else wins,
-        f"The change has no effect on it. The entry: {entry.gives}.",
-        "Delete the entry too, to remove its access." if goes and not entry.lets_nodes_in else "",
-        principal=principal,
-    )
+    severity = Severity.NOTE if entry.lets_nodes_in else Severity.WARNING
+    impact = f"The change has no effect on it. The entry: {entry.gives}."
+    hint = "Delete the entry too, to remove its access." if goes and not entry.lets_nodes_in else ""
+    return Finding(WINS, severity, still_in if goes else wins, impact, hint, principal=principal)

@@ -10,7 +10,7 @@ from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import MAX_BYTES, Document, byte_size
 from awsauth.core.document.model import KEYS, ParsedList
 from awsauth.core.edit.changes import ReplaceText
-from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity
+from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity, warning
 from awsauth.core.guards.context import GuardInput, allow_hint, violation
 from awsauth.core.text.display import quoted
 
@@ -75,13 +75,10 @@ def unreadable(case: GuardInput) -> Iterator[Finding]:
         elif _trust(before) == _TRUSTED:
             yield from map(_refused, _new_problems(before, after))
         elif not before.trusted and _trust(after) == _TRUSTED:
-            yield Finding(
-                UNREADABLE,
-                Severity.WARNING,
-                f"The meaning of {key} before the change is uncertain.",
-                "So it is uncertain whether the change takes access away.",
-                "Compare the two texts.",
-            )
+            message = f"The meaning of {key} before the change is uncertain."
+            impact = "So it is uncertain whether the change takes access away."
+            hint = "Compare the two texts."
+            yield warning(UNREADABLE, message, impact, hint)
 
 
 def _trust(reading: ParsedList) -> int:
@@ -161,22 +158,17 @@ def too_large(case: GuardInput) -> Iterator[Finding]:
     """
     size = byte_size(case.after) + case.context.binary_bytes
     if size > MAX_BYTES and byte_size(case.after) > byte_size(case.before):
-        yield violation(
-            TOO_LARGE,
-            f"The values of the ConfigMap have {size:,} bytes after the change; {MAX_BYTES:,} are allowed.",
-            "The API server refuses it.",
-            "Remove mappings that are not needed, or use access entries.",
-        )
+        message = f"The values of the ConfigMap have {size:,} bytes after the change; {MAX_BYTES:,} are allowed."
+        impact = "The API server refuses it."
+        hint = "Remove mappings that are not needed, or use access entries."
+        yield violation(TOO_LARGE, message, impact, hint)
 
 
 def foreign_history(case: GuardInput) -> Iterator[Finding]:
     """Refuse to restore a revision of another object, as after a backup."""
     uid, revision_uid = case.context.uid, case.context.revision_uid
     if uid and revision_uid and uid != revision_uid:
-        yield violation(
-            FOREIGN_HISTORY,
-            f"The revision is of the object with uid {quoted(revision_uid)}, and this one has {quoted(uid)}.",
-            "It may hold the mappings of another cluster, or of an object that was deleted since.",
-            "Look at the revision with `awsauth show`.",
-            principal=revision_uid,
-        )
+        message = f"The revision is of the object with uid {quoted(revision_uid)}, and this one has {quoted(uid)}."
+        impact = "It may hold the mappings of another cluster, or of an object that was deleted since."
+        hint = "Look at the revision with `awsauth show`."
+        yield violation(FOREIGN_HISTORY, message, impact, hint, principal=revision_uid)

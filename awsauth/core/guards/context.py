@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.lint.policy import Policy
 
-NodeUse = Literal["in use", "unused", "unknown"]
-"""Whether nodes use a role; ``unused`` only if that is proven."""
+NodeUse = Literal["in use", "unused", "unknown"]  # whether nodes use a role; `unused` only if that is proven
 
 
 class GuardContext(NamedTuple):

@@ -120,10 +120,8 @@ def allowed_by(allow: Any) -> set[tuple[str, str]]:
         if name not in GUARDS:
             raise UsageError(f"There is no guard {quoted(name)}.", hint=f"The guards are {', '.join(GUARDS)}.")
         if equals and not principal:
-            raise UsageError(
-                f"{quoted(item)} does not name a principal.",
-                hint=f"Write `{name}=ARN`, or `{name}` alone to allow it for all principals.",
-            )
+            hint = f"Write `{name}=ARN`, or `{name}` alone to allow it for all principals."
+            raise UsageError(f"{quoted(item)} does not name a principal.", hint=hint)
         allowed.add((name, principal and principal_of(visible(principal))))
     return allowed
 

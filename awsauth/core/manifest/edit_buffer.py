@@ -15,7 +15,7 @@ from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, ReplaceText
 from awsauth.core.findings import Location
 from awsauth.core.manifest.literal_block import NOT_LITERAL
-from awsauth.core.manifest.locate import fields, origins
+from awsauth.core.manifest.locate import WITHOUT_DATA, fields, origins
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_of
@@ -24,14 +24,6 @@ from awsauth.errors import EditError, ManifestError
 MARK: Final = "#!"
 _MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)
 _LINE: Final = re.compile(r"line (\d+)")
-_EMPTY: Final = """\
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: aws-auth
-  namespace: kube-system
-data: {}
-"""
 
 
 class BufferProblem(NamedTuple):
@@ -52,7 +44,9 @@ def to_buffer(document: Document) -> str:
     Raises:
         EditError: a text holds a character that an editor may not keep.
     """
-    return Manifest.parse(_EMPTY).with_data({key: _shown(document, key) for key in KEYS if key in document.data})
+    return Manifest.parse(f"{WITHOUT_DATA}data: {{}}\n").with_data(
+        {key: _shown(document, key) for key in KEYS if key in document.data}
+    )
 
 
 def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[BufferProblem, ...]]:
@@ -95,11 +89,9 @@ def _shown(document: Document, key: Key) -> str:
     shown = text.replace("\r\n", "\n") if _ends_in_crlf(text) else text
     odd = NOT_LITERAL.search(shown)
     if odd is not None:
-        raise EditError(
-            f"{key} holds {quoted(odd[0])}, which an editor may show as something else, or not keep.",
-            place=document.place_of(Location.of(key, shown, odd.start())),
-            hint=f"Replace the whole text of {key} by one without it, or roll back to a revision without it.",
-        )
+        message = f"{key} holds {quoted(odd[0])}, which an editor may show as something else, or not keep."
+        hint = f"Replace the whole text of {key} by one without it, or roll back to a revision without it."
+        raise EditError(message, place=document.place_of(Location.of(key, shown, odd.start())), hint=hint)
     return shown
 
 

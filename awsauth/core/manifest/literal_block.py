@@ -18,13 +18,11 @@ from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start
 from awsauth.core.text.unified_diff import changed_lines
 
-STEP: Final = 2
-"""The extra indentation of a new block, unless a neighbor has another one."""
+STEP: Final = 2  # the extra indentation of a new block, unless a neighbor has another one
 
 _HEADER: Final = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
-NOT_LITERAL: Final = re.compile(f"[{ODD_CHARACTERS}]")
-"""Characters that cannot be in a literal block."""
+NOT_LITERAL: Final = re.compile(f"[{ODD_CHARACTERS}]")  # characters that cannot be in a literal block
 
 
 def column_of(text: str, offset: int) -> int:

@@ -25,17 +25,12 @@ if TYPE_CHECKING:
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-_SMALLEST: Final = """\
-The smallest such file is:
-
+WITHOUT_DATA: Final = """\
 apiVersion: v1
 kind: ConfigMap
 metadata:
   name: aws-auth
   namespace: kube-system
-data:
-  mapRoles: |
-    []
 """
 
 
@@ -249,7 +244,8 @@ def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
     if len(objects) > _LISTED:
         shown.append(f"{len(objects) - _LISTED} more")
     message = f"The file does not hold an aws-auth ConfigMap. It holds {', '.join(shown) or 'nothing'}."
-    return ManifestError(message, hint=f"Name the file that holds it. {_SMALLEST}")
+    smallest = f"The smallest such file is:\n\n{WITHOUT_DATA}data:\n  mapRoles: |\n    []\n"
+    return ManifestError(message, hint=f"Name the file that holds it. {smallest}")
 
 
 def _is_of_eksctl(document: Node) -> bool:

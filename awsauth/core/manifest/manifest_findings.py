@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import ReplaceText
-from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity
+from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity, warning
 from awsauth.core.manifest.literal_block import column_of
 from awsauth.core.manifest.locate import child, fields, string, target
 from awsauth.core.manifest.templates import templates
@@ -51,26 +51,16 @@ def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
         if key.value != "data" and key.value.lower() in ("data", "stringdata"):
             yield _unread(found.text, key, f"this has {quoted(key.value)}", f"Write `data:` for {quoted(key.value)}.")
     if (named := child(metadata, "name")) and string(document, "kind") and not namespace:
-        yield Finding(
-            NO_NAMESPACE,
-            Severity.WARNING,
-            "The manifest does not name a namespace.",
-            f"kubectl applies it to the current namespace; the authenticator reads only {_NAMESPACE}/{_NAME}.",
-            f"Add `namespace: {_NAMESPACE}` to the metadata, unless a tool such as kustomize adds it.",
-            _place(found.text, named),
-        )
+        message = "The manifest does not name a namespace."
+        impact = f"kubectl applies it to the current namespace; the authenticator reads only {_NAMESPACE}/{_NAME}."
+        hint = f"Add `namespace: {_NAMESPACE}` to the metadata, unless a tool such as kustomize adds it."
+        yield warning(NO_NAMESPACE, message, impact, hint, location=_place(found.text, named))
 
 
 def _unread(text: str, node: Node, this: str, hint: str) -> Finding:
-    return Finding(
-        UNREAD_OBJECT,
-        Severity.ERROR,
-        f"The authenticator reads only the ConfigMap `{_NAMESPACE}/{_NAME}` (apiVersion v1, key `data`); {this}.",
-        "The mappings in this object have no effect.",
-        hint,
-        _place(text, node),
-        principal="manifest",
-    )
+    message = f"The authenticator reads only the ConfigMap `{_NAMESPACE}/{_NAME}` (apiVersion v1, key `data`); {this}."
+    impact = "The mappings in this object have no effect."
+    return Finding(UNREAD_OBJECT, Severity.ERROR, message, impact, hint, _place(text, node), principal="manifest")
 
 
 def repeated(found: ConfigMapLocation) -> Iterator[Finding]:

@@ -13,16 +13,15 @@ from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted, visible
 
 PREFIX: Final = "awsauth/"
-OWNER_PREFIX: Final = f"{PREFIX}owner."
-"""Begins the annotations of a ConfigMap that say what each owner applied last."""
-LONGEST: Final = 1024
-"""Bytes of one annotation in UTF-8; all of an object may have 256 KiB."""
+OWNER_PREFIX: Final = f"{PREFIX}owner."  # begins the annotations of a ConfigMap that say what each owner applied last
+LONGEST: Final = 1024  # bytes of one annotation in UTF-8; all of an object may have 256 KiB
 
 _CUT: Final = "…"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _INSTANT: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _KINDS: Final = frozenset(get_args(RevisionKind)) - {"deleted"}
+_TEXTS: Final = ("reason", "owner", "owners_digest", "uid", "attempt")
 _HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}data-digest")
 
 Managers = dict[str, tuple[FieldManager, ...]]
@@ -101,6 +100,7 @@ def read_annotations(number: int, annotations: Mapping[str, str], created: Any) 
     parent, kind = _number(ours, "parent"), ours.get("kind", "")
     if kind not in _KINDS:
         raise _unreadable("kind", kind)
+    texts: Any = {name: ours.get(name.replace("_", "-"), "") for name in _TEXTS}
     return RevisionInfo(
         number=number,
         digest=_matching(_DIGEST, ours, "digest"),
@@ -108,13 +108,9 @@ def read_annotations(number: int, annotations: Mapping[str, str], created: Any) 
         parent=parent,
         parent_digest=_matching(_DIGEST, ours, "parent-digest") if parent else "",
         kind=kind,  # type: ignore[arg-type]
-        reason=ours.get("reason", ""),
         writer=Writer(**{name: ours.get(name, "") for name in Writer._fields}),
         restores=_number(ours, "restores"),
-        owner=ours.get("owner", ""),
-        owners_digest=ours.get("owners-digest", ""),
-        uid=ours.get("uid", ""),
-        attempt=ours.get("attempt", ""),
+        **texts,
         managers=_managers(ours.get("managers", "")),
         creates="creates" in ours,
         created=None if created is None else _time(created),

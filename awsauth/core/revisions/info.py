@@ -14,21 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-FIELD_MANAGER: Final = "awsauth"
-"""The manager under which this library writes."""
+FIELD_MANAGER: Final = "awsauth"  # the manager under which this library writes
 
 RevisionKind = Literal["change", "outside", "rollback", "snapshot", "sync", "deleted"]
 """The kind of a revision. ``outside``: another tool made the state, and it was recorded before the next change of
 ours. ``snapshot``: the state was recorded on request. ``deleted``: there was no object; no revision is of this kind,
 only an entry in the log."""
 
-OBSERVED: Final = ("outside", "snapshot")
-"""The kinds of revisions whose state others have made."""
+OBSERVED: Final = ("outside", "snapshot")  # the kinds of revisions whose state others have made
 
 NumberOrNone = Annotated[int, NoneForZero()]
 
-NAME: Final = "aws-auth"
-"""The ConfigMap's name, with which the names of its revisions begin."""
+NAME: Final = "aws-auth"  # the ConfigMap's name, with which the names of its revisions begin
 
 
 def data_digest(data: Mapping[str, str], binary_data: Mapping[str, str] = MappingProxyType({})) -> str:

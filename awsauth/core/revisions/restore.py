@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.document.document import Document, Mappings, mappings_of
@@ -39,8 +39,7 @@ EMPTY: Final = Document({})
 OUTSIDE: Final = Author("outside", UNKNOWN_WRITER, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryState:
+class HistoryState(NamedTuple):
     """A state between the restored revision and the present, and who made it."""
 
     document: Document

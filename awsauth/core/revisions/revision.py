@@ -24,11 +24,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NAMESPACE: Final = "kube-system"
-LABEL: Final = "awsauth/config-map"
-"""Label of every revision; its value is the ConfigMap's name."""
+LABEL: Final = "awsauth/config-map"  # label of every revision; its value is the ConfigMap's name
 
-HIGHEST: Final = 999_999_999
-"""The highest number that a revision may have."""
+HIGHEST: Final = 999_999_999  # the highest number that a revision may have
 
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -246,8 +244,6 @@ def refusal(location: str, problem: str) -> HistoryError:
 
     awsauth did not record it, or it was changed since.
     """
-    return HistoryError(
-        f"awsauth did not record this as a revision: {problem}. It is not used.",
-        location=location,
-        hint="Look at it with kubectl or in the history's folder, and delete it if it is of no use.",
-    )
+    message = f"awsauth did not record this as a revision: {problem}. It is not used."
+    hint = "Look at it with kubectl or in the history's folder, and delete it if it is of no use."
+    return HistoryError(message, location=location, hint=hint)
