@@ -51,8 +51,7 @@ _DASHED: Final = re.compile(r"-[^\s-]\S*")
 
 _IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
 
-_MOST_FINDINGS: Final = 10_000
-"""The most findings for one text; 1 MiB has room for some 7,000 real entries."""
+_MOST_FINDINGS: Final = 10_000  # the most findings for one text; 1 MiB has room for some 7,000 real entries
 
 Winners = dict[str, tuple["Node", "Value"]]
 """By canonical name, key and value of the field that counts. If no field is right, it is the one that would count."""
