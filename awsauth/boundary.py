@@ -13,12 +13,12 @@ from awsauth.errors import AwsAuthError, InternalError
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
+# Methods with an underscore that users call.
 _SPECIAL: Final = frozenset(("__init__", "__post_init__", "__enter__", "__exit__", "__str__"))
-"""Methods with an underscore that users call."""
 
 
+# The attributes in which an exception keeps its cause.
 _BEHIND: Final = ("__cause__", "__context__", "reason", "original_error")
-"""The attributes in which an exception keeps its cause."""
 
 
 class _Unset:

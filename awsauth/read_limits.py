@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import IO, Final
 
+# The largest manifest, kubeconfig, policy, plan or certificate, in bytes. A plan is the largest of them. It may
+# hold the 1 MiB of a ConfigMap four times: before, after and in changes. Escapes make it longer.
 LARGEST_FILE: Final = 16 * 2**20
-"""The largest manifest, kubeconfig, policy, plan or certificate, in bytes. A plan is the largest of them. It may
-hold the 1 MiB of a ConfigMap four times: before, after and in changes. Escapes make it longer."""
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:

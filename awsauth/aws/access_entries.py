@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
 
+# Concurrent requests: an entry takes two, and a cluster may have 3,000 entries.
 AT_ONCE: Final = 8
-"""Concurrent requests: an entry takes two, and a cluster may have 3,000 entries."""
 
+# The tag of an access entry to delete; its value is the time of its making.
 TEMPORARY: Final = "awsauth/temporary"
-"""The tag of an access entry to delete; its value is the time of its making."""
 
+# The tag of an older access entry with a cluster-admin policy to remove.
 TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
-"""The tag of an older access entry with a cluster-admin policy to remove."""
 
+# Seconds within which all of EKS knows a new entry.
 _SETTLES: Final = 30.0
-"""Seconds within which all of EKS knows a new entry."""
 
 
 @dataclass(frozen=True, slots=True)

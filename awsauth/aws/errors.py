@@ -30,24 +30,25 @@ if TYPE_CHECKING:
 
     from awsauth.aws.session import AwsSession
 
+# The codes of EKS, IAM and EC2 for an object that they do not know (yet).
 MISSING: Final = frozenset({
     "ResourceNotFoundException", "NoSuchEntity", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed",
 })  # fmt: skip
-"""The codes of EKS, IAM and EC2 for an object that they do not know (yet)."""
 
+# The codes with which EKS and IAM say that the object exists already.
 TAKEN: Final = frozenset({"ResourceInUseException", "EntityAlreadyExists"})
-"""The codes with which EKS and IAM say that the object exists already."""
 
+# The codes of EKS and EC2 for a request that does not fit the present state.
 INVALID: Final = frozenset({"InvalidParameterException", "InvalidRequestException", "InvalidParameterValue"})
-"""The codes of EKS and EC2 for a request that does not fit the present state."""
 
+# The hint for an answer that does not look like one of AWS.
 CHECK_WAY: Final = "Check the proxy (HTTPS_PROXY), and endpoint_url in the AWS configuration."
-"""The hint for an answer that does not look like one of AWS."""
 
+# The most pages of a list. That is 20,000 access entries, clusters or node groups, or 200,000 roles. AWS allows a
+# fraction of that.
 MOST_PAGES: Final = 200
-"""The most pages of a list. That is 20,000 access entries, clusters or node groups, or 200,000 roles. AWS allows a
-fraction of that."""
 
+# By boto3's name for a source of credentials, our name and words for it. The order is boto3's.
 CREDENTIAL_SOURCES: Final = {
     "env": ("environment", "environment variables (AWS_ACCESS_KEY_ID)"),
     "assume-role": ("assumed-role", "a role that the profile assumes"),
@@ -60,12 +61,11 @@ CREDENTIAL_SOURCES: Final = {
     "container-role": ("container", "the role of the container (EKS Pod Identity, ECS)"),
     "iam-role": ("instance-role", "the role of the EC2 instance, through instance metadata"),
 }
-"""By boto3's name for a source of credentials, our name and words for it. The order is boto3's."""
 
 _ACTION: Final = re.compile(r"perform: (?P<action>[\w-]+:\w+)(?:.*?on resource: (?P<resource>arn:\S+))?", re.DOTALL)
 _SKEW_WORDS: Final = re.compile(r"Signature (?:expired|not yet current)|is now (?:earlier|later) than")
+# The start of botocore's error for new credentials that have expired, too.
 _STILL_EXPIRED: Final = "Credentials were refreshed, but"
-"""The start of botocore's error for new credentials that have expired, too."""
 
 
 class _Row(NamedTuple):
@@ -124,6 +124,7 @@ _THROTTLED: Final = _Row(
     "Wait a minute and try again.",
 )
 _OTHER_CODE: Final = _Row(AwsServiceError, "AWS answered {0.answer}")
+# By the code in an answer of AWS.
 _CODES: Final = _by_name(
     {
         "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorized UnauthorizedException": _Row(
@@ -141,8 +142,8 @@ _CODES: Final = _by_name(
         "RequestThrottled RequestThrottledException SlowDown PriorRequestNotComplete": _THROTTLED,
     }
 )
-"""By the code in an answer of AWS."""
 
+# By an exception behind one of botocore: these requests were not sent.
 _BEHIND: Final = _by_name(
     {
         "SSLCertVerificationError": _unsent("the certificate of {0.host} is not trusted: {0.tls}", _TRUST),
@@ -158,8 +159,8 @@ _BEHIND: Final = _by_name(
         ),
     }
 )
-"""By an exception behind one of botocore: these requests were not sent."""
 
+# By the exception, or the nearest of its bases.
 _EXCEPTIONS: Final = _by_name(
     {
         "SSLError": _unreached("the TLS connection to {0.host} failed", _TRUST),
@@ -210,7 +211,6 @@ _EXCEPTIONS: Final = _by_name(
         ),
     }
 )
-"""By the exception, or the nearest of its bases."""
 
 
 @contextmanager

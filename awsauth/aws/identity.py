@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from awsauth.aws.token import TokenSource
     from awsauth.kube.transport import Transport
 
+# The region of the STS to ask if no region is known. It answers for the whole partition `aws`.
 _FALLBACK_REGION: Final = "us-east-1"
-"""The region of the STS to ask if no region is known. It answers for the whole partition `aws`."""
 
 _POD_IDENTITY_HOSTS: Final = frozenset({"169.254.170.23", "fd00:ec2::23"})
 _IRSA_FOLDER: Final = "/eks.amazonaws.com/"
 
+# By this library's name for a source of credentials.
 _IN_WORDS: Final = dict(CREDENTIAL_SOURCES.values()) | {
     "profile": "keys in the AWS configuration files",
     "session": "given to the session",
     "irsa": "the role of the pod's service account (IRSA)",
     "pod-identity": "EKS Pod Identity",
 }
-"""By this library's name for a source of credentials."""
 
 
 @dataclass(frozen=True, slots=True)

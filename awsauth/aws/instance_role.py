@@ -262,8 +262,8 @@ class _InstanceRole:
 
 
 _INSTANCE: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+# The codes of EC2 for an instance profile that has changed meanwhile.
 _RACED: Final = frozenset({"IncorrectState", "InvalidAssociationID.NotFound"})
-"""The codes of EC2 for an instance profile that has changed meanwhile."""
 
 
 @public

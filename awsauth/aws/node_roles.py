@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from awsauth.aws.session import AwsSession
     from awsauth.core.access.access_entries import AccessEntry
 
+# The API group of Karpenter for AWS; a cluster without Karpenter answers 404.
 KARPENTER: Final = "/apis/karpenter.k8s.aws"
-"""The API group of Karpenter for AWS; a cluster without Karpenter answers 404."""
 
 _VERSIONS: Final = ("v1", "v1beta1")
 _LARGEST_FILTER: Final = 200  # values in one filter of DescribeInstances

@@ -16,11 +16,11 @@ _LONGEST: Final = 500  # characters of a foreign message that are shown
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>https?://)(?:[^/?#@]*@)?(?P<host>(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?)(?:[/?][^@]*)?", re.ASCII
 )
+# How ValueErrors of botocore and its libraries begin; a value may follow.
 _VALUE_ERRORS: Final = (
     "No closing quotation", "No escaped character", "Auth token value is not a legal header value", "Invalid IPv6 URL",
     "Invalid endpoint", "Unsupported host",
 )  # fmt: skip
-"""How ValueErrors of botocore and its libraries begin; a value may follow."""
 
 
 def safe_text(error: Exception) -> str:

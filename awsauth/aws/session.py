@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 _FILES: Final = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 _KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# Variables with which botocore does not use the keys in the environment alone.
 _OTHERS: Final = frozenset(("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION"))
-"""Variables with which botocore does not use the keys in the environment alone."""
 
 
 @dataclass(frozen=True, slots=True)

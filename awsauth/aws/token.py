@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
     from awsauth.aws.session import AwsSession, EnvironmentKeys
 
+# How long a token is reused. The authenticator accepts it for 15 minutes from its signing.
 LASTS: Final = timedelta(minutes=14)
-"""How long a token is reused. The authenticator accepts it for 15 minutes from its signing."""
 
 SESSION_NAME: Final = "EKSGetTokenAuth"  # the session name with which `aws eks get-token --role-arn` assumes a role
 
 _PREFIX: Final = "k8s-aws-v1."
 _LARGEST: Final = 4096
 _UNSIGNED: Final = "The token cannot be signed"
+# The usual value of ``X-Amz-Expires``. STS ignores it. Authenticators up to 0.3.0 accept no more.
 _EXPIRES: Final = 60
-"""The usual value of ``X-Amz-Expires``. STS ignores it. Authenticators up to 0.3.0 accept no more."""
+# Other values of ``X-Amz-Expires``, so that two tokens of one second differ. An API server caches the user of a
+# token.
 _OTHERS: Final = itertools.cycle(range(_EXPIRES - 1, 0, -1))
-"""Other values of ``X-Amz-Expires``, so that two tokens of one second differ. An API server caches the user of a
-token."""
 _CLUSTER_ID: Final = re.compile(r"[!-~]{1,255}")
 
 

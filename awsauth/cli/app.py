@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from awsauth.cli.invocation import Invocation
 
+# The module and short help of each command, in the order of the help. The help loads no module.
 _COMMANDS: Final = {
     "get": ("inspect_commands", "Show the mappings."),
     "add": ("mapping_commands", "Map a role, user, account, node role or SSO role."),
@@ -52,7 +53,6 @@ _COMMANDS: Final = {
     "recover": ("cluster_commands", "Restore your access after a lock-out."),
     "completion": ("app", "Print the completion script of a shell."),
 }
-"""The module and short help of each command, in the order of the help. The help loads no module."""
 
 _ELSEWHERE: Final = {"list": "get", "delete": "remove"}  # by name of a command in other tools the name here
 

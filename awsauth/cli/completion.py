@@ -202,14 +202,14 @@ complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
 
 _BREAKS: Final = " \t\n\"'@><=;|&(:"  # the default of `COMP_WORDBREAKS`: after these bash begins a new word
 
+# Breaks that bash replaces together with the word. Source: bash ``bashline.c`` (``rl_special_prefixes``).
 _PREFIXES: Final = "@$"
-"""Breaks that bash replaces together with the word. Source: bash ``bashline.c`` (``rl_special_prefixes``)."""
 
+# Characters with a meaning to bash outside quotes. Braces have one only around a comma or two dots.
 _SPECIAL: Final = re.compile(r"""[ !"#$&'()*,;<>?\[\\\]^`|~]|\.(?=\.)""")
-"""Characters with a meaning to bash outside quotes. Braces have one only around a comma or two dots."""
 
+# Characters with a meaning to bash inside a quote.
 _CLOSES: Final = {"'": re.compile("'"), '"': re.compile(r'["$`\\!]')}
-"""Characters with a meaning to bash inside a quote."""
 
 
 class _Completion(ShellComplete):

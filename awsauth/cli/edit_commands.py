@@ -38,8 +38,8 @@ _HINT: Final = (
     "# Edit the mappings, save, and close the editor. Problems are shown above their line. Nothing is written before all\n"
     "# are fixed and you agree to the change. To cancel, close the editor without a change.\n"
 )
+# Begins the line with the digest of the data that was edited.
 _BASE: Final = "# Edited from "
-"""Begins the line with the digest of the data that was edited."""
 
 
 @awsauth_command("edit", "client.apply([awsauth.ReplaceText(key=…, text=…)])", changes=True, observes=True)

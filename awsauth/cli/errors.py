@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
     from awsauth.core.findings import Finding
 
+# Tokens, signatures and keys, which errors of other libraries may hold.
 _SECRET: Final = re.compile(
     r"k8s-aws-v1\.[\w-]+"
     r"|(?<=Bearer )\S+"
@@ -27,7 +28,6 @@ _SECRET: Final = re.compile(
     r"|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Security-Token=)[\w%+/=-]+|(?<=X-Amz-Credential=)[\w%/-]+"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
 )
-"""Tokens, signatures and keys, which errors of other libraries may hold."""
 
 _CHANGED: Final = {
     False: "Nothing was changed.",
@@ -105,12 +105,12 @@ _ARGUMENTS: Final = (
     *("take_from", "to", "verify", "wait"),
 )
 
+# The option of each argument. The option for ``False`` begins with ``--no-``.
 OPTIONS: Final = {
     **{one.argument: one.option for one in VARIABLES},
     **{name: f"--{name.replace('_', '-')}" for name in _ARGUMENTS},
     "rollback_to": "--to",
 }
-"""The option of each argument. The option for ``False`` begins with ``--no-``."""
 
 _ARGUMENT: Final = re.compile(
     rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
@@ -118,6 +118,7 @@ _ARGUMENT: Final = re.compile(
 
 _FIELDS: Final = ("if_mapped",)  # arguments that are also fields of a change in a file of changes
 
+# By call in a hint the command that does the same.
 CALLS: Final = {
     "recover()": "recover",
     "explain()": "explain",
@@ -126,20 +127,19 @@ CALLS: Final = {
     "rollback()": "rollback",
     "remove_user_mapping": "remove user",
 }
-"""By call in a hint the command that does the same."""
 
 _NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()")
 
+# Calls and arguments, in one pass. The value of an argument may look like a call or an argument.
 _CALL_OR_ARGUMENT: Final = re.compile(f"{_NAMED_CALL.pattern}|{_ARGUMENT.pattern}")
-"""Calls and arguments, in one pass. The value of an argument may look like a call or an argument."""
 
 _BY_NAME: Final = ", from_eks)"  # names a constructor that the command line does not have
 
+# Advice that not all commands can follow.
 _WITHOUT_HISTORY: Final = re.compile(r",? or pass history=False[^.]*|\nOr pass history=False[^.]*\.")
-"""Advice that not all commands can follow."""
 
+# Data and commands, in backticks or on an indented line, which stay as they are.
 _QUOTED: Final = re.compile(r"(`[^`]*`|^ {2}.*$)", re.MULTILINE)
-"""Data and commands, in backticks or on an indented line, which stay as they are."""
 
 _CALL: Final = re.compile(r"\bawsauth\.\w+\(")
 

@@ -19,6 +19,7 @@ UNFIT: Final = 8
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
 
+# Every code, for the help.
 MEANINGS: Final = {
     DONE: "done, or nothing to do",
     FOUND: "`diff`, `plan`, `check`, `health` or `explain --exit-code` found something, or you answered no",
@@ -32,7 +33,6 @@ MEANINGS: Final = {
     INTERRUPTED: "interrupted",
     READER_GONE: "the program that read the output has ended",
 }
-"""Every code, for the help."""
 
 _ERRORS: Final[dict[int, tuple[type[errors.AwsAuthError], ...]]] = {
     USAGE: (
@@ -59,8 +59,8 @@ _ERRORS: Final[dict[int, tuple[type[errors.AwsAuthError], ...]]] = {
     ),
 }
 
+# The code of each class of errors. Every class is listed, so that the code of a new one is a decision.
 CODES: Final = {kind: code for code, kinds in _ERRORS.items() for kind in kinds}
-"""The code of each class of errors. Every class is listed, so that the code of a new one is a decision."""
 
 _OF_FILES: Final = {errno.ENOENT: NOT_FOUND, **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), NOT_ALLOWED)}
 

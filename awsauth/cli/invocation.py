@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from awsauth.stores.manifest_text import ManifestText
 
 OutputFormat = Literal["text", "json", "markdown", "github"]
+# The version of the JSON that commands print. A higher one has other fields, or fields with another meaning.
 VERSION: Final = 1
-"""The version of the JSON that commands print. A higher one has other fields, or fields with another meaning."""
 
 
 @dataclass(slots=True)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
     from awsauth.core.plan import Plan
 
+# By argument the data key in which the username is looked up, if it is not given.
 _KEYS: Final = {"role_arn": "mapRoles", "user_arn": "mapUsers"}
-"""By argument the data key in which the username is looked up, if it is not given."""
 
 _OPTIONS: Final = {field.name for field in fields(ChangeOptions)}
 _IN_PLAN: Final = ("--out", "--yes", "--dry-run")

@@ -36,12 +36,12 @@ _CLEAR: Final = "\r\x1b[K"
 
 _COMMAND: Final = re.compile("`[^`]*`")
 
+# The beginning of a line of prose. Commands to copy are indented.
 _PROSE: Final = re.compile(r"\S| *[-!] ")
-"""The beginning of a line of prose. Commands to copy are indented."""
 
+# The beginning of a command to a CI system. Source: GitHub's ``actions/runner`` ``ActionCommand.cs`` (``::name::``
+# at the start of a line, ``##[name]`` anywhere); Azure Pipelines and TeamCity have ``##vso[`` and ``##teamcity[``.
 _CI_COMMAND: Final = re.compile(r"(^[^\S\n]*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
-"""The beginning of a command to a CI system. Source: GitHub's ``actions/runner`` ``ActionCommand.cs`` (``::name::``
-at the start of a line, ``##[name]`` anywhere); Azure Pipelines and TeamCity have ``##vso[`` and ``##teamcity[``."""
 
 
 class OutputError(Exception):

@@ -48,6 +48,7 @@ class Variable(NamedTuple):
         return f"AWSAUTH_{self.name.upper()}"
 
 
+# The connection options.
 VARIABLES: Final = (
     Variable("--cluster", "cluster", "An EKS cluster's name or ARN.", "NAME", "cluster"),
     Variable("--region", "region", "The cluster's region.", "REGION", "cluster"),
@@ -60,12 +61,11 @@ VARIABLES: Final = (
     Variable("--as-group", "as_groups", "A group to act as a member of; repeatable.", "GROUP", "acting", repeated=True),
     Variable("--policy", "policy", "A policy: the mappings that are allowed.", "FILE"),
 )
-"""The connection options."""
 
 _OPTIONS: Final = frozenset(one.option for one in VARIABLES)
 
+# A command in backticks, or on an indented line.
 _COMMAND: Final = re.compile(r"(?<=`)awsauth [^`\n]+(?=`)|(?<=  )awsauth [^`\n]+$", re.MULTILINE)
-"""A command in backticks, or on an indented line."""
 
 _TOGETHER: Final = {"cluster": ("cluster", "acting"), "kubeconfig": ("kubeconfig", "acting"), "file": ("file",)}
 

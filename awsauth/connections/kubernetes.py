@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = ConnectionOptions()
 
+# Fields of a user that override its program. Source: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec``
+# (``UpdateTransportConfig``).
 _WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
-"""Fields of a user that override its program. Source: ``k8s.io/client-go`` ``plugin/pkg/client/auth/exec``
-(``UpdateTransportConfig``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from awsauth.errors import InvalidValueError
 
 LONGEST: Final = 2048  # characters in an ARN, by IAM's own limit
 
+# ``aws-iam-authenticator`` ``pkg/endpoints``.
 PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
-"""``aws-iam-authenticator`` ``pkg/endpoints``."""
 
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _ARN: Final = re.compile(
@@ -23,8 +23,8 @@ _ARN: Final = re.compile(
 )
 _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH: Final = re.compile(r"(?:[!-.0-~]+/)*")
+# The name of the role that IAM Identity Center makes for a permission set.
 SSO_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
-"""The name of the role that IAM Identity Center makes for a permission set."""
 _SSO_PREFIX: Final = "awsreservedsso_"
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
 _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"

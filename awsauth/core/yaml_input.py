@@ -17,8 +17,8 @@ from ruamel.yaml.reader import ReaderError
 
 from awsauth.core.text.display import quoted, visible
 
+# The most characters of a text. ruamel.yaml reads about 100,000 in a second.
 LARGEST: Final = 256 * 2**10
-"""The most characters of a text. ruamel.yaml reads about 100,000 in a second."""
 
 _DEEPEST: Final = 100
 _CORE: Final = "tag:yaml.org,2002:"

@@ -12,10 +12,10 @@ from awsauth.errors import AwsAuthError, CredentialsError
 
 StepResult = Literal["passed", "failed", "skipped", "warning"]
 
+# The steps of a health check. They are the source of the AWS credentials; the identity that STS sees; a token
+# signed with them; the connection and certificate of the API server; the identity that it sees; the rights of that
+# identity; whether another tool removed nodes or administrators; and whether nodes can join.
 STEPS: Final = ("credentials", "identity", "token", "api-server", "authenticated", "authorised", "drift", "nodes")
-"""The steps of a health check. They are the source of the AWS credentials; the identity that STS sees; a token
-signed with them; the connection and certificate of the API server; the identity that it sees; the rights of that
-identity; whether another tool removed nodes or administrators; and whether nodes can join."""
 
 NEEDS_EARLIER: Final = "not checked, because an earlier step failed"
 

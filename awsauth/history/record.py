@@ -45,10 +45,10 @@ class Recorder:
     _attempt: str = field(default_factory=lambda: os.urandom(8).hex(), init=False)  # `secrets` would be an import more
     _number_was_taken: bool = field(default=False, init=False)
     _named: Head | None = field(default=None, init=False)
+    # The revision of a write whose outcome is not known yet.
     _recorded: Revision | None = field(default=None, init=False)
-    """The revision of a write whose outcome is not known yet."""
+    # The revision of the state before the change, if no revision held that state.
     _outside: Revision | None = field(default=None, init=False)
-    """The revision of the state before the change, if no revision held that state."""
 
     def record(self, proposal: PendingChange) -> Revision:
         """Record the revision of the proposal, and the present state if needed.

@@ -54,8 +54,8 @@ class RollbackProposal:
     exact: bool = False
     writer: Callable[[], Writer] = Writer
     approved: Diff | None = None
+    # The state that is undone; empty if a revision was named.
     _undone: Document = field(default=EMPTY, init=False)
-    """The state that is undone; empty if a revision was named."""
     _findings: tuple[Finding, ...] = field(default=(), init=False)
     _read: dict[int, Revision] = field(default_factory=dict, init=False)
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 _E = TypeVar("_E", bound=errors.ApiError)
 
+# Statuses that another attempt may avoid. 410: the next page of a list was requested too late.
 _PASSING: Final = frozenset({410, 429, 500, 502, 503, 504})
-"""Statuses that another attempt may avoid. 410: the next page of a list was requested too late."""
+# Passing statuses with which the server refuses before it does anything. After others, a write may have been made.
 _DEFINITE: Final = frozenset({410, 429})
-"""Passing statuses with which the server refuses before it does anything. After others, a write may have been made."""
 
 # k8s.io/apiserver pkg/admission/plugin/webhook/errors/statuserror.go, .../plugin/policy/validating/dispatcher.go
 _ADMISSION: Final = re.compile(
@@ -63,6 +63,7 @@ class _Refusal(NamedTuple):
         return kind(message, location=self.request.location, hint=hint, **status, **attributes)
 
 
+# By a test of the answer: the error's class, the message's start, the hint.
 _REFUSALS: Final[tuple[tuple[Callable[[_Refusal], Any], type[errors.ApiError], str, str], ...]] = (
     (
         lambda answer: "'NamespaceTerminating'" in str(answer.details.get("causes")),
@@ -89,7 +90,6 @@ _REFUSALS: Final[tuple[tuple[Callable[[_Refusal], Any], type[errors.ApiError], s
         "Renew the credentials, or use others. On EKS, `awsauth health` (health_check) finds the reason.",
     ),
 )
-"""By a test of the answer: the error's class, the message's start, the hint."""
 
 
 def error_for_response(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> errors.AwsAuthError:

@@ -26,25 +26,25 @@ from awsauth.errors import KubeconfigError
 from awsauth.kube.kubeconfig import decoded, parsed
 from awsauth.read_limits import read_file
 
+# How long before its expiry a token is replaced. A request takes a while, and clocks differ.
 _EARLY: Final = timedelta(minutes=1)
-"""How long before its expiry a token is replaced. A request takes a while, and clocks differ."""
 
+# Seconds that a plugin has at least at a terminal. The user may have to log in with a browser.
 LOGIN_SECONDS: Final = 300.0
-"""Seconds that a plugin has at least at a terminal. The user may have to log in with a browser."""
 
+# Bytes that a plugin may print. A token has a few thousand, a certificate with its key fewer than a hundred
+# thousand.
 LARGEST_OUTPUT: Final = 2**20
-"""Bytes that a plugin may print. A token has a few thousand, a certificate with its key fewer than a hundred
-thousand."""
 
 _LONGEST_PROBLEM: Final = 2_000
 _FRACTION: Final = re.compile(r"\.\d+")
 _VERSIONS: Final = tuple([f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1")])
 _MODES: Final = ("Never", "IfAvailable", "Always")
+# Fields of the cluster that a plugin with ``provideClusterInfo`` gets.
 _CLUSTER_INFO: Final = (
     *("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url"),
     "disable-compression",
 )
-"""Fields of the cluster that a plugin with ``provideClusterInfo`` gets."""
 
 
 @dataclass(frozen=True, slots=True)

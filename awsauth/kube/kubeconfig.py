@@ -90,10 +90,10 @@ def _loader() -> type[yaml.CSafeLoader]:
 
 
 _KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
+# Fields that hold the path of a file.
 _PATHS: Final = frozenset(("certificate-authority", "client-certificate", "client-key", "tokenFile"))
-"""Fields that hold the path of a file."""
+# Fields of a user that are not credentials.
 _NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
-"""Fields of a user that are not credentials."""
 _MOST_SHOWN: Final = 20
 
 _Entry = tuple["Mapping[str, Any]", str]  # a cluster, context or user with absolute paths, and its file's folder

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+# The messages of the client that show no part of a configuration.
 _PROBLEM: Final = re.compile(
     r"(?:Invalid kube-config file\. )?Expected key [\w-]+|File does not exist: .*|Service [\w /]+|\w+ file exists but empty"
 )
-"""The messages of the client that show no part of a configuration."""
 _LONGEST_PROBLEM: Final = 2_000
 _AS_KUBECTL: Final = "Check whether kubectl works with the same kubeconfig."
 _FOR_SOCKS: Final = "For a SOCKS proxy, run: pip install 'urllib3[socks]'."

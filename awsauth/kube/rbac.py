@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from awsauth.kube.transport import Transport
 
+# Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name.
 _NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
-"""Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name."""
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -118,11 +118,11 @@ def missing_rule(message: str, details: Mapping[str, Any], method: str, path: st
     return RbacRule(verb, resource, group, name if isinstance(name, str) else "", refused["namespace"] or "", user)
 
 
+# The rules for changing an existing ``aws-auth``, in addition to reading.
 CHANGER: Final = (
     RbacRule("update", "configmaps", "", NAME, NAMESPACE),
     RbacRule("create", "controllerrevisions", "apps", "", NAMESPACE),
 )
-"""The rules for changing an existing ``aws-auth``, in addition to reading."""
 
 _KIND: Final = "SelfSubjectAccessReview"
 _REVIEWS_PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

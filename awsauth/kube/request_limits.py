@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import urllib3
     from typing_extensions import Self
 
+# The largest answer, in bytes. The largest expected one is a page of 500 nodes, about 10 MiB with their lists of
+# images. A ConfigMap or revision of 1 MiB takes up to 6 MiB if every character is escaped.
 LARGEST_ANSWER: Final = 32 * 2**20
-"""The largest answer, in bytes. The largest expected one is a page of 500 nodes, about 10 MiB with their lists of
-images. A ConfigMap or revision of 1 MiB takes up to 6 MiB if every character is escaped."""
 
 _PART: Final = 2**18  # bytes that are read at a time
 

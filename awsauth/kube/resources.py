@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 PAGE: Final = "500"  # objects in a page, as for kubectl; it bounds the size of an answer
 
+# The most pages of a list. That is 100,000 objects: 20 times the nodes that a cluster may have, and 200 times the
+# revisions that are kept.
 MOST_PAGES: Final = 200
-"""The most pages of a list. That is 100,000 objects: 20 times the nodes that a cluster may have, and 200 times the
-revisions that are kept."""
 
 LIST_TIMEOUTS: Final = 10  # the time for a whole list, in timeouts of one request; 5,000 nodes are 10 pages
 
+# The ``Accept`` header for a list of objects without their contents.
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-"""The ``Accept`` header for a list of objects without their contents."""
 
 REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import urllib3
 
 
+# Fields of a cluster or a user that hold text.
 _TEXT_FIELDS: Final = frozenset(
     ("server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url", "token")
 ) | {f"{name}{data}" for name in ("client-certificate", "client-key") for data in ("", "-data")}
-"""Fields of a cluster or a user that hold text."""
+# Fields of a user that only the kubernetes client supports.
 _FOR_THE_CLIENT: Final = ("username", "password", "auth-provider")
-"""Fields of a user that only the kubernetes client supports."""
+# Connections that are kept for threads that send at the same time. Further ones are closed after use.
 _CONNECTIONS: Final = 8
-"""Connections that are kept for threads that send at the same time. Further ones are closed after use."""
 
 
 class KubeServer:

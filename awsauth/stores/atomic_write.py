@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 LARGEST: Final = LARGEST_FILE  # bytes of a file that are read
 
+# Seconds after which a temporary file was left by a writer that was killed. Others rename theirs within one second.
 LEFT_BEHIND: Final = 3600.0
-"""Seconds after which a temporary file was left by a writer that was killed. Others rename theirs within one second."""
 
 # Systems without folder descriptors and these flags, such as Windows, use paths.
 _BY_FOLDER: Final = os.open in os.supports_dir_fd

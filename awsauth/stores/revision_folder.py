@@ -22,17 +22,17 @@ from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
 from awsauth.stores.store import InvalidRevision, RevisionList, revision_not_found, revision_taken
 
 _APPLIED: Final = "applied"
+# The end of a note whose writer may not have written the manifest. It is about to, or was stopped before or after
+# it did.
 BEGUN: Final = " begun"
-"""The end of a note whose writer may not have written the manifest. It is about to, or was stopped before or after
-it did."""
 
 _NOTE: Final = re.compile(rf"([1-9][0-9]{{0,8}}) ([0-9a-f]{{64}}) ([0-9a-f]{{64}})({BEGUN})?")
+# Bytes of notes that are read from the end: some fifty notes. The note with the highest number counts.
 _TAIL: Final = 8192
-"""Bytes of notes that are read from the end: some fifty notes. The note with the highest number counts."""
 
 _NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
+# Bytes at the beginning of a file that hold its metadata. The annotations of an object may have 256 KiB.
 _HEAD: Final = 1024 * 1024
-"""Bytes at the beginning of a file that hold its metadata. The annotations of an object may have 256 KiB."""
 
 _FileIdentity = tuple[int, int, int]
 

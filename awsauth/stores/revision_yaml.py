@@ -12,8 +12,8 @@ import yaml
 from awsauth.core.goyaml.scalars import plain_type
 from awsauth.errors import HistoryError
 
+# The beginning of the data. The part before it is small, and enough for a list.
 _DATA: Final = "\ndata:"
-"""The beginning of the data. The part before it is small, and enough for a list."""
 
 _FIRST_KEYS: Final = ("apiVersion:", "data:", "kind:", "metadata:", "revision:")
 _DEEPEST: Final = 20

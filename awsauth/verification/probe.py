@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
     from awsauth.kube.transport import Transport
 
+# Seconds within which a token differs from the last one. It contains the second in which it was made.
 _NEW_TOKEN: Final = 5.0
-"""Seconds within which a token differs from the last one. It contains the second in which it was made."""
 
 
 class ProbeResult(NamedTuple):

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 NOT_OBSERVED: Final = "not-observed"
 NOT_SEEN_YET: Final = "not-seen-yet"
 
+# Seconds after which an authenticator has seen a change. Mostly it takes milliseconds, and up to 2 seconds.
 SETTLES: Final = 3.0
-"""Seconds after which an authenticator has seen a change. Mostly it takes milliseconds, and up to 2 seconds."""
 
 _CERTAIN: Final = 2  # rejected tokens in a row that prove a lockout: STS may fail once
 

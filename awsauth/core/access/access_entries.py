@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 """``aws-auth`` alone, both, or access entries alone. A cluster cannot change back."""
 
+# Types of entries for nodes; every other entry is ``STANDARD``.
 NODE_TYPES: Final = frozenset({"EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
-"""Types of entries for nodes; every other entry is ``STANDARD``."""
 
 WINS: Final = "access-entry-wins"
 AUTHENTICATION_MODE: Final = "authentication-mode"

@@ -115,6 +115,7 @@ def _session_in(arn: str) -> str | None:
     return arn.rpartition("/")[2] if ":assumed-role/" in arn else None
 
 
+# The templates in the order in which the authenticator fills them in. Each has its value, in words.
 TAKES: Final = {
     INSTANCES_ONLY: "the private DNS name of the EC2 instance, which the authenticator reads from EC2",
     "{{AccountID}}": "the account of the caller",
@@ -122,7 +123,6 @@ TAKES: Final = {
     "{{SessionNameRaw}}": "the name of the caller's session, unchanged",
     "{{AccessKeyID}}": "the access key that the caller's token is signed with",
 }
-"""The templates in the order in which the authenticator fills them in. Each has its value, in words."""
 
 
 class Rendered(NamedTuple):

@@ -28,28 +28,28 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import Entry, Key, ParsedList
 
 
+# The template with which the authenticator accepts only EC2 instances. It counts in a username and in a group.
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
-"""The template with which the authenticator accepts only EC2 instances. It counts in a username and in a group."""
 
 
 _TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
 
 
+# The parts of a pattern: each but the star matches one character. An unclosed bracket stands for itself.
 _PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.", re.DOTALL)
-"""The parts of a pattern: each but the star matches one character. An unclosed bracket stands for itself."""
 
 
+# Almost all ARNs that a caller can have.
 _ORDINARY: Final = re.compile(
     r"arn:aws:iam::[0-9]{12}:(?:role|user)/(?!AWSReservedSSO_)[\w+=,.@-]{1,64}", re.ASCII | re.IGNORECASE
 )
-"""Almost all ARNs that a caller can have."""
 
 
+# The pattern of a template or placeholder in a name.
 PLACEHOLDER: Final = (
     r"\{\{\s{0,9}(?:\"[^\"]{0,99}\"\s{0,9}|[^{}\s][^{}]{0,199})\}\}"  # Helm, Jinja
     r"|\{%[^%]{1,200}%\}|\$\{[^{}]{1,200}\}|\$\w+|<[^<>]{1,200}>"
 )
-"""The pattern of a template or placeholder in a name."""
 
 # A masked account, or words for one; and characters that no ARN has.
 _IN_ARN: Final = re.compile(

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
 """EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS."""
 
+# The command that shows the role of a node group.
 FIND_NODE_ROLE: Final = (
     "aws eks describe-nodegroup --cluster-name CLUSTER --nodegroup-name NODEGROUP --query nodegroup.nodeRole"
 )
-"""The command that shows the role of a node group."""
 
+# The group of a node. The API server needs it and the username to recognize one.
 NODES: Final = "system:nodes"
-"""The group of a node. The API server needs it and the username to recognize one."""
 
+# The additional group of Windows nodes.
 WINDOWS_GROUP: Final = "eks:kube-proxy-windows"
-"""The additional group of Windows nodes."""
 
 _NODE_USER: Final = "system:node:"
 _BOTH: Final = ("system:bootstrappers", NODES)
@@ -47,8 +47,8 @@ PRESETS: Final[dict[NodeKind, Preset]] = {
     "hybrid": Preset(f"{_NODE_USER}{{{{SessionName}}}}", _BOTH),
 }
 
+# The groups of all kinds of nodes.
 NODE_GROUPS: Final = frozenset(group for preset in PRESETS.values() for group in preset.groups)
-"""The groups of all kinds of nodes."""
 
 
 def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "extend") -> EnsureRole:

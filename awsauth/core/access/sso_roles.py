@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.findings import Location
 
+# The path of all these roles; a Region may follow.
 PATH: Final = "/aws-reserved/sso.amazonaws.com/"
-"""The path of all these roles; a Region may follow."""
 
 REPLACED: Final = "sso-role-replaced"
 

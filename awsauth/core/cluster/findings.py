@@ -26,13 +26,13 @@ OWNED_REVISION: Final = "owned-revision"
 ABSENT: Final = "absent"
 
 _NODE_USER: Final = "system:node:"
+# Groups that the API server or EKS binds by itself.
 _BUILT_IN: Final = NODE_GROUPS | {
     SYSTEM_MASTERS,
     "system:authenticated",
     "system:unauthenticated",
     "system:serviceaccounts",
 }
-"""Groups that the API server or EKS binds by itself."""
 
 _SHOWN: Final = 3  # the most names that a finding lists
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import Key
     from awsauth.core.yaml_input import Path
 
+# Where files have principals: a list, a mapping by name, or the text of a list.
 _LISTS: Final[tuple[Path, ...]] = (
     ("iamIdentityMappings",),  # eksctl
     ("accessConfig", "accessEntries"),  # eksctl
@@ -37,22 +38,21 @@ _LISTS: Final[tuple[Path, ...]] = (
     *(("spec", "data", key, "init") for key in KEYS),  # cmmc's MergeTarget
     *((*prefix, name) for prefix in ((), ("static",)) for name in ("roles", "users")),  # polarsquad's eks-auth-sync
 )
-"""Where files have principals: a list, a mapping by name, or the text of a list."""
 
+# Lists of objects: of Kubernetes, and of polarsquad's eks-auth-sync.
 _OUTER: Final = ("items", "scanners")
-"""Lists of objects: of Kubernetes, and of polarsquad's eks-auth-sync."""
 
+# Where objects say that their principals come from another source.
 _ELSEWHERE: Final = {
     ("spec", "syncIamGroups"): "the members of IAM groups",  # gp42's AwsAuthSyncConfig
     ("iam", "clusterName"): "the tags of IAM users and roles",  # eks-auth-sync
     ("ssm", "path"): "a parameter of AWS Systems Manager",
     ("file", "path"): "another file",
 }
-"""Where objects say that their principals come from another source."""
 
+# Kinds of objects whose ``spec`` is one principal. They are those of the authenticator, skpr's operator, and the
+# AWS controllers.
 _OBJECTS: Final = ("IAMIdentityMapping", "MapRole", "MapUser", "AccessEntry")
-"""Kinds of objects whose ``spec`` is one principal. They are those of the authenticator, skpr's operator, and the
-AWS controllers."""
 
 _ARNS: Final = ("arn", "rolearn", "userarn", "roleARN", "userARN", "principalARN", "principal_arn")
 _USERNAMES: Final = ("username", "kubernetesUsername", "user_name")

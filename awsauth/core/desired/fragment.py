@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound="Fragment")
 
 _ROLE_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+# Characters of a fragment in JSON. A ConfigMap may have 1 MiB.
 _LARGEST_JSON: Final = 4 * 2**20
-"""Characters of a fragment in JSON. A ConfigMap may have 1 MiB."""
 
+# How many problems of one fragment are shown.
 _SHOWN: Final = 10
-"""How many problems of one fragment are shown."""
 
 _SPLIT: Final = "Split it: several files may have one owner."
 _HINT: Final = "Use only the fields `owner`, `mapRoles`, `mapUsers` and `mapAccounts`, as in aws-auth."
@@ -119,8 +119,8 @@ def _kind(role: Any) -> str:
     return "permission set" if is_named else "role"
 
 
+# What pydantic adds to the path of a role.
 _KINDS: Final = ("role", "permission set")
-"""What pydantic adds to the path of a role."""
 
 AnyRole = Annotated[
     Annotated[WantedRole, Tag(_KINDS[0])] | Annotated[WantedSsoRole, Tag(_KINDS[1])], Discriminator(_kind)

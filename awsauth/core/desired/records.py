@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 OWNER: Final = r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?"
 
+# Bytes of all records together beyond which entries are hashes.
 LONGEST_READABLE: Final = 128 * 2**10
-"""Bytes of all records together beyond which entries are hashes."""
 
+# Bytes that all annotations may have (``TotalAnnotationSizeLimitB``).
 LONGEST: Final = 256 * 2**10
-"""Bytes that all annotations may have (``TotalAnnotationSizeLimitB``)."""
 
 _VERSION: Final = 1
+# Begins the name of a principal in records.
 _PRINCIPAL: Final = re.compile(rf"(?:{'|'.join(KIND.values())})/.")
-"""Begins the name of a principal in records."""
 
 Applied = dict[str, Any]
 """The entry that an owner applied last: ``u`` and ``g``, or their hash ``h``."""

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.decode import Value
     from awsauth.core.goyaml.nodes import Node
 
+# The white space that Go trims. Python's ``str.strip`` also removes U+001C to U+001F.
 GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-"""The white space that Go trims. Python's ``str.strip`` also removes U+001C to U+001F."""
 
+# The templates in usernames and groups, between double braces. Source: ``pkg/server/server.go``
+# (``renderTemplates``).
 TEMPLATES: Final = ("EC2PrivateDNSName", "SessionName", "SessionNameRaw", "AccountID", "AccessKeyID")
-"""The templates in usernames and groups, between double braces. Source: ``pkg/server/server.go``
-(``renderTemplates``)."""
 
 _SKIPPED: Final = ("", "``", '""', "''")
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
@@ -46,8 +46,8 @@ _FOUND: Final = {
 
 NO_IAM_GROUP: Final = "Map a role instead, and allow the users in the group to assume it."
 
+# An item of a list without the blank after its dash, which YAML takes for a text.
 _DASHED: Final = re.compile(r"-[^\s-]\S*")
-"""An item of a list without the blank after its dash, which YAML takes for a text."""
 
 _IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
 

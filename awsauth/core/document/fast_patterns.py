@@ -18,8 +18,8 @@ from awsauth.core.text.lines import ODD_CHARACTERS
 # The sets are negated, because that compiles much faster than a set that names characters beyond ASCII.
 _COMMENT: Final = "#.*"
 _ODD: Final = f"[{ODD_CHARACTERS}]"
+# The ASCII characters that are not odd. A look at the bytes of an ASCII text is ten times as fast.
 _USUAL_ASCII: Final = bytes([*b"\t\n", *range(32, 127)])
-"""The ASCII characters that are not odd. A look at the bytes of an ASCII text is ten times as fast."""
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
 _TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
 # The same before further text; the look ahead avoids the loop if there are no such lines, which is usual.
@@ -41,8 +41,8 @@ _FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})* *)?\]"
 _GAP: Final = r"[ \n]*"
 
 _ASCII_DOUBLE: Final = r'"[ !#-\[\]-~]+"'
+# A principal or account. Only in ASCII do upper and lower case have the same length, as the search in a text needs.
 _ASCII_VALUE: Final = rf"(?:{_NO_WORD}[A-Za-z/$<][!-~]*(?<!:)|{_ASCII_DOUBLE}|'[ -&(-~]+')"
-"""A principal or account. Only in ASCII do upper and lower case have the same length, as the search in a text needs."""
 _MUST_HAVE: Final = "(?(key_{})|(?!))"
 
 FIRST_DASH: Final = re.compile(rf"{_LINES}( *)- ")
@@ -50,8 +50,8 @@ EMPTY: Final = re.compile(rf"{_LINES}( *)(\[\]) *(?P<comment> {_COMMENT})?(?:\n{
 OPENING: Final = re.compile(rf"[ \n]*\[{_GAP}")
 NEXT_OR_CLOSING: Final = re.compile(rf"{_GAP}(?:,{_GAP}(?=\S)|(?P<closing>\])[ \n]*\Z)")
 
+# By data key, the fields of an entry.
 FIELDS: Final = {key: (arn, "username", "groups") for key, arn in ARN_FIELD.items()}
-"""By data key, the fields of an entry."""
 BLOCK_ITEM: Final = re.compile(rf"^ *- +({_VALUE})", re.MULTILINE)
 FLOW_ITEM: Final = re.compile(rf"[\[,]{_GAP}({_FLOW_VALUE})")
 

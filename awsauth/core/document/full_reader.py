@@ -37,6 +37,7 @@ _STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", 
 _EDITED: Final = ("rolearn", "userarn", "username", "groups")
 _DASH: Final = re.compile(r" *- +")
 _BLANKS: Final = " \t\r\n"  # the white space of YAML; other white space of Unicode belongs to values
+# Well-known mistakes in the line at which reading stops, with their hints. They may also be in the line before.
 _ADVICE: Final = (
     (
         re.compile(r"\A *(mapRoles|mapUsers|mapAccounts) *:"),
@@ -55,7 +56,6 @@ _ADVICE: Final = (
         r"Replace the placeholder `\1`: YAML takes a brace for the start of a mapping.",
     ),
 )
-"""Well-known mistakes in the line at which reading stops, with their hints. They may also be in the line before."""
 
 
 def _list_layout(text: str, root: Node) -> ListLayout:

@@ -21,16 +21,16 @@ Key = Literal["mapRoles", "mapUsers", "mapAccounts"]
 KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers", "mapAccounts")
 
 
+# The keys that map principals; the first takes precedence over the second.
 PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
-"""The keys that map principals; the first takes precedence over the second."""
 
 
+# The noun for an entry.
 KIND: Final[dict[Key, str]] = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
-"""The noun for an entry."""
 
 
+# The field of an entry that names its principal.
 ARN_FIELD: Final[dict[str, str]] = {"mapRoles": "rolearn", "mapUsers": "userarn"}
-"""The field of an entry that names its principal."""
 
 
 @json_object

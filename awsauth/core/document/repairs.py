@@ -29,6 +29,7 @@ SPACES: Final = "\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u200
 NOTHING: Final = "\xad\u200b\u200c\u200d\u2060\ufeff"
 DOUBLE_QUOTES: Final = "\u201c\u201d\u201e\u201f\u2033\uff02"
 SINGLE_QUOTES: Final = "\u2018\u2019\u201a\u201b\u2032\uff07"
+# The ASCII for each typographic character. They are dashes, quotes, spaces, characters without a width, full width.
 MEANT: Final = {
     **dict.fromkeys(DASHES, "-"),
     **dict.fromkeys(SPACES, " "),
@@ -37,9 +38,9 @@ MEANT: Final = {
     **dict.fromkeys(SINGLE_QUOTES, "'"),
     **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
 }
-"""The ASCII for each typographic character. They are dashes, quotes, spaces, characters without a width, full width."""
 
 _SETS: Final = {"d": DASHES, "s": SPACES + NOTHING, "q": DOUBLE_QUOTES + SINGLE_QUOTES}
+# Places of such a character in YAML's own syntax. They are indentation, dashes, quotes, colons and brackets.
 _STRUCTURE: Final = (
     re.compile("^[ {s}]*[{s}]".format(**_SETS), re.MULTILINE),
     re.compile("^[ {s}]*[{d}](?=[ {s}]|$)".format(**_SETS), re.MULTILINE),
@@ -51,24 +52,23 @@ _STRUCTURE: Final = (
     re.compile("(?<=\\w)\uff1a(?=[ {s}]|$)".format(**_SETS), re.MULTILINE),
     re.compile("[\uff3b\uff3d\uff5b\uff5d]"),
 )
-"""Places of such a character in YAML's own syntax. They are indentation, dashes, quotes, colons and brackets."""
 
+# The names of each field in other tools, reduced to letters. The tools are Terraform modules, CDK, eksctl and
+# Ansible.
 _ALIASES: Final = {
     "arn": ("rolearn", "userarn", "arn", "iamarn", "iamrolearn", "iamuserarn", "principalarn", "role", "iamrole"),
     "groups": ("groups", "group", "kubernetesgroups", "k8sgroups"),
     "username": ("username", "user", "name", "kubernetesusername"),
 }
-"""The names of each field in other tools, reduced to letters. The tools are Terraform modules, CDK, eksctl and
-Ansible."""
 _FIELD_OF: Final = {alias: field for field, aliases in _ALIASES.items() for alias in aliases}
+# The length up to which an unreadable text is repaired. Each possible repair reads the whole text.
 _LONGEST: Final = 50_000
-"""The length up to which an unreadable text is repaired. Each possible repair reads the whole text."""
 _ONE_GROUP: Final = re.compile(r"[^\s,;]+")
 _DASH_ALONE: Final = re.compile(r"^ *-(?=[A-Za-z\"'])", re.MULTILINE)
+# The text that may follow a complete list.
 _REST: Final = re.compile(r"(?:\s|#.*|\.\.\.)*")
-"""The text that may follow a complete list."""
+# The start of a line up to its first character, the dashes of lists included.
 _START: Final = re.compile(r" *(?:- +)*[^ ]?")
-"""The start of a line up to its first character, the dashes of lists included."""
 _MOST_TRIED: Final = 48
 _SHOWN: Final = 5
 _MOST_COLUMNS: Final = 4

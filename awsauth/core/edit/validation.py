@@ -143,8 +143,8 @@ ROLE_ARN: Final = {"check": _text(arns.writable_role)}
 USER_ARN: Final = {"check": _text(arns.canonical_user)}
 PRINCIPAL_ARN: Final = {"check": _text(arns.canonical_principal)}
 ACCOUNT: Final = {"check": _text(arns.account_id, digits=12)}
+# A principal as a document may hold it, valid or not. Users have to be able to remove wrong ones.
 WRITTEN: Final = {"check": _written}
-"""A principal as a document may hold it, valid or not. Users have to be able to remove wrong ones."""
 USERNAME: Final = {"check": _text(partial(check_text, "the username"))}
 GROUPS: Final = {"check": _list(_text(partial(check_text, "the group")))}
 ANY_GROUPS: Final = {"check": _list(_any_text)}

@@ -39,8 +39,8 @@ _NEAREST: Final = (
     "role-path", "session-arn", "space", "user-path", "account-digits", "malformed", "no-arn", "data-key",
     "entry-dropped", "sso", "sso-suffix",
 )  # fmt: skip
+# Entries of principals that only resemble the caller.
 _ALIKE: Final = frozenset({"other-partition", "similar-name", "pattern", "other-account", "other-kind"})
-"""Entries of principals that only resemble the caller."""
 
 _MOST_CHANGES: Final = 5
 _MOST_TRIED: Final = 10

@@ -25,31 +25,31 @@ BOM: Final = "\ufeff"
 
 DEEPEST: Final = 100  # the deepest nesting that is read; an `aws-auth` needs three levels, goyaml allows ten thousand
 
+# The most nodes of a text; real texts have fewer. That is one for eight characters of the largest ConfigMap.
 _MOST: Final = 2**17
-"""The most nodes of a text; real texts have fewer. That is one for eight characters of the largest ConfigMap."""
 _MANY: Final = 20_000
+# The least average number of characters for each of many nodes. Real entries have about 10. A node takes hundreds
+# of bytes. Without this bound a text of tiny nodes takes hundreds of times its length in memory.
 _LEAST_LENGTH: Final = 5
-"""The least average number of characters for each of many nodes. Real entries have about 10. A node takes hundreds
-of bytes. Without this bound a text of tiny nodes takes hundreds of times its length in memory."""
 
 _COMMENT: Final = "#[^\n\r\x85\u2028\u2029]*"
 _LINE_END: Final = r"(?![^\n\r\x85\u2028\u2029])"
 _BLANK: Final = r"[ \t\r\n\x85\u2028\u2029]"
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\r?\n)*"
 _EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES} *)| *)(\[{_BLANK}*\])")
+# Must not follow an empty list. A colon makes it a key. Outside of comments, goyaml scans the others differently.
 _ANOTHER_END: Final = re.compile(rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]")
-"""Must not follow an empty list. A colon makes it a key. Outside of comments, goyaml scans the others differently."""
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
 _LINE_START: Final = r"(?:\A|[\n\r\x85\u2028\u2029])[ \t]*"
 _ON_LINE: Final = r"[^\n\r\x85\u2028\u2029]*"
 _BEFORE_BRACKET: Final = rf"(?:(?:[!&*]\S*[ \t]+)+|[\"']{_ON_LINE}[\"'][ \t]*)?"
+# A bracket at the start of a line, or behind a tag or text there. There may be a tag, an anchor, an alias or a
+# quoted text.
 _LINE_OF_BRACKET: Final = re.compile(rf"{_LINE_START}{_BEFORE_BRACKET}[\[{{]")
-"""A bracket at the start of a line, or behind a tag or text there. There may be a tag, an anchor, an alias or a
-quoted text."""
 _NOTHING: Final = rf"(?:\s|{_COMMENT}{_LINE_END})*"
 _BRACKET_FIRST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}:?,]")
+# Such a bracket, closed at once, at the end of the text.
 _EMPTY_LAST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}]{_NOTHING}\Z")
-"""Such a bracket, closed at once, at the end of the text."""
 _BRACKET: Final = re.compile(r"[\[\]{}]")
 _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
 _MAY_DIFFER: Final = re.compile(r"[?!]|\\/")  # without one of these, goyaml and libyaml agree on every scalar

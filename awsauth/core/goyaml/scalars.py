@@ -19,10 +19,10 @@ whole text."""
 Style = Literal["plain", "single", "double"]
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
+# The short names of tags that a scalar has to fit. Every other tag makes a scalar text.
 CHECKED_TAGS: Final = {
     f"tag:yaml.org,2002:{name}": name for name in ("null", "bool", "int", "float", "timestamp", "binary")
 }
-"""The short names of tags that a scalar has to fit. Every other tag makes a scalar text."""
 
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
 _BOOLS: Final = tuple(
@@ -34,12 +34,12 @@ _UNMARSHALABLE: Final = (
     *(".nan", ".NaN", ".NAN"),
     *(sign + form for sign in ("", "+", "-") for form in (".inf", ".Inf", ".INF")),
 )
+# The plain scalars without digits that are not text.
 WORDS: Final[dict[str, Type]] = {
     **dict.fromkeys(_NULLS, "null"),
     **dict.fromkeys(_BOOLS, "bool"),
     **dict.fromkeys(_UNMARSHALABLE, "unmarshalable"),
 }
-"""The plain scalars without digits that are not text."""
 
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _DOT_FLOAT: Final = re.compile(r"\.[0-9]+(?:[eE][-+]?[0-9]+)?")
@@ -48,8 +48,8 @@ _INTEGER: Final = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?
 # Texts written without quotes: printable ASCII that starts like a word, with single spaces inside. YAML allows more; every
 # reader of YAML 1.1 or 1.2, strict or lax, agrees on these.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/$<(.+-][!-~]*(?: [!-~]+)*")
+# Most texts: they begin with a letter or a slash, and have no blank. So only `WORDS` have another type.
 _WORD_LIKE: Final = re.compile(r"[A-Za-z/][!-~]*(?<!:)")
-"""Most texts: they begin with a letter or a slash, and have no blank. So only `WORDS` have another type."""
 _LIKE_ANOTHER_TYPE: Final = re.compile(
     r"[-+]?(?:\.?[0-9][0-9_.,:]*(?:[eE][-+]?[0-9]*)?|0[xX][0-9a-fA-F_]+|0[oObB][0-9_]+)"  # numbers, times
     r"|[0-9]{4}-[0-9]+-[0-9].*"  # dates

@@ -50,8 +50,8 @@ def _violations(document: Document, wanted: Policy) -> dict[tuple[str, str, str]
 
 
 UNREADABLE: Final = "unreadable"
+# The code of a refusal that cannot be allowed. Guards and policy cannot judge the access that such a text gives.
 UNTRUSTED: Final = "untrusted"
-"""The code of a refusal that cannot be allowed. Guards and policy cannot judge the access that such a text gives."""
 TOO_LARGE: Final = "too-large"
 FOREIGN_HISTORY: Final = "foreign-history"
 MANAGED_BY_TOOL: Final = "managed-by-tool"

@@ -17,6 +17,7 @@ from awsauth.errors import GuardError, UsageError
 if TYPE_CHECKING:
     from awsauth.core.document.document import Document
 
+# The guards by name. Each yields findings with its name as code. Those of severity ``error`` refuse the change.
 GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {
     access.NODE_MAPPING: access.node_mapping,
     access.LAST_ADMIN: access.last_admin,
@@ -32,13 +33,12 @@ GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {
     AUTHENTICATION_MODE: access.authentication_mode,
     content.POLICY: content.policy,
 }
-"""The guards by name. Each yields findings with its name as code. Those of severity ``error`` refuse the change."""
 
+# The codes of findings that refuse a change. ``untrusted`` cannot be allowed.
 REFUSALS: Final = frozenset({*GUARDS, content.UNTRUSTED})
-"""The codes of findings that refuse a change. ``untrusted`` cannot be allowed."""
 
+# The most principals of a guard that the hint allows one by one. Above that, the hint allows the whole guard.
 _ONE_BY_ONE: Final = 5
-"""The most principals of a guard that the hint allows one by one. Above that, the hint allows the whole guard."""
 
 
 def run_guards(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:

@@ -101,12 +101,12 @@ def bare(arn: str) -> str:
     return role_or_nothing(ordered) or re.sub("(?<=:role/).*/", "", ordered)
 
 
+# An ARN with a Region, a colon too few or too many, or a second start.
 _IN_DISORDER: Final = re.compile(
     r"(?:arn:[\w:-]*)??(arn:aws[a-z-]*):{1,3}iam:{1,3}(?:[a-z]{2}-(?:gov-)?[a-z]{4,9}-\d:)?"
     r"([^:/]{1,200}?):{0,3}(role|user)[:/](\S+)",
     re.ASCII | re.IGNORECASE,
 )
-"""An ARN with a Region, a colon too few or too many, or a second start."""
 
 
 def has_invisible(name: str) -> bool:

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
 
 _MOST_MERGES: Final = 64
+# Codes of findings about one part of a mapping that dashes split.
 _OF_PARTS: Final = ("entry-dropped", "nothing-given", "no-username")
-"""Codes of findings about one part of a mapping that dashes split."""
+# Codes of findings about a mapping that the whole map lacks.
 _OF_THE_WHOLE: Final = ("no-administrator", "no-node-mapping")
-"""Codes of findings about a mapping that the whole map lacks."""
 _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
+# The rank of each severity: 0 for the worst.
 RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
-"""The rank of each severity: 0 for the worst."""
 
 
 @public

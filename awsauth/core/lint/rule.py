@@ -70,8 +70,8 @@ class Rule(NamedTuple):
             yield Finding(self.code, match.severity or self.severity, message, impact, hint, location, principal, fix)
 
 
+# Every rule by its code.
 RULES: Final[dict[str, Rule]] = {}
-"""Every rule by its code."""
 
 
 def rule(severity: Severity, title: str, *, has_fix: bool = False) -> Callable[[Find], Find]:

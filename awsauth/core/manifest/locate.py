@@ -38,6 +38,7 @@ _LISTED: Final = 5
 
 _KEY_OF_BLOCK: Final = re.compile(r"^ *(\w+):[ \t]*[|>]", re.MULTILINE)
 _KUBECTL: Final = "kubectl get configmap aws-auth -n kube-system -o yaml"
+# The pattern of a text that people take for a manifest, its name, and the hint.
 _OTHER_TEXTS: Final = (
     (
         re.compile(r"^(?:@@ -\d|\+\+\+ |\+[ \w\"'-])", re.MULTILINE),
@@ -56,7 +57,6 @@ _OTHER_TEXTS: Final = (
         f"Pass the output of `{_KUBECTL}`.",
     ),
 )
-"""The pattern of a text that people take for a manifest, its name, and the hint."""
 
 TEMPLATE_HINT: Final = "Give the rendered manifest, or change the values of the template."
 

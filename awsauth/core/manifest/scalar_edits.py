@@ -31,8 +31,8 @@ _ESCAPED_IN_DOUBLE: Final = re.compile(
 _ESCAPED_IN_SINGLE: Final = re.compile("''")
 _NOT_PLAIN_IN_DOUBLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _ONE_LINE: Final = re.compile(rf"[^\n{ODD_CHARACTERS}]*")
+# Lines, and the parts between two commas: a list in JSON is often a single line.
 _PIECE: Final = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
-"""Lines, and the parts between two commas: a list in JSON is often a single line."""
 
 
 class _Quotes(NamedTuple):

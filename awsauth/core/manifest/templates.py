@@ -27,6 +27,7 @@ _WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\}|%\{.*\})\s*")
 _CONTROL: Final = re.compile(
     r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
 )
+# For each tool the pattern of its templates, and the check of a rendered text.
 _TOOLS: Final = (
     (
         re.compile(r"\{\{-?\s{0,9}(?:[.$]|(?:if|range|with|end|include|toYaml|tpl|template)\b)"),
@@ -42,7 +43,6 @@ _TOOLS: Final = (
     (re.compile(r"\$\w|\$\{[A-Z_][A-Z0-9_]{0,99}[:}]"), "the shell", "envsubst < FILE | awsauth check --file -"),
     (re.compile(""), "Terraform", "terraform output -raw OUTPUT | awsauth check --file -"),
 )
-"""For each tool the pattern of its templates, and the check of a rendered text."""
 _BY_HAND: Final = "Change the template by hand, or its values, or give the rendered manifest instead."
 
 

@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+# ``Default_Ignorable_Code_Point`` of Unicode 17.0. Source: ``DerivedCoreProperties.txt``.
 _IGNORABLE: Final = (
     "\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""``Default_Ignorable_Code_Point`` of Unicode 17.0. Source: ``DerivedCoreProperties.txt``."""
 
 
+# ``White_Space`` without the blank. Source: Unicode 17.0, ``PropList.txt``.
 _SPACE: Final = "\t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""``White_Space`` without the blank. Source: Unicode 17.0, ``PropList.txt``."""
 
 
+# Blanks of Braille, hieroglyphs, Khitan and music. Fonts draw nothing, although they have neither property.
 _BLANK: Final = "\u2800\U00013441-\U00013442\U00016fe4\U0001d159"
-"""Blanks of Braille, hieroglyphs, Khitan and music. Fonts draw nothing, although they have neither property."""
 
 
 _INVISIBLE: Final = re.compile(f"[{_IGNORABLE}{_SPACE}{_BLANK}]")
 
 
+# Words that need no quotes in any shell.
 _PLAIN_WORD: Final = re.compile(r"[\w@%+:,./-][\w@%+=:,./-]*", re.ASCII)
-"""Words that need no quotes in any shell."""
 
 
+# Visible characters that are special to the shell or to ``printf %b``.
 _IN_OCTAL: Final = frozenset("'\\`!")
-"""Visible characters that are special to the shell or to ``printf %b``."""
 
 
 def visible(text: str, *, keep: str = "") -> str:

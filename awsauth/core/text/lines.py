@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+# YAML 1.1's line breaks other than LF and CRLF. A text that holds one is never edited.
 ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
-"""YAML 1.1's line breaks other than LF and CRLF. A text that holds one is never edited."""
 
 
+# Characters that no line of YAML should hold, for brackets in a regex. A set of these compiles fifty times as fast
+# as the set of all others.
 ODD_CHARACTERS: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
-"""Characters that no line of YAML should hold, for brackets in a regex. A set of these compiles fifty times as fast
-as the set of all others."""
 
 
+# The number of words that `close_matches` compares at once.
 _AT_ONCE: Final = 16
-"""The number of words that `close_matches` compares at once."""
 
 
 class Splice(NamedTuple):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from awsauth.core.lint.context import LintContext, LintEntry
 
+# The number of administrators above which lint warns, without a policy.
 MANY: Final = 3
-"""The number of administrators above which lint warns, without a policy."""
 
 
 @rule(Severity.WARNING, f"more than {MANY} principals in `system:masters`, unless a policy sets the limit")

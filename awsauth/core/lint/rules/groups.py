@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.lint.context import LintContext
 
+# Groups that Kubernetes or EKS binds by itself.
 WELL_KNOWN: Final = (
     SYSTEM_MASTERS,
     *sorted(NODE_GROUPS),
@@ -29,7 +30,6 @@ WELL_KNOWN: Final = (
     "system:serviceaccounts",
     "system:monitoring",
 )
-"""Groups that Kubernetes or EKS binds by itself."""
 
 _BY_LETTERS: Final = {re.sub("[^a-z]", "", group): group for group in WELL_KNOWN}
 _OF_PARTS: Final = re.compile(r"[\s:_.-]*(?:system|eks)", re.IGNORECASE)

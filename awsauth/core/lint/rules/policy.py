@@ -285,5 +285,5 @@ def _administrators(context: LintContext) -> Iterator[tuple[LintEntry, str]]:
             yield item, group
 
 
+# The rules of this module.
 RULES: Final[tuple[Rule, ...]] = tuple(one for one in registry.RULES.values() if one.find.__module__ == __name__)
-"""The rules of this module."""

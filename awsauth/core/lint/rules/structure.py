@@ -27,11 +27,11 @@ _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
 _CONTENT: Final = re.compile(
     r"^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)", re.MULTILINE
 )
+# In any case of their letters: ``aws-iam-authenticator`` ``pkg/config/types.go``.
 _FIELDS: Final[dict[Key, tuple[str, ...]]] = {
     "mapRoles": ("rolearn", "username", "groups", "userid", "sso"),
     "mapUsers": ("userarn", "username", "groups", "userid"),
 }
-"""In any case of their letters: ``aws-iam-authenticator`` ``pkg/config/types.go``."""
 _MEANT: Final = {"user": "username", "name": "username"}
 
 
