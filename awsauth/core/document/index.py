@@ -93,7 +93,10 @@ def _searched(reading: ParsedList, principal: str) -> list[int]:
 
 
 def _by_principal(reading: ParsedList) -> dict[str, list[int]]:
-    """Return the positions by principal in lower case; under an empty text those of ARNs beyond ASCII and of `sso`."""
+    """Return the positions by principal in lower case.
+
+    Under an empty text are those of ARNs beyond ASCII and of `sso`.
+    """
     found: defaultdict[str, list[int]] = defaultdict(list)
     for position, entry in enumerate(reading.entries):
         if entry.mapped is not None:

@@ -115,7 +115,7 @@ def _repetition(text: str, earlier: _Pair, last: _Pair, hint: str, fix: tuple[Re
 
 
 def _moved(text: str, earlier: Mapping[str, _Pair], last: Mapping[str, _Pair], removed: _Pair, into: _Pair) -> str:
-    """Return the hint that removes `removed` and keeps the keys and entries that only it has."""
+    """Return the hint to remove `removed` without losing its own keys and entries."""
     if text.lstrip().startswith("{"):
         return "Put the entries of both into the last one, and remove the first."
     steps = []

@@ -135,7 +135,7 @@ def close_matches(word: str, choices: Iterable[str], most: int, least: float) ->
 
 
 def _in_common(word: str, others: tuple[str, ...]) -> list[int]:
-    """Return the length of the longest common subsequence of a word and each of a few others.
+    """Return the length of a word's longest common subsequence with each of others.
 
     Each row of the usual tables is kept as the bits of one number for all others.
     """
@@ -149,7 +149,7 @@ def _in_common(word: str, others: tuple[str, ...]) -> list[int]:
 
 @lru_cache(maxsize=64)
 def _places_of(words: tuple[str, ...]) -> tuple[dict[str, int], list[int]]:
-    """Return the positions of each letter in a few words, and the positions of each word, as bits of one number."""
+    """Return the positions of each letter and of each word as bits of one number."""
     places: dict[str, int] = {}
     masks = []
     position = 0
