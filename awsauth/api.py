@@ -100,7 +100,7 @@ def connect(**target: Unpack[Target]) -> AwsAuthClient:
     kind = next((kind for kind in ("cluster", "file") if kind in named), "kubeconfig")
     if unfit := sorted(named.keys() - _FITTING[kind]):
         raise UsageError(
-            f"{' and '.join(unfit)} {f'cannot be combined with {kind}' if kind in named else 'cannot be used without cluster'}.",
+            f"{'= and '.join(unfit)}= cannot be {f'combined with {kind}=' if kind in named else 'used without cluster='}.",
             hint="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
         )
     if kind == "file":

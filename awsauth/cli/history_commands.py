@@ -130,7 +130,7 @@ def snapshot_command(invocation: Invocation, /, *, reason: str) -> int:
     text = (
         f"Recorded as revision {result.revision}."
         if result.changed
-        else f"Revision {result.revision} holds it already."
+        else f"Revision {result.revision} already holds the live state."
     )
     invocation.report({"recorded": result.changed, "revision": result.revision}, text)
     return DONE

@@ -113,7 +113,7 @@ def account_id(account: str) -> str:
         InvalidValueError: it is not 12 digits.
     """
     if not ACCOUNT.fullmatch(account):
-        raise InvalidValueError(f"{quoted(account)} is not an AWS account.", hint="Give its 12 digits, as text.")
+        raise InvalidValueError(f"{quoted(account)} is not an AWS account ID.", hint="Pass the 12 digits as text.")
     return account
 
 

@@ -45,7 +45,7 @@ def health_report(
         InvalidValueError: `role_arn` is not the ARN of a role.
     """
     if not connection:
-        raise UsageError("This client has no cluster to check.", hint="Connect to a cluster.")
+        raise UsageError("This client has no cluster to check.", hint="Connect to a cluster: cluster=, or context=.")
     return _HealthCheck(connection, store, _tokens(connection, role_arn), role_arn, _rules(may)).report()
 
 

@@ -14,12 +14,12 @@ ROLE = "arn:aws:iam::111122223333:role/mytestrole"
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ({"file": "a.yaml", "context": "kind-dev"}, "context cannot be combined with file"),
-        ({"file": "a.yaml", "cluster": "prod"}, "file cannot be combined with cluster"),
-        ({"cluster": "prod", "context": "kind-dev"}, "context cannot be combined with cluster"),
-        ({"region": "eu-west-1"}, "region cannot be used without cluster"),
-        ({"context": "kind-dev", "assume_role": "x"}, "assume_role cannot be used without cluster"),
-        ({"file": "a.yaml", "as_user": "jane"}, "as_user cannot be combined with file"),
+        ({"file": "a.yaml", "context": "kind-dev"}, "context= cannot be combined with file="),
+        ({"file": "a.yaml", "cluster": "prod"}, "file= cannot be combined with cluster="),
+        ({"cluster": "prod", "context": "kind-dev"}, "context= cannot be combined with cluster="),
+        ({"region": "eu-west-1"}, "region= cannot be used without cluster="),
+        ({"context": "kind-dev", "assume_role": "x"}, "assume_role= cannot be used without cluster="),
+        ({"file": "a.yaml", "as_user": "jane"}, "as_user= cannot be combined with file="),
         ({"cluster": ""}, "cluster is empty"),
         ({"cluster": None}, "cluster is `None`"),
         ({"context": " "}, "context is empty"),

@@ -83,7 +83,7 @@ def test_a_file_keeps_its_bytes(tmp_path: Path) -> None:
     raw = path.read_bytes()
     assert run("snapshot", "--reason", "a b", "--file", str(path)).out == "Recorded as revision 1.\n"
     assert path.read_bytes() == raw
-    assert run("snapshot", "--file", str(path)).out == "Revision 1 holds it already.\n"
+    assert run("snapshot", "--file", str(path)).out == "Revision 1 already holds the live state.\n"
     done = run("snapshot", "--file", str(path), "-o", "json")
     expected = {"command": "snapshot", "version": 1, "recorded": False, "revision": 1}
     assert json.loads(done.out) == {**expected, "target": {"as": None, "name": str(path)}}
