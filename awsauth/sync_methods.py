@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @public
 class SyncMethods(ABC):
-    """Makes the entries of owners what their fragments say."""
+    """Applies the fragments of owners."""
 
     _store: Store
     _roles: RoleResolver

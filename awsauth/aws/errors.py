@@ -360,7 +360,7 @@ class _Failure:
 
 
 def _raised(error: Exception) -> _Row | None:
-    """Return the row for what boto3 raised by itself."""
+    """Return the row for an exception of boto3 itself."""
     first, *behind = causes(error)
     for cause in behind:
         names = ["InvalidHeader"] if str(cause).startswith("Invalid header") else _names(cause)

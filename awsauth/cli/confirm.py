@@ -152,7 +152,7 @@ def confirm_and_apply(
 
     Raises:
         UsageError: there is no terminal, and no ``--yes``.
-        AwsAuthError: what the library raises.
+        AwsAuthError: the library failed.
     """
     asks = how.asks and not invocation.is_filter
     if asks:

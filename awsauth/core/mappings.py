@@ -1,4 +1,4 @@
-"""Who is mapped to what, as the authenticator reads it."""
+"""The mappings, as the authenticator reads them."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def commit(
         ConflictError: other writers were first until the deadline, or deleted the object.
         OutcomeUnknownError: a write was not answered, and its outcome is unknown at the deadline.
         HistoryError: the revision cannot be recorded.
-        AwsAuthError: what `propose`, a check or the store raises.
+        AwsAuthError: `propose`, a check or the store failed.
     """
     patience = patience or Backoff()
     store = RetryingStore(store, patience)

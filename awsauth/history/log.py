@@ -143,7 +143,7 @@ def log(store: Store) -> Log:
     """Return the history. The data of the revisions is not read, and not checked.
 
     Raises:
-        AwsAuthError: what the store raises.
+        AwsAuthError: the store failed.
     """
     snapshot = store.read()
     listing = store.list_revisions()
@@ -275,7 +275,7 @@ def with_diffs(store: Store, log: Log, newest: int) -> Log:
         newest: How many entries.
 
     Raises:
-        AwsAuthError: what the store raises.
+        AwsAuthError: the store failed.
     """
 
     @cache
@@ -315,7 +315,7 @@ def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:
     always kept. So are revisions younger than an hour by the store's clock. With `dry_run` nothing is deleted.
 
     Raises:
-        AwsAuthError: what the store raises; revisions may have been deleted before.
+        AwsAuthError: the store failed; it may have deleted revisions before.
     """
     head = store.read().head
     listing = store.list_revisions()

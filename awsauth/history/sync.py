@@ -1,4 +1,4 @@
-"""A sync: one change that makes the entries of owners what their fragments say."""
+"""A sync: one change that applies the fragments of owners."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class SyncProposal:
             )
 
     def _kept_records(self, snapshot: Snapshot, records: Mapping[str, Record], live: Live) -> KeptRecords:
-        """Return what the revisions tell of records.
+        """Return the records of owners in the revisions.
 
         They are read if an entry may be removed or adopted, or a record may be lost.
         """

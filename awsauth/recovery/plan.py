@@ -1,4 +1,4 @@
-"""The plan of a recovery, from what was discovered."""
+"""The plan of a recovery, from the discovered facts."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ class AccessRepair:
         return PendingRepair(request.step(to), done, lambda: run(reason=request.reason or "recovered access"))
 
     def apply(self) -> AppliedRepair:
-        """Repair ``aws-auth``, if there is anything to repair; raises what `pending` does."""
+        """Repair ``aws-auth``, if there is anything to repair; raises like `pending`."""
         result, done = None, ""
         if found := self.pending():
             made = found.make()

@@ -1,1 +1,1 @@
-"""Who gets what: the authenticator's matching rules."""
+"""The authenticator's rules for matching callers to mappings."""

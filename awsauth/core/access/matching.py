@@ -108,7 +108,7 @@ class Access(NamedTuple):
 def counting(
     document: Document, principals: Collection[str] | None = None
 ) -> Iterator[tuple[Key, str, dict[int, MappingEntry]]]:
-    """Yield the mapped principals, each with the data key and what counts.
+    """Yield the mapped principals, each with the key and entries that count.
 
     The entries that count are as for `winners`. An entry of ``mapUsers`` whose principal is in ``mapRoles`` does not
     count.

@@ -191,7 +191,7 @@ def acts_of(
     unknown: Sequence[str] = (),
     uid: str = "",
 ) -> SyncReport:
-    """Return what a sync does.
+    """Return the acts of a sync.
 
     Args:
         desired: The wanted entries, by owner and by name of the principal.

@@ -57,7 +57,7 @@ def principal_in(name: str) -> str:
 
 
 def applied(mapped: MappingEntry) -> Applied:
-    """Return what a record says of a principal that is mapped so."""
+    """Return the record of a principal with this mapping."""
     return {"u": mapped.username, "g": sorted(set(mapped.groups))}
 
 

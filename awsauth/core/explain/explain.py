@@ -1,4 +1,4 @@
-"""Explain what the authenticator does with a caller.
+"""Explain how the authenticator treats a caller.
 
 Source of the rules: ``aws-iam-authenticator`` ``pkg/token`` (``getIdentityFromSTSResponse``), ``pkg/mapper/configmap``
 (``Map``), ``pkg/server/server.go`` (``doMapping``, ``renderTemplates``). The tests compare both.

@@ -98,7 +98,7 @@ class CallerOutcome(JsonValue):
     def of(
         cls, username: str, groups: Iterable[str], caller: Caller, location: Location | None = None
     ) -> CallerOutcome:
-        """Return what a caller gets by a username and groups that may hold templates."""
+        """Return the outcome of a username and groups that may hold templates."""
         parts = [render(text, caller) for text in (username, *groups)]
         unresolved = tuple(dict.fromkeys(marker for part in parts for marker in part.unresolved))
         is_refused = INSTANCES_ONLY in unresolved and caller.is_instance is False

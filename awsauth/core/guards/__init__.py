@@ -1,1 +1,1 @@
-"""Guards: what a change may not do unless it is allowed by name."""
+"""Guards: each refuses one kind of change unless it is allowed by name."""

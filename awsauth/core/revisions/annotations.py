@@ -13,7 +13,7 @@ from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted, visible
 
 PREFIX: Final = "awsauth/"
-OWNER_PREFIX: Final = f"{PREFIX}owner."  # begins the annotations of a ConfigMap that say what each owner applied last
+OWNER_PREFIX: Final = f"{PREFIX}owner."  # of annotations that record the entries each owner applied last
 LONGEST: Final = 1024  # bytes of one annotation in UTF-8; all of an object may have 256 KiB
 
 _CUT: Final = "…"
