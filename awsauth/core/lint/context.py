@@ -296,7 +296,7 @@ class LintContext:
             for (parts, names), (_, others) in zip(runs, [*runs[1:], ([], set[str]())], strict=False):
                 last = {field.name for field in parts[-1].shape.fields}
                 is_unclear = parts[-1].mapped is None and "" in others and others.isdisjoint(last)
-                if len(parts) > 1 and ARN_FIELD[key] in names and not is_unclear:
+                if len(parts) > 1 and {"", ARN_FIELD[key]} <= names and not is_unclear:
                     found.append((key, parts))
         return found
 

@@ -199,6 +199,8 @@ FINE: Final[dict[str, list[dict[str, str]]]] = {
         item("- rolearn: ROLE\n  username: a\n- username: b\n  groups: [x]\n"),
         item("- rolearn: ROLE\n  username: a\n- extra: x\n"),
         item('- sso: {permissionSetName: A, accountID: "111122223333"}\n- rolearn: ROLE\n  username: a\n'),
+        item("- rolearn: 1\n- username: a\n"),
+        item("- rolearn: ROLE\n  sso: {permissionSetName: A}\n- groups: [x]\n- username: a\n"),
     ],
     "placeholder": [
         role(f"{ROLE}/ACCOUNT_ID", "ACCOUNT_ID", "xxx"),
