@@ -25,6 +25,8 @@ _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH: Final = re.compile(r"(?:[!-.0-~]+/)*")
 # The name of the role that IAM Identity Center makes for a permission set.
 SSO_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
+# The command that shows the roles of permission sets.
+FIND_SSO_ROLES: Final = "aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
 _SSO_PREFIX: Final = "awsreservedsso_"
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
 _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
@@ -62,8 +64,7 @@ def writable_role(arn: str) -> str:
     canonical = canonical_role(arn)
     if lacks_sso_suffix(canonical):
         problem = "lacks the suffix of a permission set's role: `_` and 16 hexadecimal digits"
-        command = "aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
-        raise _invalid(arn, problem, f"Look up the whole name: {command}")
+        raise _invalid(arn, problem, f"Look up the whole name: {FIND_SSO_ROLES}")
     return canonical
 
 

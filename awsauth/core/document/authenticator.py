@@ -135,7 +135,8 @@ class EntryReader:
         if value.type == "string":
             into[name] = value.text
         elif value.type != "null":
-            self._wrong_type(value, f"`{name}` is not text", f"The authenticator drops this {name}.")
+            hint = "Write an entry of its own for each ARN." if name.endswith("arn") and value.type == "list" else ""
+            self._wrong_type(value, f"`{name}` is not text", f"The authenticator drops this {name}.", hint)
         return value.type == "string"
 
     def _groups(self, value: Value, groups: _GoSlice) -> bool:

@@ -48,6 +48,8 @@ ArnProblem = Literal[
 
 def arn_problem(principal: str) -> ArnProblem:
     """Return why no caller can have an ARN as it is written in the map."""
+    if has_several(principal):
+        return "not-an-arn"
     if is_canonical(principal):
         return ""
     if (likely := filled(principal)) != principal:
@@ -59,6 +61,16 @@ def arn_problem(principal: str) -> ArnProblem:
         return "typographic-character"
     problem = _problem_of_parts(visible.lower())
     return "arn-space" if visible != principal and problem != "not-an-arn" else problem
+
+
+def has_several(principal: str) -> bool:
+    """Whether another ARN follows the first one, as in a list with commas.
+
+    An ARN in the place of its own name is not another one.
+    """
+    before, again, after = principal[1:].lower().partition("arn:")
+    is_own_name = before.endswith("/") and after.split(":")[:4] == before.split(":")[1:5]
+    return bool(again) and (":role/" in before or ":user/" in before) and not is_own_name
 
 
 def _problem_of_parts(arn: str) -> ArnProblem:

@@ -298,3 +298,25 @@ def test_of_several_findings_at_one_place_the_worst_is_first() -> None:
     found = lint(Document(data))
     assert [one.code for one in found if one.location] == ["account-digits", "no-node-mapping"]
     assert [one.code for one in found if not one.location] == ["unknown-data-key", "no-administrator"]
+
+
+@pytest.mark.parametrize("arns", [
+    f"{ROLE}/a,{ROLE}/b", f"{ROLE}/a, {ROLE}/b", f"{USER}/a,{USER}/b", f"{ROLE}/a;{USER}/b",
+    f"{ROLE}/a {ROLE}/team/b", f"{ROLE}/arn:aws:iam::444455556666:role/b",
+])  # fmt: skip
+def test_several_arns_in_one_value_are_not_one_arn_with_a_path(arns: str) -> None:
+    """A fix would map the last one, and lose the others."""
+    for data in (role(f'"{arns}"', "x"), user(f'"{arns}"', "x")):
+        [finding] = [one for one in lint(Document(data)) if one.severity is Severity.ERROR]
+        assert (finding.code, finding.fix) == ("not-an-arn", ())
+        assert finding.message == "This is more than one ARN."
+
+
+@pytest.mark.parametrize("arn", [f"{ROLE}/{ROLE}/n", f"{ROLE}/team/{ROLE.partition('arn:')[2]}/n"])
+def test_an_arn_in_the_place_of_a_name_is_one(arn: str) -> None:
+    assert f"`{ROLE}/n`" in told("role-path", role(arn, "n"))[0].hint
+
+
+def test_a_list_of_arns_needs_an_entry_for_each() -> None:
+    [finding] = told("wrong-type", {"mapRoles": f"- rolearn: [{ROLE}/a, {ROLE}/b]\n  username: x\n"})
+    assert finding.hint == "Write an entry of its own for each ARN."

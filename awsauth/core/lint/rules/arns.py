@@ -13,7 +13,7 @@ from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import RenamePrincipal
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import arn_problem, bare, has_invisible, role_or_nothing
+from awsauth.core.lint.context import arn_problem, bare, has_invisible, has_several, role_or_nothing
 from awsauth.core.lint.rule import Match, arn_rule, rule
 from awsauth.core.text.display import quoted
 
@@ -238,6 +238,8 @@ def not_an_arn(item: LintEntry) -> Match:
     hint = f"Write the ARN of the {kind}, such as `arn:aws:iam::111122223333:{kind}/NAME`."
     if is_iam_group(principal):
         problem, hint = "This is the ARN of an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP
+    elif has_several(principal):
+        problem, hint = "This is more than one ARN.", "Write one ARN, and an entry of its own for any other."
     elif arn_problem(bare(principal)) != "not-an-arn":
         return _misspelt(item, "The part of this ARN before the name is wrong.", no_caller)
     elif other := _RESOURCE.match(principal):

@@ -6,7 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import account_of
-from awsauth.core.access.sso_roles import PATH, permission_set
+from awsauth.core.access.sso_roles import permission_set
+from awsauth.core.arn import FIND_SSO_ROLES
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, arn_rule, rule
 from awsauth.core.text.display import quoted
@@ -68,7 +69,7 @@ def sso_suffix(item: LintEntry) -> Match:
     return item.match(
         "The role's name does not end in `_` and 16 hexadecimal digits, unlike roles of IAM Identity Center.",
         "There is no such role, so the mapping grants no access.",
-        f"Look up the whole name, and write it without its path: `aws iam list-roles --path-prefix {PATH}`.",
+        f"Look up the whole name, and write it without its path: `{FIND_SSO_ROLES}`.",
     )
 
 
