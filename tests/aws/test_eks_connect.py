@@ -148,7 +148,7 @@ def test_a_missing_permission_comes_with_the_statement_that_gives_it(eks: EksFak
 def test_an_explicit_deny_is_not_answered_with_a_statement(eks: EksFake) -> None:
     message = f"User: {eks.caller} is not authorized to perform: eks:DescribeCluster on resource: {ARN} with an explicit deny in a service control policy"
     eks.fail("DescribeCluster", "AccessDeniedException", message, 403)
-    with pytest.raises(AwsPermissionError, match="another statement that allows it does not help"):
+    with pytest.raises(AwsPermissionError, match="Another statement that allows it does not help"):
         describe_cluster(AwsSession(), "prod")
 
 
