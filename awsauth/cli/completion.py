@@ -163,43 +163,6 @@ def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     ]
 
 
-_BASH: Final = """\
-%(complete_func)s() {
-    local response value
-    response=$(env AWSAUTH_COMPLETION_LINE="${COMP_LINE:0:COMP_POINT}" AWSAUTH_COMPLETION_BREAKS="$COMP_WORDBREAKS" \\
-        %(complete_var)s=bash_complete "$1")
-    COMPREPLY=()
-    while IFS= read -r value; do
-        case $value in
-            dir,*) compopt -o dirnames ;;
-            file,*) compopt -o default ;;
-            plain,*) COMPREPLY+=("${value#plain,}") ;;
-        esac
-    done <<< "$response"
-}
-
-complete -o nosort -F %(complete_func)s %(prog_name)s
-"""
-
-_FISH: Final = """\
-function %(complete_func)s
-    for item in (env %(complete_var)s=fish_complete COMP_WORDS=(commandline -cp | string collect) \\
-            COMP_CWORD=(commandline -ct | string collect) %(prog_name)s)
-        set -l parts (string split -m 1 , -- $item)
-        switch $parts[1]
-            case dir
-                __fish_complete_directories $parts[2]
-            case file
-                __fish_complete_path $parts[2]
-            case plain
-                echo -- $parts[2]
-        end
-    end
-end
-
-complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
-"""
-
 _BREAKS: Final = " \t\n\"'@><=;|&(:"  # the default of `COMP_WORDBREAKS`: after these bash begins a new word
 
 # Breaks that bash replaces together with the word. Source: bash ``bashline.c`` (``rl_special_prefixes``).
@@ -210,6 +173,11 @@ _SPECIAL: Final = re.compile(r"""[ !"#$&'()*,;<>?\[\\\]^`|~]|\.(?=\.)""")
 
 # Characters with a meaning to bash inside a quote.
 _CLOSES: Final = {"'": re.compile("'"), '"': re.compile(r'["$`\\!]')}
+
+
+def _script(shell: str) -> str:
+    """Return the script with which a shell asks; click fills in the names."""
+    return Path(__file__).with_name(f"completion.{shell}").read_text(encoding="utf-8")
 
 
 class _Completion(ShellComplete):
@@ -228,7 +196,7 @@ class _Completion(ShellComplete):
 class Bash(_Completion, BashComplete):
     """Completion for bash. It quotes the completions, because bash does not."""
 
-    source_template = _BASH
+    source_template = _script("bash")
     _quote = ""
     _kept = ""
 
@@ -263,7 +231,7 @@ class Zsh(_Completion, ZshComplete):
 class Fish(_Completion, FishComplete):
     """Completion for fish, which quotes inserted values; they may hold commas."""
 
-    source_template = _FISH
+    source_template = _script("fish")
 
 
 def _open_quote(line: str, breaks: str) -> tuple[str, str]:
