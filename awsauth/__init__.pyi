@@ -1,4 +1,7 @@
-# What type checkers and editors know of the package: `__init__.py` imports each name when it is first used.
+# The public names and their modules, for type checkers, editors, and `__init__.py`: it imports each when it is first used.
+
+__all__: list[str]  # noqa: PYI035 -- made from this file at run time
+
 from awsauth.api import (
     Target as Target,
     add_account_mapping as add_account_mapping,
@@ -116,5 +119,3 @@ from awsauth.recovery.report import (
     RecoveryStep as RecoveryStep,
 )
 from awsauth.version import __version__ as __version__
-
-__all__: list[str]  # noqa: PYI035 -- made from `_HOMES` at run time
