@@ -66,10 +66,10 @@ class Location(JsonValue):
     @classmethod
     @unguarded
     def of(cls, key: str, text: str, start: int, end: int | None = None) -> Location:
-        """Return the place of the span `start` to `end` (offsets) in the text of `key`."""
+        """Return the place of a span in the text of `key`; its text is that of its first line."""
         starts = line_starts(text)
         line = bisect_right(starts, start)
-        at_fault = "" if end is None else text[start:end]
+        at_fault = "" if end is None else text[start:end].partition("\n")[0]
         return cls(key, line, start - starts[line - 1] + 1, at_fault)
 
     def offset_in(self, text: str) -> int:

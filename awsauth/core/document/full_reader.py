@@ -213,11 +213,48 @@ def _read_root(key: Key, text: str, root: Node) -> ParsedList:
         return _lost(key, text, "not-a-list", f"{key} does not hold a list.", root.start)
     reader = EntryReader(key, text)
     layout = _list_layout(text, root)
-    entries = []
+    read = []
     for item in items:
+        known = len(reader.findings)
         mapped, winners = (reader.account(item), None) if key == "mapAccounts" else reader.role_or_user(item)
-        entries.append(FullEntry(mapped, text, item, winners, layout))
-    return ParsedList(key, text, tuple(entries), layout, tuple(sorted(reader.findings, key=_place)))
+        read.append((FullEntry(mapped, text, item, winners, layout), reader.findings[known:]))
+    is_dropped = key != "mapAccounts" and any(finding.code == "entry-dropped" for finding in reader.findings)
+    findings = _of_whole_mappings(key, text, read) if is_dropped else reader.findings
+    return ParsedList(key, text, tuple([entry for entry, _ in read]), layout, tuple(sorted(findings, key=_place)))
+
+
+def _of_whole_mappings(key: Key, text: str, read: list[tuple[FullEntry, list[Finding]]]) -> Iterator[Finding]:
+    """Yield the findings of entries, with one for the parts of a mapping that dashes split.
+
+    Parts that may belong to either of two mappings keep their findings.
+    """
+    runs: list[tuple[list[FullEntry], set[str], list[Finding]]] = []
+    for entry, found in read:
+        names = {field.name for field in entry.shape.fields} | ({""} if entry.mapped else set())
+        if not runs or not names or not names.isdisjoint(runs[-1][1]):
+            runs.append(([], set(), []))
+        runs[-1][0].append(entry)
+        runs[-1][1].update(names)
+        runs[-1][2].extend(found)
+    for (parts, _, found), (_, others, _) in zip(runs, [*runs[1:], runs[-1]], strict=True):
+        last, arn = parts[-1], next((part for part in parts if part.mapped and part.mapped.principal), None)
+        is_unclear = not last.mapped and "" in others and others.isdisjoint(field.name for field in last.shape.fields)
+        if len(parts) == 1 or not arn or is_unclear:
+            yield from found
+            continue
+        first, *more = (f"`{part.shape.fields[0].name}`" for part in parts)
+        yield Finding(
+            "entry-dropped",
+            Severity.ERROR,
+            f"Dashes split one mapping into {len(parts)} entries.",
+            "The authenticator drops those without an ARN, and the principal gets nothing of them.",
+            f"Below {first}, replace the dash before {' and before '.join(more)} with a blank."
+            if arn.shape.style == "block"
+            else "Write their fields in one entry.",
+            Location.of(key, text, arn.shape.fields[0].start),
+            arn.mapped.principal if arn.mapped else "",
+        )
+        yield from (finding for finding in found if finding.code != "entry-dropped")
 
 
 def _place(finding: Finding) -> tuple[int, int]:
@@ -282,5 +319,4 @@ def _untrusted(key: Key, text: str, problem: str, start: int, hint: str = nodes.
 
 def _line_from(key: Key, text: str, start: int) -> Location:
     start = noticed_at(text, start)
-    end = text.find("\n", start)
-    return Location.of(key, text, start, len(text) if end < 0 else end)
+    return Location.of(key, text, start, line_end(text, start))

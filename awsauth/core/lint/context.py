@@ -12,7 +12,7 @@ from awsauth.core.access.node_mappings import is_person
 from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
 from awsauth.core.document.fast_reader import read_fast
 from awsauth.core.document.index import kept_under
-from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Groups, Key, Scalar, continuation
+from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
 from awsauth.core.findings import Location
 from awsauth.core.goyaml import nodes
@@ -28,26 +28,8 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
 
 
-ArnProblem = Literal[
-    "",
-    "placeholder",
-    "wildcard",
-    "arn-space",
-    "not-an-arn",
-    "instance-profile",
-    "assumed-role",
-    "account-digits",
-    "unknown-partition",
-    "role-path",
-    "typographic-character",
-    "sso-suffix",
-    "continued-value",
-]
-"""The code of the rule that reports the fault of an ARN; empty without one."""
-
-
-def arn_problem(principal: str) -> ArnProblem:
-    """Return why no caller can have an ARN as it is written in the map."""
+def arn_problem(principal: str) -> str:
+    """Return why no caller can have an ARN: the code of a rule, or an empty text."""
     if has_several(principal):
         return "not-an-arn"
     if is_canonical(principal):
@@ -73,17 +55,13 @@ def has_several(principal: str) -> bool:
     return bool(again) and (":role/" in before or ":user/" in before) and not is_own_name
 
 
-def _problem_of_parts(arn: str) -> ArnProblem:
+def _problem_of_parts(arn: str) -> str:
     scheme, partition, service, region, account, resource = (arn.split(":", 5) + [""] * 6)[:6]
     kind, slash, _ = resource.partition("/")
     if scheme != "arn" or region or not slash:
         return "not-an-arn"
-    if (service, kind) == ("iam", "instance-profile"):
-        return "instance-profile"
-    if (service, kind) == ("sts", "assumed-role"):
-        return "assumed-role"
-    if (service, kind) not in (("iam", "role"), ("iam", "user"), ("sts", "federated-user")):
-        return "not-an-arn"
+    if problem := _KINDS.get((service, kind), "not-an-arn"):
+        return problem
     if not ACCOUNT.fullmatch(account):
         return "account-digits"
     if partition not in PARTITIONS:
@@ -92,6 +70,14 @@ def _problem_of_parts(arn: str) -> ArnProblem:
         return ""
     role = role_or_nothing(arn)
     return "not-an-arn" if not role else "sso-suffix" if lacks_sso_suffix(role) else "role-path"
+
+
+_KINDS: Final = {
+    **dict.fromkeys((("iam", "role"), ("iam", "user"), ("sts", "federated-user")), ""),
+    ("iam", "instance-profile"): "instance-profile",
+    ("sts", "assumed-role"): "assumed-role",
+}
+"""For the service and kind of an ARN, the code of the rule that reports it."""
 
 
 def role_or_nothing(arn: str) -> str:
@@ -162,7 +148,7 @@ class LintEntry:
         self.mapped = _without_escapes(mapped)
         self.arn = mapped.principal.lower()
         self._groups: dict[str, Scalar] | None = None
-        self.fault: ArnProblem = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)
+        self.fault = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)
         if self.fault and continuation(reading.text, entry.shape.field(ARN_FIELD[reading.key])):
             self.fault = "continued-value"
 
@@ -235,11 +221,7 @@ class LintEntry:
         return self.location(kind) if kind == "username" else self.group_location(name)
 
     def _at(self, start: int, end: int | None = None) -> Location:
-        text = self.reading.text
-        if end is not None:
-            line_feed = text.find("\n", start, end)
-            end = end if line_feed < 0 else line_feed
-        return Location.of(self.reading.key, text, start, end)
+        return Location.of(self.reading.key, self.reading.text, start, end)
 
 
 _REMOVE: Final = "Remove this entry."
@@ -288,29 +270,6 @@ class LintContext:
             self._by_position[key, position] for key, _, entries in counting(self.document) for position in entries
         ]
         return [*found, *{item.identity: item for item in self.roles if item.mapped.sso}.values()]
-
-    @cached_property
-    def split(self) -> list[tuple[Key, list[Entry]]]:
-        """The entries that dashes split off one mapping, by data key.
-
-        Entries that may belong to either of two mappings are left out.
-        """
-        found = []
-        for key in PRINCIPAL_KEYS:
-            runs: list[tuple[list[Entry], set[str]]] = []
-            reading = self.document.reading(key)
-            for entry in reading.entries if reading.findings else ():
-                names = {field.name for field in entry.shape.fields} | ({""} if entry.mapped else set())
-                if not runs or not names or not names.isdisjoint(runs[-1][1]):
-                    runs.append(([], set()))
-                runs[-1][0].append(entry)
-                runs[-1][1].update(names)
-            for (parts, names), (_, others) in zip(runs, [*runs[1:], ([], set[str]())], strict=False):
-                last = {field.name for field in parts[-1].shape.fields}
-                is_unclear = parts[-1].mapped is None and "" in others and others.isdisjoint(last)
-                if len(parts) > 1 and {"", ARN_FIELD[key]} <= names and not is_unclear:
-                    found.append((key, parts))
-        return found
 
     @cached_property
     def by_principal(self) -> dict[str, list[LintEntry]]:

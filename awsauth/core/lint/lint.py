@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
 
 _MOST_MERGES: Final = 64
-# Codes of findings about one part of a mapping that dashes split.
-_OF_PARTS: Final = ("entry-dropped", "nothing-given", "no-username")
 # Codes of findings about a mapping that the whole map lacks.
 _OF_THE_WHOLE: Final = ("no-administrator", "no-node-mapping")
 _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
@@ -70,13 +68,6 @@ def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: 
     context = LintContext(document, policy, binary_bytes)
     found = [finding for key in KEYS for finding in document.reading(key).findings]
     found += [finding for rule in RULES.values() for finding in rule.findings(context)]
-    for key, parts in context.split:
-        span, text = range(parts[0].shape.start, parts[-1].shape.end), document.data[key]
-        found = [
-            one
-            for one in found
-            if one.code not in _OF_PARTS or not ((at := one.location) and at.key == key and at.offset_in(text) in span)
-        ]
     if any(finding.code == "template-source" for finding in found):
         found = [finding for finding in found if finding.severity is not Severity.NOTE]
     elif document.is_fragment:

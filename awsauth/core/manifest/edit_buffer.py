@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, ReplaceText
 from awsauth.core.findings import Location
 from awsauth.core.manifest.literal_block import NOT_LITERAL
-from awsauth.core.manifest.locate import WITHOUT_DATA, fields, origins
+from awsauth.core.manifest.locate import WITHOUT_DATA, fields
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_of
 from awsauth.errors import EditError, ManifestError
+
+if TYPE_CHECKING:
+    from awsauth.core.document.document import Document
 
 MARK: Final = "#!"
 _MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)
@@ -111,7 +113,6 @@ def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[BufferProblem
             yield BufferProblem(
                 line_of(text, key.start), f"{quoted(name)} cannot be edited here, only {', '.join(KEYS)}."
             )
-    places = origins(manifest)
-    for finding in Document(manifest.data).problems:
+    for finding in manifest.document.problems:
         if (location := finding.location) and location.key in changed:
-            yield BufferProblem(places[location.key](location).line, finding.line)
+            yield BufferProblem(location.line, finding.line)

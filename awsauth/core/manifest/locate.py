@@ -37,7 +37,6 @@ metadata:
 _LISTED: Final = 5
 
 _KEY_OF_BLOCK: Final = re.compile(r"^ *(\w+):[ \t]*[|>]", re.MULTILINE)
-_KUBECTL: Final = "kubectl get configmap aws-auth -n kube-system -o yaml"
 # The pattern of a text that people take for a manifest, its name, and the hint.
 _OTHER_TEXTS: Final = (
     (
@@ -47,14 +46,9 @@ _OTHER_TEXTS: Final = (
     ),
     (re.compile("^<{7} ", re.MULTILINE), "an unresolved merge conflict of git", "Resolve it and try again."),
     (
-        re.compile(r"^ *[-+~] resource \"", re.MULTILINE),
-        "a plan of Terraform",
-        f"Pass the present manifest, the output of `{_KUBECTL}`.",
-    ),
-    (
-        re.compile(r"^Data\n====$", re.MULTILINE),
-        "the output of `kubectl describe`",
-        f"Pass the output of `{_KUBECTL}`.",
+        re.compile(r"^(?:Data\n====$| *[-+~] resource \")", re.MULTILINE),
+        "the output of `kubectl describe` or `terraform plan`",
+        "Pass the output of `kubectl get configmap aws-auth -n kube-system -o yaml`.",
     ),
 )
 
@@ -103,11 +97,11 @@ def find_config_map(text: str) -> ConfigMapLocation:
     try:
         roots = parse_all(text) if json_roots is None else json_roots
     except YamlSyntaxError as error:
-        raise _unreadable(text, error) from error
+        raise _other_text(text) or _unreadable(text, error) from error
     objects = _objects(roots)
     ranked = [(rank, path) for path in objects if (rank := _rank(path[-1]))]
     if not ranked:
-        raise _nothing_found(text, objects)
+        raise _other_text(text) or _nothing_found(text, objects)
     first = min(rank for rank, _ in ranked)
     best = [path for rank, path in ranked if rank == first]
     if len(best) > 1:
@@ -141,8 +135,6 @@ def child(node: Node | None, key: str) -> Node | None:
 
 
 def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
-    if other := _other_text(text):
-        return other
     control = _CONTROL.search(text)
     if control is not None:
         message = f"The file holds the character {quoted(control.group())}, which YAML does not allow."
@@ -223,8 +215,6 @@ def _other_text(text: str) -> ManifestError | None:
 
 
 def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:
-    if known := _other_text(text):
-        return known
     if eksctl := next((path[-1] for path in objects if _is_of_eksctl(path[-1])), None):
         message = "This is a configuration of eksctl, which does not hold aws-auth."
         return manifest_error(message, text, eksctl.start, f"Pass {_cluster_of(eksctl)} instead of a file.")

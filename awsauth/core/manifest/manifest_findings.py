@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
@@ -139,11 +140,11 @@ def _missing(name: str, earlier: Node, last: Node) -> str:
     """Return the entries that only the earlier of two values has."""
     if earlier.value == last.value:
         return ""
-    if name not in KEYS or earlier.kind != "scalar" or last.kind != "scalar":
-        return "the part that it lacks"
+    if name not in KEYS:
+        return "all that it lacks"
     old, new = (Document({name: node.value}).reading(name) for node in (earlier, last))
     if old.findings or new.findings:
-        return "the entries that it lacks"
+        return "all that it lacks"
     known = {mapped.identity for mapped in new.mapped}
     lost = [mapped.principal for mapped in old.mapped if mapped not in new.mapped]
     word = "the entries of" if known.isdisjoint(mapped.identity for mapped in old.mapped) else "the right ones of"
@@ -184,6 +185,4 @@ def merged(found: ConfigMapLocation) -> str | None:
 
 
 def _place(text: str, node: Node) -> Location:
-    line = text[node.start : node.end].split("\n", 1)[0]
-    found = Location.of("", text, node.start)
-    return Location("", found.line, found.column, line, in_file=True)
+    return replace(Location.of("", text, node.start, node.end), in_file=True)

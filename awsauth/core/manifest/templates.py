@@ -29,16 +29,8 @@ _CONTROL: Final = re.compile(
 )
 # For each tool the pattern of its templates, and the check of a rendered text.
 _TOOLS: Final = (
-    (
-        re.compile(r"\{\{-?\s{0,9}(?:[.$]|(?:if|range|with|end|include|toYaml|tpl|template)\b)"),
-        "Helm",
-        "helm template . | awsauth check --file -",
-    ),
-    (
-        re.compile(r"\{[{%]"),
-        "Jinja",
-        "ansible localhost -m template -a 'src=FILE dest=rendered.yaml' && awsauth check --file rendered.yaml",
-    ),
+    (re.compile(r"\{\{-? {0,9}(?:\w+ ){0,3}(?:[.$\"]|end\b)"), "Helm", "helm template . | awsauth check --file -"),
+    (re.compile(r"\{[{%]"), "Jinja", "jinja2 FILE VALUES | awsauth check --file -"),
     (re.compile(r"\$\{AWS::"), "CloudFormation", "awsauth check --cluster NAME"),
     (re.compile(r"\$\w|\$\{[A-Z_][A-Z0-9_]{0,99}[:}]"), "the shell", "envsubst < FILE | awsauth check --file -"),
     (re.compile(""), "Terraform", "terraform output -raw OUTPUT | awsauth check --file -"),

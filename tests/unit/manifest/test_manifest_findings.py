@@ -212,7 +212,7 @@ def test_who_follows_the_hint_about_a_key_that_appears_twice_loses_nothing(case:
 @pytest.mark.parametrize(("second", "hint"), [
     (f"  mapRoles: |\n    - rolearn: {ROLE}\n      username: ci\n", "Copy the entries of `arn:aws:iam::111122223333:role/n` from lines 7 to 9 into `mapRoles` on line 10. Then remove lines 7 to 9."),
     ("  mapRoles: |\n    - {rolearn: 'arn:aws:iam::111122223333:role/n', username: other}\n", "Copy the right ones of `arn:aws:iam::111122223333:role/n` from"),
-    ("  mapRoles: |\n    broken: [\n", "Copy the entries that it lacks from lines 7 to 9 into `mapRoles` on line 10."),
+    ("  mapRoles: |\n    broken: [\n", "Copy all that it lacks from lines 7 to 9 into `mapRoles` on line 10."),
     (NODES, "Remove lines 7 to 9: the last one has all of it."),
     (f"{NODES}    - rolearn: {ROLE}\n      username: ci\n", "Remove lines 7 to 9: the last one has all of it."),
 ])  # fmt: skip

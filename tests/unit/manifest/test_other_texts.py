@@ -54,9 +54,9 @@ def test_a_manifest_that_looks_like_a_diff_is_read(text: str) -> None:
 @pytest.mark.parametrize(("text", "name", "line"), [
     (f"{TOP}data:\n<<<<<<< HEAD\n  mapRoles: '[]'\n=======\n  mapRoles: ''\n>>>>>>> other\n", "an unresolved merge conflict of git", 7),
     (f"{TOP}data:\n  mapRoles: |\n{BLOCK}<<<<<<< ours\n{BLOCK}", "an unresolved merge conflict of git", 10),
-    (f"Name:         aws-auth\nNamespace:    kube-system\nLabels:       <none>\n\nData\n====\nmapRoles:\n----\n{ENTRY}\nEvents:  <none>\n", "the output of `kubectl describe`", 5),
-    ('# x will be updated\n  ~ resource "kubernetes_config_map" "aws_auth" {\n      ~ data = {\n', "a plan of Terraform", 2),
-    (f"Name: aws-auth\nData\n====\nmapUsers:\n----\n{ENTRY}", "the output of `kubectl describe`", 2),
+    (f"Name:         aws-auth\nNamespace:    kube-system\nLabels:       <none>\n\nData\n====\nmapRoles:\n----\n{ENTRY}\nEvents:  <none>\n", "the output of `kubectl describe` or `terraform plan`", 5),
+    ('# x will be updated\n  ~ resource "kubernetes_config_map" "aws_auth" {\n      ~ data = {\n', "the output of `kubectl describe` or `terraform plan`", 2),
+    (f"Name: aws-auth\nData\n====\nmapUsers:\n----\n{ENTRY}", "the output of `kubectl describe` or `terraform plan`", 2),
 ])  # fmt: skip
 def test_another_text_is_named(text: str, name: str, line: int) -> None:
     error = refused(text)
@@ -113,8 +113,8 @@ def test_keys_outside_of_data_are_told_so(text: str) -> None:
 
 @pytest.mark.parametrize(("line", "tool", "command"), [
     ("{{- if .Values.auth }}", "Helm", "helm template"), ("{{- end }}", "Helm", "helm template"),
-    ("{% for role in roles %}", "Jinja", "ansible"), ("%{ for role in roles ~}", "Terraform", "terraform output"),
-    ("{{ extra_roles }}", "Jinja", "ansible"),
+    ("{% for role in roles %}", "Jinja", "jinja2"), ("%{ for role in roles ~}", "Terraform", "terraform output"),
+    ("{{ extra_roles }}", "Jinja", "jinja2"),
 ])  # fmt: skip
 def test_a_template_is_told_with_its_tool(line: str, tool: str, command: str) -> None:
     error = refused(f"{TOP}data:\n  mapRoles: |\n{BLOCK}{line}\n{BLOCK}")

@@ -16,7 +16,6 @@ from awsauth.core.lint.rules import (  # noqa: F401 - their decorators register 
     policy,
     principals,
     spelling,
-    sso,
     structure,
     templates,
     usernames,

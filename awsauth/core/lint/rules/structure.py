@@ -179,7 +179,7 @@ def unknown_field(context: LintContext) -> Iterator[Match]:
                 f"There is no field {quoted(name.value)}.",
                 "The authenticator ignores it.",
                 f"Write `{right}`." if right else _hint(name.value, _FIELDS[key], present),
-                _place(key, text, name),
+                Location.of(key, text, name.start, name.end),
                 entry.mapped.principal,
                 (Repair(key=key),) if right else (),
             )
@@ -254,7 +254,7 @@ def _joined(context: LintContext, key: Key, entry: Entry, names: list[Node], arn
         f"Only {quoted(counts, 100)} counts, with fields of more than one mapping; {', '.join(lost)} "
         f"{'has' if len(lost) == 1 else 'have'} no access.",
         f"Put `- ` {where}, with its dash below that of the first mapping." if is_block else f"End a mapping {where}.",
-        _place(key, context.document.data[key], names[starts[1]]),
+        Location.of(key, context.document.data[key], names[starts[1]].start, names[starts[1]].end),
         counts,
         severity=Severity.ERROR,
     )
@@ -269,7 +269,7 @@ def _repeated(context: LintContext, key: Key, entry: Entry, field: str, names: l
         f"`{field}` appears {len(names)} times in this entry.",
         f"Only the one on {_line(context, key, start)} counts.",
         "Remove the others.",
-        _place(key, text, ignored),
+        Location.of(key, text, ignored.start, ignored.end),
         entry.mapped.principal if entry.mapped else "",
         severity=Severity.WARNING,
     )
@@ -277,46 +277,6 @@ def _repeated(context: LintContext, key: Key, entry: Entry, field: str, names: l
 
 def _line(context: LintContext, key: Key, start: int) -> str:
     return f"line {context.document.place_of(Location.of(key, context.document.data[key], start)).line}"
-
-
-@rule(Severity.ERROR, "a mapping that dashes split into several entries")
-def split_entry(context: LintContext) -> Iterator[Match]:
-    """Each dash begins an entry of its own, and an entry without an ARN is dropped.
-
-    Fires::
-
-        mapRoles: |
-          - rolearn: arn:aws:iam::111122223333:role/ci
-          - username: ci
-          - groups: [builders]
-
-    Silent::
-
-        mapRoles: |
-          - rolearn: arn:aws:iam::111122223333:role/ci
-            username: ci
-          - rolearn: arn:aws:iam::111122223333:role/builder
-            username: builder
-    """
-    for key, entries in context.split:
-        arn = next(entry for entry in entries if entry.mapped)
-        first, *more = (entry.shape.fields[0].start for entry in entries)
-        lines = " and ".join(_line(context, key, start) for start in more)
-        location = Location.of(key, context.document.data[key], first)
-        yield Match(
-            f"Dashes split one mapping into {len(entries)} entries.",
-            "The authenticator drops the entries without an ARN, and the principal gets nothing of them.",
-            f"Replace the dash on {lines} with a blank."
-            if arn.shape.style == "block"
-            else "Write their fields in one entry.",
-            location,
-            arn.mapped.principal if arn.mapped else "",
-        )
-
-
-def _place(key: Key, text: str, name: Node) -> Location:
-    line = text[name.start : name.end].split("\n", 1)[0]
-    return Location.of(key, text, name.start, name.start + len(line))
 
 
 def _entries(context: LintContext) -> Iterator[tuple[Key, Entry, Node]]:

@@ -162,13 +162,11 @@ class _Unfilled(NamedTuple):
 
 
 def _unfilled(context: LintContext) -> Iterator[_Unfilled]:
-    for item in context.items:
-        yield from (
-            _Unfilled(token, item, None, item.mapped.principal) for token in placeholders(item.mapped.principal)
+    for item in [*context.items, *context.accounts]:
+        arn = (
+            item.mapped.principal if item.reading.key != "mapAccounts" else f"arn:aws:iam::{item.mapped.principal}:root"
         )
-    for item in context.accounts:
-        account = item.mapped.principal
-        yield from (_Unfilled(token, item, None, account) for token in placeholders(f"arn:aws:iam::{account}:root"))
+        yield from (_Unfilled(token, item, None, item.mapped.principal) for token in placeholders(arn))
     for kind, text, item in _first_of_each(context):
         yield from (_Unfilled(token, item, kind, text) for token in unfilled(text))
 
