@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
@@ -18,6 +19,7 @@ from awsauth.core.text.lines import line_of, line_start
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from awsauth.core.document.model import MappingEntry
     from awsauth.core.goyaml.nodes import Node
 from awsauth.core.manifest.locate import ConfigMapLocation
 
@@ -140,15 +142,20 @@ def _missing(name: str, earlier: Node, last: Node) -> str:
     """Return the entries that only the earlier of two values has."""
     if earlier.value == last.value:
         return ""
-    if name not in KEYS:
+    old, new = (_entries(name, node.value) for node in (earlier, last))
+    if old is None or new is None:
         return "all that it lacks"
-    old, new = (Document({name: node.value}).reading(name) for node in (earlier, last))
-    if old.findings or new.findings:
-        return "all that it lacks"
-    known = {mapped.identity for mapped in new.mapped}
-    lost = [mapped.principal for mapped in old.mapped if mapped not in new.mapped]
-    word = "the entries of" if known.isdisjoint(mapped.identity for mapped in old.mapped) else "the right ones of"
-    return f"{word} {', '.join(quoted(arn, 100) for arn in lost)}" if lost else ""
+    lost = [entry for entry in old if entry not in new]
+    is_known = lost and not {entry.identity for entry in new}.isdisjoint(entry.identity for entry in lost)
+    listed = ", ".join(quoted(entry.principal, 100) for entry in lost)
+    return f"the {'right ones' if is_known else 'entries'} of {listed}" if lost else ""
+
+
+@lru_cache(maxsize=4)
+def _entries(name: str, text: str) -> Mapping[MappingEntry, None] | None:
+    """Return the entries of a text; None for a text that cannot be read, or of another key."""
+    reading = Document({name: text}).reading(name) if name in KEYS else None
+    return dict.fromkeys(reading.mapped) if reading and not reading.findings else None
 
 
 def shadowed(found: ConfigMapLocation) -> Mapping[str, str]:
