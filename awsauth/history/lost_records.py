@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.desired.records import read_records
@@ -22,17 +21,15 @@ class KeptRecords(NamedTuple):
     """What the revisions tell about the records of owners.
 
     Attributes:
-        lost: The last records of owners without a readable record in the object.
-        unproven: The owners among them whose record is of an unproven revision.
-        held: The owners whose present record the revision of the object holds, too.
-        altered: Of other owners with a present record, the one in the revision.
+        lost: The last records of owners of which the object has no readable record.
+        newest: The records in the revision of the object; those of a file are the present ones.
+        unproven: The owners whose record comes from a revision that the object does not prove.
         is_held: Whether the object names a revision that exists, and that was not altered.
     """
 
     lost: Mapping[str, Record]
-    unproven: Collection[str]
-    held: Collection[str]
-    altered: Mapping[str, Record] = MappingProxyType({})
+    newest: Mapping[str, Record]
+    unproven: Collection[str] = ()
     is_held: bool = False
 
 
@@ -76,9 +73,7 @@ def kept_records(
     taken = {name for record in recorded.values() for name in record}
     lost = {owner: {name: last for name, last in lost[owner].items() if name not in taken} for owner in sorted(lost)}
     lost = {owner: record for owner, record in lost.items() if any(name in live for name in record)}
-    held = {owner for owner in recorded if is_file or recorded[owner] == copy.get(owner)}
-    altered = {owner: record for owner, record in copy.items() if owner in recorded.keys() - held}
-    return KeptRecords(lost, unproven, held, altered, is_held)
+    return KeptRecords(lost, {**copy, **(recorded if is_file else {})}, unproven, is_held)
 
 
 def _in_effect(infos: Iterable[RevisionInfo]) -> Iterator[RevisionInfo]:

@@ -163,11 +163,11 @@ def _owners(target: Revision, snapshot: Snapshot, restoration: Restoration) -> d
         return None
     from awsauth.core.desired.records import principal_name, read_records, write_records
 
-    (records, _), (present, _) = read_records(target.annotations), read_records(snapshot.annotations)
+    (records, unreadable), (present, _) = read_records(target.annotations), read_records(snapshot.annotations)
     kept = {principal_name(key, one.principal) for one in restoration.kept for key in KEYS if key == one.key}
     for owner, record in present.items():
         mine = records.setdefault(owner, {})
-        mine.update({name: last for name, last in record.items() if name in kept})
+        mine.update({name: last for name, last in record.items() if name in kept or owner in unreadable})
     return write_records(records, snapshot.annotations)
 
 

@@ -83,8 +83,9 @@ class SyncProposal:
         live = live_entries(snapshot.document)
         self._check_releases(recorded)
         kept = self._kept_records(snapshot, recorded, live)
-        back = {**kept.altered, **kept.lost} if self.restores_ownership else {}
-        records = recorded | {owner: record for owner, record in back.items() if owner in self.desired}
+        past = {**kept.newest, **kept.lost}
+        back = {owner: past[owner] for owner in self.desired if owner in past} if self.restores_ownership else {}
+        records = recorded | back
         lost = {owner: record for owner, record in kept.lost.items() if owner not in records}
         unknown = [owner for owner in unreadable if owner not in kept.lost]
         report = acts_of(
@@ -92,7 +93,7 @@ class SyncProposal:
             live,
             records,
             self.choices,
-            proven={*kept.held, *back},
+            proven={owner for owner in records if records[owner] == past.get(owner)},
             restored=back.keys() & kept.unproven,
             changed_by=_outside_writer(snapshot),
             lost=lost,
@@ -155,7 +156,7 @@ class SyncProposal:
 
         matters = any(name in live for owner, wanted in self.desired.items() for name in in_question(owner, wanted))
         if not snapshot.exists or not (matters or self.restores_ownership):
-            return KeptRecords({}, (), records)
+            return KeptRecords({}, records)
         return kept_records(self.store, snapshot, records, live, self.desired, of_all=takes)
 
     def _refusals(

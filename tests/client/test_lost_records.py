@@ -106,6 +106,15 @@ def test_a_rollback_to_a_state_without_the_record_does_not_hide_it(client: awsau
     assert client.sync(fragment("b", v="v", w="w"), dry_run=True).sync.lost == ("b",)  # type: ignore[union-attr]
 
 
+def test_a_rollback_to_a_state_with_an_unreadable_record_keeps_the_readable_one(client: awsauth.AwsAuthClient) -> None:
+    two_teams(client)
+    annotate(client, "b", '{"a":null}')
+    unreadable = client.add_account_mapping("222233334444").revision
+    client.sync(fragment("b", v="v", w="w"), restore_ownership=True)
+    client.rollback(to=unreadable)
+    assert owners(client) == {"a": ["x", "y"], "b": ["v", "w"]}
+
+
 def test_a_record_that_went_on_purpose_is_not_lost(client: awsauth.AwsAuthClient) -> None:
     two_teams(client)
     client.sync(fragment("b"), release=[arn("v"), arn("w")], allow_empty=True)
