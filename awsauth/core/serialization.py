@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
 from awsauth.boundary import public
+from awsauth.core.text.display import quoted, quoted_value, visible
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _T = TypeVar("_T")
@@ -113,6 +114,35 @@ def from_json(kind: Any, values: Any) -> Any:
         pydantic.ValidationError: the JSON does not fit the type.
     """
     return _adapter(kind).validate_python(values)
+
+
+def model_problem(problem: Any, path: Sequence[str | int]) -> str:
+    """Return a problem that pydantic found, as the end of a sentence about the input.
+
+    Args:
+        problem: One of ``ValidationError.errors()``.
+        path: Where the value is: the names of fields, and positions in lists.
+    """
+    name = quoted("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix("."))
+    error = problem.get("ctx", {}).get("error")
+    match problem["type"]:
+        case "missing":
+            return f"lacks {name}"
+        case "extra_forbidden":
+            return f"has an unknown field {name}"
+        case "string_too_short":
+            return f"has an empty {name}"
+        case "value_error" if hasattr(error, "message"):  # an error of this library, which is a sentence
+            return f"holds a wrong {name}: {error.message.removesuffix('.')}"
+        case "value_error":
+            reason = f", which {error}"
+        case "model_type":
+            reason = ", which is not a mapping with fields"
+        case "string_type":
+            reason = ", which is not text"
+        case _:
+            reason = f": {visible(problem['msg'])}"
+    return f"has {quoted_value(problem['input'], 60)} as {name}{reason}"
 
 
 def json_text(values: Any) -> str:

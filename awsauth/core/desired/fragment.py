@@ -26,9 +26,9 @@ from awsauth.core.desired.records import OWNER, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import ARN_FIELD, KEYS, Key, MappingEntry
 from awsauth.core.goyaml.scalars import check_text
-from awsauth.core.serialization import unique_fields
+from awsauth.core.serialization import model_problem, unique_fields
 from awsauth.core.text.display import listed, quoted, quoted_value, visible
-from awsauth.errors import FragmentError, InvalidValueError, ManifestError, UsageError
+from awsauth.errors import FragmentError, ManifestError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -185,7 +185,10 @@ class Fragment(_Part):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            problems = list(dict.fromkeys(map(_problem, error.errors(include_url=False))))
+            found = error.errors(include_url=False)
+            problems = [
+                *dict.fromkeys(model_problem(one, [part for part in one["loc"] if part not in _KINDS]) for one in found)
+            ]
             raise FragmentError(f"The fragment {listed(problems, _SHOWN, '; ')}.", hint=_HINT) from error
 
     def __eq__(self, other: object) -> bool:
@@ -363,28 +366,6 @@ def place_of(places: Mapping[Path, str], path: tuple[Any, ...]) -> str:
     """Return the place of a value, or of the nearest one around it."""
     written = tuple(part for part in path if part not in _KINDS)
     return next((places[written[:end]] for end in range(len(written), -1, -1) if written[:end] in places), "")
-
-
-def _problem(problem: Any) -> str:
-    path = [part for part in problem["loc"] if part not in _KINDS]
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
-    given = quoted_value(problem["input"], 60)
-    error = problem.get("ctx", {}).get("error")
-    match problem["type"]:
-        case "missing":
-            return f"lacks {quoted(name)}"
-        case "extra_forbidden":
-            return f"has an unknown field {quoted(name)}"
-        case "value_error" if isinstance(error, InvalidValueError):
-            return f"holds a wrong {quoted(name)}: {error.message.removesuffix('.')}"
-        case "value_error":
-            return f"has {given} as {quoted(name)}, which {error}"
-        case "model_type":
-            return f"has {given} as {quoted(name)}, which is not a mapping with fields"
-        case "string_type":
-            return f"has {given} as {quoted(name)}, which is not text"
-        case _:
-            return f"has {given} as {quoted(name)}: {visible(problem['msg'])}"
 
 
 def check_fragments(desired: Any, owner: Any = None) -> tuple[Fragment, ...]:

@@ -26,7 +26,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from awsauth.boundary import public
 from awsauth.core.arn import ACCOUNT, PARTITIONS
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.text.display import quoted, quoted_value, visible
+from awsauth.core.serialization import model_problem
+from awsauth.core.text.display import quoted_value
 from awsauth.errors import PolicyError, UsageError
 
 _ROLE_WITH_PATH: Final = re.compile(":role/[^/]*/", re.IGNORECASE)
@@ -171,25 +172,7 @@ def check_policy(policy: Any) -> None:
 
 
 def _translated(error: ValidationError) -> PolicyError:
-    return _invalid("; ".join(_problem(problem) for problem in error.errors(include_url=False)))
-
-
-def _problem(problem: Any) -> str:
-    field, *items = problem["loc"]
-    name = f"{field}{''.join(f'[{item}]' for item in items)}"
-    given = quoted_value(problem["input"], 60)
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"has an unknown field {quoted(name)}"
-        case "string_too_short":
-            return f"has an empty {name}"
-        case "value_error":
-            reason = f", which {problem['ctx']['error']}"
-        case "string_type":
-            reason = ", which is not text"
-        case _:
-            reason = f": {visible(problem['msg'])}"
-    return f"has {given} as {name}{reason}"
+    return _invalid("; ".join(model_problem(one, one["loc"]) for one in error.errors(include_url=False)))
 
 
 def _invalid(problem: str, location: str = "") -> PolicyError:
