@@ -21,7 +21,7 @@ class KeptRecords(NamedTuple):
     """What the revisions tell about the records of owners.
 
     Attributes:
-        lost: The last records of owners of which the object has no readable record.
+        lost: The last records of owners without a readable record in the object.
         newest: The records in the revision of the object; those of a file are the present ones.
         unproven: The owners whose record comes from a revision that the object does not prove.
         is_held: Whether the object names a revision that exists, and that was not altered.
