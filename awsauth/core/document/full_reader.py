@@ -231,7 +231,9 @@ def _of_whole_mappings(key: Key, text: str, read: list[tuple[FullEntry, list[Fin
     runs: list[tuple[list[FullEntry], set[str], list[Finding]]] = []
     for entry, found in read:
         names = {field.name for field in entry.shape.fields} | ({""} if entry.mapped else set())
-        if not runs or not names or not names.isdisjoint(runs[-1][1]):
+        # An empty entry, or one that is an alias, has no fields of its own to complete others.
+        is_whole = not runs or not entry.shape.fields or not runs[-1][0][-1].shape.fields
+        if is_whole or not names.isdisjoint(runs[-1][1]):
             runs.append(([], set(), []))
         runs[-1][0].append(entry)
         runs[-1][1].update(names)

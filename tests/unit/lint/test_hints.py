@@ -320,3 +320,14 @@ def test_an_arn_in_the_place_of_a_name_is_one(arn: str) -> None:
 def test_a_list_of_arns_needs_an_entry_for_each() -> None:
     [finding] = told("wrong-type", {"mapRoles": f"- rolearn: [{ROLE}/a, {ROLE}/b]\n  username: x\n"})
     assert finding.hint == "Write an entry of its own for each ARN."
+
+
+@pytest.mark.parametrize("text", [
+    f"- \n- userarn: {USER}/al\n  username: al\n", f"- userarn: {USER}/al\n- \n- username: al\n",
+    f"- ~\n- ~\n- userarn: {USER}/al\n", f"- {{}}\n- userarn: {USER}/al\n",
+    f"- &a {{userarn: {USER}/al}}\n- *a\n- username: al\n", f"- username: al\n- &a {{userarn: {USER}/al}}\n- *a\n- groups: [x]\n",
+])  # fmt: skip
+def test_an_entry_without_fields_is_not_a_part_of_another_one(text: str) -> None:
+    document = Document({"mapUsers": text})
+    assert not [finding.line for finding in document.problems if "fails on it" in finding.message]
+    assert {finding.code for finding in document.problems} <= {"entry-dropped"}
