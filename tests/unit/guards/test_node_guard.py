@@ -144,6 +144,13 @@ def test_a_fargate_only_cluster_needs_no_ec2_nodes() -> None:
     assert refused(roles(fargate), roles(), context) == ["node-mapping"]
 
 
+def test_of_two_spellings_that_may_count_each_has_to_admit_nodes() -> None:
+    good = {"userarn": f"{PREFIX}/node", "username": DNS, "groups": BOTH}
+    bad = {"userarn": f"{PREFIX}/NODE", "username": "x", "groups": []}
+    assert refused(users(good), users(good, bad)) == ["node-mapping"]
+    assert refused(users(good), users(good, {**good, "userarn": f"{PREFIX}/NODE"})) == []
+
+
 def test_an_unclear_node_mapping_that_stays_unclear_is_not_refused() -> None:
     """Two spellings of one user, of which one lets a node in: a change elsewhere makes that no worse."""
     unclear = (user("NODE", DNS, *BOTH), user("node", "x"))
