@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, example, given, strategies as st
 
 from awsauth.core.access.matching import Access
 from awsauth.core.arn import canonical_role
@@ -64,6 +64,8 @@ POLICY = Policy(
 )
 
 
+@example(Document({"mapRoles": "- rolearn: ''\n- username: ci\n"}), None)
+@example(Document({"mapUsers": "- &base\n- userarn: arn:aws:iam::111122223333:user/ci\n- username: ci\n"}), None)
 @given(DOCUMENTS, st.sampled_from([None, POLICY]))
 def test_lint_has_an_answer_to_any_document(document: Document, policy: Policy | None) -> None:
     """Law: it never raises, keeps what the reader says, and every place is in the text."""
