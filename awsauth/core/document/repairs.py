@@ -139,7 +139,7 @@ def respelt(key: Key, text: str, entry: Node) -> tuple[Respelt, ...]:
     found = []
     for field, (name, value) in zip(meant, pairs, strict=True):
         right = arn_field if field == "arn" else field
-        is_unclear = name.value.lower() != right and (right in written or counts[field] > 1)
+        is_unclear = counts[field] > 1 or (name.value.lower() != right and right in written)
         if right and not is_unclear and (one := _respelt(text, name, value, right, in_flow=entry.style == "flow")):
             found.append(one)
     return tuple(found)

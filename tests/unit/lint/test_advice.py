@@ -176,6 +176,7 @@ def check_access(document: Document, after: Document, named: Mapping[str, str] =
 
 @example(Document({"mapUsers": '[{"userarn":"\narn:aws:iam::111122223333:user/admin","groups":["a"]}]'}))
 @example(Document({"mapRoles": '- rolearn: arn:aws:iam::111122223333:role/\u200badmin\n  groups: [maste"rs]\n'}))
+@example(Document({"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/ci\n  groups: a\n  Groups: 123\n"}))
 @given(st.one_of(strategies.randoms.map(spoilt), strategies.randoms.map(broken)).map(Document))
 def test_advice_on_generated_documents_holds_to_the_law(document: Document) -> None:
     check_advice(document)
