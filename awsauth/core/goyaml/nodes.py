@@ -38,25 +38,25 @@ _BLANK: Final = r"[ \t\r\n\x85\u2028\u2029]"
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\r?\n)*"
 _EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES} *)| *)(\[{_BLANK}*\])")
 # Must not follow an empty list. A colon makes it a key. Outside of comments, goyaml scans the others differently.
-_ANOTHER_END: Final = re.compile(rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]")
+_ANOTHER_END: Final = rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]"
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
 _LINE_START: Final = r"(?:\A|[\n\r\x85\u2028\u2029])[ \t]*"
 _ON_LINE: Final = r"[^\n\r\x85\u2028\u2029]*"
 _BEFORE_BRACKET: Final = rf"(?:(?:[!&*]\S*[ \t]+)+|[\"']{_ON_LINE}[\"'][ \t]*)?"
 # A bracket at the start of a line, or behind a tag or text there. There may be a tag, an anchor, an alias or a
 # quoted text.
-_LINE_OF_BRACKET: Final = re.compile(rf"{_LINE_START}{_BEFORE_BRACKET}[\[{{]")
+_LINE_OF_BRACKET: Final = rf"{_LINE_START}{_BEFORE_BRACKET}[\[{{]"
 _NOTHING: Final = rf"(?:\s|{_COMMENT}{_LINE_END})*"
-_BRACKET_FIRST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}:?,]")
+_BRACKET_FIRST: Final = rf"{_LINE_OF_BRACKET}{_NOTHING}[\]}}:?,]"
 # Such a bracket, closed at once, at the end of the text.
-_EMPTY_LAST: Final = re.compile(rf"{_LINE_OF_BRACKET.pattern}{_NOTHING}[\]}}]{_NOTHING}\Z")
+_EMPTY_LAST: Final = rf"{_LINE_OF_BRACKET}{_NOTHING}[\]}}]{_NOTHING}\Z"
 _BRACKET: Final = re.compile(r"[\[\]{}]")
 _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
 _MAY_DIFFER: Final = re.compile(r"[?!]|\\/")  # without one of these, goyaml and libyaml agree on every scalar
 _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _ESCAPED_SLASH_AHEAD: Final = re.compile(r'"(?:[^"\\]|\\.)*?\\/', re.DOTALL)
 _QUESTION_AHEAD: Final = re.compile(rf"(?:{_BLANK}|{_COMMENT}{_LINE_END})*[\[{{!&*\"'].*\?", re.DOTALL)
-_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _READ_AT_ONCE: Final = 512  # goyaml reads and checks this many bytes at a time, before it scans any of them
 _YAML_1_1: Final = (1, 1)
 
@@ -151,7 +151,7 @@ def _empty_list(text: str, start: int, end: int) -> Node:
 
     goyaml ends the document there. libyaml sometimes takes the list for a key.
     """
-    if _ANOTHER_END.match(text, end):
+    if re.compile(_ANOTHER_END).match(text, end):
         raise UntrustedYamlError("something follows the brackets of an empty list", end)
     # goyaml scans on until the document is over, as it does behind a text in quotes.
     try:
@@ -293,15 +293,15 @@ class _Builder:
         problem = error.problem or "something is wrong"
         token = error.context_mark.index + self._shift if error.context_mark else offset
         # goyaml has its document by now, or may have, and never meets the problem that libyaml reports.
-        may_be_over = _EMPTY_LAST.search(self._text, 0, token) or (
-            _FORGOTTEN_BRACKET.search(self._text) and (not self._open or _BRACKET_FIRST.search(self._text))
+        may_be_over = re.compile(_EMPTY_LAST).search(self._text, 0, token) or (
+            _FORGOTTEN_BRACKET.search(self._text) and (not self._open or re.compile(_BRACKET_FIRST).search(self._text))
         )
         follows = self._text[offset + 1 : offset + 2]
         is_uncertain = (
             may_be_over
             or (
                 problem == "found unexpected ':'"
-                and (follows not in ("[", "{", "?") or _LINE_OF_BRACKET.search(self._text))
+                and (follows not in ("[", "{", "?") or re.compile(_LINE_OF_BRACKET).search(self._text))
             )
             or (problem == "found unknown escape character" and "\\'" in self._text)
             or "whitespace or line break" in problem
@@ -312,7 +312,7 @@ class _Builder:
 
     def _forbidden(self, error: yaml.reader.ReaderError) -> YamlSyntaxError:
         # libyaml gives the position in bytes or not at all, and reads further ahead than goyaml.
-        bad = _FORBIDDEN.search(self._text)
+        bad = re.compile(_FORBIDDEN).search(self._text)
         offset = bad.start() if bad else 0
         before = self._text[:offset]
         is_uncertain = len(before.encode()) >= _READ_AT_ONCE and _ends_early(before)

@@ -29,8 +29,8 @@ _ESCAPED_IN_DOUBLE: Final = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|x..|u....|U........|.)", re.DOTALL
 )
 _ESCAPED_IN_SINGLE: Final = re.compile("''")
-_NOT_PLAIN_IN_DOUBLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_ONE_LINE: Final = re.compile(rf"[^\n{ODD_CHARACTERS}]*")
+_NOT_PLAIN_IN_DOUBLE: Final = "[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+_ONE_LINE: Final = rf"[^\n{ODD_CHARACTERS}]*"
 # Lines, and the parts between two commas: a list in JSON is often a single line.
 _PIECE: Final = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
 
@@ -45,7 +45,7 @@ class _Quotes(NamedTuple):
 def double_escaped(value: str) -> str:
     """Return `value` escaped for double quotes, in YAML and JSON."""
     escaped = json.dumps(value, ensure_ascii=False)[1:-1]
-    return _NOT_PLAIN_IN_DOUBLE.sub(lambda match: f"\\u{ord(match.group()):04x}", escaped)
+    return re.sub(_NOT_PLAIN_IN_DOUBLE, lambda match: f"\\u{ord(match.group()):04x}", escaped)
 
 
 def _single_escaped(value: str) -> str:
@@ -58,7 +58,7 @@ _SINGLE: Final = _Quotes(_single_escaped, _ESCAPED_IN_SINGLE)
 
 def quoted_scalar(value: str) -> str:
     """Return `value` as a quoted scalar of one line, in single quotes if possible."""
-    return f"'{_single_escaped(value)}'" if _ONE_LINE.fullmatch(value) else f'"{double_escaped(value)}"'
+    return f"'{_single_escaped(value)}'" if re.fullmatch(_ONE_LINE, value) else f'"{double_escaped(value)}"'
 
 
 def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is_json: bool) -> list[Splice]:
@@ -82,7 +82,7 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
     one_line = "\n" not in wanted
     if node.style == '"' and (flow or one_line or "\n" in node.value):
         return _edit_between_quotes(text, node, wanted, _DOUBLE)
-    if node.style == "'" and _ONE_LINE.fullmatch(wanted):
+    if node.style == "'" and re.fullmatch(_ONE_LINE, wanted):
         return _edit_between_quotes(text, node, wanted, _SINGLE)
     if flow:
         splices = [_replaced(text, node, f'"{double_escaped(wanted)}"')]

@@ -18,6 +18,8 @@ from awsauth.core.desired.records import OWNER
 from awsauth.core.document import fast_patterns as plain_forms
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
+from awsauth.core.goyaml import nodes
+from awsauth.core.manifest import scalar_edits
 from tests.support.backtracking import MOST_STEPS, Program, hostile
 from tests.support.steps import steps
 
@@ -54,6 +56,15 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "aws.token.sts_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
     "core.desired.fragment._owner": [(re.compile(OWNER), "fullmatch")],
     "core.desired.records.read_records": [(re.compile(OWNER), "fullmatch")],
+    "core.goyaml.nodes._empty_list": [(re.compile(nodes._ANOTHER_END), "match")],
+    "core.goyaml.nodes._marked": [
+        (re.compile(expression), "search")
+        for expression in (nodes._EMPTY_LAST, nodes._BRACKET_FIRST, nodes._LINE_OF_BRACKET)
+    ],
+    "core.goyaml.nodes._forbidden": [(re.compile(nodes._FORBIDDEN), "search")],
+    "core.manifest.scalar_edits.double_escaped": [(re.compile(scalar_edits._NOT_PLAIN_IN_DOUBLE), "sub")],
+    "core.manifest.scalar_edits.quoted_scalar": [(re.compile(scalar_edits._ONE_LINE), "fullmatch")],
+    "core.manifest.scalar_edits.edit_scalar": [(re.compile(scalar_edits._ONE_LINE), "fullmatch")],
     "core.explain.candidates._mention": [(candidates._mention("arn:aws:iam::111122223333:role/a"), "search")],
     "stores.atomic_write._clear": [(re.compile(re.escape(".aws-auth.yaml.") + r"[0-9a-f]{16}\.tmp"), "fullmatch")],
 }
@@ -75,8 +86,8 @@ def _nodes() -> Sequence[tuple[str, Sequence[ast.AST]]]:
 def _used() -> dict[str, set[str]]:
     """Return by the name of a constant which methods of it the package calls."""
     used = defaultdict(set)
-    for _, nodes in _nodes():
-        for node in nodes:
+    for _, found in _nodes():
+        for node in found:
             if isinstance(node, ast.Attribute) and node.attr in _METHODS:
                 owner = node.value
                 name = (
@@ -109,8 +120,8 @@ def _patterns(value: Any) -> Iterable[re.Pattern[Any]]:
 
 def _calls() -> Iterator[tuple[str, str, ast.Call]]:
     """Yield all calls of `re` in functions: in which, of what, and the call."""
-    for module, nodes in _nodes():
-        for function in nodes:
+    for module, found in _nodes():
+        for function in found:
             if isinstance(function, ast.FunctionDef):
                 for node in ast.walk(function):
                     match node:
