@@ -234,7 +234,7 @@ def _gitops(snapshot: Snapshot) -> Iterator[Finding]:
             yield violation(
                 MANAGED_BY_TOOL,
                 f"{tool.name} owns the object: it has the {mark}.",
-                f"{tool.impact}",
+                tool.impact,
                 f"Let {tool.name} run the sync in a Job instead of writing the object. Or let it ignore differences in `/data` and "
                 "in the annotations that begin with `awsauth/`.",
             )

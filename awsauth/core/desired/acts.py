@@ -125,23 +125,21 @@ class SyncReport(JsonValue):
             return
         found = [act for act in conflicts if not act.case.elsewhere]
         unowned = [act for act in found if act.after and not act.other and not act.case.recorded]
+        drifted = [act for act in found if act.after and not act.other and act.case.recorded]
+        unwanted = [act.principal for act in found if not act.after]
+        others = sorted({act.other for act in found if act.other})
         may_extend = all(act.before and act.after and act.before.username == act.after.username for act in unowned)
-        hints = {
+        unproven = any(_UNPROVEN in act.reason for act in found)
+        hints: dict[str, object] = {
             "Edit aws-auth so that one data key maps such a principal, and not two.": len(found) < len(conflicts),
-            "To use the record in the last revision, pass restore_ownership=True.": bool(self.lost)
-            or any(_UNPROVEN in act.reason for act in found),
-            'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': bool(
-                unowned and may_extend
-            ),
+            "To use the record in the last revision, pass restore_ownership=True.": self.lost or unproven,
+            'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': unowned
+            and may_extend,
             "Only adopt=True replaces another username: it takes the entry over.": not may_extend,
-            f"To take entries over from another owner, pass take_from={sorted({act.other for act in found if act.other})!r}.": any(
-                act.other for act in found
-            ),
-            'To put the entry back, pass on_drift="restore"; to leave it so, pass on_drift="keep".': any(
-                act.after and not act.other and act.case.recorded for act in found
-            ),
+            f"To take entries over from another owner, pass take_from={others!r}.": others,
+            'To put the entry back, pass on_drift="restore"; to leave it so, pass on_drift="keep".': drifted,
             'To remove an entry that is not wanted any more, pass prune="force"; to keep and forget it, pass '
-            f"release={[act.principal for act in found if not act.after]!r}.": any(not act.after for act in found),
+            f"release={unwanted!r}.": unwanted,
         }
         listed = "\n".join(f"- {act}" for act in conflicts)
         raise MappingConflictError(
