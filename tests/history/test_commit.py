@@ -457,6 +457,19 @@ def test_a_lost_answer_before_another_tool_replaces_the_object_is_not_taken_for_
     assert_true_history(store)
 
 
+def test_a_lost_answer_before_another_tool_writes_in_place_keeps_its_revision() -> None:
+    """The object still names the revision before: nothing shows that the lost write was never made."""
+    store = SharedMemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    theirs = with_changes(BEFORE, ADMIN, EnsureAccount(account="111122223333"))
+    ensure(Unanswered(store, "write", [False], then=lambda: store.overwrite(theirs)), OTHER)
+    assert [(entry.info.number, entry.unconfirmed) for entry in log(store).entries][:3] == [
+        (5, False),
+        (4, False),
+        (3, True),
+    ]
+
+
 def test_a_lost_answer_below_a_replacement_that_holds_the_change_is_not_nothing() -> None:
     """With ``revert_after``, what is taken for nothing would not be looked at."""
     store = SharedMemoryStore(BEFORE)
@@ -528,6 +541,7 @@ def test_going_back_to_what_nothing_proves_takes_its_number_and_says_so() -> Non
     assert caught.value.revisions == (2, 1)
     assert caught.value.message.splitlines()[1].endswith(": nodes 1, administrators 0, entries 1")
     assert "pass to=2" in caught.value.hint
+    assert "with diff(2)" in caught.value.hint
     [found] = client.rollback(to=2, dry_run=True, allow=["last-admin"]).findings[:1]
     assert (found.code, found.severity) == ("unproven-revision", Severity.WARNING)
     assert "ever at revision 2" in found.message
