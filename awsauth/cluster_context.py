@@ -6,14 +6,14 @@ They are the caller, the administrators, the nodes and the other writers.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from awsauth.backoff import retry_unavailable
-from awsauth.core.access.access_entries import without_effect
 from awsauth.core.access.matching import Access, could_render, principal_of
 from awsauth.core.access.sso_roles import maps_sso_roles, replaced_sso_roles
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
+from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.access import last_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
@@ -28,18 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from awsauth.connections.eks import EksClusterInfo
-    from awsauth.core.access.access_entries import AccessEntry
-    from awsauth.core.cluster.facts import ClusterNode, RoleUsage
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
+    from awsauth.core.entries.model import AccessEntry
     from awsauth.core.explain.explanation import Explanation
+    from awsauth.core.explain.who_can import Grants
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
 
 _T = TypeVar("_T")
 _ENTRIES: Final = "the cluster's access entries"
-
-NOT_LOOKED_AT: Final = "not-looked-at"  # the code of the note that a request for facts was not allowed or failed
 
 
 class ClusterContext:
@@ -75,7 +74,8 @@ class ClusterContext:
             lacks = _or_note(lambda: missing(self._transport, CHANGER[:1]), notes, "whether you may update aws-auth")
             known = known._replace(may_update=lacks == ())
         if self._eks and any(node_mapping(GuardInput.of(change.before, change.after, known))):
-            _, uses = self._nodes(change.before, notes)
+            _, evidence = self._nodes(notes)
+            uses = evidence.of_document(change.before) if evidence else ()
             known = known._replace(
                 nodes={use.role_arn: use.use for use in uses}, node_reasons={use.role_arn: use.why for use in uses}
             )
@@ -136,6 +136,7 @@ class ClusterContext:
         Without a mapping, administrators can exist by RBAC or an access entry, and nodes can join by an access entry.
         """
         from awsauth.core.cluster.findings import CLUSTER_ADMIN, absent, bound, nodes_here, owned_revisions
+        from awsauth.core.entries.findings import IamFacts, entry_findings
 
         notes: list[Finding] = []
         found: list[Finding] = []
@@ -143,13 +144,16 @@ class ClusterContext:
         entries: tuple[AccessEntry, ...] = ()
         if bindings := _or_note(lambda: read_bindings(self._transport), notes, "the users and groups in RBAC"):
             found += bound(document, bindings)
-        nodes, uses = self._nodes(document, notes)
+        nodes, evidence = self._nodes(notes)
         if nodes is not None:
+            uses = evidence.of_document(document) if evidence else ()
             found += nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
         if self._eks:
-            known = self._by_eks(GuardContext(), notes)
-            mode, entries = known.authentication_mode, known.access_entries
-            found += without_effect(document, mode, entries)
+            state = self.entries_state()
+            mode, entries = state.mode, state.entries or ()
+            facts = _or_note(partial(self._eks.iam_facts, entries), notes, "the principals of access entries")
+            found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
+            notes += state.notes
             if maps_sso_roles(document):
                 found += replaced_sso_roles(document, _or_note(self._eks.sso_roles, notes, "the SSO roles") or ())
         found += owned_revisions(_or_note(lambda: read_revision_owners(self._transport), notes, "the revisions") or {})
@@ -165,33 +169,36 @@ class ClusterContext:
             return explanation
         from awsauth.core.explain.explain import with_entries  # no change needs it
 
+        return with_entries(explanation, self.entries_state())
+
+    def grants_with_entries(self, found: Grants) -> Grants:
+        """Return the principals of grants, with access entries taken into account."""
+        from awsauth.core.explain.who_can import grants_with_entries
+
+        return grants_with_entries(found, self.entries_state())
+
+    def entries_state(self) -> EntriesState:
+        """Return the authentication mode and the access entries."""
+        if self._eks is None:
+            return EntriesState()
         notes: list[Finding] = []
-        known = self._by_eks(GuardContext(), notes)
-        entries = known.access_entries if known.access_entries or not notes else None
-        found = with_entries(explanation, known.authentication_mode, entries)
-        if known.authentication_mode is None:
-            found = replace(found, verdict="depends")
-        return replace(found, conditions=(*found.conditions, *(one.message for one in notes)))
+        mode = _or_note(self._eks.authentication_mode, notes, "the cluster's authentication mode")
+        if mode == "CONFIG_MAP":
+            return EntriesState(mode)
+        read = _or_note(self._eks.access_entries, notes, _ENTRIES)
+        notes += [_not_looked_at(_ENTRIES, one, "") for one in (read.notes if read else ())]
+        return EntriesState(mode, read.entries if read else None, tuple(notes))
 
     def _by_eks(self, known: GuardContext, notes: list[Finding]) -> GuardContext:
-        if self._eks is None:
-            return known
-        mode = _or_note(self._eks.authentication_mode, notes, "the cluster's authentication mode")
-        known = known._replace(authentication_mode=mode)
-        if mode != "CONFIG_MAP" and (read := _or_note(self._eks.access_entries, notes, _ENTRIES)):
-            notes += [_not_looked_at(_ENTRIES, one, "") for one in read.notes]
-            known = known._replace(access_entries=read.entries)
-        return known
+        state = self.entries_state()
+        notes += state.notes
+        return known._replace(authentication_mode=state.mode, access_entries=state.entries or ())
 
-    def _nodes(
-        self, document: Document, notes: list[Finding]
-    ) -> tuple[tuple[ClusterNode, ...] | None, tuple[RoleUsage, ...]]:
-        """Return the nodes, and on EKS the use of each role of a document."""
+    def _nodes(self, notes: list[Finding]) -> tuple[tuple[ClusterNode, ...] | None, NodeEvidence | None]:
+        """Return the nodes, and on EKS the evidence about their roles."""
         nodes = _or_note(lambda: read_nodes(self._transport), notes, "the nodes")
-        if (eks := self._eks) is None:
-            return nodes, ()
-        evidence = _or_note(lambda: eks.node_evidence(nodes), notes, "the roles of nodes")
-        return nodes, evidence.of_document(document) if evidence else ()
+        eks = self._eks
+        return nodes, _or_note(lambda: eks.node_evidence(nodes), notes, "the roles of nodes") if eks else None
 
 
 def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | None:

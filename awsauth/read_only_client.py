@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
-from awsauth.errors import UsageError
+from awsauth.core.edit.validation import check_texts
+from awsauth.errors import FileError, UsageError
 from awsauth.options import check_whole_number
 from awsauth.stores.store import Store, intact
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.access.caller import Caller
     from awsauth.core.diff import Diff
+    from awsauth.core.entries.view import AccessView
     from awsauth.core.explain.explanation import Explanation
+    from awsauth.core.explain.who_can import Grants
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
     from awsauth.core.revisions.revision import Revision
@@ -84,6 +88,33 @@ class ReadOnlyClient:
         snapshot.check_records()
         records, unreadable = read_records(snapshot.annotations)
         return dict.fromkeys(unreadable, ()) | {owner: tuple(sorted(record)) for owner, record in records.items()}
+
+    def access(self) -> AccessView:
+        """Return who has access, by mappings and by access entries of an EKS cluster.
+
+        For each principal it says which of the two decides.
+        """
+        from awsauth.core.entries.view import EntriesState, access_view
+
+        owners: dict[str, str] = {}
+        state = self._cluster_context.entries_state() if self._cluster_context else EntriesState()
+        with suppress(FileError):  # the records next to a manifest cannot be read
+            owners = {name: owner for owner, names in self.owners().items() for name in names}
+        return access_view(self.read(), state, owners)
+
+    def who_can(self, *, group: str | None = None, username: str | None = None) -> Grants:
+        """Return the principals that get a group or a username (see `awsauth.who_can`).
+
+        For an EKS cluster, also by access entries: an access policy counts as a group of its name.
+
+        Raises:
+            UsageError: not exactly one of `group` and `username` is given.
+        """
+        from awsauth.core.explain.who_can import who_can
+
+        check_texts(group=group, username=username)
+        found = who_can(self.read(), group=group, username=username)
+        return self._cluster_context.grants_with_entries(found) if self._cluster_context else found
 
     def exists(self) -> bool:
         """Return whether the object exists."""

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import INVALID, MISSING, TAKEN, pages_of
 from awsauth.backoff import Backoff
-from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.access.matching import principal_of
+from awsauth.core.entries.model import TEMPORARY, TEMPORARY_POLICY, AccessEntry, AccessPolicy
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, AwsServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from contextlib import AbstractContextManager
 
     from mypy_boto3_eks import EKSClient
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 
 # Concurrent requests: an entry takes two, and a cluster may have 3,000 entries.
 AT_ONCE: Final = 8
-
-# The tag of an access entry to delete; its value is the time of its making.
-TEMPORARY: Final = "awsauth/temporary"
-
-# The tag of an older access entry with a cluster-admin policy to remove.
-TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
 
 # Seconds within which all of EKS knows a new entry.
 _SETTLES: Final = 30.0
@@ -51,31 +45,6 @@ class ReadEntries:
 
     entries: tuple[AccessEntry, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEntry:
-    """An access entry with its tags.
-
-    Attributes:
-        entry: The permissions that it gives.
-        arn: Of the entry itself, for its tags.
-        tags: Its tags.
-    """
-
-    entry: AccessEntry
-    arn: str
-    tags: Mapping[str, str]
-
-    @property
-    def is_temporary(self) -> bool:
-        """Whether the entry has to be deleted."""
-        return TEMPORARY in self.tags
-
-    @property
-    def has_temporary_policy(self) -> bool:
-        """Whether the cluster-admin policy has to be removed from the entry."""
-        return TEMPORARY_POLICY in self.tags
 
 
 class AccessEntries:
@@ -100,29 +69,37 @@ class AccessEntries:
         with self._calling("the access entries cannot be listed") as eks:
             return tuple(map(str, pages_of(eks, "list_access_entries", clusterName=self.cluster.name, **only)))
 
-    def of_caller(self, arn: str) -> FoundEntry | None:
+    def of_caller(self, arn: str) -> AccessEntry | None:
         """Return the entry of the principal with this ARN, under any path in IAM."""
         wanted = principal_of(arn)
         mine = next((listed for listed in self.principals() if principal_of(listed) == wanted), None)
         return self.find(mine) if mine else None
 
-    def find(self, principal_arn: str) -> FoundEntry | None:
+    def find(self, principal_arn: str) -> AccessEntry | None:
         """Return the entry of a principal, or None if EKS shows no entry.
 
         The principal's ARN has its path.
         """
         found = self.describe(principal_arn, f"the access entry of {quoted(principal_arn, 200)} cannot be described")
-        if not found or found.entry.type != "STANDARD":
+        if not found or not found.takes_policies:
             return found
-        return replace(found, entry=replace(found.entry, policies=self.policies(principal_arn)))
+        return replace(found, policies=self.policies(principal_arn))
 
-    def describe(self, principal_arn: str, problem: str) -> FoundEntry | None:
+    def describe(self, principal_arn: str, problem: str) -> AccessEntry | None:
         """Return an entry without its policies; None if EKS shows no entry."""
         with self._calling(problem, unless=MISSING) as eks:
             found = eks.describe_access_entry(clusterName=self.cluster.name, principalArn=principal_arn)["accessEntry"]
             groups = tuple(found.get("kubernetesGroups", ()))
-            entry = AccessEntry(found["principalArn"], found.get("type", "STANDARD"), found.get("username", ""), groups)
-            return FoundEntry(entry, found.get("accessEntryArn", ""), dict(found.get("tags") or {}))
+            return AccessEntry(
+                found["principalArn"],
+                found.get("type", "STANDARD"),
+                found.get("username", ""),
+                groups,
+                entry_arn=found.get("accessEntryArn", ""),
+                created=_in_utc(found.get("createdAt")),
+                modified=_in_utc(found.get("modifiedAt")),
+                tags=dict(found.get("tags") or {}),
+            )
         return None
 
     def policies(self, principal_arn: str) -> tuple[AccessPolicy, ...]:
@@ -136,7 +113,7 @@ class AccessEntries:
                 for policy in listed
             )
 
-    def make(self, principal_arn: str) -> FoundEntry | None:
+    def make(self, principal_arn: str) -> AccessEntry | None:
         """Make an entry that is tagged as temporary.
 
         If there is an entry already, return it unchanged.
@@ -176,26 +153,26 @@ class AccessEntries:
             code="ResourceNotFoundException",
         )
 
-    def mark(self, found: FoundEntry) -> None:
+    def mark(self, found: AccessEntry) -> None:
         """Mark an older entry as one that has the policy for a while."""
         now = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-        with self._changing(found.entry.principal_arn, "cannot be tagged") as eks:
-            eks.tag_resource(resourceArn=found.arn, tags={TEMPORARY_POLICY: now})
+        with self._changing(found.principal_arn, "cannot be tagged") as eks:
+            eks.tag_resource(resourceArn=found.entry_arn, tags={TEMPORARY_POLICY: now})
 
     def delete(self, principal_arn: str) -> None:
         """Delete an entry, if it still exists."""
         with self._changing(principal_arn, "cannot be deleted", MISSING) as eks:
             eks.delete_access_entry(clusterName=self.cluster.name, principalArn=principal_arn)
 
-    def take_policy(self, found: FoundEntry) -> None:
+    def take_policy(self, found: AccessEntry) -> None:
         """Remove the cluster-admin policy from an entry, and then the mark."""
-        principal_arn = found.entry.principal_arn
+        principal_arn = found.principal_arn
         with self._changing(principal_arn, "still has the cluster-admin policy", MISSING) as eks:
             eks.disassociate_access_policy(
                 clusterName=self.cluster.name, principalArn=principal_arn, policyArn=self.policy_arn
             )
         with self._changing(principal_arn, "cannot be untagged") as eks:
-            eks.untag_resource(resourceArn=found.arn, tagKeys=[TEMPORARY_POLICY])
+            eks.untag_resource(resourceArn=found.entry_arn, tagKeys=[TEMPORARY_POLICY])
 
     def _create(self, principal_arn: str, unless: Collection[str], problem: str) -> bool:
         """Make an entry; return False if EKS refuses with a code in `unless`."""
@@ -258,6 +235,10 @@ def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries
     return ReadEntries(tuple(entry for entry, _ in found if entry), tuple(notes))
 
 
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment and moment.astimezone(timezone.utc)
+
+
 def _read(entries: AccessEntries, principal: str) -> tuple[AccessEntry | None, str]:
     """Return an entry, and the reason why parts of it could not be read.
 
@@ -266,9 +247,8 @@ def _read(entries: AccessEntries, principal: str) -> tuple[AccessEntry | None, s
     entry: AccessEntry | None = AccessEntry(principal)
     try:
         # The same words for all entries, so that a missing permission is noted once.
-        found = entries.describe(principal, "access entries cannot be described")
-        entry = found.entry if found else None
-        if not entry or entry.lets_nodes_in:  # an entry for nodes cannot have policies
+        entry = entries.describe(principal, "access entries cannot be described")
+        if not entry or not entry.takes_policies:
             return entry, ""
         return replace(entry, policies=entries.policies(principal)), ""
     except AwsAuthError as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.aws.session import AwsSession
-    from awsauth.core.access.access_entries import AuthenticationMode
+    from awsauth.core.entries.model import AuthenticationMode
 
 _ARN: Final = re.compile(
     r"arn:(?P<partition>[\w-]+):eks:(?P<region>[\w-]+):(?P<account>\d{12}):cluster/(?P<name>.+)", re.ASCII

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.aws.errors import MISSING, pages_of
-from awsauth.core.arn import partition_of
+from awsauth.core.access.matching import account_of
+from awsauth.core.arn import is_user, partition_of
+from awsauth.core.entries.findings import IamFacts
 from awsauth.core.text.display import quoted, quoted_value
-from awsauth.errors import UsageError
+from awsauth.errors import AwsPermissionError, AwsServiceError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from awsauth.aws.session import AwsSession
+
+_AT_ONCE: Final = 8
+# Seconds in which many principals are asked for.
+_ASKS_FOR: Final = 30.0
 
 _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 
@@ -67,6 +79,50 @@ def get_role(session: AwsSession, name: str) -> Role | None:
     with session.calling("iam", f"The role {quoted(name)} cannot be looked up", unless=MISSING) as iam:
         return role_of(iam.get_role(RoleName=name)["Role"])
     return None
+
+
+def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
+    """Return since when principals exist.
+
+    Several are asked at once, for at most half a minute.
+
+    IAM tells only about the caller's account, and not without iam:GetRole and iam:GetUser.
+
+    Raises:
+        CredentialsError, AwsServiceError: STS does not tell the caller's account.
+    """
+    wanted = list(arns)
+    account = own_account(session).number if wanted else ""
+    until = time.monotonic() + _ASKS_FOR
+    refusals: dict[str, str] = {}
+
+    def ask(arn: str) -> tuple[datetime | None, str]:
+        kind = "User" if is_user(arn) else "Role"
+        if account_of(arn) != account:
+            return None, f"IAM tells {account} nothing about other accounts."
+        if time.monotonic() > until and kind not in refusals:
+            return None, "IAM took too long."
+        if kind in refusals:
+            return None, refusals[kind]
+        try:
+            # The same words for all, so that a missing permission is one note.
+            with session.calling("iam", f"{kind}s cannot be looked up", unless=MISSING) as iam:
+                name = {f"{kind}Name": arn.rpartition("/")[2]}
+                found: Any = iam.get_user(**name) if kind == "User" else iam.get_role(**name)
+                known = found[kind]
+                return (known["CreateDate"].astimezone(timezone.utc) if known["Arn"] == arn else None), ""
+        except AwsServiceError as error:
+            if isinstance(error, AwsPermissionError):
+                refusals[kind] = error.message
+            return None, error.message
+        return None, ""
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = dict(zip(wanted, pool.map(ask, wanted), strict=True))
+    return IamFacts(
+        {arn: created for arn, (created, why) in answers.items() if not why},
+        {arn: why for arn, (_, why) in answers.items() if why},
+    )
 
 
 def get_instance_profile(session: AwsSession, name: str) -> tuple[Role, ...] | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
-    from awsauth.core.access.access_entries import AccessEntry
+    from awsauth.core.entries.model import AccessEntry
 
 # The API group of Karpenter for AWS; a cluster without Karpenter answers 404.
 KARPENTER: Final = "/apis/karpenter.k8s.aws"

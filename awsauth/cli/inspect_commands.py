@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
+    from awsauth.core.entries.model import AccessEntry
+    from awsauth.core.entries.view import AccessView, PrincipalAccess
     from awsauth.core.findings import Finding
     from awsauth.core.lint.overview import MappingRow
 
@@ -124,47 +126,68 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
         invocation.screen.print(invocation.screen.findings(found, locations) or _NOTHING)
 
 
+# By the source that decides, the note of a mapping.
+_COUNTS: Final = {"entry": "overridden by its access entry", "unknown": "an access entry may override it"}
+
 _HEADER: Final = ("KIND", "PRINCIPAL", "USERNAME", "GROUPS", "NOTES")
 
 
-@awsauth_command("get", "awsauth.list_mappings(client.read(), pattern)")
+@awsauth_command("get", "client.access(), or awsauth.list_mappings(client.read(), pattern)")
 @click.argument("pattern", default="*", metavar="[ARN|PATTERN]", shell_complete=PRINCIPALS)
 def get_command(invocation: Invocation, /, *, pattern: str) -> int:
-    """Show the mappings: all, or those that match.
+    """Show the mappings, and the access entries of an EKS cluster.
 
-    A pattern with *, ? and [...] is compared with principals, usernames and groups. The notes name the owner, and mark
-    node mappings, mappings that never match, and findings of `awsauth check`.
+    A pattern with *, ? and [...] is compared with principals, usernames and groups. The notes name the owner and
+    the findings of `awsauth check`. They mark node mappings, and mappings that never match or do not count.
     """
-    from awsauth.core.lint.overview import list_mappings
+    from awsauth.core.lint.overview import fits, list_mappings
 
     with invocation.client() as client:
         with invocation.waiting():
             document = client.read()
             exists = bool(document.data) or client.exists()
             owners = owners_in(invocation, client)
+            view = client.access()
+        shown = [one for one in view.principals if fits(pattern, one.principal, one.username, *one.groups)]
         rows = list_mappings(document, pattern, invocation.policy)
-        listed = [_with_owner(one, owners.get(f"{one.kind}/{casefold_arn(one.principal)}")) for one in rows]
+        mapped = {one.entry.principal if one.entry else casefold_arn(one.principal): one for one in view.principals}
+        listed = []
+        for row in rows:
+            principal = casefold_arn(row.principal)
+            listed.append(_noted(row, owners.get(f"{row.kind}/{principal}"), mapped.get(principal)))
         remember(invocation.target, document)
+    cells = [*map(_cells, listed), *(_entry_cells(one.entry, one) for one in shown if one.entry)]
     if invocation.output == "json":
-        invocation.emit({"mappings": listed, "problems": len(document.problems)})
+        access = replace(view, principals=tuple(shown)) if view.mode or view.notes else None
+        invocation.emit({"mappings": listed, "problems": len(document.problems), "access": access})
     elif invocation.output == "markdown":
-        invocation.screen.print(_markdown(listed))
-    elif listed:
-        invocation.screen.print(invocation.screen.table(_HEADER, [_cells(one) for one in listed], titles=(0, 1)))
+        invocation.screen.print(_markdown(cells))
+    elif cells:
+        invocation.screen.print(invocation.screen.table(_HEADER, cells, titles=(0, 1)))
+    return _end_of_get(invocation, document, view, pattern=pattern, is_found=bool(cells), exists=exists)
+
+
+def _end_of_get(
+    invocation: Invocation, document: Document, view: AccessView, *, pattern: str, is_found: bool, exists: bool
+) -> int:
+    tell = invocation.screen.tell
     lost = _lost(document)
     if lost:
-        invocation.screen.tell(f"{' and '.join(lost)} cannot be read.")
+        tell(f"{' and '.join(lost)} cannot be read.")
     if document.problems:
-        check = command(invocation, "check")
-        invocation.screen.tell(f"The text has problems ({len(document.problems)}): {check}")
-    if pattern != "*" and not listed:
-        invocation.screen.tell(f"No mapping matches {pattern!a}{', as far as can be read' if lost else ''}.")
+        tell(f"The text has problems ({len(document.problems)}): {command(invocation, 'check')}")
+    for note in view.notes:
+        tell(note.line)
+    if view.mode == "API":
+        tell("The authentication mode is API: only access entries count.")
+    if pattern != "*" and not is_found:
+        tell(f"No mapping matches {pattern!a}{', as far as can be read' if lost else ''}.")
         return UNFIT if lost else NOT_FOUND
-    if not exists:
-        invocation.screen.tell("There is no aws-auth: nothing is mapped.")
+    if not exists and view.mode != "API":
+        tell("There is no aws-auth: nothing is mapped.")
         return NOT_FOUND
-    if not listed and not lost:
-        invocation.screen.tell("Nothing is mapped.")
+    if not is_found and not lost:
+        tell("Nothing is mapped.")
     return UNFIT if lost else DONE
 
 
@@ -180,8 +203,10 @@ def owners_in(invocation: Invocation, client: AwsAuthClient) -> dict[str, str]:
     return {name: owner for owner, names in found.items() for name in names}
 
 
-def _with_owner(row: MappingRow, owner: str | None) -> MappingRow:
-    return replace(row, notes=(f"owner {owner}", *row.notes)) if owner else row
+def _noted(row: MappingRow, owner: str | None, shown: PrincipalAccess | None) -> MappingRow:
+    """Return a row with notes about its owner and its access entry."""
+    notes = (f"owner {owner}" if owner else "", _COUNTS.get(shown.decided_by, "") if shown else "")
+    return replace(row, notes=(*filter(None, notes), *row.notes))
 
 
 def _lost(document: Document) -> list[Key]:
@@ -195,8 +220,19 @@ def _cells(listed: MappingRow) -> Sequence[str]:
     return listed.kind, listed.principal or "(sso)", listed.username, groups, ", ".join(listed.notes)
 
 
-def _markdown(listed: Sequence[MappingRow]) -> str:
-    rows = [[code(cell).replace("|", r"\|") if cell else "" for cell in _cells(one)] for one in listed]
+def _entry_cells(entry: AccessEntry, shown: PrincipalAccess) -> Sequence[str]:
+    notes = [
+        entry.type if entry.type != "STANDARD" else "",
+        f"owner {entry.owner}" if entry.owner else "",
+        f"created {entry.created:%Y-%m-%d}" if entry.created else "",
+        "overrides its mapping" if shown.mapped else "",
+    ]
+    groups = (*entry.groups, *map(str, entry.policies))
+    return "entry", entry.principal_arn, entry.username, ", ".join(groups), ", ".join(filter(None, notes))
+
+
+def _markdown(listed: Sequence[Sequence[str]]) -> str:
+    rows = [[code(cell).replace("|", r"\|") if cell else "" for cell in one] for one in listed]
     return "\n".join(f"| {' | '.join(row)} |" for row in [_HEADER, ["---"] * len(_HEADER), *rows])
 
 
@@ -216,15 +252,20 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
     return FOUND if exit_code and explanation.verdict != "let-in" else DONE
 
 
-@awsauth_command("who-can", "awsauth.who_can(client.read(), group=…), or with username=…")
+@awsauth_command("who-can", "client.who_can(group=…), or with username=…")
 @click.argument("name", metavar="GROUP|USERNAME", shell_complete=GROUPS_AND_USERNAMES)
 def who_can_command(invocation: Invocation, /, *, name: str) -> int:
-    """Show the principals that are mapped to a group or username."""
+    """Show the principals that get a group or username.
+
+    They get it by mappings or, in an EKS cluster, by access entries.
+
+    An access policy counts as a group of its name.
+    """
     with invocation.client() as client, invocation.waiting():
-        document = client.read()
-    found = [awsauth.who_can(document, group=name), awsauth.who_can(document, username=name)]
+        found = [client.who_can(group=name), client.who_can(username=name)]
+        lost = _lost(client.read())
     text = "\n".join(map(str, [grants for grants in found if grants] or found))
     invocation.report({grants.kind: grants.to_json() for grants in found}, text, fenced(text, "text"))
-    if _lost(document):
+    if lost:
         return UNFIT
     return DONE if any(found) else NOT_FOUND

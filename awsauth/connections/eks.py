@@ -20,13 +20,14 @@ from awsauth.errors import AwsAuthError, AwsServiceError
 from awsauth.kube.kubeconfig import problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import boto3
 
     from awsauth.aws.access_entries import ReadEntries
-    from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
+    from awsauth.core.entries.findings import IamFacts
+    from awsauth.core.entries.model import AccessEntry, AuthenticationMode
     from awsauth.kube.transport import Transport
     from awsauth.options import ConnectionOptions
 
@@ -110,6 +111,30 @@ class EksClusterInfo:
             AwsServiceError, CredentialsError: they cannot be listed.
         """
         return self._entries.get()
+
+    def entry_of(self, arn: str) -> AccessEntry | None:
+        """Return the present access entry of a caller.
+
+        Returns None if it has none, or the cluster uses no entries.
+
+        Raises:
+            AwsServiceError, CredentialsError: EKS does not answer.
+        """
+        from awsauth.aws.access_entries import AccessEntries
+
+        cluster = self._cluster.get()
+        uses = cluster.authentication_mode != "CONFIG_MAP"
+        return AccessEntries(self._session, cluster).of_caller(arn) if uses else None
+
+    def iam_facts(self, entries: Iterable[AccessEntry]) -> IamFacts:
+        """Return since when the principals of access entries exist in IAM.
+
+        Raises:
+            AwsServiceError, CredentialsError: STS does not answer.
+        """
+        from awsauth.aws.iam import iam_facts
+
+        return iam_facts(self._session, [entry.principal_arn for entry in entries])
 
     def node_evidence(self, nodes: tuple[ClusterNode, ...] | None) -> NodeEvidence:
         """Return the uses of node roles; None if the registered nodes are not known."""

@@ -54,8 +54,14 @@ def unknown(caller: Caller, target: EksTarget, explanation: Explanation | None, 
     if clock:
         message += f" This machine's clock is {clock} that of the API server, which refuses such tokens."
         return AwsAuthError(message, hint="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.")
+    location = explanation.outcomes[0].location if explanation and explanation.outcomes else None
+    if explanation and explanation.username is not None and not location:
+        hint = (
+            "EKS ties an entry to the id of its role or user. If that was deleted and created again since, delete the "
+        )
+        hint += "entry and create it again: `awsauth check` finds such entries (entry-stale)."
+        return AwsAuthError(f"{message} It has an access entry.", hint=hint)
     if explanation and explanation.username is not None:
-        location = explanation.outcomes[0].location
         return AwsAuthError(
             f"{message} aws-auth does map it ({location}).",
             hint="The cluster sees a change after a few seconds: try again. If it still fails, this may be another cluster "

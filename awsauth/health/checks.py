@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.node_mappings import node_principals
 from awsauth.core.arn import canonical_role
-from awsauth.core.explain.explain import explain
+from awsauth.core.entries.view import EntriesState
+from awsauth.core.explain.explain import explain, with_entries
 from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, InvalidValueError, UsageError
 from awsauth.health.advice import EksTarget, forbidden, no_nodes, unknown
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from awsauth.aws.token import TokenSource
     from awsauth.connections.eks import EksClusterInfo
     from awsauth.connections.kubernetes import Connection
-    from awsauth.core.access.access_entries import AuthenticationMode
+    from awsauth.core.entries.model import AuthenticationMode
     from awsauth.core.explain.explanation import Explanation
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Store
@@ -186,14 +187,19 @@ class _HealthCheck:
         for outcome in explanation.outcomes:
             same = outcome.username == found.username and found.groups.issuperset(outcome.groups)
             if (same or outcome.unresolved) and not outcome.refusal:
-                return f", by {outcome.location}"
+                return f", by {outcome.location or 'its access entry'}"
         return f", {_OTHER_WAY}"
 
     def _explained(self, arn: str, session_name: str | None = None) -> Explanation | None:
         try:
-            return explain(self.store.read().document, Caller(arn, session_name=session_name))
+            found = explain(self.store.read().document, Caller(arn, session_name=session_name))
         except AwsAuthError:
             return None  # The caller may be mapped and still not be allowed to read it.
+        with suppress(AwsAuthError):
+            if facts := self._facts():
+                entry = facts.entry_of(arn)
+                return with_entries(found, EntriesState(facts.authentication_mode(), (entry,) if entry else ()))
+        return found
 
     def _authorized(self) -> str:
         denied = missing(self.transport, self.rules)

@@ -125,9 +125,9 @@ def _temporary(
                 raise
             notes.append(f"Not checked: the access entries. {error.message}")
     if entry is not None:
-        temporary = TemporaryAccess(entries, entry.entry.principal_arn, entry)
+        temporary = TemporaryAccess(entries, entry.principal_arn, entry)
         if temporary.own_entry_stays:
-            notes.append(f"The caller's access entry wins over aws-auth: {entry.entry}")
+            notes.append(f"The caller's access entry wins over aws-auth: {entry.gives}")
         return temporary
     return (
         TemporaryAccess(entries, _iam_arn(connection.tokens.session, caller, iam_arn), None)
@@ -147,9 +147,9 @@ def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: lis
         if principal_of(arn) != principal_of(caller.canonical_arn) and (found := entries.find(arn))
     ]
     for found in administrators:
-        left = TemporaryAccess(entries, found.entry.principal_arn, found).leftovers()
+        left = TemporaryAccess(entries, found.principal_arn, found).leftovers()
         notes += [f"Another recovery has left this behind, or still runs: {one}" for one in left]
-    others = [found.entry.principal_arn for found in administrators if not found.is_temporary]
+    others = [found.principal_arn for found in administrators if not found.is_temporary]
     if others and way == "access-entry":
         shown = f"{', '.join(others[:_SHOWN])}{' and others' if len(others) > _SHOWN else ''}"
         notes.append(

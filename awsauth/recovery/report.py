@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public
-from awsauth.core.access.access_entries import AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.entries.model import AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import listed, visible
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from awsauth.aws.access_entries import TEMPORARY_POLICY, AccessEntries, FoundEntry
+from awsauth.core.entries.model import TEMPORARY_POLICY, AccessEntry
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import RecoveryError
 from awsauth.recovery.report import Leftover
@@ -13,7 +13,8 @@ from awsauth.recovery.report import Leftover
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from awsauth.core.access.access_entries import AccessEntry
+    from awsauth.aws.access_entries import AccessEntries
+
 
 Ours = Literal["", "policy", "entry"]  # what to remove again: nothing, the policy of an older entry, or the entry
 
@@ -29,12 +30,12 @@ class TemporaryAccess:
         found: Its entry, or None.
     """
 
-    def __init__(self, entries: AccessEntries, principal_arn: str, found: FoundEntry | None) -> None:
+    def __init__(self, entries: AccessEntries, principal_arn: str, found: AccessEntry | None) -> None:
         self._entries = entries
         self.principal_arn = principal_arn
         self._know(found)
 
-    def _know(self, found: FoundEntry | None) -> None:
+    def _know(self, found: AccessEntry | None) -> None:
         self.found = found
         self.ours: Ours = ""
         if found:
@@ -48,7 +49,7 @@ class TemporaryAccess:
     @property
     def has_policy(self) -> bool:
         """Whether the entry makes its principal an administrator."""
-        return self.found is not None and self.found.entry.is_administrator
+        return self.found is not None and self.found.is_administrator
 
     def check(self) -> None:
         """Refuse an entry that can only be used by a change that stays.
@@ -58,7 +59,7 @@ class TemporaryAccess:
         """
         if not self.found or self.has_policy or self.ours:
             return
-        entry = self.found.entry
+        entry = self.found
         if entry.lets_nodes_in:
             arn = quoted(self.principal_arn, 200)
             message = f"{arn} has an access entry for nodes (type {entry.type}), which can have no policy."
@@ -127,7 +128,7 @@ class TemporaryAccess:
             return [Leftover(text, self._command("delete-access-entry"))]
         if self.ours == "policy" and self.found is not None:
             region = self._entries.cluster.region
-            tag = ("--region", region, "--resource-arn", self.found.arn, "--tag-keys", TEMPORARY_POLICY)
+            tag = ("--region", region, "--resource-arn", self.found.entry_arn, "--tag-keys", TEMPORARY_POLICY)
             command = self._command("disassociate-access-policy", "--policy-arn", self._entries.policy_arn)
             return [
                 Leftover(f"The cluster-admin policy of the access entry of {self.principal_arn}", command),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from awsauth.aws.access_entries import read_access_entries
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
-from awsauth.core.access.access_entries import NODE_TYPES, AccessEntry, AccessPolicy, entry_for, without_effect
 from awsauth.core.document.document import Document
+from awsauth.core.entries.findings import IamFacts, entry_findings
+from awsauth.core.entries.model import NODE_TYPES, AccessEntry, AccessPolicy, entry_for
+from awsauth.core.entries.view import EntriesState
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import enforce
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from awsauth.aws.access_entries import ReadEntries
+    from awsauth.core.entries.model import AuthenticationMode
+    from awsauth.core.findings import Finding
     from tests.support.aws.eks_fake import FakeCluster
 
 POLICY = "arn:aws:eks::aws:cluster-access-policy"
@@ -91,6 +97,15 @@ def test_entries_are_read_with_all_that_they_give(eks: EksFake) -> None:
     assert "AmazonEKSEditPolicy in apps-*" in ops.gives
 
 
+def test_times_and_tags_are_read(eks: EksFake) -> None:
+    entries = cluster_of(eks).entries
+    made = entries.create(f"{PREFIX}/ops", {"tags": {"awsauth/owner": "platform"}})
+    made.created = datetime(2026, 3, 1, 12, tzinfo=timezone.utc).timestamp()
+    [ops] = read(eks).entries
+    assert (ops.created, ops.owner) == (datetime(2026, 3, 1, 12, tzinfo=timezone.utc), "platform")
+    assert ops == replace(ops, created=None, modified=None, tags={}, entry_arn="")
+
+
 def test_many_entries_are_read_page_by_page(eks: EksFake) -> None:
     eks.page = 3
     entries = cluster_of(eks).entries
@@ -141,12 +156,16 @@ def test_an_entry_that_goes_meanwhile_is_left_out(eks: EksFake) -> None:
 # Which mappings they win over.
 
 
+def without_effect(document: Document, mode: AuthenticationMode | None, entries: list[AccessEntry]) -> list[Finding]:
+    return list(entry_findings(document, EntriesState(mode, tuple(entries)), IamFacts()))
+
+
 def test_an_entry_has_the_path_and_the_mapping_has_not() -> None:
     document = Document({**roles(role("ops", "ops", "view")).data, **users(user("team/anna", "anna")).data})
     entries = [standard("team/ops"), AccessEntry(f"{USERS}/team/anna", "STANDARD"), AccessEntry(f"{USERS}/anna")]
     found = without_effect(document, None, entries)
     assert [finding.principal for finding in found] == [f"{PREFIX}/ops", f"{USERS}/team/anna"]
-    assert {(finding.code, finding.severity) for finding in found} == {("access-entry-wins", Severity.WARNING)}
+    assert {(finding.code, finding.severity) for finding in found} == {("entry-shadows", Severity.WARNING)}
     assert "The mapping to `ops` in `view` has no effect. The entry gives: username `u`." in str(found[0])
     assert [finding.location.key for finding in found if finding.location] == ["mapRoles", "mapUsers"]
 
@@ -157,7 +176,7 @@ def test_an_entry_for_nodes_makes_their_mapping_needless() -> None:
     [found] = without_effect(document, "API_AND_CONFIG_MAP", entries)
     assert found.severity is Severity.NOTE
     assert "nodes of type EC2_LINUX" in found.impact
-    assert without_effect(document, "API_AND_CONFIG_MAP", []) == without_effect(document, "CONFIG_MAP", entries) == ()
+    assert without_effect(document, "API_AND_CONFIG_MAP", []) == []
 
 
 def test_text_from_outside_cannot_steer_a_terminal() -> None:
@@ -172,7 +191,7 @@ def test_text_from_outside_cannot_steer_a_terminal() -> None:
 def test_in_api_mode_all_of_a_document_is_without_effect() -> None:
     [found] = without_effect(roles(node(), ADMIN), "API", [AccessEntry(f"{PREFIX}/node", "EC2_LINUX")])
     assert (found.code, found.severity) == ("authentication-mode", Severity.WARNING)
-    assert without_effect(Document({"mapRoles": "[]"}), "API", []) == ()
+    assert without_effect(Document({"mapRoles": "[]"}), "API", []) == []
 
 
 # What they mean for the guards.
@@ -252,7 +271,7 @@ def test_what_an_entry_wins_over_is_still_not_given_back_unasked() -> None:
 def test_a_change_without_effect_is_said() -> None:
     entry = standard("team/ops", groups=("view",))
     [added] = said(roles(), roles(role("ops", "ops", MASTERS)), context(entry))
-    assert (added.code, added.severity, added.principal) == ("access-entry-wins", Severity.WARNING, f"{PREFIX}/ops")
+    assert (added.code, added.severity, added.principal) == ("entry-shadows", Severity.WARNING, f"{PREFIX}/ops")
     assert "The change has no effect on it. The entry: username `u`; groups `view`." in str(added)
     [gone] = said(roles(role("ops")), roles(), context(entry))
     assert "keeps its access" in gone.message

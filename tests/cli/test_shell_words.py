@@ -12,16 +12,16 @@ import pytest
 import yaml
 
 import awsauth
-from awsauth.aws.access_entries import TEMPORARY_POLICY, AccessEntries, FoundEntry
+from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import EksCluster
 from awsauth.aws.session import AwsSession
 from awsauth.cli.errors import in_options
 from awsauth.cli.inspect_commands import command_for
 from awsauth.cli.invocation import Invocation
 from awsauth.cli.output import Output
-from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.cluster.findings import owned_revisions
 from awsauth.core.edit.changes import EnsureRole, RemoveUsername
+from awsauth.core.entries.model import TEMPORARY_POLICY, AccessEntry, AccessPolicy
 from awsauth.core.text.display import command_line, is_visible
 from awsauth.errors import AwsAuthError, FileError, RecoveryError
 from awsauth.health.advice import EksTarget, forbidden, unknown
@@ -170,7 +170,7 @@ def _recovery(value: str, *policies: AccessPolicy, tags: dict[str, str]) -> Temp
     arn = f"arn:aws:eks:{value}:111122223333:cluster/{value}"
     cluster = EksCluster(value, arn, "https://x", "", value, "API_AND_CONFIG_MAP", public_endpoint=True)
     entries = AccessEntries(AwsSession(region="us-east-1"), cluster)
-    return TemporaryAccess(entries, value, FoundEntry(AccessEntry(value, policies=policies), value, tags))
+    return TemporaryAccess(entries, value, AccessEntry(value, policies=policies, entry_arn=value, tags=tags))
 
 
 @pytest.mark.parametrize("value", VALUES)

@@ -15,7 +15,7 @@ from tests.support.bounded import bounded
 from tests.support.changed import BOTH, DNS, MASTERS, PREFIX, node, role, roles, user, users
 
 if TYPE_CHECKING:
-    from awsauth.core.access.access_entries import AuthenticationMode
+    from awsauth.core.entries.model import AuthenticationMode
 
 NOBODY = Bindings()
 BOUND = Bindings(

@@ -9,9 +9,9 @@ import pytest
 from awsauth.aws.access_entries import ReadEntries
 from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks import EksClusterInfo
-from awsauth.core.access.access_entries import AccessEntry, AccessPolicy
 from awsauth.core.edit.changes import RemoveRole
 from awsauth.core.edit.merge import merge_with_report
+from awsauth.core.entries.model import AccessEntry, AccessPolicy
 from awsauth.core.explain.explain import explain
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.lint.lint import lint
@@ -20,8 +20,11 @@ from tests.support.changed import PREFIX, role, roles
 from tests.support.servers.relay import Harm, Relay
 
 if TYPE_CHECKING:
-    from awsauth.core.access.access_entries import AuthenticationMode
+    from collections.abc import Iterable
+
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
+    from awsauth.core.entries.findings import IamFacts
+    from awsauth.core.entries.model import AuthenticationMode
     from awsauth.kube.transport import Transport
 
 BUSY = Harm(429, {"Retry-After": "0"}, is_passed_on=False)
@@ -45,6 +48,9 @@ class Closed(EksClusterInfo):
 
     def node_evidence(self, _: tuple[ClusterNode, ...] | None) -> NodeEvidence:
         raise AwsServiceError("IAM does not allow ec2:DescribeInstances.")
+
+    def iam_facts(self, _: Iterable[AccessEntry]) -> IamFacts:
+        raise AwsServiceError("STS does not answer.")
 
     def sso_roles(self) -> tuple[str, ...]:
         return ()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from awsauth.core.document.document import Document
+from awsauth.core.entries.view import EntriesState
 from awsauth.core.explain.explain import explain, with_entries
 from tests.oracle.test_explain_differential import CALLERS, NOT_MAPPED, SEED, agrees
 from tests.support.authenticator.authenticator import Attempt
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.access.caller import Caller
+    from awsauth.core.entries.model import AuthenticationMode
     from tests.support.authenticator.authenticator import Admission, Authenticator
 
 BACKENDS: Final[dict[AuthenticationMode, tuple[str, ...]]] = {
@@ -100,7 +101,7 @@ def _attempt(document: Document, callers: list[Caller], mode: AuthenticationMode
 def _compared(
     document: Document, caller: Caller, mode: AuthenticationMode, entries: list[GivenEntry], admission: Admission
 ) -> str:
-    found = with_entries(explain(document, caller), mode, working(entries))
+    found = with_entries(explain(document, caller), EntriesState(mode, tuple(working(entries))))
     if found.verdict == "depends":
         assert not all(document.reading(key).trusted for key in ("mapRoles", "mapUsers", "mapAccounts")), found
     elif not agrees(found, {**admission, "error": admission["error"].replace(_OTHER_ARN, NOT_MAPPED)}):

@@ -99,7 +99,7 @@ def test_the_policy_is_that_of_the_partition(
         ]
         found = entries.of_caller(role)
         assert found is not None
-        assert found.entry.is_administrator
+        assert found.is_administrator
         assert found.is_temporary
 
 

@@ -10,8 +10,8 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.access.access_entries import AccessEntry
 from awsauth.core.access.matching import principal_of
+from awsauth.core.entries.model import AccessEntry
 from tests.support.authenticator.authenticator import Identity
 
 if TYPE_CHECKING:

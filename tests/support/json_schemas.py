@@ -22,6 +22,7 @@ from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.fragment import Fragment, WantedRole, WantedSsoRole, WantedUser
 from awsauth.core.diff import Diff
 from awsauth.core.edit.changes import KINDS, Change
+from awsauth.core.entries.view import AccessView
 from awsauth.core.explain.explanation import Explanation
 from awsauth.core.explain.who_can import Grants
 from awsauth.core.findings import Finding
@@ -60,7 +61,7 @@ _CHANGING: Final = (
 )
 
 OUTPUTS: Final[dict[str, dict[str, Any]]] = {
-    "get": {"mappings": tuple[MappingRow, ...], "problems": int},
+    "get": {"mappings": tuple[MappingRow, ...], "problems": int, "access": AccessView | None},
     "check": {"findings": tuple[CheckedFinding, ...], **_FIXED},
     "fmt": {"changed": bool, "reasons": tuple[str, ...], **_FIXED},
     "explain": {"explanation": Explanation},

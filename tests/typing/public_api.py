@@ -259,6 +259,16 @@ ERRORS: tuple[type[awsauth.AwsAuthError], ...] = (
 USAGE: type[TypeError] = awsauth.UsageError
 
 
+def entries(client: awsauth.AwsAuthClient) -> None:
+    view = client.access()
+    assert_type(view, awsauth.AccessView)
+    first: awsauth.PrincipalAccess = view.principals[0]
+    entry: awsauth.AccessEntry | None = first.entry
+    policies: tuple[awsauth.AccessPolicy, ...] = entry.policies if entry else ()
+    assert_type(policies[0].name, str)
+    assert_type(client.who_can(group="system:masters"), awsauth.Grants)
+
+
 def json_of(
     result: awsauth.Result, plan: awsauth.Plan, log: awsauth.Log, identity: awsauth.Identity
 ) -> list[dict[str, Any]]:

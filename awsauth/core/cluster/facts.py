@@ -13,8 +13,8 @@ from awsauth.core.text.display import listed, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from awsauth.core.access.access_entries import AccessEntry
     from awsauth.core.document.document import Document
+    from awsauth.core.entries.model import AccessEntry
     from awsauth.core.guards.context import NodeUse
 
 

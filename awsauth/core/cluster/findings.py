@@ -13,9 +13,9 @@ from awsauth.core.text.display import command_line, listed, quoted, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from awsauth.core.access.access_entries import AuthenticationMode
     from awsauth.core.cluster.facts import Bindings, ClusterNode
     from awsauth.core.document.document import Document
+    from awsauth.core.entries.model import AuthenticationMode
     from awsauth.core.guards.context import NodeUse
 
 GIVES_NOTHING: Final = "gives-nothing"

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
-from awsauth.core.access.access_entries import AccessEntry, AuthenticationMode, entry_for
 from awsauth.core.access.caller import Caller, as_caller
 from awsauth.core.access.matching import Access, account_of, casefold_arn, reduces_access, winners
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.edit.merge import merge
+from awsauth.core.entries.model import AccessEntry, AuthenticationMode, entry_for
 from awsauth.core.explain.candidates import Looked, Search, ensured, place_of
 from awsauth.core.explain.explanation import (
     CallerOutcome,
@@ -31,8 +31,9 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, MappingConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from awsauth.core.entries.view import EntriesState
     from awsauth.core.findings import Location
 
 _NEAREST: Final = (
@@ -225,18 +226,24 @@ def _distinct(outcomes: Iterable[CallerOutcome]) -> list[CallerOutcome]:
 _ENTRIES: Final = "access entries"
 
 
-def with_entries(
-    explanation: Explanation, mode: AuthenticationMode | None, entries: Iterable[AccessEntry] | None
-) -> Explanation:
+def with_entries(explanation: Explanation, state: EntriesState) -> Explanation:
     """Return an explanation with the access entries taken into account.
 
     The entry of a principal decides before ``aws-auth``.
 
     Args:
         explanation: The explanation of ``aws-auth`` alone.
-        mode: The authentication mode; None if unknown, which counts as ``CONFIG_MAP``.
-        entries: The access entries; None if they could not be read.
+        state: The access entries; an unknown mode counts as ``CONFIG_MAP``, and makes the verdict ``depends``.
     """
+    found = _by_state(explanation, state.mode, state.entries)
+    if state.mode is None:
+        found = replace(found, verdict="depends")
+    return replace(found, conditions=(*found.conditions, *(note.message for note in state.notes)))
+
+
+def _by_state(
+    explanation: Explanation, mode: AuthenticationMode | None, entries: Iterable[AccessEntry] | None
+) -> Explanation:
     if mode not in ("API_AND_CONFIG_MAP", "API"):
         return explanation
     if entries is None:
@@ -272,7 +279,8 @@ def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
         for step in others
         if step.name != "rendering"
     ]
-    steps = (identity, DecisionStep(_ENTRIES, f"the caller's entry decides: {entry.gives}."), *passed_over)
+    made = f", made on {entry.created:%Y-%m-%d}," if entry.created else ""
+    steps = (identity, DecisionStep(_ENTRIES, f"the caller's entry{made} decides: {entry.gives}."), *passed_over)
     if not entry.type:
         return Explanation(explanation.caller, "depends", (), steps)
     outcome = CallerOutcome.of(entry.username, entry.groups, explanation.caller)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public
@@ -22,15 +22,17 @@ from awsauth.core.access.matching import (
 )
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key, MappingEntry
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.explain.candidates import place_of
 from awsauth.core.serialization import JsonValue
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from awsauth.core.entries.model import AccessEntry
+    from awsauth.core.entries.view import EntriesState
     from awsauth.core.findings import Finding, Location
 
 _SESSION_NAME: Final = "{{SessionName}}"
@@ -44,23 +46,23 @@ class Grant(JsonValue):
 
     Attributes:
         principal: The ARN as written in the document; for ``mapAccounts`` as in the username.
-        key: The data key of the mapping.
+        key: The data key of the mapping, or ``access entry``.
         username: The username, with the templates filled in whose values the ARN gives.
         groups: All groups of the principal, filled in alike.
         conditions: The conditions, one sentence each; empty if there are none.
-        location: The location of the entry.
+        location: The location of the mapping; None for an access entry.
     """
 
     principal: str
-    key: Key
+    key: Key | Literal["access entry"]
     username: str
     groups: tuple[str, ...]
     conditions: tuple[str, ...]
-    location: Location
+    location: Location | None
 
     def __str__(self) -> str:
         when = f" {' '.join(self.conditions)}" if self.conditions else ""
-        return f"{quoted(self.principal, 200)} ({self.location}).{when}"
+        return f"{quoted(self.principal, 200)} ({self.location or self.key}).{when}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
     for number, position, mapped, is_one_of_several in sorted(found):
         key = PRINCIPAL_KEYS[number]
         wanted = [mapped.username] if kind == "username" else mapped.groups
-        conditions = _conditions(mapped, wanted, name)
+        conditions = conditions_for(mapped, wanted, name)
         if conditions is not None:
             several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
             shown = filled_in(mapped)
@@ -152,7 +154,7 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
     yield Grant(username, "mapAccounts", username, (), (why,), location)
 
 
-def _conditions(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
+def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
     """Return the conditions under which a template becomes `name`, or None."""
     user = is_user(casefold_arn(mapped.principal))
     known = caller_of(mapped.principal)
@@ -186,3 +188,32 @@ def _way(template: str, name: str, *, user: bool) -> str:
         return ""
     dashes = ", with `-` or `@` for each `-`" if marker == _SESSION_NAME and "-" in value else ""
     return f"its session is called {quoted(value)}{dashes}"
+
+
+def grants_with_entries(found: Grants, state: EntriesState) -> Grants:
+    """Return the principals of grants, with access entries taken into account.
+
+    A policy counts as a group of its name, and the cluster-admin policy also as ``system:masters``.
+    """
+    entries = state.by_principal
+    overridden = {principal for principal, entry in entries.items() if entry.type}
+    kept = [] if state.mode == "API" else [one for one in found if casefold_arn(one.principal) not in overridden]
+    by_entry = (grant for entry in entries.values() for grant in _entry_grants(entry, found))
+    return replace(found, grants=(*kept, *by_entry), problems=(*found.problems, *state.notes))
+
+
+def _entry_grants(entry: AccessEntry, asked: Grants) -> Iterator[Grant]:
+    mapped = entry.as_mapping
+    shown = filled_in(mapped)
+    wanted = (entry.username,) if asked.kind == "username" else entry.groups
+    conditions = conditions_for(mapped, wanted, asked.name)
+    if conditions is None and asked.kind == "group":
+        for policy in entry.policies:
+            if policy.name == asked.name and policy.namespaces:
+                conditions = (f"In the namespaces {', '.join(map(visible, policy.namespaces))}.",)
+            elif policy.name == asked.name:
+                conditions = ()
+        if asked.name == SYSTEM_MASTERS and entry.is_administrator:
+            conditions = ("By an access policy with the same rights.",)
+    if conditions is not None:
+        yield Grant(entry.principal_arn, "access entry", shown.username, shown.groups, conditions, None)

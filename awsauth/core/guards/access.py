@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from awsauth.core.access import matching
-from awsauth.core.access.access_entries import AUTHENTICATION_MODE, WINS, AccessEntry
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
+from awsauth.core.entries.findings import SHADOWS
+from awsauth.core.entries.model import AUTHENTICATION_MODE, AccessEntry
 from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.guards.context import GuardContext, GuardInput, violation
 from awsauth.core.text.display import quoted
@@ -325,4 +326,4 @@ def _without_effect(principal: str, entry: AccessEntry, *, goes: bool) -> Findin
     severity = Severity.NOTE if entry.lets_nodes_in else Severity.WARNING
     impact = f"The change has no effect on it. The entry: {entry.gives}."
     hint = "Delete the entry too, to remove its access." if goes and not entry.lets_nodes_in else ""
-    return Finding(WINS, severity, still_in if goes else wins, impact, hint, principal=principal)
+    return Finding(SHADOWS, severity, still_in if goes else wins, impact, hint, principal=principal)

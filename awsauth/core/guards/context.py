@@ -14,8 +14,8 @@ from awsauth.core.text.display import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.access.access_entries import AccessEntry, AuthenticationMode
     from awsauth.core.document.document import Document
+    from awsauth.core.entries.model import AccessEntry, AuthenticationMode
     from awsauth.core.lint.policy import Policy
 
 NodeUse = Literal["in use", "unused", "unknown"]  # whether nodes use a role; `unused` only if that is proven

@@ -73,7 +73,7 @@ def test_an_access_entry_counts(named: NamedCluster, tmp_path: Path) -> None:
     named.described.authentication_mode = "API_AND_CONFIG_MAP"
     named.described.entries.made_by_eks(USER, "STANDARD")
     with client_by(named, tmp_path) as client:
-        assert "access-entry-wins" in [finding.code for finding in client.plan(ADDED).findings]
+        assert "entry-shadows" in [finding.code for finding in client.plan(ADDED).findings]
         assert "the caller's entry decides" in str(client.explain(USER))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.client import BaseClient
 
-from awsauth.aws.access_entries import TEMPORARY
+from awsauth.core.entries.model import TEMPORARY
 from awsauth.errors import AwsPermissionError, AwsServiceError, GuardError, OutcomeUnknownError, RecoveryError
 from awsauth.kube.transport import Transport
 from awsauth.recovery.report import SWITCH

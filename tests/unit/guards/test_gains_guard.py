@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 import awsauth
-from awsauth.core.access.access_entries import AccessEntry
 from awsauth.core.access.matching import Access, casefold_arn, gains
 from awsauth.core.document.document import Document
+from awsauth.core.entries.model import AccessEntry
 from awsauth.core.guards.context import GuardContext
 from awsauth.errors import GuardError
 from tests.support.callers import close_data

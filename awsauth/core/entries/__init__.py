@@ -1,0 +1,1 @@
+"""Access entries of an EKS cluster: values, rules, changes and findings."""

@@ -1,0 +1,156 @@
+"""Access entries of an EKS cluster.
+
+In the authentication mode ``API_AND_CONFIG_MAP`` the access entry of a principal overrides its mapping. An
+entry has the real path of a role, and a mapping has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+from awsauth.boundary import public
+from awsauth.core.access.matching import principal_of
+from awsauth.core.document.model import MappingEntry
+from awsauth.core.serialization import JsonValue
+from awsauth.core.text.display import quoted, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
+"""``aws-auth`` alone, both, or access entries alone. A cluster cannot change back."""
+
+# Types of entries for nodes; every other entry is ``STANDARD``.
+NODE_TYPES: Final = frozenset({"EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
+
+AUTHENTICATION_MODE: Final = "authentication-mode"
+
+# The access policy with the rights of ``system:masters`` in the whole cluster.
+CLUSTER_ADMIN_POLICY: Final = "AmazonEKSClusterAdminPolicy"
+
+# The tag of an access entry to delete; its value is the time of its making.
+TEMPORARY: Final = "awsauth/temporary"
+
+# The tag of an older access entry with a cluster-admin policy to remove.
+TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
+
+# The tag of an access entry that names its owner.
+OWNER: Final = "awsauth/owner"
+
+_SERVICE_LINKED: Final = ":role/aws-service-role/"
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class AccessPolicy(JsonValue):
+    """An access policy of an entry.
+
+    Attributes:
+        policy_arn: ``arn:PARTITION:eks::aws:cluster-access-policy/NAME``.
+        namespaces: The namespaces it applies to, with wildcards; empty for the whole cluster.
+    """
+
+    policy_arn: str
+    namespaces: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The policy's name, such as ``AmazonEKSViewPolicy``."""
+        return self.policy_arn.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        name = visible(self.name)
+        return f"{name} in {', '.join(map(visible, self.namespaces))}" if self.namespaces else name
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class AccessEntry(JsonValue):
+    """An access entry. Two are equal if they give the same principal the same access.
+
+    EKS ties it to the unique id of its principal. If the role is deleted and created again, the entry grants no access,
+    and does not show that.
+
+    Attributes:
+        principal_arn: The ARN of its principal, with the real path.
+        type: ``STANDARD``, or a type for nodes such as ``EC2_LINUX``; empty if it could not be read.
+        username: The username of the principal.
+        groups: The groups of the principal.
+        policies: The access policies, which add to the rights that RBAC gives to username and groups.
+        entry_arn: The ARN of the entry itself; empty if unknown, as are `created`, `modified` and `tags`.
+        created: When it was made, in UTC.
+        modified: When it was last changed, in UTC.
+        tags: Its tags.
+    """
+
+    principal_arn: str
+    type: str = ""
+    username: str = ""
+    groups: tuple[str, ...] = ()
+    policies: tuple[AccessPolicy, ...] = ()
+    entry_arn: str = field(default="", compare=False)
+    created: datetime | None = field(default=None, compare=False)
+    modified: datetime | None = field(default=None, compare=False)
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def principal(self) -> str:
+        """The ARN as the authenticator sees it, in lower case."""
+        return principal_of(self.principal_arn)
+
+    @property
+    def lets_nodes_in(self) -> bool:
+        """Whether it is for nodes, which then need no mapping."""
+        return self.type in NODE_TYPES
+
+    @property
+    def takes_policies(self) -> bool:
+        """Whether it may have policies; AWS's sources disagree about the type ``EC2``."""
+        return self.type in ("STANDARD", "EC2")
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether its policies make an administrator of the cluster.
+
+        False for roles that only AWS services assume.
+        """
+        return _SERVICE_LINKED not in self.principal_arn and any(
+            policy.name == CLUSTER_ADMIN_POLICY and not policy.namespaces for policy in self.policies
+        )
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether a recovery made the entry, and has to delete it."""
+        return TEMPORARY in self.tags
+
+    @property
+    def has_temporary_policy(self) -> bool:
+        """Whether a recovery has to remove the cluster-admin policy from the entry."""
+        return TEMPORARY_POLICY in self.tags
+
+    @property
+    def owner(self) -> str:
+        """The owner in its tags; empty if it has none."""
+        return self.tags.get(OWNER, "")
+
+    @property
+    def as_mapping(self) -> MappingEntry:
+        """The entry as a mapping of the same effect; each access policy stands as a group."""
+        policies = () if _SERVICE_LINKED in self.principal_arn else map(str, self.policies)
+        return MappingEntry(self.principal_arn, self.username, (*self.groups, *policies))
+
+    @property
+    def gives(self) -> str:
+        """The access it gives, as text."""
+        parts = [f"nodes of type {self.type}" if self.lets_nodes_in else f"username {quoted(self.username)}"]
+        if self.groups and not self.lets_nodes_in:
+            parts.append(f"groups {', '.join(map(quoted, self.groups))}")
+        return "; ".join([*parts, *map(str, self.policies)]) if self.type else "it could not be read"
+
+
+def entry_for(arn: str, entries: Iterable[AccessEntry]) -> AccessEntry | None:
+    """Return the entry for the principal of a caller or mapping, or None."""
+    principal = principal_of(arn)
+    return next((entry for entry in entries if entry.principal == principal), None)
