@@ -70,9 +70,8 @@ def caused_by(error: Exception) -> InternalError:
     if isinstance(error, MemoryError):
         made = InternalError("There is not enough memory for this call.", hint="Give the process more memory.")
     elif isinstance(error, RecursionError):
-        made = InternalError(
-            "The call stack is exhausted: the input or the calling code is nested too deeply.", hint=_REPORT
-        )
+        message = "The call stack is exhausted: the input or the calling code is nested too deeply."
+        made = InternalError(message, hint=_REPORT)
     else:
         made = InternalError(f"awsauth met a {type(error).__name__} that it does not handle.", hint=_REPORT)
     made.location = _origin(error)

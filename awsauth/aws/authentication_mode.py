@@ -59,9 +59,8 @@ def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, 
         now = describe_cluster(session, cluster.arn)
         if now.authentication_mode != "CONFIG_MAP":
             return now
-    raise AwsServiceError(
-        f"{doing}: it was still CONFIG_MAP after {timeout:.0f} seconds.", hint=f"{look} Then run it again."
-    )
+    hint = f"{look} Then run it again."
+    raise AwsServiceError(f"{doing}: it was still CONFIG_MAP after {timeout:.0f} seconds.", hint=hint)
 
 
 def _begun(session: AwsSession, cluster: EksCluster, doing: str, look: str) -> list[str]:

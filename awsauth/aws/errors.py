@@ -253,9 +253,8 @@ def pages_of(client: Any, operation: str, **arguments: Any) -> Iterator[Any]:
     pages = client.get_paginator(operation).paginate(**arguments)
     for number, page in enumerate(pages):
         if number == MOST_PAGES:
-            raise AwsServiceError(
-                f"The list goes on after {MOST_PAGES} pages.", hint=f"{CHECK_WAY} A proxy may answer instead of AWS."
-            )
+            hint = f"{CHECK_WAY} A proxy may answer instead of AWS."
+            raise AwsServiceError(f"The list goes on after {MOST_PAGES} pages.", hint=hint)
         yield from pages.result_keys[0].search(page)
 
 

@@ -87,9 +87,8 @@ class TokenSource:
 
     def __post_init__(self) -> None:
         if not _CLUSTER_ID.fullmatch(self.cluster_id):
-            raise InvalidValueError(
-                f"{quoted(self.cluster_id)} is not the name of a cluster.", hint="Pass the name of the cluster."
-            )
+            hint = "Pass the name of the cluster."
+            raise InvalidValueError(f"{quoted(self.cluster_id)} is not the name of a cluster.", hint=hint)
 
     def token(self) -> Token:
         """Return a valid token: the last one, or a new one.

@@ -91,9 +91,8 @@ class _Editor:
             return self._saved()
         except (OSError, ValueError) as error:
             problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise EditError(
-                f"The saved file cannot be read: {problem}.", hint="Correct it, and use `edit --from`."
-            ) from error
+            hint = "Correct it, and use `edit --from`."
+            raise EditError(f"The saved file cannot be read: {problem}.", hint=hint) from error
 
     def __enter__(self) -> Self:
         return self

@@ -132,9 +132,8 @@ def from_api_client(api: ApiClient, options: ConnectionOptions = DEFAULT) -> Con
     """
     given: Any = api
     if not hasattr(given, "rest_client") or not hasattr(given, "configuration"):
-        raise UsageError(
-            f"{type(given).__name__} is not a client of an API server.", hint="Pass a kubernetes.client.ApiClient."
-        )
+        hint = "Pass a kubernetes.client.ApiClient."
+        raise UsageError(f"{type(given).__name__} is not a client of an API server.", hint=hint)
     from awsauth.kube.official_client import OfficialClientServer
 
     transport = Transport(OfficialClientServer(api), options)

@@ -206,9 +206,8 @@ class _Commit:
             raise
 
     def _pause(self, cause: AwsAuthError) -> None:
-        error = ConflictError(
-            "Other writers changed aws-auth again and again until the time was up.", hint="Try again."
-        )
+        hint = "Try again."
+        error = ConflictError("Other writers changed aws-auth again and again until the time was up.", hint=hint)
         error.__cause__ = cause
         try:
             self.patience.wait_or_raise(error)
@@ -236,9 +235,8 @@ def take_snapshot(store: Store, *, reason: str, writer: Callable[[], Writer]) ->
 
     def propose(snapshot: Snapshot) -> PendingChange:
         if not snapshot.exists:
-            raise NotFoundError(
-                "There is no aws-auth to record.", hint="Roll back if there was one, or map the node roles."
-            )
+            hint = "Roll back if there was one, or map the node roles."
+            raise NotFoundError("There is no aws-auth to record.", hint=hint)
         unchanged = MergeResult(snapshot.document, snapshot.document)
         return PendingChange(snapshot, unchanged, is_snapshot=not is_held(store, snapshot))
 

@@ -200,9 +200,8 @@ def _cause(error: BaseException) -> str:
 
 def _unknown(request: Request, message: str) -> errors.OutcomeUnknownError:
     message = f"{message} The request had been sent, so the change may or may not have been made."
-    return errors.OutcomeUnknownError(
-        message, location=request.location, hint="Look at the object before you try again."
-    )
+    hint = "Look at the object before you try again."
+    return errors.OutcomeUnknownError(message, location=request.location, hint=hint)
 
 
 def _refusal(request: Request, code: int, body: bytes) -> _Refusal:

@@ -228,9 +228,8 @@ def conflict(location: str, happened: str = "written") -> errors.ConflictError:
 def revision_not_found(number: int, location: str) -> errors.RevisionNotFoundError:
     """Return the error for a revision that is not in the store."""
     message = f"There is no revision {number}: it was never recorded here, or it was pruned."
-    return errors.RevisionNotFoundError(
-        message, location=location, hint="List the history, and name one of its revisions."
-    )
+    hint = "List the history, and name one of its revisions."
+    return errors.RevisionNotFoundError(message, location=location, hint=hint)
 
 
 def intact(revision: Revision, hint: str) -> Revision:

@@ -103,9 +103,8 @@ def _witnesses(connection: Connection | None, options: Options) -> tuple[Transpo
     """
     verify = options.get("verify", ())
     if not connection:
-        raise UsageError(
-            "Without a cluster a change cannot be verified.", hint="Leave wait=, verify= and revert_after= out."
-        )
+        hint = "Leave wait=, verify= and revert_after= out."
+        raise UsageError("Without a cluster a change cannot be verified.", hint=hint)
     transport, tokens = connection.transport, connection.tokens
     if tokens:
         caller = _Witness("the caller", tokens.for_role(tokens.role_arn), transport)

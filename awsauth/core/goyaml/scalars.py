@@ -157,6 +157,5 @@ def check_text(name: str, text: str) -> str:
         bad = next(c for c in text if not is_visible(c))
         problem = f"holds the character U+{ord(bad):04X} at position {text.index(bad) + 1}"
     shown = f" {quoted(text)}" if text else ""
-    raise InvalidValueError(
-        f"{name[0].upper()}{name[1:]}{shown} {problem}.", hint="Give it as one line of visible characters."
-    )
+    hint = "Give it as one line of visible characters."
+    raise InvalidValueError(f"{name[0].upper()}{name[1:]}{shown} {problem}.", hint=hint)

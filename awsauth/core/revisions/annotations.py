@@ -94,9 +94,8 @@ def read_annotations(number: int, annotations: Mapping[str, str], created: Any) 
     if not ours:
         raise ValueError("it has none of the annotations that begin with `awsauth/`")
     if _number(ours, "revision") != number:
-        raise ValueError(
-            f"it was recorded as revision {quoted(ours.get('revision', ''), 20)} and now has another number"
-        )
+        message = f"it was recorded as revision {quoted(ours.get('revision', ''), 20)} and now has another number"
+        raise ValueError(message)
     parent, kind = _number(ours, "parent"), ours.get("kind", "")
     if kind not in _KINDS:
         raise _unreadable("kind", kind)
