@@ -232,9 +232,8 @@ class _InstanceRole:
             extended = json.dumps(letting_ec2_in(now.trust, partition))
             iam.update_assume_role_policy(RoleName=self._name, PolicyDocument=extended)
 
-        return [
-            SetupStep(f"add a statement to the trust policy of {self._name}: EC2 may hand it to its instances", extend)
-        ]
+        text = f"add a statement to the trust policy of {self._name}: EC2 may hand it to its instances"
+        return [SetupStep(text, extend)]
 
     def _profile_steps(self) -> list[SetupStep]:
         name = self._name

@@ -67,9 +67,8 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> Re
     arn = canonical_role(role) if by_arn else ""
     try:
         if by_arn and account_of(arn) != (own := own_account(session)).number:
-            return ResolvedRole(
-                arn, (_not_checked(arn, f"It belongs to another account than the caller: {own.number}."),)
-            )
+            why = f"It belongs to another account than the caller: {own.number}."
+            return ResolvedRole(arn, (_not_checked(arn, why),))
         found = get_role(session, arn.rpartition("/")[2] or role)
     except AwsAuthError as error:
         if not by_arn:

@@ -184,9 +184,7 @@ class AwsSession:
     def no_credentials(self) -> CredentialsError:
         """Return the error for missing credentials, with the sources that were tried."""
         providers = self.botocore.get_component("credential_provider").providers
-        known = [
-            CREDENTIAL_SOURCES[provider.METHOD][1] for provider in providers if provider.METHOD in CREDENTIAL_SOURCES
-        ]
+        known = [CREDENTIAL_SOURCES[one.METHOD][1] for one in providers if one.METHOD in CREDENTIAL_SOURCES]
         tried = "".join(f"\n- {source}" for source in dict.fromkeys(known))
         # Asked once more, because boto3 does not tell why it got nothing.
         role = self.metadata.role_name()

@@ -56,9 +56,8 @@ def show(error: Exception, invocation: Invocation) -> None:
         error = caused_by(error)
     changed = True if invocation.is_changed else error.changed
     message, location, hint = _parts(error, invocation)
-    screen.tell(
-        screen.style("error:", "red") + screen.wrapped(f"error: {message}", to_error=True).removeprefix("error:")
-    )
+    shown = screen.wrapped(f"error: {message}", to_error=True).removeprefix("error:")
+    screen.tell(screen.style("error:", "red") + shown)
     if location:
         screen.tell(f"where: {location}")
     if invocation.may_change:

@@ -212,6 +212,5 @@ def _refusal(request: Request, code: int, body: bytes) -> _Refusal:
     if value.get("kind") != "Status":
         return _Refusal(request, code, "", f"The answer ({code}) does not come from a Kubernetes API server.", {})
     message, details = str(value.get("message") or f"The status is {code}."), value.get("details")
-    return _Refusal(
-        request, code, str(value.get("reason") or ""), message, details if isinstance(details, dict) else {}
-    )
+    reason = str(value.get("reason") or "")
+    return _Refusal(request, code, reason, message, details if isinstance(details, dict) else {})

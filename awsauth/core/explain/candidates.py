@@ -144,9 +144,7 @@ class Search:
         return Looked(found, tuple(candidates), left_out, self._problems(reading, {}))
 
     def _of_account(self, reading: ParsedList) -> dict[int, MappingEntry]:
-        return {
-            position: mapped for position, mapped in _mapped_in(reading) if mapped.principal == self._caller.account
-        }
+        return {at: mapped for at, mapped in _mapped_in(reading) if mapped.principal == self._caller.account}
 
     def _accounts(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[_Hit]:
         account = self._caller.account
@@ -155,9 +153,8 @@ class Search:
                 why = "it is the caller's account" + (", but an entry of its own decides before" if decided else "")
                 yield _Hit(position, "not-reached" if decided else "counts", NearMiss("match", why))
             elif self._wide and self._near.is_account(mapped.principal):
-                near = NearMiss(
-                    "account-digits", f"an account is 12 digits, such as {quoted(account)}, and nothing else"
-                )
+                why = f"an account is 12 digits, such as {quoted(account)}, and nothing else"
+                near = NearMiss("account-digits", why)
                 yield _Hit(position, "never", near, partial(EnsureAccount, account=account))
 
     def _entries(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[_Hit]:

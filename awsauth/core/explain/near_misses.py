@@ -59,9 +59,8 @@ class Resemblance:
         if self._own.name not in cleaned and "*" not in cleaned and not self._set:
             return None
         if cleaned == self._arn:
-            return NearMiss(
-                "space", f"white space in the ARN keeps it from matching {self._resource}", unreachable=True
-            )
+            why = f"white space in the ARN keeps it from matching {self._resource}"
+            return NearMiss("space", why, unreachable=True)
         if cleaned.count(":") < 5:
             is_meant = cleaned in (casefold_arn(self._caller.name), self._arn.rpartition(":")[2])
             why = f"this is not an ARN, so it does not match {quoted(self._caller.canonical_arn, 200)}"
@@ -88,9 +87,8 @@ class Resemblance:
             if re.sub(r"\D", "", its.account).zfill(12) == own.account:
                 why = f"an account has 12 digits, {quoted(own.account)}, and this one is {quoted(its.account)}"
                 return NearMiss("account-digits", why, unreachable=True)
-            return NearMiss(
-                "other-account", f"the account is {quoted(its.account)}, and the caller's is {quoted(own.account)}"
-            )
+            why = f"the account is {quoted(its.account)}, and the caller's is {quoted(own.account)}"
+            return NearMiss("other-account", why)
         if its.partition != own.partition:
             why = f"the partition is {quoted(its.partition)}, and the caller's is {quoted(own.partition)}"
             return NearMiss("other-partition", why)

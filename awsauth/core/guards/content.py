@@ -116,9 +116,8 @@ def _refused(problem: Finding) -> Finding:
 
 def _never_written(problem: Finding) -> Finding:
     impact = "The text may give access that guards and policy do not see."
-    return replace(
-        _refused(problem), code=UNTRUSTED, impact=impact, hint=f"{problem.hint} This guard cannot be allowed."
-    )
+    hint = f"{problem.hint} This guard cannot be allowed."
+    return replace(_refused(problem), code=UNTRUSTED, impact=impact, hint=hint)
 
 
 def unread_object(case: GuardInput) -> Iterator[Finding]:

@@ -165,9 +165,8 @@ def restore(
         (kept if is_kept else reverted).append(effect)
         if is_kept:
             data[effect.key] = present.data[effect.key]
-    readable = (
-        step.document for step in reversed(steps) if all(mappings_of(step.document, key) is not None for key in KEYS)
-    )
+    documents = (step.document for step in reversed(steps))
+    readable = (one for one in documents if all(mappings_of(one, key) is not None for key in KEYS))
     return Restoration(to, Document(data), tuple(kept), tuple(reverted), readable=next(readable, target))
 
 
