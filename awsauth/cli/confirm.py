@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.apply import ONLY_RECORDS, Result
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 _MOST_TIMES: Final = 5  # how often a change is planned again because another writer was quicker
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeOptions:
+class ChangeOptions(NamedTuple):
     """The options of a change on the command line.
 
     Attributes:
@@ -63,7 +61,7 @@ class ChangeOptions:
     @property
     def given(self) -> list[str]:
         """The options that are given."""
-        names = [one.name for one in fields(self) if getattr(self, one.name) != one.default]
+        names = [name for name, default in self._field_defaults.items() if getattr(self, name) != default]
         return [f"--{name.replace('_', '-')}" for name in names]
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 # By argument the data key in which the username is looked up, if it is not given.
 _KEYS: Final = {"role_arn": "mapRoles", "user_arn": "mapUsers"}
 
-_OPTIONS: Final = {field.name for field in fields(ChangeOptions)}
+_OPTIONS: Final = frozenset(ChangeOptions._fields)
 _IN_PLAN: Final = ("--out", "--yes", "--dry-run")
 
 
