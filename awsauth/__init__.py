@@ -19,7 +19,7 @@ def _homes() -> Iterator[tuple[str, str]]:
     for statement in statements:
         home, _, names = statement.partition(" import ")
         for name in names.split(","):
-            if public := name.rpartition(" as ")[2].strip(" \n)"):  # behind the last comma is none
+            if public := name.rpartition(" as ")[2].strip(" \n)"):  # nothing follows the last comma
                 yield public, home
 
 

@@ -66,7 +66,7 @@ class Location(JsonValue):
     @classmethod
     @unguarded
     def of(cls, key: str, text: str, start: int, end: int | None = None) -> Location:
-        """Return the place of a span in the text of `key`; its text is that of its first line."""
+        """Return the place of a span in the text of `key`, with its first line."""
         starts = line_starts(text)
         line = bisect_right(starts, start)
         at_fault = "" if end is None else text[start:end].partition("\n")[0]

@@ -224,7 +224,7 @@ def _read_root(key: Key, text: str, root: Node) -> ParsedList:
 
 
 def _of_whole_mappings(key: Key, text: str, read: list[tuple[FullEntry, list[Finding]]]) -> Iterator[Finding]:
-    """Yield the findings of entries, with one for the parts of a mapping that dashes split.
+    """Yield the findings of entries, with one for each mapping that dashes split.
 
     Parts that may belong to either of two mappings keep their findings.
     """

@@ -153,7 +153,7 @@ def _missing(name: str, earlier: Node, last: Node) -> str:
 
 @lru_cache(maxsize=4)
 def _entries(name: str, text: str) -> Mapping[MappingEntry, None] | None:
-    """Return the entries of a text; None for a text that cannot be read, or of another key."""
+    """Return the entries of a text; None if it is unreadable or of another key."""
     reading = Document({name: text}).reading(name) if name in KEYS else None
     return dict.fromkeys(reading.mapped) if reading and not reading.findings else None
 
