@@ -354,14 +354,14 @@ def test_what_cannot_be_read_comes_back_with_the_reason_at_its_line(file: str, t
     editor = Editor(tmp_path, {"- system:nodes": "- yes"}, {"- yes": "- system:nodes"})
     terminal = Terminal("edit", "--yes", "--file", file, env=editor.env)
     terminal.wait_for("Open the editor again? [Y/n]")
-    assert "wrong-type: mapRoles line 3" in terminal.shown
+    assert "wrong-type: mapRoles line 13" in terminal.shown
     assert len(editor.seen) == 1
     terminal.type("\n")
     assert terminal.end() == 0, terminal.shown
     assert "No change to" in terminal.shown
     lines = editor.seen[1].splitlines()
     at = lines.index("      - yes")
-    assert lines[at - 1].startswith("#! error wrong-type: mapRoles line 3")
+    assert lines[at - 1].startswith("#! error wrong-type: mapRoles line 13")
     assert Path(file).read_bytes() == before
 
 
