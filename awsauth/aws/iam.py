@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.aws.errors import MISSING, pages_of
@@ -17,7 +17,6 @@ from awsauth.errors import AwsPermissionError, AwsServiceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from awsauth.aws.session import AwsSession
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from awsauth.core.desired.records import read_records
+from awsauth.core.desired.records import Record, read_records
 from awsauth.core.revisions.annotations import owners_of
 from awsauth.errors import HistoryError
 from awsauth.history.rollback import rollback_candidates
@@ -12,7 +12,6 @@ from awsauth.history.rollback import rollback_candidates
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from awsauth.core.desired.records import Record
     from awsauth.core.revisions.info import RevisionInfo
     from awsauth.stores.store import Snapshot, Store
 

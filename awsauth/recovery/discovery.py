@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.aws.access_entries import AccessEntries
@@ -17,7 +17,6 @@ from awsauth.verification.probe import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import ExitStack
 
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession

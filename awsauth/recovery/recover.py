@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks import EksClusterInfo, from_eks
 from awsauth.core.arn import canonical_role
-from awsauth.core.edit.changes import as_list
+from awsauth.core.edit.changes import Change, as_list
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.text.display import quoted, quoted_value
@@ -31,12 +31,9 @@ from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.stores.cluster import ClusterStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import boto3
 
     from awsauth.aws.eks import EksCluster
-    from awsauth.core.edit.changes import Change
     from awsauth.verification.probe import ProbeResult
 
 WAITS: Final = 300.0  # seconds for the mode's switch, an entry and `aws-auth` to take effect

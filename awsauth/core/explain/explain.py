@@ -6,7 +6,7 @@ Source of the rules: ``aws-iam-authenticator`` ``pkg/token`` (``getIdentityFromS
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -31,8 +31,6 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, MappingConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from awsauth.core.entries.view import EntriesState
     from awsauth.core.findings import Location
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import KEYS
+from awsauth.core.document.model import KEYS, MappingEntry
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity, warning
 from awsauth.core.manifest.literal_block import column_of
@@ -19,7 +19,6 @@ from awsauth.core.text.lines import line_of, line_start
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from awsauth.core.document.model import MappingEntry
     from awsauth.core.goyaml.nodes import Node
 from awsauth.core.manifest.locate import ConfigMapLocation
 
@@ -105,16 +104,10 @@ def _repetitions(by_name: Mapping[str, list[_Pair]]) -> Iterator[tuple[_Pair, _P
 
 def _repetition(text: str, earlier: _Pair, last: _Pair, hint: str, fix: tuple[ReplaceText, ...]) -> Finding:
     first, again = (line_of(text, pair[0].start) for pair in (earlier, last))
-    return Finding(
-        REPEATED_DATA_KEY,
-        Severity.ERROR,
-        f"The manifest has the key {quoted(last[0].value)} twice, at lines {first} and {again}.",
-        "Only the last one counts, also for kubectl: the mappings in the other one have no effect.",
-        hint,
-        _place(text, earlier[0]),
-        last[0].value,
-        fix,
-    )
+    name, location = last[0].value, _place(text, earlier[0])
+    message = f"The manifest has the key {quoted(name)} twice, at lines {first} and {again}."
+    impact = "Only the last one counts, also for kubectl: the mappings in the other one have no effect."
+    return Finding(REPEATED_DATA_KEY, Severity.ERROR, message, impact, hint, location, name, fix)
 
 
 def _moved(text: str, earlier: Mapping[str, _Pair], last: Mapping[str, _Pair], removed: _Pair, into: _Pair) -> str:
