@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, signature
 from types import FunctionType
 from typing import Any, Final, TypeVar, cast
 
@@ -105,12 +105,13 @@ def _guarded_member(value: Any) -> Any:
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     if hasattr(function, "is_unguarded"):
         return function
-    shown = _explicit(function)
+    known = _explicit(function)
 
     @wraps(function)
     def guarded(*args: Any, **named: Any) -> Any:
-        if unknown := [name for name in named if shown and name not in shown.parameters]:
-            raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument {unknown[0]!r}")
+        if known and not known.issuperset(named):
+            unknown = next(name for name in named if name not in known)
+            raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument {unknown!r}")
         try:
             return function(*args, **named)
         except AwsAuthError:
@@ -124,16 +125,16 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def _explicit(function: Callable[..., Any]) -> Signature | None:
-    """Return a signature with the keywords of the `TypedDict` that it unpacks."""
+def _explicit(function: Callable[..., Any]) -> frozenset[str]:
+    """Return all keywords of a function that unpacks a `TypedDict`, and show them to `inspect`; else an empty set."""
     unpacked = next((kind for kind in function.__annotations__.values() if str(kind).startswith("Unpack[")), None)
     if unpacked is None:
-        return None
+        return frozenset()
     named = _keywords(function.__globals__[unpacked.removeprefix("Unpack[").removesuffix("]")])
     taken = signature(function)
     made = taken.replace(parameters=[*list(taken.parameters.values())[:-1], *named])
     cast("Any", function).__signature__ = made
-    return made
+    return frozenset(made.parameters)
 
 
 @cache

@@ -129,6 +129,7 @@ class Diff(JsonValue):
                 yield effect
 
 
+_OTHER_KEYS: Final = frozenset({"mapUsers", "mapAccounts"})
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "shadowed": "="}
 _SUMMARIZED: Final = 3
 _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
@@ -143,11 +144,10 @@ def diff(before: Document, after: Document) -> Diff:
     """
     for document in (before, after):
         check_document(document)
-    changed = [
-        name for name in dict.fromkeys([*before.data, *after.data]) if before.data.get(name) != after.data.get(name)
-    ]
+    old, new = before.data, after.data
+    changed = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    mappings = tuple([found for key in KEYS if key in changed for found in _mappings(key, before, after)])
     texts = {name: _text(name, before, after) for name in changed}
-    mappings = tuple(found for key in KEYS if key in changed for found in _mappings(key, before, after))
     alone = partial(_decides_alone, mappings[0], before, after) if len(mappings) == 1 else None
     return Diff(mappings, texts, partial(_effects, before, after, mappings) if mappings else (), alone)
 
@@ -170,17 +170,21 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
     account, folded = account_of(principal), {casefold_arn(principal)}
-    for document in (before, after):
-        if account in document.accounts or entries_of(document.reading("mapUsers"), folded):
-            return False
-    return True
+    return not any(
+        account in document.accounts or entries_of(document.reading("mapUsers"), folded)
+        for document in (before, after)
+        if document.data.keys() & _OTHER_KEYS
+    )
 
 
 def _text(name: str, before: Document, after: Document) -> str:
     shown = visible(name)
     if name not in after.data:
         return unified(shown, before.data[name], "") or f"--- {shown}\n+++ (taken out)\n"
-    return unified(shown, before.data.get(name, ""), after.data[name]) or f"+++ {shown} (empty)\n"
+    old, new = before.data.get(name, ""), after.data[name]
+    compared = after.reading(name).remembered.compared if name in KEYS else None
+    unchanged = compared.unchanged if compared and compared.text is old else None
+    return unified(shown, old, new, unchanged) or f"+++ {shown} (empty)\n"
 
 
 def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDiff]:
@@ -196,22 +200,21 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
         if was[identity] != now[identity]:
             shown = (now[identity] or was[identity])[-1]
             principal = shown.principal or f"sso {shown.sso.permission_set if shown.sso else ''}"
-            yield MappingDiff(key, principal, was[identity], now[identity])
+            yield MappingDiff(key, principal, tuple(was[identity]), tuple(now[identity]))
 
 
-def _by_principal(
-    reading: ParsedList, concerned: set[PrincipalKey]
-) -> defaultdict[PrincipalKey, tuple[MappingEntry, ...]]:
+def _by_principal(reading: ParsedList, concerned: set[PrincipalKey]) -> defaultdict[PrincipalKey, list[MappingEntry]]:
     found: defaultdict[PrincipalKey, list[MappingEntry]] = defaultdict(list)
     for mapped in mapped_of(reading, {principal for principal, _ in concerned}):
-        if mapped.identity in concerned:
-            found[mapped.identity].append(mapped)
-    return defaultdict(tuple, {identity: tuple(entries) for identity, entries in found.items()})
+        if (identity := mapped.identity) in concerned:
+            found[identity].append(mapped)
+    return found
 
 
 def _text_lines(mapping: MappingDiff) -> Iterator[str]:
-    first, *more = list(_sentences(mapping, visible)) or [""]
-    line = f"{_SIGNS[mapping.kind]} {KIND[mapping.key]} {visible(mapping.principal)}"
+    kind = mapping.kind
+    first, *more = list(_sentences(mapping, kind, visible)) or [""]
+    line = f"{_SIGNS[kind]} {KIND[mapping.key]} {visible(mapping.principal)}"
     yield f"{line}: {first}" if first else line
     for sentence in more:
         yield f"    {sentence}"
@@ -225,22 +228,22 @@ def _brief(mapping: MappingDiff) -> str:
 
 def _markdown_line(mapping: MappingDiff) -> str:
     line = f"- {_SIGN_WORDS[mapping.kind]} {KIND[mapping.key]} {code(mapping.principal)}"
-    return ": ".join(filter(None, [line, "; ".join(_sentences(mapping, code))]))
+    return ": ".join(filter(None, [line, "; ".join(_sentences(mapping, mapping.kind, code))]))
 
 
-def _sentences(mapping: MappingDiff, show: Callable[[str], str]) -> Iterator[str]:
+def _sentences(mapping: MappingDiff, kind: str, show: Callable[[str], str]) -> Iterator[str]:
     """Yield a principal's changes in words; `show` escapes values."""
     before, after = map(len, mapping._winners)  # noqa: SLF001 - of this module
     if max(before, after) > 1:
         yield f"mapped in {after} spelling{'' if after == 1 else 's'}, before {before}; with several, the winner is undefined"
-    elif mapping.kind in ("added", "removed"):
+    elif kind in ("added", "removed"):
         if mapping.key != "mapAccounts":
             now = (mapping.after or mapping.before)[-1]
             yield f"username {_name(now.username, show)}, {_groups(now.groups, show)}"
     else:
         yield from _differences(mapping.before[-1], mapping.after[-1], show)
     before, after = len(mapping.before) - before, len(mapping.after) - after
-    if before != after or mapping.kind == "shadowed":
+    if before != after or kind == "shadowed":
         yield f"entries that do not count because a later one does: {after}, before {before}"
 
 

@@ -115,8 +115,11 @@ def counting(
     """
     seen: set[str] = set()
     for key in PRINCIPAL_KEYS:
-        found = winners(document.reading(key), principals)
-        yield from ((key, arn, entries) for arn, entries in found.items() if arn not in seen)
+        reading = document.reading(key)
+        found = winners(reading, principals) if reading.entries else {}
+        for arn, entries in found.items():
+            if arn not in seen:
+                yield key, arn, entries
         seen.update(found)
 
 

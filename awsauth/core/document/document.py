@@ -119,6 +119,7 @@ class Document(NotebookValue):
         )
 
     @property
+    @unguarded
     def accounts(self) -> tuple[str, ...]:
         """The accounts whose principals have access under their own ARN, in order."""
         return tuple([mapped.principal for mapped in self.reading("mapAccounts").mapped])
@@ -142,9 +143,11 @@ class Document(NotebookValue):
     @unguarded
     def reading(self, key: Key) -> ParsedList:
         """Return the reading of one key's text."""
-        if key not in self._readings:
-            self._readings[key] = parse_list(key, self._data.get(key))
-        return self._readings[key]
+        try:
+            return self._readings[key]
+        except KeyError:
+            found = self._readings[key] = parse_list(key, self._data.get(key))
+            return found
 
     @unguarded
     def sibling(self, key: Key) -> ParsedList | None:
@@ -211,7 +214,7 @@ def check_document(value: Any) -> None:
 
 
 def _checked(data: Any) -> dict[str, str]:
-    if not isinstance(data, Mapping):
+    if not isinstance(data, (dict, MappingProxyType, Mapping)):
         raise UsageError(f"data is {type(data).__name__}.", hint='Give a mapping, such as {"mapRoles": text}.')
     for key, text in data.items():
         if not isinstance(key, str) or not isinstance(text, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,24 +68,40 @@ class PlainEntries(Sequence[Any]):
 
 
 class PlainEntry:
-    """An `Entry` made from a match."""
+    """An `Entry` made from a match.
+
+    Attributes:
+        mapped: Its mapping; the authenticator drops no entry in a plain form.
+        shape: Its layout.
+    """
+
+    __slots__ = ("_key", "_match", "mapped", "shape")
+
+    mapped: MappingEntry
+    shape: EntryLayout
 
     def __init__(self, key: Key, match: re.Match[str]) -> None:
         self._key: Key = key
         self._match = match
 
-    @cached_property
-    def mapped(self) -> MappingEntry:
-        """Its mapping; the authenticator drops no entry in a plain form."""
+    def __getattr__(self, name: str) -> Any:
+        """Compute `mapped` or `shape` when it is first used, without the lock of `cached_property`."""
+        if name == "mapped":
+            self.mapped = found = self._mapping()
+            return found
+        if name == "shape":
+            self.shape = layout = self._layout()
+            return layout
+        raise AttributeError(name)
+
+    def _mapping(self) -> MappingEntry:
         if self._key == "mapAccounts":
             return MappingEntry(_meaning(self._match["account"]))
         arn, username, block, flow = self._match.group(*FIELDS[self._key], "flow_groups")
         groups = _texts(block, BLOCK_ITEM) if block else _texts(flow, FLOW_ITEM) if flow else ()
         return MappingEntry(_meaning(arn), _meaning(username) if username else "", groups)
 
-    @cached_property
-    def shape(self) -> EntryLayout:
-        """Its layout."""
+    def _layout(self) -> EntryLayout:
         match = self._match
         start, end = match.span("entry")
         if self._key == "mapAccounts":

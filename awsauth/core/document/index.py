@@ -116,7 +116,7 @@ def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None
     known = after.remembered.compared
     if not known or known.text is not before.text:
         positions = _differing(before, after, unchanged)
-        known = after.remembered.compared = CachedDiff(before.text, before.remembered.candidates, *positions)
+        known = after.remembered.compared = CachedDiff(before.text, before.remembered.candidates, unchanged, *positions)
     return known.old, known.new
 
 

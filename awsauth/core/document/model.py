@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import json_object
+
+if TYPE_CHECKING:
+    from awsauth.core.text.lines import Unchanged
 
 SYSTEM_MASTERS: Final = "system:masters"  # the group that may do everything, regardless of RBAC
 
@@ -184,12 +187,14 @@ class CachedDiff(NamedTuple):
     Attributes:
         text: The text of the earlier reading.
         candidates: Its `ParseCache.candidates`.
+        unchanged: The parts that both texts share, if they are known.
         old: The positions of the entries in the earlier reading.
         new: The positions of the entries in this reading.
     """
 
     text: str
     candidates: Mapping[str, list[int]]
+    unchanged: Unchanged | None
     old: range
     new: range
 

@@ -38,10 +38,13 @@ class BaseChange(JsonValue):
     def __post_init__(self) -> None:
         # Not by pydantic: importing that takes longer than the whole rest of a change to a file.
         kind: Any = type(self)
-        kept, problems = validation.checked((name, check, getattr(self, name)) for name, check in _checks(kind).items())
-        if problems:
-            raise validation.problems_as_error(list(problems.values()))
-        for name, value in kept.items():
+        checks = _checks(kind)
+        try:
+            kept = [(name, check(name, getattr(self, name))) for name, check in checks.items()]
+        except AwsAuthError:
+            _, problems = validation.checked((name, check, getattr(self, name)) for name, check in checks.items())
+            raise validation.problems_as_error(list(problems.values())) from None
+        for name, value in kept:
             object.__setattr__(self, name, value)
 
     @property
@@ -212,7 +215,7 @@ def as_list(changes: Any) -> list[Change]:
         UsageError: a value is not a change.
     """
     made: list[Any] = (
-        [changes] if isinstance(changes, BaseChange) or not isinstance(changes, Iterable) else list(changes)
+        [changes] if isinstance(changes, BaseChange) or not isinstance(changes, (list, Iterable)) else list(changes)
     )
     for change in made:
         if not isinstance(change, BaseChange):

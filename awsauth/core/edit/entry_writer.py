@@ -59,6 +59,9 @@ class EntryStyle(NamedTuple):
     brackets: Delimiters = Delimiters()
 
 
+_USUAL: Final = EntryStyle()
+
+
 def _example_of(reading: ParsedList) -> EntryLayout | None:
     """Return the last entry with all fields and a group, or an editable one."""
     count = len(reading.entries)
@@ -119,11 +122,12 @@ def _in_lines(text: str, shape: EntryLayout, groups: Groups | None) -> dict[str,
     """Return the fields of the style that only an entry in lines shows."""
     start = shape.fields[0].start
     dash = text.find("-", line_start(text, start), start)
-    gaps = {name: text[end : value.start] for name, _, end, value in shape.fields if isinstance(value, Scalar)}
-    found: dict[str, Any] = {
-        "gap": max(start - dash - 1, 1) if dash >= 0 else 1,
-        "blanks": {name: gap[1:] for name, gap in gaps.items() if gap[:1] == ":" and _is_spaces(gap[1:])},
+    blanks = {
+        name: text[end + 1 : value.start]
+        for name, _, end, value in shape.fields
+        if isinstance(value, Scalar) and text[end] == ":" and _is_spaces(text[end + 1 : value.start])
     }
+    found: dict[str, Any] = {"gap": max(start - dash - 1, 1) if dash >= 0 else 1, "blanks": blanks}
     if groups and groups.style == "block":
         found["groups_offset"] = groups.column - shape.column
         gap = text[groups.start + 1 : groups.items[0].start]
@@ -139,7 +143,7 @@ def _order(key: Key, shape: EntryLayout) -> tuple[str, ...]:
     """Return all fields in the order of the example; missing ones come last."""
     arn = ARN_FIELD.get(key)
     seen = [_ARN if name == arn else name for name, *_ in shape.fields if name != "account"]
-    order = EntryStyle().order
+    order = _USUAL.order
     return tuple(seen if len(seen) == len(order) else dict.fromkeys([*seen, *order]))
 
 
@@ -188,7 +192,7 @@ class EntryWriter:
         style, sibling = style_from(self._reading), self._sibling
         if not style and sibling and (sibling.layout.style == "flow") == self._in_brackets:
             style = style_from(sibling)
-        return style or EntryStyle()
+        return style or _USUAL
 
     @property
     def comma(self) -> str:

@@ -53,15 +53,15 @@ def merge(document: Document, changes: Iterable[c.Change]) -> Document:
         InvalidValueError: the name to remove is not an ARN, and nothing is mapped under it.
         UsageError: `changes` is not a list of changes.
     """
-    return merge_with_report(document, changes).after
+    check_document(document)
+    return merge_with_report(document, c.as_list(changes)).after
 
 
 def merge_with_report(document: Document, changes: Iterable[c.Change]) -> MergeResult:
     """Merge like `merge`, and report how."""
-    check_document(document)
     work = _Work(document)
     try:
-        for change in c.as_list(changes):
+        for change in changes:
             work.make(change)
         return work.finish()
     except EditError as error:

@@ -113,12 +113,13 @@ def _list(each: Check) -> Check:
             raise UsageError(f"{name} is the text {quoted(value)}, not a list.", hint=hint)
         if isinstance(value, (set, frozenset)):  # in an order that does not depend on the run
             value = sorted(value, key=lambda item: item if isinstance(item, str) else quoted_value(item))
-        if not isinstance(value, Sequence) or isinstance(value, (bytes, bytearray, memoryview)):
+        if not isinstance(value, (list, tuple, Sequence)) or isinstance(value, (bytes, bytearray, memoryview)):
             raise wrong(name, value, "a list", hint)
-        kept, problems = checked((f"{name}[{index}]", each, item) for index, item in enumerate(value))
-        if problems:
-            raise problems_as_error(list(problems.values()))
-        return tuple(dict.fromkeys(kept.values()))
+        try:
+            return tuple(dict.fromkeys([each(name, item) for item in value]))
+        except AwsAuthError:
+            _, problems = checked((f"{name}[{index}]", each, item) for index, item in enumerate(value))
+        raise problems_as_error(list(problems.values()))
 
     return check
 

@@ -109,7 +109,7 @@ def allowed_by(allow: Any) -> set[tuple[str, str]]:
     Raises:
         UsageError: `allow` is not a list of names of guards.
     """
-    if isinstance(allow, str) or not isinstance(allow, Iterable):
+    if isinstance(allow, str) or not isinstance(allow, (tuple, list, Iterable)):
         hint = f"Pass a list, for one guard too: [{allow!r}]." if isinstance(allow, str) else "Pass a list."
         raise UsageError(f"allow is {quoted_value(allow)}.", hint=hint)
     allowed = set()

@@ -47,7 +47,7 @@ def visible(text: str, *, keep: str = "") -> str:
     rest = text
     for kept in keep:
         rest = rest.replace(kept, "")
-    if rest.isprintable() and not _INVISIBLE.search(rest):
+    if rest.isprintable() and (rest.isascii() or not _INVISIBLE.search(rest)):
         return text
     return "".join([c if c in keep or is_visible(c) else c.encode("unicode_escape").decode() for c in text])
 

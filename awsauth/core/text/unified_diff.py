@@ -13,6 +13,8 @@ from awsauth.core.text.lines import line_end, line_of, line_start, same_end, sam
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from awsauth.core.text.lines import Unchanged
+
 _CONTEXT: Final = 3
 
 
@@ -77,7 +79,7 @@ def _anchors(old: list[str], new: list[str], within: LineChange) -> list[tuple[i
     return anchors[::-1]
 
 
-def unified(name: str, before: str, after: str) -> str:
+def unified(name: str, before: str, after: str, unchanged: Unchanged | None = None) -> str:
     """Return the difference of two texts in unified form; empty if they are equal.
 
     Invisible characters are escaped (see `visible`).
@@ -86,12 +88,13 @@ def unified(name: str, before: str, after: str) -> str:
         name: The name of the texts in the heading.
         before: The old text.
         after: The new text.
+        unchanged: The parts that both texts share, if they are known.
     """
     if before == after:
         return ""
     # Only the lines between the first and the last difference are compared, with the context around them.
-    start = same_start(before, after)
-    rest = same_end(before[start:], after[start:])
+    start = unchanged.start if unchanged else same_start(before, after)
+    rest = unchanged.end if unchanged else same_end(before[start:], after[start:])
     start, end = line_start(before, start), line_end(before, len(before) - rest)
     for _ in range(_CONTEXT):
         start, end = line_start(before, max(start - 1, 0)), line_end(before, end)
