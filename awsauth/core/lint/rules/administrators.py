@@ -45,12 +45,10 @@ def many_masters(context: LintContext) -> Iterator[Match]:
     masters = _masters(context)
     has_limit = context.policy is not None and context.policy.most_administrators is not None
     if len(masters) > MANY and not has_limit:
-        yield Match(
-            f"{len(masters)} principals are in {quoted(SYSTEM_MASTERS)}.",
-            "Each can do everything. RBAC cannot limit it, and only a change of this map revokes it.",
-            "Bind a group of your own to the rights they need, and keep this group for emergencies.",
-            masters[MANY].group_location(SYSTEM_MASTERS),
-        )
+        message = f"{len(masters)} principals are in {quoted(SYSTEM_MASTERS)}."
+        impact = "Each can do everything. RBAC cannot limit it, and only a change of this map revokes it."
+        hint = "Bind a group of your own to the rights they need, and keep this group for emergencies."
+        yield Match(message, impact, hint, masters[MANY].group_location(SYSTEM_MASTERS))
 
 
 def _masters(context: LintContext) -> list[LintEntry]:
@@ -86,11 +84,9 @@ def masters_on_root(context: LintContext) -> Iterator[Match]:
     """
     for item in _masters(context):
         if not item.fault and item.arn.endswith(":root"):
-            yield item.match(
-                f"The root of an account is in {quoted(SYSTEM_MASTERS)}.",
-                "Only the root user has access, and no other principal of the account.",
-                "Map a role for administrators.",
-            )
+            message = f"The root of an account is in {quoted(SYSTEM_MASTERS)}."
+            impact = "Only the root user has access, and no other principal of the account."
+            yield item.match(message, impact, "Map a role for administrators.")
 
 
 @rule(Severity.NOTE, "an IAM user in `system:masters`")
@@ -114,13 +110,10 @@ def masters_on_user(context: LintContext) -> Iterator[Match]:
     found = [item for item in _masters(context) if not item.fault and _is_iam_user(item)]
     if found:
         who = "An IAM user is" if len(found) == 1 else f"{len(found)} IAM users are"
-        yield Match(
-            f"{who} in {quoted(SYSTEM_MASTERS)}.",
-            "Access keys of a user do not expire: anyone who obtains them can do everything.",
-            "Map a role that people assume.",
-            found[0].location(),
-            found[0].mapped.principal if len(found) == 1 else "",
-        )
+        message = f"{who} in {quoted(SYSTEM_MASTERS)}."
+        impact = "Access keys of a user do not expire: anyone who obtains them can do everything."
+        hint = "Map a role that people assume."
+        yield Match(message, impact, hint, found[0].location(), found[0].mapped.principal if len(found) == 1 else "")
 
 
 def _is_iam_user(item: LintEntry) -> bool:

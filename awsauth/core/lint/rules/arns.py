@@ -43,11 +43,8 @@ def map_accounts(context: LintContext) -> Iterator[Match]:
     """
     accounts = {item.mapped.principal: item for item in context.accounts if ACCOUNT.fullmatch(item.mapped.principal)}
     for item in accounts.values():
-        yield item.match(
-            "A whole account has access.",
-            "Every user and role of it can authenticate, with its ARN as username and without groups.",
-            "Map single users and roles instead.",
-        )
+        impact = "Every user and role of it can authenticate, with its ARN as username and without groups."
+        yield item.match("A whole account has access.", impact, "Map single users and roles instead.")
 
 
 @rule(Severity.ERROR, "an account in `mapAccounts` that is not 12 digits")
@@ -67,11 +64,8 @@ def account_number(context: LintContext) -> Iterator[Match]:
     for item in context.accounts:
         account = item.mapped.principal
         if not ACCOUNT.fullmatch(account) and (account.isdigit() or not can_match(account)):
-            yield item.match(
-                "This is not an account: it does not have 12 digits.",
-                "It grants no access.",
-                "Write all 12 digits in quotes, with leading zeros.",
-            )
+            message = "This is not an account: it does not have 12 digits."
+            yield item.match(message, "It grants no access.", "Write all 12 digits in quotes, with leading zeros.")
 
 
 @arn_rule("a role's ARN with its path, which STS never reports", has_fix=True)
@@ -157,11 +151,9 @@ def assumed_role(item: LintEntry) -> Match:
             username: ci
     """
     arn = role_or_nothing(item.mapped.principal)
-    return item.match(
-        "This is the ARN of a role's session.",
-        f"The authenticator looks a caller up by the role, {_NO_ACCESS}",
-        f"Map the role{f', {quoted(arn, 200)}' if arn else ''}: every session of it then has access.",
-    )
+    message = "This is the ARN of a role's session."
+    hint = f"Map the role{f', {quoted(arn, 200)}' if arn else ''}: every session of it then has access."
+    return item.match(message, f"The authenticator looks a caller up by the role, {_NO_ACCESS}", hint)
 
 
 @arn_rule("the ARN of an instance profile instead of its role's")
@@ -182,11 +174,9 @@ def instance_profile(item: LintEntry) -> Match:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    return item.match(
-        "This is the ARN of an instance profile.",
-        f"An instance calls with the role in the profile, {_NO_ACCESS}",
-        "Map the role in the profile. It can have another name than the profile.",
-    )
+    message = "This is the ARN of an instance profile."
+    hint = "Map the role in the profile. It can have another name than the profile."
+    return item.match(message, f"An instance calls with the role in the profile, {_NO_ACCESS}", hint)
 
 
 @arn_rule("a wildcard in an ARN")
@@ -205,11 +195,8 @@ def wildcard(item: LintEntry) -> Match:
           - rolearn: arn:aws:iam::111122223333:role/team
             username: team
     """
-    return item.match(
-        "This ARN has a star in it.",
-        f"The authenticator does not support wildcards, {_NO_ACCESS}",
-        "Map each principal on its own.",
-    )
+    impact = f"The authenticator does not support wildcards, {_NO_ACCESS}"
+    return item.match("This ARN has a star in it.", impact, "Map each principal on its own.")
 
 
 @arn_rule("text that is not the ARN of an IAM role or user", has_fix=True)
@@ -315,13 +302,10 @@ def typographic_character(context: LintContext) -> Iterator[Match]:
     for kind, name, item in context.names(lambda name: typography(name) and not has_invisible(name)):
         right = in_ascii(name).strip()
         if right != name:
-            yield item.match(
-                f"The {kind} {quoted(name)} has {typography(name)}.",
-                "The character is part of the name: RBAC has to spell it the same way.",
-                f"Write {quoted(right.removeprefix('- '))}.",
-                at=item.name_location(kind, name),
-                severity=Severity.WARNING,
-            )
+            message = f"The {kind} {quoted(name)} has {typography(name)}."
+            impact = "The character is part of the name: RBAC has to spell it the same way."
+            hint = f"Write {quoted(right.removeprefix('- '))}."
+            yield item.match(message, impact, hint, at=item.name_location(kind, name), severity=Severity.WARNING)
 
 
 @arn_rule("an ARN whose account is not 12 digits")
@@ -341,11 +325,9 @@ def account_digits(item: LintEntry) -> Match:
             username: ci
     """
     account = quoted(item.mapped.principal.split(":")[4])
-    return item.match(
-        f"The account in this ARN, {account}, is not 12 digits.",
-        f"There is no such account, {_NO_ACCESS}",
-        f"Write the 12 digits of the account for {account}, with leading zeros.",
-    )
+    message = f"The account in this ARN, {account}, is not 12 digits."
+    hint = f"Write the 12 digits of the account for {account}, with leading zeros."
+    return item.match(message, f"There is no such account, {_NO_ACCESS}", hint)
 
 
 @arn_rule("an ARN with an unknown partition")
@@ -364,8 +346,5 @@ def unknown_partition(item: LintEntry) -> Match:
           - rolearn: arn:aws-us-gov:iam::111122223333:role/ci
             username: ci
     """
-    return item.match(
-        "The partition of this ARN is unknown.",
-        f"No caller comes from it, {_NO_ACCESS}",
-        f"Write one of {', '.join(PARTITIONS)}.",
-    )
+    impact = f"No caller comes from it, {_NO_ACCESS}"
+    return item.match("The partition of this ARN is unknown.", impact, f"Write one of {', '.join(PARTITIONS)}.")

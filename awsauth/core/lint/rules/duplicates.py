@@ -73,13 +73,8 @@ def _replaced(context: LintContext, item: LintEntry, counts: LintEntry) -> Match
     else:
         impact, severity = "It adds nothing.", Severity.WARNING
     is_safe = gives_the_same(mapped, later) and context.is_readable and mapped.sso is None
-    return item.match(
-        f"This principal is mapped again on line {context.line(counts)}, and only the last entry counts.",
-        impact,
-        hint,
-        fix=(Deduplicate(only_equal=True),) if is_safe else (),
-        severity=severity,
-    )
+    message = f"This principal is mapped again on line {context.line(counts)}, and only the last entry counts."
+    return item.match(message, impact, hint, fix=(Deduplicate(only_equal=True),) if is_safe else (), severity=severity)
 
 
 def _node_loss(nodes: MappingEntry, later: MappingEntry) -> tuple[str, str]:
@@ -120,11 +115,9 @@ def user_spellings(context: LintContext) -> Iterator[Match]:
         spellings[item.arn].setdefault(item.mapped.principal, item)
     for first, *others in (list(found.values()) for found in spellings.values()):
         for item in others:
-            yield item.match(
-                f"This user is also mapped on line {context.line(first)}, in another case.",
-                "IAM treats both as one user, and it is undefined which mapping counts.",
-                "Remove one of the two mappings.",
-            )
+            message = f"This user is also mapped on line {context.line(first)}, in another case."
+            impact = "IAM treats both as one user, and it is undefined which mapping counts."
+            yield item.match(message, impact, "Remove one of the two mappings.")
 
 
 @rule(Severity.WARNING, "an entry of `mapUsers` whose principal is also in `mapRoles`, which counts")
@@ -153,11 +146,9 @@ def shadowed_user(context: LintContext) -> Iterator[Match]:
     roles = {item.arn: item for item in context.roles}
     for item in (one for one in context.users if one.arn in roles):
         counts = roles[item.arn]
-        yield item.match(
-            f"This principal is also under mapRoles, on line {context.line(counts)}.",
-            "The authenticator tries roles before users, so this entry does not count.",
-            item.removal(counts),
-        )
+        message = f"This principal is also under mapRoles, on line {context.line(counts)}."
+        impact = "The authenticator tries roles before users, so this entry does not count."
+        yield item.match(message, impact, item.removal(counts))
 
 
 @rule(Severity.NOTE, "one username for several principals")
@@ -191,9 +182,7 @@ def same_username(context: LintContext) -> Iterator[Match]:
     for username, principals in by_username.items():
         if username and "{{" not in username and len(principals) > 1:
             last = list(principals.values())[-1]
-            yield last.match(
-                f"{len(principals)} principals have the username {quoted(username)}.",
-                "Neither RBAC nor the audit log can tell them apart.",
-                "Give each principal a username of its own, and use groups for common rights.",
-                at=last.location("username"),
-            )
+            message = f"{len(principals)} principals have the username {quoted(username)}."
+            impact = "Neither RBAC nor the audit log can tell them apart."
+            hint = "Give each principal a username of its own, and use groups for common rights."
+            yield last.match(message, impact, hint, at=last.location("username"))

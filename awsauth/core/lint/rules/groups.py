@@ -92,12 +92,9 @@ def joined_groups(context: LintContext) -> Iterator[Match]:
             - system:nodes
     """
     for group, item in context.named("group", parts):
-        yield item.match(
-            f"{len(parts(group))} groups have become one, {quoted(group)}.",
-            "The principal is in none of them.",
-            "Write the dashes below each other.",
-            at=item.group_location(group),
-        )
+        message = f"{len(parts(group))} groups have become one, {quoted(group)}."
+        impact = "The principal is in none of them."
+        yield item.match(message, impact, "Write the dashes below each other.", at=item.group_location(group))
 
 
 @rule(Severity.WARNING, "several names in one group: `a,b`")
@@ -121,12 +118,9 @@ def listed_groups(context: LintContext) -> Iterator[Match]:
             groups: [builders, viewers]
     """
     for group, item in context.named("group", lambda group: "," in group and all(map(str.strip, group.split(",")))):
-        yield item.match(
-            f"{quoted(group)} is one group with a comma in its name.",
-            _UNLESS_BOUND,
-            "Write each group as an item of its own.",
-            at=item.group_location(group),
-        )
+        message = f"{quoted(group)} is one group with a comma in its name."
+        hint = "Write each group as an item of its own."
+        yield item.match(message, _UNLESS_BOUND, hint, at=item.group_location(group))
 
 
 @rule(Severity.WARNING, "an empty group")
@@ -175,12 +169,9 @@ def misspelt_group(context: LintContext) -> Iterator[Match]:
             groups: [system:masters, masters-of-the-house]
     """
     for group, item in context.named("group", meant):
-        yield item.match(
-            f"{quoted(group)} is not {quoted(meant(group))}.",
-            _UNLESS_BOUND,
-            f"Write {quoted(meant(group))} if you mean that group, or choose a name that differs more.",
-            at=item.group_location(group),
-        )
+        message = f"{quoted(group)} is not {quoted(meant(group))}."
+        hint = f"Write {quoted(meant(group))} if you mean that group, or choose a name that differs more."
+        yield item.match(message, _UNLESS_BOUND, hint, at=item.group_location(group))
 
 
 @rule(Severity.WARNING, "a group that callers choose: `{{SessionName}}` in its name")
@@ -203,9 +194,6 @@ def chosen_group(context: LintContext) -> Iterator[Match]:
     """
     for group, item in context.named("group", has_session_name):
         if chooses_session_name(item):
-            yield item.match(
-                "The session name is part of a group.",
-                "Anyone who assumes the role chooses the session name, and so the group.",
-                "Write the group's whole name, and use one role for each group.",
-                at=item.group_location(group),
-            )
+            impact = "Anyone who assumes the role chooses the session name, and so the group."
+            hint = "Write the group's whole name, and use one role for each group."
+            yield item.match("The session name is part of a group.", impact, hint, at=item.group_location(group))

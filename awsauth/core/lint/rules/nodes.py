@@ -201,26 +201,17 @@ def node_kind(context: LintContext) -> Iterator[Match]:
         kind, group = ("Fargate", _PROXIER) if "fargate" in item.role_name else ("Windows", WINDOWS_GROUP)
         fits = username == _SESSION if kind == "Fargate" else username == _INSTANCE and _WINDOWS.search(name)
         if fits and group not in groups:
-            yield item.match(
-                f"The role's name says {kind}, but {quoted(group)} is missing from the groups.",
-                "The network proxy of such nodes does not work.",
-                f"Add {group} if these are {kind} nodes.",
-                at=item.location("groups"),
-            )
+            message = f"The role's name says {kind}, but {quoted(group)} is missing from the groups."
+            impact = "The network proxy of such nodes does not work."
+            yield item.match(message, impact, f"Add {group} if these are {kind} nodes.", at=item.location("groups"))
         elif "hybrid" in item.role_name and username == _INSTANCE:
-            yield item.match(
-                "The role's name says hybrid, but the username is for EC2 instances only.",
-                "Hybrid nodes cannot join with this mapping.",
-                f"Write {quoted(_SESSION)} if these are hybrid nodes.",
-                at=item.location("username"),
-            )
+            message = "The role's name says hybrid, but the username is for EC2 instances only."
+            hint = f"Write {quoted(_SESSION)} if these are hybrid nodes."
+            yield item.match(message, "Hybrid nodes cannot join with this mapping.", hint, at=item.location("username"))
         elif _AUTO_MODE.search(item.role_name):
-            yield item.match(
-                "The role's name says EKS Auto Mode.",
-                "Nodes of Auto Mode join by an access entry of type EC2, and do not need this mapping.",
-                "Create an access entry of type EC2 for the role, unless EKS has created one.",
-                severity=Severity.NOTE,
-            )
+            impact = "Nodes of Auto Mode join by an access entry of type EC2, and do not need this mapping."
+            hint = "Create an access entry of type EC2 for the role, unless EKS has created one."
+            yield item.match("The role's name says EKS Auto Mode.", impact, hint, severity=Severity.NOTE)
 
 
 @rule(Severity.WARNING, "a node mapping with groups that nodes do not need, such as `system:masters`")

@@ -50,12 +50,9 @@ def policy_account(context: LintContext, policy: Policy) -> Iterator[Match]:
 
 
 def _outside(item: LintEntry, noun: str, value: str) -> Match:
-    return item.match(
-        f"The {noun} {quoted(value)} is not one of the policy's `{noun}s`.",
-        _NOT_ALLOWED,
-        f"Remove the mapping, or add the {noun} to the policy's `{noun}s`.",
-        about=value,
-    )
+    message = f"The {noun} {quoted(value)} is not one of the policy's `{noun}s`."
+    hint = f"Remove the mapping, or add the {noun} to the policy's `{noun}s`."
+    return item.match(message, _NOT_ALLOWED, hint, about=value)
 
 
 def _account(item: LintEntry) -> str:
@@ -117,13 +114,9 @@ def policy_forbidden_group(context: LintContext, policy: Policy) -> Iterator[Mat
         pattern = next((p for p in policy.forbidden_groups if fnmatchcase(group, p) or could_match(group, p)), None)
         for item in context.groups[group] if pattern is not None else ():
             if item in counts:
-                yield item.match(
-                    f"The group {quoted(group)} matches the forbidden pattern {quoted(pattern or '')}.",
-                    _NOT_ALLOWED,
-                    "Remove the group, or the pattern from the policy's `forbidden_groups`.",
-                    at=item.group_location(group),
-                    about=group,
-                )
+                message = f"The group {quoted(group)} matches the forbidden pattern {quoted(pattern or '')}."
+                hint = "Remove the group, or the pattern from the policy's `forbidden_groups`."
+                yield item.match(message, _NOT_ALLOWED, hint, at=item.group_location(group), about=group)
 
 
 @policy_rule("one of `required_groups` without a member")
@@ -151,12 +144,8 @@ def policy_required_group(context: LintContext, policy: Policy) -> Iterator[Matc
     for group in dict.fromkeys(policy.required_groups):
         members = context.groups.get(group, ())
         if not any(item in counts and can_match(item.mapped.principal) for item in members):
-            yield Match(
-                f"The group {quoted(group)} has no member.",
-                "The policy requires one.",
-                "Map a principal to it, or remove it from the policy's `required_groups`.",
-                about=group,
-            )
+            hint = "Map a principal to it, or remove it from the policy's `required_groups`."
+            yield Match(f"The group {quoted(group)} has no member.", "The policy requires one.", hint, about=group)
 
 
 @policy_rule("a username that begins with none of `username_prefixes`")
@@ -198,11 +187,9 @@ def policy_username(context: LintContext, policy: Policy) -> Iterator[Match]:
             )
     for item in context.accounts if prefixes is not None else ():
         if not any("arn:".startswith(prefix) for prefix in prefixes or ()):
-            yield item.match(
-                f"Principals in the account {quoted(item.mapped.principal)} have their ARN as username.",
-                _NOT_ALLOWED,
-                "Remove the account, or add `arn:` to the policy's `username_prefixes`.",
-            )
+            message = f"Principals in the account {quoted(item.mapped.principal)} have their ARN as username."
+            hint = "Remove the account, or add `arn:` to the policy's `username_prefixes`."
+            yield item.match(message, _NOT_ALLOWED, hint)
 
 
 @policy_rule("more principals in `system:masters` than `most_administrators`")
@@ -266,12 +253,9 @@ def policy_administrator(context: LintContext, policy: Policy) -> Iterator[Match
     for item, group in _administrators(context) if policy.administrators is not None else ():
         arn = principal_of(item.mapped.principal)
         if not any(fnmatchcase(arn, pattern.lower()) for pattern in policy.administrators or ()):
-            yield item.match(
-                f"This principal must not be in {quoted(SYSTEM_MASTERS)}.",
-                _NOT_ALLOWED,
-                "Remove it from the group, or add its ARN to the policy's `administrators`.",
-                at=item.group_location(group),
-            )
+            message = f"This principal must not be in {quoted(SYSTEM_MASTERS)}."
+            hint = "Remove it from the group, or add its ARN to the policy's `administrators`."
+            yield item.match(message, _NOT_ALLOWED, hint, at=item.group_location(group))
 
 
 def _administrators(context: LintContext) -> Iterator[tuple[LintEntry, str]]:

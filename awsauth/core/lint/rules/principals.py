@@ -115,11 +115,8 @@ def account_root(context: LintContext) -> Iterator[Match]:
     """
     for item in context.items:
         if not item.fault and item.arn.endswith(":root") and SYSTEM_MASTERS not in item.mapped.groups:
-            yield item.match(
-                "This is the root of an account.",
-                "Only the root user has access, and no other principal of the account.",
-                "Map the roles that need access.",
-            )
+            impact = "Only the root user has access, and no other principal of the account."
+            yield item.match("This is the root of an account.", impact, "Map the roles that need access.")
 
 
 @rule(Severity.ERROR, "an `sso` entry, which EKS ignores")
@@ -145,11 +142,9 @@ def sso_entry(context: LintContext) -> Iterator[Match]:
     for item in context.roles:
         sso = item.mapped.sso
         if sso is not None:
-            yield item.match(
-                f"An `sso` entry maps the permission set {quoted(sso.permission_set)}.",
-                "EKS does not turn on this alpha feature of the authenticator, so the mapping grants no access.",
-                f"Map the role {quoted(f'AWSReservedSSO_{sso.permission_set}_…')} instead, without its path.",
-            )
+            impact = "EKS does not turn on this alpha feature of the authenticator, so the mapping grants no access."
+            hint = f"Map the role {quoted(f'AWSReservedSSO_{sso.permission_set}_…')} instead, without its path."
+            yield item.match(f"An `sso` entry maps the permission set {quoted(sso.permission_set)}.", impact, hint)
 
 
 @arn_rule("the role of a permission set without the suffix that it has in IAM")
@@ -170,11 +165,9 @@ def sso_suffix(item: LintEntry) -> Match:
           - rolearn: arn:aws:iam::111122223333:role/Viewer
             username: another-viewer
     """
-    return item.match(
-        "The role's name does not end in `_` and 16 hexadecimal digits, unlike roles of IAM Identity Center.",
-        "There is no such role, so the mapping grants no access.",
-        f"Look up the whole name, and write it without its path: `{FIND_SSO_ROLES}`.",
-    )
+    message = "The role's name does not end in `_` and 16 hexadecimal digits, unlike roles of IAM Identity Center."
+    impact = "There is no such role, so the mapping grants no access."
+    return item.match(message, impact, f"Look up the whole name, and write it without its path: `{FIND_SSO_ROLES}`.")
 
 
 @rule(Severity.WARNING, "two roles of one permission set in one account: one no longer exists")

@@ -52,12 +52,10 @@ def invisible_character(context: LintContext) -> Iterator[Match]:
             groups: [builders of things]
     """
     for kind, name, item in context.names(has_invisible):
-        yield item.match(
-            f"{quoted(name)} has {typography(name) or 'white space around it, or an invisible character'}.",
-            "The character is part of the name: RBAC has to spell it the same way.",
-            f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Remove the character.",
-            at=item.name_location(kind, name),
-        )
+        message = f"{quoted(name)} has {typography(name) or 'white space around it, or an invisible character'}."
+        impact = "The character is part of the name: RBAC has to spell it the same way."
+        hint = f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Remove the character."
+        yield item.match(message, impact, hint, at=item.name_location(kind, name))
 
 
 @rule(Severity.WARNING, "usernames or groups that look the same but differ")
@@ -87,12 +85,9 @@ def look_alike(context: LintContext) -> Iterator[Match]:
     for kind, known in _KNOWN.items():
         for name, other in _pairs(context.by_name(kind), known):
             item = context.by_name(kind)[name][0]
-            yield item.match(
-                f"{quoted(name)} looks like {quoted(other)}{_code_points(name, other)}, but is another name.",
-                "RBAC treats them as different names.",
-                "Write both the same if you mean one name, or choose names that differ more.",
-                at=item.name_location(kind, name),
-            )
+            message = f"{quoted(name)} looks like {quoted(other)}{_code_points(name, other)}, but is another name."
+            hint = "Write both the same if you mean one name, or choose names that differ more."
+            yield item.match(message, "RBAC treats them as different names.", hint, at=item.name_location(kind, name))
 
 
 def _pairs(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:

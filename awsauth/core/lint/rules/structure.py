@@ -56,29 +56,18 @@ def unknown_data_key(context: LintContext) -> Iterator[Match]:
         close = close_matches(letters, _BY_LETTERS, 1, 0.85)
         ignored = "The authenticator ignores it"
         if letters.startswith(("mapgroup", "mapiamgroup")):
-            yield Match(
-                f"The data key {quoted(key)} is ignored, and IAM groups cannot be mapped.",
-                f"{ignored}: it grants no access.",
-                NO_IAM_GROUP,
-                principal=key,
-            )
+            message = f"The data key {quoted(key)} is ignored, and IAM groups cannot be mapped."
+            yield Match(message, f"{ignored}: it grants no access.", NO_IAM_GROUP, principal=key)
         elif close:
             right = _BY_LETTERS[close[0]]
             also = f" It reads {right}, which is there too." if right in context.document.data else ""
-            yield Match(
-                f"The data key {quoted(key)} is not {right}.",
-                f"{ignored}: mappings in it grant no access.{also}",
-                f"Move the mappings to {right}.",
-                principal=key,
-            )
+            message = f"The data key {quoted(key)} is not {right}."
+            impact = f"{ignored}: mappings in it grant no access.{also}"
+            yield Match(message, impact, f"Move the mappings to {right}.", principal=key)
         elif letters.startswith("map"):
-            yield Match(
-                f"The data key {quoted(key)} is not one of {', '.join(KEYS)}.",
-                f"{ignored}.",
-                "Move any mappings in it to one of these keys.",
-                principal=key,
-                severity=Severity.WARNING,
-            )
+            message = f"The data key {quoted(key)} is not one of {', '.join(KEYS)}."
+            hint = "Move any mappings in it to one of these keys."
+            yield Match(message, f"{ignored}.", hint, principal=key, severity=Severity.WARNING)
 
 
 @rule(Severity.WARNING, "data that takes more than three quarters of the 1 MiB limit")
@@ -100,11 +89,9 @@ def almost_full(context: LintContext) -> Iterator[Match]:
     """
     size = byte_size(context.document) + context.binary_bytes
     if size > MAX_BYTES * 3 // 4:
-        yield Match(
-            f"All values together have {size:,} bytes, {size * 100 // MAX_BYTES} % of the limit of a ConfigMap.",
-            f"The API server accepts {MAX_BYTES:,} bytes: soon no mapping can be added.",
-            "Remove mappings that are no longer needed, or use access entries.",
-        )
+        message = f"All values together have {size:,} bytes, {size * 100 // MAX_BYTES} % of the limit of a ConfigMap."
+        impact = f"The API server accepts {MAX_BYTES:,} bytes: soon no mapping can be added."
+        yield Match(message, impact, "Remove mappings that are no longer needed, or use access entries.")
 
 
 @rule(Severity.WARNING, "text after the first YAML document, which the authenticator ignores")

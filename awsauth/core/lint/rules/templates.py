@@ -74,12 +74,10 @@ def unknown_template(context: LintContext) -> Iterator[Match]:
     known = ", ".join(f"{{{{{name}}}}}" for name in TEMPLATES)
     for kind, text, item in _first_of_each(context):
         for wrong, right in misspelt(text):
-            yield item.match(
-                f"{quoted(wrong)} is not a template of the authenticator.",
-                "The authenticator fills in nothing: the braces become part of the name.",
-                f"Write {quoted(f'{{{{{right}}}}}')}." if right else f"Write one of the templates {known}.",
-                at=item.name_location(kind, text),
-            )
+            message = f"{quoted(wrong)} is not a template of the authenticator."
+            impact = "The authenticator fills in nothing: the braces become part of the name."
+            hint = f"Write {quoted(f'{{{{{right}}}}}')}." if right else f"Write one of the templates {known}."
+            yield item.match(message, impact, hint, at=item.name_location(kind, text))
 
 
 @rule(Severity.ERROR, "a placeholder that was not filled in, such as `<ACCOUNT>`; a warning in a username or group")

@@ -52,12 +52,8 @@ def no_username(context: LintContext) -> Iterator[Match]:
     for item in context.usernames.get("", ()):
         has_groups = item.mapped.groups and NODES not in item.mapped.groups
         if has_groups and not context.is_told(item, "username"):
-            yield item.match(
-                "There is no username.",
-                "The caller has an empty username: RBAC uses the groups only, and the audit log names no one.",
-                "Add a username.",
-                at=item.location("username"),
-            )
+            impact = "The caller has an empty username: RBAC uses the groups only, and the audit log names no one."
+            yield item.match("There is no username.", impact, "Add a username.", at=item.location("username"))
 
 
 @rule(Severity.WARNING, "a mapping with neither username nor groups")
@@ -79,11 +75,9 @@ def nothing_given(context: LintContext) -> Iterator[Match]:
     for item in context.usernames.get("", ()):
         is_told = context.is_told(item, "username") or context.is_told(item, "groups")
         if not item.mapped.groups and not is_told:
-            yield item.match(
-                "There is neither a username nor a group.",
-                "The caller has an empty username, and only the rights of every authenticated caller.",
-                "Add a username, or remove the mapping.",
-            )
+            message = "There is neither a username nor a group."
+            impact = "The caller has an empty username, and only the rights of every authenticated caller."
+            yield item.match(message, impact, "Add a username, or remove the mapping.")
 
 
 @rule(Severity.WARNING, "a username that callers choose: it begins with `{{SessionName}}`")
@@ -108,12 +102,9 @@ def chosen_username(context: LintContext) -> Iterator[Match]:
     """
     for _, item in context.named("username", lambda username: username.startswith(_SESSION_TEMPLATES)):
         if chooses_session_name(item):
-            yield item.match(
-                "The username begins with the session name.",
-                "Anyone who assumes the role chooses the session name, and so any username without a colon.",
-                "Put a prefix before it that no other username has, such as `ROLE:`.",
-                at=item.location("username"),
-            )
+            impact = "Anyone who assumes the role chooses the session name, and so any username without a colon."
+            hint = "Put a prefix before it that no other username has, such as `ROLE:`."
+            yield item.match("The username begins with the session name.", impact, hint, at=item.location("username"))
 
 
 @rule(Severity.WARNING, "`{{SessionName}}` for a user, who has none")
@@ -134,12 +125,9 @@ def user_session_name(context: LintContext) -> Iterator[Match]:
     """
     for kind, name, item in context.names(lambda name: has_session_name(name) and name not in _PRESET_USERNAMES):
         if not item.role_name and not item.fault and item.mapped.principal:
-            yield item.match(
-                "An IAM user has no session name.",
-                f"The authenticator fills in nothing for it in {quoted(name)}.",
-                "Write the user's name.",
-                at=item.name_location(kind, name),
-            )
+            message = "An IAM user has no session name."
+            impact = f"The authenticator fills in nothing for it in {quoted(name)}."
+            yield item.match(message, impact, "Write the user's name.", at=item.name_location(kind, name))
 
 
 @rule(Severity.WARNING, "a username that Kubernetes or EKS reserves: `system:…`, `eks:…`")
