@@ -1,7 +1,8 @@
-"""``python -m tests.benchmarks [--small] [--no-go] [--docs]``: prints Markdown tables of how long changes take.
+"""``python -m tests.benchmarks [--small] [--no-go] [--docs] [--keep]``: prints Markdown tables of how long changes take.
 
 Times compare within one run only. ``--small`` takes seconds and shows that the benchmark works, not how fast anything is.
-``--docs`` also writes the tables into docs/explanation/performance.md. Where `aws` is on the PATH, it is measured too.
+``--docs`` also writes the tables into docs/explanation/performance.md, ``--keep`` the figures that the next release is
+compared with. Where `aws` is on the PATH, it is measured too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import awsauth
+from tests.benchmarks import figures
 from tests.benchmarks.contenders import AWSAUTH, NEWCOMER, PYYAML, WITH_REVISION, Contenders, Keiko, Role, check, mapped
 from tests.benchmarks.documents import FORMS, document
 from tests.benchmarks.hostile_sizes import HEADS, hostile_rows
@@ -78,7 +80,10 @@ def main() -> None:
         "--no-go", action="store_true", help="leave out what is built with Go first, which takes minutes"
     )
     parser.add_argument("--docs", action="store_true", help=f"also write the tables into {PAGE.relative_to(PROJECT)}")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for comparisons: do so at a release")
     arguments = parser.parse_args()
+    if arguments.keep and (arguments.small or arguments.no_go):
+        parser.error("--keep needs a full run")
     size = SMALL if arguments.small else FULL
     versions = ", ".join(f"{name} {version(name)}" for name in ("eks-aws-auth", "PyYAML", "ruamel.yaml"))
     # What else runs makes all of it slower, and a process more than a moment in memory.
@@ -129,6 +134,13 @@ def main() -> None:
     table("A new process.", "| ms | from, to", process_rows(size.processes))
     if not arguments.no_go:
         on_a_cluster(size.processes)
+    table(
+        f"Compared with release {figures.release()}. Each figure is a ratio within its own run.",
+        figures.HEADS,
+        figures.compared_rows(),
+    )
+    if arguments.keep:
+        figures.keep(awsauth.__version__)
     if arguments.docs:
         write_page()
 
@@ -171,11 +183,14 @@ def change_rows(contenders: Sequence[Contender], entries: int, rounds: int) -> I
         {one.name: seconds(one, text, in_the_middle(text)) for one in contenders} for text in timed
     )
     size = len(traced.encode())
+    for name, times in (("add", added), ("extend", extended)):
+        for measured in (AWSAUTH.name, WITH_REVISION.name):
+            figures.note(f"{name}, {entries:,} entries", times, measured, PYYAML.name)
     for one in contenders:
         is_alike = not isinstance(one, Keiko) and one is not WITH_REVISION
         memory = f"{peak_bytes(partial(one.map_role, traced, NEWCOMER)) / size:.1f}" if is_alike else ""
-        times = f"{added[one.name].median / added[AWSAUTH.name].median:.1f}"
-        yield f"{entries:,} | {size / 1000:.1f} | {one.name} | {added[one.name]} | {extended[one.name]} | {times} | {memory}"
+        ratio = f"{added[one.name].median / added[AWSAUTH.name].median:.1f}"
+        yield f"{entries:,} | {size / 1000:.1f} | {one.name} | {added[one.name]} | {extended[one.name]} | {ratio} | {memory}"
 
 
 def form_rows(contenders: Sequence[Contender], entries: int, rounds: int) -> Iterator[str]:
@@ -260,7 +275,11 @@ def process_rows(rounds: int) -> Iterator[str]:
             }
             for manifest in manifests
         )
-        for name, times in time_in_rounds(jobs).items():
+        taken = time_in_rounds(jobs)
+        bare, *others = taken
+        for name in others:
+            figures.note("a new process", taken, name, bare)
+        for name, times in taken.items():
             yield f"{name} | {times}"
 
 

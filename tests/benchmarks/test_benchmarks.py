@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.benchmarks.contenders import AWSAUTH, PYYAML, RUAMEL, WITH_REVISION
 from tests.benchmarks.documents import FORMS
 from tests.support.documents.hostile import SHAPES
@@ -22,7 +24,7 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    one_change, forms, many, syncs, hostile, processes = [
+    one_change, forms, many, syncs, hostile, processes, compared = [
         rows(part) for part in done.stdout.split("\n\n") if part.startswith("|")
     ]
     assert [(row[0], row[2]) for row in one_change] == [
@@ -33,6 +35,8 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
     assert [row[0] for row in syncs] == ["20", "40"]
     assert [row[0] for row in hostile] == list(SHAPES)
     assert ["pass" in row[0] or "awsauth" in row[0] or "file=" in row[0] for row in processes] == [True] * 3
+    assert len(compared) == 2 * 2 * 2 + 2  # of two sizes, adding and extending without and with a revision; processes
+    assert all(float(now) / float(then) == pytest.approx(float(ratio), abs=0.2) for _, now, then, ratio in compared)
 
 
 def rows(table: str) -> list[list[str]]:
