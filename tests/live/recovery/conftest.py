@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import boto3
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from tests.support.aws.aws_environment import only
 from tests.support.aws.eks_fake import EksFake
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from tests.support.controlplane.aws import AwsCredentials
     from tests.support.controlplane.cluster import Cluster
     from tests.support.controlplane.plane import ControlPlane
-
-# To read the descriptions of AWS's services takes a while: once is enough.
-_LOADER: Final = create_loader()
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +53,7 @@ def stage(
     webhook, api = front
     with EksFake(region=cluster.aws.region, account=ACCOUNT) as eks:
         only(monkeypatch, tmp_path, cluster.aws.environment | eks.environment | caller.environment)
-        inner = botocore.session.get_session()
-        inner.register_component("data_loader", _LOADER)
-        stage = Stage(cluster, eks, webhook, api, caller, boto3.Session(botocore_session=inner))
+        stage = Stage(cluster, eks, webhook, api, caller, boto3.Session())
         stage.reset()
         webhook.bind_policies(api)
         yield stage

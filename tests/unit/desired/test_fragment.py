@@ -93,14 +93,14 @@ def test_several_faults_are_said_together() -> None:
 
 
 def test_the_first_of_many_faults_are_said_and_the_others_are_counted() -> None:
-    accounts = [f"x{number}" for number in range(20_000)]
+    accounts = [f"x{number}" for number in range(5_000)]
     text = json.dumps({"owner": "a", "mapAccounts": accounts})
-    with pytest.raises(FragmentError, match=r"`mapAccounts\[9\]`.* and 19990 more") as raised:
+    with pytest.raises(FragmentError, match=r"`mapAccounts\[9\]`.* and 4990 more") as raised:
         Fragment.from_text(text, "a.json")
     assert len(str(raised.value)) < 4000
-    with pytest.raises(FragmentError, match=r"and 1990 more") as raised:
-        Fragment.from_text(json.dumps({"owner": "a", "mapAccounts": accounts[:2000]}, indent=0), "a.json")
-    assert raised.value.location.endswith("line 13, column 1 and 1990 more")
+    with pytest.raises(FragmentError, match=r"and 490 more") as raised:
+        Fragment.from_text(json.dumps({"owner": "a", "mapAccounts": accounts[:500]}, indent=0), "a.json")
+    assert raised.value.location.endswith("line 13, column 1 and 490 more")
 
 
 def test_json_has_a_limit() -> None:

@@ -16,7 +16,7 @@ from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import merge, merge_with_report
 from awsauth.core.text.lines import spliced
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, MappingConflictError, UsageError
-from tests.support.documents.strategies import documents, examples
+from tests.support.documents.strategies import documents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -300,7 +300,6 @@ def test_accounts_are_written_as_text() -> None:
     assert merge(Document({}), [c.EnsureAccount(account="012345678901")]).data == {"mapAccounts": '- "012345678901"\n'}
 
 
-@examples(150)
 @given(documents, st.lists(ENSURED, max_size=4))
 def test_a_second_time_changes_nothing(data: dict[str, str], changes: list[c.Change]) -> None:
     """Ensuring is idempotent: the same object, not one byte written."""
@@ -315,7 +314,6 @@ def test_a_second_time_changes_nothing(data: dict[str, str], changes: list[c.Cha
         assert settled is once
 
 
-@examples(200)
 @given(documents, st.lists(ENSURED | REMOVED, max_size=5))
 def test_what_merge_tells_is_what_it_did(data: dict[str, str], changes: list[c.Change]) -> None:
     """The splices lead from the old texts to the new ones, other keys stay, and the given document is as it was."""
