@@ -37,14 +37,26 @@ class Subject(NamedTuple):
 
 
 SUBJECTS: Final = (
-    Subject(("core/*guard*.py",), ("*guard*.py", "*test_policy.py", "*test_access_entries.py")),
+    Subject(
+        ("core/*guard*.py",), ("*guard*.py", "*test_policy.py", "*test_access_entries.py", "*test_manifest_findings.py")
+    ),
     Subject(("core/*merge.py",), ("*test_merge.py", "*test_revert.py", "*test_splice.py")),
     Subject(
         ("core/*matching.py",),
-        ("*test_matching.py", "*test_caller.py", "*test_explain.py", "*test_who_can.py", "*test_admin_guard.py"),
+        (
+            "*test_matching.py",
+            "*test_caller.py",
+            "*test_explain.py",
+            "*test_who_can.py",
+            "*test_admin_guard.py",
+            "*test_lint.py",
+        ),
     ),
-    Subject(("history/sync.py",), ("client/test_sync.py", "history/test_drift.py", "cli/test_sync.py")),
-    Subject(("history/[!s]*.py",), ("history/*.py", "stores/test_stores.py", "unit/test_backoff.py")),
+    Subject(
+        ("history/sync.py", "history/lost_records.py"),
+        ("client/*sync*.py", "client/*record*.py", "history/*.py", "cli/test_sync.py", "*owners*.py"),
+    ),
+    Subject(("history/log.py", "history/[!ls]*.py"), ("history/*.py", "stores/test_stores.py", "unit/test_backoff.py")),
 )
 _PRELOADED: Final = ("boto3", "click", "hypothesis", "kubernetes", "moto", "pydantic", "pytest", "yaml")
 

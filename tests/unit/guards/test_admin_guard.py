@@ -114,6 +114,13 @@ def test_an_account_lets_an_administrator_in_by_arn() -> None:
     assert refused(mapped, Document({}), bound) == []
 
 
+def test_an_administrator_for_certain_is_enough_beside_one_who_may_be() -> None:
+    unclear = users(user("ops", "ops", MASTERS), user("OPS", "ops")).data
+    left = role("next", "next", MASTERS)
+    before, after = ({**roles(*entries).data, **unclear} for entries in ((ADMIN, left), (left,)))
+    assert refused(Document(before), Document(after)) == []
+
+
 def test_of_two_spellings_of_a_user_nobody_knows_which_counts() -> None:
     """With both an administrator, one of the two may go; with only one of them, that one may not."""
     big, small = user("ANNA", "a", MASTERS), user("anna", "a", MASTERS)
