@@ -126,7 +126,10 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _explicit(function: Callable[..., Any]) -> frozenset[str]:
-    """Return all keywords of a function that unpacks a `TypedDict`, and show them to `inspect`; else an empty set."""
+    """Return the keywords of a function that unpacks a `TypedDict`, or an empty set.
+
+    It shows them to `inspect`, too.
+    """
     unpacked = next((kind for kind in function.__annotations__.values() if str(kind).startswith("Unpack[")), None)
     if unpacked is None:
         return frozenset()

@@ -85,7 +85,7 @@ class PlainEntry:
         self._match = match
 
     def __getattr__(self, name: str) -> Any:
-        """Compute `mapped` or `shape` when it is first used, without the lock of `cached_property`."""
+        """Compute `mapped` or `shape` when first used, as an unlocked `cached_property`."""
         if name == "mapped":
             self.mapped = found = self._mapping()
             return found
