@@ -64,6 +64,7 @@ def test_a_loss_is_an_error_that_names_who_and_the_command(path: Path, old: str,
     assert finding.severity is Severity.ERROR
     assert "after revision 3, recorded 20" in finding.message
     assert all(words in finding.message for words in told), finding.message
+    assert finding.impact.startswith("Nodes" if "node mappings" in finding.message else "They can no longer repair")
     assert run("check", "--file", str(path), "--fail-on", "error").code == 1
     command = finding.hint.split("`")[1].split()
     assert run(*command[1:], "--file", str(path), "--yes").code == 0

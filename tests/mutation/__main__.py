@@ -53,10 +53,16 @@ SUBJECTS: Final = (
         ),
     ),
     Subject(
-        ("history/sync.py", "history/lost_records.py"),
-        ("client/*sync*.py", "client/*record*.py", "history/*.py", "cli/test_sync.py", "*owners*.py"),
+        ("history/*.py",),
+        (
+            "history/*.py",
+            "client/*sync*.py",
+            "client/*record*.py",
+            "*test_stores.py",
+            "*owners*.py",
+            "*test_backoff.py",
+        ),
     ),
-    Subject(("history/log.py", "history/[!ls]*.py"), ("history/*.py", "stores/test_stores.py", "unit/test_backoff.py")),
 )
 _PRELOADED: Final = ("boto3", "click", "hypothesis", "kubernetes", "moto", "pydantic", "pytest", "yaml")
 
