@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from ruamel.yaml import YAML
 
-from awsauth.core.edit.changes import EnsureAccount, EnsureRole, RemoveRole, RenamePrincipal, ReplaceText
+from awsauth.core.edit.changes import EnsureAccount, EnsureRole, RemoveRole, RemoveUser, RenamePrincipal, ReplaceText
 from awsauth.core.plan import load_plan_or_changes
 from awsauth.errors import AwsAuthError
 from tests.support.paths import PROJECT
@@ -112,3 +112,11 @@ def test_yaml_and_json_say_the_same(changes: list[EnsureRole | EnsureAccount | R
     written = StringIO()
     YAML().dump(values, written)
     assert load_plan_or_changes(written.getvalue()) == load_plan_or_changes(json.dumps(values)) == tuple(changes)
+
+
+def test_changes_are_equal_by_their_kind_and_their_values() -> None:
+    role = RemoveRole(role_arn=ROLE)
+    assert role == RemoveRole(role_arn=ROLE)
+    assert len({role, RemoveRole(role_arn=ROLE), RemoveUser(user_arn=ROLE)}) == 2
+    assert role not in (RemoveUser(user_arn=ROLE), RemoveRole(role_arn=f"{ROLE}2"), ROLE)
+    assert repr(role) == f"RemoveRole(role_arn={ROLE!r})"

@@ -23,7 +23,7 @@ IfMapped = Literal["extend", "replace", "fail"]
 fails unless username and groups are already right."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class BaseChange(JsonValue):
     """A change. ARNs are kept as the authenticator sees them.
 
@@ -47,6 +47,20 @@ class BaseChange(JsonValue):
         for name, value in kept:
             object.__setattr__(self, name, value)
 
+    # Written once: `dataclass` would compile them for each kind, when a process starts.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._values().values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._values().items())})"
+
+    def _values(self) -> dict[str, Any]:
+        kind: Any = type(self)
+        return {name: getattr(self, name) for name in _checks(kind)}
+
     @property
     @in_json("change")
     def kind(self) -> Annotated[str, OWN_NAME]:
@@ -59,7 +73,7 @@ def _checks(kind: Any) -> dict[str, validation.Check]:
     return {one.name: one.metadata["check"] for one in fields(kind)}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class EnsureRole(BaseChange):
     """Map a role to a username and groups, or extend its mapping.
 
@@ -80,7 +94,7 @@ class EnsureRole(BaseChange):
     if_mapped: IfMapped = field(default="extend", metadata=validation.value_of(IfMapped))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class EnsureUser(BaseChange):
     """Map a user to a username and groups, or extend its mapping (see `EnsureRole`).
 
@@ -97,7 +111,7 @@ class EnsureUser(BaseChange):
     if_mapped: IfMapped = field(default="extend", metadata=validation.value_of(IfMapped))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class EnsureAccount(BaseChange):
     """Give access to all principals of an account.
 
@@ -110,35 +124,35 @@ class EnsureAccount(BaseChange):
     account: str = field(metadata=validation.ACCOUNT)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class RemoveRole(BaseChange):
     """Remove every mapping of a role, with and without its path."""
 
     role_arn: str = field(metadata=validation.WRITTEN)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class RemoveUser(BaseChange):
     """Remove every mapping of a user."""
 
     user_arn: str = field(metadata=validation.WRITTEN)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class RemoveAccount(BaseChange):
     """Remove an account."""
 
     account: str = field(metadata=validation.WRITTEN)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class RemoveUsername(BaseChange):
     """Remove every mapping of a role or user to exactly this username."""
 
     username: str = field(metadata=validation.WRITTEN)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class RemoveGroups(BaseChange):
     """Remove groups from a role or user, which stays mapped."""
 
@@ -146,7 +160,7 @@ class RemoveGroups(BaseChange):
     groups: Sequence[str] = field(metadata=validation.ANY_GROUPS)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class RenamePrincipal(BaseChange):
     """Give every mapping of a role or user to another principal.
 
@@ -157,7 +171,7 @@ class RenamePrincipal(BaseChange):
     new_arn: str = field(metadata=validation.PRINCIPAL_ARN)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Deduplicate(BaseChange):
     """Remove every mapping that a later one for the same principal replaces.
 
@@ -167,7 +181,7 @@ class Deduplicate(BaseChange):
     only_equal: bool = field(default=False, metadata=validation.FLAG)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Repair(BaseChange):
     """Correct the mistakes in a data key's text that have one possible meaning.
 
@@ -178,7 +192,7 @@ class Repair(BaseChange):
     key: Key = field(metadata=validation.KEY)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class ReplaceText(BaseChange):
     """Replace the whole text of a data key, or remove the key with None.
 
