@@ -12,8 +12,8 @@ from awsauth.cli.completion import complete_allow
 from awsauth.cli.confirm import guards_to_ask_about
 from awsauth.cli.errors import in_options
 from awsauth.cli.exit_codes import DONE, FOUND
-from awsauth.cli.files import plan_or_changes_in
-from awsauth.core.plan import Plan
+from awsauth.cli.files import naming, read_input
+from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def recover_command(
         )
     if not (yes or dry_run):
         invocation.require_terminal("to recover")
-    repair = plan_or_changes_in(changes) if changes else None
+    with naming(changes or ""):
+        repair = load_plan_or_changes(read_input(changes)) if changes else None
     repair = repair.changes if isinstance(repair, Plan) else repair
     target: Any = {**invocation.target, **how, "rollback_to": to, "changes": repair}
     with invocation.waiting():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.apply import ONLY_RECORDS, Result
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
     from awsauth.core.diff import Diff
     from awsauth.core.plan import Plan
-    from awsauth.options import DryRun
 
 _MOST_TIMES: Final = 5  # how often a change is planned again because another writer was quicker
 
@@ -77,7 +78,7 @@ class PreviewedChange(NamedTuple):
     Attributes:
         diff: Its diff.
         findings: Its findings.
-        make: Makes it, unless its effect has become another one; its arguments are the dry run and the allowed guards.
+        make: Makes it, unless its effect has become another one; its arguments are ``dry_run`` and ``allow``.
         is_made: Returns whether the data is as the change leaves it.
         plan: Its plan, if it has one.
         more: More text to show.
@@ -87,7 +88,7 @@ class PreviewedChange(NamedTuple):
 
     diff: Diff
     findings: Sequence[Finding]
-    make: Callable[[DryRun, Sequence[str]], Result]
+    make: Callable[..., Result]
     is_made: Callable[[], bool]
     plan: Plan | None = None
     more: str = ""
@@ -124,10 +125,7 @@ def change(
     def propose(client: AwsAuthClient) -> PreviewedChange:
         with contextlib.nullcontext() if edits else invocation.waiting():
             made = plan(client)
-
-        def make(dry_run: DryRun, allow: Sequence[str]) -> Result:
-            return client.apply(made, **how.options, allow=allow, dry_run=dry_run)
-
+        make = partial(client.apply, made, **how.options)
         return PreviewedChange(made.diff, made.findings, make, lambda: not client.plan(made.changes).diff, made)
 
     return confirm_and_apply(invocation, how, propose, again=not edits)
@@ -156,7 +154,7 @@ def confirm_and_apply(
     if asks:
         invocation.require_terminal("to make the change")
     if invocation.is_filter and not how.dry_run and not how.out:
-        invocation.write_messages_to_stderr()
+        invocation.screen = replace(invocation.screen, to_error=True)  # Standard output is for the manifest.
     with invocation.client() as client:
         for attempt in range(_MOST_TIMES):
             proposed = propose(client)
@@ -206,7 +204,7 @@ class Confirmation:
             return DONE
         if how.dry_run:
             with invocation.waiting():
-                self.end(proposed.make("server" if how.dry_run == "server" else True, how.allow))
+                self.end(proposed.make(dry_run="server" if how.dry_run == "server" else True, allow=how.allow))
             return DONE
         question = f"Allow {', '.join(self._asked)}, and make this change" if self._asked else "Make this change"
         if self._asks and not invocation.screen.ask(f"{question} to {invocation.named_target}?"):
@@ -223,7 +221,7 @@ class Confirmation:
         invocation.if_interrupted = f"The change may have been made. To see: {command(invocation, 'get')}"
         try:
             with invocation.waiting():
-                result = self._proposed.make(False, allow)
+                result = self._proposed.make(dry_run=False, allow=allow)
         except KeyboardInterrupt:
             invocation.screen.tell("\nChecking whether the change was made ...")
             with contextlib.suppress(AwsAuthError), invocation.waiting():

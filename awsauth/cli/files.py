@@ -65,12 +65,6 @@ def naming(file: str | IO[bytes]) -> AbstractContextManager[None]:
     return located(name_of(file))
 
 
-def plan_or_changes_in(source: IO[bytes]) -> Plan | tuple[Change, ...]:
-    """Return the plan or changes in a file; raises like `load_plan_or_changes`."""
-    with naming(source):
-        return load_plan_or_changes(read_input(source))
-
-
 def wanted_in(source: IO[bytes]) -> Plan | tuple[Change, ...] | Document:
     """Return the plan, the changes or the data of the manifest in a file."""
     with naming(source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,14 +17,10 @@ from awsauth.errors import UnprovenHistoryError
 from awsauth.read_only_client import DESCRIBED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from awsauth.apply import Result
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.revisions.revision import Revision
     from awsauth.history.log import Log
-    from awsauth.options import DryRun
 
 
 @awsauth_command("history", "client.history(limit=…)")
@@ -93,22 +90,20 @@ def rollback_command(
     how = ChangeOptions(**manner)
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
-        def rolled_back(to: int | None, allow: Sequence[str], dry_run: DryRun, **more: Any) -> Result:
-            return client.rollback(to=to, exact=exact, allow=allow, dry_run=dry_run, **more)
-
+        rolled_back = partial(client.rollback, exact=exact)
         shown, number = "", revision if to is None else to
         with invocation.waiting():
             try:
-                found = rolled_back(number, [*GUARDS], dry_run=True)
+                found = rolled_back(to=number, allow=[*GUARDS], dry_run=True)
             except UnprovenHistoryError as error:
                 if not how.asks or invocation.is_filter:
                     raise
                 shown, number = error.message, error.revisions[0]
-                found = rolled_back(number, [*GUARDS], dry_run=True)
+                found = rolled_back(to=number, allow=[*GUARDS], dry_run=True)
         return PreviewedChange(
             found.diff,
             found.findings,
-            lambda dry_run, allow: rolled_back(number, allow, dry_run, approved=found.diff, **how.options),
+            partial(rolled_back, to=number, approved=found.diff, **how.options),
             lambda: client.read() == found.document,
             more="\n".join(filter(None, [shown, str(found.restoration or "")])),
             asks_about_guards=True,
@@ -127,11 +122,9 @@ def snapshot_command(invocation: Invocation, /, *, reason: str) -> int:
     """
     with invocation.client() as client, invocation.waiting():
         result = client.snapshot(reason=reason)
-    text = (
-        f"Recorded as revision {result.revision}."
-        if result.changed
-        else f"Revision {result.revision} already holds the live state."
-    )
+    text = f"Revision {result.revision} already holds the live state."
+    if result.changed:
+        text = f"Recorded as revision {result.revision}."
     invocation.report({"recorded": result.changed, "revision": result.revision}, text)
     return DONE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
@@ -140,10 +140,6 @@ class Invocation:
         if not self.screen.can_ask:
             hint = f"Pass --yes {purpose} without a question, or --dry-run to only see it."
             raise UsageError("There is no terminal to ask on.", hint=hint)
-
-    def write_messages_to_stderr(self) -> None:
-        """Print on standard error: standard output is for the manifest."""
-        self.screen = replace(self.screen, to_error=True)
 
     def write_back(self) -> None:
         """Write the manifest that came on standard input to standard output, as it is now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -88,26 +89,18 @@ def _preview(invocation: Invocation, client: AwsAuthClient, plan: Plan, how: Cha
         error.hint += " Then make a new plan."
         raise
     return PreviewedChange(
-        found.diff,
-        found.findings,
-        lambda dry_run, allow: client.apply(plan, **how.options, allow=allow, dry_run=dry_run),
-        lambda: client.read() == found.document,
+        found.diff, found.findings, partial(client.apply, plan, **how.options), lambda: client.read() == found.document
     )
 
 
-class _Side(click.ParamType):  # type: ignore[type-arg]  # click 8.2 takes no arguments
-    """One side of a comparison: the number of a revision, or a file."""
-
-    name = "REVISION|FILE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number, or the open file."""
-        return int(value) if value.isdecimal() else click.File("rb").convert(value, param, ctx)
+def _side(value: str) -> Any:
+    """Return one side of a comparison: the number of a revision, or an open file."""
+    return int(value) if value.isdecimal() else click.File("rb").convert(value, None, click.get_current_context())
 
 
 @awsauth_command("diff", "client.diff(before, after), or client.plan(document)")
-@click.argument("before", type=_Side(), metavar="REVISION|FILE", shell_complete=REVISIONS)
-@click.argument("after", type=_Side(), required=False, metavar="[REVISION|FILE]", shell_complete=REVISIONS)
+@click.argument("before", type=_side, metavar="REVISION|FILE", shell_complete=REVISIONS)
+@click.argument("after", type=_side, required=False, metavar="[REVISION|FILE]", shell_complete=REVISIONS)
 @_KEEP_NODES
 def diff_command(invocation: Invocation, /, *, before: Any, after: Any, keep_nodes: bool) -> int:
     """Show the diff between two revisions or manifests.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, get_args
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from awsauth.apply import Result
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
-    from awsauth.options import DryRun
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -105,21 +105,22 @@ def sync_command(
     restore = f"run `{command(invocation, *words)}`"
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
-        def sync(dry_run: DryRun, allow: Sequence[str], **more: Any) -> Result:
-            result = client.sync(fragments, **options, reason=how.reason, allow=allow, dry_run=dry_run, **more)
+        def sync(**more: Any) -> Result:
+            result = client.sync(fragments, **options, reason=how.reason, **more)
             findings = (replace(one, hint=one.hint.replace(_RESTORE, restore)) for one in result.findings)
             return replace(result, findings=(*findings, *missing))
 
+        preview = partial(sync, dry_run=True, allow=[*GUARDS, *how.allow])
         with invocation.waiting():
             missing = tuple(_without_fragment(client, fragments)) if any(map(os.path.isdir, sources)) else ()
-            found = sync(True, [*GUARDS, *how.allow], approved=planned)
+            found = preview(approved=planned)
         if found.sync and not plans:
             found.sync.raise_for_conflicts()
         return PreviewedChange(
             found.diff,
             found.findings,
-            lambda dry_run, allow: sync(dry_run, allow, approved=found.sync),
-            lambda: not sync(True, [*GUARDS, *how.allow]).changed,
+            partial(sync, approved=found.sync),
+            lambda: not preview().changed,
             more="\n".join(str(act) for act in (found.sync.acts if found.sync else ()) if act.act not in told),
             result=found,
         )
@@ -175,11 +176,8 @@ def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:
             found = (one for one in path.iterdir() if one.suffix in _SUFFIXES and not one.name.startswith("."))
             names = sorted(map(str, found))
         if not names:
-            raise FragmentError(
-                "The folder holds no fragments.",
-                location=source,
-                hint="Fragments are files that end in .yaml, .yml or .json.",
-            )
+            hint = "Fragments are files that end in .yaml, .yml or .json."
+            raise FragmentError("The folder holds no fragments.", location=source, hint=hint)
         for name in names:
             shown = "standard input" if name == "-" else name
             with naming(shown):
