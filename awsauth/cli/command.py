@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Sequence
+from functools import partial
 from typing import Any, Final, get_args
 
 import click
@@ -46,11 +47,8 @@ def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...
     _keep(ctx, param, values[0] if values else None)
 
 
-def _shared_option(
-    section: str, names: str, does: str, callback: Callable[..., None] = _keep, **attributes: Any
-) -> SectionedOption:
-    """Return an option for before or after the command. The one after it wins."""
-    return SectionedOption(section, names, does, expose_value=False, callback=callback, **attributes)
+# Makes an option for before or after the command. The one after it wins.
+_shared_option: Final = partial(SectionedOption, expose_value=False, callback=_keep)
 
 
 def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[SectionedOption]:
@@ -60,7 +58,7 @@ def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[S
             _CONNECTION,
             one.option,
             f"{one.help} [{one.environment}]",
-            _keep if one.repeated else _keep_one,
+            callback=_keep if one.repeated else _keep_one,
             metavar=one.metavar,
             multiple=True,
             hidden=one.option not in connection,
@@ -235,12 +233,13 @@ def invocation_of(ctx: click.Context) -> Invocation:
     """Return an invocation with the values of the shared options."""
     options = shared_options(ctx)
     is_for_github = os.environ.get("GITHUB_ACTIONS") == "true" and "github" in getattr(ctx.command, "outputs", ())
+    is_plain = "no_color" in options or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return Invocation(
         command=ctx.command_path.removeprefix(ctx.find_root().command_path).strip(),
         target=resolve_target(options),
         output=options.get("output", "github" if is_for_github else "text"),
         traceback="traceback" in options,
         quiet_notes=options.get("quiet_notes", ()),
-        screen=Output.of(no_color="no_color" in options, verbosity=options.get("verbose", 0)),
+        screen=Output(colored=not is_plain, verbosity=options.get("verbose", 0)),
         normalizes="normalize" in options,
     )

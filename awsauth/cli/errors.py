@@ -83,15 +83,10 @@ def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
     hint = in_options(error.hint)
     if isinstance(error, UnprovenHistoryError):
         hint = hint_of_unproven(error.revisions[0], invocation)
-    return in_options(error.message), _where(error, invocation), hint
-
-
-def _where(error: AwsAuthError, invocation: Invocation) -> str:
-    """Return the location; a place in the manifest with the name of the file."""
-    place = error.place if isinstance(error, EditError) else None
-    if place and place.in_file:
-        return f"{visible(invocation.file or 'standard input')}:{place.line}:{place.column}"
-    return error.location
+    location = error.location
+    if isinstance(error, EditError) and (place := error.place) and place.in_file:
+        location = f"{visible(invocation.file or 'standard input')}:{place.line}:{place.column}"
+    return in_options(error.message), location, hint
 
 
 def _safe(text: str) -> str:
@@ -114,8 +109,6 @@ OPTIONS: Final = {
 _ARGUMENT: Final = re.compile(
     rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
 )
-
-_FIELDS: Final = ("if_mapped",)  # arguments that are also fields of a change in a file of changes
 
 # By call in a hint the command that does the same.
 CALLS: Final = {
@@ -164,12 +157,10 @@ def _with_options(line: str) -> str:
 
 
 def _in_words(match: re.Match[str]) -> str:
-    return f"`awsauth {CALLS[match['call']]}`" if match["call"] else _as_options(match)
-
-
-def _as_options(match: re.Match[str]) -> str:
+    if match["call"]:
+        return f"`awsauth {CALLS[match['call']]}`"
     option, written = OPTIONS[match["name"]], match["value"]
-    if match["name"] in _FIELDS and not _is_offered(option):
+    if option == "--if-mapped" and not _is_offered(option):  # It is also a field of a change in a file.
         return f'"{match["name"]}": {written} in the change'
     if written == "False":
         return option.replace("--", "--no-", 1)

@@ -17,9 +17,10 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
-    from awsauth.core.plan import Plan
 
 # By argument the data key in which the username is looked up, if it is not given.
 _KEYS: Final = {"role_arn": "mapRoles", "user_arn": "mapUsers"}
@@ -49,13 +50,12 @@ def _mapping_command(
         if how.out and lost:
             raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
 
-        def plan(client: AwsAuthClient) -> Plan:
+        def plan(client: AwsAuthClient) -> Any:
             found_name = {}
             if given.get("username", "") is None:
                 [(key, arn)] = [(key, given[name]) for name, key in _KEYS.items() if name in given]
                 found_name = {"username": _username_of(client, key, arn)}
-            found: Plan = getattr(client.planning, method)(**given | found_name)
-            return found
+            return getattr(client.planning, method)(**given | found_name)
 
         return change(invocation, how, plan)
 
@@ -93,6 +93,10 @@ def _option(names: str, does: str, **attributes: Any) -> click.Option:
     return click.Option(names.split(), help=does, **attributes)
 
 
+def _choice(names: str, does: str, values: Sequence[str], default: str) -> click.Option:
+    return _option(names, does, type=click.Choice(values), default=default, show_default=True)
+
+
 _NAME: Final[Any] = {"metavar": "NAME", "shell_complete": USERNAMES}
 _USERNAME: Final = _option("--username", "The Kubernetes username.", required=True, **_NAME)
 _USERNAME_OF_NEW: Final = _option(
@@ -101,13 +105,10 @@ _USERNAME_OF_NEW: Final = _option(
 _GROUPS: Final = _option(
     "--group groups", "A Kubernetes group; repeatable.", multiple=True, metavar="NAME", shell_complete=GROUPS
 )
-_IF_MAPPED: Final = _option(
-    "--if-mapped",
-    "What to do with a principal that is mapped already.",
-    type=click.Choice(get_args(IfMapped)),
-    default="extend",
-    show_default=True,
+_IF_MAPPED: Final = _choice(
+    "--if-mapped", "What to do with a principal that is mapped already.", get_args(IfMapped), "extend"
 )
+_MAPPING: Final = (_USERNAME_OF_NEW, _GROUPS, _IF_MAPPED)
 
 add_command: Final = AwsAuthGroup(
     "add", help="Map a role, user or account, or extend its mapping. Repeating a command changes nothing."
@@ -123,9 +124,7 @@ _adding(
     removed, because the authenticator does not match it.
     """,
     _argument("role_arn", ROLES, "ARN|NAME"),
-    _USERNAME_OF_NEW,
-    _GROUPS,
-    _IF_MAPPED,
+    *_MAPPING,
     _option("--for-ec2", "Also check whether an EC2 instance can use the role.", is_flag=True),
 )
 _adding(
@@ -133,9 +132,7 @@ _adding(
     "add_user_mapping(user_arn, username=…, groups=[…])",
     "Map an IAM user to a username and groups. Without --username, add groups to its mapping.",
     _argument("user_arn", USERS, "ARN"),
-    _USERNAME_OF_NEW,
-    _GROUPS,
-    _IF_MAPPED,
+    *_MAPPING,
 )
 _adding(
     "account",
@@ -148,7 +145,7 @@ _adding(
     "add_node_role(role_arn, kind=…)",
     "Map a role with the username and groups that nodes need.",
     _argument("role_arn", ROLES, "ARN"),
-    _option("--kind", "What runs the nodes.", type=click.Choice(get_args(NodeKind)), default="ec2", show_default=True),
+    _choice("--kind", "What runs the nodes.", get_args(NodeKind), "ec2"),
     _IF_MAPPED,
 )
 _adding(

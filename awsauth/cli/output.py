@@ -11,7 +11,7 @@ import textwrap
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -62,15 +62,6 @@ class Output:
     to_error: bool = False
     verbosity: int = 0
 
-    @classmethod
-    def of(cls, *, no_color: bool, verbosity: int = 0) -> Output:
-        """Return the screen, with colors unless they are forbidden.
-
-        An option, ``NO_COLOR`` or the terminal can forbid them.
-        """
-        unwanted = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        return cls(not unwanted, verbosity=verbosity)
-
     @property
     def is_terminal(self) -> bool:
         """Whether the output goes to a terminal."""
@@ -96,8 +87,7 @@ class Output:
             OutputError: it cannot be written.
         """
         if text:
-            with _output():
-                click.echo(text, err=self.to_error, color=None if self.colored else False)
+            _write(text, err=self.to_error, color=None if self.colored else False)
 
     def hand_over(self, data: bytes) -> None:
         """Write bytes to standard output as they are.
@@ -105,8 +95,7 @@ class Output:
         Raises:
             OutputError: they cannot be written.
         """
-        with _output():
-            click.echo(data, nl=False)
+        _write(data, nl=False)
 
     def tell(self, text: str) -> None:
         """Print a message on standard error. If that fails, the command goes on."""
@@ -214,8 +203,8 @@ def findings_as_markdown(found: Iterable[Finding]) -> str:
 
 def annotation(finding: Finding, file: str | None, at: Location | None) -> str:
     """Return a finding as a workflow command of GitHub Actions, escaped."""
-    properties = {"file": file} | ({"line": str(at.line), "col": str(at.column)} if at else {}) if file else {}
-    named = {**properties, "title": f"awsauth: {finding.code}"}
+    position = {"line": str(at.line), "col": str(at.column)} if file and at else {}
+    named = {"file": file, **position, "title": f"awsauth: {finding.code}"}
     shown = ",".join(
         f"{name}={_data(value).replace(':', '%3A').replace(',', '%2C')}" for name, value in named.items() if value
     )
@@ -231,10 +220,9 @@ def _without_commands(text: str) -> str:
     return _CI_COMMAND.sub(lambda match: r"\u0023" if match[1] is None else rf"{match[1]}\u003a", text)
 
 
-@contextmanager
-def _output() -> Iterator[None]:
+def _write(message: str | bytes, **how: Any) -> None:
     try:
-        yield
+        click.echo(message, **how)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -267,11 +255,9 @@ def _count(message: str, over: threading.Event) -> None:
     seconds = 0
     while not over.wait(_PATIENCE):
         seconds += 1
-        sys.stderr.write(f"{_CLEAR}Waiting for {message} ({seconds} s) ...")
-        sys.stderr.flush()
+        click.echo(f"{_CLEAR}Waiting for {message} ({seconds} s) ...", nl=False, err=True)
     if seconds:
-        sys.stderr.write(_CLEAR)
-        sys.stderr.flush()
+        click.echo(_CLEAR, nl=False, err=True)
 
 
 @contextmanager
