@@ -216,9 +216,9 @@ class LintEntry:
         found = self._groups.get(group)
         return self.location("groups") if found is None else self._at(found.start, found.end)
 
-    def name_location(self, kind: NameKind, name: str) -> Location:
-        """Return the location of the username or of a group."""
-        return self.location(kind) if kind == "username" else self.group_location(name)
+    def name_location(self, kind: NameKind | None, name: str) -> Location:
+        """Return the location of the username or of a group; without a kind, the principal's."""
+        return self.group_location(name) if kind == "group" else self.location(kind or "")
 
     def _at(self, start: int, end: int | None = None) -> Location:
         return Location.of(self.reading.key, self.reading.text, start, end)

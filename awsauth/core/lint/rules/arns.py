@@ -263,18 +263,15 @@ def continued_value(context: LintContext) -> Iterator[Match]:
             line = continuation(item.reading.text, field)
             if not line or field is None or not isinstance(field.value, Scalar):
                 continue
-            is_username = name == "username"
-            yield item.match(
-                f"The {'username' if is_username else 'ARN'} continues on the next line, and is "
-                f"{quoted(field.value.text, 200)} as a whole.",
-                "RBAC has to spell it the same way." if is_username else f"No caller has that ARN, {_NO_ACCESS}",
-                f"Move the line {quoted(line)} below `groups:`."
-                if line.startswith("- ") and item.entry.shape.field("groups")
-                else f"Write `groups:` on a line of its own above {quoted(line)}."
-                if line.startswith("- ")
-                else f"Write the value in one line. {quoted(line)} is now part of it.",
-                at=item.location(name),
-            )
+            kind, impact = "ARN", f"No caller has that ARN, {_NO_ACCESS}"
+            if name == "username":
+                kind, impact = "username", "RBAC has to spell it the same way."
+            hint = f"Write the value in one line. {quoted(line)} is now part of it."
+            if line.startswith("- "):
+                above = f"Write `groups:` on a line of its own above {quoted(line)}."
+                hint = f"Move the line {quoted(line)} below `groups:`." if item.entry.shape.field("groups") else above
+            message = f"The {kind} continues on the next line, and is {quoted(field.value.text, 200)} as a whole."
+            yield item.match(message, impact, hint, at=item.location(name))
 
 
 @rule(Severity.ERROR, "a typographic character in an ARN; a warning in a username or group", has_fix=True)

@@ -56,13 +56,10 @@ def node_groups(context: LintContext) -> Iterator[Match]:
         missing = [group for group in _NEEDED if group not in item.mapped.groups]
         is_reported = item.is_person or _has_odd_groups(context, item) or _is_for_people(context, item)
         if missing and not is_reported:
-            yield item.match(
-                f"The username is a node's, but {' and '.join(map(quoted, missing))} "
-                f"{'is' if len(missing) == 1 else 'are'} missing from the groups.",
-                "Nodes with this role cannot join.",
-                _by_callers(item, nodes=f"Add {' and '.join(missing)}.", others=f"{_OWN_NAME}."),
-                at=item.location("groups"),
-            )
+            are_missing = f"{' and '.join(map(quoted, missing))} {'is' if len(missing) == 1 else 'are'} missing"
+            message = f"The username is a node's, but {are_missing} from the groups."
+            hint = _by_callers(item, nodes=f"Add {' and '.join(missing)}.", others=f"{_OWN_NAME}.")
+            yield item.match(message, "Nodes with this role cannot join.", hint, at=item.location("groups"))
 
 
 def _with_node_username(context: LintContext) -> Iterator[LintEntry]:
@@ -93,14 +90,12 @@ def person_as_node(context: LintContext) -> Iterator[Match]:
     for item in _with_node_username(context):
         if _is_for_people(context, item):
             groups = ", ".join(quoted(group) for group in dict.fromkeys(item.mapped.groups))
-            yield item.match(
-                f"The username is a node's, but the groups are not: {groups}.",
-                "The mapping grants no access."
-                if fits_no_node(item.mapped)
-                else "A caller has the name of a node, and no node can join.",
-                f"{_OWN_NAME}, and leave the groups as they are.",
-                at=item.location("username"),
-            )
+            message = f"The username is a node's, but the groups are not: {groups}."
+            impact = "A caller has the name of a node, and no node can join."
+            if fits_no_node(item.mapped):
+                impact = "The mapping grants no access."
+            hint = f"{_OWN_NAME}, and leave the groups as they are."
+            yield item.match(message, impact, hint, at=item.location("username"))
 
 
 def _callers(item: LintEntry) -> Literal["nodes", "others", ""]:
@@ -162,13 +157,11 @@ def node_username(context: LintContext) -> Iterator[Match]:
         if not is_node_mapping(item.mapped) and not is_reported:
             names = f"Write the username {quoted(_INSTANCE)} for EC2, {quoted(_SESSION)} for Fargate and hybrid nodes."
             has = "its username is not a node's" if username else "it has no username"
-            yield item.match(
-                f"The mapping has the group {quoted(NODES)}, but {has}.",
-                "No node can join with it: the API server needs the group and the username.",
-                _by_callers(item, nodes=names, others="Remove the groups of nodes."),
-                at=item.location("username"),
-                severity=Severity.WARNING if item.is_person else Severity.ERROR,
-            )
+            message = f"The mapping has the group {quoted(NODES)}, but {has}."
+            impact = "No node can join with it: the API server needs the group and the username."
+            hint = _by_callers(item, nodes=names, others="Remove the groups of nodes.")
+            severity = Severity.WARNING if item.is_person else Severity.ERROR
+            yield item.match(message, impact, hint, at=item.location("username"), severity=severity)
 
 
 @rule(Severity.WARNING, "a node mapping that does not fit its role's name: Fargate, Windows, hybrid, Auto Mode")
@@ -236,17 +229,14 @@ def node_extra_groups(context: LintContext) -> Iterator[Match]:
         for group in dict.fromkeys(item.mapped.groups):
             if group not in NODE_GROUPS and not _is_odd(group):
                 rights = "can do everything in the cluster" if group == SYSTEM_MASTERS else "has the group's rights"
+                impact = f"Any program on such a node that obtains its credentials {rights}."
+                if _callers(item) == "others":
+                    impact = "The API server takes a caller for a node, and restricts the caller's changes."
+                nodes = f"Map another role to {quoted(group)}. Then remove it here."
                 others = f"{_OWN_NAME}, and remove the groups of nodes. Keep {quoted(group)}."
-                yield item.match(
-                    f"A node mapping has the group {quoted(group)} too.",
-                    "The API server takes a caller for a node, and restricts the caller's changes."
-                    if _callers(item) == "others"
-                    else f"Any program on such a node that obtains its credentials {rights}.",
-                    _by_callers(
-                        item, nodes=f"Map another role to {quoted(group)}. Then remove it here.", others=others
-                    ),
-                    at=item.group_location(group),
-                )
+                message = f"A node mapping has the group {quoted(group)} too."
+                hint = _by_callers(item, nodes=nodes, others=others)
+                yield item.match(message, impact, hint, at=item.group_location(group))
 
 
 @rule(Severity.WARNING, "`system:node:{{SessionName}}` for nodes that are neither Fargate nor hybrid")
@@ -274,12 +264,14 @@ def session_node(context: LintContext) -> Iterator[Match]:
         is_windows = fits_no_node(item.mapped)
         is_other = item.is_person or is_windows or (is_instance and _PROXIER not in item.mapped.groups)
         if is_other and not _is_for_people(context, item):
-            yield item.match(
-                "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither.",
-                "EC2 nodes join only if their name is the instance id. Anyone who assumes the role can be any node.",
-                _by_callers(item, nodes=f"Write {quoted(_INSTANCE)} for nodes on EC2.", others=f"{_OWN_NAME}."),
-                at=item.location("username"),
+            message = (
+                "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither."
             )
+            impact = (
+                "EC2 nodes join only if their name is the instance id. Anyone who assumes the role can be any node."
+            )
+            hint = _by_callers(item, nodes=f"Write {quoted(_INSTANCE)} for nodes on EC2.", others=f"{_OWN_NAME}.")
+            yield item.match(message, impact, hint, at=item.location("username"))
 
 
 @rule(Severity.ERROR, "`{{EC2PrivateDNSName}}` for a principal that is not an EC2 instance")
@@ -305,14 +297,11 @@ def instances_only(context: LintContext) -> Iterator[Match]:
             group = next((group for group in item.mapped.groups if INSTANCES_ONLY in group), "")
             in_username = INSTANCES_ONLY in item.mapped.username
             if in_username or group:
-                yield item.match(
-                    f"{quoted(INSTANCES_ONLY)} is for EC2 instances only, and this principal is not one.",
-                    "The mapping grants no access.",
-                    f"{_OWN_NAME}."
-                    if item.is_person
-                    else f"Write {quoted(_SESSION)}, and add {_PROXIER} to the groups if it is missing.",
-                    at=item.location("username") if in_username else item.group_location(group),
-                )
+                message = f"{quoted(INSTANCES_ONLY)} is for EC2 instances only, and this principal is not one."
+                other_nodes = f"Write {quoted(_SESSION)}, and add {_PROXIER} to the groups if it is missing."
+                hint = f"{_OWN_NAME}." if item.is_person else other_nodes
+                at = item.location("username") if in_username else item.group_location(group)
+                yield item.match(message, "The mapping grants no access.", hint, at=at)
 
 
 @rule(Severity.NOTE, "no node mapping")

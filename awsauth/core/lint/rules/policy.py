@@ -176,15 +176,11 @@ def policy_username(context: LintContext, policy: Policy) -> Iterator[Match]:
         username = item.mapped.username
         is_node = username in _OF_NODES and is_node_mapping(item.mapped)
         if not is_node and not username.startswith(prefixes or ()):
-            yield item.match(
-                f"The username {quoted(username)} begins with none of {', '.join(map(quoted, prefixes or ()))}."
-                if prefixes
-                else f"The policy allows only usernames of nodes, and this is {quoted(username)}.",
-                _NOT_ALLOWED,
-                "Choose another username, or add a prefix to the policy's `username_prefixes`.",
-                at=item.location("username"),
-                about=username,
-            )
+            message = f"The policy allows only usernames of nodes, and this is {quoted(username)}."
+            if prefixes:
+                message = f"The username {quoted(username)} begins with none of {', '.join(map(quoted, prefixes))}."
+            hint = "Choose another username, or add a prefix to the policy's `username_prefixes`."
+            yield item.match(message, _NOT_ALLOWED, hint, at=item.location("username"), about=username)
     for item in context.accounts if prefixes is not None else ():
         if not any("arn:".startswith(prefix) for prefix in prefixes or ()):
             message = f"Principals in the account {quoted(item.mapped.principal)} have their ARN as username."
@@ -218,14 +214,10 @@ def policy_administrators(context: LintContext, policy: Policy) -> Iterator[Matc
     count = len({principal_of(item.mapped.principal) if item.mapped.principal else item for item, _ in found})
     if count > (policy.most_administrators or 0):
         item, group = found[-1]
-        yield Match(
-            f"{count} principals are or can be in {quoted(SYSTEM_MASTERS)}, and the policy allows "
-            f"{policy.most_administrators}.",
-            _NOT_ALLOWED,
-            "Remove some of them, or raise the policy's `most_administrators`.",
-            item.group_location(group),
-            weight=count,
-        )
+        members = f"{count} principals are or can be in {quoted(SYSTEM_MASTERS)}"
+        message = f"{members}, and the policy allows {policy.most_administrators}."
+        hint = "Remove some of them, or raise the policy's `most_administrators`."
+        yield Match(message, _NOT_ALLOWED, hint, item.group_location(group), weight=count)
 
 
 @policy_rule("a principal in `system:masters` that matches none of `administrators`")

@@ -46,12 +46,11 @@ def mixed_partitions(context: LintContext) -> Iterator[Match]:
     (usual, most), *others = Counter(partitions.values()).most_common() or [("", 0)]
     for other, count in others:
         item = next(item for item, partition in partitions.items() if partition == other)
-        yield item.match(
-            f"This ARN is in the partition {other}, and {'as many' if count == most else 'most'} are in {usual}.",
-            "A cluster is in one partition, and a caller from another cannot use it.",
-            "Look at the partition in the cluster's own ARN. Then remove the mappings of the other one; "
-            f"{count} of {len(partitions)} principals are in {other}.",
-        )
+        how_many = f"{count} of {len(partitions)} principals are in {other}"
+        message = f"This ARN is in the partition {other}, and {'as many' if count == most else 'most'} are in {usual}."
+        impact = "A cluster is in one partition, and a caller from another cannot use it."
+        look = "Look at the partition in the cluster's own ARN."
+        yield item.match(message, impact, f"{look} Then remove the mappings of the other one; {how_many}.")
 
 
 @rule(Severity.NOTE, "the ARN of a user in `mapRoles`")
@@ -197,8 +196,7 @@ def stale_sso_role(context: LintContext) -> Iterator[Match]:
             by_set[account_of(item.arn), name].setdefault(item.arn.rpartition("/")[2], item)
     for first, *others in (list(roles.values()) for roles in by_set.values()):
         for item in others:
-            yield item.match(
-                f"Line {context.line(first)} has another role of this permission set.",
-                "An account has one role for a permission set at a time. So one of the two mappings grants no access.",
-                "Look up in IAM which role exists, and remove the other mapping.",
-            )
+            message = f"Line {context.line(first)} has another role of this permission set."
+            reason = "An account has one role for a permission set at a time."
+            hint = "Look up in IAM which role exists, and remove the other mapping."
+            yield item.match(message, f"{reason} So one of the two mappings grants no access.", hint)

@@ -120,13 +120,11 @@ def ignored_rest(context: LintContext) -> Iterator[Match]:
         root, text = context.tree(key), context.document.data.get(key, "")
         found = _CONTENT.search(text, root.end) if root else None
         if root and found and _follows(text, root.end, found.start("first")):
-            yield Match(
-                "There is text after the end of the list.",
-                "The authenticator reads the first YAML document only, and ignores this text.",
-                "Move it into the list, or remove it.",
-                Location.of(key, text, found.start("first"), len(found["first"].rstrip()) + found.start("first")),
-                principal=key,
-            )
+            message = "There is text after the end of the list."
+            impact = "The authenticator reads the first YAML document only, and ignores this text."
+            start, length = found.start("first"), len(found["first"].rstrip())
+            location = Location.of(key, text, start, start + length)
+            yield Match(message, impact, "Move it into the list, or remove it.", location, principal=key)
 
 
 def _follows(text: str, end: int, start: int) -> bool:
@@ -162,14 +160,11 @@ def unknown_field(context: LintContext) -> Iterator[Match]:
         present = {name.value.lower() for name in names}
         for name in unknown:
             right = meant.get(name.start)
-            yield Match(
-                f"There is no field {quoted(name.value)}.",
-                "The authenticator ignores it.",
-                f"Write `{right}`." if right else _hint(name.value, _FIELDS[key], present),
-                Location.of(key, text, name.start, name.end),
-                entry.mapped.principal,
-                (Repair(key=key),) if right else (),
-            )
+            message = f"There is no field {quoted(name.value)}."
+            hint = f"Write `{right}`." if right else _hint(name.value, _FIELDS[key], present)
+            location = Location.of(key, text, name.start, name.end)
+            fix = (Repair(key=key),) if right else ()
+            yield Match(message, "The authenticator ignores it.", hint, location, entry.mapped.principal, fix)
 
 
 def _hint(name: str, known: tuple[str, ...], present: set[str]) -> str:
@@ -229,22 +224,20 @@ def _joined(context: LintContext, key: Key, entry: Entry, names: list[Node], arn
         first = start
         while first > before + 1 and fields[first - 1] not in fields[start:end]:
             first -= 1  # this field may belong to either mapping
-        each = (
-            f"before {quoted(name.value)} on {_line(context, key, name.start)}" for name in names[first : start + 1]
-        )
+        either = names[first : start + 1]
+        each = (f"before {quoted(name.value)} on {_line(context, key, name.start)}" for name in either)
         places.append(" or ".join(each))
     counts = entry.mapped.principal if entry.mapped else ""
     lost = [quoted(arn, 100) for arn in arns if arn != counts]
     is_block, where = entry.shape.style == "block", " and ".join(places)
-    return Match(
-        f"{len(arns)} mappings run together: `{ARN_FIELD[key]}` appears {len(arns)} times in this entry.",
-        f"Only {quoted(counts, 100)} counts, with fields of more than one mapping; {', '.join(lost)} "
-        f"{'has' if len(lost) == 1 else 'have'} no access.",
-        f"Put `- ` {where}, with its dash below that of the first mapping." if is_block else f"End a mapping {where}.",
-        Location.of(key, context.document.data[key], names[starts[1]].start, names[starts[1]].end),
-        counts,
-        severity=Severity.ERROR,
+    no_access = f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} no access"
+    message = f"{len(arns)} mappings run together: `{ARN_FIELD[key]}` appears {len(arns)} times in this entry."
+    impact = f"Only {quoted(counts, 100)} counts, with fields of more than one mapping; {no_access}."
+    hint = (
+        f"Put `- ` {where}, with its dash below that of the first mapping." if is_block else f"End a mapping {where}."
     )
+    second = names[starts[1]]
+    return Match(message, impact, hint, Location.of(key, context.document.data[key], second.start, second.end), counts)
 
 
 def _repeated(context: LintContext, key: Key, entry: Entry, field: str, names: list[Node]) -> Match:
@@ -252,14 +245,11 @@ def _repeated(context: LintContext, key: Key, entry: Entry, field: str, names: l
     counts = entry.shape.field(field)
     start = names[-1].start if counts is None else counts.start
     ignored = next((name for name in names if name.start != start), names[0])
-    return Match(
-        f"`{field}` appears {len(names)} times in this entry.",
-        f"Only the one on {_line(context, key, start)} counts.",
-        "Remove the others.",
-        Location.of(key, text, ignored.start, ignored.end),
-        entry.mapped.principal if entry.mapped else "",
-        severity=Severity.WARNING,
-    )
+    message = f"`{field}` appears {len(names)} times in this entry."
+    impact = f"Only the one on {_line(context, key, start)} counts."
+    location = Location.of(key, text, ignored.start, ignored.end)
+    principal = entry.mapped.principal if entry.mapped else ""
+    return Match(message, impact, "Remove the others.", location, principal, severity=Severity.WARNING)
 
 
 def _line(context: LintContext, key: Key, start: int) -> str:

@@ -107,15 +107,10 @@ def placeholder(context: LintContext) -> Iterator[Match]:
         if enclosed := _IN_BRACKETS.fullmatch(token):
             message = f"{quoted(token)} is in brackets{places}."
             hint = f"Write {quoted(name.replace(token, enclosed[1]), 200)}."
-        yield item.match(
-            message,
-            f"It is part of the {kind}: RBAC has to spell it the same way."
-            if kind
-            else "No caller has an ARN with it, so the mapping grants no access.",
-            hint,
-            at=item.name_location(kind, name) if kind else None,
-            severity=Severity.WARNING if kind and not enclosed else None,
-        )
+        in_arn = "No caller has an ARN with it, so the mapping grants no access."
+        impact = f"It is part of the {kind}: RBAC has to spell it the same way." if kind else in_arn
+        severity = Severity.WARNING if kind and not enclosed else None
+        yield item.match(message, impact, hint, at=item.name_location(kind, name), severity=severity)
 
 
 @rule(Severity.WARNING, "a template of Helm, Jinja, Terraform or the shell, such as `${ROLE}`")
@@ -142,12 +137,10 @@ def template_source(context: LintContext) -> Iterator[Match]:
         more = len({one.token for one in found}) - 1
         others = "" if not more else " and one more value" if more == 1 else f" and {more} more values"
         tool, command = tool_of(" ".join(one.token for one in found))
-        yield item.match(
-            f"This is a template of {tool}: it fills in {quoted(token)}{others}.",
-            "The authenticator takes a template as it is: no caller has an ARN with it.",
-            f"Check the rendered text with `{command}`.",
-            at=item.name_location(kind, name) if kind else None,
-        )._replace(principal="")
+        message = f"This is a template of {tool}: it fills in {quoted(token)}{others}."
+        impact = "The authenticator takes a template as it is: no caller has an ARN with it."
+        hint = f"Check the rendered text with `{command}`."
+        yield Match(message, impact, hint, item.name_location(kind, name))
 
 
 class _Unfilled(NamedTuple):

@@ -150,12 +150,10 @@ def reserved_username(context: LintContext) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     for username, item in context.named("username", _is_reserved):
-        yield item.match(
-            f"The username begins with `{username.partition(':')[0]}:`, which belongs to components of the cluster.",
-            "The caller gets the rights of such a component, or the server refuses the caller.",
-            "Choose a username without this prefix.",
-            at=item.location("username"),
-        )
+        prefix = f"{username.partition(':')[0]}:"
+        message = f"The username begins with `{prefix}`, which belongs to components of the cluster."
+        impact = "The caller gets the rights of such a component, or the server refuses the caller."
+        yield item.match(message, impact, "Choose a username without this prefix.", at=item.location("username"))
 
 
 def _is_reserved(username: str) -> bool:
