@@ -72,9 +72,8 @@ class SyncAct(JsonValue):
 
     def __str__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
-        return (
-            f"{_SIGNS[self.act]} {self.act} {KIND[self.key]} {visible(self.principal)} for owner {self.owner}{reason}"
-        )
+        principal = f"{KIND[self.key]} {visible(self.principal)}"
+        return f"{_SIGNS[self.act]} {self.act} {principal} for owner {self.owner}{reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +103,8 @@ class SyncReport(JsonValue):
         try:
             report: SyncReport = from_json(cls, json.loads(text)["sync"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise PlanError(
-                "This is not a planned sync.", hint="Pass the output of `awsauth sync --plan -o json`."
-            ) from error
+            hint = "Pass the output of `awsauth sync --plan -o json`."
+            raise PlanError("This is not a planned sync.", hint=hint) from error
         return report
 
     @property
@@ -215,6 +213,7 @@ def acts_of(
         for name in [*wanted, *sorted(mine.keys() - wanted.keys())]:
             entry, principal = wanted.get(name), principal_in(name)
             others = [one for one in holders.get(name, ()) if one != owner]
+            twins = [key for key in KEYS if (twin := f"{KIND[key]}/{principal}") != name and twin in live]
             is_free = takes and entry and not others and name in live and name not in mine
             unreadable = [one for one in unknown if one != owner] if is_free else []
             case = Case(
@@ -226,9 +225,7 @@ def acts_of(
                 is_proven=owner in proven,
                 claimed_by="" if entry else claims.get(principal, ""),
                 is_restored=owner in restored,
-                elsewhere=", ".join(
-                    key for key in KEYS if (twin := f"{KIND[key]}/{principal}") != name and twin in live
-                ),
+                elsewhere=", ".join(twins),
                 is_unknown=bool(unreadable),
             )
             kind = decide(case, choices)

@@ -32,9 +32,7 @@ _LISTS: Final[tuple[Path, ...]] = (
     *(("spec", "iamAuthenticatorConfig", key) for key in KEYS),  # Cluster API for AWS
     *(("server", key) for key in KEYS),  # the authenticator's own config.yaml, as with kops
     *((key,) for key in KEYS),
-    *(
-        ("data", key) for key in KEYS
-    ),  # a ConfigMap: aws-auth itself, or what cmmc and Gruntwork's aws-auth-merger merge
+    *(("data", key) for key in KEYS),  # aws-auth itself, or a ConfigMap that cmmc or Gruntwork's aws-auth-merger merges
     *(("spec", "data", key, "init") for key in KEYS),  # cmmc's MergeTarget
     *((*prefix, name) for prefix in ((), ("static",)) for name in ("roles", "users")),  # polarsquad's eks-auth-sync
 )
@@ -87,11 +85,8 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
     found: dict[str, list[Any]] = {key: [] for key in KEYS}
     items = list(_items(written.value, ()))
     if not items:
-        raise FragmentError(
-            "The file holds no principals in a form that awsauth knows.",
-            location=name,
-            hint="See `awsauth import --help`.",
-        )
+        message = "The file holds no principals in a form that awsauth knows."
+        raise FragmentError(message, location=name, hint="See `awsauth import --help`.")
     places: dict[Path, str] = {}
     for path, item in items:
         place = place_of(written.locations, path)
@@ -156,10 +151,8 @@ def _entry(item: Any) -> tuple[Key, Any]:
     if not isinstance(arn, str):
         raise FragmentError("A principal has no ARN.", hint=_HINT)
     if not isinstance(groups, (list, type(None))):
-        raise FragmentError(
-            f"The groups of {quoted(arn, 200)} are {quoted_value(groups, 60)}, which is not a list.",
-            hint="Write them as a list of texts.",
-        )
+        message = f"The groups of {quoted(arn, 200)} are {quoted_value(groups, 60)}, which is not a list."
+        raise FragmentError(message, hint="Write them as a list of texts.")
     if kind in _NODES:
         username, groups = PRESETS[_NODES[kind]]
     elif username is None and item.keys() & {"principalARN", "principal_arn"}:
@@ -172,9 +165,8 @@ def _entry(item: Any) -> tuple[Key, Any]:
 def _taken(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
     given = [name for name in names if name in fields]
     if len(given) > 1:
-        raise FragmentError(
-            f"A principal has {' and '.join(map(quoted, given))}, which mean the same.", hint="Leave one of them out."
-        )
+        message = f"A principal has {' and '.join(map(quoted, given))}, which mean the same."
+        raise FragmentError(message, hint="Leave one of them out.")
     return fields.pop(given[0]) if given else None
 
 

@@ -7,17 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PrivateAttr,
-    Tag,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, PrivateAttr, Tag, ValidationError
 
 from awsauth.boundary import public
 from awsauth.core import arn as arns
@@ -82,8 +72,8 @@ _Username = Annotated[str, _one_line("username")]
 _Groups = Annotated[tuple[Annotated[str, _one_line("group")], ...], BeforeValidator(_list)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+class _Part(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
+    """A part of a fragment."""
 
 
 class WantedRole(_Part):
@@ -186,10 +176,9 @@ class Fragment(_Part):
             super().__init__(**fields)
         except ValidationError as error:
             found = error.errors(include_url=False)
-            problems = [
-                *dict.fromkeys(model_problem(one, [part for part in one["loc"] if part not in _KINDS]) for one in found)
-            ]
-            raise FragmentError(f"The fragment {listed(problems, _SHOWN, '; ')}.", hint=_HINT) from error
+            problems = (model_problem(one, [part for part in one["loc"] if part not in _KINDS]) for one in found)
+            text = listed([*dict.fromkeys(problems)], _SHOWN, "; ")
+            raise FragmentError(f"The fragment {text}.", hint=_HINT) from error
 
     def __eq__(self, other: object) -> bool:
         # Without the places that it was read from.
@@ -228,11 +217,8 @@ class Fragment(_Part):
         if not isinstance(values, dict):
             raise FragmentError("The fragment holds no mapping with fields.", location=places.get((), ""), hint=_HINT)
         if owner is not None and values.setdefault("owner", owner) != owner:
-            raise FragmentError(
-                f"The fragment is of the owner {quoted_value(values['owner'], 60)}, not of {quoted(owner)}.",
-                location=places.get(("owner",), ""),
-                hint="Leave the owner out of the call.",
-            )
+            message = f"The fragment is of the owner {quoted_value(values['owner'], 60)}, not of {quoted(owner)}."
+            raise FragmentError(message, location=places.get(("owner",), ""), hint="Leave the owner out of the call.")
         try:
             return placed(cls(**values), name, places)
         except FragmentError as error:
@@ -251,9 +237,8 @@ class Fragment(_Part):
             FragmentError: the document has entries that cannot be read, or that a fragment cannot hold.
         """
         if document.problems:
-            raise FragmentError(
-                f"The document cannot be read whole: {document.problems[0]}", hint="Run `awsauth check`."
-            )
+            message = f"The document cannot be read whole: {document.problems[0]}"
+            raise FragmentError(message, hint="Run `awsauth check`.")
         fields = {key: [fragment_item(key, mapped) for mapped in document.reading(key).mapped] for key in KEYS}
         return cls(owner=owner, **fields)
 
@@ -306,11 +291,9 @@ def combined(
 
 def _listed_twice(owner: str, wanted: Wanted, other_owner: str, other: Wanted) -> FragmentError:
     by = f"by the owner {owner}" if owner == other_owner else f"by the owners {other_owner} and {owner}"
-    return FragmentError(
-        f"{quoted(wanted.mapped.principal, 200)} is listed twice, {by}.",
-        location=f"{other.place} and {wanted.place}",
-        hint="Leave one of the two entries out: a principal has one entry and one owner.",
-    )
+    message = f"{quoted(wanted.mapped.principal, 200)} is listed twice, {by}."
+    hint = "Leave one of the two entries out: a principal has one entry and one owner."
+    return FragmentError(message, location=f"{other.place} and {wanted.place}", hint=hint)
 
 
 def fragment_item(key: Key, mapped: MappingEntry) -> Any:
@@ -320,9 +303,8 @@ def fragment_item(key: Key, mapped: MappingEntry) -> Any:
         FragmentError: a fragment cannot hold it.
     """
     if mapped.sso is not None:
-        raise FragmentError(
-            "An `sso` entry has no ARN, so a fragment cannot hold it.", hint="Name the role by `permissionset`."
-        )
+        message = "An `sso` entry has no ARN, so a fragment cannot hold it."
+        raise FragmentError(message, hint="Name the role by `permissionset`.")
     if key == "mapAccounts":
         return mapped.principal
     return {ARN_FIELD[key]: mapped.principal, "username": mapped.username, "groups": mapped.groups}
@@ -384,8 +366,6 @@ def check_fragments(desired: Any, owner: Any = None) -> tuple[Fragment, ...]:
     except TypeError:
         found = (desired,)
     if not found or owner is not None or not all(isinstance(one, Fragment) for one in found):
-        raise UsageError(
-            f"{quoted_value(desired)} is not a fragment or a list of fragments.",
-            hint="Pass Fragment.from_text(text), or a Document together with owner=.",
-        )
+        hint = "Pass Fragment.from_text(text), or a Document together with owner=."
+        raise UsageError(f"{quoted_value(desired)} is not a fragment or a list of fragments.", hint=hint)
     return found

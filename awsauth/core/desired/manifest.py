@@ -10,7 +10,7 @@ from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.document.document import Document, mappings_of
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import Change, EnsureRole, ReplaceText
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, note, warning
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import InvalidValueError
 
@@ -69,30 +69,16 @@ def changes_to(
         try:
             changes.append(EnsureRole(role_arn=mapped.principal, username=mapped.username, groups=mapped.groups))
         except InvalidValueError as error:
-            findings.append(
-                Finding(
-                    NODE_NOT_KEPT,
-                    Severity.WARNING,
-                    f"The node mapping of {quoted(mapped.principal, 200)} is not kept: {error.message}",
-                    "Nodes with this role become NotReady, and no new one can join.",
-                    "Write the mapping into the wanted manifest.",
-                    principal=mapped.principal,
-                )
-            )
+            message = f"The node mapping of {quoted(mapped.principal, 200)} is not kept: {error.message}"
+            impact = "Nodes with this role become NotReady, and no new one can join."
+            hint = "Write the mapping into the wanted manifest."
+            findings.append(warning(NODE_NOT_KEPT, message, impact, hint, principal=mapped.principal))
     return changes, tuple(findings)
 
 
 def other_keys(wanted: Document, live: Document) -> tuple[Finding, ...]:
     """Return a note for each differing data key that the authenticator ignores."""
     names = sorted({*wanted.data, *live.data} - {*KEYS})
-    return tuple(
-        Finding(
-            OTHER_KEY,
-            Severity.NOTE,
-            f"The data key `{visible(name)}` differs, and it stays as it is.",
-            "The authenticator does not read it.",
-            "",
-        )
-        for name in names
-        if wanted.data.get(name) != live.data.get(name)
-    )
+    differing = [f"`{visible(name)}` differs" for name in names if wanted.data.get(name) != live.data.get(name)]
+    impact = "The authenticator does not read it."
+    return tuple(note(OTHER_KEY, f"The data key {differs}, and it stays as it is.", impact) for differs in differing)

@@ -127,10 +127,9 @@ def write_records(records: Mapping[str, Record], annotations: Mapping[str, str])
         hashed = {owner: {name: _hashed(last) for name, last in record.items()} for owner, record in records.items()}
         made = kept | _written(hashed)
     if _size(made) > room:
-        raise FragmentError(
-            f"The records of the owners have {_size(made):,} bytes, and the annotations of a ConfigMap have room for {room:,}.",
-            hint="Sync fewer entries, or move principals to access entries.",
-        )
+        size = f"{_size(made):,} bytes"
+        message = f"The records of the owners have {size}, and the annotations of a ConfigMap have room for {room:,}."
+        raise FragmentError(message, hint="Sync fewer entries, or move principals to access entries.")
     return made
 
 

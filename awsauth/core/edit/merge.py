@@ -299,9 +299,7 @@ def _not_an_arn(name: str, reading: ParsedList) -> InvalidValueError:
 
 def _not_mapped(name: str) -> Finding:
     message = f"There is no mapping of {quoted(name, 200)}."
-    impact = "The change has no effect."
-    hint = "If you expected a mapping, check the spelling."
-    return note("not-mapped", message, impact, hint)
+    return note("not-mapped", message, "The change has no effect.", "If you expected a mapping, check the spelling.")
 
 
 def _extra_groups(principal: str, extra: tuple[str, ...]) -> Finding:

@@ -154,8 +154,7 @@ class Search:
                 yield _Hit(position, "not-reached" if decided else "counts", NearMiss("match", why))
             elif self._wide and self._near.is_account(mapped.principal):
                 why = f"an account is 12 digits, such as {quoted(account)}, and nothing else"
-                near = NearMiss("account-digits", why)
-                yield _Hit(position, "never", near, partial(EnsureAccount, account=account))
+                yield _Hit(position, "never", NearMiss("account-digits", why), partial(EnsureAccount, account=account))
 
     def _entries(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[_Hit]:
         similar = self._near.similar({p: m.principal for p, m in _mapped_in(reading)}) if self._wide else {}
@@ -247,10 +246,8 @@ class Search:
         for location, start in [one for one in places if one[0].line not in lines][:_MOST_MENTIONS]:
             fields = (entry.shape.field(ARN_FIELD.get(key, "")) for entry in reading.entries)
             line = next((continuation(text, field) for field in fields if field and field.value.start == start), "")
-            code = "continued-value" if line else "not-read"
-            because = (
-                f"the ARN continues on the next line with {quoted(line)}, so it matches no caller" if line else why
-            )
+            continued = f"the ARN continues on the next line with {quoted(line)}, so it matches no caller"
+            code, because = ("continued-value", continued) if line else ("not-read", why)
             yield Candidate(key, location, location.text, "dropped", code, because)
 
     def _problems(self, reading: ParsedList, found: dict[int, MappingEntry]) -> tuple[Finding, ...]:

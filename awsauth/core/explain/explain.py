@@ -19,19 +19,13 @@ from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode, entry_for
 from awsauth.core.explain.candidates import Looked, Search, ensured, place_of
-from awsauth.core.explain.explanation import (
-    CallerOutcome,
-    DecisionStep,
-    Explanation,
-    Verdict,
-    instance_condition,
-    rendering,
-)
+from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, instance_condition, rendering
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, MappingConflictError
 
 if TYPE_CHECKING:
     from awsauth.core.entries.view import EntriesState
+    from awsauth.core.explain.explanation import Verdict
     from awsauth.core.findings import Location
 
 _NEAREST: Final = (
@@ -98,9 +92,8 @@ class _Explaining:
             steps.append(rendering(self.outcomes))
         verdict = self._verdict()
         changes = self._changes(steps, search) if offers and verdict == "not-mapped" else ()
-        return Explanation(
-            self.caller, verdict, tuple(self.outcomes), tuple(steps), tuple(dict.fromkeys(self.conditions)), changes
-        )
+        conditions = tuple(dict.fromkeys(self.conditions))
+        return Explanation(self.caller, verdict, tuple(self.outcomes), tuple(steps), conditions, changes)
 
     def _is_mapped(self) -> bool:
         target = casefold_arn(self.caller.canonical_arn)
@@ -120,10 +113,10 @@ class _Explaining:
             summary = "this key is missing."
         elif not reading.entries:
             summary = "no entry can be read." if reading.findings else "it is empty."
+        elif len(looked.found) > 1:
+            summary = "it is undefined which entry counts."
         elif looked.found:
-            summary = (
-                f"1 of {count} entries counts." if len(looked.found) == 1 else "it is undefined which entry counts."
-            )
+            summary = f"1 of {count} entries counts."
         else:
             summary = f"none of {count} entries matches the caller."
         if looked.left_out:
@@ -252,13 +245,8 @@ def _by_state(
     identity, *others = explanation.steps
     if mode == "API_AND_CONFIG_MAP":
         return replace(explanation, steps=(identity, DecisionStep(_ENTRIES, "the caller has none."), *others))
-    return Explanation(
-        explanation.caller,
-        "not-mapped",
-        (),
-        (identity, DecisionStep(_ENTRIES, "the caller has none, and the cluster does not use aws-auth.")),
-        ("Create an access entry for it.",),
-    )
+    step = DecisionStep(_ENTRIES, "the caller has none, and the cluster does not use aws-auth.")
+    return Explanation(explanation.caller, "not-mapped", (), (identity, step), ("Create an access entry for it.",))
 
 
 def _by_unknown(explanation: Explanation, mode: AuthenticationMode) -> Explanation:
@@ -272,11 +260,8 @@ def _by_unknown(explanation: Explanation, mode: AuthenticationMode) -> Explanati
 
 def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
     identity, *others = explanation.steps
-    passed_over = [
-        DecisionStep(step.name, "not read, because the access entry decides.")
-        for step in others
-        if step.name != "rendering"
-    ]
+    names = [step.name for step in others if step.name != "rendering"]
+    passed_over = [DecisionStep(name, "not read, because the access entry decides.") for name in names]
     made = f", made on {entry.created:%Y-%m-%d}," if entry.created else ""
     steps = (identity, DecisionStep(_ENTRIES, f"the caller's entry{made} decides: {entry.gives}."), *passed_over)
     if not entry.type:

@@ -66,12 +66,8 @@ class Resemblance:
             why = f"this is not an ARN, so it does not match {quoted(self._caller.canonical_arn, 200)}"
             return NearMiss("no-arn", why, unreachable=True) if is_meant else None
         if "*" in cleaned:
-            is_meant = fits(cleaned.split("*"), self._arn)
-            return (
-                NearMiss("pattern", "this is a pattern, and the authenticator does not support patterns")
-                if is_meant
-                else None
-            )
+            why = "this is a pattern, and the authenticator does not support patterns"
+            return NearMiss("pattern", why) if fits(cleaned.split("*"), self._arn) else None
         return self._of_parts(_parts(cleaned))
 
     def _of_parts(self, its: _Parts) -> NearMiss | None:
