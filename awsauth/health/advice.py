@@ -56,17 +56,14 @@ def unknown(caller: Caller, target: EksTarget, explanation: Explanation | None, 
         return AwsAuthError(message, hint="Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.")
     location = explanation.outcomes[0].location if explanation and explanation.outcomes else None
     if explanation and explanation.username is not None and not location:
-        hint = (
-            "EKS ties an entry to the id of its role or user. If that was deleted and created again since, delete the "
-        )
-        hint += "entry and create it again: `awsauth check` finds such entries (entry-stale)."
+        advice = "If that was deleted and created again since, delete the entry and create it again"
+        finds = "`awsauth check` finds such entries (entry-stale)"
+        hint = f"EKS ties an entry to the id of its role or user. {advice}: {finds}."
         return AwsAuthError(f"{message} It has an access entry.", hint=hint)
     if explanation and explanation.username is not None:
-        return AwsAuthError(
-            f"{message} aws-auth does map it ({location}).",
-            hint="The cluster sees a change after a few seconds: try again. If it still fails, this may be another cluster "
-            f"than {quoted(target.cluster)}, for which the token was made.",
-        )
+        other = f"this may be another cluster than {quoted(target.cluster)}, for which the token was made"
+        hint = f"The cluster sees a change after a few seconds: try again. If it still fails, {other}."
+        return AwsAuthError(f"{message} aws-auth does map it ({location}).", hint=hint)
     nearest = [str(candidate) for candidate in explanation.candidates[:_MOST_MISSES]] if explanation else []
     unmapped = ["aws-auth does not map it.", *nearest] if explanation else []
     return AwsAuthError(" ".join([message, *unmapped]), hint="\n".join(_mapping(caller, target)))

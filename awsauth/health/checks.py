@@ -87,19 +87,11 @@ class _HealthCheck:
 
     def report(self) -> HealthReport:
         steps: list[HealthStep] = []
-        actions = (
-            self._credentials,
-            self._identity,
-            self._token,
-            self._api_server,
-            self._authenticated,
-            self._authorized,
-            self._drift,
-            self._nodes,
-        )
-        for name, action in zip(STEPS, actions, strict=True):
+        by_aws = (self._credentials, self._identity, self._token)
+        by_server = (self._api_server, self._authenticated, self._authorized, self._drift, self._nodes)
+        for name, action in zip(STEPS, by_aws + by_server, strict=True):
             failed = any(step.result == "failed" for step in steps)
-            if failed or (not self.tokens and name in STEPS[:3]):
+            if failed or (not self.tokens and action in by_aws):
                 steps.append(HealthStep(name, "skipped", NEEDS_EARLIER if failed else _NOT_AWS))
             else:
                 steps.append(_taken(name, action))

@@ -13,7 +13,7 @@ from awsauth.core.desired.decide import Choices, OnDrift
 from awsauth.core.desired.records import holds_hashes, principal_in, principal_name, read_records, write_records
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import described, merge_with_report
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.guards.access import NODE_MAPPING
 from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.guards.context import violation
@@ -137,10 +137,9 @@ class SyncProposal:
         known = {principal_in(name) for owner in self.desired for name in records.get(owner, ())}
         unknown = {principal_in(name) for name in self.choices.release} - known
         if unknown and not self.restores_ownership:
-            raise UsageError(
-                f"release names principals that no record of these owners holds: {listed([quoted(one, 200) for one in sorted(unknown)], 5)}.",
-                hint="Pass ARNs as the mappings have them.",
-            )
+            named = listed([quoted(one, 200) for one in sorted(unknown)], 5)
+            message = f"release names principals that no record of these owners holds: {named}."
+            raise UsageError(message, hint="Pass ARNs as the mappings have them.")
 
     def _kept_records(self, snapshot: Snapshot, records: Mapping[str, Record], live: Live) -> KeptRecords:
         """Return the records of owners in the revisions.
@@ -183,14 +182,10 @@ class SyncProposal:
         for act in report.of("prune"):
             is_node = any(map(is_node_mapping, act.case.live))
             if is_node and (NODE_MAPPING, principal_of(act.principal)) not in allowed:
-                yield Finding(
-                    NODE_MAPPING,
-                    Severity.ERROR,
-                    f"{quoted(act.principal, 200)} has a node mapping, which the sync would remove.",
-                    "Nodes with this role become NotReady, and no new one can join.",
-                    f"To allow it, pass allow={[f'{NODE_MAPPING}={act.principal}']!r}.",
-                    principal=act.principal,
-                )
+                message = f"{quoted(act.principal, 200)} has a node mapping, which the sync would remove."
+                impact = "Nodes with this role become NotReady, and no new one can join."
+                hint = f"To allow it, pass allow={[f'{NODE_MAPPING}={act.principal}']!r}."
+                yield Finding(NODE_MAPPING, Severity.ERROR, message, impact, hint, principal=act.principal)
 
 
 def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, prune: str, release: Any) -> Choices:
@@ -231,73 +226,52 @@ def _outside_writer(snapshot: Snapshot) -> str:
 def _gitops(snapshot: Snapshot) -> Iterator[Finding]:
     for tool, mark in ownership_markers(snapshot.labels, snapshot.annotations):
         if tool in (ARGO_CD, FLUX):
-            yield violation(
-                MANAGED_BY_TOOL,
-                f"{tool.name} owns the object: it has the {mark}.",
-                tool.impact,
-                f"Let {tool.name} run the sync in a Job instead of writing the object. Or let it ignore differences in `/data` and "
-                "in the annotations that begin with `awsauth/`.",
-            )
+            message = f"{tool.name} owns the object: it has the {mark}."
+            ignore = "Or let it ignore differences in `/data` and in the annotations that begin with `awsauth/`."
+            hint = f"Let {tool.name} run the sync in a Job instead of writing the object. {ignore}"
+            yield violation(MANAGED_BY_TOOL, message, tool.impact, hint)
 
 
 def _unmanaged(live: Live, known: Sequence[Mapping[str, object]]) -> Iterator[Finding]:
     owned = {name for names in known for name in names}
     for mapped in (entries[-1] for name, entries in live.items() if name not in owned):
         if not is_node_mapping(mapped):
-            yield Finding(
-                UNMANAGED,
-                Severity.WARNING,
-                f"{quoted(mapped.principal, 200)} is mapped to {described(mapped.username, mapped.groups)}, without an owner.",
-                "No fragment shows this access.",
-                "Add the entry to a fragment and sync with adopt=True, or remove it.",
-                principal=mapped.principal,
-            )
+            outcome = described(mapped.username, mapped.groups)
+            message = f"{quoted(mapped.principal, 200)} is mapped to {outcome}, without an owner."
+            hint = "Add the entry to a fragment and sync with adopt=True, or remove it."
+            yield warning(UNMANAGED, message, "No fragment shows this access.", hint, principal=mapped.principal)
 
 
 def _duplicates(report: SyncReport) -> Iterator[Finding]:
     for act in report.acts:
         if len(act.case.live) > 1:
-            yield Finding(
-                DUPLICATES,
-                Severity.WARNING,
-                f"{quoted(act.principal, 200)} has {len(act.case.live)} entries.",
-                "The authenticator honors the last one, and the sync compares and changes that one.",
-                "Remove the others with `awsauth check --fix`.",
-                principal=act.principal,
-            )
+            message = f"{quoted(act.principal, 200)} has {len(act.case.live)} entries."
+            impact = "The authenticator honors the last one, and the sync compares and changes that one."
+            hint = "Remove the others with `awsauth check --fix`."
+            yield warning(DUPLICATES, message, impact, hint, principal=act.principal)
 
 
 def _hashed(owners: Mapping[str, str] | None, snapshot: Snapshot) -> Iterator[Finding]:
     """Yield a note with the first records that are hashes."""
     is_new = not any(map(holds_hashes, owners_of(snapshot.annotations).values()))
     if is_new and any(map(holds_hashes, (owners or {}).values())):
-        yield Finding(
-            HASHED_RECORDS,
-            Severity.NOTE,
-            "The records of owners are larger than 128 KiB, so awsauth keeps hashes instead of usernames and groups.",
-            "The sync finds the same changes.",
-            "",
-        )
+        sizes = "The records of owners are larger than 128 KiB"
+        message = f"{sizes}, so awsauth keeps hashes instead of usernames and groups."
+        yield note(HASHED_RECORDS, message, "The sync finds the same changes.")
 
 
 def _lost(owner: str, *, is_there: bool, is_kept: bool) -> Finding:
-    problem = (
-        f"The record of the owner {owner} cannot be read" if is_there else f"The object lost the record of {owner}"
-    )
+    unreadable, missing = f"The record of the owner {owner} cannot be read", f"The object lost the record of {owner}"
+    message = f"{unreadable if is_there else missing}, and {'a' if is_kept else 'no'} revision holds it."
+    impact = "Without it, entries that the owner no longer wants stay, and no sync adopts its entries."
     restore = "To restore it, pass restore_ownership=True. " if is_kept else ""
-    return Finding(
-        LOST_OWNERSHIP,
-        Severity.WARNING,
-        f"{problem}, and {'a' if is_kept else 'no'} revision holds it.",
-        "Without it, entries that the owner no longer wants stay, and no sync adopts its entries.",
-        f"{restore}To begin a new record, sync the owner's fragment with adopt=True.",
-    )
+    hint = f"{restore}To begin a new record, sync the owner's fragment with adopt=True."
+    return warning(LOST_OWNERSHIP, message, impact, hint)
 
 
 def _other_acts(approved: SyncReport, found: SyncReport) -> PlanOutdatedError:
     problem = "Another writer changed the object, and the sync would do something else now."
     if approved.uid != found.uid:
         problem = "The sync was planned for another object."
-    return PlanOutdatedError(
-        f"{problem}\nPlanned:\n{approved}\nNow:\n{found}", hint="Look at what the sync does now, and run it again."
-    )
+    message = f"{problem}\nPlanned:\n{approved}\nNow:\n{found}"
+    return PlanOutdatedError(message, hint="Look at what the sync does now, and run it again.")

@@ -70,11 +70,10 @@ def discover(
     connection = open_until.enter_context(closing(connect()))
     cluster = connection.cluster
     if cluster.authentication_mode == "API":
-        raise RecoveryError(
-            f"The authentication mode of {quoted(cluster.name)} is API: the cluster ignores aws-auth, so a repair of it "
-            "grants no access.",
-            hint="Create access entries: aws eks create-access-entry and aws eks associate-access-policy.",
-        )
+        because = "the cluster ignores aws-auth, so a repair of it grants no access"
+        message = f"The authentication mode of {quoted(cluster.name)} is API: {because}."
+        hint = "Create access entries: aws eks create-access-entry and aws eks associate-access-policy."
+        raise RecoveryError(message, hint=hint)
     notes: list[str] = []
     own = TokenProbe(connection.tokens, connection.transport, CHANGER)
     caller = Caller(connection.tokens.caller())
@@ -86,9 +85,8 @@ def discover(
     temporary = _temporary(connection, caller, way, iam_arn, notes)
     if way == "access-entry" and temporary is not None:
         temporary.check()
-    return Discovery(
-        connection.tokens.session, cluster, caller, own, seen, creator or own, way, temporary, tuple(notes)
-    )
+    session = connection.tokens.session
+    return Discovery(session, cluster, caller, own, seen, creator or own, way, temporary, tuple(notes))
 
 
 def _creator(
@@ -128,11 +126,9 @@ def _temporary(
         if temporary.own_entry_stays:
             notes.append(f"The caller's access entry wins over aws-auth: {entry.gives}")
         return temporary
-    return (
-        TemporaryAccess(entries, _iam_arn(connection.tokens.session, caller, iam_arn), None)
-        if way == "access-entry"
-        else None
-    )
+    if way != "access-entry":
+        return None
+    return TemporaryAccess(entries, _iam_arn(connection.tokens.session, caller, iam_arn), None)
 
 
 def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: list[str]) -> None:
@@ -151,9 +147,8 @@ def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: lis
     others = [found.principal_arn for found in administrators if not found.is_temporary]
     if others and way == "access-entry":
         shown = f"{', '.join(others[:_SHOWN])}{' and others' if len(others) > _SHOWN else ''}"
-        notes.append(
-            f"These are administrators by access entries: {shown}. If you may assume one of them, pass it as creator_role=…."
-        )
+        advice = "If you may assume one of them, pass it as creator_role=…."
+        notes.append(f"These are administrators by access entries: {shown}. {advice}")
 
 
 def _iam_arn(session: AwsSession, caller: Caller, given: str | None) -> str:

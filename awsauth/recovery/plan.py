@@ -59,9 +59,8 @@ def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool)
     yield RecoveryStep("prove", f"Look up the username and groups that aws-auth gives {caller}")
     yield from _steps_to_remove_access(found)
     back = ". If not, put the temporary access back" if found.way == "access-entry" else ""
-    yield RecoveryStep(
-        "probe", f"If aws-auth maps {caller}, check that new tokens have access by that mapping alone{back}"
-    )
+    text = f"If aws-auth maps {caller}, check that new tokens have access by that mapping alone{back}"
+    yield RecoveryStep("probe", text)
 
 
 def _steps_to_open_access(found: Discovery) -> Iterator[RecoveryStep]:
@@ -70,11 +69,9 @@ def _steps_to_open_access(found: Discovery) -> Iterator[RecoveryStep]:
         return
     arn = temporary.principal_arn
     if not temporary.found:
-        yield RecoveryStep(
-            "make-entry",
-            f"Make an access entry for {arn}, tagged as temporary, with the cluster-admin policy",
-            ("eks:CreateAccessEntry", "eks:TagResource", "eks:DescribeAccessEntry", "eks:AssociateAccessPolicy"),
-        )
+        text = f"Make an access entry for {arn}, tagged as temporary, with the cluster-admin policy"
+        actions = ("eks:CreateAccessEntry", "eks:TagResource", "eks:DescribeAccessEntry", "eks:AssociateAccessPolicy")
+        yield RecoveryStep("make-entry", text, actions)
     elif not temporary.has_policy:
         text = f"Give the access entry of {arn} the cluster-admin policy, and tag the policy as temporary"
         yield RecoveryStep("give-policy", text, ("eks:TagResource", "eks:AssociateAccessPolicy"))

@@ -202,11 +202,8 @@ class AccessRepair:
         if self._administrators.include(explain(present, self._caller)):
             return None
         others = self._administrators.in_document(present)
-        entries = [
-            entry
-            for entry in self._client.history(described=0).entries
-            if entry.info.number and not (entry.live or entry.unconfirmed)
-        ]
+        past = self._client.history(described=0).entries
+        entries = [entry for entry in past if entry.info.number and not (entry.live or entry.unconfirmed)]
         # A foreign revision may be another cluster's, or older than the object.
         foreign = [entry for entry in entries if entry.foreign and FOREIGN_HISTORY not in allow]
         proven = [entry.info for entry in entries if entry.proven and entry not in foreign]

@@ -214,9 +214,8 @@ def _waited(witnesses: Sequence[_Witness], seconds: float) -> tuple[Finding, ...
         if end.is_over:
             names = " and ".join(witness.name for witness in pending)
             message = f"The change is made, but a new token of {names} does not show it after {seconds:g} seconds."
-            impact = (
-                "The authenticator has not seen it yet, or an access entry or the cluster's creator role overrides it."
-            )
+            overrides = "an access entry or the cluster's creator role overrides it"
+            impact = f"The authenticator has not seen it yet, or {overrides}."
             return (warning(NOT_SEEN_YET, message, impact, "Look again with health_check()."),)
         for witness in pending:
             witness.look()
@@ -307,7 +306,5 @@ def _verify(witnesses: Sequence[_Witness], reverter: _Reverter, seconds: float) 
             raise outcome from error
         raise
     if failing:
-        raise reverter.revert(
-            f"{failing.name} gets no access with a new token: {failing.problem}",
-            f" Find the cause with explain({failing.arn!r}).",
-        )
+        why = f"{failing.name} gets no access with a new token: {failing.problem}"
+        raise reverter.revert(why, f" Find the cause with explain({failing.arn!r}).")

@@ -59,9 +59,8 @@ def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
     for account in sorted(access.accounts):
         if not any(account_of(username) == account for username in bindings.usernames):
             message = f"No RoleBinding or ClusterRoleBinding names an ARN of account {quoted(account)}."
-            impact = (
-                "Its principals without a mapping have no rights: their username is the ARN, and they have no groups."
-            )
+            because = "their username is the ARN, and they have no groups"
+            impact = f"Its principals without a mapping have no rights: {because}."
             hint = "Bind the ARNs of single principals, or remove the account."
             found.append(warning(GIVES_NOTHING, message, impact, hint, principal=account))
     return tuple(found)
@@ -95,10 +94,8 @@ class _Mentioned:
         for kind, names in (("group", by_group), ("username", by_username)):
             if names:
                 certain = "is" if names[0] in (mapped.username, *groups) else "can become"
-                message = (
-                    f"{quoted(mapped.principal, 200)} is an administrator: its {kind} {certain} {quoted(names[0])}, "
-                    "which is bound to cluster-admin."
-                )
+                name = f"{quoted(names[0])}, which is bound to cluster-admin"
+                message = f"{quoted(mapped.principal, 200)} is an administrator: its {kind} {certain} {name}."
                 impact = "It can do everything in the cluster, like a member of system:masters."
                 yield note(CLUSTER_ADMIN, message, impact, principal=mapped.principal)
                 return
@@ -117,20 +114,16 @@ def _gives_nothing(mapped: MappingEntry, groups: list[str]) -> Finding:
     named = [f"its username {quoted(mapped.username)}" if mapped.username else "its username, which is empty"]
     if groups:
         named.append(f"its group{'s' if len(groups) > 1 else ''} {listed([quoted(group) for group in groups], _SHOWN)}")
-    message = (
-        f"{quoted(mapped.principal, 200)} is mapped, but no RoleBinding or ClusterRoleBinding names "
-        f"{' or '.join(named)}."
-    )
+    names = " or ".join(named)
+    message = f"{quoted(mapped.principal, 200)} is mapped, but no RoleBinding or ClusterRoleBinding names {names}."
     impact = "It has access, but no rights."
     hint = "Bind one of them, or correct its spelling and case."
     return warning(GIVES_NOTHING, message, impact, hint, principal=mapped.principal)
 
 
 def _unbound(group: str, principals: list[str]) -> Finding:
-    message = (
-        f"No RoleBinding or ClusterRoleBinding names the group {quoted(group)} "
-        f"of {listed([quoted(principal, 200) for principal in principals], _SHOWN)}."
-    )
+    names = listed([quoted(principal, 200) for principal in principals], _SHOWN)
+    message = f"No RoleBinding or ClusterRoleBinding names the group {quoted(group)} of {names}."
     impact = "The group grants no rights."
     hint = "Bind it, correct its spelling, or remove it."
     return note(UNBOUND_GROUP, message, impact, hint, principal=principals[0] if len(principals) == 1 else "")

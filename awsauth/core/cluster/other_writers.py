@@ -150,9 +150,8 @@ def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> 
 
 
 def _mark(tool: Tool, mark: str) -> Finding:
-    return Finding(
-        MANAGED_BY_TOOL, tool.severity, f"{tool.name} owns the object: it has the {mark}.", tool.impact, tool.hint
-    )
+    message = f"{tool.name} owns the object: it has the {mark}."
+    return Finding(MANAGED_BY_TOOL, tool.severity, message, tool.impact, tool.hint)
 
 
 def _owner(owner: str) -> Finding:
@@ -175,15 +174,10 @@ def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> I
     keys = [key for key, owner in last.items() if owner.client == newest.client]
     tool = tool_of(newest.client)
     shown = quoted(newest.client, 100)
-    yield Finding(
-        FIELD_MANAGER_CODE,
-        tool.severity,
-        f"{shown if tool is UNKNOWN else f'{tool.name} ({shown})'} was the last to write "
-        f"{', '.join(map(visible, keys))}.",
-        tool.impact,
-        tool.hint,
-        principal=keys[0] if len(keys) == 1 else "",
-    )
+    who = shown if tool is UNKNOWN else f"{tool.name} ({shown})"
+    message = f"{who} was the last to write {', '.join(map(visible, keys))}."
+    principal = keys[0] if len(keys) == 1 else ""
+    yield Finding(FIELD_MANAGER_CODE, tool.severity, message, tool.impact, tool.hint, principal=principal)
 
 
 def _last_writer(owners: Iterable[FieldManager]) -> FieldManager | None:
@@ -219,8 +213,7 @@ def _data_of(applied: str) -> dict[str, str]:
     value: Any = json.loads(applied)
     data = value.get("data") if isinstance(value, dict) else None
     if not isinstance(data, dict):
-        msg = "no ConfigMap with data"
-        raise ValueError(msg)  # noqa: TRY004 - as for a text that is not JSON
+        raise ValueError("no ConfigMap with data")  # noqa: TRY004 - as for a text that is not JSON
     return data
 
 

@@ -28,12 +28,8 @@ class Tool(NamedTuple):
 
 
 def _declares(name: str, when: str, location: str) -> Tool:
-    return Tool(
-        name,
-        Severity.WARNING,
-        f"{when}, it overwrites the object from its source, and the change is lost.",
-        f"Make the change {location} instead, or in both places.",
-    )
+    impact = f"{when}, it overwrites the object from its source, and the change is lost."
+    return Tool(name, Severity.WARNING, impact, f"Make the change {location} instead, or in both places.")
 
 
 def _edits(name: str, impact: str) -> Tool:
