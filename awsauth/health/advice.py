@@ -78,10 +78,9 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
             f"  {command_line(*command)}",
         ]
     kind = "role" if caller.is_role else "user"
-    call = (
-        f"awsauth.add_{kind}_mapping({double_quoted(caller.canonical_arn)}, username={double_quoted(caller.name)}, "
-        f"groups=[{double_quoted(GROUP)}], cluster={double_quoted(target.cluster)}, region={double_quoted(target.region)})"
-    )
+    mapping = f"username={double_quoted(caller.name)}, groups=[{double_quoted(GROUP)}]"
+    cluster = f"cluster={double_quoted(target.cluster)}, region={double_quoted(target.region)}"
+    call = f"awsauth.add_{kind}_mapping({double_quoted(caller.canonical_arn)}, {mapping}, {cluster})"
     command = ["awsauth", "add", kind, caller.canonical_arn, "--username", caller.name, "--group", GROUP]
     command += ["--cluster", target.cluster, "--region", target.region]
     return [
@@ -100,10 +99,8 @@ def _recovery(target: EksTarget) -> list[str]:
 
 def no_nodes(who: str) -> HealthStep:
     """Return the warning that no mapping admits nodes, and how to restore one."""
-    hint = (
-        "Run `awsauth history`, then `awsauth rollback --to N` for a revision N with the nodes, or "
-        f"`awsauth add node ROLE_ARN`, with the role of `{FIND_NODE_ROLE}`."
-    )
+    rollback = "`awsauth history`, then `awsauth rollback --to N` for a revision N with the nodes"
+    hint = f"Run {rollback}, or `awsauth add node ROLE_ARN`, with the role of `{FIND_NODE_ROLE}`."
     return HealthStep("nodes", "warning", cause=f"aws-auth has no node mapping. {who} cannot join.", hint=hint)
 
 

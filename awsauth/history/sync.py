@@ -105,11 +105,8 @@ class SyncProposal:
         if not self.is_plan:
             report.raise_for_conflicts()
         after = records_after(report, records)
-        gone = {
-            owner: _lost(owner, is_there=owner in unreadable, is_kept=owner in lost)
-            for owner in (*self.desired, *unknown)
-            if owner in lost or owner in unknown
-        }
+        named = [owner for owner in (*self.desired, *unknown) if owner in lost or owner in unknown]
+        gone = {owner: _lost(owner, is_there=owner in unreadable, is_kept=owner in lost) for owner in named}
         begun = [one for owner, one in gone.items() if owner in self.desired and after.get(owner)]
         if refused := tuple(self._refusals(report, records, () if self.choices.adopt else begun)):
             reasons = "\n".join(f"- {one.code}: {one.message} {one.impact}".rstrip() for one in refused)
@@ -121,13 +118,9 @@ class SyncProposal:
         findings = [*gone.values(), *_hashed(owners, snapshot), *_duplicates(report)]
         if self.exclusive:
             findings += _unmanaged(live, [*records.values(), *self.desired.values()])
-        return PendingChange(
-            snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot))),
-            merged._replace(findings=(*findings, *merged.findings)),
-            sync=report,
-            owners=owners,
-            is_held=kept.is_held,
-        )
+        snapshot = snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot)))
+        merged = merged._replace(findings=(*findings, *merged.findings))
+        return PendingChange(snapshot, merged, sync=report, owners=owners, is_held=kept.is_held)
 
     def _check_releases(self, records: Mapping[str, Record]) -> None:
         """Refuse to release a principal that no record holds.

@@ -136,11 +136,9 @@ def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: lis
 
     The latter only if the caller may use it.
     """
-    administrators = [
-        found
-        for arn in entries.principals(administrators=True)
-        if principal_of(arn) != principal_of(caller.canonical_arn) and (found := entries.find(arn))
-    ]
+    own = principal_of(caller.canonical_arn)
+    arns = (arn for arn in entries.principals(administrators=True) if principal_of(arn) != own)
+    administrators = [found for arn in arns if (found := entries.find(arn))]
     for found in administrators:
         left = TemporaryAccess(entries, found.principal_arn, found).leftovers()
         notes += [f"Another recovery has left this behind, or still runs: {one}" for one in left]

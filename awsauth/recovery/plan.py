@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.authentication_mode import BOTH
 from awsauth.core.findings import Finding, Severity
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.recovery.discovery import Discovery
+
+_ENTRIES_WIN: Final = "also grant access, and win over aws-auth"
+_EKS_MAKES: Final = "EKS makes entries for the cluster's creator, managed node groups and Fargate profiles"
 
 
 def plan_of(found: Discovery, repair: RecoveryStep | None, *, may_switch: bool) -> RecoveryPlan:
@@ -40,13 +43,9 @@ def plan_of(found: Discovery, repair: RecoveryStep | None, *, may_switch: bool) 
 def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool) -> Iterator[RecoveryStep]:
     caller = found.caller.canonical_arn
     if needs_switch:
-        yield RecoveryStep(
-            "switch-mode",
-            f"Switch the authentication mode from CONFIG_MAP to {BOTH}. Access entries then also grant access, and win over "
-            "aws-auth. EKS makes entries for the cluster's creator, managed node groups and Fargate profiles",
-            ("eks:UpdateClusterConfig", "eks:DescribeUpdate", "eks:ListUpdates", "eks:ListAccessEntries"),
-            is_one_way=True,
-        )
+        text = f"Switch the authentication mode from CONFIG_MAP to {BOTH}. Access entries then {_ENTRIES_WIN}. {_EKS_MAKES}"
+        actions = ("eks:UpdateClusterConfig", "eks:DescribeUpdate", "eks:ListUpdates", "eks:ListAccessEntries")
+        yield RecoveryStep("switch-mode", text, actions, is_one_way=True)
     if found.way == "access-entry":
         yield from _steps_to_open_access(found)
     elif found.way == "creator":
@@ -99,10 +98,7 @@ def refuse_without_consent(plan: RecoveryPlan) -> None:
     if SWITCH not in plan.needs:
         return
     message = f"The recovery switches the authentication mode from CONFIG_MAP to {BOTH}."
-    impact = (
-        "The switch cannot be undone. From then on access entries also grant access, and win over aws-auth. EKS makes "
-        "entries for the cluster's creator, managed node groups and Fargate profiles."
-    )
+    impact = f"The switch cannot be undone. From then on access entries {_ENTRIES_WIN}. {_EKS_MAKES}."
     hint = f"To proceed, allow {SWITCH}."
     finding = Finding(SWITCH, Severity.ERROR, message, impact, hint)
     raise GuardError(

@@ -73,11 +73,8 @@ class RecoveryPlan(JsonValue):
         return tuple(dict.fromkeys(action for step in self.steps for action in step.actions))
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.cluster}, authentication mode {self.authentication_mode}",
-            f"{self.caller}: {self.token_result}",
-            "To be done:",
-        ]
+        cluster = f"{self.cluster}, authentication mode {self.authentication_mode}"
+        lines = [cluster, f"{self.caller}: {self.token_result}", "To be done:"]
         for number, step in enumerate(self.steps, 1):
             lines.append(f"{number}. {step.text}.{' This cannot be undone.' if step.is_one_way else ''}")
         if self.actions:

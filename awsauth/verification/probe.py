@@ -57,10 +57,8 @@ class ProbeResult(NamedTuple):
             return self.authenticated
         outcome = explanation.outcomes[0]
         # A text with a template whose value is unknown cannot be compared.
-        username, *groups = (
-            "" if any(marker in text for marker in outcome.unresolved) else text
-            for text in (outcome.username, *outcome.groups)
-        )
+        texts = (outcome.username, *outcome.groups)
+        username, *groups = ("" if any(marker in text for marker in outcome.unresolved) else text for text in texts)
         return username in ("", self.username) and self.groups >= {*groups} - {""}
 
     def __str__(self) -> str:

@@ -145,9 +145,8 @@ def nodes_here(
     for mapped in mappings:
         use = known.get(principal_of(mapped.principal), "unknown")
         fitting = [node for node in nodes if may_let_in(mapped, node)]
-        others = [
-            other for other in mappings if other is not mapped and any(may_let_in(other, node) for node in fitting)
-        ]
+        rest = (other for other in mappings if other is not mapped)
+        others = [other for other in rest if any(may_let_in(other, node) for node in fitting)]
         if use == "in use" or (use == "unknown" and fitting):
             found.append(_in_use(mapped, fitting, others, certain=use == "in use"))
     return tuple(found)
@@ -155,9 +154,7 @@ def nodes_here(
 
 def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
     """Whether a node can have joined by a mapping, by its name and machine."""
-    if not could_render(mapped.username, _NODE_USER + node.name):
-        return False
-    if node.compute_type == "auto":
+    if node.compute_type == "auto" or not could_render(mapped.username, _NODE_USER + node.name):
         return False
     return node.compute_type == "ec2" or INSTANCES_ONLY not in mapped.username
 

@@ -140,10 +140,8 @@ class SyncReport(JsonValue):
             f"release={unwanted!r}.": unwanted,
         }
         listed = "\n".join(f"- {act}" for act in conflicts)
-        raise MappingConflictError(
-            f"The sync has {len(conflicts)} conflict{'s' * (len(conflicts) > 1)}.\n{listed}",
-            hint="\n".join(hint for hint, is_right in hints.items() if is_right),
-        )
+        message = f"The sync has {len(conflicts)} conflict{'s' * (len(conflicts) > 1)}.\n{listed}"
+        raise MappingConflictError(message, hint="\n".join(hint for hint, is_right in hints.items() if is_right))
 
     def of(self, *kinds: ActKind) -> tuple[SyncAct, ...]:
         """Return the acts of some kinds."""

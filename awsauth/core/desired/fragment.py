@@ -68,12 +68,13 @@ def _one_line(kind: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+_Account = Annotated[str, AfterValidator(arns.account_id)]
 _Username = Annotated[str, _one_line("username")]
 _Groups = Annotated[tuple[Annotated[str, _one_line("group")], ...], BeforeValidator(_list)]
 
 
-class _Part(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
-    """A part of a fragment."""
+class _Part(BaseModel):
+    model_config = {"frozen": True, "extra": "forbid", "populate_by_name": True}
 
 
 class WantedRole(_Part):
@@ -165,9 +166,7 @@ class Fragment(_Part):
     reason: str = ""
     roles: Annotated[tuple[AnyRole, ...], BeforeValidator(_list)] = Field(default=(), alias="mapRoles")
     users: Annotated[tuple[WantedUser, ...], BeforeValidator(_list)] = Field(default=(), alias="mapUsers")
-    accounts: Annotated[tuple[Annotated[str, AfterValidator(arns.account_id)], ...], BeforeValidator(_list)] = Field(
-        default=(), alias="mapAccounts"
-    )
+    accounts: Annotated[tuple[_Account, ...], BeforeValidator(_list)] = Field(default=(), alias="mapAccounts")
     _name: str = PrivateAttr(default="")
     _places: Any = PrivateAttr(default_factory=dict)
 

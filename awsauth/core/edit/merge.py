@@ -163,10 +163,8 @@ class _Work:
         elif now.username != change.username:
             hint = 'Pass if_mapped="replace" to set the new username, or ask for the present one.'
         elif SYSTEM_MASTERS in extra:
-            hint = (
-                f'It would stay in {SYSTEM_MASTERS}, which may do everything. Pass if_mapped="replace" to remove that '
-                f"group, or ask for {SYSTEM_MASTERS} too to keep it."
-            )
+            stays = f"It would stay in {SYSTEM_MASTERS}, which may do everything."
+            hint = f'{stays} Pass if_mapped="replace" to remove that group, or ask for {SYSTEM_MASTERS} too to keep it.'
         if hint:
             present, asked = (described(one.username, one.groups) for one in (now, change))
             message = f"{quoted(now.principal, 200)} is already mapped to {present}. You asked for {asked}."

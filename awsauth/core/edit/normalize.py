@@ -51,7 +51,7 @@ def normalized(reading: ParsedList) -> str:
 
 def _normalized_once(reading: ParsedList) -> str:
     text = reading.text
-    if not reading.trusted or (reading.findings and not reading.entries) or not reading.entries:
+    if not reading.trusted or not reading.entries:
         return text
     tidy = "".join(f"{line.rstrip()}\n" for line in text.rstrip().split("\n"))
     if not _means_the_same(reading, tidy):

@@ -97,9 +97,8 @@ class _Explaining:
 
     def _is_mapped(self) -> bool:
         target = casefold_arn(self.caller.canonical_arn)
-        return self.caller.account in self.document.accounts or any(
-            winners(self.document.reading(key), {target}) for key in PRINCIPAL_KEYS
-        )
+        found = (winners(self.document.reading(key), {target}) for key in PRINCIPAL_KEYS)
+        return self.caller.account in self.document.accounts or any(found)
 
     def _step(self, key: Key, looked: Looked, decided: str) -> DecisionStep:
         reading = self.document.reading(key)

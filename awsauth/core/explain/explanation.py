@@ -212,10 +212,8 @@ def instance_condition(outcome: CallerOutcome, caller: Caller) -> str:
     if INSTANCES_ONLY not in outcome.unresolved or caller.is_instance:
         return ""
     if caller.is_instance is None:
-        return (
-            f"{INSTANCES_ONLY} admits only EC2 instances, with a session name such as `i-0123456789abcdef0`; "
-            "the session name is unknown."
-        )
+        example = "with a session name such as `i-0123456789abcdef0`"
+        return f"{INSTANCES_ONLY} admits only EC2 instances, {example}; the session name is unknown."
     return "Fargate and hybrid nodes need the username `system:node:{{SessionName}}`, and people another role."
 
 

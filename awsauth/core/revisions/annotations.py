@@ -206,14 +206,11 @@ def _managers_text(managers: Mapping[str, tuple[FieldManager, ...]]) -> str:
 
 
 def _unreadable(name: str, text: str) -> ValueError:
-    return ValueError(
-        f"its annotation `{PREFIX}{name}` is {quoted(text, 80)}" if text else f"it has no annotation `{PREFIX}{name}`"
-    )
+    annotation = f"annotation `{PREFIX}{name}`"
+    return ValueError(f"its {annotation} is {quoted(text, 80)}" if text else f"it has no {annotation}")
 
 
 def _cut(text: str) -> str:
-    if text.isascii() and len(text) <= LONGEST:
-        return text
     raw = text.encode("utf-8", "backslashreplace")
     if len(raw) <= LONGEST:
         return text

@@ -156,12 +156,8 @@ def restore(
         for effect in history.effects(mappings_of(present, key) or {}, keep):
             (kept if (effect.before or effect.after)[0].identity in keep else reverted).append(effect)
     for effect in _other_keys(target, steps, present):
-        is_kept = (
-            not exact
-            and effect.key not in target.data
-            and effect.key not in undone.data
-            and effect.by.is_other_than(writer)
-        )
+        is_added = effect.key not in target.data and effect.key not in undone.data
+        is_kept = not exact and is_added and effect.by.is_other_than(writer)
         (kept if is_kept else reverted).append(effect)
         if is_kept:
             data[effect.key] = present.data[effect.key]
@@ -212,11 +208,8 @@ class _KeyHistory:
 
         They are in the order of the latest state.
         """
-        return {
-            identity: self.added[identity]
-            for identity in self.last
-            if identity in self.added and identity not in undone
-        }
+        kept = (identity for identity in self.last if identity in self.added and identity not in undone)
+        return {identity: self.added[identity] for identity in kept}
 
     def effects(self, present: Mappings, keep: Mappings) -> Iterator[PrincipalEffect]:
         """Yield the effect on each principal that changes or is kept for others."""
@@ -226,9 +219,8 @@ class _KeyHistory:
             if before != after or identity in keep:
                 touched_by = self.touched_by.get(identity, self.broken_by or OUTSIDE)
                 principal, known = (before or after)[0].principal, self.last.get(identity, ())
-                yield PrincipalEffect(
-                    self.key, principal, before, after, self.broken_by or touched_by, touched_by, known
-                )
+                by = self.broken_by or touched_by
+                yield PrincipalEffect(self.key, principal, before, after, by, touched_by, known)
 
 
 def _with_kept(
@@ -243,12 +235,10 @@ def _with_kept(
     try:
         return rewrite(reading, {}, entries, sibling=target.sibling(key)).reading.text
     except EditError as error:
-        raise EditError(
-            f"{len(entries)} of the entries that others added to {key} since cannot be written into its earlier text. "
-            f"{error.message}",
-            location=error.location,
-            hint="Roll back with exact=True to keep nothing, and add the entries again.",
-        ) from error
+        added = f"{len(entries)} of the entries that others added to {key} since"
+        message = f"{added} cannot be written into its earlier text. {error.message}"
+        hint = "Roll back with exact=True to keep nothing, and add the entries again."
+        raise EditError(message, location=error.location, hint=hint) from error
 
 
 def _other_keys(target: Document, steps: Sequence[HistoryState], present: Document) -> Iterator[PrincipalEffect]:

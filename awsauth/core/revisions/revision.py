@@ -150,10 +150,9 @@ def info_from_object(value: Any) -> RevisionInfo:
     number = number_of_name(name)
     if not number:
         raise refusal(location, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
+    annotations = _texts(metadata, "annotations", location)
     try:
-        info = notes.read_annotations(
-            number, _texts(metadata, "annotations", location), metadata.get("creationTimestamp")
-        )
+        info = notes.read_annotations(number, annotations, metadata.get("creationTimestamp"))
     except ValueError as error:
         raise refusal(location, str(error)) from error
     managed = metadata.get("managedFields")
