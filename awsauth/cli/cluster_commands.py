@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -19,8 +19,6 @@ from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError
 if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
     from awsauth.recovery.report import Recovery
-
-_MAY: Final = ("list nodes", "list namespaces")
 
 
 @awsauth_command("whoami", "awsauth.whoami(profile=…, region=…, cluster=…)")
@@ -42,7 +40,7 @@ def whoami_command(invocation: Invocation) -> int:
     "--may",
     multiple=True,
     metavar="TEXT",
-    default=_MAY,
+    default=("list nodes", "list namespaces"),
     show_default=True,
     help="A right to check: VERB RESOURCE[.GROUP] [in NAMESPACE]; repeatable.",
 )

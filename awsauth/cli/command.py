@@ -47,8 +47,11 @@ def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...
     _keep(ctx, param, values[0] if values else None)
 
 
+_change_option: Final = partial(SectionedOption, _CHANGE)
+
 # Makes an option for before or after the command. The one after it wins.
 _shared_option: Final = partial(SectionedOption, expose_value=False, callback=_keep)
+_output_option: Final = partial(_shared_option, _OUTPUT)
 
 
 def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[SectionedOption]:
@@ -67,15 +70,13 @@ def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[S
         )
         for one in VARIABLES
     ]
-    quiet = "Hide notes with this code; repeatable."
-    verbose = "Show all details, requests and decisions; -vv shows more."
     return [
         *target,
-        _shared_option(_OUTPUT, "-o --output", "The output format; text by default.", type=click.Choice(outputs)),
-        _shared_option(_OUTPUT, "--quiet-notes", quiet, multiple=True, metavar="CODE"),
-        _shared_option(_OUTPUT, "--no-color", "No colors, like the variable NO_COLOR.", is_flag=True),
-        _shared_option(_OUTPUT, "-v --verbose", verbose, count=True),
-        _shared_option(_OUTPUT, "--traceback", "Show the traceback of an error.", is_flag=True),
+        _output_option("-o --output", "The output format; text by default.", type=click.Choice(outputs)),
+        _output_option("--quiet-notes", "Hide notes with this code; repeatable.", multiple=True, metavar="CODE"),
+        _output_option("--no-color", "No colors, like the variable NO_COLOR.", is_flag=True),
+        _output_option("-v --verbose", "Show all details, requests and decisions; -vv shows more.", count=True),
+        _output_option("--traceback", "Show the traceback of an error.", is_flag=True),
     ]
 
 
@@ -84,28 +85,26 @@ def _changing(*, may_be_unrecorded: bool) -> list[SectionedOption]:
     dry_run = "Only show what would change; with =server the API server checks it too."
     guard = {"metavar": "GUARD[=PRINCIPAL]", "multiple": True, "shell_complete": complete_allow}
     normalize = "First make a file's text editable, as `awsauth fmt` does."
-    no_history = "Store no revision: a rollback cannot restore this state."
     options = [
-        SectionedOption(_CHANGE, "-y --yes", "Do not ask.", is_flag=True),
-        SectionedOption(_CHANGE, _WITHOUT_VALUE, dry_run, metavar="[=server]", type=click.Choice(["client", "server"])),
-        SectionedOption(_CHANGE, "--reason", "Why; stored with the revision.", metavar="TEXT", default=""),
-        SectionedOption(_CHANGE, "--allow", "Permit what this guard refuses; repeatable.", **guard),
+        _change_option("-y --yes", "Do not ask.", is_flag=True),
+        _change_option(_WITHOUT_VALUE, dry_run, metavar="[=server]", type=click.Choice(["client", "server"])),
+        _change_option("--reason", "Why; stored with the revision.", metavar="TEXT", default=""),
+        _change_option("--allow", "Permit what this guard refuses; repeatable.", **guard),
         _shared_option(_CHANGE, "--normalize", normalize, is_flag=True),
-        SectionedOption(_CHANGE, "--no-history", no_history, is_flag=True),
+        _change_option("--no-history", "Store no revision: a rollback cannot restore this state.", is_flag=True),
     ]
     return options if may_be_unrecorded else options[:-1]
 
 
 def _observing() -> list[SectionedOption]:
     """Return the options of changes whose effect can be waited for."""
-    wait = "Wait until a new token shows the change, at most 3600."
     verify = "Also wait for a new token of this role; repeatable."
     revert = "Revert the change if a new token, yours or one of --verify, is still refused by then."
     seconds: Any = {"metavar": "SECONDS", "type": float, "default": 0.0}
     return [
-        SectionedOption(_CHANGE, "--wait", wait, **seconds),
-        SectionedOption(_CHANGE, "--verify", verify, metavar="ROLE-ARN", multiple=True),
-        SectionedOption(_CHANGE, "--revert-after", revert, **seconds),
+        _change_option("--wait", "Wait until a new token shows the change, at most 3600.", **seconds),
+        _change_option("--verify", verify, metavar="ROLE-ARN", multiple=True),
+        _change_option("--revert-after", revert, **seconds),
     ]
 
 
@@ -161,20 +160,15 @@ class AwsAuthCommand(_Sectioned):
         ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give ``--dry-run`` its default value, drop ``--arn`` before an ARN, and parse."""
+        """Give ``--dry-run`` its default value, drop ``--arn`` before an only argument that is an ARN, and parse."""
         end = args.index("--") if "--" in args else len(args)
         words, rest = args[:end], args[end:]
-        if self._takes_arn:
+        arguments = [param for param in self.params if isinstance(param, click.Argument)]
+        if len(arguments) == 1 and "ARN" in arguments[0].make_metavar(ctx):
             words = [word.removeprefix(f"{_ARN}=") for word in words if word != _ARN]
         if self.changes:
             words = [f"{word}=client" if word == _WITHOUT_VALUE else word for word in words]
         return super().parse_args(ctx, words + rest)
-
-    @property
-    def _takes_arn(self) -> bool:
-        """Whether the only argument is an ARN."""
-        arguments = [param for param in self.params if isinstance(param, click.Argument)]
-        return len(arguments) == 1 and "ARN" in arguments[0].make_metavar(click.Context(self))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command with an `Invocation`. Errors become text and an exit code."""

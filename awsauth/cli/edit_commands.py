@@ -28,8 +28,6 @@ from awsauth.read_limits import read_file
 from awsauth.stores.file import ManifestFile
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
@@ -64,7 +62,7 @@ def edit_command(invocation: Invocation, /, *, source: IO[bytes] | None, **manne
         return code
 
 
-class _Editor:
+class _Editor(contextlib.AbstractContextManager["_Editor"]):
     """An editor on a temporary file, which is kept if its text was not applied."""
 
     def __init__(self, invocation: Invocation) -> None:
@@ -93,9 +91,6 @@ class _Editor:
             problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             hint = "Correct it, and use `edit --from`."
             raise EditError(f"The saved file cannot be read: {problem}.", hint=hint) from error
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):

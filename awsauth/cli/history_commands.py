@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.revisions.revision import Revision
-    from awsauth.history.log import Log
 
 
 @awsauth_command("history", "client.history(limit=…)")
@@ -30,19 +29,9 @@ def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
     with invocation.client() as client, invocation.waiting():
         log = client.history(limit=limit)
     remember(invocation.target, revisions=(entry.info.number for entry in log.entries if entry.info.number))
-    screen = invocation.screen
-    if invocation.output == "text":
-        _show_as_text(invocation, log)
-        if not log.entries:
-            screen.tell("There is no history yet. The first change begins it.")
-        elif not log.is_recorded and log.entries[0].info.kind != "deleted":
-            screen.tell("Another writer made the live state. The next change records it first. You need to do nothing.")
-    else:
+    if invocation.output != "text":
         invocation.report(log.to_json(), fenced(str(log), "text"))
-    return DONE
-
-
-def _show_as_text(invocation: Invocation, log: Log) -> None:
+        return DONE
     screen = invocation.screen
     if log.entries:
         header = tuple(map(str.upper, log.entries[0].cells))
@@ -50,6 +39,11 @@ def _show_as_text(invocation: Invocation, log: Log) -> None:
     if len(log.entries) > DESCRIBED:
         screen.tell("To see what an older revision changed: `awsauth diff REVISION REVISION`.")
     screen.print(screen.findings([*log.findings, *(found for entry in log.entries for found in entry.findings)]))
+    if not log.entries:
+        screen.tell("There is no history yet. The first change begins it.")
+    elif not log.is_recorded and log.entries[0].info.kind != "deleted":
+        screen.tell("Another writer made the live state. The next change records it first. You need to do nothing.")
+    return DONE
 
 
 @awsauth_command("show", "client.show(revision)", outputs=("text", "json"))

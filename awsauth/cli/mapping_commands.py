@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 # By argument the data key in which the username is looked up, if it is not given.
 _KEYS: Final = {"role_arn": "mapRoles", "user_arn": "mapUsers"}
 
-_OPTIONS: Final = frozenset(ChangeOptions._fields)
 _IN_PLAN: Final = ("--out", "--yes", "--dry-run")
 
 
 def _mapping_command(
-    group: click.Group | None, name: str, call: str, does: str, *params: click.Parameter, hidden: bool = False
+    group: click.Group | None, name: str, call: str, does: str, *params: click.Parameter
 ) -> click.Command:
     """Return a command that makes a change by a method of the client.
 
@@ -40,12 +39,11 @@ def _mapping_command(
         call: The method and its arguments, as the help shows them. The parameters have the names of the arguments.
         does: The help.
         *params: The parameters.
-        hidden: Whether help does not list it.
     """
     method = call.partition("(")[0]
 
     def run(invocation: Invocation, /, **given: Any) -> int:
-        how = ChangeOptions(**{option: given.pop(option) for option in _OPTIONS})
+        how = ChangeOptions(**{option: given.pop(option) for option in ChangeOptions._fields})
         lost = [option for option in how.given if option not in _IN_PLAN]
         if how.out and lost:
             raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
@@ -60,8 +58,8 @@ def _mapping_command(
         return change(invocation, how, plan)
 
     out = _option("--out", "Save the change as a plan instead of making it.", metavar="FILE", type=click.Path())
-    shared: Any = {"params": [*params, out], "help": does, "hidden": hidden, "changes": True, "observes": True}
-    command = awsauth_command(name, f"client.{call}", **shared)(run)
+    decorator = awsauth_command(name, f"client.{call}", params=[*params, out], help=does, changes=True, observes=True)
+    command = decorator(run)
     if group:
         group.add_command(command)
     return command
@@ -208,8 +206,7 @@ _removing(
     "remove_username(username)",
     "Remove all roles and users that are mapped to exactly this username.",
     _USERNAME,
-    hidden=True,
-)
+).hidden = True
 
 rename_command: Final = _mapping_command(
     None,
