@@ -196,14 +196,9 @@ class Document(NotebookValue):
     @property
     def _rows(self) -> list[dict[str, object]]:
         return [
-            {
-                "key": key,
-                "principal": mapped.principal or mapped.sso,
-                "username": mapped.username,
-                "groups": mapped.groups,
-            }
+            {"key": key, "principal": m.principal or m.sso, "username": m.username, "groups": m.groups}
             for key in KEYS
-            for mapped in self.reading(key).mapped
+            for m in self.reading(key).mapped
         ]
 
 

@@ -245,17 +245,14 @@ def _of_whole_mappings(key: Key, text: str, read: list[tuple[FullEntry, list[Fin
             yield from found
             continue
         first, *more = (f"`{part.shape.fields[0].name}`" for part in parts)
-        yield Finding(
-            "entry-dropped",
-            Severity.ERROR,
-            f"Dashes split one mapping into {len(parts)} entries.",
-            "The authenticator drops those without an ARN, and the principal gets nothing of them.",
-            f"Below {first}, replace the dash before {' and before '.join(more)} with a blank."
-            if arn.shape.style == "block"
-            else "Write their fields in one entry.",
-            Location.of(key, text, arn.shape.fields[0].start),
-            arn.mapped.principal if arn.mapped else "",
-        )
+        message = f"Dashes split one mapping into {len(parts)} entries."
+        impact = "The authenticator drops those without an ARN, and the principal gets nothing of them."
+        hint = "Write their fields in one entry."
+        if arn.shape.style == "block":
+            hint = f"Below {first}, replace the dash before {' and before '.join(more)} with a blank."
+        principal = arn.mapped.principal if arn.mapped else ""
+        location = Location.of(key, text, arn.shape.fields[0].start)
+        yield Finding("entry-dropped", Severity.ERROR, message, impact, hint, location, principal)
         yield from (finding for finding in found if finding.code != "entry-dropped")
 
 

@@ -102,10 +102,10 @@ def _listed(document: Document, reading: ParsedList, findings: Sequence[Finding]
         if finding.location:
             at_entry[bisect_right(starts, finding.location.offset_in(reading.text)) - 1].append(finding)
     for position, entry in enumerate(reading.entries):
-        if entry.mapped is not None:
-            notes = tuple(_notes(reading.key, entry.mapped, at_entry[position]))
+        mapped = entry.mapped
+        if mapped is not None:
+            notes = tuple(_notes(reading.key, mapped, at_entry[position]))
             location = document.place_of(Location.of(reading.key, reading.text, entry.shape.start))
-            mapped = entry.mapped
             yield MappingRow(KIND[reading.key], mapped.principal, mapped.username, mapped.groups, notes, location)
 
 

@@ -203,15 +203,10 @@ def _rank(document: Node) -> int | None:
 
 def _other_text(text: str) -> ManifestError | None:
     """Return the error for a text that is not a manifest; None for any other."""
-    found = ((pattern.search(text), name, hint) for pattern, name, hint in _OTHER_TEXTS)
-    return next(
-        (
-            manifest_error(f"This is {name}, not a manifest.", text, match.start(), hint)
-            for match, name, hint in found
-            if match
-        ),
-        None,
-    )
+    for pattern, name, hint in _OTHER_TEXTS:
+        if match := pattern.search(text):
+            return manifest_error(f"This is {name}, not a manifest.", text, match.start(), hint)
+    return None
 
 
 def _nothing_found(text: str, objects: list[list[Node]]) -> ManifestError:

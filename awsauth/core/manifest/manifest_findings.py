@@ -77,9 +77,8 @@ def repeated(found: ConfigMapLocation) -> Iterator[Finding]:
         if len(top.get("kind", [])) > 1 < len(top.get("metadata", [])):
             again = min(line_of(text, pairs[1][0].start) for pairs in top.values() if len(pairs) > 1)
             first = line_of(text, found.document.start)
-            hint = (
-                f"Two manifests follow each other. Remove lines {first} to {again - 1}, or put each into its own file."
-            )
+            remove = f"Remove lines {first} to {again - 1}"
+            hint = f"Two manifests follow each other. {remove}, or put each into its own file."
         yield _repetition(text, earlier, last, hint, fix if is_safe else ())
     for earlier, last in _repetitions(_by_name(data)):
         own, other = ({pair[0].value: pair} for pair in (earlier, last))

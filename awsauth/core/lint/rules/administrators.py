@@ -15,6 +15,7 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.core.document.model import MappingEntry
     from awsauth.core.lint.context import LintContext, LintEntry
 
 # The number of administrators above which lint warns, without a policy.
@@ -53,13 +54,8 @@ def many_masters(context: LintContext) -> Iterator[Match]:
 
 def _masters(context: LintContext) -> list[LintEntry]:
     """Return the administrators. Nodes with that group have another rule."""
-    return [
-        item
-        for item in context.winners
-        if SYSTEM_MASTERS in item.mapped.groups
-        and can_match(item.mapped.principal)
-        and not is_node_mapping(item.mapped)
-    ]
+    members = (item for item in context.winners if SYSTEM_MASTERS in item.mapped.groups)
+    return [item for item in members if can_match(item.mapped.principal) and not is_node_mapping(item.mapped)]
 
 
 @rule(Severity.WARNING, "the root of an account in `system:masters`")
@@ -140,13 +136,12 @@ def no_administrator(context: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters]
     """
-    yield from context.lacking(
-        f"to {quoted(SYSTEM_MASTERS)}",
-        lambda mapped: any("masters" in group.lower() for group in mapped.groups),
-        SYSTEM_MASTERS,
-        Match(
-            f"No principal is mapped to {quoted(SYSTEM_MASTERS)}.",
-            "Only the cluster's creator, or a principal with rights by an access entry or RBAC, can repair the map.",
-            "Map a role for emergencies, unless there is another way in.",
-        ),
-    )
+    to_masters = f"to {quoted(SYSTEM_MASTERS)}"
+    impact = "Only the cluster's creator, or a principal with rights by an access entry or RBAC, can repair the map."
+    hint = "Map a role for emergencies, unless there is another way in."
+    match = Match(f"No principal is mapped {to_masters}.", impact, hint)
+    yield from context.lacking(to_masters, _names_masters, SYSTEM_MASTERS, match)
+
+
+def _names_masters(mapped: MappingEntry) -> bool:
+    return any("masters" in group.lower() for group in mapped.groups)

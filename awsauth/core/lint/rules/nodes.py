@@ -267,9 +267,8 @@ def session_node(context: LintContext) -> Iterator[Match]:
             message = (
                 "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither."
             )
-            impact = (
-                "EC2 nodes join only if their name is the instance id. Anyone who assumes the role can be any node."
-            )
+            danger = "Anyone who assumes the role can be any node."
+            impact = f"EC2 nodes join only if their name is the instance id. {danger}"
             hint = _by_callers(item, nodes=f"Write {quoted(_INSTANCE)} for nodes on EC2.", others=f"{_OWN_NAME}.")
             yield item.match(message, impact, hint, at=item.location("username"))
 
@@ -322,16 +321,10 @@ def no_node_mapping(context: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    yield from context.lacking(
-        "of nodes",
-        _looks_like_nodes,  # other rules report a mapping that only looks like one
-        NODES,
-        Match(
-            "There is no node mapping.",
-            "Only nodes with an access entry can join.",
-            "Map the role of the nodes, unless they have an access entry.",
-        ),
-    )
+    hint = "Map the role of the nodes, unless they have an access entry."
+    match = Match("There is no node mapping.", "Only nodes with an access entry can join.", hint)
+    # Other rules report a mapping that only looks like one of nodes.
+    yield from context.lacking("of nodes", _looks_like_nodes, NODES, match)
 
 
 def _looks_like_nodes(mapped: MappingEntry) -> bool:
