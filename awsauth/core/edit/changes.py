@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
@@ -49,17 +50,16 @@ class BaseChange(JsonValue):
 
     # Written once: `dataclass` would compile them for each kind, when a process starts.
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, type(self)) and self._values() == other._values()
+        kind: Any = type(self)
+        return isinstance(other, kind) and (other is self or _values(kind)(self) == _values(kind)(other))
 
     def __hash__(self) -> int:
-        return hash((type(self), *self._values().values()))
+        kind: Any = type(self)
+        return hash((kind, _values(kind)(self)))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._values().items())})"
-
-    def _values(self) -> dict[str, Any]:
         kind: Any = type(self)
-        return {name: getattr(self, name) for name in _checks(kind)}
+        return f"{kind.__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in _checks(kind))})"
 
     @property
     @in_json("change")
@@ -71,6 +71,11 @@ class BaseChange(JsonValue):
 @cache
 def _checks(kind: Any) -> dict[str, validation.Check]:
     return {one.name: one.metadata["check"] for one in fields(kind)}
+
+
+@cache
+def _values(kind: Any) -> attrgetter[Any]:
+    return attrgetter(*_checks(kind))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from awsauth.core.access.matching import can_match, counting, filled, is_canonical
@@ -353,7 +353,7 @@ class LintContext:
         It is the manifest file's, if there is one.
         """
         place = self.document.place_of(item.location())
-        is_one_line = "\n" not in item.reading.text.strip()
+        is_one_line = _is_one_line(item.reading.text)
         return f"{place.line}, column {place.column}" if is_one_line else str(place.line)
 
     def tree(self, key: Key) -> nodes.Node | None:
@@ -388,3 +388,8 @@ class LintContext:
 
 def _position(location: Location) -> tuple[str, int, int]:
     return location.key, location.line, location.column
+
+
+@lru_cache(maxsize=4)  # a long list asks for each of its entries
+def _is_one_line(text: str) -> bool:
+    return "\n" not in text.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import is_node_mapping, still_admits
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.model import MappingEntry
     from awsauth.core.lint.context import LintContext, LintEntry
+
+_ONE_LEFT: Final = (Deduplicate(only_equal=True),)
 
 
 @rule(
@@ -74,7 +76,7 @@ def _replaced(context: LintContext, item: LintEntry, counts: LintEntry) -> Match
         impact, severity = "It adds nothing.", Severity.WARNING
     is_safe = gives_the_same(mapped, later) and context.is_readable and mapped.sso is None
     message = f"This principal is mapped again on line {context.line(counts)}, and only the last entry counts."
-    return item.match(message, impact, hint, fix=(Deduplicate(only_equal=True),) if is_safe else (), severity=severity)
+    return item.match(message, impact, hint, fix=_ONE_LEFT if is_safe else (), severity=severity)
 
 
 def _node_loss(nodes: MappingEntry, later: MappingEntry) -> tuple[str, str]:
