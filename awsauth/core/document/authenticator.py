@@ -14,7 +14,7 @@ from awsauth.core.document.model import ARN_FIELD, Key, MappingEntry, Sso
 from awsauth.core.edit.changes import Change, Repair
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml.scalars import write_scalar
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import quoted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,7 @@ class EntryReader:
             self._dropped(item, "This entry is for an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP)
         elif problem and not mapped.principal and arn_field in (found := self._corrections()):
             names = " and ".join(quoted(one.name) for right, one in found.items() if one.name.lower() != right)
-            rights = " and ".join(f"`{one.right}`" for one in found.values())
+            rights = " and ".join(f"`{visible(one.right)}`" for one in found.values())
             self._dropped(item, f"Fields with an unknown name: {names}.", f"Write {rights}.", (Repair(key=self.key),))
         elif problem:
             self._dropped(item, problem)
@@ -142,7 +142,7 @@ class EntryReader:
     def _groups(self, value: Value, groups: _GoSlice) -> bool:
         if value.type not in ("list", "null"):
             meant = self._corrections().get("groups")
-            hint = f"Write `{meant.right}`." if meant else 'Write a list, such as `groups: ["NAME"]`.'
+            hint = f"Write `{visible(meant.right)}`." if meant else 'Write a list, such as `groups: ["NAME"]`.'
             if value.type == "string" and _DASHED.fullmatch(value.text):
                 hint = f"Put a blank after the dash: {quoted(f'- {value.text[1:]}')}."
             fix = (Repair(key=self.key),) if meant else ()

@@ -67,6 +67,7 @@ POLICY = Policy(
 @example(Document({"mapRoles": "- rolearn: ''\n- username: ci\n"}), None)
 @example(Document({"mapUsers": "- &base\n- userarn: arn:aws:iam::111122223333:user/ci\n- username: ci\n"}), None)
 @given(DOCUMENTS, st.sampled_from([None, POLICY]))
+@example(Document({"mapRoles": "- :roleARN: arn:aws:iam::111122223333:role/\u200badmin\n  username: ci\n"}), None)
 def test_lint_has_an_answer_to_any_document(document: Document, policy: Policy | None) -> None:
     """Law: it never raises, keeps what the reader says, and every place is in the text."""
     findings = lint(document, policy)
