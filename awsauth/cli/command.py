@@ -160,7 +160,10 @@ class AwsAuthCommand(_Sectioned):
         ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give ``--dry-run`` its default value, drop ``--arn`` before an only argument that is an ARN, and parse."""
+        """Parse the words, with the default value of ``--dry-run``.
+
+        An only argument that is an ARN may follow ``--arn``.
+        """
         end = args.index("--") if "--" in args else len(args)
         words, rest = args[:end], args[end:]
         arguments = [param for param in self.params if isinstance(param, click.Argument)]

@@ -217,7 +217,7 @@ class LintEntry:
         return self.location("groups") if found is None else self._at(found.start, found.end)
 
     def name_location(self, kind: NameKind | None, name: str) -> Location:
-        """Return the location of the username or of a group; without a kind, the principal's."""
+        """Return the location of the username, of a group or, without a kind, of the ARN."""
         return self.group_location(name) if kind == "group" else self.location(kind or "")
 
     def _at(self, start: int, end: int | None = None) -> Location:
