@@ -186,10 +186,10 @@ def nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(params=WAYS)
 def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return by way of which library kubeconfigs are used: all that connects does the same by both."""
-    from awsauth.kube import server as direct_server
+    from awsauth.connections import kubernetes as connecting
 
     if request.param == "kubernetes":
-        monkeypatch.setattr(direct_server, "can_serve_kubeconfig", lambda *_: False)
+        monkeypatch.setattr(connecting, "can_serve_kubeconfig", lambda *_: False)
     way: str = request.param
     return way
 

@@ -17,9 +17,9 @@ import urllib3
 from kubernetes.client import exceptions
 
 from awsauth.client import AwsAuthClient
+from awsauth.connections import kubernetes as connecting
 from awsauth.connections.kubernetes import Connection, from_api_client, from_kubeconfig
 from awsauth.errors import AwsAuthError, KubeconfigError
-from awsauth.kube import server as direct_server
 from awsauth.stores.cluster import ClusterStore
 
 
@@ -71,7 +71,7 @@ def main(folder: Path) -> None:
     """Try everything, then also by way of the client where awsauth does without."""
     files = sorted(folder.glob("*.kubeconfig"))
     without_client = {file.stem: outcome(file) for file in files}
-    setattr(direct_server, "can_serve_kubeconfig", lambda *_: False)  # noqa: B010 - a function is nothing to assign to
+    setattr(connecting, "can_serve_kubeconfig", lambda *_: False)  # noqa: B010 - a function is nothing to assign to
     connection = from_kubeconfig(path=folder / "admin.kubeconfig")
     server: Any = connection.transport._server
     result = {

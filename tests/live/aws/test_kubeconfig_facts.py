@@ -74,7 +74,7 @@ def test_an_access_entry_counts(named: NamedCluster, tmp_path: Path) -> None:
     named.described.entries.made_by_eks(USER, "STANDARD")
     with client_by(named, tmp_path) as client:
         assert "entry-shadows" in [finding.code for finding in client.plan(ADDED).findings]
-        assert "the caller's entry decides" in str(client.explain(USER))
+        assert "access entries: the caller's entry" in str(client.explain(USER))
 
 
 def test_eks_is_not_asked_before_it_is_needed_and_a_refusal_is_a_note(named: NamedCluster, tmp_path: Path) -> None:
