@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.authenticator.authenticator import Authenticator
 from tests.support.authenticator.oracle_binary import oracle_binary
 from tests.support.go_programs import NoGoError
+from tests.support.kubeconfigs import WAYS
 from tests.support.missing import skip_but_in_ci
 from tests.support.paths import PROJECT
 from tests.support.servers.refusing_proxy import RefusingProxy
@@ -180,6 +181,17 @@ def nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (*proxies, *map(str.lower, proxies), "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(params=WAYS)
+def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return by way of which library kubeconfigs are used: all that connects does the same by both."""
+    from awsauth.connections import kubernetes as connecting
+
+    if request.param == "kubernetes":
+        monkeypatch.setattr(connecting, "can_serve_kubeconfig", lambda *_: False)
+    way: str = request.param
+    return way
 
 
 @pytest.fixture
