@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, principal_location
-from awsauth.core.entries.model import AUTHENTICATION_MODE
+from awsauth.core.entries.model import AUTHENTICATION_MODE, SHADOWS
 from awsauth.core.entries.view import NOT_LOOKED_AT
 from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.text.display import listed, quoted, visible
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from awsauth.core.entries.view import EntriesState
     from awsauth.core.findings import Location
 
-SHADOWS: Final = "entry-shadows"
 WIDER: Final = "entry-wider"
 NARROWER: Final = "entry-narrower"
 STALE: Final = "entry-stale"

@@ -25,7 +25,9 @@ AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 # Types of entries for nodes; every other entry is ``STANDARD``.
 NODE_TYPES: Final = frozenset({"EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
 
+# Codes of findings that the guards use, too.
 AUTHENTICATION_MODE: Final = "authentication-mode"
+SHADOWS: Final = "entry-shadows"
 
 # The access policy with the rights of ``system:masters`` in the whole cluster.
 CLUSTER_ADMIN_POLICY: Final = "AmazonEKSClusterAdminPolicy"

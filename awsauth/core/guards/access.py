@@ -9,8 +9,7 @@ from awsauth.core.access import matching
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
-from awsauth.core.entries.findings import SHADOWS
-from awsauth.core.entries.model import AUTHENTICATION_MODE, AccessEntry
+from awsauth.core.entries.model import AUTHENTICATION_MODE, SHADOWS, AccessEntry
 from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.guards.context import GuardContext, GuardInput, violation
 from awsauth.core.text.display import quoted
