@@ -11,7 +11,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit.validation import check_texts
 from awsauth.errors import FileError, UsageError
 from awsauth.options import check_whole_number
-from awsauth.stores.store import Store, intact
+from awsauth.stores.store import Snapshot, Store, intact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,12 +82,7 @@ class ReadOnlyClient:
         Raises:
             FileError: the records of owners next to a manifest cannot be read.
         """
-        from awsauth.core.desired.records import read_records
-
-        snapshot = self._store.read()
-        snapshot.check_records()
-        records, unreadable = read_records(snapshot.annotations)
-        return dict.fromkeys(unreadable, ()) | {owner: tuple(sorted(record)) for owner, record in records.items()}
+        return _owners_in(self._store.read())
 
     def access(self) -> AccessView:
         """Return who has access, by mappings and by access entries of an EKS cluster.
@@ -98,9 +93,10 @@ class ReadOnlyClient:
 
         owners: dict[str, str] = {}
         state = self._cluster_context.entries_state() if self._cluster_context else EntriesState()
+        snapshot = self._store.read()
         with suppress(FileError):  # the records next to a manifest cannot be read
-            owners = {name: owner for owner, names in self.owners().items() for name in names}
-        return access_view(self.read(), state, owners)
+            owners = {name: owner for owner, names in _owners_in(snapshot).items() for name in names}
+        return access_view(snapshot.document, state, owners)
 
     def who_can(self, *, group: str | None = None, username: str | None = None) -> Grants:
         """Return the principals that get a group or a username (see `awsauth.who_can`).
@@ -253,6 +249,15 @@ class ReadOnlyClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _owners_in(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """Return the principals that each owner applied last, by an object's records."""
+    from awsauth.core.desired.records import read_records
+
+    snapshot.check_records()
+    records, unreadable = read_records(snapshot.annotations)
+    return dict.fromkeys(unreadable, ()) | {owner: tuple(sorted(record)) for owner, record in records.items()}
 
 
 def _no_cluster() -> UsageError:
