@@ -115,6 +115,16 @@ def test_a_rollback_to_a_state_with_an_unreadable_record_keeps_the_readable_one(
     assert owners(client) == {"a": ["x", "y"], "b": ["v", "w"]}
 
 
+def test_a_lost_record_none_of_whose_entries_is_left_is_not_offered(client: awsauth.AwsAuthClient) -> None:
+    client.sync(fragment("a", x="x"))
+    client.sync(fragment("b", v="v"))
+    annotate(client, "b", None)
+    client.remove_role_mapping(arn("v"))
+    found = client.sync(fragment("b", w="w"), dry_run=True)
+    assert "lost-ownership" not in codes(found)
+    assert acts(found) == [("create", "w")]
+
+
 def test_a_record_that_went_on_purpose_is_not_lost(client: awsauth.AwsAuthClient) -> None:
     two_teams(client)
     client.sync(fragment("b"), release=[arn("v"), arn("w")], allow_empty=True)

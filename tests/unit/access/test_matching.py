@@ -13,6 +13,7 @@ from awsauth.core.access.matching import (
     can_match,
     could_match,
     could_render,
+    filled,
     is_canonical,
     lost_groups,
     reduces_access,
@@ -90,6 +91,12 @@ def test_what_no_caller_can_have_never_matches(arn: str) -> None:
 def test_what_is_filled_in_later_can_match_but_is_not_exact() -> None:
     assert can_match("arn:aws:iam::<account>:role/a")
     assert not is_canonical("arn:aws:iam::<account>:role/a")
+
+
+def test_the_name_of_an_sso_role_is_filled_in_with_a_suffix() -> None:
+    """Without its suffix no caller has it; the name of another role has none."""
+    assert can_match(f"{PREFIX}/AWSReservedSSO_<permission-set>")
+    assert filled(f"{PREFIX}/<name>") == f"{PREFIX}/x"
 
 
 @pytest.mark.parametrize(
