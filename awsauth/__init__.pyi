@@ -110,14 +110,14 @@ from awsauth.errors import (
 )
 from awsauth.health.report import HealthReport as HealthReport, HealthStep as HealthStep
 from awsauth.history.log import Log as Log, LogEntry as LogEntry
-from awsauth.kube.self_review import SelfReview as SelfReview
+from awsauth.kube.rbac import SelfReview as SelfReview
 from awsauth.mapping_methods import Planning as Planning, Transaction as Transaction
 from awsauth.options import Options as Options
-from awsauth.recovery.recover import recover as recover
-from awsauth.recovery.report import (
+from awsauth.recovery.plan import (
     Leftover as Leftover,
     Recovery as Recovery,
     RecoveryPlan as RecoveryPlan,
     RecoveryStep as RecoveryStep,
 )
+from awsauth.recovery.recover import recover as recover
 from awsauth.version import __version__ as __version__

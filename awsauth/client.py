@@ -16,8 +16,7 @@ from awsauth.core.edit.validation import check_texts
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
-from awsauth.history.commit import PendingChange, applying, changing, take_snapshot
-from awsauth.history.unavailable import RetryingStore
+from awsauth.history.commit import PendingChange, RetryingStore, applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, Transaction
 from awsauth.options import ClusterOptions, Options, check_options, check_whole_number, connection_options
 from awsauth.read_only_client import ReadOnlyClient

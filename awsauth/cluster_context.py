@@ -20,9 +20,8 @@ from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import RevisionInfo, Writer
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
-from awsauth.kube.rbac import CHANGER, missing
+from awsauth.kube.rbac import CHANGER, SelfReview, missing, self_review
 from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
-from awsauth.kube.self_review import SelfReview, self_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

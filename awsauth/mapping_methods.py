@@ -183,8 +183,7 @@ class RoleResolver:
         is_named = isinstance(named, str) and not named.startswith("arn:")
         if not isinstance(named, str) or not (is_named or for_ec2 or self._session):
             return role, ()
-        from awsauth.aws.iam import check_role_name
-        from awsauth.aws.role_lookup import resolve_role
+        from awsauth.aws.iam import check_role_name, resolve_role
 
         check_role_name(role, or_arn=True)
         try:
@@ -211,7 +210,7 @@ class RoleResolver:
             RoleError: there is not exactly one.
             CredentialsError, AwsServiceError: IAM cannot be asked.
         """
-        from awsauth.aws.role_lookup import find_sso_role
+        from awsauth.aws.iam import find_sso_role
 
         return find_sso_role(permission_set, self._aws(), account=account)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from awsauth.core.revisions.revision import Revision
     from awsauth.health.report import HealthReport
     from awsauth.history.log import Log
-    from awsauth.kube.self_review import SelfReview
+    from awsauth.kube.rbac import SelfReview
 
 DESCRIBED: Final = 10  # how many of the newest revisions have a diff in the history, by default
 

@@ -1,6 +1,7 @@
 """Turn errors of boto3 into errors of this library.
 
-This is the one boundary: a table by AWS code and exception.
+This is the one boundary: a table by AWS code and exception. A botocore error may quote a session token, the password
+of a proxy, or the output of a program. Only texts that are known to be harmless are shown.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from awsauth.aws.redaction import address, safe_text
 from awsauth.backoff import http_date
 from awsauth.boundary import causes
 from awsauth.core.text.display import command_line, quoted, visible
@@ -29,6 +29,50 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from awsauth.aws.session import AwsSession
+
+_LONGEST: Final = 500  # characters of a foreign message that are shown
+
+_ADDRESS: Final = re.compile(
+    r"(?P<scheme>https?://)(?:[^/?#@]*@)?(?P<host>(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?)(?:[/?][^@]*)?", re.ASCII
+)
+# How ValueErrors of botocore and its libraries begin; a value may follow.
+_VALUE_ERRORS: Final = (
+    "No closing quotation", "No escaped character", "Auth token value is not a legal header value", "Invalid IPv6 URL",
+    "Invalid endpoint", "Unsupported host",
+)  # fmt: skip
+
+
+def safe_text(error: Exception) -> str:
+    """Return an error's text on one line, without the values that it may quote."""
+    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+
+    if isinstance(error, ClientError):
+        text = str(dict(error.response.get("Error", {})).get("Message") or "")
+    elif isinstance(error, CredentialRetrievalError):
+        source = error.kwargs.get("provider")
+        text = str(error) if source else "Error when retrieving credentials"
+        if source == "custom-process":  # botocore quotes the output of the program
+            text = "Error when retrieving credentials from credential_process: the program failed or printed no credentials"
+    elif isinstance(error, BotoCoreError):
+        text = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    elif type(error) is ValueError:
+        text = next((known for known in _VALUE_ERRORS if str(error).startswith(known)), "a value there cannot be used")
+    else:
+        text = type(error).__name__
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def address(url: object) -> str:
+    """Return scheme, host and port of a URL without its user and password.
+
+    It is empty if these cannot be told apart.
+    """
+    found = _ADDRESS.fullmatch(str(url or ""))
+    return f"{found['scheme']}{found['host']}" if found else ""
+
 
 # The codes of EKS, IAM and EC2 for an object that they do not know (yet).
 MISSING: Final = frozenset({

@@ -18,7 +18,7 @@ from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError
 
 if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
-    from awsauth.recovery.report import Recovery
+    from awsauth.recovery.plan import Recovery
 
 
 @awsauth_command("whoami", "awsauth.whoami(profile=…, region=…, cluster=…)")

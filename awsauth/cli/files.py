@@ -17,7 +17,7 @@ from awsauth.errors import AwsAuthError, FileError, PolicyError
 from awsauth.read_limits import read_file, read_stream
 from awsauth.stores.atomic_write import Folder, replace_file
 from awsauth.stores.file import located
-from awsauth.stores.manifest_text import ManifestText
+from awsauth.stores.memory import ManifestText
 
 if TYPE_CHECKING:
     from awsauth.core.document.document import Document

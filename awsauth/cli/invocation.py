@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from awsauth.client import AwsAuthClient
     from awsauth.core.lint.policy import Policy
-    from awsauth.stores.manifest_text import ManifestText
+    from awsauth.stores.memory import ManifestText
 
 OutputFormat = Literal["text", "json", "markdown", "github"]
 # The version of the JSON that commands print. A higher one has other fields, or fields with another meaning.

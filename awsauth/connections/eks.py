@@ -153,7 +153,7 @@ class EksClusterInfo:
         Raises:
             AwsServiceError, CredentialsError: IAM does not answer.
         """
-        from awsauth.aws.role_lookup import list_sso_roles
+        from awsauth.aws.iam import list_sso_roles
 
         return list_sso_roles(self._session)
 

@@ -1,19 +1,25 @@
-"""RBAC rules that a refused request needs, or that the caller lacks."""
+"""RBAC rules that a request needs or the caller lacks, and the caller's identity.
+
+The API server tells both: ``SelfSubjectAccessReview`` and ``SelfSubjectReview``.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from awsauth.boundary import public
 from awsauth.core.revisions.info import NAME
 from awsauth.core.revisions.revision import NAMESPACE
 from awsauth.core.text.display import double_quoted, quoted
-from awsauth.errors import UsageError
+from awsauth.errors import NotFoundError, UsageError
 from awsauth.kube.fields import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from awsauth.core.guards.context import GuardContext
     from awsauth.kube.transport import Transport
 
 # Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name.
@@ -124,7 +130,6 @@ CHANGER: Final = (
     RbacRule("create", "controllerrevisions", "apps", "", NAMESPACE),
 )
 
-_KIND: Final = "SelfSubjectAccessReview"
 _REVIEWS_PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -146,6 +151,89 @@ def _is_allowed(transport: Transport, rule: RbacRule) -> bool:
     attributes = {key: getattr(rule, key) for key in ("verb", "group", "namespace", "name")}
     attributes |= {"resource": resource, "subresource": subresource}
     spec = {"resourceAttributes": {key: text for key, text in attributes.items() if text}}
-    review = {"apiVersion": "authorization.k8s.io/v1", "kind": _KIND, "spec": spec}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
     answer = transport.post(_REVIEWS_PATH, review, changes=False)
-    return fields_of(answer, _KIND, _REVIEWS_PATH).object("status").flag("allowed")
+    return fields_of(answer, "SelfSubjectAccessReview", _REVIEWS_PATH).object("status").flag("allowed")
+
+
+EVERYBODY: Final = "system:authenticated"  # the group of all authenticated users
+
+_PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
+_VERSIONS: Final = ("v1", "v1beta1")  # Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class SelfReview:
+    """The caller's identity in the cluster.
+
+    aws-iam-authenticator adds the ARN and the fields after it to the username (``pkg/server/server.go``:
+    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for callers that authenticate in
+    another way, such as with a certificate, and under impersonation.
+
+    Attributes:
+        username: The caller's username in the cluster.
+        groups: The caller's groups, including `EVERYBODY`.
+        arn: The ARN that the authenticator looks up.
+        session_name: The name of the role session.
+        access_key_id: The access key that signed the token; it does not allow anyone to sign another one.
+    """
+
+    username: str
+    groups: frozenset[str]
+    arn: str = ""
+    session_name: str = ""
+    access_key_id: str = field(default="", repr=False)
+
+    @property
+    def own_groups(self) -> frozenset[str]:
+        """The groups without `EVERYBODY`."""
+        return self.groups - {EVERYBODY}
+
+    def add_to(self, context: GuardContext) -> GuardContext:
+        """Return the context of a change with this caller in it.
+
+        Without an ARN the caller stays unknown: the mapping of the caller cannot be found, and the guard of own access
+        reports that it has not checked.
+        """
+        return context._replace(caller_arn=self.arn or None, caller_username=self.username)
+
+
+def self_review(transport: Transport) -> SelfReview | None:
+    """Return the caller's identity; None from servers older than Kubernetes 1.27.
+
+    Sends one request, and another one if the server has no ``v1``.
+
+    Raises:
+        ForbiddenError: the right to ask, which all users have by default (``system:basic-user``), was removed.
+        ApiError: the answer names no user.
+        AwsAuthError: the transport raises it.
+    """
+    for version in _VERSIONS:
+        path = _PATH.format(version)
+        review = {"apiVersion": f"authentication.k8s.io/{version}", "kind": "SelfSubjectReview"}
+        try:
+            answer = transport.post(path, review, changes=False)
+        except NotFoundError:
+            continue
+        return review_of(answer, path)
+    return None
+
+
+def review_of(answer: Any, location: str = _PATH.format("v1")) -> SelfReview:
+    """Return the caller's identity from an answered ``SelfSubjectReview``.
+
+    Raises:
+        ApiError: it is not one, or has no username.
+    """
+    user = fields_of(answer, "SelfSubjectReview", location).object("status").object("userInfo")
+    extras = user.object("extra")
+    # HTTP headers make the names of extras lower case.
+    extra = {name.lower(): values[0] for name in extras if (values := extras.texts(name))}
+    return SelfReview(
+        user.name("username"),
+        frozenset(user.texts("groups")),
+        extra.get("canonicalarn") or extra.get("arn", ""),
+        extra.get("sessionname", ""),
+        extra.get("accesskeyid", ""),
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
     from awsauth.connections.eks import EksConnection
-    from awsauth.recovery.report import Way
+    from awsauth.recovery.plan import Way
 
 _SHOWN: Final = 5
 

@@ -1,21 +1,170 @@
-"""The plan of a recovery, from the discovered facts."""
+"""The plan of a recovery, from the discovered facts, and its report."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.aws.authentication_mode import BOTH
+from awsauth.aws.eks import BOTH
+from awsauth.boundary import public
 from awsauth.core.findings import Finding, Severity
+from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
+from awsauth.core.text.display import listed, visible
 from awsauth.errors import GuardError
-from awsauth.recovery.report import SWITCH, RecoveryPlan, RecoveryStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from awsauth.apply import Result
+    from awsauth.core.entries.model import AuthenticationMode
+    from awsauth.core.explain.explanation import Explanation
     from awsauth.recovery.discovery import Discovery
 
+Way = Literal["direct", "creator", "access-entry"]
+"""How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by
+an access entry."""
+
+SWITCH: Final = "switch-authentication-mode"  # the one-way step, which the caller has to allow by this name
+
+_SHOWN: Final = 20
 _ENTRIES_WIN: Final = "also grant access, and win over aws-auth"
 _EKS_MAKES: Final = "EKS makes entries for the cluster's creator, managed node groups and Fargate profiles"
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class RecoveryStep(JsonValue):
+    """One step.
+
+    Attributes:
+        name: Its stable name, such as ``make-entry``.
+        text: The step in the imperative, without its full stop.
+        actions: The IAM actions that it needs, such as ``eks:CreateAccessEntry``.
+        is_one_way: Whether it cannot be undone.
+    """
+
+    name: str
+    text: str
+    actions: tuple[str, ...] = ()
+    is_one_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class RecoveryPlan(JsonValue):
+    """The plan of a recovery, without steps that are done; `str` gives the text.
+
+    Attributes:
+        cluster: The cluster, for people.
+        authentication_mode: The cluster's authentication mode at present.
+        caller: The caller's ARN, as STS has it.
+        token_result: The result of a request with a new token of the caller: its username and groups, or a rejection.
+        way: How it gets in.
+        steps: The steps, in order.
+        needs: What the caller still has to allow by name.
+        notes: Further facts for the caller.
+    """
+
+    cluster: str
+    authentication_mode: AuthenticationMode
+    caller: str
+    token_result: str
+    way: Way
+    steps: tuple[RecoveryStep, ...]
+    needs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    @in_json()
+    def actions(self) -> tuple[str, ...]:
+        """The IAM actions that all steps need."""
+        return tuple(dict.fromkeys(action for step in self.steps for action in step.actions))
+
+    def __str__(self) -> str:
+        cluster = f"{self.cluster}, authentication mode {self.authentication_mode}"
+        lines = [cluster, f"{self.caller}: {self.token_result}", "To be done:"]
+        for number, step in enumerate(self.steps, 1):
+            lines.append(f"{number}. {step.text}.{' This cannot be undone.' if step.is_one_way else ''}")
+        if self.actions:
+            lines.append(f"Needs in IAM: {', '.join(self.actions)}")
+        lines += [f"Note: {note}" for note in self.notes]
+        if self.needs:
+            lines.append(f"Not allowed yet: {', '.join(self.needs)}. Pass allow={list(self.needs)!r}.")
+        return visible("\n".join(lines), keep="\n")
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class Leftover(JsonValue):
+    """Something that a recovery has left behind.
+
+    Attributes:
+        text: The thing.
+        command: The command that removes it; empty if nothing can.
+    """
+
+    text: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{visible(self.text)}: `{self.command}`" if self.command else f"{visible(self.text)}."
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class Recovery(JsonValue):
+    """The report of a recovery; with ``dry_run`` only its plan.
+
+    Attributes:
+        plan: The plan.
+        dry_run: Whether nothing was done.
+        done: The steps that changed something, in order.
+        result: The change of ``aws-auth``; None if it was not changed.
+        explanation: What ``aws-auth`` grants the caller now.
+        administrators: The ARNs that it makes administrators now.
+        seen: The username and groups that a new token of the caller had at the end, by ``aws-auth`` alone; empty if that
+            could not be tried.
+        left: The things left behind.
+        entries: The principals that have an access entry, if the authentication mode was switched: EKS made them.
+        notes: Further facts for the caller.
+    """
+
+    plan: RecoveryPlan
+    dry_run: bool = False
+    done: tuple[str, ...] = ()
+    result: Result | None = field(default=None, metadata=LEFT_OUT)
+    explanation: Explanation | None = None
+    administrators: tuple[str, ...] = ()
+    seen: str = ""
+    left: tuple[Leftover, ...] = ()
+    entries: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    @in_json()
+    def revision(self) -> int | None:
+        """The number of the revision of ``aws-auth`` that was made, or None."""
+        return self.result.revision if self.result else None
+
+    @property
+    @in_json()
+    def changed(self) -> bool:
+        """Whether anything was changed, in ``aws-auth`` or in EKS; False for a dry run."""
+        return bool(self.done)
+
+    def __str__(self) -> str:
+        if self.dry_run:
+            return str(self.plan)
+        lines = ["Done:", *(f"- {done}." for done in self.done)] if self.done else ["Nothing had to be done."]
+        if self.administrators:
+            lines.append(f"Administrators by aws-auth: {listed(self.administrators, _SHOWN)}")
+        if self.seen:
+            lines.append(f"A new token of {self.plan.caller} is accepted as {self.seen}.")
+        if self.entries:
+            lines.append(f"Access entries that EKS made at the switch: {listed(self.entries, _SHOWN)}")
+        lines += [f"Left behind: {left}" for left in self.left]
+        lines += [f"Note: {note}" for note in self.notes]
+        return visible("\n".join(lines), keep="\n")
 
 
 def plan_of(found: Discovery, repair: RecoveryStep | None, *, may_switch: bool) -> RecoveryPlan:

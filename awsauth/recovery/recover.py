@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AccessEntries, ReadEntries
-from awsauth.aws.authentication_mode import BOTH, switch_to_both
+from awsauth.aws.eks import BOTH, switch_to_both
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
@@ -21,12 +21,19 @@ from awsauth.core.edit.validation import check_texts
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, GuardError, InvalidValueError, RecoveryError, UnprovenHistoryError, UsageError
-from awsauth.history.unavailable import RetryingStore
+from awsauth.history.commit import RetryingStore
 from awsauth.options import LARGEST_NUMBER, check_timeout
 from awsauth.recovery.discovery import Discovery, discover
-from awsauth.recovery.plan import plan_of, refuse_without_consent
+from awsauth.recovery.plan import (
+    SWITCH,
+    Leftover,
+    Recovery,
+    RecoveryPlan,
+    RecoveryStep,
+    plan_of,
+    refuse_without_consent,
+)
 from awsauth.recovery.repair import AccessRepair, AppliedRepair, RepairRequest
-from awsauth.recovery.report import SWITCH, Leftover, Recovery, RecoveryPlan, RecoveryStep
 from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.stores.cluster import ClusterStore
 

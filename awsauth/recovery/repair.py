@@ -17,7 +17,7 @@ from awsauth.core.text.display import listed, quoted
 from awsauth.errors import ForbiddenError, RecoveryError
 from awsauth.history.rollback import unproven_error
 from awsauth.kube.resources import read_bindings
-from awsauth.recovery.report import RecoveryStep
+from awsauth.recovery.plan import RecoveryStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from awsauth.core.entries.model import TEMPORARY_POLICY, AccessEntry
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import RecoveryError
-from awsauth.recovery.report import Leftover
+from awsauth.recovery.plan import Leftover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

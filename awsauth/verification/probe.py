@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.backoff import Backoff
 from awsauth.core.text.display import quoted
 from awsauth.errors import AuthenticationError, ForbiddenError, UnavailableError
-from awsauth.kube.rbac import RbacRule, missing
-from awsauth.kube.self_review import self_review
+from awsauth.kube.rbac import RbacRule, missing, self_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,8 @@ from awsauth.core.findings import Finding, note, warning
 from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
-from awsauth.history.commit import PendingChange, commit
-from awsauth.history.unavailable import RetryingStore
-from awsauth.kube.self_review import EVERYBODY, self_review
+from awsauth.history.commit import PendingChange, RetryingStore, commit
+from awsauth.kube.rbac import EVERYBODY, self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
 from awsauth.verification.probe import ProbeResult, TokenProbe

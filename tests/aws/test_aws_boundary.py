@@ -14,9 +14,8 @@ from botocore import exceptions as botocore_exceptions
 
 from awsauth.api import connect, whoami
 from awsauth.aws.eks import describe_cluster
-from awsauth.aws.errors import _CODES, clock_difference, translate_errors
+from awsauth.aws.errors import _CODES, address, clock_difference, safe_text, translate_errors
 from awsauth.aws.identity import ClusterIdentity, Identity
-from awsauth.aws.redaction import address, safe_text
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsAuthError, AwsServiceError, CredentialsError, OutcomeUnknownError
 from tests.support.aws.aws_environment import KEYS, only

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.aws import role_lookup as principals
-from awsauth.aws.role_lookup import find_sso_role, list_sso_roles, resolve_role
+from awsauth.aws import iam
+from awsauth.aws.iam import find_sso_role, list_sso_roles, resolve_role
 from awsauth.core.access.sso_roles import maps_sso_roles, permission_set, replaced_sso_roles, sso_role
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import RemoveRole, RenamePrincipal
@@ -222,7 +222,7 @@ def test_an_empty_permission_set_is_refused(account: AwsAccount, name: Any, numb
 
 
 def test_many_roles_are_read_page_by_page(account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(principals, "PAGE", 3)
+    monkeypatch.setattr(iam, "PAGE", 3)
     for number in range(8):
         account.role(sso(f"Set{number}", OLD), path=SSO_PATH)
     found = [find_sso_role(f"Set{number}", account.asking) for number in range(8)]

@@ -24,9 +24,8 @@ from awsauth.core.edit.changes import EnsureRole, RemoveUsername
 from awsauth.core.entries.model import TEMPORARY_POLICY, AccessEntry, AccessPolicy
 from awsauth.core.text.display import command_line, is_visible
 from awsauth.errors import AwsAuthError, FileError, RecoveryError
-from awsauth.health.advice import EksTarget, forbidden, unknown
-from awsauth.kube.rbac import RbacRule
-from awsauth.kube.self_review import SelfReview
+from awsauth.health.checks import EksTarget, forbidden, unknown
+from awsauth.kube.rbac import RbacRule, SelfReview
 from awsauth.recovery.temporary_access import TemporaryAccess
 from tests.support.command_line import ROLE, manifest_in, run
 from tests.support.waiting import PATIENCE

@@ -11,7 +11,7 @@ from awsauth.core.access.caller import Caller
 from awsauth.core.entries.view import EntriesState
 from awsauth.core.explain.explain import with_entries
 from awsauth.errors import UsageError
-from awsauth.health.advice import EksTarget, unknown
+from awsauth.health.checks import EksTarget, unknown
 from awsauth.kube.rbac import RbacRule, rule_of
 
 

@@ -19,9 +19,8 @@ from awsauth.errors import (
     UnreachableError,
     UsageError,
 )
-from awsauth.history.commit import CommitOutcome, changing, commit
+from awsauth.history.commit import CommitOutcome, RetryingStore, changing, commit
 from awsauth.history.log import log
-from awsauth.history.unavailable import RetryingStore
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Wrapped

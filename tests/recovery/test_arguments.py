@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.aws.access_entries import AccessEntries
-from awsauth.aws.authentication_mode import switch_to_both
-from awsauth.aws.eks import describe_cluster
+from awsauth.aws.eks import describe_cluster, switch_to_both
 from awsauth.aws.session import AwsSession
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.errors import AwsServiceError, RecoveryError, UsageError
+from awsauth.recovery.plan import SWITCH
 from awsauth.recovery.recover import recover, repair_request
-from awsauth.recovery.report import SWITCH
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake
 from tests.support.controlplane.authority import Authority

@@ -32,7 +32,7 @@ from awsauth.core.plan import Plan
 from awsauth.core.revisions.restore import Restoration
 from awsauth.health.report import HealthReport
 from awsauth.history.log import LogEntry
-from awsauth.recovery.report import Recovery
+from awsauth.recovery.plan import Recovery
 from tests.support.paths import PROJECT
 
 FOLDER: Final = PROJECT / "awsauth" / "schemas"

@@ -14,7 +14,7 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     import boto3
 
-    from awsauth.recovery.report import Recovery
+    from awsauth.recovery.plan import Recovery
     from tests.support.aws.eks_fake import EksFake, FakeCluster
     from tests.support.aws.eks_webhook import EksWebhook
     from tests.support.controlplane.api_server import ApiServer

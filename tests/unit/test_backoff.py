@@ -12,8 +12,7 @@ import pytest
 
 import awsauth
 from awsauth import backoff
-from awsauth.aws.authentication_mode import switch_to_both
-from awsauth.aws.eks import describe_cluster
+from awsauth.aws.eks import describe_cluster, switch_to_both
 from awsauth.aws.session import AwsSession
 from awsauth.backoff import Backoff, retry_after, retry_unavailable
 from awsauth.errors import AwsServiceError, UnavailableError

@@ -25,9 +25,8 @@ from awsauth.errors import (
     UnavailableError,
     UnreachableError,
 )
-from awsauth.kube.rbac import missing
+from awsauth.kube.rbac import missing, self_review
 from awsauth.kube.resources import read_bindings, read_nodes
-from awsauth.kube.self_review import self_review
 from awsauth.stores.cluster import ClusterStore
 from tests.support import connections
 from tests.support.connections import direct, transport_to

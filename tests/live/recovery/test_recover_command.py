@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from awsauth.recovery.report import SWITCH
+from awsauth.recovery.plan import SWITCH
 from tests.support.command_line import Terminal
 from tests.support.recovery_stage import BOTH
 

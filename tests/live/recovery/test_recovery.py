@@ -14,12 +14,12 @@ from botocore.client import BaseClient
 from awsauth.core.entries.model import TEMPORARY
 from awsauth.errors import AwsPermissionError, AwsServiceError, GuardError, OutcomeUnknownError, RecoveryError
 from awsauth.kube.transport import Transport
-from awsauth.recovery.report import SWITCH
+from awsauth.recovery.plan import SWITCH
 from tests.support.aws.eks_fake_entries import EksError
 from tests.support.recovery_stage import BOTH, BROKEN, CLUSTER_ADMIN, OPS, ROLE, Stage
 
 if TYPE_CHECKING:
-    from awsauth.recovery.report import Recovery
+    from awsauth.recovery.plan import Recovery
 
 
 def test_locked_out_by_an_edit_with_kubectl_and_in_again_with_nothing_left_behind(stage: Stage) -> None:

@@ -11,8 +11,8 @@ from awsauth.cli.confirm import guards_to_ask_about
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole, EnsureUser, ReplaceText
 from awsauth.errors import GuardError, RecoveryError, UnprovenHistoryError, UsageError
+from awsauth.recovery.plan import SWITCH
 from awsauth.recovery.recover import recover
-from awsauth.recovery.report import SWITCH
 from tests.support.controlplane.processes import free_port
 from tests.support.recovery_stage import ACCOUNT, BOTH, BROKEN, GOOD, OPS, ROLE, Stage
 
