@@ -27,8 +27,7 @@ from awsauth.aws.instance_role import (
     ensure_instance_role as ensure_instance_role,
 )
 from awsauth.client import AwsAuthClient as AwsAuthClient
-from awsauth.core.access.access_changes import AccessChange as AccessChange, UserInfo as UserInfo
-from awsauth.core.access.caller import Caller as Caller
+from awsauth.core.access.caller import AccessChange as AccessChange, Caller as Caller, UserInfo as UserInfo
 from awsauth.core.desired.acts import SyncAct as SyncAct, SyncReport as SyncReport
 from awsauth.core.desired.fragment import Fragment as Fragment
 from awsauth.core.diff import Diff as Diff, MappingDiff as MappingDiff, diff as diff

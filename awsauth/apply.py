@@ -12,8 +12,7 @@ from awsauth.core.diff import Diff, diff
 from awsauth.core.findings import Finding, Severity, counted, note, warning
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
-from awsauth.core.revisions.annotations import owners_of
-from awsauth.core.revisions.info import OBSERVED, Writer
+from awsauth.core.revisions.info import OBSERVED, Writer, owners_of
 from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import NotebookValue, quoted
 from awsauth.history.commit import PendingChange, commit

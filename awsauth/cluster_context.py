@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from awsauth.backoff import retry_unavailable
 from awsauth.core.access.matching import Access, could_render, principal_of
-from awsauth.core.access.sso_roles import maps_sso_roles, replaced_sso_roles
+from awsauth.core.cluster.findings import maps_sso_roles, replaced_sso_roles
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
 from awsauth.core.findings import Finding, note
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from awsauth.connections.eks import EksClusterInfo
-    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
+    from awsauth.core.cluster.findings import ClusterNode, NodeEvidence
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.entries.model import AccessEntry

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from awsauth.apply import Result
-    from awsauth.core.desired.acts import SyncReport
-    from awsauth.core.desired.decide import OnDrift
+    from awsauth.core.desired.acts import OnDrift, SyncReport
     from awsauth.core.desired.fragment import Fragment
     from awsauth.core.document.document import Document
     from awsauth.history.commit import PendingChange

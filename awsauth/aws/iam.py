@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from awsauth.aws.errors import MISSING, pages_of
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
-from awsauth.core.access.sso_roles import PATH, sso_role
-from awsauth.core.arn import canonical_role, is_user, partition_of
+from awsauth.core.arn import SSO_PATH, canonical_role, is_user, partition_of, sso_role
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.entries.findings import IamFacts
 from awsauth.core.findings import Finding, note, warning
@@ -308,7 +307,7 @@ def list_sso_roles(session: AwsSession) -> tuple[str, ...]:
         AwsPermissionError: the permission iam:ListRoles is missing.
         CredentialsError, AwsServiceError: IAM does not answer.
     """
-    return tuple(sorted(role.arn for role in _roles(session, PATH)))
+    return tuple(sorted(role.arn for role in _roles(session, SSO_PATH)))
 
 
 def _roles(session: AwsSession, path: str = "/") -> list[Role]:

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from awsauth.boundary import caused_by
 from awsauth.cli.command import AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import COMPLETION, SHELLS
-from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
+from awsauth.cli.invocation import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
 from awsauth.cli.output import Output, OutputError, drop_output
 from awsauth.version import __version__
 
@@ -99,7 +99,7 @@ class Program(AwsAuthGroup):
             formatter.write_dl([(str(code), meaning) for code, meaning in MEANINGS.items()])
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
-        """Run a command, and exit with its code (`awsauth.cli.exit_codes`)."""
+        """Run a command, and exit with its code (`awsauth.cli.invocation`)."""
         words = sys.argv[1:] if args is None else list(args)
         if COMPLETION in os.environ:
             super().main(words, prog_name, complete_var=COMPLETION, **extra)

@@ -10,10 +10,16 @@ from typing import Any, Final, get_args
 import click
 
 from awsauth.cli.completion import complete_allow, complete_context
-from awsauth.cli.exit_codes import INTERRUPTED, code_of
-from awsauth.cli.invocation import Invocation, OutputFormat
+from awsauth.cli.invocation import (
+    INTERRUPTED,
+    VARIABLES,
+    Invocation,
+    OutputFormat,
+    code_of,
+    resolve_target,
+    shared_options,
+)
 from awsauth.cli.output import Output, OutputError, debug_messages_on
-from awsauth.cli.target import VARIABLES, resolve_target, shared_options
 
 _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"

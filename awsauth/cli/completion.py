@@ -25,7 +25,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-from awsauth.cli.target import STANDARD_INPUT, resolve_target, shared_options
+from awsauth.cli.invocation import STANDARD_INPUT, resolve_target, shared_options
 from awsauth.core.document.model import KEYS
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError

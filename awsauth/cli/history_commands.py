@@ -10,7 +10,7 @@ import click
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
-from awsauth.cli.exit_codes import DONE, FOUND
+from awsauth.cli.invocation import DONE, FOUND
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import fenced, visible
 from awsauth.errors import UnprovenHistoryError

@@ -13,13 +13,11 @@ import click
 
 from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
-from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.inspect_commands import owners_in
-from awsauth.cli.target import command
-from awsauth.core.desired.acts import SyncReport
+from awsauth.cli.invocation import CONFLICT, DONE, FOUND, REFUSED, command
+from awsauth.core.desired.acts import OnDrift, SyncReport
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
-from awsauth.core.desired.decide import OnDrift
 from awsauth.core.desired.fragment import Fragment, decode_text
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.guards import GUARDS

@@ -7,7 +7,7 @@ path of a role.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError
@@ -24,9 +24,11 @@ _ARN: Final = re.compile(
 _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH: Final = re.compile(r"(?:[!-.0-~]+/)*")
 # The name of the role that IAM Identity Center makes for a permission set.
-SSO_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
+_SSO_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
+# The path of all roles of permission sets; a Region may follow.
+SSO_PATH: Final = "/aws-reserved/sso.amazonaws.com/"
 # The command that shows the roles of permission sets.
-FIND_SSO_ROLES: Final = "aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
+FIND_SSO_ROLES: Final = f"aws iam list-roles --path-prefix {SSO_PATH}"
 _SSO_PREFIX: Final = "awsreservedsso_"
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
 _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
@@ -49,10 +51,36 @@ def canonical_role(arn: str) -> str:
     return f"arn:{partition}:iam::{account}:role/{name}"
 
 
+class SsoRole(NamedTuple):
+    """The role of a permission set, with its ARN without the path."""
+
+    role_arn: str
+    permission_set: str
+
+
+def sso_role(arn: str) -> SsoRole | None:
+    """Return the permission set role of an ARN, or None for any other ARN.
+
+    The ARN may have its path.
+    """
+    try:
+        canonical = canonical_role(arn)
+    except InvalidValueError:
+        return None
+    name = permission_set(canonical)
+    return SsoRole(canonical, name) if name else None
+
+
+def permission_set(principal: str) -> str | None:
+    """Return the permission set of a role's ARN or name; None for others."""
+    match = _SSO_NAME.fullmatch(principal.rpartition("/")[2])
+    return match["set"] if match else None
+
+
 def lacks_sso_suffix(arn: str) -> bool:
     """Whether a permission set's role lacks the suffix of such roles."""
     name = arn.rpartition("/")[2].lower()
-    return name.startswith(_SSO_PREFIX) and not SSO_NAME.fullmatch(name)
+    return name.startswith(_SSO_PREFIX) and not _SSO_NAME.fullmatch(name)
 
 
 def writable_role(arn: str) -> str:

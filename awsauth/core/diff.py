@@ -20,7 +20,7 @@ from awsauth.core.text.unified_diff import unified
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from awsauth.core.access.access_changes import AccessChange
+    from awsauth.core.access.caller import AccessChange
     from awsauth.core.document.model import ParsedList
 
 
@@ -117,7 +117,7 @@ class Diff(JsonValue):
         """Yield effects that differ from the changed mapping: another entry wins."""
         if self._decides_alone and self._decides_alone():
             return
-        from awsauth.core.access.access_changes import infos
+        from awsauth.core.access.caller import infos
 
         by_principal: defaultdict[str, list[MappingDiff]] = defaultdict(list)
         for mapping in self.mappings:
@@ -153,7 +153,7 @@ def diff(before: Document, after: Document) -> Diff:
 
 
 def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff]) -> tuple[AccessChange, ...]:
-    from awsauth.core.access.access_changes import access_changes  # only if the effects are used
+    from awsauth.core.access.caller import access_changes  # only if the effects are used
 
     principals = (
         one.principal for one in mappings if one.key != "mapAccounts" and not (one.after or one.before)[-1].sso

@@ -24,7 +24,7 @@ from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from awsauth.core.access.access_changes import AccessChange
+    from awsauth.core.access.caller import AccessChange
     from awsauth.core.document.document import Document
     from awsauth.core.yaml_input import Path, YamlInput
 
@@ -153,7 +153,7 @@ class Plan(NotebookValue, JsonValue):
 
     @classmethod
     def _loaded(cls, values: dict[str, Any]) -> Plan:
-        from awsauth.core.access.access_changes import AccessChange
+        from awsauth.core.access.caller import AccessChange
 
         found = Diff(
             from_json(tuple[MappingDiff, ...], values["diff"]["mappings"]),

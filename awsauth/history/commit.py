@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from awsauth.backoff import Backoff, retry_unavailable
 from awsauth.core.edit.merge import MergeResult, merge_with_report
-from awsauth.core.revisions.annotations import owners_of
-from awsauth.core.revisions.info import Writer
+from awsauth.core.revisions.info import Writer, owners_of
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, ConflictError, NotFoundError, OutcomeUnknownError, RevisionTakenError
 from awsauth.history.record import Recorder, is_held

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.desired.records import Record, read_records
-from awsauth.core.revisions.annotations import owners_of
+from awsauth.core.revisions.info import owners_of
 from awsauth.errors import HistoryError
 from awsauth.history.rollback import rollback_candidates
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
-from awsauth.core.revisions.annotations import OWNER_PREFIX
+from awsauth.core.revisions.info import OWNER_PREFIX
 from awsauth.core.revisions.revision import HIGHEST, Revision, draft
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, HistoryError, OutcomeUnknownError, RevisionTakenError, UnreachableError

@@ -12,8 +12,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, SYSTEM_MASTERS
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.findings import Finding, note, warning
-from awsauth.core.revisions.annotations import owners_of
-from awsauth.core.revisions.info import UNKNOWN_WRITER, RevisionInfo, Writer, data_digest
+from awsauth.core.revisions.info import UNKNOWN_WRITER, RevisionInfo, Writer, data_digest, owners_of
 from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Author, HistoryState, Restoration, restore
 from awsauth.core.revisions.revision import Revision, digest_of_owners, is_sound
 from awsauth.core.text.display import quoted

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.tools import ARGO_CD, FLUX, ownership_markers
-from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
-from awsauth.core.desired.decide import Choices, OnDrift
+from awsauth.core.desired.acts import Choices, OnDrift, acts_of, changes_of, live_entries, records_after
 from awsauth.core.desired.records import holds_hashes, principal_in, principal_name, read_records, write_records
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import described, merge_with_report
@@ -18,8 +17,7 @@ from awsauth.core.guards.access import NODE_MAPPING
 from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.guards.context import violation
 from awsauth.core.guards.guards import allowed_by
-from awsauth.core.revisions.annotations import owners_of
-from awsauth.core.revisions.info import FIELD_MANAGER
+from awsauth.core.revisions.info import FIELD_MANAGER, owners_of
 from awsauth.core.text.display import listed, quoted, quoted_value, visible
 from awsauth.errors import GuardError, PlanOutdatedError, UsageError
 from awsauth.history.commit import PendingChange

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from awsauth.core.cluster.facts import Bindings, ClusterNode, ComputeType
+from awsauth.core.cluster.findings import Bindings, ClusterNode, ComputeType
 from awsauth.core.revisions.info import NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import visible

@@ -7,8 +7,16 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.core.document.document import Document
-from awsauth.core.revisions.annotations import PREFIX, head_read, time_read
-from awsauth.core.revisions.info import FIELD_MANAGER, NAME, FieldManager, Head, RevisionInfo
+from awsauth.core.revisions.info import (
+    FIELD_MANAGER,
+    NAME,
+    PREFIX,
+    FieldManager,
+    Head,
+    RevisionInfo,
+    head_read,
+    time_read,
+)
 from awsauth.core.revisions.revision import LABEL, NAMESPACE, Revision, head_replaced, info_from_object, number_of_name
 from awsauth.core.text.display import quoted
 from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError

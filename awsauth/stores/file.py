@@ -19,8 +19,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.findings import warning
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
-from awsauth.core.revisions.annotations import owners_of
-from awsauth.core.revisions.info import Head, data_digest
+from awsauth.core.revisions.info import Head, data_digest, owners_of
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import AwsAuthError, FileChangedError, FileError, HistoryError
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file

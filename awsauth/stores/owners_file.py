@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from awsauth.core.revisions.annotations import OWNER_PREFIX
+from awsauth.core.revisions.info import OWNER_PREFIX
 from awsauth.core.text.display import visible
 from awsauth.errors import FileError
 from awsauth.stores.atomic_write import Folder, is_root, replace_file

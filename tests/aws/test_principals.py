@@ -9,7 +9,8 @@ import pytest
 
 from awsauth.aws import iam
 from awsauth.aws.iam import find_sso_role, list_sso_roles, resolve_role
-from awsauth.core.access.sso_roles import maps_sso_roles, permission_set, replaced_sso_roles, sso_role
+from awsauth.core.arn import permission_set, sso_role
+from awsauth.core.cluster.findings import maps_sso_roles, replaced_sso_roles
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import RemoveRole, RenamePrincipal
 from awsauth.core.edit.merge import merge

@@ -33,7 +33,7 @@ NOT_FOR_A_FILE = (
         "awsauth.core.mappings",
         "awsauth.core.plan",
     ),
-    *("awsauth.core.access.access_changes", "awsauth.core.access.caller"),
+    "awsauth.core.access.caller",
     *("awsauth.core.lint.policy", "awsauth.core.revisions.restore", "awsauth.core.lint.rules"),
     *("awsauth.history.log", "awsauth.history.rollback"),
 )

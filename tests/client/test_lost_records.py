@@ -9,7 +9,7 @@ import pytest
 
 import awsauth
 from awsauth.core.desired.records import LONGEST
-from awsauth.core.revisions.annotations import OWNER_PREFIX, owners_of
+from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from tests.support.command_line import manifest_in
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.sync_model import ACCOUNT, arn, fragment, mapped

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 import awsauth
 from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.records import LONGEST
-from awsauth.core.revisions.annotations import OWNER_PREFIX, owners_of
+from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import json_text
 from tests.support.command_line import NODE, manifest_in
 from tests.support.memory_store import SharedMemoryStore

@@ -25,12 +25,7 @@ NOT_FOR_A_CLUSTER = (
         "awsauth.core.explain.explain",
         "awsauth.core.explain.explanation",
     ),
-    *(
-        "awsauth.core.access.access_changes",
-        "awsauth.core.document.full_reader",
-        "awsauth.core.lint.lint",
-        "awsauth.core.access.caller",
-    ),
+    *("awsauth.core.access.caller", "awsauth.core.document.full_reader", "awsauth.core.lint.lint"),
     *("awsauth.core.manifest.manifest", "awsauth.core.mappings", "awsauth.core.plan", "awsauth.core.lint.policy"),
     *("awsauth.core.lint.rules", "awsauth.history.log", "awsauth.history.rollback", "awsauth.kube.official_client"),
     *("awsauth.kube.exec_credential", "awsauth.kube.errors", "awsauth.stores.file", "awsauth.verification.verify"),

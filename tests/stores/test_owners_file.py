@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import awsauth
-from awsauth.core.revisions.annotations import owners_of
+from awsauth.core.revisions.info import owners_of
 from awsauth.stores.owners_file import OwnersFile
 from tests.support.command_line import manifest_in
 from tests.support.sync_model import arn, fragment, mapped

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.client import AwsAuthClient
-from awsauth.core.revisions.annotations import head_written
+from awsauth.core.revisions.info import head_written
 from awsauth.core.revisions.revision import info_from_object
 from awsauth.recovery.recover import recover
 from tests.support.waiting import wait_for

@@ -11,8 +11,7 @@ import yaml
 import awsauth
 from awsauth import errors
 from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.exit_codes import MEANINGS, code_of
-from awsauth.cli.target import VARIABLES
+from awsauth.cli.invocation import MEANINGS, VARIABLES, code_of
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.core.lint.lint import lint

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.core.access.matching import Access, can_match, needs_instance
-from awsauth.core.access.sso_roles import permission_set
-from awsauth.core.arn import is_user
+from awsauth.core.arn import is_user, permission_set
 from awsauth.core.edit.changes import EnsureRole, IfMapped
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError

@@ -1,22 +1,168 @@
-"""Findings that need facts about a live cluster."""
+"""Facts about a live cluster, and the findings that need them.
+
+A node role is in use, proven unused, or unknown, by several sources.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
-from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes
-from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
-from awsauth.core.findings import Finding, Severity, note, warning
+from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes, node_principals
+from awsauth.core.arn import SsoRole, sso_role
+from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry, principal_location
+from awsauth.core.edit.changes import Change, RemoveRole, RenamePrincipal
+from awsauth.core.findings import Finding, Location, Severity, note, warning
 from awsauth.core.text.display import command_line, listed, quoted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from awsauth.core.cluster.facts import Bindings, ClusterNode
     from awsauth.core.document.document import Document
-    from awsauth.core.entries.model import AuthenticationMode
+    from awsauth.core.entries.model import AccessEntry, AuthenticationMode
     from awsauth.core.guards.context import NodeUse
+
+ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
+"""The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """The usernames and groups in a cluster's RoleBindings and ClusterRoleBindings.
+
+    Attributes:
+        usernames: By username, the bindings that name it, each as kind and name (``RoleBinding apps/viewers``).
+        groups: By group, the same.
+        admin_usernames: The usernames that a ClusterRoleBinding binds to ``cluster-admin``.
+        admin_groups: The groups that a ClusterRoleBinding binds to ``cluster-admin``.
+    """
+
+    usernames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    admin_usernames: frozenset[str] = frozenset()
+    admin_groups: frozenset[str] = frozenset()
+
+
+class ClusterNode(NamedTuple):
+    """A registered node.
+
+    Attributes:
+        name: The name; its username is ``system:node:NAME``.
+        provider_id: Its id in AWS, such as ``aws:///eu-west-1a/i-0123456789abcdef0``; empty if unknown.
+        compute_type: The kind of its machine.
+    """
+
+    name: str
+    provider_id: str = ""
+    compute_type: ComputeType = "ec2"
+
+    @property
+    def instance_id(self) -> str:
+        """The id of its EC2 instance; empty without an instance, as on Fargate."""
+        last = self.provider_id.rpartition("/")[2]
+        return last if last.startswith("i-") else ""
+
+
+_SHOWN: Final = 3  # the most names or reasons that a text lists
+
+
+class RoleUser(NamedTuple):
+    """A node group, profile or other object that gives a role to nodes.
+
+    Attributes:
+        role_arn: The role, with or without its path.
+        who: The object, such as ``node group ng-1 (3 nodes)``.
+    """
+
+    role_arn: str
+    who: str
+
+
+class SourceReport(NamedTuple):
+    """The answer of one source.
+
+    Attributes:
+        users: The users of roles.
+        notes: Why the answer is incomplete, such as a missing right; empty if it is complete.
+    """
+
+    users: tuple[RoleUser, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class RoleUsage(NamedTuple):
+    """Whether nodes join by the mapping of a role.
+
+    Attributes:
+        role_arn: The role, as in the question.
+        use: ``unused`` only if that is proven.
+        reasons: The users of the role, or the questions that could not be asked.
+    """
+
+    role_arn: str
+    use: NodeUse
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """The reasons, at most three of them."""
+        return listed(list(map(visible, self.reasons)), _SHOWN, "; ", "; and ")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvidence:
+    """The roles of a cluster's nodes, as far as they are known.
+
+    Attributes:
+        users: The users of each role, by ARN without path and in lower case.
+        entries: The access entries for nodes, by the same ARN; their nodes need no mapping.
+        notes: The questions that could not be asked, and why. Only without any is a role without users proven unused.
+    """
+
+    users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    entries: Mapping[str, AccessEntry] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, told: Iterable[SourceReport], entries: Iterable[AccessEntry] = ()) -> NodeEvidence:
+        """Return the evidence of all sources.
+
+        Args:
+            told: The answers of all sources of roles; without one of them nothing is proven.
+            entries: The access entries of a cluster that uses them.
+        """
+        users: defaultdict[str, list[str]] = defaultdict(list)
+        notes: list[str] = []
+        for one in told:
+            notes += one.notes
+            for user in one.users:
+                users[principal_of(user.role_arn)].append(user.who)
+        return cls(
+            {role: tuple(dict.fromkeys(found)) for role, found in users.items()},
+            {entry.principal: entry for entry in entries if entry.lets_nodes_in},
+            tuple(dict.fromkeys(notes)),
+        )
+
+    def use_of(self, role_arn: str) -> RoleUsage:
+        """Return whether nodes join by the mapping of a role.
+
+        With an access entry for nodes they do not need it.
+        """
+        role = principal_of(role_arn)
+        users = self.users.get(role, ())
+        if entry := self.entries.get(role):
+            by_entry = f"its nodes join by its access entry of type {entry.type}, not by aws-auth"
+            return RoleUsage(role_arn, "unused", (by_entry, *users))
+        if users:
+            return RoleUsage(role_arn, "in use", users)
+        return RoleUsage(role_arn, "unknown" if self.notes else "unused", self.notes)
+
+    def of_document(self, document: Document) -> tuple[RoleUsage, ...]:
+        """Return the usage of each node mapping of a document, in its order."""
+        return tuple(map(self.use_of, node_principals(document)))
+
 
 GIVES_NOTHING: Final = "gives-nothing"
 UNBOUND_GROUP: Final = "unbound-group"
@@ -33,8 +179,6 @@ _BUILT_IN: Final = NODE_GROUPS | {
     "system:unauthenticated",
     "system:serviceaccounts",
 }
-
-_SHOWN: Final = 3  # the most names that a finding lists
 
 
 def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
@@ -194,3 +338,67 @@ def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
 def _without_owners(name: str) -> str:
     kubectl = ("kubectl", "-n", "kube-system", "patch", f"controllerrevision/{name}", "--type=json")
     return command_line(*kubectl, "-p", '[{"op":"remove","path":"/metadata/ownerReferences"}]')
+
+
+def maps_sso_roles(document: Document) -> bool:
+    """Whether a document maps a role of IAM Identity Center."""
+    return any(sso_role(mapped.principal) for mapped in document.reading("mapRoles").mapped)
+
+
+def replaced_sso_roles(document: Document, roles: Iterable[str]) -> tuple[Finding, ...]:
+    """Return the findings about SSO roles that another role has replaced.
+
+    A permission set that is removed from an account and assigned again gets a role with a new suffix. The mapping of the
+    old role then has no effect.
+
+    Args:
+        document: The document.
+        roles: The ARNs of all SSO roles in the accounts that could be read.
+    """
+    present = [found for found in map(sso_role, roles) if found]
+    known = {role.role_arn.lower() for role in present}
+    by_set: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for role in present:
+        by_set[_set_of(role)].append(role.role_arn)
+    reading = document.reading("mapRoles")
+    mapped = {entry.mapped.principal.lower() for entry in reading.entries if entry.mapped}
+    return tuple(
+        _replaced(
+            entry.mapped.principal, old.permission_set, by_set[_set_of(old)], mapped, principal_location(reading, entry)
+        )
+        for entry in reading.entries
+        if entry.mapped
+        and (old := sso_role(entry.mapped.principal))
+        and old.role_arn.lower() not in known
+        and _set_of(old) in by_set
+    )
+
+
+def _replaced(
+    principal: str, permission_set: str, successors: list[str], mapped: set[str], location: Location | None
+) -> Finding:
+    is_mapped = [successor for successor in successors if successor.lower() in mapped]
+    fix: tuple[Change, ...] = ()
+    if is_mapped:
+        fix = (RemoveRole(role_arn=principal),)
+        hint = f"Remove this mapping: the new role, {quoted(is_mapped[0], 200)}, is mapped already."
+    elif len(successors) == 1:
+        fix = (RenamePrincipal(principal_arn=principal, new_arn=successors[0]),)
+        hint = f"Map the new role instead: {quoted(successors[0], 200)}."
+    else:
+        listed = ", ".join(quoted(successor, 200) for successor in successors)
+        hint = f"Map the right one of {listed} instead."
+    return Finding(
+        "sso-role-replaced",
+        Severity.ERROR,
+        f"The role {quoted(principal, 200)} no longer exists, and the permission set {visible(permission_set)} has another one.",
+        "Users of the permission set have no access by this mapping.",
+        hint,
+        location,
+        principal,
+        fix,
+    )
+
+
+def _set_of(role: SsoRole) -> tuple[str, str]:
+    return account_of(role.role_arn), role.permission_set.lower()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.access.matching import casefold_arn, is_canonical, principal_of
 from awsauth.core.document.model import KIND
-from awsauth.core.revisions.annotations import OWNER_PREFIX, owners_of
+from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import sha256_of
 from awsauth.errors import FragmentError
 

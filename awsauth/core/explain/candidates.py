@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, could_render, needs_instance, winners
-from awsauth.core.access.sso_roles import permission_set
+from awsauth.core.arn import permission_set
 from awsauth.core.document.document import Document, parse_list
 from awsauth.core.document.model import (
     ARN_FIELD,

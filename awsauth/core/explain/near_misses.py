@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, fits
-from awsauth.core.access.sso_roles import permission_set
+from awsauth.core.arn import permission_set
 from awsauth.core.text.display import quoted, without_invisible
 from awsauth.core.text.lines import close_matches
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public
-from awsauth.core.access.access_changes import caller_of, filled_in
-from awsauth.core.access.caller import TAKES, is_session_name, render
+from awsauth.core.access.caller import TAKES, caller_of, filled_in, is_session_name, render
 from awsauth.core.access.matching import (
     INSTANCES_ONLY,
     Access,

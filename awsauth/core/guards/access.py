@@ -289,7 +289,7 @@ def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
 
 
 def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matching.Outcomes, key: Key) -> Finding:
-    from awsauth.core.access.access_changes import AccessChange, infos  # only for a finding
+    from awsauth.core.access.caller import AccessChange, infos  # only for a finding
 
     written = case.old.by_principal[principal][-1].principal
     change = AccessChange(written, infos(written, old), infos(written, new))

@@ -1,18 +1,21 @@
-"""The metadata of a revision: its place in the chain, who made it, when and why."""
+"""The metadata of a revision: its place in the chain, who made it, when and why.
+
+It is written as annotations of at most 1 KiB each.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.boundary import public
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, NoneForZero, json_object, sha256_of
-from awsauth.core.text.display import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+from awsauth.core.text.display import quoted, visible
 
 FIELD_MANAGER: Final = "awsauth"  # the manager under which this library writes
 
@@ -179,3 +182,208 @@ class RevisionInfo(JsonValue):
 def local_time(moment: datetime) -> str:
     """Return a time in the local zone, such as ``2026-03-01 14:05:59+01:00``."""
     return moment.astimezone().isoformat(" ", "seconds")
+
+
+PREFIX: Final = "awsauth/"
+OWNER_PREFIX: Final = f"{PREFIX}owner."  # of annotations that record the entries each owner applied last
+LONGEST: Final = 1024  # bytes of one annotation in UTF-8; all of an object may have 256 KiB
+
+_CUT: Final = "…"
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
+_INSTANT: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
+_KINDS: Final = frozenset(get_args(RevisionKind)) - {"deleted"}
+_TEXTS: Final = ("reason", "owner", "owners_digest", "uid", "attempt")
+_HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}data-digest")
+
+Managers = dict[str, tuple[FieldManager, ...]]
+
+
+def fitting(text: str) -> str:
+    """Return a text for an annotation: one visible line of at most 1 KiB."""
+    return _cut(visible(text))
+
+
+def fitting_managers(managers: Mapping[str, tuple[FieldManager, ...]]) -> Managers:
+    """Return the managers that fit into an annotation; ``…`` stands for others."""
+    kept = {key: tuple(owners) for key, owners in managers.items()}
+    while kept and len(_managers_text(kept).encode()) > LONGEST:
+        key = max(kept, key=lambda name: len(_managers_text({name: kept[name]})))
+        owners = [owner for owner in kept[key] if owner.client != _CUT]
+        if owners:
+            kept[key] = (*owners[:-1], FieldManager(_CUT))
+        else:
+            del kept[key]
+    return kept
+
+
+def annotations_written(info: RevisionInfo) -> dict[str, str]:
+    """Return the annotations of a revision's object."""
+    fields = {
+        # The number again: it exposes a copy that a user made under another name.
+        "revision": str(info.number),
+        "kind": info.kind,
+        "digest": info.digest,
+        "data-digest": info.data_digest,
+        "parent": str(info.parent or ""),
+        "parent-digest": info.parent_digest,
+        "restores": str(info.restores or ""),
+        "reason": _cut(info.reason),
+        **info.writer._asdict(),
+        "owner": _cut(info.owner),
+        "owners-digest": info.owners_digest,
+        "uid": info.uid,
+        "attempt": info.attempt,
+        "managers": _managers_text(fitting_managers(info.managers)) if info.managers else "",
+        "creates": "true" if info.creates else "",
+    }
+    return {PREFIX + name: text for name, text in fields.items() if text}
+
+
+def digest_of(info: RevisionInfo) -> str:
+    """Return the digest over all annotations of a revision but the digest.
+
+    Each revision holds the digest of its parent, so an object that names the newest proves all earlier ones. A
+    client that may create revisions but not write the object cannot add one to that chain.
+    """
+    annotations = annotations_written(info)
+    annotations.pop(f"{PREFIX}digest", None)
+    return sha256_of(annotations)
+
+
+def read_annotations(number: int, annotations: Mapping[str, str], created: Any) -> RevisionInfo:
+    """Return the metadata of the revision with this number.
+
+    Args:
+        number: The number in the object's name.
+        annotations: The annotations of the object.
+        created: Its ``creationTimestamp``: RFC 3339 text, or None.
+
+    Raises:
+        ValueError: the annotations are not ours, or were changed; the message is the rest of a sentence.
+    """
+    ours = {key.removeprefix(PREFIX): text for key, text in annotations.items() if key.startswith(PREFIX)}
+    if not ours:
+        raise ValueError("it has none of the annotations that begin with `awsauth/`")
+    if _number(ours, "revision") != number:
+        message = f"it was recorded as revision {quoted(ours.get('revision', ''), 20)} and now has another number"
+        raise ValueError(message)
+    parent, kind = _number(ours, "parent"), ours.get("kind", "")
+    if kind not in _KINDS:
+        raise _unreadable("kind", kind)
+    texts: Any = {name: ours.get(name.replace("_", "-"), "") for name in _TEXTS}
+    return RevisionInfo(
+        number=number,
+        digest=_matching(_DIGEST, ours, "digest"),
+        data_digest=_matching(_DIGEST, ours, "data-digest"),
+        parent=parent,
+        parent_digest=_matching(_DIGEST, ours, "parent-digest") if parent else "",
+        kind=kind,  # type: ignore[arg-type]
+        writer=Writer(**{name: ours.get(name, "") for name in Writer._fields}),
+        restores=_number(ours, "restores"),
+        **texts,
+        managers=_managers(ours.get("managers", "")),
+        creates="creates" in ours,
+        created=None if created is None else _time(created),
+    )
+
+
+def head_written(head: Head) -> dict[str, str]:
+    """Return the annotations in which a live ConfigMap names its revision."""
+    return dict(zip(_HEAD, (str(head.number), head.digest, head.data_digest), strict=True))
+
+
+def owners_of(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return the annotations that hold the records of owners."""
+    return {key: text for key, text in annotations.items() if key.startswith(OWNER_PREFIX)}
+
+
+def is_of_head(key: str) -> bool:
+    """Whether a ConfigMap's annotation names its revision or records an owner."""
+    return key in _HEAD or key.startswith(OWNER_PREFIX)
+
+
+def head_read(annotations: Mapping[str, str]) -> Head | None:
+    """Return the head in a ConfigMap's annotations; None if missing or malformed."""
+    number, digest, data_digest = (annotations.get(key, "") for key in _HEAD)
+    is_head = _NUMBER.fullmatch(number) and int(number) and _DIGEST.fullmatch(digest) and _DIGEST.fullmatch(data_digest)
+    return Head(int(number), digest, data_digest) if is_head else None
+
+
+def time_text(moment: datetime) -> str:
+    """Return a time as Kubernetes writes it: RFC 3339 in UTC, to the second."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_read(text: str) -> datetime:
+    """Return the time in UTC of an RFC 3339 text.
+
+    `strptime` would load locales.
+
+    Raises:
+        ValueError: the text is not such a time.
+    """
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(text)
+    return _in_utc(datetime.fromisoformat(text.replace("Z", "+00:00")))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    # The first and the last year have moments that are in no other zone.
+    in_zone = moment.tzinfo is not None and 1 < moment.year < 9999
+    return moment.astimezone(timezone.utc) if in_zone else moment.replace(tzinfo=timezone.utc)
+
+
+def _time(value: Any) -> datetime:
+    try:
+        return _in_utc(value) if isinstance(value, datetime) else time_read(str(value))
+    except ValueError:
+        raise ValueError(f"its `creationTimestamp` is {quoted(str(value), 40)}") from None
+
+
+def _number(ours: Mapping[str, str], name: str) -> int:
+    return int(_matching(_NUMBER, ours, name)) if name in ours else 0
+
+
+def _matching(form: re.Pattern[str], ours: Mapping[str, str], name: str) -> str:
+    text = ours.get(name, "")
+    if not form.fullmatch(text):
+        raise _unreadable(name, text)
+    return text
+
+
+def _managers(text: str) -> Managers:
+    if not text:
+        return {}
+    try:
+        return {str(key): tuple(_manager(*map(str, row)) for row in rows) for key, rows in json.loads(text).items()}
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise _unreadable("managers", text) from None
+
+
+def _manager(client: str, time: str = "", subresource: str = "") -> FieldManager:
+    return FieldManager(client, time_read(time) if time else None, subresource)
+
+
+def _managers_text(managers: Mapping[str, tuple[FieldManager, ...]]) -> str:
+    """Return managers as JSON.
+
+    Each is a list of its name, its time and its subresource, as far as they are known.
+    """
+    shown: dict[str, list[list[str]]] = {}
+    for key, owners in managers.items():
+        rows = [[owner.client, time_text(owner.time) if owner.time else "", owner.subresource] for owner in owners]
+        shown[key] = [row[: 3 if row[2] else 2 if row[1] else 1] for row in rows]
+    return json.dumps(shown, sort_keys=True, separators=(",", ":"))
+
+
+def _unreadable(name: str, text: str) -> ValueError:
+    annotation = f"annotation `{PREFIX}{name}`"
+    return ValueError(f"its {annotation} is {quoted(text, 80)}" if text else f"it has no {annotation}")
+
+
+def _cut(text: str) -> str:
+    raw = text.encode("utf-8", "backslashreplace")
+    if len(raw) <= LONGEST:
+        return text
+    return raw[: LONGEST - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT

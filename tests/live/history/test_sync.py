@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import awsauth
-from awsauth.core.revisions.annotations import owners_of
+from awsauth.core.revisions.info import owners_of
 from tests.support.forked import all_running, ended
 from tests.support.sync_model import World
 from tests.support.true_history import live

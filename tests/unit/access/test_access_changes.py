@@ -11,7 +11,7 @@ from hypothesis import given
 
 import awsauth
 from awsauth.core.access import access_changes
-from awsauth.core.access.access_changes import AccessChange, UserInfo
+from awsauth.core.access.caller import AccessChange, UserInfo
 from awsauth.core.access.matching import is_canonical
 from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import merge_with_report

@@ -6,8 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import account_of
-from awsauth.core.access.sso_roles import permission_set
-from awsauth.core.arn import FIND_SSO_ROLES, is_user, partition_of
+from awsauth.core.arn import FIND_SSO_ROLES, is_user, partition_of, permission_set
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, arn_rule, rule
