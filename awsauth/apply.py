@@ -68,11 +68,6 @@ class Result(NotebookValue, JsonValue):
         return "\n".join([shown, *(found.line for found in self.findings)])
 
 
-WILL_BE_CREATED: Final = "will-be-created"
-OWNED: Final = "owned-entry"
-ALTERED: Final = "altered-by-server"
-
-
 class ChangeApplier(NamedTuple):
     """Makes changes to one ``aws-auth``; guards check them after every merge.
 
@@ -181,7 +176,7 @@ def _altered(snapshot: Snapshot, result: Result) -> Finding:
     message = f"The API server stored other data than awsauth sent: {diff(result.document, snapshot.document).summary}."
     impact = "A mutating webhook or policy changes aws-auth; the revision holds the data as it was sent."
     hint = "Compare the two, and roll back if the difference does harm. Then ask the owner of the admission webhooks."
-    return Finding(ALTERED, Severity.ERROR, message, impact, hint)
+    return Finding("altered-by-server", Severity.ERROR, message, impact, hint)
 
 
 def _owned(proposal: PendingChange) -> Iterator[Finding]:
@@ -200,7 +195,7 @@ def _owned(proposal: PendingChange) -> Iterator[Finding]:
             message = f"{quoted(mapping.principal, 200)} is an entry of the owner {owner}."
             impact = "The owner's next sync puts it back."
             hint = "Change the owner's fragment instead."
-            yield warning(OWNED, message, impact, hint, principal=mapping.principal)
+            yield warning("owned-entry", message, impact, hint, principal=mapping.principal)
 
 
 def _creation(proposal: PendingChange) -> tuple[Finding, ...]:
@@ -208,7 +203,7 @@ def _creation(proposal: PendingChange) -> tuple[Finding, ...]:
         return ()
     impact = "No principal is mapped now. If another writer creates it first, the change is merged with theirs."
     hint = "If aws-auth was deleted, roll back instead: the history may hold its last state."
-    return (note(WILL_BE_CREATED, "aws-auth does not exist: the change creates it.", impact, hint),)
+    return (note("will-be-created", "aws-auth does not exist: the change creates it.", impact, hint),)
 
 
 def _regranted(restoration: Restoration, writer: Writer) -> dict[str, tuple[str, ...]]:

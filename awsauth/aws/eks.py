@@ -167,8 +167,6 @@ def _not_found(session: AwsSession, name: str, region: str) -> ClusterNotFoundEr
 
 BOTH: Final = "API_AND_CONFIG_MAP"
 
-_UNDER_WAY: Final = "InProgress"
-
 
 def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, done: list[str]) -> EksCluster:
     """Switch a cluster to ``API_AND_CONFIG_MAP``, and wait until that is done.
@@ -231,7 +229,7 @@ def _await(eks: EKSClient, name: str, update_id: str, waiting: Backoff, *, is_ow
     """Wait until an update is done; raise if it is our own and failed."""
     for _ in waiting:
         update: Any = eks.describe_update(name=name, updateId=update_id)["update"]
-        if update["status"] == _UNDER_WAY:
+        if update["status"] == "InProgress":
             continue
         if is_own and update["status"] != "Successful":
             errors = "; ".join(f"{one.get('errorCode')}: {one.get('errorMessage')}" for one in update.get("errors", ()))

@@ -18,7 +18,6 @@ _KEYS: Final = frozenset(
 )
 _API_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 _ENVIRONMENT: Final = frozenset({"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_STS_REGIONAL_ENDPOINTS"})
-_AWS: Final = ("eks", "get-token")
 _AWS_GLOBAL: Final = frozenset({"--region", "--profile", "--output"})
 _AWS_FLAGS: Final = {
     "--region": "region",
@@ -28,7 +27,6 @@ _AWS_FLAGS: Final = {
     "--role-arn": "role",
     "--output": "output",
 }
-_AUTHENTICATOR: Final = ("token",)
 _AUTHENTICATOR_FLAGS: Final = {
     "-i": "cluster",
     "--cluster-id": "cluster",
@@ -75,12 +73,12 @@ def recognized(stanza: Mapping[str, Any], environ: Mapping[str, str]) -> ExecIde
         return None  # a program next to the kubeconfig may be any program
     given = None
     if program == "aws":
-        given = _options(args, _AWS, _AWS_FLAGS, _AWS_GLOBAL)
+        given = _options(args, ("eks", "get-token"), _AWS_FLAGS, _AWS_GLOBAL)
         # The AWS CLI would read a value with `://` from a file.
         if given and (given.pop("output", "json") != "json" or any("://" in value for value in given.values())):
             return None
     elif program == "aws-iam-authenticator" and not environ.get("DEFAULT_ROLE"):
-        given = _options(args, _AUTHENTICATOR, _AUTHENTICATOR_FLAGS, frozenset())
+        given = _options(args, ("token",), _AUTHENTICATOR_FLAGS, frozenset())
     return _identity(given, env, environ) if given else None
 
 

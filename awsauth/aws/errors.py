@@ -108,8 +108,6 @@ CREDENTIAL_SOURCES: Final = {
 
 _ACTION: Final = re.compile(r"perform: (?P<action>[\w-]+:\w+)(?:.*?on resource: (?P<resource>arn:\S+))?", re.DOTALL)
 _SKEW_WORDS: Final = re.compile(r"Signature (?:expired|not yet current)|is now (?:earlier|later) than")
-# The start of botocore's error for new credentials that have expired, too.
-_STILL_EXPIRED: Final = "Credentials were refreshed, but"
 
 
 class _Row(NamedTuple):
@@ -409,7 +407,8 @@ def _raised(error: Exception) -> _Row | None:
         names = ["InvalidHeader"] if str(cause).startswith("Invalid header") else _names(cause)
         if found := next((_BEHIND[name] for name in names if name in _BEHIND), None):
             return found
-    names = ["StillExpired"] if str(first).startswith(_STILL_EXPIRED) else _names(first)
+    # botocore says so if the new credentials have expired, too.
+    names = ["StillExpired"] if str(first).startswith("Credentials were refreshed, but") else _names(first)
     return next((_EXCEPTIONS[name] for name in names if name in _EXCEPTIONS), None)
 
 

@@ -182,8 +182,6 @@ def check_role_name(name: Any, *, or_arn: bool = False) -> None:
 
 PAGE: Final = 1000  # roles in one answer of ListRoles, at most
 
-_NEAR: Final = 3  # roles of a similar name that are shown
-
 
 class ResolvedRole(NamedTuple):
     """The role for a name or an ARN.
@@ -325,6 +323,6 @@ def _near_roles(name: str, session: AwsSession) -> str:
 def _near(name: str, names: Sequence[str], kind: str) -> str:
     """Return the similar names, as a sentence; empty if there are none."""
     by_fold = {other.lower(): other for other in names}
-    near = get_close_matches(name.lower(), by_fold, _NEAR)
+    near = get_close_matches(name.lower(), by_fold, 3)
     shown = ", ".join(quoted(by_fold[found]) for found in near)
     return f"There are {kind} of a similar name: {shown}. " if near else ""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from awsauth.aws.token import TokenSource
     from awsauth.kube.transport import Transport
 
-# The region of the STS to ask if no region is known. It answers for the whole partition `aws`.
-_FALLBACK_REGION: Final = "us-east-1"
 
 _POD_IDENTITY_HOSTS: Final = frozenset({"169.254.170.23", "fd00:ec2::23"})
 _IRSA_FOLDER: Final = "/eks.amazonaws.com/"
@@ -146,7 +144,8 @@ def identity_of(session: AwsSession, *, near: str = "") -> Identity:
     threading.Thread(target=metadata.instance_id, daemon=True).start()
     credentials = session.credentials()
     region = session.known_region or near or metadata.region()
-    with session.calling("sts", "The caller cannot be looked up", region=region or _FALLBACK_REGION) as sts:
+    # This STS answers for the whole partition `aws`.
+    with session.calling("sts", "The caller cannot be looked up", region=region or "us-east-1") as sts:
         answer = sts.get_caller_identity()
         arn, account, user_id = answer["Arn"], answer["Account"], answer["UserId"]
         partition = partition_of(arn)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import botocore.session
 
 _SECONDS: Final = 1.0
-_TTL_SECONDS: Final = "300"
 _ADDRESSES: Final = {"ipv4": "http://169.254.169.254", "ipv6": "http://[fd00:ec2::254]"}
 _LONGEST: Final = 16_384
 
@@ -80,7 +79,7 @@ class InstanceMetadata:
 
     def _read(self, path: str) -> tuple[int, str]:
         if not self._token:
-            header = {"X-aws-ec2-metadata-token-ttl-seconds": _TTL_SECONDS}
+            header = {"X-aws-ec2-metadata-token-ttl-seconds": "300"}
             status, token = self._ask("PUT", "/latest/api/token", header)
             if status == 403:
                 self._problem = f"is switched off for this instance ({self.endpoint} answers 403)"

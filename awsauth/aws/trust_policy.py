@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from awsauth.core.text.display import visible
 
@@ -17,7 +17,6 @@ TrustVerdict = Literal["yes", "conditional", "everybody", "denied", "no"]
 ``everybody``: a statement allows it to every principal, which is more than EC2 needs. ``denied``: a statement
 forbids it."""
 
-_ASSUME: Final = "sts:assumerole"
 
 _Keys = tuple[str, ...]  # the condition keys of a statement; empty for an unconditional one
 
@@ -123,7 +122,7 @@ def _is_about_assuming(statement: Mapping[str, Any]) -> bool:
     excludes = "NotAction" in statement
     actions = _listed(statement.get("NotAction" if excludes else "Action"))
     patterns = [action.lower().replace("[", "[[]") for action in actions if isinstance(action, str)]
-    return any(fnmatchcase(_ASSUME, pattern) for pattern in patterns) != excludes
+    return any(fnmatchcase("sts:assumerole", pattern) for pattern in patterns) != excludes
 
 
 def _condition_keys(statement: Mapping[str, Any]) -> _Keys:

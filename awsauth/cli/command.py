@@ -27,7 +27,6 @@ _OUTPUT: Final = "Output"
 _WITHOUT_VALUE: Final = "--dry-run"
 _ARN: Final = "--arn"
 _ALL: Final = frozenset(one.option for one in VARIABLES)
-_ONLY_SHOWING: Final = ("dry_run", "out", "check_only")
 
 
 class SectionedOption(click.Option):
@@ -184,7 +183,7 @@ class AwsAuthCommand(_Sectioned):
         ctx.obj = invocation_of(ctx)
         if ctx.obj.output not in self.outputs:
             raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
-        is_for_show = any(map(ctx.params.get, _ONLY_SHOWING)) or ctx.params.get("fix") is False
+        is_for_show = any(map(ctx.params.get, ("dry_run", "out", "check_only"))) or ctx.params.get("fix") is False
         ctx.obj.may_change = self.writes and not is_for_show
         if ctx.obj.screen.verbosity:
             ctx.with_resource(debug_messages_on(ctx.obj.screen))

@@ -175,9 +175,6 @@ def _plan_of_text(
     return plan
 
 
-_MOST_LINES: Final = 5
-
-
 @awsauth_command(
     "fmt",
     "client.apply(awsauth.normalize(client.read())), of AwsAuthClient.from_file(path, normalize=True)",
@@ -221,7 +218,7 @@ def _reason(document: Document, change: awsauth.ReplaceText) -> str:
     """Return the data key that is changed, and its lines with white space at the end."""
     lines = document.data[change.key].split("\n")
     blank = [str(number) for number, line in enumerate(lines, 1) if line != line.rstrip(" \t")]
-    where = f", with white space at the end of lines {listed(blank, _MOST_LINES)}" if blank else ""
+    where = f", with white space at the end of lines {listed(blank, 5)}" if blank else ""
     return f"{change.key}{where}"
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # By argument the data key in which the username is looked up, if it is not given.
 _KEYS: Final = {"role_arn": "mapRoles", "user_arn": "mapUsers"}
 
-_IN_PLAN: Final = ("--out", "--yes", "--dry-run")
-
 
 def _mapping_command(
     group: click.Group | None, name: str, call: str, does: str, *params: click.Parameter
@@ -44,7 +42,7 @@ def _mapping_command(
 
     def run(invocation: Invocation, /, **given: Any) -> int:
         how = ChangeOptions(**{option: given.pop(option) for option in ChangeOptions._fields})
-        lost = [option for option in how.given if option not in _IN_PLAN]
+        lost = [option for option in how.given if option not in ("--out", "--yes", "--dry-run")]
         if how.out and lost:
             raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
 

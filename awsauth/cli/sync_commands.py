@@ -23,7 +23,6 @@ from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import visible
 from awsauth.errors import FragmentError, UsageError
-from awsauth.history.sync import UNMANAGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 _RESTORE: Final = "pass restore_ownership=True"
-OWNER_WITHOUT_FRAGMENT: Final = "owner-without-fragment"
 
 
 @awsauth_command("sync", "client.sync([awsauth.Fragment.from_text(text)])", changes=True, always_recorded=True)
@@ -142,7 +140,7 @@ def _shown(invocation: Invocation, how: ChangeOptions, propose: Callable[[AwsAut
         if invocation.output == "json":
             return CONFLICT
         sync.raise_for_conflicts()
-    is_found = proposed.has_effect or any(one.code == UNMANAGED for one in proposed.findings)
+    is_found = proposed.has_effect or any(one.code == "unmanaged-entry" for one in proposed.findings)
     return FOUND if is_found or (sync and sync.lost) else DONE
 
 
@@ -153,7 +151,7 @@ def _without_fragment(client: AwsAuthClient, fragments: Sequence[Fragment]) -> I
         if names and owner not in synced:
             count = "1 entry" if len(names) == 1 else f"{len(names)} entries"
             yield Finding(
-                OWNER_WITHOUT_FRAGMENT,
+                "owner-without-fragment",
                 Severity.NOTE,
                 f"The owner {owner} has {count} and no fragment here.",
                 "The sync leaves the owner's entries.",

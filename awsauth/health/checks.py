@@ -37,7 +37,6 @@ GROUP: Final = "GROUP"  # stands in the advice for the group, which the administ
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _NO_NAME: Final = re.compile(r"[^a-z0-9.-]+")
-_MOST_MISSES: Final = 3
 
 
 class EksTarget(NamedTuple):
@@ -79,7 +78,7 @@ def unknown(caller: Caller, target: EksTarget, explanation: Explanation | None, 
         other = f"this may be another cluster than {quoted(target.cluster)}, for which the token was made"
         hint = f"The cluster sees a change after a few seconds: try again. If it still fails, {other}."
         return AwsAuthError(f"{message} aws-auth does map it ({location}).", hint=hint)
-    nearest = [str(candidate) for candidate in explanation.candidates[:_MOST_MISSES]] if explanation else []
+    nearest = [str(candidate) for candidate in explanation.candidates[:3]] if explanation else []
     unmapped = ["aws-auth does not map it.", *nearest] if explanation else []
     return AwsAuthError(" ".join([message, *unmapped]), hint="\n".join(_mapping(caller, target)))
 
@@ -162,7 +161,6 @@ def _subject(review: SelfReview | None) -> tuple[str, str]:
 
 _OTHER_WAY: Final = "not by aws-auth, but by an access entry or as the cluster's creator"
 _UNREADABLE: Final = "unknown: the caller may not read aws-auth"
-_NOT_AWS: Final = "This connection does not use AWS credentials."
 
 
 def health_report(
@@ -221,7 +219,8 @@ class _HealthCheck:
         for name, action in zip(STEPS, by_aws + by_server, strict=True):
             failed = any(step.result == "failed" for step in steps)
             if failed or (not self.tokens and action in by_aws):
-                steps.append(HealthStep(name, "skipped", NEEDS_EARLIER if failed else _NOT_AWS))
+                why = NEEDS_EARLIER if failed else "This connection does not use AWS credentials."
+                steps.append(HealthStep(name, "skipped", why))
             else:
                 steps.append(_taken(name, action))
         role = f", as {self.role_arn}" if self.role_arn else ""

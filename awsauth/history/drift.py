@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import Access, Outcomes, can_match
 from awsauth.core.access.node_mappings import admits_nodes, still_admits
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
     from awsauth.stores.store import Snapshot, Store
 
-DRIFT: Final = "drift"
-NO_BASELINE: Final = "no-baseline"
-_SHOWN: Final = 5
-
 
 def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
     """Return a note if the object names no revision."""
@@ -31,7 +27,7 @@ def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
     message = "The history has no baseline: aws-auth names no revision."
     impact = "If another tool breaks aws-auth now, no revision holds the present state."
     hint = "Record the present state with snapshot()."
-    found = note(NO_BASELINE, message, impact, hint)
+    found = note("no-baseline", message, impact, hint)
     return (found,)
 
 
@@ -91,7 +87,7 @@ def _finding(revision: Revision, snapshot: Snapshot, nodes: list[str], admins: l
     impact = of_nodes if nodes else "They can no longer repair aws-auth by their mapping."
     back = command_line("awsauth", "rollback", "--to", str(revision.number))
     hint = f"To restore them, run `{back}`, which keeps the mappings that others added."
-    return Finding(DRIFT, Severity.ERROR, message, impact, hint)
+    return Finding("drift", Severity.ERROR, message, impact, hint)
 
 
 def _writers(revision: Revision, snapshot: Snapshot) -> tuple[str, str]:
@@ -116,4 +112,4 @@ def _shown(moment: datetime) -> str:
 
 
 def _quoted(principals: list[str]) -> str:
-    return listed([quoted(principal, 200) for principal in principals], _SHOWN)
+    return listed([quoted(principal, 200) for principal in principals], 5)

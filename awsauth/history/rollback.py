@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.diff import Diff
 
-UNPROVEN: Final = "unproven-revision"
-FURTHER_BACK: Final = "further-back"
 
 UNVOUCHED: Final = "aws-auth was replaced or deleted, so it does not prove"
 _SHOWN: Final = 5
@@ -248,14 +246,14 @@ def _unproven(info: RevisionInfo) -> Finding:
     message = f"aws-auth does not prove that it was ever at revision {info.number}."
     impact = f"{UNVOUCHED} that state."
     hint = f"Look at the difference, and at the client that recorded it: {revision_line(info)}."
-    return warning(UNPROVEN, message, impact, hint)
+    return warning("unproven-revision", message, impact, hint)
 
 
 def _further_back(live: RevisionInfo, last: RevisionInfo) -> Finding:
     message = f"Revision {live.number} is a rollback to revision {last.number}, so this goes one state further back."
     impact = "It does not bring back the state before that rollback."
     hint = f"To restore that state, name revision {live.parent}."
-    return note(FURTHER_BACK, message, impact, hint)
+    return note("further-back", message, impact, hint)
 
 
 def _effective(proven: Sequence[RevisionInfo]) -> RevisionInfo:

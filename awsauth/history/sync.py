@@ -31,12 +31,7 @@ if TYPE_CHECKING:
     from awsauth.core.desired.records import Record
     from awsauth.stores.store import Snapshot, Store
 
-LOST_OWNERSHIP: Final = "lost-ownership"
 DUPLICATES: Final = "synced-duplicates"
-MAX_REMOVALS: Final = "max-removals"
-HASHED_RECORDS: Final = "hashed-records"
-UNMANAGED: Final = "unmanaged-entry"
-ALLOW_EMPTY: Final = "allow-empty"
 
 
 @dataclass(slots=True)
@@ -159,7 +154,8 @@ class SyncProposal:
             recorded = len(records.get(owner, ()))
             if not wanted and recorded and not self.allow_empty:
                 message = f"The fragment of the owner {owner} is empty, and {recorded} entries are recorded."
-                yield Finding(ALLOW_EMPTY, Severity.ERROR, message, "", "To remove all of them, pass allow_empty=True.")
+                hint = "To remove all of them, pass allow_empty=True."
+                yield Finding("allow-empty", Severity.ERROR, message, "", hint)
             pruned = [act for act in report.of("prune") if act.owner == owner]
             most = max(5, recorded // 5) if self.max_removals is None else self.max_removals
             most = most if isinstance(most, int) else recorded * int(most.removesuffix("%")) // 100
@@ -168,7 +164,7 @@ class SyncProposal:
                 count = f"{len(pruned)} entries of the owner {owner}"
                 message = f"The sync would remove {count}, and the limit is {most}: {named}."
                 hint = f"To allow as many, pass max_removals={len(pruned)}."
-                yield Finding(MAX_REMOVALS, Severity.ERROR, message, "", hint)
+                yield Finding("max-removals", Severity.ERROR, message, "", hint)
         allowed = allowed_by(self.allow)
         for act in report.of("prune"):
             is_node = any(map(is_node_mapping, act.case.live))
@@ -230,7 +226,8 @@ def _unmanaged(live: Live, known: Sequence[Mapping[str, object]]) -> Iterator[Fi
             outcome = described(mapped.username, mapped.groups)
             message = f"{quoted(mapped.principal, 200)} is mapped to {outcome}, without an owner."
             hint = "Add the entry to a fragment and sync with adopt=True, or remove it."
-            yield warning(UNMANAGED, message, "No fragment shows this access.", hint, principal=mapped.principal)
+            impact = "No fragment shows this access."
+            yield warning("unmanaged-entry", message, impact, hint, principal=mapped.principal)
 
 
 def _duplicates(report: SyncReport) -> Iterator[Finding]:
@@ -248,7 +245,7 @@ def _hashed(owners: Mapping[str, str] | None, snapshot: Snapshot) -> Iterator[Fi
     if is_new and any(map(holds_hashes, (owners or {}).values())):
         sizes = "The records of owners are larger than 128 KiB"
         message = f"{sizes}, so awsauth keeps hashes instead of usernames and groups."
-        yield note(HASHED_RECORDS, message, "The sync finds the same changes.")
+        yield note("hashed-records", message, "The sync finds the same changes.")
 
 
 def _lost(owner: str, *, is_there: bool, is_kept: bool) -> Finding:
@@ -257,7 +254,7 @@ def _lost(owner: str, *, is_there: bool, is_kept: bool) -> Finding:
     impact = "Without it, entries that the owner no longer wants stay, and no sync adopts its entries."
     restore = "To restore it, pass restore_ownership=True. " if is_kept else ""
     hint = f"{restore}To begin a new record, sync the owner's fragment with adopt=True."
-    return warning(LOST_OWNERSHIP, message, impact, hint)
+    return warning("lost-ownership", message, impact, hint)
 
 
 def _other_acts(approved: SyncReport, found: SyncReport) -> PlanOutdatedError:

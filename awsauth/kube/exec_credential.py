@@ -39,7 +39,6 @@ LARGEST_OUTPUT: Final = 2**20
 _LONGEST_PROBLEM: Final = 2_000
 _FRACTION: Final = re.compile(r"\.\d+")
 _VERSIONS: Final = tuple([f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1")])
-_MODES: Final = ("Never", "IfAvailable", "Always")
 # Fields of the cluster that a plugin with ``provideClusterInfo`` gets.
 _CLUSTER_INFO: Final = (
     *("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url"),
@@ -146,7 +145,7 @@ class ExecPlugin:
         return str(value)
 
     def _is_interactive(self) -> bool:
-        mode = self._one_of("interactiveMode", _MODES, "IfAvailable")
+        mode = self._one_of("interactiveMode", ("Never", "IfAvailable", "Always"), "IfAvailable")
         has_terminal = sys.stdin is not None and sys.stdin.isatty()
         if mode == "Always" and not has_terminal:
             raise ValueError("it needs a terminal (`interactiveMode: Always`), but has none")

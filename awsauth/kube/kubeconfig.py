@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _DEEPEST: Final = 100
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _TEXT: Final = "tag:yaml.org,2002:str"
-_TEXTS: Final = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 
 
 def decoded(raw: bytes) -> str:
@@ -84,7 +83,7 @@ def _loader() -> type[yaml.CSafeLoader]:
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
             tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
             is_sexagesimal = kind is yaml.ScalarNode and tag in _NUMBERS and ":" in value
-            return _TEXT if is_sexagesimal or tag in _TEXTS else tag
+            return _TEXT if is_sexagesimal or tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value") else tag
 
     return Loader
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
     from awsauth.core.revisions.info import RevisionInfo
     from awsauth.kube.transport import Transport
-
-_SHOWN: Final = 3
 
 
 class RepairRequest(NamedTuple):
@@ -210,7 +208,7 @@ class AccessRepair:
         number, is_callers = self._newest(proven)
         if is_callers and others:
             arn = self._caller.canonical_arn
-            names = listed(list(map(quoted, others)), _SHOWN)
+            names = listed(list(map(quoted, others)), 3)
             message = f"aws-auth makes {names} administrators, and not {quoted(arn, 200)}."
             impact = f"They may have decided so. The rollback to revision {number} restores your access."
             raise_for_violations([violation(REGRANT, message, impact, "Ask them.", principal=arn)], allow)

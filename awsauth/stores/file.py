@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.revisions.revision import Revision
 
-UNREADABLE_RECORDS: Final = "unreadable-records"
 
 LOCKED: Final = 30.0  # seconds to wait for a lock; other writers of this library hold it while the disk writes one file
 
@@ -318,7 +317,7 @@ class FileStore(RevisionFolder, Store):
         if not unreadable:
             return found
         impact = "No sync runs until they can be, and a rollback replaces them with those of the revision."
-        finding = warning(UNREADABLE_RECORDS, unreadable.message, impact, unreadable.hint)
+        finding = warning("unreadable-records", unreadable.message, impact, unreadable.hint)
         return found._replace(findings=(*found.findings, finding), unreadable=unreadable)
 
     def _records(self, head: Head | None) -> tuple[dict[str, str], FileError | None]:

@@ -44,8 +44,6 @@ NOT_SEEN_YET: Final = "not-seen-yet"
 # Seconds after which an authenticator has seen a change. Mostly it takes milliseconds, and up to 2 seconds.
 SETTLES: Final = 3.0
 
-_CERTAIN: Final = 2  # rejected tokens in a row that prove a lockout: STS may fail once
-
 
 def apply_and_verify(
     make: Make,
@@ -165,7 +163,7 @@ class _Witness:
     @property
     def lost_access(self) -> bool:
         """Whether it had access before the change, and certainly has none now."""
-        return self._had_access and self._rejections >= _CERTAIN
+        return self._had_access and self._rejections >= 2  # STS may fail once
 
 
 def _granted(document: Document, arn: str) -> ProbeResult | None:

@@ -165,11 +165,7 @@ class NodeEvidence:
 
 
 GIVES_NOTHING: Final = "gives-nothing"
-UNBOUND_GROUP: Final = "unbound-group"
 CLUSTER_ADMIN: Final = "cluster-admin"
-NODE_ROLE_IN_USE: Final = "node-role-in-use"
-OWNED_REVISION: Final = "owned-revision"
-ABSENT: Final = "absent"
 
 _NODE_USER: Final = "system:node:"
 # Groups that the API server or EKS binds by itself.
@@ -188,7 +184,7 @@ def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
     severity = Severity.ERROR if mode == "CONFIG_MAP" else Severity.WARNING
     impact = "Only access entries and the cluster creator have access; no node or user is mapped."
     hint = "Roll back if there was one, because its history remains. Otherwise map the node roles first."
-    return (Finding(ABSENT, severity, "There is no aws-auth.", impact, hint),)
+    return (Finding("absent", severity, "There is no aws-auth.", impact, hint),)
 
 
 def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
@@ -270,7 +266,7 @@ def _unbound(group: str, principals: list[str]) -> Finding:
     message = f"No RoleBinding or ClusterRoleBinding names the group {quoted(group)} of {names}."
     impact = "The group grants no rights."
     hint = "Bind it, correct its spelling, or remove it."
-    return note(UNBOUND_GROUP, message, impact, hint, principal=principals[0] if len(principals) == 1 else "")
+    return note("unbound-group", message, impact, hint, principal=principals[0] if len(principals) == 1 else "")
 
 
 def nodes_here(
@@ -314,7 +310,7 @@ def _in_use(
         either = f" this mapping or {len(others)} more like it" if others else " this mapping"
         message = f"{quoted(mapped.principal, 200)} maps nodes, and registered nodes fit it: {names}."
         impact = f"They joined by{either}, or by an access entry."
-    return note(NODE_ROLE_IN_USE, message, impact, principal=mapped.principal)
+    return note("node-role-in-use", message, impact, principal=mapped.principal)
 
 
 def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
@@ -325,7 +321,7 @@ def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
     """
     return tuple(
         warning(
-            OWNED_REVISION,
+            "owned-revision",
             f"The revision {quoted(name)} belongs to {', '.join(quoted(owner, 200) for owner in owned)}.",
             "Kubernetes deletes it together with its owner, and then no rollback to it is possible.",
             f"Remove metadata.ownerReferences: `{_without_owners(name)}`.",

@@ -84,24 +84,10 @@ def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo]
         yield Reversal(newest.number, 0, certain=first is not None and first.kind not in OBSERVED)
 
 
-FIELD_MANAGER_CODE: Final = "field-manager"
-
-
-OWNER_REFERENCE: Final = "owner-reference"
-
-
 LAST_APPLIED: Final = "last-applied"
-
-
 REVERTED_BEFORE: Final = "reverted-before"
 
-
 _ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
-
-
-_SHOWN: Final = 5  # how many mappings a finding lists
-
-
 _VERBS: Final = {"removed": "takes out", "added": "brings back", "changed": "changes", "shadowed": "changes"}
 
 
@@ -158,7 +144,7 @@ def _owner(owner: str) -> Finding:
     message = f"The object belongs to {quoted(owner, 200)}."
     impact = "The controller of the owner can overwrite it, and Kubernetes deletes it together with its owner."
     hint = "Make the change in the owner, or remove a wrong entry from metadata.ownerReferences."
-    return warning(OWNER_REFERENCE, message, impact, hint)
+    return warning("owner-reference", message, impact, hint)
 
 
 def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> Iterator[Finding]:
@@ -177,7 +163,7 @@ def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> I
     who = shown if tool is UNKNOWN else f"{tool.name} ({shown})"
     message = f"{who} was the last to write {', '.join(map(visible, keys))}."
     principal = keys[0] if len(keys) == 1 else ""
-    yield Finding(FIELD_MANAGER_CODE, tool.severity, message, tool.impact, tool.hint, principal=principal)
+    yield Finding("field-manager", tool.severity, message, tool.impact, tool.hint, principal=principal)
 
 
 def _last_writer(owners: Iterable[FieldManager]) -> FieldManager | None:
@@ -224,7 +210,7 @@ def _effects(mappings: tuple[MappingDiff, ...], texts: list[str]) -> str:
     for verb in dict.fromkeys(_VERBS.values()):
         hit = [mapping for mapping in mappings if _VERBS[mapping.kind] == verb]
         named = [f"{KIND[mapping.key]} {quoted(mapping.principal, 200)}" for mapping in hit]
-        parts += [f"{verb} {listed(named, _SHOWN)}"] if hit else []
+        parts += [f"{verb} {listed(named, 5)}"] if hit else []
     return "; ".join(parts)
 
 

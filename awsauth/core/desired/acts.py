@@ -144,7 +144,6 @@ _SIGNS: Final[dict[str, str]] = {
 }
 _UNPROVEN: Final = "the record of the owner is not the one that awsauth wrote last"
 _KEY_OF: Final = {noun: key for key, noun in KIND.items()}
-_SHOWN_NOT: Final = ("same", "untouched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +334,7 @@ def acts_of(
             kind = decide(case, choices)
             if kind == "forget" and not case.claimed_by:
                 holders[name].remove(owner)  # Of several owners that recorded it, the last one removes it.
-            if kind not in _SHOWN_NOT:
+            if kind not in ("same", "untouched"):
                 key, shown = _KEY_OF[name.partition("/")[0]], [*([case.wanted] if case.wanted else ()), *case.live[-1:]]
                 reason = _reason(kind, case, changed_by)
                 mapped = shown[0].principal if shown else principal
@@ -389,13 +388,10 @@ def _change(verb: str, key: Key, mapped: MappingEntry, **how: str) -> Any:
     return made(**{f"{noun}_arn": mapped.principal, **values, **how})
 
 
-_NOT_APPLIED: Final = ("extend", "kept", "unowned", "conflict")
-
-
 def records_after(report: SyncReport, records: Mapping[str, Record]) -> dict[str, Record]:
     """Return the records of owners as they are after the acts."""
     found = {owner: dict(record) for owner, record in records.items()}
-    for act in (act for act in report.acts if act.act not in _NOT_APPLIED):
+    for act in (act for act in report.acts if act.act not in ("extend", "kept", "unowned", "conflict")):
         mine = found.setdefault(act.owner, {})
         if act.after is None:
             mine.pop(act.case.principal, None)

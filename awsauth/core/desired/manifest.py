@@ -21,9 +21,6 @@ _CONFIG_MAP: Final = re.compile(
     r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE
 )
 
-OTHER_KEY: Final = "other-data-key"
-NODE_NOT_KEPT: Final = "node-not-kept"
-
 
 def manifest_in(raw: str | bytes) -> Manifest | None:
     """Return a file's ConfigMap manifest; None if the file holds something else.
@@ -72,7 +69,7 @@ def changes_to(
             message = f"The node mapping of {quoted(mapped.principal, 200)} is not kept: {error.message}"
             impact = "Nodes with this role become NotReady, and no new one can join."
             hint = "Write the mapping into the wanted manifest."
-            findings.append(warning(NODE_NOT_KEPT, message, impact, hint, principal=mapped.principal))
+            findings.append(warning("node-not-kept", message, impact, hint, principal=mapped.principal))
     return changes, tuple(findings)
 
 
@@ -80,5 +77,5 @@ def other_keys(wanted: Document, live: Document) -> tuple[Finding, ...]:
     """Return a note for each differing data key that the authenticator ignores."""
     names = sorted({*wanted.data, *live.data} - {*KEYS})
     differing = [f"`{visible(name)}` differs" for name in names if wanted.data.get(name) != live.data.get(name)]
-    impact = "The authenticator does not read it."
-    return tuple(note(OTHER_KEY, f"The data key {differs}, and it stays as it is.", impact) for differs in differing)
+    messages = [f"The data key {differs}, and it stays as it is." for differs in differing]
+    return tuple(note("other-data-key", message, "The authenticator does not read it.") for message in messages)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.caller import Caller
 
-_MOST_MENTIONS: Final = 3
 _MOST_ALIKE: Final = 100
 _SPACES: Final = re.compile(" +")
 _DROPPED: Final = NearMiss("entry-dropped", "the authenticator drops this entry")
@@ -243,7 +242,7 @@ class Search:
             why = f"the authenticator cannot read {key}, and this with it"
         spans = (match.span() for match in self._mention.finditer(text))
         places = [(self._document.place_of(Location.of(key, text, *span)), span[0]) for span in spans]
-        for location, start in [one for one in places if one[0].line not in lines][:_MOST_MENTIONS]:
+        for location, start in [one for one in places if one[0].line not in lines][:3]:
             fields = (entry.shape.field(ARN_FIELD.get(key, "")) for entry in reading.entries)
             line = next((continuation(text, field) for field in fields if field and field.value.start == start), "")
             continued = f"the ARN continues on the next line with {quoted(line)}, so it matches no caller"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, fits
 from awsauth.core.arn import permission_set
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.caller import Caller
     from awsauth.core.document.model import Sso
-
-_MOST_SIMILAR: Final = 3
-_AS_SIMILAR: Final = 0.75
 
 
 class NearMiss(NamedTuple):
@@ -112,7 +109,7 @@ class Resemblance:
             name = arn.rpartition("/")[2].lower()
             if name != own.name and arn[: len(prefix)].lower() == prefix and permission_set(name) is None:
                 names.setdefault(name, []).append(position)
-        close = close_matches(own.name, names, _MOST_SIMILAR, _AS_SIMILAR)
+        close = close_matches(own.name, names, 3, 0.75)
         near = NearMiss("similar-name", f"this is another principal with a name like {self._resource}")
         return {position: near for name in close for position in names[name]}
 

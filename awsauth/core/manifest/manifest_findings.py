@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
 from awsauth.core.manifest.locate import ConfigMapLocation
 
-NO_NAMESPACE: Final = "no-namespace"
-
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "aws-auth"
 
@@ -56,7 +54,7 @@ def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
         message = "The manifest does not name a namespace."
         impact = f"kubectl applies it to the current namespace; the authenticator reads only {_NAMESPACE}/{_NAME}."
         hint = f"Add `namespace: {_NAMESPACE}` to the metadata, unless a tool such as kustomize adds it."
-        yield warning(NO_NAMESPACE, message, impact, hint, location=_place(found.text, named))
+        yield warning("no-namespace", message, impact, hint, location=_place(found.text, named))
 
 
 def _unread(text: str, node: Node, this: str, hint: str) -> Finding:
