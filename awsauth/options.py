@@ -122,14 +122,15 @@ def check_options(options: Options) -> None:
         raise UsageError("revert_after= needs a revision.", hint="Leave history=False or revert_after= out.")
 
 
-def check_whole_number(name: str, number: Any) -> None:
+def check_whole_number(name: str, number: Any, *, least: int = 0) -> None:
     """Check the number of a revision, or a number of revisions.
 
     Raises:
-        UsageError: it is not a whole number, or is less than 0 or more than `LARGEST_NUMBER`.
+        UsageError: it is not a whole number, or is less than `least` or more than `LARGEST_NUMBER`.
     """
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_NUMBER:
-        raise UsageError(f"{name} is {quoted_value(number, 60)}.", hint=f"Pass a whole number, 0 to {LARGEST_NUMBER}.")
+    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= LARGEST_NUMBER:
+        hint = f"Pass a whole number, {least} to {LARGEST_NUMBER}."
+        raise UsageError(f"{name} is {quoted_value(number, 60)}.", hint=hint)
 
 
 def check_timeout(timeout: Any) -> None:

@@ -18,11 +18,10 @@ from awsauth.connections.eks import EksClusterInfo, from_eks
 from awsauth.core.arn import canonical_role
 from awsauth.core.edit.changes import Change, as_list
 from awsauth.core.edit.validation import check_texts
-from awsauth.core.guards.guards import allowed_by
 from awsauth.core.text.display import quoted, quoted_value
-from awsauth.errors import AwsAuthError, GuardError, InvalidValueError, RecoveryError, UnprovenHistoryError, UsageError
+from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError, UsageError
 from awsauth.history.commit import RetryingStore
-from awsauth.options import LARGEST_NUMBER, check_timeout
+from awsauth.options import check_options, check_timeout, check_whole_number
 from awsauth.recovery.discovery import Discovery, discover
 from awsauth.recovery.plan import (
     SWITCH,
@@ -84,7 +83,7 @@ def recover(
         dry_run: Only return the plan.
 
     Raises:
-        UsageError: the arguments make no sense.
+        UsageError, InvalidValueError: the arguments make no sense.
         GuardError: it would switch the authentication mode, or a guard refuses the repair.
         RecoveryError: it cannot work, or failed.
         UnprovenHistoryError: `rollback_to` is None, and only unproven revisions are of use.
@@ -93,8 +92,12 @@ def recover(
     request = repair_request(changes, rollback_to, allow, reason)
     optional: Any = {"region": region, "profile": profile, "creator_role": creator_role, "iam_arn": iam_arn}
     check_texts(required=["cluster"], cluster=cluster, **optional)
-    check_others(creator_role, timeout, dry_run=dry_run)
-    connect = partial(from_eks, cluster, region=region or region_in(cluster), profile=profile, session=session)
+    check_timeout(timeout)
+    check_options({"dry_run": dry_run})
+    if creator_role is not None:
+        canonical_role(creator_role)
+    region = region or "".join(cluster.split(":", 5)[3:4]) or None  # that of an ARN, which IAM and STS need too
+    connect = partial(from_eks, cluster, region=region, profile=profile, session=session)
     with ExitStack() as open_until:
         found = discover(connect, creator_role=creator_role, iam_arn=iam_arn, open_until=open_until)
         run = _Recovering(found, request, author, timeout)
@@ -266,56 +269,22 @@ class _LastingAccess(EksClusterInfo):
         return replace(read, entries=tuple(self._temporary.lasting(read.entries))) if self._temporary else read
 
 
-_EXAMPLE: Final = "arn:aws:iam::111122223333:role/platform"
-
-
 def repair_request(changes: Any, rollback_to: Any, allow: Any, reason: Any) -> RepairRequest:
     """Return how ``aws-auth`` is to be repaired.
 
     Raises:
         UsageError: an argument makes no sense.
     """
-    if isinstance(allow, str) or not isinstance(allow, Iterable):
-        raise _wrong("allow", allow, f"Pass a list, such as [{SWITCH!r}].")
     if changes is not None and rollback_to is not None:
         raise UsageError("Both changes and rollback_to= are given.", hint="Pass one of them, or neither.")
     made = () if changes is None else tuple(as_list(changes))
     if changes is not None and not made:
         raise UsageError("changes is empty.", hint="Leave it out to roll back instead.")
-    is_number = isinstance(rollback_to, int) and not isinstance(rollback_to, bool)
-    if rollback_to is not None and not (is_number and 1 <= rollback_to <= LARGEST_NUMBER):
-        raise _wrong("rollback_to", rollback_to, "Pass the number of a revision.")
-    if not isinstance(reason, str):
-        raise _wrong("reason", reason, "Pass a text.")
+    if rollback_to is not None:
+        check_whole_number("rollback_to", rollback_to, least=1)
+    if isinstance(allow, str) or not isinstance(allow, Iterable):
+        raise UsageError(f"allow is {quoted_value(allow)}.", hint=f"Pass a list, such as [{SWITCH!r}].")
     names = tuple(allow)
     guards = tuple(name for name in names if name != SWITCH)
-    allowed_by(guards)
+    check_options({"allow": guards, "reason": reason})
     return RepairRequest(made, rollback_to, guards, reason, may_switch=SWITCH in names)
-
-
-def check_others(creator_role: Any, timeout: Any, *, dry_run: Any) -> None:
-    """Check the arguments other than texts, and the ARN in `creator_role`.
-
-    Raises:
-        UsageError: an argument makes no sense.
-    """
-    check_timeout(timeout)
-    if not isinstance(dry_run, bool):
-        raise _wrong("dry_run", dry_run, "Pass True or False.")
-    try:
-        canonical_role(creator_role or _EXAMPLE)
-    except InvalidValueError as error:
-        message = f"creator_role is {quoted(creator_role, 200)}, which is not the ARN of a role."
-        raise UsageError(message, hint=f"Pass one like {_EXAMPLE}, with its path.") from error
-
-
-def region_in(cluster: str) -> str | None:
-    """Return the region in a cluster's ARN, or None for a name.
-
-    IAM and STS need it.
-    """
-    return "".join(cluster.split(":", 5)[3:4]) or None if cluster.startswith("arn:") else None
-
-
-def _wrong(name: str, value: Any, hint: str) -> UsageError:
-    return UsageError(f"{name} is {quoted_value(value)}.", hint=hint)

@@ -10,7 +10,7 @@ from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import describe_cluster, switch_to_both
 from awsauth.aws.session import AwsSession
 from awsauth.core.edit.changes import EnsureRole
-from awsauth.errors import AwsServiceError, RecoveryError, UsageError
+from awsauth.errors import AwsServiceError, InvalidValueError, RecoveryError, UsageError
 from awsauth.recovery.plan import SWITCH
 from awsauth.recovery.recover import recover, repair_request
 from tests.support.aws.aws_environment import KEYS, only
@@ -71,7 +71,7 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_contacted(
 ) -> None:
     with EksFake() as eks:
         only(monkeypatch, tmp_path, KEYS | eks.environment | {"AWS_REGION": eks.region})
-        with pytest.raises(UsageError):
+        with pytest.raises((UsageError, InvalidValueError)):
             recover(**{"cluster": "prod"} | arguments)
         assert eks.requests == []
 

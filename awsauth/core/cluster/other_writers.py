@@ -14,7 +14,7 @@ from awsauth.core.cluster.tools import KUBECTL_APPLY, UNKNOWN, Tool, ownership_m
 from awsauth.core.diff import MappingDiff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND
-from awsauth.core.findings import Finding, note, warning
+from awsauth.core.findings import Finding, warning
 from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, FieldManager, Head, RevisionInfo, data_digest
 from awsauth.core.text.display import listed, quoted, visible
@@ -27,12 +27,10 @@ class Reversal(NamedTuple):
     Attributes:
         ours: The number of its revision.
         outside: The number of the revision with the reverted state; 0 for the present state, which has none yet.
-        certain: Whether that happened. If not, the writer of `ours` may have been stopped before it wrote the object.
     """
 
     ours: int
     outside: int
-    certain: bool = True
 
 
 def reversals(history: Sequence[RevisionInfo], head: Head | None, present: str) -> tuple[Reversal, ...]:
@@ -51,12 +49,22 @@ def reversals(history: Sequence[RevisionInfo], head: Head | None, present: str) 
         ours = by_number.get(info.parent) if info.parent < info.number else None
         if info.kind in OBSERVED and _takes_back(by_number, ours, info.data_digest):
             found.append(Reversal(info.parent, info.number))
-    named = by_number.get(head.number) if head else None
-    if named and named.head == head and _takes_back(by_number, named, present):
-        found.append(Reversal(named.number, 0))
-    if not head:
-        found += _unnamed(history, by_number, present)
+    newest = by_number.get(head.number) if head else history[-1] if history else None
+    if newest and _takes_back(by_number, newest, present) and _was_written(by_number, newest, head):
+        found.append(Reversal(newest.number, 0))
     return tuple(found)
+
+
+def _was_written(by_number: dict[int, RevisionInfo], info: RevisionInfo, head: Head | None) -> bool:
+    """Whether the object once had the state of the newest revision.
+
+    A tool that replaces the whole object removes our annotations. Without them, a first change may be one that was
+    stopped before its write.
+    """
+    if head:
+        return info.head == head
+    parent = by_number.get(info.parent)
+    return parent is not None and parent.kind not in OBSERVED
 
 
 def _takes_back(by_number: dict[int, RevisionInfo], ours: RevisionInfo | None, digest: str) -> bool:
@@ -72,20 +80,7 @@ def _before(by_number: dict[int, RevisionInfo], info: RevisionInfo) -> Iterator[
         info = earlier
 
 
-def _unnamed(history: Sequence[RevisionInfo], by_number: dict[int, RevisionInfo], present: str) -> Iterator[Reversal]:
-    """Yield the newest change if the object has the state before that change.
-
-    The object has no annotations of awsauth. A tool that replaces the whole object with its annotations leaves no other
-    trace. Neither does a writer that was stopped between the first revision and the write.
-    """
-    newest = history[-1] if history else None
-    if newest and _takes_back(by_number, newest, present):
-        first = by_number.get(newest.parent)
-        yield Reversal(newest.number, 0, certain=first is not None and first.kind not in OBSERVED)
-
-
 LAST_APPLIED: Final = "last-applied"
-REVERTED_BEFORE: Final = "reverted-before"
 
 _ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _VERBS: Final = {"removed": "takes out", "added": "brings back", "changed": "changes", "shadowed": "changes"}
@@ -219,12 +214,6 @@ def _reverted(traces: ObjectMetadata, found: tuple[Reversal, ...]) -> Iterator[F
     if not found:
         return
     last = found[-1]
-    if not last.certain:
-        message = f"The object is as it was before revision {last.ours}."
-        impact = "Either another writer has reverted that change, and can do so again, or its own writer was stopped."
-        hint = "Find out which of the two it was before you rely on the change."
-        yield note(REVERTED_BEFORE, message, impact, hint)
-        return
     seen = next((info.managers for info in traces.history if info.number == last.outside), traces.managers)
     writer = _last_writer(owner for owners in seen.values() for owner in owners)
     who = f" ({visible(str(writer))})" if writer else ""
@@ -233,4 +222,4 @@ def _reverted(traces: ObjectMetadata, found: tuple[Reversal, ...]) -> Iterator[F
     message = f"Another writer undid revision {last.ours}{who}{by}.{often}"
     impact = "It may do so again."
     hint = "Find the writer with `kubectl get --show-managed-fields` or the audit log, and make the change there."
-    yield warning(REVERTED_BEFORE, message, impact, hint)
+    yield warning("reverted-before", message, impact, hint)

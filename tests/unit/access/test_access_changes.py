@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 import awsauth
-from awsauth.core.access import access_changes
+from awsauth.core.access import caller
 from awsauth.core.access.caller import AccessChange, UserInfo
 from awsauth.core.access.matching import is_canonical
 from awsauth.core.document.document import Document
@@ -153,7 +153,7 @@ def test_effects_are_worked_out_only_when_they_are_asked_for(monkeypatch: pytest
         asked.append(given)
         return ()
 
-    monkeypatch.setattr(access_changes, "access_changes", recorded)
+    monkeypatch.setattr(caller, "access_changes", recorded)
     found = awsauth.diff(roles(), roles(role("ci", "ci")))
     assert (bool(found), found.mappings[0].kind, found.summary, asked) == (True, "added", "+role ci", [])
     assert (found.effects, found.effects, len(asked)) == ((), (), 1)
