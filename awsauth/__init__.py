@@ -6,10 +6,8 @@ Importing this loads nothing heavy: every name is imported when it is first used
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
+from typing import Any, Final
 
 
 def _homes() -> Iterator[tuple[str, str]]:

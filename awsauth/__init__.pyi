@@ -61,8 +61,12 @@ from awsauth.core.explain.explanation import (
 )
 from awsauth.core.explain.who_can import Grant as Grant, Grants as Grants, who_can as who_can
 from awsauth.core.findings import Finding as Finding, Location as Location, Severity as Severity
-from awsauth.core.lint.lint import fixes as fixes, lint as lint
-from awsauth.core.lint.overview import MappingRow as MappingRow, list_mappings as list_mappings
+from awsauth.core.lint.lint import (
+    MappingRow as MappingRow,
+    fixes as fixes,
+    lint as lint,
+    list_mappings as list_mappings,
+)
 from awsauth.core.lint.policy import Policy as Policy
 from awsauth.core.mappings import RoleMapping as RoleMapping, SsoMatch as SsoMatch, UserMapping as UserMapping
 from awsauth.core.plan import Plan as Plan, load_plan_or_changes as load_plan_or_changes

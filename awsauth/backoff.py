@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final, TypeVar
 
 from awsauth.boundary import causes
 from awsauth.debug_log import log_debug
 from awsauth.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import datetime
 
 _T = TypeVar("_T")
 

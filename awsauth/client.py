@@ -17,10 +17,9 @@ from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
 from awsauth.history.commit import PendingChange, RetryingStore, applying, changing, take_snapshot
-from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, Transaction
+from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
 from awsauth.options import ClusterOptions, Options, check_options, check_whole_number, connection_options
 from awsauth.read_only_client import ReadOnlyClient
-from awsauth.sync_methods import SyncMethods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

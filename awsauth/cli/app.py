@@ -6,10 +6,11 @@ import gc
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,14 +18,9 @@ from click.shell_completion import CompletionItem
 from awsauth.boundary import caused_by
 from awsauth.cli.command import AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import COMPLETION, SHELLS
-from awsauth.cli.invocation import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
+from awsauth.cli.invocation import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT, Invocation
 from awsauth.cli.output import Output, OutputError, drop_output
 from awsauth.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from awsauth.cli.invocation import Invocation
 
 # The module and short help of each command, in the order of the help. The help loads no module.
 _COMMANDS: Final = {
@@ -37,9 +33,9 @@ _COMMANDS: Final = {
     "explain": ("inspect_commands", "Explain the access of a principal."),
     "who-can": ("inspect_commands", "Show the principals with a group or username."),
     "plan": ("plan_commands", "Show what changes or a manifest would do."),
-    "sync": ("sync_commands", "Apply the files in which owners keep mappings."),
-    "import": ("sync_commands", "Convert another tool's file for `sync`."),
-    "init": ("sync_commands", "Print the mappings as a file for `sync`."),
+    "sync": ("plan_commands", "Apply the files in which owners keep mappings."),
+    "import": ("plan_commands", "Convert another tool's file for `sync`."),
+    "init": ("plan_commands", "Print the mappings as a file for `sync`."),
     "apply": ("plan_commands", "Apply a saved plan, changes or a manifest."),
     "edit": ("edit_commands", "Edit the mappings, checked when you save."),
     "history": ("history_commands", "Show who changed what, when and why."),

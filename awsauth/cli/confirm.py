@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.apply import ONLY_RECORDS, Result
 from awsauth.cli.completion import remember
-from awsauth.cli.invocation import DONE, FOUND, command
+from awsauth.cli.invocation import DONE, FOUND, Invocation, command
 from awsauth.cli.output import findings_as_markdown
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.content import UNTRUSTED
@@ -20,7 +20,6 @@ from awsauth.errors import AwsAuthError, GuardError, PlanOutdatedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.diff import Diff
     from awsauth.core.plan import Plan

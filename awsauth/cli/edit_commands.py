@@ -18,7 +18,7 @@ from awsauth.cli.command import awsauth_command
 from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.errors import in_options
 from awsauth.cli.files import naming, read_input
-from awsauth.cli.invocation import DONE, FOUND, command
+from awsauth.cli.invocation import DONE, FOUND, Invocation, command
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
 from awsauth.core.plan import Plan, digest
 from awsauth.core.text.display import listed, quoted
@@ -27,7 +27,6 @@ from awsauth.read_limits import read_file
 from awsauth.stores.file import ManifestFile
 
 if TYPE_CHECKING:
-    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from awsauth.boundary import caused_by
-from awsauth.cli.invocation import VARIABLES, code_of, command, with_target
+from awsauth.cli.invocation import VARIABLES, Invocation, code_of, command, with_target
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
 
 if TYPE_CHECKING:
-    from awsauth.cli.invocation import Invocation
     from awsauth.core.findings import Finding
 
 # Tokens, signatures and keys, which errors of other libraries may hold.

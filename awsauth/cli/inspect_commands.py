@@ -12,7 +12,7 @@ import awsauth
 from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import ChangeOptions, change
-from awsauth.cli.invocation import DONE, FOUND, NOT_FOUND, UNFIT, command
+from awsauth.cli.invocation import DONE, FOUND, NOT_FOUND, UNFIT, Invocation, command
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn
@@ -26,13 +26,12 @@ from awsauth.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
     from awsauth.core.entries.model import AccessEntry
     from awsauth.core.entries.view import AccessView, PrincipalAccess
     from awsauth.core.findings import Finding
-    from awsauth.core.lint.overview import MappingRow
+    from awsauth.core.lint.lint import MappingRow
 
 
 def command_for(invocation: Invocation, change: Change) -> str:
@@ -139,7 +138,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     A pattern with *, ? and [...] is compared with principals, usernames and groups. The notes name the owner and
     the findings of `awsauth check`. They mark node mappings, and mappings that never match or do not count.
     """
-    from awsauth.core.lint.overview import fits, list_mappings
+    from awsauth.core.lint.lint import fits, list_mappings
 
     with invocation.client() as client:
         with invocation.waiting():

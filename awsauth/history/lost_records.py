@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.desired.records import Record, read_records
-from awsauth.core.revisions.info import owners_of
+from awsauth.core.revisions.info import RevisionInfo, owners_of
 from awsauth.errors import HistoryError
 from awsauth.history.rollback import rollback_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from awsauth.core.revisions.info import RevisionInfo
     from awsauth.stores.store import Snapshot, Store
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
-from awsauth.core.revisions.info import OWNER_PREFIX
+from awsauth.core.revisions.info import OWNER_PREFIX, Head, RevisionInfo, RevisionKind, Writer
 from awsauth.core.revisions.revision import HIGHEST, Revision, draft
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, HistoryError, OutcomeUnknownError, RevisionTakenError, UnreachableError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from awsauth.backoff import Backoff
     from awsauth.core.edit.merge import MergeResult
-    from awsauth.core.revisions.info import Head, RevisionInfo, RevisionKind, Writer
     from awsauth.core.text.lines import Splice
     from awsauth.history.commit import PendingChange
     from awsauth.stores.store import Snapshot, Store

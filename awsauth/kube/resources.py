@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, get_args
 
 from awsauth.core.cluster.findings import Bindings, ClusterNode, ComputeType
 from awsauth.core.revisions.info import NAME
@@ -13,11 +15,6 @@ from awsauth.core.text.display import visible
 from awsauth.errors import UnreachableError
 from awsauth.kube.fields import Fields
 from awsauth.kube.transport import JSON, Transport
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
-
 
 PAGE: Final = "500"  # objects in a page, as for kubectl; it bounds the size of an answer
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AccessEntries, ReadEntries
-from awsauth.aws.eks import BOTH, switch_to_both
+from awsauth.aws.eks import BOTH, EksCluster, switch_to_both
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
@@ -39,7 +39,6 @@ from awsauth.stores.cluster import ClusterStore
 if TYPE_CHECKING:
     import boto3
 
-    from awsauth.aws.eks import EksCluster
     from awsauth.verification.probe import ProbeResult
 
 WAITS: Final = 300.0  # seconds for the mode's switch, an entry and `aws-auth` to take effect

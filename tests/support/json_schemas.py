@@ -26,7 +26,7 @@ from awsauth.core.entries.view import AccessView
 from awsauth.core.explain.explanation import Explanation
 from awsauth.core.explain.who_can import Grants
 from awsauth.core.findings import Finding
-from awsauth.core.lint.overview import MappingRow
+from awsauth.core.lint.lint import MappingRow
 from awsauth.core.lint.policy import Policy
 from awsauth.core.plan import Plan
 from awsauth.core.revisions.restore import Restoration

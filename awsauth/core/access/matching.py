@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.arn import canonical_role, canonical_user, is_user, lacks_sso_suffix
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.document.index import entries_of, kept_under
-from awsauth.core.document.model import PRINCIPAL_KEYS, MappingEntry
+from awsauth.core.document.model import PRINCIPAL_KEYS, Entry, Key, MappingEntry, ParsedList
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Entry, Key, ParsedList
 
 
 # The template with which the authenticator accepts only EC2 instances. It counts in a username and in a group.

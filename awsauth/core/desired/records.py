@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from awsauth.core.access.matching import casefold_arn, is_canonical, principal_of
-from awsauth.core.document.model import KIND
+from awsauth.core.document.model import KIND, Key, MappingEntry
 from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import sha256_of
 from awsauth.errors import FragmentError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from awsauth.core.document.model import Key, MappingEntry
 
 OWNER: Final = r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?"
 

@@ -12,8 +12,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from awsauth.core.goyaml.nodes import BOM, Node
-from awsauth.core.manifest.source import manifest_error
-from awsauth.core.manifest.templates import check_lines
+from awsauth.core.manifest.source import check_lines, manifest_error
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start
 from awsauth.core.text.unified_diff import changed_lines

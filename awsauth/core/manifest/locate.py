@@ -10,8 +10,7 @@ from awsauth.core.document.model import ARN_FIELD, KEYS
 from awsauth.core.findings import Location, line_starts
 from awsauth.core.goyaml.json_nodes import parse_json
 from awsauth.core.goyaml.nodes import Node, UntrustedYamlError, YamlSyntaxError, parse_all
-from awsauth.core.manifest.source import manifest_error
-from awsauth.core.manifest.templates import is_template_line, templates, tool_of
+from awsauth.core.manifest.source import is_template_line, manifest_error, templates, tool_of
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_end, line_of, line_start, newline_of, noticed_at
 from awsauth.errors import ManifestError

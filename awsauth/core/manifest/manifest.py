@@ -17,8 +17,7 @@ from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, field
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object_findings
 from awsauth.core.manifest.mapping_edits import fill_empty, insert_key, remove_key
 from awsauth.core.manifest.scalar_edits import edit_scalar, to_literal
-from awsauth.core.manifest.source import manifest_error
-from awsauth.core.manifest.templates import templates
+from awsauth.core.manifest.source import manifest_error, templates
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import Splice, spliced
 

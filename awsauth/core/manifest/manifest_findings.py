@@ -12,7 +12,7 @@ from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity, warning
 from awsauth.core.manifest.literal_block import column_of
 from awsauth.core.manifest.locate import child, fields, string, target
-from awsauth.core.manifest.templates import templates
+from awsauth.core.manifest.source import templates
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import line_of, line_start
 

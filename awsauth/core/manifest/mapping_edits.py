@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.goyaml.scalars import plain_type
 from awsauth.core.manifest.literal_block import STEP, column_of, header_of, inner_lines, new_literal, place_below
 from awsauth.core.manifest.scalar_edits import double_escaped, quoted_scalar
-from awsauth.core.manifest.source import manifest_error
-from awsauth.core.manifest.templates import check_lines, check_spans
+from awsauth.core.manifest.source import check_lines, check_spans, manifest_error
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import Splice, line_end, line_start, newline_of
 

@@ -13,8 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.manifest.literal_block import column_of, edit_literal, header_of, new_literal, place_below
-from awsauth.core.manifest.source import manifest_error
-from awsauth.core.manifest.templates import check_spans
+from awsauth.core.manifest.source import check_spans, manifest_error
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import ODD_CHARACTERS, Splice, line_end, newline_of, same_end, same_start
 from awsauth.core.text.unified_diff import changed_lines

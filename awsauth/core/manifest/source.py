@@ -1,14 +1,24 @@
-"""The encoding of a manifest file: UTF-8, or UTF-16 with a byte order mark.
+"""The source of a manifest: its encoding, and templates of other tools.
 
-kubectl reads the same encodings, by the same marks (``go.yaml.in/yaml/v2`` ``readerc.go``).
+The encoding is UTF-8, or UTF-16 with a byte order mark. kubectl reads the same encodings, by the same marks
+(``go.yaml.in/yaml/v2`` ``readerc.go``).
+
+Templates are Helm and Jinja actions, and ``${VAR}`` of Kustomize, Flux, Terraform and envsubst. Their values are
+unknown, so no edit may touch one. The authenticator's own templates (``{{SessionName}}``, aws-iam-authenticator
+``pkg/server``) look alike; here they are plain text.
 """
 
 from __future__ import annotations
 
 import enum
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Final
 
-from awsauth.core.text.lines import line_of
+from awsauth.core.document.authenticator import TEMPLATES
+from awsauth.core.text.display import quoted
+from awsauth.core.text.lines import Splice, line_end, line_of, line_start
 from awsauth.errors import ManifestError
 
 
@@ -73,3 +83,117 @@ def decode_manifest(raw: bytes) -> tuple[str, Encoding]:
         hint = "Convert the line ends to LF, such as with `sed -i 's/\\r*$//'`, and try again."
         raise manifest_error("The line ends in CR CR LF: its end was converted twice.", text, twice, hint)
     return text, encoding
+
+
+_OPENING: Final = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|[$%]{{")
+_CLOSING: Final = {"{{": "}}", "{%": "%}", "${": "}", "%{": "}"}
+_WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\}|%\{.*\})\s*")
+_CONTROL: Final = re.compile(
+    r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
+)
+# For each tool the pattern of its templates, and the check of a rendered text.
+_TOOLS: Final = (
+    (re.compile(r"\{\{-? {0,9}(?:\w+ ){0,3}(?:[.$\"]|end\b)"), "Helm", "helm template . | awsauth check --file -"),
+    (re.compile(r"\{[{%]"), "Jinja", "jinja2 FILE VALUES | awsauth check --file -"),
+    (re.compile(r"\$\{AWS::"), "CloudFormation", "awsauth check --cluster NAME"),
+    (re.compile(r"\$\w|\$\{[A-Z_][A-Z0-9_]{0,99}[:}]"), "the shell", "envsubst < FILE | awsauth check --file -"),
+    (re.compile(""), "Terraform", "terraform output -raw OUTPUT | awsauth check --file -"),
+)
+_BY_HAND: Final = "Change the template by hand, or its values, or give the rendered manifest instead."
+
+
+def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield the span of each template between `start` and `end`.
+
+    One without an end goes up to `end`.
+    """
+    end = len(text) if end is None else end
+    while match := _OPENING.search(text, start, end):
+        closing = _CLOSING[match.group()]
+        found = text.find(closing, match.end(), end)
+        start = end if found < 0 else found + len(closing)
+        yield match.start(), start
+
+
+def tool_of(text: str) -> tuple[str, str]:
+    """Return the tool that renders a text, and the check of the rendered text."""
+    return next((tool, command) for pattern, tool, command in _TOOLS if pattern.search(text))
+
+
+def is_template_line(line: str) -> bool:
+    """Whether a line consists of template actions.
+
+    It is a control line, or one that inserts lines.
+    """
+    return _WHOLE_LINE.fullmatch(line) is not None and _OPENING.search(line) is not None
+
+
+def check_spans(text: str, splices: list[Splice], within: tuple[int, int]) -> None:
+    """Refuse splices in one scalar, the span `within`, that touch a template.
+
+    Raises:
+        ManifestError: a splice changes a template, or is in a template's block.
+    """
+    waiting = iter(splices)
+    splice = next(waiting, None)
+    for opening, closing in templates(text, *within):
+        while splice is not None and splice.end <= opening:
+            splice = next(waiting, None)
+        if splice is not None and splice.start < closing:
+            raise _touched(text, opening, closing)
+    _check_enclosing(text, splices)
+
+
+def _touched(text: str, opening: int, closing: int) -> ManifestError:
+    return manifest_error(f"The edit changes the template {quoted(text[opening:closing])}.", text, opening, _BY_HAND)
+
+
+def check_lines(text: str, splices: list[Splice]) -> None:
+    """Refuse splices of whole lines that touch a template.
+
+    Raises:
+        ManifestError: a replaced line holds a template, a new line follows or precedes one, or a splice is in its block.
+    """
+    for splice in splices:
+        for opening, closing in templates(text, splice.start, splice.end):
+            raise _touched(text, opening, closing)
+        if splice.end > splice.start:
+            continue
+        before = line_start(text, max(splice.start - 1, 0))
+        for start, end in ((before, splice.start), (splice.end, line_end(text, splice.end))):
+            if is_template_line(text[start:end]):
+                message = f"The edit is next to the template line {quoted(text[start:end].strip())}."
+                raise manifest_error(message, text, start, _BY_HAND)
+    _check_enclosing(text, splices)
+
+
+def _check_enclosing(text: str, splices: list[Splice]) -> None:
+    """Refuse a place between ``{{ if }}`` and ``{{ end }}``.
+
+    Its text may never be rendered.
+    """
+    blocks = _blocks(text)
+    starts = [start for start, _ in blocks]
+    for splice in splices if blocks else ():
+        number = bisect_left(starts, splice.start) - 1
+        if number >= 0 and splice.start <= blocks[number][1]:
+            line = text[line_start(text, starts[number]) : line_end(text, starts[number])]
+            message = f"The edit is in the template block that begins with {quoted(line.strip())}."
+            raise manifest_error(message, text, starts[number], _BY_HAND)
+
+
+def _blocks(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the outermost template blocks.
+
+    One without an end goes up to the last line.
+    """
+    blocks = []
+    opened: list[int] = []
+    for match in _CONTROL.finditer(text):
+        if not match["end"]:
+            opened.append(match.start())
+        elif opened:
+            start = opened.pop()
+            if not opened:
+                blocks.append((start, match.start()))
+    return blocks if not opened else [*blocks, (opened[0], len(text))]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from awsauth.boundary import public, unguarded
 from awsauth.core.revisions.info import (
@@ -33,10 +35,6 @@ from awsauth.core.revisions.info import (
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
 
 NAMESPACE: Final = "kube-system"
 LABEL: Final = "awsauth/config-map"  # label of every revision; its value is the ConfigMap's name

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 # ``Default_Ignorable_Code_Point`` of Unicode 17.0. Source: ``DerivedCoreProperties.txt``.
 _IGNORABLE: Final = (

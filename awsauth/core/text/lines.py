@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
+from typing import Final, NamedTuple
 
 # YAML 1.1's line breaks other than LF and CRLF. A text that holds one is never edited.
 ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from awsauth.core.text.display import visible
-from awsauth.core.text.lines import line_end, line_of, line_start, same_end, same_start
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from awsauth.core.text.lines import Unchanged
+from awsauth.core.text.lines import Unchanged, line_end, line_of, line_start, same_end, same_start
 
 _CONTEXT: Final = 3
 

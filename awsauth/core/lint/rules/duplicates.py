@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import is_node_mapping, still_admits
-from awsauth.core.document.model import SYSTEM_MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import Deduplicate
 from awsauth.core.edit.merge import gives_the_same
 from awsauth.core.findings import Severity
@@ -17,7 +17,6 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.document.model import MappingEntry
     from awsauth.core.lint.context import LintContext, LintEntry
 
 _ONE_LEFT: Final = (Deduplicate(only_equal=True),)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.core.access.node_mappings import NODE_GROUPS
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import has_invisible
+from awsauth.core.lint.context import LintContext, has_invisible
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.templates import misspelt, unfilled
 from awsauth.core.lint.rules.usernames import chooses_session_name, has_session_name
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.lint.context import LintContext
 
 # Groups that Kubernetes or EKS binds by itself.
 WELL_KNOWN: Final = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
-from awsauth.core.document.model import SYSTEM_MASTERS
+from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Severity
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.groups import is_unclear, meant, parts
@@ -16,7 +16,6 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.document.model import MappingEntry
     from awsauth.core.lint.context import LintContext, LintEntry
 
 _INSTANCE: Final = PRESETS["ec2"].username

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import has_invisible
+from awsauth.core.lint.context import LintContext, NameKind, has_invisible
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.groups import WELL_KNOWN, is_unclear, meant
 from awsauth.core.text.display import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from awsauth.core.lint.context import LintContext, NameKind
 
 # Escaped, because a reviewer cannot tell the letters themselves from Latin ones.
 _CYRILLIC: Final = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.authenticator import NO_IAM_GROUP
 from awsauth.core.document.document import MAX_BYTES, byte_size
-from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Key
+from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Entry, Key
 from awsauth.core.document.repairs import respelt
 from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Location, Severity
@@ -18,7 +18,6 @@ from awsauth.core.text.lines import close_matches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.document.model import Entry
     from awsauth.core.goyaml.nodes import Node
     from awsauth.core.lint.context import LintContext
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from awsauth.core.access.matching import PLACEHOLDER, placeholders
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import NAME_KINDS
+from awsauth.core.lint.context import NAME_KINDS, LintContext, LintEntry, NameKind
 from awsauth.core.lint.rule import Match, rule
-from awsauth.core.manifest.templates import tool_of
+from awsauth.core.manifest.source import tool_of
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.lint.context import LintContext, LintEntry, NameKind
 
 _KNOWN: Final = {name.lower(): name for name in TEMPLATES}
 # Bounded, so that a name of nothing but braces takes linear time.
