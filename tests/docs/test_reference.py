@@ -69,6 +69,6 @@ def test_the_parsers_find_no_other_codes() -> None:
     codes = set(re.findall(r'_add\(\s*"([a-z-]+)"', source)) | set(
         re.findall(r'_lost\(\s*key, text, "([a-z-]+)"', source)
     )
-    codes |= set(re.findall(r'Finding\(\s*"([a-z-]+)"', source))
+    codes |= set(re.findall(r'(?:Finding|note|warning)\(\s*"([a-z-]+)"', source))
     codes |= set(re.findall(r'Final = "([a-z]+-[a-z-]+)"\n', source)) - {"aws-auth", "kube-system"}
     assert codes == reference.READER.keys()
