@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from awsauth.backoff import retry_unavailable
 from awsauth.core.access.matching import Access, could_render, principal_of
-from awsauth.core.cluster.findings import maps_sso_roles, replaced_sso_roles
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
 from awsauth.core.findings import Finding, note
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from awsauth.connections.eks import EksClusterInfo
-    from awsauth.core.cluster.findings import ClusterNode, NodeEvidence
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.entries.model import AccessEntry
@@ -153,6 +152,8 @@ class ClusterContext:
             facts = _or_note(partial(self._eks.iam_facts, entries), notes, "the principals of access entries")
             found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
             notes += state.notes
+            from awsauth.core.cluster.findings import maps_sso_roles, replaced_sso_roles
+
             if maps_sso_roles(document):
                 found += replaced_sso_roles(document, _or_note(self._eks.sso_roles, notes, "the SSO roles") or ())
         found += owned_revisions(_or_note(lambda: read_revision_owners(self._transport), notes, "the revisions") or {})

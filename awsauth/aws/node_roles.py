@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.aws.access_entries import AT_ONCE
 from awsauth.aws.errors import MISSING, pages_of
 from awsauth.aws.iam import get_instance_profile
-from awsauth.core.cluster.findings import ClusterNode, NodeEvidence, RoleUser, SourceReport
+from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUser, SourceReport
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, NotFoundError
 from awsauth.kube.fields import Fields

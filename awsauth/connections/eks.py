@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import boto3
 
     from awsauth.aws.access_entries import ReadEntries
-    from awsauth.core.cluster.findings import ClusterNode, NodeEvidence
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import AccessEntry, AuthenticationMode
     from awsauth.kube.transport import Transport

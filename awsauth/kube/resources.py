@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, get_args
 
-from awsauth.core.cluster.findings import Bindings, ClusterNode, ComputeType
+from awsauth.core.cluster.facts import Bindings, ClusterNode, ComputeType
 from awsauth.core.revisions.info import NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import visible

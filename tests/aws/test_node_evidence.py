@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.node_roles import KARPENTER, node_evidence
 from awsauth.core.access.matching import principal_of
-from awsauth.core.cluster.findings import ClusterNode, NodeEvidence, RoleUser, SourceReport
+from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUser, SourceReport
 from awsauth.core.entries.model import AccessEntry
 from awsauth.core.guards.context import GuardContext
 from awsauth.errors import ForbiddenError, NotFoundError

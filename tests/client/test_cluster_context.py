@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from awsauth.core.cluster.findings import Bindings, ClusterNode, absent, bound, nodes_here, owned_revisions
+from awsauth.core.cluster.facts import Bindings, ClusterNode
+from awsauth.core.cluster.findings import absent, bound, nodes_here, owned_revisions
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
 from awsauth.kube.resources import bindings_of, node_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from awsauth.core.cluster.findings import ClusterNode
+from awsauth.core.cluster.facts import ClusterNode
 from awsauth.errors import ApiError
 from awsauth.kube.rbac import missing, review_of
 from awsauth.kube.resources import bindings_of, node_of, read_revision_owners

@@ -22,7 +22,7 @@ from tests.support.servers.relay import Harm, Relay
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from awsauth.core.cluster.findings import ClusterNode, NodeEvidence
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import AuthenticationMode
     from awsauth.kube.transport import Transport

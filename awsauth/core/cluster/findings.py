@@ -1,16 +1,12 @@
-"""Facts about a live cluster, and the findings that need them.
-
-A node role is in use, proven unused, or unknown, by several sources.
-"""
+"""Findings that need facts about a live cluster."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
-from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes, node_principals
+from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes
 from awsauth.core.arn import SsoRole, sso_role
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry, principal_location
 from awsauth.core.edit.changes import Change, RemoveRole, RenamePrincipal
@@ -20,149 +16,10 @@ from awsauth.core.text.display import command_line, listed, quoted, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from awsauth.core.cluster.facts import Bindings, ClusterNode
     from awsauth.core.document.document import Document
-    from awsauth.core.entries.model import AccessEntry, AuthenticationMode
+    from awsauth.core.entries.model import AuthenticationMode
     from awsauth.core.guards.context import NodeUse
-
-ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
-"""The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bindings:
-    """The usernames and groups in a cluster's RoleBindings and ClusterRoleBindings.
-
-    Attributes:
-        usernames: By username, the bindings that name it, each as kind and name (``RoleBinding apps/viewers``).
-        groups: By group, the same.
-        admin_usernames: The usernames that a ClusterRoleBinding binds to ``cluster-admin``.
-        admin_groups: The groups that a ClusterRoleBinding binds to ``cluster-admin``.
-    """
-
-    usernames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    admin_usernames: frozenset[str] = frozenset()
-    admin_groups: frozenset[str] = frozenset()
-
-
-class ClusterNode(NamedTuple):
-    """A registered node.
-
-    Attributes:
-        name: The name; its username is ``system:node:NAME``.
-        provider_id: Its id in AWS, such as ``aws:///eu-west-1a/i-0123456789abcdef0``; empty if unknown.
-        compute_type: The kind of its machine.
-    """
-
-    name: str
-    provider_id: str = ""
-    compute_type: ComputeType = "ec2"
-
-    @property
-    def instance_id(self) -> str:
-        """The id of its EC2 instance; empty without an instance, as on Fargate."""
-        last = self.provider_id.rpartition("/")[2]
-        return last if last.startswith("i-") else ""
-
-
-_SHOWN: Final = 3  # the most names or reasons that a text lists
-
-
-class RoleUser(NamedTuple):
-    """A node group, profile or other object that gives a role to nodes.
-
-    Attributes:
-        role_arn: The role, with or without its path.
-        who: The object, such as ``node group ng-1 (3 nodes)``.
-    """
-
-    role_arn: str
-    who: str
-
-
-class SourceReport(NamedTuple):
-    """The answer of one source.
-
-    Attributes:
-        users: The users of roles.
-        notes: Why the answer is incomplete, such as a missing right; empty if it is complete.
-    """
-
-    users: tuple[RoleUser, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class RoleUsage(NamedTuple):
-    """Whether nodes join by the mapping of a role.
-
-    Attributes:
-        role_arn: The role, as in the question.
-        use: ``unused`` only if that is proven.
-        reasons: The users of the role, or the questions that could not be asked.
-    """
-
-    role_arn: str
-    use: NodeUse
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def why(self) -> str:
-        """The reasons, at most three of them."""
-        return listed(list(map(visible, self.reasons)), _SHOWN, "; ", "; and ")
-
-
-@dataclass(frozen=True, slots=True)
-class NodeEvidence:
-    """The roles of a cluster's nodes, as far as they are known.
-
-    Attributes:
-        users: The users of each role, by ARN without path and in lower case.
-        entries: The access entries for nodes, by the same ARN; their nodes need no mapping.
-        notes: The questions that could not be asked, and why. Only without any is a role without users proven unused.
-    """
-
-    users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    entries: Mapping[str, AccessEntry] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, told: Iterable[SourceReport], entries: Iterable[AccessEntry] = ()) -> NodeEvidence:
-        """Return the evidence of all sources.
-
-        Args:
-            told: The answers of all sources of roles; without one of them nothing is proven.
-            entries: The access entries of a cluster that uses them.
-        """
-        users: defaultdict[str, list[str]] = defaultdict(list)
-        notes: list[str] = []
-        for one in told:
-            notes += one.notes
-            for user in one.users:
-                users[principal_of(user.role_arn)].append(user.who)
-        return cls(
-            {role: tuple(dict.fromkeys(found)) for role, found in users.items()},
-            {entry.principal: entry for entry in entries if entry.lets_nodes_in},
-            tuple(dict.fromkeys(notes)),
-        )
-
-    def use_of(self, role_arn: str) -> RoleUsage:
-        """Return whether nodes join by the mapping of a role.
-
-        With an access entry for nodes they do not need it.
-        """
-        role = principal_of(role_arn)
-        users = self.users.get(role, ())
-        if entry := self.entries.get(role):
-            by_entry = f"its nodes join by its access entry of type {entry.type}, not by aws-auth"
-            return RoleUsage(role_arn, "unused", (by_entry, *users))
-        if users:
-            return RoleUsage(role_arn, "in use", users)
-        return RoleUsage(role_arn, "unknown" if self.notes else "unused", self.notes)
-
-    def of_document(self, document: Document) -> tuple[RoleUsage, ...]:
-        """Return the usage of each node mapping of a document, in its order."""
-        return tuple(map(self.use_of, node_principals(document)))
-
 
 GIVES_NOTHING: Final = "gives-nothing"
 CLUSTER_ADMIN: Final = "cluster-admin"
@@ -175,6 +32,8 @@ _BUILT_IN: Final = NODE_GROUPS | {
     "system:unauthenticated",
     "system:serviceaccounts",
 }
+
+_SHOWN: Final = 3  # the most names that a finding lists
 
 
 def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
