@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from awsauth.aws.eks_exec import ExecIdentity, recognized
+from awsauth.aws.token import ExecIdentity, recognized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

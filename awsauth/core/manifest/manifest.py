@@ -15,8 +15,7 @@ from awsauth.core.goyaml.decode import scalar
 from awsauth.core.goyaml.scalars import CHECKED_TAGS
 from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, origins, target
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object_findings
-from awsauth.core.manifest.mapping_edits import fill_empty, insert_key, remove_key
-from awsauth.core.manifest.scalar_edits import edit_scalar, to_literal
+from awsauth.core.manifest.outer_edits import edit_scalar, fill_empty, insert_key, remove_key, to_literal
 from awsauth.core.manifest.source import manifest_error, templates
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import Splice, spliced

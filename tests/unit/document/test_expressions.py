@@ -19,7 +19,7 @@ from awsauth.core.document import fast_patterns as plain_forms
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
 from awsauth.core.goyaml import nodes
-from awsauth.core.manifest import scalar_edits
+from awsauth.core.manifest import outer_edits
 from tests.support.backtracking import MOST_STEPS, Program, hostile
 from tests.support.steps import steps
 
@@ -62,9 +62,9 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         for expression in (nodes._EMPTY_LAST, nodes._BRACKET_FIRST, nodes._LINE_OF_BRACKET)
     ],
     "core.goyaml.nodes._forbidden": [(re.compile(nodes._FORBIDDEN), "search")],
-    "core.manifest.scalar_edits.double_escaped": [(re.compile(scalar_edits._NOT_PLAIN_IN_DOUBLE), "sub")],
-    "core.manifest.scalar_edits.quoted_scalar": [(re.compile(scalar_edits._ONE_LINE), "fullmatch")],
-    "core.manifest.scalar_edits.edit_scalar": [(re.compile(scalar_edits._ONE_LINE), "fullmatch")],
+    "core.manifest.outer_edits.double_escaped": [(re.compile(outer_edits._NOT_PLAIN_IN_DOUBLE), "sub")],
+    "core.manifest.outer_edits.quoted_scalar": [(re.compile(outer_edits._ONE_LINE), "fullmatch")],
+    "core.manifest.outer_edits.edit_scalar": [(re.compile(outer_edits._ONE_LINE), "fullmatch")],
     "core.explain.candidates._mention": [(candidates._mention("arn:aws:iam::111122223333:role/a"), "search")],
     "stores.atomic_write._clear": [(re.compile(re.escape(".aws-auth.yaml.") + r"[0-9a-f]{16}\.tmp"), "fullmatch")],
 }

@@ -18,7 +18,6 @@ from awsauth.core.lint.rules import (  # noqa: F401 - their decorators register 
     spelling,
     structure,
     templates,
-    usernames,
 )
 
 __all__ = ["RULES", "LintContext", "Match", "Rule"]
