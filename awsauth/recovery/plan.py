@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.aws.eks import BOTH
 from awsauth.boundary import public
+from awsauth.core.entries.model import AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import listed, visible
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.apply import Result
-    from awsauth.core.entries.model import AuthenticationMode
     from awsauth.core.explain.explanation import Explanation
     from awsauth.recovery.discovery import Discovery
 

@@ -34,8 +34,7 @@ INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
 _TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
 
 
-# The parts of a pattern: each but the star matches one character. An unclosed bracket stands for itself.
-_PARTS: Final = re.compile(r"\[(?:!(?:\][^]]*|[^]]+)|(?!!)(?:\][^]]*|[^]]+))\]|.", re.DOTALL)
+_WILDCARDS: Final = re.compile(r"[][*?]")
 
 
 # Almost all ARNs that a caller can have.
@@ -258,32 +257,18 @@ def could_render(template: str, text: str) -> bool:
 
 
 def could_match(template: str, pattern: str) -> bool:
-    """Whether a template can become a text that matches a pattern of `fnmatch`."""
+    """Whether a template may become a text that matches a pattern of `fnmatch`.
+
+    Of a pattern with wildcards, only the beginning and the end count. So it may be True although no text matches.
+    """
     first, *rest = _TEMPLATE.split(template)
-    parts = _PARTS.findall(pattern)
-    # The positions in the pattern where the text up to here can end.
-    ends = _read(first, parts, _skipped(parts, {0}))
-    for literal in rest:
-        ends = _read(literal, parts, set(range(min(ends), len(parts) + 1))) if ends else ends
-    return len(parts) in ends
-
-
-def _read(literal: str, parts: list[str], ends: set[int]) -> set[int]:
-    for c in literal:
-        matched = [end for end in ends if end < len(parts) and (parts[end] == c or fnmatchcase(c, parts[end]))]
-        ends = _skipped(parts, {end if parts[end] == "*" else end + 1 for end in matched})
-    return ends
-
-
-def _skipped(parts: list[str], ends: set[int]) -> set[int]:
-    """Add the positions behind stars, which match an empty text."""
-    found = set(ends)
-    for end in ends:
-        after = end
-        while after < len(parts) and parts[after] == "*":
-            after += 1
-            found.add(after)
-    return found
+    begin, *others = _WILDCARDS.split(pattern)
+    if not rest:
+        return fnmatchcase(template, pattern)
+    if not others:
+        return could_render(template, pattern)
+    last, end = rest[-1], others[-1]
+    return (first.startswith(begin) or begin.startswith(first)) and (last.endswith(end) or end.endswith(last))
 
 
 def fits(literals: list[str], text: str) -> bool:

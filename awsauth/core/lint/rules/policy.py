@@ -111,7 +111,7 @@ def policy_forbidden_group(context: LintContext, policy: Policy) -> Iterator[Mat
     """
     counts = set(context.winners)
     for group in context.groups if policy.forbidden_groups else ():
-        pattern = next((p for p in policy.forbidden_groups if fnmatchcase(group, p) or could_match(group, p)), None)
+        pattern = next((p for p in policy.forbidden_groups if could_match(group, p)), None)
         for item in context.groups[group] if pattern is not None else ():
             if item in counts:
                 message = f"The group {quoted(group)} matches the forbidden pattern {quoted(pattern or '')}."
