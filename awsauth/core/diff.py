@@ -192,8 +192,7 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
     concerned = {
         mapped.identity
         for reading, positions in zip(readings, differing(*readings), strict=True)
-        for position in positions
-        if (mapped := reading.entries[position].mapped) is not None
+        for _, mapped in reading.mapped_at(positions)
     }
     was, now = (_by_principal(reading, concerned) for reading in readings)
     for identity in dict.fromkeys([*was, *now]):

@@ -15,14 +15,14 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.arn import canonical_role, canonical_user, is_user, lacks_sso_suffix
+from awsauth.core.arn import LONGEST, PARTITIONS, canonical_role, is_user
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.document.index import entries_of, kept_under
-from awsauth.core.document.model import PRINCIPAL_KEYS, Entry, Key, MappingEntry, ParsedList
+from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry, ParsedList
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from awsauth.core.document.document import Document
 
@@ -40,6 +40,14 @@ _WILDCARDS: Final = re.compile(r"[][*?]")
 # Almost all ARNs that a caller can have.
 _ORDINARY: Final = re.compile(
     r"arn:aws:iam::[0-9]{12}:(?:role|user)/(?!AWSReservedSSO_)[\w+=,.@-]{1,64}", re.ASCII | re.IGNORECASE
+)
+
+
+# All of them, as `casefold_arn`: those that `canonical_role` or `canonical_user` leaves as it is.
+_NAME: Final = r"(?!awsreservedsso_(?![\w+=,.@-]{1,32}_[0-9a-f]{16}\Z))[\w+=,.@-]{1,64}"
+_CANONICAL: Final = (
+    rf"(?a)(?!.{{{LONGEST + 1}}})arn:(?:{'|'.join(PARTITIONS)}):(?:iam::[0-9]{{12}}:(?:root|role/{_NAME})"
+    rf"|(?:iam::[0-9]{{12}}:user|sts::[0-9]{{12}}:federated-user)/(?:/|(?:[!-.0-~]+/)*){_NAME})"
 )
 
 
@@ -132,17 +140,10 @@ def winners(reading: ParsedList, principals: Collection[str] | None = None) -> d
         reading: The list of one data key.
         principals: The ARNs to look for, as `casefold_arn`; None for all.
     """
-    entries = reading.entries
-    if principals is None:
-        looked_at: Iterable[tuple[int, Entry]] = enumerate(entries)
-    else:
-        looked_at = [(position, entries[position]) for position in entries_of(reading, principals)]
-    if not looked_at:
-        return {}
+    looked_at = reading.positioned if principals is None else reading.mapped_at(entries_of(reading, principals))
     kept: dict[str, tuple[int, MappingEntry]] = {}
-    for position, entry in looked_at:
-        mapped = entry.mapped
-        if mapped is not None and mapped.principal:
+    for position, mapped in looked_at:
+        if mapped.principal:
             kept[kept_under(reading.key, mapped.principal)] = position, mapped
     found: defaultdict[str, dict[int, MappingEntry]] = defaultdict(dict)
     for position, mapped in kept.values():
@@ -192,18 +193,9 @@ def is_canonical(principal: str) -> bool:
     No caller has an ARN with a role's path or with a trailing space. Nor has it that of a session, of an instance
     profile, or of an SSO role without its suffix.
     """
-    return _ORDINARY.fullmatch(principal) is not None or _is_canonical(principal)
-
-
-@lru_cache(maxsize=4096)
-def _is_canonical(principal: str) -> bool:
-    arn = casefold_arn(principal)
-    for normalized in (canonical_role, canonical_user):
-        try:
-            return normalized(arn) == arn and not lacks_sso_suffix(arn)
-        except InvalidValueError:
-            continue
-    return False
+    if _ORDINARY.fullmatch(principal):
+        return True
+    return re.fullmatch(_CANONICAL, casefold_arn(principal)) is not None  # compiled when it is first needed
 
 
 def can_match(principal: str) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -19,6 +17,7 @@ from awsauth.core.document.model import (
     MappingEntry,
     ParsedList,
     Scalar,
+    collecting_later,
 )
 from awsauth.core.document.repairs import readable
 from awsauth.core.edit.changes import Repair
@@ -175,22 +174,7 @@ class FullEntry:
         return start, line_end(text, _content_end(text, node)), is_alone
 
 
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Pause Python's garbage collection.
-
-    It takes as long as reading if a text makes 100,000 objects that stay.
-    """
-    is_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if is_enabled:
-            gc.enable()
-
-
-@_collecting_later()
+@collecting_later()
 def read_fully(key: Key, text: str) -> ParsedList:
     """Read the text of one data key."""
     if is_skipped(text):
@@ -220,7 +204,8 @@ def _read_root(key: Key, text: str, root: Node) -> ParsedList:
         read.append((FullEntry(mapped, text, item, winners, layout), reader.findings[known:]))
     is_dropped = key != "mapAccounts" and any(finding.code == "entry-dropped" for finding in reader.findings)
     findings = _of_whole_mappings(key, text, read) if is_dropped else reader.findings
-    return ParsedList(key, text, tuple([entry for entry, _ in read]), layout, tuple(sorted(findings, key=_place)))
+    entries, in_order = tuple([entry for entry, _ in read]), tuple(sorted(findings, key=_place))
+    return ParsedList(key, text, entries, layout, in_order, root=root)
 
 
 def _of_whole_mappings(key: Key, text: str, read: list[tuple[FullEntry, list[Finding]]]) -> Iterator[Finding]:

@@ -19,12 +19,8 @@ _MOST_NEW: Final = 32  # with more new entries than this, a search is faster
 
 def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
     """Return the positions of entries of `principals`, given in lower case."""
-    entries = reading.entries
-    return [
-        position
-        for position in entries_of(reading, principals)
-        if (mapped := entries[position].mapped) is not None and mapped.principal.lower() in principals
-    ]
+    found = reading.mapped_at(entries_of(reading, principals))
+    return [position for position, mapped in found if mapped.principal.lower() in principals]
 
 
 def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingEntry]:
@@ -34,8 +30,7 @@ def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingE
     """
     if not reading.bounds or len(principals) > SEARCHES:
         return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
-    found = (reading.entries[position].mapped for position in positions(reading, principals))
-    return [mapped for mapped in found if mapped]
+    return [mapped for _, mapped in reading.mapped_at(positions(reading, principals))]
 
 
 def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
@@ -98,10 +93,9 @@ def _by_principal(reading: ParsedList) -> dict[str, list[int]]:
     Under an empty text are those of ARNs beyond ASCII and of `sso`.
     """
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for position, entry in enumerate(reading.entries):
-        if entry.mapped is not None:
-            principal = entry.mapped.principal
-            found[principal.lower() if principal.isascii() else ""].append(position)
+    for position, mapped in reading.positioned:
+        principal = mapped.principal
+        found[principal.lower() if principal.isascii() else ""].append(position)
     return dict(found)
 
 

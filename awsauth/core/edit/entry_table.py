@@ -48,9 +48,8 @@ class EntryTable:
         if self._searches < SEARCHES:
             self._searches += len(lowered)
             found.update(positions(self.reading, lowered))
-            for position, entry in enumerate(self.reading.entries if self._searches >= SEARCHES else ()):
-                if entry.mapped is not None:  # from now on, an index is faster
-                    self._noted[entry.mapped.identity].append(position)
+            for position, mapped in self.reading.positioned if self._searches >= SEARCHES else ():
+                self._noted[mapped.identity].append(position)  # from now on, an index is faster
         wanted = {principal_key(principal) for principal in lowered}
         found.update(position for principal in wanted for position in self._noted.get(principal, ()))
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
@@ -69,5 +68,4 @@ class EntryTable:
 
     def everything(self) -> list[int]:
         """Return the positions of all entries that map something, or did."""
-        found = {position for position, entry in enumerate(self.reading.entries) if entry.mapped is not None}
-        return sorted(found.union(self.changed))
+        return sorted({position for position, _ in self.reading.positioned}.union(self.changed))

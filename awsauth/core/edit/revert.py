@@ -50,9 +50,8 @@ def _with(wanted: Mappings, document: Document, key: Key) -> str:
     """Return the text of a key with the wanted mappings."""
     reading = document.reading(key)
     positions: defaultdict[PrincipalKey, list[int]] = defaultdict(list)
-    for position, entry in enumerate(reading.entries):
-        if entry.mapped is not None:
-            positions[entry.mapped.identity].append(position)
+    for position, mapped in reading.positioned:
+        positions[mapped.identity].append(position)
     changed: dict[int, MappingEntry | None] = {}
     added: list[MappingEntry] = []
     for identity, mappings in wanted.items():

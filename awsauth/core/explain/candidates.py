@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from awsauth.core.access.caller import Caller
 
 _MOST_ALIKE: Final = 100
+_NO_LETTER: Final = re.compile(r"[\W_]")
 _SPACES: Final = re.compile(" +")
 _DROPPED: Final = NearMiss("entry-dropped", "the authenticator drops this entry")
 _SSO_OFF: Final = NearMiss("sso", "EKS ignores `sso` entries, an alpha feature of the authenticator")
@@ -113,6 +114,10 @@ class Search:
         self._target = casefold_arn(caller.canonical_arn)
         self._mention = _mention(self._target)
         self._near = Resemblance(caller)
+        self._misspelt: defaultdict[str, list[str]] = defaultdict(list)
+        for name in document.data:
+            if name not in KEYS:
+                self._misspelt[_normal(name)].append(name)
         self._found_in: dict[Key, tuple[list[int], list[Finding]]] = {}
         self._may_rename: dict[str, bool] = {}
 
@@ -143,11 +148,11 @@ class Search:
         return Looked(found, tuple(candidates), left_out, self._problems(reading, {}))
 
     def _of_account(self, reading: ParsedList) -> dict[int, MappingEntry]:
-        return {at: mapped for at, mapped in _mapped_in(reading) if mapped.principal == self._caller.account}
+        return {at: mapped for at, mapped in reading.positioned if mapped.principal == self._caller.account}
 
     def _accounts(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[_Hit]:
         account = self._caller.account
-        for position, mapped in _mapped_in(reading):
+        for position, mapped in reading.positioned:
             if position in found:
                 why = "it is the caller's account" + (", but an entry of its own decides before" if decided else "")
                 yield _Hit(position, "not-reached" if decided else "counts", NearMiss("match", why))
@@ -156,7 +161,7 @@ class Search:
                 yield _Hit(position, "never", NearMiss("account-digits", why), partial(EnsureAccount, account=account))
 
     def _entries(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[_Hit]:
-        similar = self._near.similar({p: m.principal for p, m in _mapped_in(reading)}) if self._wide else {}
+        similar = self._near.similar({p: m.principal for p, m in reading.positioned}) if self._wide else {}
         shadowed = self._shadowed(reading, found)
         for position, entry in enumerate(reading.entries):
             mapped = entry.mapped
@@ -220,10 +225,8 @@ class Search:
 
     def _misnamed(self, key: Key) -> Iterator[Candidate]:
         """Yield the entries under an ignored data key, such as ``maproles``."""
-        for name, text in self._document.data.items():
-            if name in KEYS or _normal(name) != _normal(key):
-                continue
-            reading = parse_list(key, text)
+        for name in self._misspelt.get(_normal(key), ()):
+            reading = parse_list(key, self._document.data[name])
             is_account = key == "mapAccounts"
             found = self._of_account(reading) if is_account else winners(reading, {self._target}).get(self._target, {})
             for position, mapped in found.items():
@@ -279,13 +282,6 @@ class Search:
         return Candidate(reading.key, location, principal, hit.status, hit.near.code, why, change)
 
 
-def _mapped_in(reading: ParsedList) -> Iterator[tuple[int, MappingEntry]]:
-    """Yield the mappings with the position of each entry."""
-    if reading.bounds:  # none is dropped
-        return enumerate(reading.mapped)
-    return ((position, entry.mapped) for position, entry in enumerate(reading.entries) if entry.mapped is not None)
-
-
 def _found(reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> tuple[EntryStatus, NearMiss]:
     if decided:
         return "not-reached", NearMiss("not-reached", "it is the caller's, but mapRoles decides before")
@@ -293,7 +289,7 @@ def _found(reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool
         why = f"it can count: {len(found)} spellings of this ARN are mapped, and it is undefined which one counts"
         return "may-count", NearMiss("several-spellings", why)
     arn = casefold_arn(next(iter(found.values())).principal)
-    same = sum(casefold_arn(other.principal) == arn for _, other in _mapped_in(reading))
+    same = sum(casefold_arn(other.principal) == arn for _, other in reading.positioned)
     why = f"it counts, as the last of {same} entries for the caller" if same > 1 else "it counts, as it is the caller's"
     return "counts", NearMiss("match", why)
 
@@ -314,7 +310,7 @@ def _mention(target: str) -> re.Pattern[str]:
 
 
 def _normal(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).lower().removesuffix("s")
+    return _NO_LETTER.sub("", name).lower().removesuffix("s")
 
 
 def _may_be_written(text: str) -> bool:

@@ -147,7 +147,7 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
     ):
         return
     reading = document.reading("mapAccounts")
-    positions = [p for p, e in enumerate(reading.entries) if e.mapped and e.mapped.principal == account_of(username)]
+    positions = [p for p, mapped in reading.positioned if mapped.principal == account_of(username)]
     why = "By its account, and only if its ARN has this exact case."
     location = document.place_of(place_of(reading, positions[0]))
     yield Grant(username, "mapAccounts", username, (), (why,), location)

@@ -284,8 +284,8 @@ def _older_key(case: GuardInput, principal: str, mapped: MappingEntry) -> Key | 
 
 
 def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
-    found = [reading.entries[position].mapped for position in entries_of(reading, {principal})]
-    return [mapped for mapped in found if mapped is not None and matching.casefold_arn(mapped.principal) == principal]
+    found = reading.mapped_at(entries_of(reading, {principal}))
+    return [mapped for _, mapped in found if matching.casefold_arn(mapped.principal) == principal]
 
 
 def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matching.Outcomes, key: Key) -> Finding:

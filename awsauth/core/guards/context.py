@@ -146,8 +146,7 @@ def _concerned(before: Document, after: Document, context: GuardContext) -> set[
         if readings[0] is readings[1]:
             continue
         for reading, positions in zip(readings, differing(*readings), strict=True):
-            entries = [reading.entries[position].mapped for position in positions]
-            found.update([casefold_arn(mapped.principal) for mapped in entries if mapped is not None])
+            found.update([casefold_arn(mapped.principal) for _, mapped in reading.mapped_at(positions)])
     return found
 
 

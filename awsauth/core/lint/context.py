@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from awsauth.core.access.matching import can_match, counting, filled, is_canonical
 from awsauth.core.access.node_mappings import is_person
 from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
-from awsauth.core.document.fast_reader import read_fast
 from awsauth.core.document.index import kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
 from awsauth.core.findings import Location
-from awsauth.core.goyaml import nodes
 from awsauth.core.lint.rule import Match
 from awsauth.core.text.display import quoted, without_invisible
 from awsauth.errors import InvalidValueError
@@ -24,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import Entry, MappingEntry, ParsedList
+    from awsauth.core.document.model import EntryLayout, MappingEntry, ParsedList
+    from awsauth.core.goyaml.nodes import Node
     from awsauth.core.lint.policy import Policy
 
 
@@ -51,8 +50,9 @@ def has_several(principal: str) -> bool:
     An ARN in the place of its own name is not another one.
     """
     before, again, after = principal[1:].lower().partition("arn:")
-    is_own_name = before.endswith("/") and after.split(":")[:4] == before.split(":")[1:5]
-    return bool(again) and (":role/" in before or ":user/" in before) and not is_own_name
+    if not again or not (":role/" in before or ":user/" in before):
+        return False
+    return not before.endswith("/") or after.split(":")[:4] != before.split(":")[1:5]
 
 
 def _problem_of_parts(arn: str) -> str:
@@ -88,6 +88,7 @@ def role_or_nothing(arn: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=1 << 16)  # more than one rule asks, and 1 MiB has room for so many
 def bare(arn: str) -> str:
     """Return an ARN in ASCII, without the parts that never match.
 
@@ -133,24 +134,29 @@ class LintEntry:
     Attributes:
         context: The document it is in.
         reading: The list it is in.
-        entry: The entry.
         mapped: Its mapping, with escapes as Helm or Jinja renders them.
         arn: The principal in lower case.
         fault: Why no caller can have its ARN.
     """
 
-    __slots__ = ("_groups", "arn", "context", "entry", "fault", "mapped", "reading")
+    __slots__ = ("_groups", "_location", "_position", "arn", "context", "fault", "mapped", "reading")
 
-    def __init__(self, context: LintContext, reading: ParsedList, entry: Entry, mapped: MappingEntry) -> None:
+    def __init__(self, context: LintContext, reading: ParsedList, position: int, mapped: MappingEntry) -> None:
         self.context = context
         self.reading = reading
-        self.entry = entry
+        self._position = position
+        self._location: Location | None = None
         self.mapped = _without_escapes(mapped)
         self.arn = mapped.principal.lower()
         self._groups: dict[str, Scalar] | None = None
         self.fault = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)
-        if self.fault and continuation(reading.text, entry.shape.field(ARN_FIELD[reading.key])):
+        if self.fault and continuation(reading.text, self.layout.field(ARN_FIELD[reading.key])):
             self.fault = "continued-value"
+
+    @property
+    def layout(self) -> EntryLayout:
+        """The layout of the entry."""
+        return self.reading.entries[self._position].shape
 
     @property
     def identity(self) -> object:
@@ -194,23 +200,31 @@ class LintEntry:
 
         Without such a value it is that of the field's name, or of the beginning of the entry.
         """
-        field = self.entry.shape.field(name or ARN_FIELD.get(self.reading.key, "account"))
+        if name or self._location is None:
+            found = self._located(name or ARN_FIELD.get(self.reading.key, "account"))
+            if name:
+                return found
+            self._location = found
+        return self._location
+
+    def _located(self, name: str) -> Location:
+        layout = self.layout
+        field = layout.field(name)
         if field is None:
-            first = self.entry.shape.fields
-            return self._at(first[0].start if first else self.entry.shape.start)
+            return self._at(layout.fields[0].start if layout.fields else layout.start)
         if isinstance(field.value, Groups) or field.value.start == field.value.end:
             return self._at(field.start)
         return self._at(field.value.start, field.value.end)
 
     def value_location(self, name: str) -> Location:
         """Return where the value of a field begins, also that of `groups`."""
-        field = self.entry.shape.field(name)
+        field = self.layout.field(name)
         return self.location(name) if field is None else self._at(field.value.start)
 
     def group_location(self, group: str) -> Location:
         """Return the location of a group."""
         if self._groups is None:
-            field = self.entry.shape.field("groups")
+            field = self.layout.field("groups")
             items = field.value.items if field is not None and isinstance(field.value, Groups) else ()
             self._groups = {item.text: item for item in reversed(items)}  # the first of equals stays
         found = self._groups.get(group)
@@ -261,7 +275,6 @@ class LintContext:
                 self.groups[group].append(item)
         problems = (finding for key in KEYS for finding in document.reading(key).findings)
         self._told = {_position(finding.location) for finding in problems if finding.location}
-        self._trees: dict[Key, nodes.Node | None] = {}
 
     @cached_property
     def winners(self) -> list[LintEntry]:
@@ -322,7 +335,7 @@ class LintContext:
         is_shadowed = item.reading.key == "mapUsers" and any(one.arn == item.arn for one in self.roles)
         return item.fault or ("sso-entry" if item.mapped.sso else "shadowed-user" if is_shadowed else "duplicate")
 
-    @property
+    @cached_property
     def is_readable(self) -> bool:
         """Whether the authenticator certainly reads every text of the document."""
         return all(map(self._is_read, KEYS))
@@ -331,9 +344,18 @@ class LintContext:
         """Return the items by username or group."""
         return self.usernames if kind == "username" else self.groups
 
+    @cached_property
+    def odd_names(self) -> dict[NameKind, list[str]]:
+        """The usernames and groups that a rule for names may fit."""
+        return {kind: [name for name in self.by_name(kind) if not _ORDINARY.fullmatch(name)] for kind in NAME_KINDS}
+
     def named(self, kind: NameKind, is_odd: Callable[[str], object]) -> Iterator[tuple[str, LintEntry]]:
-        """Yield the usernames or groups that fit, each with every item that has it."""
-        return ((name, item) for name, items in self.by_name(kind).items() if is_odd(name) for item in items)
+        """Yield the usernames or groups that fit, each with every item that has it.
+
+        An ordinary name must not fit: one of letters, digits and a few signs that does not begin like a reserved one.
+        """
+        items = self.by_name(kind)
+        return ((name, item) for name in self.odd_names[kind] if is_odd(name) for item in items[name])
 
     def names(self, is_odd: Callable[[str], object]) -> Iterator[tuple[NameKind, str, LintEntry]]:
         """Yield the usernames and groups that fit, with kind and items."""
@@ -356,20 +378,9 @@ class LintContext:
         is_one_line = _is_one_line(item.reading.text)
         return f"{place.line}, column {place.column}" if is_one_line else str(place.line)
 
-    def tree(self, key: Key) -> nodes.Node | None:
+    def tree(self, key: Key) -> Node | None:
         """Return the YAML of a text; None for a plain form, or an unreadable text."""
-        if key not in self._trees:
-            self._trees[key] = self._parsed(key)
-        return self._trees[key]
-
-    def _parsed(self, key: Key) -> nodes.Node | None:
-        text = self.document.data.get(key, "")
-        if not self._is_read(key) or read_fast(key, text) is not None:
-            return None
-        try:
-            return nodes.parse_first(text)
-        except nodes.YamlSyntaxError:
-            return None
+        return self.document.reading(key).root if self._is_read(key) else None
 
     def _is_read(self, key: Key) -> bool:
         reading = self.document.reading(key)
@@ -378,12 +389,13 @@ class LintContext:
     def _items(self, key: Key) -> list[LintEntry]:
         reading = self.document.reading(key)
         found = []
-        for position, entry in enumerate(reading.entries):
-            mapped = entry.mapped
-            if mapped is not None:
-                item = self._by_position[key, position] = LintEntry(self, reading, entry, mapped)
-                found.append(item)
+        for position, mapped in reading.positioned:
+            item = self._by_position[key, position] = LintEntry(self, reading, position, mapped)
+            found.append(item)
         return found
+
+
+_ORDINARY: Final = re.compile(r"(?![:_.-]*(?:system|eks))[\w:./@+=-]+", re.ASCII | re.IGNORECASE)
 
 
 def _position(location: Location) -> tuple[str, int, int]:

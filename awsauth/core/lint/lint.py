@@ -14,7 +14,7 @@ from awsauth.core.access.matching import canonical, casefold_arn, is_usable
 from awsauth.core.access.node_mappings import admits_nodes
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.fast_reader import read_fast
-from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList
+from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, collecting_later
 from awsauth.core.edit.changes import Change, RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Finding, Location, Severity
@@ -66,6 +66,7 @@ def check_arguments(document: Document, policy: Policy | None) -> None:
         check_policy(policy)
 
 
+@collecting_later()
 def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
     """Return the findings of `lint`, located in the data keys, with all fixes."""
     context = LintContext(document, policy, binary_bytes)

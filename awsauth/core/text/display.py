@@ -47,7 +47,8 @@ def visible(text: str, *, keep: str = "") -> str:
         rest = rest.replace(kept, "")
     if rest.isprintable() and (rest.isascii() or not _INVISIBLE.search(rest)):
         return text
-    return "".join([c if c in keep or is_visible(c) else c.encode("unicode_escape").decode() for c in text])
+    odd = {c for c in set(text) if c not in keep and not is_visible(c)}
+    return text.translate({ord(c): c.encode("unicode_escape").decode() for c in odd})
 
 
 def is_visible(character: str) -> bool:

@@ -123,12 +123,13 @@ def close_matches(word: str, choices: Iterable[str], most: int, least: float) ->
     # Words of very different lengths share too few letters; skipping them saves time for long words.
     shortest, longest = len(word) * least / (2 - least) - 1, len(word) * (2 - least) / least + 1
     alike = [one for one in choices if shortest <= len(one) <= longest] if word else []
-    scores: list[tuple[float, str]] = []
+    found: list[tuple[float, str]] = []
     for first in range(0, len(alike), _AT_ONCE):
         others = tuple(alike[first : first + _AT_ONCE])
         common = zip(_in_common(word, others), others, strict=True)
-        scores += [(2 * shared / (len(word) + len(one)), one) for shared, one in common]
-    return [one for _, one in sorted((found for found in scores if found[0] >= least), reverse=True)[:most]]
+        scores = [(2 * shared / (len(word) + len(one)), one) for shared, one in common]
+        found += [score for score in scores if score[0] >= least]
+    return [one for _, one in sorted(found, reverse=True)[:most]]
 
 
 def _in_common(word: str, others: tuple[str, ...]) -> list[int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import awsauth
+from awsauth.core.access import matching
 from awsauth.core.desired.records import OWNER
 from awsauth.core.document import fast_patterns as plain_forms
 from awsauth.core.document.document import Document
@@ -54,6 +55,7 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     ],
     "core.document.fast_patterns.is_plain": [(re.compile(plain_forms._ODD), "search")],
     "aws.token.sts_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
+    "core.access.matching.is_canonical": [(re.compile(matching._CANONICAL), "fullmatch")],
     "core.desired.fragment._owner": [(re.compile(OWNER), "fullmatch")],
     "core.desired.records.read_records": [(re.compile(OWNER), "fullmatch")],
     "core.goyaml.nodes._empty_list": [(re.compile(nodes._ANOTHER_END), "match")],

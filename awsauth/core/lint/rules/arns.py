@@ -259,7 +259,7 @@ def continued_value(context: LintContext) -> Iterator[Match]:
     # A value of several lines is not one of the plain forms.
     for item in (one for one in context.items if one.fault == "continued-value" or context.tree(one.reading.key)):
         for name in (ARN_FIELD[item.reading.key], "username"):
-            field = item.entry.shape.field(name)
+            field = item.layout.field(name)
             line = continuation(item.reading.text, field)
             if not line or field is None or not isinstance(field.value, Scalar):
                 continue
@@ -269,7 +269,7 @@ def continued_value(context: LintContext) -> Iterator[Match]:
             hint = f"Write the value in one line. {quoted(line)} is now part of it."
             if line.startswith("- "):
                 above = f"Write `groups:` on a line of its own above {quoted(line)}."
-                hint = f"Move the line {quoted(line)} below `groups:`." if item.entry.shape.field("groups") else above
+                hint = f"Move the line {quoted(line)} below `groups:`." if item.layout.field("groups") else above
             message = f"The {kind} continues on the next line, and is {quoted(field.value.text, 200)} as a whole."
             yield item.match(message, impact, hint, at=item.location(name))
 

@@ -51,10 +51,10 @@ def duplicate(context: LintContext) -> Iterator[Match]:
             username: other-ci
     """
     for items in (context.roles, context.users, context.accounts):
-        last = {item.identity: item for item in items}
-        for item in items if len(last) < len(items) else ():
-            counts = last[item.identity]
-            if counts is not item:
+        identities = [item.identity for item in items]
+        last = dict(zip(identities, items, strict=True))
+        for item, identity in zip(items, identities, strict=True) if len(last) < len(items) else ():
+            if (counts := last[identity]) is not item:
                 yield _replaced(context, item, counts)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
+_OTHERS: Final = re.compile("[^a-z]")
 _CONTENT: Final = re.compile(
     r"^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)", re.MULTILINE
 )
@@ -51,7 +52,7 @@ def unknown_data_key(context: LintContext) -> Iterator[Match]:
         notes: by hand, please
     """
     for key in (key for key in context.document.data if key not in KEYS):
-        letters = re.sub("[^a-z]", "", key[:50].lower())
+        letters = _OTHERS.sub("", key[:50].lower())
         close = close_matches(letters, _BY_LETTERS, 1, 0.85)
         ignored = "The authenticator ignores it"
         if letters.startswith(("mapgroup", "mapiamgroup")):

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from awsauth.core.access.matching import PLACEHOLDER, placeholders
+from awsauth.core.arn import ACCOUNT
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import NAME_KINDS, LintContext, LintEntry, NameKind
@@ -149,10 +150,10 @@ class _Unfilled(NamedTuple):
 
 
 def _unfilled(context: LintContext) -> Iterator[_Unfilled]:
-    for item in [*context.items, *context.accounts]:
-        arn = (
-            item.mapped.principal if item.reading.key != "mapAccounts" else f"arn:aws:iam::{item.mapped.principal}:root"
-        )
+    arns = [(item, item.mapped.principal) for item in context.items if item.fault]
+    accounts = (item for item in context.accounts if not ACCOUNT.fullmatch(item.mapped.principal))
+    arns += [(item, f"arn:aws:iam::{item.mapped.principal}:root") for item in accounts]
+    for item, arn in arns:
         yield from (_Unfilled(token, item, None, item.mapped.principal) for token in placeholders(arn))
     for kind, text, item in _first_of_each(context):
         yield from (_Unfilled(token, item, kind, text) for token in unfilled(text))
@@ -164,6 +165,6 @@ def _first_of_each(context: LintContext) -> Iterator[tuple[NameKind, str, LintEn
     The item is the first with that username or group.
     """
     for kind in NAME_KINDS:
-        for text, items in context.by_name(kind).items():
+        for text in context.odd_names[kind]:
             if misspelt(text) or unfilled(text):
-                yield kind, text, items[0]
+                yield kind, text, context.by_name(kind)[text][0]
