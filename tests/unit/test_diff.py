@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import awsauth
-from awsauth.core.text.lines import Splice, spliced
-from awsauth.core.text.unified_diff import unified
+from awsauth.core.text.lines import Splice, spliced, unified
 
 if TYPE_CHECKING:
     from pathlib import Path

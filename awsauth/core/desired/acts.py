@@ -306,10 +306,7 @@ def acts_of(
     """
     acts = []
     takes = choices.adopt or choices.extend
-    holders: dict[str, list[str]] = {}
-    for owner, record in {**(lost if takes else {}), **records}.items():
-        for name in record:
-            holders.setdefault(name, []).append(owner)
+    holders = _holders({**(lost if takes else {}), **records})
     claims = {principal_in(name): owner for owner, wanted in desired.items() for name in wanted}
     for owner, wanted in desired.items():
         mine = records.get(owner, {})
@@ -341,6 +338,15 @@ def acts_of(
                 before = case.live[-1] if case.live else None
                 acts.append(SyncAct(kind, owner, key, mapped, before, case.wanted, case.other, reason, case))
     return SyncReport(tuple(desired), tuple(acts), tuple(one for one in desired if one in {*lost, *unknown}), uid)
+
+
+def _holders(records: Mapping[str, Record]) -> dict[str, list[str]]:
+    """Return the owners that recorded each principal."""
+    holders: dict[str, list[str]] = {}
+    for owner, record in records.items():
+        for name in record:
+            holders.setdefault(name, []).append(owner)
+    return holders
 
 
 def _reason(kind: ActKind, case: Case, changed_by: str) -> str:
