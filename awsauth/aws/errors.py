@@ -13,17 +13,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from awsauth import errors
 from awsauth.backoff import http_date
 from awsauth.boundary import causes
 from awsauth.core.text.display import command_line, quoted, visible
-from awsauth.errors import (
-    AwsAuthError,
-    AwsPermissionError,
-    AwsServiceError,
-    CredentialsError,
-    OutcomeUnknownError,
-    UsageError,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,7 +114,7 @@ class _Row(NamedTuple):
         is_secret: Whether the error of boto3 may quote a secret that no traceback may show.
     """
 
-    kind: type[AwsAuthError]
+    kind: type[errors.AwsAuthError]
     message: str
     hint: str = ""
     may_be_done: bool = False
@@ -129,7 +122,7 @@ class _Row(NamedTuple):
 
 
 def _unreached(problem: str, hint: str) -> _Row:
-    return _Row(AwsServiceError, f"AWS cannot be reached: {problem}.", hint, may_be_done=True, is_secret=True)
+    return _Row(errors.AwsServiceError, f"AWS cannot be reached: {problem}.", hint, may_be_done=True, is_secret=True)
 
 
 def _unsent(problem: str, hint: str) -> _Row:
@@ -149,32 +142,32 @@ _TRUST: Final = (
 _PAGE: Final = f"{CHECK_WAY} The sign-in page of a network may answer instead of AWS."
 
 _SIGNATURE: Final = _Row(
-    CredentialsError,
+    errors.CredentialsError,
     "AWS rejects the signature ({0.code}).",
     "Check that the secret access key belongs to the access key ID, and that no proxy changes requests.",
     is_secret=True,
 )
 _SKEWED: Final = _Row(
-    CredentialsError,
+    errors.CredentialsError,
     "AWS rejects the signature because this machine's clock {0.clock}.",
     "Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
     is_secret=True,
 )
 _THROTTLED: Final = _Row(
-    AwsServiceError,
+    errors.AwsServiceError,
     "AWS rejected several attempts because this account sends too many calls ({0.code}).",
     "Wait a minute and try again.",
 )
-_OTHER_CODE: Final = _Row(AwsServiceError, "AWS answered {0.answer}")
+_OTHER_CODE: Final = _Row(errors.AwsServiceError, "AWS answered {0.answer}")
 # By the code in an answer of AWS.
 _CODES: Final = _by_name(
     {
         "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorized UnauthorizedException": _Row(
-            AwsPermissionError, "IAM does not allow {0.action}. AWS says: {0.text}", "{0.grant}"
+            errors.AwsPermissionError, "IAM does not allow {0.action}. AWS says: {0.text}", "{0.grant}"
         ),
         "ExpiredToken ExpiredTokenException InvalidClientTokenId UnrecognizedClientException InvalidAccessKeyId "
         "InvalidToken AuthFailure MissingAuthenticationToken MissingAuthenticationTokenException OptInRequired": _Row(
-            CredentialsError,
+            errors.CredentialsError,
             "AWS rejects the credentials ({0.code}): {0.text}",
             "They have expired, were revoked, or belong to another partition. {0.renewal}",
         ),
@@ -213,43 +206,49 @@ _EXCEPTIONS: Final = _by_name(
         "ConnectionClosedError": _unreached("{0.host} closed the connection before it answered", _ROUTE),
         "HTTPClientError ConnectionError InvalidProxiesConfigError": _unreached("the request failed{0.cause}", _ROUTE),
         "CredentialRetrievalError": _Row(
-            CredentialsError, "{0.text}", "Check the source of the credentials.", is_secret=True
+            errors.CredentialsError, "{0.text}", "Check the source of the credentials.", is_secret=True
         ),
         "ProfileNotFound": _Row(
-            CredentialsError, "the AWS configuration has no profile {0.profile}.", "The profiles are: {0.profiles}."
+            errors.CredentialsError,
+            "the AWS configuration has no profile {0.profile}.",
+            "The profiles are: {0.profiles}.",
         ),
         "UnauthorizedSSOTokenError SSOTokenLoadError SSOError TokenRetrievalError": _Row(
-            CredentialsError, "the single sign-on session has expired, or was never opened.", "Renew it: {0.sso_login}"
+            errors.CredentialsError,
+            "the single sign-on session has expired, or was never opened.",
+            "Renew it: {0.sso_login}",
         ),
         "LoginError LoginRefreshRequired LoginTokenLoadError LoginAuthorizationCodeError": _Row(
-            CredentialsError, "{0.text}", "Renew it: {0.login}"
+            errors.CredentialsError, "{0.text}", "Renew it: {0.login}"
         ),
         "NoCredentialsError PartialCredentialsError UnknownCredentialError MetadataRetrievalError NoAuthTokenError "
         "RefreshWithMFAUnsupportedError UnknownTokenProviderError InvalidIMDSEndpointError InvalidIMDSEndpointModeError "
-        "LoginInsufficientPermissions": _Row(CredentialsError, "{0.text}", "Check the source of the credentials."),
+        "LoginInsufficientPermissions": _Row(
+            errors.CredentialsError, "{0.text}", "Check the source of the credentials."
+        ),
         "ConfigParseError ConfigNotFound InvalidConfigError InfiniteLoopConfigError": _Row(
-            CredentialsError, "{0.text}", "Correct the AWS configuration files."
+            errors.CredentialsError, "{0.text}", "Correct the AWS configuration files."
         ),
         "NoRegionError InvalidRegionError UnknownRegionError UnknownEndpointError": _Row(
-            UsageError, "{0.text}", "Pass the name of a region, such as eu-west-1, or set AWS_REGION."
+            errors.UsageError, "{0.text}", "Pass the name of a region, such as eu-west-1, or set AWS_REGION."
         ),
-        "BotoCoreError ClientError": _Row(AwsServiceError, "{0.text}"),
+        "BotoCoreError ClientError": _Row(errors.AwsServiceError, "{0.text}"),
         # Its text quotes the answer. That of AssumeRole holds credentials.
         "ResponseParserError": _Row(
-            AwsServiceError, "the answer does not come from AWS.", _PAGE, may_be_done=True, is_secret=True
+            errors.AwsServiceError, "the answer does not come from AWS.", _PAGE, may_be_done=True, is_secret=True
         ),
         "LookupError TypeError AttributeError RecursionError OverflowError MemoryError": _Row(
-            AwsServiceError, "the answer cannot be read ({0.name}).", _PAGE, may_be_done=True
+            errors.AwsServiceError, "the answer cannot be read ({0.name}).", _PAGE, may_be_done=True
         ),
         # Such as a credential_process that does not exist, or does not print JSON.
         "OSError ValueError UndefinedModelAttributeError": _Row(
-            CredentialsError,
+            errors.CredentialsError,
             "{0.text}",
             "Check the AWS configuration: credential_process, endpoint_url, and the files that it names.",
             is_secret=True,
         ),
         "StillExpired": _Row(
-            CredentialsError, "the credentials have expired, and so have their replacements.", "{0.renewal}"
+            errors.CredentialsError, "the credentials have expired, and so have their replacements.", "{0.renewal}"
         ),
     }
 )
@@ -277,7 +276,7 @@ def translate_errors(doing: str, session: AwsSession, *, service: str = "", look
     """
     try:
         yield
-    except AwsAuthError:
+    except errors.AwsAuthError:
         raise
     except Exception as error:
         failure = _Failure(error, session, service)
@@ -296,7 +295,7 @@ def pages_of(client: Any, operation: str, **arguments: Any) -> Iterator[Any]:
     for number, page in enumerate(pages):
         if number == MOST_PAGES:
             hint = f"{CHECK_WAY} A proxy may answer instead of AWS."
-            raise AwsServiceError(f"The list goes on after {MOST_PAGES} pages.", hint=hint)
+            raise errors.AwsServiceError(f"The list goes on after {MOST_PAGES} pages.", hint=hint)
         yield from pages.result_keys[0].search(page)
 
 
@@ -348,7 +347,7 @@ class _Failure:
         if self.row is _SIGNATURE and _SKEW_WORDS.search(self._message):
             self.row = _SKEWED
 
-    def translated(self, doing: str, look: str) -> AwsAuthError:
+    def translated(self, doing: str, look: str) -> errors.AwsAuthError:
         """Return the error of this library."""
         row = self.row or _OTHER_CODE
         message, hint = f"{doing}: {row.message.format(self)}", row.hint.format(self)
@@ -356,11 +355,13 @@ class _Failure:
         if self._status is not None:
             may_be_done = not 400 <= self._status < 500 and row is not _THROTTLED
         if look and may_be_done:
-            return OutcomeUnknownError(f"{message.rstrip('.')}. AWS may have done it.", hint=f"{look} {hint}".rstrip())
+            return errors.OutcomeUnknownError(
+                f"{message.rstrip('.')}. AWS may have done it.", hint=f"{look} {hint}".rstrip()
+            )
         error = row.kind(message, hint=hint)
-        if isinstance(error, AwsServiceError):
+        if isinstance(error, errors.AwsServiceError):
             error.code = self.code
-        if isinstance(error, AwsPermissionError):
+        if isinstance(error, errors.AwsPermissionError):
             error.action, error.resource = self.action, self.resource
         return error
 

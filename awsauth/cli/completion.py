@@ -15,15 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.shell_completion import (
-    BashComplete,
-    CompletionItem,
-    FishComplete,
-    ShellComplete,
-    ZshComplete,
-    add_completion_class,
-    split_arg_string,
-)
+from click import shell_completion as shells
+from click.shell_completion import CompletionItem
 
 from awsauth.cli.invocation import STANDARD_INPUT, resolve_target, shared_options
 from awsauth.core.document.model import KEYS
@@ -180,7 +173,7 @@ def _script(shell: str) -> str:
     return Path(__file__).with_name(f"completion.{shell}").read_text(encoding="utf-8")
 
 
-class _Completion(ShellComplete):
+class _Completion(shells.ShellComplete):
     """Completion that also takes a value joined to its option by an equals sign."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
@@ -193,7 +186,7 @@ class _Completion(ShellComplete):
         return found
 
 
-class Bash(_Completion, BashComplete):
+class Bash(_Completion, shells.BashComplete):
     """Completion for bash. It quotes the completions, because bash does not."""
 
     source_template = _script("bash")
@@ -203,10 +196,10 @@ class Bash(_Completion, BashComplete):
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is being typed, and its beginning."""
         line = os.environ.get("AWSAUTH_COMPLETION_LINE", "")
-        words = split_arg_string(line)
+        words = shells.split_arg_string(line)
         incomplete = words.pop() if words and not line[-1:].isspace() else ""
         self._quote, kept = _open_quote(line, os.environ.get("AWSAUTH_COMPLETION_BREAKS", _BREAKS))
-        self._kept = "".join(split_arg_string(kept))
+        self._kept = "".join(shells.split_arg_string(kept))
         return words[1:], incomplete
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
@@ -224,11 +217,11 @@ class Bash(_Completion, BashComplete):
         return f"{item.type},{value if self._quote else _SPECIAL.sub(lambda match: chr(92) + match[0], value)}"
 
 
-class Zsh(_Completion, ZshComplete):
+class Zsh(_Completion, shells.ZshComplete):
     """Completion for zsh, which quotes inserted values."""
 
 
-class Fish(_Completion, FishComplete):
+class Fish(_Completion, shells.FishComplete):
     """Completion for fish, which quotes inserted values; they may hold commas."""
 
     source_template = _script("fish")
@@ -253,6 +246,6 @@ def _open_quote(line: str, breaks: str) -> tuple[str, str]:
     return quote, line[word:start]
 
 
-SHELLS: Final[dict[str, type[ShellComplete]]] = {kind.name: kind for kind in (Bash, Zsh, Fish)}
+SHELLS: Final[dict[str, type[shells.ShellComplete]]] = {kind.name: kind for kind in (Bash, Zsh, Fish)}
 for _shell in SHELLS.values():
-    add_completion_class(_shell)
+    shells.add_completion_class(_shell)

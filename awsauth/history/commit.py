@@ -9,20 +9,12 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from awsauth import errors
 from awsauth.backoff import Backoff, retry_unavailable
 from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.revisions.info import Writer, owners_of
 from awsauth.core.text.display import visible
 from awsauth.debug_log import log_debug
-from awsauth.errors import (
-    AwsAuthError,
-    ConflictError,
-    NotFoundError,
-    OutcomeUnknownError,
-    RevisionTakenError,
-    UnavailableError,
-    UnreachableError,
-)
 from awsauth.history.record import Recorder, is_held
 from awsauth.stores.store import RevisionList, Snapshot, Store
 
@@ -141,7 +133,7 @@ def commit(
     attempt = _Commit(store, Recorder(store, reason, writer, patience), patience, history)
     try:
         return attempt.run(propose, checks)
-    except AwsAuthError as error:
+    except errors.AwsAuthError as error:
         if attempt.sent:
             error.changed = None
         raise
@@ -165,7 +157,9 @@ class _Commit:
             if existed and not snapshot.exists:
                 # A new object would hold nothing but this change.
                 hint = "Wait until the other writer is done. Then try again, or roll back."
-                raise ConflictError("Another writer deleted aws-auth while this change was being made.", hint=hint)
+                raise errors.ConflictError(
+                    "Another writer deleted aws-auth while this change was being made.", hint=hint
+                )
             existed = snapshot.exists
             proposal = propose(snapshot)
             log_debug("The change %s", "changes the data" if proposal.changes_something else "changes nothing")
@@ -180,7 +174,7 @@ class _Commit:
             try:
                 revision = self.recorder.record(proposal) if self.history else None
                 outcome = self._write(proposal, revision)
-            except (ConflictError, RevisionTakenError) as error:
+            except (errors.ConflictError, errors.RevisionTakenError) as error:
                 log_debug("Another writer was first: reading, merging and checking again")
                 self._pause(error)
             else:
@@ -200,25 +194,25 @@ class _Commit:
             try:
                 stored = self.store.write(data, base, revision)
                 return outcome._replace(snapshot=stored, is_altered=stored.data != data)
-            except OutcomeUnknownError as error:
+            except errors.OutcomeUnknownError as error:
                 log_debug("The outcome of the write is unknown: looking whether it was made")
                 self.sent = outcome
                 live = resolve_unknown_outcome(self.store, data, base, revision, patience=self.patience, cause=error)
                 return outcome._replace(snapshot=live)
-        except (ConflictError, OutcomeUnknownError):
+        except (errors.ConflictError, errors.OutcomeUnknownError):
             raise  # The revision may be in use. After a conflict, `tidy` removes it if it is not.
-        except AwsAuthError:
+        except errors.AwsAuthError:
             self.recorder.discard()
             raise
 
-    def _pause(self, cause: AwsAuthError) -> None:
+    def _pause(self, cause: errors.AwsAuthError) -> None:
         hint = "Try again."
-        error = ConflictError("Other writers changed aws-auth again and again until the time was up.", hint=hint)
+        error = errors.ConflictError("Other writers changed aws-auth again and again until the time was up.", hint=hint)
         error.__cause__ = cause
         try:
             self.patience.wait_or_raise(error)
-        except AwsAuthError:
-            with contextlib.suppress(AwsAuthError):
+        except errors.AwsAuthError:
+            with contextlib.suppress(errors.AwsAuthError):
                 self._read()
             raise
 
@@ -227,7 +221,7 @@ class _Commit:
             from awsauth.history.log import prune
 
             # The change is made, and its writer may not be allowed to delete revisions.
-            with contextlib.suppress(AwsAuthError):
+            with contextlib.suppress(errors.AwsAuthError):
                 prune(self.store)
 
 
@@ -242,7 +236,7 @@ def take_snapshot(store: Store, *, reason: str, writer: Callable[[], Writer]) ->
     def propose(snapshot: Snapshot) -> PendingChange:
         if not snapshot.exists:
             hint = "Roll back if there was one, or map the node roles."
-            raise NotFoundError("There is no aws-auth to record.", hint=hint)
+            raise errors.NotFoundError("There is no aws-auth to record.", hint=hint)
         unchanged = MergeResult(snapshot.document, snapshot.document)
         return PendingChange(snapshot, unchanged, is_snapshot=not is_held(store, snapshot))
 
@@ -305,7 +299,7 @@ def resolve_unknown_outcome(
     revision: Revision | None,
     *,
     patience: Backoff,
-    cause: OutcomeUnknownError,
+    cause: errors.OutcomeUnknownError,
 ) -> Snapshot:
     """Return the object after a write that was not answered at first.
 
@@ -319,27 +313,31 @@ def resolve_unknown_outcome(
         AwsAuthError: the write was refused for good.
     """
     unknown = _unknown(revision, cause)
-    unanswered: AwsAuthError = cause
-    refused: AwsAuthError | None = None
+    unanswered: errors.AwsAuthError = cause
+    refused: errors.AwsAuthError | None = None
     while not refused:
         patience.wait_or_raise(unknown, after=unanswered)
         try:
             return store.write(data, base, revision)
-        except (OutcomeUnknownError, UnreachableError) as error:
+        except (errors.OutcomeUnknownError, errors.UnreachableError) as error:
             unanswered = error
-        except AwsAuthError as error:
+        except errors.AwsAuthError as error:
             refused = error
     live, was_made = _look(store, data, revision, patience, unknown)
     if was_made:
         return live
     # If the version is still the old one, the first write may yet arrive.
-    if live.version == base.version or (not revision and isinstance(refused, ConflictError)):
+    if live.version == base.version or (not revision and isinstance(refused, errors.ConflictError)):
         raise unknown from refused
     raise refused
 
 
 def _look(
-    store: Store, data: Mapping[str, str], revision: Revision | None, patience: Backoff, unknown: OutcomeUnknownError
+    store: Store,
+    data: Mapping[str, str],
+    revision: Revision | None,
+    patience: Backoff,
+    unknown: errors.OutcomeUnknownError,
 ) -> tuple[Snapshot, bool]:
     """Return the object, and whether our write was made."""
     while True:
@@ -350,13 +348,13 @@ def _look(
             if live.head == revision.info.head:
                 return live, True
             return live, any(info.digest == revision.digest for info in store.list_revisions().chain(live.head))
-        except (UnavailableError, UnreachableError) as error:
+        except (errors.UnavailableError, errors.UnreachableError) as error:
             patience.wait_or_raise(unknown, after=error)
-        except AwsAuthError as error:
+        except errors.AwsAuthError as error:
             raise unknown from error
 
 
-def _unknown(revision: Revision | None, cause: OutcomeUnknownError) -> OutcomeUnknownError:
+def _unknown(revision: Revision | None, cause: errors.OutcomeUnknownError) -> errors.OutcomeUnknownError:
     written = f"The write of revision {revision.number}" if revision else "A write"
     look = (
         f"List the history: the write was made if revision {revision.number} is live, or if the live one came from it."
@@ -365,6 +363,6 @@ def _unknown(revision: Revision | None, cause: OutcomeUnknownError) -> OutcomeUn
     )
     message = f"{written} was sent and not answered. Whether it was made is unknown."
     hint = f"{visible(cause.message)}\n{look} You can run the change again: a change that was made is not made twice."
-    error = OutcomeUnknownError(message, location=cause.location, hint=hint)
+    error = errors.OutcomeUnknownError(message, location=cause.location, hint=hint)
     error.__cause__ = cause
     return error

@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.other_writers import ARGO_CD, FLUX, ownership_markers
-from awsauth.core.desired.acts import (
-    Choices,
-    Live,
-    OnDrift,
-    SyncReport,
-    acts_of,
-    changes_of,
-    live_entries,
-    records_after,
-)
+from awsauth.core.desired import acts
+from awsauth.core.desired.acts import Choices, Live, OnDrift, SyncReport
 from awsauth.core.desired.records import Record, holds_hashes, principal_in, principal_name, read_records, write_records
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import described, merge_with_report
@@ -83,7 +75,7 @@ class SyncProposal:
         """
         snapshot.check_records()
         recorded, unreadable = read_records(snapshot.annotations)
-        live = live_entries(snapshot.document)
+        live = acts.live_entries(snapshot.document)
         self._check_releases(recorded)
         kept = self._kept_records(snapshot, recorded, live)
         past = {**kept.newest, **kept.lost}
@@ -91,7 +83,7 @@ class SyncProposal:
         records = recorded | back
         lost = {owner: record for owner, record in kept.lost.items() if owner not in records}
         unknown = [owner for owner in unreadable if owner not in kept.lost]
-        report = acts_of(
+        report = acts.acts_of(
             self.desired,
             live,
             records,
@@ -107,7 +99,7 @@ class SyncProposal:
             raise _other_acts(self.approved, report)
         if not self.is_plan:
             report.raise_for_conflicts()
-        after = records_after(report, records)
+        after = acts.records_after(report, records)
         named = [owner for owner in (*self.desired, *unknown) if owner in lost or owner in unknown]
         gone = {owner: _lost(owner, is_there=owner in unreadable, is_kept=owner in lost) for owner in named}
         begun = [one for owner, one in gone.items() if owner in self.desired and after.get(owner)]
@@ -116,7 +108,7 @@ class SyncProposal:
             hint = "\n".join(dict.fromkeys(one.hint for one in refused))
             raise GuardError(f"The sync is refused.\n{reasons}", hint=hint, findings=refused)
         self.approved = report
-        merged = merge_with_report(snapshot.document, changes_of(report))
+        merged = merge_with_report(snapshot.document, acts.changes_of(report))
         owners = None if after == recorded else write_records(after, snapshot.annotations)
         findings = [*gone.values(), *_hashed(owners, snapshot), *_duplicates(report)]
         if self.exclusive:

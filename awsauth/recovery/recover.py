@@ -22,16 +22,9 @@ from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError, UsageError
 from awsauth.history.commit import RetryingStore
 from awsauth.options import check_options, check_timeout, check_whole_number
+from awsauth.recovery import plan as planning
 from awsauth.recovery.discovery import Discovery, discover
-from awsauth.recovery.plan import (
-    SWITCH,
-    Leftover,
-    Recovery,
-    RecoveryPlan,
-    RecoveryStep,
-    plan_of,
-    refuse_without_consent,
-)
+from awsauth.recovery.plan import SWITCH, Recovery, RecoveryPlan, RecoveryStep
 from awsauth.recovery.repair import AccessRepair, AppliedRepair, RepairRequest
 from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.stores.cluster import ClusterStore
@@ -100,10 +93,10 @@ def recover(
     with ExitStack() as open_until:
         found = discover(connect, creator_role=creator_role, iam_arn=iam_arn, open_until=open_until)
         run = _Recovering(found, request, author, timeout)
-        plan = plan_of(found, run.repair_step(), may_switch=request.may_switch)
+        plan = planning.plan_of(found, run.repair_step(), may_switch=request.may_switch)
         if dry_run:
             return Recovery(plan, dry_run=True)
-        refuse_without_consent(plan)
+        planning.refuse_without_consent(plan)
         return run.recovered(plan)
 
 
@@ -245,10 +238,10 @@ class _Recovering:
             told.append(f"EKS made access entries: {', '.join(self._entries)}")
         error.hint = "\n".join([error.hint, *told]).strip()
 
-    def _left(self) -> list[Leftover]:
+    def _left(self) -> list[planning.Leftover]:
         left = self._temporary.leftovers() if self._temporary else []
         if self._cluster.authentication_mode != self._found.cluster.authentication_mode:
-            left.append(Leftover(f"The authentication mode {BOTH}, which cannot be switched back"))
+            left.append(planning.Leftover(f"The authentication mode {BOTH}, which cannot be switched back"))
         return left
 
 

@@ -7,16 +7,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.core.document.document import Document
-from awsauth.core.revisions.info import (
-    FIELD_MANAGER,
-    NAME,
-    PREFIX,
-    FieldManager,
-    Head,
-    RevisionInfo,
-    head_read,
-    time_read,
-)
+from awsauth.core.revisions import info as meta
+from awsauth.core.revisions.info import NAME, FieldManager, Head, RevisionInfo
 from awsauth.core.revisions.revision import LABEL, NAMESPACE, Revision, head_replaced, info_from_object, number_of_name
 from awsauth.core.text.display import quoted
 from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
@@ -302,9 +294,9 @@ def _head(annotations: Mapping[str, str], managed_fields: Any) -> Head | None:
 
     A client that applies a backup does so.
     """
-    owners = _owners(managed_fields, "f:metadata", "f:annotations").get(f"{PREFIX}digest", ())
-    is_ours = not owners or FIELD_MANAGER in (owner.client for owner in owners)
-    return head_read(annotations) if is_ours else None
+    owners = _owners(managed_fields, "f:metadata", "f:annotations").get(f"{meta.PREFIX}digest", ())
+    is_ours = not owners or meta.FIELD_MANAGER in (owner.client for owner in owners)
+    return meta.head_read(annotations) if is_ours else None
 
 
 def _owners(managed_fields: Any, *path: str) -> dict[str, tuple[FieldManager, ...]]:
@@ -326,5 +318,5 @@ def _owners(managed_fields: Any, *path: str) -> dict[str, tuple[FieldManager, ..
 def _manager(entry: dict[str, Any]) -> FieldManager:
     time = None
     with contextlib.suppress(ValueError):
-        time = time_read(str(entry.get("time")))
+        time = meta.time_read(str(entry.get("time")))
     return FieldManager(str(entry.get("manager") or ""), time, str(entry.get("subresource") or ""))

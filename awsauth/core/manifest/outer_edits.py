@@ -13,15 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.goyaml.scalars import plain_type
-from awsauth.core.manifest.literal_block import (
-    STEP,
-    column_of,
-    edit_literal,
-    header_of,
-    inner_lines,
-    new_literal,
-    place_below,
-)
+from awsauth.core.manifest import literal_block as block
 from awsauth.core.manifest.source import check_lines, check_spans, manifest_error
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import (
@@ -94,7 +86,7 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
     raw = text[node.start : node.end]
     _check_form(text, key, node, raw, is_json=is_json)
     if node.style == "|":
-        return edit_literal(text, key, node, wanted)
+        return block.edit_literal(text, key, node, wanted)
     one_line = "\n" not in wanted
     if node.style == '"' and (flow or one_line or "\n" in node.value):
         return _edit_between_quotes(text, node, wanted, _DOUBLE)
@@ -122,8 +114,8 @@ def to_literal(text: str, key: Node, node: Node) -> list[Splice]:
     if is_shared or not node.value or not _form(node, text[node.start : node.end]):
         return []
     if node.style == ">":
-        header, lines = new_literal(text, node.start, node.value, column_of(text, key.start))
-        end, eol = header_of(text, node)[0], newline_of(text)
+        header, lines = block.new_literal(text, node.start, node.value, block.column_of(text, key.start))
+        end, eol = block.header_of(text, node)[0], newline_of(text)
         body = "".join(line + eol for line in lines)
         splices = [Splice(node.start, end, header), Splice(line_end(text, end), node.end, body)]
     else:
@@ -199,8 +191,8 @@ def _become_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splic
 
     A comment stays on the line of the header.
     """
-    end, eol = place_below(text, line_end(text, node.end), wanted), newline_of(text)
-    header, lines = new_literal(text, node.start, wanted, column_of(text, key.start))
+    end, eol = block.place_below(text, line_end(text, node.end), wanted), newline_of(text)
+    header, lines = block.new_literal(text, node.start, wanted, block.column_of(text, key.start))
     return [_replaced(text, node, header), Splice(end, end, "".join(line + eol for line in lines))]
 
 
@@ -222,7 +214,7 @@ def insert_key(text: str, mapping: Node, path: list[str], value: str, *, is_json
     """
     if mapping.style == "flow":
         return _insert_flow(text, mapping, path, value, is_json=is_json)
-    column = column_of(text, mapping.children[-2].start)
+    column = block.column_of(text, mapping.children[-2].start)
     position = _end_of_lines(text, _last_scalar(mapping))
     return [_block_lines(text, position, path, value, column=column, step=_step(text, mapping))]
 
@@ -247,9 +239,9 @@ def fill_empty(text: str, parent: Node, key: Node, node: Node, *, name: str, val
         new = _object(text, parent, key, name=name, value=value, is_json=is_json)
         return [Splice(node.start, node.end, apart + new)]
     start = len(text[: node.start].rstrip(" \t"))
-    column = column_of(text, key.start) + STEP
-    block = _block_lines(text, line_end(text, node.end), [name], value, column=column, step=STEP)
-    return [Splice(start, node.end, ""), block] if node.end > node.start else [block]
+    column = block.column_of(text, key.start) + block.STEP
+    added = _block_lines(text, line_end(text, node.end), [name], value, column=column, step=block.STEP)
+    return [Splice(start, node.end, ""), added] if node.end > node.start else [added]
 
 
 def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
@@ -325,15 +317,15 @@ def _block_lines(text: str, position: int, path: list[str], value: str, *, colum
 
     They go to `position`, the begin of a line, or further down.
     """
-    position = place_below(text, position, value)
+    position = block.place_below(text, position, value)
     eol = newline_of(text)
     lines = []
     for owner in path[:-1]:
         lines.append(" " * column + _key(owner) + ":")
-        column += STEP
+        column += block.STEP
     name = " " * column + _key(path[-1]) + ": "
     if "\n" in value:
-        header, body = new_literal(text, position, value, column, step)
+        header, body = block.new_literal(text, position, value, column, step)
         lines += [name + header, *body]
     else:
         lines.append(name + quoted_scalar(value))
@@ -350,10 +342,10 @@ def _key(name: str, *, quote: bool = False) -> str:
 def _step(text: str, mapping: Node) -> int:
     """Return the extra indentation of a mapping's literal blocks, in columns."""
     for key, value in mapping.pairs():
-        if value.style == "|" and value.value.strip() and not header_of(text, value)[1]:
+        if value.style == "|" and value.value.strip() and not block.header_of(text, value)[1]:
             first = text[line_end(text, value.start) : value.end].lstrip("\r\n")
-            return min(max(len(first) - len(first.lstrip(" ")) - column_of(text, key.start), 1), 9)
-    return STEP
+            return min(max(len(first) - len(first.lstrip(" ")) - block.column_of(text, key.start), 1), 9)
+    return block.STEP
 
 
 def _last_scalar(node: Node) -> Node:
@@ -370,5 +362,5 @@ def _end_of_lines(text: str, node: Node) -> int:
     """
     if node.style == "|":
         lines = text[node.start : node.end].split("\n")
-        return node.start + sum(len(line) + 1 for line in lines[: 1 + len(inner_lines(node.value))])
+        return node.start + sum(len(line) + 1 for line in lines[: 1 + len(block.inner_lines(node.value))])
     return node.end if node.style == ">" else line_end(text, node.end)

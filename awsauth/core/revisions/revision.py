@@ -15,23 +15,8 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from awsauth.boundary import public, unguarded
-from awsauth.core.revisions.info import (
-    NAME,
-    PREFIX,
-    Head,
-    RevisionInfo,
-    Writer,
-    annotations_written,
-    data_digest,
-    digest_of,
-    fitting,
-    fitting_managers,
-    head_written,
-    is_of_head,
-    owners_of,
-    read_annotations,
-    time_text,
-)
+from awsauth.core.revisions import info as meta
+from awsauth.core.revisions.info import NAME, Head, RevisionInfo, Writer, data_digest
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError
@@ -101,8 +86,8 @@ class Revision:
                 "name": self.info.name,
                 "namespace": NAMESPACE,
                 "labels": {LABEL: NAME},
-                "annotations": annotations_written(self.info),
-                **({"creationTimestamp": time_text(created)} if created else {}),
+                "annotations": meta.annotations_written(self.info),
+                **({"creationTimestamp": meta.time_text(created)} if created else {}),
             },
             "revision": self.number,
             "data": self.config_map(),
@@ -165,7 +150,7 @@ def info_from_object(value: Any) -> RevisionInfo:
         raise refusal(location, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
     annotations = _texts(metadata, "annotations", location)
     try:
-        info = read_annotations(number, annotations, metadata.get("creationTimestamp"))
+        info = meta.read_annotations(number, annotations, metadata.get("creationTimestamp"))
     except ValueError as error:
         raise refusal(location, str(error)) from error
     managed = metadata.get("managedFields")
@@ -176,7 +161,7 @@ def info_from_object(value: Any) -> RevisionInfo:
 
 def is_sound(info: RevisionInfo) -> bool:
     """Whether the metadata of a revision fits its digest."""
-    return info.digest == digest_of(info)
+    return info.digest == meta.digest_of(info)
 
 
 def number_of_name(name: str) -> int | None:
@@ -192,19 +177,19 @@ def own_annotations_removed(annotations: Mapping[str, str]) -> dict[str, str]:
 
     Our head would name the wrong revision. With an old last-applied configuration, kubectl would remove newer fields.
     """
-    others = (key for key in annotations if not key.startswith(PREFIX) and key != _LAST_APPLIED)
-    return {key: annotations[key] for key in others} | owners_of(annotations)
+    others = (key for key in annotations if not key.startswith(meta.PREFIX) and key != _LAST_APPLIED)
+    return {key: annotations[key] for key in others} | meta.owners_of(annotations)
 
 
 def head_replaced(annotations: Mapping[str, str], revision: Revision) -> dict[str, str]:
     """Return a ConfigMap's annotations with its new head and owners' records."""
-    kept = {key: text for key, text in annotations.items() if not is_of_head(key)}
-    return kept | owners_of(revision.annotations) | head_written(revision.info.head)
+    kept = {key: text for key, text in annotations.items() if not meta.is_of_head(key)}
+    return kept | meta.owners_of(revision.annotations) | meta.head_written(revision.info.head)
 
 
 def digest_of_owners(annotations: Mapping[str, str]) -> str:
     """Return the SHA-256 of the records of owners; empty without records."""
-    owners = owners_of(annotations)
+    owners = meta.owners_of(annotations)
     return sha256_of(owners) if owners else ""
 
 
@@ -231,14 +216,14 @@ def draft(
     """
     number_of_parent, its_digest, *_ = parent or (0, "")
     metadata |= {
-        "reason": fitting(metadata.get("reason", "")),
-        "writer": Writer(*map(fitting, metadata.get("writer", ()))),
-        "managers": fitting_managers(metadata.get("managers", {})),
-        "owner": fitting(metadata.get("owner", "")),
+        "reason": meta.fitting(metadata.get("reason", "")),
+        "writer": Writer(*map(meta.fitting, metadata.get("writer", ()))),
+        "managers": meta.fitting_managers(metadata.get("managers", {})),
+        "owner": meta.fitting(metadata.get("owner", "")),
         "owners_digest": digest_of_owners(annotations),
     }
     info = RevisionInfo(number, "", data_digest(data, binary_data), number_of_parent, its_digest, **metadata)
-    info = replace(info, digest=digest_of(info))
+    info = replace(info, digest=meta.digest_of(info))
     return Revision(info, dict(data), dict(binary_data), dict(labels), own_annotations_removed(annotations))
 
 
