@@ -9,16 +9,9 @@ from typing import Any, Final, get_args
 
 import click
 
+from awsauth.cli import invocation as invocations
 from awsauth.cli.completion import complete_allow, complete_context
-from awsauth.cli.invocation import (
-    INTERRUPTED,
-    VARIABLES,
-    Invocation,
-    OutputFormat,
-    code_of,
-    resolve_target,
-    shared_options,
-)
+from awsauth.cli.invocation import Invocation, OutputFormat
 from awsauth.cli.output import Output, OutputError, debug_messages_on
 
 _CHANGE: Final = "Change"
@@ -26,7 +19,7 @@ _CONNECTION: Final = "Connection"
 _OUTPUT: Final = "Output"
 _WITHOUT_VALUE: Final = "--dry-run"
 _ARN: Final = "--arn"
-_ALL: Final = frozenset(one.option for one in VARIABLES)
+_ALL: Final = frozenset(one.option for one in invocations.VARIABLES)
 
 
 class SectionedOption(click.Option):
@@ -39,7 +32,7 @@ class SectionedOption(click.Option):
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value not in (None, (), False, 0):
-        shared_options(ctx)[param.name or ""] = value
+        invocations.shared_options(ctx)[param.name or ""] = value
 
 
 def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> None:
@@ -73,7 +66,7 @@ def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[S
             type=click.Path(readable=False) if one.metavar == "FILE" else str,
             shell_complete=complete_context if one.option == "--context" else None,
         )
-        for one in VARIABLES
+        for one in invocations.VARIABLES
     ]
     return [
         *target,
@@ -193,12 +186,12 @@ class AwsAuthCommand(_Sectioned):
             raise
         except (click.Abort, KeyboardInterrupt):
             ctx.obj.screen.tell(f"\nInterrupted. {ctx.obj.if_interrupted}")
-            ctx.exit(INTERRUPTED)
+            ctx.exit(invocations.INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - every error becomes text and an exit code
             from awsauth.cli.errors import show
 
             show(error, ctx.obj)
-            ctx.exit(code_of(error))
+            ctx.exit(invocations.code_of(error))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the call of the library."""
@@ -233,12 +226,12 @@ class AwsAuthGroup(_Sectioned, click.Group):
 
 def invocation_of(ctx: click.Context) -> Invocation:
     """Return an invocation with the values of the shared options."""
-    options = shared_options(ctx)
+    options = invocations.shared_options(ctx)
     is_for_github = os.environ.get("GITHUB_ACTIONS") == "true" and "github" in getattr(ctx.command, "outputs", ())
     is_plain = "no_color" in options or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return Invocation(
         command=ctx.command_path.removeprefix(ctx.find_root().command_path).strip(),
-        target=resolve_target(options),
+        target=invocations.resolve_target(options),
         output=options.get("output", "github" if is_for_github else "text"),
         traceback="traceback" in options,
         quiet_notes=options.get("quiet_notes", ()),

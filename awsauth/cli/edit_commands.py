@@ -202,7 +202,7 @@ def fmt_command(invocation: Invocation, /, *, check_only: bool, **manner: Any) -
         elif is_odd and not how.dry_run:
             file = ManifestFile(invocation.file or "", normalize=True)
             state = file.read()
-            file.write(state.data, state)
+            file.write(state.manifest.data, state)
             invocation.is_changed = True
         if invocation.is_filter:
             return DONE

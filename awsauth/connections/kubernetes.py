@@ -187,21 +187,16 @@ def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:
 
     Returns None for any other program.
     """
-    from awsauth.aws.token import recognized
+    from awsauth.aws.token import TokenSource, recognized
 
-    identity = recognized(stanza, os.environ)
-    if not identity:
+    who = recognized(stanza, os.environ)
+    if not who:
         return None
     from awsauth.aws.session import AwsSession
-    from awsauth.aws.token import TokenSource
 
-    session = AwsSession(profile=identity.profile, region=identity.region)
+    session = AwsSession(profile=who.profile, region=who.region)
     return TokenSource(
-        session,
-        identity.cluster_id,
-        region=session.region,
-        role_arn=identity.role_arn,
-        session_name=identity.session_name,
+        session, who.cluster_id, region=session.region, role_arn=who.role_arn, session_name=who.session_name
     )
 
 

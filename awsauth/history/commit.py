@@ -333,11 +333,7 @@ def resolve_unknown_outcome(
 
 
 def _look(
-    store: Store,
-    data: Mapping[str, str],
-    revision: Revision | None,
-    patience: Backoff,
-    unknown: errors.OutcomeUnknownError,
+    store: Store, data: Mapping[str, str], revision: Revision | None, patience: Backoff, unknown: errors.AwsAuthError
 ) -> tuple[Snapshot, bool]:
     """Return the object, and whether our write was made."""
     while True:

@@ -84,11 +84,6 @@ class FileState:
             manifest = Manifest.parse(text)
             return cls(manifest.in_literal_blocks() if normalize else manifest, encoding, raw)
 
-    @property
-    def data(self) -> Mapping[str, str]:
-        """The data of the ConfigMap in the file."""
-        return self.manifest.data
-
     def with_data(self, data: Mapping[str, str], name: str) -> FileState:
         """Return the state with other data.
 
@@ -304,9 +299,9 @@ class FileStore(RevisionFolder, Store):
             raise
         reads = 0
         while True:
-            head = self.applied(data_digest(state.data))
+            head = self.applied(data_digest(state.manifest.data))
             owners, unreadable = self._records(head)
-            if head is None or head.is_of(state.data) or reads == _READS:
+            if head is None or head.is_of(state.manifest.data) or reads == _READS:
                 break
             # If a writer was done between the two reads, the note is newer than the data.
             again = self._manifest.read()

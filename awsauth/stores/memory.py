@@ -110,7 +110,7 @@ class ManifestText(MemoryStore):
     def __init__(self, raw: bytes, name: str, *, normalize: bool = False) -> None:
         self._name = name
         self._file = FileState.of(raw, name, normalize=normalize)
-        super().__init__(self._file.data, uid="")
+        super().__init__(self._file.manifest.data, uid="")
 
     @property
     def raw(self) -> bytes:

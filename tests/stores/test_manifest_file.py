@@ -57,7 +57,7 @@ def names(folder: Path) -> list[str]:
 
 
 def roles(path: Path) -> list[str]:
-    return [role.username for role in awsauth.Document(ManifestFile(path).read().data).roles]
+    return [role.username for role in awsauth.Document(ManifestFile(path).read().manifest.data).roles]
 
 
 def test_mode_survives(manifest: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_file_that_was_written_meanwhile_is_left_alone(manifest: Path) -> None
     base = file.read()
     manifest.write_text(MANIFEST + "# somebody was here\n", encoding="utf-8")
     with pytest.raises(awsauth.FileChangedError, match="written the file since"):
-        file.write({**base.data, "mapUsers": "[]\n"}, base)
+        file.write({**base.manifest.data, "mapUsers": "[]\n"}, base)
     assert manifest.read_text(encoding="utf-8") == MANIFEST + "# somebody was here\n"
 
 

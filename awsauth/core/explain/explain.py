@@ -82,7 +82,9 @@ class _Explaining:
             steps.append(self._step(key, looked, decided))
             if looked.found and not decided:
                 decided = key
-                self.outcomes = _distinct(self._outcome(key, *entry) for entry in looked.found.items())
+                outcomes = [self._outcome(key, *entry) for entry in looked.found.items()]
+                # Of several of equal effect, one is enough.
+                self.outcomes = list({(one.username, one.groups, one.refusal): one for one in outcomes}.values())
         looked = search.accounts(decided=bool(decided))
         steps.append(self._step("mapAccounts", looked, decided))
         if looked.found and not decided:
@@ -205,12 +207,6 @@ def _identity(caller: Caller) -> DecisionStep:
     else:
         summary = f"STS reports {quoted(caller.arn, 200)} without its path; the authenticator looks for {looked_for}, ignoring case."
     return DecisionStep("identity", summary)
-
-
-def _distinct(outcomes: Iterable[CallerOutcome]) -> list[CallerOutcome]:
-    """Return the outcomes without those of equal effect."""
-    by_effect = {(outcome.username, outcome.groups, outcome.refusal): outcome for outcome in outcomes}
-    return list(by_effect.values())
 
 
 _ENTRIES: Final = "access entries"

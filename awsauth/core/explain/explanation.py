@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public
 from awsauth.core.access.caller import TAKES, Caller, render
@@ -228,9 +228,5 @@ def call(change: Change) -> str:
 
     Arguments that have their default are left out.
     """
-    arguments = (f"{name}={_literal(value)}" for name, value in asked_for(change).items())
-    return f"{change.kind}({visible(', '.join(arguments))})"
-
-
-def _literal(value: Any) -> str:
-    return repr(list(value)) if isinstance(value, tuple) else repr(value)
+    written = {name: list(value) if isinstance(value, tuple) else value for name, value in asked_for(change).items()}
+    return f"{change.kind}({visible(', '.join(f'{name}={value!r}' for name, value in written.items()))})"
