@@ -125,6 +125,10 @@ def _unreached(problem: str, hint: str) -> _Row:
     return _Row(errors.AwsServiceError, f"AWS cannot be reached: {problem}.", hint, may_be_done=True, is_secret=True)
 
 
+def _credentials(problem: str, hint: str, *, is_secret: bool = False) -> _Row:
+    return _Row(errors.CredentialsError, problem, hint, is_secret=is_secret)
+
+
 def _unsent(problem: str, hint: str) -> _Row:
     return _unreached(problem, hint)._replace(may_be_done=False)
 
@@ -141,14 +145,12 @@ _TRUST: Final = (
 )
 _PAGE: Final = f"{CHECK_WAY} The sign-in page of a network may answer instead of AWS."
 
-_SIGNATURE: Final = _Row(
-    errors.CredentialsError,
+_SIGNATURE: Final = _credentials(
     "AWS rejects the signature ({0.code}).",
     "Check that the secret access key belongs to the access key ID, and that no proxy changes requests.",
     is_secret=True,
 )
-_SKEWED: Final = _Row(
-    errors.CredentialsError,
+_SKEWED: Final = _credentials(
     "AWS rejects the signature because this machine's clock {0.clock}.",
     "Set the clock (chronyc makestep, timedatectl set-ntp true), then try again.",
     is_secret=True,
@@ -166,8 +168,7 @@ _CODES: Final = _by_name(
             errors.AwsPermissionError, "IAM does not allow {0.action}. AWS says: {0.text}", "{0.grant}"
         ),
         "ExpiredToken ExpiredTokenException InvalidClientTokenId UnrecognizedClientException InvalidAccessKeyId "
-        "InvalidToken AuthFailure MissingAuthenticationToken MissingAuthenticationTokenException OptInRequired": _Row(
-            errors.CredentialsError,
+        "InvalidToken AuthFailure MissingAuthenticationToken MissingAuthenticationTokenException OptInRequired": _credentials(
             "AWS rejects the credentials ({0.code}): {0.text}",
             "They have expired, were revoked, or belong to another partition. {0.renewal}",
         ),
@@ -205,29 +206,21 @@ _EXCEPTIONS: Final = _by_name(
         "ReadTimeoutError": _unreached("{0.host} did not answer in time", _ROUTE),
         "ConnectionClosedError": _unreached("{0.host} closed the connection before it answered", _ROUTE),
         "HTTPClientError ConnectionError InvalidProxiesConfigError": _unreached("the request failed{0.cause}", _ROUTE),
-        "CredentialRetrievalError": _Row(
-            errors.CredentialsError, "{0.text}", "Check the source of the credentials.", is_secret=True
+        "CredentialRetrievalError": _credentials("{0.text}", "Check the source of the credentials.", is_secret=True),
+        "ProfileNotFound": _credentials(
+            "the AWS configuration has no profile {0.profile}.", "The profiles are: {0.profiles}."
         ),
-        "ProfileNotFound": _Row(
-            errors.CredentialsError,
-            "the AWS configuration has no profile {0.profile}.",
-            "The profiles are: {0.profiles}.",
+        "UnauthorizedSSOTokenError SSOTokenLoadError SSOError TokenRetrievalError": _credentials(
+            "the single sign-on session has expired, or was never opened.", "Renew it: {0.sso_login}"
         ),
-        "UnauthorizedSSOTokenError SSOTokenLoadError SSOError TokenRetrievalError": _Row(
-            errors.CredentialsError,
-            "the single sign-on session has expired, or was never opened.",
-            "Renew it: {0.sso_login}",
-        ),
-        "LoginError LoginRefreshRequired LoginTokenLoadError LoginAuthorizationCodeError": _Row(
-            errors.CredentialsError, "{0.text}", "Renew it: {0.login}"
+        "LoginError LoginRefreshRequired LoginTokenLoadError LoginAuthorizationCodeError": _credentials(
+            "{0.text}", "Renew it: {0.login}"
         ),
         "NoCredentialsError PartialCredentialsError UnknownCredentialError MetadataRetrievalError NoAuthTokenError "
         "RefreshWithMFAUnsupportedError UnknownTokenProviderError InvalidIMDSEndpointError InvalidIMDSEndpointModeError "
-        "LoginInsufficientPermissions": _Row(
-            errors.CredentialsError, "{0.text}", "Check the source of the credentials."
-        ),
-        "ConfigParseError ConfigNotFound InvalidConfigError InfiniteLoopConfigError": _Row(
-            errors.CredentialsError, "{0.text}", "Correct the AWS configuration files."
+        "LoginInsufficientPermissions": _credentials("{0.text}", "Check the source of the credentials."),
+        "ConfigParseError ConfigNotFound InvalidConfigError InfiniteLoopConfigError": _credentials(
+            "{0.text}", "Correct the AWS configuration files."
         ),
         "NoRegionError InvalidRegionError UnknownRegionError UnknownEndpointError": _Row(
             errors.UsageError, "{0.text}", "Pass the name of a region, such as eu-west-1, or set AWS_REGION."
@@ -241,15 +234,12 @@ _EXCEPTIONS: Final = _by_name(
             errors.AwsServiceError, "the answer cannot be read ({0.name}).", _PAGE, may_be_done=True
         ),
         # Such as a credential_process that does not exist, or does not print JSON.
-        "OSError ValueError UndefinedModelAttributeError": _Row(
-            errors.CredentialsError,
+        "OSError ValueError UndefinedModelAttributeError": _credentials(
             "{0.text}",
             "Check the AWS configuration: credential_process, endpoint_url, and the files that it names.",
             is_secret=True,
         ),
-        "StillExpired": _Row(
-            errors.CredentialsError, "the credentials have expired, and so have their replacements.", "{0.renewal}"
-        ),
+        "StillExpired": _credentials("the credentials have expired, and so have their replacements.", "{0.renewal}"),
     }
 )
 
