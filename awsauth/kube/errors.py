@@ -18,7 +18,7 @@ from awsauth.kube.rbac import missing_rule
 from awsauth.kube.request_limits import AnswerError, object_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from awsauth.kube.transport import Request
 
@@ -63,41 +63,30 @@ class _Refusal(NamedTuple):
         return kind(message, location=self.request.location, hint=hint, **status, **attributes)
 
 
-# By a test of the answer: the error's class, the message's start, the hint.
-_REFUSALS: Final[tuple[tuple[Callable[[_Refusal], Any], type[errors.ApiError], str, str], ...]] = (
-    (
-        lambda answer: "'NamespaceTerminating'" in str(answer.details.get("causes")),
-        errors.AdmissionError,
-        "The namespace is being deleted, so no object can be created in it.",
-        "Wait until the namespace is gone, then create it again. If it is kube-system, repair the cluster first.",
-    ),
-    (
-        lambda answer: _ADMISSION.search(answer.message),
-        errors.AdmissionError,
-        "The cluster's admission control refused the request:",
-        _ASK_ADMIN,
-    ),
-    (
-        lambda answer: answer.code == 413 or _TOO_LARGE.search(answer.message),
-        errors.ApiError,
-        "The object is too large for the API server.",
-        "Remove something: a ConfigMap may hold 1 MiB, and a whole object about 1.5 MiB.",
-    ),
-    (
-        lambda answer: answer.code == 401,
-        errors.AuthenticationError,
-        "The API server does not recognize the caller: the credentials have expired, or no mapping names the principal.",
-        "Renew the credentials, or use others. On EKS, `awsauth health` (health_check) finds the reason.",
-    ),
-)
+def _known_refusal(answer: _Refusal) -> tuple[type[errors.ApiError], str, str] | None:
+    """Return the class, the message and the hint of a refusal that is known, or None."""
+    if "'NamespaceTerminating'" in str(answer.details.get("causes")):
+        message = "The namespace is being deleted, so no object can be created in it."
+        hint = "Wait until the namespace is gone, then create it again. If it is kube-system, repair the cluster first."
+        return errors.AdmissionError, message, hint
+    if _ADMISSION.search(answer.message):
+        return errors.AdmissionError, "The cluster's admission control refused the request:", _ASK_ADMIN
+    if answer.code == 413 or _TOO_LARGE.search(answer.message):
+        hint = "Remove something: a ConfigMap may hold 1 MiB, and a whole object about 1.5 MiB."
+        return errors.ApiError, "The object is too large for the API server.", hint
+    if answer.code == 401:
+        unknown = "the credentials have expired, or no mapping names the principal"
+        hint = "Renew the credentials, or use others. On EKS, `awsauth health` (health_check) finds the reason."
+        return errors.AuthenticationError, f"The API server does not recognize the caller: {unknown}.", hint
+    return None
 
 
 def error_for_response(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> errors.AwsAuthError:
     """Return the error for an answer other than success."""
     answer = _refusal(request, status, body)
-    for applies, kind, message, hint in _REFUSALS:
-        if applies(answer):
-            return answer.error(kind, f"{message} {answer.words}", hint)
+    if known := _known_refusal(answer):
+        kind, message, hint = known
+        return answer.error(kind, f"{message} {answer.words}", hint)
     if status in _PASSING:
         error = answer.error(errors.UnavailableError, f"The API server cannot answer now. {answer.words}", "Try again.")
         error.retry_after = retry_after(headers.get("Retry-After"))
