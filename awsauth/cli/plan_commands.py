@@ -1,40 +1,31 @@
-"""The commands on files with changes, manifests or fragments."""
+"""The commands on changes in files: `plan`, `apply` and `diff`."""
 
 from __future__ import annotations
 
-import os
-import re
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, get_args
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from awsauth.cli.command import awsauth_command, choice
+from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import REVISIONS
-from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, change, confirm_and_apply
-from awsauth.cli.files import manifest_from, name_of, naming, read_input, save, wanted_in
-from awsauth.cli.inspect_commands import owners_in
-from awsauth.cli.invocation import CONFLICT, DONE, FOUND, REFUSED, Invocation, command
+from awsauth.cli.confirm import ChangeOptions, PreviewedChange, change, confirm_and_apply
+from awsauth.cli.files import manifest_from, name_of, save, wanted_in
+from awsauth.cli.invocation import DONE, FOUND, REFUSED, Invocation
 from awsauth.cli.output import findings_as_markdown
 from awsauth.client import AwsAuthClient
-from awsauth.core.desired.acts import OnDrift, SyncReport
-from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
-from awsauth.core.desired.fragment import Fragment, decode_text
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.guards import GUARDS, REFUSALS
 from awsauth.core.plan import Plan
-from awsauth.core.text.display import visible
-from awsauth.errors import FragmentError, MappingConflictError, UsageError
+from awsauth.errors import MappingConflictError
 from awsauth.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from awsauth.apply import Result
     from awsauth.core.diff import Diff
     from awsauth.stores.store import Store
+
 
 _FILE: Final = click.argument("source", metavar="FILE", type=click.File("rb"))
 _KEEP_NODES: Final = click.option(
@@ -149,190 +140,3 @@ def _compared(invocation: Invocation, before: Any, after: Any, *, keep_nodes: bo
         invocation.waiting(),
     ):
         return client.plan(wanted.read().document, keep_nodes=keep_nodes)
-
-
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
-
-_RESTORE: Final = "pass restore_ownership=True"
-
-
-@awsauth_command("sync", "client.sync([awsauth.Fragment.from_text(text)])", changes=True, always_recorded=True)
-@click.argument(
-    "sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path(exists=True, allow_dash=True)
-)
-@click.option("--owner", metavar="NAME", help="The owner for manifests of aws-auth, which do not name one.")
-@click.option(
-    "--plan",
-    "--check",
-    "plans",
-    is_flag=True,
-    help="Only show the changes: exit code 1 if any, or if a record is lost; 6 on a conflict.",
-)
-@click.option("--adopt", is_flag=True, help="Take over entries that no owner applied.")
-@choice(
-    "--if-mapped", ["fail", "extend"], "fail", "With extend, add groups to entries with the same username and no owner."
-)
-@click.option("--take-from", metavar="OWNER", multiple=True, help="Take over entries of another owner; repeatable.")
-@choice("--on-drift", get_args(OnDrift), "restore", "What to do with entries that another writer changed or removed.")
-@choice("--prune", ["unchanged", "force"], "unchanged", "With force, also remove entries that another writer changed.")
-@click.option("--release", metavar="ARN", multiple=True, help="Keep an entry mapped, and forget its owner; repeatable.")
-@click.option(
-    "--max-removals",
-    metavar="NUMBER|PERCENT%",
-    help="The most entries to remove of each owner.  [default: 5 or 20%, the larger]",
-)
-@click.option("--allow-empty", is_flag=True, help="Allow an owner without entries.")
-@click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the revisions.")
-@click.option("--exclusive", is_flag=True, help="Also report entries without an owner; exit code 1 with --check.")
-@click.option(
-    "--approved", metavar="FILE", type=click.File("rb"), help="Only make the changes in this output of --plan -o json."
-)
-def sync_command(
-    invocation: Invocation,
-    /,
-    *,
-    sources: tuple[str, ...],
-    owner: str | None,
-    plans: bool,
-    max_removals: str | None,
-    approved: IO[bytes] | None,
-    **options: Any,
-) -> int:
-    """Apply fragments, the files in which owners keep their mappings.
-
-    A fragment is a YAML or JSON file with `owner`, and aws-auth's lists mapRoles, mapUsers and mapAccounts. All are
-    applied in one write. The sync removes an entry that its owner applied and no longer wants, unless another writer
-    changed it since. All other entries stay. In a folder, the files that end in .yaml, .yml and .json are read; - is
-    standard input.
-    """
-    how = ChangeOptions(**{name: options.pop(name) for name in ("yes", "dry_run", "reason", "allow")})
-    if invocation.is_filter:
-        raise UsageError(
-            "A manifest on standard input has no place for the records of owners.", hint="Name the manifest's file."
-        )
-    fragments = [Fragment.from_text(raw, name, owner=owner) for name, raw in _files(sources)]
-    options["max_removals"] = (
-        int(max_removals) if max_removals and re.fullmatch(r"\d{1,9}", max_removals) else max_removals
-    )
-
-    with naming(approved or ""):
-        planned = SyncReport.from_text(read_input(approved)) if approved else None
-    words = ["sync", *sources, *(("--owner", owner) if owner else ()), "--restore-ownership"]
-    restore = f"run `{command(invocation, *words)}`"
-
-    def propose(client: AwsAuthClient) -> PreviewedChange:
-        def sync(**more: Any) -> Result:
-            result = client.sync(fragments, **options, reason=how.reason, **more)
-            findings = (replace(one, hint=one.hint.replace(_RESTORE, restore)) for one in result.findings)
-            return replace(result, findings=(*findings, *missing))
-
-        preview = partial(sync, dry_run=True, allow=[*GUARDS, *how.allow])
-        with invocation.waiting():
-            missing = tuple(_without_fragment(client, fragments)) if any(map(os.path.isdir, sources)) else ()
-            found = preview(approved=planned)
-        if found.sync and not plans:
-            found.sync.raise_for_conflicts()
-        return PreviewedChange(
-            found.diff,
-            found.findings,
-            partial(sync, approved=found.sync),
-            lambda: not preview().changed,
-            more="\n".join(str(act) for act in (found.sync.acts if found.sync else ()) if act.act not in told),
-            result=found,
-        )
-
-    # The error for conflicts lists them.
-    told = ("conflict",) if invocation.output in ("text", "github") else ()
-    return (_shown if plans else confirm_and_apply)(invocation, how, propose)
-
-
-def _shown(invocation: Invocation, how: ChangeOptions, propose: Callable[[AwsAuthClient], PreviewedChange]) -> int:
-    """Show what a sync would change, and return the exit code of a plan."""
-    with invocation.client() as client:
-        proposed = propose(client)
-    preview = Confirmation(invocation, how, proposed, asks=False)
-    preview.show()
-    preview.end(proposed.result)
-    if preview.refusal:
-        return REFUSED
-    sync = proposed.result and proposed.result.sync
-    if sync and sync.conflicts:
-        if invocation.output == "json":
-            return CONFLICT
-        sync.raise_for_conflicts()
-    is_found = proposed.has_effect or any(one.code == "unmanaged-entry" for one in proposed.findings)
-    return FOUND if is_found or (sync and sync.lost) else DONE
-
-
-def _without_fragment(client: AwsAuthClient, fragments: Sequence[Fragment]) -> Iterator[Finding]:
-    """Yield a note for each recorded owner without a fragment in the folder."""
-    synced = {fragment.owner for fragment in fragments}
-    for owner, names in client.owners().items():
-        if names and owner not in synced:
-            count = "1 entry" if len(names) == 1 else f"{len(names)} entries"
-            yield Finding(
-                "owner-without-fragment",
-                Severity.NOTE,
-                f"The owner {owner} has {count} and no fragment here.",
-                "The sync leaves the owner's entries.",
-                f"To remove them, keep a fragment with only `owner: {owner}`, and pass --allow-empty.",
-            )
-
-
-def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the bytes of each file, also of those in folders.
-
-    Raises:
-        FragmentError: a folder holds no fragments.
-        FileError: a file cannot be read.
-    """
-    for source in sources:
-        path, names = Path(source), [source]
-        if source != "-" and path.is_dir():
-            found = (one for one in path.iterdir() if one.suffix in _SUFFIXES and not one.name.startswith("."))
-            names = sorted(map(str, found))
-        if not names:
-            hint = "Fragments are files that end in .yaml, .yml or .json."
-            raise FragmentError("The folder holds no fragments.", location=source, hint=hint)
-        for name in names:
-            shown = "standard input" if name == "-" else name
-            with naming(shown):
-                yield shown, read_input(name)
-
-
-_OWNER: Final = click.option("--owner", metavar="NAME", required=True, help="The owner of the entries.")
-
-
-@awsauth_command("import", "awsauth.Fragment(owner=…, roles=[…])", connection=(), outputs=("text",))
-@click.argument("source", metavar="FILE", type=click.File("rb"))
-@_OWNER
-def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) -> int:
-    """Print the principals in another tool's file as a fragment for `awsauth sync`.
-
-    It reads YAML and JSON: eksctl's iamIdentityMappings and accessEntries; variables of terraform-aws-eks
-    (access_entries, aws_auth_roles); objects of the kinds IAMIdentityMapping, AWSAuthItem, MapRole, MapUser and
-    AccessEntry; and the authenticator's config.yaml, as with kops. It also reads ConfigMaps with aws-auth's lists, as
-    for cmmc and aws-auth-merger, and the static mappings of eks-auth-sync. It refuses the parts that a fragment cannot
-    hold, and names them.
-    """
-    with naming(source):
-        text = decode_text(read_input(source))
-        invocation.screen.print(fragment_text(import_fragment(text, "", owner)).rstrip("\n"))
-    return DONE
-
-
-@awsauth_command("init", "awsauth.Fragment.from_document(client.read(), owner)", outputs=("text",))
-@_OWNER
-def init_command(invocation: Invocation, /, *, owner: str) -> int:
-    """Print the present mappings as a fragment, for `awsauth sync --adopt`.
-
-    It leaves out node mappings, and entries that another owner applied.
-    """
-    with invocation.client() as client, invocation.waiting():
-        document, owners = client.read(), owners_in(invocation, client)
-    owned = {name for name, other in owners.items() if other != owner}
-    fragment, left_out = initial_fragment(document, owner, owned)
-    for line in left_out:
-        invocation.screen.tell(f"Left out: {visible(line)}.")
-    invocation.screen.print(fragment_text(fragment).rstrip("\n"))
-    return DONE

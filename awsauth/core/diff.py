@@ -15,7 +15,7 @@ from awsauth.core.document.index import differing, entries_of, kept_under, mappe
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, PrincipalKey
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, listed, quoted, visible
-from awsauth.core.text.lines import unified
+from awsauth.core.text.unified_diff import unified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from awsauth.kube.server import ServerEndpoint
+    from awsauth.kube.credentials import ServerEndpoint
 
 CONNECT_TIMEOUT: Final = 10.0  # the longest time for establishing a connection, in seconds
 

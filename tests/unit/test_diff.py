@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 import awsauth
-from awsauth.core.text.lines import Splice, spliced, unified
+from awsauth.core.text.lines import Splice, spliced
+from awsauth.core.text.unified_diff import unified
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.document.document import parse_list
 from awsauth.core.document.index import differing
-from awsauth.core.edit.entry_edits import field_splices, list_splices
+from awsauth.core.edit.entry_fields import field_splices
+from awsauth.core.edit.entry_list import list_splices
 from awsauth.core.edit.entry_writer import EntryWriter
 from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, Unchanged, spliced

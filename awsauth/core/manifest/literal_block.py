@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 from awsauth.core.goyaml.nodes import BOM, Node
 from awsauth.core.manifest.source import check_lines, manifest_error
 from awsauth.core.text.display import quoted
-from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, changed_lines, line_end, line_start
+from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start
+from awsauth.core.text.unified_diff import changed_lines
 
 STEP: Final = 2  # the extra indentation of a new block, unless a neighbor has another one
 

@@ -16,16 +16,8 @@ from awsauth.core.goyaml.scalars import plain_type
 from awsauth.core.manifest import literal_block as block
 from awsauth.core.manifest.source import check_lines, check_spans, manifest_error
 from awsauth.core.text.display import quoted, visible
-from awsauth.core.text.lines import (
-    ODD_CHARACTERS,
-    Splice,
-    changed_lines,
-    line_end,
-    line_start,
-    newline_of,
-    same_end,
-    same_start,
-)
+from awsauth.core.text.lines import ODD_CHARACTERS, Splice, line_end, line_start, newline_of, same_end, same_start
+from awsauth.core.text.unified_diff import changed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from hypothesis import assume, given, strategies as st
 
 from awsauth.core.goyaml.json_nodes import parse_json
 from awsauth.core.manifest.manifest import Manifest
-from awsauth.core.text.lines import changed_lines
+from awsauth.core.text.unified_diff import changed_lines
 from awsauth.errors import ManifestError
 from tests.support.documents.strategies import examples
 
