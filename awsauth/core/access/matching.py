@@ -58,11 +58,10 @@ PLACEHOLDER: Final = (
 )
 
 # A masked account, or words for one; and characters that no ARN has.
-_IN_ARN: Final = re.compile(
-    PLACEHOLDER + r"|\{[^{}]{0,200}\}|[<>${}]+"
+_IN_ARN: Final = (
+    r"(?ai)" + PLACEHOLDER + r"|\{[^{}]{0,200}\}|[<>${}]+"
     r"|(?<=::)(?!\*:)(?:[^\d:/\s][^\d:/]{0,99}|[\dx*#?]{0,99}[x*#?][\dx*#?]{0,99})"
-    r"(?=:(?:\w+-)?(?:role|user|root|profile|group)\b)",
-    re.ASCII | re.IGNORECASE,
+    r"(?=:(?:\w+-)?(?:role|user|root|profile|group)\b)"
 )
 _LIKELY: Final = ("arn", "aws", "iam", "", "111122223333", "role/x")
 
@@ -211,7 +210,7 @@ def placeholders(principal: str) -> tuple[str, ...]:
 
     They are templates, text in brackets, and a masked account or a word for one.
     """
-    return () if is_canonical(principal) else tuple(dict.fromkeys(_IN_ARN.findall(principal)))
+    return () if is_canonical(principal) else tuple(dict.fromkeys(re.findall(_IN_ARN, principal)))
 
 
 @lru_cache(maxsize=4096)
@@ -222,7 +221,7 @@ def filled(principal: str) -> str:
     """
     if principal[:5].lower() == "<arn:" and principal.endswith(">"):
         return filled(principal[1:-1])
-    marked, count = _IN_ARN.subn("\0", principal)
+    marked, count = re.subn(_IN_ARN, "\0", principal)
     if not count:
         return principal
     parts = marked.split(":", 5)

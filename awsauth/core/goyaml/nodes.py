@@ -36,7 +36,7 @@ _COMMENT: Final = "#[^\n\r\x85\u2028\u2029]*"
 _LINE_END: Final = r"(?![^\n\r\x85\u2028\u2029])"
 _BLANK: Final = r"[ \t\r\n\x85\u2028\u2029]"
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\r?\n)*"
-_EMPTY_LIST: Final = re.compile(rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES} *)| *)(\[{_BLANK}*\])")
+_EMPTY_LIST: Final = rf"{BOM}?{_LINES}(?:---(?: +| *(?:{_COMMENT})?\r?\n{_LINES} *)| *)(\[{_BLANK}*\])"
 # Must not follow an empty list. A colon makes it a key. Outside of comments, goyaml scans the others differently.
 _ANOTHER_END: Final = rf"[ \t]*:|(?:[^#!%\\]|(?<!{_BLANK})#|(?<={_BLANK}){_COMMENT}{_LINE_END})*[!%\\]"
 _FORGOTTEN_BRACKET: Final = re.compile(r"[\[{]\s*(?:[\]}][ \t]*[^\s,\]}#]|[:?,])")
@@ -55,7 +55,7 @@ _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
 _MAY_DIFFER: Final = re.compile(r"[?!]|\\/")  # without one of these, goyaml and libyaml agree on every scalar
 _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _ESCAPED_SLASH_AHEAD: Final = re.compile(r'"(?:[^"\\]|\\.)*?\\/', re.DOTALL)
-_QUESTION_AHEAD: Final = re.compile(rf"(?:{_BLANK}|{_COMMENT}{_LINE_END})*[\[{{!&*\"'].*\?", re.DOTALL)
+_QUESTION_AHEAD: Final = rf"(?s)(?:{_BLANK}|{_COMMENT}{_LINE_END})*[\[{{!&*\"'].*\?"
 _FORBIDDEN: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _READ_AT_ONCE: Final = 512  # goyaml reads and checks this many bytes at a time, before it scans any of them
 _YAML_1_1: Final = (1, 1)
@@ -126,7 +126,7 @@ def parse_first(text: str) -> Node | None:
         UntrustedYamlError: goyaml may or may not read it.
         NotReadFurtherError: the text holds too many nodes for its length.
     """
-    empty = _EMPTY_LIST.match(text)
+    empty = re.match(_EMPTY_LIST, text)
     if empty is not None:
         return _empty_list(text, *empty.span(1))
     builder = _Builder(text, least_length=_LEAST_LENGTH)
@@ -202,7 +202,7 @@ class _Builder:
         if self._may_escape_slashes and _ESCAPED_SLASH_AHEAD.match(self._text, end):
             raise YamlSyntaxError(r"found unknown escape character \/", end)
         # goyaml looks ahead for a colon after the brackets, and stumbles over a question mark in them.
-        if _QUESTION_AHEAD.match(self._text, end):
+        if self._text.find("?", end) >= 0 and re.compile(_QUESTION_AHEAD).match(self._text, end):
             raise UntrustedYamlError("a question mark stands in brackets behind the document", end)
         return root
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.document.model import ARN_FIELD, KEYS
 from awsauth.core.findings import Location, line_starts
-from awsauth.core.goyaml.json_nodes import parse_json
-from awsauth.core.goyaml.nodes import Node, UntrustedYamlError, YamlSyntaxError, parse_all
+from awsauth.core.goyaml.nodes import BOM, Node, UntrustedYamlError, YamlSyntaxError, parse_all
 from awsauth.core.manifest.source import is_template_line, manifest_error, templates, tool_of
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_end, line_of, line_start, newline_of, noticed_at
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.document import Origin
     from awsauth.core.manifest.manifest import Manifest
-
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-
 
 WITHOUT_DATA: Final = """\
 apiVersion: v1
@@ -92,7 +88,11 @@ def find_config_map(text: str) -> ConfigMapLocation:
     if not text.endswith("\n"):
         # k8s.io/apimachinery pkg/util/yaml (LineReader), which kubectl reads with, ends every line.
         text += newline_of(text)
-    json_roots = parse_json(text)
+    json_roots = None
+    if text.lstrip(f"{BOM} \t\r\n").startswith("{"):
+        from awsauth.core.goyaml.json_nodes import parse_json  # most manifests are YAML
+
+        json_roots = parse_json(text)
     try:
         roots = parse_all(text) if json_roots is None else json_roots
     except YamlSyntaxError as error:
@@ -134,7 +134,7 @@ def child(node: Node | None, key: str) -> Node | None:
 
 
 def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
-    control = _CONTROL.search(text)
+    control = re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]", text)
     if control is not None:
         message = f"The file holds the character {quoted(control.group())}, which YAML does not allow."
         return manifest_error(message, text, control.start(), "Remove the character and try again.")

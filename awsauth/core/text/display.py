@@ -21,7 +21,7 @@ _SPACE: Final = "\t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _BLANK: Final = "\u2800\U00013441-\U00013442\U00016fe4\U0001d159"
 
 
-_INVISIBLE: Final = re.compile(f"[{_IGNORABLE}{_SPACE}{_BLANK}]")
+_INVISIBLE: Final = f"[{_IGNORABLE}{_SPACE}{_BLANK}]"
 
 
 # Words that need no quotes in any shell.
@@ -45,7 +45,7 @@ def visible(text: str, *, keep: str = "") -> str:
     rest = text
     for kept in keep:
         rest = rest.replace(kept, "")
-    if rest.isprintable() and (rest.isascii() or not _INVISIBLE.search(rest)):
+    if rest.isprintable() and (rest.isascii() or not re.search(_INVISIBLE, rest)):
         return text
     odd = {c for c in set(text) if c not in keep and not is_visible(c)}
     return text.translate({ord(c): c.encode("unicode_escape").decode() for c in odd})
@@ -53,7 +53,7 @@ def visible(text: str, *, keep: str = "") -> str:
 
 def is_visible(character: str) -> bool:
     """Whether people can see a character; the blank counts as visible."""
-    return character.isprintable() and not _INVISIBLE.match(character)
+    return character.isprintable() and not re.match(_INVISIBLE, character)
 
 
 def without_invisible(text: str) -> str:

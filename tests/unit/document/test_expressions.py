@@ -21,6 +21,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
 from awsauth.core.goyaml import nodes
 from awsauth.core.manifest import outer_edits
+from awsauth.core.text import display
 from tests.support.backtracking import MOST_STEPS, Program, hostile
 from tests.support.steps import steps
 
@@ -56,8 +57,12 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.document.fast_patterns.is_plain": [(re.compile(plain_forms._ODD), "search")],
     "aws.token.sts_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
     "core.access.matching.is_canonical": [(re.compile(matching._CANONICAL), "fullmatch")],
+    "core.access.matching.placeholders": [(re.compile(matching._IN_ARN), "findall")],
+    "core.access.matching.filled": [(re.compile(matching._IN_ARN), "subn")],
     "core.desired.fragment._owner": [(re.compile(OWNER), "fullmatch")],
     "core.desired.records.read_records": [(re.compile(OWNER), "fullmatch")],
+    "core.goyaml.nodes.parse_first": [(re.compile(nodes._EMPTY_LIST), "match")],
+    "core.goyaml.nodes.document": [(re.compile(nodes._QUESTION_AHEAD), "match")],
     "core.goyaml.nodes._empty_list": [(re.compile(nodes._ANOTHER_END), "match")],
     "core.goyaml.nodes._marked": [
         (re.compile(expression), "search")
@@ -68,6 +73,8 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.manifest.outer_edits.quoted_scalar": [(re.compile(outer_edits._ONE_LINE), "fullmatch")],
     "core.manifest.outer_edits.edit_scalar": [(re.compile(outer_edits._ONE_LINE), "fullmatch")],
     "core.explain.candidates._mention": [(candidates._mention("arn:aws:iam::111122223333:role/a"), "search")],
+    "core.text.display.visible": [(re.compile(display._INVISIBLE), "search")],
+    "core.text.display.is_visible": [(re.compile(display._INVISIBLE), "match")],
     "stores.atomic_write._clear": [(re.compile(re.escape(".aws-auth.yaml.") + r"[0-9a-f]{16}\.tmp"), "fullmatch")],
 }
 """The expressions that a function makes of its arguments, and the method that runs them."""
