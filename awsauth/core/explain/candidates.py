@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, could_render, needs_instance, winners
-from awsauth.core.arn import permission_set
 from awsauth.core.document.document import Document, parse_list
 from awsauth.core.document.model import (
     ARN_FIELD,
@@ -173,9 +172,7 @@ class Search:
                 yield _Hit(position, "shadowed", shadowed)
             elif mapped.sso is not None:
                 if self._near.is_sso_of(mapped.sso):
-                    own = (permission_set(self._caller.name) or "").lower()
-                    is_own = own == mapped.sso.permission_set.lower()
-                    yield _Hit(position, "never", _SSO_OFF, partial(self._same, mapped) if is_own else None)
+                    yield _Hit(position, "never", _SSO_OFF)
             elif near := self._near.of(mapped.principal) or similar.get(position):
                 if near.unreachable:
                     yield _Hit(position, "never", near, partial(self._correction, mapped))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _NEAREST: Final = (
     "role-path", "session-arn", "space", "user-path", "account-digits", "malformed", "no-arn", "data-key",
-    "entry-dropped", "sso", "sso-suffix",
+    "entry-dropped", "sso-suffix",
 )  # fmt: skip
 # Entries of principals that only resemble the caller.
 _ALIKE: Final = frozenset({"other-partition", "similar-name", "pattern", "other-account", "other-kind"})

@@ -114,14 +114,8 @@ class Resemblance:
         return {position: near for name in close for position in names[name]}
 
     def is_sso_of(self, sso: Sso) -> bool:
-        """Whether an ``sso`` entry is meant for the caller.
-
-        Source: ``pkg/config/mapper.go`` (``SSOArnLike``).
-        """
-        expected = ("role", sso.account, sso.partition or "aws")
-        prefix = f"AWSReservedSSO_{sso.permission_set}_".lower()
-        own = self._own
-        return (own.kind, own.account, own.partition) == expected and own.name.startswith(prefix)
+        """Whether an ``sso`` entry is meant for the caller."""
+        return (self._set, self._own.account) == (sso.permission_set.lower(), sso.account)
 
     def is_account(self, written: str) -> bool:
         """Whether a text is the caller's account, without leading zeros or with dashes."""
