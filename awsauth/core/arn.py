@@ -28,7 +28,7 @@ _SSO_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f
 # The path of all roles of permission sets; a Region may follow.
 SSO_PATH: Final = "/aws-reserved/sso.amazonaws.com/"
 # The command that shows the roles of permission sets.
-FIND_SSO_ROLES: Final = f"aws iam list-roles --path-prefix {SSO_PATH}"
+FIND_SSO_ROLES: Final = "aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
 _SSO_PREFIX: Final = "awsreservedsso_"
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
 _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
