@@ -222,8 +222,9 @@ def draft(
         "owner": meta.fitting(metadata.get("owner", "")),
         "owners_digest": digest_of_owners(annotations),
     }
-    info = RevisionInfo(number, "", data_digest(data, binary_data), number_of_parent, its_digest, **metadata)
-    info = replace(info, digest=meta.digest_of(info))
+    of_state = data_digest(data, binary_data)
+    info = RevisionInfo(number, "", of_state, number_of_parent, its_digest, **metadata)
+    info = RevisionInfo(number, meta.digest_of(info), of_state, number_of_parent, its_digest, **metadata)
     return Revision(info, dict(data), dict(binary_data), dict(labels), own_annotations_removed(annotations))
 
 
